@@ -1,0 +1,173 @@
+// Package histories checks that a store is linearizable: that what concurrent
+// callers were told can be explained by the rules of package store, one call
+// after the other.
+//
+// Clients make random calls of Get, Apply and Changes on a few records of one
+// tenant, over two handles, and some of their contexts end at a random moment.
+// What they asked for, what they were told and when is a history; porcupine
+// looks for an order of its calls that respects time and in which the model
+// (rules 1, 2, 3 and 5 of the contract, revisions included) gives every caller
+// the answer it got.
+//
+// A write that ended in [store.ErrUnknown] may or may not have happened, at any
+// moment after its call. The history ends with a read of the whole feed, which
+// must be explained as well and tells which of the two it was: every write has a
+// Note of its own, so an entry with that Note forces it to have happened under
+// the entry's revision, and a feed without it forces it not to have. This takes
+// no freedom from the store and saves the checker from trying both.
+//
+// [MutantCaught] shows that the histories of a store have the power to find
+// races, by putting known ones in front of it.
+package histories
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// Options says how much to do. The zero value is one history of the size that
+// is known to find races.
+type Options struct {
+	Histories int           // how many, each on a tenant of its own; 0: 1
+	Clients   int           // concurrent callers of a history; 0: 8
+	Calls     int           // calls of each client; 0: 250
+	Timeout   time.Duration // what checking one history may take; 0: a minute
+	Seed      uint64        // of the first history, the next counting up; 0: random
+
+	// Faults allows calls to fail with store.ErrUnavailable and, if they write,
+	// store.ErrUnknown though nobody ended their context: something is breaking
+	// the store on purpose meanwhile. Otherwise that fails the test.
+	Faults bool
+}
+
+func (o *Options) withDefaults() Options {
+	var out Options
+	if o != nil {
+		out = *o
+	}
+	if out.Histories == 0 {
+		out.Histories = 1
+	}
+	if out.Clients == 0 {
+		out.Clients = 8
+	}
+	if out.Calls == 0 {
+		out.Calls = 250
+	}
+	if out.Timeout == 0 {
+		out.Timeout = time.Minute
+	}
+	if out.Seed == 0 {
+		out.Seed = rand.Uint64()
+	}
+	return out
+}
+
+// Run records histories of a store and fails the test for one that is not
+// linearizable, cannot be judged in time, or has an error in it that the
+// contract does not allow. Open returns a new handle on one and the same place;
+// it is called twice and the caller closes what it opened. Run leaves its tenants
+// behind. opts may be nil.
+//
+// A seed repeats the calls of a history but not how they interleave. What fails
+// is drawn into the test's artifact directory: go test -artifacts keeps it.
+func Run(t testing.TB, open func() (store.Store, error), opts *Options) {
+	t.Helper()
+	o := opts.withDefaults()
+	handles, err := openTwo(open)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range o.Histories {
+		seed := o.Seed + uint64(i)
+		h, err := record(t.Context(), handles, seed, o)
+		if err != nil {
+			t.Errorf("history with seed %d: %v", seed, err)
+			return
+		}
+		if verdict := porcupine.CheckOperationsTimeout(model, h.ops, o.Timeout); verdict != porcupine.Ok {
+			t.Errorf("history with seed %d: not shown to be linearizable: %s (%s); drawn in %s",
+				seed, verdict, h.summary(), draw(t, h, seed, o.Timeout))
+			return
+		}
+		if err := h.worthwhile(o); err != nil {
+			t.Errorf("history with seed %d: %v (%s)", seed, err, h.summary())
+			return
+		}
+		if i == 0 {
+			t.Logf("history with seed %d: linearizable: %s", seed, h.summary())
+		}
+	}
+}
+
+func openTwo(open func() (store.Store, error)) ([2]store.Store, error) {
+	var handles [2]store.Store
+	for i := range handles {
+		s, err := open()
+		if err != nil {
+			return handles, fmt.Errorf("open handle %d: %w", i, err)
+		}
+		handles[i] = s
+	}
+	return handles, nil
+}
+
+// draw writes porcupine's picture of a history and returns where.
+func draw(t testing.TB, h *history, seed uint64, timeout time.Duration) string {
+	t.Helper()
+	_, info := porcupine.CheckOperationsVerbose(model, h.ops, timeout)
+	path := filepath.Join(t.ArtifactDir(), fmt.Sprintf("history-%d.html", seed))
+	if err := porcupine.VisualizePath(model, info, path); err != nil {
+		return fmt.Sprintf("nothing: %v", err)
+	}
+	return path
+}
+
+// history is what the clients did and were told.
+type history struct {
+	ops   []porcupine.Operation
+	count [outcomes]int // calls by outcome, before unknown ones were resolved
+}
+
+func (h *history) summary() string {
+	var parts []string
+	for o := range outcomes {
+		if h.count[o] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %v", h.count[o], o))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// worthwhile reports histories that prove nothing because too little came about
+// in them. Small ones, asked for by Options, are left alone.
+func (h *history) worthwhile(o Options) error {
+	calls := o.Clients * o.Calls
+	if calls < 1000 || o.Faults {
+		return nil
+	}
+	for outcome, percent := range map[outcome]int{found: 10, done: 10, stale: 1, taken: 1} {
+		if h.count[outcome]*100 < calls*percent {
+			return fmt.Errorf("too few calls ended as %v for the history to prove anything", outcome)
+		}
+	}
+	return nil
+}
+
+// record runs the clients on a new tenant of the store.
+func record(ctx context.Context, handles [2]store.Store, seed uint64, o Options) (*history, error) {
+	r := newRecorder(handles, seed, o)
+	if err := r.run(ctx); err != nil {
+		return nil, err
+	}
+	return r.finish(ctx)
+}

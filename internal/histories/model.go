@@ -1,0 +1,270 @@
+package histories
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/anishathalye/porcupine"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// A history has five records and five unique keys, so that its clients meet.
+const (
+	ids  = 5
+	keys = 5
+)
+
+// state is what the contract says a tenant holds.
+type state struct {
+	last store.Revision
+	docs [ids]doc
+	feed *entry // the newest entry
+}
+
+// doc is a record; without a revision there is none.
+type doc struct {
+	created, revision store.Revision
+	unique            string // the digits of its unique keys, in their order
+	data              string
+}
+
+// entry is one of the change feed. States share what they have in common.
+type entry struct {
+	change
+	before *entry
+}
+
+type change struct {
+	revision store.Revision
+	kind     store.ChangeType
+	id       int
+	note     string
+}
+
+// input is a call.
+type input struct {
+	method method
+	id     int // get: by ID, or -1
+	key    int // get: by unique key
+	ops    []op
+	after  store.Revision
+	limit  int
+}
+
+type method uint8
+
+const (
+	get method = iota
+	apply
+	changes
+)
+
+// op is a store.Op: a create without old, a deletion without data.
+type op struct {
+	id     int
+	old    store.Revision
+	unique string
+	data   string
+	note   string
+}
+
+// output is the answer to a call.
+type output struct {
+	answer
+	feed []change
+}
+
+type answer struct {
+	outcome  outcome
+	revision store.Revision // done
+	op       int            // stale, taken
+	key      int            // taken
+	id       int            // found, taken: the holder
+	doc      doc            // found, taken: the holder
+}
+
+type outcome uint8
+
+// The outcomes of a call. Calls that failed or stayed unknown without having
+// happened are not in the checked history.
+const (
+	done outcome = iota
+	stale
+	taken
+	unknown
+	found
+	notFound
+	listed
+	failed
+	outcomes
+)
+
+func (o outcome) String() string {
+	return [outcomes]string{"done", "stale", "taken", "unknown", "found", "not found", "changes", "failed"}[o]
+}
+
+// model is the contract as porcupine wants it. It is deterministic: each state
+// has one answer to each call.
+var model = porcupine.Model{
+	Init: func() any { return state{} },
+	Step: func(s, in, out any) (bool, any) {
+		return step(s.(state), in.(input), out.(output))
+	},
+	Equal: func(a, b any) bool { return equal(a.(state), b.(state)) },
+	Hash:  func(s any) uint64 { return uint64(s.(state).last) },
+	DescribeOperation: func(in, out any) string {
+		return in.(input).String() + " -> " + out.(output).String()
+	},
+	DescribeState: func(s any) string { return s.(state).String() },
+}
+
+func step(s state, in input, out output) (bool, any) {
+	switch in.method {
+	case get:
+		return s.get(in) == out.answer, s
+	case changes:
+		return out.outcome == listed && s.changes(in, out.feed), s
+	default:
+		next, answer := s.apply(in.ops)
+		return answer == out.answer, next
+	}
+}
+
+func (s state) get(in input) answer {
+	id := in.id
+	if id < 0 {
+		id = s.holder(in.key)
+	}
+	if id < 0 || s.docs[id].revision == 0 {
+		return answer{outcome: notFound}
+	}
+	return answer{outcome: found, id: id, doc: s.docs[id]}
+}
+
+// holder returns the record that holds a unique key, or -1.
+func (s state) holder(key int) int {
+	for id, d := range s.docs {
+		if d.holds(key) {
+			return id
+		}
+	}
+	return -1
+}
+
+func (d doc) holds(key int) bool {
+	return d.revision > 0 && strings.IndexByte(d.unique, byte('0'+key)) >= 0
+}
+
+// apply is rules 1, 2, 3 and 5.
+func (s state) apply(ops []op) (state, answer) {
+	for i, op := range ops {
+		if s.docs[op.id].revision != op.old {
+			return s, answer{outcome: stale, op: i}
+		}
+	}
+	next := s
+	for _, op := range ops {
+		next.docs[op.id] = doc{}
+	}
+	for i, op := range ops {
+		next.last++
+		kind := store.Deleted
+		if op.data != "" {
+			for _, digit := range []byte(op.unique) {
+				key := int(digit - '0')
+				if holder := next.holder(key); holder >= 0 {
+					return s, answer{outcome: taken, op: i, key: key, id: holder, doc: next.docs[holder]}
+				}
+			}
+			created := s.docs[op.id].created
+			kind = store.Updated
+			if op.old == 0 {
+				created = next.last
+				kind = store.Created
+			}
+			next.docs[op.id] = doc{created: created, revision: next.last, unique: op.unique, data: op.data}
+		}
+		next.feed = &entry{change{next.last, kind, op.id, op.note}, next.feed}
+	}
+	return next, answer{outcome: done, revision: next.last}
+}
+
+// changes reports whether got is the right page.
+func (s state) changes(in input, got []change) bool {
+	var page []change
+	for e := s.feed; e != nil && e.revision > in.after; e = e.before {
+		page = append(page, e.change)
+	}
+	slices.Reverse(page)
+	return slices.Equal(page[:min(len(page), in.limit)], got)
+}
+
+func equal(a, b state) bool {
+	if a.last != b.last || a.docs != b.docs {
+		return false
+	}
+	x, y := a.feed, b.feed
+	for x != y {
+		if x == nil || y == nil || x.change != y.change {
+			return false
+		}
+		x, y = x.before, y.before
+	}
+	return true
+}
+
+func (in input) String() string {
+	switch in.method {
+	case get:
+		if in.id >= 0 {
+			return fmt.Sprintf("get id %d", in.id)
+		}
+		return fmt.Sprintf("get key %d", in.key)
+	case changes:
+		return fmt.Sprintf("changes after %d, %d at most", in.after, in.limit)
+	}
+	var parts []string
+	for _, op := range in.ops {
+		switch {
+		case op.old == 0:
+			parts = append(parts, fmt.Sprintf("create %d [%s] %s", op.id, op.unique, op.data))
+		case op.data == "":
+			parts = append(parts, fmt.Sprintf("delete %d@%d", op.id, op.old))
+		default:
+			parts = append(parts, fmt.Sprintf("replace %d@%d [%s] %s", op.id, op.old, op.unique, op.data))
+		}
+	}
+	return strings.Join(parts, " + ")
+}
+
+func (out output) String() string {
+	switch out.outcome {
+	case done:
+		return fmt.Sprintf("done @%d", out.revision)
+	case stale:
+		return fmt.Sprintf("stale: op %d", out.op)
+	case taken:
+		return fmt.Sprintf("taken: op %d key %d by %d %v", out.op, out.key, out.id, out.doc)
+	case found:
+		return fmt.Sprintf("%d %v", out.id, out.doc)
+	case listed:
+		return fmt.Sprint(out.feed)
+	default:
+		return out.outcome.String()
+	}
+}
+
+func (d doc) String() string {
+	if d.revision == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("@%d/%d [%s] %s", d.created, d.revision, d.unique, d.data)
+}
+
+func (c change) String() string {
+	return fmt.Sprintf("@%d %v %d (%s)", c.revision, c.kind, c.id, c.note)
+}
+
+func (s state) String() string { return fmt.Sprintf("last %d, records %v", s.last, s.docs) }

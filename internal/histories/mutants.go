@@ -1,0 +1,179 @@
+package histories
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"testing"
+
+	"github.com/anishathalye/porcupine"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// mutants are ways to break a store from the outside.
+var mutants = []struct {
+	name  string
+	wrong func(store.Store) store.Store
+}{
+	{"check then act", func(s store.Store) store.Store { return checkThenAct{Store: s} }},
+	{"double create", func(s store.Store) store.Store { return checkThenAct{Store: s, createsOnly: true} }},
+	{"index, then record", func(s store.Store) store.Store { return indexThenRecord{s} }},
+	{"stale read", func(s store.Store) store.Store { return &staleRead{Store: s, seen: map[readKey]store.Record{}} }},
+	{"repeated write", func(s store.Store) store.Store { return &repeatedWrite{Store: s} }},
+}
+
+// MutantCaught puts known races in front of the store that open returns, one
+// after the other, and fails the test for one that no history shows. It makes
+// Options.Histories histories of each at most, 5 if that is 0. The other options
+// and open are as for [Run].
+func MutantCaught(t testing.TB, open func() (store.Store, error), opts *Options) {
+	t.Helper()
+	o := opts.withDefaults()
+	if opts == nil || opts.Histories == 0 {
+		o.Histories = 5
+	}
+	handles, err := openTwo(open)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, mutant := range mutants {
+		wrapped := [2]store.Store{mutant.wrong(handles[0]), mutant.wrong(handles[1])}
+		if !caught(t, wrapped, o) {
+			t.Errorf("mutant %q: none of %d histories from seed %d on shows it", mutant.name, o.Histories, o.Seed)
+		}
+	}
+}
+
+// caught reports whether one of a few histories is found not to be linearizable.
+func caught(t testing.TB, handles [2]store.Store, o Options) bool {
+	t.Helper()
+	for i := range o.Histories {
+		h, err := record(t.Context(), handles, o.Seed+uint64(i), o)
+		if err != nil {
+			t.Fatalf("history with seed %d: %v", o.Seed+uint64(i), err)
+		}
+		if porcupine.CheckOperationsTimeout(model, h.ops, o.Timeout) == porcupine.Illegal {
+			return true
+		}
+	}
+	return false
+}
+
+// yield lets other clients into the gap of a mutant, on few processors too.
+func yield() {
+	for range 4 {
+		runtime.Gosched()
+	}
+}
+
+// checkThenAct judges preconditions by reading, and writes unconditionally later.
+type checkThenAct struct {
+	store.Store
+	createsOnly bool
+}
+
+func (m checkThenAct) Apply(ctx context.Context, tenant string, ops ...store.Op) (store.Revision, error) {
+	for i, op := range ops {
+		if m.createsOnly && op.Old != nil {
+			return m.Store.Apply(ctx, tenant, ops...)
+		}
+		current, err := m.Get(ctx, tenant, store.ID(op.ID()))
+		switch {
+		case err != nil && !errors.Is(err, store.ErrNotFound):
+			return 0, err
+		case (err == nil) != (op.Old != nil) || err == nil && current.Revision != op.Old.Revision:
+			return 0, &store.StaleError{Op: i}
+		}
+	}
+	yield()
+	for {
+		forced, err := m.force(ctx, tenant, ops)
+		if err != nil {
+			return 0, err
+		}
+		revision, err := m.Store.Apply(ctx, tenant, forced...)
+		if !errors.Is(err, store.ErrStale) {
+			return revision, err
+		}
+	}
+}
+
+// force returns ops that hold now, whatever they expected.
+func (m checkThenAct) force(ctx context.Context, tenant string, ops []store.Op) ([]store.Op, error) {
+	forced := make([]store.Op, len(ops))
+	for i, op := range ops {
+		current, err := m.Get(ctx, tenant, store.ID(op.ID()))
+		switch {
+		case err == nil:
+			op.Old = &current
+		case !errors.Is(err, store.ErrNotFound):
+			return nil, err
+		case op.New == nil:
+			return nil, &store.StaleError{Op: i} // nothing left to delete
+		default:
+			op.Old = nil
+		}
+		forced[i] = op
+	}
+	return forced, nil
+}
+
+// indexThenRecord reads the holder of a unique key first and the record later.
+type indexThenRecord struct{ store.Store }
+
+func (m indexThenRecord) Get(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
+	r, err := m.Store.Get(ctx, tenant, key)
+	if err != nil || key.Kind == "" {
+		return r, err
+	}
+	yield()
+	return m.Store.Get(ctx, tenant, store.ID(r.ID))
+}
+
+// staleRead answers every other Get from what it read before.
+type staleRead struct {
+	store.Store
+	mu   sync.Mutex
+	gets int
+	seen map[readKey]store.Record
+}
+
+type readKey struct {
+	tenant string
+	key    store.Key
+}
+
+func (m *staleRead) Get(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.gets++
+	if r, ok := m.seen[readKey{tenant, key}]; ok && m.gets%2 == 0 {
+		return r, nil
+	}
+	r, err := m.Store.Get(ctx, tenant, key)
+	if err == nil {
+		m.seen[readKey{tenant, key}] = r
+	}
+	return r, err
+}
+
+// repeatedWrite loses the answer to one write in fifty and sends it again.
+type repeatedWrite struct {
+	store.Store
+	mu     sync.Mutex
+	writes int
+}
+
+func (m *repeatedWrite) Apply(ctx context.Context, tenant string, ops ...store.Op) (store.Revision, error) {
+	m.mu.Lock()
+	m.writes++
+	lost := m.writes%50 == 0
+	m.mu.Unlock()
+	revision, err := m.Store.Apply(ctx, tenant, ops...)
+	if lost && err == nil {
+		revision, err = m.Store.Apply(ctx, tenant, ops...)
+	}
+	return revision, err
+}
