@@ -1,0 +1,68 @@
+# Everything a change has to pass. It needs Go, bash and git; race also needs a C
+# compiler, redis and faults also redis-server on PATH.
+
+GO       ?= go
+FUZZTIME ?= 30s
+BASE     ?= HEAD
+
+# Nested modules: `./...` skips them silently, so each is named here, and
+# internal/arrows fails if one is missing.
+NESTED := tools
+CODE   := $(filter-out tools,$(NESTED)) # tools has a go.mod and nothing else
+
+ROOT := $(CURDIR)
+TOOL := $(GO) tool -modfile=$(ROOT)/tools/go.mod
+LINT := $(TOOL) golangci-lint
+# The tests that start real servers. They wait for elections and must not share
+# the cores with other packages: -p 1.
+REDIS := ./store/redis/... $(wildcard ./internal/redistest)
+
+.DEFAULT_GOAL := all
+.PHONY: all
+all: format lint test
+
+.PHONY: format
+format: ## rewrite the sources as gofumpt and gci want them
+	$(LINT) fmt
+	@set -e; for m in $(CODE); do (cd $$m && $(LINT) fmt --config $(ROOT)/.golangci.yml); done
+
+.PHONY: lint
+lint: ## golangci-lint, formatting included
+	$(LINT) run ./...
+	@set -e; for m in $(CODE); do (cd $$m && $(LINT) run --config $(ROOT)/.golangci.yml ./...); done
+
+.PHONY: test
+test: ## every test that needs no flags
+	$(GO) test ./...
+	@set -e; for m in $(CODE); do (cd $$m && $(GO) test ./...); done
+
+.PHONY: race
+race: ## the same under the race detector
+	CGO_ENABLED=1 $(GO) test -race -p 1 -timeout 20m ./...
+	@set -e; for m in $(CODE); do (cd $$m && CGO_ENABLED=1 $(GO) test -race -p 1 -timeout 20m ./...); done
+
+.PHONY: redis
+redis: ## real Redis servers and a real Cluster; a skipped test is a failure
+	ROLLBOOK_REQUIRE_REDIS=1 bash .ci/no-skips $(GO) test -v -count=1 -p 1 -timeout 10m $(REDIS)
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME each
+	bash .ci/fuzz $(FUZZTIME)
+
+.PHONY: bench
+bench: ## the paired benchmarks; their ratios are the metrics "x"
+	$(GO) test -run '^$$' -bench . -benchtime 1x -count 1 -p 1 -timeout 60m ./...
+
+.PHONY: tidy-check
+tidy-check: ## go.mod and go.sum of every module say what the code needs
+	$(GO) mod tidy -diff
+	@set -e; for m in $(NESTED); do echo "$$m: go mod tidy -diff"; (cd $$m && $(GO) mod tidy -diff); done
+	$(GO) mod verify
+
+.PHONY: api
+api: ## what changed in the exported API since BASE
+	bash .ci/api $(BASE)
+
+.PHONY: examples
+examples: ## build every example and run it for a moment
+	bash .ci/examples
