@@ -1,0 +1,292 @@
+package memory
+
+import (
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// tenant is what one tenant has. The lock of its shard guards it, but for
+// earliest.
+type tenant struct {
+	name  string
+	place int // in Store.names
+	last  store.Revision
+
+	records map[string]*entry
+	holders map[store.Key]*entry
+	kinds   map[string]*kind
+	terms   map[termKey]*term
+	feed    feed
+
+	// earliest is the earliest Due of all records, noDue if there is none. Due
+	// reads it without the lock.
+	earliest atomic.Int64
+}
+
+// entry is the fixed place of a record: indexes point here, so that a write
+// which leaves the keys alone has nothing to do in them.
+type entry struct {
+	record  *store.Record // never changed, only exchanged
+	created store.Revision
+	due     int64 // milliseconds; 0: none
+	leaving bool  // its record is the Old of an op of the batch being judged
+}
+
+// kind has the records of one kind.
+type kind struct {
+	name    string
+	records sorted[byCreated]
+	due     sorted[byDue]
+}
+
+// term has the records of one kind that have an index term.
+type term struct {
+	key     store.Key
+	records sorted[byCreated]
+}
+
+type termKey struct {
+	kind string
+	term store.Key
+}
+
+func newTenant(name string) *tenant {
+	t := &tenant{
+		name:    strings.Clone(name),
+		records: make(map[string]*entry),
+		holders: make(map[store.Key]*entry),
+		kinds:   make(map[string]*kind),
+		terms:   make(map[termKey]*term),
+	}
+	t.earliest.Store(noDue)
+	return t
+}
+
+// get returns the record with an ID or a unique key, or nil.
+func (t *tenant) get(key store.Key) *store.Record {
+	if t == nil {
+		return nil
+	}
+	var e *entry
+	if key.Kind == "" {
+		e = t.records[key.Value]
+	} else {
+		e = t.holders[key]
+	}
+	if e == nil {
+		return nil
+	}
+	return e.record
+}
+
+// refusal says why a batch is refused. Its holder still is the store's.
+type refusal struct {
+	err    error
+	op     int
+	key    store.Key
+	holder *store.Record
+}
+
+// public returns the error for the caller; to be called without the lock.
+func (r *refusal) public() error {
+	if r.holder == nil {
+		return r.err
+	}
+	return &store.TakenError{Op: r.op, Key: r.key, Holder: copyOut(r.holder)}
+}
+
+// judge decides whether a batch may be applied and finds the entries that it is
+// about. It changes nothing.
+func (t *tenant) judge(writes []write) *refusal {
+	for i := range writes {
+		w := &writes[i]
+		w.entry = t.records[w.id]
+		switch {
+		case (w.entry != nil) != (w.old != 0), w.entry != nil && w.entry.record.Revision != w.old:
+			return &refusal{err: &store.StaleError{Op: i}}
+		case w.entry != nil && w.new != nil && w.entry.record.Kind != w.new.Kind:
+			return &refusal{err: &store.InvalidError{Op: i, What: "Old", Why: "not a record of the store"}}
+		}
+	}
+	leave(writes, true)
+	defer leave(writes, false)
+	var claimed map[store.Key]int // only a batch of several can claim twice
+	if len(writes) > 1 {
+		claimed = make(map[store.Key]int)
+	}
+	for i, w := range writes {
+		if w.new == nil {
+			continue
+		}
+		for _, key := range w.new.Unique {
+			if e := t.holders[key]; e != nil && !e.leaving {
+				return &refusal{op: i, key: key, holder: e.record}
+			}
+			if first, ok := claimed[key]; ok {
+				return &refusal{op: i, key: key, holder: writes[first].new}
+			}
+			if claimed != nil {
+				claimed[key] = i
+			}
+		}
+	}
+	return nil
+}
+
+func leave(writes []write, leaving bool) {
+	for _, w := range writes {
+		if w.entry != nil {
+			w.entry.leaving = leaving
+		}
+	}
+}
+
+// apply writes a batch that was judged, and reports whether the feed has grown.
+func (t *tenant) apply(writes []write) bool {
+	for _, w := range writes {
+		if w.entry != nil && (w.new == nil || !slices.Equal(w.entry.record.Unique, w.new.Unique)) {
+			for _, key := range w.entry.record.Unique {
+				delete(t.holders, key)
+			}
+		}
+	}
+	noted, dueMoved := false, false
+	for _, w := range writes {
+		t.last++
+		before := w.entry.dueTime()
+		switch w.kind {
+		case store.Created:
+			w.entry = t.create(w.new)
+		case store.Updated:
+			t.replace(w.entry, w.new)
+		case store.Deleted:
+			t.remove(w.entry)
+		}
+		dueMoved = dueMoved || before != w.entry.dueTime() || w.new == nil && before != 0
+		if w.note != nil {
+			noted = true
+			r := w.entry.record
+			t.feed.add(store.Change{Revision: t.last, Type: w.kind, Kind: r.Kind, ID: r.ID, Note: w.note})
+		}
+	}
+	if dueMoved {
+		t.earliest.Store(t.earliestDue())
+	}
+	return noted
+}
+
+func (e *entry) dueTime() int64 {
+	if e == nil {
+		return 0
+	}
+	return e.due
+}
+
+func (t *tenant) create(r *store.Record) *entry {
+	r.Created, r.Revision = t.last, t.last
+	e := &entry{record: r, created: t.last, due: store.Millis(r.Due)}
+	k := t.kinds[r.Kind]
+	if k == nil {
+		k = &kind{name: strings.Clone(r.Kind)}
+		t.kinds[k.name] = k
+	}
+	r.Kind = k.name
+	k.records.insert(e)
+	if e.due != 0 {
+		k.due.insert(e)
+	}
+	for i, key := range r.Index {
+		r.Index[i] = t.index(k.name, key, e)
+	}
+	for _, key := range r.Unique {
+		t.holders[key] = e
+	}
+	t.records[r.ID] = e
+	return e
+}
+
+// replace exchanges the record of an entry. What is equal in both is kept, and
+// the new copy of it dropped.
+func (t *tenant) replace(e *entry, r *store.Record) {
+	old := e.record
+	r.ID, r.Kind, r.Created, r.Revision = old.ID, old.Kind, old.Created, t.last
+	sameUnique, sameIndex := slices.Equal(old.Unique, r.Unique), slices.Equal(old.Index, r.Index)
+	if !sameUnique {
+		for _, key := range r.Unique {
+			t.holders[key] = e
+		}
+	}
+	if !sameIndex {
+		for _, key := range old.Index {
+			if !slices.Contains(r.Index, key) {
+				t.unindex(old.Kind, key, e)
+			}
+		}
+		for i, key := range r.Index {
+			if at := slices.Index(old.Index, key); at >= 0 {
+				r.Index[i] = old.Index[at]
+			} else {
+				r.Index[i] = t.index(old.Kind, key, e)
+			}
+		}
+	}
+	switch {
+	case sameUnique && sameIndex:
+		r.Unique, r.Index = old.Unique, old.Index
+	case sameUnique:
+		copy(r.Unique, old.Unique)
+	case sameIndex:
+		copy(r.Index, old.Index)
+	}
+	if due := store.Millis(r.Due); due != e.due {
+		k := t.kinds[r.Kind]
+		if e.due != 0 {
+			k.due.remove(e)
+		}
+		e.due = due
+		if e.due != 0 {
+			k.due.insert(e)
+		}
+	}
+	e.record = r
+}
+
+// remove takes an entry out of everything but holders, which apply has cleared.
+func (t *tenant) remove(e *entry) {
+	r := e.record
+	delete(t.records, r.ID)
+	for _, key := range r.Index {
+		t.unindex(r.Kind, key, e)
+	}
+	k := t.kinds[r.Kind]
+	if e.due != 0 {
+		k.due.remove(e)
+	}
+	k.records.remove(e)
+	if k.records.len() == 0 {
+		delete(t.kinds, r.Kind)
+	}
+}
+
+// index adds an entry to the list of a term and returns the term's own copy.
+func (t *tenant) index(kind string, key store.Key, e *entry) store.Key {
+	x := t.terms[termKey{kind, key}]
+	if x == nil {
+		x = &term{key: cloneKey(key)}
+		t.terms[termKey{kind, x.key}] = x
+	}
+	x.records.insert(e)
+	return x.key
+}
+
+func (t *tenant) unindex(kind string, key store.Key, e *entry) {
+	at := termKey{kind, key}
+	x := t.terms[at]
+	x.records.remove(e)
+	if x.records.len() == 0 {
+		delete(t.terms, at)
+	}
+}
