@@ -45,9 +45,9 @@ func (c *client) run(ctx context.Context) error {
 			c.getKey(ctx, c.random.IntN(keys))
 		case n < 40:
 			c.changes(ctx)
-		case n < 52:
+		case n < 54:
 			c.create(ctx)
-		case n < 77:
+		case n < 80:
 			c.replace(ctx)
 		case n < 85:
 			c.delete(ctx)
