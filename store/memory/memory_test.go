@@ -1,0 +1,297 @@
+package memory_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rollbook-go/rollbook/internal/histories"
+	"github.com/rollbook-go/rollbook/store"
+	"github.com/rollbook-go/rollbook/store/memory"
+)
+
+func TestHistories(t *testing.T) {
+	s := memory.New()
+	open := func() (store.Store, error) { return s, nil }
+	histories.Run(t, open, &histories.Options{Histories: 20})
+	histories.MutantCaught(t, open, nil)
+}
+
+// user is a record with all there is to copy.
+func user(i int) store.Record {
+	n := strconv.Itoa(i)
+	return store.Record{
+		ID:   "user-" + n,
+		Kind: "user",
+		Unique: []store.Key{
+			{Kind: "email", Value: n + "@example.org"},
+			{Kind: "external_id", Value: "crm-" + n},
+		},
+		Index: []store.Key{{Kind: "status", Value: "active"}},
+		Data:  make([]byte, 400),
+	}
+}
+
+func mustApply(t testing.TB, s store.Store, tenant string, ops ...store.Op) store.Revision {
+	t.Helper()
+	revision, err := s.Apply(t.Context(), tenant, ops...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return revision
+}
+
+func TestGetAllocates(t *testing.T) {
+	s := memory.New()
+	mustApply(t, s, "acme", store.Create(user(1), nil), store.Create(store.Record{ID: "bare", Kind: "user"}, nil))
+	tests := []struct {
+		name string
+		key  store.Key
+		want float64
+	}{
+		{"full record by ID", store.ID("user-1"), 2},
+		{"full record by unique key", store.Key{Kind: "email", Value: "1@example.org"}, 2},
+		{"bare record", store.ID("bare"), 0},
+		{"no record", store.ID("nobody"), 0},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got := testing.AllocsPerRun(100, func() {
+				if _, err := s.Get(t.Context(), "acme", test.key); err != nil && !errors.Is(err, store.ErrNotFound) {
+					t.Fatal(err)
+				}
+			})
+			if got > test.want {
+				t.Errorf("%v allocations, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+// Keys and terms share an array; appending to one must not write into the other.
+func TestSlicesAreCapped(t *testing.T) {
+	s := memory.New()
+	mustApply(t, s, "acme", store.Create(user(1), nil))
+	got, err := s.Get(t.Context(), "acme", store.ID("user-1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = append(got.Unique, store.Key{Kind: "email", Value: "intruder"})
+	if diff := cmp.Diff(user(1).Index, got.Index); diff != "" {
+		t.Errorf("index terms after appending to the unique keys (-want +got):\n%s", diff)
+	}
+}
+
+// A page whose records are further apart than List looks without a pause.
+func TestListOfSparseMatches(t *testing.T) {
+	s := memory.New()
+	const records, every = 10_000, 2_500
+	var want []string
+	for i := range records {
+		r := store.Record{ID: strconv.Itoa(i), Kind: "user", Index: []store.Key{{Kind: "all"}}}
+		if i%every == every-1 {
+			r.Index = append(r.Index, store.Key{Kind: "few"})
+			want = append(want, r.ID)
+		} else {
+			r.Due = store.FromMillis(1)
+		}
+		mustApply(t, s, "acme", store.Create(r, nil))
+	}
+	queries := map[string]store.Query{
+		"driven by the short list": {Match: []store.Key{{Kind: "all"}, {Kind: "few"}}},
+		"filtered by due":          {Match: []store.Key{{Kind: "all"}}, NotDueBefore: store.FromMillis(2)},
+		"from the kind":            {NotDueBefore: store.FromMillis(2)},
+		"page by page":             {NotDueBefore: store.FromMillis(2), Limit: 1},
+	}
+	for name, q := range queries {
+		for _, desc := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, desc %v", name, desc), func(t *testing.T) {
+				q := q
+				q.Kind, q.Desc = "user", desc
+				got := walkIDs(t, s, q)
+				if desc {
+					for i, j := 0, len(got)-1; i < j; i, j = i+1, j-1 {
+						got[i], got[j] = got[j], got[i]
+					}
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("records (-want +got):\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+func walkIDs(t *testing.T, s store.Store, q store.Query) []string {
+	t.Helper()
+	var got []string
+	for {
+		page, err := s.List(t.Context(), "acme", q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range page {
+			got = append(got, r.ID)
+			if q.Desc {
+				q.Before = r.Created
+			} else {
+				q.After = r.Created
+			}
+		}
+		if limit := q.Limit; len(page) == 0 || limit == 0 && len(page) < store.DefaultLimit || len(page) < limit {
+			return got
+		}
+	}
+}
+
+func TestListFromBeyondTheEnd(t *testing.T) {
+	s := memory.New()
+	mustApply(t, s, "acme", store.Create(user(1), nil))
+	for _, q := range []store.Query{
+		{Kind: "user", After: math.MaxInt64},
+		{Kind: "user", After: math.MaxInt64, Desc: true},
+		{Kind: "user", Before: 1},
+		{Kind: "user", Before: 1, Desc: true},
+	} {
+		got, err := s.List(t.Context(), "acme", q)
+		if err != nil || len(got) > 0 {
+			t.Errorf("List(%+v) = %d records, error %v; want none", q, len(got), err)
+		}
+	}
+}
+
+// What is kept for one version of a record must be gone with it: a replacement
+// that drops some keys and keeps others, in another order.
+func TestReplaceMovesKeys(t *testing.T) {
+	s := memory.New()
+	a, b, c := store.Key{Kind: "k", Value: "a"}, store.Key{Kind: "k", Value: "b"}, store.Key{Kind: "k", Value: "c"}
+	mustApply(t, s, "acme", store.Create(store.Record{ID: "r", Kind: "user", Unique: []store.Key{a, b}, Index: []store.Key{a, b}}, nil))
+	old, err := s.Get(t.Context(), "acme", a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustApply(t, s, "acme", store.Replace(old, store.Record{ID: "r", Kind: "user", Unique: []store.Key{c, b}, Index: []store.Key{b, c}}, nil))
+	for key, want := range map[store.Key]bool{a: false, b: true, c: true} {
+		_, err := s.Get(t.Context(), "acme", key)
+		if got := err == nil; got != want {
+			t.Errorf("Get by key %q found the record: %v, want %v", key.Value, got, want)
+		}
+		page, err := s.List(t.Context(), "acme", store.Query{Kind: "user", Match: []store.Key{key}})
+		if got := len(page) == 1; err != nil || got != want {
+			t.Errorf("List by term %q found the record: %v, want %v (error %v)", key.Value, got, want, err)
+		}
+	}
+}
+
+// A record of a kind that the store did not return is refused, not believed.
+func TestFalseOldIsRefused(t *testing.T) {
+	s := memory.New()
+	mustApply(t, s, "acme", store.Create(user(1), nil))
+	forged := user(1)
+	forged.Kind, forged.Revision = "group", 1
+	_, err := s.Apply(t.Context(), "acme", store.Replace(forged, forged, nil))
+	if !errors.Is(err, store.ErrInvalid) {
+		t.Errorf("Replace of another kind: %v, want ErrInvalid", err)
+	}
+	if got := walkIDs(t, s, store.Query{Kind: "user"}); len(got) != 1 {
+		t.Errorf("%d users afterwards, want 1", len(got))
+	}
+}
+
+func TestTrimWithinAChunk(t *testing.T) {
+	s := memory.New()
+	const entries = 2000
+	for i := range entries {
+		mustApply(t, s, "acme", store.Create(store.Record{ID: strconv.Itoa(i), Kind: "user"}, []byte{}))
+	}
+	for _, through := range []store.Revision{1, 511, 512, 513, 1300, entries, entries + 5} {
+		if err := s.Trim(t.Context(), "acme", through); err != nil {
+			t.Fatal(err)
+		}
+		through = min(through, entries)
+		if _, err := s.Changes(t.Context(), "acme", through-1, 0); !errors.Is(err, store.ErrTrimmed) {
+			t.Errorf("Changes from before %d: %v, want ErrTrimmed", through, err)
+		}
+		n := 0
+		for after := through; ; {
+			page, err := s.Changes(t.Context(), "acme", after, store.MaxLimit)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range page {
+				if after++; c.Revision != after {
+					t.Fatalf("entry %d where %d is due", c.Revision, after)
+				}
+			}
+			n += len(page)
+			if len(page) < store.MaxLimit {
+				break
+			}
+		}
+		if want := entries - int(through); n != want {
+			t.Errorf("%d entries after a trim to %d, want %d", n, through, want)
+		}
+	}
+}
+
+func TestWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := memory.New()
+		results := make(chan error, 2)
+		for range 2 {
+			go func() { results <- s.Wait(t.Context(), "acme", 1) }()
+		}
+		mustApply(t, s, "acme", store.Create(user(1), []byte("one")))
+		synctest.Wait()
+		select {
+		case err := <-results:
+			t.Fatalf("Wait after revision 1 returned %v at revision 1", err)
+		default:
+		}
+		mustApply(t, s, "acme", store.Create(user(2), []byte("two")))
+		for range 2 {
+			if err := <-results; err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+func TestWaitForATrim(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := memory.New()
+		mustApply(t, s, "acme", store.Create(user(1), nil), store.Create(user(2), nil))
+		result := make(chan error)
+		go func() { result <- s.Wait(t.Context(), "acme", 0) }()
+		synctest.Wait()
+		if err := s.Trim(t.Context(), "acme", 1); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-result; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestWaitEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := memory.New()
+		ctx, cancel := context.WithCancel(t.Context())
+		result := make(chan error)
+		go func() { result <- s.Wait(ctx, "acme", 0) }()
+		synctest.Wait()
+		cancel()
+		if err := <-result; !errors.Is(err, context.Canceled) {
+			t.Errorf("Wait = %v, want context.Canceled", err)
+		}
+		if names, err := s.Tenants(t.Context(), "", 0); err != nil || len(names) > 0 {
+			t.Errorf("Tenants = %q, %v: waiting for a tenant must not make it", names, err)
+		}
+	})
+}
