@@ -1,0 +1,145 @@
+package arrows_test
+
+import (
+	"encoding/json"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// light are the packages that link no database, and the modules that each may
+// link beside this one.
+func light() map[string][]string {
+	return map[string][]string{
+		modulePath + "/store":           nil,
+		modulePath + "/store/memory":    nil,
+		modulePath + "/store/storetest": nil,
+	}
+}
+
+func TestLightPackagesStayLight(t *testing.T) {
+	for _, goos := range platforms() {
+		for name, modules := range light() {
+			t.Run(goos+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				modules := append([]string{modulePath}, modules...)
+				for _, p := range list(t, goos, "-deps", name) {
+					if !p.Standard && !slices.Contains(modules, p.module()) {
+						t.Errorf("links %s", p.ImportPath)
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestScratchModule builds what a user builds who wants the memory store alone,
+// in a module of its own, and looks at what was linked.
+func TestScratchModule(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("main.go", `package main
+
+import (
+	"`+modulePath+`/store"
+	"`+modulePath+`/store/memory"
+)
+
+func main() { var _ store.Store = (*memory.Store)(nil) }
+`)
+	write("go.mod", "module example.com/scratch\n\ngo 1.26.0\n\nrequire "+modulePath+" v0.0.0\n\nreplace "+modulePath+" => "+root(t)+"\n")
+	// The sums of this module are those of a module that requires nothing else.
+	sums, err := os.ReadFile(filepath.Join(root(t), "go.sum"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write("go.sum", string(sums))
+
+	run(t, dir, []string{"GOFLAGS=-mod=mod", "GOPROXY=off", "GOWORK=off"}, "build", "-buildvcs=false", "-o", "scratch", ".")
+	for line := range strings.Lines(string(run(t, dir, nil, "version", "-m", "scratch"))) {
+		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "dep" && fields[1] != modulePath {
+			t.Errorf("links %s", fields[1])
+		}
+	}
+}
+
+// TestLibcIsSQLites: the driver works with exactly the libc that its own go.mod
+// names, and `go get -u` raises it beyond that.
+func TestLibcIsSQLites(t *testing.T) {
+	const sqlite, libc = "modernc.org/sqlite", "modernc.org/libc"
+	var drivers struct{ GoMod string }
+	decode(t, run(t, root(t), nil, "list", "-m", "-json", sqlite), &drivers)
+	if drivers.GoMod == "" {
+		t.Fatalf("the go.mod of %s is not in the module cache", sqlite)
+	}
+	var theirs, ours goMod
+	decode(t, run(t, root(t), nil, "mod", "edit", "-json", drivers.GoMod), &theirs)
+	decode(t, run(t, root(t), nil, "mod", "edit", "-json"), &ours)
+	want, got := theirs.version(libc), ours.version(libc)
+	if want == "" || got != want {
+		t.Errorf("go.mod has %s %q; that of %s has %q", libc, got, sqlite, want)
+	}
+}
+
+// goMod is what `go mod edit -json` prints of a go.mod.
+type goMod struct {
+	Require []struct{ Path, Version string }
+}
+
+func (m goMod) version(path string) string {
+	for _, r := range m.Require {
+		if r.Path == path {
+			return r.Version
+		}
+	}
+	return ""
+}
+
+func decode(t *testing.T, data []byte, into any) {
+	t.Helper()
+	if err := json.Unmarshal(data, into); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestNestedModulesAreNamed: ./... passes over a nested module without a word,
+// so the Makefile has to name each for it to be tested at all.
+func TestNestedModulesAreNamed(t *testing.T) {
+	makefile, err := os.ReadFile(filepath.Join(root(t), "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := regexp.MustCompile(`(?m)^NESTED\s*:=(.*)$`).FindSubmatch(makefile)
+	if line == nil {
+		t.Fatal("the Makefile has no line NESTED :=")
+	}
+	named := strings.Fields(string(line[1]))
+	slices.Sort(named)
+
+	var found []string
+	err = fs.WalkDir(os.DirFS(root(t)), ".", func(path string, d fs.DirEntry, err error) error {
+		if d != nil && d.IsDir() && (d.Name() == "testdata" || path != "." && strings.HasPrefix(d.Name(), ".")) {
+			return fs.SkipDir
+		}
+		if dir, is := strings.CutSuffix(path, "/go.mod"); is {
+			found = append(found, dir)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(found)
+	if !slices.Equal(found, named) {
+		t.Errorf("nested modules: there are %q, the Makefile names %q", found, named)
+	}
+}
