@@ -1,0 +1,304 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"slices"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// Apply implements [store.Store].
+func (s *Store) Apply(ctx context.Context, tenant string, ops ...store.Op) (store.Revision, error) {
+	if err := store.Check(tenant, ops); err != nil {
+		return 0, err
+	}
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	b := newBatch(tenant, ops)
+	return s.writer.submit(ctx, b, b.size)
+}
+
+// batch is a call of Apply. It shares nothing with the caller, who may be gone
+// before it is written, and is encoded by the caller's goroutine, since the
+// writer's is the one that everybody waits for.
+type batch struct {
+	tenant string
+	ops    []op
+	size   int
+}
+
+type op struct {
+	kind store.ChangeType
+	old  store.Revision // the expected one; 0 for a create
+	rec  store.Record   // the new record; of a deletion ID and Kind alone
+	keys []byte         // rec.Unique and rec.Index, encoded
+	due  int64
+	note []byte // nil: none
+
+	stored stored // what was found
+}
+
+// stored is the part of a record that a write needs.
+type stored struct {
+	found    bool
+	rid      int64
+	kind     string
+	created  int64
+	revision int64
+	due      int64
+	keys     []byte
+	unique   []store.Key // of keys, if they change
+	index    []store.Key
+}
+
+func newBatch(tenant string, ops []store.Op) *batch {
+	b := &batch{tenant: tenant, ops: make([]op, len(ops))}
+	for i, in := range ops {
+		o := &b.ops[i]
+		o.kind = in.Type()
+		if in.Old != nil {
+			o.old = in.Old.Revision
+			o.rec.ID, o.rec.Kind = in.Old.ID, in.Old.Kind
+		}
+		if in.New != nil {
+			o.rec = *in.New
+			o.rec.Unique = slices.Clone(in.New.Unique)
+			o.rec.Index = slices.Clone(in.New.Index)
+			o.rec.Data = slices.Concat([]byte{}, in.New.Data) // never nil: the column is NOT NULL
+			o.keys = appendKeys(nil, in.New.Unique, in.New.Index)
+			o.due = store.Millis(in.New.Due)
+		}
+		if in.Note != nil {
+			o.note = slices.Concat([]byte{}, in.Note)
+		}
+		b.size += len(o.rec.Data) + len(o.keys) + len(o.note)
+	}
+	return b
+}
+
+// run judges the batch and writes it. It reads all that it needs to know before
+// it writes anything, so that a refused batch leaves nothing to undo.
+func (b *batch) run(tx *transaction) (rev store.Revision, refused, failed error) {
+	t, failed := tx.tenant(b.tenant)
+	if failed != nil {
+		return 0, nil, failed
+	}
+	if refused, failed = b.judge(tx, t); refused != nil || failed != nil {
+		return 0, refused, failed
+	}
+	if refused, failed = b.judgeKeys(tx, t); refused != nil || failed != nil {
+		return 0, refused, failed
+	}
+	rev, failed = b.write(tx, t)
+	return rev, nil, failed
+}
+
+// judge judges the preconditions.
+func (b *batch) judge(tx *transaction, t *tenant) (refused, failed error) {
+	for i := range b.ops {
+		o := &b.ops[i]
+		o.stored = stored{}
+		if t.n != 0 {
+			if failed = tx.find(t.n, o.rec.ID, &o.stored); failed != nil {
+				return nil, failed
+			}
+		}
+		if (o.old == 0) == o.stored.found || o.stored.found && int64(o.old) != o.stored.revision {
+			return &store.StaleError{Op: i}, nil
+		}
+	}
+	for i := range b.ops {
+		o := &b.ops[i]
+		if !o.stored.found {
+			continue
+		}
+		if o.rec.Kind != o.stored.kind {
+			return &store.InvalidError{Op: i, What: "Old", Why: "not the record of the store"}, nil
+		}
+		if bytes.Equal(o.keys, o.stored.keys) {
+			continue
+		}
+		o.stored.unique, o.stored.index, failed = parseKeys(o.stored.keys)
+		if failed != nil {
+			return nil, failed
+		}
+	}
+	return nil, nil
+}
+
+// judgeKeys judges the unique keys of the new records. A key whose holder is a
+// record of the batch is free, since all of those are released first, unless an
+// earlier op of the batch claims it.
+func (b *batch) judgeKeys(tx *transaction, t *tenant) (refused, failed error) {
+	single := len(b.ops) == 1
+	var claims map[store.Key]int // op
+	if !single {
+		claims = make(map[store.Key]int)
+	}
+	for i := range b.ops {
+		o := &b.ops[i]
+		kept := bytes.Equal(o.keys, o.stored.keys)
+		for _, key := range o.rec.Unique {
+			if !single {
+				if first, dup := claims[key]; dup {
+					return &store.TakenError{Op: i, Key: key, Holder: b.ops[first].copyOfNew()}, nil
+				}
+				claims[key] = i
+			}
+			if t.n == 0 || kept || slices.Contains(o.stored.unique, key) {
+				continue // its own, or the tenant's first
+			}
+			rid, held, failed := tx.holder(t.n, key)
+			if failed != nil {
+				return nil, failed
+			}
+			if !held || b.releases(rid) {
+				continue
+			}
+			holder, failed := tx.record(rid)
+			if failed != nil {
+				return nil, failed
+			}
+			return &store.TakenError{Op: i, Key: key, Holder: holder}, nil
+		}
+	}
+	return nil, nil
+}
+
+// releases reports whether the record is the Old of an op, whose keys are all
+// released.
+func (b *batch) releases(rid int64) bool {
+	for i := range b.ops {
+		if s := &b.ops[i].stored; s.found && s.rid == rid {
+			return true
+		}
+	}
+	return false
+}
+
+func (o *op) copyOfNew() store.Record {
+	r := o.rec
+	r.Unique, r.Index, r.Data = slices.Clone(r.Unique), slices.Clone(r.Index), bytes.Clone(r.Data)
+	return r
+}
+
+func (b *batch) write(tx *transaction, t *tenant) (store.Revision, error) {
+	if t.n == 0 {
+		if err := tx.create(t); err != nil {
+			return 0, err
+		}
+	}
+	for i := range b.ops { // all keys are released before any is claimed
+		o := &b.ops[i]
+		for _, key := range o.stored.unique {
+			if !slices.Contains(o.rec.Unique, key) {
+				if err := tx.exec(sqlReleaseKey, t.n, key.Kind, key.Value); err != nil {
+					return 0, err
+				}
+			}
+		}
+	}
+	for i := range b.ops {
+		o := &b.ops[i]
+		t.revision++
+		t.changed = true
+		if err := o.write(tx, t); err != nil {
+			return 0, err
+		}
+		if o.due != o.stored.due {
+			tx.reschedule(t.n, o.rec.Kind)
+		}
+		if o.note == nil {
+			continue
+		}
+		t.noted = true
+		err := tx.exec(sqlNote, t.n, t.revision, int64(o.kind), o.rec.Kind, o.rec.ID, o.note)
+		if err != nil {
+			return 0, err
+		}
+	}
+	return store.Revision(t.revision), nil
+}
+
+func (o *op) write(tx *transaction, t *tenant) error {
+	switch o.kind {
+	case store.Created:
+		return o.create(tx, t)
+	case store.Updated:
+		return o.replace(tx, t)
+	case store.Deleted:
+		if err := tx.exec(sqlDelete, o.stored.rid); err != nil {
+			return err
+		}
+		return o.writeTerms(tx, t, o.stored.rid, o.stored.created)
+	}
+	return nil
+}
+
+func (o *op) create(tx *transaction, t *tenant) error {
+	rid, err := tx.insert(sqlInsert, t.n, o.rec.ID, o.rec.Kind, t.revision, t.revision, o.due, o.keys, o.rec.Data)
+	if err != nil {
+		return err
+	}
+	return o.writeKeys(tx, t, rid, t.revision)
+}
+
+func (o *op) replace(tx *transaction, t *tenant) error {
+	rid := o.stored.rid
+	if o.due == o.stored.due && bytes.Equal(o.keys, o.stored.keys) {
+		return tx.exec(sqlUpdateData, t.revision, o.rec.Data, rid)
+	}
+	if err := tx.exec(sqlUpdate, t.revision, o.due, o.keys, o.rec.Data, rid); err != nil {
+		return err
+	}
+	if bytes.Equal(o.keys, o.stored.keys) {
+		return nil
+	}
+	return o.writeKeys(tx, t, rid, o.stored.created)
+}
+
+func (o *op) writeKeys(tx *transaction, t *tenant, rid, created int64) error {
+	for _, key := range o.rec.Unique {
+		if !slices.Contains(o.stored.unique, key) {
+			if err := tx.exec(sqlClaimKey, t.n, key.Kind, key.Value, rid); err != nil {
+				return err
+			}
+		}
+	}
+	return o.writeTerms(tx, t, rid, created)
+}
+
+// writeTerms writes only the terms that differ: Created, which they are ordered
+// by, never changes.
+func (o *op) writeTerms(tx *transaction, t *tenant, rid, created int64) error {
+	had, has := keySet(o.stored.index), keySet(o.rec.Index)
+	for _, term := range o.stored.index {
+		if !has(term) {
+			if err := tx.exec(sqlDeleteTerm, t.n, o.rec.Kind, term.Kind, term.Value, created); err != nil {
+				return err
+			}
+		}
+	}
+	for _, term := range o.rec.Index {
+		if !had(term) {
+			if err := tx.exec(sqlInsertTerm, t.n, o.rec.Kind, term.Kind, term.Value, created, rid); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// keySet returns a test for membership; few keys are compared one by one.
+func keySet(keys []store.Key) func(store.Key) bool {
+	if len(keys) <= 16 {
+		return func(k store.Key) bool { return slices.Contains(keys, k) }
+	}
+	set := make(map[store.Key]struct{}, len(keys))
+	for _, k := range keys {
+		set[k] = struct{}{}
+	}
+	return func(k store.Key) bool { _, ok := set[k]; return ok }
+}

@@ -1,0 +1,78 @@
+package sqlite
+
+import (
+	"encoding/binary"
+	"errors"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+var errCorrupt = errors.New("sqlite: a stored record is damaged")
+
+// appendKeys encodes the unique keys and index terms of a record: two counts,
+// then kind and value of each, every string behind its length. All numbers are
+// unsigned varints.
+func appendKeys(b []byte, unique, index []store.Key) []byte {
+	b = binary.AppendUvarint(b, uint64(len(unique)))
+	b = binary.AppendUvarint(b, uint64(len(index)))
+	for _, keys := range [2][]store.Key{unique, index} {
+		for _, key := range keys {
+			b = binary.AppendUvarint(b, uint64(len(key.Kind)))
+			b = append(b, key.Kind...)
+			b = binary.AppendUvarint(b, uint64(len(key.Value)))
+			b = append(b, key.Value...)
+		}
+	}
+	return b
+}
+
+// parseKeys is the inverse of appendKeys. It believes nothing: what it reads may
+// come from a damaged file.
+func parseKeys(b []byte) (unique, index []store.Key, err error) {
+	text := string(b) // one allocation; every key is a part of it
+	nu, text, ok := cutNumber(text, store.MaxUnique)
+	if !ok {
+		return nil, nil, errCorrupt
+	}
+	ni, text, ok := cutNumber(text, store.MaxIndex)
+	if !ok {
+		return nil, nil, errCorrupt
+	}
+	if nu+ni == 0 && text == "" {
+		return nil, nil, nil
+	}
+	keys := make([]store.Key, nu+ni)
+	for i := range keys {
+		if keys[i].Kind, text, ok = cutString(text, store.MaxKind); !ok {
+			return nil, nil, errCorrupt
+		}
+		if keys[i].Value, text, ok = cutString(text, store.MaxKeyValue); !ok {
+			return nil, nil, errCorrupt
+		}
+	}
+	if text != "" {
+		return nil, nil, errCorrupt
+	}
+	// Full slice expressions: who appends to one does not write into the other.
+	return keys[:nu:nu], keys[nu:], nil
+}
+
+func cutString(text string, longest int) (s, rest string, ok bool) {
+	n, rest, ok := cutNumber(text, longest)
+	if !ok || n > len(rest) {
+		return "", "", false
+	}
+	return rest[:n], rest[n:], true
+}
+
+func cutNumber(text string, largest int) (n int, rest string, ok bool) {
+	var v uint64
+	for i := 0; i < len(text) && i < 3; i++ { // three bytes hold every limit
+		c := text[i]
+		v |= uint64(c&0x7f) << (7 * i)
+		if c < 0x80 {
+			return int(v), text[i+1:], v <= uint64(largest)
+		}
+	}
+	return 0, "", false
+}

@@ -1,0 +1,2 @@
+// Package sqlite keeps records in a SQLite file.
+package sqlite

@@ -1,0 +1,70 @@
+-- A tenant's number stands for its name in every other table.
+CREATE TABLE rollbook_tenant (
+  n        INTEGER PRIMARY KEY,
+  name     TEXT    NOT NULL UNIQUE,
+  revision INTEGER NOT NULL,            -- of the last op
+  trimmed  INTEGER NOT NULL DEFAULT 0   -- the feed begins after this revision
+) STRICT;
+
+CREATE TABLE rollbook_record (
+  rid      INTEGER PRIMARY KEY,
+  tenant   INTEGER NOT NULL,
+  id       TEXT    NOT NULL,
+  kind     TEXT    NOT NULL,
+  created  INTEGER NOT NULL,
+  revision INTEGER NOT NULL,
+  due      INTEGER NOT NULL,            -- milliseconds since the Unix epoch, 0: never
+  keys     BLOB    NOT NULL,            -- unique keys and index terms, in their order
+  data     BLOB    NOT NULL,            -- last, so that no other column lies behind overflow pages
+  UNIQUE (tenant, id)
+) STRICT;
+
+CREATE UNIQUE INDEX rollbook_record_created ON rollbook_record (tenant, kind, created);
+CREATE INDEX rollbook_record_due ON rollbook_record (tenant, kind, due) WHERE due > 0;
+
+-- The holder of each unique key.
+CREATE TABLE rollbook_key (
+  tenant INTEGER NOT NULL,
+  kind   TEXT    NOT NULL,
+  value  TEXT    NOT NULL,
+  rid    INTEGER NOT NULL,
+  PRIMARY KEY (tenant, kind, value)
+) STRICT, WITHOUT ROWID;
+
+-- The records that have each index term, in the order of lists.
+CREATE TABLE rollbook_term (
+  tenant      INTEGER NOT NULL,
+  record_kind TEXT    NOT NULL,
+  kind        TEXT    NOT NULL,
+  value       TEXT    NOT NULL,
+  created     INTEGER NOT NULL,
+  rid         INTEGER NOT NULL,
+  PRIMARY KEY (tenant, record_kind, kind, value, created)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE rollbook_change (
+  tenant   INTEGER NOT NULL,
+  revision INTEGER NOT NULL,
+  type     INTEGER NOT NULL,            -- 1 created, 2 updated, 3 deleted
+  kind     TEXT    NOT NULL,
+  id       TEXT    NOT NULL,
+  note     BLOB    NOT NULL,
+  PRIMARY KEY (tenant, revision)
+) STRICT, WITHOUT ROWID;
+
+-- The earliest due of each tenant and kind that has one, so that a search for
+-- due records never visits the tenants that have none.
+CREATE TABLE rollbook_schedule (
+  kind   TEXT    NOT NULL,
+  tenant INTEGER NOT NULL,
+  due    INTEGER NOT NULL,
+  PRIMARY KEY (kind, tenant)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX rollbook_schedule_due ON rollbook_schedule (kind, due);
+
+-- For people and reports; see "Reading with SQL" in the package documentation.
+CREATE VIEW rollbook_records AS
+  SELECT t.name AS tenant, r.kind, r.id, r.created, r.revision, r.due,
+         CAST(r.data AS TEXT) AS data
+    FROM rollbook_record r JOIN rollbook_tenant t ON t.n = r.tenant;

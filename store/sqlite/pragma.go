@@ -1,0 +1,150 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+)
+
+// oldestSQLite is the first version without the WAL-reset race, which could lose
+// commits: https://www.sqlite.org/wal.html#walresetbug.
+const oldestSQLite = "3.51.3"
+
+// The busy timeouts are short because the driver does not look at the context
+// while it waits for a lock. The waiting is done by lockWait, between attempts.
+const (
+	writerBusy  = 10  // ms
+	readerBusy  = 100 // ms
+	longestBusy = 250 // ms, for pools that are not ours
+)
+
+// databaseURI returns the name under which SQLite opens the file at path.
+func databaseURI(path string) (string, error) {
+	switch {
+	case path == "" || strings.Contains(path, ":memory:"):
+		return "", errors.New("sqlite: a database in memory cannot be shared by the connections of a pool: use store/memory")
+	case strings.HasPrefix(path, "file:"):
+		return "", errors.New("sqlite: a path is expected, not a URI: to set parameters, open the pools and call New")
+	case strings.ContainsRune(path, 0):
+		return "", errors.New("sqlite: the path contains a NUL byte")
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("sqlite: %w", err)
+	}
+	abs = filepath.ToSlash(abs)
+	if runtime.GOOS == "windows" {
+		abs = "/" + abs // file:///C:/...
+	}
+	return (&url.URL{Scheme: "file", Path: abs}).String(), nil
+}
+
+// dsn adds the settings of a pool to a URI. Every value is a constant or a
+// number: a _pragma is run as SQL.
+func dsn(uri string, o Options, reader bool) string {
+	q := url.Values{}
+	pragma := func(name string, value int64) {
+		q.Add("_pragma", name+"("+strconv.FormatInt(value, 10)+")")
+	}
+	if reader {
+		pragma("busy_timeout", readerBusy)
+		pragma("query_only", 1)
+		pragma("cache_size", -o.CacheSize/1024) // negative: KiB
+	} else {
+		pragma("busy_timeout", writerBusy)
+		q.Add("_pragma", "journal_mode(WAL)")
+		pragma("journal_size_limit", 64<<20)
+		pragma("cache_size", -o.CacheSize/1024)
+	}
+	pragma("mmap_size", o.MmapSize)
+	pragma("synchronous", int64(o.Sync.pragma()))
+	pragma("foreign_keys", 1)
+	pragma("secure_delete", 1)
+	pragma("temp_store", 2) // memory: nothing of a sort reaches the disk
+	pragma("trusted_schema", 0)
+	q.Set("_dqs", "0")
+	q.Set("_defensive", "1")
+	return uri + "?" + q.Encode()
+}
+
+// verify reads back what the promises of the package rest on. The driver ignores
+// settings that it does not know, so having asked for them proves nothing.
+func verify(ctx context.Context, conn *sql.Conn, sync Sync, role string) (file string, err error) {
+	var version string
+	if err := conn.QueryRowContext(ctx, `SELECT sqlite_version()`).Scan(&version); err != nil {
+		return "", err
+	}
+	if !atLeast(version, oldestSQLite) {
+		return "", fmt.Errorf("sqlite: SQLite %s is too old: at least %s is needed", version, oldestSQLite)
+	}
+	err = conn.QueryRowContext(ctx, `SELECT file FROM pragma_database_list WHERE name = 'main'`).Scan(&file)
+	if err != nil {
+		return "", err
+	}
+	if file == "" {
+		return "", fmt.Errorf("sqlite: %s pool: the database is not a file", role)
+	}
+	var mode string
+	if err := conn.QueryRowContext(ctx, `PRAGMA journal_mode`).Scan(&mode); err != nil {
+		return "", err
+	}
+	if mode != "wal" {
+		return "", fmt.Errorf("sqlite: %s pool: journal_mode is %s, not wal", role, mode)
+	}
+	for _, p := range []struct {
+		name    string
+		ok      func(int) bool
+		want    string
+		writing bool // matters only to connections that write
+	}{
+		{"synchronous", func(v int) bool { return v >= sync.pragma() }, sync.String(), true},
+		{"foreign_keys", isOne, "1", true},
+		{"secure_delete", isOne, "1", true},
+		{"trusted_schema", func(v int) bool { return v == 0 }, "0", false},
+		{"busy_timeout", func(v int) bool { return v <= longestBusy }, fmt.Sprintf("at most %d", longestBusy), false},
+	} {
+		if p.writing && role != roleWriter {
+			continue
+		}
+		var v int
+		if err := conn.QueryRowContext(ctx, `PRAGMA `+p.name).Scan(&v); err != nil {
+			return "", err
+		}
+		if !p.ok(v) {
+			return "", fmt.Errorf("sqlite: %s pool: %s is %d, not %s", role, p.name, v, p.want)
+		}
+	}
+	return file, nil
+}
+
+const (
+	roleWriter = "writer"
+	roleReader = "reader"
+)
+
+func isOne(v int) bool { return v == 1 }
+
+// atLeast compares versions such as "3.51.3" number by number.
+func atLeast(version, oldest string) bool {
+	have, want := strings.Split(version, "."), strings.Split(oldest, ".")
+	for i := range want {
+		if i >= len(have) {
+			return false
+		}
+		h, err := strconv.Atoi(have[i])
+		if err != nil {
+			return false
+		}
+		w, _ := strconv.Atoi(want[i]) // a constant
+		if h != w {
+			return h > w
+		}
+	}
+	return true
+}

@@ -1,0 +1,130 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"sync"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// reader is the pool that reads, with its prepared statements. Turns bound the
+// calls that read at once, so that a call which waits for its turn can look at
+// its context and hold no connection.
+type reader struct {
+	db    *sql.DB
+	owned bool
+	turns chan struct{}
+
+	mu     sync.RWMutex
+	stmts  map[string]*sql.Stmt // by their text; a fixed number
+	closed bool
+}
+
+func newReader(db *sql.DB, o Options, owned bool) *reader {
+	return &reader{db: db, owned: owned, turns: make(chan struct{}, o.Readers), stmts: make(map[string]*sql.Stmt)}
+}
+
+// statement returns a prepared statement, which stays prepared until close.
+func (r *reader) statement(ctx context.Context, query string) (*sql.Stmt, error) {
+	r.mu.RLock()
+	st, closed := r.stmts[query], r.closed
+	r.mu.RUnlock()
+	switch {
+	case closed:
+		return nil, errClosed
+	case st != nil:
+		return st, nil
+	}
+	st, err := r.db.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if other := r.stmts[query]; other != nil || r.closed {
+		_ = st.Close() // somebody was faster
+		if r.closed {
+			return nil, errClosed
+		}
+		return other, nil
+	}
+	r.stmts[query] = st
+	return st, nil
+}
+
+func (r *reader) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	st, err := r.statement(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return st.QueryContext(ctx, args...)
+}
+
+// row reads the first row into dest, or returns sql.ErrNoRows.
+func (r *reader) row(ctx context.Context, query string, dest []any, args ...any) error {
+	st, err := r.statement(ctx, query)
+	if err != nil {
+		return err
+	}
+	return st.QueryRowContext(ctx, args...).Scan(dest...)
+}
+
+// point returns the context for a look-up of one row, of which nobody can wait
+// long for more than a connection. If the pool is ours a turn is a connection,
+// and the look-up is spared the two goroutines that database/sql and the driver
+// start to watch a context.
+func (r *reader) point(ctx context.Context) context.Context {
+	if r.owned {
+		return context.WithoutCancel(ctx)
+	}
+	return ctx
+}
+
+func (r *reader) close() error {
+	r.mu.Lock()
+	r.closed = true
+	stmts := r.stmts
+	r.stmts = nil
+	r.mu.Unlock()
+	var errs []error
+	for _, st := range stmts {
+		errs = append(errs, st.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// read calls f in turn, again while another process holds a lock, and gives its
+// error the form that the contract asks for.
+func (s *Store) read(ctx context.Context, f func(context.Context) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.isClosed() {
+		return errClosed
+	}
+	select {
+	case s.reads.turns <- struct{}{}:
+	default:
+		select {
+		case s.reads.turns <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.closed:
+			return errClosed
+		}
+	}
+	defer func() { <-s.reads.turns }()
+
+	err := s.wait.retry(ctx, func() error { return f(ctx) })
+	switch {
+	case err == nil, errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrTrimmed), errors.Is(err, store.ErrInvalid):
+		return err
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case s.isClosed():
+		return errClosed
+	}
+	return unavailable(err)
+}

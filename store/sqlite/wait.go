@@ -1,0 +1,115 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// What other processes write is seen by asking.
+const askAgain = 200 * time.Millisecond
+
+const sqlHasNews = `SELECT 1 FROM rollbook_tenant t WHERE t.n = ?1 AND (t.trimmed > ?2
+	OR EXISTS (SELECT 1 FROM rollbook_change c WHERE c.tenant = ?1 AND c.revision > ?2))`
+
+// Wait implements [store.Waiter]. A write of this Store wakes it at once, one of
+// another process within about 200 ms.
+func (s *Store) Wait(ctx context.Context, tenant string, after store.Revision) error {
+	if err := store.CheckTrim(tenant, after); err != nil {
+		return err
+	}
+	ticker := time.NewTicker(askAgain)
+	defer ticker.Stop()
+	for {
+		rung, forget := s.bell.listen(tenant) // before looking: a write in between is not missed
+		news, err := s.hasNews(ctx, tenant, after)
+		if err != nil || news {
+			forget()
+			return err
+		}
+		select {
+		case <-rung:
+		case <-ticker.C:
+		case <-ctx.Done():
+		case <-s.closed:
+		}
+		forget()
+	}
+}
+
+func (s *Store) hasNews(ctx context.Context, tenant string, after store.Revision) (bool, error) {
+	news := false
+	err := s.read(ctx, func(ctx context.Context) error {
+		ctx = s.reads.point(ctx)
+		n, err := s.number(ctx, tenant)
+		if n == 0 || err != nil {
+			return err
+		}
+		var one int
+		err = s.reads.row(ctx, sqlHasNews, []any{&one}, n, int64(after))
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		news = err == nil
+		return err
+	})
+	return news, err
+}
+
+// bell wakes those who wait for a tenant's feed.
+type bell struct {
+	mu        sync.Mutex
+	listeners map[string]*listeners
+}
+
+type listeners struct {
+	rung  chan struct{}
+	count int
+}
+
+// listen returns a channel that is closed by the next ring. Forget must be called.
+func (b *bell) listen(tenant string) (rung <-chan struct{}, forget func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l := b.listeners[tenant]
+	if l == nil {
+		l = &listeners{rung: make(chan struct{})}
+		if b.listeners == nil {
+			b.listeners = make(map[string]*listeners)
+		}
+		b.listeners[tenant] = l
+	}
+	l.count++
+	return l.rung, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if l.count--; l.count == 0 && b.listeners[tenant] == l {
+			delete(b.listeners, tenant)
+		}
+	}
+}
+
+func (b *bell) ring(tenant string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if l := b.listeners[tenant]; l != nil {
+		close(l.rung)
+		delete(b.listeners, tenant)
+	}
+}
+
+// committed tells the rest of the store what a transaction has changed.
+func (s *Store) committed(tx *transaction) {
+	for name, t := range tx.tenants {
+		if t.n != 0 {
+			s.tenants.put(name, t.n)
+		}
+		if t.noted {
+			s.bell.ring(name)
+		}
+	}
+}
