@@ -1,0 +1,54 @@
+// Package redistest starts real Redis servers for tests: single ones and a Redis
+// Cluster of three masters with a replica each.
+//
+// It runs the redis-server that is on PATH, on free loopback ports and in
+// temporary directories. Servers end with the test, and also when the test's
+// process dies. Where there is no redis-server tests are skipped, unless the
+// environment has ROLLBOOK_REQUIRE_REDIS=1: then they fail.
+package redistest
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+)
+
+const program = "redis-server"
+
+// Require skips the test, or fails it, if there is no redis-server.
+func Require(tb testing.TB) {
+	tb.Helper()
+	if _, err := exec.LookPath(program); err == nil {
+		return
+	}
+	const message = program + " is not on PATH: not tested on a real Redis"
+	if os.Getenv("ROLLBOOK_REQUIRE_REDIS") == "1" {
+		tb.Fatal(message)
+	}
+	tb.Skip(message)
+}
+
+// Server starts a server for one test. Args are added to its command line, as in
+// "--appendonly", "yes".
+func Server(tb testing.TB, args ...string) *Process {
+	tb.Helper()
+	Require(tb)
+	p, err := Start(args...)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(p.Close)
+	return p
+}
+
+// Cluster starts a Cluster for one test.
+func Cluster(tb testing.TB) *Group {
+	tb.Helper()
+	Require(tb)
+	g, err := StartCluster()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(g.Close)
+	return g
+}

@@ -1,0 +1,210 @@
+package redistest
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+)
+
+// patience bounds every wait of this package; machines under load are slow.
+const patience = 60 * time.Second
+
+// Process is a running redis-server.
+type Process struct {
+	Addr string // host and port
+	Dir  string // where its files are
+
+	port, busPort int
+	args          []string
+
+	mu    sync.Mutex
+	cmd   *exec.Cmd
+	stdin io.WriteCloser
+	pid   int
+}
+
+// Start starts a server and waits until it answers. The caller closes it.
+func Start(args ...string) (*Process, error) {
+	var err error
+	// Another process may take a port between its choice and its use.
+	for range 5 {
+		var p *Process
+		if p, err = start(args); err == nil {
+			return p, nil
+		}
+	}
+	return nil, err
+}
+
+func start(args []string) (*Process, error) {
+	ports, err := freePorts(2)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "redistest")
+	if err != nil {
+		return nil, err
+	}
+	p := &Process{
+		Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[0])),
+		Dir:  dir, port: ports[0], busPort: ports[1], args: args,
+	}
+	if err := p.Restart(); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// wrapper runs a server for as long as its standard input is open, so that the
+// server also ends when the test's process is killed. It prints the server's pid.
+const wrapper = `"$@" >/dev/null 2>&1 </dev/null & pid=$!; echo $pid; read -r _; kill -9 $pid; wait $pid`
+
+// Restart starts the server again on its port and its files after Kill.
+func (p *Process) Restart() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cmd != nil {
+		return errors.New("redistest: the server is running")
+	}
+	args := append([]string{
+		"-c", wrapper, "sh", program,
+		"--port", strconv.Itoa(p.port), "--bind", "127.0.0.1", "--dir", p.Dir,
+		"--logfile", "log", "--save", "", "--daemonize", "no",
+	}, p.args...)
+	if p.clustered() {
+		args = append(args, "--cluster-port", strconv.Itoa(p.busPort))
+	}
+	cmd := exec.Command("sh", args...)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	p.cmd, p.stdin = cmd, stdin
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		return fmt.Errorf("redistest: start: %w", err)
+	}
+	if p.pid, err = strconv.Atoi(strings.TrimSpace(line)); err != nil {
+		return err
+	}
+	return p.await()
+}
+
+func (p *Process) clustered() bool {
+	for _, a := range p.args {
+		if a == "--cluster-enabled" {
+			return true
+		}
+	}
+	return false
+}
+
+// await waits for the first answer; it gives up early if the server has ended.
+func (p *Process) await() error {
+	c := p.Client()
+	defer func() { _ = c.Close() }()
+	return poll(func() error {
+		info, err := c.Info(context.Background(), "server").Result()
+		if err == nil && !strings.Contains(info, "process_id:"+strconv.Itoa(p.pid)+"\r\n") {
+			return permanent{errors.New("redistest: another server has the port")}
+		}
+		if err != nil && syscall.Kill(p.pid, 0) != nil {
+			return permanent{fmt.Errorf("redistest: the server ended: %s", p.logTail())}
+		}
+		return err
+	})
+}
+
+func (p *Process) logTail() string {
+	b, _ := os.ReadFile(filepath.Join(p.Dir, "log"))
+	return string(b[max(0, len(b)-1000):])
+}
+
+// Client returns a plain client of the server, for looking at it. The caller
+// closes it.
+func (p *Process) Client() *goredis.Client {
+	return goredis.NewClient(&goredis.Options{
+		Addr: p.Addr, DisableIdentity: true, MaxRetries: -1, DialerRetries: 1,
+		DialTimeout: time.Second, ReadTimeout: 5 * time.Second,
+	})
+}
+
+// Kill ends the server at once, as kill -9 does, and returns when it is gone.
+func (p *Process) Kill() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cmd == nil {
+		return
+	}
+	_ = p.stdin.Close()
+	_ = p.cmd.Wait()
+	p.cmd = nil
+}
+
+// Pause stops the server without ending it: it answers nothing until Resume.
+func (p *Process) Pause() error { return syscall.Kill(p.pid, syscall.SIGSTOP) }
+
+// Resume ends a Pause.
+func (p *Process) Resume() error { return syscall.Kill(p.pid, syscall.SIGCONT) }
+
+// Close kills the server and removes its files.
+func (p *Process) Close() {
+	p.Kill()
+	_ = os.RemoveAll(p.Dir)
+}
+
+// freePorts returns different ports that nobody listened on.
+func freePorts(n int) ([]int, error) {
+	ports := make([]int, n)
+	for i := range ports {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = l.Close() }()
+		ports[i] = l.Addr().(*net.TCPAddr).Port
+	}
+	return ports, nil
+}
+
+// permanent is an error that waiting does not cure.
+type permanent struct{ error }
+
+// poll calls check until it succeeds.
+func poll(check func() error) error {
+	deadline := time.Now().Add(patience)
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		err := check()
+		var p permanent
+		if err == nil || errors.As(err, &p) {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("redistest: not within %v: %w", patience, err)
+		}
+		<-ticker.C
+	}
+}

@@ -1,0 +1,104 @@
+// Package redis keeps a store on Redis: a single server, a Sentinel group or a
+// Redis Cluster.
+//
+//	client := redisstore.NewClient(&goredis.UniversalOptions{Addrs: []string{"localhost:6379"}})
+//	defer client.Close()
+//	st, err := redisstore.New(client, nil)
+//
+// Importers call the package redisstore, so that it does not hide go-redis. It
+// needs Redis 6.2 or newer, or Valkey, and uses no command that Redis 7.0 does
+// not have. Tests run on Redis 7.0.
+//
+// # How writes work
+//
+// [Store.Apply] is one Lua script and one round trip. The script checks every
+// precondition, every unique key and the type of every key it will write before
+// its first write, because Redis does not undo a script that fails half way.
+// Calls that are made at the same time share a pipeline, so more callers mean
+// larger batches and not more connections. A single caller waits for nobody.
+//
+// Every Apply carries a random nonce and a hash of its ops. The script keeps both
+// for 60 seconds together with the outcome of a write that was done, so a request
+// that is sent twice, by this package, by go-redis or by the network, is done
+// once and answers both times what it answered first. Each write leaves one small
+// key behind for those 60 seconds.
+//
+// A call that fails because a server is unreachable or fails over is repeated for
+// Options.RetryFor. What then remains uncertain is store.ErrUnknown.
+//
+// # What survives
+//
+// A crash of the program: every acknowledged write. Redis has it.
+//
+// A crash of the Redis process, or a power cut: what the server's own settings
+// say. With appendonly yes and appendfsync always every acknowledged write; with
+// appendfsync everysec all but the last one or two seconds; without the
+// append-only file everything since the last snapshot. [Store.CheckServer] warns
+// where it is off.
+//
+// A failover of Sentinel or Cluster: not every acknowledged write. Replication is
+// asynchronous, and what the new master had not received is gone. When a master
+// was cut off for two seconds and then killed, 76,933 of 103,038 acknowledged
+// writes were lost, and with min-replicas-to-write 1 still 29,024 of 54,468. With
+// one WAIT for each write none of 9,971 was. Set Options.WaitReplicas to have it:
+// a write is then acknowledged once that many replicas have received it, and is
+// store.ErrUnknown if fewer answer in time. That makes loss unlikely; it does not
+// make Redis a consensus system, since a replica that lacks the write may still
+// be promoted. Whatever is lost, what remains agrees with itself: records and
+// their keys are written by one script and replicated as one transaction.
+//
+// # Memory limits
+//
+// The server's maxmemory-policy has to be noeviction. Any other policy lets Redis
+// drop a user, or one of the keys a user is found by, without telling anybody.
+// CheckServer refuses such a server. A full server with noeviction refuses writes,
+// which is store.ErrUnavailable.
+//
+// # Layout
+//
+// Every key of a tenant has the same hash tag, so a tenant is always in one slot
+// and one script reaches all of it. The tag is one of 1,024 fixed numbers that a
+// hash of the tenant's name selects. A tenant's name never stands inside the
+// braces, where a brace in it would change the slot. It follows that a tenant
+// cannot be larger than one server, and that one very busy tenant is served by
+// one master. With the default prefix, for tenant acme in bucket 7:
+//
+//	rollbook:{7}:m:acme            hash    revision counter, trimmed
+//	rollbook:{7}:r:acme            hash    record ID -> record
+//	rollbook:{7}:u:acme            hash    unique key -> record ID
+//	rollbook:{7}:f:acme            zset    change feed, by revision
+//	rollbook:{7}:k:4:acme…         zset    record IDs of one kind, by Created
+//	rollbook:{7}:i:4:acme…         zset    record IDs with one index term, by Created
+//	rollbook:{7}:d:4:acme…         zset    record IDs of one kind, by Due
+//	rollbook:{7}:n:…               string  a nonce and its outcome, for 60 seconds
+//	rollbook:{7}:t                 zset    the bucket's tenants
+//	rollbook:{7}:q                 zset    (kind, tenant) by earliest Due
+//
+// While Cluster moves a slot, writes to the tenants in it may be refused with
+// TRYAGAIN until the slot has arrived. They are repeated for Options.RetryFor and
+// then store.ErrUnavailable.
+//
+// # Permissions
+//
+// The store needs these rights, and no others:
+//
+//	ACL SETUSER rollbook on >password resetkeys ~rollbook:* resetchannels nocommands
+//	  +evalsha +eval +get +set +pexpire +hget +hmget +hset +hdel +hlen
+//	  +zadd +zrem +zcard +zcount +zrange +zrangebyscore +zrevrangebyscore
+//	  +zrangebylex +zmscore +zremrangebyrank +unlink +ping +hello +select +wait
+//	  +cluster|slots +cluster|shards +cluster|nodes +command +readonly +asking
+//
+// CheckServer runs every one of the commands that write, so that a right which is
+// missing is found at start and not by a script that has begun to write. To check
+// the server's settings too it uses, where permitted, +config|get and +info. For
+// [Store.Scrub] add +config|get +info +bgrewriteaof +bgsave.
+//
+// # Client settings
+//
+// [NewClient] fills in what go-redis leaves unset in a way that suits a store. With
+// a client of your own set MaxRetries to -1 (zero means three silent retries, which
+// are safe here but blur what an error means), ContextTimeoutEnabled, explicit
+// timeouts, DialerRetries to 1, maintenance notifications to disabled,
+// DisableIdentity, and on Cluster ClusterStateReloadInterval to a second. New
+// refuses clients that read from replicas, since reads would be stale.
+package redis

@@ -1,0 +1,205 @@
+package redis
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	goredis "github.com/redis/go-redis/v9"
+)
+
+// Limits of one pipeline.
+const (
+	maxBatch      = 256     // requests
+	maxBatchBytes = 4 << 20 // of arguments, about; one request may be larger alone
+	maxInFlight   = 2       // pipelines of one lane at a time
+)
+
+// request is what one call sends at a time: commands that go to one server, in
+// order, in one pipeline.
+type request struct {
+	ctx    context.Context
+	cmds   []*goredis.Cmd
+	script *script // that cmds[0] runs by its hash; nil if it does not
+	size   int     // of the arguments, about
+
+	acked    int           // replicas that have the write, if the lane waits for them
+	done     chan struct{} // closed when cmds have their replies
+	followed bool          // cmds were sent again where a Cluster node pointed
+}
+
+// lane joins the requests of concurrent callers into pipelines to one server. A
+// caller whose request finds the lane idle does not wait for others; while
+// maxInFlight pipelines are on their way requests gather for the next one.
+// Goroutines run only while there is something to send.
+type lane struct {
+	client *goredis.Client
+	wait   replicaWait
+
+	mu       sync.Mutex
+	queue    []*request
+	inFlight int
+}
+
+// send gives r to the lane and waits for its replies. It returns false, and
+// nothing was sent, if the context ended while r was in the queue. If it ended
+// later, send returns true with r not done.
+func (l *lane) send(ctx context.Context, r *request) (sent bool) {
+	l.submit(r)
+	select {
+	case <-r.done:
+		return true
+	case <-ctx.Done():
+		return !l.withdraw(r)
+	}
+}
+
+func (l *lane) submit(r *request) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.queue = append(l.queue, r)
+	if l.inFlight < maxInFlight {
+		l.inFlight++
+		go l.drain()
+	}
+}
+
+// withdraw takes r out of the queue; false: it was no longer there.
+func (l *lane) withdraw(r *request) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i := slices.Index(l.queue, r)
+	if i < 0 {
+		return false
+	}
+	l.queue = slices.Delete(l.queue, i, i+1)
+	return true
+}
+
+// idle says whether nothing is queued or on its way.
+func (l *lane) idle() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.inFlight == 0
+}
+
+func (l *lane) drain() {
+	for {
+		batch := l.take()
+		if batch == nil {
+			return
+		}
+		l.exec(batch)
+		for _, r := range batch {
+			close(r.done)
+		}
+	}
+}
+
+// take returns what the next pipeline carries, nil if there is nothing to send;
+// the caller's goroutine then ends.
+func (l *lane) take() []*request {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n, size := 0, 0
+	for n < len(l.queue) && n < maxBatch {
+		size += l.queue[n].size
+		if n > 0 && size > maxBatchBytes {
+			break
+		}
+		n++
+	}
+	if n == 0 {
+		l.inFlight--
+		l.queue = nil
+		return nil
+	}
+	batch := slices.Clone(l.queue[:n])
+	l.queue = slices.Delete(l.queue, 0, n)
+	return batch
+}
+
+// exec sends a batch, and again as source text what the server did not know by
+// its hash: go-redis does that for single commands only.
+func (l *lane) exec(batch []*request) {
+	l.pipeline(batch)
+	var unknown []*request
+	for _, r := range batch {
+		if r.script != nil && goredis.HasErrorPrefix(r.cmds[0].Err(), "NOSCRIPT") {
+			r.cmds = []*goredis.Cmd{bySource(r.ctx, r.cmds[0], *r.script)}
+			unknown = append(unknown, r)
+		}
+	}
+	if len(unknown) > 0 {
+		l.pipeline(unknown)
+	}
+}
+
+// pipeline sends the requests over one connection, so that WAIT, which knows only
+// the writes of its own connection, speaks of them. The context is without an
+// end: one caller who leaves must not break off the others. The client's own
+// timeouts bound it.
+func (l *lane) pipeline(batch []*request) {
+	ctx := context.WithoutCancel(batch[0].ctx)
+	pipe := l.client.Pipeline()
+	for _, r := range batch {
+		for _, cmd := range r.cmds {
+			_ = pipe.Process(ctx, cmd)
+		}
+	}
+	var waited *goredis.IntCmd
+	if l.wait.replicas > 0 {
+		waited = goredis.NewIntCmd(ctx, "wait", l.wait.replicas, l.wait.timeout.Milliseconds())
+		_ = pipe.Process(ctx, waited)
+	}
+	_, _ = pipe.Exec(ctx) // each command has its own error
+	if waited != nil && waited.Err() == nil {
+		for _, r := range batch {
+			r.acked = int(waited.Val())
+		}
+	}
+}
+
+// bySource is cmd, which runs a script by its hash, with the script's text.
+func bySource(ctx context.Context, cmd *goredis.Cmd, s script) *goredis.Cmd {
+	args := slices.Clone(cmd.Args())
+	args[0], args[1] = "eval", s.source
+	return goredis.NewCmd(ctx, args...)
+}
+
+// lanes finds the lane to a server. Reads and writes have separate ones, so that
+// no read waits for replicas.
+type lanes struct {
+	mu   sync.Mutex
+	open map[laneID]*lane
+}
+
+type laneID struct {
+	client *goredis.Client
+	write  bool
+}
+
+func (ls *lanes) get(client *goredis.Client, write bool, wait replicaWait) *lane {
+	id := laneID{client: client, write: write}
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	if l, ok := ls.open[id]; ok {
+		return l
+	}
+	// A new server is seldom seen: the time to forget servers that have gone. An
+	// idle lane that somebody still holds works as before, only beside the next.
+	for other, l := range ls.open {
+		if l.idle() {
+			delete(ls.open, other)
+		}
+	}
+	if ls.open == nil {
+		ls.open = make(map[laneID]*lane)
+	}
+	l := &lane{client: client}
+	if write {
+		l.wait = wait
+	}
+	ls.open[id] = l
+	return l
+}

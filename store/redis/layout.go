@@ -1,0 +1,88 @@
+package redis
+
+import (
+	"hash/fnv"
+	"strconv"
+	"strings"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// buckets is the number of hash tags. It is part of the format and never changes.
+const buckets = 1024
+
+// bucketOf returns the bucket of a tenant: part of the format too.
+func bucketOf(tenant string) int {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(tenant))
+	return int(h.Sum64() % buckets)
+}
+
+// The letters that tell the keys of a bucket apart; see the package comment.
+const (
+	metaKey    = ":m:"
+	recordsKey = ":r:"
+	uniqueKey  = ":u:"
+	feedKey    = ":f:"
+	kindKey    = ":k:"
+	indexKey   = ":i:"
+	dueKey     = ":d:"
+	nonceKey   = ":n:"
+	tenantsKey = ":t"
+	queueKey   = ":q"
+)
+
+// layout makes the names of keys. Names are injective: what varies in length is
+// last or has its length in front.
+type layout struct{ prefix string }
+
+func (l layout) bucket(b int, suffix string) string {
+	return l.prefix + "{" + strconv.Itoa(b) + "}" + suffix
+}
+
+// space makes the names of one tenant's keys.
+type space struct {
+	tenant string
+	bucket string // prefix and hash tag
+	name   string // the tenant with its length
+}
+
+func (l layout) space(tenant string) space {
+	return space{
+		tenant: tenant,
+		bucket: l.bucket(bucketOf(tenant), ""),
+		name:   lengthPrefixed(tenant),
+	}
+}
+
+func (s space) meta() string            { return s.bucket + metaKey + s.tenant }
+func (s space) records() string         { return s.bucket + recordsKey + s.tenant }
+func (s space) unique() string          { return s.bucket + uniqueKey + s.tenant }
+func (s space) feed() string            { return s.bucket + feedKey + s.tenant }
+func (s space) nonce(n string) string   { return s.bucket + nonceKey + n }
+func (s space) tenants() string         { return s.bucket + tenantsKey }
+func (s space) queue() string           { return s.bucket + queueKey }
+func (s space) kind(kind string) string { return s.bucket + kindKey + s.name + kind }
+func (s space) due(kind string) string  { return s.bucket + dueKey + s.name + kind }
+
+func (s space) index(kind string, term store.Key) string {
+	return s.bucket + indexKey + s.name + lengthPrefixed(kind) + uniqueField(term)
+}
+
+// uniqueField is the field of a unique key in the tenant's hash of unique keys.
+func uniqueField(key store.Key) string { return lengthPrefixed(key.Kind) + key.Value }
+
+// queueMember is a tenant's entry for a kind in its bucket's queue of due records.
+func queueMember(kind, tenant string) string { return lengthPrefixed(kind) + tenant }
+
+// splitMember is the inverse of queueMember and of uniqueField.
+func splitMember(member string) (head, rest string, ok bool) {
+	digits, tail, ok := strings.Cut(member, ":")
+	n, err := strconv.Atoi(digits)
+	if !ok || err != nil || n < 0 || n > len(tail) {
+		return "", "", false
+	}
+	return tail[:n], tail[n:], true
+}
+
+func lengthPrefixed(s string) string { return strconv.Itoa(len(s)) + ":" + s }

@@ -1,0 +1,205 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+)
+
+// The pause before a call is repeated grows from the first to the second.
+const (
+	minPause = 5 * time.Millisecond
+	maxPause = 100 * time.Millisecond
+)
+
+// read sends commands about one tenant in one round trip and returns their
+// replies, nil where Redis has none. They run in order on one connection.
+func (s *Store) read(ctx context.Context, sp space, commands ...[]any) ([]any, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	var vals []any
+	err := s.repeat(ctx, func(int) error {
+		cmds := make([]*goredis.Cmd, len(commands))
+		for i, args := range commands {
+			cmds[i] = goredis.NewCmd(ctx, args...)
+		}
+		r := &request{ctx: ctx, cmds: cmds, done: make(chan struct{})}
+		if _, err := s.send(ctx, sp, r, false); err != nil {
+			return err
+		}
+		var err error
+		vals, err = values(r.cmds)
+		return err
+	})
+	if err != nil && ctx.Err() != nil {
+		return nil, ended(ctx, nil)
+	}
+	return vals, unavailable(err)
+}
+
+// readScript runs a script that only reads; see reply for its answer.
+func (s *Store) readScript(ctx context.Context, sp space, sc script, keys []string, args ...any) (reply, error) {
+	if err := ctx.Err(); err != nil {
+		return reply{}, err
+	}
+	var got reply
+	err := s.repeat(ctx, func(int) error {
+		r := &request{ctx: ctx, script: &sc, done: make(chan struct{})}
+		r.cmds = []*goredis.Cmd{goredis.NewCmd(ctx, scriptArgs(sc, keys, append([]any{sp.tenant}, args...))...)}
+		if _, err := s.send(ctx, sp, r, false); err != nil {
+			return err
+		}
+		val, err := r.cmds[0].Result()
+		if err != nil {
+			return err
+		}
+		got, err = parseReply(val, sp.tenant)
+		return err
+	})
+	if err != nil && ctx.Err() != nil {
+		return reply{}, ended(ctx, nil)
+	}
+	return got, unavailable(err)
+}
+
+// errGone: the context ended after the request was sent.
+var errGone = errors.New("the context ended before the answer came")
+
+// send sends r once to the server of the tenant. Its error is about the sending;
+// the commands have their own. Sent is false if nothing left.
+func (s *Store) send(ctx context.Context, sp space, r *request, write bool) (sent bool, err error) {
+	node, err := s.node(ctx, sp)
+	if err != nil {
+		return false, err
+	}
+	if !s.lanes.get(node, write, s.wait).send(ctx, r) {
+		return false, ctx.Err()
+	}
+	select {
+	case <-r.done:
+	default:
+		return true, errGone
+	}
+	if s.cluster != nil && redirected(r.cmds[0].Err()) && (!write || s.wait.replicas == 0) {
+		s.follow(ctx, r)
+	}
+	return true, nil
+}
+
+// follow sends a redirected request through the ClusterClient, which goes where
+// the nodes point.
+func (s *Store) follow(ctx context.Context, r *request) {
+	s.cluster.ReloadState(ctx)
+	for i, cmd := range r.cmds {
+		if r.script != nil {
+			r.cmds[i] = bySource(ctx, cmd, *r.script)
+		} else {
+			r.cmds[i] = goredis.NewCmd(ctx, cmd.Args()...)
+		}
+		_ = s.cluster.Process(ctx, r.cmds[i])
+	}
+	r.followed = true
+}
+
+// node returns the client of the server that has a tenant's keys.
+func (s *Store) node(ctx context.Context, sp space) (*goredis.Client, error) {
+	if s.single != nil {
+		return s.single, nil
+	}
+	return s.cluster.MasterForKey(ctx, sp.bucket)
+}
+
+// repeat calls try until it succeeds, fails for good, or time is up.
+func (s *Store) repeat(ctx context.Context, try func(n int) error) error {
+	var up *time.Timer
+	pause := minPause
+	for n := 0; ; n++ {
+		err := try(n)
+		if err == nil || ctx.Err() != nil || s.retryFor < 0 || !passing(err) {
+			return err
+		}
+		if s.cluster != nil {
+			// go-redis does not look for a new master when one refuses connections.
+			s.cluster.ReloadState(ctx)
+		}
+		if up == nil {
+			up = time.NewTimer(s.retryFor)
+			defer up.Stop()
+		}
+		if !sleep(ctx, pause, up.C) {
+			return err
+		}
+		pause = min(2*pause, maxPause)
+	}
+}
+
+// sleep returns false if the context or the time that is up came first. Up may be
+// nil.
+func sleep(ctx context.Context, d time.Duration, up <-chan time.Time) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+	case <-up:
+	}
+	return false
+}
+
+// values returns the replies of commands, or the first error.
+func values(cmds []*goredis.Cmd) ([]any, error) {
+	vals := make([]any, len(cmds))
+	for i, cmd := range cmds {
+		val, err := cmd.Result()
+		if err != nil && !errors.Is(err, goredis.Nil) {
+			return nil, err
+		}
+		vals[i] = val
+	}
+	return vals, nil
+}
+
+func scriptArgs(sc script, keys []string, args []any) []any {
+	all := make([]any, 0, 3+len(keys)+len(args))
+	all = append(all, "evalsha", sc.sha, strconv.Itoa(len(keys)))
+	for _, k := range keys {
+		all = append(all, k)
+	}
+	return append(all, args...)
+}
+
+// reply is what a script answered: a status, then the echo, then the rest.
+type reply struct {
+	status string
+	args   []string
+}
+
+// parseReply verifies that a reply has the shape of a script's and echoes what
+// the call was about. A reply that does not belongs to somebody else.
+func parseReply(val any, echo ...string) (reply, error) {
+	list, ok := val.([]any)
+	if !ok || len(list) < 1+len(echo) {
+		return reply{}, errDamaged
+	}
+	words := make([]string, len(list))
+	for i, v := range list {
+		if words[i], ok = v.(string); !ok {
+			return reply{}, errDamaged
+		}
+	}
+	for i, want := range echo {
+		if words[1+i] != want {
+			return reply{}, errDamaged
+		}
+	}
+	return reply{status: words[0], args: words[1+len(echo):]}, nil
+}
+
+func (r reply) is(status string, args int) bool {
+	return r.status == status && len(r.args) == args
+}
