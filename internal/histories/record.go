@@ -71,20 +71,16 @@ func (r *recorder) run(ctx context.Context) error {
 // finish reads the whole feed and resolves the unknown writes by it.
 func (r *recorder) finish(ctx context.Context) (*history, error) {
 	wrote := make(map[string]store.Revision)
-	reader := newClient(r, r.options.Clients)
 	for after := store.Revision(0); ; {
-		out, err := reader.timed(input{method: changes, after: after, limit: store.MaxLimit}, func() (output, error) {
-			got, err := r.handles[0].Changes(ctx, r.tenant, after, store.MaxLimit)
-			return output{answer{outcome: listed}, changesOf(got)}, err
-		})
+		page, err := r.page(ctx, after)
 		if err != nil {
 			return nil, fmt.Errorf("reading the feed: %w", err)
 		}
-		for _, c := range out.feed {
+		for _, c := range page {
 			wrote[c.note] = c.revision
 			after = c.revision
 		}
-		if len(out.feed) < store.MaxLimit {
+		if len(page) < store.MaxLimit {
 			break
 		}
 	}
@@ -98,6 +94,33 @@ func (r *recorder) finish(ctx context.Context) (*history, error) {
 		}
 	}
 	return h, nil
+}
+
+// page reads a page of the feed when the clients are done. With Faults it tries
+// for as long as checking may take.
+func (r *recorder) page(ctx context.Context, after store.Revision) ([]change, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.options.Timeout)
+	defer cancel()
+	reader := newClient(r, r.options.Clients)
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for {
+		out, err := reader.timed(input{method: changes, after: after, limit: store.MaxLimit}, func() (output, error) {
+			got, err := r.handles[0].Changes(ctx, r.tenant, after, store.MaxLimit)
+			if err != nil {
+				return output{answer: answer{outcome: failed}}, err
+			}
+			return output{answer{outcome: listed}, changesOf(got)}, nil
+		})
+		if err == nil || !r.options.Faults || !errors.Is(err, store.ErrUnavailable) {
+			return out.feed, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-again.C:
+		}
+	}
 }
 
 func lastNote(o porcupine.Operation) string {
