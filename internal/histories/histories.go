@@ -80,31 +80,31 @@ func (o *Options) withDefaults() Options {
 //
 // A seed repeats the calls of a history but not how they interleave. What fails
 // is drawn into the test's artifact directory: go test -artifacts keeps it.
-func Run(t testing.TB, open func() (store.Store, error), opts *Options) {
-	t.Helper()
+func Run(tb testing.TB, open func() (store.Store, error), opts *Options) {
+	tb.Helper()
 	o := opts.withDefaults()
 	handles, err := openTwo(open)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for i := range o.Histories {
 		seed := o.Seed + uint64(i)
-		h, err := record(t.Context(), handles, seed, o)
+		h, err := record(tb.Context(), handles, seed, o)
 		if err != nil {
-			t.Errorf("history with seed %d: %v", seed, err)
+			tb.Errorf("history with seed %d: %v", seed, err)
 			return
 		}
 		if verdict := porcupine.CheckOperationsTimeout(model, h.ops, o.Timeout); verdict != porcupine.Ok {
-			t.Errorf("history with seed %d: not shown to be linearizable: %s (%s); drawn in %s",
-				seed, verdict, h.summary(), draw(t, h, seed, o.Timeout))
+			tb.Errorf("history with seed %d: not shown to be linearizable: %s (%s); drawn in %s",
+				seed, verdict, h.summary(), draw(tb, h, seed, o.Timeout))
 			return
 		}
 		if err := h.worthwhile(); err != nil {
-			t.Errorf("history with seed %d: %v (%s)", seed, err, h.summary())
+			tb.Errorf("history with seed %d: %v (%s)", seed, err, h.summary())
 			return
 		}
 		if i == 0 {
-			t.Logf("history with seed %d: linearizable: %s", seed, h.summary())
+			tb.Logf("history with seed %d: linearizable: %s", seed, h.summary())
 		}
 	}
 }
@@ -122,10 +122,10 @@ func openTwo(open func() (store.Store, error)) ([2]store.Store, error) {
 }
 
 // draw writes porcupine's picture of a history and returns where.
-func draw(t testing.TB, h *history, seed uint64, timeout time.Duration) string {
-	t.Helper()
+func draw(tb testing.TB, h *history, seed uint64, timeout time.Duration) string {
+	tb.Helper()
 	_, info := porcupine.CheckOperationsVerbose(model, h.ops, timeout)
-	path := filepath.Join(t.ArtifactDir(), fmt.Sprintf("history-%d.html", seed))
+	path := filepath.Join(tb.ArtifactDir(), fmt.Sprintf("history-%d.html", seed))
 	if err := porcupine.VisualizePath(model, info, path); err != nil {
 		return fmt.Sprintf("nothing: %v", err)
 	}

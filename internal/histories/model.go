@@ -224,19 +224,24 @@ func (in input) String() string {
 		return fmt.Sprintf("get key %d", in.key)
 	case changes:
 		return fmt.Sprintf("changes after %d, %d at most", in.after, in.limit)
-	}
-	var parts []string
-	for _, op := range in.ops {
-		switch {
-		case op.old == 0:
-			parts = append(parts, fmt.Sprintf("create %d [%s] %s", op.id, op.unique, op.data))
-		case op.data == "":
-			parts = append(parts, fmt.Sprintf("delete %d@%d", op.id, op.old))
-		default:
-			parts = append(parts, fmt.Sprintf("replace %d@%d [%s] %s", op.id, op.old, op.unique, op.data))
+	default:
+		parts := make([]string, len(in.ops))
+		for i, op := range in.ops {
+			parts[i] = op.String()
 		}
+		return strings.Join(parts, " + ")
 	}
-	return strings.Join(parts, " + ")
+}
+
+func (o op) String() string {
+	switch {
+	case o.old == 0:
+		return fmt.Sprintf("create %d [%s] %s", o.id, o.unique, o.data)
+	case o.data == "":
+		return fmt.Sprintf("delete %d@%d", o.id, o.old)
+	default:
+		return fmt.Sprintf("replace %d@%d [%s] %s", o.id, o.old, o.unique, o.data)
+	}
 }
 
 func (out output) String() string {

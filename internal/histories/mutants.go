@@ -28,31 +28,31 @@ var mutants = []struct {
 // after the other, and fails the test for one that no history shows. It makes
 // Options.Histories histories of each at most, 5 if that is 0. The other options
 // and open are as for [Run].
-func MutantCaught(t testing.TB, open func() (store.Store, error), opts *Options) {
-	t.Helper()
+func MutantCaught(tb testing.TB, open func() (store.Store, error), opts *Options) {
+	tb.Helper()
 	o := opts.withDefaults()
 	if opts == nil || opts.Histories == 0 {
 		o.Histories = 5
 	}
 	handles, err := openTwo(open)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for _, mutant := range mutants {
 		wrapped := [2]store.Store{mutant.wrong(handles[0]), mutant.wrong(handles[1])}
-		if !caught(t, wrapped, o) {
-			t.Errorf("mutant %q: none of %d histories from seed %d on shows it", mutant.name, o.Histories, o.Seed)
+		if !caught(tb, wrapped, o) {
+			tb.Errorf("mutant %q: none of %d histories from seed %d on shows it", mutant.name, o.Histories, o.Seed)
 		}
 	}
 }
 
 // caught reports whether one of a few histories is found not to be linearizable.
-func caught(t testing.TB, handles [2]store.Store, o Options) bool {
-	t.Helper()
+func caught(tb testing.TB, handles [2]store.Store, o Options) bool {
+	tb.Helper()
 	for i := range o.Histories {
-		h, err := record(t.Context(), handles, o.Seed+uint64(i), o)
+		h, err := record(tb.Context(), handles, o.Seed+uint64(i), o)
 		if err != nil {
-			t.Fatalf("history with seed %d: %v", o.Seed+uint64(i), err)
+			tb.Fatalf("history with seed %d: %v", o.Seed+uint64(i), err)
 		}
 		if porcupine.CheckOperationsTimeout(model, h.ops, o.Timeout) == porcupine.Illegal {
 			return true

@@ -90,7 +90,7 @@ type getApplier interface {
 func BenchmarkMix(b *testing.B) {
 	for _, tenants := range []int{1, 8, 64} {
 		b.Run(fmt.Sprintf("tenants=%d", tenants), func(b *testing.B) {
-			const passes = 6
+			const passes = 10
 			stores := [2]getApplier{memory.New(), newPlain()}
 			perTenant := 32_000 / tenants
 			for _, s := range stores {
@@ -127,6 +127,7 @@ func fill(b *testing.B, s getApplier, tenant string, n int) {
 }
 
 func mix(b *testing.B, s getApplier, tenants, perTenant int) {
+	b.Helper()
 	names, keys := make([]string, tenants), make([]store.Key, perTenant)
 	for i := range names {
 		names[i] = "tenant-" + strconv.Itoa(i)

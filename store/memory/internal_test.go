@@ -20,6 +20,7 @@ func TestSorted(t *testing.T) {
 }
 
 func testSorted[O order](t *testing.T) {
+	t.Helper()
 	rapid.Check(t, func(t *rapid.T) {
 		var list sorted[O]
 		var want []*entry

@@ -38,11 +38,11 @@ func user(i int) store.Record {
 	}
 }
 
-func mustApply(t testing.TB, s store.Store, tenant string, ops ...store.Op) store.Revision {
-	t.Helper()
-	revision, err := s.Apply(t.Context(), tenant, ops...)
+func mustApply(tb testing.TB, s store.Store, tenant string, ops ...store.Op) store.Revision {
+	tb.Helper()
+	revision, err := s.Apply(tb.Context(), tenant, ops...)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return revision
 }

@@ -1,0 +1,16 @@
+package memory_test
+
+import (
+	"testing"
+
+	"github.com/rollbook-go/rollbook/store"
+	"github.com/rollbook-go/rollbook/store/memory"
+	"github.com/rollbook-go/rollbook/store/storetest"
+)
+
+func TestConformance(t *testing.T) {
+	storetest.Run(t, func() (storetest.Place, error) {
+		s := memory.New()
+		return storetest.Place{Open: func() (store.Store, error) { return s, nil }}, nil
+	})
+}
