@@ -38,18 +38,17 @@ func user(i int) store.Record {
 	}
 }
 
-func mustApply(tb testing.TB, s store.Store, tenant string, ops ...store.Op) store.Revision {
-	tb.Helper()
-	revision, err := s.Apply(tb.Context(), tenant, ops...)
-	if err != nil {
-		tb.Fatal(err)
+// apply writes a batch of the tenant acme.
+func apply(t *testing.T, s store.Store, ops ...store.Op) {
+	t.Helper()
+	if _, err := s.Apply(t.Context(), "acme", ops...); err != nil {
+		t.Fatal(err)
 	}
-	return revision
 }
 
 func TestGetAllocates(t *testing.T) {
 	s := memory.New()
-	mustApply(t, s, "acme", store.Create(user(1), nil), store.Create(store.Record{ID: "bare", Kind: "user"}, nil))
+	apply(t, s, store.Create(user(1), nil), store.Create(store.Record{ID: "bare", Kind: "user"}, nil))
 	tests := []struct {
 		name string
 		key  store.Key
@@ -77,7 +76,7 @@ func TestGetAllocates(t *testing.T) {
 // Keys and terms share an array; appending to one must not write into the other.
 func TestSlicesAreCapped(t *testing.T) {
 	s := memory.New()
-	mustApply(t, s, "acme", store.Create(user(1), nil))
+	apply(t, s, store.Create(user(1), nil))
 	got, err := s.Get(t.Context(), "acme", store.ID("user-1"))
 	if err != nil {
 		t.Fatal(err)
@@ -101,7 +100,7 @@ func TestListOfSparseMatches(t *testing.T) {
 		} else {
 			r.Due = store.FromMillis(1)
 		}
-		mustApply(t, s, "acme", store.Create(r, nil))
+		apply(t, s, store.Create(r, nil))
 	}
 	queries := map[string]store.Query{
 		"driven by the short list": {Match: []store.Key{{Kind: "all"}, {Kind: "few"}}},
@@ -152,7 +151,7 @@ func walkIDs(t *testing.T, s store.Store, q store.Query) []string {
 
 func TestListFromBeyondTheEnd(t *testing.T) {
 	s := memory.New()
-	mustApply(t, s, "acme", store.Create(user(1), nil))
+	apply(t, s, store.Create(user(1), nil))
 	for _, q := range []store.Query{
 		{Kind: "user", After: math.MaxInt64},
 		{Kind: "user", After: math.MaxInt64, Desc: true},
@@ -171,12 +170,12 @@ func TestListFromBeyondTheEnd(t *testing.T) {
 func TestReplaceMovesKeys(t *testing.T) {
 	s := memory.New()
 	a, b, c := store.Key{Kind: "k", Value: "a"}, store.Key{Kind: "k", Value: "b"}, store.Key{Kind: "k", Value: "c"}
-	mustApply(t, s, "acme", store.Create(store.Record{ID: "r", Kind: "user", Unique: []store.Key{a, b}, Index: []store.Key{a, b}}, nil))
+	apply(t, s, store.Create(store.Record{ID: "r", Kind: "user", Unique: []store.Key{a, b}, Index: []store.Key{a, b}}, nil))
 	old, err := s.Get(t.Context(), "acme", a)
 	if err != nil {
 		t.Fatal(err)
 	}
-	mustApply(t, s, "acme", store.Replace(old, store.Record{ID: "r", Kind: "user", Unique: []store.Key{c, b}, Index: []store.Key{b, c}}, nil))
+	apply(t, s, store.Replace(old, store.Record{ID: "r", Kind: "user", Unique: []store.Key{c, b}, Index: []store.Key{b, c}}, nil))
 	for key, want := range map[store.Key]bool{a: false, b: true, c: true} {
 		_, err := s.Get(t.Context(), "acme", key)
 		if got := err == nil; got != want {
@@ -192,7 +191,7 @@ func TestReplaceMovesKeys(t *testing.T) {
 // A record of a kind that the store did not return is refused, not believed.
 func TestFalseOldIsRefused(t *testing.T) {
 	s := memory.New()
-	mustApply(t, s, "acme", store.Create(user(1), nil))
+	apply(t, s, store.Create(user(1), nil))
 	forged := user(1)
 	forged.Kind, forged.Revision = "group", 1
 	_, err := s.Apply(t.Context(), "acme", store.Replace(forged, forged, nil))
@@ -208,7 +207,7 @@ func TestTrimWithinAChunk(t *testing.T) {
 	s := memory.New()
 	const entries = 2000
 	for i := range entries {
-		mustApply(t, s, "acme", store.Create(store.Record{ID: strconv.Itoa(i), Kind: "user"}, []byte{}))
+		apply(t, s, store.Create(store.Record{ID: strconv.Itoa(i), Kind: "user"}, []byte{}))
 	}
 	for _, through := range []store.Revision{1, 511, 512, 513, 1300, entries, entries + 5} {
 		if err := s.Trim(t.Context(), "acme", through); err != nil {
@@ -247,14 +246,14 @@ func TestWait(t *testing.T) {
 		for range 2 {
 			go func() { results <- s.Wait(t.Context(), "acme", 1) }()
 		}
-		mustApply(t, s, "acme", store.Create(user(1), []byte("one")))
+		apply(t, s, store.Create(user(1), []byte("one")))
 		synctest.Wait()
 		select {
 		case err := <-results:
 			t.Fatalf("Wait after revision 1 returned %v at revision 1", err)
 		default:
 		}
-		mustApply(t, s, "acme", store.Create(user(2), []byte("two")))
+		apply(t, s, store.Create(user(2), []byte("two")))
 		for range 2 {
 			if err := <-results; err != nil {
 				t.Error(err)
@@ -266,7 +265,7 @@ func TestWait(t *testing.T) {
 func TestWaitForATrim(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := memory.New()
-		mustApply(t, s, "acme", store.Create(user(1), nil), store.Create(user(2), nil))
+		apply(t, s, store.Create(user(1), nil), store.Create(user(2), nil))
 		result := make(chan error)
 		go func() { result <- s.Wait(t.Context(), "acme", 0) }()
 		synctest.Wait()
