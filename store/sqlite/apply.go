@@ -66,12 +66,12 @@ func newBatch(tenant string, ops []store.Op) *batch {
 			o.rec = *in.New
 			o.rec.Unique = slices.Clone(in.New.Unique)
 			o.rec.Index = slices.Clone(in.New.Index)
-			o.rec.Data = slices.Concat([]byte{}, in.New.Data) // never nil: the column is NOT NULL
+			o.rec.Data = append([]byte{}, in.New.Data...) // never nil: the column is NOT NULL
 			o.keys = appendKeys(nil, in.New.Unique, in.New.Index)
 			o.due = store.Millis(in.New.Due)
 		}
 		if in.Note != nil {
-			o.note = slices.Concat([]byte{}, in.Note)
+			o.note = append([]byte{}, in.Note...)
 		}
 		b.size += len(o.rec.Data) + len(o.keys) + len(o.note)
 	}

@@ -1,0 +1,216 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"modernc.org/sqlite"
+)
+
+// querier is a transaction, whether its statements are prepared or not.
+type querier interface {
+	row(ctx context.Context, query string, dest []any, args ...any) error
+	exec(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+// upsertTenant and upsertPerson are the statements that Apply runs for one user:
+// read the tenant and the user, see that the key is free, write, and count the
+// tenant's revision.
+func upsertTenant(ctx context.Context, q querier, name string) (n, revision int64, err error) {
+	var trimmed int64
+	err = q.row(ctx, sqlTenant, []any{&n, &revision, &trimmed}, name)
+	return n, revision, err
+}
+
+func upsertPerson(ctx context.Context, q querier, tenant, revision int64, p person, body []byte) error {
+	var rid, created, old, due int64
+	var kind string
+	var keys []byte
+	err := q.row(ctx, sqlFind, []any{&rid, &kind, &created, &old, &due, &keys}, tenant, p.id)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	if old != p.revision {
+		return errors.New("stale")
+	}
+	if old > 0 {
+		_, err = q.exec(ctx, sqlUpdateData, revision, body, rid)
+		return err
+	}
+	err = q.row(ctx, sqlHolder, []any{&rid}, tenant, "external", p.external)
+	if !errors.Is(err, sql.ErrNoRows) {
+		return errors.Join(err, errors.New("taken"))
+	}
+	record := p.record(nil)
+	result, err := q.exec(ctx, sqlInsert, tenant, p.id, "user", revision, revision, 0,
+		appendKeys(nil, record.Unique, nil), body)
+	if err != nil {
+		return err
+	}
+	if rid, err = result.LastInsertId(); err != nil {
+		return err
+	}
+	_, err = q.exec(ctx, sqlClaimKey, tenant, "external", p.external, rid)
+	return err
+}
+
+func naivePool(b *testing.B, path string, o Options, size int) *sql.DB {
+	b.Helper()
+	uri, err := databaseURI(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	name := strings.Replace(dsn(uri, o, false), "busy_timeout%2810%29", "busy_timeout%2830000%29", 1)
+	connector, err := sqlite.NewConnector(name + "&_txlock=immediate")
+	if err != nil {
+		b.Fatal(err)
+	}
+	db := sql.OpenDB(connector)
+	db.SetMaxOpenConns(size)
+	b.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+// naive is a transaction for each call on a pool of database/sql.
+type naive struct {
+	db    *sql.DB
+	crowd *crowd
+}
+
+func newNaive(b *testing.B, o Options, size int) *naive {
+	b.Helper()
+	path, c := prepareDatabase(b, benchUsers)
+	return &naive{db: naivePool(b, path, o, size), crowd: c}
+}
+
+func (n *naive) upsert(ctx context.Context, p person, body []byte) (int64, error) {
+	tx, err := n.db.BeginTx(ctx, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = tx.Rollback() }()
+	q := plain{tx}
+	tenant, revision, err := upsertTenant(ctx, q, p.tenant)
+	if err != nil {
+		return 0, err
+	}
+	revision++
+	if err := upsertPerson(ctx, q, tenant, revision, p, body); err != nil {
+		return 0, err
+	}
+	if _, err := q.exec(ctx, sqlUpdateTenant, revision, 0, tenant); err != nil {
+		return 0, err
+	}
+	return revision, tx.Commit()
+}
+
+type plain struct{ tx *sql.Tx }
+
+func (p plain) row(ctx context.Context, query string, dest []any, args ...any) error {
+	return p.tx.QueryRowContext(ctx, query, args...).Scan(dest...)
+}
+
+func (p plain) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	return p.tx.ExecContext(ctx, query, args...)
+}
+
+// byHand is one goroutine with prepared statements that writes 64 users a
+// transaction, and the row of each tenant once.
+type byHand struct {
+	conn  *sql.Conn
+	stmts map[string]*sql.Stmt
+	crowd *crowd
+}
+
+func newByHand(b *testing.B, o Options) *byHand {
+	b.Helper()
+	path, c := prepareDatabase(b, benchUsers)
+	conn, err := naivePool(b, path, o, 1).Conn(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = conn.Close() })
+	return &byHand{conn: conn, stmts: make(map[string]*sql.Stmt), crowd: c}
+}
+
+func (h *byHand) statement(ctx context.Context, query string) (*sql.Stmt, error) {
+	if st, ok := h.stmts[query]; ok {
+		return st, nil
+	}
+	st, err := h.conn.PrepareContext(ctx, query)
+	h.stmts[query] = st
+	return st, err
+}
+
+func (h *byHand) row(ctx context.Context, query string, dest []any, args ...any) error {
+	st, err := h.statement(ctx, query)
+	if err != nil {
+		return err
+	}
+	return st.QueryRowContext(ctx, args...).Scan(dest...)
+}
+
+func (h *byHand) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	st, err := h.statement(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return st.ExecContext(ctx, args...)
+}
+
+func (h *byHand) run(b *testing.B) pass {
+	b.Helper()
+	ctx := context.Background() // nothing here is ever cancelled: the fastest way
+	rng := rand.New(rand.NewPCG(7, uint64(h.crowd.ids.Load())))
+	written := 0
+	start := time.Now()
+	for time.Since(start) < benchPass {
+		if err := h.batch(ctx, rng); err != nil {
+			b.Fatal(err)
+		}
+		written += benchCallers
+	}
+	return pass{perSecond: float64(written) / time.Since(start).Seconds()}
+}
+
+func (h *byHand) batch(ctx context.Context, rng *rand.Rand) error {
+	if _, err := h.exec(ctx, sqlBegin); err != nil {
+		return err
+	}
+	type row struct{ n, revision int64 }
+	tenants := make(map[string]*row)
+	for caller := range benchCallers {
+		p := h.crowd.next(rng, caller)
+		t := tenants[p.tenant]
+		if t == nil {
+			t = new(row)
+			var err error
+			if t.n, t.revision, err = upsertTenant(ctx, h, p.tenant); err != nil {
+				return err
+			}
+			tenants[p.tenant] = t
+		}
+		t.revision++
+		if err := upsertPerson(ctx, h, t.n, t.revision, p.person, benchBody(rng)); err != nil {
+			return err
+		}
+		p.revision = t.revision
+		if p.at < 0 {
+			h.crowd.known[caller] = append(h.crowd.known[caller], p.person)
+		} else {
+			h.crowd.known[caller][p.at] = p.person
+		}
+	}
+	for _, t := range tenants {
+		if _, err := h.exec(ctx, sqlUpdateTenant, t.revision, 0, t.n); err != nil {
+			return err
+		}
+	}
+	_, err := h.exec(ctx, sqlCommit)
+	return err
+}

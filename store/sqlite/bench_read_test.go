@@ -1,0 +1,124 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"modernc.org/sqlite"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// BenchmarkGet reads users by their external ID with 64 callers: through this
+// package with two readers and with one, and through db.QueryRow on a pool
+// without a limit.
+func BenchmarkGet(b *testing.B) {
+	path, c := prepareDatabase(b, 50_000)
+	people := slices.Concat(c.known[:]...)
+
+	one := openReaders(b, path, 1)
+	two := openReaders(b, path, 2)
+	naive := naiveReader(b, path)
+
+	var perSecond, overNaive, overOne []float64
+	for b.Loop() {
+		for range benchPasses {
+			n := readPass(b, people, naive)
+			n1 := readPass(b, people, one)
+			n2 := readPass(b, people, two)
+			b.Logf("naive %.0f/s p99 %v, one reader %.0f/s p99 %v, two readers %.0f/s p99 %v",
+				n.perSecond, n.p99, n1.perSecond, n1.p99, n2.perSecond, n2.p99)
+			perSecond = append(perSecond, n2.perSecond)
+			overNaive = append(overNaive, n2.perSecond/n.perSecond)
+			overOne = append(overOne, n2.perSecond/n1.perSecond)
+		}
+	}
+	b.ReportMetric(0, "ns/op") // a pass has a fixed length
+	b.ReportMetric(median(perSecond), "reads/s")
+	b.ReportMetric(median(overNaive), "x-naive-queryrow")
+	b.ReportMetric(median(overOne), "x-one-reader")
+}
+
+type get func(ctx context.Context, p person) error
+
+func openReaders(b *testing.B, path string, readers int) get {
+	b.Helper()
+	s, err := Open(b.Context(), path, &Options{Readers: readers})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = s.Close() })
+	return func(ctx context.Context, p person) error {
+		_, err := s.Get(ctx, p.tenant, store.Key{Kind: "external", Value: p.external})
+		return err
+	}
+}
+
+func naiveReader(b *testing.B, path string) get {
+	b.Helper()
+	connector, err := sqlite.NewConnector("file://" + filepath.ToSlash(path) + "?_pragma=busy_timeout(10000)")
+	if err != nil {
+		b.Fatal(err)
+	}
+	db := sql.OpenDB(connector)
+	b.Cleanup(func() { _ = db.Close() })
+	numbers := make(map[string]int64)
+	rows, err := db.QueryContext(b.Context(), `SELECT name, n FROM rollbook_tenant`)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		var n int64
+		if err := rows.Scan(&name, &n); err != nil {
+			b.Fatal(err)
+		}
+		numbers[name] = n
+	}
+	return func(ctx context.Context, p person) error {
+		var row recordRow
+		err := db.QueryRowContext(ctx, sqlGetByKey, numbers[p.tenant], "external", p.external).Scan(row.dest()...)
+		if err != nil {
+			return err
+		}
+		_, err = row.record()
+		return err
+	}
+}
+
+func readPass(b *testing.B, people []person, read get) pass {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.Context(), time.Minute) // callers have contexts that can end
+	defer cancel()
+	var wg sync.WaitGroup
+	took := make([][]time.Duration, benchCallers)
+	start := time.Now()
+	for i := range benchCallers {
+		wg.Go(func() {
+			rng := rand.New(rand.NewPCG(uint64(i), 3))
+			for time.Since(start) < benchPass {
+				began := time.Now()
+				if err := read(ctx, people[rng.IntN(len(people))]); err != nil {
+					b.Errorf("read: %v", err)
+					return
+				}
+				took[i] = append(took[i], time.Since(began))
+			}
+		})
+	}
+	wg.Wait()
+	elapsed := time.Since(start)
+	all := slices.Concat(took...)
+	slices.Sort(all)
+	if len(all) == 0 {
+		b.Fatal("nothing was read")
+	}
+	return pass{perSecond: float64(len(all)) / elapsed.Seconds(), p99: all[len(all)*99/100]}
+}

@@ -1,0 +1,109 @@
+package sqlite_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+
+	"github.com/rollbook-go/rollbook/internal/histories"
+	"github.com/rollbook-go/rollbook/store"
+	"github.com/rollbook-go/rollbook/store/sqlite"
+	"github.com/rollbook-go/rollbook/store/storetest"
+)
+
+// Every handle is a store of its own, with pools of its own, on one file.
+func TestConformance(t *testing.T) {
+	for _, sync := range []sqlite.Sync{sqlite.Full, sqlite.Normal} {
+		t.Run(sync.String(), func(t *testing.T) {
+			storetest.Run(t, func() (storetest.Place, error) {
+				return onFile(t.TempDir()+"/rollbook.db", &sqlite.Options{Sync: sync}), nil
+			})
+		})
+	}
+}
+
+func onFile(path string, opts *sqlite.Options) storetest.Place {
+	var opened []*sqlite.Store
+	return storetest.Place{
+		Open: func() (store.Store, error) {
+			// Not the test's context: a subtest may end before the place.
+			s, err := sqlite.Open(context.Background(), path, opts)
+			if err != nil {
+				return nil, err
+			}
+			opened = append(opened, s)
+			return s, nil
+		},
+		Close: func() error {
+			var errs []error
+			for _, s := range opened {
+				errs = append(errs, s.Close())
+			}
+			return errors.Join(errs...)
+		},
+	}
+}
+
+// Every second handle is in another process. One process serves all places.
+func TestConformanceTwoProcesses(t *testing.T) {
+	child := startProcess(t)
+	storetest.Run(t, func() (storetest.Place, error) {
+		path := t.TempDir() + "/rollbook.db"
+		here := onFile(path, nil)
+		var handles atomic.Int32
+		var there []*remote
+		return storetest.Place{
+			Open: func() (store.Store, error) {
+				if handles.Add(1)%2 == 1 {
+					return here.Open()
+				}
+				r, err := child.open(path)
+				if err != nil {
+					return nil, err
+				}
+				there = append(there, r)
+				return r, nil
+			},
+			Close: func() error {
+				var errs []error
+				for _, r := range there {
+					errs = append(errs, r.close())
+				}
+				return errors.Join(append(errs, here.Close())...)
+			},
+		}, nil
+	})
+}
+
+func TestHistories(t *testing.T) {
+	path := file(t)
+	handle := func() (store.Store, error) { return open(t, path, nil), nil }
+	histories.Run(t, handle, &histories.Options{Histories: times(20, 2)})
+}
+
+func TestHistoriesTwoProcesses(t *testing.T) {
+	path := file(t)
+	child := startProcess(t)
+	remotely := false
+	handle := func() (store.Store, error) {
+		remotely = !remotely
+		if !remotely {
+			return open(t, path, nil), nil
+		}
+		return child.open(path)
+	}
+	histories.Run(t, handle, &histories.Options{Histories: times(5, 1)})
+}
+
+func TestHistoriesHavePower(t *testing.T) {
+	path := file(t)
+	histories.MutantCaught(t, func() (store.Store, error) { return open(t, path, nil), nil }, nil)
+}
+
+func times(n, short int) int {
+	if testing.Short() {
+		return short
+	}
+	return n
+}
