@@ -15,7 +15,7 @@ TOOL := $(GO) tool -modfile=$(ROOT)/tools/go.mod
 LINT := $(TOOL) golangci-lint
 # The tests that start real servers. They wait for elections and must not share
 # the cores with other packages: -p 1.
-REDIS := ./store/redis/... $(wildcard ./internal/redistest)
+REDIS := ./store/redis/... ./internal/redistest
 
 .DEFAULT_GOAL := all
 .PHONY: all
@@ -50,8 +50,8 @@ fuzz: ## every fuzz target for FUZZTIME each
 	bash .ci/fuzz $(FUZZTIME)
 
 .PHONY: bench
-bench: ## the paired benchmarks; their ratios are the metrics "x"
-	$(GO) test -run '^$$' -bench . -benchtime 1x -count 1 -p 1 -timeout 60m ./...
+bench: ## every benchmark, and then the ratios alone
+	bash .ci/bench
 
 .PHONY: tidy-check
 tidy-check: ## go.mod and go.sum of every module say what the code needs
