@@ -73,9 +73,13 @@ func ranNot(reply string) bool {
 
 // passing says whether an error may go away soon, as in a failover.
 func passing(err error) bool {
+	var settled outcome
 	var reply goredis.Error
-	if !errors.As(err, &reply) {
-		return !errors.Is(err, goredis.ErrClosed) && !errors.Is(err, errDamaged)
+	switch {
+	case errors.As(err, &settled), errors.Is(err, goredis.ErrClosed), errors.Is(err, errDamaged):
+		return false
+	case !errors.As(err, &reply):
+		return true // of the network
 	}
 	switch code, _, _ := strings.Cut(reply.Error(), " "); code {
 	case "READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK", "NOREPLICAS", "BUSY":

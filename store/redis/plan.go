@@ -98,7 +98,7 @@ func (p *plan) moveLists(s space, i int, op store.Op) {
 	}
 	switch op.Type() {
 	case store.Created:
-		p.list = append(p.list, p.key(s.kind(op.New.Kind)), op1, op1)
+		p.list = append(p.list, p.key(s.kind(op.New.Kind)), op1)
 		p.lists++
 	case store.Deleted:
 		p.unlist = append(p.unlist, p.key(s.kind(op.Old.Kind)), op1)
@@ -113,7 +113,7 @@ func (p *plan) moveLists(s space, i int, op store.Op) {
 	}
 	for _, term := range after {
 		if !slices.Contains(before, term) {
-			p.list = append(p.list, p.key(s.index(op.New.Kind, term)), op1, op1)
+			p.list = append(p.list, p.key(s.index(op.New.Kind, term)), op1)
 			p.lists++
 		}
 	}

@@ -1,0 +1,109 @@
+package redis
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/rollbook-go/rollbook/internal/redistest"
+	"github.com/rollbook-go/rollbook/store"
+)
+
+const (
+	benchCallers = 64
+	benchWrites  = 100 // of each caller and pass
+	benchPasses  = 7
+)
+
+// BenchmarkCoalesced compares Apply with what it would be without pipelines: the
+// same script with the same arguments, sent by EVALSHA over a pool of as many
+// connections as callers. Half of the writes are new users, half are rewrites.
+// The metric x is the median ratio of interleaved passes.
+func BenchmarkCoalesced(b *testing.B) {
+	server := redistest.Server(b)
+	client := NewClient(&goredis.UniversalOptions{Addrs: []string{server.Addr}, PoolSize: benchCallers})
+	defer func() { _ = client.Close() }()
+	st, err := New(client, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	pooled := func(ctx context.Context, tenant string, op store.Op) error {
+		sp := st.space(tenant)
+		p, err := newPlan(sp, []store.Op{op})
+		if err != nil {
+			return err
+		}
+		w := st.newWrite(sp, p, rand.Text())
+		cmd := goredis.NewCmd(ctx, w.args...)
+		if err := client.Process(ctx, cmd); err != nil {
+			return err
+		}
+		got, err := parseReply(cmd.Val(), tenant, w.nonce)
+		if err != nil {
+			return err
+		}
+		_, err = p.outcome(got)
+		return err
+	}
+	coalesced := func(ctx context.Context, tenant string, op store.Op) error {
+		_, err := st.Apply(ctx, tenant, op)
+		return err
+	}
+	benchPass(b, coalesced) // the server learns the script
+	for b.Loop() {
+		var ratios []float64
+		for range benchPasses {
+			slow := benchPass(b, pooled)
+			fast := benchPass(b, coalesced)
+			ratios = append(ratios, fast/slow)
+		}
+		slices.Sort(ratios)
+		b.ReportMetric(ratios[len(ratios)/2], "x")
+		b.ReportMetric(benchPass(b, coalesced), "writes/s")
+	}
+}
+
+// benchPass returns writes per second.
+func benchPass(b *testing.B, apply func(context.Context, string, store.Op) error) float64 {
+	b.Helper()
+	var wg sync.WaitGroup
+	var failed atomic.Pointer[error]
+	data := make([]byte, 600)
+	start := time.Now()
+	for c := range benchCallers {
+		wg.Go(func() {
+			tenant := fmt.Sprintf("tenant-%d", c%16)
+			for range benchWrites / 2 {
+				r := benchUser(rand.Text(), data)
+				err := apply(b.Context(), tenant, store.Create(r, []byte("{}")))
+				if err == nil {
+					old := r
+					old.Created, old.Revision = 1, 1
+					// A rewrite needs the revision: writing it as a stale one would
+					// be cheaper than what is to be measured.
+					got, getErr := benchRevision(b.Context(), tenant, r.ID)
+					old.Revision = got
+					if err = getErr; err == nil {
+						err = apply(b.Context(), tenant, store.Replace(old, r, []byte("{}")))
+					}
+				}
+				if err != nil {
+					failed.Store(&err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if err := failed.Load(); err != nil {
+		b.Fatal(*err)
+	}
+	return benchCallers * benchWrites / time.Since(start).Seconds()
+}

@@ -1,0 +1,195 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+
+	"github.com/google/go-cmp/cmp"
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// Inconsistencies reads every key under a prefix and compares everything that is
+// derived with the records: an error says what differs. Nobody may write
+// meanwhile.
+func Inconsistencies(ctx context.Context, client goredis.UniversalClient, prefix string) error {
+	d, err := readDump(ctx, client, prefix)
+	if err != nil {
+		return err
+	}
+	want := dump{hashes: map[string]map[string]string{}, zsets: map[string]map[string]float64{}}
+	l := layout{prefix: prefix}
+	var faults []error
+	for key, fields := range d.hashes {
+		bucket, letter, tenant, ok := split(prefix, key)
+		switch {
+		case !ok:
+			faults = append(faults, fmt.Errorf("hash %q: not of this layout", key))
+		case letter == recordsKey:
+			if key != l.space(tenant).records() || bucket != bucketOf(tenant) {
+				faults = append(faults, fmt.Errorf("hash %q: in the wrong bucket", key))
+				continue
+			}
+			want.hashes[key] = fields
+			faults = append(faults, want.derive(l.space(tenant), fields, d.hashes[l.space(tenant).meta()]))
+		case letter == metaKey:
+			want.hashes[key] = fields
+			want.add(l.space(tenant).tenants(), tenant, 0)
+			feed := l.space(tenant).feed()
+			if d.zsets[feed] != nil {
+				want.zsets[feed] = d.zsets[feed]
+				faults = append(faults, checkFeed(tenant, d.zsets[feed], fields))
+			}
+		}
+	}
+	faults = append(faults, errors.Join(faults...))
+	if diff := cmp.Diff(want.hashes, d.hashes); diff != "" {
+		faults = append(faults, fmt.Errorf("hashes (-derived +stored):\n%s", diff))
+	}
+	if diff := cmp.Diff(want.zsets, d.zsets); diff != "" {
+		faults = append(faults, fmt.Errorf("sorted sets (-derived +stored):\n%s", diff))
+	}
+	return errors.Join(faults...)
+}
+
+// derive adds what the records of a tenant demand.
+func (d *dump) derive(s space, records, meta map[string]string) error {
+	last, _ := parseRevision(meta["revision"])
+	for id, stored := range records {
+		r, err := decodeRecord(s.tenant, id, stored)
+		if err != nil {
+			return fmt.Errorf("record %q of %q: %w", id, s.tenant, err)
+		}
+		if r.Revision > last || r.Created > r.Revision {
+			return fmt.Errorf("record %q of %q: revisions %d, %d of %d", id, s.tenant, r.Created, r.Revision, last)
+		}
+		d.add(s.kind(r.Kind), id, float64(r.Created))
+		for _, term := range r.Index {
+			d.add(s.index(r.Kind, term), id, float64(r.Created))
+		}
+		if ms := store.Millis(r.Due); ms > 0 {
+			d.add(s.due(r.Kind), id, float64(ms))
+			queue, member := s.queue(), queueMember(r.Kind, s.tenant)
+			if at, ok := d.zsets[queue][member]; !ok || float64(ms) < at {
+				d.add(queue, member, float64(ms))
+			}
+		}
+		for _, k := range r.Unique {
+			if d.hashes[s.unique()] == nil {
+				d.hashes[s.unique()] = map[string]string{}
+			}
+			if other, ok := d.hashes[s.unique()][uniqueField(k)]; ok {
+				return fmt.Errorf("records %q and %q of %q: the same unique key", id, other, s.tenant)
+			}
+			d.hashes[s.unique()][uniqueField(k)] = id
+		}
+	}
+	return nil
+}
+
+func checkFeed(tenant string, members map[string]float64, meta map[string]string) error {
+	last, _ := parseRevision(meta["revision"])
+	trimmed, _ := parseRevision(meta["trimmed"])
+	seen := map[store.Revision]bool{}
+	for member, score := range members {
+		c, err := decodeChange(tenantTag(tenant), member)
+		if err != nil {
+			return fmt.Errorf("change of %q: %w", tenant, err)
+		}
+		if float64(c.Revision) != score || c.Revision <= trimmed || c.Revision > last || seen[c.Revision] {
+			return fmt.Errorf("change %d of %q: at %v, trimmed %d, last %d", c.Revision, tenant, score, trimmed, last)
+		}
+		seen[c.Revision] = true
+	}
+	return nil
+}
+
+// dump is what is stored under a prefix, the nonces left out.
+type dump struct {
+	hashes map[string]map[string]string
+	zsets  map[string]map[string]float64
+}
+
+func (d *dump) add(key, member string, score float64) {
+	if d.zsets[key] == nil {
+		d.zsets[key] = map[string]float64{}
+	}
+	d.zsets[key][member] = score
+}
+
+func readDump(ctx context.Context, client goredis.UniversalClient, prefix string) (dump, error) {
+	all := dump{hashes: map[string]map[string]string{}, zsets: map[string]map[string]float64{}}
+	var mu sync.Mutex
+	read := func(ctx context.Context, node *goredis.Client) error {
+		d, err := readNode(ctx, node, prefix)
+		mu.Lock()
+		defer mu.Unlock()
+		maps.Copy(all.hashes, d.hashes)
+		maps.Copy(all.zsets, d.zsets)
+		return err
+	}
+	if c, ok := client.(*goredis.ClusterClient); ok {
+		return all, c.ForEachMaster(ctx, read)
+	}
+	return all, read(ctx, client.(*goredis.Client))
+}
+
+func readNode(ctx context.Context, node *goredis.Client, prefix string) (dump, error) {
+	d := dump{hashes: map[string]map[string]string{}, zsets: map[string]map[string]float64{}}
+	iter := node.Scan(ctx, 0, escapeGlob(prefix)+"*", 1000).Iterator()
+	for iter.Next(ctx) {
+		key := iter.Val()
+		kind, err := node.Type(ctx, key).Result()
+		if err != nil {
+			return d, err
+		}
+		switch kind {
+		case "hash":
+			if d.hashes[key], err = node.HGetAll(ctx, key).Result(); err != nil {
+				return d, err
+			}
+		case "zset":
+			list, err := node.ZRangeWithScores(ctx, key, 0, -1).Result()
+			if err != nil {
+				return d, err
+			}
+			for _, z := range list {
+				d.add(key, z.Member.(string), z.Score)
+			}
+		case "none": // a nonce that expired meanwhile
+		case "string":
+			ttl, err := node.PTTL(ctx, key).Result()
+			if err != nil {
+				return d, err
+			}
+			if !strings.Contains(key, nonceKey) || ttl == -1 {
+				return d, fmt.Errorf("string %q: not a nonce that ends", key)
+			}
+		default:
+			return d, fmt.Errorf("key %q has type %s", key, kind)
+		}
+	}
+	return d, iter.Err()
+}
+
+func escapeGlob(s string) string {
+	return strings.NewReplacer(`*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`, `\`, `\\`).Replace(s)
+}
+
+// split takes the name of a tenant's hash apart.
+func split(prefix, key string) (bucket int, letter, tenant string, ok bool) {
+	rest := strings.TrimPrefix(key, prefix)
+	if n, err := fmt.Sscanf(rest, "{%d}", &bucket); n != 1 || err != nil {
+		return 0, "", "", false
+	}
+	_, rest, _ = strings.Cut(rest, "}")
+	if len(rest) < 3 {
+		return 0, "", "", false
+	}
+	return bucket, rest[:3], rest[3:], true
+}
