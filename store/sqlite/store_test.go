@@ -2,7 +2,9 @@ package sqlite_test
 
 import (
 	"path/filepath"
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/rollbook-go/rollbook/store/sqlite"
 )
@@ -25,4 +27,16 @@ func open(t testing.TB, path string, opts *sqlite.Options) *sqlite.Store {
 func file(t testing.TB) string {
 	t.Helper()
 	return filepath.Join(t.TempDir(), "rollbook.db")
+}
+
+// eventually polls until the condition holds.
+func eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for !holds() {
+		if time.Now().After(deadline) {
+			t.Fatalf("never: %s", what)
+		}
+		runtime.Gosched()
+	}
 }
