@@ -188,7 +188,7 @@ func (m *dueModel) page(after string, limit int) []store.DueRecord {
 	return page
 }
 
-// pages checks the page after a tenant.
+// pages checks the page after a tenant and returns it, none after a fault.
 func (m *dueModel) pages(c *client, q store.DueQuery) []store.DueRecord {
 	q.Before = day(50)
 	got := c.due(q)
@@ -201,6 +201,7 @@ func (m *dueModel) pages(c *client, q store.DueQuery) []store.DueRecord {
 	}
 	if diff := diffDue(got, m.page(q.After, limit)); diff != "" {
 		c.fail("Due after tenant %q, limit %d: %s", q.After, q.Limit, diff)
+		return nil
 	}
 	return got
 }

@@ -138,7 +138,7 @@ func listMatchSizes(s *subject) {
 	c := s.tenant("t")
 	all := sizes(c)
 	for _, match := range [][]string{
-		{"all", "599"}, {"599", "all"}, {"2", "3"}, {"7", "all", "3"}, {"50", "3", "2"}, {"2", "3", "7", "50", "599"}, {"all", "7"},
+		{"all", "599"}, {"599", "all"}, {"2", "3"}, {"7", "all", "3"}, {"50", "3", "2"}, {"2", "3", "7", "50", "599"}, {"all", "7"}, {"2", "all"}, {"all"},
 	} {
 		want := selectRecords(all, "user", keys(match...)...)
 		for _, limit := range []int{1, 3, 100, store.MaxLimit} {

@@ -13,9 +13,8 @@ import (
 )
 
 // mapStore is a complete store over maps and one mutex, written from the
-// documentation of package store alone. It stands for a third party's store,
-// and the broken stores of broken_test.go are made of it: a mutation switches
-// one of its virtues off.
+// documentation of package store alone. It stands for a third party's store;
+// the broken stores that the kit has to reject are made of it.
 type mapStore struct {
 	mu      sync.Mutex
 	tenants map[string]*mapTenant
@@ -74,13 +73,14 @@ func (s *mapStore) Apply(ctx context.Context, tenant string, ops ...store.Op) (s
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.tenant(tenant)
-	if err := t.judge(ops); err != nil {
+	if err := t.stale(ops); err != nil {
+		return 0, err
+	}
+	if err := t.taken(ops); err != nil {
 		return 0, err
 	}
 	for _, op := range ops {
-		if op.Old != nil {
-			t.release(t.records[op.Old.ID])
-		}
+		t.release(op)
 	}
 	for _, op := range ops {
 		t.write(op)
@@ -90,9 +90,8 @@ func (s *mapStore) Apply(ctx context.Context, tenant string, ops ...store.Op) (s
 	return t.last, nil
 }
 
-// judge judges preconditions and keys and changes nothing.
-func (t *mapTenant) judge(ops []store.Op) error {
-	freed := map[store.Key]bool{}
+// stale judges the preconditions of a batch.
+func (t *mapTenant) stale(ops []store.Op) error {
 	for i, op := range ops {
 		stored, exists := t.records[op.ID()]
 		switch {
@@ -103,8 +102,16 @@ func (t *mapTenant) judge(ops []store.Op) error {
 		case op.New != nil && exists && op.New.Kind != stored.Kind:
 			return &store.InvalidError{Op: i, What: "Old", Why: "not the stored record"}
 		}
+	}
+	return nil
+}
+
+// taken judges the unique keys of a batch whose preconditions hold.
+func (t *mapTenant) taken(ops []store.Op) error {
+	freed := map[store.Key]bool{}
+	for _, op := range ops {
 		if op.Old != nil {
-			for _, key := range stored.Unique {
+			for _, key := range t.records[op.Old.ID].Unique {
 				freed[key] = true
 			}
 		}
@@ -127,12 +134,16 @@ func (t *mapTenant) judge(ops []store.Op) error {
 	return nil
 }
 
-func (t *mapTenant) release(r store.Record) {
-	for _, key := range r.Unique {
-		delete(t.holders, key)
+// release frees the keys of the record that an op replaces or deletes.
+func (t *mapTenant) release(op store.Op) {
+	if op.Old != nil {
+		for _, key := range t.records[op.Old.ID].Unique {
+			delete(t.holders, key)
+		}
 	}
 }
 
+// write writes an op that was judged and whose keys are free.
 func (t *mapTenant) write(op store.Op) {
 	t.last++
 	change := store.Change{Revision: t.last, Type: op.Type(), ID: op.ID(), Note: bytes.Clone(op.Note)}

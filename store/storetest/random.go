@@ -38,17 +38,17 @@ type run struct {
 	dues  int      // Dues handed out; they differ, so that their order is known
 }
 
-const randomSteps = 320
+const randomSteps = 400
 
 func randomRun(s *subject, seed uint64) {
 	r := &run{subject: s, rng: rand.New(rand.NewPCG(seed, 1)), model: newModel(), seed: seed}
 	actions := []func(*client){
 		r.apply, r.apply, r.apply, r.apply, r.apply, r.apply,
-		r.get, r.get, r.list, r.list, r.list, r.feed, r.due, r.tenants,
+		r.get, r.get, r.get, r.list, r.list, r.list, r.list, r.feed, r.feed, r.due, r.due,
 	}
 	for r.step = range randomSteps {
 		c := s.tenant(oneOf(r.rng, "a", "b", "ab")).handle(r.rng.IntN(2))
-		if r.rng.IntN(60) == 0 {
+		if r.rng.IntN(30) == 0 {
 			r.trim(c)
 		}
 		oneOf(r.rng, actions...)(c)
@@ -117,6 +117,9 @@ func (r *run) batch(t *modelTenant) []store.Op {
 			}
 			if exists && old.Revision == ghost.Revision {
 				ops[i].Old = &old
+			}
+			if dice%2 == 0 {
+				ops[i].New = nil
 			}
 		case dice < 40:
 			ops[i] = store.Delete(old, r.note())
@@ -194,7 +197,7 @@ func (r *run) list(c *client) {
 	if r.rng.IntN(2) == 0 {
 		q.Before = r.revision(t)
 	}
-	if r.rng.IntN(3) == 0 {
+	if r.rng.IntN(2) == 0 {
 		q.NotDueBefore = r.bound()
 	}
 	r.called("%q List %+v", c.name, q)

@@ -183,16 +183,18 @@ func stringExact(s *subject) {
 	for i, group := range groups {
 		for j, present := range group {
 			c := s.tenant(fmt.Sprintf("%d-%d", i, j))
-			r := store.Record{ID: present, Kind: present, Unique: keys(present), Index: keys(present), Due: day(1)}
+			both := []store.Key{key(present), {Kind: present, Value: "v"}}
+			r := store.Record{ID: present, Kind: present, Unique: both, Index: both}
 			r = c.create1(r)
 			c.has(r)
 			for k, absent := range group {
 				if k == j {
 					continue
 				}
-				c.absent(store.ID(absent), key(absent), store.Key{Kind: absent, Value: present})
+				c.absent(store.ID(absent), key(absent), store.Key{Kind: absent, Value: "v"})
 				c.lists(store.Query{Kind: absent})
 				c.lists(store.Query{Kind: present, Match: keys(absent)})
+				c.lists(store.Query{Kind: present, Match: []store.Key{{Kind: absent, Value: "v"}}})
 			}
 		}
 	}
