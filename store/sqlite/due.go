@@ -38,37 +38,37 @@ func (s *Store) Due(ctx context.Context, q store.DueQuery) ([]store.DueRecord, e
 	if err != nil {
 		return nil, err
 	}
-	var page []store.DueRecord
-	err = s.read(ctx, func(ctx context.Context) error {
-		page = nil
+	return read(ctx, s, func(ctx context.Context) ([]store.DueRecord, error) {
 		after, err := s.cursor(ctx, q.After)
 		if err != nil {
-			return err
+			return nil, err
+		}
+		d := dueReader{before: store.Millis(q.Before)}
+		// Before the transaction, which may hold the pool's last connection.
+		for at, query := range map[**sql.Stmt]string{
+			&d.nextKind: sqlNextKind, &d.dueTenants: sqlDueTenants, &d.dueRecords: sqlDueRecords,
+		} {
+			if *at, err = s.reads.statement(ctx, query); err != nil {
+				return nil, err
+			}
 		}
 		// One snapshot: what the schedule says is due must be found due.
-		tx, err := s.reads.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-		if err != nil {
-			return err
+		if d.tx, err = s.reads.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true}); err != nil {
+			return nil, err
 		}
-		defer func() { _ = tx.Rollback() }() // nothing was written
-		d := dueReader{reads: s.reads, tx: tx, before: store.Millis(q.Before)}
-		page, err = d.page(ctx, q, after)
-		return err
+		defer func() { _ = d.tx.Rollback() }() // nothing was written
+		return d.page(ctx, q, after)
 	})
-	return page, err
 }
 
+// dueReader reads one page inside a transaction.
 type dueReader struct {
-	reads  *reader
-	tx     *sql.Tx
-	before int64
+	tx                               *sql.Tx
+	nextKind, dueTenants, dueRecords *sql.Stmt
+	before                           int64
 }
 
-func (d *dueReader) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	st, err := d.reads.statement(ctx, query)
-	if err != nil {
-		return nil, err
-	}
+func (d *dueReader) query(ctx context.Context, st *sql.Stmt, args ...any) (*sql.Rows, error) {
 	return d.tx.StmtContext(ctx, st).QueryContext(ctx, args...)
 }
 
@@ -101,7 +101,7 @@ func (d *dueReader) page(ctx context.Context, q store.DueQuery, after int64) ([]
 func (d *dueReader) kinds(ctx context.Context) ([]string, error) {
 	var kinds []string
 	for last := ""; ; {
-		rows, err := d.query(ctx, sqlNextKind, last)
+		rows, err := d.query(ctx, d.nextKind, last)
 		if err != nil {
 			return nil, err
 		}
@@ -120,7 +120,7 @@ func (d *dueReader) kinds(ctx context.Context) ([]string, error) {
 func (d *dueReader) tenants(ctx context.Context, kinds []string, after int64, limit int) ([]dueTenant, error) {
 	var all []dueTenant
 	for _, kind := range kinds {
-		rows, err := d.query(ctx, sqlDueTenants, kind, d.before, after, limit)
+		rows, err := d.query(ctx, d.dueTenants, kind, d.before, after, limit)
 		if err != nil {
 			return nil, err
 		}
@@ -150,7 +150,7 @@ func (d *dueReader) tenants(ctx context.Context, kinds []string, after int64, li
 func (d *dueReader) records(ctx context.Context, t dueTenant, limit int) ([]store.Record, error) {
 	var all []store.Record
 	for _, kind := range t.kinds {
-		rows, err := d.query(ctx, sqlDueRecords, t.n, kind, d.before, limit)
+		rows, err := d.query(ctx, d.dueRecords, t.n, kind, d.before, limit)
 		if err != nil {
 			return nil, err
 		}

@@ -20,42 +20,44 @@ func (s *Store) Changes(ctx context.Context, tenant string, after store.Revision
 	if err != nil {
 		return nil, err
 	}
-	var changes []store.Change
-	err = s.read(ctx, func(ctx context.Context) error {
-		changes = nil
+	return read(ctx, s, func(ctx context.Context) ([]store.Change, error) {
 		n, err := s.number(ctx, tenant)
 		if n == 0 || err != nil {
-			return err
+			return nil, err
 		}
 		rows, err := s.reads.query(ctx, sqlChanges, n, int64(after), limit)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		defer func() { _ = rows.Close() }() // Err below has what matters
-		for rows.Next() {
-			var trimmed int64
-			var revision, kind sql.NullInt64
-			var recordKind, id sql.NullString
-			var note []byte
-			if err := rows.Scan(&trimmed, &revision, &kind, &recordKind, &id, &note); err != nil {
-				return err
-			}
-			if trimmed > int64(after) {
-				return store.ErrTrimmed
-			}
-			if revision.Valid {
-				changes = append(changes, store.Change{
-					Revision: store.Revision(revision.Int64),
-					Type:     store.ChangeType(kind.Int64),
-					Kind:     recordKind.String,
-					ID:       id.String,
-					Note:     note,
-				})
-			}
-		}
-		return rows.Err()
+		return changes(rows, after)
 	})
-	return changes, err
+}
+
+func changes(rows *sql.Rows, after store.Revision) ([]store.Change, error) {
+	defer func() { _ = rows.Close() }() // Err below has what matters
+	var page []store.Change
+	for rows.Next() {
+		var trimmed int64
+		var revision, kind sql.NullInt64
+		var recordKind, id sql.NullString
+		var note []byte
+		if err := rows.Scan(&trimmed, &revision, &kind, &recordKind, &id, &note); err != nil {
+			return nil, err
+		}
+		if trimmed > int64(after) {
+			return nil, store.ErrTrimmed
+		}
+		if revision.Valid {
+			page = append(page, store.Change{
+				Revision: store.Revision(revision.Int64),
+				Type:     store.ChangeType(kind.Int64),
+				Kind:     recordKind.String,
+				ID:       id.String,
+				Note:     note,
+			})
+		}
+	}
+	return page, rows.Err()
 }
 
 // A long feed is trimmed in steps, so that other writes need not wait for all of

@@ -24,18 +24,17 @@ const (
 
 // Get implements [store.Store].
 func (s *Store) Get(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
-	var r store.Record
 	if err := store.CheckKey(tenant, key); err != nil {
-		return r, err
+		return store.Record{}, err
 	}
-	err := s.read(ctx, func(ctx context.Context) error {
+	return read(ctx, s, func(ctx context.Context) (store.Record, error) {
 		ctx = s.reads.point(ctx)
 		n, err := s.number(ctx, tenant)
 		if err != nil {
-			return err
+			return store.Record{}, err
 		}
 		if n == 0 {
-			return store.ErrNotFound
+			return store.Record{}, store.ErrNotFound
 		}
 		var row recordRow
 		if key.Kind == "" {
@@ -44,14 +43,13 @@ func (s *Store) Get(ctx context.Context, tenant string, key store.Key) (store.Re
 			err = s.reads.row(ctx, sqlGetByKey, row.dest(), n, key.Kind, key.Value)
 		}
 		if errors.Is(err, sql.ErrNoRows) {
-			return store.ErrNotFound
+			return store.Record{}, store.ErrNotFound
 		}
-		if err == nil {
-			r, err = row.record()
+		if err != nil {
+			return store.Record{}, err
 		}
-		return err
+		return row.record()
 	})
-	return r, err
 }
 
 // recordRow is a row of recordColumns.
@@ -98,28 +96,26 @@ func (s *Store) Tenants(ctx context.Context, after string, limit int) ([]string,
 	if err != nil {
 		return nil, err
 	}
-	var names []string
-	err = s.read(ctx, func(ctx context.Context) error {
-		names = nil
+	return read(ctx, s, func(ctx context.Context) ([]string, error) {
 		n, err := s.cursor(ctx, after)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		rows, err := s.reads.query(ctx, sqlTenants, n, limit)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		defer func() { _ = rows.Close() }() // Err below has what matters
+		var names []string
 		for rows.Next() {
 			var name string
 			if err := rows.Scan(&name); err != nil {
-				return err
+				return nil, err
 			}
 			names = append(names, name)
 		}
-		return rows.Err()
+		return names, rows.Err()
 	})
-	return names, err
 }
 
 // cursor returns the number of the tenant that a page begins after.

@@ -61,16 +61,14 @@ func (s *Store) List(ctx context.Context, tenant string, q store.Query) ([]store
 	if before == 0 {
 		before = math.MaxInt64
 	}
-	var page []store.Record
-	err = s.read(ctx, func(ctx context.Context) error {
-		page = nil
+	return read(ctx, s, func(ctx context.Context) ([]store.Record, error) {
 		n, err := s.number(ctx, tenant)
 		if n == 0 || err != nil {
-			return err
+			return nil, err
 		}
 		match, possible, err := s.rarestFirst(ctx, n, q, after, before)
 		if !possible || err != nil {
-			return err
+			return nil, err
 		}
 		args := make([]any, 0, 6+2*len(match))
 		args = append(args, n, q.Kind, after, before, store.Millis(q.NotDueBefore), q.Limit)
@@ -79,12 +77,10 @@ func (s *Store) List(ctx context.Context, tenant string, q store.Query) ([]store
 		}
 		rows, err := s.reads.query(ctx, listSQL(len(match), q.Desc), args...)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		page, err = records(rows)
-		return err
+		return records(rows)
 	})
-	return page, err
 }
 
 // rarestFirst returns the terms of a query with the rarest in front, and whether

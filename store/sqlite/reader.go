@@ -96,13 +96,15 @@ func (r *reader) close() error {
 }
 
 // read calls f in turn, again while another process holds a lock, and gives its
-// error the form that the contract asks for.
-func (s *Store) read(ctx context.Context, f func(context.Context) error) error {
+// error the form that the contract asks for. What f returned beside an error is
+// thrown away: half a page is none.
+func read[T any](ctx context.Context, s *Store, f func(context.Context) (T, error)) (T, error) {
+	var none, result T
 	if err := ctx.Err(); err != nil {
-		return err
+		return none, err
 	}
 	if s.isClosed() {
-		return errClosed
+		return none, errClosed
 	}
 	select {
 	case s.reads.turns <- struct{}{}:
@@ -110,21 +112,26 @@ func (s *Store) read(ctx context.Context, f func(context.Context) error) error {
 		select {
 		case s.reads.turns <- struct{}{}:
 		case <-ctx.Done():
-			return ctx.Err()
+			return none, ctx.Err()
 		case <-s.closed:
-			return errClosed
+			return none, errClosed
 		}
 	}
 	defer func() { <-s.reads.turns }()
 
-	err := s.wait.retry(ctx, func() error { return f(ctx) })
-	switch {
-	case err == nil, errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrTrimmed), errors.Is(err, store.ErrInvalid):
+	err := s.wait.retry(ctx, func() (err error) {
+		result, err = f(ctx)
 		return err
+	})
+	switch {
+	case err == nil:
+		return result, nil
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrTrimmed), errors.Is(err, store.ErrInvalid):
+		return none, err
 	case ctx.Err() != nil:
-		return ctx.Err()
+		return none, ctx.Err()
 	case s.isClosed():
-		return errClosed
+		return none, errClosed
 	}
-	return unavailable(err)
+	return none, unavailable(err)
 }

@@ -42,22 +42,19 @@ func (s *Store) Wait(ctx context.Context, tenant string, after store.Revision) e
 }
 
 func (s *Store) hasNews(ctx context.Context, tenant string, after store.Revision) (bool, error) {
-	news := false
-	err := s.read(ctx, func(ctx context.Context) error {
+	return read(ctx, s, func(ctx context.Context) (bool, error) {
 		ctx = s.reads.point(ctx)
 		n, err := s.number(ctx, tenant)
 		if n == 0 || err != nil {
-			return err
+			return false, err
 		}
 		var one int
 		err = s.reads.row(ctx, sqlHasNews, []any{&one}, n, int64(after))
 		if errors.Is(err, sql.ErrNoRows) {
-			return nil
+			return false, nil
 		}
-		news = err == nil
-		return err
+		return err == nil, err
 	})
-	return news, err
 }
 
 // bell wakes those who wait for a tenant's feed.
