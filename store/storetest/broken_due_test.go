@@ -95,6 +95,13 @@ func dueMutants() []mutant {
 			names = names[:min(q.Limit, len(names))]
 			return share(names, due, q.Limit/max(1, len(names)))
 		})},
+		{name: "one record for each Due", rejected: "due/equal", harm: dueBy(nil, func(q store.DueQuery, names []string, due map[string][]store.DueRecord) []store.DueRecord {
+			for name, records := range due {
+				due[name] = slices.CompactFunc(records, func(a, b store.DueRecord) bool { return a.Record.Due.Equal(b.Record.Due) })
+			}
+			names = names[:min(q.Limit, len(names))]
+			return share(names, due, q.Limit/max(1, len(names)))
+		})},
 		{name: "Due goes by Due across tenants", rejected: "due/tenants due/share", harm: dueBy(nil, func(q store.DueQuery, names []string, due map[string][]store.DueRecord) []store.DueRecord {
 			names = names[:min(q.Limit, len(names))]
 			page := share(names, due, q.Limit/max(1, len(names)))

@@ -145,7 +145,7 @@ func feedMutants() []mutant {
 				t.write(op)
 			}})
 		}},
-		{name: "entries appear late", rejected: "changes/tail", harm: func(b *broken) {
+		{name: "entries appear late", rejected: "changes/tail races/feed", harm: func(b *broken) {
 			b.apply = func(ctx context.Context, tenant string, ops []store.Op) (store.Revision, error) {
 				silent := slices.Clone(ops)
 				for i := range silent {

@@ -178,7 +178,7 @@ func applyMutants() []mutant {
 				}
 			}})
 		}},
-		{name: "check, then act", rejected: "races/create races/key races/delete races/counter", harm: func(b *broken) {
+		{name: "check, then act", rejected: "races/create races/key races/delete races/counter races/takeover", harm: func(b *broken) {
 			b.applies(steps{pause: runtime.Gosched})
 		}},
 		{name: "keys of a false Old are released", rejected: "tamper/replace tamper/delete", harm: func(b *broken) {

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 func dueChecks() []check {
 	return []check{
 		{"due/order", 6, "Due returns the records of a tenant by Due, whole", dueOrder},
+		{"due/equal", 6, "records of one Due are returned and got done like others", dueEqual},
 		{"due/before", 6, "Due returns records whose Due is earlier than Before, strictly", dueBefore},
 		{"due/kinds", 6, "Due returns records of the kinds asked for; of every kind if none is", dueKinds},
 		{"due/stays", 6, "a due record stays due, fetchable, listed and in possession of its keys", dueStays},
@@ -43,6 +45,30 @@ func dueOrder(s *subject) {
 		c.duePage(store.DueQuery{Before: farFuture(), Limit: 4}, c.name, due[:4]...)
 		c.duePage(store.DueQuery{Before: due[4].Due}, c.name, due[:4]...)
 	}
+}
+
+func dueEqual(s *subject) {
+	c := s.tenant("t")
+	left := map[string]store.Record{}
+	for i := range 12 {
+		r := c.create1(withDue(plain(fmt.Sprint("r", i)), day(1)))
+		left[r.ID] = r
+	}
+	c.dueAre(slices.Collect(maps.Values(left))...)
+	for len(left) > 0 && !s.failed() {
+		page := c.due(store.DueQuery{Before: day(2), Limit: 5})
+		if want := min(5, len(left)); len(page) != want && !s.failed() {
+			s.fail("Due: %d records, want %d", len(page), want)
+		}
+		for _, d := range page {
+			if diff := diffRecord(d.Record, left[d.Record.ID]); diff != "" && !s.failed() {
+				s.fail("Due: %s", diff)
+			}
+			c.delete(d.Record)
+			delete(left, d.Record.ID)
+		}
+	}
+	c.dueAre()
 }
 
 // duePage checks that a page of due records consists of these, all of one tenant.

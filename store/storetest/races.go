@@ -16,9 +16,11 @@ func raceChecks() []check {
 		{"races/create", 1, "of callers that create one ID at the same time one succeeds, the others are ErrStale", racesCreate},
 		{"races/key", 2, "of callers that claim one key at the same time one succeeds, the others are ErrTaken with its record", racesKey},
 		{"races/delete", 1, "of callers that delete one record at the same time one succeeds", racesDelete},
+		{"races/takeover", 2, "of callers that delete one holder and take its key at the same time one succeeds", racesTakeover},
 		{"races/counter", 1, "read, change, replace and retry loses no update", racesCounter},
 		{"races/swap", 2, "keys that are swapped at the same time always have one holder each, and batches never lock one another out", racesSwap},
 		{"races/reads", 7, "reads never go back in time, and see records whole", racesReads},
+		{"races/feed", 7, "who has read a record finds its entry in the feed, and the other way round", racesFeed},
 		{"races/everything", 11, "all methods work at the same time", racesEverything},
 	}
 }
@@ -117,6 +119,43 @@ func racesDelete(s *subject) {
 	}
 	c.exactly()
 	c.next(17)
+}
+
+// racesTakeover is what callers do who find a key with somebody whose time is up.
+func racesTakeover(s *subject) {
+	c := s.tenant("t")
+	holder := c.create1(full("first"))
+	for round := range 8 {
+		heirs := make([]store.Record, racers)
+		errs := make([]error, racers)
+		s.together(racers, func(i int) {
+			heirs[i] = full(fmt.Sprintf("%d-%d", round, i))
+			heirs[i].Unique = holder.Unique
+			rev, err := c.handle(i).try(store.Create(heirs[i], nil), store.Delete(holder, nil))
+			heirs[i].Created, heirs[i].Revision = rev-1, rev-1
+			errs[i] = err
+		})
+		won := -1
+		for i, err := range errs {
+			var stale *store.StaleError
+			switch {
+			case err == nil && won >= 0:
+				s.fail("two callers took over one key")
+			case err == nil:
+				won = i
+			case !errors.As(err, &stale) || stale.Op != 1:
+				s.fail("take over: error %w, want none or ErrStale of op 1", err)
+			}
+		}
+		if won < 0 {
+			s.fail("of %d callers none took over a key", racers)
+			return
+		}
+		c.absent(store.ID(holder.ID))
+		holder = heirs[won]
+		c.exactly(holder)
+	}
+	c.next(1 + 2*8 + 1)
 }
 
 func racesCounter(s *subject) {
@@ -245,6 +284,50 @@ func racesReads(s *subject) {
 					s.fail("read revision %d, after %d was acknowledged and %d read", got.Revision, before, last)
 				}
 				last = got.Revision
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// racesFeed has one writer and, on either handle, readers who compare Get with
+// Changes.
+func racesFeed(s *subject) {
+	const writes = 100
+	c := s.tenant("t")
+	note := []byte("note")
+	rev := c.apply(store.Create(plain("r"), note))
+	var wg sync.WaitGroup
+	done := make(chan struct{})
+	wg.Go(func() {
+		defer close(done)
+		old := plain("r")
+		for i := 0; i < writes && !s.failed(); i++ {
+			old.Revision = rev
+			rev = c.handle(i).apply(store.Replace(old, plain("r"), note))
+		}
+	})
+	for reader := range 2 {
+		wg.Go(func() {
+			for i := reader; !s.failed(); i++ {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				r := c.handle(i).get(store.ID("r"))
+				page := c.handle(i+1).changes(r.Revision-1, store.MaxLimit)
+				if s.failed() {
+					return
+				}
+				if len(page) == 0 || page[0].Revision != r.Revision {
+					s.fail("revision %d was read, but the feed does not have it yet", r.Revision)
+					return
+				}
+				last := page[len(page)-1].Revision
+				if again := c.handle(i).get(store.ID("r")); again.Revision < last && !s.failed() {
+					s.fail("the feed has revision %d, but revision %d was read", last, again.Revision)
+				}
 			}
 		})
 	}
