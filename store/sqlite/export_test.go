@@ -1,5 +1,12 @@
 package sqlite
 
+import (
+	"context"
+	"database/sql"
+	"io/fs"
+	"time"
+)
+
 // For the tests of package sqlite_test.
 var (
 	ParseKeys   = parseKeys
@@ -17,4 +24,22 @@ func DSN(path string, opts *Options, reader bool) (string, error) {
 	}
 	uri, err := databaseURI(path)
 	return dsn(uri, o, reader), err
+}
+
+// MigrateTo runs the package's migrations and then those of more, numbered on.
+func MigrateTo(ctx context.Context, conn *sql.Conn, more ...string) error {
+	steps, err := loadMigrations(migrations)
+	if err != nil {
+		return err
+	}
+	for _, text := range more {
+		steps = append(steps, migration{version: len(steps) + 1, name: "more", text: text})
+	}
+	return migrate(ctx, conn, steps, lockWait(time.Second))
+}
+
+// LoadMigrations returns the number of migrations in a file system.
+func LoadMigrations(from fs.FS) (int, error) {
+	steps, err := loadMigrations(from)
+	return len(steps), err
 }

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"strings"
 
@@ -19,36 +20,31 @@ const sqlCountTerm = `SELECT count(*) FROM (SELECT 1 FROM rollbook_term
 // are the tenant, the kind, the bounds of Created, the bound of Due and the
 // limit, then kind and value of each term, the one to walk first.
 //
-// CROSS JOIN keeps the planner from another order than that of the terms.
+// CROSS JOIN fixes the order: walk the first term, look the others up in the
+// index, and only then read the record.
 func listSQL(terms int, desc bool) string {
-	order, from := "", "r"
 	var b strings.Builder
 	b.WriteString(`SELECT ` + recordColumns + ` FROM `)
+	from := "r"
 	if terms == 0 {
 		b.WriteString(`rollbook_record r WHERE r.tenant = ?1 AND r.kind = ?2`)
 	} else {
 		from = "w"
-		b.WriteString(`rollbook_term w CROSS JOIN rollbook_record r ON r.rid = w.rid
-	WHERE w.tenant = ?1 AND w.record_kind = ?2 AND w.kind = ?7 AND w.value = ?8`)
+		b.WriteString(`rollbook_term w`)
+		for i := 1; i < terms; i++ {
+			fmt.Fprintf(&b, ` CROSS JOIN rollbook_term p%d ON p%[1]d.tenant = ?1 AND p%[1]d.record_kind = ?2`+
+				` AND p%[1]d.kind = ?%d AND p%[1]d.value = ?%d AND p%[1]d.created = w.created`, i, 7+2*i, 8+2*i)
+		}
+		b.WriteString(` CROSS JOIN rollbook_record r ON r.rid = w.rid` +
+			` WHERE w.tenant = ?1 AND w.record_kind = ?2 AND w.kind = ?7 AND w.value = ?8`)
 	}
-	b.WriteString(` AND ` + from + `.created > ?3 AND ` + from + `.created < ?4`)
-	for i := 1; i < terms; i++ {
-		kind, value := parameter(7+2*i), parameter(8+2*i)
-		b.WriteString(` AND EXISTS (SELECT 1 FROM rollbook_term p WHERE p.tenant = ?1 AND p.record_kind = ?2` +
-			` AND p.kind = ` + kind + ` AND p.value = ` + value + ` AND p.created = w.created)`)
-	}
+	order := ""
 	if desc {
 		order = " DESC"
 	}
-	b.WriteString(` AND (r.due = 0 OR r.due >= ?5) ORDER BY ` + from + `.created` + order + ` LIMIT ?6`)
+	fmt.Fprintf(&b, ` AND %s.created > ?3 AND %[1]s.created < ?4`+
+		` AND (r.due = 0 OR r.due >= ?5) ORDER BY %[1]s.created%s LIMIT ?6`, from, order)
 	return b.String()
-}
-
-func parameter(n int) string {
-	if n < 10 {
-		return "?" + string(rune('0'+n))
-	}
-	return "?" + string(rune('0'+n/10)) + string(rune('0'+n%10))
 }
 
 // List implements [store.Store].

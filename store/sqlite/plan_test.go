@@ -1,0 +1,148 @@
+package sqlite
+
+import (
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// TestPlans looks at how SQLite executes every statement, on an empty database
+// and on one that has been analyzed: each must search an index, none may sort,
+// but for the one that says why.
+func TestPlans(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "plans.db")
+	s, err := Open(t.Context(), path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	statements := map[string][]string{ // to the steps of its plan
+		sqlTenant:       {"SEARCH rollbook_tenant USING INDEX sqlite_autoindex_rollbook_tenant_1 (name=?)"},
+		sqlUpdateTenant: {"SEARCH rollbook_tenant USING INTEGER PRIMARY KEY (rowid=?)"},
+		sqlFind:         {"SEARCH rollbook_record USING INDEX sqlite_autoindex_rollbook_record_1 (tenant=? AND id=?)"},
+		sqlHolder:       {"SEARCH rollbook_key USING PRIMARY KEY (tenant=? AND kind=? AND value=?)"},
+		sqlRecord:       {"SEARCH rollbook_record USING INTEGER PRIMARY KEY (rowid=?)"},
+		sqlUpdate:       {"SEARCH rollbook_record USING INTEGER PRIMARY KEY (rowid=?)"},
+		sqlUpdateData:   {"SEARCH rollbook_record USING INTEGER PRIMARY KEY (rowid=?)"},
+		sqlDelete:       {"SEARCH rollbook_record USING INTEGER PRIMARY KEY (rowid=?)"},
+		sqlReleaseKey:   {"SEARCH rollbook_key USING PRIMARY KEY (tenant=? AND kind=? AND value=?)"},
+		sqlDeleteTerm: {"SEARCH rollbook_term USING PRIMARY KEY" +
+			" (tenant=? AND record_kind=? AND kind=? AND value=? AND created=?)"},
+		sqlTrimChanges: {"SEARCH rollbook_change USING PRIMARY KEY (tenant=? AND revision>? AND revision<?)"},
+		sqlEarliest:    {"SEARCH rollbook_record USING COVERING INDEX rollbook_record_due (tenant=? AND kind=? AND due>?)"},
+		sqlUnschedule:  {"SEARCH rollbook_schedule USING PRIMARY KEY (kind=? AND tenant=?)"},
+		sqlGetByID:     {"SEARCH r USING INDEX sqlite_autoindex_rollbook_record_1 (tenant=? AND id=?)"},
+		sqlGetByKey: {
+			"SEARCH k USING PRIMARY KEY (tenant=? AND kind=? AND value=?)",
+			"SEARCH r USING INTEGER PRIMARY KEY (rowid=?)",
+		},
+		sqlNumber:  {"SEARCH rollbook_tenant USING COVERING INDEX sqlite_autoindex_rollbook_tenant_1 (name=?)"},
+		sqlTenants: {"SEARCH rollbook_tenant USING INTEGER PRIMARY KEY (rowid>?)"},
+		sqlChanges: {
+			"SEARCH t USING INTEGER PRIMARY KEY (rowid=?)",
+			"SEARCH c USING PRIMARY KEY (tenant=? AND revision>?) LEFT-JOIN",
+		},
+		sqlCountTerm: {
+			"CO-ROUTINE (subquery-1)",
+			"SEARCH rollbook_term USING PRIMARY KEY" +
+				" (tenant=? AND record_kind=? AND kind=? AND value=? AND created>? AND created<?)",
+			"SCAN (subquery-1)", // at most countTerms rows
+		},
+		sqlNextKind: {"SEARCH rollbook_schedule USING COVERING INDEX rollbook_schedule_due (kind>?)"},
+		sqlDueTenants: {
+			"SEARCH s USING COVERING INDEX rollbook_schedule_due (kind=? AND due<?)",
+			"CORRELATED SCALAR SUBQUERY 1",
+			"SEARCH t USING INTEGER PRIMARY KEY (rowid=?)",
+			"USE TEMP B-TREE FOR ORDER BY", // of the tenants that have work
+		},
+		sqlDueRecords: {"SEARCH r USING INDEX rollbook_record_due (tenant=? AND kind=? AND due>? AND due<?)"},
+		sqlHasNews: {
+			"SEARCH t USING INTEGER PRIMARY KEY (rowid=?)",
+			"SCALAR SUBQUERY 1",
+			"SEARCH c USING PRIMARY KEY (tenant=? AND revision>?)",
+		},
+	}
+	for _, desc := range []bool{false, true} {
+		statements[listSQL(0, desc)] = []string{
+			"SEARCH r USING INDEX rollbook_record_created (tenant=? AND kind=? AND created>? AND created<?)",
+		}
+		for terms := 1; terms <= store.MaxMatch; terms++ {
+			plan := []string{
+				"SEARCH w USING PRIMARY KEY (tenant=? AND record_kind=? AND kind=? AND value=? AND created>? AND created<?)",
+			}
+			for i := 1; i < terms; i++ {
+				plan = append(plan, fmt.Sprintf("SEARCH p%d USING PRIMARY KEY"+
+					" (tenant=? AND record_kind=? AND kind=? AND value=? AND created=?)", i))
+			}
+			plan = append(plan, "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)")
+			statements[listSQL(terms, desc)] = plan
+		}
+	}
+	check := func(when string) {
+		t.Helper()
+		for query, want := range statements {
+			got := plan(t, s.reads.db, query)
+			if !slices.Equal(got, want) {
+				t.Errorf("%s, %s:\n\tgot  %s\n\twant %s", when, query,
+					strings.Join(got, "\n\t     "), strings.Join(want, "\n\t     "))
+			}
+		}
+	}
+	check("empty")
+
+	var ops []store.Op
+	for i := range store.MaxOps {
+		ops = append(ops, store.Create(store.Record{
+			ID: fmt.Sprint(i), Kind: "user", Due: store.FromMillis(int64(1 + i)),
+			Unique: []store.Key{{Kind: "u", Value: fmt.Sprint(i)}},
+			Index:  []store.Key{{Kind: "i", Value: fmt.Sprint(i % 3)}},
+		}, []byte("note")))
+	}
+	for tenant := range 20 {
+		if _, err := s.Apply(t.Context(), fmt.Sprint("tenant", tenant), ops...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	name, err := databaseURI(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", name+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), `ANALYZE`); err != nil {
+		t.Fatal(err)
+	}
+	db.SetMaxIdleConns(0) // statistics are read when a connection is made
+	s.reads.db.SetMaxIdleConns(0)
+	check("analyzed")
+}
+
+func plan(t *testing.T, db *sql.DB, query string) (steps []string) {
+	t.Helper()
+	args := make([]any, 6+2*store.MaxMatch) // more than any has; the driver ignores the rest
+	rows, err := db.QueryContext(t.Context(), `EXPLAIN QUERY PLAN `+query, args...)
+	if err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, parent, unused int
+		var step string
+		if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
+			t.Fatal(err)
+		}
+		steps = append(steps, step)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return steps
+}
