@@ -1,2 +1,114 @@
-// Package sqlite keeps records in a SQLite file.
+// Package sqlite keeps records in a SQLite file, through modernc.org/sqlite, which
+// needs no C compiler. [Open] is all that most programs need; [New] serves hosts
+// that keep tables of their own in the same file.
+//
+// # Writes and reads
+//
+// One connection writes. Calls of Apply that wait while a transaction is written
+// share the next one, and with it the price of making it durable; a lone call is
+// written at once. A call is answered after the commit. The first write starts a
+// goroutine that does this; Close ends it.
+//
+// Reads use a pool of their own and wait neither for writes nor for each other,
+// up to Options.Readers at a time. No transaction outlives the call that needs
+// it.
+//
+// # What survives what
+//
+//	                        process crash, kill -9    power cut, crash of the OS
+//	Options.Sync = Full     all acknowledged writes   all acknowledged writes
+//	Options.Sync = Normal   all acknowledged writes   the last ones may be lost
+//
+// Neither ever leaves half a batch, or an index that differs from its records.
+// Full, the default, asks the disk to make each commit durable and is as good as
+// the disk's answer. Nothing survives the loss of the disk: see Backups.
+//
+// # How a write can fail
+//
+// A write that fails with ErrStale, ErrTaken, ErrInvalid, ErrUnavailable or the
+// context's own error was not done. It is ErrUnknown only if the context ended
+// while its transaction was being written, or if the COMMIT itself failed. When
+// a statement fails (the disk is full, say) the whole transaction is rolled back,
+// every call in it gets ErrUnavailable, and the next one begins on a new
+// connection.
+//
+// # Several processes
+//
+// Any number of processes of one machine may have the file open, each with this
+// package. A write waits for the lock of the file as long as its context and
+// Options.LockTimeout allow. [Store.Wait] sees the writes of other processes
+// within about 200 ms.
+//
+// Network file systems are not supported: WAL mode needs shared memory and locks
+// that work. A program that has the file open must not open, copy or hash it by
+// other means than SQLite: on closing it, POSIX drops the locks of the whole
+// process. For the same reason no SQLite before 3.51.3, such as an old
+// command-line tool, may write to a file in use.
+//
+// # Settings
+//
+// Open makes these settings on every connection and reads them back; New
+// requires them of the pools that it is given.
+//
+//	                 writer              reader              why
+//	journal_mode     WAL                 (in the file)       reads and writes do not wait for each other
+//	synchronous      FULL or NORMAL                          Options.Sync
+//	secure_delete    1                                       what is deleted is zeroed
+//	foreign_keys     1                                       for tables of the host
+//	trusted_schema   0                   0                   a forged schema cannot call functions
+//	busy_timeout     10 (New: to 250)    100 (New: to 250)   the driver waits for locks without looking at contexts
+//
+// These are Open's alone:
+//
+//	query_only                           1
+//	temp_store       MEMORY              MEMORY              no sort leaves data in a file
+//	cache_size       64 MiB              64 MiB              Options.CacheSize
+//	mmap_size        1 GiB               1 GiB               Options.MmapSize; readers do not scale without it
+//	journal_size_limit  64 MiB                               a log that has grown shrinks again
+//
+// They are written for this driver, as in "?_pragma=secure_delete(1)"; it ignores
+// the spellings of others. SQLite has to be 3.51.3 or later, because of a defect
+// that could lose commits.
+//
+// # Deleting for good
+//
+// With secure_delete a deleted or overwritten record is zeroed in the page that
+// held it. Older copies of the page stay in the log until [Store.Scrub] empties
+// it. Backups keep what they hold.
+//
+// # Backups
+//
+// VACUUM INTO 'copy.db' on any connection makes a consistent copy while the store
+// is in use. Litestream works: it relies on WAL mode and its own checkpoints. Do
+// not copy the file with tools that know nothing of SQLite.
+//
+// # Reading with SQL
+//
+// The view rollbook_records has one row for each record:
+//
+//	tenant    TEXT     name of the tenant
+//	kind, id  TEXT
+//	created   INTEGER  revision of the creation
+//	revision  INTEGER  revision of the last write
+//	due       INTEGER  milliseconds since the Unix epoch, 0: never
+//	data      TEXT     the body, as it was given
+//
+// Where bodies are JSON, SQLite's functions read them:
+//
+//	SELECT id, data ->> '$.name' FROM rollbook_records
+//	WHERE tenant = 'acme' AND kind = 'user' ORDER BY created LIMIT 50
+//
+// The view is stable; tables and columns behind it may change with the schema
+// and are never to be written to. Values may hold NUL characters, at which
+// length(), LIKE and many tools stop. The schema's version is in
+// rollbook_migration; it only goes up, and a version that this package does not
+// know is refused with [ErrNewerSchema].
+//
+// # The driver
+//
+// modernc.org/sqlite registers the name "sqlite" with database/sql, as does
+// github.com/glebarez/go-sqlite, which some GORM drivers bring along: a program
+// that links both panics at its start. And modernc.org/libc has to be exactly
+// the version that modernc.org/sqlite's own go.mod names: after go get -u, look
+// at it again.
 package sqlite

@@ -1,0 +1,86 @@
+package sqlite
+
+import (
+	"errors"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+func TestKeysRoundTrip(t *testing.T) {
+	key := rapid.Custom(func(t *rapid.T) store.Key {
+		return store.Key{
+			Kind:  rapid.StringN(1, -1, store.MaxKind).Draw(t, "kind"),
+			Value: rapid.StringN(0, -1, store.MaxKeyValue).Draw(t, "value"),
+		}
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		unique := rapid.SliceOfN(key, 0, store.MaxUnique).Draw(t, "unique")
+		index := rapid.SliceOfN(key, 0, store.MaxIndex).Draw(t, "index")
+		u, i, err := parseKeys(appendKeys(nil, unique, index))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([][]store.Key{unique, index}, [][]store.Key{u, i}, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+}
+
+func FuzzParseKeys(f *testing.F) {
+	f.Add([]byte(nil))
+	f.Add(appendKeys(nil, []store.Key{{Kind: "email", Value: "a@example.com"}}, []store.Key{{Kind: "word"}}))
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01})
+	f.Add([]byte{1, 0, 1, 'k', 0x80, 0x80, 0x80, 0x01})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		u, i, err := parseKeys(b)
+		if err != nil {
+			if !errors.Is(err, errCorrupt) {
+				t.Error(err)
+			}
+			return
+		}
+		u2, i2, err := parseKeys(appendKeys(nil, u, i))
+		if err != nil || !cmp.Equal(u, u2, cmpopts.EquateEmpty()) || !cmp.Equal(i, i2, cmpopts.EquateEmpty()) {
+			t.Errorf("%q %q are read again as %q %q, %v", u, i, u2, i2, err)
+		}
+	})
+}
+
+func TestAtLeast(t *testing.T) {
+	for version, want := range map[string]bool{
+		"3.51.3": true, "3.51.10": true, "3.52.0": true, "4.0.0": true, "3.51.2": false, "3.9.99": false, "3.51": false, "x": false,
+	} {
+		if got := atLeast(version, oldestSQLite); got != want {
+			t.Errorf("%s: %v", version, got)
+		}
+	}
+}
+
+// The driver works with exactly one version of modernc.org/libc.
+func TestLibcVersion(t *testing.T) {
+	ask := func(args ...string) string {
+		t.Helper()
+		out, err := exec.CommandContext(t.Context(), "go", args...).Output()
+		if err != nil {
+			t.Fatalf("go %s: %v", strings.Join(args, " "), err)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	used := ask("list", "-m", "-f", "{{.Version}}", "modernc.org/libc")
+	wants := ""
+	for line := range strings.Lines(ask("mod", "edit", "-print", ask("list", "-m", "-f", "{{.GoMod}}", "modernc.org/sqlite"))) {
+		if fields := strings.Fields(line); len(fields) >= 2 && fields[0] == "modernc.org/libc" {
+			wants = fields[1]
+		}
+	}
+	if used == "" || used != wants {
+		t.Errorf("modernc.org/libc is %s, modernc.org/sqlite wants %s", used, wants)
+	}
+}
