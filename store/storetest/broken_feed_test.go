@@ -71,7 +71,7 @@ func feedMutants() []mutant {
 				t.feed = t.feed[:i]
 			}
 		})},
-		{name: "the feed doubles entries", rejected: "changes/types changes/tail races/create outcome/cancelled-create", harm: feeding(func(t *mapTenant, _ store.Op, i int) {
+		{name: "the feed doubles entries", rejected: "changes/types changes/tail races/create outcome/canceled-create", harm: feeding(func(t *mapTenant, _ store.Op, i int) {
 			t.feed = append(t.feed, t.feed[i:]...)
 		})},
 		{name: "ops without a Note have entries", rejected: "changes/notes changes/after", harm: feeding(func(t *mapTenant, op store.Op, i int) {

@@ -41,7 +41,7 @@ func folding(fold func(store.Key) store.Key) func(b *broken) {
 			}
 			match := q.Match
 			q.Match = nil
-			return answered(b, ctx, tenant, q, func(r store.Record) bool {
+			return answered(ctx, b, tenant, q, func(r store.Record) bool {
 				for _, term := range match {
 					if !slices.ContainsFunc(r.Index, func(own store.Key) bool { return equal(own, term) }) {
 						return false
@@ -94,7 +94,7 @@ func nameMutants() []mutant {
 		{name: "spaces are trimmed", rejected: "strings/exact names/ids names/keys names/terms", harm: foldingValues(strings.TrimSpace)},
 		{name: "strings end at NUL", rejected: "strings/exact names/ids names/keys", harm: foldingValues(cutAt("\x00"))},
 		{name: "strings end at a line's end", rejected: "strings/exact names/ids", harm: foldingValues(cutAt("\n"))},
-		{name: "strings are normalised", rejected: "strings/exact names/ids names/terms", harm: foldingValues(func(s string) string { return strings.ReplaceAll(s, "a\u0308", "ä") })},
+		{name: "strings are normalized", rejected: "strings/exact names/ids names/terms", harm: foldingValues(func(s string) string { return strings.ReplaceAll(s, "a\u0308", "ä") })},
 		{name: "strings are indexed by 255 bytes", rejected: "names/ids", harm: foldingValues(func(s string) string { return s[:min(255, len(s))] })},
 		{name: "values are indexed by 2000 bytes", rejected: "names/keys names/terms", harm: foldingValues(func(s string) string { return s[:min(2000, len(s))] })},
 		{name: "strings are taken for numbers", rejected: "names/ids", harm: foldingValues(func(s string) string {

@@ -1,11 +1,10 @@
 package storetest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"runtime"
 	"sync"
 	"time"
 
@@ -13,7 +12,7 @@ import (
 )
 
 // slowly applies a batch and then stays a little longer, as a disk would.
-func slowly(b *broken, ctx context.Context, tenant string, ops []store.Op) (store.Revision, error) {
+func slowly(ctx context.Context, b *broken, tenant string, ops []store.Op) (store.Revision, error) {
 	rev, err := b.mapStore.Apply(ctx, tenant, ops...)
 	if err == nil {
 		select {
@@ -28,7 +27,7 @@ func outcomeMutants() []mutant {
 	given := func(outcome func(b *broken, ctx context.Context, tenant string, ops []store.Op, rev store.Revision) (store.Revision, error)) func(b *broken) {
 		return func(b *broken) {
 			b.apply = func(ctx context.Context, tenant string, ops []store.Op) (store.Revision, error) {
-				rev, err := slowly(b, ctx, tenant, ops)
+				rev, err := slowly(ctx, b, tenant, ops)
 				if err == nil && ctx.Err() != nil {
 					return outcome(b, ctx, tenant, ops, rev)
 				}
@@ -38,25 +37,25 @@ func outcomeMutants() []mutant {
 	}
 	return []mutant{
 		{
-			name: "a write that was done returns the context's error", rejected: "outcome/cancelled-create outcome/cancelled-replace outcome/any-look",
+			name: "a write that was done returns the context's error", rejected: "outcome/canceled-create outcome/canceled-replace outcome/any-look",
 			harm: given(func(_ *broken, ctx context.Context, _ string, _ []store.Op, _ store.Revision) (store.Revision, error) {
 				return 0, ctx.Err()
 			}),
 		},
 		{
-			name: "ErrUnknown says nothing of the context", rejected: "outcome/cancelled-create outcome/cancelled-replace outcome/any-look",
+			name: "ErrUnknown says nothing of the context", rejected: "outcome/canceled-create outcome/canceled-replace outcome/any-look",
 			harm: given(func(*broken, context.Context, string, []store.Op, store.Revision) (store.Revision, error) {
 				return 0, store.ErrUnknown
 			}),
 		},
 		{
-			name: "a write that was done is tried again", rejected: "outcome/cancelled-create outcome/any-look",
-			harm: given(func(b *broken, _ context.Context, tenant string, ops []store.Op, _ store.Revision) (store.Revision, error) {
-				return b.mapStore.Apply(context.Background(), tenant, ops...)
+			name: "a write that was done is tried again", rejected: "outcome/canceled-create outcome/any-look",
+			harm: given(func(b *broken, ctx context.Context, tenant string, ops []store.Op, _ store.Revision) (store.Revision, error) {
+				return b.mapStore.Apply(context.WithoutCancel(ctx), tenant, ops...)
 			}),
 		},
 		{
-			name: "a write that is given up is acknowledged and lost", rejected: "outcome/cancelled-create outcome/any-look",
+			name: "a write that is given up is acknowledged and lost", rejected: "outcome/canceled-create outcome/any-look",
 			harm: given(func(b *broken, _ context.Context, tenant string, ops []store.Op, rev store.Revision) (store.Revision, error) {
 				b.mu.Lock()
 				defer b.mu.Unlock()
@@ -65,7 +64,7 @@ func outcomeMutants() []mutant {
 			}),
 		},
 		{
-			name: "a write that is given up leaves its keys", rejected: "outcome/cancelled-create outcome/any-look",
+			name: "a write that is given up leaves its keys", rejected: "outcome/canceled-create outcome/any-look",
 			harm: given(func(b *broken, ctx context.Context, tenant string, ops []store.Op, _ store.Revision) (store.Revision, error) {
 				b.mu.Lock()
 				defer b.mu.Unlock()
@@ -74,7 +73,7 @@ func outcomeMutants() []mutant {
 			}),
 		},
 		{
-			name: "a write that is given up goes on without its entry", rejected: "outcome/cancelled-create outcome/any-look",
+			name: "a write that is given up goes on without its entry", rejected: "outcome/canceled-create outcome/any-look",
 			harm: given(func(b *broken, ctx context.Context, tenant string, _ []store.Op, _ store.Revision) (store.Revision, error) {
 				b.mu.Lock()
 				defer b.mu.Unlock()
@@ -218,7 +217,7 @@ func contextMutants() []mutant {
 			}
 		}},
 		mutant{name: "writes of several tenants meet in one", rejected: "races/everything", harm: func(b *broken) {
-			b.applies(steps{pause: func() { time.Sleep(time.Microsecond) }})
+			b.applies(steps{pause: runtime.Gosched})
 		}},
 	)
 }
@@ -256,210 +255,6 @@ func handleMutants() []mutant {
 			reader := *b
 			reader.apply = func(context.Context, string, []store.Op) (store.Revision, error) { return 0, store.ErrUnavailable }
 			return &reader
-		}},
-	}
-}
-
-func copyMutants() []mutant {
-	return []mutant{
-		{name: "records are kept as they are given", rejected: "copies/in", harm: func(b *broken) {
-			b.applies(steps{write: func(t *mapTenant, op store.Op) {
-				t.write(op)
-				if op.New != nil {
-					r := t.records[op.New.ID]
-					r.Unique, r.Index, r.Data = op.New.Unique, op.New.Index, op.New.Data
-					t.records[r.ID] = r
-				}
-			}})
-		}},
-		{name: "Notes are kept as they are given", rejected: "copies/in", harm: feeding(func(t *mapTenant, op store.Op, i int) {
-			if i < len(t.feed) {
-				t.feed[i].Note = op.Note
-			}
-		})},
-		{name: "Get returns what it keeps", rejected: "copies/out", harm: func(b *broken) {
-			b.get = func(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
-				r, err := b.mapStore.Get(ctx, tenant, key)
-				b.mu.Lock()
-				defer b.mu.Unlock()
-				if err == nil {
-					r = b.tenant(tenant).records[r.ID]
-				}
-				return r, err
-			}
-		}},
-		{name: "List returns what it keeps", rejected: "copies/out", harm: answering(func(t *mapTenant, _ store.Query, page []store.Record) []store.Record {
-			for i, r := range page {
-				page[i] = t.records[r.ID]
-			}
-			return page
-		})},
-		{name: "Due returns what it keeps", rejected: "copies/out", harm: func(b *broken) {
-			b.due = func(ctx context.Context, q store.DueQuery) ([]store.DueRecord, error) {
-				page, err := b.mapStore.Due(ctx, q)
-				b.mu.Lock()
-				defer b.mu.Unlock()
-				for i, d := range page {
-					page[i].Record = b.tenant(d.Tenant).records[d.Record.ID]
-				}
-				return page, err
-			}
-		}},
-		{name: "Changes returns what it keeps", rejected: "copies/out", harm: func(b *broken) {
-			b.changes = func(ctx context.Context, tenant string, after store.Revision, limit int) ([]store.Change, error) {
-				page, err := b.mapStore.Changes(ctx, tenant, after, limit)
-				b.mu.Lock()
-				defer b.mu.Unlock()
-				for i, c := range page {
-					for _, kept := range b.tenant(tenant).feed {
-						if kept.Revision == c.Revision {
-							page[i] = kept
-						}
-					}
-				}
-				return page, err
-			}
-		}},
-		{name: "the holder is the record that is kept", rejected: "copies/taken", harm: refusing(func(b *broken, tenant string, _ []store.Op, err error) error {
-			var taken *store.TakenError
-			if errors.As(err, &taken) && taken.Holder.Revision != 0 {
-				taken.Holder = b.tenant(tenant).records[taken.Holder.ID]
-			}
-			return err
-		})},
-		{name: "the holder is the caller's own", rejected: "copies/taken", harm: refusing(func(_ *broken, _ string, ops []store.Op, err error) error {
-			var taken *store.TakenError
-			if errors.As(err, &taken) && taken.Holder.Revision == 0 {
-				taken.Holder = *ops[0].New
-			}
-			return err
-		})},
-		{name: "Apply writes revisions into New", rejected: "copies/arguments", harm: func(b *broken) {
-			b.applies(steps{write: func(t *mapTenant, op store.Op) {
-				t.write(op)
-				if op.New != nil {
-					op.New.Revision = t.last
-				}
-			}})
-		}},
-		{name: "List sorts its terms", rejected: "copies/arguments", harm: asking(func(q *store.Query) {
-			slices.SortFunc(q.Match, func(a, b store.Key) int { return bytes.Compare([]byte(a.Kind), []byte(b.Kind)) })
-		})},
-		{name: "Due sorts its kinds", rejected: "copies/arguments", harm: dueBy(func(q *store.DueQuery) { slices.Sort(q.Kinds) }, nil)},
-		{name: "a record without keys is refused", rejected: "copies/nil apply/round-trip", harm: func(b *broken) {
-			b.apply = func(ctx context.Context, tenant string, ops []store.Op) (store.Revision, error) {
-				for _, op := range ops {
-					if op.New != nil && op.New.Unique == nil {
-						return 0, &store.InvalidError{}
-					}
-				}
-				return b.mapStore.Apply(ctx, tenant, ops...)
-			}
-		}},
-		{name: "keys and terms are kept as sets", rejected: "copies/order keys/own", harm: edited(func(_ *mapTenant, op *store.Op) {
-			if op.New != nil {
-				r := copyOf(*op.New)
-				for _, keys := range [][]store.Key{r.Unique, r.Index} {
-					slices.SortFunc(keys, func(a, b store.Key) int { return bytes.Compare([]byte(a.Value), []byte(b.Value)) })
-				}
-				op.New = &r
-			}
-		})},
-	}
-}
-
-func waiterMutants() []mutant {
-	return []mutant{
-		{name: "Wait never wakes", rejected: "waiter/ready waiter/wakes waiter/trimmed waiter/many waiter/fallback", patience: 300 * time.Millisecond, harm: func(b *broken) {
-			b.wait = func(ctx context.Context, _ string, _ store.Revision) error {
-				<-ctx.Done()
-				return ctx.Err()
-			}
-		}},
-		{name: "Wait wakes one at a time", rejected: "waiter/many", patience: 300 * time.Millisecond, harm: func(b *broken) {
-			turn := make(chan struct{}, 1)
-			turn <- struct{}{}
-			b.wait = func(ctx context.Context, tenant string, after store.Revision) error {
-				select {
-				case <-turn: // and never hands it on
-					return b.mapStore.Wait(ctx, tenant, after)
-				case <-ctx.Done():
-					return ctx.Err()
-				}
-			}
-		}},
-		{name: "Wait returns ErrTrimmed", rejected: "waiter/ready waiter/trimmed", harm: func(b *broken) {
-			b.wait = func(ctx context.Context, tenant string, after store.Revision) error {
-				err := b.mapStore.Wait(ctx, tenant, after)
-				if _, read := b.mapStore.Changes(ctx, tenant, after, 1); read != nil {
-					err = read
-				}
-				return err
-			}
-		}},
-		{name: "Wait does not look before it waits", rejected: "waiter/ready", patience: 300 * time.Millisecond, harm: func(b *broken) {
-			b.wait = func(ctx context.Context, _ string, _ store.Revision) error {
-				b.mu.Lock()
-				grown := b.grown
-				b.mu.Unlock()
-				select {
-				case <-grown:
-					return nil
-				case <-ctx.Done():
-					return ctx.Err()
-				}
-			}
-		}},
-		{name: "Wait ends without an error when its context does", rejected: "waiter/context", harm: func(b *broken) {
-			b.wait = func(ctx context.Context, tenant string, after store.Revision) error {
-				if err := b.mapStore.Wait(ctx, tenant, after); err == nil {
-					return nil
-				}
-				return store.ErrUnavailable
-			}
-		}},
-	}
-}
-
-func scrubberMutants() []mutant {
-	return []mutant{
-		{name: "Scrub empties the feed", rejected: "scrubber/keeps", harm: func(b *broken) {
-			b.scrub = func(ctx context.Context) error {
-				b.mu.Lock()
-				defer b.mu.Unlock()
-				for _, t := range b.tenants {
-					t.feed = nil
-				}
-				return ctx.Err()
-			}
-		}},
-		{name: "Scrub gives deleted revisions back", rejected: "scrubber/concurrent", harm: func(b *broken) {
-			b.scrub = func(ctx context.Context) error {
-				b.mu.Lock()
-				defer b.mu.Unlock()
-				for _, t := range b.tenants {
-					if len(t.records) == 0 {
-						t.last = 0
-					}
-				}
-				return ctx.Err()
-			}
-		}},
-		{name: "Scrub fails when it is disturbed", rejected: "scrubber/concurrent", harm: func(b *broken) {
-			busy := make(chan struct{}, 1)
-			b.scrub = func(ctx context.Context) error {
-				select {
-				case busy <- struct{}{}:
-					time.Sleep(time.Microsecond)
-					<-busy
-					return ctx.Err()
-				default:
-					return store.ErrUnavailable
-				}
-			}
-		}},
-		{name: "Scrub ignores its context", rejected: "scrubber/context", harm: func(b *broken) {
-			b.scrub = func(context.Context) error { return nil }
 		}},
 	}
 }

@@ -96,7 +96,7 @@ func listMutants() []mutant {
 				}
 				match := q.Match
 				q.Match = nil
-				return answered(b, ctx, tenant, q, func(r store.Record) bool {
+				return answered(ctx, b, tenant, q, func(r store.Record) bool {
 					return slices.ContainsFunc(match, func(term store.Key) bool { return slices.Contains(r.Index, term) })
 				})
 			}
@@ -116,7 +116,7 @@ func listMutants() []mutant {
 			return page
 		})},
 		{name: "List returns all kinds", rejected: "list/kinds names/kinds", harm: func(b *broken) {
-			b.list = func(ctx context.Context, tenant string, q store.Query) ([]store.Record, error) {
+			b.list = func(_ context.Context, tenant string, q store.Query) ([]store.Record, error) {
 				q, err := store.CheckQuery(tenant, q)
 				if err != nil {
 					return nil, err
@@ -208,7 +208,7 @@ func listMutants() []mutant {
 }
 
 // answered answers a query with the records that keep accepts.
-func answered(b *broken, ctx context.Context, tenant string, q store.Query, keep func(store.Record) bool) ([]store.Record, error) {
+func answered(ctx context.Context, b *broken, tenant string, q store.Query, keep func(store.Record) bool) ([]store.Record, error) {
 	limit := cmp.Or(q.Limit, store.DefaultLimit)
 	q.Limit = store.MaxLimit
 	page, err := b.mapStore.List(ctx, tenant, q)

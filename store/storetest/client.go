@@ -128,7 +128,7 @@ func (c *client) wantError(call string, err, want error) {
 		return
 	}
 	for _, other := range sentinels() {
-		if other != want && errors.Is(err, other) {
+		if !errors.Is(want, other) && errors.Is(err, other) {
 			c.fail("%s: error %v is %v and %v", call, err, want, other)
 		}
 	}

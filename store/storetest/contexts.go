@@ -20,13 +20,13 @@ func contextsEnded(s *subject) {
 	c := s.tenant("t")
 	made := c.create1(full("a"))
 	all := noted(c, 2)
-	cancelled, cancel := context.WithCancel(s.ctx)
+	ended, cancel := context.WithCancel(s.ctx)
 	cancel()
 	expired, cancel := context.WithDeadline(s.ctx, time.Unix(1, 0))
 	defer cancel()
 	withCause, cancelCause := context.WithCancelCause(s.ctx)
 	cancelCause(errors.New("the caller's reason"))
-	for _, ctx := range []context.Context{cancelled, expired, withCause} {
+	for _, ctx := range []context.Context{ended, expired, withCause} {
 		for _, h := range s.handles {
 			_, get := h.Get(ctx, "t", store.ID("a"))
 			_, missing := h.Get(ctx, "t", store.ID("b"))

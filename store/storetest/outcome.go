@@ -14,10 +14,10 @@ import (
 
 func outcomeChecks() []check {
 	return []check{
-		{"outcome/cancelled-create", 10, "a create that is given up was done, or not, or is ErrUnknown; creating again settles it, exactly once", cancelledCreate},
-		{"outcome/cancelled-replace", 10, "a replacement that is given up was done, or not, or is ErrUnknown; nothing in between", cancelledReplace},
+		{"outcome/canceled-create", 10, "a create that is given up was done, or not, or is ErrUnknown; creating again settles it, exactly once", canceledCreate},
+		{"outcome/canceled-replace", 10, "a replacement that is given up was done, or not, or is ErrUnknown; nothing in between", canceledReplace},
 		{"outcome/any-look", 10, "it does not matter at which look at the context it has ended", outcomeAnyLook},
-		{"outcome/trim", 10, "a Trim that is given up can be repeated", cancelledTrim},
+		{"outcome/trim", 10, "a Trim that is given up can be repeated", canceledTrim},
 		{"outcome/repeat", 10, "the same create a second time is ErrStale and changes nothing", outcomeRepeat},
 	}
 }
@@ -55,7 +55,7 @@ func judgeGivenUp(s *subject, err error) {
 	}
 }
 
-func cancelledCreate(s *subject) {
+func canceledCreate(s *subject) {
 	const writers, each = 4, 25
 	c := s.tenant("t")
 	pause := usual(c)
@@ -125,7 +125,7 @@ func settled(c *client, first int, records []store.Record) {
 	c.next(store.Revision(first + len(records) + 1))
 }
 
-func cancelledReplace(s *subject) {
+func canceledReplace(s *subject) {
 	c := s.tenant("t")
 	rng := rand.New(rand.NewPCG(10, 10))
 	pause := usual(c)
@@ -217,7 +217,7 @@ func outcomeAnyLook(s *subject) {
 	settled(c, 0, made)
 }
 
-func cancelledTrim(s *subject) {
+func canceledTrim(s *subject) {
 	c := s.tenant("t")
 	rng := rand.New(rand.NewPCG(10, 11))
 	all := noted(c, 40)

@@ -12,7 +12,7 @@ func scrubberChecks() []check {
 	return []check{
 		{"scrubber/keeps", 11, "Scrub takes away nothing that is readable and can be repeated", scrubberKeeps},
 		{"scrubber/concurrent", 11, "Scrub may run while others read and write", scrubberConcurrent},
-		{"scrubber/context", 11, "Scrub honours a context that has ended", scrubberContext},
+		{"scrubber/context", 11, "Scrub honors a context that has ended", scrubberContext},
 	}
 }
 

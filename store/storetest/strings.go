@@ -12,7 +12,7 @@ func stringChecks() []check {
 	return []check{
 		{"strings/lengths", 9, "a string is accepted up to its limit, in bytes, and refused with ErrInvalid beyond", stringLengths},
 		{"strings/utf8", 9, "a string that is not valid UTF-8 is refused with ErrInvalid, wherever the fault is", stringUTF8},
-		{"strings/exact", 9, "strings are compared byte by byte: no folding, normalising, trimming or cutting", stringExact},
+		{"strings/exact", 9, "strings are compared byte by byte: no folding, normalizing, trimming or cutting", stringExact},
 	}
 }
 
@@ -178,7 +178,11 @@ func stringExact(s *subject) {
 		{"anna", "anna ", " anna", "anna\n", "anna\t", "anna\u00a0", "\ufeffanna"},
 		{"anna", "anna\x00", "anna\x00x", "\x00anna"},
 		{"ä", "a\u0308", "Ä", "a"},
-		{"ﬁ", "fi"}, {"K", "k", "\u212a"}, {"ß", "ss", "ẞ"}, {"I", "ı", "i", "İ"}, {"１", "1"},
+		{"ﬁ", "fi"},
+		{"K", "k", "\u212a"},
+		{"ß", "ss", "ẞ"},
+		{"I", "ı", "i", "İ"},
+		{"１", "1"},
 	}
 	for i, group := range groups {
 		for j, present := range group {

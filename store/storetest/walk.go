@@ -77,7 +77,7 @@ func populate(c *client, n int) *population {
 	}
 	p := &population{made: n}
 	for i, r := range c.create(records...) {
-		if i%3 != 1 { // neighbours, and with gaps between them
+		if i%3 != 1 { // neighbors, and with gaps between them
 			p.stay = append(p.stay, r)
 		} else {
 			p.churn = append(p.churn, r)

@@ -1,0 +1,105 @@
+package storetest
+
+import (
+	"context"
+	"runtime"
+	"time"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+func waiterMutants() []mutant {
+	return []mutant{
+		{name: "Wait never wakes", rejected: "waiter/ready waiter/wakes waiter/trimmed waiter/many waiter/fallback", patience: 300 * time.Millisecond, harm: func(b *broken) {
+			b.wait = func(ctx context.Context, _ string, _ store.Revision) error {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+		}},
+		{name: "Wait wakes one at a time", rejected: "waiter/many", patience: 300 * time.Millisecond, harm: func(b *broken) {
+			turn := make(chan struct{}, 1)
+			turn <- struct{}{}
+			b.wait = func(ctx context.Context, tenant string, after store.Revision) error {
+				select {
+				case <-turn: // and never hands it on
+					return b.mapStore.Wait(ctx, tenant, after)
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+		}},
+		{name: "Wait returns ErrTrimmed", rejected: "waiter/ready waiter/trimmed", harm: func(b *broken) {
+			b.wait = func(ctx context.Context, tenant string, after store.Revision) error {
+				err := b.mapStore.Wait(ctx, tenant, after)
+				if _, read := b.mapStore.Changes(ctx, tenant, after, 1); read != nil {
+					err = read
+				}
+				return err
+			}
+		}},
+		{name: "Wait does not look before it waits", rejected: "waiter/ready", patience: 300 * time.Millisecond, harm: func(b *broken) {
+			b.wait = func(ctx context.Context, _ string, _ store.Revision) error {
+				b.mu.Lock()
+				grown := b.grown
+				b.mu.Unlock()
+				select {
+				case <-grown:
+					return nil
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+		}},
+		{name: "Wait ends without an error when its context does", rejected: "waiter/context", harm: func(b *broken) {
+			b.wait = func(ctx context.Context, tenant string, after store.Revision) error {
+				if err := b.mapStore.Wait(ctx, tenant, after); err == nil {
+					return nil
+				}
+				return store.ErrUnavailable
+			}
+		}},
+	}
+}
+
+func scrubberMutants() []mutant {
+	return []mutant{
+		{name: "Scrub empties the feed", rejected: "scrubber/keeps", harm: func(b *broken) {
+			b.scrub = func(ctx context.Context) error {
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				for _, t := range b.tenants {
+					t.feed = nil
+				}
+				return ctx.Err()
+			}
+		}},
+		{name: "Scrub gives deleted revisions back", rejected: "scrubber/concurrent", harm: func(b *broken) {
+			b.scrub = func(ctx context.Context) error {
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				for _, t := range b.tenants {
+					if len(t.records) == 0 {
+						t.last = 0
+					}
+				}
+				return ctx.Err()
+			}
+		}},
+		{name: "Scrub fails when it is disturbed", rejected: "scrubber/concurrent", harm: func(b *broken) {
+			busy := make(chan struct{}, 1)
+			b.scrub = func(ctx context.Context) error {
+				select {
+				case busy <- struct{}{}:
+					runtime.Gosched()
+					<-busy
+					return ctx.Err()
+				default:
+					return store.ErrUnavailable
+				}
+			}
+		}},
+		{name: "Scrub ignores its context", rejected: "scrubber/context", harm: func(b *broken) {
+			b.scrub = func(context.Context) error { return nil }
+		}},
+	}
+}
