@@ -42,20 +42,17 @@ type write struct {
 }
 
 func (s *Store) newWrite(sp space, p *plan, nonce string) *write {
-	p.keys[4] = sp.nonce(nonce)
-	tail := p.args()
-	w := &write{store: s, space: sp, plan: p, nonce: nonce}
-	args := make([]any, 0, 4+len(tail))
-	args = append(args, sp.tenant, nonce, p.fingerprint(tail), "0")
-	for _, a := range tail {
-		args = append(args, a)
-		w.size += len(a)
+	p.keys[nonceAt] = sp.nonce(nonce)
+	tail := p.args(nonce)
+	w := &write{store: s, space: sp, plan: p, nonce: nonce, retry: 3 + len(p.keys) + p.repetition}
+	w.args = make([]any, 0, 3+len(p.keys)+len(tail))
+	w.args = append(w.args, "evalsha", s.scripts.apply.sha, strconv.Itoa(len(p.keys)))
+	for _, list := range [2][]string{p.keys, tail} {
+		for _, a := range list {
+			w.args = append(w.args, a)
+			w.size += len(a)
+		}
 	}
-	for _, k := range p.keys {
-		w.size += len(k)
-	}
-	w.args = scriptArgs(s.scripts.apply, p.keys, args)
-	w.retry = 3 + len(p.keys) + 3
 	return w
 }
 

@@ -2,18 +2,16 @@
 -- undo a script that fails half way. Replies are flat arrays of strings that
 -- start with a status, the tenant and the nonce. Numbers are strings of digits:
 -- tostring would round them.
-local meta, records, unique, feed = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local nonce, tenants, queue = KEYS[5], KEYS[6], KEYS[7]
-local tenant, name, hash, again = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-
-local at = 4
-local function take()
-  at = at + 1
-  return ARGV[at]
-end
-local function count()
-  return tonumber(take())
-end
+--
+-- KEYS: records, unique keys, feed, nonce, tenants, queue, and the sorted sets
+-- that ARGV refers to by their place. ARGV is described in plan.go.
+local records, unique, feed, nonce = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local tenants, queue = KEYS[5], KEYS[6]
+local tenant, name, hash, again, twice = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local n, claims, releases, holds = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+local unlists, lists = tonumber(ARGV[10]), tonumber(ARGV[11])
+local dues, queued = tonumber(ARGV[12]), tonumber(ARGV[13])
+local at = 13 -- the last argument that was used
 
 -- A nonce that was seen: the write was done, and this is its outcome; or an
 -- earlier try was refused, and a late one may look but must not write.
@@ -38,50 +36,67 @@ local function refuse(reply)
   return reply
 end
 
--- Preconditions.
-local n = count()
-local ids, bodies, notes, olds = {}, {}, {}, {}
+-- Preconditions: the revision counter is the record with the empty ID.
+local ids = at
+local olds = redis.call('HMGET', records, '', unpack(ARGV, ids + 1, ids + n))
+at = at + n
+local ops = at
 for i = 1, n do
-  local id, revision, digest = take(), take(), take()
-  ids[i], bodies[i], notes[i] = id, take(), take()
-  local old = redis.call('HGET', records, id)
-  olds[i] = old
+  local revision, old = ARGV[at + 1], olds[i + 1]
   if revision == '' then
     if old then
       return refuse({'stale', tenant, name, string.format('%d', i - 1)})
     end
   elseif not old or string.sub(old, 1, 16) ~= revision then
     return refuse({'stale', tenant, name, string.format('%d', i - 1)})
-  elseif string.sub(old, 33, 48) ~= digest then
+  elseif string.sub(old, 33, 48) ~= ARGV[at + 2] then
     return refuse({'false', tenant, name, string.format('%d', i - 1)})
   end
+  at = at + 4
 end
 
--- Unique keys that no record of this batch releases.
-for i = 1, count() do
-  local holder = redis.call('HGET', unique, take())
-  if holder then
-    local value = redis.call('HGET', records, holder)
-    if not value then
-      return refuse({'damaged', tenant, name})
+-- Unique keys that no record of this batch releases. Lua's stack holds some
+-- thousand arguments, so long lists go in pieces.
+local piece = 1000
+for from = 1, claims, piece do
+  local to = math.min(from + piece - 1, claims)
+  local holders = redis.call('HMGET', unique, unpack(ARGV, at + from, at + to))
+  for i = from, to do
+    local holder = holders[i - from + 1]
+    if holder then
+      local value = redis.call('HGET', records, holder)
+      if not value then
+        return refuse({'damaged', tenant, name})
+      end
+      return refuse({'taken', tenant, name, string.format('%d', i - 1), holder, value})
     end
-    return refuse({'taken', tenant, name, string.format('%d', i - 1), holder, value})
   end
 end
-if take() == '1' then
+at = at + claims
+if twice == '1' then
   return refuse({'twice', tenant, name})
 end
 
 -- Types: each of these calls fails on a key of another type.
-local revision = tonumber(redis.call('HGET', meta, 'revision') or '0')
-redis.call('HLEN', unique)
-redis.call('ZCARD', feed)
-redis.call('ZCARD', tenants)
-redis.call('ZCARD', queue)
-for i = 8, #KEYS do
+local revision = tonumber(olds[1] or '0')
+if claims == 0 and releases + holds > 0 then
+  redis.call('HLEN', unique)
+end
+for i = 1, n do
+  if ARGV[ops + 4 * i] ~= '' then
+    redis.call('ZCARD', feed)
+    break
+  end
+end
+if revision == 0 then
+  redis.call('ZCARD', tenants)
+end
+if queued > 0 then
+  redis.call('ZCARD', queue)
+end
+for i = 7, #KEYS do
   redis.call('ZCARD', KEYS[i])
 end
-
 if dead then
   return {'dead', tenant, name}
 end
@@ -89,53 +104,58 @@ end
 -- From here on nothing can fail.
 local last = string.format('%016.0f', revision + n)
 redis.call('SET', nonce, hash .. last, 'PX', 60000)
-redis.call('HSET', meta, 'revision', last)
 if revision == 0 then
   redis.call('ZADD', tenants, '0', tenant)
 end
 
-local created = {}
+local created, written, deleted = {}, {'', last}, {}
 for i = 1, n do
   local number = string.format('%016.0f', revision + i)
-  created[i] = olds[i] and string.sub(olds[i], 17, 32) or number
-  if bodies[i] == '' then
-    redis.call('HDEL', records, ids[i])
+  local old, body, note = olds[i + 1], ARGV[ops + 4 * i - 1], ARGV[ops + 4 * i]
+  created[i] = old and string.sub(old, 17, 32) or number
+  if body == '' then
+    deleted[#deleted + 1] = ARGV[ids + i]
   else
-    redis.call('HSET', records, ids[i], number .. created[i] .. bodies[i])
+    written[#written + 1] = ARGV[ids + i]
+    written[#written + 1] = number .. created[i] .. body
   end
-  if notes[i] ~= '' then
-    redis.call('ZADD', feed, number, number .. notes[i])
+  if note ~= '' then
+    redis.call('ZADD', feed, number, number .. note)
   end
 end
-for _ = 1, count() do
-  redis.call('HDEL', unique, take())
+redis.call('HSET', records, unpack(written))
+if #deleted > 0 then
+  redis.call('HDEL', records, unpack(deleted))
 end
-for _ = 1, count() do
-  local field = take()
-  redis.call('HSET', unique, field, ids[tonumber(take())])
+
+local function each(command, key, count)
+  for from = 1, count, piece do
+    redis.call(command, key, unpack(ARGV, at + from, at + math.min(from + piece - 1, count)))
+  end
+  at = at + count
 end
-for _ = 1, count() do
-  local key = KEYS[tonumber(take())]
-  redis.call('ZREM', key, ids[tonumber(take())])
+each('HDEL', unique, releases)
+each('HSET', unique, holds)
+for _ = 1, unlists do
+  redis.call('ZREM', KEYS[tonumber(ARGV[at + 1])], ARGV[at + 2])
+  at = at + 2
 end
-for _ = 1, count() do
-  local key = KEYS[tonumber(take())]
-  local i = tonumber(take())
-  redis.call('ZADD', key, created[i], ids[i])
+for _ = 1, lists do
+  local i = tonumber(ARGV[at + 2])
+  redis.call('ZADD', KEYS[tonumber(ARGV[at + 1])], created[i], ARGV[ids + i])
+  at = at + 2
 end
-for _ = 1, count() do
-  local key = KEYS[tonumber(take())]
-  local due = take()
-  redis.call('ZADD', key, due, ids[tonumber(take())])
+for _ = 1, dues do
+  redis.call('ZADD', KEYS[tonumber(ARGV[at + 1])], ARGV[at + 2], ARGV[at + 3])
+  at = at + 3
 end
-for _ = 1, count() do
-  local key = KEYS[tonumber(take())]
-  local member = take()
-  local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
+for _ = 1, queued do
+  local first = redis.call('ZRANGE', KEYS[tonumber(ARGV[at + 1])], 0, 0, 'WITHSCORES')
   if first[1] then
-    redis.call('ZADD', queue, first[2], member)
+    redis.call('ZADD', queue, first[2], ARGV[at + 2])
   else
-    redis.call('ZREM', queue, member)
+    redis.call('ZREM', queue, ARGV[at + 2])
   end
+  at = at + 2
 end
 return {'done', tenant, name, last}

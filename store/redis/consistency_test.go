@@ -36,18 +36,15 @@ func Inconsistencies(ctx context.Context, client goredis.UniversalClient, prefix
 				continue
 			}
 			want.hashes[key] = fields
-			faults = append(faults, want.derive(l.space(tenant), fields, d.hashes[l.space(tenant).meta()]))
-		case letter == metaKey:
-			want.hashes[key] = fields
-			want.add(l.space(tenant).tenants(), tenant, 0)
-			feed := l.space(tenant).feed()
-			if d.zsets[feed] != nil {
-				want.zsets[feed] = d.zsets[feed]
-				faults = append(faults, checkFeed(tenant, d.zsets[feed], fields))
+			s := l.space(tenant)
+			faults = append(faults, want.derive(s, fields))
+			want.add(s.tenants(), tenant, 0)
+			if d.zsets[s.feed()] != nil {
+				want.zsets[s.feed()] = d.zsets[s.feed()]
+				faults = append(faults, checkFeed(tenant, d.zsets[s.feed()], fields))
 			}
 		}
 	}
-	faults = append(faults, errors.Join(faults...))
 	if diff := cmp.Diff(want.hashes, d.hashes); diff != "" {
 		faults = append(faults, fmt.Errorf("hashes (-derived +stored):\n%s", diff))
 	}
@@ -58,9 +55,12 @@ func Inconsistencies(ctx context.Context, client goredis.UniversalClient, prefix
 }
 
 // derive adds what the records of a tenant demand.
-func (d *dump) derive(s space, records, meta map[string]string) error {
-	last, _ := parseRevision(meta["revision"])
+func (d *dump) derive(s space, records map[string]string) error {
+	last, _ := parseRevision(records[counterField])
 	for id, stored := range records {
+		if id == counterField || id == trimmedField {
+			continue
+		}
 		r, err := decodeRecord(s.tenant, id, stored)
 		if err != nil {
 			return fmt.Errorf("record %q of %q: %w", id, s.tenant, err)
@@ -92,9 +92,9 @@ func (d *dump) derive(s space, records, meta map[string]string) error {
 	return nil
 }
 
-func checkFeed(tenant string, members map[string]float64, meta map[string]string) error {
-	last, _ := parseRevision(meta["revision"])
-	trimmed, _ := parseRevision(meta["trimmed"])
+func checkFeed(tenant string, members map[string]float64, records map[string]string) error {
+	last, _ := parseRevision(records[counterField])
+	trimmed, _ := parseRevision(records[trimmedField])
 	seen := map[store.Revision]bool{}
 	for member, score := range members {
 		c, err := decodeChange(tenantTag(tenant), member)
@@ -192,4 +192,29 @@ func split(prefix, key string) (bucket int, letter, tenant string, ok bool) {
 		return 0, "", "", false
 	}
 	return bucket, rest[:3], rest[3:], true
+}
+
+// InFlight returns how many pipelines of writes are on their way and how many
+// requests wait for the next one.
+func (s *Store) InFlight() (pipelines, queued int) {
+	s.lanes.mu.Lock()
+	defer s.lanes.mu.Unlock()
+	for id, l := range s.lanes.open {
+		if id.write {
+			l.mu.Lock()
+			pipelines += l.inFlight
+			queued += len(l.queue)
+			l.mu.Unlock()
+		}
+	}
+	return pipelines, queued
+}
+
+// HomeAddr returns the address of the server that has a tenant's keys.
+func (s *Store) HomeAddr(ctx context.Context, tenant string) (string, error) {
+	node, err := s.node(ctx, s.space(tenant))
+	if err != nil {
+		return "", err
+	}
+	return node.Options().Addr, nil
 }

@@ -63,8 +63,8 @@
 // cannot be larger than one server, and that one very busy tenant is served by
 // one master. With the default prefix, for tenant acme in bucket 7:
 //
-//	rollbook:{7}:m:acme            hash    revision counter, trimmed
-//	rollbook:{7}:r:acme            hash    record ID -> record
+//	rollbook:{7}:r:acme            hash    record ID -> record; the field "" is the
+//	                                       revision counter, "\xff" what is trimmed
 //	rollbook:{7}:u:acme            hash    unique key -> record ID
 //	rollbook:{7}:f:acme            zset    change feed, by revision
 //	rollbook:{7}:k:4:acme…         zset    record IDs of one kind, by Created

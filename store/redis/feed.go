@@ -21,7 +21,7 @@ func (s *Store) Changes(ctx context.Context, tenant string, after store.Revision
 	vals, err := s.read(ctx, sp,
 		[]any{"zrangebyscore", sp.feed(), "(" + strconv.FormatInt(int64(after), 10), "+inf",
 			"limit", "0", strconv.Itoa(limit)},
-		[]any{"hget", sp.meta(), "trimmed"})
+		[]any{"hget", sp.records(), trimmedField})
 	if err != nil {
 		return nil, err
 	}
@@ -68,8 +68,8 @@ func (s *Store) Trim(ctx context.Context, tenant string, through store.Revision)
 		return err
 	}
 	sp := s.space(tenant)
-	args := scriptArgs(s.scripts.trim, []string{sp.meta(), sp.feed()},
-		[]any{tenant, strconv.FormatInt(min(int64(through), maxRevision), 10), strconv.Itoa(trimAtOnce)})
+	args := scriptArgs(s.scripts.trim, []string{sp.records(), sp.feed()},
+		[]any{tenant, strconv.FormatInt(min(int64(through), maxRevision), 10), strconv.Itoa(trimAtOnce), trimmedField})
 	t := &trimming{}
 	for {
 		var got reply

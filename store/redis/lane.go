@@ -12,7 +12,7 @@ import (
 const (
 	maxBatch      = 256     // requests
 	maxBatchBytes = 4 << 20 // of arguments, about; one request may be larger alone
-	maxInFlight   = 2       // pipelines of one lane at a time
+	maxInFlight   = 2
 )
 
 // request is what one call sends at a time: commands that go to one server, in

@@ -20,7 +20,6 @@ func bucketOf(tenant string) int {
 
 // The letters that tell the keys of a bucket apart; see the package comment.
 const (
-	metaKey    = ":m:"
 	recordsKey = ":r:"
 	uniqueKey  = ":u:"
 	feedKey    = ":f:"
@@ -30,6 +29,14 @@ const (
 	nonceKey   = ":n:"
 	tenantsKey = ":t"
 	queueKey   = ":q"
+)
+
+// Two fields of the hash of records are no records: the revision counter and the
+// revision up to which the feed is trimmed. No ID is empty or has a byte 0xff,
+// which UTF-8 does not know.
+const (
+	counterField = ""
+	trimmedField = "\xff"
 )
 
 // layout makes the names of keys. Names are injective: what varies in length is
@@ -55,7 +62,6 @@ func (l layout) space(tenant string) space {
 	}
 }
 
-func (s space) meta() string            { return s.bucket + metaKey + s.tenant }
 func (s space) records() string         { return s.bucket + recordsKey + s.tenant }
 func (s space) unique() string          { return s.bucket + uniqueKey + s.tenant }
 func (s space) feed() string            { return s.bucket + feedKey + s.tenant }

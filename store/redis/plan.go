@@ -3,6 +3,7 @@ package redis
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"io"
 	"slices"
 	"strconv"
 
@@ -10,27 +11,32 @@ import (
 )
 
 // fixedKeys is how many keys stand before the sorted sets in KEYS of apply.lua.
-const fixedKeys = 7
+const fixedKeys = 6
+
+// nonceAt is the place of the nonce in KEYS.
+const nonceAt = 3
 
 // plan is an Apply in the form of apply.lua: what changes in every key, worked
-// out from Old and New so that the script has nothing to decide but whether.
+// out from Old and New so that the script has nothing to decide but whether. ARGV
+// is the tenant, the nonce, the fingerprint, "1" for a repetition, "1" if a key is
+// claimed twice, eight counts, and then the lists below in their order.
 type plan struct {
 	tenant string
 	ops    []store.Op
-	keys   []string       // KEYS; the nonce is filled in by args
+	keys   []string       // KEYS
 	at     map[string]int // index in keys of a sorted set, from 1 as in Lua
-	each   []string       // ID, revision, digest, body and note of each op
 
-	claims []claim // keys that have to be free, in the order of judgement
-	twice  *claim  // the first key that two ops claim; nothing behind it is judged
-
-	release, hold            []string // unique keys that lose and get a holder
-	unlist, list             []string // places in lists
-	unschedule, schedule     []string // places in due sets
-	releases, holds, unlists int
-	lists, dues              int
-	queue                    []string // due sets whose earliest may have changed
-	queued                   map[string]bool
+	ids        []string // of each op
+	each       []string // revision, digest, body and note of each op
+	release    []string // unique keys that nobody holds any more
+	hold       []string // unique keys with the IDs of their new holders
+	unlist     []string // sorted sets with the IDs that leave them
+	list       []string // sorted sets by Created with the ops whose records enter
+	schedule   []string // sorted sets by Due, the new Due, the ID
+	queue      []string // sorted sets by Due that change, and their queue members
+	claims     []claim  // keys that have to be free, in the order of judgment
+	twice      *claim   // the first key that two ops claim; nothing behind it is judged
+	repetition int      // the place in ARGV of the mark of a repetition
 }
 
 // claim is a unique key of op.New.
@@ -42,15 +48,15 @@ type claim struct {
 func newPlan(s space, ops []store.Op) (*plan, error) {
 	p := &plan{tenant: s.tenant, ops: ops}
 	p.keys = make([]string, fixedKeys, fixedKeys+8)
-	p.keys[0], p.keys[1], p.keys[2], p.keys[3] = s.meta(), s.records(), s.unique(), s.feed()
-	p.keys[5], p.keys[6] = s.tenants(), s.queue()
+	p.keys[0], p.keys[1], p.keys[2] = s.records(), s.unique(), s.feed()
+	p.keys[4], p.keys[5] = s.tenants(), s.queue()
 	for i, op := range ops {
 		if err := checkOld(i, op.Old); err != nil {
 			return nil, err
 		}
 		p.describe(op)
 		p.moveLists(s, i, op)
-		p.moveDue(s, i, op)
+		p.moveDue(s, op)
 	}
 	p.moveUnique()
 	return p, nil
@@ -82,7 +88,8 @@ func (p *plan) describe(op store.Op) {
 	if op.New != nil {
 		body = encodeBody(p.tenant, op.New)
 	}
-	p.each = append(p.each, op.ID(), revision, old, body, encodeChange(p.tenant, op))
+	p.ids = append(p.ids, op.ID())
+	p.each = append(p.each, revision, old, body, encodeChange(p.tenant, op))
 }
 
 // moveLists works out the sorted sets by Created. A term that stays is not
@@ -99,27 +106,23 @@ func (p *plan) moveLists(s space, i int, op store.Op) {
 	switch op.Type() {
 	case store.Created:
 		p.list = append(p.list, p.key(s.kind(op.New.Kind)), op1)
-		p.lists++
 	case store.Deleted:
-		p.unlist = append(p.unlist, p.key(s.kind(op.Old.Kind)), op1)
-		p.unlists++
+		p.unlist = append(p.unlist, p.key(s.kind(op.Old.Kind)), op.ID())
 	case store.Updated: // its kind stays
 	}
 	for _, term := range before {
 		if !slices.Contains(after, term) {
-			p.unlist = append(p.unlist, p.key(s.index(op.Old.Kind, term)), op1)
-			p.unlists++
+			p.unlist = append(p.unlist, p.key(s.index(op.Old.Kind, term)), op.ID())
 		}
 	}
 	for _, term := range after {
 		if !slices.Contains(before, term) {
 			p.list = append(p.list, p.key(s.index(op.New.Kind, term)), op1)
-			p.lists++
 		}
 	}
 }
 
-func (p *plan) moveDue(s space, i int, op store.Op) {
+func (p *plan) moveDue(s space, op store.Op) {
 	var before, after int64
 	var kind string
 	if op.Old != nil {
@@ -131,21 +134,14 @@ func (p *plan) moveDue(s space, i int, op store.Op) {
 	if before == after {
 		return
 	}
-	name := s.due(kind)
-	op1 := strconv.Itoa(i + 1)
+	key := p.key(s.due(kind))
 	if after == 0 {
-		p.unlist = append(p.unlist, p.key(name), op1)
-		p.unlists++
+		p.unlist = append(p.unlist, key, op.ID())
 	} else {
-		p.schedule = append(p.schedule, p.key(name), strconv.FormatInt(after, 10), op1)
-		p.dues++
+		p.schedule = append(p.schedule, key, strconv.FormatInt(after, 10), op.ID())
 	}
-	if !p.queued[name] {
-		if p.queued == nil {
-			p.queued = make(map[string]bool)
-		}
-		p.queued[name] = true
-		p.queue = append(p.queue, p.key(name), queueMember(kind, p.tenant))
+	if !slices.Contains(p.queue, key) {
+		p.queue = append(p.queue, key, queueMember(kind, p.tenant))
 	}
 }
 
@@ -179,8 +175,7 @@ func (p *plan) moveUnique() {
 				p.claims = append(p.claims, claim{op: i, key: j})
 			}
 			if !free || by != i {
-				p.hold = append(p.hold, uniqueField(k), strconv.Itoa(i+1))
-				p.holds++
+				p.hold = append(p.hold, uniqueField(k), op.New.ID)
 			}
 		}
 	}
@@ -191,7 +186,6 @@ func (p *plan) moveUnique() {
 		for _, k := range op.Old.Unique {
 			if _, kept := claimed[k]; !kept {
 				p.release = append(p.release, uniqueField(k))
-				p.releases++
 			}
 		}
 	}
@@ -211,52 +205,53 @@ func (p *plan) key(name string) string {
 	return strconv.Itoa(i)
 }
 
-// args returns KEYS and ARGV behind the nonce's fields.
-func (p *plan) args() []string {
-	args := make([]string, 0, len(p.each)+4*len(p.claims)+16+len(p.hold)+len(p.list))
-	args = append(args, strconv.Itoa(len(p.ops)))
+// args returns ARGV for a nonce that stands in keys already.
+func (p *plan) args(nonce string) []string {
+	lists := [...]struct {
+		list []string
+		unit int // of the list's count
+	}{
+		{p.release, 1}, {p.hold, 1}, {p.unlist, 2}, {p.list, 2}, {p.schedule, 3}, {p.queue, 2},
+	}
+	size := 13 + len(p.ids) + len(p.each) + len(p.claims)
+	for _, l := range lists {
+		size += len(l.list)
+	}
+	args := make([]string, 0, size)
+	args = append(args, p.tenant, nonce, "", "0", "0", strconv.Itoa(len(p.ops)), strconv.Itoa(len(p.claims)))
+	p.repetition = 3
+	if p.twice != nil {
+		args[4] = "1"
+	}
+	for _, l := range lists {
+		args = append(args, strconv.Itoa(len(l.list)/l.unit))
+	}
+	args = append(args, p.ids...)
 	args = append(args, p.each...)
-	args = append(args, strconv.Itoa(len(p.claims)))
 	for _, c := range p.claims {
 		args = append(args, uniqueField(p.ops[c.op].New.Unique[c.key]))
 	}
-	if p.twice != nil {
-		args = append(args, "1")
-	} else {
-		args = append(args, "0")
+	for _, l := range lists {
+		args = append(args, l.list...)
 	}
-	for _, part := range []struct {
-		count int
-		args  []string
-	}{
-		{p.releases, p.release},
-		{p.holds, p.hold},
-		{p.unlists, p.unlist},
-		{p.lists, p.list},
-		{p.dues, p.schedule},
-		{len(p.queue) / 2, p.queue},
-	} {
-		args = append(args, strconv.Itoa(part.count))
-		args = append(args, part.args...)
-	}
+	args[2] = fingerprint(args)
 	return args
 }
 
-// fingerprint binds a nonce to what it was used for.
-func (p *plan) fingerprint(args []string) string {
+// fingerprint binds a nonce to the arguments that it is first used with.
+func fingerprint(args []string) string {
 	h := sha256.New()
-	var length [binary.MaxVarintLen64]byte
-	add := func(s string) {
-		_, _ = h.Write(length[:binary.PutUvarint(length[:], uint64(len(s)))])
-		_, _ = h.Write([]byte(s))
-	}
-	for i, k := range p.keys {
-		if i != 4 { // the nonce itself
-			add(k)
-		}
-	}
+	b := make([]byte, 0, 512)
 	for _, a := range args {
-		add(a)
+		b = binary.AppendUvarint(b, uint64(len(a)))
+		if len(a) > cap(b)-len(b) { // long ones are not copied
+			_, _ = h.Write(b)
+			_, _ = io.WriteString(h, a)
+			b = b[:0]
+			continue
+		}
+		b = append(b, a...)
 	}
-	return string(h.Sum(nil)[:digestLen])
+	_, _ = h.Write(b)
+	return string(h.Sum(b[:0])[:digestLen])
 }

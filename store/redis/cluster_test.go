@@ -1,0 +1,230 @@
+package redis_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/rollbook-go/rollbook/internal/histories"
+	"github.com/rollbook-go/rollbook/internal/redistest"
+	"github.com/rollbook-go/rollbook/store"
+	redisstore "github.com/rollbook-go/rollbook/store/redis"
+)
+
+// hostileNames are tenants that break naive hash tags, patterns or protocols.
+func hostileNames() []string {
+	names := []string{
+		"}", "{", "{}", "}{", "{a}", "a}b{x", "{{", "}}", "{}{a}", "a{}", "{a", "a}", "{a}{b}", "{a}b{c}d",
+		" ", "  ", "\t", "\n", "\r\n", "\x00", "a\x00b", "\x00}", "*", "?", "[a]", "\\", "\\}", ":", "::",
+		":r:", "1:a", "0:", "4:acme", "acme:", "*1\r\n$4\r\nPING\r\n", "$-1\r\n", "é", "e\u0301", "\u200b", "\u202e",
+		"\ufeff", "\U0010ffff", "😀", "ﬀ", "İ", "null", "nil", "0", "-1", "(", "[", "+", "-", "+inf", "'", "\"",
+		"; FLUSHALL", "{user1000}.following", strings.Repeat("{", store.MaxTenant), strings.Repeat("😀", store.MaxTenant/4),
+	}
+	return names
+}
+
+func randomName(r *rand.Rand) string {
+	alphabet := []rune("ab{}:*\x00 0159é😀\n\\")
+	name := make([]rune, 0, 12)
+	for range 1 + r.IntN(12) {
+		if r.IntN(4) > 0 {
+			name = append(name, alphabet[r.IntN(len(alphabet))])
+		} else if c := rune(r.IntN(utf8.MaxRune)); utf8.ValidRune(c) {
+			name = append(name, c)
+		} else {
+			name = append(name, 'x')
+		}
+	}
+	return string(name)
+}
+
+// Whatever a tenant is called, all its keys are in one slot and nobody else's.
+func TestTenantNames(t *testing.T) {
+	st := onCluster(t).fresh(t)
+	const random = 10_000
+	names := make(map[string]bool)
+	for _, name := range hostileNames() {
+		names[name] = true
+	}
+	if len(names) < 50 {
+		t.Fatalf("%d hostile names, want 50", len(names))
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	for n := len(names); len(names) < n+random; {
+		names[randomName(r)] = true
+	}
+	work := make(chan string)
+	var wg sync.WaitGroup
+	for range 32 {
+		wg.Go(func() {
+			for name := range work {
+				if err := writeAndRead(t.Context(), st, name); err != nil {
+					t.Errorf("tenant %q: %v", name, err)
+				}
+			}
+		})
+	}
+	for name := range names {
+		work <- name
+	}
+	close(work)
+	wg.Wait()
+	after := ""
+	for {
+		page, err := st.Tenants(t.Context(), after, store.MaxLimit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range page {
+			if !names[name] {
+				t.Fatalf("tenant %q is listed twice or was never written", name)
+			}
+			delete(names, name)
+		}
+		if len(page) < store.MaxLimit {
+			break
+		}
+		after = page[len(page)-1]
+	}
+	if len(names) > 0 {
+		t.Errorf("%d tenants are not listed", len(names))
+	}
+}
+
+// writeAndRead writes every kind of key there is: CROSSSLOT would be an error.
+func writeAndRead(ctx context.Context, st store.Store, tenant string) error {
+	r := store.Record{
+		ID: "}{" + tenant[:1], Kind: "user",
+		Unique: []store.Key{{Kind: "name", Value: tenant}},
+		Index:  []store.Key{{Kind: "{t}", Value: tenant}},
+		Due:    time.UnixMilli(1_700_000_000_000),
+		Data:   []byte(tenant),
+	}
+	if !utf8.ValidString(r.ID) {
+		r.ID = "{id}"
+	}
+	rev, err := st.Apply(ctx, tenant, store.Create(r, []byte("note")))
+	if err != nil {
+		return err
+	}
+	got, err := st.Get(ctx, tenant, r.Unique[0])
+	if err != nil {
+		return err
+	}
+	if rev != 1 || got.ID != r.ID || string(got.Data) != tenant {
+		return fmt.Errorf("revision %d, read %+v", rev, got)
+	}
+	list, err := st.List(ctx, tenant, store.Query{Kind: "user", Match: r.Index})
+	if err != nil || len(list) != 1 {
+		return fmt.Errorf("list: %d records, %w", len(list), err)
+	}
+	return nil
+}
+
+func TestWaitReplicas(t *testing.T) {
+	b := onCluster(t)
+	op := store.Create(user("id"), []byte("note"))
+	t.Run("enough", func(t *testing.T) {
+		st := b.open(t, &redisstore.Options{Prefix: newPrefix(), WaitReplicas: 1})
+		if _, err := st.Apply(t.Context(), "tenant", op); err != nil {
+			t.Error(err)
+		}
+		if err := st.Trim(t.Context(), "tenant", 1); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("too few", func(t *testing.T) {
+		st := b.open(t, &redisstore.Options{Prefix: newPrefix(), WaitReplicas: 2, WaitTimeout: 50 * time.Millisecond})
+		_, err := st.Apply(t.Context(), "tenant", op)
+		wantError(t, err, store.ErrUnknown)
+		if _, err := st.Get(t.Context(), "tenant", store.ID("id")); err != nil {
+			t.Errorf("the master has it, but: %v", err)
+		}
+		_, err = st.Apply(t.Context(), "tenant", op)
+		wantError(t, err, store.ErrStale) // a refusal needs no replica
+		wantError(t, st.Trim(t.Context(), "tenant", 1), store.ErrUnknown)
+	})
+	t.Run("histories", func(t *testing.T) {
+		prefix := newPrefix()
+		histories.Run(t, func() (store.Store, error) {
+			return redisstore.New(b.client(t), &redisstore.Options{Prefix: prefix, WaitReplicas: 1})
+		}, nil)
+		b.check(t, prefix)
+	})
+}
+
+// A master is killed under load. The client finds the new one without help, and
+// what is left agrees with itself.
+func TestFailover(t *testing.T) {
+	group := redistest.Cluster(t)
+	b := onGroup(group)
+	st := b.fresh(t)
+	victim, heir := group.Nodes[0], group.Nodes[3]
+	tenant := ""
+	for i := 0; tenant == ""; i++ {
+		name := fmt.Sprintf("tenant-%d", i)
+		addr, err := st.HomeAddr(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if addr == victim.Addr {
+			tenant = name
+		}
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	var killed, recovered atomic.Int64 // times
+	var acked, unknown, unavailable atomic.Int64
+	for c := range 8 {
+		wg.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				sent := time.Now().UnixNano()
+				r := user(fmt.Sprintf("%d-%d", c, n))
+				r.Unique = []store.Key{{Kind: "name", Value: r.ID}}
+				r.Index = []store.Key{{Kind: "client", Value: fmt.Sprint(c)}}
+				_, err := st.Apply(context.WithoutCancel(ctx), tenant, store.Create(r, []byte("note")))
+				switch {
+				case err == nil:
+					acked.Add(1)
+					if at := killed.Load(); at > 0 && sent > at {
+						recovered.CompareAndSwap(0, time.Now().UnixNano())
+					}
+				case errors.Is(err, store.ErrUnknown):
+					unknown.Add(1)
+				case errors.Is(err, store.ErrUnavailable):
+					unavailable.Add(1)
+				default:
+					t.Errorf("a create of a new ID: %v", err)
+				}
+			}
+		})
+	}
+	until(t, "writes are acknowledged", func() bool { return acked.Load() > 500 })
+	victim.Kill()
+	killed.Store(time.Now().UnixNano())
+	until(t, "the replica is promoted", func() bool {
+		role, err := heir.Role(t.Context())
+		return err == nil && role == "master"
+	})
+	promoted := time.Now()
+	until(t, "writes succeed again", func() bool { return recovered.Load() > 0 })
+	t.Logf("promoted %v after the kill, first write %v after the promotion; %d acknowledged, %d unknown, %d unavailable",
+		promoted.Sub(time.Unix(0, killed.Load())).Round(time.Millisecond),
+		time.Unix(0, recovered.Load()).Sub(promoted).Round(time.Millisecond),
+		acked.Load(), unknown.Load(), unavailable.Load())
+	if late := time.Unix(0, recovered.Load()).Sub(promoted); late > 10*time.Second {
+		t.Errorf("the client needed %v to find the new master", late)
+	}
+	stop()
+	wg.Wait()
+	if _, err := st.Tenants(t.Context(), "", 0); err != nil {
+		t.Error(err)
+	}
+}

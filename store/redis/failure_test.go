@@ -1,0 +1,211 @@
+package redis_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/rollbook-go/rollbook/internal/redistest"
+	"github.com/rollbook-go/rollbook/store"
+	redisstore "github.com/rollbook-go/rollbook/store/redis"
+)
+
+// patience bounds every wait for something that has to happen.
+const patience = 30 * time.Second
+
+// until polls a condition.
+func until(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %v: %s", patience, what)
+		}
+		<-tick.C
+	}
+}
+
+func wantError(t *testing.T, err error, want ...error) {
+	t.Helper()
+	for _, w := range want {
+		if !errors.Is(err, w) {
+			t.Errorf("error is %v, want %v", err, w)
+		}
+	}
+	if errors.Is(err, store.ErrUnknown) && errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("error is both unknown and unavailable: %v", err)
+	}
+}
+
+func user(id string) store.Record { return store.Record{ID: id, Kind: "user"} }
+
+func TestContextEndsBeforeAndAfterSending(t *testing.T) {
+	server := redistest.Server(t)
+	st := on(server).open(t, nil)
+	if _, err := st.Apply(t.Context(), "tenant", store.Create(user("0"), nil)); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	apply := func(id string) chan error {
+		done := make(chan error, 1)
+		go func() {
+			_, err := st.Apply(ctx, "tenant", store.Create(user(id), nil))
+			done <- err
+		}()
+		return done
+	}
+	var sent []chan error
+	for pipelines := 1; ; pipelines++ { // until the lane is full
+		done := apply("sent" + string(rune('a'+pipelines)))
+		until(t, "a write is on its way or waits", func() bool {
+			p, q := st.InFlight()
+			return p+q >= pipelines
+		})
+		if _, q := st.InFlight(); q > 0 {
+			cancel()
+			err := <-done
+			wantError(t, err, context.Canceled)
+			if errors.Is(err, store.ErrUnknown) {
+				t.Errorf("a write that was not sent is unknown: %v", err)
+			}
+			break
+		}
+		sent = append(sent, done)
+	}
+	for _, done := range sent {
+		wantError(t, <-done, store.ErrUnknown, context.Canceled)
+	}
+	if err := server.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	list, err := st.List(t.Context(), "tenant", store.Query{Kind: "user"})
+	if err != nil || len(list) > 1+len(sent) {
+		t.Errorf("%d records, %v; want at most %d: the one that waited was not sent", len(list), err, 1+len(sent))
+	}
+	_, err = st.Apply(ctx, "tenant", store.Create(user("late"), nil))
+	if !errors.Is(err, context.Canceled) || errors.Is(err, store.ErrUnknown) {
+		t.Errorf("after the context's end: %v", err)
+	}
+}
+
+func TestUnreachable(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	_ = l.Close()
+	client := redisstore.NewClient(&goredis.UniversalOptions{Addrs: []string{addr}})
+	defer func() { _ = client.Close() }()
+	st, err := redisstore.New(client, &redisstore.Options{RetryFor: 20 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = st.Apply(t.Context(), "tenant", store.Create(user("id"), nil))
+	wantError(t, err, store.ErrUnavailable)
+	_, err = st.Get(t.Context(), "tenant", store.ID("id"))
+	wantError(t, err, store.ErrUnavailable)
+	_, err = st.Tenants(t.Context(), "", 0)
+	wantError(t, err, store.ErrUnavailable)
+	wantError(t, st.Trim(t.Context(), "tenant", 1), store.ErrUnavailable)
+	wantError(t, st.CheckServer(t.Context()), store.ErrUnavailable)
+}
+
+// What a server refuses before it runs a script was not written.
+func TestRefusals(t *testing.T) {
+	for _, reply := range []string{
+		"OOM command not allowed when used memory > 'maxmemory'.", "LOADING Redis is loading the dataset in memory",
+		"READONLY You can't write against a read only replica.", "NOAUTH Authentication required.",
+		"CLUSTERDOWN The cluster is down", "MISCONF Redis is configured to save RDB snapshots",
+	} {
+		m := miniredis.RunT(t)
+		client := redisstore.NewClient(&goredis.UniversalOptions{Addrs: []string{m.Addr()}})
+		st, err := redisstore.New(client, &redisstore.Options{RetryFor: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := st.Tenants(t.Context(), "", 0); err != nil { // connected
+			t.Fatal(err)
+		}
+		m.SetError(reply)
+		_, err = st.Apply(t.Context(), "tenant", store.Create(user("id"), nil))
+		wantError(t, err, store.ErrUnavailable)
+		m.SetError("ERR something else")
+		_, err = st.Apply(t.Context(), "tenant", store.Create(user("id"), nil))
+		wantError(t, err, store.ErrUnknown)
+		_ = client.Close()
+	}
+}
+
+func TestScriptsAreForgotten(t *testing.T) {
+	server := redistest.Server(t)
+	b := on(server)
+	st := b.open(t, nil)
+	flush := server.Client()
+	defer func() { _ = flush.Close() }()
+	for i := range 20 {
+		if err := flush.ScriptFlush(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+		id := strings.Repeat("x", i+1)
+		r := user(id)
+		r.Unique = []store.Key{{Kind: "email", Value: id}}
+		var wg sync.WaitGroup
+		for tenant := range 8 {
+			wg.Go(func() {
+				rev, err := st.Apply(t.Context(), string(rune('a'+tenant)), store.Create(r, nil))
+				if err != nil || rev != store.Revision(i+1) {
+					t.Errorf("revision %d, %v; want %d", rev, err, i+1)
+				}
+			})
+		}
+		wg.Wait()
+		if _, err := st.Get(t.Context(), "a", r.Unique[0]); err != nil {
+			t.Error(err)
+		}
+		if err := st.Trim(t.Context(), "a", 1); err != nil {
+			t.Error(err)
+		}
+	}
+	b.check(t, redisstore.DefaultPrefix)
+}
+
+func TestNothingIsLeftRunning(t *testing.T) {
+	for _, b := range []backend{onServer(t), onCluster(t)} {
+		before := runtime.NumGoroutine()
+		client := b.dial()
+		prefix := newPrefix()
+		st, err := redisstore.New(client, &redisstore.Options{Prefix: prefix})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for i := range 64 {
+			wg.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*time.Millisecond)
+				defer cancel()
+				for n := 0; ctx.Err() == nil; n++ {
+					_, _ = st.Apply(ctx, "tenant", store.Create(user(strings.Repeat("i", n%50+1)), nil))
+					_, _ = st.Get(ctx, "tenant", store.ID("i"))
+				}
+			})
+		}
+		wg.Wait()
+		_ = client.Close()
+		until(t, "goroutines end", func() bool { return runtime.NumGoroutine() <= before })
+		b.check(t, prefix)
+	}
+}

@@ -1,0 +1,152 @@
+package redis_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"sync/atomic"
+	"testing"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/rollbook-go/rollbook/store"
+	redisstore "github.com/rollbook-go/rollbook/store/redis"
+)
+
+// A network that loses the reply to a script: the server has run it, and the
+// connection breaks before the client hears of it.
+type lossyNetwork struct {
+	armed atomic.Bool // the next script's reply is lost
+	lost  atomic.Int64
+}
+
+func (n *lossyNetwork) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	var d net.Dialer
+	c, err := d.DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	return &lossyConn{Conn: c, network: n}, nil
+}
+
+type lossyConn struct {
+	net.Conn
+	network *lossyNetwork
+	lose    atomic.Bool
+}
+
+func (c *lossyConn) Write(b []byte) (int, error) {
+	if bytes.Contains(b, []byte("\r\neval")) && c.network.armed.CompareAndSwap(true, false) {
+		c.lose.Store(true)
+	}
+	return c.Conn.Write(b)
+}
+
+func (c *lossyConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if err == nil && c.lose.CompareAndSwap(true, false) {
+		c.network.lost.Add(1)
+		_ = c.Close()
+		return 0, io.EOF
+	}
+	return n, err
+}
+
+func (b backend) options(o goredis.UniversalOptions) *goredis.UniversalOptions {
+	c := b.dial()
+	defer func() { _ = c.Close() }()
+	switch c := c.(type) {
+	case *goredis.ClusterClient:
+		o.Addrs = c.Options().Addrs
+	case *goredis.Client:
+		o.Addrs = []string{c.Options().Addr}
+	}
+	return &o
+}
+
+func TestLostReplies(t *testing.T) {
+	clients := map[string]func(*goredis.UniversalOptions) goredis.UniversalClient{
+		"NewClient": redisstore.NewClient,
+		// With the defaults of go-redis, which repeats everything by itself.
+		"defaults": goredis.NewUniversalClient,
+	}
+	everywhere(t, func(t *testing.T, b backend) {
+		for name, newClient := range clients {
+			t.Run(name, func(t *testing.T) {
+				var network lossyNetwork
+				client := newClient(b.options(goredis.UniversalOptions{Dialer: network.dial}))
+				defer func() { _ = client.Close() }()
+				prefix := newPrefix()
+				st, err := redisstore.New(client, &redisstore.Options{Prefix: prefix})
+				if err != nil {
+					t.Fatal(err)
+				}
+				loseReplies(t, st, &network)
+				b.check(t, prefix)
+			})
+		}
+	})
+}
+
+func loseReplies(t *testing.T, st store.Store, network *lossyNetwork) {
+	t.Helper()
+	const writes = 200
+	teachScript(t, st)
+	var old store.Record
+	for i := range writes {
+		r := store.Record{ID: "id", Kind: "user", Data: fmt.Append(nil, i)}
+		op := store.Create(r, []byte("note"))
+		if i > 0 {
+			op = store.Replace(old, r, []byte("note"))
+		}
+		network.armed.Store(true)
+		rev, err := st.Apply(t.Context(), "tenant", op)
+		if err != nil {
+			t.Fatalf("write %d: %v", i, err)
+		}
+		if rev != store.Revision(i+2) {
+			t.Fatalf("write %d has revision %d: executed more than once", i, rev)
+		}
+		if old, err = st.Get(t.Context(), "tenant", store.ID("id")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	changes, err := st.Changes(t.Context(), "tenant", 0, store.MaxLimit)
+	if err != nil || len(changes) != writes {
+		t.Errorf("%d changes, %v; want %d", len(changes), err, writes)
+	}
+	if lost := network.lost.Load(); lost != writes {
+		t.Errorf("%d replies were lost, want %d", lost, writes)
+	}
+}
+
+// teachScript makes the server know the script: a reply that is lost afterwards is
+// that of a write and not NOSCRIPT.
+func teachScript(t *testing.T, st store.Store) {
+	t.Helper()
+	r := store.Record{ID: "first", Kind: "first"}
+	if _, err := st.Apply(t.Context(), "tenant", store.Create(r, nil)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Without repetition the caller is told that nobody knows.
+func TestLostReplyIsUnknown(t *testing.T) {
+	b := onMini(t)
+	var network lossyNetwork
+	client := redisstore.NewClient(b.options(goredis.UniversalOptions{Dialer: network.dial}))
+	defer func() { _ = client.Close() }()
+	st, err := redisstore.New(client, &redisstore.Options{RetryFor: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	teachScript(t, st)
+	network.armed.Store(true)
+	_, err = st.Apply(t.Context(), "tenant", store.Create(store.Record{ID: "id", Kind: "user"}, nil))
+	wantError(t, err, store.ErrUnknown)
+	if _, err := st.Get(t.Context(), "tenant", store.ID("id")); err != nil {
+		t.Errorf("the write was done, but: %v", err)
+	}
+}
