@@ -61,18 +61,18 @@
 // hash of the tenant's name selects. A tenant's name never stands inside the
 // braces, where a brace in it would change the slot. It follows that a tenant
 // cannot be larger than one server, and that one very busy tenant is served by
-// one master. With the default prefix, for tenant acme in bucket 7:
+// one master. With the default prefix, for tenant acme in bucket 527:
 //
-//	rollbook:{7}:r:acme            hash    record ID -> record; the field "" is the
-//	                                       revision counter, "\xff" what is trimmed
-//	rollbook:{7}:u:acme            hash    unique key -> record ID
-//	rollbook:{7}:f:acme            zset    change feed, by revision
-//	rollbook:{7}:k:4:acme…         zset    record IDs of one kind, by Created
-//	rollbook:{7}:i:4:acme…         zset    record IDs with one index term, by Created
-//	rollbook:{7}:d:4:acme…         zset    record IDs of one kind, by Due
-//	rollbook:{7}:n:…               string  a nonce and its outcome, for 60 seconds
-//	rollbook:{7}:t                 zset    the bucket's tenants
-//	rollbook:{7}:q                 zset    (kind, tenant) by earliest Due
+//	rollbook:{527}:r:acme            hash    record ID -> record; the field "" is the
+//	                                         revision counter, "\xff" what is trimmed
+//	rollbook:{527}:u:acme            hash    unique key -> record ID
+//	rollbook:{527}:f:acme            zset    change feed, by revision
+//	rollbook:{527}:k:4:acme…         zset    record IDs of one kind, by Created
+//	rollbook:{527}:i:4:acme…         zset    record IDs with one index term, by Created
+//	rollbook:{527}:d:4:acme…         zset    record IDs of one kind, by Due
+//	rollbook:{527}:n:…               string  a nonce and its outcome, for 60 seconds
+//	rollbook:{527}:t                 zset    the bucket's tenants
+//	rollbook:{527}:q                 zset    (kind, tenant) by earliest Due
 //
 // While Cluster moves a slot, writes to the tenants in it may be refused with
 // TRYAGAIN until the slot has arrived. They are repeated for Options.RetryFor and

@@ -209,3 +209,12 @@ func TestNothingIsLeftRunning(t *testing.T) {
 		b.check(t, prefix)
 	}
 }
+
+func wantTaken(t *testing.T, err error) store.Record {
+	t.Helper()
+	var taken *store.TakenError
+	if !errors.As(err, &taken) {
+		t.Fatalf("error is %v, want taken", err)
+	}
+	return taken.Holder
+}

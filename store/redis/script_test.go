@@ -1,0 +1,242 @@
+package redis
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/google/go-cmp/cmp"
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/rollbook-go/rollbook/internal/redistest"
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// raw runs the script of an Apply and returns its reply as it is.
+func raw(t *testing.T, s *Store, nonce string, again bool, ops ...store.Op) []any {
+	t.Helper()
+	sp := s.space("tenant")
+	p, err := newPlan(sp, ops)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := s.newWrite(sp, p, nonce)
+	if again {
+		w.args[w.retry] = "1"
+	}
+	return rawScript(t, s, s.scripts.apply, w.args)
+}
+
+func rawScript(t *testing.T, s *Store, sc script, args []any) []any {
+	t.Helper()
+	cmd := bySource(t.Context(), goredis.NewCmd(t.Context(), args...), sc)
+	if err := s.client.Process(t.Context(), cmd); err != nil {
+		return []any{"error"}
+	}
+	return cmd.Val().([]any)
+}
+
+// Every answer that the scripts know, from miniredis and from Redis: they have to
+// be the same, and to leave the same behind.
+func TestScriptParity(t *testing.T) {
+	mini := miniredis.RunT(t)
+	server := redistest.Server(t)
+	play := func(addr string) (replies [][]any, left dump) {
+		client := NewClient(&goredis.UniversalOptions{Addrs: []string{addr}})
+		defer func() { _ = client.Close() }()
+		s, err := New(client, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range playScripts(t, s) {
+			replies = append(replies, r)
+		}
+		left, err = readDump(t.Context(), client, DefaultPrefix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return replies, left
+	}
+	onMini, leftOnMini := play(mini.Addr())
+	onServer, leftOnServer := play(server.Addr)
+	if diff := cmp.Diff(onServer, onMini); diff != "" {
+		t.Errorf("replies (-redis +miniredis):\n%s", diff)
+	}
+	if diff := cmp.Diff(leftOnServer, leftOnMini, cmp.AllowUnexported(dump{})); diff != "" {
+		t.Errorf("left behind (-redis +miniredis):\n%s", diff)
+	}
+	var statuses []string
+	for _, r := range onServer {
+		statuses = append(statuses, r[0].(string))
+	}
+	want := []string{
+		"done", "done", "reused", "stale", "stale", "dead", "false", "taken", "twice",
+		"done", "done", "done", "damaged", "error", "none", "found", "damaged", "more", "done",
+	}
+	if diff := cmp.Diff(want, statuses); diff != "" {
+		t.Errorf("statuses (-want +got):\n%s", diff)
+	}
+}
+
+func playScripts(t *testing.T, s *Store) (replies [][]any) {
+	t.Helper()
+	add := func(r []any) { replies = append(replies, r) }
+	sp := s.space("tenant")
+	key := func(v string) store.Key { return store.Key{Kind: "k}\x00", Value: v} }
+	a := store.Record{
+		ID: "a", Kind: "user", Unique: []store.Key{key("1")}, Index: []store.Key{key("x")},
+		Due: time.UnixMilli(253402300799999), Data: []byte("\x00\xff\r\n"),
+	}
+	b := store.Record{ID: "b", Kind: "user", Unique: []store.Key{key("2")}}
+	taker, twin := b, b
+	taker.ID, taker.Unique = "c", []store.Key{key("3"), key("1")}
+	twin.ID = "d"
+
+	add(raw(t, s, "n1", false, store.Create(a, []byte("note")), store.Create(b, nil)))
+	add(raw(t, s, "n1", true, store.Create(a, []byte("note")), store.Create(b, nil))) // the first outcome again
+	add(raw(t, s, "n1", true, store.Create(b, nil)))
+	add(raw(t, s, "n2", false, store.Create(a, nil)))
+	add(raw(t, s, "n3", true, store.Create(a, nil)))
+	a.Revision, a.Created = 1, 1
+	b.Revision, b.Created = 2, 2
+	gone := raw(t, s, "n4", false, store.Delete(a, nil)) // now n3 could be done, but was refused
+	add(raw(t, s, "n3", false, store.Create(store.Record{
+		ID: a.ID, Kind: a.Kind, Unique: a.Unique, Index: a.Index, Due: a.Due, Data: a.Data,
+	}, nil)))
+	lie := b
+	lie.Unique = []store.Key{key("other")}
+	add(raw(t, s, "n5", false, store.Delete(lie, nil)))
+	taker.Unique[1] = key("2")
+	add(raw(t, s, "n6", false, store.Create(taker, nil)))
+	free := twin
+	free.Unique = []store.Key{key("9")}
+	other := free
+	other.ID = "e"
+	add(raw(t, s, "n7", false, store.Create(free, nil), store.Create(other, nil)))
+
+	// Revisions near the end of what a float holds.
+	set := func(args ...any) {
+		if err := s.client.Do(t.Context(), args...).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set("hset", sp.records(), counterField, digits(maxRevision-10))
+	add(gone)
+	add(raw(t, s, "n8", false, store.Create(free, []byte("note"))))
+	late := free
+	late.Created, late.Revision = maxRevision-9, maxRevision-9
+	moved := late
+	moved.Index, moved.Due = []store.Key{key("y")}, time.UnixMilli(1)
+	add(raw(t, s, "n9", false, store.Replace(late, moved, []byte{})))
+
+	// A key whose holder is gone, and a key of another type: nothing is written.
+	set("hset", sp.unique(), uniqueField(key("orphan")), "nobody")
+	orphan := store.Record{ID: "o", Kind: "user", Unique: []store.Key{key("orphan")}}
+	add(raw(t, s, "n10", false, store.Create(orphan, nil)))
+	set("set", sp.kind("odd"), "text", "px", "60000")
+	add(raw(t, s, "n11", false, store.Create(store.Record{ID: "p", Kind: "odd"}, nil)))
+	set("del", sp.kind("odd"))
+
+	get := func(k store.Key) {
+		add(rawScript(t, s, s.scripts.get, scriptArgs(s.scripts.get,
+			[]string{sp.unique(), sp.records()}, []any{"tenant", uniqueField(k)})))
+	}
+	get(key("none"))
+	get(key("2"))
+	get(key("orphan"))
+	for range 2 {
+		add(rawScript(t, s, s.scripts.trim, scriptArgs(s.scripts.trim,
+			[]string{sp.records(), sp.feed()}, []any{"tenant", fmt.Sprint(int64(maxRevision)), "2", trimmedField})))
+	}
+	return replies
+}
+
+// Replies that are not about the call are never believed.
+func TestRepliesAreVerified(t *testing.T) {
+	for _, val := range []any{
+		nil, "done", []any{}, []any{"done"}, []any{"done", "other", "nonce", "1"},
+		[]any{"done", "tenant", "other", "1"}, []any{"done", "tenant", "nonce", nil}, []any{"done", "tenant", int64(1)},
+	} {
+		if _, err := parseReply(val, "tenant", "nonce"); !errors.Is(err, errDamaged) {
+			t.Errorf("%v is believed: %v", val, err)
+		}
+	}
+	p, err := newPlan(layout{prefix: "p"}.space("tenant"), []store.Op{store.Create(store.Record{ID: "id", Kind: "user"}, nil)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, got := range []reply{
+		{"done", nil}, {"done", []string{"0"}}, {"done", []string{"x"}}, {"stale", []string{"1"}}, {"stale", []string{"-1"}},
+		{"taken", []string{"0", "id", "record"}}, {"twice", nil}, {"other", nil}, {"", nil}, {"false", []string{""}},
+	} {
+		_, err := p.outcome(got)
+		if !errors.Is(err, store.ErrUnknown) {
+			t.Errorf("%v: %v, want unknown", got, err)
+		}
+	}
+	r := store.Record{ID: "id", Kind: "user", Unique: []store.Key{{Kind: "k", Value: "v"}}}
+	stored := digits(1) + digits(1) + encodeBody("tenant", &r)
+	if _, err := decodeRecord("tenant", "id", stored); err != nil {
+		t.Fatal(err)
+	}
+	for _, whose := range [][2]string{{"other", "id"}, {"tenant", "other"}, {"tenanti", "d"}} {
+		if _, err := decodeRecord(whose[0], whose[1], stored); !errors.Is(err, errDamaged) {
+			t.Errorf("a record of another tenant or ID is believed: %v", err)
+		}
+	}
+	change := digits(1) + encodeChange("tenant", store.Create(r, []byte("note")))
+	if _, err := decodeChange(tenantTag("other"), change); !errors.Is(err, errDamaged) {
+		t.Errorf("a change of another tenant is believed: %v", err)
+	}
+}
+
+// FuzzDecode: what is stored may be damaged; reading it never panics.
+func FuzzDecode(f *testing.F) {
+	r := store.Record{
+		ID: "id", Kind: "user", Unique: []store.Key{{Kind: "k", Value: "v"}},
+		Index: []store.Key{{Kind: "k"}}, Due: time.UnixMilli(5), Data: []byte("data"),
+	}
+	f.Add(digits(1) + digits(1) + encodeBody("tenant", &r))
+	f.Add(digits(1) + encodeChange("tenant", store.Create(r, []byte("note"))))
+	f.Add("")
+	f.Fuzz(func(t *testing.T, stored string) {
+		got, err := decodeRecord("tenant", "id", stored)
+		if err == nil && digits(got.Revision)+digits(got.Created)+encodeBody("tenant", &got) != stored {
+			t.Errorf("%q is read as %+v, which is stored otherwise", stored, got)
+		}
+		_, _ = decodeChange(tenantTag("tenant"), stored)
+		_, _, _ = splitMember(stored)
+	})
+}
+
+// Names of keys are part of the format, and no two things have the same.
+func TestLayout(t *testing.T) {
+	if got := []int{bucketOf("acme"), bucketOf("a}b{x"), bucketOf("\x00")}; !slices.Equal(got, []int{527, 896, 991}) {
+		t.Errorf("buckets %v, want %v: stored data would not be found", got, []int{527, 896, 991})
+	}
+	l := layout{prefix: "p:"}
+	seen := map[string]string{}
+	parts := []string{"a", "aa", "1:a", "a1:", ":", "1", "2:aa", "k", ":k:", "}", "{0}"}
+	for _, tenant := range parts {
+		s := l.space(tenant)
+		names := map[string]string{"r": s.records(), "u": s.unique(), "f": s.feed()}
+		for _, kind := range parts {
+			names["k"+kind], names["d"+kind] = s.kind(kind), s.due(kind)
+			for _, k := range parts {
+				for _, v := range append(parts, "") {
+					names[fmt.Sprintf("i %q %q %q", kind, k, v)] = s.index(kind, store.Key{Kind: k, Value: v})
+				}
+			}
+		}
+		for what, name := range names {
+			what = fmt.Sprintf("%q of %q", what, tenant)
+			if other, ok := seen[name]; ok {
+				t.Errorf("%s and %s: the same key %q", what, other, name)
+			}
+			seen[name] = what
+		}
+	}
+}
