@@ -45,6 +45,12 @@ race: ## the same under the race detector
 redis: ## real Redis servers and a real Cluster; a skipped test is a failure
 	ROLLBOOK_REQUIRE_REDIS=1 bash .ci/no-skips $(GO) test -v -count=1 -p 1 -timeout 10m $(REDIS)
 
+.PHONY: faults
+faults: ## kill cycles, group-commit faults, lost replies and failovers, many times over
+	bash .ci/no-skips $(GO) test -v -count=1 -timeout 30m -run '^TestKill$$' ./store/sqlite -kill-cycles 1000
+	bash .ci/no-skips $(GO) test -v -count=10 -timeout 30m -run '^Test(GroupFaults|DiskFull)$$' ./store/sqlite
+	ROLLBOOK_REQUIRE_REDIS=1 bash .ci/no-skips $(GO) test -v -count=10 -timeout 30m -run '^Test(Failover|LostRepl|WaitReplicas)' ./store/redis
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME each
 	bash .ci/fuzz $(FUZZTIME)

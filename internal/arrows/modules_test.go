@@ -1,7 +1,6 @@
 package arrows_test
 
 import (
-	"encoding/json"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -69,45 +68,6 @@ func main() { var _ store.Store = (*memory.Store)(nil) }
 		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "dep" && fields[1] != modulePath {
 			t.Errorf("links %s", fields[1])
 		}
-	}
-}
-
-// TestLibcIsSQLites: the driver works with exactly the libc that its own go.mod
-// names, and `go get -u` raises it beyond that.
-func TestLibcIsSQLites(t *testing.T) {
-	const sqlite, libc = "modernc.org/sqlite", "modernc.org/libc"
-	var drivers struct{ GoMod string }
-	decode(t, run(t, root(t), nil, "list", "-m", "-json", sqlite), &drivers)
-	if drivers.GoMod == "" {
-		t.Fatalf("the go.mod of %s is not in the module cache", sqlite)
-	}
-	var theirs, ours goMod
-	decode(t, run(t, root(t), nil, "mod", "edit", "-json", drivers.GoMod), &theirs)
-	decode(t, run(t, root(t), nil, "mod", "edit", "-json"), &ours)
-	want, got := theirs.version(libc), ours.version(libc)
-	if want == "" || got != want {
-		t.Errorf("go.mod has %s %q; that of %s has %q", libc, got, sqlite, want)
-	}
-}
-
-// goMod is what `go mod edit -json` prints of a go.mod.
-type goMod struct {
-	Require []struct{ Path, Version string }
-}
-
-func (m goMod) version(path string) string {
-	for _, r := range m.Require {
-		if r.Path == path {
-			return r.Version
-		}
-	}
-	return ""
-}
-
-func decode(t *testing.T, data []byte, into any) {
-	t.Helper()
-	if err := json.Unmarshal(data, into); err != nil {
-		t.Fatal(err)
 	}
 }
 
