@@ -122,6 +122,16 @@ func (p *Process) clustered() bool {
 
 // await waits for the first answer; it gives up early if the server has ended.
 func (p *Process) await() error {
+	// Knock first: go-redis writes to standard error where nobody listens.
+	if err := poll(func() error {
+		conn, err := net.Dial("tcp", p.Addr)
+		if err != nil {
+			return p.orEnded(err)
+		}
+		return conn.Close()
+	}); err != nil {
+		return err
+	}
 	c := p.Client()
 	defer func() { _ = c.Close() }()
 	return poll(func() error {
@@ -129,11 +139,16 @@ func (p *Process) await() error {
 		if err == nil && !strings.Contains(info, "process_id:"+strconv.Itoa(p.pid)+"\r\n") {
 			return permanent{errors.New("redistest: another server has the port")}
 		}
-		if err != nil && syscall.Kill(p.pid, 0) != nil {
-			return permanent{fmt.Errorf("redistest: the server ended: %s", p.logTail())}
-		}
-		return err
+		return p.orEnded(err)
 	})
+}
+
+// orEnded returns err, or why there is nothing to wait for.
+func (p *Process) orEnded(err error) error {
+	if err != nil && syscall.Kill(p.pid, 0) != nil {
+		return permanent{fmt.Errorf("redistest: the server ended: %s", p.logTail())}
+	}
+	return err
 }
 
 func (p *Process) logTail() string {

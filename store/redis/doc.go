@@ -85,7 +85,7 @@
 //	ACL SETUSER rollbook on >password resetkeys ~rollbook:* resetchannels nocommands
 //	  +evalsha +eval +get +set +pexpire +hget +hmget +hset +hdel +hlen
 //	  +zadd +zrem +zcard +zcount +zrange +zrangebyscore +zrevrangebyscore
-//	  +zrangebylex +zmscore +zremrangebyrank +unlink +ping +hello +select +wait
+//	  +zrangebylex +zmscore +zinter +zremrangebyrank +unlink +ping +hello +select +wait
 //	  +cluster|slots +cluster|shards +cluster|nodes +command +readonly +asking
 //
 // CheckServer runs every one of the commands that write, so that a right which is

@@ -100,7 +100,10 @@ func New(client goredis.UniversalClient, opts *Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s, s.wait.check(readTimeout)
+	if err := s.wait.check(readTimeout); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // use takes the client apart and returns its read timeout.
