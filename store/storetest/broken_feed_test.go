@@ -155,7 +155,9 @@ func feedMutants() []mutant {
 				if err != nil {
 					return rev, err
 				}
-				runtime.Gosched()
+				for range 20 { // others write and read
+					runtime.Gosched()
+				}
 				b.mu.Lock()
 				defer b.mu.Unlock()
 				t := b.tenant(tenant)

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -174,6 +175,7 @@ func changesTail(s *subject) {
 			defer running.Add(-1)
 			c := c.handle(w)
 			for i := range batches {
+				runtime.Gosched() // mix, however fast the store is
 				var ops []store.Op
 				for j := range 1 + i%3 {
 					r := plain(fmt.Sprintf("%d-%d-%d", w, i, j))

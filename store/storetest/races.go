@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -167,6 +168,7 @@ func racesCounter(s *subject) {
 		for done := 0; done < times && !s.failed(); {
 			old := c.get(store.ID("counter"))
 			n, _ := strconv.Atoi(string(old.Data))
+			runtime.Gosched() // let another in, however fast the store is
 			_, err := c.try(store.Replace(old, withData(plain("counter"), strconv.Itoa(n+1)), nil))
 			switch {
 			case err == nil:
@@ -206,6 +208,7 @@ func racesSwap(s *subject) {
 			x, y := c.get(store.ID(string(rune('a'+ids[0])))), c.get(store.ID(string(rune('a'+ids[1]))))
 			nx, ny := x, y
 			nx.Unique, ny.Unique = y.Unique, x.Unique
+			runtime.Gosched()
 			_, err := c.try(store.Replace(x, nx, nil), store.Replace(y, ny, nil))
 			switch {
 			case err == nil:

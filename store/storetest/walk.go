@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -157,6 +158,7 @@ func walkConcurrent(s *subject) {
 		rng := rand.New(rand.NewPCG(4, 4))
 		for i := 0; i < 150 && !s.failed(); i++ {
 			p.disturb(c.other(), rng)
+			runtime.Gosched() // mix, however fast the store is
 		}
 	})
 	walks := make([]map[string]bool, 6)
@@ -168,6 +170,7 @@ func walkConcurrent(s *subject) {
 				for _, r := range page {
 					walks[i][r.ID] = true
 				}
+				runtime.Gosched()
 			})
 		})
 	}
