@@ -186,7 +186,11 @@ func (c *faultyConn) before(kind fault) error {
 	case interrupted:
 		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 		defer cancel()
-		return c.mustFail(ctx, fill)
+		if err := c.run(ctx, fill+` LIMIT 20000`); err != nil {
+			return err
+		}
+		// The interrupt came before the first step, which forgets it.
+		return errors.Join(errIO, c.run(context.Background(), `ROLLBACK`))
 	case ioError:
 		return errIO
 	case ioRolledBack:
@@ -198,7 +202,7 @@ func (c *faultyConn) before(kind fault) error {
 	}
 }
 
-// fill writes until something stops it.
+// fill writes until its limit, or until something stops it.
 const fill = `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
 	INSERT INTO rollbook_change SELECT -1, i, 1, 'fill', 'fill', zeroblob(2000) FROM n`
 
