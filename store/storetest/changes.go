@@ -215,6 +215,7 @@ func changesTail(s *subject) {
 				if last && len(page) == 0 {
 					return
 				}
+				runtime.Gosched()
 			}
 		})
 	}

@@ -197,6 +197,7 @@ func racesSwap(s *subject) {
 					if r := c.get(k); len(r.Unique) != 1 || r.Unique[0] != k {
 						s.fail("Get %s: a record with %v", show(k), r.Unique)
 					}
+					runtime.Gosched()
 				}
 			}
 			return
