@@ -80,7 +80,7 @@ func (s *subject) together(n int, f func(i int)) {
 	wg.Wait()
 }
 
-// checkLine returns the place in a check from which the helpers of subject and
+// checkLine returns the place in a check from which the methods of subject and
 // client were called.
 func checkLine() string {
 	pcs := make([]uintptr, 16)
