@@ -23,7 +23,8 @@
 // [StaleError] for the first op that failed. Preconditions are judged before
 // keys: a batch that is both stale and taken is stale. Old must otherwise be the
 // record that the store returned; a store may refuse another with ErrInvalid,
-// and never lets a false one damage its indexes.
+// and never lets a false one damage its indexes. A replacement that would change
+// the stored record's kind is always ErrInvalid.
 //
 // Rule 2: a unique key has at most one holder in a tenant, whatever the kinds of
 // the records. The keys of all Old records of a batch are released before the
@@ -51,7 +52,8 @@
 // erasing a record erases it from history too. A committed entry never appears
 // behind one that was already readable: a reader that continues from the last
 // revision it saw misses nothing. [Store.Trim] forgets entries up to a revision
-// for good; reading from further back than that is ErrTrimmed.
+// for good; reading after an earlier revision than that is ErrTrimmed, whether or
+// not an entry was lost by it.
 //
 // Rule 6: a store has no clock and makes no IDs. Due only says when somebody
 // should look at a record: a record whose Due has passed stays as it is,
@@ -80,16 +82,17 @@
 // error. It may have been done: the error is [ErrUnknown]. It was not done: any
 // other error, and nothing was written. A store that retries by itself, or whose
 // transport does, must not turn a success into ErrStale: the second try has to
-// return what the first one did. A caller who gets ErrUnknown reads to find out;
-// creating again is safe, since a create that had been done is then ErrStale
-// (the ID exists), never a second record. The same holds for Trim, which can be
-// repeated.
+// return what the first one did. A write that is ErrUnknown may still be on its
+// way: a reader who does not find it can find it later. What settles it is a
+// second write with the same precondition. Creating again is safe, since a create
+// that was done is then ErrStale (the ID exists), never a second record. The same
+// holds for Trim, which can be repeated.
 //
 // Rule 11: a store is safe for concurrent use. A context that has ended before a
-// call is honoured: the call returns its error and does nothing. A write whose
-// context ends after it was sent is ErrUnknown (which then wraps the context's
-// error too), unless the store knows better. Contexts bound waiting; they never
-// undo a write.
+// call is honoured: the call returns its error, which is not ErrUnknown, and does
+// nothing. A write whose context ends after it was sent is ErrUnknown (which then
+// wraps the context's error too), unless the store knows better. Contexts bound
+// waiting; they never undo a write.
 //
 // Rule 12: [Store.Tenants] walks every tenant that was ever written to, in an
 // order that is the store's own and does not change; a tenant exists from its

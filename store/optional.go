@@ -11,7 +11,8 @@ import (
 type Waiter interface {
 	// Wait returns nil when Changes after that revision has something to return,
 	// an entry or ErrTrimmed, whichever handle or process wrote it. It returns
-	// the context's error if that ends first. It may wake without a reason.
+	// the context's error if that ends first, and ErrInvalid for a tenant or
+	// revision that Changes would refuse. It may wake without a reason.
 	Wait(ctx context.Context, tenant string, after Revision) error
 }
 

@@ -151,8 +151,8 @@ type Store interface {
 	List(ctx context.Context, tenant string, q Query) ([]Record, error)
 
 	// Changes returns the entries of the feed after a revision, oldest first.
-	// Limit is 1 to MaxLimit; 0: DefaultLimit. ErrTrimmed if entries after that
-	// revision may have been trimmed.
+	// Limit is 1 to MaxLimit; 0: DefaultLimit. ErrTrimmed if the feed was trimmed
+	// through a later revision.
 	Changes(ctx context.Context, tenant string, after Revision, limit int) ([]Change, error)
 
 	// Trim forgets the feed up to a revision, that one included. A revision
@@ -161,12 +161,13 @@ type Store interface {
 	Trim(ctx context.Context, tenant string, through Revision) error
 
 	// Due returns records that are due, of many tenants, grouped by tenant in the
-	// order of Tenants and by Due inside a tenant. A page has as many tenants as
-	// it can, and where T tenants share it none gives more than Limit/T records
-	// (rounded down). So a page may be short while more is due: what was returned
-	// is to be deleted or given a later Due, and then asked for again. An empty
-	// page means that no tenant after DueQuery.After has anything due. After is a
-	// tenant that an earlier call returned; another may be refused as ErrInvalid.
+	// order of Tenants and by Due inside a tenant. The T tenants of a page are the
+	// first that have something due, at most Limit, and each gives its earliest
+	// due records: Limit/T of them, rounded down, or all if it has fewer. So a page
+	// may be short while more is due: what was returned is to be deleted or given a
+	// later Due, and then asked for again. An empty page means that no tenant after
+	// DueQuery.After has anything due. After is a tenant that an earlier call
+	// returned; another may be refused as ErrInvalid.
 	Due(ctx context.Context, q DueQuery) ([]DueRecord, error)
 
 	// Tenants returns the names of tenants, in an order of the store's own. After
