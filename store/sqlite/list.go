@@ -33,7 +33,7 @@ func listSQL(terms int, desc bool) string {
 		b.WriteString(`rollbook_term w`)
 		for i := 1; i < terms; i++ {
 			fmt.Fprintf(&b, ` CROSS JOIN rollbook_term p%d ON p%[1]d.tenant = ?1 AND p%[1]d.record_kind = ?2`+
-				` AND p%[1]d.kind = ?%d AND p%[1]d.value = ?%d AND p%[1]d.created = w.created`, i, 7+2*i, 8+2*i)
+				` AND p%[1]d.kind = ?%[2]d AND p%[1]d.value = ?%[3]d AND p%[1]d.created = w.created`, i, 7+2*i, 8+2*i)
 		}
 		b.WriteString(` CROSS JOIN rollbook_record r ON r.rid = w.rid` +
 			` WHERE w.tenant = ?1 AND w.record_kind = ?2 AND w.kind = ?7 AND w.value = ?8`)
