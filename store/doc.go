@@ -89,7 +89,7 @@
 // holds for Trim, which can be repeated.
 //
 // Rule 11: a store is safe for concurrent use. A context that has ended before a
-// call is honoured: the call returns its error, which is not ErrUnknown, and does
+// call is honored: the call returns its error, which is not ErrUnknown, and does
 // nothing. A write whose context ends after it was sent is ErrUnknown (which then
 // wraps the context's error too), unless the store knows better. Contexts bound
 // waiting; they never undo a write.

@@ -20,7 +20,7 @@ import (
 // The real server and the Cluster are started by the first test that needs them
 // and shared by all that do not break them: each test, and each place of a test,
 // has a prefix of its own.
-var shared struct { //nolint:gochecknoglobals // what TestMain has to close
+var shared struct {
 	mu      sync.Mutex
 	server  *redistest.Process
 	cluster *redistest.Group

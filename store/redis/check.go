@@ -87,8 +87,10 @@ func permitted(err error) error {
 	var reply goredis.Error
 	if errors.As(err, &reply) {
 		text := reply.Error()
-		for _, no := range []string{"NOPERM", "NOAUTH", "ERR unknown command", "ERR unknown subcommand",
-			"ERR section", "ERR ACL failure", "ERR The user executing the script"} {
+		for _, no := range []string{
+			"NOPERM", "NOAUTH", "ERR unknown command", "ERR unknown subcommand",
+			"ERR section", "ERR ACL failure", "ERR The user executing the script",
+		} {
 			if strings.HasPrefix(text, no) {
 				return fmt.Errorf("%w: %w", ErrNotPermitted, clean(err))
 			}

@@ -48,7 +48,7 @@ func head(r *store.Record) []byte {
 	}
 	b := make([]byte, 0, size)
 	b = appendString(b, r.Kind)
-	b = binary.AppendUvarint(b, uint64(store.Millis(r.Due)))
+	b = binary.AppendUvarint(b, uint64(store.Millis(r.Due))) //nolint:gosec // never negative
 	for _, keys := range [2][]store.Key{r.Unique, r.Index} {
 		b = binary.AppendUvarint(b, uint64(len(keys)))
 		for _, k := range keys {

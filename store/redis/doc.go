@@ -37,10 +37,10 @@
 // where it is off.
 //
 // A failover of Sentinel or Cluster: not every acknowledged write. Replication is
-// asynchronous, and what the new master had not received is gone. When a master
-// was cut off for two seconds and then killed, 76,933 of 103,038 acknowledged
-// writes were lost, and with min-replicas-to-write 1 still 29,024 of 54,468. With
-// one WAIT for each write none of 9,971 was. Set Options.WaitReplicas to have it:
+// asynchronous, and what the new master had not received is gone: a moment's writes
+// when a master dies, and everything that an isolated master went on to accept
+// before the others replaced it. min-replicas-to-write narrows that window and does
+// not close it. Set Options.WaitReplicas to wait for replicas with every write (WAIT):
 // a write is then acknowledged once that many replicas have received it, and is
 // store.ErrUnknown if fewer answer in time. That makes loss unlikely; it does not
 // make Redis a consensus system, since a replica that lacks the write may still

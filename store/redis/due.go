@@ -166,8 +166,10 @@ func (s *Store) dueEntries(ctx context.Context, q store.DueQuery, debtors []debt
 	}
 	before := "(" + strconv.FormatInt(store.Millis(q.Before), 10)
 	vals, err := s.scatter(ctx, len(lists), func(i int) []any {
-		return []any{"zrangebyscore", lists[i].name, "-inf", before,
-			"withscores", "limit", "0", strconv.Itoa(share)}
+		return []any{
+			"zrangebyscore", lists[i].name, "-inf", before,
+			"withscores", "limit", "0", strconv.Itoa(share),
+		}
 	})
 	if err != nil {
 		return nil, err
@@ -227,8 +229,10 @@ func (s *Store) Tenants(ctx context.Context, after string, limit int) ([]string,
 		if parts[i].bucket == first {
 			low = from
 		}
-		return []any{"zrangebylex", s.bucket(parts[i].bucket, tenantsKey), low, "+",
-			"limit", "0", strconv.Itoa(parts[i].most)}
+		return []any{
+			"zrangebylex", s.bucket(parts[i].bucket, tenantsKey), low, "+",
+			"limit", "0", strconv.Itoa(parts[i].most),
+		}
 	})
 	if err != nil {
 		return nil, err

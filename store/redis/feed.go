@@ -19,8 +19,10 @@ func (s *Store) Changes(ctx context.Context, tenant string, after store.Revision
 	// The entries first, the mark second: Trim moves the mark before it removes
 	// anything, so whoever misses an entry sees a mark behind it.
 	vals, err := s.read(ctx, sp,
-		[]any{"zrangebyscore", sp.feed(), "(" + strconv.FormatInt(int64(after), 10), "+inf",
-			"limit", "0", strconv.Itoa(limit)},
+		[]any{
+			"zrangebyscore", sp.feed(), "(" + strconv.FormatInt(int64(after), 10), "+inf",
+			"limit", "0", strconv.Itoa(limit),
+		},
 		[]any{"hget", sp.records(), trimmedField})
 	if err != nil {
 		return nil, err

@@ -51,9 +51,7 @@ func TestScriptParity(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, r := range playScripts(t, s) {
-			replies = append(replies, r)
-		}
+		replies = append(replies, playScripts(t, s)...)
 		left, err = readDump(t.Context(), client, DefaultPrefix)
 		if err != nil {
 			t.Fatal(err)
@@ -157,8 +155,13 @@ func playScripts(t *testing.T, s *Store) (replies [][]any) {
 // Replies that are not about the call are never believed.
 func TestRepliesAreVerified(t *testing.T) {
 	for _, val := range []any{
-		nil, "done", []any{}, []any{"done"}, []any{"done", "other", "nonce", "1"},
-		[]any{"done", "tenant", "other", "1"}, []any{"done", "tenant", "nonce", nil}, []any{"done", "tenant", int64(1)},
+		nil, "done",
+		[]any{},
+		[]any{"done"},
+		[]any{"done", "other", "nonce", "1"},
+		[]any{"done", "tenant", "other", "1"},
+		[]any{"done", "tenant", "nonce", nil},
+		[]any{"done", "tenant", int64(1)},
 	} {
 		if _, err := parseReply(val, "tenant", "nonce"); !errors.Is(err, errDamaged) {
 			t.Errorf("%v is believed: %v", val, err)
@@ -169,8 +172,16 @@ func TestRepliesAreVerified(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, got := range []reply{
-		{"done", nil}, {"done", []string{"0"}}, {"done", []string{"x"}}, {"stale", []string{"1"}}, {"stale", []string{"-1"}},
-		{"taken", []string{"0", "id", "record"}}, {"twice", nil}, {"other", nil}, {"", nil}, {"false", []string{""}},
+		{"done", nil},
+		{"done", []string{"0"}},
+		{"done", []string{"x"}},
+		{"stale", []string{"1"}},
+		{"stale", []string{"-1"}},
+		{"taken", []string{"0", "id", "record"}},
+		{"twice", nil},
+		{"other", nil},
+		{"", nil},
+		{"false", []string{""}},
 	} {
 		_, err := p.outcome(got)
 		if !errors.Is(err, store.ErrUnknown) {

@@ -67,7 +67,7 @@ func newBatch(tenant string, ops []store.Op) *batch {
 			o.rec.Unique = slices.Clone(in.New.Unique)
 			o.rec.Index = slices.Clone(in.New.Index)
 			o.rec.Data = append([]byte{}, in.New.Data...) // never nil: the column is NOT NULL
-			o.keys = appendKeys(nil, in.New.Unique, in.New.Index)
+			o.keys = encodeKeys(in.New.Unique, in.New.Index)
 			o.due = store.Millis(in.New.Due)
 		}
 		if in.Note != nil {

@@ -48,7 +48,7 @@ func upsertPerson(ctx context.Context, q querier, tenant, revision int64, p pers
 	}
 	record := p.record(nil)
 	result, err := q.exec(ctx, sqlInsert, tenant, p.id, "user", revision, revision, 0,
-		appendKeys(nil, record.Unique, nil), body)
+		encodeKeys(record.Unique, nil), body)
 	if err != nil {
 		return err
 	}
@@ -165,7 +165,7 @@ func (h *byHand) exec(ctx context.Context, query string, args ...any) (sql.Resul
 
 func (h *byHand) run(b *testing.B) pass {
 	b.Helper()
-	ctx := context.Background() // nothing here is ever cancelled: the fastest way
+	ctx := context.Background() // nothing here is ever canceled: the fastest way
 	rng := rand.New(rand.NewPCG(7, uint64(h.crowd.ids.Load())))
 	written := 0
 	start := time.Now()

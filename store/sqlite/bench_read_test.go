@@ -82,6 +82,9 @@ func naiveReader(b *testing.B, path string) get {
 		}
 		numbers[name] = n
 	}
+	if err := rows.Err(); err != nil {
+		b.Fatal(err)
+	}
 	return func(ctx context.Context, p person) error {
 		var row recordRow
 		err := db.QueryRowContext(ctx, sqlGetByKey, numbers[p.tenant], "external", p.external).Scan(row.dest()...)

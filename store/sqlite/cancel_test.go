@@ -16,7 +16,7 @@ import (
 
 // TestCancel ends the contexts of creates at random moments. What fails without
 // ErrUnknown must not be there; a create that is repeated until it is done was
-// done once; and a call right after a cancelled one never suffers from it.
+// done once; and a call right after a canceled one never suffers from it.
 func TestCancel(t *testing.T) {
 	const callers = 4
 	path := file(t)
@@ -36,7 +36,7 @@ func TestCancel(t *testing.T) {
 				cancel()
 				_, found := s.Get(t.Context(), "t", store.ID(id))
 				if found != nil && !errors.Is(found, store.ErrNotFound) {
-					t.Errorf("the call after a cancelled one: %v", found)
+					t.Errorf("the call after a canceled one: %v", found)
 				}
 				switch {
 				case err == nil:
@@ -45,7 +45,7 @@ func TestCancel(t *testing.T) {
 						t.Errorf("done and absent")
 					}
 				case !errors.Is(err, context.DeadlineExceeded):
-					t.Errorf("cancelled: %v", err)
+					t.Errorf("canceled: %v", err)
 				case errors.Is(err, store.ErrUnknown):
 					o.unknown++
 				default:
@@ -107,7 +107,7 @@ func TestReadCancelled(t *testing.T) {
 		whole(t, len(changes), err)
 		cancel()
 		if _, err := s.Get(t.Context(), "t", store.ID("7")); err != nil {
-			t.Fatalf("the call after a cancelled one: %v", err)
+			t.Fatalf("the call after a canceled one: %v", err)
 		}
 	}
 }

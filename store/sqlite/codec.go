@@ -9,11 +9,11 @@ import (
 
 var errCorrupt = errors.New("sqlite: a stored record is damaged")
 
-// appendKeys encodes the unique keys and index terms of a record: two counts,
+// encodeKeys encodes the unique keys and index terms of a record: two counts,
 // then kind and value of each, every string behind its length. All numbers are
 // unsigned varints.
-func appendKeys(b []byte, unique, index []store.Key) []byte {
-	b = binary.AppendUvarint(b, uint64(len(unique)))
+func encodeKeys(unique, index []store.Key) []byte {
+	b := binary.AppendUvarint(nil, uint64(len(unique)))
 	b = binary.AppendUvarint(b, uint64(len(index)))
 	for _, keys := range [2][]store.Key{unique, index} {
 		for _, key := range keys {
@@ -26,7 +26,7 @@ func appendKeys(b []byte, unique, index []store.Key) []byte {
 	return b
 }
 
-// parseKeys is the inverse of appendKeys. It believes nothing: what it reads may
+// parseKeys is the inverse of encodeKeys. It believes nothing: what it reads may
 // come from a damaged file.
 func parseKeys(b []byte) (unique, index []store.Key, err error) {
 	text := string(b) // one allocation; every key is a part of it
@@ -71,7 +71,7 @@ func cutNumber(text string, largest int) (n int, rest string, ok bool) {
 		c := text[i]
 		v |= uint64(c&0x7f) << (7 * i)
 		if c < 0x80 {
-			return int(v), text[i+1:], v <= uint64(largest)
+			return int(v), text[i+1:], v <= uint64(largest) //nolint:gosec // at most 21 bits
 		}
 	}
 	return 0, "", false

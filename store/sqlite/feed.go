@@ -50,7 +50,7 @@ func changes(rows *sql.Rows, after store.Revision) ([]store.Change, error) {
 		if revision.Valid {
 			page = append(page, store.Change{
 				Revision: store.Revision(revision.Int64),
-				Type:     store.ChangeType(kind.Int64),
+				Type:     store.ChangeType(kind.Int64), //nolint:gosec // a column of small numbers
 				Kind:     recordKind.String,
 				ID:       id.String,
 				Note:     note,
