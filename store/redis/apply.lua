@@ -1,7 +1,7 @@
--- One Apply. Everything is judged before the first write, because Redis does not
--- undo a script that fails half way. Replies are flat arrays of strings that
--- start with a status, the tenant and the nonce. Numbers are strings of digits:
--- tostring would round them.
+-- One Apply. Everything is judged before anything but the nonce is written, because
+-- Redis does not undo a script that fails half way. Replies are flat arrays of
+-- strings that start with a status, the tenant and the nonce. Numbers are strings of
+-- digits: tostring would round them.
 --
 -- KEYS: records, unique keys, feed, nonce, tenants, queue, and the sorted sets
 -- that ARGV refers to by their place. ARGV is described in plan.go.
@@ -13,11 +13,20 @@ local unlists, lists = tonumber(ARGV[10]), tonumber(ARGV[11])
 local dues, queued = tonumber(ARGV[12]), tonumber(ARGV[13])
 local at = 13 -- the last argument that was used
 
--- A nonce that was seen: the write was done, and this is its outcome; or an
--- earlier try was refused, and a late one may look but must not write.
+-- The revision counter is the record with the empty ID.
+local ids = at
+local olds = redis.call('HMGET', records, '', unpack(ARGV, ids + 1, ids + n))
+at = at + n
+local ops = at
+local revision = tonumber(olds[1] or '0')
+local last = string.format('%016.0f', revision + n)
+
+-- The nonce is taken first, with the outcome of a write that is done. If it is
+-- there already the write was done, and this is its outcome; or an earlier try was
+-- refused, and a late one may look but must not write.
 local dead = false
-local seen = redis.call('GET', nonce)
-if seen then
+if not redis.call('SET', nonce, hash .. last, 'PX', 60000, 'NX') then
+  local seen = redis.call('GET', nonce) or ''
   if string.sub(seen, 1, #hash) ~= hash then
     return {'reused', tenant, name}
   end
@@ -29,25 +38,27 @@ if seen then
   dead = true
 end
 
+-- A refused write gives the nonce back, or marks it if an earlier try may be late.
 local function refuse(reply)
-  if again == '1' and not dead then
+  if dead then
+    return reply
+  end
+  if again == '1' then
     redis.call('SET', nonce, hash .. '-', 'PX', 60000)
+  else
+    redis.call('UNLINK', nonce)
   end
   return reply
 end
 
--- Preconditions: the revision counter is the record with the empty ID.
-local ids = at
-local olds = redis.call('HMGET', records, '', unpack(ARGV, ids + 1, ids + n))
-at = at + n
-local ops = at
+-- Preconditions.
 for i = 1, n do
-  local revision, old = ARGV[at + 1], olds[i + 1]
-  if revision == '' then
+  local expected, old = ARGV[at + 1], olds[i + 1]
+  if expected == '' then
     if old then
       return refuse({'stale', tenant, name, string.format('%d', i - 1)})
     end
-  elseif not old or string.sub(old, 1, 16) ~= revision then
+  elseif not old or string.sub(old, 1, 16) ~= expected then
     return refuse({'stale', tenant, name, string.format('%d', i - 1)})
   elseif string.sub(old, 33, 48) ~= ARGV[at + 2] then
     return refuse({'false', tenant, name, string.format('%d', i - 1)})
@@ -81,20 +92,8 @@ if dead then
   return {'dead', tenant, name}
 end
 
--- Types: these calls fail on a key that is no hash, or no sorted set. The nonce is
--- still missing, so the intersections are empty and cost next to nothing.
-local revision = tonumber(olds[1] or '0')
-if claims == 0 and releases + holds > 0 then
-  redis.call('HLEN', unique)
-end
-for from = 3, #KEYS, piece do
-  local to = math.min(from + piece - 1, #KEYS)
-  redis.call('ZINTER', to - from + 2, nonce, unpack(KEYS, from, to))
-end
-
--- From here on nothing can fail.
-local last = string.format('%016.0f', revision + n)
-redis.call('SET', nonce, hash .. last, 'PX', 60000)
+-- From here on nothing can fail, but for keys that somebody else has made below
+-- the prefix with another type.
 if revision == 0 then
   redis.call('ZADD', tenants, '0', tenant)
 end

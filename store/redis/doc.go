@@ -12,9 +12,10 @@
 // # How writes work
 //
 // [Store.Apply] is one Lua script and one round trip. The script checks every
-// precondition, every unique key and the type of every key it will write before
-// its first write, because Redis does not undo a script that fails half way.
-// Calls that are made at the same time share a pipeline, so more callers mean
+// precondition and every unique key before it writes a record, because Redis does
+// not undo a script that fails half way. What it cannot survive is a key below its
+// prefix that somebody else has made with another type: the prefix is the store's
+// alone. Calls that are made at the same time share a pipeline, so more callers mean
 // larger batches and not more connections. A single caller waits for nobody.
 //
 // Every Apply carries a random nonce and a hash of its ops. The script keeps both
@@ -83,9 +84,9 @@
 // The store needs these rights, and no others:
 //
 //	ACL SETUSER rollbook on >password resetkeys ~rollbook:* resetchannels nocommands
-//	  +evalsha +eval +get +set +pexpire +hget +hmget +hset +hdel +hlen
+//	  +evalsha +eval +get +set +pexpire +hget +hmget +hset +hdel
 //	  +zadd +zrem +zcard +zcount +zrange +zrangebyscore +zrevrangebyscore
-//	  +zrangebylex +zmscore +zinter +zremrangebyrank +unlink +ping +hello +select +wait
+//	  +zrangebylex +zmscore +zremrangebyrank +unlink +ping +hello +select +wait
 //	  +cluster|slots +cluster|shards +cluster|nodes +command +readonly +asking
 //
 // CheckServer runs every one of the commands that write, so that a right which is

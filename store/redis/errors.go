@@ -54,14 +54,13 @@ func judge(err error, retries bool) verdict {
 }
 
 // ranNot says whether an error reply shows that a script wrote nothing. Redis
-// raises these before it runs a script, or at its first write. WRONGTYPE is
-// raised by the script's own checks, which come before its writes. What is not
-// listed, a missing right inside the script for one, may have come half way.
+// raises these before it runs a script, or at its first write. What is not listed,
+// a missing right or a key of another type for one, may have come half way.
 func ranNot(reply string) bool {
 	code, _, _ := strings.Cut(strings.TrimPrefix(reply, "ERR "), " ")
 	switch strings.TrimPrefix(code, "-") {
 	case "READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK", "CROSSSLOT",
-		"OOM", "MISCONF", "NOREPLICAS", "BUSY", "NOSCRIPT", "WRONGTYPE", "NOAUTH", "WRONGPASS":
+		"OOM", "MISCONF", "NOREPLICAS", "BUSY", "NOSCRIPT", "NOAUTH", "WRONGPASS":
 		return true
 	case "NOPERM":
 		return !strings.Contains(reply, "script:")
