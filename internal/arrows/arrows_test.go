@@ -31,6 +31,10 @@ func allowed() []arrow {
 		{in("/store/sqlite"), []string{in("/store"), sqlite}},
 		{in("/store/redis"), []string{in("/store"), redis}},
 
+		{in("/enduser"), []string{in("/store"), in("/internal/jsontext"), "golang.org/x/text/..."}},
+		{in("/internal/jsontext"), nil},
+		{in("/examples/..."), []string{modulePath + "/...", redis, sqlite}},
+
 		// Only tests import these.
 		{in("/internal/arrows"), nil},
 		{in("/internal/histories"), []string{in("/store"), "github.com/anishathalye/porcupine"}},
@@ -40,7 +44,10 @@ func allowed() []arrow {
 
 // forTests are the packages that nothing but tests may import.
 func forTests() []string {
-	return []string{"testing/...", modulePath + "/store/storetest", modulePath + "/internal/..."}
+	return []string{
+		"testing/...", modulePath + "/store/storetest",
+		modulePath + "/internal/histories", modulePath + "/internal/redistest",
+	}
 }
 
 // mayUseTesting are the packages that exist for tests.

@@ -1,0 +1,196 @@
+package enduser_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+)
+
+// The sizes that BenchmarkScale compares. The project's targets speak of 10,000 and
+// 1,000,000 users.
+var (
+	fewUsers  = flag.Int("few", 2_000, "users in the small registry of BenchmarkScale")
+	manyUsers = flag.Int("many", 20_000, "users in the large registry of BenchmarkScale")
+)
+
+// registry is a tenant with n users.
+type registry struct {
+	enduser.Tenant
+	n      int
+	cursor func(share float64) int64 // of the user at that share of the list
+}
+
+// person describes the ith user: about 600 bytes, one of 40 names and 20 plans, in
+// a group of 100.
+func person(i int) enduser.Spec {
+	first := []string{"Ann", "Bob", "Cleo", "Dana", "Émile", "Fay", "Gus", "Hana"}[i%8]
+	last := []string{"Lee", "Ünal", "Okafor", "Smith", "Jones"}[i/8%5]
+	return enduser.Spec{
+		ExternalID: fmt.Sprint("crm-", i), Name: first + " " + last, Email: fmt.Sprintf("user%d@example.com", i),
+		Language: "en", Groups: []string{fmt.Sprint("group-", i/100)},
+		Metadata: enduser.Metadata{
+			"plan": enduser.String(fmt.Sprint("plan-", i%20)), "notes": enduser.String(strings.Repeat("n", 300)),
+		},
+	}
+}
+
+// load fills a registry with 64 callers.
+func load(b *testing.B, acme enduser.Tenant, n int) registry {
+	b.Helper()
+	begin := time.Now()
+	var wg sync.WaitGroup
+	for g := range callers {
+		wg.Go(func() {
+			for i := g; i < n; i += callers {
+				if _, _, err := acme.Ensure(b.Context(), person(i)); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if b.Failed() {
+		b.FailNow()
+	}
+	b.Logf("%d users loaded in %v", n, time.Since(begin).Round(time.Second))
+	return registry{Tenant: acme, n: n, cursor: func(share float64) int64 { return int64(share * float64(n)) }}
+}
+
+// BenchmarkScale asks what a registry costs when it is a hundred times as large.
+// For each call it runs passes on the small and the large registry in turn and
+// reports the median of the ratios of their speeds: keeps-get, keeps-page and so on
+// are 1 where the size makes no difference and 0.5 where the large one is half as
+// fast. filter3 combines a word, a group and a metadata value, filter2 a word and a
+// metadata value. deep-middle and deep-last are the times of a page in the large registry
+// over that of its first page: 1 where depth makes no difference.
+//
+//	go test ./enduser -run '^$' -bench Scale -benchtime 1x -few 10000 -many 1000000
+func BenchmarkScale(b *testing.B) {
+	for _, backend := range backends() {
+		if backend.name == "miniredis" || backend.name == "memory" {
+			continue
+		}
+		b.Run(backend.name, func(b *testing.B) {
+			users := enduser.New(backend.open(b), nil)
+			policy := enduser.Policy{IndexedMetadata: []string{"plan"}}
+			pair := [2]registry{
+				load(b, users.Tenant("few").With(policy), *fewUsers),
+				load(b, users.Tenant("many").With(policy), *manyUsers),
+			}
+			ctx := b.Context()
+			get := func(r registry) error {
+				return second(r.Get(ctx, enduser.ByExternalID(fmt.Sprint("CRM-", rand.IntN(r.n)))))
+			}
+			page := func(share func() float64) func(registry) error {
+				return func(r registry) error {
+					p, err := r.List(ctx, enduser.Query{Limit: 50, After: r.cursor(share())})
+					if err == nil && len(p.Users) != 50 {
+						err = fmt.Errorf("%d users", len(p.Users))
+					}
+					return err
+				}
+			}
+			// A word that every eighth has, a plan that every twentieth has, and a group
+			// of 100: two or three users. Without the group, a full page.
+			filter := func(grouped bool) func(registry) error {
+				return func(r registry) error {
+					s := person(rand.IntN(r.n))
+					f := enduser.Filter{Name: strings.Fields(s.Name)[0], Metadata: enduser.Metadata{"plan": s.Metadata["plan"]}}
+					if grouped {
+						f.Group = s.Groups[0]
+					}
+					p, err := r.List(ctx, enduser.Query{Limit: 50, Filter: f})
+					if err == nil && (len(p.Users) == 0 || !grouped && len(p.Users) < min(50, r.n/40)) {
+						err = fmt.Errorf("%d users", len(p.Users))
+					}
+					return err
+				}
+			}
+			upsert := func(r registry) error {
+				s := person(rand.IntN(2 * r.n)) // half new, half rewrites
+				s.Metadata["at"] = enduser.Int(rand.Int64())
+				_, _, err := r.Upsert(ctx, s)
+				return err
+			}
+			none := func() float64 { return 0 }
+			for _, r := range pair { // what is compared is size, not a cold cache
+				for _, err := range r.All(ctx, enduser.Filter{}) {
+					if err != nil {
+						b.Fatal(err)
+					}
+				}
+				pace(b, r, callers, 5*time.Second, get)
+			}
+			b.ReportMetric(0, "ns/op") // of no meaning
+			for range b.N {
+				b.ReportMetric(keeps(b, pair, 1, get), "keeps-get")
+				b.ReportMetric(keeps(b, pair, 1, page(func() float64 { return rand.Float64() * 0.9 })), "keeps-page")
+				b.ReportMetric(keeps(b, pair, 1, filter(true)), "keeps-filter3")
+				b.ReportMetric(keeps(b, pair, 1, filter(false)), "keeps-filter2")
+				many := [2]registry{pair[1], pair[1]}
+				b.ReportMetric(compare(b, many, 1, page(none), page(func() float64 { return 0.5 })), "deep-middle")
+				b.ReportMetric(compare(b, many, 1, page(none), page(func() float64 { return 1 - 60/float64(pair[1].n) })), "deep-last")
+				b.ReportMetric(keeps(b, pair, callers, upsert), "keeps-upsert")
+			}
+		})
+	}
+}
+
+// keeps returns the speed of a call on the second registry over that on the first.
+func keeps(b *testing.B, pair [2]registry, callers int, call func(registry) error) float64 {
+	b.Helper()
+	return 1 / compare(b, pair, callers, call, call)
+}
+
+// compare returns the median, over interleaved passes, of the time that the second
+// call takes on the second registry over that of the first on the first.
+func compare(b *testing.B, pair [2]registry, callers int, first, second func(registry) error) float64 {
+	b.Helper()
+	const passes, length = 7, 300 * time.Millisecond
+	pace(b, pair[0], callers, length/3, first) // warm
+	pace(b, pair[1], callers, length/3, second)
+	var ratios []float64
+	for range passes {
+		a := pace(b, pair[0], callers, length, first)
+		z := pace(b, pair[1], callers, length, second)
+		ratios = append(ratios, z/a)
+	}
+	slices.Sort(ratios)
+	return ratios[len(ratios)/2]
+}
+
+// pace returns the seconds that a call takes, of so many callers together.
+func pace(b *testing.B, r registry, callers int, length time.Duration, call func(registry) error) float64 {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.Context(), length)
+	defer cancel()
+	begin := time.Now()
+	counts := make([]int, callers)
+	var wg sync.WaitGroup
+	for g := range callers {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				if err := call(r); err != nil {
+					b.Error(err)
+					return
+				}
+				counts[g]++
+			}
+		})
+	}
+	wg.Wait()
+	total := 0
+	for _, n := range counts {
+		total += n
+	}
+	return time.Since(begin).Seconds() / float64(max(total, 1))
+}

@@ -1,0 +1,272 @@
+package enduser_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// probe is everything by which one tenant could try to reach a user of another.
+type probe struct {
+	id, externalID, email string
+	account               enduser.Account
+	cursor, revision      int64
+}
+
+func probeOf(u enduser.User) probe {
+	return probe{u.ID, u.ExternalID, u.Email, u.Accounts[0], u.Cursor(), u.Revision}
+}
+
+// nobody is what no user has.
+func nobody() probe {
+	return probe{"nobody", "nobody", "nobody@example.com", enduser.Account{Type: "no", ID: "body"}, 1 << 40, 1 << 40}
+}
+
+// operations returns every call that names a user, by every place in which a name
+// can stand. Each returns what the caller learns beside the error, as an error if
+// it is anything.
+func operations(t testing.TB) map[string]func(enduser.Tenant, probe) error {
+	t.Helper()
+	ctx := t.Context()
+	ops := map[string]func(enduser.Tenant, probe) error{
+		"create nothing taken": func(a enduser.Tenant, _ probe) error {
+			u, err := a.Create(ctx, enduser.Spec{})
+			if err != nil {
+				return err
+			}
+			return a.Delete(ctx, enduser.ByID(u.ID))
+		},
+		"changes": func(a enduser.Tenant, _ probe) error { return second(a.Changes(ctx, 0, 1)) },
+		"trim":    func(a enduser.Tenant, _ probe) error { return a.TrimChanges(ctx, 0) },
+		"wait": func(a enduser.Tenant, _ probe) error {
+			// 0 has something to return, or the handle is not admitted.
+			return a.WaitChanges(ctx, 0)
+		},
+		"reindex": func(a enduser.Tenant, _ probe) error { return second(a.Reindex(ctx)) },
+		"list":    func(a enduser.Tenant, _ probe) error { return second(a.List(ctx, enduser.Query{})) },
+		"all": func(a enduser.Tenant, _ probe) error {
+			for _, err := range a.All(ctx, enduser.Filter{}) {
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		"ensure": func(a enduser.Tenant, _ probe) error {
+			_, _, err := a.Ensure(ctx, enduser.Spec{ExternalID: "kept"})
+			return err
+		},
+		"upsert": func(a enduser.Tenant, _ probe) error {
+			_, _, err := a.Upsert(ctx, enduser.Spec{ExternalID: "kept"})
+			return err
+		},
+	}
+	for by, ref := range refsOf() {
+		for method, call := range map[string]func(enduser.Tenant, enduser.Ref) error{
+			"get":       func(a enduser.Tenant, r enduser.Ref) error { return second(a.Get(ctx, r)) },
+			"update":    func(a enduser.Tenant, r enduser.Ref) error { return second(a.Update(ctx, r, rename)) },
+			"associate": func(a enduser.Tenant, r enduser.Ref) error { return second(a.Associate(ctx, r)) },
+			"link": func(a enduser.Tenant, r enduser.Ref) error {
+				return second(a.Link(ctx, r, enduser.Account{Type: "x", ID: "y"}))
+			},
+			"unlink": func(a enduser.Tenant, r enduser.Ref) error {
+				return second(a.Unlink(ctx, r, enduser.Account{Type: "irc", ID: "a"}))
+			},
+			"delete": func(a enduser.Tenant, r enduser.Ref) error { return a.Delete(ctx, r) },
+			"delete if": func(a enduser.Tenant, r enduser.Ref) error {
+				return a.DeleteIf(ctx, r, func(enduser.User) error { return errors.New("fn was called with a user") })
+			},
+		} {
+			ops[method+" by "+by] = func(a enduser.Tenant, p probe) error { return call(a, ref(p)) }
+		}
+	}
+	return ops
+}
+
+func refsOf() map[string]func(probe) enduser.Ref {
+	return map[string]func(probe) enduser.Ref{
+		"ID":          func(p probe) enduser.Ref { return enduser.ByID(p.id) },
+		"external ID": func(p probe) enduser.Ref { return enduser.ByExternalID(p.externalID) },
+		"e-mail":      func(p probe) enduser.Ref { return enduser.ByEmail(p.email) },
+		"account":     func(p probe) enduser.Ref { return enduser.ByAccount(p.account.Type, p.account.ID) },
+	}
+}
+
+func rename(u *enduser.User) error { u.Name = "Eve"; return nil }
+
+// pairs are handles that share nothing, with names chosen to collide wherever
+// names are glued together, cut or used as patterns.
+func pairs(users *enduser.Manager) map[string][2]enduser.Tenant {
+	long := strings.Repeat("x", 254)
+	out := map[string][2]enduser.Tenant{
+		"environments": {users.Tenant("a"), users.Tenant("a").In(enduser.Testing)},
+	}
+	for _, names := range [][2]string{
+		{"a", "b"},
+		{"a", "A"},
+		{"a", "a "},
+		{"a", "ab"},
+		{"a", "a:"},
+		{"a", "a/"},
+		{"a", "t/a"},
+		{"a", "c/a"},
+		{"t/a", "c/t/a"},
+		{"t/t/a", "t/a"},
+		{"c/a", "c/c/a"},
+		{"%", "_"},
+		{"*", "a"},
+		{"a}b{x", "a}b{y"},
+		{"{", "}"},
+		{"'", "''"},
+		{"é", "e\u0301"},
+		{long + "a", long + "b"},
+		{"0", "00"},
+		{"1", "01"},
+	} {
+		for _, e := range [][2]enduser.Environment{
+			{enduser.Customer, enduser.Customer},
+			{enduser.Testing, enduser.Customer},
+			{enduser.Customer, enduser.Testing},
+			{enduser.Testing, enduser.Testing},
+		}[:size(4, 2)] {
+			out[fmt.Sprintf("%.9q %s, %.9q %s", names[0], e[0], names[1], e[1])] = [2]enduser.Tenant{
+				users.Tenant(names[0]).In(e[0]), users.Tenant(names[1]).In(e[1]),
+			}
+		}
+	}
+	return out
+}
+
+// The victim's data are reached by nothing that the other does, and the other gets
+// the same answers, to the letter, as if the victim did not exist.
+func TestIsolation(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		w := newWorld(st)
+		for name, pair := range pairs(w.users) {
+			for _, handles := range [][2]enduser.Tenant{pair, {pair[1], pair[0]}} {
+				isolate(t, name, handles[0], handles[1])
+			}
+		}
+	})
+}
+
+// isolate fills victim, lets other try everything, and empties both.
+func isolate(t *testing.T, name string, victim, other enduser.Tenant) {
+	t.Helper()
+	ctx := t.Context()
+	policy := enduser.Policy{UniqueEmail: true, IndexedMetadata: []string{"plan"}}
+	victim, other = victim.With(policy).As("victim"), other.With(policy).As("other")
+	spec := enduser.Spec{
+		ExternalID: "crm-7", Name: "Ann", Email: "ann@example.com", Groups: []string{"g"},
+		Accounts: []enduser.Account{{Type: "irc", ID: "a"}}, Metadata: enduser.Metadata{"plan": enduser.String("pro")},
+		ExpiresIn: time.Hour,
+	}
+	first := must(victim.Create(ctx, enduser.Spec{ExternalID: "first", ExpiresIn: time.Hour}))(t)
+	want := must(victim.Create(ctx, spec))(t)
+	fed := must(victim.Changes(ctx, first.Revision-1, 0))(t)
+	base := must(other.Create(ctx, enduser.Spec{}))(t).Revision // and there is something to wait for
+	foreign, missing := probeOf(want), nobody()
+	for op, call := range operations(t) {
+		got, expected := call(other, foreign), call(other, missing)
+		if fmt.Sprintf("%#v", unwrapped(got)) != fmt.Sprintf("%#v", unwrapped(expected)) {
+			t.Errorf("%s: %s: %v for a user of another tenant, %v for nobody", name, op, got, expected)
+		}
+		if strings.Contains(op, " by ") {
+			wantErr(t, name+": "+op, got, enduser.ErrNotFound)
+		}
+	}
+	for what, q := range map[string]enduser.Query{
+		"all": {}, "external ID": {Filter: enduser.Filter{ExternalID: "CRM-7"}}, "e-mail": {Filter: enduser.Filter{Email: spec.Email}},
+		"account": {Filter: enduser.Filter{Account: spec.Accounts[0]}}, "name": {Filter: enduser.Filter{Name: "ann"}},
+		"group": {Filter: enduser.Filter{Group: "g"}}, "metadata": {Filter: enduser.Filter{Metadata: spec.Metadata}},
+		"name and group": {Filter: enduser.Filter{Name: "ann", Group: "g"}}, "after": {After: 1}, "before": {Before: want.Cursor()},
+		"newest first": {Desc: true}, "newest first, after": {Desc: true, After: want.Cursor()},
+	} {
+		for _, u := range must(other.List(ctx, q))(t).Users {
+			if u.CreatedBy != "other" || u.Tenant != other.Name() || u.Environment != other.Environment() {
+				t.Errorf("%s: list, %s: %s of %q %s", name, what, u.ID, u.Tenant, u.Environment)
+			}
+		}
+	}
+	for _, c := range must(other.Changes(ctx, base-1, 0))(t) {
+		if c.Actor != "other" || c.ID == want.ID {
+			t.Errorf("%s: the feed shows %+v", name, c)
+		}
+	}
+	// Revisions count only what the tenant did itself.
+	same := upserted(other.Upsert(ctx, spec))(t, enduser.Created)
+	if n := len(must(other.Changes(ctx, base, 0))(t)); same.Revision != base+int64(n) {
+		t.Errorf("%s: revision %d after %d changes behind %d", name, same.Revision, n, base)
+	}
+	must(other.Update(ctx, enduser.ByEmail(spec.Email), rename))(t)
+	if err := other.Delete(ctx, enduser.ByExternalID("crm-7")); err != nil {
+		t.Error(err)
+	}
+	if err := other.TrimChanges(ctx, same.Revision); err != nil {
+		t.Error(err)
+	}
+	diff(t, name+": the victim's user", must(victim.Get(ctx, enduser.ByID(want.ID)))(t), want)
+	diff(t, name+": the victim's feed", must(victim.Changes(ctx, first.Revision-1, 0))(t), fed)
+
+	// Clean for the next pair: the names are used again.
+	for _, tenant := range []enduser.Tenant{victim, other} {
+		for u, err := range tenant.All(ctx, enduser.Filter{}) {
+			if err := tenant.Delete(ctx, enduser.ByID(must(u, err)(t).ID)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// unwrapped lists an error and everything in it.
+func unwrapped(err error) []string {
+	if err == nil {
+		return nil
+	}
+	out := []string{fmt.Sprintf("%T %+v", err, err)}
+	switch e := err.(type) { //nolint:errorlint // takes the tree apart
+	case interface{ Unwrap() error }:
+		out = append(out, unwrapped(e.Unwrap())...)
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			out = append(out, unwrapped(inner)...)
+		}
+	}
+	return out
+}
+
+// Sweeping looks at all tenants, and puts each change where it belongs.
+func TestSweepKeepsTenantsApart(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		w := newWorld(st)
+		want := make(map[string]enduser.Tenant)
+		for _, pair := range pairs(w.users) {
+			for _, tenant := range pair {
+				key := fmt.Sprint(tenant.Name(), "|", tenant.Environment())
+				if _, done := want[key]; done {
+					continue
+				}
+				want[key] = tenant
+				must(tenant.Create(ctx, enduser.Spec{ExternalID: "goes", ExpiresIn: time.Minute}))(t)
+				must(tenant.Create(ctx, enduser.Spec{ExternalID: "stays"}))(t)
+			}
+		}
+		w.advance(time.Minute)
+		if n := must(w.users.Sweep(ctx))(t); n != len(want) {
+			t.Errorf("swept %d, want %d", n, len(want))
+		}
+		for key, tenant := range want {
+			changes := must(tenant.Changes(ctx, 2, 0))(t)
+			if len(changes) != 1 || changes[0].Type != enduser.ChangeExpired {
+				t.Errorf("%q: %+v", key, changes)
+			}
+			must(tenant.Get(ctx, enduser.ByExternalID("stays")))(t)
+		}
+	})
+}

@@ -1,0 +1,154 @@
+package enduser
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"log/slog"
+	"time"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// Manager keeps the end users of many tenants in a store. It is safe for
+// concurrent use, and so are several Managers on one store, in one process or in
+// many.
+type Manager struct {
+	store  store.Store
+	now    func() time.Time
+	newID  func() string
+	policy func(tenant string) (Policy, bool)
+	log    *slog.Logger
+	every  time.Duration
+	queues queues
+}
+
+// Options are the settings of a Manager. The zero value is good.
+type Options struct {
+	// Policy returns the policy that the host sets for a tenant for good; false:
+	// none, and the policy of each handle holds, see [Tenant.With]. Nil: none for
+	// any tenant. It is called for every call of a handle and has to be fast and
+	// safe for concurrent use.
+	Policy func(tenant string) (Policy, bool)
+
+	// Logger is told what the sweeper does and what it could not do. Nil: nobody.
+	Logger *slog.Logger
+
+	// SweepEvery is the pause between two sweeps of [Manager.Run]. Zero: 30 s.
+	SweepEvery time.Duration
+
+	// Now is the clock. Nil: time.Now.
+	Now func() time.Time
+
+	// NewID returns the ID of a new user: at most 36 letters, digits, "-" and "_"
+	// that were never returned before, in any case, by any process. Nil: 24
+	// lower-case hexadecimal digits, 6 bytes of milliseconds and 6 random ones.
+	NewID func() string
+}
+
+// New returns a Manager on a store. The store stays the caller's to close. Nil
+// options mean the zero Options.
+func New(s store.Store, opts *Options) *Manager {
+	var o Options
+	if opts != nil {
+		o = *opts
+	}
+	m := &Manager{
+		store: s, now: o.Now, newID: o.NewID, policy: o.Policy, log: o.Logger, every: o.SweepEvery,
+		queues: queues{seed: maphash.MakeSeed()},
+	}
+	if m.now == nil {
+		m.now = time.Now //nolint:forbidigo // the one place that reads the clock
+	}
+	if m.newID == nil {
+		m.newID = func() string { return newID(m.now()) }
+	}
+	if m.policy == nil {
+		m.policy = func(string) (Policy, bool) { return Policy{}, false }
+	}
+	if m.log == nil {
+		m.log = slog.New(slog.DiscardHandler)
+	}
+	if m.every <= 0 {
+		m.every = 30 * time.Second
+	}
+	for i := range m.queues.lanes {
+		m.queues.lanes[i] = make(chan struct{}, 1)
+	}
+	return m
+}
+
+// Tenant returns the handle through which a tenant's users are reached. It costs
+// nothing and always works: a tenant needs no registration. A name that is not 1
+// to 255 bytes of valid UTF-8 without control characters makes the handle's calls
+// fail with ErrInvalid.
+func (m *Manager) Tenant(name string) Tenant {
+	return Tenant{m: m, name: name, env: Customer}
+}
+
+// newID returns an ID of 24 hexadecimal digits that sorts by time.
+func newID(now time.Time) string {
+	var b [12]byte
+	binary.BigEndian.PutUint64(b[:8], uint64(max(now.UnixMilli(), 0))<<16)
+	_, _ = rand.Read(b[6:]) // never fails: crypto/rand
+	return hex.EncodeToString(b[:])
+}
+
+// millis returns the time in the precision in which it is kept.
+func (m *Manager) millis() time.Time { return wholeMillis(m.now()) }
+
+// translate turns an error of the store into one of this package.
+func translate(what string, err error) error {
+	if invalid, ok := errors.AsType[*store.InvalidError](err); ok {
+		return &InvalidError{Violations: []Violation{{invalid.What, CodeValue, invalid.Why}}}
+	}
+	for _, pair := range []struct{ from, to error }{
+		{store.ErrUnknown, ErrUnknown}, // first: it may wrap any of the others
+		{context.Canceled, nil},
+		{context.DeadlineExceeded, nil},
+		{store.ErrNotFound, ErrNotFound},
+		{store.ErrTrimmed, ErrTrimmed},
+		{store.ErrStale, ErrContended},
+	} {
+		if !errors.Is(err, pair.from) {
+			continue
+		}
+		if pair.to == nil {
+			return fmt.Errorf("enduser: %s: %w", what, err)
+		}
+		return fmt.Errorf("%w: %s: %w", pair.to, what, err)
+	}
+	return fmt.Errorf("%w: %s: %w", ErrUnavailable, what, err)
+}
+
+// queues let the calls of this process that fight for one record take turns. They
+// are fairness, not safety: that is the store's compare-and-swap.
+type queues struct {
+	seed  maphash.Seed
+	lanes [64]chan struct{}
+}
+
+// enter waits for the record's turn and returns how to give it on. It does not
+// wait for ever, since a function given to Update may itself be writing.
+func (q *queues) enter(ctx context.Context, tenant, id string) (leave func(), err error) {
+	var h maphash.Hash
+	h.SetSeed(q.seed)
+	_, _ = h.WriteString(tenant)
+	_ = h.WriteByte(0)
+	_, _ = h.WriteString(id)
+	lane := q.lanes[h.Sum64()%uint64(len(q.lanes))]
+	patience := time.NewTimer(time.Second)
+	defer patience.Stop()
+	select {
+	case lane <- struct{}{}:
+		return func() { <-lane }, nil
+	case <-patience.C:
+		return func() {}, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}

@@ -1,0 +1,313 @@
+package enduser
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+
+	"github.com/rollbook-go/rollbook/internal/jsontext"
+)
+
+// Metadata is what a host keeps about a user beyond the profile: values by key.
+//
+//	enduser.Metadata{"plan": enduser.String("pro"), "seats": enduser.Int(12)}
+//
+// [MetadataOf] makes it from a struct or map, [MetadataAs] turns it into one. How
+// many keys and bytes are allowed is the [Policy]'s.
+type Metadata map[string]Value
+
+// Value is one metadata value: any JSON value, kept exactly as it was given, so
+// that a 64-bit integer stays what it is. Values can be compared with ==. The
+// zero Value is null.
+//
+// In a [Spec] given to Upsert, a null value removes the key.
+type Value struct {
+	text string // compact JSON; "" is null
+}
+
+// Null is the value that removes a key.
+var Null Value //nolint:gochecknoglobals // the zero Value under the name that users look for
+
+// String returns the value of a string.
+func String(s string) Value { return Value{string(jsontext.AppendString(nil, s))} }
+
+// Int returns the value of an integer.
+func Int(n int64) Value { return Value{strconv.FormatInt(n, 10)} }
+
+// Bool returns the value of a boolean.
+func Bool(b bool) Value { return Value{strconv.FormatBool(b)} }
+
+// Float returns the value of a floating point number. Infinities and NaN, which
+// JSON cannot express, become null.
+func Float(f float64) Value {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return Null
+	}
+	text, err := json.Marshal(f)
+	if err != nil {
+		return Null
+	}
+	return Value{string(text)}
+}
+
+// JSON returns the value that a JSON text stands for. It refuses text that is not
+// one JSON value, is not UTF-8, names a member twice, nests deeper than 32 levels,
+// or holds a number beyond the range of a float64. The error is ErrInvalid.
+func JSON(text string) (Value, error) {
+	compact, err := jsontext.Compact(text)
+	if err != nil {
+		return Value{}, &InvalidError{Violations: []Violation{{"metadata", CodeJSON, err.Error()}}}
+	}
+	return valueOf(compact), nil
+}
+
+// valueOf returns the value of a compact text.
+func valueOf(compact string) Value {
+	if compact == "null" {
+		return Value{}
+	}
+	return Value{compact}
+}
+
+// IsNull reports whether v is null.
+func (v Value) IsNull() bool { return v.text == "" }
+
+// Text returns the JSON text of v, without white space.
+func (v Value) Text() string {
+	if v.text == "" {
+		return "null"
+	}
+	return v.text
+}
+
+// Str returns the string that v is, and whether it is one.
+func (v Value) Str() (string, bool) {
+	p := jsontext.NewScanner(v.text)
+	s, err := p.String()
+	return s, err == nil
+}
+
+// Int64 returns the integer that v is, and whether it is one that fits.
+func (v Value) Int64() (int64, bool) {
+	n, err := strconv.ParseInt(v.text, 10, 64)
+	if err != nil {
+		return 0, false
+	}
+	return n, true
+}
+
+// Float64 returns the number that v is, and whether it is one.
+func (v Value) Float64() (float64, bool) {
+	p := jsontext.NewScanner(v.text)
+	if p.Kind() != jsontext.Number {
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(v.text, 64)
+	return f, err == nil
+}
+
+// Bool returns the boolean that v is, and whether it is one.
+func (v Value) Bool() (value, ok bool) {
+	return v.text == "true", v.text == "true" || v.text == "false"
+}
+
+// Decode stores v in what dst points to, as encoding/json does.
+func (v Value) Decode(dst any) error {
+	return decodeError(json.Unmarshal([]byte(v.Text()), dst))
+}
+
+// decodeError says what did not fit without quoting it, as encoding/json does.
+func decodeError(err error) error {
+	if err == nil {
+		return nil
+	}
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Errorf("enduser: decode metadata: a value does not fit %s in field %q", e.Type, e.Field)
+	}
+	return errors.New("enduser: decode metadata: a value does not fit the type that is to hold it")
+}
+
+// Equal reports whether two values are the same, as == does.
+func (v Value) Equal(w Value) bool { return v == w }
+
+// MarshalJSON implements json.Marshaler.
+func (v Value) MarshalJSON() ([]byte, error) { return []byte(v.Text()), nil }
+
+// UnmarshalJSON implements json.Unmarshaler. It refuses what [JSON] refuses.
+func (v *Value) UnmarshalJSON(text []byte) error {
+	value, err := JSON(string(text))
+	if err == nil {
+		*v = value
+	}
+	return err
+}
+
+// MetadataOf returns the metadata that a struct or map stands for, as
+// encoding/json sees it: one key a member. Null members are left out. It fails
+// for what does not encode to a JSON object.
+func MetadataOf(v any) (Metadata, error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("enduser: encode metadata: %w", err)
+	}
+	m, err := ParseMetadata(string(text))
+	if err != nil {
+		return nil, err
+	}
+	maps.DeleteFunc(m, func(_ string, v Value) bool { return v.IsNull() })
+	return m, nil
+}
+
+// MetadataAs returns the metadata as a T, usually a struct with json tags; keys
+// that T does not name are ignored.
+func MetadataAs[T any](m Metadata) (T, error) {
+	var t T
+	err := json.Unmarshal(m.AppendJSON(nil), &t)
+	return t, decodeError(err)
+}
+
+// MarshalJSON implements json.Marshaler; keys are sorted.
+func (m Metadata) MarshalJSON() ([]byte, error) { return m.AppendJSON(nil), nil }
+
+// UnmarshalJSON implements json.Unmarshaler. It refuses what [ParseMetadata]
+// refuses; null is no metadata.
+func (m *Metadata) UnmarshalJSON(text []byte) error {
+	if string(text) == "null" {
+		*m = nil
+		return nil
+	}
+	parsed, err := ParseMetadata(string(text))
+	if err == nil {
+		*m = parsed
+	}
+	return err
+}
+
+// AppendJSON appends the metadata as a JSON object with sorted keys, so that equal metadata has
+// equal text.
+func (m Metadata) AppendJSON(dst []byte) []byte {
+	dst = append(dst, '{')
+	var few [16]string
+	keys := few[:0]
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	for i, key := range keys {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(jsontext.AppendString(dst, key), ':')
+		dst = append(dst, m[key].Text()...)
+	}
+	return append(dst, '}')
+}
+
+// ParseMetadata returns the metadata that a JSON object stands for; a member that
+// is null has the null Value. It refuses what [JSON] refuses. The error is
+// ErrInvalid.
+func ParseMetadata(object string) (Metadata, error) {
+	p := jsontext.NewScanner(object)
+	m, err := scanMetadata(&p)
+	if err == nil {
+		err = p.End()
+	}
+	if err == nil {
+		return m, nil
+	}
+	return nil, &InvalidError{Violations: []Violation{{"metadata", CodeJSON, err.Error()}}}
+}
+
+// MergePatch returns the metadata changed by a JSON object as a merge patch (RFC
+// 7396): null removes a key, an object is merged into one, anything else takes the
+// place of what was there. The errors are those of [ParseMetadata].
+func (m Metadata) MergePatch(object string) (Metadata, error) {
+	patch, err := ParseMetadata(object)
+	if err != nil {
+		return m, err
+	}
+	out := maps.Clone(m)
+	if out == nil {
+		out = make(Metadata, len(patch))
+	}
+	for key, value := range patch {
+		if value.IsNull() {
+			delete(out, key)
+			continue
+		}
+		out[key] = out[key].mergePatch(value)
+	}
+	return out, nil
+}
+
+// mergePatch is the recursive step of RFC 7396.
+func (v Value) mergePatch(patch Value) Value {
+	members, ok := patch.members()
+	if !ok {
+		return patch
+	}
+	out, _ := v.members() // what is no object is none to begin with
+	if out == nil {
+		out = make(Metadata)
+	}
+	for key, value := range members {
+		if value.IsNull() {
+			delete(out, key)
+			continue
+		}
+		out[key] = out[key].mergePatch(value)
+	}
+	return Value{string(out.AppendJSON(nil))}
+}
+
+// members returns the members of a value that is an object.
+func (v Value) members() (Metadata, bool) {
+	p := jsontext.NewScanner(v.text)
+	if p.Kind() != jsontext.Object {
+		return nil, false
+	}
+	m, err := scanMetadata(&p)
+	return m, err == nil
+}
+
+// size returns how many bytes the metadata has as compact JSON.
+func (m Metadata) size() int {
+	size := len("{}") + max(len(m)-1, 0)
+	var buf [256]byte
+	for key, value := range m {
+		size += len(jsontext.AppendString(buf[:0], key)) + len(":") + len(value.Text())
+	}
+	return size
+}
+
+// scanMetadata reads an object.
+func scanMetadata(p *jsontext.Scanner) (Metadata, error) {
+	m := make(Metadata)
+	err := p.Object(func(name string) error {
+		text, err := p.Compact()
+		if err == nil {
+			m[name] = valueOf(text)
+		}
+		return err
+	})
+	return m, err
+}
+
+// merge applies from to m: null removes a key. It returns m, made if it was nil.
+func (m Metadata) merge(from Metadata) Metadata {
+	for key, value := range from {
+		if value.IsNull() {
+			delete(m, key)
+			continue
+		}
+		if m == nil {
+			m = make(Metadata, len(from))
+		}
+		m[key] = value
+	}
+	return m
+}

@@ -1,0 +1,78 @@
+package enduser
+
+import (
+	"slices"
+	"time"
+)
+
+// Policy says what users of a tenant may be. The zero value is a good policy. A
+// policy judges what a write sets, never what is there already, so that a
+// stricter one does not make existing users unwritable.
+type Policy struct {
+	// UniqueEmail makes e-mail addresses unique: a write that sets one claims it
+	// for the user. An address that another user has, claimed or not, is a
+	// conflict.
+	UniqueEmail bool
+
+	// AccountTypes lists the types that a linked account may have. None: any.
+	AccountTypes []string
+
+	// IndexedMetadata lists the metadata keys by which users can be listed, at most
+	// 32. Users written before a key was listed are found after [Manager.Reindex].
+	IndexedMetadata []string
+
+	// Limits; zero means the default.
+	MaxExternalID    int // characters; 36, at most 255
+	MaxName          int // characters of each name; 256
+	MaxEmail         int // bytes; 254
+	MaxAvatar        int // bytes; 2,048
+	MaxMetadataKeys  int // 256
+	MaxMetadataKey   int // characters of a key; 128
+	MaxMetadataBytes int // of the metadata as compact JSON; 10,240, at most 256 KiB
+	MaxAccounts      int // linked accounts; 16, at most 32
+	MaxAccountID     int // characters of an account's ID; 256
+	MaxGroups        int // 64, at most 128
+}
+
+// ProvisionalTTL is how long a provisional user lives where nothing else is said.
+const ProvisionalTTL = 24 * time.Hour
+
+const (
+	maxExternalIDKey   = 512 // bytes of the comparison key
+	maxAccountType     = 64  // characters
+	maxGroup           = 256 // characters of a group's ID
+	maxLanguage        = 64  // bytes
+	maxIndexedMetadata = 32
+	maxNameWords       = 16
+)
+
+// withDefaults fills in the defaults and cuts what is beyond what the store can
+// hold.
+func (p Policy) withDefaults() Policy {
+	for _, l := range []struct {
+		field            *int
+		standard, atMost int
+	}{
+		{&p.MaxExternalID, 36, 255},
+		{&p.MaxName, 256, 4096},
+		{&p.MaxEmail, 254, 254},
+		{&p.MaxAvatar, 2048, 16 << 10},
+		{&p.MaxMetadataKeys, 256, 4096},
+		{&p.MaxMetadataKey, 128, 256},
+		{&p.MaxMetadataBytes, 10240, 256 << 10},
+		{&p.MaxAccounts, 16, 32},
+		{&p.MaxAccountID, 256, 256},
+		{&p.MaxGroups, 64, 128},
+	} {
+		if *l.field <= 0 {
+			*l.field = l.standard
+		}
+		*l.field = min(*l.field, l.atMost)
+	}
+	if len(p.IndexedMetadata) > 1 {
+		keys := slices.Sorted(slices.Values(p.IndexedMetadata))
+		p.IndexedMetadata = slices.Compact(keys)
+	}
+	p.IndexedMetadata = p.IndexedMetadata[:min(len(p.IndexedMetadata), maxIndexedMetadata)]
+	return p
+}

@@ -1,0 +1,5 @@
+//go:build race
+
+package enduser
+
+const raceEnabled = true

@@ -1,0 +1,139 @@
+package enduser_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/store"
+)
+
+func TestGetByEveryRef(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		w := newWorld(st)
+		want := must(w.acme.Create(ctx, everything()))(t)
+		must(w.acme.Create(ctx, enduser.Spec{ExternalID: "other", Email: "other@example.com"}))(t)
+		for name, ref := range map[string]enduser.Ref{
+			"ID":                          enduser.ByID("u1"),
+			"external ID":                 enduser.ByExternalID("Crm-7"),
+			"external ID in another case": enduser.ByExternalID("CRM-7"),
+			"e-mail":                      enduser.ByEmail("Ann@Example.com"),
+			"e-mail in another case":      enduser.ByEmail("ANN@EXAMPLE.COM"),
+			"e-mail with space":           enduser.ByEmail(" ann@example.com "),
+			"first account":               enduser.ByAccount("discord", "8035"),
+			"second account":              enduser.ByAccount("slack", "U1"),
+		} {
+			diff(t, name, must(w.acme.Get(ctx, ref))(t), want)
+		}
+		for name, ref := range map[string]enduser.Ref{
+			"ID in another case":      enduser.ByID("U1"),
+			"external ID":             enduser.ByExternalID("crm-77"),
+			"ID as external ID":       enduser.ByExternalID("u1"),
+			"external ID as ID":       enduser.ByID("Crm-7"),
+			"e-mail":                  enduser.ByEmail("example.com"),
+			"account in another case": enduser.ByAccount("Discord", "8035"),
+			"account of another type": enduser.ByAccount("slack", "8035"),
+			"account cut elsewhere":   enduser.ByAccount("slackU", "1"),
+		} {
+			_, err := w.acme.Get(ctx, ref)
+			wantErr(t, name, err, enduser.ErrNotFound)
+		}
+	})
+}
+
+// References reach every method that takes one.
+func TestEveryMethodTakesEveryRef(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		w := newWorld(st)
+		for _, ref := range []func(u enduser.User) enduser.Ref{
+			func(u enduser.User) enduser.Ref { return enduser.ByID(u.ID) },
+			func(enduser.User) enduser.Ref { return enduser.ByExternalID("CRM-7") },
+			func(enduser.User) enduser.Ref { return enduser.ByEmail("ANN@example.com") },
+			func(enduser.User) enduser.Ref { return enduser.ByAccount("slack", "U1") },
+		} {
+			u := must(w.acme.Create(ctx, everything()))(t)
+			r := ref(u)
+			must(w.acme.Associate(ctx, r))(t)
+			must(w.acme.Link(ctx, r, enduser.Account{Type: "irc", ID: "ann"}))(t)
+			must(w.acme.Unlink(ctx, r, enduser.Account{Type: "irc", ID: "ann"}))(t)
+			got := must(w.acme.Update(ctx, r, func(u *enduser.User) error { u.Name = "B"; return nil }))(t)
+			if got.ID != u.ID || got.Name != "B" || !got.ExpiresAt.IsZero() {
+				t.Errorf("%+v is not what was asked for", got)
+			}
+			if err := w.acme.Delete(ctx, r); err != nil {
+				t.Error(err)
+			}
+			wantErr(t, "deleted again", w.acme.Delete(ctx, r), enduser.ErrNotFound)
+		}
+	})
+}
+
+// What no user can have names nobody: it is refused with the field that is wrong,
+// or not found, in the same way by every method and every store.
+func TestRefsThatNameNobody(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		w := newWorld(st)
+		long := strings.Repeat("x", 1025)
+		for name, c := range map[string]struct {
+			ref  enduser.Ref
+			want string
+		}{
+			"no ref":            {enduser.Ref{}, "ref required"},
+			"no ID":             {enduser.ByID(""), "id required"},
+			"no external ID":    {enduser.ByExternalID(""), "external_id required"},
+			"no e-mail":         {enduser.ByEmail(""), "email required"},
+			"no account":        {enduser.ByAccount("", ""), "linked_account required"},
+			"no account type":   {enduser.ByAccount("", "1"), "linked_account required"},
+			"no account ID":     {enduser.ByAccount("slack", ""), "linked_account required"},
+			"long ID":           {enduser.ByID(long), "id too_long"},
+			"long external ID":  {enduser.ByExternalID(long), "external_id too_long"},
+			"long e-mail":       {enduser.ByEmail(long), "email too_long"},
+			"long account":      {enduser.ByAccount(long, "1"), "linked_account too_long"},
+			"ID not UTF-8":      {enduser.ByID("a\xff"), "id invalid_utf8"},
+			"external ID":       {enduser.ByExternalID("a\xff"), "external_id invalid_utf8"},
+			"NUL in an account": {enduser.ByAccount("slack", "\x00"), "linked_account invalid_characters"},
+		} {
+			_, err := w.acme.Get(t.Context(), c.ref)
+			wantInvalid(t, "get: "+name, err, c.want)
+			_, err = w.acme.Update(t.Context(), c.ref, func(*enduser.User) error { return nil })
+			wantInvalid(t, "update: "+name, err, c.want)
+			wantInvalid(t, "delete: "+name, w.acme.Delete(t.Context(), c.ref), c.want)
+		}
+	})
+}
+
+// References just within what is looked at are not found, or refused as every
+// ErrInvalid is: with an InvalidError.
+func TestLongRefs(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		w := newWorld(st)
+		for name, ref := range map[string]enduser.Ref{
+			"ID":              enduser.ByID(strings.Repeat("x", 1024)),
+			"external ID":     enduser.ByExternalID(strings.Repeat("x", 1024)),
+			"keys that grow":  enduser.ByExternalID(strings.Repeat("\u0390", 512)),
+			"e-mail":          enduser.ByEmail(strings.Repeat("x", 1024)),
+			"account":         enduser.ByAccount(strings.Repeat("x", 1024), strings.Repeat("y", 1024)),
+			"account, type":   enduser.ByAccount(strings.Repeat("x", 1024), "y"),
+			"hostile account": enduser.ByAccount("}{", "'; --"),
+		} {
+			_, err := w.acme.Get(t.Context(), ref)
+			sentinel(t, "get "+name, err)
+		}
+		for name, f := range map[string]enduser.Filter{
+			"account": {Account: enduser.Account{Type: strings.Repeat("x", 1024), ID: strings.Repeat("y", 1024)}},
+			"e-mail":  {Email: strings.Repeat("\u0390", 512)},
+			"name":    {Name: strings.Repeat("\u0390", 512)},
+			"group":   {Group: strings.Repeat("\U0001F600", 256)},
+		} {
+			page, err := w.acme.List(t.Context(), enduser.Query{Filter: f})
+			if len(page.Users) > 0 {
+				t.Errorf("list %s: %v", name, page.Users)
+			}
+			if err != nil {
+				sentinel(t, "list "+name, err)
+			}
+		}
+	})
+}

@@ -1,0 +1,181 @@
+package enduser
+
+import (
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Environment separates name spaces inside a tenant: the same external ID may
+// exist once in each. The zero value means Customer.
+type Environment string
+
+// The environments.
+const (
+	Customer Environment = "Customer"
+	Testing  Environment = "Testing"
+)
+
+// User is an end user of a tenant.
+type User struct {
+	// ID is the user's own ID, made by the Manager: it never changes and is never
+	// used again.
+	ID string
+
+	// ExternalID is the ID by which the tenant's own systems know the user, in the
+	// spelling that was given; "" if none. It is unique in the tenant's
+	// environment. Spellings that differ only in case, or in how accents are
+	// composed, are the same ID.
+	ExternalID string
+
+	Tenant      string
+	Environment Environment
+
+	Name      string // as shown: "Ada Lovelace"
+	FirstName string
+	LastName  string
+	Email     string
+	Avatar    string // an http or https URL
+	Language  string // a BCP 47 tag
+
+	// Metadata is the host's own data about the user, SystemProperties that of the
+	// software around it: shown to the tenant, but not the tenant's to write.
+	Metadata         Metadata
+	SystemProperties Metadata
+
+	Accounts []Account // linked accounts; each belongs to one user of the environment
+	Groups   []string  // IDs of the groups the user belongs to
+
+	CreatedBy, UpdatedBy string    // the actors; see [Tenant.As]
+	CreatedAt, UpdatedAt time.Time // UTC, whole milliseconds
+
+	// ExpiresAt is the deadline of a provisional user. From then on it does not
+	// exist for any call, and [Manager.Sweep] deletes it. Zero: never.
+	ExpiresAt time.Time
+
+	// Revision is the version: it grows with every write of the user.
+	Revision int64
+
+	created      int64 // revision of the creation: the place in lists
+	emailClaimed bool  // the e-mail address is held as a unique key
+}
+
+// Account is an account of a user elsewhere, e.g. {"discord", "8035"}. Both parts
+// are compared byte by byte.
+type Account struct {
+	Type string
+	ID   string
+}
+
+// LogValue implements [slog.LogValuer]: a log shows which user, not who it is.
+func (u User) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("id", u.ID),
+		slog.String("tenant", u.Tenant),
+		slog.Int64("revision", u.Revision),
+	)
+}
+
+// String returns which user it is and nothing about it, so that a user that is
+// printed by mistake gives nothing away.
+func (u User) String() string { return "user " + u.ID }
+
+// Equal reports whether two users are the same in everything.
+func (u User) Equal(v User) bool {
+	return u.ID == v.ID && u.Tenant == v.Tenant && u.Environment == v.Environment &&
+		u.CreatedBy == v.CreatedBy && u.UpdatedBy == v.UpdatedBy &&
+		u.CreatedAt.Equal(v.CreatedAt) && u.UpdatedAt.Equal(v.UpdatedAt) &&
+		u.Revision == v.Revision && len(changedFields(&u, &v)) == 0
+}
+
+// Clone returns a copy that shares nothing with u.
+func (u User) Clone() User {
+	u.Metadata = maps.Clone(u.Metadata)
+	u.SystemProperties = maps.Clone(u.SystemProperties)
+	u.Accounts = slices.Clone(u.Accounts)
+	u.Groups = slices.Clone(u.Groups)
+	return u
+}
+
+// editable returns a copy for a function that changes it: its maps can be written.
+func (u User) editable() User {
+	u = u.Clone()
+	if u.Metadata == nil {
+		u.Metadata = make(Metadata)
+	}
+	if u.SystemProperties == nil {
+		u.SystemProperties = make(Metadata)
+	}
+	return u
+}
+
+// Expired reports whether the user's deadline has passed at that time.
+func (u User) Expired(now time.Time) bool { return !u.ExpiresAt.IsZero() && !now.Before(u.ExpiresAt) }
+
+// Spec says what a user shall be. What is empty is not given: [Tenant.Upsert]
+// leaves it as it is.
+type Spec struct {
+	ExternalID string
+
+	Name      string
+	FirstName string
+	LastName  string
+	Email     string
+	Avatar    string
+	Language  string
+
+	Metadata         Metadata // merged key by key; a null value removes the key
+	SystemProperties Metadata // likewise
+
+	Accounts []Account // Upsert links these beside those the user has
+	Groups   []string  // Upsert adds these
+
+	// ExpiresIn makes a new user provisional: unless somebody calls Associate in
+	// time it expires. Zero: it does not. It has no effect on a user that exists.
+	ExpiresIn time.Duration
+}
+
+// Merge writes what the spec gives into u, as [Tenant.Upsert] does.
+func (s Spec) Merge(u *User) {
+	for _, f := range []struct {
+		to   *string
+		from string
+	}{
+		{&u.Name, s.Name},
+		{&u.FirstName, s.FirstName},
+		{&u.LastName, s.LastName},
+		{&u.Email, s.Email},
+		{&u.Avatar, s.Avatar},
+		{&u.Language, s.Language},
+	} {
+		if f.from != "" {
+			*f.to = f.from
+		}
+	}
+	if s.ExternalID != "" && compareKey(s.ExternalID) != compareKey(u.ExternalID) {
+		u.ExternalID = s.ExternalID
+	}
+	u.Metadata = u.Metadata.merge(s.Metadata)
+	u.SystemProperties = u.SystemProperties.merge(s.SystemProperties)
+	for _, account := range s.Accounts {
+		u.link(account)
+	}
+	for _, group := range s.Groups {
+		if !slices.Contains(u.Groups, group) {
+			u.Groups = append(u.Groups, group)
+		}
+	}
+}
+
+// link adds an account that is not linked yet.
+func (u *User) link(a Account) {
+	if !slices.Contains(u.Accounts, a) {
+		u.Accounts = append(u.Accounts, a)
+	}
+}
+
+// unlink takes an account away.
+func (u *User) unlink(a Account) {
+	u.Accounts = slices.DeleteFunc(u.Accounts, func(b Account) bool { return a == b })
+}

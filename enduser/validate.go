@@ -1,0 +1,299 @@
+package enduser
+
+import (
+	"fmt"
+	"maps"
+	"net/mail"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/language"
+)
+
+// violations collects everything that is wrong with a write.
+type violations []Violation
+
+func (v *violations) add(field, code, message string) {
+	*v = append(*v, Violation{field, code, message})
+}
+
+// err returns what was collected as an *InvalidError, or nil.
+func (v violations) err() error {
+	if len(v) == 0 {
+		return nil
+	}
+	return &InvalidError{Violations: v}
+}
+
+// normalize brings what a caller gave into the form in which it is kept.
+func (u *User) normalize() {
+	u.Email = strings.TrimSpace(u.Email)
+	for _, m := range []*Metadata{&u.Metadata, &u.SystemProperties} {
+		for key, value := range *m {
+			if value.IsNull() {
+				delete(*m, key)
+			}
+		}
+		if len(*m) == 0 {
+			*m = nil
+		}
+	}
+	if len(u.Accounts) == 0 {
+		u.Accounts = nil
+	}
+	if len(u.Groups) == 0 {
+		u.Groups = nil
+	}
+	u.ExpiresAt = wholeMillis(u.ExpiresAt)
+}
+
+// validate judges by the policy what u has and old has not.
+func (p *Policy) validate(old, u *User) error {
+	var v violations
+	if u.ExternalID != old.ExternalID {
+		p.checkExternalID(&v, u.ExternalID)
+	}
+	for _, f := range []struct{ name, now, before string }{
+		{"name", u.Name, old.Name},
+		{"first_name", u.FirstName, old.FirstName},
+		{"last_name", u.LastName, old.LastName},
+	} {
+		if f.now != f.before {
+			p.checkName(&v, f.name, f.now)
+		}
+	}
+	if u.Email != old.Email {
+		p.checkEmail(&v, u.Email)
+	}
+	if u.Avatar != old.Avatar {
+		p.checkAvatar(&v, u.Avatar)
+	}
+	if u.Language != old.Language {
+		checkLanguage(&v, u.Language)
+	}
+	p.checkMetadata(&v, "metadata", old.Metadata, u.Metadata)
+	p.checkMetadata(&v, "system_properties", old.SystemProperties, u.SystemProperties)
+	p.checkAccounts(&v, old.Accounts, u.Accounts)
+	p.checkGroups(&v, old.Groups, u.Groups)
+	if !u.ExpiresAt.Equal(old.ExpiresAt) && !u.ExpiresAt.IsZero() && (u.ExpiresAt.UnixMilli() <= 0 || u.ExpiresAt.Year() > 9999) {
+		v.add("expires_at", CodeValue, "must lie between the years 1970 and 9999")
+	}
+	return v.err()
+}
+
+func (p *Policy) checkExternalID(v *violations, id string) {
+	const field = "external_id"
+	if id == "" {
+		return
+	}
+	if len(id) > maxBytesPerCharacter*p.MaxExternalID {
+		v.add(field, CodeLength, fmt.Sprintf("must have at most %d characters", p.MaxExternalID))
+		return
+	}
+	if code := identifierFault(id); code != "" {
+		v.add(field, code, identifierMessage(code))
+		return
+	}
+	if strings.ContainsAny(id, "<>") {
+		v.add(field, CodeCharacter, "must not contain < or >")
+	}
+	if length(id) > p.MaxExternalID {
+		v.add(field, CodeLength, fmt.Sprintf("must have at most %d characters", p.MaxExternalID))
+	} else if len(compareKey(id)) > maxExternalIDKey {
+		v.add(field, CodeLength, fmt.Sprintf("must have at most %d bytes", maxExternalIDKey))
+	}
+}
+
+// maxBytesPerCharacter bounds what is looked at closely: no composed character of
+// an identifier is longer.
+const maxBytesPerCharacter = 4 * (maxMarks + 1)
+
+func (p *Policy) checkName(v *violations, field, name string) {
+	if len(name) > maxBytesPerCharacter*p.MaxName {
+		v.add(field, CodeLength, fmt.Sprintf("must have at most %d characters", p.MaxName))
+		return
+	}
+	if code := textFault(name); code != "" {
+		v.add(field, code, textMessage(code))
+	} else if length(name) > p.MaxName {
+		v.add(field, CodeLength, fmt.Sprintf("must have at most %d characters", p.MaxName))
+	}
+}
+
+func (p *Policy) checkEmail(v *violations, address string) {
+	const field = "email"
+	if len(address) > p.MaxEmail {
+		v.add(field, CodeLength, fmt.Sprintf("must have at most %d bytes", p.MaxEmail))
+		return
+	}
+	switch code := identifierFault(address); {
+	case address == "":
+	case code != "":
+		v.add(field, code, identifierMessage(code))
+	case !isAddress(address):
+		v.add(field, CodeFormat, "must be an e-mail address (RFC 5322 addr-spec)")
+	}
+}
+
+// isAddress reports whether s is an addr-spec (RFC 5322 section 3.4.1). Nearly all
+// are plain enough to be judged at once.
+func isAddress(s string) bool {
+	if isPlainAddress(s) {
+		return true
+	}
+	a, err := mail.ParseAddress(s)
+	return err == nil && a.Name == "" && a.Address == s
+}
+
+// isPlainAddress reports whether s is a dot-atom of ASCII characters on both sides
+// of one "@". Some other texts are addresses too.
+func isPlainAddress(s string) bool {
+	ats, atom := 0, false
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '@' && atom && ats == 0:
+			ats, atom = 1, false
+		case c == '.' && atom:
+			atom = false
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("!#$%&'*+-/=?^_`{|}~", c) >= 0:
+			atom = true
+		default:
+			return false
+		}
+	}
+	return ats == 1 && atom
+}
+
+func (p *Policy) checkAvatar(v *violations, avatar string) {
+	const field = "avatar"
+	if avatar == "" {
+		return
+	}
+	if code := textFault(avatar); code != "" {
+		v.add(field, code, textMessage(code))
+		return
+	}
+	if len(avatar) > p.MaxAvatar {
+		v.add(field, CodeLength, fmt.Sprintf("must have at most %d bytes", p.MaxAvatar))
+		return
+	}
+	u, err := url.Parse(avatar)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || strings.ContainsAny(avatar, " \"<>\\^`{|}") {
+		v.add(field, CodeFormat, "must be an absolute http or https URL")
+	}
+}
+
+func checkLanguage(v *violations, tag string) {
+	if tag == "" {
+		return
+	}
+	if len(tag) > maxLanguage {
+		v.add("language", CodeLength, fmt.Sprintf("must have at most %d bytes", maxLanguage))
+		return
+	}
+	if _, err := language.Parse(tag); err != nil || strings.Contains(tag, "_") {
+		v.add("language", CodeFormat, "must be a language tag (BCP 47)")
+	}
+}
+
+func (p *Policy) checkMetadata(v *violations, field string, old, m Metadata) {
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		value := m[key]
+		if before, ok := old[key]; ok && before == value {
+			continue
+		}
+		switch code := textFault(key); {
+		case key == "":
+			v.add(field, CodeRequired, "a key must not be empty")
+		case code != "":
+			v.add(field, code, "a key "+textMessage(code))
+		case length(key) > p.MaxMetadataKey:
+			v.add(field, CodeLength, fmt.Sprintf("a key must have at most %d characters", p.MaxMetadataKey))
+		case !utf8.ValidString(value.text):
+			v.add(field+"."+key, CodeUTF8, textMessage(CodeUTF8))
+		}
+	}
+	if len(m) > max(p.MaxMetadataKeys, len(old)) {
+		v.add(field, CodeCount, fmt.Sprintf("must have at most %d keys", p.MaxMetadataKeys))
+	}
+	if size := m.size(); size > p.MaxMetadataBytes && size > old.size() {
+		v.add(field, CodeLength, fmt.Sprintf("must have at most %d bytes as compact JSON", p.MaxMetadataBytes))
+	}
+}
+
+func (p *Policy) checkAccounts(v *violations, old, accounts []Account) {
+	if slices.Equal(old, accounts) {
+		return
+	}
+	if len(accounts) > max(p.MaxAccounts, len(old)) {
+		v.add("linked_accounts", CodeCount, fmt.Sprintf("must be at most %d", p.MaxAccounts))
+	}
+	for i, a := range accounts {
+		if slices.Contains(accounts[:i], a) {
+			v.add(fmt.Sprintf("linked_accounts[%d]", i), CodeDuplicate, "is given twice")
+		}
+		if slices.Contains(old, a) {
+			continue
+		}
+		p.checkAccountType(v, fmt.Sprintf("linked_accounts[%d].type", i), a.Type)
+		checkToken(v, fmt.Sprintf("linked_accounts[%d].id", i), a.ID, p.MaxAccountID)
+	}
+}
+
+func (p *Policy) checkAccountType(v *violations, field, accountType string) {
+	checkToken(v, field, accountType, maxAccountType)
+	if len(p.AccountTypes) > 0 && accountType != "" && !slices.Contains(p.AccountTypes, accountType) {
+		v.add(field, CodeValue, "must be one of "+strings.Join(p.AccountTypes, ", "))
+	}
+}
+
+func (p *Policy) checkGroups(v *violations, old, groups []string) {
+	if slices.Equal(old, groups) {
+		return
+	}
+	if len(groups) > max(p.MaxGroups, len(old)) {
+		v.add("groups", CodeCount, fmt.Sprintf("must be at most %d", p.MaxGroups))
+	}
+	for i, group := range groups {
+		field := fmt.Sprintf("groups[%d]", i)
+		if slices.Contains(groups[:i], group) {
+			v.add(field, CodeDuplicate, "is given twice")
+		}
+		if !slices.Contains(old, group) {
+			checkToken(v, field, group, maxGroup)
+		}
+	}
+}
+
+// checkToken judges a string that other systems made and that is compared byte by
+// byte.
+func checkToken(v *violations, field, s string, limit int) {
+	switch code := textFault(s); {
+	case s == "":
+		v.add(field, CodeRequired, "must not be empty")
+	case code != "":
+		v.add(field, code, textMessage(code))
+	case utf8.RuneCountInString(s) > limit:
+		v.add(field, CodeLength, fmt.Sprintf("must have at most %d characters", limit))
+	}
+}
+
+func textMessage(code string) string {
+	switch code {
+	case CodeUTF8:
+		return "must be valid UTF-8"
+	case CodeSpace:
+		return "must not begin or end with white space"
+	default:
+		return "must not contain control characters"
+	}
+}
+
+func identifierMessage(code string) string {
+	if code == CodeCharacter {
+		return "must not contain control, invisible, unassigned or compatibility characters"
+	}
+	return textMessage(code)
+}

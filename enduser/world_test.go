@@ -1,0 +1,163 @@
+package enduser_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// clock is a clock that stands still unless it is told to go on.
+type clock struct{ ms atomic.Int64 }
+
+// epoch is when a clock begins.
+var epoch = time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
+
+func newClock() *clock {
+	c := new(clock)
+	c.ms.Store(epoch.UnixMilli())
+	return c
+}
+
+func (c *clock) now() time.Time          { return time.UnixMilli(c.ms.Load()) }
+func (c *clock) advance(d time.Duration) { c.ms.Add(d.Milliseconds()) }
+
+// counter makes IDs: u1, u2, … with a prefix.
+func counter(prefix string) func() string {
+	var n atomic.Int64
+	return func() string { return fmt.Sprintf("%s%d", prefix, n.Add(1)) }
+}
+
+// world is a Manager with a clock and IDs that a test foresees.
+type world struct {
+	*clock
+	users *enduser.Manager
+	acme  enduser.Tenant
+}
+
+func newWorld(st store.Store) *world {
+	w := &world{clock: newClock()}
+	w.users = enduser.New(st, &enduser.Options{Now: w.now, NewID: counter("u")})
+	w.acme = w.users.Tenant("acme").As("ann")
+	return w
+}
+
+// unique is the policy under which e-mail addresses are unique.
+var unique = enduser.Policy{UniqueEmail: true}
+
+// sameUsers compares users by what is public.
+var sameUsers = cmp.Options{
+	cmpopts.IgnoreUnexported(enduser.User{}),
+	cmpopts.EquateEmpty(),
+	cmp.Comparer(func(a, b enduser.Value) bool { return a == b }),
+}
+
+func diff(t testing.TB, what string, got, want any) {
+	t.Helper()
+	if d := cmp.Diff(want, got, sameUsers); d != "" {
+		t.Errorf("%s (-want +got):\n%s", what, d)
+	}
+}
+
+func wantErr(t testing.TB, what string, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Errorf("%s: error %v, want %v", what, err, want)
+	}
+}
+
+// wantConflict checks the typed detail of a conflict.
+func wantConflict(t testing.TB, what string, err error, field, holder string) {
+	t.Helper()
+	wantErr(t, what, err, enduser.ErrConflict)
+	c, ok := errors.AsType[*enduser.ConflictError](err)
+	if !ok || c.Field != field || c.HolderID != holder {
+		t.Errorf("%s: %+v, want %s held by %s", what, c, field, holder)
+	}
+}
+
+// wantInvalid checks that exactly these violations, as "field code", are
+// reported, in any order.
+func wantInvalid(t testing.TB, what string, err error, want ...string) {
+	t.Helper()
+	wantErr(t, what, err, enduser.ErrInvalid)
+	invalid, ok := errors.AsType[*enduser.InvalidError](err)
+	if !ok {
+		t.Errorf("%s: %T %v carries no InvalidError", what, err, err)
+		return
+	}
+	var got []string
+	for _, v := range invalid.Violations {
+		if v.Message == "" {
+			t.Errorf("%s: %s has no message", what, v.Field)
+		}
+		got = append(got, v.Field+" "+v.Code)
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	diff(t, what, got, want)
+}
+
+// must returns the value of a call that may not fail.
+func must[T any](v T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+// upserted is must for Upsert and Ensure; it also checks the outcome.
+func upserted(u enduser.User, outcome enduser.Outcome, err error) func(testing.TB, enduser.Outcome) enduser.User {
+	return func(t testing.TB, want enduser.Outcome) enduser.User {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if outcome != want {
+			t.Errorf("outcome %v, want %v", outcome, want)
+		}
+		return u
+	}
+}
+
+// ids returns the IDs of users.
+func ids(users []enduser.User) []string {
+	out := make([]string, len(users))
+	for i, u := range users {
+		out[i] = u.ID
+	}
+	return out
+}
+
+// feed returns what a tenant's feed says, as "type id".
+func feed(t testing.TB, tenant enduser.Tenant) []string {
+	t.Helper()
+	var out []string
+	for _, c := range must(tenant.Changes(t.Context(), 0, 1000))(t) {
+		out = append(out, fmt.Sprintf("%s %s", c.Type, c.ID))
+	}
+	return out
+}
+
+// sentinel checks that an error is ErrNotFound, or ErrInvalid with its detail.
+func sentinel(t testing.TB, what string, err error) {
+	t.Helper()
+	if errors.Is(err, enduser.ErrNotFound) {
+		return
+	}
+	wantErr(t, what, err, enduser.ErrInvalid)
+	if _, ok := errors.AsType[*enduser.InvalidError](err); !ok {
+		t.Errorf("%s: %v is an ErrInvalid without InvalidError", what, err)
+	}
+}

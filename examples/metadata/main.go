@@ -1,0 +1,73 @@
+// Metadata keeps a struct of the host's with each user: it is written with the
+// user, changed without losing what others wrote, and users are listed by it.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"maps"
+	"os"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/store/memory"
+)
+
+// Subscription is what this host keeps about a user.
+type Subscription struct {
+	Plan  string `json:"plan"`
+	Seats int64  `json:"seats"`
+}
+
+func main() {
+	if err := run(context.Background(), os.Stdout); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context, out io.Writer) error {
+	acme := enduser.New(memory.New(), nil).Tenant("acme").
+		With(enduser.Policy{IndexedMetadata: []string{"plan"}})
+
+	for id, s := range map[string]Subscription{"ann": {"pro", 5}, "bob": {"free", 1}} {
+		metadata, err := enduser.MetadataOf(s)
+		if err != nil {
+			return err
+		}
+		if _, _, err := acme.Upsert(ctx, enduser.Spec{ExternalID: id, Metadata: metadata}); err != nil {
+			return err
+		}
+	}
+	if err := addSeats(ctx, acme, "ann", 2); err != nil {
+		return err
+	}
+	pro := enduser.Filter{Metadata: enduser.Metadata{"plan": enduser.String("pro")}}
+	for u, err := range acme.All(ctx, pro) {
+		if err != nil {
+			return err
+		}
+		s, err := enduser.MetadataAs[Subscription](u.Metadata)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "%s has %d seats\n", u.ExternalID, s.Seats)
+	}
+	return nil
+}
+
+// addSeats changes a subscription by what it is. Keys that are not the struct's
+// stay as they are, and so does what others write at the same time.
+func addSeats(ctx context.Context, acme enduser.Tenant, id string, n int64) error {
+	_, err := acme.Update(ctx, enduser.ByExternalID(id), func(u *enduser.User) error {
+		s, err := enduser.MetadataAs[Subscription](u.Metadata)
+		if err != nil {
+			return err
+		}
+		s.Seats += n
+		changed, err := enduser.MetadataOf(s)
+		maps.Copy(u.Metadata, changed)
+		return err
+	})
+	return err
+}
