@@ -32,6 +32,8 @@ func allowed() []arrow {
 		{in("/store/redis"), []string{in("/store"), redis}},
 
 		{in("/enduser"), []string{in("/store"), in("/internal/jsontext"), "golang.org/x/text/..."}},
+		{in("/httpapi"), []string{in("/enduser"), in("/httpapi/internal/rest"), in("/internal/jsontext")}},
+		{in("/httpapi/internal/rest"), nil},
 		{in("/internal/jsontext"), nil},
 		{in("/examples/..."), []string{modulePath + "/...", redis, sqlite}},
 

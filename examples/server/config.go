@@ -1,0 +1,82 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi"
+)
+
+// config is what the flags say.
+type config struct {
+	addr  string
+	store string
+	sync  string
+	rate  string
+	keys  keyFlags
+}
+
+func parseFlags(args []string, usage io.Writer) (*config, error) {
+	c := &config{}
+	f := flag.NewFlagSet("server", flag.ContinueOnError)
+	f.SetOutput(usage)
+	f.StringVar(&c.addr, "addr", "127.0.0.1:8080", "address to listen on; port 0 takes a free one")
+	f.StringVar(&c.store, "store", "sqlite:rollbook.db", "where to keep the users: sqlite:PATH, memory:, redis://HOST:PORT/DB,\n"+
+		"redis-sentinel://MASTER@HOST:PORT,… or redis-cluster://HOST:PORT,…")
+	f.StringVar(&c.sync, "sync", "full", "what SQLite's writes survive: full (a power cut) or normal (the end of the process)")
+	f.Var(&c.keys, "key", "KEY=TENANT[/Customer|/Testing][@ACTOR], repeatable: a key and what it stands for;\n"+
+		"without any, one for tenant demo is made and kept in rollbook.key")
+	f.StringVar(&c.rate, "rate", "on", "limit requests by key: on or off")
+	if err := f.Parse(args); err != nil {
+		return nil, err
+	}
+	switch {
+	case f.NArg() > 0:
+		return nil, fmt.Errorf("unexpected argument %q", f.Arg(0))
+	case c.sync != "full" && c.sync != "normal":
+		return nil, errors.New("-sync must be full or normal")
+	case c.rate != "on" && c.rate != "off":
+		return nil, errors.New("-rate must be on or off")
+	}
+	return c, nil
+}
+
+// keyFlags are the keys of the -key flags.
+type keyFlags struct {
+	principals map[string]httpapi.Principal
+}
+
+// String implements flag.Value. Keys are not shown.
+func (k *keyFlags) String() string { return "" }
+
+// Set implements flag.Value. The key may contain "=": the last one ends it.
+func (k *keyFlags) Set(value string) error {
+	at := strings.LastIndex(value, "=")
+	if at < 1 {
+		return errors.New("must be KEY=TENANT[/ENVIRONMENT][@ACTOR]")
+	}
+	key, who := value[:at], value[at+1:]
+	var p httpapi.Principal
+	who, p.Actor, _ = strings.Cut(who, "@")
+	p.Tenant = who
+	for _, env := range []enduser.Environment{enduser.Customer, enduser.Testing} {
+		if tenant, ok := strings.CutSuffix(who, "/"+string(env)); ok {
+			p.Tenant, p.Environment = tenant, env
+		}
+	}
+	if p.Tenant == "" || strings.Contains(p.Tenant, "/") {
+		return errors.New("the tenant must not be empty, and its environment Customer or Testing")
+	}
+	if _, given := k.principals[key]; given {
+		return errors.New("the same key is given twice")
+	}
+	if k.principals == nil {
+		k.principals = make(map[string]httpapi.Principal)
+	}
+	k.principals[key] = p
+	return nil
+}

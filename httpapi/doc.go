@@ -1,0 +1,35 @@
+// Package httpapi serves the end users of an [enduser.Manager] over HTTP, as a
+// plain [http.Handler] that a host mounts where it likes:
+//
+//	tokens, err := httpapi.NewTokens(map[string]httpapi.Principal{
+//		"a-long-random-key": {Tenant: "acme", Actor: "crm"},
+//	})
+//	h, err := httpapi.New(users, tokens.Authenticate, nil)
+//	mux.Handle("/registry/", http.StripPrefix("/registry", h))
+//
+// The routes stand under /v1; /openapi.json, served without a credential, has
+// them all with their answers. The families of routes that speak the wire formats
+// of other products are the packages below this one.
+//
+// # Requests
+//
+// A credential decides the tenant, the environment and the actor: nothing else in
+// a request does. What belongs to another tenant is answered as what does not
+// exist. Bodies are one JSON value in UTF-8, of at most 1 MiB and 32 levels, in
+// which no member is named twice; unknown members are refused.
+//
+// # Answers
+//
+// Every answer has an X-Request-Id; a sane one that the request brought is kept.
+// One user comes with an ETag made of its revision, which If-Match and
+// If-None-Match take (RFC 9110 section 13). Errors are problem details (RFC 9457)
+// with a stable code. Errors that are not known are a fixed 500 with the request
+// ID, and are logged once under it. The 400, 417, 431 and 501 that net/http itself
+// sends for requests that are not HTTP are outside of this.
+//
+// # Servers
+//
+// The handler limits bodies and the time to read them. Set ReadHeaderTimeout,
+// IdleTimeout and MaxHeaderBytes on the http.Server, but no WriteTimeout under
+// 35 s if /v1/changes is to wait. Forwarded headers are never looked at.
+package httpapi

@@ -1,0 +1,141 @@
+package rest
+
+import (
+	"compress/gzip"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// readBody reads the request's body. It judges the headers first: a body that
+// would be refused is not read.
+func (c *Call[P]) readBody() error {
+	if err := c.checkMediaType(); err != nil {
+		return err
+	}
+	config := &c.h.config
+	coding, err := c.coding()
+	if err != nil {
+		return err
+	}
+	if c.Request.ContentLength > config.MaxBody {
+		return TooLarge(config.MaxBody)
+	}
+	if config.BodyTimeout > 0 {
+		// A client that stalls must not keep its worker; a server that has no
+		// deadlines of its own to set is none of ours.
+		_ = http.NewResponseController(c.w).SetReadDeadline(time.Now().Add(config.BodyTimeout))
+	}
+	var body io.Reader = http.MaxBytesReader(c.w, c.Request.Body, config.MaxBody)
+	if coding == "gzip" {
+		if body, err = inflate(body, config.MaxBody); err != nil {
+			return bodyProblem(err, config.MaxBody)
+		}
+	}
+	if c.in, err = readAll(c.in[:0], body); err != nil {
+		return bodyProblem(err, config.MaxBody)
+	}
+	if int64(len(c.in)) > config.MaxBody {
+		return TooLarge(config.MaxBody)
+	}
+	c.body = string(c.in)
+	return nil
+}
+
+// readAll is io.ReadAll into a buffer that is there already.
+func readAll(b []byte, r io.Reader) ([]byte, error) {
+	if cap(b) == 0 {
+		b = make([]byte, 0, 1024)
+	}
+	for {
+		n, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		if errors.Is(err, io.EOF) {
+			return b, nil
+		}
+		if err != nil {
+			return b, err
+		}
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+	}
+}
+
+var errTrailing = errors.New("data behind the compressed stream")
+
+// inflate reads one gzip stream, with nothing behind it, of at most limit bytes
+// and one more, by which the caller sees that it is too long.
+func inflate(r io.Reader, limit int64) (io.Reader, error) {
+	z, err := gzip.NewReader(r)
+	if err != nil {
+		return nil, err
+	}
+	z.Multistream(false)
+	return io.LimitReader(&oneStream{z, r}, limit+1), nil
+}
+
+type oneStream struct {
+	z *gzip.Reader
+	r io.Reader
+}
+
+func (s *oneStream) Read(b []byte) (int, error) {
+	n, err := s.z.Read(b)
+	if errors.Is(err, io.EOF) {
+		var rest [1]byte
+		if m, _ := io.ReadFull(s.r, rest[:]); m > 0 {
+			return n, errTrailing
+		}
+	}
+	return n, err
+}
+
+func bodyProblem(err error, limit int64) error {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return TooLarge(limit)
+	}
+	return BadRequest("malformed-body", "The body could not be read.")
+}
+
+// checkMediaType admits application/json in UTF-8.
+func (c *Call[P]) checkMediaType() error {
+	types := c.Request.Header["Content-Type"]
+	if len(types) != 1 {
+		return UnsupportedMedia()
+	}
+	if types[0] == "application/json" {
+		return nil
+	}
+	media, params, err := mime.ParseMediaType(types[0])
+	if err != nil {
+		return UnsupportedMedia()
+	}
+	patch := c.h.config.MergePatch && c.Request.Method == http.MethodPatch && media == "application/merge-patch+json"
+	if media != "application/json" && !patch {
+		return UnsupportedMedia()
+	}
+	for name, value := range params {
+		if name == "charset" && !strings.EqualFold(value, "utf-8") {
+			return UnsupportedMedia()
+		}
+	}
+	return nil
+}
+
+// coding returns the content coding of the body, "" for none.
+func (c *Call[P]) coding() (string, error) {
+	codings := c.Request.Header["Content-Encoding"]
+	switch {
+	case len(codings) == 0:
+		return "", nil
+	case len(codings) == 1 && strings.EqualFold(codings[0], "identity"):
+		return "", nil
+	case len(codings) == 1 && c.h.config.Gzip && strings.EqualFold(codings[0], "gzip"):
+		return "gzip", nil
+	}
+	return "", UnsupportedMedia()
+}

@@ -1,0 +1,211 @@
+package rest
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+)
+
+// Call is one request on its way to its answer. It is valid until the route
+// returns.
+type Call[P any] struct {
+	Request   *http.Request
+	Principal P
+
+	h         *Handler[P]
+	w         http.ResponseWriter
+	header    http.Header
+	body      string
+	in, out   []byte // kept from call to call
+	version   int64  // of what is shown; 0: none
+	given     string // the request's own ID, if it is a sane one
+	made      [24]byte
+	matched   bool
+	wrote     bool
+	unmatched unmatched[P]
+}
+
+// maxKept is the size up to which a call's buffers are kept for the next.
+const maxKept = 64 << 10
+
+func (c *Call[P]) begin(w http.ResponseWriter, r *http.Request) {
+	c.w, c.Request, c.header = w, r, w.Header()
+	c.unmatched = unmatched[P]{call: c}
+	c.identify()
+}
+
+func (c *Call[P]) end() {
+	in, out := c.in[:0], c.out[:0]
+	if cap(in) > maxKept {
+		in = nil
+	}
+	if cap(out) > maxKept {
+		out = nil
+	}
+	h := c.h
+	*c = Call[P]{h: h, in: in, out: out}
+	h.calls.Put(c)
+}
+
+const maxRequestID = 128
+
+// identify keeps the request's own ID if it is a sane one: printable ASCII without
+// white space. Otherwise it makes one.
+func (c *Call[P]) identify() {
+	ids := c.Request.Header["X-Request-Id"]
+	if len(ids) == 1 && ids[0] != "" && len(ids[0]) <= maxRequestID {
+		sane := true
+		for i := range len(ids[0]) {
+			sane = sane && ids[0][i] > ' ' && ids[0][i] < 0x7f
+		}
+		if sane {
+			c.given = ids[0]
+			return
+		}
+	}
+	var b [len(c.made) / 2]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand
+	hex.Encode(c.made[:], b[:])
+}
+
+// ownID returns the ID that was made, empty if the request has its own.
+func (c *Call[P]) ownID() []byte {
+	if c.given != "" {
+		return nil
+	}
+	return c.made[:]
+}
+
+// RequestID returns the ID under which the request is answered and logged.
+func (c *Call[P]) RequestID() string {
+	if c.given != "" {
+		return c.given
+	}
+	return string(c.made[:])
+}
+
+// Body returns the request's body.
+func (c *Call[P]) Body() string { return c.body }
+
+// Header returns the headers of the answer.
+func (c *Call[P]) Header() http.Header { return c.header }
+
+// PathValue returns the value of a wildcard of the route's path.
+func (c *Call[P]) PathValue(name string) string { return c.Request.PathValue(name) }
+
+// Buffer returns an empty buffer for the body of the answer.
+func (c *Call[P]) Buffer() []byte { return c.out[:0] }
+
+// jsonType is shared by all answers: headers are not changed once they are sent.
+var jsonType = []string{"application/json"}
+
+// JSON answers with a body that was appended to Buffer.
+func (c *Call[P]) JSON(status int, body []byte) error {
+	c.header["Content-Type"] = jsonType
+	c.send(status, body)
+	return nil
+}
+
+// Query returns the parameters of the request's URL. What cannot be parsed is left
+// out, as net/url does.
+func (c *Call[P]) Query() url.Values {
+	if c.Request.URL.RawQuery == "" {
+		return nil
+	}
+	return c.Request.URL.Query()
+}
+
+// NotModified answers 304 with the version that the client has.
+func (c *Call[P]) NotModified(version int64) error {
+	c.version = version
+	c.Empty(http.StatusNotModified)
+	return nil
+}
+
+// Versioned answers with a body and the version of what it shows, as a strong
+// entity tag (RFC 9110 section 8.8.3).
+func (c *Call[P]) Versioned(status int, version int64, body []byte) error {
+	c.version = version
+	return c.JSON(status, body)
+}
+
+// Empty answers without a body.
+func (c *Call[P]) Empty(status int) {
+	c.send(status, nil)
+}
+
+// Fail answers with a problem: the error itself, or what the family knows of it.
+func (c *Call[P]) Fail(err error) {
+	p := AsProblem(err)
+	if p == nil {
+		p = c.h.config.Explain(err)
+	}
+	if p == nil {
+		p = Internal()
+	}
+	if p.Status >= http.StatusInternalServerError {
+		if p.cause == nil {
+			p.cause = err
+		}
+		c.log("request failed", slog.Int("status", p.Status), slog.Any("error", p.cause))
+	}
+	c.write(p)
+}
+
+// write answers with a problem.
+func (c *Call[P]) write(p *Problem) {
+	c.version = 0
+	said := *p
+	said.RequestID = c.RequestID()
+	said.Instance = c.Request.URL.Path
+	for name, value := range said.Header {
+		c.header.Set(name, value)
+	}
+	c.header.Set("Content-Type", c.h.config.ProblemType)
+	c.send(p.Status, c.h.config.Append(c.Buffer(), &said))
+}
+
+func (c *Call[P]) send(status int, body []byte) {
+	if c.wrote {
+		return
+	}
+	c.wrote = true
+	c.setHeader(body)
+	c.w.WriteHeader(status)
+	if len(body) > 0 {
+		c.out = body
+		if c.Request.Method != http.MethodHead {
+			_, _ = c.w.Write(body) // who went away gets nothing
+		}
+	}
+}
+
+// setHeader sets the headers that every answer has. Their texts share one string
+// and their lists one array.
+func (c *Call[P]) setHeader(body []byte) {
+	var buf [maxRequestID + 64]byte
+	id := append(append(buf[:0], c.given...), c.ownID()...)
+	tag := id
+	if c.version > 0 {
+		tag = append(strconv.AppendInt(append(tag, '"'), c.version, 10), '"')
+	}
+	text := string(strconv.AppendInt(tag, int64(len(body)), 10))
+	lists := &[3]string{text[:len(id)], text[len(id):len(tag)], text[len(tag):]}
+	c.header["X-Request-Id"] = lists[0:1:1]
+	if c.version > 0 {
+		c.header["Etag"] = lists[1:2:2]
+	}
+	if len(body) > 0 {
+		c.header["Content-Length"] = lists[2:3:3]
+	}
+}
+
+// log writes one line about the request; neither its query nor its headers, which
+// may carry personal data.
+func (c *Call[P]) log(what string, attrs ...slog.Attr) {
+	attrs = append(attrs, slog.String("request_id", c.RequestID()), slog.String("method", c.Request.Method))
+	c.h.config.Logger.LogAttrs(c.Request.Context(), slog.LevelError, "httpapi: "+what, attrs...)
+}

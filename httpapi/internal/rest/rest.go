@@ -1,0 +1,187 @@
+// Package rest is the plumbing under every family of routes: what a request goes
+// through before a family's own code sees it, and what happens to its answer.
+//
+// A request is given an ID, matched to a route, authenticated, admitted by the
+// rate limit and authorized, its body is read, and only then the route is called.
+// The route returns an error or writes one answer. Whatever goes wrong on the way,
+// unknown paths and panics included, is answered in the family's own form. Only
+// known errors speak; anything else is a fixed text with the request's ID, and is
+// logged once.
+//
+// Package rest knows neither users nor any family; both are in its Config.
+package rest
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// Config is what a family of routes does its own way. P is what a credential
+// stands for.
+type Config[P any] struct {
+	// Authenticate returns what the request's credential stands for. An error that
+	// is not a *Problem is a failure of the server.
+	Authenticate func(*http.Request) (P, error)
+
+	// Admit is asked after Authenticate, for every route that needs a credential:
+	// rate limits and rights. It may set response headers.
+	Admit func(http.Header, *http.Request, P, *Access) error
+
+	// Explain turns an error of the domain into a problem; nil if it does not know
+	// it.
+	Explain func(error) *Problem
+
+	// Append writes a problem in the family's form.
+	Append func(dst []byte, p *Problem) []byte
+
+	ProblemType string        // the content type of a problem
+	MaxBody     int64         // bytes of a request body, also when inflated
+	Gzip        bool          // whether bodies may be compressed
+	MergePatch  bool          // whether PATCH bodies may be application/merge-patch+json
+	BodyTimeout time.Duration // for reading a body
+	Logger      *slog.Logger
+}
+
+// Access says what a route does, for Admit.
+type Access struct {
+	Action string // e.g. "end_users.create"
+	Write  bool
+}
+
+// Route is one route of a family.
+type Route[P any] struct {
+	Method string
+	Path   string // a pattern of http.ServeMux, without method
+	Access Access
+	Public bool // needs no credential
+	Body   bool // has a JSON body
+	Handle func(*Call[P]) error
+}
+
+// Handler serves the routes of a family.
+type Handler[P any] struct {
+	config Config[P]
+	mux    http.ServeMux
+	calls  sync.Pool
+}
+
+// New returns the handler of some routes. It panics if two patterns conflict: that
+// is a mistake in the program.
+func New[P any](config Config[P], routes ...Route[P]) *Handler[P] {
+	h := &Handler[P]{config: config}
+	h.calls.New = func() any { return &Call[P]{h: h} }
+	for _, route := range routes {
+		h.mux.HandleFunc(route.Method+" "+route.Path, func(w http.ResponseWriter, r *http.Request) {
+			c, ok := w.(*unmatched[P])
+			if !ok {
+				return // cannot be: ServeHTTP is the only way here
+			}
+			c.call.matched = true
+			c.call.Request = r
+			c.call.serve(&route)
+		})
+	}
+	return h
+}
+
+// ServeHTTP implements http.Handler.
+func (h *Handler[P]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c, _ := h.calls.Get().(*Call[P])
+	c.begin(w, r)
+	defer c.end()
+	defer c.recover()
+	if r.RequestURI == "*" {
+		c.Fail(NotFound())
+		return
+	}
+	h.mux.ServeHTTP(&c.unmatched, r)
+	if !c.matched {
+		c.unmatched.answer()
+	}
+}
+
+// recover answers a panic, and lets http.ErrAbortHandler pass: that is how a
+// handler ends a connection.
+func (c *Call[P]) recover() {
+	v := recover()
+	if v == nil {
+		return
+	}
+	if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(v) //nolint:forbidigo // net/http's own way to end a connection
+	}
+	c.log("panic", slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+	if c.wrote {
+		panic(http.ErrAbortHandler) //nolint:forbidigo // half an answer must not look like a whole one
+	}
+	c.write(Internal())
+}
+
+// serve takes a request through the steps before its route.
+func (c *Call[P]) serve(route *Route[P]) {
+	if !route.Public {
+		p, err := c.h.config.Authenticate(c.Request)
+		if err == nil {
+			c.Principal = p
+			err = c.h.config.Admit(c.header, c.Request, p, &route.Access)
+		}
+		if err != nil {
+			c.Fail(err)
+			return
+		}
+	}
+	if route.Body {
+		if err := c.readBody(); err != nil {
+			c.Fail(err)
+			return
+		}
+	}
+	if err := route.Handle(c); err != nil {
+		c.Fail(err)
+	}
+}
+
+// unmatched is the ResponseWriter that the mux gets. A route takes the call out of
+// it; what is written to it comes from the mux itself, which found no route.
+type unmatched[P any] struct {
+	call   *Call[P]
+	status int
+	header http.Header
+}
+
+func (u *unmatched[P]) Header() http.Header {
+	if u.header == nil {
+		u.header = make(http.Header)
+	}
+	return u.header
+}
+
+func (u *unmatched[P]) WriteHeader(status int) {
+	if u.status == 0 {
+		u.status = status
+	}
+}
+
+func (u *unmatched[P]) Write(b []byte) (int, error) {
+	u.WriteHeader(http.StatusOK)
+	return len(b), nil
+}
+
+// answer says in the family's form what the mux said.
+func (u *unmatched[P]) answer() {
+	c := u.call
+	switch location := u.header.Get("Location"); {
+	case u.status == http.StatusMethodNotAllowed:
+		c.header["Allow"] = u.header["Allow"]
+		c.Fail(MethodNotAllowed())
+	case location != "" && c.Request.RequestURI == c.Request.URL.RequestURI():
+		c.header.Set("Location", location)
+		c.Empty(u.status)
+	default: // not found, or a redirect that would lose the prefix of a mount
+		c.Fail(NotFound())
+	}
+}

@@ -1,0 +1,216 @@
+package httpapi
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
+)
+
+type (
+	call  = rest.Call[Principal]
+	route = rest.Route[Principal]
+)
+
+// api is the native family of routes.
+type api struct {
+	users   *enduser.Manager
+	options Options
+}
+
+func (a *api) routes() []route {
+	write := func(action string) rest.Access { return rest.Access{Action: action, Write: true} }
+	read := func(action string) rest.Access { return rest.Access{Action: action} }
+	return []route{
+		{Method: "POST", Path: "/v1/end-users", Access: write("createEndUser"), Body: true, Handle: a.create},
+		{Method: "GET", Path: "/v1/end-users", Access: read("listEndUsers"), Handle: a.list},
+		{Method: "GET", Path: "/v1/end-users/{id}", Access: read("getEndUser"), Handle: a.get},
+		{Method: "PATCH", Path: "/v1/end-users/{id}", Access: write("updateEndUser"), Body: true, Handle: a.update},
+		{Method: "DELETE", Path: "/v1/end-users/{id}", Access: write("deleteEndUser"), Handle: a.delete},
+		{Method: "POST", Path: "/v1/end-users/{id}/associate", Access: write("associateEndUser"), Handle: a.associate},
+		{Method: "PUT", Path: "/v1/end-users/by-external-id/{external_id}", Access: write("upsertEndUser"), Body: true, Handle: a.upsert},
+		{Method: "GET", Path: "/v1/changes", Access: read("listChanges"), Handle: a.changes},
+		{Method: "GET", Path: "/openapi.json", Public: true, Handle: serveOpenAPI},
+		{Method: "GET", Path: "/healthz", Public: true, Handle: healthy},
+	}
+}
+
+// tenant returns the handle that a call's users are reached through.
+func (a *api) tenant(c *call) enduser.Tenant {
+	return c.Principal.tenant(a.users).With(a.options.Policy)
+}
+
+// ref names the user of the path.
+func ref(c *call) enduser.Ref { return enduser.ByID(c.PathValue("id")) }
+
+// create makes a user, or does with the one there is what on_conflict says.
+func (a *api) create(c *call) error {
+	q := query{values: c.Query()}
+	onConflict := q.oneOf("on_conflict", "return", "merge", "fail")
+	if err := q.err(); err != nil {
+		return err
+	}
+	in, err := readUser(c.Body())
+	if err != nil {
+		return err
+	}
+	spec, err := in.spec()
+	if err != nil {
+		return err
+	}
+	if len(c.Request.Header["If-None-Match"]) > 0 {
+		onConflict = "fail"
+	}
+	return a.write(c, spec, onConflict)
+}
+
+// write writes a user and answers 201 if it is new, 200 otherwise.
+func (a *api) write(c *call, spec enduser.Spec, onConflict string) error {
+	t, ctx := a.tenant(c), c.Request.Context()
+	var u enduser.User
+	var outcome enduser.Outcome
+	var err error
+	switch onConflict {
+	case "fail":
+		outcome = enduser.Created
+		u, err = t.Create(ctx, spec)
+	case "merge":
+		u, outcome, err = t.Upsert(ctx, spec)
+	default:
+		u, outcome, err = t.Ensure(ctx, spec)
+	}
+	switch conflict, ok := errors.AsType[*enduser.ConflictError](err); {
+	case ok && conflict.Field == "external_id" && len(c.Request.Header["If-None-Match"]) > 0:
+		return rest.PreconditionFailed()
+	case err != nil:
+		return err
+	case outcome != enduser.Created:
+		return c.Versioned(http.StatusOK, u.Revision, appendUser(c.Buffer(), &u))
+	}
+	c.Header()["Location"] = []string{location(c.Request, u.ID)}
+	return c.Versioned(http.StatusCreated, u.Revision, appendUser(c.Buffer(), &u))
+}
+
+// location returns the path of a user, below the path under which the host mounted
+// the routes.
+func location(r *http.Request, id string) string {
+	path, _, _ := strings.Cut(r.RequestURI, "?")
+	if !strings.HasPrefix(path, "/") { // absolute form
+		path = r.URL.EscapedPath()
+	}
+	const collection = "/v1/end-users"
+	if at := strings.LastIndex(path, collection); at >= 0 {
+		path = path[:at+len(collection)]
+	}
+	return path + "/" + url.PathEscape(id)
+}
+
+// upsert writes the user with the external ID of the path.
+func (a *api) upsert(c *call) error {
+	in, err := readUser(c.Body())
+	if err != nil {
+		return err
+	}
+	spec, err := in.spec()
+	if err != nil {
+		return err
+	}
+	id := c.PathValue("external_id")
+	if spec.ExternalID != "" && !enduser.SameExternalID(spec.ExternalID, id) {
+		return rest.Invalid(rest.Field{Pointer: "external_id", Code: enduser.CodeValue, Message: "is not the one of the path"})
+	}
+	spec.ExternalID = id
+	if len(c.Request.Header["If-Match"]) > 0 {
+		return a.upsertIf(c, spec)
+	}
+	if len(c.Request.Header["If-None-Match"]) > 0 {
+		return a.write(c, spec, "fail")
+	}
+	return a.write(c, spec, "merge")
+}
+
+// upsertIf merges into the user that If-Match names a version of: it must exist.
+func (a *api) upsertIf(c *call, spec enduser.Spec) error {
+	u, err := a.tenant(c).Update(c.Request.Context(), enduser.ByExternalID(spec.ExternalID), func(u *enduser.User) error {
+		if !rest.IfMatch(c.Request.Header, u.Revision) {
+			return rest.PreconditionFailed()
+		}
+		spec.Merge(u)
+		return nil
+	})
+	if errors.Is(err, enduser.ErrNotFound) {
+		return rest.PreconditionFailed()
+	}
+	return a.show(c, u, err)
+}
+
+func (a *api) get(c *call) error {
+	u, err := a.tenant(c).Get(c.Request.Context(), ref(c))
+	if err == nil && !rest.IfNoneMatch(c.Request.Header, u.Revision) {
+		return c.NotModified(u.Revision)
+	}
+	return a.show(c, u, err)
+}
+
+func (a *api) update(c *call) error {
+	in, err := readUser(c.Body())
+	if err != nil {
+		return err
+	}
+	if in.provisional.given {
+		in.fault("provisional", enduser.CodeReadOnly, "is for new users")
+	}
+	if in.expiresIn.given {
+		in.fault("expires_in", enduser.CodeReadOnly, "is for new users")
+	}
+	if err := in.err(); err != nil {
+		return err
+	}
+	u, err := a.tenant(c).Update(c.Request.Context(), ref(c), func(u *enduser.User) error {
+		if !rest.IfMatch(c.Request.Header, u.Revision) {
+			return rest.PreconditionFailed()
+		}
+		return in.patch(u)
+	})
+	return a.show(c, u, err)
+}
+
+func (a *api) associate(c *call) error {
+	if len(c.Request.Header["If-Match"]) > 0 {
+		u, err := a.tenant(c).Get(c.Request.Context(), ref(c))
+		if err != nil {
+			return err
+		}
+		if !rest.IfMatch(c.Request.Header, u.Revision) {
+			return rest.PreconditionFailed()
+		}
+	}
+	u, err := a.tenant(c).Associate(c.Request.Context(), ref(c))
+	return a.show(c, u, err)
+}
+
+func (a *api) delete(c *call) error {
+	err := a.tenant(c).DeleteIf(c.Request.Context(), ref(c), func(u enduser.User) error {
+		if !rest.IfMatch(c.Request.Header, u.Revision) {
+			return rest.PreconditionFailed()
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	c.Empty(http.StatusNoContent)
+	return nil
+}
+
+func (a *api) show(c *call, u enduser.User, err error) error {
+	if err != nil {
+		return err
+	}
+	return c.Versioned(http.StatusOK, u.Revision, appendUser(c.Buffer(), &u))
+}
+
+func healthy(c *call) error { return c.JSON(http.StatusOK, append(c.Buffer(), `{"status":"ok"}`...)) }
