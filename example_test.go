@@ -6,30 +6,28 @@ import (
 	"fmt"
 	"log"
 
-	"github.com/rollbook-go/rollbook/store"
+	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
-// Get-or-create is one call: whoever comes second is told who came first. The
-// body of this function stands in the README.
+// Whoever comes second with an external ID finds the user who is there, in any
+// spelling. The README shows this file as a program.
 func Example() {
 	ctx := context.Background()
-	st := memory.New() // or sqlitestore.Open, or redisstore.New
+	users := enduser.New(memory.New(), nil)
+	acme := users.Tenant("acme").As("crm")
 
-	ann := store.Record{
-		ID:     "u1",
-		Kind:   "user",
-		Unique: []store.Key{{Kind: "email", Value: "ann@example.com"}},
-		Data:   []byte(`{"name":"Ann"}`),
+	for _, id := range []string{"crm-7", "CRM-7"} {
+		ann, outcome, err := acme.Upsert(ctx, enduser.Spec{ExternalID: id, Name: "Ann"})
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(outcome, ann.ExternalID, ann.Name)
 	}
-	if _, err := st.Apply(ctx, "acme", store.Create(ann, nil)); err != nil {
-		log.Fatal(err)
-	}
-
-	ann.ID = "u2"
-	_, err := st.Apply(ctx, "acme", store.Create(ann, nil))
-	if taken, ok := errors.AsType[*store.TakenError](err); ok {
-		fmt.Println("the", taken.Key.Kind, "belongs to", taken.Holder.ID)
-	}
-	// Output: the email belongs to u1
+	_, err := users.Tenant("umbrella").Get(ctx, enduser.ByExternalID("crm-7"))
+	fmt.Println("umbrella has none:", errors.Is(err, enduser.ErrNotFound))
+	// Output:
+	// created crm-7 Ann
+	// unchanged crm-7 Ann
+	// umbrella has none: true
 }

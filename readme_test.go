@@ -8,29 +8,32 @@ import (
 	"testing"
 )
 
-// TestReadmeShowsTheExample: the code in the README is the body of Example,
-// which is compiled and run.
+// TestReadmeShowsTheExample: the program in the README is example_test.go, and all
+// other Go in it stands in a program that is compiled and tested.
 func TestReadmeShowsTheExample(t *testing.T) {
-	source := read(t, "example_test.go")
-	_, body, found := strings.Cut(source, "\nfunc Example() {\n")
-	if !found {
-		t.Fatal("example_test.go has no func Example")
+	program := exampleAsProgram(t)
+	mount := read(t, "examples/mount/main.go")
+	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(read(t, "README.md"), -1)
+	if len(blocks) == 0 || blocks[0][1] != program {
+		t.Errorf("the README does not begin with the program\n%s", program)
 	}
-	body, _, found = strings.Cut(body, "}\n\t// Output:")
-	if !found {
-		t.Fatal("Example has no output")
-	}
-	body = strings.ReplaceAll("\n"+body+"}\n", "\n\t", "\n")
-
-	blocks := regexp.MustCompile("(?s)```go(\n.*?\n)```").FindAllStringSubmatch(read(t, "README.md"), -1)
-	if len(blocks) == 0 {
-		t.Fatal("the README shows no Go")
-	}
-	for _, block := range blocks {
-		if block[1] != body {
-			t.Errorf("the README shows\n%s\nand not what Example does\n%s", block[1], body)
+	for _, block := range blocks[min(1, len(blocks)):] {
+		if !strings.Contains(mount, "\n"+block[1]) {
+			t.Errorf("the README shows what is not in examples/mount:\n%s", block[1])
 		}
 	}
+}
+
+// exampleAsProgram returns example_test.go with Example as its main function.
+func exampleAsProgram(t *testing.T) string {
+	t.Helper()
+	head, rest, ok1 := strings.Cut(read(t, "example_test.go"), "\n// ")
+	_, body, ok2 := strings.Cut(rest, "\nfunc Example() {\n")
+	body, _, ok3 := strings.Cut(body, "\t// Output:")
+	if !ok1 || !ok2 || !ok3 {
+		t.Fatal("example_test.go is not a header, a comment, Example and its output")
+	}
+	return strings.Replace(head, "package rollbook_test", "package main", 1) + "\nfunc main() {\n" + body + "}\n"
 }
 
 // TestLinksLead: every link from a document to a file of the module finds one.

@@ -1,0 +1,58 @@
+// Mount serves the registry under a prefix of a host's own mux, beside the host's
+// own pages. The users are in memory; the key is made at start.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/store/memory"
+)
+
+func main() {
+	users := enduser.New(memory.New(), nil)
+	key := rand.Text()
+	h, err := routes(users, key)
+	if err != nil {
+		log.Fatal(err)
+	}
+	// What expires is removed in the background; users that have expired are
+	// invisible without it as well.
+	go func() { log.Print(users.Run(context.Background())) }()
+
+	server := &http.Server{Addr: "127.0.0.1:8081", Handler: h, ReadHeaderTimeout: 5 * time.Second}
+	fmt.Printf("curl http://%s/registry/v1/end-users -H 'Authorization: Bearer %s'\n", server.Addr, key)
+	log.Fatal(server.ListenAndServe())
+}
+
+// routes returns the host's routes: a page of its own, and the users of its
+// customer acme for whoever has the key.
+func routes(users *enduser.Manager, key string) (http.Handler, error) {
+	tokens, err := httpapi.NewTokens(map[string]httpapi.Principal{
+		key: {Tenant: "acme", Actor: "crm"},
+	})
+	if err != nil {
+		return nil, err
+	}
+	registry, err := httpapi.New(users, tokens.Authenticate, nil)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", home)
+	mux.Handle("/registry/", http.StripPrefix("/registry", registry))
+	return mux, nil
+}
+
+func home(w http.ResponseWriter, _ *http.Request) {
+	if _, err := io.WriteString(w, "a page of the host's own\n"); err != nil {
+		log.Print(err) // the client has gone
+	}
+}
