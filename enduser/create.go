@@ -18,6 +18,17 @@ func (t Tenant) Create(ctx context.Context, s Spec) (User, error) {
 	return u, err
 }
 
+// Check reports what a spec has that the policy does not admit, as Create would,
+// without writing anything. What is taken it does not see.
+func (t Tenant) Check(s Spec) error {
+	w, err := t.writer()
+	if err != nil {
+		return err
+	}
+	_, err = w.make(s)
+	return err
+}
+
 // Ensure returns the user that the spec identifies, and makes it if there is none.
 // It never changes a user that exists. A user is identified by its external ID;
 // without one by its first account; without that, where they are unique, by its

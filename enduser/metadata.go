@@ -192,12 +192,7 @@ func (m *Metadata) UnmarshalJSON(text []byte) error {
 func (m Metadata) AppendJSON(dst []byte) []byte {
 	dst = append(dst, '{')
 	var few [16]string
-	keys := few[:0]
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	for i, key := range keys {
+	for i, key := range m.sortedKeys(few[:0]) {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
@@ -205,6 +200,15 @@ func (m Metadata) AppendJSON(dst []byte) []byte {
 		dst = append(dst, m[key].Text()...)
 	}
 	return append(dst, '}')
+}
+
+// sortedKeys appends the keys to a list, which becomes sorted.
+func (m Metadata) sortedKeys(keys []string) []string {
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // ParseMetadata returns the metadata that a JSON object stands for; a member that
@@ -274,6 +278,15 @@ func (v Value) members() (Metadata, bool) {
 	return m, err == nil
 }
 
+func (m Metadata) hasNull() bool {
+	for _, value := range m {
+		if value.IsNull() {
+			return true
+		}
+	}
+	return false
+}
+
 // size returns how many bytes the metadata has as compact JSON.
 func (m Metadata) size() int {
 	size := len("{}") + max(len(m)-1, 0)
@@ -297,8 +310,12 @@ func scanMetadata(p *jsontext.Scanner) (Metadata, error) {
 	return m, err
 }
 
-// merge applies from to m: null removes a key. It returns m, made if it was nil.
+// merge applies from to m: null removes a key. It returns m, or where that was nil
+// a map that may be from.
 func (m Metadata) merge(from Metadata) Metadata {
+	if m == nil && !from.hasNull() {
+		return from
+	}
 	for key, value := range from {
 		if value.IsNull() {
 			delete(m, key)

@@ -183,7 +183,7 @@ func (t Tenant) DeleteIf(ctx context.Context, ref Ref, fn func(User) error) erro
 		if !errors.Is(err, store.ErrStale) {
 			return translateNil("delete", err)
 		}
-		if err := turn.next(ctx, w, r.ID, try); err != nil {
+		if err := turn.next(ctx, &w, r.ID, try); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package enduser
 
 import (
+	"cmp"
 	"log/slog"
 	"maps"
 	"slices"
@@ -114,7 +115,8 @@ func (u User) editable() User {
 func (u User) Expired(now time.Time) bool { return !u.ExpiresAt.IsZero() && !now.Before(u.ExpiresAt) }
 
 // Spec says what a user shall be. What is empty is not given: [Tenant.Upsert]
-// leaves it as it is.
+// leaves it as it is. No call changes a Spec's maps and slices; a new user that is
+// returned may share them.
 type Spec struct {
 	ExternalID string
 
@@ -138,22 +140,13 @@ type Spec struct {
 
 // Merge writes what the spec gives into u, as [Tenant.Upsert] does.
 func (s Spec) Merge(u *User) {
-	for _, f := range []struct {
-		to   *string
-		from string
-	}{
-		{&u.Name, s.Name},
-		{&u.FirstName, s.FirstName},
-		{&u.LastName, s.LastName},
-		{&u.Email, s.Email},
-		{&u.Avatar, s.Avatar},
-		{&u.Language, s.Language},
-	} {
-		if f.from != "" {
-			*f.to = f.from
-		}
-	}
-	if s.ExternalID != "" && compareKey(s.ExternalID) != compareKey(u.ExternalID) {
+	u.Name = cmp.Or(s.Name, u.Name)
+	u.FirstName = cmp.Or(s.FirstName, u.FirstName)
+	u.LastName = cmp.Or(s.LastName, u.LastName)
+	u.Email = cmp.Or(s.Email, u.Email)
+	u.Avatar = cmp.Or(s.Avatar, u.Avatar)
+	u.Language = cmp.Or(s.Language, u.Language)
+	if s.ExternalID != "" && (u.ExternalID == "" || !SameExternalID(s.ExternalID, u.ExternalID)) {
 		u.ExternalID = s.ExternalID
 	}
 	u.Metadata = u.Metadata.merge(s.Metadata)

@@ -2,7 +2,6 @@ package enduser
 
 import (
 	"fmt"
-	"maps"
 	"net/mail"
 	"net/url"
 	"slices"
@@ -31,10 +30,8 @@ func (v violations) err() error {
 func (u *User) normalize() {
 	u.Email = strings.TrimSpace(u.Email)
 	for _, m := range []*Metadata{&u.Metadata, &u.SystemProperties} {
-		for key, value := range *m {
-			if value.IsNull() {
-				delete(*m, key)
-			}
+		if m.hasNull() { // rare: the map may be the caller's
+			*m = Metadata(nil).merge(*m)
 		}
 		if len(*m) == 0 {
 			*m = nil
@@ -179,10 +176,35 @@ func (p *Policy) checkAvatar(v *violations, avatar string) {
 		v.add(field, CodeLength, fmt.Sprintf("must have at most %d bytes", p.MaxAvatar))
 		return
 	}
+	if isPlainURL(avatar) {
+		return
+	}
 	u, err := url.Parse(avatar)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || strings.ContainsAny(avatar, " \"<>\\^`{|}") {
 		v.add(field, CodeFormat, "must be an absolute http or https URL")
 	}
+}
+
+// isPlainURL reports whether s is an http or https URL of a host name, perhaps a
+// port, and unreserved characters. Most are, and some others are URLs too.
+func isPlainURL(s string) bool {
+	rest, ok := strings.CutPrefix(s, "https://")
+	if !ok {
+		rest, ok = strings.CutPrefix(s, "http://")
+	}
+	host, path, _ := strings.Cut(rest, "/")
+	return ok && host != "" && isOf(host, ".-") && isOf(path, "/-._~?=&+")
+}
+
+// isOf reports whether s has only ASCII letters, digits and some other characters.
+func isOf(s, others string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && strings.IndexByte(others, c) < 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func checkLanguage(v *violations, tag string) {
@@ -193,13 +215,31 @@ func checkLanguage(v *violations, tag string) {
 		v.add("language", CodeLength, fmt.Sprintf("must have at most %d bytes", maxLanguage))
 		return
 	}
+	if isPlainLanguage(tag) {
+		return
+	}
 	if _, err := language.Parse(tag); err != nil || strings.Contains(tag, "_") {
 		v.add("language", CodeFormat, "must be a language tag (BCP 47)")
 	}
 }
 
+// isPlainLanguage reports whether s is a language, perhaps with a region. Most tags
+// are.
+func isPlainLanguage(s string) bool {
+	base, region, two := strings.Cut(s, "-")
+	if _, err := language.ParseBase(base); err != nil || len(base) > 3 {
+		return false
+	}
+	if !two {
+		return true
+	}
+	_, err := language.ParseRegion(region)
+	return err == nil && len(region) == 2
+}
+
 func (p *Policy) checkMetadata(v *violations, field string, old, m Metadata) {
-	for _, key := range slices.Sorted(maps.Keys(m)) {
+	var few [16]string
+	for _, key := range m.sortedKeys(few[:0]) {
 		value := m[key]
 		if before, ok := old[key]; ok && before == value {
 			continue

@@ -41,12 +41,12 @@ type writer struct {
 	now    time.Time
 }
 
-func (t Tenant) writer() (*writer, error) {
+func (t Tenant) writer() (writer, error) {
 	name, p, err := t.open()
 	if err != nil {
-		return nil, err
+		return writer{}, err
 	}
-	return &writer{Tenant: t, name: name, policy: p, now: t.m.millis()}, nil
+	return writer{Tenant: t, name: name, policy: p, now: t.m.millis()}, nil
 }
 
 // apply writes one op and returns the record's new revision. A unique key held by a

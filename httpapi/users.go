@@ -3,7 +3,6 @@ package httpapi
 import (
 	"errors"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/rollbook-go/rollbook/enduser"
@@ -57,7 +56,7 @@ func (a *api) create(c *call) error {
 	if err != nil {
 		return err
 	}
-	spec, err := in.spec()
+	spec, err := a.spec(c, &in)
 	if err != nil {
 		return err
 	}
@@ -65,6 +64,21 @@ func (a *api) create(c *call) error {
 		onConflict = "fail"
 	}
 	return a.write(c, spec, onConflict)
+}
+
+// spec returns the user that a body asks for. If the body is wrong as JSON the
+// error says what is wrong with it otherwise, too.
+func (a *api) spec(c *call, in *userInput) (enduser.Spec, error) {
+	spec, err := in.spec()
+	if err == nil || len(in.wrong) == 0 {
+		return spec, err
+	}
+	if invalid, ok := errors.AsType[*enduser.InvalidError](a.tenant(c).Check(spec)); ok {
+		for _, v := range invalid.Violations {
+			in.fault(v.Field, v.Code, v.Message)
+		}
+	}
+	return spec, in.err()
 }
 
 // write writes a user and answers 201 if it is new, 200 otherwise.
@@ -90,22 +104,22 @@ func (a *api) write(c *call, spec enduser.Spec, onConflict string) error {
 	case outcome != enduser.Created:
 		return c.Versioned(http.StatusOK, u.Revision, appendUser(c.Buffer(), &u))
 	}
-	c.Header()["Location"] = []string{location(c.Request, u.ID)}
+	c.Locate(collection(c.Request), u.ID)
 	return c.Versioned(http.StatusCreated, u.Revision, appendUser(c.Buffer(), &u))
 }
 
-// location returns the path of a user, below the path under which the host mounted
-// the routes.
-func location(r *http.Request, id string) string {
+// collection returns the path of the users, below the path under which the host
+// mounted the routes.
+func collection(r *http.Request) string {
 	path, _, _ := strings.Cut(r.RequestURI, "?")
 	if !strings.HasPrefix(path, "/") { // absolute form
 		path = r.URL.EscapedPath()
 	}
-	const collection = "/v1/end-users"
-	if at := strings.LastIndex(path, collection); at >= 0 {
-		path = path[:at+len(collection)]
+	const users = "/v1/end-users"
+	if at := strings.LastIndex(path, users); at >= 0 {
+		path = path[:at+len(users)]
 	}
-	return path + "/" + url.PathEscape(id)
+	return path
 }
 
 // upsert writes the user with the external ID of the path.
@@ -114,7 +128,7 @@ func (a *api) upsert(c *call) error {
 	if err != nil {
 		return err
 	}
-	spec, err := in.spec()
+	spec, err := a.spec(c, &in)
 	if err != nil {
 		return err
 	}

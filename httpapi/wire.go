@@ -66,6 +66,13 @@ type optional[T any] struct {
 	value       T
 }
 
+// set writes the member's value if it was given: the zero value for null.
+func (o *optional[T]) set(field *T) {
+	if o.given {
+		*field = o.value
+	}
+}
+
 // userInput is the body of a request that writes a user.
 type userInput struct {
 	externalID, name, firstName, lastName, email, avatar, language optional[string]
@@ -81,15 +88,14 @@ type userInput struct {
 
 // readUser reads a body. Every member is judged, so that all that is wrong with
 // them is reported together.
-func readUser(body string) (*userInput, error) {
-	in := new(userInput)
+func readUser(body string) (in userInput, err error) {
 	p := jsontext.NewScanner(body)
-	err := p.Object(func(name string) error { return in.member(&p, name) })
+	err = p.Object(func(name string) error { return in.member(&p, name) })
 	if err == nil {
 		err = p.End()
 	}
 	if err != nil {
-		return nil, badJSON(err)
+		return in, badJSON(err)
 	}
 	return in, nil
 }
@@ -208,34 +214,17 @@ func (in *userInput) err() error {
 	return rest.Invalid(in.wrong...)
 }
 
-// texts are the members that are text, with what they stand for in a user.
-func (in *userInput) texts(u *enduser.User) [7]text {
-	return [...]text{
-		{"external_id", &in.externalID, &u.ExternalID},
-		{"name", &in.name, &u.Name},
-		{"first_name", &in.firstName, &u.FirstName},
-		{"last_name", &in.lastName, &u.LastName},
-		{"email", &in.email, &u.Email},
-		{"avatar", &in.avatar, &u.Avatar},
-		{"language", &in.language, &u.Language},
-	}
-}
-
-type text struct {
-	name string
-	in   *optional[string]
-	user *string
-}
-
 const maxExpiresIn = 365 * 24 * 60 * 60 // seconds
 
 // spec returns the user that a create or upsert asks for. Null is for PATCH.
 func (in *userInput) spec() (enduser.Spec, error) {
-	var u enduser.User
-	for _, t := range in.texts(&u) {
-		in.refuseNull(t.name, t.in.null)
-		*t.user = t.in.value
-	}
+	in.refuseNull("external_id", in.externalID.null)
+	in.refuseNull("name", in.name.null)
+	in.refuseNull("first_name", in.firstName.null)
+	in.refuseNull("last_name", in.lastName.null)
+	in.refuseNull("email", in.email.null)
+	in.refuseNull("avatar", in.avatar.null)
+	in.refuseNull("language", in.language.null)
 	if in.externalID.given && !in.externalID.null && in.externalID.value == "" {
 		in.fault("external_id", enduser.CodeRequired, "must not be empty")
 	}
@@ -245,8 +234,9 @@ func (in *userInput) spec() (enduser.Spec, error) {
 	in.refuseNull("provisional", in.provisional.null)
 	in.refuseNull("expires_in", in.expiresIn.null)
 	s := enduser.Spec{
-		ExternalID: u.ExternalID, Name: u.Name, FirstName: u.FirstName, LastName: u.LastName,
-		Email: u.Email, Avatar: u.Avatar, Language: u.Language,
+		ExternalID: in.externalID.value,
+		Name:       in.name.value, FirstName: in.firstName.value, LastName: in.lastName.value,
+		Email: in.email.value, Avatar: in.avatar.value, Language: in.language.value,
 		Accounts: in.accounts.value, Groups: in.groups.value,
 	}
 	switch {
@@ -277,17 +267,15 @@ func (in *userInput) refuseNull(name string, null bool) {
 
 // patch applies the body to a user as a merge patch (RFC 7396).
 func (in *userInput) patch(u *enduser.User) error {
-	for _, t := range in.texts(u) {
-		if t.in.given {
-			*t.user = t.in.value // "" for null
-		}
-	}
-	if in.accounts.given {
-		u.Accounts = in.accounts.value
-	}
-	if in.groups.given {
-		u.Groups = in.groups.value
-	}
+	in.externalID.set(&u.ExternalID)
+	in.name.set(&u.Name)
+	in.firstName.set(&u.FirstName)
+	in.lastName.set(&u.LastName)
+	in.email.set(&u.Email)
+	in.avatar.set(&u.Avatar)
+	in.language.set(&u.Language)
+	in.accounts.set(&u.Accounts)
+	in.groups.set(&u.Groups)
 	switch {
 	case in.metadata.null:
 		u.Metadata = nil

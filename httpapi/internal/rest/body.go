@@ -29,7 +29,10 @@ func (c *Call[P]) readBody() error {
 		// deadlines of its own to set is none of ours.
 		_ = http.NewResponseController(c.w).SetReadDeadline(time.Now().Add(config.BodyTimeout))
 	}
-	var body io.Reader = http.MaxBytesReader(c.w, c.Request.Body, config.MaxBody)
+	var body io.Reader = c.Request.Body
+	if c.Request.ContentLength < 0 { // net/http holds others to the length they gave
+		body = http.MaxBytesReader(c.w, c.Request.Body, config.MaxBody)
+	}
 	if coding == "gzip" {
 		if body, err = inflate(body, config.MaxBody); err != nil {
 			return bodyProblem(err, config.MaxBody)

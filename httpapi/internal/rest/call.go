@@ -21,6 +21,8 @@ type Call[P any] struct {
 	body      string
 	in, out   []byte // kept from call to call
 	version   int64  // of what is shown; 0: none
+	parent    string // of what was made, for Location; "" for none
+	child     string
 	given     string // the request's own ID, if it is a sane one
 	made      [24]byte
 	matched   bool
@@ -132,6 +134,10 @@ func (c *Call[P]) Versioned(status int, version int64, body []byte) error {
 	return c.JSON(status, body)
 }
 
+// Locate says where the answer's Location header points: to the child of a path,
+// whose name needs no escaping.
+func (c *Call[P]) Locate(parent, child string) { c.parent, c.child = parent, child }
+
 // Empty answers without a body.
 func (c *Call[P]) Empty(status int) {
 	c.send(status, nil)
@@ -157,7 +163,7 @@ func (c *Call[P]) Fail(err error) {
 
 // write answers with a problem.
 func (c *Call[P]) write(p *Problem) {
-	c.version = 0
+	c.version, c.parent = 0, ""
 	said := *p
 	said.RequestID = c.RequestID()
 	said.Instance = c.Request.URL.Path
@@ -186,20 +192,38 @@ func (c *Call[P]) send(status int, body []byte) {
 // setHeader sets the headers that every answer has. Their texts share one string
 // and their lists one array.
 func (c *Call[P]) setHeader(body []byte) {
-	var buf [maxRequestID + 64]byte
-	id := append(append(buf[:0], c.given...), c.ownID()...)
-	tag := id
+	var buf [3 * maxRequestID]byte
+	text := buf[:0]
+	var ends [4]int
+	text = append(append(text, c.given...), c.ownID()...)
+	ends[0] = len(text)
 	if c.version > 0 {
-		tag = append(strconv.AppendInt(append(tag, '"'), c.version, 10), '"')
+		text = append(strconv.AppendInt(append(text, '"'), c.version, 10), '"')
 	}
-	text := string(strconv.AppendInt(tag, int64(len(body)), 10))
-	lists := &[3]string{text[:len(id)], text[len(id):len(tag)], text[len(tag):]}
+	ends[1] = len(text)
+	text = strconv.AppendInt(text, int64(len(body)), 10)
+	ends[2] = len(text)
+	if c.parent != "" {
+		text = append(append(append(text, c.parent...), '/'), c.child...)
+	}
+	ends[3] = len(text)
+
+	shared := string(text)
+	lists := new([4]string)
+	from := 0
+	for i, end := range ends {
+		lists[i] = shared[from:end]
+		from = end
+	}
 	c.header["X-Request-Id"] = lists[0:1:1]
 	if c.version > 0 {
 		c.header["Etag"] = lists[1:2:2]
 	}
 	if len(body) > 0 {
 		c.header["Content-Length"] = lists[2:3:3]
+	}
+	if c.parent != "" {
+		c.header["Location"] = lists[3:4:4]
 	}
 }
 
