@@ -1,0 +1,97 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/store/memory"
+)
+
+// TestDrain: what the server has begun when it is told to end is answered, a
+// request whose body is still on its way and a long poll included. serve would
+// return an error if that took more than ten seconds.
+func TestDrain(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	users := enduser.New(memory.New(), nil)
+	closing := make(chan struct{})
+	c := &config{rate: "on", keys: keyFlags{map[string]httpapi.Principal{testKey: {Tenant: "demo"}}}}
+	h, err := handler(users, c, log, closing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entered := make(chan string, 2)
+	seen := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		entered <- r.Method
+		h.ServeHTTP(w, r)
+	})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := "http://" + listener.Addr().String()
+	ctx, end := context.WithCancel(t.Context())
+	defer end()
+	ended := make(chan error, 1)
+	go func() { ended <- serve(ctx, listener, seen, users, log, closing) }()
+
+	type result struct {
+		answer
+		err error
+	}
+	post, poll := make(chan result, 1), make(chan result, 1)
+	body, rest := io.Pipe()
+	client := newClient(t, 2)
+	go func() {
+		r, err := http.NewRequest("POST", url+"/v1/end-users", body)
+		if err != nil {
+			post <- result{err: err}
+			return
+		}
+		r.Header.Set("Authorization", "Bearer "+testKey)
+		r.Header.Set("Content-Type", "application/json")
+		a, err := do(client, r)
+		post <- result{a, err}
+	}()
+	text := []byte(bodyOf("crm-7"))
+	if _, err := rest.Write(text[:5]); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		a, err := send(client, "GET", url+"/v1/changes?wait=30", testKey, "")
+		poll <- result{a, err}
+	}()
+	for range 2 {
+		<-entered
+	}
+
+	end()
+	if got := <-poll; got.err != nil || got.status != http.StatusOK || !strings.Contains(got.body, `"data":[]`) {
+		t.Errorf("the long poll: %d %q, %v", got.status, got.body, got.err)
+	}
+	if _, err := io.Copy(rest, bytes.NewReader(text[5:])); err != nil {
+		t.Error(err)
+	}
+	if err := rest.Close(); err != nil {
+		t.Error(err)
+	}
+	if got := <-post; got.err != nil || got.status != http.StatusCreated {
+		t.Errorf("the request: %d %q, %v", got.status, got.body, got.err)
+	}
+	if err := within(ended); err != nil {
+		t.Errorf("serve: %v", err)
+	}
+	if _, err := send(client, "GET", url+"/healthz", "", ""); err == nil {
+		t.Error("it still answers")
+	}
+	if _, err := users.Tenant("demo").Get(t.Context(), enduser.ByExternalID("crm-7")); err != nil {
+		t.Errorf("what was acknowledged: %v", err)
+	}
+}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi"
+)
+
+func TestKeyFlag(t *testing.T) {
+	tests := []struct {
+		flag, key string
+		want      httpapi.Principal
+	}{
+		{"secret=acme", "secret", httpapi.Principal{Tenant: "acme"}},
+		{"secret=acme@crm", "secret", httpapi.Principal{Tenant: "acme", Actor: "crm"}},
+		{"secret=acme/Testing", "secret", httpapi.Principal{Tenant: "acme", Environment: enduser.Testing}},
+		{"secret=acme/Customer@crm", "secret", httpapi.Principal{Tenant: "acme", Environment: enduser.Customer, Actor: "crm"}},
+		{"secret==acme", "secret=", httpapi.Principal{Tenant: "acme"}},
+		{"a=b==acme", "a=b=", httpapi.Principal{Tenant: "acme"}},
+	}
+	for _, test := range tests {
+		t.Run(test.flag, func(t *testing.T) {
+			var k keyFlags
+			if err := k.Set(test.flag); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(map[string]httpapi.Principal{test.key: test.want}, k.principals); diff != "" {
+				t.Error(diff)
+			}
+			if strings.Contains(k.String(), test.key) {
+				t.Error("the key is shown")
+			}
+		})
+	}
+}
+
+// TestRefusedFlags: what cannot be served is refused at start, and the error names
+// the flag.
+func TestRefusedFlags(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("text", []byte(strings.Repeat("no database\n", 1000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		args []string
+		want string
+	}{
+		{[]string{"-key", "secret-without-tenant"}, "-key"},
+		{[]string{"-key", "=acme"}, "-key"},
+		{[]string{"-key", "secret-of-acme="}, "-key"},
+		{[]string{"-key", "secret-of-acme=@crm"}, "-key"},
+		{[]string{"-key", "secret-of-acme=acme/Staging"}, "-key"},
+		{[]string{"-key", "secret-of-acme=acme/"}, "-key"},
+		{[]string{"-key", "secret-of-acme=acme", "-key", "secret-of-acme=umbrella"}, "-key"},
+		{[]string{"-key", "short=acme"}, "at least 8 characters"},
+		{[]string{"-key", "with a blank=acme"}, "printable"},
+		{[]string{"-store", "rollbook.db"}, "-store"},
+		{[]string{"-store", "postgres://localhost"}, "-store"},
+		{[]string{"-store", "memory:x"}, "-store"},
+		{[]string{"-store", "sqlite:"}, "sqlite"},
+		{[]string{"-store", "sqlite:" + filepath.Join("none", "users.db")}, "sqlite"},
+		{[]string{"-store", "sqlite:text"}, "sqlite"},
+		{[]string{"-store", "redis:127.0.0.1:1"}, "-store"},
+		{[]string{"-store", "redis://"}, "-store"},
+		{[]string{"-store", "redis://127.0.0.1:1/x"}, "-store"},
+		{[]string{"-store", "redis://127.0.0.1:1"}, "-store"},
+		{[]string{"-store", "redis-cluster://127.0.0.1:1"}, "-store"},
+		{[]string{"-store", "redis-sentinel://127.0.0.1:1"}, "-store"},
+		{[]string{"-store", "redis-sentinel://main@127.0.0.1:1"}, "-store"},
+		{[]string{"-sync", "off"}, "-sync"},
+		{[]string{"-rate", "10"}, "-rate"},
+		{[]string{"-addr", "nowhere"}, "address"},
+		{[]string{"-unknown"}, "-unknown"},
+		{[]string{"argument"}, "argument"},
+	}
+	for _, test := range tests {
+		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
+			var out, log strings.Builder
+			err := run(t.Context(), append([]string{"-store", "memory:"}, test.args...), &out, &log)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%v, want an error with %q", err, test.want)
+			}
+			if out.Len() > 0 {
+				t.Errorf("printed %q", &out)
+			}
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	var out, log strings.Builder
+	if err := run(t.Context(), []string{"-help"}, &out, &log); !errors.Is(err, flag.ErrHelp) {
+		t.Error(err)
+	}
+	for _, name := range []string{"-addr", "-store", "-sync", "-key", "-rate"} {
+		if !strings.Contains(log.String(), name+" ") {
+			t.Errorf("%s is not explained", name)
+		}
+	}
+}
+
+// TestKeys: a key decides whose users are seen, and nothing opens without one.
+func TestKeys(t *testing.T) {
+	t.Chdir(t.TempDir())
+	s := start(t, "-store", "memory:", "-key", "a=key=of=acme=acme/Testing@crm", keyFlag)
+	if _, err := os.Stat(keyFile); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a key was made though one was given: %v", err)
+	}
+	url := s.url + "/v1/end-users"
+	a := mustSend(t, "POST", url, "a=key=of=acme", bodyOf("crm-7"))
+	u, err := a.user()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := user{ID: u.ID, ExternalID: "crm-7", TenantID: "acme", Environment: "Testing", CreatedBy: "crm"}
+	if a.status != http.StatusCreated || u != want {
+		t.Errorf("%d %+v, want %+v", a.status, u, want)
+	}
+	if a := mustSend(t, "GET", url+"/"+u.ID, testKey, ""); a.status != http.StatusNotFound {
+		t.Errorf("another tenant's key: %d %s", a.status, a.body)
+	}
+	for _, key := range []string{"", "a", "a=key=of=acme=acme", "A=KEY=OF=ACME", testKey + "x", "demo"} {
+		if a := mustSend(t, "GET", url, key, ""); a.status != http.StatusUnauthorized {
+			t.Errorf("key %q: %d %s", key, a.status, a.body)
+		}
+	}
+	if a := mustSend(t, "GET", s.url+"/healthz", "", ""); a.status != http.StatusOK {
+		t.Errorf("/healthz: %d %s", a.status, a.body)
+	}
+}
+
+func TestRate(t *testing.T) {
+	limited := start(t, "-store", "memory:", keyFlag)
+	if a := mustSend(t, "GET", limited.url+"/v1/end-users", testKey, ""); a.header.Get("RateLimit") == "" {
+		t.Errorf("no RateLimit field: %v", a.header)
+	}
+	free := start(t, "-store", "memory:", "-rate", "off", keyFlag)
+	client := newClient(t, 1)
+	for range 1000 {
+		a, err := send(client, "GET", free.url+"/v1/end-users", testKey, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.status != http.StatusOK || a.header.Get("RateLimit") != "" {
+			t.Fatalf("%d %v %s", a.status, a.header, a.body)
+		}
+	}
+}
+
+func TestPortInUse(t *testing.T) {
+	s := start(t, "-store", "memory:", keyFlag)
+	addr := strings.TrimPrefix(s.url, "http://")
+	var out, log strings.Builder
+	err := run(t.Context(), []string{"-addr", addr, "-store", "memory:", keyFlag}, &out, &log)
+	if err == nil || !strings.Contains(err.Error(), addr) {
+		t.Errorf("%v, want an error that names %s", err, addr)
+	}
+	if out.Len() > 0 {
+		t.Errorf("printed %q", &out)
+	}
+}

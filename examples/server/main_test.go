@@ -1,0 +1,170 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience bounds every wait of these tests; machines under load are slow.
+const patience = time.Minute
+
+// beServer, in the environment, makes the test's program the server.
+const beServer = "ROLLBOOK_TEST_BE_SERVER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(beServer) == "" {
+		os.Exit(m.Run())
+	}
+	main()
+}
+
+// started is a server that listens.
+type started struct {
+	url   string
+	lines <-chan string // of its standard output, after the first; closed when it ends
+	end   func() error  // ends it as SIGTERM does, and returns what it returns
+
+	process *os.Process // of startProcess
+}
+
+// start runs the server inside the test, on a free port.
+func start(t *testing.T, args ...string) *started {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	out, in := io.Pipe()
+	log := new(logged)
+	ended := make(chan error, 1)
+	go func() {
+		err := run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), in, log)
+		ended <- errors.Join(err, in.Close())
+	}()
+	s := &started{end: sync.OnceValue(func() error {
+		cancel()
+		return within(ended)
+	})}
+	s.read(t, out, log)
+	return s
+}
+
+// startProcess runs the server as a process of its own, with dir as its current
+// folder.
+func startProcess(t *testing.T, dir string, args ...string) *started {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"-addr", "127.0.0.1:0"}, args...)...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), beServer+"=1")
+	log := new(logged)
+	cmd.Stderr = log
+	out, in := io.Pipe()
+	cmd.Stdout = in
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		err := cmd.Wait()
+		ended <- errors.Join(err, in.Close())
+	}()
+	s := &started{process: cmd.Process, end: sync.OnceValue(func() error {
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			return err
+		}
+		return within(ended)
+	})}
+	s.read(t, out, log)
+	return s
+}
+
+// read waits for the first line, which says where the server listens.
+func (s *started) read(t *testing.T, out io.Reader, log *logged) {
+	t.Helper()
+	lines := make(chan string, 16)
+	go func() {
+		defer close(lines)
+		for scan := bufio.NewScanner(out); scan.Scan(); {
+			lines <- scan.Text()
+		}
+	}()
+	s.lines = lines
+	first := s.line(t)
+	url, ok := strings.CutPrefix(first, "listening on ")
+	if !ok || !strings.HasPrefix(url, "http://127.0.0.1:") {
+		t.Fatalf("the first line is %q; the server ended with %v and logged\n%s", first, s.end(), log)
+	}
+	s.url = url
+	t.Cleanup(func() {
+		if err := s.end(); err != nil && !isKilled(err) {
+			t.Errorf("the server ended with %v and logged\n%s", err, log)
+		}
+	})
+}
+
+// line returns the next line of the server's standard output, "" if it has ended.
+func (s *started) line(t *testing.T) string {
+	t.Helper()
+	select {
+	case line := <-s.lines:
+		return line
+	case <-time.After(patience):
+		t.Fatal("the server prints nothing")
+		return ""
+	}
+}
+
+// kill ends a process at once and waits until it is gone.
+func (s *started) kill(t *testing.T) {
+	t.Helper()
+	if err := s.process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.end(); !isKilled(err) {
+		t.Fatalf("the server ended with %v before it was killed", err)
+	}
+}
+
+func isKilled(err error) bool {
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok {
+		return false
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+}
+
+func within(ended <-chan error) error {
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(patience):
+		return fmt.Errorf("still running after %v", patience)
+	}
+}
+
+// logged is what a server wrote to its standard error.
+type logged struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
