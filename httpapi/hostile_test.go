@@ -1,0 +1,550 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode/utf16"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi"
+)
+
+// TestHostileBodies sends what is not acceptable to every route that has a body:
+// it must be refused with that very status, and nothing may have changed.
+func TestHostileBodies(t *testing.T) {
+	t.Parallel()
+	nested := func(depth int) string {
+		return `{"metadata":` + strings.Repeat(`{"a":`, depth-2) + `{}` + strings.Repeat(`}`, depth-2) + `}`
+	}
+	utf16le := func(s string) string {
+		b := []byte{0xff, 0xfe}
+		for _, u := range utf16.Encode([]rune(s)) {
+			b = append(b, byte(u), byte(u>>8))
+		}
+		return string(b)
+	}
+	keys := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			b.WriteString(`,"k` + strconv.Itoa(i) + `":1`)
+		}
+		return `{"metadata":{` + b.String()[1:] + `}}`
+	}
+	external := func(id string) string { return `{"external_id":"` + id + `"}` }
+	tests := []struct {
+		name, body, code string
+	}{
+		{"empty", "", "malformed-json"},
+		{"white space", " \n\t", "malformed-json"},
+		{"null", "null", "malformed-json"},
+		{"array", "[]", "malformed-json"},
+		{"string", `"x"`, "malformed-json"},
+		{"number", "1", "malformed-json"},
+		{"true", "true", "malformed-json"},
+		{"truncated", `{"name":"A"`, "malformed-json"},
+		{"truncated string", `{"name":"A`, "malformed-json"},
+		{"trailing", `{"name":"A"} trailing`, "malformed-json"},
+		{"two documents", `{"name":"A"}{"name":"B"}`, "malformed-json"},
+		{"two documents on lines", "{\"name\":\"A\"}\n{}", "malformed-json"},
+		{"trailing NUL", "{\"name\":\"A\"}\x00", "malformed-json"},
+		{"trailing comma", `{"name":"A",}`, "malformed-json"},
+		{"comment", `{"name":"A"/**/}`, "malformed-json"},
+		{"single quotes", `{'name':'A'}`, "malformed-json"},
+		{"raw control character", "{\"name\":\"A\nB\"}", "malformed-json"},
+		{"duplicate", `{"name":"A","name":"B"}`, "malformed-json"},
+		{"duplicate behind an escape", `{"name":"A","nam\u0065":"B"}`, "malformed-json"},
+		{"duplicate in metadata", `{"metadata":{"a":{"b":1,"b":2}}}`, "malformed-json"},
+		{"duplicate in an account", `{"linked_accounts":[{"type":"a","type":"b","id":"c"}]}`, "malformed-json"},
+		{"duplicate of unknown", `{"metadata":{},"x":1,"x":2}`, "malformed-json"},
+		{"invalid UTF-8", "{\"name\":\"\xff\"}", "malformed-json"},
+		{"invalid UTF-8 in metadata", "{\"metadata\":{\"a\":\"\xc3\x28\"}}", "malformed-json"},
+		{"lone surrogate", `{"name":"\ud800"}`, "malformed-json"},
+		{"lone surrogate in metadata", `{"metadata":{"a":"\udc00"}}`, "malformed-json"},
+		{"BOM", "\ufeff{\"name\":\"A\"}", "malformed-json"},
+		{"UTF-16", utf16le(`{"name":"A"}`), "malformed-json"},
+		{"depth 33", nested(33), "malformed-json"},
+		{"depth 100,000", nested(100_000), "malformed-json"},
+		{"open brackets", strings.Repeat("[", 100_000), "malformed-json"},
+		{"unknown member nested too deep", `{"x":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`, "malformed-json"},
+		{"NaN", `{"metadata":{"a":NaN}}`, "malformed-json"},
+		{"Infinity", `{"metadata":{"a":Infinity}}`, "malformed-json"},
+		{"leading zero", `{"metadata":{"a":01}}`, "malformed-json"},
+
+		{"case variant of a member", `{"external_id":"a","EXTERNAL_ID":"b"}`, "invalid"},
+		{"case variant alone", `{"Name":"b"}`, "invalid"},
+		{"U+017F in a member", `{"fir\u017ft_name":"b"}`, "invalid"},
+		{"U+212A in a member", `{"lin\u212aed_accounts":[]}`, "invalid"},
+		{"unknown member", `{"admin":true}`, "invalid"},
+		{"unknown member of an account", `{"linked_accounts":[{"type":"a","id":"b","owner":"c"}]}`, "invalid"},
+		{"__proto__", `{"__proto__":{"admin":true}}`, "invalid"},
+		{"number for a string", `{"external_id":1}`, "invalid"},
+		{"object for a string", `{"external_id":{"$ne":""}}`, "invalid"},
+		{"array for a string", `{"email":["a@example.com"]}`, "invalid"},
+		{"string for an object", `{"metadata":"{}"}`, "invalid"},
+		{"array for an object", `{"metadata":[]}`, "invalid"},
+		{"object for an array", `{"groups":{}}`, "invalid"},
+		{"number in groups", `{"groups":[1]}`, "invalid"},
+		{"null in groups", `{"groups":[null]}`, "invalid"},
+		{"null in accounts", `{"linked_accounts":[null]}`, "invalid"},
+		{"null account type", `{"linked_accounts":[{"type":null,"id":"1"}]}`, "invalid"},
+		{"string in accounts", `{"linked_accounts":["a:b"]}`, "invalid"},
+		{"account without id", `{"linked_accounts":[{"type":"a"}]}`, "invalid"},
+		{"account without type", `{"linked_accounts":[{"id":"a"}]}`, "invalid"},
+		{"empty group", `{"groups":[""]}`, "invalid"},
+		{"number beyond float64", `{"metadata":{"a":1e400}}`, "malformed-json"},
+		{"257 metadata keys", keys(257), "invalid"},
+		{"1 MB metadata key", `{"metadata":{"` + strings.Repeat("k", 1_000_000) + `":1}}`, "invalid"},
+		{"metadata over 10,240 bytes", `{"metadata":{"a":"` + strings.Repeat("x", 10_240) + `"}}`, "invalid"},
+		{"empty metadata key", `{"metadata":{"":1}}`, "invalid"},
+		{"expires_in too large", `{"expires_in":31536001}`, "invalid"},
+		{"expires_in with a fraction", `{"expires_in":1.5}`, "invalid"},
+		{"expires_in beyond int64", `{"expires_in":92233720368547758080}`, "invalid"},
+		{"expires_in negative", `{"expires_in":-1}`, "invalid"},
+		{"provisional as text", `{"provisional":"yes"}`, "invalid"},
+
+		{"long external_id", external(strings.Repeat("a", 37)), "invalid"},
+		{"long external_id in bytes", external(strings.Repeat("a\u0301\u0301\u0301", 400)), "invalid"},
+		{"external_id long once composed", external(strings.Repeat("\u0344", 20)), "invalid"},
+		{"NUL", external(`a\u0000`), "invalid"},
+		{"C0", external(`a\u001fb`), "invalid"},
+		{"DEL", external(`a\u007fb`), "invalid"},
+		{"C1", external(`a\u0085b`), "invalid"},
+		{"angle brackets", external("<a>"), "invalid"},
+		{"bidi override", external(`a\u202eb`), "invalid"},
+		{"ZWJ", external(`a\u200db`), "invalid"},
+		{"ZWSP", external(`a\u200bb`), "invalid"},
+		{"soft hyphen", external(`a\u00adb`), "invalid"},
+		{"BOM inside", external(`a\ufeffb`), "invalid"},
+		{"leading space", external(" a"), "invalid"},
+		{"trailing space", external("a "), "invalid"},
+		{"NBSP", external(`\u00a0a`), "invalid"},
+		{"unassigned", external(`\u0378`), "invalid"},
+		{"private use", external(`\ue000`), "invalid"},
+		{"noncharacter", external(`\ufffe`), "invalid"},
+		{"full width", external(`\uff41`), "invalid"},
+		{"ligature", external(`\ufb01`), "invalid"},
+		{"circled digit", external(`\u2460`), "invalid"},
+		{"superscript", external(`\u00b2`), "invalid"},
+		{"long s", external(`\u017f`), "invalid"},
+
+		{"e-mail without at", `{"email":"ann"}`, "invalid"},
+		{"e-mail with two", `{"email":"a@b@example.com"}`, "invalid"},
+		{"e-mail with a space", `{"email":"a b@example.com"}`, "invalid"},
+		{"e-mail with a header", `{"email":"a@example.com\r\nBcc: b@example.com"}`, "invalid"},
+		{"e-mail with a name", `{"email":"Ann <a@example.com>"}`, "invalid"},
+		{"long e-mail", `{"email":"` + strings.Repeat("a", 254) + `@example.com"}`, "invalid"},
+		{"two e-mails", `{"email":"a@example.com,b@example.com"}`, "invalid"},
+		{"script as avatar", `{"avatar":"javascript:alert(1)"}`, "invalid"},
+		{"relative avatar", `{"avatar":"/a.png"}`, "invalid"},
+		{"language", `{"language":"not a tag"}`, "invalid"},
+		{"name with a control character", `{"name":"a\u0007"}`, "invalid"},
+		{"long name", `{"name":"` + strings.Repeat("a", 257) + `"}`, "invalid"},
+	}
+	for _, name := range []string{
+		"id", "tenant_id", "environment", "system_properties", "created_by", "updated_by", "created_at", "updated_at",
+		"expires_at", "revision", // those that are shown
+		"tenant", "tenantId", "TENANT_ID", "version", "kind", "deleted", "deleted_at", "actor", "role", "scopes", "etag",
+		"_id", "created", "revision ", "object",
+	} {
+		tests = append(tests, struct{ name, body, code string }{"server's member " + name, `{` + strconv.Quote(name) + `:"x"}`, "invalid"})
+	}
+
+	s := newServer(t, nil, nil)
+	kept := s.create(t, `{"external_id":"kept","name":"Kept"}`)
+	routes := []struct{ method, path string }{
+		{"POST", "/v1/end-users"},
+		{"PATCH", "/v1/end-users/" + kept.ID},
+		{"PUT", "/v1/end-users/by-external-id/kept"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, route := range routes {
+				a := s.do(t, route.method, route.path, tt.body, with("Content-Type", "application/json"))
+				if p := a.wantCode(t, 400, tt.code); (p.Code == "invalid") != (len(p.Errors) > 0) {
+					t.Errorf("%s: code and errors do not agree: %s", route.method, a.body)
+				}
+			}
+		})
+	}
+	if got := s.do(t, "GET", "/v1/end-users/"+kept.ID, "").want(t, 200).user(t); got.Revision != kept.Revision {
+		t.Errorf("the user was changed: %+v", got)
+	}
+	changes, err := s.users.Tenant("acme").Changes(t.Context(), 0, 0)
+	if err != nil || len(changes) != 1 {
+		t.Errorf("the feed has %d changes, %v; want the one that made the user", len(changes), err)
+	}
+}
+
+// TestHostileNulls: null clears in a PATCH and is not a value anywhere else.
+func TestHostileNulls(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, nil)
+	for _, name := range []string{
+		"external_id", "name", "first_name", "last_name", "email", "avatar", "language", "metadata", "linked_accounts",
+		"groups", "provisional", "expires_in",
+	} {
+		body := `{"` + name + `":null}`
+		for _, route := range [][2]string{{"POST", "/v1/end-users"}, {"PUT", "/v1/end-users/by-external-id/new"}} {
+			p := s.do(t, route[0], route[1], body).wantCode(t, 400, "invalid")
+			if len(p.Errors) != 1 || p.Errors[0].Pointer != "/"+name || p.Errors[0].Code != "invalid_type" {
+				t.Errorf("%s of a null %s: %+v", route[0], name, p.Errors)
+			}
+		}
+	}
+	s.do(t, "POST", "/v1/end-users", `{"external_id":""}`).wantCode(t, 400, "invalid")
+}
+
+// TestIdentity makes two users after another: the second is the same or not.
+func TestIdentity(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, first, second string
+		same                bool
+	}{
+		{"Turkish dotted I", "İstanbul", "istanbul", false},
+		{"sharp s", "STRASSE", "straße", false},
+		{"sigma", "Σίσυφος", "ΣΊΣΥΦΟΣ", true},
+		{"final sigma", "ΣΊΣΥΦΟΣ", "Σίσυφοσ", true},
+		{"composed", "é", "e\u0301", true},
+		{"Cherokee", "\u13a0", "\uab70", true},
+		{"Cyrillic", "a", "\u0430", false},
+		{"case", "CRM-7", "crm-7", true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t, nil, nil)
+			first := s.create(t, `{"external_id":`+strconv.Quote(tt.first)+`}`)
+			a := s.do(t, "POST", "/v1/end-users", `{"external_id":`+strconv.Quote(tt.second)+`}`)
+			want := 201
+			if tt.same {
+				want = 200
+			}
+			if second := a.want(t, want).user(t); (second.ID == first.ID) != tt.same {
+				t.Errorf("IDs %s and %s", first.ID, second.ID)
+			}
+		})
+	}
+}
+
+// TestVerbatimIDs: what looks like a path, a query or a template is a name like
+// any other.
+func TestVerbatimIDs(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, nil)
+	other := s.create(t, `{"external_id":"other"}`)
+	for id, escaped := range map[string]string{
+		"../x": "..%2Fx", "a/b": "a%2Fb", "%2e%2e": "%252e%252e", "..": "%2e%2e", "'; DROP": "%27%3B%20DROP", "{a}b": "%7Ba%7Db",
+		"a?b": "a%3Fb", "a#b": "a%23b", "a:b": "a:b", "by-external-id": "by-external-id", "*": "%2A", "a+b": "a+b",
+	} {
+		u := s.create(t, `{"external_id":`+strconv.Quote(id)+`}`)
+		if *u.ExternalID != id {
+			t.Errorf("%q is stored as %q", id, *u.ExternalID)
+		}
+		a := s.do(t, "PUT", "/v1/end-users/by-external-id/"+escaped, `{"name":"Found"}`).want(t, 200)
+		if got := a.user(t); got.ID != u.ID || *got.ExternalID != id {
+			t.Errorf("%q is not found as %s: %s", id, escaped, a.body)
+		}
+	}
+	if got := s.do(t, "GET", "/v1/end-users/"+other.ID, "").want(t, 200).user(t); got.Revision != other.Revision {
+		t.Error("another user was changed")
+	}
+}
+
+func TestHostilePaths(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, nil)
+	u := s.create(t, `{"external_id":"a/b"}`)
+	tests := []struct {
+		method, path string
+		want         int
+	}{
+		{"GET", "/v1/end-users/%00", 400},
+		{"GET", "/v1/end-users/%ff", 400},
+		{"PATCH", "/v1/end-users/%00", 400},
+		{"DELETE", "/v1/end-users/%ff", 400},
+		{"POST", "/v1/end-users/%00/associate", 400},
+		{"PUT", "/v1/end-users/by-external-id/%00", 400},
+		{"PUT", "/v1/end-users/by-external-id/%ff", 400},
+		{"GET", "/v1/end-users/" + strings.Repeat("a", 10_000), 400},
+		{"GET", "/v1/end-users/a%2Fb", 404}, // an external ID is not an ID
+		{"GET", "/v1/end-users/" + u.ID + "/", 404},
+		{"GET", "/v1/end-users/" + u.ID + "%2F", 404},
+		{"GET", "/v1/end-users/unknown", 404},
+		{"GET", "/v1/end-users/" + strings.ToUpper(u.ID) + "x", 404},
+		{"GET", "/v1/unknown", 404},
+		{"GET", "/v2/end-users", 404},
+		{"GET", "/", 404},
+		{"GET", "/V1/end-users", 404},
+		{"GET", "/v1/end-users/", 404},
+		{"PUT", "/v1/end-users", 405},
+		{"PATCH", "/v1/end-users", 405},
+		{"DELETE", "/v1/end-users", 405},
+		{"POST", "/v1/end-users/" + u.ID, 405},
+		{"PUT", "/v1/end-users/" + u.ID, 405},
+		{"GET", "/v1/end-users/" + u.ID + "/associate", 405},
+		{"POST", "/v1/changes", 405},
+		{"POST", "/openapi.json", 405},
+		{"DELETE", "/healthz", 405},
+		{"TRACE", "/v1/end-users", 405},
+		{"OPTIONS", "/v1/end-users", 405},
+		{"BREW", "/v1/end-users", 405},
+	}
+	for _, tt := range tests {
+		t.Run(tt.method+" "+tt.path[:min(len(tt.path), 60)], func(t *testing.T) {
+			body := ""
+			if tt.method == "PATCH" || tt.method == "PUT" {
+				body = "{}"
+			}
+			a := s.do(t, tt.method, tt.path, body).want(t, tt.want)
+			if allow := a.header.Get("Allow"); (tt.want == 405) != (allow != "") {
+				t.Errorf("Allow is %q", allow)
+			}
+		})
+	}
+	for _, path := range []string{"/v1/../v1/end-users/" + u.ID, "//v1/end-users/" + u.ID, "/v1//end-users"} {
+		a := s.do(t, "GET", "http://example.com"+path, "")
+		if a.status == 200 || a.status >= 500 {
+			t.Errorf("%s is answered with %d", path, a.status)
+		}
+	}
+}
+
+func TestHostileHeaders(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, nil)
+	gzipped := func(n int) string {
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		_, _ = z.Write(bytes.Repeat([]byte{' '}, n))
+		_ = z.Close()
+		return b.String()
+	}
+	auth := func(values ...string) option { return with("Authorization", values...) }
+	media := func(values ...string) option { return with("Content-Type", values...) }
+	tests := []struct {
+		name   string
+		body   string
+		option option
+		want   int
+	}{
+		{"no content type", "{}", media(), 415},
+		{"text", "{}", media("text/plain"), 415},
+		{"form", "a=b", media("application/x-www-form-urlencoded"), 415},
+		{"multipart", "{}", media("multipart/form-data; boundary=a"), 415},
+		{"UTF-16", "{}", media("application/json; charset=utf-16"), 415},
+		{"merge patch on create", "{}", media("application/merge-patch+json"), 415},
+		{"other JSON", "{}", media("application/problem+json"), 415},
+		{"broken", "{}", media("application/json; charset"), 415},
+		{"two charsets", "{}", media("application/json; charset=utf-8; charset=utf-16"), 415},
+		{"two content types", "{}", media("application/json", "text/plain"), 415},
+		{"two equal content types", "{}", media("application/json", "application/json"), 415},
+		{"list of content types", "{}", media("application/json, text/plain"), 415},
+		{"charset", "{}", media("application/json; charset=UTF-8"), 201},
+		{"quoted charset", "{}", media(`application/json; charset="utf-8"`), 201},
+		{"upper case", "{}", media("APPLICATION/JSON"), 201},
+		{"gzip", gzipped(10), with("Content-Encoding", "gzip"), 415},
+		{"gzip bomb", gzipped(10 << 20), with("Content-Encoding", "gzip"), 415},
+		{"br", "{}", with("Content-Encoding", "br"), 415},
+		{"two codings", "{}", with("Content-Encoding", "identity, gzip"), 415},
+		{"identity", "{}", with("Content-Encoding", "identity"), 201},
+
+		{"no credential", "{}", auth(), 401},
+		{"two credentials", "{}", auth("Bearer "+acmeKey, "Bearer "+acmeKey), 401},
+		{"two credentials of tenants", "{}", auth("Bearer "+acmeKey, "Bearer "+otherKey), 401},
+		{"empty header", "{}", auth(""), 401},
+		{"basic", "{}", auth("Basic YTpi"), 401},
+		{"basic with the key", "{}", auth("Basic " + acmeKey), 401},
+		{"no scheme", "{}", auth(acmeKey), 401},
+		{"empty bearer", "{}", auth("Bearer "), 401},
+		{"scheme alone", "{}", auth("Bearer"), 401},
+		{"long bearer", "{}", auth("Bearer " + strings.Repeat("a", 4096)), 401},
+		{"longer bearer", "{}", auth("Bearer " + strings.Repeat("a", 1<<16)), 401},
+		{"control bytes", "{}", auth("Bearer " + acmeKey + "\x01"), 401},
+		{"trailing space", "{}", auth("Bearer " + acmeKey + " "), 401},
+		{"other case", "{}", auth("Bearer " + strings.ToUpper(acmeKey)), 401},
+		{"prefix", "{}", auth("Bearer " + acmeKey[:len(acmeKey)-1]), 401},
+		{"list", "{}", auth("Bearer " + acmeKey + ", Bearer " + otherKey), 401},
+		{"scheme in other case", "{}", auth("bearer " + acmeKey), 201},
+		{"key in another header", "{}", func(r *http.Request) {
+			r.Header.Del("Authorization")
+			r.Header.Set("Proxy-Authorization", "Bearer "+acmeKey)
+			r.Header.Set("X-Api-Key", acmeKey)
+			r.Header.Set("Cookie", "token="+acmeKey)
+		}, 401},
+		{"key in the query", "{}", func(r *http.Request) {
+			r.Header.Del("Authorization")
+			r.URL.RawQuery = "access_token=" + acmeKey
+		}, 401},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s.do(t, "POST", "/v1/end-users", tt.body, tt.option).want(t, tt.want)
+		})
+	}
+	t.Run("refusals are equal", func(t *testing.T) {
+		first := s.do(t, "GET", "/v1/changes", "", auth(), with("X-Request-Id", "same")).want(t, 401)
+		for _, credential := range []string{"Bearer wrong-key-0001", "Basic YTpi", "Bearer " + strings.Repeat("a", 5000)} {
+			if a := s.do(t, "GET", "/v1/changes", "", auth(credential), with("X-Request-Id", "same")); a.body != first.body {
+				t.Errorf("%q tells them apart: %s", credential, a.body)
+			}
+		}
+	})
+	t.Run("nothing else names the tenant", func(t *testing.T) {
+		victim := s.create(t, `{"external_id":"victim"}`, as(otherKey))
+		a := s.do(t, "GET", "/v1/end-users/"+victim.ID, "", func(r *http.Request) {
+			r.Host = "other.example.com"
+			for _, name := range []string{"X-Forwarded-Host", "X-Forwarded-User", "X-Tenant", "X-Tenant-Id", "Tenant", "Forwarded", "X-Original-Url", "X-Http-Method-Override", "X-Actor", "X-Environment"} {
+				r.Header.Set(name, "other")
+			}
+		})
+		a.wantCode(t, 404, "not-found")
+	})
+	t.Run("GET with a body", func(t *testing.T) {
+		s.do(t, "GET", "/v1/end-users", `{"limit":`).want(t, 200)
+	})
+	t.Run("associate with a body", func(t *testing.T) {
+		u := s.create(t, `{}`)
+		s.do(t, "POST", "/v1/end-users/"+u.ID+"/associate", `nonsense`, media()).want(t, 200)
+	})
+}
+
+func TestHostileQueries(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, nil)
+	for _, tt := range []struct{ query, parameter string }{
+		{"limit=0", "limit"},
+		{"limit=-1", "limit"},
+		{"limit=201", "limit"},
+		{"limit=abc", "limit"},
+		{"limit=1e2", "limit"},
+		{"limit=1.5", "limit"},
+		{"limit=1000000000", "limit"},
+		{"limit=99999999999999999999", "limit"},
+		{"limit=1&limit=1", "limit"},
+		{"limit=%201", "limit"},
+		{"order=random", "order"},
+		{"order=ASC", "order"},
+		{"account=github", "account"},
+		{"account=github:", "account"},
+		{"account=:1", "account"},
+		{"after=x&before=y", "before"},
+		{"unknown=1", "unknown"},
+		{"Limit=1", "Limit"},
+		{"offset=1", "offset"},
+		{"tenant=other", "tenant"},
+		{"name=a&name=b", "name"},
+		{"external_id=%00", "external_id"},
+		{"external_id=%ff", "external_id"},
+		{"metadata.plan=pro", "metadata"}, // not indexed
+	} {
+		t.Run(tt.query, func(t *testing.T) {
+			p := s.do(t, "GET", "/v1/end-users?"+tt.query, "").wantCode(t, 400, "invalid")
+			if len(p.Errors) != 1 || p.Errors[0].Parameter != tt.parameter || p.Errors[0].Pointer != "" {
+				t.Errorf("got %+v", p.Errors)
+			}
+		})
+	}
+	for _, query := range []string{"wait=31", "wait=-1", "limit=1001", "limit=0", "after=a&after=a", "x=1"} {
+		s.do(t, "GET", "/v1/changes?"+query, "").wantCode(t, 400, "invalid")
+	}
+	for _, query := range []string{"on_conflict=replace", "on_conflict=FAIL", "x=1", "on_conflict=fail&on_conflict=fail"} {
+		s.do(t, "POST", "/v1/end-users?"+query, "{}").wantCode(t, 400, "invalid")
+	}
+	for _, query := range []string{"limit=", "order=", "after=", "before=", "name=", "email=", "account=", "external_id=", "group=", "metadata.x="} {
+		s.do(t, "GET", "/v1/end-users?"+query, "").want(t, 200)
+	}
+}
+
+func TestNumbersStayExact(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, nil)
+	const metadata = `{"big":9007199254740993,"float":0.1,"neg":-0,"nested":{"n":[9223372036854775807]}}`
+	u := s.create(t, `{"metadata":`+metadata+`}`)
+	if string(u.Metadata) != metadata {
+		t.Errorf("got %s, want %s", u.Metadata, metadata)
+	}
+}
+
+// TestLimitsAtTheirEdges: n is accepted and n+1 is not.
+func TestLimitsAtTheirEdges(t *testing.T) {
+	t.Parallel()
+	repeat := strings.Repeat
+	list := func(n int, item func(i int) string) string {
+		items := make([]string, n)
+		for i := range items {
+			items[i] = item(i)
+		}
+		return "[" + strings.Join(items, ",") + "]"
+	}
+	keys := func(n int) string {
+		items := make([]string, n)
+		for i := range items {
+			items[i] = `"k` + strconv.Itoa(i) + `":1`
+		}
+		return "{" + strings.Join(items, ",") + "}"
+	}
+	tests := []struct {
+		name    string
+		limit   int
+		body    func(n int) string
+		code    string
+		pointer string
+	}{
+		{"external_id", 36, func(n int) string { return `{"external_id":"` + repeat("é", n) + `"}` }, enduser.CodeLength, "/external_id"},
+		{"name", 256, func(n int) string { return `{"name":"` + repeat("é", n) + `"}` }, enduser.CodeLength, "/name"},
+		{"first_name", 256, func(n int) string { return `{"first_name":"` + repeat("a", n) + `"}` }, enduser.CodeLength, "/first_name"},
+		{"last_name", 256, func(n int) string { return `{"last_name":"` + repeat("a", n) + `"}` }, enduser.CodeLength, "/last_name"},
+		{"email", 254, func(n int) string { return `{"email":"` + repeat("a", n-12) + `@example.com"}` }, enduser.CodeLength, "/email"},
+		{"avatar", 2048, func(n int) string { return `{"avatar":"https://a.example/` + repeat("a", n-18) + `"}` }, enduser.CodeLength, "/avatar"},
+		{"metadata keys", 256, func(n int) string { return `{"metadata":` + keys(n) + `}` }, enduser.CodeCount, "/metadata"},
+		{"metadata key", 128, func(n int) string { return `{"metadata":{"` + repeat("k", n) + `":1}}` }, enduser.CodeLength, "/metadata"},
+		{"metadata bytes", 10_240, func(n int) string { return `{"metadata":{"a":"` + repeat("x", n-8) + `"}}` }, enduser.CodeLength, "/metadata"},
+		{"accounts", 16, func(n int) string {
+			item := func(i int) string { return `{"type":"t","id":"` + strconv.Itoa(i) + `"}` }
+			return `{"linked_accounts":` + list(n, item) + `}`
+		}, enduser.CodeCount, "/linked_accounts"},
+		{"account id", 256, func(n int) string { return `{"linked_accounts":[{"type":"t","id":"` + repeat("a", n) + `"}]}` }, enduser.CodeLength, "/linked_accounts/0/id"},
+		{"groups", 64, func(n int) string {
+			return `{"groups":` + list(n, func(i int) string { return `"g` + strconv.Itoa(i) + `"` }) + `}`
+		}, enduser.CodeCount, "/groups"},
+		{"expires_in", 31_536_000, func(n int) string { return `{"expires_in":` + strconv.Itoa(n) + `}` }, enduser.CodeValue, "/expires_in"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t, nil, nil)
+			p := s.do(t, "POST", "/v1/end-users", tt.body(tt.limit+1)).wantCode(t, 400, "invalid")
+			if len(p.Errors) != 1 || p.Errors[0].Code != tt.code || p.Errors[0].Pointer != tt.pointer {
+				t.Errorf("got %+v, want %s at %s", p.Errors, tt.code, tt.pointer)
+			}
+			s.create(t, tt.body(tt.limit))
+		})
+	}
+}
+
+// TestBodyLimit: the limit itself is accepted, one byte more is not, and neither
+// is a length that was not told.
+func TestBodyLimit(t *testing.T) {
+	t.Parallel()
+	const limit = 1000
+	pad := func(n int) string { return strings.Repeat(" ", n-2) + "{}" }
+	chunked := func(r *http.Request) { r.ContentLength = -1 }
+	for _, o := range []*httpapi.Options{nil, {MaxBody: limit}} {
+		n := 1 << 20
+		if o != nil {
+			n = limit
+		}
+		s := newServer(t, nil, o)
+		for _, route := range [][2]string{{"POST", "/v1/end-users"}, {"PUT", "/v1/end-users/by-external-id/a"}} {
+			s.do(t, route[0], route[1], pad(n)).want(t, 201)
+			s.do(t, route[0], route[1], pad(n+1)).wantCode(t, 413, "too-large")
+			s.do(t, route[0], route[1], pad(n+1), chunked).wantCode(t, 413, "too-large")
+			s.do(t, route[0], route[1], pad(10*n), chunked).wantCode(t, 413, "too-large")
+		}
+	}
+}
