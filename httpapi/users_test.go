@@ -16,13 +16,17 @@ import (
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
+func backends() map[string]func(testing.TB) store.Store {
+	return map[string]func(testing.TB) store.Store{
+		"memory": func(testing.TB) store.Store { return memory.New() },
+		"sqlite": openSQLite,
+	}
+}
+
 // onBackends runs a test over memory and over SQLite.
 func onBackends(t *testing.T, test func(t *testing.T, s *server)) {
 	t.Helper()
-	for name, open := range map[string]func(testing.TB) store.Store{
-		"memory": func(testing.TB) store.Store { return memory.New() },
-		"sqlite": openSQLite,
-	} {
+	for name, open := range backends() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, newServer(t, open(t), nil))

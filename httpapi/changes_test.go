@@ -1,0 +1,209 @@
+package httpapi_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rollbook-go/rollbook/httpapi"
+)
+
+type change struct {
+	Type     string   `json:"type"`
+	Kind     string   `json:"kind"`
+	ID       string   `json:"id"`
+	Revision int64    `json:"revision"`
+	Actor    *string  `json:"actor"`
+	At       string   `json:"at"`
+	Fields   []string `json:"fields"`
+}
+
+type feedPage struct {
+	Data    []change `json:"data"`
+	Cursor  *string  `json:"cursor"`
+	HasMore bool     `json:"has_more"`
+}
+
+func (s *server) feed(tb testing.TB, query string, options ...option) feedPage {
+	tb.Helper()
+	var p feedPage
+	s.do(tb, "GET", "/v1/changes?"+query, "", options...).want(tb, 200).decode(tb, &p)
+	if p.Data == nil {
+		tb.Error("data is null")
+	}
+	return p
+}
+
+func TestChanges(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, s *server) {
+		if p := s.feed(t, ""); len(p.Data) != 0 || p.Cursor != nil || p.HasMore {
+			t.Errorf("the feed of nothing is %+v", p)
+		}
+		s.create(t, `{"external_id":"noise"}`, as(otherKey))
+		s.create(t, `{"external_id":"noise"}`, as(testingKey))
+		u := s.create(t, `{"external_id":"a","provisional":true,"email":"secret@example.com"}`)
+		path := "/v1/end-users/" + u.ID
+		s.do(t, "POST", "/v1/end-users", `{"external_id":"a","name":"ignored"}`).want(t, 200)
+		s.do(t, "PATCH", path, `{"name":"Secret","metadata":{"plan":"secret"}}`).want(t, 200)
+		s.do(t, "PATCH", path, `{"name":"Secret"}`).want(t, 200)
+		s.do(t, "POST", path+"/associate", "").want(t, 200)
+		s.do(t, "DELETE", path, "").want(t, 204)
+
+		p := s.feed(t, "")
+		var types []string
+		for i, ch := range p.Data {
+			types = append(types, ch.Type)
+			if ch.ID != u.ID || ch.Kind != "user" || *ch.Actor != "crm" || ch.At == "" || ch.Fields == nil {
+				t.Errorf("change %+v", ch)
+			}
+			if i > 0 && ch.Revision <= p.Data[i-1].Revision {
+				t.Error("the feed is not in order")
+			}
+		}
+		if diff := cmp.Diff([]string{"created", "updated", "associated", "deleted"}, types); diff != "" {
+			t.Errorf("types (-want +got):\n%s", diff)
+		}
+		if !slices.Contains(p.Data[1].Fields, "name") || !slices.Contains(p.Data[1].Fields, "metadata.plan") {
+			t.Errorf("fields %v", p.Data[1].Fields)
+		}
+
+		var got []change
+		for query := "limit=1"; ; {
+			page := s.feed(t, query)
+			got = append(got, page.Data...)
+			query = "limit=1&after=" + *page.Cursor
+			if !page.HasMore {
+				break
+			}
+		}
+		if diff := cmp.Diff(p.Data, got); diff != "" {
+			t.Errorf("one at a time (-want +got):\n%s", diff)
+		}
+		end := s.feed(t, "after="+*p.Cursor)
+		if len(end.Data) != 0 || end.Cursor == nil || *end.Cursor != *p.Cursor {
+			t.Errorf("behind the end: %+v", end)
+		}
+	})
+}
+
+func TestChangesTrimmed(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, nil)
+	s.create(t, `{}`)
+	first := s.feed(t, "limit=1")
+	last := s.create(t, `{}`)
+	if err := s.users.Tenant("acme").TrimChanges(t.Context(), last.Revision); err != nil {
+		t.Fatal(err)
+	}
+	s.do(t, "GET", "/v1/changes?after="+*first.Cursor, "").wantCode(t, 410, "trimmed")
+	s.do(t, "GET", "/v1/changes", "").wantCode(t, 410, "trimmed")
+	s.do(t, "GET", "/v1/changes?wait=30&after="+*first.Cursor, "").wantCode(t, 410, "trimmed")
+}
+
+// TestLongPoll: a poll ends with a write, the end of its time, the end of the
+// server, or the end of its client, and at no other time.
+func TestLongPoll(t *testing.T) {
+	t.Parallel()
+	poll := func(t *testing.T, o *httpapi.Options, wait string, end func(s *server, cancel context.CancelFunc)) (answer, time.Duration) {
+		t.Helper()
+		var a answer
+		var took time.Duration
+		synctest.Test(t, func(t *testing.T) {
+			s := newServer(t, nil, o)
+			s.create(t, `{"external_id":"a"}`)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			cursor := *s.feed(t, "").Cursor
+			start := time.Now()
+			done := make(chan answer, 1)
+			go func() { done <- s.do(t, "GET", "/v1/changes?wait="+wait+"&after="+cursor, "", under(ctx)) }()
+			synctest.Wait()
+			select {
+			case a := <-done:
+				t.Fatalf("the poll did not wait: %d %s", a.status, a.body)
+			default:
+			}
+			end(s, cancel)
+			a = <-done
+			took = time.Since(start)
+		})
+		return a, took
+	}
+	decode := func(t *testing.T, a answer) feedPage {
+		t.Helper()
+		var p feedPage
+		a.want(t, 200).decode(t, &p)
+		return p
+	}
+	t.Run("write", func(t *testing.T) {
+		t.Parallel()
+		a, took := poll(t, nil, "30", func(s *server, _ context.CancelFunc) {
+			time.Sleep(10 * time.Second)
+			// Another tenant's writes end it no more than its other environment's.
+			s.create(t, `{}`, as(otherKey))
+			s.create(t, `{}`, as(testingKey))
+			time.Sleep(time.Second)
+			s.create(t, `{}`)
+		})
+		if p := decode(t, a); len(p.Data) != 1 || p.Data[0].Type != "created" || took < 11*time.Second || took >= 30*time.Second {
+			t.Errorf("after %v %+v", took, p)
+		}
+	})
+	t.Run("timeout", func(t *testing.T) {
+		t.Parallel()
+		for _, wait := range []int{1, 30} {
+			a, took := poll(t, nil, fmt.Sprint(wait), func(*server, context.CancelFunc) {})
+			if p := decode(t, a); len(p.Data) != 0 || p.Cursor == nil || took != time.Duration(wait)*time.Second {
+				t.Errorf("after %v %+v", took, p)
+			}
+		}
+	})
+	t.Run("closing", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			closing := make(chan struct{})
+			s := newServer(t, nil, &httpapi.Options{Closing: closing})
+			s.create(t, `{}`)
+			cursor := *s.feed(t, "").Cursor
+			done := make(chan answer, 1)
+			go func() { done <- s.do(t, "GET", "/v1/changes?wait=30&after="+cursor, "") }()
+			synctest.Wait()
+			start := time.Now()
+			close(closing)
+			a := <-done
+			if p := decode(t, a); len(p.Data) != 0 || time.Since(start) != 0 {
+				t.Errorf("after %v %+v", time.Since(start), p)
+			}
+			// A poll that begins while the server closes does not wait.
+			a = s.do(t, "GET", "/v1/changes?wait=30&after="+cursor, "")
+			if decode(t, a); time.Since(start) != 0 {
+				t.Errorf("a new poll waited for %v", time.Since(start))
+			}
+		})
+	})
+	t.Run("client gone", func(t *testing.T) {
+		t.Parallel()
+		a, took := poll(t, nil, "30", func(_ *server, cancel context.CancelFunc) { cancel() })
+		a.wantCode(t, 503, "unavailable")
+		if took != 0 {
+			t.Errorf("it took %v", took)
+		}
+	})
+	t.Run("changes are there", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			s := newServer(t, nil, nil)
+			s.create(t, `{}`)
+			start := time.Now()
+			if p := s.feed(t, "wait=30"); len(p.Data) != 1 || time.Since(start) != 0 {
+				t.Errorf("after %v %+v", time.Since(start), p)
+			}
+		})
+	})
+}

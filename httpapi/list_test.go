@@ -1,0 +1,226 @@
+package httpapi_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi"
+)
+
+type page struct {
+	Data   []user `json:"data"`
+	Paging struct {
+		Cursors struct {
+			After  *string `json:"after"`
+			Before *string `json:"before"`
+		} `json:"cursors"`
+		HasMore     bool `json:"has_more"`
+		HasPrevious bool `json:"has_previous"`
+	} `json:"paging"`
+}
+
+func (s *server) list(tb testing.TB, query string, options ...option) page {
+	tb.Helper()
+	var p page
+	s.do(tb, "GET", "/v1/end-users?"+query, "", options...).want(tb, 200).decode(tb, &p)
+	if p.Data == nil {
+		tb.Error("data is null")
+	}
+	if (p.Paging.Cursors.After != nil) != p.Paging.HasMore || (p.Paging.Cursors.Before != nil) != p.Paging.HasPrevious {
+		tb.Errorf("cursors and flags do not agree: %+v", p.Paging)
+	}
+	return p
+}
+
+func (p page) names() []string {
+	names := []string{}
+	for _, u := range p.Data {
+		names = append(names, *u.ExternalID)
+	}
+	return names
+}
+
+func TestPaging(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, s *server) {
+		var all []string
+		for i := range 23 {
+			all = append(all, fmt.Sprintf("u%02d", i))
+			s.create(t, fmt.Sprintf(`{"external_id":"u%02d","name":"Ann Lee","groups":["g"]}`, i))
+			s.create(t, `{"name":"noise"}`)
+		}
+		for _, order := range []string{"asc", "desc"} {
+			for _, filter := range []string{"name=ann", "group=g", "name=LEE+ann&group=g"} {
+				for _, limit := range []int{1, 5, 22, 23, 200} {
+					query := fmt.Sprintf("%s&order=%s&limit=%d", filter, order, limit)
+					want := slices.Clone(all)
+					if order == "desc" {
+						slices.Reverse(want)
+					}
+					p := s.list(t, query)
+					if p.Paging.HasPrevious {
+						t.Error("the first page has a previous one")
+					}
+					got, last := p.names(), p
+					for last.Paging.HasMore {
+						last = s.list(t, query+"&after="+*last.Paging.Cursors.After)
+						got = append(got, last.names()...)
+					}
+					if !slices.Equal(got, want) {
+						t.Errorf("%s forwards: %v", query, got)
+					}
+					got = last.names()
+					for last.Paging.HasPrevious {
+						last = s.list(t, query+"&before="+*last.Paging.Cursors.Before)
+						got = append(last.names(), got...)
+					}
+					if !slices.Equal(got, want) {
+						t.Errorf("%s backwards: %v", query, got)
+					}
+				}
+			}
+		}
+		if n := len(s.list(t, "").Data); n != 46 {
+			t.Errorf("without a limit %d users", n)
+		}
+	})
+}
+
+func TestDefaultLimit(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, nil)
+	for range 210 {
+		s.create(t, `{}`)
+	}
+	for query, want := range map[string]int{"": 50, "limit=": 50, "limit=200": 200, "limit=1": 1} {
+		if p := s.list(t, query); len(p.Data) != want || !p.Paging.HasMore {
+			t.Errorf("%q: %d users, want %d", query, len(p.Data), want)
+		}
+	}
+}
+
+func TestFilters(t *testing.T) {
+	t.Parallel()
+	for name, open := range backends() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := &httpapi.Options{Policy: enduser.Policy{IndexedMetadata: []string{"plan", "seats", "on", "a b", "zip"}}}
+			s := newServer(t, open(t), o)
+			s.create(t, `{"external_id":"ann","name":"Ann Lee","email":"Ann@Example.com","groups":["g","h"],
+				"linked_accounts":[{"type":"x","id":"a:b"}],"metadata":{"plan":"pro","seats":12,"a b":"c d","zip":"01234"}}`)
+			s.create(t, `{"external_id":"bea","name":"Bea Lee","email":"bea@example.com","groups":["g"],"metadata":{"plan":"pro","on":true,"seats":"12"}}`)
+			s.create(t, `{"external_id":"cyd"}`)
+			for query, want := range map[string]string{
+				"external_id=ANN":                  "ann",
+				"external_id=nobody":               "",
+				"email=ann@EXAMPLE.com":            "ann",
+				"account=x:a:b":                    "ann",
+				"account=x:a":                      "",
+				"account=y:a:b":                    "",
+				"name=lee":                         "ann bea",
+				"name=lee+ann":                     "ann",
+				"name=lee+cyd":                     "",
+				"name=le":                          "",
+				"group=g":                          "ann bea",
+				"group=G":                          "",
+				"group=g&name=bea":                 "bea",
+				"metadata.plan=pro":                "ann bea",
+				"metadata.plan=%22pro%22":          "ann bea",
+				"metadata.plan=Pro":                "",
+				"metadata.seats=12":                "ann",
+				"metadata.seats=%2212%22":          "bea",
+				"metadata.on=true":                 "bea",
+				"metadata.a%20b=c+d":               "ann",
+				"metadata.zip=01234":               "ann",
+				"metadata.plan=pro&metadata.on=":   "ann bea",
+				"metadata.plan=pro&group=h":        "ann",
+				"external_id=ann&group=g":          "ann",
+				"external_id=cyd&group=g":          "",
+				"external_id=ann&metadata.plan=no": "",
+				"order=desc":                       "cyd bea ann",
+				"external_id=&email=&order=":       "ann bea cyd",
+			} {
+				if got := strings.Join(s.list(t, query).names(), " "); got != want {
+					t.Errorf("%s: got %q, want %q", query, got, want)
+				}
+			}
+		})
+	}
+}
+
+// TestCursorDefects: whatever is wrong with a cursor, the answer is the same.
+func TestCursorDefects(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, nil)
+	for range 5 {
+		s.create(t, `{"name":"Ann"}`)
+		s.create(t, `{"name":"Ann"}`, as(otherKey))
+		s.create(t, `{"name":"Ann"}`, as(testingKey))
+	}
+	cursor := *s.list(t, "name=ann&limit=2").Paging.Cursors.After
+	same := with("X-Request-Id", "same")
+	reference := s.do(t, "GET", "/v1/end-users?name=ann&after=x", "", same)
+	reference.wantCode(t, 400, "invalid-cursor")
+	refused := func(t *testing.T, query string, options ...option) {
+		t.Helper()
+		a := s.do(t, "GET", "/v1/end-users?"+query, "", append(options, same)...)
+		if a.status != 400 || a.body != reference.body {
+			t.Errorf("%.80s: got %d %s", query, a.status, a.body)
+		}
+	}
+	for _, parameter := range []string{"after", "before"} {
+		s.list(t, "name=ann&"+parameter+"="+cursor)
+		s.list(t, "name=ann&limit=1&"+parameter+"="+cursor) // the limit may change
+
+		for _, garbage := range []string{
+			"0", "1", "-1", "=", "AQ", "null", "../..", "%00", "%ff", "%F0%9F%98%80", strings.Repeat("A", 10<<10), cursor + "A", cursor + "=",
+			cursor[:len(cursor)-1], cursor[1:], cursor + cursor, strings.ToLower(cursor) + "-", cursor + "%20",
+			url.QueryEscape("' OR 1=1"), base64.RawURLEncoding.EncodeToString(make([]byte, 10)),
+		} {
+			refused(t, "name=ann&"+parameter+"="+garbage)
+		}
+		raw, err := base64.RawURLEncoding.DecodeString(cursor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for bit := range 8 * len(raw) {
+			flipped := slices.Clone(raw)
+			flipped[bit/8] ^= 1 << (bit % 8)
+			refused(t, "name=ann&"+parameter+"="+base64.RawURLEncoding.EncodeToString(flipped))
+		}
+		refused(t, "name=ann&"+parameter+"="+cursor, as(otherKey))
+		refused(t, "name=ann&"+parameter+"="+cursor, as(testingKey))
+		refused(t, "name=bea&"+parameter+"="+cursor)
+		refused(t, parameter+"="+cursor)
+		refused(t, "group=ann&"+parameter+"="+cursor)
+		refused(t, "name=ann&group=g&"+parameter+"="+cursor)
+		refused(t, "name=ann&order=desc&"+parameter+"="+cursor)
+	}
+	feed := s.feed(t, "").Cursor
+	refused(t, "name=ann&after="+*feed)
+	s.do(t, "GET", "/v1/changes?after="+cursor, "").wantCode(t, 400, "invalid-cursor")
+	s.do(t, "GET", "/v1/changes?after="+*feed, "", as(otherKey)).wantCode(t, 400, "invalid-cursor")
+	s.do(t, "GET", "/v1/changes?after="+*feed, "", as(testingKey)).wantCode(t, 400, "invalid-cursor")
+}
+
+// TestCursorsSurvive: a cursor holds for another handler over the same users, for
+// another credential of the tenant, and when its own user is gone.
+func TestCursorsSurvive(t *testing.T) {
+	t.Parallel()
+	st := openSQLite(t)
+	s := newServer(t, st, nil)
+	for range 4 {
+		s.create(t, `{}`)
+	}
+	p := s.list(t, "limit=2")
+	s.do(t, "DELETE", "/v1/end-users/"+p.Data[1].ID, "").want(t, 204)
+	again := newServer(t, st, nil)
+	if next := again.list(t, "limit=2&after="+*p.Paging.Cursors.After, as(readerKey)); len(next.Data) != 2 || next.Data[0].ID == p.Data[1].ID {
+		t.Errorf("got %+v", next)
+	}
+}
