@@ -1,0 +1,387 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/store"
+	"github.com/rollbook-go/rollbook/store/memory"
+)
+
+// protected are the routes that need a credential, by operationId.
+func protected(id string) map[string]struct {
+	method, path, body string
+	write              bool
+} {
+	type route = struct {
+		method, path, body string
+		write              bool
+	}
+	return map[string]route{
+		"createEndUser":    {"POST", "/v1/end-users", `{}`, true},
+		"listEndUsers":     {"GET", "/v1/end-users", "", false},
+		"getEndUser":       {"GET", "/v1/end-users/" + id, "", false},
+		"updateEndUser":    {"PATCH", "/v1/end-users/" + id, `{}`, true},
+		"deleteEndUser":    {"DELETE", "/v1/end-users/" + id, "", true},
+		"associateEndUser": {"POST", "/v1/end-users/" + id + "/associate", "", true},
+		"upsertEndUser":    {"PUT", "/v1/end-users/by-external-id/x", `{}`, true},
+		"listChanges":      {"GET", "/v1/changes", "", false},
+	}
+}
+
+func TestNewFailsClosed(t *testing.T) {
+	t.Parallel()
+	users := enduser.New(memory.New(), nil)
+	if _, err := httpapi.New(users, nil, nil); err == nil {
+		t.Error("New accepts no Authenticator")
+	}
+	if _, err := httpapi.New(nil, tokens(t).Authenticate, nil); err == nil {
+		t.Error("New accepts no users")
+	}
+}
+
+func TestAuthenticator(t *testing.T) {
+	t.Parallel()
+	secret := errors.New("secret of the backend")
+	tests := []struct {
+		name string
+		auth httpapi.Authenticator
+		want int
+	}{
+		{"unauthorized", func(*http.Request, string) (httpapi.Principal, error) {
+			return httpapi.Principal{}, httpapi.ErrUnauthorized
+		}, 401},
+		{"wrapped", func(*http.Request, string) (httpapi.Principal, error) {
+			return httpapi.Principal{Tenant: "acme"}, fmt.Errorf("%w: %w", httpapi.ErrUnauthorized, secret)
+		}, 401},
+		{"no tenant", func(*http.Request, string) (httpapi.Principal, error) { return httpapi.Principal{}, nil }, 401},
+		{"error", func(*http.Request, string) (httpapi.Principal, error) {
+			return httpapi.Principal{Tenant: "acme"}, secret
+		}, 503},
+		{"context", func(*http.Request, string) (httpapi.Principal, error) {
+			return httpapi.Principal{}, context.DeadlineExceeded
+		}, 503},
+		{"panic", func(*http.Request, string) (httpapi.Principal, error) { panic(secret) }, 500},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newServerOf(t, nil, nil, tt.auth, nil)
+			for name, r := range protected("x") {
+				if a := s.do(t, r.method, r.path, r.body).want(t, tt.want); strings.Contains(a.body, "secret") {
+					t.Errorf("%s: the answer says what is wrong inside: %s", name, a.body)
+				}
+			}
+			s.do(t, "GET", "/healthz", "").want(t, 200)
+			s.do(t, "GET", "/openapi.json", "").want(t, 200)
+		})
+	}
+}
+
+func TestReadOnly(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, nil)
+	u := s.create(t, `{"external_id":"a"}`)
+	for name, r := range protected(u.ID) {
+		a := s.do(t, r.method, r.path, r.body, as(readerKey))
+		if want := map[bool]int{true: 403, false: 200}[r.write]; a.status != want {
+			t.Errorf("%s: got %d, want %d", name, a.status, want)
+		}
+	}
+	// Nobody learns from a refusal whether a user exists.
+	for _, method := range []string{"PATCH", "DELETE"} {
+		s.do(t, method, "/v1/end-users/unknown", "{}", as(readerKey)).wantCode(t, 403, "forbidden")
+	}
+	if got := s.do(t, "GET", "/v1/end-users/"+u.ID, "").want(t, 200).user(t); got.Revision != u.Revision {
+		t.Error("a reader wrote")
+	}
+}
+
+func TestAuthorize(t *testing.T) {
+	t.Parallel()
+	var err error
+	asked := map[string]bool{}
+	s := newServer(t, nil, &httpapi.Options{
+		Authorize: func(_ context.Context, p httpapi.Principal, a httpapi.Action) error {
+			if p.Tenant == "acme" {
+				asked[a.Name] = a.Write
+				return err
+			}
+			return nil
+		},
+	})
+	u := s.create(t, `{"external_id":"x"}`)
+	for _, tt := range []struct {
+		err  error
+		want int
+	}{
+		{httpapi.ErrForbidden, 403},
+		{fmt.Errorf("no: %w", httpapi.ErrForbidden), 403},
+		{errors.New("secret of the backend"), 503},
+	} {
+		err = tt.err
+		clear(asked)
+		want := map[string]bool{}
+		for name, r := range protected(u.ID) {
+			want[name] = r.write
+			if a := s.do(t, r.method, r.path, r.body).want(t, tt.want); strings.Contains(a.body, "secret") {
+				t.Errorf("%s: %s", name, a.body)
+			}
+		}
+		if diff := cmp.Diff(want, asked); diff != "" {
+			t.Errorf("actions (-want +got):\n%s", diff)
+		}
+	}
+	err = nil
+	if got := s.do(t, "GET", "/v1/end-users/"+u.ID, "", as(readerKey)).want(t, 200).user(t); got.Revision != u.Revision {
+		t.Error("a refused request wrote")
+	}
+}
+
+// TestPanics: a hook or store that panics is a 500, and the next request is served.
+func TestPanics(t *testing.T) {
+	t.Parallel()
+	f := &faulty{Store: memory.New()}
+	var log bytes.Buffer
+	s := newServer(t, f, &httpapi.Options{Logger: slog.New(slog.NewJSONHandler(&log, nil))})
+	u := s.create(t, `{"external_id":"x"}`)
+	for name, r := range protected(u.ID) {
+		f.panics.Store(true)
+		a := s.do(t, r.method, r.path, r.body)
+		f.panics.Store(false)
+		a.wantCode(t, 500, "internal")
+		if strings.Contains(a.body, "store that panics") {
+			t.Errorf("%s: %s", name, a.body)
+		}
+		if !strings.Contains(log.String(), a.header.Get("X-Request-Id")) {
+			t.Errorf("%s: the log does not have the request", name)
+		}
+		s.do(t, "PATCH", "/v1/end-users/"+u.ID, `{}`).want(t, 200)
+	}
+	panics := newServer(t, nil, &httpapi.Options{Authorize: func(context.Context, httpapi.Principal, httpapi.Action) error { panic("hook") }})
+	panics.do(t, "GET", "/v1/changes", "").wantCode(t, 500, "internal")
+	policy := newServerOf(t, nil, &enduser.Options{Policy: func(string) (enduser.Policy, bool) { panic("hook") }}, tokens(t).Authenticate, nil)
+	policy.do(t, "POST", "/v1/end-users", "{}").wantCode(t, 500, "internal")
+
+	abort := newServer(t, nil, &httpapi.Options{Authorize: func(context.Context, httpapi.Principal, httpapi.Action) error { panic(http.ErrAbortHandler) }})
+	func() {
+		defer func() {
+			if v := recover(); v != http.ErrAbortHandler { //nolint:errorlint // a panic value is compared as net/http does
+				t.Errorf("recovered %v", v)
+			}
+		}()
+		abort.handler.ServeHTTP(httptest.NewRecorder(), newRequest("GET", "/v1/changes", ""))
+	}()
+}
+
+func TestStoreErrors(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		err  error
+		want int
+		code string
+	}{
+		{"unavailable", fmt.Errorf("secret: %w", store.ErrUnavailable), 503, "unavailable"},
+		{"anything", errors.New("secret"), 503, "unavailable"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := &faulty{Store: memory.New()}
+			s := newServer(t, f, nil)
+			u := s.create(t, `{"external_id":"x"}`)
+			f.fail(tt.err)
+			for name, r := range protected(u.ID) {
+				a := s.do(t, r.method, r.path, r.body)
+				if a.wantCode(t, tt.want, tt.code); strings.Contains(a.body, "secret") {
+					t.Errorf("%s: %s", name, a.body)
+				}
+			}
+		})
+	}
+	t.Run("unknown", func(t *testing.T) {
+		t.Parallel()
+		f := &faulty{Store: memory.New()}
+		s := newServer(t, f, nil)
+		u := s.create(t, `{"external_id":"x"}`)
+		lost := &lostReplies{f}
+		again := newServer(t, lost, nil)
+		again.do(t, "PATCH", "/v1/end-users/"+u.ID, `{"name":"A"}`).wantCode(t, 503, "outcome-unknown")
+	})
+}
+
+// lostReplies is a store whose writes happen and are never confirmed.
+type lostReplies struct{ *faulty }
+
+func (l *lostReplies) Apply(ctx context.Context, tenant string, ops ...store.Op) (store.Revision, error) {
+	if _, err := l.faulty.Apply(ctx, tenant, ops...); err != nil {
+		return 0, err
+	}
+	return 0, store.ErrUnknown
+}
+
+func TestRequestID(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, nil)
+	for _, id := range []string{"a", "7f6e-1", strings.Repeat("x", 128), `!"#$%&'()*+,-./`} {
+		if got := s.do(t, "GET", "/unknown", "", with("X-Request-Id", id)).header.Get("X-Request-Id"); got != id {
+			t.Errorf("%q became %q", id, got)
+		}
+	}
+	seen := map[string]bool{}
+	for _, ids := range [][]string{nil, {""}, {"a b"}, {"a\tb"}, {"é"}, {"a\x7f"}, {strings.Repeat("x", 129)}, {"a", "b"}, {"a", "a"}} {
+		got := s.do(t, "GET", "/healthz", "", with("X-Request-Id", ids...)).header.Get("X-Request-Id")
+		if len(got) != 24 || seen[got] {
+			t.Errorf("%q became %q", ids, got)
+		}
+		seen[got] = true
+	}
+}
+
+// TestSilence: no log line, at any level, has anything personal or secret in it.
+func TestSilence(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	f := &faulty{Store: memory.New()}
+	logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	s := newServer(t, f, &httpapi.Options{Logger: logger})
+	const body = `{"external_id":"canary-ext","name":"canary-name","email":"canary@example.com","metadata":{"canary-key":"canary-value"},"linked_accounts":[{"type":"canary-type","id":"canary-id"}],"groups":["canary-group"]}`
+	u := s.create(t, body)
+	requests := func() {
+		for _, r := range [][3]string{
+			{"POST", "/v1/end-users?on_conflict=fail", body},
+			{"POST", "/v1/end-users", `{"canary":"canary"}`},
+			{"PUT", "/v1/end-users/by-external-id/canary-ext", body},
+			{"PATCH", "/v1/end-users/" + u.ID, body},
+			{"GET", "/v1/end-users?email=canary@example.com&name=canary&external_id=canary&account=canary:canary", ""},
+			{"GET", "/v1/end-users/canary", ""},
+			{"GET", "/canary?canary", ""},
+		} {
+			s.do(t, r[0], r[1], r[2], with("Cookie", "canary"))
+			s.do(t, r[0], r[1], r[2], as("canary-token"))
+		}
+	}
+	requests()
+	f.fail(errors.New("the store is on fire"))
+	requests()
+	f.panics.Store(true)
+	requests()
+	if log.Len() == 0 {
+		t.Fatal("failures of the server are not logged")
+	}
+	for _, secret := range []string{"canary", acmeKey} {
+		if strings.Contains(strings.ToLower(log.String()), secret) {
+			t.Errorf("the log has %q:\n%s", secret, log.String())
+		}
+	}
+}
+
+func TestWriteError(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		err  error
+		want int
+		code string
+	}{
+		{enduser.ErrNotFound, 404, "not-found"},
+		{fmt.Errorf("host: %w", enduser.ErrUnavailable), 503, "unavailable"},
+		{enduser.ErrUnknown, 503, "outcome-unknown"},
+		{enduser.ErrContended, 503, "contended"},
+		{enduser.ErrAmbiguous, 409, "ambiguous"},
+		{enduser.ErrTrimmed, 410, "trimmed"},
+		{&enduser.ConflictError{Field: "email", HolderID: "u1"}, 409, "conflict"},
+		{&enduser.InvalidError{Violations: []enduser.Violation{{Field: "metadata.a/b~c", Code: "c", Message: "m"}}}, 400, "invalid"},
+		{httpapi.ErrUnauthorized, 401, "unauthorized"},
+		{httpapi.ErrForbidden, 403, "forbidden"},
+		{errors.New("secret"), 500, "internal"},
+		{enduser.ErrCorrupt, 500, "internal"},
+	} {
+		w := httptest.NewRecorder()
+		w.Header().Set("X-Request-Id", "host-1")
+		httpapi.WriteError(w, httptest.NewRequest("GET", "/host/path", nil), tt.err)
+		a := answer{w.Code, w.Header(), w.Body.String()}
+		a.check(t, "GET")
+		p := a.wantCode(t, tt.want, tt.code)
+		if p.Instance != "/host/path" || strings.Contains(a.body, "secret") {
+			t.Errorf("%v: %s", tt.err, a.body)
+		}
+		if tt.code == "invalid" && p.Errors[0].Pointer != "/metadata/a~1b~0c" {
+			t.Errorf("pointer %q", p.Errors[0].Pointer)
+		}
+	}
+}
+
+func TestMounts(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, nil)
+	mux := http.NewServeMux()
+	mux.Handle("/registry/", http.StripPrefix("/registry", s.handler))
+	mux.Handle("/v1/end-users/v1/", http.StripPrefix("/v1/end-users", s.handler)) // a prefix that looks like a route
+	mounted := &server{mux, s.users}
+	a := mounted.do(t, "POST", "/registry/v1/end-users?on_conflict=fail", `{"external_id":"a"}`).want(t, 201)
+	location := a.header.Get("Location")
+	if want := "/registry/v1/end-users/" + a.user(t).ID; location != want {
+		t.Errorf("Location %q, want %q", location, want)
+	}
+	if got := mounted.do(t, "GET", location, "").want(t, 200).body; got != a.body {
+		t.Errorf("Location leads to %s", got)
+	}
+	b := mounted.do(t, "PUT", "/registry/v1/end-users/by-external-id/team%2Fb", `{}`).want(t, 201)
+	if want := "/registry/v1/end-users/" + b.user(t).ID; b.header.Get("Location") != want {
+		t.Errorf("Location %q, want %q", b.header.Get("Location"), want)
+	}
+	c := mounted.do(t, "POST", "/v1/end-users/v1/end-users", `{}`).want(t, 201)
+	mounted.do(t, "GET", c.header.Get("Location"), "").want(t, 200)
+	mounted.do(t, "GET", "/registry/v1/end-users/", "").want(t, 404)
+	mounted.do(t, "GET", "/registry/unknown", "").want(t, 404)
+	mounted.do(t, "PUT", "/registry/v1/end-users", "{}").want(t, 405)
+	mounted.do(t, "GET", "/registry/openapi.json", "", with("Authorization")).want(t, 200)
+	// A redirect to a cleaned path must not lead out of the mount.
+	w := httptest.NewRecorder()
+	s.handler.ServeHTTP(w, newRequest("GET", "http://example.com/v1//end-users", ""))
+	if location := w.Header().Get("Location"); strings.HasPrefix(location, "//") {
+		t.Errorf("redirected to %q", location)
+	}
+	// An external ID that looks like the route does not confuse Location.
+	d := mounted.do(t, "PUT", "/registry/v1/end-users/by-external-id/v1%2Fend-users", `{}`).want(t, 201)
+	mounted.do(t, "GET", d.header.Get("Location"), "").want(t, 200)
+}
+
+func TestTokens(t *testing.T) {
+	t.Parallel()
+	for token, p := range map[string]httpapi.Principal{
+		"":                 {Tenant: "acme"},
+		"short":            {Tenant: "acme"},
+		"with a space":     {Tenant: "acme"},
+		"not-ascii-é-é":    {Tenant: "acme"},
+		"control-\x00-00":  {Tenant: "acme"},
+		"canary-no-tenant": {},
+	} {
+		if _, err := httpapi.NewTokens(map[string]httpapi.Principal{token: p}); err == nil {
+			t.Errorf("token %q of %q is accepted", token, p.Tenant)
+		} else if token != "" && strings.Contains(err.Error(), token) {
+			t.Errorf("the error shows the token: %v", err)
+		}
+	}
+	set := tokens(t)
+	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+		if got := fmt.Sprintf(format, set); strings.Contains(got, acmeKey) || strings.Contains(got, fmt.Sprintf("%x", acmeKey)) {
+			t.Errorf("%s shows a token", format)
+		}
+	}
+	p, err := set.Authenticate(nil, acmeKey)
+	if err != nil || p.Tenant != "acme" || p.Credential == "" || strings.Contains(p.Credential, acmeKey) {
+		t.Errorf("got %+v, %v", p, err)
+	}
+}

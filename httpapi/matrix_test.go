@@ -1,0 +1,142 @@
+package httpapi_test
+
+import (
+	"net/http"
+	"regexp"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var varying = regexp.MustCompile(`"(request_id|instance)":"[^"]*"`)
+
+func (a answer) masked() string { return varying.ReplaceAllString(a.body, `"$1":""`) }
+
+// TestOthersUsersAreMissing asks every route for another tenant's, or another
+// environment's, user in every place where a request can name one. The answer is
+// the one for a user that does not exist, and the victim's users and feed stay as
+// they are.
+func TestOthersUsersAreMissing(t *testing.T) {
+	t.Parallel()
+	const missing = "0123456789abcdef01234567"
+	for name, attacker := range map[string]string{"tenant": otherKey, "environment": testingKey} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onBackends(t, func(t *testing.T, s *server) {
+				victim := s.create(t, everything)
+				second := s.create(t, `{"external_id":"second","name":"Ann Lee"}`)
+				s.create(t, `{"external_id":"third","name":"Ann Lee"}`)
+				etag := s.do(t, "GET", "/v1/end-users/"+victim.ID, "").header.Get("ETag")
+				cursor := *s.list(t, "limit=1").Paging.Cursors.After
+				feed := *s.feed(t, "").Cursor
+				before := s.do(t, "GET", "/v1/end-users", "").body
+				changes := s.do(t, "GET", "/v1/changes", "").body
+				mine := s.create(t, `{"external_id":"mine"}`, as(attacker))
+
+				cells := 0
+				equal := func(method, path, none, body string, options ...option) {
+					t.Helper()
+					cells++
+					options = append(options, as(attacker))
+					got, want := s.do(t, method, path, body, options...), s.do(t, method, none, body, options...)
+					if got.status != want.status || got.masked() != want.masked() {
+						t.Errorf("%s %s: got %d %s\nwant %d %s", method, path, got.status, got.body, want.status, want.body)
+					}
+					if method != "GET" && got.status < 400 {
+						t.Errorf("%s %s: got %d", method, path, got.status)
+					}
+					got.header.Del("X-Request-Id")
+					want.header.Del("X-Request-Id")
+					got.header.Del("Content-Length") // of the instance
+					want.header.Del("Content-Length")
+					if diff := cmp.Diff(want.header, got.header); diff != "" {
+						t.Errorf("%s %s: headers differ:\n%s", method, path, diff)
+					}
+				}
+				for _, headers := range [][]option{
+					nil,
+					{with("If-Match", etag)},
+					{with("If-Match", "*")},
+					{with("If-None-Match", etag)},
+					{with("X-Tenant-Id", "acme"), with("X-Forwarded-Host", "acme"), with("X-Environment", "Customer")},
+				} {
+					const users = "/v1/end-users/"
+					equal("GET", users+victim.ID, users+missing, "", headers...)
+					equal("PATCH", users+victim.ID, users+missing, `{"name":"x"}`, headers...)
+					equal("PATCH", users+victim.ID, users+missing, `{}`, headers...)
+					equal("DELETE", users+victim.ID, users+missing, "", headers...)
+					equal("POST", users+victim.ID+"/associate", users+missing+"/associate", "", headers...)
+					if headers != nil {
+						continue
+					}
+					// External IDs are no IDs, whoever's they are.
+					equal("GET", users+"CRM-7", users+missing, "")
+					equal("DELETE", users+"second", users+missing, "")
+				}
+				for _, q := range [][2]string{
+					{"external_id=crm-7", "external_id=nobody"},
+					{"email=ann@example.com", "email=nobody@example.com"},
+					{"account=github:1", "account=github:9"},
+					{"name=ann", "name=nobody"},
+					{"group=g1", "group=g9"},
+					{"external_id=crm-7&name=ann", "external_id=nobody&name=nobody"},
+				} {
+					equal("GET", "/v1/end-users?"+q[0], "/v1/end-users?"+q[1], "")
+					if n := len(s.list(t, q[0], as(attacker)).Data); n != 0 {
+						t.Errorf("%s shows %d users", q[0], n)
+					}
+				}
+				equal("GET", "/v1/end-users?after="+cursor, "/v1/end-users?after=x", "")
+				equal("GET", "/v1/end-users?before="+cursor, "/v1/end-users?before=x", "")
+				equal("GET", "/v1/changes?after="+feed, "/v1/changes?after=x", "")
+				for _, query := range []string{"tenant=acme", "tenant_id=acme", "environment=Customer", "access_token=" + acmeKey} {
+					equal("GET", "/v1/end-users?"+query, "/v1/end-users?"+query, "")
+					s.do(t, "GET", "/v1/end-users?"+query, "", as(attacker)).want(t, 400)
+				}
+				for _, body := range []string{`{"id":"` + victim.ID + `"}`, `{"tenant_id":"acme"}`, `{"environment":"Customer"}`} {
+					for _, r := range [][2]string{{"POST", "/v1/end-users"}, {"PUT", "/v1/end-users/by-external-id/new"}, {"PATCH", "/v1/end-users/" + mine.ID}} {
+						cells++
+						s.do(t, r[0], r[1], body, as(attacker)).wantCode(t, 400, "invalid")
+					}
+				}
+
+				// What is unique is unique to a tenant's environment: taking the
+				// victim's names makes users of the attacker's own.
+				for _, r := range []struct{ method, path, body string }{
+					{"POST", "/v1/end-users?on_conflict=fail", `{"external_id":"second"}`},
+					{"POST", "/v1/end-users?on_conflict=merge", everything},
+					{"POST", "/v1/end-users?on_conflict=return", `{"external_id":"` + victim.ID + `"}`},
+					{"PUT", "/v1/end-users/by-external-id/third", `{"name":"x"}`},
+				} {
+					cells++
+					u := s.do(t, r.method, r.path, r.body, as(attacker)).want(t, http.StatusCreated).user(t)
+					if u.ID == victim.ID || u.ID == second.ID {
+						t.Errorf("%s %s reached the victim", r.method, r.path)
+					}
+				}
+				cells++
+				s.do(t, "PUT", "/v1/end-users/by-external-id/CRM-7", `{"name":"x"}`, as(attacker)).want(t, http.StatusOK)
+				for _, u := range s.list(t, "", as(attacker)).Data {
+					if u.TenantID == victim.TenantID && u.Environment == victim.Environment {
+						t.Errorf("the list shows the victim's %s", u.ID)
+					}
+				}
+				for _, ch := range s.feed(t, "", as(attacker)).Data {
+					if ch.ID == victim.ID || ch.ID == second.ID {
+						t.Errorf("the feed shows the victim's %s", ch.ID)
+					}
+				}
+
+				if got := s.do(t, "GET", "/v1/end-users", "").body; got != before {
+					t.Errorf("the victim's users changed:\n%s", cmp.Diff(before, got))
+				}
+				if got := s.do(t, "GET", "/v1/changes", "").body; got != changes {
+					t.Errorf("the victim's feed changed:\n%s", cmp.Diff(changes, got))
+				}
+				if cells < 50 {
+					t.Errorf("only %d cells were tried", cells)
+				}
+			})
+		})
+	}
+}
