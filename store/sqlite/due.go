@@ -19,10 +19,10 @@ const (
 	// from walking them all in the order of their numbers; sorting the others is
 	// the smaller price.
 	sqlDueTenants = `SELECT s.tenant, (SELECT t.name FROM rollbook_tenant t WHERE t.n = s.tenant)
-		FROM rollbook_schedule s WHERE s.kind = ? AND s.due < ? AND +s.tenant > ? ORDER BY +s.tenant LIMIT ?`
+		FROM rollbook_schedule s WHERE s.kind = ? AND s.due < ? AND +s.tenant > ? ORDER BY +s.tenant LIMIT (?+0)`
 
 	sqlDueRecords = `SELECT ` + recordColumns + ` FROM rollbook_record r
-		WHERE r.tenant = ? AND r.kind = ? AND r.due > 0 AND r.due < ? ORDER BY r.due LIMIT ?`
+		WHERE r.tenant = ? AND r.kind = ? AND r.due > 0 AND r.due < ? ORDER BY r.due LIMIT (?+0)`
 )
 
 // dueTenant is a tenant that has something due, of these kinds.

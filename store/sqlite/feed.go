@@ -12,7 +12,7 @@ import (
 // was trimmed and what it holds come from one moment.
 const sqlChanges = `SELECT t.trimmed, c.revision, c.type, c.kind, c.id, c.note
 	FROM rollbook_tenant t LEFT JOIN rollbook_change c ON c.tenant = t.n AND c.revision > ?2
-	WHERE t.n = ?1 ORDER BY c.revision LIMIT ?3`
+	WHERE t.n = ?1 ORDER BY c.revision LIMIT (?3+0)`
 
 // Changes implements [store.Store].
 func (s *Store) Changes(ctx context.Context, tenant string, after store.Revision, limit int) ([]store.Change, error) {

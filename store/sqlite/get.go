@@ -19,7 +19,7 @@ const (
 		WHERE k.tenant = ? AND k.kind = ? AND k.value = ?`
 
 	sqlNumber  = `SELECT n FROM rollbook_tenant WHERE name = ?`
-	sqlTenants = `SELECT name FROM rollbook_tenant WHERE n > ? ORDER BY n LIMIT ?`
+	sqlTenants = `SELECT name FROM rollbook_tenant WHERE n > ? ORDER BY n LIMIT (?+0)`
 )
 
 // Get implements [store.Store].

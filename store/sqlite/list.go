@@ -14,14 +14,16 @@ import (
 const countTerms = 1000
 
 const sqlCountTerm = `SELECT count(*) FROM (SELECT 1 FROM rollbook_term
-	WHERE tenant = ? AND record_kind = ? AND kind = ? AND value = ? AND created > ? AND created < ? LIMIT ?)`
+	WHERE tenant = ? AND record_kind = ? AND kind = ? AND value = ? AND created > ? AND created < ? LIMIT (?+0))`
 
 // listSQL returns the statement for a list with so many terms. Its parameters
 // are the tenant, the kind, the bounds of Created, the bound of Due and the
 // limit, then kind and value of each term, the one to walk first.
 //
 // CROSS JOIN fixes the order: walk the first term, look the others up in the
-// index, and only then read the record.
+// index, and only then read the record. A bare parameter as LIMIT would have SQLite
+// prepare the statement again for every call, since its planner looks at the value;
+// a sum is an expression that it leaves alone.
 func listSQL(terms int, desc bool) string {
 	var b strings.Builder
 	b.WriteString(`SELECT ` + recordColumns + ` FROM `)
@@ -43,7 +45,7 @@ func listSQL(terms int, desc bool) string {
 		order = " DESC"
 	}
 	fmt.Fprintf(&b, ` AND %s.created > ?3 AND %[1]s.created < ?4`+
-		` AND (r.due = 0 OR r.due >= ?5) ORDER BY %[1]s.created%s LIMIT ?6`, from, order)
+		` AND (r.due = 0 OR r.due >= ?5) ORDER BY %[1]s.created%s LIMIT (?6+0)`, from, order)
 	return b.String()
 }
 
