@@ -30,6 +30,7 @@ func allowed() []arrow {
 		{in("/store/memory"), []string{in("/store")}},
 		{in("/store/sqlite"), []string{in("/store"), sqlite}},
 		{in("/store/redis"), []string{in("/store"), redis}},
+		{in("/store/redis/ratelimit"), []string{in("/httpapi"), redis, "github.com/go-redis/redis_rate/v10"}},
 
 		{in("/enduser"), []string{in("/store"), in("/internal/jsontext"), "golang.org/x/text/..."}},
 		{in("/httpapi"), []string{in("/enduser"), in("/httpapi/internal/rest"), in("/internal/jsontext")}},
