@@ -6,9 +6,9 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"io"
 	"log"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
@@ -25,10 +25,10 @@ func main() {
 	}
 	// What expires is removed in the background; users that have expired are
 	// invisible without it as well.
-	go func() { log.Print(users.Run(context.Background())) }()
+	go func() { log.Fatal(users.Run(context.Background())) }()
 
 	server := &http.Server{Addr: "127.0.0.1:8081", Handler: h, ReadHeaderTimeout: 5 * time.Second}
-	fmt.Printf("curl http://%s/registry/v1/end-users -H 'Authorization: Bearer %s'\n", server.Addr, key)
+	fmt.Fprintf(os.Stdout, "curl http://%s/registry/v1/end-users -H 'Authorization: Bearer %s'\n", server.Addr, key)
 	log.Fatal(server.ListenAndServe())
 }
 
@@ -52,7 +52,5 @@ func routes(users *enduser.Manager, key string) (http.Handler, error) {
 }
 
 func home(w http.ResponseWriter, _ *http.Request) {
-	if _, err := io.WriteString(w, "a page of the host's own\n"); err != nil {
-		log.Print(err) // the client has gone
-	}
+	fmt.Fprintln(w, "a page of the host's own")
 }

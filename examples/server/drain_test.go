@@ -50,7 +50,7 @@ func TestDrain(t *testing.T) {
 	body, rest := io.Pipe()
 	client := newClient(t, 2)
 	go func() {
-		r, err := http.NewRequest("POST", url+"/v1/end-users", body)
+		r, err := http.NewRequest(http.MethodPost, url+"/v1/end-users", body)
 		if err != nil {
 			post <- result{err: err}
 			return

@@ -121,7 +121,7 @@ func execute(t *testing.T, words []string) answer {
 			url = words[i]
 		}
 	}
-	r, err := http.NewRequest("POST", url, strings.NewReader(data))
+	r, err := http.NewRequest(http.MethodPost, url, strings.NewReader(data))
 	if err != nil {
 		t.Fatal(err)
 	}
