@@ -1,0 +1,159 @@
+package httpapi
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// clock is set by hand.
+type clock struct{ now time.Time }
+
+func newLimiterAt(c *clock) *MemoryLimiter {
+	l := NewLimiter()
+	l.now = func() time.Time { return c.now }
+	return l
+}
+
+// TestLimiterNeverLetsMore lets requests come in bursts and pauses and then looks
+// at every span of a rate's length: none has more than the rate says.
+func TestLimiterNeverLetsMore(t *testing.T) {
+	t.Parallel()
+	rates := []Rate{{5, time.Second}, {40, time.Minute}, {200, time.Hour}}
+	for seed := range uint64(20) {
+		random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // repeatable
+		c := &clock{time.Unix(1_700_000_000, random.Int64N(1e9))}
+		l := newLimiterAt(c)
+		var allowed []time.Time
+		waits := 0
+		for range 6_000 {
+			switch random.IntN(20) {
+			case 0:
+				c.now = c.now.Add(time.Duration(random.Int64N(int64(time.Minute))))
+			case 1, 2, 3:
+				c.now = c.now.Add(time.Duration(random.Int64N(int64(time.Second))))
+			}
+			d, err := l.Allow(t.Context(), "key", rates)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d.Allowed {
+				allowed = append(allowed, c.now)
+				continue
+			}
+			if d.Wait <= 0 || d.Remaining != 0 {
+				t.Fatalf("refused with %+v", d)
+			}
+			if random.IntN(50) == 0 {
+				// Whoever waits as long as it says is let in.
+				c.now = c.now.Add(d.Wait)
+				if d, _ := l.Allow(t.Context(), "key", rates); !d.Allowed {
+					t.Fatalf("refused after the wait: %+v", d)
+				}
+				allowed = append(allowed, c.now)
+				waits++
+			}
+		}
+		for _, rate := range rates {
+			for i := rate.Requests; i < len(allowed); i++ {
+				if span := allowed[i].Sub(allowed[i-rate.Requests]); span < rate.Per {
+					t.Fatalf("seed %d: %d requests within %v, the rate is %d per %v", seed, rate.Requests+1, span, rate.Requests, rate.Per)
+				}
+			}
+		}
+		if len(allowed) < 200 || waits == 0 {
+			t.Errorf("seed %d: only %d were allowed, %d after a wait", seed, len(allowed), waits)
+		}
+	}
+}
+
+// TestLimiterBorder: a burst at the end of a window and one at the beginning of
+// the next are not twice the rate.
+func TestLimiterBorder(t *testing.T) {
+	t.Parallel()
+	day := []Rate{{1000, 24 * time.Hour}}
+	c := &clock{time.Date(2026, 3, 1, 23, 59, 59, 0, time.UTC)}
+	l := newLimiterAt(c)
+	count := 0
+	for range 2 {
+		for range 2000 {
+			if d, _ := l.Allow(t.Context(), "key", day); d.Allowed {
+				count++
+			}
+		}
+		c.now = c.now.Add(2 * time.Second)
+	}
+	if count != 1000 {
+		t.Errorf("%d requests around midnight", count)
+	}
+}
+
+func TestLimiterCountsDown(t *testing.T) {
+	t.Parallel()
+	c := &clock{time.Unix(1_700_000_000, 0)}
+	l := newLimiterAt(c)
+	rates := []Rate{{3, time.Second}, {100, time.Minute}}
+	for want := 2; want >= 0; want-- {
+		if d, _ := l.Allow(t.Context(), "a", rates); !d.Allowed || d.Remaining != want || d.Limit != rates[0] {
+			t.Errorf("got %+v, want %d remaining", d, want)
+		}
+	}
+	refused, _ := l.Allow(t.Context(), "a", rates)
+	if refused.Allowed || refused.Wait <= 0 || refused.Wait > time.Second+time.Second/steps {
+		t.Errorf("got %+v", refused)
+	}
+	if d, _ := l.Allow(t.Context(), "b", rates); !d.Allowed {
+		t.Error("keys share their limits")
+	}
+	// What is refused is not counted.
+	for range 1000 {
+		_, _ = l.Allow(t.Context(), "a", rates)
+	}
+	c.now = c.now.Add(refused.Wait)
+	if d, _ := l.Allow(t.Context(), "a", rates); !d.Allowed {
+		t.Errorf("refusals were counted: %+v", d)
+	}
+	// Rates that never allow anything, and none at all.
+	if d, _ := l.Allow(t.Context(), "c", []Rate{{0, time.Second}}); d.Allowed {
+		t.Error("a rate of 0 allows a request")
+	}
+	if d, _ := l.Allow(t.Context(), "d", nil); !d.Allowed {
+		t.Error("no rates refuse a request")
+	}
+	// A clock that is set back does no harm.
+	c.now = c.now.Add(-time.Hour)
+	if d, _ := l.Allow(t.Context(), "b", rates); !d.Allowed {
+		t.Errorf("got %+v", d)
+	}
+}
+
+// TestLimiterForgets: the number of keys is bounded, and those in use are kept.
+func TestLimiterForgets(t *testing.T) {
+	t.Parallel()
+	c := &clock{time.Unix(1_700_000_000, 0)}
+	l := newLimiterAt(c)
+	rates := []Rate{{1, time.Minute}}
+	for i := range maxKeys {
+		_, _ = l.Allow(t.Context(), fmt.Sprint(i), rates)
+	}
+	c.now = c.now.Add(time.Second)
+	for i := range maxKeys - 1 {
+		_, _ = l.Allow(t.Context(), fmt.Sprint(i), rates) // refused, and in use
+	}
+	for i := range 3 {
+		c.now = c.now.Add(time.Millisecond)
+		_, _ = l.Allow(t.Context(), fmt.Sprint("new", i), rates)
+	}
+	if len(l.keys) != maxKeys {
+		t.Errorf("%d keys", len(l.keys))
+	}
+	if _, kept := l.keys[fmt.Sprint(maxKeys-1)]; kept {
+		t.Error("the longest unused key was kept")
+	}
+	c.now = c.now.Add(2 * time.Minute)
+	_, _ = l.Allow(t.Context(), "last", rates)
+	if len(l.keys) != 1 {
+		t.Errorf("%d keys when all are over", len(l.keys))
+	}
+}
