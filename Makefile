@@ -8,7 +8,7 @@ SHORT    ?=
 
 # Nested modules: `./...` skips them silently, so each is named here, and
 # internal/arrows fails if one is missing.
-NESTED := tools bench
+NESTED := tools bench internal/contract
 CODE   := $(filter-out tools,$(NESTED)) # tools has a go.mod and nothing else
 
 ROOT := $(CURDIR)

@@ -1,0 +1,86 @@
+package contract_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/labstack/echo/v4"
+)
+
+// TestHosts mounts the routes under a prefix of routers that are not net/http's.
+func TestHosts(t *testing.T) {
+	t.Parallel()
+	hosts := map[string]func(h http.Handler) http.Handler{
+		"net/http": func(h http.Handler) http.Handler {
+			mux := http.NewServeMux()
+			mux.Handle("/registry/", http.StripPrefix("/registry", h))
+			return mux
+		},
+		"chi": func(h http.Handler) http.Handler {
+			router := chi.NewRouter()
+			router.Mount("/registry", http.StripPrefix("/registry", h))
+			return router
+		},
+		"echo": func(h http.Handler) http.Handler {
+			e := echo.New()
+			e.Any("/registry/*", echo.WrapHandler(http.StripPrefix("/registry", h)))
+			return e
+		},
+	}
+	for name, host := range hosts {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(host(newContract(t).handler))
+			t.Cleanup(server.Close)
+			do := func(method, path, body string, want int) (http.Header, string) {
+				t.Helper()
+				r, err := http.NewRequestWithContext(t.Context(), method, server.URL+path, strings.NewReader(body))
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.Header.Set("Authorization", "Bearer "+key)
+				r.Header.Set("Content-Type", "application/json")
+				response, err := server.Client().Do(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b, err := io.ReadAll(response.Body)
+				_ = response.Body.Close()
+				if err != nil || response.StatusCode != want {
+					t.Fatalf("%s %s: got %d %s, %v; want %d", method, path, response.StatusCode, b, err, want)
+				}
+				return response.Header, string(b)
+			}
+			h, created := do("POST", "/registry/v1/end-users", `{"external_id":"a/b"}`, http.StatusCreated)
+			location := h.Get("Location")
+			if !strings.HasPrefix(location, "/registry/v1/end-users/") {
+				t.Fatalf("Location %q", location)
+			}
+			if _, got := do("GET", location, "", http.StatusOK); got != created {
+				t.Errorf("Location leads to %s", got)
+			}
+			do("POST", location+"/associate", "", http.StatusOK)
+			do("PATCH", location, `{"name":"Ann"}`, http.StatusOK)
+			_, put := do("PUT", "/registry/v1/end-users/by-external-id/a%2Fb", `{}`, http.StatusOK)
+			var u struct {
+				ID   string `json:"id"`
+				Name string `json:"name"`
+			}
+			if err := json.Unmarshal([]byte(put), &u); err != nil || "/registry/v1/end-users/"+u.ID != location || u.Name != "Ann" {
+				t.Errorf("a slash in the external ID leads to %s, %v", put, err)
+			}
+			h, _ = do("PUT", "/registry/v1/end-users/by-external-id/c%2Fd", `{}`, http.StatusCreated)
+			do("GET", h.Get("Location"), "", http.StatusOK)
+			do("GET", "/registry/v1/changes", "", http.StatusOK)
+			do("GET", "/registry/openapi.json", "", http.StatusOK)
+			do("GET", "/registry/v1/unknown", "", http.StatusNotFound)
+			do("PUT", "/registry/v1/changes", "", http.StatusMethodNotAllowed)
+			do("DELETE", location, "", http.StatusNoContent)
+		})
+	}
+}
