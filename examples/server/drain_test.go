@@ -22,7 +22,7 @@ func TestDrain(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	users := enduser.New(memory.New(), nil)
 	closing := make(chan struct{})
-	c := &config{rate: "on", keys: keyFlags{map[string]httpapi.Principal{testKey: {Tenant: "demo"}}}}
+	c := &config{rate: "on", keys: keyFlags{principals: map[string]httpapi.Principal{testKey: {Tenant: "demo"}}}}
 	h, err := handler(users, c, log, closing)
 	if err != nil {
 		t.Fatal(err)
