@@ -72,7 +72,7 @@ func TestAuthenticator(t *testing.T) {
 		{"context", func(*http.Request, string) (httpapi.Principal, error) {
 			return httpapi.Principal{}, context.DeadlineExceeded
 		}, 503},
-		{"panic", func(*http.Request, string) (httpapi.Principal, error) { panic(secret) }, 500},
+		{"panic", func(*http.Request, string) (httpapi.Principal, error) { panic(secret) }, 500}, //nolint:forbidigo // what the test is about
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -169,12 +169,12 @@ func TestPanics(t *testing.T) {
 		}
 		s.do(t, "PATCH", "/v1/end-users/"+u.ID, `{}`).want(t, 200)
 	}
-	panics := newServer(t, nil, &httpapi.Options{Authorize: func(context.Context, httpapi.Principal, httpapi.Action) error { panic("hook") }})
+	panics := newServer(t, nil, &httpapi.Options{Authorize: func(context.Context, httpapi.Principal, httpapi.Action) error { panic("hook") }}) //nolint:forbidigo // what the test is about
 	panics.do(t, "GET", "/v1/changes", "").wantCode(t, 500, "internal")
-	policy := newServerOf(t, nil, &enduser.Options{Policy: func(string) (enduser.Policy, bool) { panic("hook") }}, tokens(t).Authenticate, nil)
+	policy := newServerOf(t, nil, &enduser.Options{Policy: func(string) (enduser.Policy, bool) { panic("hook") }}, tokens(t).Authenticate, nil) //nolint:forbidigo // what the test is about
 	policy.do(t, "POST", "/v1/end-users", "{}").wantCode(t, 500, "internal")
 
-	abort := newServer(t, nil, &httpapi.Options{Authorize: func(context.Context, httpapi.Principal, httpapi.Action) error { panic(http.ErrAbortHandler) }})
+	abort := newServer(t, nil, &httpapi.Options{Authorize: func(context.Context, httpapi.Principal, httpapi.Action) error { panic(http.ErrAbortHandler) }}) //nolint:forbidigo // what the test is about
 	func() {
 		defer func() {
 			if v := recover(); v != http.ErrAbortHandler { //nolint:errorlint // a panic value is compared as net/http does
@@ -309,7 +309,7 @@ func TestWriteError(t *testing.T) {
 	} {
 		w := httptest.NewRecorder()
 		w.Header().Set("X-Request-Id", "host-1")
-		httpapi.WriteError(w, httptest.NewRequest("GET", "/host/path", nil), tt.err)
+		httpapi.WriteError(w, httptest.NewRequest(http.MethodGet, "/host/path", nil), tt.err)
 		a := answer{w.Code, w.Header(), w.Body.String()}
 		a.check(t, "GET")
 		p := a.wantCode(t, tt.want, tt.code)

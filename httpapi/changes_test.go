@@ -144,11 +144,11 @@ func TestLongPoll(t *testing.T) {
 	t.Run("write", func(t *testing.T) {
 		t.Parallel()
 		a, took := poll(t, nil, "30", func(s *server, _ context.CancelFunc) {
-			time.Sleep(10 * time.Second)
+			time.Sleep(10 * time.Second) //nolint:forbidigo // time of the bubble
 			// Another tenant's writes end it no more than its other environment's.
 			s.create(t, `{}`, as(otherKey))
 			s.create(t, `{}`, as(testingKey))
-			time.Sleep(time.Second)
+			time.Sleep(time.Second) //nolint:forbidigo // time of the bubble
 			s.create(t, `{}`)
 		})
 		if p := decode(t, a); len(p.Data) != 1 || p.Data[0].Type != "created" || took < 11*time.Second || took >= 30*time.Second {

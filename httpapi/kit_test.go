@@ -275,7 +275,7 @@ func (f *faulty) fail(err error) { f.err.Store(&err) }
 
 func (f *faulty) fault() error {
 	if f.panics.Load() {
-		panic("a store that panics")
+		panic("a store that panics") //nolint:forbidigo // what the test is about
 	}
 	if err := f.err.Load(); err != nil {
 		return *err

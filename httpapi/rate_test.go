@@ -32,7 +32,7 @@ func TestRates(t *testing.T) {
 		get(with("Authorization")).want(t, 401)
 		s.do(t, "GET", "/healthz", "").want(t, 200)
 
-		time.Sleep(2 * time.Second)
+		time.Sleep(2 * time.Second) //nolint:forbidigo // time of the bubble
 		get().want(t, 200)
 		get().want(t, 200)
 		a = get() // the minute's
@@ -44,7 +44,7 @@ func TestRates(t *testing.T) {
 		if err != nil || wait > 61*time.Second {
 			t.Errorf("Retry-After %v, %v", wait, err)
 		}
-		time.Sleep(wait)
+		time.Sleep(wait) //nolint:forbidigo // time of the bubble
 		get().want(t, 200)
 	})
 }

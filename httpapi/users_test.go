@@ -238,7 +238,7 @@ func TestProvisional(t *testing.T) {
 			t.Error("associating twice is a write")
 		}
 
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) //nolint:forbidigo // time of the bubble
 		for _, r := range [][2]string{{"GET", ""}, {"PATCH", ""}, {"DELETE", ""}, {"POST", "/associate"}} {
 			s.do(t, r[0], "/v1/end-users/"+minute.ID+r[1], map[string]string{"PATCH": "{}"}[r[0]]).wantCode(t, 404, "not-found")
 		}
