@@ -2,18 +2,19 @@
 // users: the users of your customers, for many tenants, inside your own server,
 // on memory, SQLite or Redis. It has no code; import the packages below.
 //
-// The storage layer is what exists so far:
-//
-//   - [github.com/rollbook-go/rollbook/store] is the record contract: the seven
-//     methods and the rules that a database has to keep. Start here.
-//   - [github.com/rollbook-go/rollbook/store/memory] keeps records in the
-//     process. For tests, and for data that may be lost.
+//   - [github.com/rollbook-go/rollbook/enduser] is the registry: tenants, users,
+//     idempotent upsert, provisional users, changes. Start here.
+//   - [github.com/rollbook-go/rollbook/httpapi] serves it over HTTP, as a handler
+//     to mount anywhere.
+//   - [github.com/rollbook-go/rollbook/store/memory] keeps users in the process.
+//     For tests, and for data that may be lost.
 //   - [github.com/rollbook-go/rollbook/store/sqlite] keeps them in one file, for
 //     one host.
 //   - [github.com/rollbook-go/rollbook/store/redis] keeps them in a Redis server
 //     or a Redis Cluster, for many hosts.
-//   - [github.com/rollbook-go/rollbook/store/storetest] is the conformance kit
-//     for whoever writes another store.
+//   - [github.com/rollbook-go/rollbook/store] is the record contract that the
+//     three obey, and [github.com/rollbook-go/rollbook/store/storetest] its
+//     conformance kit, for whoever writes another store.
 //
 // A program that imports one backend links no other.
 package rollbook

@@ -36,7 +36,7 @@ func NewTokens(tokens map[string]Principal) (*Tokens, error) {
 			return nil, errors.New("httpapi: tokens: a token stands for no tenant")
 		}
 		if len(token) < minToken || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
-			return nil, fmt.Errorf("httpapi: tokens: a token of tenant %q is not at least %d characters of printable ASCII", p.Tenant, minToken)
+			return nil, fmt.Errorf("httpapi: tokens: a token is not at least %d characters of printable ASCII", minToken)
 		}
 		sum := sha256.Sum256([]byte(token))
 		if p.Credential == "" {

@@ -22,14 +22,15 @@ type Decision struct {
 	Wait    time.Duration // if not allowed: how long until one may be
 
 	// Remaining and Reset are those of the limit that is closest to being reached:
-	// how many requests are left and when it is as new, in its own time.
+	// how many requests are left, and when the oldest that count no longer do.
 	Limit     Rate
 	Remaining int
 	Reset     time.Duration
 }
 
 // Limiter counts requests by key. A request is allowed if all rates allow it; one
-// that is not allowed is not counted. It is safe for concurrent use.
+// that is not allowed is not counted. It is safe for concurrent use. One that is
+// shared between nodes may let a stated burst through beside a rate.
 type Limiter interface {
 	Allow(ctx context.Context, key string, rates []Rate) (Decision, error)
 }
@@ -81,7 +82,7 @@ func (l *MemoryLimiter) Allow(_ context.Context, key string, rates []Rate) (Deci
 		l.keys[key] = c
 	}
 	c.used = now
-	d := Decision{Allowed: true, Remaining: -1}
+	d, closest := Decision{Allowed: true, Remaining: -1}, 0
 	for i, rate := range rates {
 		w := &c.windows[i]
 		w.roll(now, rate)
@@ -91,7 +92,7 @@ func (l *MemoryLimiter) Allow(_ context.Context, key string, rates []Rate) (Deci
 			d.Wait = max(d.Wait, w.wait(now, rate))
 		}
 		if d.Remaining < 0 || left < d.Remaining {
-			d.Limit, d.Remaining, d.Reset = rate, max(left, 0), w.wait(now, rate)
+			d.Limit, d.Remaining, closest = rate, max(left, 0), i
 		}
 	}
 	if d.Allowed {
@@ -101,6 +102,9 @@ func (l *MemoryLimiter) Allow(_ context.Context, key string, rates []Rate) (Deci
 			w.sum++
 		}
 		d.Remaining = max(d.Remaining-1, 0)
+	}
+	if len(rates) > 0 {
+		d.Reset = c.windows[closest].wait(now, rates[closest])
 	}
 	return d, nil
 }

@@ -56,12 +56,12 @@ func openRedis(ctx context.Context, scheme, rest string) (store.Store, io.Closer
 	case "redis":
 		single, err := goredis.ParseURL("redis://" + rest)
 		if err != nil {
-			return nil, nil, fmt.Errorf("-store: %w", err)
+			return nil, nil, errors.New("-store redis: is not //[USER:PASSWORD@]HOST:PORT[/DB]") // err may show the password
 		}
 		o.Addrs, o.DB, o.Username, o.Password = []string{single.Addr}, single.DB, single.Username, single.Password
 	case "redis-sentinel":
 		master, addrs, ok := strings.Cut(rest, "@")
-		if !ok {
+		if !ok || master == "" || addrs == "" {
 			return nil, nil, errors.New("-store redis-sentinel: needs //MASTER@HOST:PORT,…")
 		}
 		o.MasterName, o.Addrs = master, strings.Split(addrs, ",")

@@ -35,6 +35,8 @@ func parseFlags(args []string, usage io.Writer) (*config, error) {
 		return nil, err
 	}
 	switch {
+	case c.keys.err != nil:
+		return nil, c.keys.err
 	case f.NArg() > 0:
 		return nil, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	case c.sync != "full" && c.sync != "normal":
@@ -48,13 +50,23 @@ func parseFlags(args []string, usage io.Writer) (*config, error) {
 // keyFlags are the keys of the -key flags.
 type keyFlags struct {
 	principals map[string]httpapi.Principal
+	err        error // of the first that was refused
 }
 
 // String implements flag.Value. Keys are not shown.
 func (k *keyFlags) String() string { return "" }
 
-// Set implements flag.Value. The key may contain "=": the last one ends it.
+// Set implements flag.Value. It never fails: package flag would print the value,
+// which is secret.
 func (k *keyFlags) Set(value string) error {
+	if err := k.add(value); err != nil && k.err == nil {
+		k.err = fmt.Errorf("-key: %w", err)
+	}
+	return nil
+}
+
+// add adds a key. It may contain "=": the last one ends it.
+func (k *keyFlags) add(value string) error {
 	at := strings.LastIndex(value, "=")
 	if at < 1 {
 		return errors.New("must be KEY=TENANT[/ENVIRONMENT][@ACTOR]")

@@ -92,6 +92,11 @@ func TestRefusedFlags(t *testing.T) {
 			if out.Len() > 0 {
 				t.Errorf("printed %q", &out)
 			}
+			for _, secret := range []string{"secret-of", "secret-without", "with a blank"} {
+				if err != nil && strings.Contains(err.Error()+log.String(), secret) {
+					t.Errorf("the key is shown: %v\n%s", err, &log)
+				}
+			}
 		})
 	}
 }

@@ -78,8 +78,11 @@ func serve(ctx context.Context, l net.Listener, h http.Handler, users *enduser.M
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	sweep, stopSweep := context.WithCancel(context.WithoutCancel(ctx))
-	swept := make(chan error, 1)
-	go func() { swept <- users.Run(sweep) }()
+	swept := make(chan struct{})
+	go func() {
+		defer close(swept)
+		_ = users.Run(sweep) // ends with its context
+	}()
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
 
@@ -94,10 +97,12 @@ func serve(ctx context.Context, l net.Listener, h http.Handler, users *enduser.M
 		if err != nil {
 			err = errors.Join(fmt.Errorf("requests were cut off: %w", err), server.Close())
 		}
-		_ = <-served
+		if over := <-served; !errors.Is(over, http.ErrServerClosed) {
+			err = errors.Join(err, over)
+		}
 	}
 	stopSweep()
-	_ = <-swept
+	<-swept
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
