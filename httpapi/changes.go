@@ -12,7 +12,11 @@ import (
 // changes answers what changed after a cursor. With wait it keeps the request open
 // until something does, at most so many seconds.
 func (a *api) changes(c *call) error {
-	q := query{values: c.Query()}
+	values, err := c.Query()
+	if err != nil {
+		return err
+	}
+	q := query{values: values}
 	cursor := q.text("after")
 	limit := q.number("limit", 100, 1, 1000)
 	wait := q.number("wait", 0, 0, 30)

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/binary"
+	"strings"
 
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
@@ -46,7 +47,7 @@ func (s scope) encode(place int64) string {
 // decode returns the place of a cursor. Every defect has the same answer.
 func (s scope) decode(cursor string) (int64, error) {
 	bad := rest.BadRequest("invalid-cursor", "The cursor is not one of this list.")
-	if len(cursor) > 64 {
+	if len(cursor) > 64 || strings.ContainsAny(cursor, "\r\n") { // base64 would pass over them
 		return 0, bad
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(cursor)

@@ -12,7 +12,11 @@ const metadataParameter = "metadata."
 
 // list answers a page of users.
 func (a *api) list(c *call) error {
-	q := query{values: c.Query()}
+	values, err := c.Query()
+	if err != nil {
+		return err
+	}
+	q := query{values: values}
 	eq := enduser.Query{
 		Filter: enduser.Filter{
 			ExternalID: q.text("external_id"),
@@ -39,7 +43,6 @@ func (a *api) list(c *call) error {
 		return err
 	}
 	s := listScope(c.Principal, &eq)
-	var err error
 	if after != "" {
 		eq.After, err = s.decode(after)
 	} else if before != "" {

@@ -45,9 +45,23 @@ func (a *api) tenant(c *call) enduser.Tenant {
 // ref names the user of the path.
 func ref(c *call) enduser.Ref { return enduser.ByID(c.PathValue("id")) }
 
+// asPath says of an ID that is not admitted that it came in the path.
+func asPath(err error) error {
+	p := explain(err)
+	if p == nil || len(p.Errors) != 1 || p.Errors[0].Pointer != "id" {
+		return err
+	}
+	p.Errors[0].Query = true
+	return p
+}
+
 // create makes a user, or does with the one there is what on_conflict says.
 func (a *api) create(c *call) error {
-	q := query{values: c.Query()}
+	values, err := c.Query()
+	if err != nil {
+		return err
+	}
+	q := query{values: values}
 	onConflict := q.oneOf("on_conflict", "return", "merge", "fail")
 	if err := q.err(); err != nil {
 		return err
@@ -196,7 +210,7 @@ func (a *api) associate(c *call) error {
 	if len(c.Request.Header["If-Match"]) > 0 {
 		u, err := a.tenant(c).Get(c.Request.Context(), ref(c))
 		if err != nil {
-			return err
+			return asPath(err)
 		}
 		if !rest.IfMatch(c.Request.Header, u.Revision) {
 			return rest.PreconditionFailed()
@@ -214,7 +228,7 @@ func (a *api) delete(c *call) error {
 		return nil
 	})
 	if err != nil {
-		return err
+		return asPath(err)
 	}
 	c.Empty(http.StatusNoContent)
 	return nil
@@ -222,7 +236,7 @@ func (a *api) delete(c *call) error {
 
 func (a *api) show(c *call, u enduser.User, err error) error {
 	if err != nil {
-		return err
+		return asPath(err)
 	}
 	return c.Versioned(http.StatusOK, u.Revision, appendUser(c.Buffer(), &u))
 }

@@ -299,7 +299,7 @@ func TestEveryAnswer(t *testing.T) {
 		c.do(t, r[0], r[1], r[2], 401, header{"Authorization": "Bearer wrong-key"})
 		c.withHook(func() error { return httpapi.ErrForbidden }, func() { c.do(t, r[0], r[1], r[2], 403) })
 		c.withHook(func() error { return errors.New("down") }, func() { c.do(t, r[0], r[1], r[2], 503) })
-		c.withHook(func() error { panic("hook") }, func() { c.do(t, r[0], r[1], r[2], 500) })
+		c.withHook(func() error { panic("hook") }, func() { c.do(t, r[0], r[1], r[2], 500) }) //nolint:forbidigo // what the plumbing has to survive
 		c.rates.Store(true)
 		c.do(t, r[0], r[1], r[2], 429)
 		c.rates.Store(false)

@@ -111,13 +111,17 @@ func (c *Call[P]) JSON(status int, body []byte) error {
 	return nil
 }
 
-// Query returns the parameters of the request's URL. What cannot be parsed is left
-// out, as net/url does.
-func (c *Call[P]) Query() url.Values {
+// Query returns the parameters of the request's URL. A query that cannot be parsed
+// is a problem: a condition that is left out would widen what a list shows.
+func (c *Call[P]) Query() (url.Values, error) {
 	if c.Request.URL.RawQuery == "" {
-		return nil
+		return nil, nil //nolint:nilnil // no parameters
 	}
-	return c.Request.URL.Query()
+	values, err := url.ParseQuery(c.Request.URL.RawQuery)
+	if err != nil {
+		return nil, BadRequest("malformed-query", "The query is not valid.")
+	}
+	return values, nil
 }
 
 // NotModified answers 304 with the version that the client has.
@@ -152,7 +156,7 @@ func (c *Call[P]) Fail(err error) {
 	if p == nil {
 		p = Internal()
 	}
-	if p.Status >= http.StatusInternalServerError {
+	if p.Status >= http.StatusInternalServerError && c.Request.Context().Err() == nil { // else the client left
 		if p.cause == nil {
 			p.cause = err
 		}

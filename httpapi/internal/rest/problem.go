@@ -32,7 +32,7 @@ type Field struct {
 	Pointer string // as the domain names it: "email", "linked_accounts[0].type"
 	Code    string
 	Message string
-	Query   bool // it is a query parameter, not a member of the body
+	Query   bool // it is a parameter of the query or path, not a member of the body
 }
 
 // Error implements error.
