@@ -1,0 +1,119 @@
+package httpapi_test
+
+import (
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/store/memory"
+)
+
+// send makes a request with the key of the examples and prints the answer's status.
+func send(h http.Handler, method, path, body string) {
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.Header.Set("Authorization", "Bearer an-example-key")
+	r.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	fmt.Println(method, path, w.Code)
+}
+
+func newTokens() *httpapi.Tokens {
+	tokens, err := httpapi.NewTokens(map[string]httpapi.Principal{
+		"an-example-key": {Tenant: "acme", Actor: "crm"},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return tokens
+}
+
+// The same user twice: the second request finds the first one's.
+func ExampleNew() {
+	users := enduser.New(memory.New(), nil)
+	h, err := httpapi.New(users, newTokens().Authenticate, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	send(h, "POST", "/v1/end-users", `{"external_id":"crm-7","name":"Ann"}`)
+	send(h, "POST", "/v1/end-users", `{"external_id":"CRM-7"}`)
+	send(h, "POST", "/v1/end-users?on_conflict=fail", `{"external_id":"crm-7"}`)
+	send(h, "PUT", "/v1/end-users/by-external-id/crm-7", `{"email":"ann@example.com"}`)
+	// Output:
+	// POST /v1/end-users 201
+	// POST /v1/end-users 200
+	// POST /v1/end-users?on_conflict=fail 409
+	// PUT /v1/end-users/by-external-id/crm-7 200
+}
+
+// Limits hold all at once, for each credential.
+func ExampleOptions() {
+	h, err := httpapi.New(enduser.New(memory.New(), nil), newTokens().Authenticate, &httpapi.Options{
+		Rates: []httpapi.Rate{{Requests: 2, Per: time.Hour}, {Requests: 100, Per: 24 * time.Hour}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for range 3 {
+		send(h, "GET", "/v1/end-users", "")
+	}
+	// Output:
+	// GET /v1/end-users 200
+	// GET /v1/end-users 200
+	// GET /v1/end-users 429
+}
+
+// A host that authenticates by other means looks at the request.
+func ExampleAuthenticator() {
+	var auth httpapi.Authenticator = func(r *http.Request, _ string) (httpapi.Principal, error) {
+		if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
+			return httpapi.Principal{}, httpapi.ErrUnauthorized
+		}
+		return httpapi.Principal{Tenant: r.TLS.VerifiedChains[0][0].Subject.CommonName}, nil
+	}
+	h, err := httpapi.New(enduser.New(memory.New(), nil), auth, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	send(h, "GET", "/v1/end-users", "")
+	// Output:
+	// GET /v1/end-users 401
+}
+
+func ExampleNewTokens() {
+	tokens := newTokens()
+	p, err := tokens.Authenticate(nil, "an-example-key")
+	fmt.Println(p.Tenant, p.Actor, err)
+	_, err = tokens.Authenticate(nil, "another-key")
+	fmt.Println(errors.Is(err, httpapi.ErrUnauthorized))
+	// Output:
+	// acme crm <nil>
+	// true
+}
+
+func ExampleNewLimiter() {
+	limiter := httpapi.NewLimiter()
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	for range 2 {
+		d, err := limiter.Allow(r.Context(), "key", []httpapi.Rate{{Requests: 1, Per: time.Hour}})
+		fmt.Println(d.Allowed, d.Remaining, err)
+	}
+	// Output:
+	// true 0 <nil>
+	// false 0 <nil>
+}
+
+// Middleware of the host fails in the form of the routes.
+func ExampleWriteError() {
+	w := httptest.NewRecorder()
+	httpapi.WriteError(w, httptest.NewRequest(http.MethodGet, "/v1/end-users", nil), httpapi.ErrForbidden)
+	fmt.Println(w.Code, w.Header().Get("Content-Type"))
+	// Output:
+	// 403 application/problem+json
+}
