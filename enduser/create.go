@@ -62,7 +62,7 @@ func (t Tenant) Upsert(ctx context.Context, s Spec) (User, Outcome, error) {
 	}
 	for range maxTries {
 		u, outcome, err := w.create(ctx, s, merge)
-		if !errors.Is(err, ErrNotFound) { // deleted or renamed between the two
+		if !errors.Is(err, ErrNotFound) || errors.Is(err, ErrUnknown) { // else deleted or renamed between the two
 			return u, outcome, err
 		}
 	}
@@ -96,6 +96,8 @@ func (w *writer) create(ctx context.Context, s Spec, found found) (User, Outcome
 	}
 	done, taken, err := w.apply(ctx, op)
 	switch {
+	case errors.Is(err, store.ErrStale): // its ID is in use: NewID has returned it before
+		return User{}, 0, translate("create", err)
 	case err != nil:
 		return User{}, 0, err
 	case taken == nil && done.Data != nil: // it was written by an earlier try

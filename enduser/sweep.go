@@ -146,6 +146,9 @@ func (w *writer) reindex(ctx context.Context, r store.Record) (bool, error) {
 			return false, nil
 		}
 		_, err = w.m.store.Apply(ctx, w.name, store.Replace(r, want, nil))
+		if taken, ok := errors.AsType[*store.TakenError](err); ok {
+			return false, w.conflict(taken)
+		}
 		if !errors.Is(err, store.ErrStale) || try == maxTries {
 			return err == nil, translateNil("reindex", err)
 		}

@@ -41,7 +41,17 @@ func (t Tenant) change(ctx context.Context, ref Ref, fn func(*User) error, kind 
 
 // Associate makes a provisional user permanent. It does nothing to others.
 func (t Tenant) Associate(ctx context.Context, ref Ref) (User, error) {
+	return t.AssociateIf(ctx, ref, func(User) error { return nil })
+}
+
+// AssociateIf makes a provisional user permanent unless fn, which gets it, returns
+// an error; AssociateIf then returns that error. If others change the user meanwhile
+// fn is called again.
+func (t Tenant) AssociateIf(ctx context.Context, ref Ref, fn func(User) error) (User, error) {
 	return t.change(ctx, ref, func(u *User) error {
+		if err := fn(u.Clone()); err != nil {
+			return err
+		}
 		u.ExpiresAt = time.Time{}
 		return nil
 	}, ChangeAssociated)

@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/language"
+
+	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
 
 // violations collects everything that is wrong with a write.
@@ -237,6 +239,10 @@ func isPlainLanguage(s string) bool {
 	return err == nil && len(region) == 2
 }
 
+// maxValueDepth is how deep a metadata value may be nested: in a user's body it
+// stands two levels deep, and the whole must be readable.
+const maxValueDepth = jsontext.MaxDepth - 2
+
 func (p *Policy) checkMetadata(v *violations, field string, old, m Metadata) {
 	var few [16]string
 	for _, key := range m.sortedKeys(few[:0]) {
@@ -253,6 +259,8 @@ func (p *Policy) checkMetadata(v *violations, field string, old, m Metadata) {
 			v.add(field, CodeLength, fmt.Sprintf("a key must have at most %d characters", p.MaxMetadataKey))
 		case !utf8.ValidString(value.text):
 			v.add(field+"."+key, CodeUTF8, textMessage(CodeUTF8))
+		case jsontext.Depth(value.text) > maxValueDepth:
+			v.add(field+"."+key, CodeJSON, fmt.Sprintf("must be nested at most %d deep", maxValueDepth))
 		}
 	}
 	if len(m) > max(p.MaxMetadataKeys, len(old)) {
@@ -269,6 +277,7 @@ func (p *Policy) checkAccounts(v *violations, old, accounts []Account) {
 	}
 	if len(accounts) > max(p.MaxAccounts, len(old)) {
 		v.add("linked_accounts", CodeCount, fmt.Sprintf("must be at most %d", p.MaxAccounts))
+		return // looking at each takes time that grows with the square of their number
 	}
 	for i, a := range accounts {
 		if slices.Contains(accounts[:i], a) {
@@ -295,6 +304,7 @@ func (p *Policy) checkGroups(v *violations, old, groups []string) {
 	}
 	if len(groups) > max(p.MaxGroups, len(old)) {
 		v.add("groups", CodeCount, fmt.Sprintf("must be at most %d", p.MaxGroups))
+		return // likewise
 	}
 	for i, group := range groups {
 		field := fmt.Sprintf("groups[%d]", i)

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -119,6 +120,7 @@ func Family(auth Authenticator, o *Options, credential func(http.Header) string)
 			case err != nil:
 				return p, rest.Unavailable("unavailable", "The credential could not be checked.").Because(err)
 			}
+			p.Environment = cmp.Or(p.Environment, enduser.Customer)
 			return p, nil
 		},
 		Admit:       o.admit,

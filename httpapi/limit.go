@@ -137,7 +137,7 @@ func stepOf(rate Rate) int64 { return max(int64(rate.Per)/steps, 1) }
 func (w *window) roll(now time.Time, rate Rate) {
 	step := now.UnixNano() / stepOf(rate)
 	n := int64(len(w.counts))
-	if step-w.step >= n || step < w.step {
+	if step-w.step >= n {
 		*w = window{step: step}
 		return
 	}

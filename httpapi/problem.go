@@ -27,7 +27,7 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	said := *p
 	said.RequestID = w.Header().Get("X-Request-Id")
-	said.Instance = r.URL.Path
+	said.Instance = strings.ToValidUTF8(r.URL.Path, "\ufffd")
 	for name, value := range said.Header {
 		w.Header().Set(name, value)
 	}

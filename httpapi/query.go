@@ -61,7 +61,7 @@ func (q *query) number(name string, standard, from, to int) int {
 }
 
 func (q *query) fault(name, code, message string) {
-	q.wrong = append(q.wrong, rest.Field{Pointer: name, Code: code, Message: message, Query: true})
+	q.wrong = append(q.wrong, rest.Field{Pointer: strings.ToValidUTF8(name, "\ufffd"), Code: code, Message: message, Query: true})
 }
 
 // err returns everything that is wrong, unknown parameters included.

@@ -207,26 +207,22 @@ func (a *api) update(c *call) error {
 }
 
 func (a *api) associate(c *call) error {
-	if len(c.Request.Header["If-Match"]) > 0 {
-		u, err := a.tenant(c).Get(c.Request.Context(), ref(c))
-		if err != nil {
-			return asPath(err)
-		}
-		if !rest.IfMatch(c.Request.Header, u.Revision) {
-			return rest.PreconditionFailed()
-		}
-	}
-	u, err := a.tenant(c).Associate(c.Request.Context(), ref(c))
+	u, err := a.tenant(c).AssociateIf(c.Request.Context(), ref(c), ifMatch(c))
 	return a.show(c, u, err)
 }
 
-func (a *api) delete(c *call) error {
-	err := a.tenant(c).DeleteIf(c.Request.Context(), ref(c), func(u enduser.User) error {
+// ifMatch returns the request's precondition.
+func ifMatch(c *call) func(enduser.User) error {
+	return func(u enduser.User) error {
 		if !rest.IfMatch(c.Request.Header, u.Revision) {
 			return rest.PreconditionFailed()
 		}
 		return nil
-	})
+	}
+}
+
+func (a *api) delete(c *call) error {
+	err := a.tenant(c).DeleteIf(c.Request.Context(), ref(c), ifMatch(c))
 	if err != nil {
 		return asPath(err)
 	}

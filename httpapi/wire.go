@@ -170,6 +170,10 @@ func readMember[T any](in *userInput, p *jsontext.Scanner, name string, to *opti
 	return err
 }
 
+// maxListed is how many items of a list are kept to be judged: more than any policy
+// admits.
+const maxListed = 256
+
 func (in *userInput) readAccounts(p *jsontext.Scanner) ([]enduser.Account, error) {
 	accounts := []enduser.Account{}
 	err := p.Array(func() error {
@@ -186,7 +190,9 @@ func (in *userInput) readAccounts(p *jsontext.Scanner) ([]enduser.Account, error
 			}
 			return err
 		})
-		accounts = append(accounts, a)
+		if len(accounts) < maxListed {
+			accounts = append(accounts, a)
+		}
 		return err
 	})
 	return accounts, err
@@ -196,7 +202,9 @@ func (in *userInput) readGroups(p *jsontext.Scanner) ([]string, error) {
 	groups := []string{}
 	err := p.Array(func() error {
 		group, err := p.String()
-		groups = append(groups, group)
+		if len(groups) < maxListed {
+			groups = append(groups, group)
+		}
 		return err
 	})
 	return groups, err

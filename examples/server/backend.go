@@ -23,7 +23,7 @@ func (nothing) Close() error { return nil }
 func openStore(ctx context.Context, name, sync string) (store.Store, io.Closer, error) {
 	scheme, rest, ok := strings.Cut(name, ":")
 	if !ok {
-		return nil, nil, fmt.Errorf("-store %q: not sqlite:PATH, memory: or a redis URL", name)
+		return nil, nil, errors.New("-store: not sqlite:PATH, memory: or a redis URL")
 	}
 	switch scheme {
 	case "memory":
@@ -41,7 +41,7 @@ func openStore(ctx context.Context, name, sync string) (store.Store, io.Closer, 
 	case "redis", "redis-sentinel", "redis-cluster":
 		return openRedis(ctx, scheme, rest)
 	}
-	return nil, nil, fmt.Errorf("-store %q: unknown kind of store", name)
+	return nil, nil, fmt.Errorf("-store %s: unknown kind of store", scheme)
 }
 
 // openRedis connects to a server, to the master that sentinels name, or to a

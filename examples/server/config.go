@@ -38,7 +38,7 @@ func parseFlags(args []string, usage io.Writer) (*config, error) {
 	case c.keys.err != nil:
 		return nil, c.keys.err
 	case f.NArg() > 0:
-		return nil, fmt.Errorf("unexpected argument %q", f.Arg(0))
+		return nil, errors.New("unexpected argument behind the flags")
 	case c.sync != "full" && c.sync != "normal":
 		return nil, errors.New("-sync must be full or normal")
 	case c.rate != "on" && c.rate != "off":

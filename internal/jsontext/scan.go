@@ -477,3 +477,23 @@ func (s *names) add(name string) bool {
 	s.many[name] = struct{}{}
 	return true
 }
+
+// Depth returns how deep arrays and objects are nested in a text that is valid JSON.
+func Depth(text string) int {
+	deepest, depth, quoted := 0, 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			depth++
+			deepest = max(deepest, depth)
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return deepest
+}

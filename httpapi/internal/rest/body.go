@@ -1,13 +1,13 @@
 package rest
 
 import (
+	"bufio"
 	"compress/gzip"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
 	"strings"
-	"time"
 )
 
 // readBody reads the request's body. It judges the headers first: a body that
@@ -23,11 +23,6 @@ func (c *Call[P]) readBody() error {
 	}
 	if c.Request.ContentLength > config.MaxBody {
 		return TooLarge(config.MaxBody)
-	}
-	if config.BodyTimeout > 0 {
-		// A client that stalls must not keep its worker; a server that has no
-		// deadlines of its own to set is none of ours.
-		_ = http.NewResponseController(c.w).SetReadDeadline(time.Now().Add(config.BodyTimeout))
 	}
 	var body io.Reader = c.Request.Body
 	if c.Request.ContentLength < 0 { // net/http holds others to the length they gave
@@ -73,12 +68,13 @@ var errTrailing = errors.New("data behind the compressed stream")
 // inflate reads one gzip stream, with nothing behind it, of at most limit bytes
 // and one more, by which the caller sees that it is too long.
 func inflate(r io.Reader, limit int64) (io.Reader, error) {
-	z, err := gzip.NewReader(r)
+	b := bufio.NewReader(r) // gzip would make one of its own, and swallow what follows
+	z, err := gzip.NewReader(b)
 	if err != nil {
 		return nil, err
 	}
 	z.Multistream(false)
-	return io.LimitReader(&oneStream{z, r}, limit+1), nil
+	return io.LimitReader(&oneStream{z, b}, limit+1), nil
 }
 
 type oneStream struct {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 )
 
 // Call is one request on its way to its answer. It is valid until the route
@@ -150,6 +151,7 @@ func (c *Call[P]) Empty(status int) {
 // Fail answers with a problem: the error itself, or what the family knows of it.
 func (c *Call[P]) Fail(err error) {
 	p := AsProblem(err)
+	why := err
 	if p == nil {
 		p = c.h.config.Explain(err)
 	}
@@ -157,10 +159,10 @@ func (c *Call[P]) Fail(err error) {
 		p = Internal()
 	}
 	if p.Status >= http.StatusInternalServerError && c.Request.Context().Err() == nil { // else the client left
-		if p.cause == nil {
-			p.cause = err
+		if p.cause != nil {
+			why = p.cause
 		}
-		c.log("request failed", slog.Int("status", p.Status), slog.Any("error", p.cause))
+		c.log("request failed", slog.Int("status", p.Status), slog.Any("error", why))
 	}
 	c.write(p)
 }
@@ -170,7 +172,7 @@ func (c *Call[P]) write(p *Problem) {
 	c.version, c.parent = 0, ""
 	said := *p
 	said.RequestID = c.RequestID()
-	said.Instance = c.Request.URL.Path
+	said.Instance = strings.ToValidUTF8(c.Request.URL.Path, "\ufffd")
 	for name, value := range said.Header {
 		c.header.Set(name, value)
 	}

@@ -94,6 +94,12 @@ func (h *Handler[P]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.begin(w, r)
 	defer c.end()
 	defer c.recover()
+	if r.ContentLength != 0 && h.config.BodyTimeout > 0 {
+		// A client that stalls must not keep its worker, whoever reads the body: the
+		// server reads what a route leaves. A server that has no deadlines to set is
+		// none of ours.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(h.config.BodyTimeout))
+	}
 	if r.RequestURI == "*" {
 		c.Fail(NotFound())
 		return
