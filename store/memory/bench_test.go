@@ -98,18 +98,25 @@ func BenchmarkMix(b *testing.B) {
 					fill(b, s, "tenant-"+strconv.Itoa(t), perTenant)
 				}
 			}
-			b.SetParallelism(max(1, 64/runtime.GOMAXPROCS(0)))
+			names, keys := make([]string, tenants), make([]store.Key, perTenant)
+			for i := range names {
+				names[i] = "tenant-" + strconv.Itoa(i)
+			}
+			for i := range keys {
+				keys[i] = user(i).Unique[0]
+			}
 			var ratios, own []float64
-			b.ResetTimer()
-			for range passes {
-				var took [2]float64
-				for i, s := range stores {
-					begin := time.Now()
-					mix(b, s, tenants, perTenant)
-					took[i] = float64(time.Since(begin))
+			for b.Loop() {
+				for range passes {
+					var took [2]float64
+					for i, s := range stores {
+						begin := time.Now()
+						mix(b, s, names, keys)
+						took[i] = float64(time.Since(begin))
+					}
+					ratios = append(ratios, took[1]/took[0])
+					own = append(own, took[0]/(mixCallers*mixCalls))
 				}
-				ratios = append(ratios, took[1]/took[0])
-				own = append(own, took[0]/float64(b.N))
 			}
 			b.ReportMetric(median(ratios), "x-rwmutex")
 			b.ReportMetric(median(own), "ns/op")
@@ -126,29 +133,31 @@ func fill(b *testing.B, s getApplier, tenant string, n int) {
 	}
 }
 
-func mix(b *testing.B, s getApplier, tenants, perTenant int) {
+const (
+	mixCallers = 64
+	mixCalls   = 4000 // of each caller in a pass
+)
+
+func mix(b *testing.B, s getApplier, names []string, keys []store.Key) {
 	b.Helper()
-	names, keys := make([]string, tenants), make([]store.Key, perTenant)
-	for i := range names {
-		names[i] = "tenant-" + strconv.Itoa(i)
-	}
-	for i := range keys {
-		keys[i] = user(i).Unique[0]
-	}
 	ctx := b.Context()
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			tenant, key := names[rand.IntN(tenants)], keys[rand.IntN(perTenant)]
-			r, err := s.Get(ctx, tenant, key)
-			if err == nil && rand.IntN(100) < 5 {
-				_, err = s.Apply(ctx, tenant, store.Replace(r, r, nil))
+	var wg sync.WaitGroup
+	for range mixCallers {
+		wg.Go(func() {
+			for range mixCalls {
+				tenant, key := names[rand.IntN(len(names))], keys[rand.IntN(len(keys))]
+				r, err := s.Get(ctx, tenant, key)
+				if err == nil && rand.IntN(100) < 5 {
+					_, err = s.Apply(ctx, tenant, store.Replace(r, r, nil))
+				}
+				if err != nil && !errors.Is(err, store.ErrStale) {
+					b.Error(err)
+					return
+				}
 			}
-			if err != nil && !errors.Is(err, store.ErrStale) {
-				b.Error(err)
-				return
-			}
-		}
-	})
+		})
+	}
+	wg.Wait()
 }
 
 func median(of []float64) float64 {
