@@ -67,7 +67,7 @@ func (t Tenant) WaitChanges(ctx context.Context, after int64) error {
 	if err != nil {
 		return err
 	}
-	return translateNil("wait for changes", store.Wait(ctx, t.m.store, name, store.Revision(after), 0))
+	return translate("wait for changes", store.Wait(ctx, t.m.store, name, store.Revision(after), 0))
 }
 
 // TrimChanges forgets the changes up to a revision, that one included, for good.
@@ -76,7 +76,7 @@ func (t Tenant) TrimChanges(ctx context.Context, through int64) error {
 	if err != nil {
 		return err
 	}
-	return translateNil("trim changes", t.m.store.Trim(ctx, name, store.Revision(through)))
+	return translate("trim changes", t.m.store.Trim(ctx, name, store.Revision(through)))
 }
 
 // note returns the change's entry in the store's feed.

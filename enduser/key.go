@@ -7,9 +7,10 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// keyVersion stands in the kind of every comparison key that is stored. It goes
-// up when compareKey gives another key to any string that plainText admits: the
-// old keys then stay findable until [Manager.Reindex] has replaced them.
+// keyVersion stands in the kind of every comparison key that is stored. It goes up
+// when compareKey gives another key to any string that is admitted, so that two ways
+// of making keys never meet in one name space. Users written under an older version
+// are found by their external ID and address again after [Tenant.Reindex].
 const keyVersion = "1"
 
 // compareKey returns the form under which external IDs and e-mail addresses are

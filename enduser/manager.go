@@ -101,8 +101,11 @@ func newID(now time.Time) string {
 // millis returns the time in the precision in which it is kept.
 func (m *Manager) millis() time.Time { return wholeMillis(m.now()) }
 
-// translate turns an error of the store into one of this package.
+// translate turns an error of the store into one of this package; nil stays nil.
 func translate(what string, err error) error {
+	if err == nil {
+		return nil
+	}
 	if invalid, ok := errors.AsType[*store.InvalidError](err); ok {
 		return &InvalidError{Violations: []Violation{{invalid.What, CodeValue, invalid.Why}}}
 	}

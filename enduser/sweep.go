@@ -150,7 +150,7 @@ func (w *writer) reindex(ctx context.Context, r store.Record) (bool, error) {
 			return false, w.conflict(taken)
 		}
 		if !errors.Is(err, store.ErrStale) || try == maxTries {
-			return err == nil, translateNil("reindex", err)
+			return err == nil, translate("reindex", err)
 		}
 		r, err = w.m.store.Get(ctx, w.name, store.ID(u.ID))
 		if errors.Is(err, store.ErrNotFound) {

@@ -191,7 +191,7 @@ func (t Tenant) DeleteIf(ctx context.Context, ref Ref, fn func(User) error) erro
 		}
 		_, err = w.m.store.Apply(ctx, w.name, store.Delete(r, w.note(ChangeDeleted, nil)))
 		if !errors.Is(err, store.ErrStale) {
-			return translateNil("delete", err)
+			return translate("delete", err)
 		}
 		if err := turn.next(ctx, &w, r.ID, try); err != nil {
 			return err

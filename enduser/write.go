@@ -116,13 +116,6 @@ func (w *writer) conflict(taken *store.TakenError) *ConflictError {
 	return &ConflictError{Field: field, HolderID: taken.Holder.ID}
 }
 
-func translateNil(what string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return translate(what, err)
-}
-
 // maxTries bounds how often a call that lost a race tries again.
 const maxTries = 24
 
