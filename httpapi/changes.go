@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
 
@@ -16,18 +17,18 @@ func (a *api) changes(c *call) error {
 	if err != nil {
 		return err
 	}
-	q := query{values: values}
-	cursor := q.text("after")
-	limit := q.number("limit", 100, 1, 1000)
-	wait := q.number("wait", 0, 0, 30)
-	if err := q.err(); err != nil {
+	q := rest.Query{Values: values}
+	cursor := q.Text("after")
+	limit := q.Number("limit", 100, 1, 1000)
+	wait := q.Number("wait", 0, 0, 30)
+	if err := q.Strict(); err != nil {
 		return err
 	}
-	s := newScope("changes", c.Principal)
+	s := rest.NewScope("changes", c.Principal.Tenant, string(c.Principal.Environment))
 	after := int64(0)
 	if cursor != "" {
 		var err error
-		if after, err = s.decode(cursor); err != nil {
+		if after, err = s.Decode(cursor); err != nil {
 			return err
 		}
 	}
@@ -42,7 +43,7 @@ func (a *api) changes(c *call) error {
 		return err
 	}
 	if len(changes) > 0 {
-		cursor = s.encode(changes[len(changes)-1].Revision)
+		cursor = s.Encode(changes[len(changes)-1].Revision)
 	}
 	return c.JSON(http.StatusOK, appendChanges(c.Buffer(), changes, cursor, len(changes) == limit))
 }
@@ -82,10 +83,10 @@ func appendChanges(b []byte, changes []enduser.Change, cursor string, more bool)
 		b = jsontext.AppendString(append(b, `,"kind":`...), ch.Kind)
 		b = jsontext.AppendString(append(b, `,"id":`...), ch.ID)
 		b = appendInt(append(b, `,"revision":`...), ch.Revision)
-		b = appendOptional(append(b, `,"actor":`...), ch.Actor)
+		b = rest.AppendOptional(append(b, `,"actor":`...), ch.Actor)
 		b = appendTime(append(b, `,"at":`...), ch.At)
-		b = append(appendStrings(append(b, `,"fields":`...), ch.Fields), '}')
+		b = append(rest.AppendStrings(append(b, `,"fields":`...), ch.Fields), '}')
 	}
-	b = appendOptional(append(b, `],"cursor":`...), cursor)
-	return append(appendBool(append(b, `,"has_more":`...), more), '}')
+	b = rest.AppendOptional(append(b, `],"cursor":`...), cursor)
+	return append(rest.AppendBool(append(b, `,"has_more":`...), more), '}')
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
 
 // What a body asks for is refused or understood, and never a panic.
@@ -19,7 +20,7 @@ func FuzzReadUser(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if _, err := in.spec(); err != nil && len(in.wrong) == 0 && explain(err) == nil {
+		if _, err := in.spec(); err != nil && len(in.Wrong) == 0 && explain(err) == nil {
 			t.Errorf("%q: an error that nobody knows: %v", body, err)
 		}
 		patch, err := readUser(body)
@@ -34,15 +35,15 @@ func FuzzReadUser(f *testing.F) {
 
 // No text but one that was made for the list is a cursor of it.
 func FuzzCursor(f *testing.F) {
-	s := newScope("end-users", Principal{Tenant: "acme"})
-	f.Add(s.encode(1))
-	f.Add(s.encode(1 << 60))
-	f.Add(newScope("end-users", Principal{Tenant: "other"}).encode(1))
+	s := rest.NewScope("end-users", "acme", "")
+	f.Add(s.Encode(1))
+	f.Add(s.Encode(1 << 60))
+	f.Add(rest.NewScope("end-users", "other", "").Encode(1))
 	f.Add("")
 	f.Fuzz(func(t *testing.T, cursor string) {
-		place, err := s.decode(cursor)
-		if err == nil && s.encode(place) != cursor {
-			t.Errorf("%q is taken for %q", cursor, s.encode(place))
+		place, err := s.Decode(cursor)
+		if err == nil && s.Encode(place) != cursor {
+			t.Errorf("%q is taken for %q", cursor, s.Encode(place))
 		}
 	})
 }

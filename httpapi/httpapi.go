@@ -26,8 +26,8 @@ type Principal struct {
 	Credential string
 }
 
-// Tenant returns the handle that the principal's calls are made through.
-func (p Principal) tenant(users *enduser.Manager) enduser.Tenant {
+// In returns the handle that the principal's calls are made through.
+func (p Principal) In(users *enduser.Manager) enduser.Tenant {
 	return users.Tenant(p.Tenant).In(p.Environment).As(p.Actor)
 }
 
@@ -89,7 +89,7 @@ func New(users *enduser.Manager, auth Authenticator, opts *Options) (http.Handle
 		o = *opts
 	}
 	a := &api{users: users, options: o}
-	config := Family(auth, &o, Bearer)
+	config := Family(auth, &o, Bearer, challenge)
 	config.Append = appendProblem
 	config.ProblemType = "application/problem+json"
 	config.MergePatch = true
@@ -97,8 +97,10 @@ func New(users *enduser.Manager, auth Authenticator, opts *Options) (http.Handle
 }
 
 // Family returns the configuration that families of routes have in common. It is
-// for the packages below this one.
-func Family(auth Authenticator, o *Options, credential func(http.Header) string) rest.Config[Principal] {
+// for the packages below this one: a family takes the credential out of its own
+// header, and its answer to a bad one has a challenge (RFC 9110 section 11.6.1; ""
+// for none).
+func Family(auth Authenticator, o *Options, credential func(http.Header) string, challenge string) rest.Config[Principal] {
 	if o.MaxBody <= 0 {
 		o.MaxBody = 1 << 20
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/rollbook-go/rollbook/enduser"
-	"github.com/rollbook-go/rollbook/internal/jsontext"
+	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
 
 const metadataParameter = "metadata."
@@ -16,37 +16,37 @@ func (a *api) list(c *call) error {
 	if err != nil {
 		return err
 	}
-	q := query{values: values}
+	q := rest.Query{Values: values}
 	eq := enduser.Query{
 		Filter: enduser.Filter{
-			ExternalID: q.text("external_id"),
-			Email:      q.text("email"),
-			Name:       q.text("name"),
-			Group:      q.text("group"),
+			ExternalID: q.Text("external_id"),
+			Email:      q.Text("email"),
+			Name:       q.Text("name"),
+			Group:      q.Text("group"),
 		},
-		Limit: q.number("limit", 50, 1, 200),
-		Desc:  q.oneOf("order", "asc", "desc") == "desc",
+		Limit: q.Number("limit", 50, 1, 200),
+		Desc:  q.OneOf("order", "asc", "desc") == "desc",
 	}
-	if account := q.text("account"); account != "" {
+	if account := q.Text("account"); account != "" {
 		typ, id, ok := strings.Cut(account, ":")
 		if !ok || typ == "" || id == "" {
-			q.fault("account", enduser.CodeFormat, "must be a type, a colon and an id")
+			q.Fault("account", enduser.CodeFormat, "must be a type, a colon and an id")
 		}
 		eq.Account = enduser.Account{Type: typ, ID: id}
 	}
-	eq.Metadata = q.metadata()
-	after, before := q.text("after"), q.text("before")
+	eq.Metadata = metadataOf(&q)
+	after, before := q.Text("after"), q.Text("before")
 	if after != "" && before != "" {
-		q.fault("before", enduser.CodeValue, "must not be given with after")
+		q.Fault("before", enduser.CodeValue, "must not be given with after")
 	}
-	if err := q.err(); err != nil {
+	if err := q.Strict(); err != nil {
 		return err
 	}
 	s := listScope(c.Principal, &eq)
 	if after != "" {
-		eq.After, err = s.decode(after)
+		eq.After, err = s.Decode(after)
 	} else if before != "" {
-		eq.Before, err = s.decode(before)
+		eq.Before, err = s.Decode(before)
 	}
 	if err != nil {
 		return err
@@ -58,16 +58,16 @@ func (a *api) list(c *call) error {
 	return c.JSON(http.StatusOK, appendPage(c.Buffer(), &page, s))
 }
 
-// metadata returns the values of the parameters metadata.KEY: JSON if they are a
+// metadataOf returns the values of the parameters metadata.KEY: JSON if they are a
 // JSON number, boolean, or string in quotes, text otherwise.
-func (q *query) metadata() enduser.Metadata {
+func metadataOf(q *rest.Query) enduser.Metadata {
 	var m enduser.Metadata
-	for name := range q.values {
+	for name := range q.Values {
 		key, ok := strings.CutPrefix(name, metadataParameter)
 		if !ok {
 			continue
 		}
-		text := q.text(name)
+		text := q.Text(name)
 		if text == "" {
 			continue
 		}
@@ -85,13 +85,13 @@ func (q *query) metadata() enduser.Metadata {
 
 // listScope is what the cursors of a list are bound to: whose it is, its filter
 // and its order.
-func listScope(p Principal, q *enduser.Query) scope {
-	s := newScope("end-users", p).with(q.ExternalID).with(q.Email).with(q.Name).with(q.Group).
-		with(q.Account.Type).with(q.Account.ID).with(string(q.Metadata.AppendJSON(nil)))
+func listScope(p Principal, q *enduser.Query) rest.Scope {
+	s := rest.NewScope("end-users", p.Tenant, string(p.Environment)).With(q.ExternalID).With(q.Email).With(q.Name).With(q.Group).
+		With(q.Account.Type).With(q.Account.ID).With(string(q.Metadata.AppendJSON(nil)))
 	if q.Desc {
-		return s.with("desc")
+		return s.With("desc")
 	}
-	return s.with("asc")
+	return s.With("asc")
 }
 
 // asQuery says of input that is not admitted that it came in the query.
@@ -106,7 +106,7 @@ func asQuery(err error) error {
 	return p
 }
 
-func appendPage(b []byte, page *enduser.Page, s scope) []byte {
+func appendPage(b []byte, page *enduser.Page, s rest.Scope) []byte {
 	b = append(b, `{"data":[`...)
 	for i := range page.Users {
 		if i > 0 {
@@ -118,34 +118,15 @@ func appendPage(b []byte, page *enduser.Page, s scope) []byte {
 	var after, before string
 	if n := len(page.Users); n > 0 {
 		if page.HasMore {
-			after = s.encode(page.Users[n-1].Cursor())
+			after = s.Encode(page.Users[n-1].Cursor())
 		}
 		if page.HasPrevious {
-			before = s.encode(page.Users[0].Cursor())
+			before = s.Encode(page.Users[0].Cursor())
 		}
 	}
-	b = appendOptional(b, after)
-	b = appendOptional(append(b, `,"before":`...), before)
-	b = appendBool(append(b, `},"has_more":`...), page.HasMore)
-	b = appendBool(append(b, `,"has_previous":`...), page.HasPrevious)
+	b = rest.AppendOptional(b, after)
+	b = rest.AppendOptional(append(b, `,"before":`...), before)
+	b = rest.AppendBool(append(b, `},"has_more":`...), page.HasMore)
+	b = rest.AppendBool(append(b, `,"has_previous":`...), page.HasPrevious)
 	return append(b, "}}"...)
-}
-
-func appendBool(b []byte, v bool) []byte {
-	if v {
-		return append(b, "true"...)
-	}
-	return append(b, "false"...)
-}
-
-// appendStrings writes an array of strings.
-func appendStrings(b []byte, list []string) []byte {
-	b = append(b, '[')
-	for i, s := range list {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = jsontext.AppendString(b, s)
-	}
-	return append(b, ']')
 }

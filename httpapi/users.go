@@ -39,7 +39,7 @@ func (a *api) routes() []route {
 
 // tenant returns the handle that a call's users are reached through.
 func (a *api) tenant(c *call) enduser.Tenant {
-	return c.Principal.tenant(a.users).With(a.options.Policy)
+	return c.Principal.In(a.users).With(a.options.Policy)
 }
 
 // ref names the user of the path.
@@ -61,9 +61,9 @@ func (a *api) create(c *call) error {
 	if err != nil {
 		return err
 	}
-	q := query{values: values}
-	onConflict := q.oneOf("on_conflict", "return", "merge", "fail")
-	if err := q.err(); err != nil {
+	q := rest.Query{Values: values}
+	onConflict := q.OneOf("on_conflict", "return", "merge", "fail")
+	if err := q.Strict(); err != nil {
 		return err
 	}
 	in, err := readUser(c.Body())
@@ -84,15 +84,15 @@ func (a *api) create(c *call) error {
 // error says what is wrong with it otherwise, too.
 func (a *api) spec(c *call, in *userInput) (enduser.Spec, error) {
 	spec, err := in.spec()
-	if err == nil || len(in.wrong) == 0 {
+	if err == nil || len(in.Wrong) == 0 {
 		return spec, err
 	}
 	if invalid, ok := errors.AsType[*enduser.InvalidError](a.tenant(c).Check(spec)); ok {
 		for _, v := range invalid.Violations {
-			in.fault(v.Field, v.Code, v.Message)
+			in.Fault(v.Field, v.Code, v.Message)
 		}
 	}
-	return spec, in.err()
+	return spec, in.Err()
 }
 
 // write writes a user and answers 201 if it is new, 200 otherwise.
@@ -188,13 +188,13 @@ func (a *api) update(c *call) error {
 	if err != nil {
 		return err
 	}
-	if in.provisional.given {
-		in.fault("provisional", enduser.CodeReadOnly, "is for new users")
+	if in.provisional.Given {
+		in.Fault("provisional", enduser.CodeReadOnly, "is for new users")
 	}
-	if in.expiresIn.given {
-		in.fault("expires_in", enduser.CodeReadOnly, "is for new users")
+	if in.expiresIn.Given {
+		in.Fault("expires_in", enduser.CodeReadOnly, "is for new users")
 	}
-	if err := in.err(); err != nil {
+	if err := in.Err(); err != nil {
 		return err
 	}
 	u, err := a.tenant(c).Update(c.Request.Context(), ref(c), func(u *enduser.User) error {

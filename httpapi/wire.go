@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"errors"
 	"strconv"
 	"time"
 
@@ -14,15 +13,15 @@ import (
 // null or empty where there is nothing.
 func appendUser(b []byte, u *enduser.User) []byte {
 	b = jsontext.AppendString(append(b, `{"id":`...), u.ID)
-	b = appendOptional(append(b, `,"external_id":`...), u.ExternalID)
+	b = rest.AppendOptional(append(b, `,"external_id":`...), u.ExternalID)
 	b = jsontext.AppendString(append(b, `,"tenant_id":`...), u.Tenant)
 	b = jsontext.AppendString(append(b, `,"environment":`...), string(u.Environment))
-	b = appendOptional(append(b, `,"name":`...), u.Name)
-	b = appendOptional(append(b, `,"first_name":`...), u.FirstName)
-	b = appendOptional(append(b, `,"last_name":`...), u.LastName)
-	b = appendOptional(append(b, `,"email":`...), u.Email)
-	b = appendOptional(append(b, `,"avatar":`...), u.Avatar)
-	b = appendOptional(append(b, `,"language":`...), u.Language)
+	b = rest.AppendOptional(append(b, `,"name":`...), u.Name)
+	b = rest.AppendOptional(append(b, `,"first_name":`...), u.FirstName)
+	b = rest.AppendOptional(append(b, `,"last_name":`...), u.LastName)
+	b = rest.AppendOptional(append(b, `,"email":`...), u.Email)
+	b = rest.AppendOptional(append(b, `,"avatar":`...), u.Avatar)
+	b = rest.AppendOptional(append(b, `,"language":`...), u.Language)
 	b = u.Metadata.AppendJSON(append(b, `,"metadata":`...))
 	b = append(b, `,"linked_accounts":[`...)
 	for i, a := range u.Accounts {
@@ -32,10 +31,10 @@ func appendUser(b []byte, u *enduser.User) []byte {
 		b = jsontext.AppendString(append(b, `{"type":`...), a.Type)
 		b = append(jsontext.AppendString(append(b, `,"id":`...), a.ID), '}')
 	}
-	b = appendStrings(append(b, `],"groups":`...), u.Groups)
+	b = rest.AppendStrings(append(b, `],"groups":`...), u.Groups)
 	b = u.SystemProperties.AppendJSON(append(b, `,"system_properties":`...))
-	b = appendOptional(append(b, `,"created_by":`...), u.CreatedBy)
-	b = appendOptional(append(b, `,"updated_by":`...), u.UpdatedBy)
+	b = rest.AppendOptional(append(b, `,"created_by":`...), u.CreatedBy)
+	b = rest.AppendOptional(append(b, `,"updated_by":`...), u.UpdatedBy)
 	b = appendTime(append(b, `,"created_at":`...), u.CreatedAt)
 	b = appendTime(append(b, `,"updated_at":`...), u.UpdatedAt)
 	b = appendTime(append(b, `,"expires_at":`...), u.ExpiresAt)
@@ -45,13 +44,6 @@ func appendUser(b []byte, u *enduser.User) []byte {
 
 func appendInt(b []byte, n int64) []byte { return strconv.AppendInt(b, n, 10) }
 
-func appendOptional(b []byte, s string) []byte {
-	if s == "" {
-		return append(b, "null"...)
-	}
-	return jsontext.AppendString(b, s)
-}
-
 // appendTime writes a time as RFC 3339 in UTC with milliseconds.
 func appendTime(b []byte, t time.Time) []byte {
 	if t.IsZero() {
@@ -60,113 +52,61 @@ func appendTime(b []byte, t time.Time) []byte {
 	return append(t.UTC().AppendFormat(append(b, '"'), "2006-01-02T15:04:05.000Z"), '"')
 }
 
-// optional is a member of a body: absent, null, or a value.
-type optional[T any] struct {
-	given, null bool
-	value       T
-}
-
-// set writes the member's value if it was given: the zero value for null.
-func (o *optional[T]) set(field *T) {
-	if o.given {
-		*field = o.value
-	}
-}
-
 // userInput is the body of a request that writes a user.
 type userInput struct {
-	externalID, name, firstName, lastName, email, avatar, language optional[string]
+	rest.Input
 
-	metadata    optional[string] // the text of an object
-	accounts    optional[[]enduser.Account]
-	groups      optional[[]string]
-	provisional optional[bool]
-	expiresIn   optional[int64]
+	externalID, name, firstName, lastName, email, avatar, language rest.Optional[string]
 
-	wrong []rest.Field
+	metadata    rest.Optional[string] // the text of an object
+	accounts    rest.Optional[[]enduser.Account]
+	groups      rest.Optional[[]string]
+	provisional rest.Optional[bool]
+	expiresIn   rest.Optional[int64]
 }
 
-// readUser reads a body. Every member is judged, so that all that is wrong with
-// them is reported together.
+// readUser reads a body.
 func readUser(body string) (in userInput, err error) {
 	p := jsontext.NewScanner(body)
-	err = p.Object(func(name string) error { return in.member(&p, name) })
-	if err == nil {
-		err = p.End()
-	}
-	if err != nil {
-		return in, badJSON(err)
-	}
-	return in, nil
-}
-
-// badJSON says what is wrong with a text that is not the JSON that it has to be.
-func badJSON(err error) error {
-	if e, ok := errors.AsType[*jsontext.Error](err); ok {
-		return rest.BadRequest("malformed-json", "The body is not acceptable JSON: "+e.Error()+".")
-	}
-	return err
+	err = in.End(&p, p.Object(func(name string) error { return in.member(&p, name) }))
+	return in, err
 }
 
 func (in *userInput) member(p *jsontext.Scanner, name string) error {
 	switch name {
 	case "external_id":
-		return readMember(in, p, name, &in.externalID, p.String)
+		return rest.Member(&in.Input, p, name, &in.externalID, p.String)
 	case "name":
-		return readMember(in, p, name, &in.name, p.String)
+		return rest.Member(&in.Input, p, name, &in.name, p.String)
 	case "first_name":
-		return readMember(in, p, name, &in.firstName, p.String)
+		return rest.Member(&in.Input, p, name, &in.firstName, p.String)
 	case "last_name":
-		return readMember(in, p, name, &in.lastName, p.String)
+		return rest.Member(&in.Input, p, name, &in.lastName, p.String)
 	case "email":
-		return readMember(in, p, name, &in.email, p.String)
+		return rest.Member(&in.Input, p, name, &in.email, p.String)
 	case "avatar":
-		return readMember(in, p, name, &in.avatar, p.String)
+		return rest.Member(&in.Input, p, name, &in.avatar, p.String)
 	case "language":
-		return readMember(in, p, name, &in.language, p.String)
+		return rest.Member(&in.Input, p, name, &in.language, p.String)
 	case "metadata":
-		return readMember(in, p, name, &in.metadata, func() (string, error) {
-			if p.Kind() != jsontext.Object {
-				return "", errType
-			}
-			return p.Raw()
-		})
+		return rest.Member(&in.Input, p, name, &in.metadata, rest.Object(p))
 	case "linked_accounts":
-		return readMember(in, p, name, &in.accounts, func() ([]enduser.Account, error) { return in.readAccounts(p) })
+		return rest.Member(&in.Input, p, name, &in.accounts, rest.Array(p, maxListed, func(i int) (enduser.Account, error) {
+			return in.readAccount(p, i)
+		}))
 	case "groups":
-		return readMember(in, p, name, &in.groups, func() ([]string, error) { return in.readGroups(p) })
+		return rest.Member(&in.Input, p, name, &in.groups, rest.Array(p, maxListed, func(int) (string, error) { return p.String() }))
 	case "provisional":
-		return readMember(in, p, name, &in.provisional, p.Bool)
+		return rest.Member(&in.Input, p, name, &in.provisional, p.Bool)
 	case "expires_in":
-		return readMember(in, p, name, &in.expiresIn, p.Int)
+		return rest.Member(&in.Input, p, name, &in.expiresIn, p.Int)
 	case "id", "tenant_id", "environment", "system_properties", "created_by", "updated_by",
 		"created_at", "updated_at", "expires_at", "revision":
-		in.fault(name, enduser.CodeReadOnly, "is set by the server")
+		in.Fault(name, enduser.CodeReadOnly, "is set by the server")
 	default:
-		in.fault(name, "unknown", "is not a member of this body")
+		return in.Unknown(p, name)
 	}
 	_, err := p.Raw()
-	return err
-}
-
-var errType = errors.New("another JSON type was expected")
-
-// readMember reads a value of the right type, or notes that it has another.
-func readMember[T any](in *userInput, p *jsontext.Scanner, name string, to *optional[T], read func() (T, error)) error {
-	to.given = true
-	if p.Kind() == jsontext.Null {
-		to.null = true
-		return p.Null()
-	}
-	before := *p
-	value, err := read()
-	if errors.Is(err, jsontext.ErrType) || errors.Is(err, errType) || errors.Is(err, jsontext.ErrNumber) {
-		*p = before
-		in.fault(name, "invalid_type", "has another JSON type")
-		_, err = p.Raw()
-		return err
-	}
-	to.value = value
 	return err
 }
 
@@ -174,121 +114,89 @@ func readMember[T any](in *userInput, p *jsontext.Scanner, name string, to *opti
 // admits.
 const maxListed = 256
 
-func (in *userInput) readAccounts(p *jsontext.Scanner) ([]enduser.Account, error) {
-	accounts := []enduser.Account{}
-	err := p.Array(func() error {
-		var a enduser.Account
-		err := p.Object(func(name string) (err error) {
-			switch name {
-			case "type":
-				a.Type, err = p.String()
-			case "id":
-				a.ID, err = p.String()
-			default:
-				in.fault("linked_accounts["+strconv.Itoa(len(accounts))+"]."+name, "unknown", "is not a member of a linked account")
-				_, err = p.Raw()
-			}
-			return err
-		})
-		if len(accounts) < maxListed {
-			accounts = append(accounts, a)
+func (in *userInput) readAccount(p *jsontext.Scanner, i int) (a enduser.Account, err error) {
+	err = p.Object(func(name string) (err error) {
+		switch name {
+		case "type":
+			a.Type, err = p.String()
+		case "id":
+			a.ID, err = p.String()
+		default:
+			in.Fault("linked_accounts["+strconv.Itoa(i)+"]."+name, rest.CodeUnknown, "is not a member of a linked account")
+			_, err = p.Raw()
 		}
 		return err
 	})
-	return accounts, err
-}
-
-func (in *userInput) readGroups(p *jsontext.Scanner) ([]string, error) {
-	groups := []string{}
-	err := p.Array(func() error {
-		group, err := p.String()
-		if len(groups) < maxListed {
-			groups = append(groups, group)
-		}
-		return err
-	})
-	return groups, err
-}
-
-func (in *userInput) fault(field, code, message string) {
-	in.wrong = append(in.wrong, rest.Field{Pointer: field, Code: code, Message: message})
-}
-
-// err returns everything that is wrong with the body.
-func (in *userInput) err() error {
-	if len(in.wrong) == 0 {
-		return nil
-	}
-	return rest.Invalid(in.wrong...)
+	return a, err
 }
 
 const maxExpiresIn = 365 * 24 * 60 * 60 // seconds
 
 // spec returns the user that a create or upsert asks for. Null is for PATCH.
 func (in *userInput) spec() (enduser.Spec, error) {
-	in.refuseNull("external_id", in.externalID.null)
-	in.refuseNull("name", in.name.null)
-	in.refuseNull("first_name", in.firstName.null)
-	in.refuseNull("last_name", in.lastName.null)
-	in.refuseNull("email", in.email.null)
-	in.refuseNull("avatar", in.avatar.null)
-	in.refuseNull("language", in.language.null)
-	if in.externalID.given && !in.externalID.null && in.externalID.value == "" {
-		in.fault("external_id", enduser.CodeRequired, "must not be empty")
+	in.refuseNull("external_id", in.externalID.Null)
+	in.refuseNull("name", in.name.Null)
+	in.refuseNull("first_name", in.firstName.Null)
+	in.refuseNull("last_name", in.lastName.Null)
+	in.refuseNull("email", in.email.Null)
+	in.refuseNull("avatar", in.avatar.Null)
+	in.refuseNull("language", in.language.Null)
+	if in.externalID.Given && !in.externalID.Null && in.externalID.Value == "" {
+		in.Fault("external_id", enduser.CodeRequired, "must not be empty")
 	}
-	in.refuseNull("metadata", in.metadata.null)
-	in.refuseNull("linked_accounts", in.accounts.null)
-	in.refuseNull("groups", in.groups.null)
-	in.refuseNull("provisional", in.provisional.null)
-	in.refuseNull("expires_in", in.expiresIn.null)
+	in.refuseNull("metadata", in.metadata.Null)
+	in.refuseNull("linked_accounts", in.accounts.Null)
+	in.refuseNull("groups", in.groups.Null)
+	in.refuseNull("provisional", in.provisional.Null)
+	in.refuseNull("expires_in", in.expiresIn.Null)
 	s := enduser.Spec{
-		ExternalID: in.externalID.value,
-		Name:       in.name.value, FirstName: in.firstName.value, LastName: in.lastName.value,
-		Email: in.email.value, Avatar: in.avatar.value, Language: in.language.value,
-		Accounts: in.accounts.value, Groups: in.groups.value,
+		ExternalID: in.externalID.Value,
+		Name:       in.name.Value, FirstName: in.firstName.Value, LastName: in.lastName.Value,
+		Email: in.email.Value, Avatar: in.avatar.Value, Language: in.language.Value,
+		Accounts: in.accounts.Value, Groups: in.groups.Value,
 	}
 	switch {
-	case in.expiresIn.given && !in.expiresIn.null && (in.expiresIn.value < 1 || in.expiresIn.value > maxExpiresIn):
-		in.fault("expires_in", enduser.CodeValue, "must be between 1 and 31536000 seconds")
-	case in.expiresIn.given && in.provisional.given && !in.provisional.value:
-		in.fault("expires_in", enduser.CodeValue, "contradicts provisional")
-	case in.expiresIn.given:
-		s.ExpiresIn = time.Duration(in.expiresIn.value) * time.Second
-	case in.provisional.value:
+	case in.expiresIn.Given && !in.expiresIn.Null && (in.expiresIn.Value < 1 || in.expiresIn.Value > maxExpiresIn):
+		in.Fault("expires_in", enduser.CodeValue, "must be between 1 and 31536000 seconds")
+	case in.expiresIn.Given && in.provisional.Given && !in.provisional.Value:
+		in.Fault("expires_in", enduser.CodeValue, "contradicts provisional")
+	case in.expiresIn.Given:
+		s.ExpiresIn = time.Duration(in.expiresIn.Value) * time.Second
+	case in.provisional.Value:
 		s.ExpiresIn = enduser.ProvisionalTTL
 	}
-	if in.metadata.given && !in.metadata.null {
-		metadata, err := enduser.ParseMetadata(in.metadata.value)
+	if in.metadata.Given && !in.metadata.Null {
+		metadata, err := enduser.ParseMetadata(in.metadata.Value)
 		if err != nil {
 			return s, err
 		}
 		s.Metadata = metadata
 	}
-	return s, in.err()
+	return s, in.Err()
 }
 
 func (in *userInput) refuseNull(name string, null bool) {
 	if null {
-		in.fault(name, "invalid_type", "must not be null")
+		in.Fault(name, rest.CodeType, "must not be null")
 	}
 }
 
 // patch applies the body to a user as a merge patch (RFC 7396).
 func (in *userInput) patch(u *enduser.User) error {
-	in.externalID.set(&u.ExternalID)
-	in.name.set(&u.Name)
-	in.firstName.set(&u.FirstName)
-	in.lastName.set(&u.LastName)
-	in.email.set(&u.Email)
-	in.avatar.set(&u.Avatar)
-	in.language.set(&u.Language)
-	in.accounts.set(&u.Accounts)
-	in.groups.set(&u.Groups)
+	in.externalID.Set(&u.ExternalID)
+	in.name.Set(&u.Name)
+	in.firstName.Set(&u.FirstName)
+	in.lastName.Set(&u.LastName)
+	in.email.Set(&u.Email)
+	in.avatar.Set(&u.Avatar)
+	in.language.Set(&u.Language)
+	in.accounts.Set(&u.Accounts)
+	in.groups.Set(&u.Groups)
 	switch {
-	case in.metadata.null:
+	case in.metadata.Null:
 		u.Metadata = nil
-	case in.metadata.given:
-		merged, err := u.Metadata.MergePatch(in.metadata.value)
+	case in.metadata.Given:
+		merged, err := u.Metadata.MergePatch(in.metadata.Value)
 		u.Metadata = merged
 		return err
 	}

@@ -23,6 +23,7 @@ func allowed() []arrow {
 		redis  = "github.com/redis/go-redis/v9/..."
 	)
 	in := func(path string) string { return modulePath + path }
+	family := []string{in("/enduser"), in("/httpapi"), in("/httpapi/internal/rest"), in("/internal/jsontext")}
 	return []arrow{
 		{in(""), nil},
 		{in("/store"), nil},
@@ -33,13 +34,19 @@ func allowed() []arrow {
 		{in("/store/redis/ratelimit"), []string{in("/httpapi"), redis, "github.com/go-redis/redis_rate/v10"}},
 
 		{in("/enduser"), []string{in("/store"), in("/internal/jsontext"), "golang.org/x/text/..."}},
+		{in("/enduser/keyfile"), []string{in("/enduser")}},
 		{in("/httpapi"), []string{in("/enduser"), in("/httpapi/internal/rest"), in("/internal/jsontext")}},
-		{in("/httpapi/internal/rest"), nil},
+		{in("/httpapi/internal/rest"), []string{in("/internal/jsontext")}},
+		{in("/httpapi/magickmind"), family},
+		{in("/httpapi/explo"), family},
+		{in("/httpapi/sensay"), family},
+		{in("/httpapi/ada"), family},
 		{in("/internal/jsontext"), nil},
 		{in("/examples/..."), []string{modulePath + "/...", redis, sqlite}},
 
 		// Only tests import these.
 		{in("/internal/arrows"), nil},
+		{in("/internal/golden"), []string{in("/store"), in("/store/memory"), in("/store/sqlite"), in("/store/redis"), in("/internal/redistest"), redis, "github.com/alicebob/miniredis/v2/...", "github.com/google/go-cmp/..."}},
 		{in("/internal/histories"), []string{in("/store"), "github.com/anishathalye/porcupine"}},
 		{in("/internal/redistest"), []string{in("/store"), redis, "github.com/alicebob/miniredis/v2/..."}},
 	}
@@ -50,6 +57,7 @@ func forTests() []string {
 	return []string{
 		"testing/...", modulePath + "/store/storetest",
 		modulePath + "/internal/histories", modulePath + "/internal/redistest",
+		modulePath + "/internal/golden",
 	}
 }
 

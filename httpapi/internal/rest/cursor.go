@@ -1,4 +1,4 @@
-package httpapi
+package rest
 
 import (
 	"crypto/sha256"
@@ -6,8 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"strings"
-
-	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
 
 // A cursor is a place in a list of one tenant's environment, filter and order. It
@@ -20,33 +18,38 @@ const (
 	cursorHash    = 8
 )
 
-// scope is what a cursor is bound to, as an injective text.
-type scope []byte
+// Scope is what a cursor is bound to, as an injective text.
+type Scope []byte
 
-func newScope(what string, p Principal) scope {
-	var s scope
-	return s.with(what).with(p.Tenant).with(string(p.Environment))
+// NewScope returns the scope that some texts, in their order, make up.
+func NewScope(parts ...string) Scope {
+	var s Scope
+	for _, part := range parts {
+		s = s.With(part)
+	}
+	return s
 }
 
-func (s scope) with(part string) scope {
+// With returns the scope with one more text.
+func (s Scope) With(part string) Scope {
 	s = binary.AppendUvarint(s, uint64(len(part)))
 	return append(s, part...)
 }
 
-func (s scope) sum(place []byte) []byte {
-	sum := sha256.Sum256(append(append([]byte{}, s.with(string(place))...), cursorVersion))
+func (s Scope) sum(place []byte) []byte {
+	sum := sha256.Sum256(append(append([]byte{}, s.With(string(place))...), cursorVersion))
 	return sum[:cursorHash]
 }
 
-// encode returns the cursor of a place.
-func (s scope) encode(place int64) string {
+// Encode returns the cursor of a place.
+func (s Scope) Encode(place int64) string {
 	b := binary.AppendVarint([]byte{cursorVersion}, place)
 	return base64.RawURLEncoding.EncodeToString(append(b, s.sum(b)...))
 }
 
-// decode returns the place of a cursor. Every defect has the same answer.
-func (s scope) decode(cursor string) (int64, error) {
-	bad := rest.BadRequest("invalid-cursor", "The cursor is not one of this list.")
+// Decode returns the place of a cursor. Every defect has the same answer.
+func (s Scope) Decode(cursor string) (int64, error) {
+	bad := BadRequest("invalid-cursor", "The cursor is not one of this list.")
 	if len(cursor) > 64 || strings.ContainsAny(cursor, "\r\n") { // base64 would pass over them
 		return 0, bad
 	}

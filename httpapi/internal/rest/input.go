@@ -1,0 +1,146 @@
+package rest
+
+import (
+	"errors"
+
+	"github.com/rollbook-go/rollbook/internal/jsontext"
+)
+
+// The codes of what is wrong with the form of an input. They are among those of
+// package enduser where that has one for the same.
+const (
+	CodeUnknown   = "unknown"      // nobody asked for it
+	CodeType      = "invalid_type" // it has another JSON type
+	CodeDuplicate = "duplicate"    // it is given twice
+	CodeValue     = "invalid_value"
+)
+
+// Optional is a member of a body: absent, null, or a value.
+type Optional[T any] struct {
+	Given, Null bool
+	Value       T
+}
+
+// Set writes the member's value if it was given: the zero value for null.
+func (o *Optional[T]) Set(field *T) {
+	if o.Given {
+		*field = o.Value
+	}
+}
+
+// Input collects what is wrong with the members of a body that is a JSON object, so
+// that all of it is reported together:
+//
+//	p := jsontext.NewScanner(body)
+//	err := in.End(&p, p.Object(func(name string) error { return in.member(&p, name) }))
+type Input struct {
+	Wrong []Field
+}
+
+// End returns the problem of a body that is no JSON object: the error of the scan,
+// or that something follows.
+func (in *Input) End(p *jsontext.Scanner, err error) error {
+	if err == nil {
+		err = p.End()
+	}
+	if e, ok := errors.AsType[*jsontext.Error](err); ok {
+		return BadRequest("malformed-json", "The body is not acceptable JSON: "+e.Error()+".")
+	}
+	return err
+}
+
+// Fault notes what is wrong with a member.
+func (in *Input) Fault(field, code, message string) {
+	in.Wrong = append(in.Wrong, Field{Pointer: field, Code: code, Message: message})
+}
+
+// Err returns everything that is wrong.
+func (in *Input) Err() error {
+	if len(in.Wrong) == 0 {
+		return nil
+	}
+	return Invalid(in.Wrong...)
+}
+
+// Unknown notes a member that nobody asked for, and passes over it.
+func (in *Input) Unknown(p *jsontext.Scanner, name string) error {
+	in.Fault(name, CodeUnknown, "is not a member of this body")
+	_, err := p.Raw()
+	return err
+}
+
+// ErrType is for functions given to Member: the value has another JSON type.
+var ErrType = errors.New("another JSON type was expected")
+
+// Member reads the value of a member with read, or notes that it has another type.
+func Member[T any](in *Input, p *jsontext.Scanner, name string, to *Optional[T], read func() (T, error)) error {
+	to.Given = true
+	if p.Kind() == jsontext.Null {
+		to.Null = true
+		return p.Null()
+	}
+	before := *p
+	value, err := read()
+	if errors.Is(err, jsontext.ErrType) || errors.Is(err, ErrType) || errors.Is(err, jsontext.ErrNumber) {
+		*p = before
+		in.Fault(name, CodeType, "has another JSON type")
+		_, err = p.Raw()
+		return err
+	}
+	to.Value = value
+	return err
+}
+
+// Object returns a function for Member: it reads the text of a JSON object.
+func Object(p *jsontext.Scanner) func() (string, error) {
+	return func() (string, error) {
+		if p.Kind() != jsontext.Object {
+			return "", ErrType
+		}
+		return p.Raw()
+	}
+}
+
+// Array returns a function for Member: it reads an array of at most limit items,
+// and passes over the rest, so that more than is admitted can be told.
+func Array[T any](p *jsontext.Scanner, limit int, item func(i int) (T, error)) func() ([]T, error) {
+	return func() ([]T, error) {
+		items := []T{}
+		err := p.Array(func() error {
+			value, err := item(len(items))
+			if len(items) < limit {
+				items = append(items, value)
+			}
+			return err
+		})
+		return items, err
+	}
+}
+
+// AppendOptional writes a string, or null for an empty one.
+func AppendOptional(b []byte, s string) []byte {
+	if s == "" {
+		return append(b, "null"...)
+	}
+	return jsontext.AppendString(b, s)
+}
+
+// AppendBool writes a boolean.
+func AppendBool(b []byte, v bool) []byte {
+	if v {
+		return append(b, "true"...)
+	}
+	return append(b, "false"...)
+}
+
+// AppendStrings writes an array of strings.
+func AppendStrings(b []byte, list []string) []byte {
+	b = append(b, '[')
+	for i, s := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = jsontext.AppendString(b, s)
+	}
+	return append(b, ']')
+}

@@ -1,0 +1,83 @@
+package rest
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Query reads the parameters of a request and collects what is wrong with them. An
+// empty parameter counts as absent; one that is given twice is refused.
+type Query struct {
+	Values url.Values
+	known  []string // kept only where there are values
+	wrong  []Field
+}
+
+// Text returns a parameter, "" if it is absent.
+func (q *Query) Text(name string) string {
+	if len(q.Values) == 0 {
+		return ""
+	}
+	q.known = append(q.known, name)
+	values := q.Values[name]
+	if len(values) > 1 {
+		q.Fault(name, CodeDuplicate, "is given twice")
+	}
+	if len(values) != 1 {
+		return ""
+	}
+	return values[0]
+}
+
+// OneOf returns a parameter that has one of some values; the first is its default.
+func (q *Query) OneOf(name string, values ...string) string {
+	value := q.Text(name)
+	switch {
+	case value == "":
+		return values[0]
+	case !slices.Contains(values, value):
+		q.Fault(name, CodeValue, "must be one of "+strings.Join(values, ", "))
+	}
+	return value
+}
+
+// Number returns a whole number in a range.
+func (q *Query) Number(name string, standard, from, to int) int {
+	value := q.Text(name)
+	if value == "" {
+		return standard
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil || n < from || n > to {
+		q.Fault(name, CodeValue, "must be a whole number between "+strconv.Itoa(from)+" and "+strconv.Itoa(to))
+		return standard
+	}
+	return n
+}
+
+// Fault notes what is wrong with a parameter.
+func (q *Query) Fault(name, code, message string) {
+	q.wrong = append(q.wrong, Field{Pointer: strings.ToValidUTF8(name, "\ufffd"), Code: code, Message: message, Query: true})
+}
+
+// Strict refuses the parameters that nobody asked for, and returns everything that
+// is wrong.
+func (q *Query) Strict() error {
+	for name := range q.Values {
+		if !slices.Contains(q.known, name) {
+			q.Fault(name, CodeUnknown, "is not a parameter of this route")
+		}
+	}
+	return q.Err()
+}
+
+// Err returns everything that is wrong with the parameters that were asked for.
+func (q *Query) Err() error {
+	if len(q.wrong) == 0 {
+		return nil
+	}
+	slices.SortFunc(q.wrong, func(a, b Field) int { return strings.Compare(a.Pointer, b.Pointer) })
+	return Invalid(q.wrong...)
+}
