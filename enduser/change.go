@@ -42,7 +42,7 @@ type Change struct {
 // happened. At most limit, 1 to 1,000; 0 means 100. ErrTrimmed if changes after
 // that revision may have been trimmed.
 func (t Tenant) Changes(ctx context.Context, after int64, limit int) ([]Change, error) {
-	name, _, err := t.open()
+	name, _, err := t.begin()
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (t Tenant) Changes(ctx context.Context, after int64, limit int) ([]Change, 
 // WaitChanges returns nil when there may be changes after a revision, at once if
 // there are already. It returns the context's error if that ends first.
 func (t Tenant) WaitChanges(ctx context.Context, after int64) error {
-	name, _, err := t.open()
+	name, _, err := t.begin()
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (t Tenant) WaitChanges(ctx context.Context, after int64) error {
 
 // TrimChanges forgets the changes up to a revision, that one included, for good.
 func (t Tenant) TrimChanges(ctx context.Context, through int64) error {
-	name, _, err := t.open()
+	name, _, err := t.begin()
 	if err != nil {
 		return err
 	}

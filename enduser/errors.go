@@ -9,15 +9,15 @@ import (
 // The errors of this package, for [errors.Is]. Their texts never carry personal
 // data: neither names, addresses and external IDs, nor the values of metadata.
 var (
-	// ErrNotFound: there is no such user in this tenant and environment, or it has
-	// expired.
+	// ErrNotFound: there is no such user or group in this tenant and environment, or
+	// it has expired.
 	ErrNotFound = errors.New("enduser: not found")
 
 	// ErrInvalid: something given is not admitted. Nothing was written. The error
 	// is an *InvalidError that names every violation.
 	ErrInvalid = errors.New("enduser: invalid")
 
-	// ErrConflict: something that must be unique belongs to another user. Nothing
+	// ErrConflict: something that must be unique belongs to another. Nothing
 	// was written. The error is a *ConflictError.
 	ErrConflict = errors.New("enduser: conflict")
 
@@ -38,8 +38,17 @@ var (
 	// Ensure is safe; before repeating anything else, read.
 	ErrUnknown = errors.New("enduser: outcome unknown")
 
-	// ErrCorrupt: the store returned a user that cannot be read.
+	// ErrCorrupt: the store returned something that cannot be read, or a sealed text
+	// that was not sealed for the place where it stands.
 	ErrCorrupt = errors.New("enduser: corrupt record")
+
+	// ErrNoKeyring: the call has to seal or open a secret, and the Manager has no
+	// Keyring. Nothing was written.
+	ErrNoKeyring = errors.New("enduser: no keyring")
+
+	// ErrNoKey: the keyring does not have the key that a secret was sealed under, or
+	// has destroyed it.
+	ErrNoKey = errors.New("enduser: no key")
 )
 
 // The codes of a [Violation]. They are stable: programs may switch on them.
@@ -83,16 +92,16 @@ func (e *InvalidError) Error() string {
 // Is makes errors.Is(e, ErrInvalid) true.
 func (e *InvalidError) Is(target error) bool { return target == ErrInvalid }
 
-// ConflictError says what belongs to another user, and to which. It is an
+// ConflictError says what belongs to another user or group, and to which. It is an
 // ErrConflict.
 type ConflictError struct {
-	Field    string // "external_id", "email" or "linked_accounts"
-	HolderID string // the ID of the user that has it
+	Field    string // "external_id", "email" or "linked_accounts"; of groups "provided_id"
+	HolderID string // the ID of the user or group that has it
 }
 
 // Error implements error.
 func (e *ConflictError) Error() string {
-	return fmt.Sprintf("enduser: conflict: %s belongs to user %s", e.Field, e.HolderID)
+	return fmt.Sprintf("enduser: conflict: %s belongs to %s", e.Field, e.HolderID)
 }
 
 // Is makes errors.Is(e, ErrConflict) true.

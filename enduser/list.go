@@ -71,7 +71,7 @@ func (t Tenant) List(ctx context.Context, q Query) (Page, error) {
 // list returns a page and the cursor of its last record, which need not be among
 // its users: it may have expired just now.
 func (t Tenant) list(ctx context.Context, q Query) (Page, int64, error) {
-	name, p, err := t.open()
+	name, p, err := t.begin()
 	if err != nil {
 		return Page{}, 0, err
 	}

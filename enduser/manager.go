@@ -25,6 +25,8 @@ type Manager struct {
 	log    *slog.Logger
 	every  time.Duration
 	queues queues
+
+	keyring Keyring // nil: none
 }
 
 // Options are the settings of a Manager. The zero value is good.
@@ -34,6 +36,10 @@ type Options struct {
 	// any tenant. It is called for every call of a handle and has to be fast and
 	// safe for concurrent use.
 	Policy func(tenant string) (Policy, bool)
+
+	// Keyring seals secrets: the tokens of groups, and sensitive values. Nil: none,
+	// and calls that need one fail with ErrNoKeyring.
+	Keyring Keyring
 
 	// Logger is told what the sweeper does and what it could not do. Nil: nobody.
 	Logger *slog.Logger
@@ -59,7 +65,7 @@ func New(s store.Store, opts *Options) *Manager {
 	}
 	m := &Manager{
 		store: s, now: o.Now, newID: o.NewID, policy: o.Policy, log: o.Logger, every: o.SweepEvery,
-		queues: queues{seed: maphash.MakeSeed()},
+		queues: queues{seed: maphash.MakeSeed()}, keyring: o.Keyring,
 	}
 	if m.now == nil {
 		m.now = time.Now //nolint:forbidigo // the one place that reads the clock
@@ -89,6 +95,9 @@ func New(s store.Store, opts *Options) *Manager {
 func (m *Manager) Tenant(name string) Tenant {
 	return Tenant{m: m, name: name, env: Customer}
 }
+
+// HasKeyring reports whether the Manager can seal secrets.
+func (m *Manager) HasKeyring() bool { return m.keyring != nil }
 
 // newID returns an ID of 24 hexadecimal digits that sorts by time.
 func newID(now time.Time) string {

@@ -1,6 +1,7 @@
 package enduser
 
 import (
+	"reflect"
 	"slices"
 	"time"
 )
@@ -45,6 +46,9 @@ const (
 	maxIndexedMetadata = 32
 	maxNameWords       = 16
 )
+
+// IsZero reports whether the policy says nothing.
+func (p Policy) IsZero() bool { return reflect.ValueOf(p).IsZero() }
 
 // withDefaults fills in the defaults and cuts what is beyond what the store can
 // hold.

@@ -60,9 +60,9 @@ func (t Tenant) Environment() Environment { return t.env }
 
 const maxTenantName = 255 // bytes
 
-// open judges the handle and returns the tenant's name in the store and the
+// begin judges the handle and returns the tenant's name in the store and the
 // policy that holds. Every method begins with it.
-func (t Tenant) open() (name string, p Policy, err error) {
+func (t Tenant) begin() (name string, p Policy, err error) {
 	var v violations
 	if t.m == nil || t.name == "" || len(t.name) > maxTenantName || textFault(t.name) != "" {
 		v.add("tenant", CodeValue, "must be 1 to 255 bytes of text")
@@ -86,7 +86,7 @@ func (t Tenant) open() (name string, p Policy, err error) {
 // Get returns a user. ErrNotFound if there is none, or it has expired;
 // ErrAmbiguous if several have the e-mail address.
 func (t Tenant) Get(ctx context.Context, ref Ref) (User, error) {
-	name, _, err := t.open()
+	name, _, err := t.begin()
 	if err != nil {
 		return User{}, err
 	}

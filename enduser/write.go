@@ -42,7 +42,7 @@ type writer struct {
 }
 
 func (t Tenant) writer() (writer, error) {
-	name, p, err := t.open()
+	name, p, err := t.begin()
 	if err != nil {
 		return writer{}, err
 	}

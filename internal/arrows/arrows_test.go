@@ -46,7 +46,10 @@ func allowed() []arrow {
 
 		// Only tests import these.
 		{in("/internal/arrows"), nil},
-		{in("/internal/golden"), []string{in("/store"), in("/store/memory"), in("/store/sqlite"), in("/store/redis"), in("/internal/redistest"), redis, "github.com/alicebob/miniredis/v2/...", "github.com/google/go-cmp/..."}},
+		{in("/internal/golden"), []string{
+			in("/enduser"), in("/httpapi"), in("/internal/redistest"), redis, "github.com/alicebob/miniredis/v2/...",
+			in("/store"), in("/store/memory"), in("/store/sqlite"), in("/store/redis"),
+		}},
 		{in("/internal/histories"), []string{in("/store"), "github.com/anishathalye/porcupine"}},
 		{in("/internal/redistest"), []string{in("/store"), redis, "github.com/alicebob/miniredis/v2/..."}},
 	}

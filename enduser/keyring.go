@@ -1,0 +1,190 @@
+package enduser
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Keyring has the keys under which secrets are sealed in the store: it is what a
+// copy of the store alone cannot be read without. Package keyfile has one in a
+// file; [NewKeyring] makes one of keys that the host already has; one over a key
+// management service unwraps its keys and caches them. It is safe for concurrent
+// use.
+type Keyring interface {
+	// SealingKey returns the key for a new secret. A secret with a deadline is of
+	// no use from then on: the keyring may seal it under a key that it will destroy
+	// soon after, so that copies of the store become unreadable too. The zero time
+	// means none: the secret must stay readable until it is sealed anew, see
+	// [Manager.Reseal].
+	SealingKey(ctx context.Context, deadline time.Time) (Key, error)
+
+	// OpeningKey returns the key with an ID. ErrNoKey if the keyring does not have
+	// it, or no longer.
+	OpeningKey(ctx context.Context, id string) (Key, error)
+}
+
+// KeyDestroyer is a Keyring that destroys keys when their time is over.
+// [Manager.Sweep] calls it.
+type KeyDestroyer interface {
+	// DestroyKeys destroys the keys that no secret with a deadline in the future is
+	// sealed under.
+	DestroyKeys(ctx context.Context) error
+}
+
+// Key is an AES-256 key. It does not show itself in logs and prints. At most 2^32
+// secrets should be sealed under one key (NIST SP 800-38D section 8.3).
+type Key struct {
+	id     string
+	secret *[32]byte // behind a pointer, so that printing shows an address
+}
+
+// maxKeyID is the length of a key's ID in bytes.
+const maxKeyID = 64
+
+// NewKey returns the key of some secret bytes. The ID is 1 to 64 bytes of text; it
+// stands in clear beside what is sealed, and must never stand for other bytes.
+// ErrInvalid if it is not.
+func NewKey(id string, secret [32]byte) (Key, error) {
+	if id == "" || len(id) > maxKeyID || textFault(id) != "" {
+		return Key{}, &InvalidError{Violations: []Violation{{"key_id", CodeValue, "must be 1 to 64 bytes of text"}}}
+	}
+	return Key{id, &secret}, nil
+}
+
+// ID returns the key's ID.
+func (k Key) ID() string { return k.id }
+
+// String returns the key's ID and nothing of its secret.
+func (k Key) String() string { return "key " + k.id }
+
+// static is the Keyring of a fixed set of keys.
+type static []Key
+
+// NewKeyring returns a Keyring of keys that the host keeps elsewhere, for example
+// in a secret of its platform. New secrets are sealed under the first, the others
+// open older ones. It never destroys a key: copies of the store stay readable to
+// whoever has the keys, also those of secrets whose deadline has passed. To rotate,
+// first give all processes the new key behind the old one, then in front of it,
+// call [Manager.Reseal], and take the old one away when [Manager.CountSealed] says
+// that nothing needs it.
+func NewKeyring(primary Key, others ...Key) Keyring {
+	return static(append([]Key{primary}, others...))
+}
+
+// SealingKey implements Keyring.
+func (s static) SealingKey(context.Context, time.Time) (Key, error) { return s[0], nil }
+
+// OpeningKey implements Keyring.
+func (s static) OpeningKey(_ context.Context, id string) (Key, error) {
+	i := slices.IndexFunc(s, func(k Key) bool { return k.id == id })
+	if i < 0 {
+		return Key{}, ErrNoKey
+	}
+	return s[i], nil
+}
+
+// place is what a sealed text is bound to: opened anywhere else it is refused.
+type place struct {
+	tenant string // the tenant's name in the store, which has the environment
+	record string
+	field  string
+	until  time.Time // the deadline; zero: none
+}
+
+// sealVersion is the form of a sealed text: this byte, the length of the key's ID,
+// the ID, a random nonce of 12 bytes, and what AES-256-GCM makes of the text, its
+// tag last.
+const sealVersion = 1
+
+// aad returns what is authenticated beside the text. Lengths stand in front, so
+// that no two places have the same.
+func (p place) aad(header []byte) []byte {
+	until := int64(0)
+	if !p.until.IsZero() {
+		until = p.until.UnixMilli()
+	}
+	b := append([]byte{}, header...)
+	for _, part := range []string{p.tenant, p.record, p.field} {
+		b = binary.AppendUvarint(b, uint64(len(part)))
+		b = append(b, part...)
+	}
+	return binary.AppendVarint(b, until)
+}
+
+func (k Key) aead() (cipher.AEAD, error) {
+	if k.secret == nil {
+		return nil, errors.New("the keyring returned the zero Key")
+	}
+	block, err := aes.NewCipher(k.secret[:])
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCMWithRandomNonce(block)
+}
+
+// seal returns a text that only the keyring can open, and only for that place.
+func (m *Manager) seal(ctx context.Context, text string, p place) ([]byte, error) {
+	if m.keyring == nil {
+		return nil, ErrNoKeyring
+	}
+	key, err := m.keyring.SealingKey(ctx, p.until)
+	if err != nil {
+		return nil, keyringError("seal", err)
+	}
+	aead, err := key.aead()
+	if err != nil {
+		return nil, keyringError("seal", err)
+	}
+	header := append([]byte{sealVersion, byte(len(key.id))}, key.id...)
+	return aead.Seal(header, nil, []byte(text), p.aad(header)), nil
+}
+
+// sealedUnder returns the ID of the key that a sealed text needs.
+func sealedUnder(sealed []byte) (id string, header []byte, err error) {
+	if len(sealed) < 2 || sealed[0] != sealVersion || len(sealed) < 2+int(sealed[1]) {
+		return "", nil, fmt.Errorf("%w: a sealed text is not one", ErrCorrupt)
+	}
+	header = sealed[:2+int(sealed[1])]
+	return string(header[2:]), header, nil
+}
+
+// open returns the text that was sealed for a place.
+func (m *Manager) open(ctx context.Context, sealed []byte, p place) (string, error) {
+	if m.keyring == nil {
+		return "", ErrNoKeyring
+	}
+	id, header, err := sealedUnder(sealed)
+	if err != nil {
+		return "", err
+	}
+	key, err := m.keyring.OpeningKey(ctx, id)
+	switch {
+	case errors.Is(err, ErrNoKey):
+		return "", ErrNoKey
+	case err != nil:
+		return "", keyringError("open", err)
+	}
+	aead, err := key.aead()
+	if err != nil {
+		return "", keyringError("open", err)
+	}
+	text, err := aead.Open(nil, nil, sealed[len(header):], p.aad(header))
+	if err != nil {
+		return "", fmt.Errorf("%w: a sealed text is not what was sealed there", ErrCorrupt)
+	}
+	return string(text), nil
+}
+
+// keyringError is what a call says that could not use the keyring.
+func keyringError(what string, err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("enduser: %s: %w", what, err)
+	}
+	return fmt.Errorf("%w: keyring: %s: %w", ErrUnavailable, what, err)
+}
