@@ -101,7 +101,11 @@ type ConflictError struct {
 
 // Error implements error.
 func (e *ConflictError) Error() string {
-	return fmt.Sprintf("enduser: conflict: %s belongs to %s", e.Field, e.HolderID)
+	holder := "user"
+	if e.Field == "provided_id" {
+		holder = "group"
+	}
+	return fmt.Sprintf("enduser: conflict: %s belongs to %s %s", e.Field, holder, e.HolderID)
 }
 
 // Is makes errors.Is(e, ErrConflict) true.

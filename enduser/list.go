@@ -1,6 +1,7 @@
 package enduser
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -17,7 +18,7 @@ type Filter struct {
 	Email      string  // in any case
 	Account    Account // linked to the user
 	Name       string  // every word of it is a word of the user's name, in any case; at most 8 words
-	Group      string  // the ID of a group the user belongs to
+	Group      string  // the provided ID of a group the user belongs to
 
 	// Metadata are values that the user's metadata has. The keys must be among the
 	// policy's IndexedMetadata; at most 6.
@@ -84,30 +85,15 @@ func (t Tenant) list(ctx context.Context, q Query) (Page, int64, error) {
 		return page, 0, err
 	}
 	now := t.m.millis()
-	limit := q.Limit
-	if limit == 0 {
-		limit = defaultPage
-	}
-	backward := q.Before != 0
-	sq := store.Query{Kind: kindUser, Match: terms, Desc: q.Desc != backward, NotDueBefore: tick(now), Limit: limit + 1}
-	if from := store.Revision(q.After + q.Before); sq.Desc {
-		sq.Before = from
-	} else {
-		sq.After = from
-	}
+	s := span{desc: q.Desc, limit: q.Limit, after: q.After, before: q.Before}
+	sq := s.query(kindUser)
+	sq.Match, sq.NotDueBefore = terms, tick(now)
 	records, err := t.m.store.List(ctx, name, sq)
 	if err != nil {
 		return Page{}, 0, translate("list", err)
 	}
-	more := len(records) > limit
-	page := Page{HasMore: more, HasPrevious: q.After != 0}
-	if backward {
-		page = Page{HasMore: true, HasPrevious: more}
-	}
-	records = records[:min(len(records), limit)]
-	if backward {
-		slices.Reverse(records)
-	}
+	records, more, previous := s.cut(records)
+	page := Page{HasMore: more, HasPrevious: previous}
 	page.Users = make([]User, 0, len(records))
 	last := int64(0)
 	for i := range records {
@@ -121,6 +107,48 @@ func (t Tenant) list(ctx context.Context, q Query) (Page, int64, error) {
 		}
 	}
 	return page, last, nil
+}
+
+// span is the part of a list that a page asks for.
+type span struct {
+	desc          bool
+	limit         int
+	after, before int64
+}
+
+func (s span) check(v *violations) {
+	if s.limit < 0 || s.limit > maxPage {
+		v.add("limit", CodeValue, "must be between 1 and 500")
+	}
+	if s.after < 0 || s.before < 0 || (s.after != 0 && s.before != 0) {
+		v.add("cursor", CodeValue, "must be one cursor of the list")
+	}
+}
+
+// size returns how many items the page has at most.
+func (s span) size() int { return cmp.Or(s.limit, defaultPage) }
+
+// query asks the store for the page and one record more, by which is seen whether
+// there are others.
+func (s span) query(kind string) store.Query {
+	q := store.Query{Kind: kind, Desc: s.desc != (s.before != 0), Limit: s.size() + 1}
+	if from := store.Revision(s.after + s.before); q.Desc {
+		q.Before = from
+	} else {
+		q.After = from
+	}
+	return q
+}
+
+// cut returns the records of the page in the order of the list.
+func (s span) cut(records []store.Record) (page []store.Record, more, previous bool) {
+	beyond := len(records) > s.size()
+	page = records[:min(len(records), s.size())]
+	if s.before != 0 {
+		slices.Reverse(page)
+		return page, true, beyond
+	}
+	return page, beyond, s.after != 0
 }
 
 // All returns an iterator over all users that a filter selects, oldest first. It
@@ -181,12 +209,7 @@ func (t Tenant) listOne(ctx context.Context, name string, keys []store.Key, q Qu
 func (p *Policy) terms(q Query) (terms, keys []store.Key, err error) {
 	var v violations
 	f := q.Filter
-	if q.Limit < 0 || q.Limit > maxPage {
-		v.add("limit", CodeValue, "must be between 1 and 500")
-	}
-	if q.After < 0 || q.Before < 0 || (q.After != 0 && q.Before != 0) {
-		v.add("cursor", CodeValue, "must be one cursor of a user")
-	}
+	span{limit: q.Limit, after: q.After, before: q.Before}.check(&v)
 	if f.ExternalID != "" {
 		checkFilter(&v, ByExternalID(f.ExternalID))
 		keys = append(keys, externalIDKey(f.ExternalID))
@@ -242,7 +265,7 @@ func (f *Filter) matches(u *User) bool {
 	case f.ExternalID != "" && (u.ExternalID == "" || compareKey(f.ExternalID) != compareKey(u.ExternalID)),
 		f.Email != "" && (u.Email == "" || emailKey(f.Email) != emailKey(u.Email)),
 		f.Account != (Account{}) && !slices.Contains(u.Accounts, f.Account),
-		f.Group != "" && !slices.Contains(u.Groups, f.Group):
+		f.Group != "" && !containsGroup(u.Groups, f.Group):
 		return false
 	}
 	if f.Name != "" {

@@ -24,7 +24,7 @@ const (
 	keyAccount    = "account"                   // unique: type NUL id
 	keyEmail      = "email." + keyVersion       // unique where claimed; always an index term
 	termWord      = "word." + keyVersion
-	termGroup     = "group"
+	termGroup     = "group." + keyVersion
 	termMetadata  = "metadata" // key NUL JSON text
 )
 
@@ -85,7 +85,7 @@ func accountKey(a Account) store.Key {
 
 func wordKey(word string) store.Key { return store.Key{Kind: termWord, Value: cut(word)} }
 
-func groupKey(id string) store.Key { return store.Key{Kind: termGroup, Value: id} }
+func groupKey(id string) store.Key { return store.Key{Kind: termGroup, Value: cut(compareKey(id))} }
 
 func metadataKey(key string, value Value) store.Key {
 	return store.Key{Kind: termMetadata, Value: key + "\x00" + cut(value.Text())}

@@ -46,7 +46,7 @@ type User struct {
 	SystemProperties Metadata
 
 	Accounts []Account // linked accounts; each belongs to one user of the environment
-	Groups   []string  // IDs of the groups the user belongs to
+	Groups   []string  // provided IDs of the groups the user belongs to; see [Group]
 
 	CreatedBy, UpdatedBy string    // the actors; see [Tenant.As]
 	CreatedAt, UpdatedAt time.Time // UTC, whole milliseconds
@@ -155,10 +155,16 @@ func (s Spec) Merge(u *User) {
 		u.link(account)
 	}
 	for _, group := range s.Groups {
-		if !slices.Contains(u.Groups, group) {
+		if !containsGroup(u.Groups, group) {
 			u.Groups = append(u.Groups, group)
 		}
 	}
+}
+
+// containsGroup reports whether a list has a group, in any spelling that is the same
+// ID.
+func containsGroup(groups []string, group string) bool {
+	return slices.ContainsFunc(groups, func(g string) bool { return SameExternalID(g, group) })
 }
 
 // link adds an account that is not linked yet.

@@ -87,8 +87,13 @@ func (p *Policy) checkExternalID(v *violations, id string) {
 	if id == "" {
 		return
 	}
-	if len(id) > maxBytesPerCharacter*p.MaxExternalID {
-		v.add(field, CodeLength, fmt.Sprintf("must have at most %d characters", p.MaxExternalID))
+	checkIdentifier(v, field, id, p.MaxExternalID)
+}
+
+// checkIdentifier judges an identifier that people compare.
+func checkIdentifier(v *violations, field, id string, limit int) {
+	if len(id) > maxBytesPerCharacter*limit {
+		v.add(field, CodeLength, fmt.Sprintf("must have at most %d characters", limit))
 		return
 	}
 	if code := identifierFault(id); code != "" {
@@ -98,8 +103,8 @@ func (p *Policy) checkExternalID(v *violations, id string) {
 	if strings.ContainsAny(id, "<>") {
 		v.add(field, CodeCharacter, "must not contain < or >")
 	}
-	if length(id) > p.MaxExternalID {
-		v.add(field, CodeLength, fmt.Sprintf("must have at most %d characters", p.MaxExternalID))
+	if length(id) > limit {
+		v.add(field, CodeLength, fmt.Sprintf("must have at most %d characters", limit))
 	} else if len(compareKey(id)) > maxExternalIDKey {
 		v.add(field, CodeLength, fmt.Sprintf("must have at most %d bytes", maxExternalIDKey))
 	}
@@ -308,7 +313,7 @@ func (p *Policy) checkGroups(v *violations, old, groups []string) {
 	}
 	for i, group := range groups {
 		field := fmt.Sprintf("groups[%d]", i)
-		if slices.Contains(groups[:i], group) {
+		if containsGroup(groups[:i], group) {
 			v.add(field, CodeDuplicate, "is given twice")
 		}
 		if !slices.Contains(old, group) {

@@ -104,7 +104,7 @@ func (w *writer) expired(r *store.Record) bool {
 	return err == nil && !live && u.ID != ""
 }
 
-// conflict says in the terms of users which key is taken.
+// conflict says in the terms of users and groups which key is taken.
 func (w *writer) conflict(taken *store.TakenError) *ConflictError {
 	field := "external_id"
 	switch taken.Key.Kind {
@@ -112,6 +112,10 @@ func (w *writer) conflict(taken *store.TakenError) *ConflictError {
 		field = "linked_accounts"
 	case keyEmail:
 		field = "email"
+	case keyProvidedID:
+		field = "provided_id"
+	case keyGroupToken:
+		field = "token"
 	}
 	return &ConflictError{Field: field, HolderID: taken.Holder.ID}
 }

@@ -1,0 +1,260 @@
+package enduser
+
+import (
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// Group is a group of a tenant's end users: a team, a workspace, a customer of the
+// tenant. Users belong to it who name its ProvidedID among their Groups; they may
+// name it before it exists, and go on naming it when it is deleted. It has a token
+// by which programs that show something to its users prove which group they are;
+// see [Tenant.AuthenticateGroup].
+type Group struct {
+	// ID is the group's own ID, made by the Manager.
+	ID string
+
+	// ProvidedID is the ID by which the tenant's own systems know the group, in the
+	// spelling that was given. It is unique in the tenant's environment, compared as
+	// external IDs of users are, has at most 255 characters, and never changes.
+	ProvidedID string
+
+	// Number is the group's number: unique in the tenant's environment, and the same
+	// as long as the group exists.
+	Number int64
+
+	Tenant      string
+	Environment Environment
+
+	Name       string
+	Properties Metadata // what the group's users see things by
+	Mapping    Metadata // where the group's data is: e.g. data sources by schema
+	Demo       bool     // the group is there for show
+
+	CreatedBy, UpdatedBy string    // the actors; see [Tenant.As]
+	CreatedAt, UpdatedAt time.Time // UTC, whole milliseconds
+
+	// Revision is the version: it grows with every write of the group.
+	Revision int64
+
+	token    groupToken
+	previous []groupToken // those that are still accepted
+}
+
+// groupToken is a token as it is kept.
+type groupToken struct {
+	hash   string    // SHA-256, hexadecimal
+	sealed []byte    // of the current one
+	until  time.Time // of a previous one: its deadline
+}
+
+// GroupSpec says what a new group shall be.
+type GroupSpec struct {
+	ProvidedID string // required
+	Name       string
+	Properties Metadata
+	Mapping    Metadata
+	Demo       bool
+}
+
+// LogValue implements [slog.LogValuer].
+func (g Group) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("id", g.ID), slog.String("tenant", g.Tenant), slog.Int64("revision", g.Revision),
+	)
+}
+
+// String returns which group it is and nothing about it.
+func (g Group) String() string { return "group " + g.ID }
+
+// Cursor returns the group's place in lists; see [User.Cursor].
+func (g Group) Cursor() int64 { return g.Number }
+
+// Clone returns a copy that shares nothing with g.
+func (g Group) Clone() Group {
+	g.Properties = maps.Clone(g.Properties)
+	g.Mapping = maps.Clone(g.Mapping)
+	g.previous = slices.Clone(g.previous)
+	return g
+}
+
+// editable returns a copy for a function that changes it: its maps can be written.
+func (g Group) editable() Group {
+	g = g.Clone()
+	if g.Properties == nil {
+		g.Properties = make(Metadata)
+	}
+	if g.Mapping == nil {
+		g.Mapping = make(Metadata)
+	}
+	return g
+}
+
+// GroupRef names a group. [GroupByID], [GroupByProvidedID] and [GroupByToken] make
+// it.
+type GroupRef struct {
+	by    groupRefKind
+	value string
+}
+
+type groupRefKind uint8
+
+const (
+	groupByNothing groupRefKind = iota
+	groupByID
+	groupByProvidedID
+	groupByToken
+)
+
+// GroupByID names the group with that ID.
+func GroupByID(id string) GroupRef { return GroupRef{groupByID, id} }
+
+// GroupByProvidedID names the group with that provided ID, in any spelling that is
+// the same ID.
+func GroupByProvidedID(id string) GroupRef { return GroupRef{groupByProvidedID, id} }
+
+// GroupByToken names the group whose token that is now. A token that was rotated out
+// names none, also while it is still accepted.
+func GroupByToken(token string) GroupRef { return GroupRef{groupByToken, token} }
+
+// String returns by what the reference names a group, and not which.
+func (r GroupRef) String() string {
+	switch r.by {
+	case groupByID:
+		return "id"
+	case groupByProvidedID:
+		return "provided_id"
+	case groupByToken:
+		return "token"
+	case groupByNothing:
+	}
+	return "ref"
+}
+
+// GoString implements fmt.GoStringer; see String.
+func (r GroupRef) GoString() string { return "enduser.GroupRef(" + r.String() + ")" }
+
+// LogValue implements [slog.LogValuer]; see String.
+func (r GroupRef) LogValue() slog.Value { return slog.StringValue(r.String()) }
+
+// key returns the unique key by which the store finds what the reference names.
+func (r GroupRef) key() (store.Key, error) {
+	var v violations
+	switch code := textFault(r.value); {
+	case r.by == groupByNothing:
+		v.add("ref", CodeRequired, "must name a group")
+	case r.value == "":
+		v.add(r.String(), CodeRequired, "must not be empty")
+	case len(r.value) > maxGroupRef || (r.by == groupByID && len(r.value) > maxIDBytes):
+		v.add(r.String(), CodeLength, "is too long")
+	case code != "":
+		v.add(r.String(), code, textMessage(code))
+	}
+	if err := v.err(); err != nil {
+		return store.Key{}, err
+	}
+	switch r.by {
+	case groupByProvidedID:
+		return providedIDKey(r.value), nil
+	case groupByToken:
+		return tokenKey(hashToken(r.value)), nil
+	default:
+		return store.ID(r.value), nil
+	}
+}
+
+// names reports whether the group is one that the reference means.
+func (r GroupRef) names(g *Group) bool {
+	return r.by != groupByToken || sameHash(g.token.hash, hashToken(r.value))
+}
+
+const (
+	maxProvidedID = 255               // characters
+	maxGroupRef   = maxProvidedID * 4 // bytes
+)
+
+// makeGroup returns the group that a spec describes, without a token.
+func (w *writer) makeGroup(s GroupSpec) (Group, error) {
+	g := Group{
+		ID: w.m.newID(), Tenant: w.Tenant.name, Environment: w.env,
+		ProvidedID: s.ProvidedID, Name: s.Name, Demo: s.Demo,
+		Properties: Metadata(nil).merge(s.Properties), Mapping: Metadata(nil).merge(s.Mapping),
+		CreatedBy: w.actor, UpdatedBy: w.actor, CreatedAt: w.now, UpdatedAt: w.now,
+	}
+	g.normalize()
+	return g, w.policy.validateGroup(&Group{}, &g)
+}
+
+func (g *Group) normalize() {
+	for _, m := range []*Metadata{&g.Properties, &g.Mapping} {
+		if m.hasNull() { // the map may be the caller's
+			*m = Metadata(nil).merge(*m)
+		}
+		if len(*m) == 0 {
+			*m = nil
+		}
+	}
+}
+
+// validateGroup judges by the policy what g has and old has not.
+func (p *Policy) validateGroup(old, g *Group) error {
+	var v violations
+	if g.ProvidedID == "" {
+		v.add("provided_id", CodeRequired, "must not be empty")
+	} else if g.ProvidedID != old.ProvidedID {
+		checkIdentifier(&v, "provided_id", g.ProvidedID, maxProvidedID)
+	}
+	if g.Name != old.Name {
+		p.checkName(&v, "name", g.Name)
+	}
+	p.checkMetadata(&v, "properties", old.Properties, g.Properties)
+	p.checkMetadata(&v, "mapping", old.Mapping, g.Mapping)
+	return v.err()
+}
+
+// checkGroupReadOnly refuses changes of what the Manager alone sets.
+func checkGroupReadOnly(old, g *Group) error {
+	var v violations
+	for _, f := range []struct {
+		field   string
+		changed bool
+	}{
+		{"id", old.ID != g.ID},
+		{"provided_id", old.ProvidedID != g.ProvidedID},
+		{"number", old.Number != g.Number},
+		{"tenant_id", old.Tenant != g.Tenant},
+		{"environment", old.Environment != g.Environment},
+		{"created_by", old.CreatedBy != g.CreatedBy},
+		{"updated_by", old.UpdatedBy != g.UpdatedBy},
+		{"created_at", !old.CreatedAt.Equal(g.CreatedAt)},
+		{"updated_at", !old.UpdatedAt.Equal(g.UpdatedAt)},
+		{"revision", old.Revision != g.Revision},
+	} {
+		if f.changed {
+			v.add(f.field, CodeReadOnly, "must not be changed")
+		}
+	}
+	return v.err()
+}
+
+// changedGroupFields returns the names of what differs between two states of a
+// group.
+func changedGroupFields(old, g *Group) []string {
+	var fields []string
+	if old.Name != g.Name {
+		fields = append(fields, "name")
+	}
+	fields = append(fields, changedKeys("properties", old.Properties, g.Properties)...)
+	fields = append(fields, changedKeys("mapping", old.Mapping, g.Mapping)...)
+	if old.Demo != g.Demo {
+		fields = append(fields, "demo")
+	}
+	if old.token.hash != g.token.hash {
+		fields = append(fields, "token")
+	}
+	return fields
+}
