@@ -10,7 +10,7 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// ChangeType says what happened to a user.
+// ChangeType says what happened to a user or group.
 type ChangeType string
 
 // The types of a change.
@@ -26,10 +26,10 @@ const (
 // something changed and never what it was or is, so that deleting a user leaves
 // nothing of it behind.
 type Change struct {
-	Revision int64 // the position in the feed; the user's revision after the change
+	Revision int64 // the position in the feed; the revision of what changed, after it
 	Type     ChangeType
-	Kind     string    // what changed: "user"
-	ID       string    // the user's ID
+	Kind     string    // what changed: "user" or "group"
+	ID       string    // its ID
 	Actor    string    // who did it; see [Tenant.As]
 	At       time.Time // when, by the clock of the Manager that did it
 

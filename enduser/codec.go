@@ -10,17 +10,24 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// codecVersion is the form of a user's body. A body of another version, or with a
-// member that its version does not have, is not read: writing it back would lose
-// what a newer program put there. testdata/codec has a body of every version.
-const codecVersion = 1
+// codecVersion returns the form of a user's body: 2 if there may be sensitive values,
+// which form 1 does not know of, so that programs that know 1 alone can read all
+// others. A body of another version, or with a member that its version does not have,
+// is not read: writing it back would lose what a newer program put there.
+// testdata/codec has bodies of every version.
+func (u *User) codecVersion() int64 {
+	if u.hasVault {
+		return 2
+	}
+	return 1
+}
 
 // encodeUser returns the body of u: a JSON object without empty members. ID and
 // revisions stand in the record.
 func encodeUser(u *User) []byte {
 	b := make([]byte, 0, 256+len(u.Metadata)*48)
 	b = append(b, `{"v":`...)
-	b = strconv.AppendInt(b, codecVersion, 10)
+	b = strconv.AppendInt(b, u.codecVersion(), 10)
 	b = appendText(b, "external_id", u.ExternalID)
 	b = appendText(b, "name", u.Name)
 	b = appendText(b, "first_name", u.FirstName)
@@ -56,6 +63,9 @@ func encodeUser(u *User) []byte {
 	b = appendTime(b, "created_at", u.CreatedAt)
 	b = appendTime(b, "updated_at", u.UpdatedAt)
 	b = appendTime(b, "expires_at", u.ExpiresAt)
+	if u.hasVault {
+		b = append(b, `,"sensitive":true`...)
+	}
 	return append(b, '}')
 }
 
@@ -149,6 +159,8 @@ func (u *User) scan(body string) error {
 			u.UpdatedAt, err = scanTime(&p)
 		case "expires_at":
 			u.ExpiresAt, err = scanTime(&p)
+		case "sensitive":
+			u.hasVault, err = p.Bool()
 		default:
 			err = errUnknownMember
 		}
@@ -157,7 +169,7 @@ func (u *User) scan(body string) error {
 	if err == nil {
 		err = p.End()
 	}
-	if err == nil && version != codecVersion {
+	if err == nil && version != u.codecVersion() {
 		err = fmt.Errorf("version %d of the body is not known", version)
 	}
 	return err

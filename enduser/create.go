@@ -94,7 +94,15 @@ func (w *writer) create(ctx context.Context, s Spec, found found) (User, Outcome
 	case conflict != nil:
 		return w.identified(ctx, identity, conflict, found)
 	}
-	done, taken, err := w.apply(ctx, op)
+	vault, err := w.edited(ctx, &vault{}, &u)
+	if err != nil {
+		return User{}, 0, err
+	}
+	if len(vault) > 0 {
+		op.New.Data = encodeUser(&u)
+	}
+	u.edit = nil
+	done, taken, err := w.apply(ctx, op, vault...)
 	switch {
 	case errors.Is(err, store.ErrStale): // its ID is in use: NewID has returned it before
 		return User{}, 0, translate("create", err)

@@ -141,8 +141,8 @@ func (m *Manager) seal(ctx context.Context, text string, p place) ([]byte, error
 	if err != nil {
 		return nil, keyringError("seal", err)
 	}
-	header := append([]byte{sealVersion, byte(len(key.id))}, key.id...)
-	return aead.Seal(header, nil, []byte(text), p.aad(header)), nil
+	header := append([]byte{sealVersion, byte(len(key.id))}, key.id...) //nolint:gosec // at most 64
+	return aead.Seal(header, nil, []byte(text), p.aad(header)), nil     //nolint:gosec // it makes its own random nonce
 }
 
 // sealedUnder returns the ID of the key that a sealed text needs.

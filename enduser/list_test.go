@@ -136,7 +136,7 @@ func TestListFilters(t *testing.T) {
 			"word composed otherwise": {enduser.Filter{Name: "u\u0308nal"}, func(int) bool { return true }},
 			"part of a word":          {enduser.Filter{Name: "an"}, func(int) bool { return false }},
 			"group":                   {enduser.Filter{Group: "even"}, func(i int) bool { return i%2 == 0 }},
-			"group in another case":   {enduser.Filter{Group: "Even"}, func(int) bool { return false }},
+			"group in another case":   {enduser.Filter{Group: "EVEN"}, func(i int) bool { return i%2 == 0 }},
 			"metadata":                {enduser.Filter{Metadata: pro}, func(i int) bool { return i%5 == 0 }},
 			"metadata twice":          {enduser.Filter{Metadata: enduser.Metadata{"plan": enduser.String("pro"), "n": enduser.Int(10)}}, func(i int) bool { return i == 10 }},
 			"metadata of another type": {enduser.Filter{Metadata: enduser.Metadata{"n": enduser.String("10")}}, func(int) bool {

@@ -202,6 +202,9 @@ func (m Metadata) AppendJSON(dst []byte) []byte {
 	return append(dst, '}')
 }
 
+// sortedKeys returns the keys of a map in order.
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
 // sortedKeys appends the keys to a list, which becomes sorted.
 func (m Metadata) sortedKeys(keys []string) []string {
 	for key := range m {

@@ -22,19 +22,31 @@ const (
 	unreadable = 24 * time.Hour
 )
 
-// Sweep deletes the users of all tenants whose deadline has passed, each with an
-// "expired" change, and returns how many. Users are invisible from their deadline
-// on whether it runs or not: it reclaims space. It may run in many processes at
-// once. If the store fails it returns what it has done, and the error.
+// Sweep deletes what is over its time in all tenants: users whose deadline has
+// passed, each with an "expired" change, sensitive values, tokens that are no longer
+// accepted, and the keys of a Keyring that is a [KeyDestroyer]. It returns how many
+// users it deleted. All of it is invisible from its deadline on whether Sweep runs
+// or not: it reclaims space. It may run in many processes at once. If the store
+// fails it returns what it has done, and the error.
 func (m *Manager) Sweep(ctx context.Context) (int, error) {
-	now := m.millis()
-	swept := 0
+	keys := error(nil)
+	if d, ok := m.keyring.(KeyDestroyer); ok {
+		if err := d.DestroyKeys(ctx); err != nil { // the rest does not depend on it
+			keys = keyringError("destroy keys", err)
+		}
+	}
+	swept, err := m.sweep(ctx, m.millis())
+	return swept, errors.Join(translate("sweep", err), keys)
+}
+
+func (m *Manager) sweep(ctx context.Context, now time.Time) (swept int, err error) {
+	kinds := []string{kindUser, kindVault, kindGroup}
 	for worked := true; worked; {
 		worked = false
 		for after := ""; ; {
-			due, err := m.store.Due(ctx, store.DueQuery{Kinds: []string{kindUser}, Before: tick(now), After: after, Limit: sweepPage})
+			due, err := m.store.Due(ctx, store.DueQuery{Kinds: kinds, Before: tick(now), After: after, Limit: sweepPage})
 			if err != nil {
-				return swept, translate("sweep", err)
+				return swept, err
 			}
 			if len(due) == 0 {
 				break
@@ -42,9 +54,9 @@ func (m *Manager) Sweep(ctx context.Context) (int, error) {
 			for i := range due {
 				done, err := m.sweepOne(ctx, &due[i], now)
 				if err != nil {
-					return swept, translate("sweep", err)
+					return swept, err
 				}
-				if done {
+				if done && due[i].Record.Kind == kindUser {
 					swept++
 				}
 			}
@@ -55,28 +67,65 @@ func (m *Manager) Sweep(ctx context.Context) (int, error) {
 	return swept, nil
 }
 
-// sweepOne deletes an expired user. What cannot be judged is looked at again
-// later, so that it does not stand in the way of the rest.
+// sweepOne does what a record is due for, and says whether it did. What cannot be
+// judged is looked at again later, so that it does not stand in the way of the rest.
 func (m *Manager) sweepOne(ctx context.Context, due *store.DueRecord, now time.Time) (bool, error) {
-	op := store.Delete(due.Record, appendNote(ChangeExpired, "", now, nil))
-	tenant, env := parseStoreTenant(due.Tenant)
-	u, err := decodeUser(tenant, env, &due.Record)
-	expired := err == nil && u.Expired(now)
-	if !expired {
-		m.log.LogAttrs(ctx, slog.LevelError, "enduser: sweep: a due record is not an expired user",
-			slog.String("id", due.Record.ID))
+	ops, err := m.overdue(ctx, due, now)
+	if err != nil && !errors.Is(err, ErrCorrupt) {
+		return false, err
+	}
+	understood := len(ops) > 0
+	if !understood {
+		m.log.LogAttrs(ctx, slog.LevelError, "enduser: sweep: nothing can be done for a due record",
+			slog.String("kind", due.Record.Kind), slog.String("id", due.Record.ID))
 		later := due.Record
 		later.Due = now.Add(unreadable)
-		op = store.Replace(due.Record, later, nil)
+		ops = []store.Op{store.Replace(due.Record, later, nil)}
 	}
-	_, err = m.store.Apply(ctx, due.Tenant, op)
+	_, err = m.store.Apply(ctx, due.Tenant, ops...)
 	switch {
 	case errors.Is(err, store.ErrStale): // somebody else was faster
 		return false, nil
 	case err != nil:
 		return false, err
 	}
-	return expired, nil
+	return understood, nil
+}
+
+// overdue returns the writes that a record is due for, none if it is not.
+func (m *Manager) overdue(ctx context.Context, due *store.DueRecord, now time.Time) ([]store.Op, error) {
+	tenant, env := parseStoreTenant(due.Tenant)
+	switch due.Record.Kind {
+	case kindUser:
+		u, err := decodeUser(tenant, env, &due.Record)
+		if err != nil || !u.Expired(now) {
+			return nil, err
+		}
+		ops, err := m.dependents(ctx, due.Tenant, &u)
+		return append(ops, store.Delete(due.Record, appendNote(ChangeExpired, "", now, nil))), err
+	case kindVault:
+		v := vault{record: due.Record}
+		if err := v.scan(); err != nil {
+			return nil, err
+		}
+		live := v.live(now)
+		switch len(live) {
+		case len(v.values):
+			return nil, nil
+		case 0:
+			return []store.Op{store.Delete(due.Record, nil)}, nil
+		}
+		r := due.Record
+		kept := vaultRecord("", live)
+		r.Due, r.Data = kept.Due, kept.Data
+		return []store.Op{store.Replace(due.Record, r, nil)}, nil
+	default:
+		g, err := m.Tenant(tenant).In(env).decodeGroup(&due.Record)
+		if err != nil || !g.forget(now) {
+			return nil, err
+		}
+		return []store.Op{store.Replace(due.Record, g.record(), nil)}, nil
+	}
 }
 
 // Run sweeps every [Options].SweepEvery until the context ends, and returns its

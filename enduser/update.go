@@ -88,15 +88,22 @@ func (w *writer) update(ctx context.Context, r store.Record, again reread, fn fu
 			return User{}, 0, err
 		}
 		u = u.Clone() // what fn put in is the caller's
-		u.created, u.emailClaimed = old.created, old.emailClaimed
+		u.created, u.emailClaimed, u.hasVault = old.created, old.emailClaimed, old.hasVault
 		u.normalize()
 		fields := changedFields(&old, &u)
+		var vault vault
+		if u.edit != nil {
+			if vault, err = w.vault(ctx, &old); err != nil {
+				return User{}, 0, err
+			}
+			fields = append(fields, u.edit.fields(vault.live(w.now))...)
+		}
 		if err := checkReadOnly(&old, &u); err != nil || len(fields) == 0 {
 			return old, Unchanged, err
 		}
-		rev, err := w.replace(ctx, &r, &old, &u, w.note(kind, fields))
+		rev, err := w.replace(ctx, &r, &old, &u, &vault, w.note(kind, fields))
 		if err == nil {
-			u.Revision = int64(rev)
+			u.Revision, u.edit = int64(rev), nil
 			return u, Updated, nil
 		}
 		if !errors.Is(err, store.ErrStale) {
@@ -111,9 +118,9 @@ func (w *writer) update(ctx context.Context, r store.Record, again reread, fn fu
 	}
 }
 
-// replace writes u over old, which record r has. ErrStale of the store if that is
+// replace writes u over old, which record r has, with what it does to the vault. ErrStale of the store if that is
 // no longer so.
-func (w *writer) replace(ctx context.Context, r *store.Record, old, u *User, note []byte) (store.Revision, error) {
+func (w *writer) replace(ctx context.Context, r *store.Record, old, u *User, vault *vault, note []byte) (store.Revision, error) {
 	if err := w.policy.validate(old, u); err != nil {
 		return 0, err
 	}
@@ -129,7 +136,11 @@ func (w *writer) replace(ctx context.Context, r *store.Record, old, u *User, not
 		}
 	}
 	u.UpdatedBy, u.UpdatedAt = w.actor, later(w.now, old.UpdatedAt)
-	done, taken, err := w.apply(ctx, store.Replace(*r, w.policy.record(u), note))
+	edited, err := w.edited(ctx, vault, u)
+	if err != nil {
+		return 0, err
+	}
+	done, taken, err := w.apply(ctx, store.Replace(*r, w.policy.record(u), note), edited...)
 	if taken != nil {
 		err = w.conflict(taken)
 	}
@@ -189,7 +200,11 @@ func (t Tenant) DeleteIf(ctx context.Context, ref Ref, fn func(User) error) erro
 		if err := fn(u.Clone()); err != nil {
 			return err
 		}
-		_, err = w.m.store.Apply(ctx, w.name, store.Delete(r, w.note(ChangeDeleted, nil)))
+		ops, err := w.m.dependents(ctx, w.name, &u)
+		if err != nil {
+			return err
+		}
+		_, err = w.m.store.Apply(ctx, w.name, append(ops, store.Delete(r, w.note(ChangeDeleted, nil)))...)
 		if !errors.Is(err, store.ErrStale) {
 			return translate("delete", err)
 		}

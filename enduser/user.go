@@ -60,6 +60,9 @@ type User struct {
 
 	created      int64 // revision of the creation: the place in lists
 	emailClaimed bool  // the e-mail address is held as a unique key
+	hasVault     bool  // there may be a record of sensitive values
+
+	edit *sensitiveEdit // what a function given to Update does to them
 }
 
 // Account is an account of a user elsewhere, e.g. {"discord", "8035"}. Both parts
@@ -133,6 +136,10 @@ type Spec struct {
 	Accounts []Account // Upsert links these beside those the user has
 	Groups   []string  // Upsert adds these
 
+	// Sensitive are values that can be written and not read, each for [SensitiveTTL].
+	// A null one removes what is there. See [User.SetSensitive] for limits.
+	Sensitive map[string]Secret
+
 	// ExpiresIn makes a new user provisional: unless somebody calls Associate in
 	// time it expires. Zero: it does not. It has no effect on a user that exists.
 	ExpiresIn time.Duration
@@ -153,6 +160,9 @@ func (s Spec) Merge(u *User) {
 	u.SystemProperties = u.SystemProperties.merge(s.SystemProperties)
 	for _, account := range s.Accounts {
 		u.link(account)
+	}
+	for key, secret := range s.Sensitive {
+		u.SetSensitive(key, secret)
 	}
 	for _, group := range s.Groups {
 		if !containsGroup(u.Groups, group) {

@@ -76,6 +76,7 @@ func (p *Policy) validate(old, u *User) error {
 	p.checkMetadata(&v, "system_properties", old.SystemProperties, u.SystemProperties)
 	p.checkAccounts(&v, old.Accounts, u.Accounts)
 	p.checkGroups(&v, old.Groups, u.Groups)
+	checkSensitive(&v, u.edit)
 	if !u.ExpiresAt.Equal(old.ExpiresAt) && !u.ExpiresAt.IsZero() && (u.ExpiresAt.UnixMilli() <= 0 || u.ExpiresAt.Year() > 9999) {
 		v.add("expires_at", CodeValue, "must lie between the years 1970 and 9999")
 	}

@@ -380,8 +380,8 @@ func TestAccountsAndGroups(t *testing.T) {
 		{"a type that is listed", types, User{Accounts: []Account{{"phone", "1"}}}, nil},
 		{"a type that is not", types, User{Accounts: []Account{{"phone", "1"}, {"Phone", "1"}}}, []Violation{bad("linked_accounts[1].type", CodeValue)}},
 
-		{"groups", Policy{}, User{Groups: []string{"a", "A", " a"}}, nil},
-		{"group twice", Policy{}, User{Groups: []string{"a", "a", "a"}}, []Violation{bad("groups[1]", CodeDuplicate), bad("groups[2]", CodeDuplicate)}},
+		{"groups", Policy{}, User{Groups: []string{"a", "b", " a"}}, nil},
+		{"group twice", Policy{}, User{Groups: []string{"a", "a", "A"}}, []Violation{bad("groups[1]", CodeDuplicate), bad("groups[2]", CodeDuplicate)}},
 		{"empty group", Policy{}, User{Groups: []string{"a", ""}}, []Violation{bad("groups[1]", CodeRequired)}},
 		{"group of controls", Policy{}, User{Groups: []string{"\x00", "\xff"}}, []Violation{bad("groups[0]", CodeCharacter), bad("groups[1]", CodeUTF8)}},
 	} {

@@ -49,16 +49,17 @@ func (t Tenant) writer() (writer, error) {
 	return writer{Tenant: t, name: name, policy: p, now: t.m.millis()}, nil
 }
 
-// apply writes one op and returns the record's new revision. A unique key held by a
-// user that has expired is taken over: that user is deleted in the same batch. A
-// key held by a living one is returned.
+// apply writes one op, with others on what depends on its record, and returns the
+// record's new revision. A unique key held by a user that has expired is taken over:
+// that user is deleted in the same batch. A key held by a living one is returned.
 //
 // A create whose outcome is unknown is sent again, since its ID makes it the same
 // create: if that ID is then in use, an earlier try was done, and the record is
 // returned as it is by now. Nothing else is repeated. An outcome that was unknown
 // once stays so unless a later try tells.
-func (w *writer) apply(ctx context.Context, op store.Op) (done store.Record, taken *store.TakenError, err error) {
-	ops := []store.Op{op}
+func (w *writer) apply(ctx context.Context, op store.Op, with ...store.Op) (done store.Record, taken *store.TakenError, err error) {
+	ops := append(with, op) // the last has the revision that is returned
+	count := len(ops)
 	unknown := error(nil)
 	for try := range maxTries + store.MaxUnique { // each key may have an expired holder
 		rev, err := w.m.store.Apply(ctx, w.name, ops...)
@@ -66,14 +67,20 @@ func (w *writer) apply(ctx context.Context, op store.Op) (done store.Record, tak
 			return store.Record{Revision: rev}, nil, nil
 		}
 		if taken, ok := errors.AsType[*store.TakenError](err); ok {
-			if len(ops) == store.MaxOps || !w.expired(&taken.Holder) {
+			holder, gone := w.expired(&taken.Holder)
+			if !gone || len(ops) > store.MaxOps-2 {
 				return store.Record{}, taken, nil
 			}
-			ops = append([]store.Op{store.Delete(taken.Holder, w.note(ChangeExpired, nil))}, ops...)
+			over, err := w.m.dependents(ctx, w.name, &holder)
+			if err != nil {
+				return store.Record{}, nil, err
+			}
+			over = append(over, store.Delete(taken.Holder, w.note(ChangeExpired, nil)))
+			ops = append(over, ops...)
 			continue
 		}
 		stale, ok := errors.AsType[*store.StaleError](err)
-		switch own := len(ops) - 1; {
+		switch own := len(ops) - count; {
 		case ok && stale.Op < own: // an expired one was swept or taken over meanwhile
 			ops = ops[own:]
 		case ok && unknown != nil:
@@ -98,10 +105,10 @@ func (w *writer) apply(ctx context.Context, op store.Op) (done store.Record, tak
 	return store.Record{}, nil, ErrContended
 }
 
-// expired reports whether a record holds a user whose deadline has passed.
-func (w *writer) expired(r *store.Record) bool {
+// expired returns the user of a record and whether its deadline has passed.
+func (w *writer) expired(r *store.Record) (u User, gone bool) {
 	u, live, err := w.decode(r, w.now)
-	return err == nil && !live && u.ID != ""
+	return u, err == nil && !live && u.ID != ""
 }
 
 // conflict says in the terms of users and groups which key is taken.

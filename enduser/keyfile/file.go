@@ -1,0 +1,294 @@
+package keyfile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// content is the file as it was read.
+type content struct {
+	info    fs.FileInfo
+	bytes   []byte
+	records []record
+}
+
+// wipe overwrites the secrets in memory.
+func (c *content) wipe() {
+	clear(c.bytes)
+	clear(c.records)
+}
+
+// unchanged reports whether a file is still the one that was looked at. Writers see
+// to it that no two files with one number have one time of change, see replace.
+func unchanged(a, b fs.FileInfo) bool {
+	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size() && a.Mode() == b.Mode()
+}
+
+// look returns what the file is now; ErrMissing if there is none.
+func look(path string) (fs.FileInfo, error) {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%w: %s", ErrMissing, path)
+	case err != nil:
+		return nil, fmt.Errorf("keyfile: %w", err)
+	}
+	return info, acceptable(path, info)
+}
+
+// acceptable says why a file is not one to keep keys in.
+func acceptable(path string, info fs.FileInfo) error {
+	switch {
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%w: %s", ErrNotRegular, path)
+	case info.Mode().Perm()&0o077 != 0:
+		return fmt.Errorf("%w: %s has mode %#o and should have 0600", ErrExposed, path, info.Mode().Perm())
+	case foreign(info):
+		return fmt.Errorf("%w: %s belongs to another user", ErrExposed, path)
+	}
+	return nil
+}
+
+// read returns the file. It needs no lock: a file is replaced and not changed. What
+// it returns is on the disk, even if whoever wrote it was killed before it was sure.
+func read(path string) (*content, error) {
+	for {
+		c, err := readOnce(path)
+		if err == nil || !errors.Is(err, ErrCorrupt) {
+			return c, err
+		}
+		// The old file is overwritten once the new one is in its place. Whoever has
+		// just opened the old one reads zeros, and finds the new one now.
+		now, lookErr := look(path)
+		if lookErr != nil {
+			return nil, lookErr
+		}
+		if unchanged(c.info, now) {
+			return nil, err
+		}
+	}
+}
+
+// readOnce returns what it could read also with ErrCorrupt.
+func readOnce(path string) (_ *content, err error) {
+	if _, err := look(path); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|noFollow, 0) //nolint:gosec // the host names the file
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %s", ErrMissing, path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("keyfile: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // nothing was written
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("keyfile: %w", err)
+	}
+	if err := acceptable(path, info); err != nil {
+		return nil, err
+	}
+	c := &content{info: info}
+	if info.Size() > maxFile {
+		return c, fmt.Errorf("%w: it is too long", ErrCorrupt)
+	}
+	c.bytes = make([]byte, info.Size())
+	_, err = io.ReadFull(f, c.bytes)
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return c, fmt.Errorf("%w: it became shorter", ErrCorrupt)
+	case err != nil:
+		return nil, fmt.Errorf("keyfile: %w", err)
+	}
+	if c.records, err = decode(c.bytes); err != nil {
+		c.wipe()
+		return c, err
+	}
+	if err := f.Sync(); err == nil {
+		err = syncFolder(path)
+	}
+	if err != nil {
+		c.wipe()
+		return nil, fmt.Errorf("keyfile: %w", err)
+	}
+	return c, nil
+}
+
+func temporary(path string) string { return path + ".tmp" }
+
+// replace puts a file in the place of the one that was read, or of none if old is
+// nil, and returns what it is. It needs the lock. When it returns without an error,
+// the new file is on the disk and the old one is overwritten as far as that can be
+// done. After an error it is the old file or the new one.
+func replace(path string, b []byte, old fs.FileInfo) (fs.FileInfo, error) {
+	if len(b) > maxFile {
+		return nil, errors.New("keyfile: too many keys")
+	}
+	info, err := writeTemporary(path, b, old)
+	if err != nil {
+		return nil, fmt.Errorf("keyfile: %w", err)
+	}
+	// Whoever brings a file back does not know of the lock.
+	now, err := look(path)
+	switch {
+	case old == nil && errors.Is(err, ErrMissing):
+	case err != nil:
+		return nil, err
+	case old == nil || !unchanged(now, old):
+		return nil, errors.New("keyfile: something else wrote the file meanwhile")
+	}
+	var before *os.File
+	if old != nil {
+		before, err = os.OpenFile(path, os.O_WRONLY|noFollow, 0) //nolint:gosec // the host names the file
+		if err != nil {
+			return nil, fmt.Errorf("keyfile: %w", err)
+		}
+		defer before.Close() //nolint:errcheck // what matters was synced
+	}
+	if err = os.Rename(temporary(path), path); err == nil {
+		err = syncFolder(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("keyfile: %w", err)
+	}
+	if before != nil {
+		overwrite(before)
+	}
+	return info, nil
+}
+
+// writeTemporary writes the file that shall take the place of old.
+func writeTemporary(path string, b []byte, old fs.FileInfo) (info fs.FileInfo, err error) {
+	f, err := os.OpenFile(temporary(path), os.O_WRONLY|os.O_CREATE|os.O_EXCL|noFollow, 0o600) //nolint:gosec // the host names the file
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if _, err := f.Write(b); err != nil {
+		return nil, err
+	}
+	info, err = f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if old != nil && !info.ModTime().After(old.ModTime()) {
+		// File systems give the same time to what is written within some
+		// milliseconds, and the same number to a file as to one just removed. This
+		// time ascends, so that unchanged can tell them apart.
+		if err := os.Chtimes(f.Name(), time.Time{}, old.ModTime().Add(10*time.Millisecond)); err != nil {
+			return nil, err
+		}
+		if info, err = f.Stat(); err != nil {
+			return nil, err
+		}
+	}
+	return info, f.Sync()
+}
+
+// overwrite fills a file with zeros that no name leads to any more. It is the best
+// that can be done, and nothing depends on it: the file is gone either way. If there
+// is another name, somebody made a copy in this way, which may be all they have.
+func overwrite(f *os.File) {
+	info, err := f.Stat()
+	if err != nil || !nameless(info) {
+		return
+	}
+	if _, err := f.WriteAt(make([]byte, info.Size()), 0); err == nil {
+		_ = f.Sync() // nothing depends on it
+	}
+}
+
+// leftBehind reports whether there is a temporary file: of a process that writes
+// now, or was killed when it did.
+func leftBehind(path string) bool {
+	_, err := os.Lstat(temporary(path))
+	return err == nil
+}
+
+// clean removes what a killed process left behind. It needs the lock.
+func clean(path string) error {
+	f, err := os.OpenFile(temporary(path), os.O_WRONLY|noFollow, 0) //nolint:gosec // the host names the file
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err == nil:
+		defer f.Close() //nolint:errcheck // nothing depends on it
+	}
+	if err := os.Remove(temporary(path)); err != nil {
+		return fmt.Errorf("keyfile: %w", err)
+	}
+	if f != nil {
+		overwrite(f)
+	}
+	return nil
+}
+
+// syncFolder waits until the disk has the names in the folder of a file.
+func syncFolder(path string) error {
+	d, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// lock waits until no other Keyring, in whatever process, writes the file. Closing
+// what it returns ends that.
+func lock(ctx context.Context, path string) (*os.File, error) {
+	name := path + ".lock"
+	for pause := time.Millisecond; ; pause = min(2*pause, 32*time.Millisecond) {
+		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|noFollow, 0o600) //nolint:gosec // the host names the file
+		if err != nil {
+			return nil, fmt.Errorf("keyfile: lock: %w", err)
+		}
+		got, err := tryLock(f)
+		if got && err == nil {
+			// If somebody removed the file, others lock another one by now.
+			var mine, there fs.FileInfo
+			if mine, err = f.Stat(); err == nil {
+				there, err = os.Lstat(name)
+			}
+			if err == nil && os.SameFile(mine, there) {
+				return f, nil
+			}
+			if errors.Is(err, fs.ErrNotExist) {
+				err = nil
+			}
+		}
+		_ = f.Close() // nothing was written
+		if err != nil {
+			return nil, fmt.Errorf("keyfile: lock: %w", err)
+		}
+		wait := time.NewTimer(pause)
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			wait.Stop()
+			return nil, fmt.Errorf("keyfile: lock: %w", ctx.Err())
+		}
+	}
+}
+
+// marked reports whether there has been a file of keys beside this lock.
+func marked(lock *os.File) (bool, error) {
+	info, err := lock.Stat()
+	return err == nil && info.Size() > 0, err
+}
+
+// mark notes that there is a file of keys beside this lock, once.
+func mark(path string, lock *os.File) error {
+	if done, err := marked(lock); done || err != nil {
+		return err
+	}
+	if _, err := lock.WriteAt([]byte("There is a file of keys beside this one. If it is lost, bring it back.\n"), 0); err != nil {
+		return err
+	}
+	return errors.Join(lock.Sync(), syncFolder(path))
+}

@@ -1,0 +1,253 @@
+package keyfile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+)
+
+var (
+	_ enduser.Keyring      = (*Keyring)(nil)
+	_ enduser.KeyDestroyer = (*Keyring)(nil)
+)
+
+// Keyring has its keys in a file. It is safe for concurrent use, and holds nothing
+// open: there is nothing to close. Open makes one.
+//
+// A call that has to write the file waits for other writers; it gives up when its
+// context ends, with the context's error. Calls that only read do not wait.
+type Keyring struct {
+	path string
+	now  func() time.Time
+	turn chan struct{} // taken by the call that reads or writes the file
+
+	mu    sync.RWMutex // of all below
+	file  fs.FileInfo  // what was read
+	infos []KeyInfo    // of all keys in it
+	keys  []held
+	spent map[string]bool // keys in it whose time was over once
+}
+
+// held is a key in memory.
+type held struct {
+	KeyInfo
+	key enduser.Key
+}
+
+// Options are the settings of a Keyring. The zero value is good.
+type Options struct {
+	// Existing makes Open refuse to begin a new file, with ErrMissing. Set it from
+	// the second start on: then a folder that is not mounted is not taken for a new
+	// one, whose keys open nothing.
+	Existing bool
+
+	// Now is the clock. Nil: time.Now.
+	Now func() time.Time
+}
+
+// Open returns the Keyring of a file. If there is none, and never was, it makes one
+// with one durable key; the folder has to exist. Nil options mean the zero Options.
+// ErrMissing, ErrExposed, ErrNotRegular, ErrCorrupt or ErrVersion if the file cannot
+// be used; it is left as it is. ErrExposed also if the folder is one that anybody
+// may remove files from.
+func Open(ctx context.Context, path string, opts *Options) (*Keyring, error) {
+	if !supported {
+		return nil, fmt.Errorf("keyfile: locks on files: %w", errors.ErrUnsupported)
+	}
+	var o Options
+	if opts != nil {
+		o = *opts
+	}
+	if o.Now == nil {
+		o.Now = time.Now //nolint:forbidigo // the one place that reads the clock
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("keyfile: %w", err)
+	}
+	folder, err := os.Stat(filepath.Dir(path))
+	if err != nil {
+		return nil, fmt.Errorf("keyfile: %w", err)
+	}
+	if folder.Mode().Perm()&0o002 != 0 && folder.Mode()&fs.ModeSticky == 0 {
+		return nil, fmt.Errorf("%w: anybody can write to its folder: %s", ErrExposed, path)
+	}
+	k := &Keyring{path: path, now: o.Now, turn: make(chan struct{}, 1), spent: make(map[string]bool)}
+	if err := k.begin(ctx, o.Existing); err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// begin reads the file, and makes it if it is the first time.
+func (k *Keyring) begin(ctx context.Context, existing bool) error {
+	l, err := lock(ctx, k.path)
+	if err != nil {
+		return err
+	}
+	defer l.Close() //nolint:errcheck // what matters was synced
+	if err := clean(k.path); err != nil {
+		return err
+	}
+	c, err := read(k.path)
+	if errors.Is(err, ErrMissing) {
+		had, markErr := marked(l)
+		if markErr != nil {
+			return fmt.Errorf("keyfile: %w", markErr)
+		}
+		if had || existing {
+			return err
+		}
+		c, err = make1st(k.path, k.now())
+	}
+	if err != nil {
+		return err
+	}
+	defer c.wipe()
+	if err := mark(k.path, l); err != nil {
+		return fmt.Errorf("keyfile: %w", err)
+	}
+	return k.adopt(c.records, c.info)
+}
+
+// make1st makes the file, with one key.
+func make1st(path string, now time.Time) (*content, error) {
+	first := newDurable(now)
+	first.Primary = true
+	c := &content{records: []record{first}}
+	c.bytes = encode(c.records)
+	info, err := replace(path, c.bytes, nil)
+	if err != nil {
+		c.wipe()
+		return nil, err
+	}
+	c.info = info
+	return c, nil
+}
+
+// adopt makes what is in the file what the Keyring knows, but for what its time is
+// over.
+func (k *Keyring) adopt(records []record, info fs.FileInfo) error {
+	now := k.now()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	infos := make([]KeyInfo, 0, len(records))
+	keys := make([]held, 0, len(records))
+	spent := make(map[string]bool)
+	for i := range records {
+		r := &records[i]
+		infos = append(infos, r.KeyInfo)
+		if k.spent[r.ID] || r.over(now) {
+			spent[r.ID] = true
+			continue
+		}
+		key, err := enduser.NewKey(r.ID, r.secret)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrCorrupt, err)
+		}
+		keys = append(keys, held{r.KeyInfo, key})
+	}
+	k.file, k.infos, k.keys, k.spent = info, infos, keys, spent
+	return nil
+}
+
+// enter waits until no other call of this Keyring reads or writes the file, and
+// returns how to let the next one do so.
+func (k *Keyring) enter(ctx context.Context) (leave func(), err error) {
+	select {
+	case k.turn <- struct{}{}:
+		return func() { <-k.turn }, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("keyfile: %w", ctx.Err())
+	}
+}
+
+// current reports whether the Keyring knows the file as it is now.
+func (k *Keyring) current() (bool, error) {
+	info, err := look(k.path)
+	if err != nil {
+		return false, err
+	}
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return unchanged(info, k.file), nil
+}
+
+// refresh reads the file if it is not the one that the Keyring knows. It needs the
+// turn.
+func (k *Keyring) refresh() error {
+	if current, err := k.current(); current || err != nil {
+		return err
+	}
+	c, err := read(k.path)
+	if err != nil {
+		return err
+	}
+	defer c.wipe()
+	return k.adopt(c.records, c.info)
+}
+
+// update waits for the turn and reads the file if it was changed.
+func (k *Keyring) update(ctx context.Context) error {
+	if current, err := k.current(); current || err != nil {
+		return err
+	}
+	leave, err := k.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return k.refresh()
+}
+
+// change writes the file that edit makes of the keys in it, without those whose time
+// is over. It needs the turn.
+func (k *Keyring) change(ctx context.Context, edit func(keys []record, now time.Time) ([]record, error)) error {
+	l, err := lock(ctx, k.path)
+	if err != nil {
+		return err
+	}
+	defer l.Close() //nolint:errcheck // what matters was synced
+	if err := clean(k.path); err != nil {
+		return err
+	}
+	c, err := read(k.path)
+	if err != nil {
+		return err
+	}
+	defer c.wipe()
+	if err := mark(k.path, l); err != nil {
+		return fmt.Errorf("keyfile: %w", err)
+	}
+	now := k.now()
+	next := make([]record, 0, len(c.records)+1) // one more, so that edit leaves no copies
+	defer func() { clear(next[:cap(next)]) }()
+	for i := range c.records {
+		if !c.records[i].over(now) {
+			next = append(next, c.records[i])
+		}
+	}
+	if next, err = edit(next, now); err != nil {
+		return err
+	}
+	info := c.info
+	if !slices.Equal(next, c.records) {
+		b := encode(next)
+		defer clear(b)
+		if info, err = replace(k.path, b, c.info); err != nil {
+			return err
+		}
+	}
+	return k.adopt(next, info)
+}
+
+// String returns "keyfile" and the path, and nothing of the keys.
+func (k *Keyring) String() string { return "keyfile " + k.path }

@@ -1,0 +1,154 @@
+package keyfile
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+)
+
+// SealingKey implements [enduser.Keyring]. Without a deadline it returns the primary
+// key. With one it returns the key of this hour, and makes it if nobody has;
+// ErrDeadline if the deadline is later than 24 hours after the end of this hour.
+// Making a key waits for the disk; that is once an hour for all processes. If the
+// file is gone or damaged it fails: nothing is sealed under a key that is nowhere
+// else but in memory.
+func (k *Keyring) SealingKey(ctx context.Context, deadline time.Time) (enduser.Key, error) {
+	current, err := k.current()
+	if err != nil {
+		return enduser.Key{}, err
+	}
+	if current {
+		if key, found, err := k.forSealing(k.now(), deadline); found || err != nil {
+			return key, err
+		}
+	}
+	leave, err := k.enter(ctx)
+	if err != nil {
+		return enduser.Key{}, err
+	}
+	defer leave()
+	// Others may have waited for the same key, in this process or another one.
+	if err := k.refresh(); err != nil {
+		return enduser.Key{}, err
+	}
+	if key, found, err := k.forSealing(k.now(), deadline); found || err != nil {
+		return key, err
+	}
+	var at time.Time
+	err = k.change(ctx, func(keys []record, now time.Time) ([]record, error) {
+		at = now // the hour may have ended while this waited for the lock
+		there := slices.ContainsFunc(keys, func(r record) bool { return r.isOf(now) && !k.isSpent(r.ID) })
+		if !there {
+			keys = append(keys, newEpoch(now))
+		}
+		return keys, nil
+	})
+	if err != nil {
+		return enduser.Key{}, err
+	}
+	key, found, err := k.forSealing(at, deadline)
+	if err == nil && !found {
+		err = fmt.Errorf("keyfile: the clock moved by more than %v within a call", life)
+	}
+	return key, err
+}
+
+// forSealing returns the key to seal under, if it is known.
+func (k *Keyring) forSealing(now, deadline time.Time) (key enduser.Key, found bool, err error) {
+	if !deadline.IsZero() && deadline.After(untilOf(hourOf(now))) {
+		return enduser.Key{}, false, fmt.Errorf("%w: more than %v after the end of this hour", ErrDeadline, life)
+	}
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	for i := len(k.keys) - 1; i >= 0; i-- { // the last one of an hour, should there be two
+		h := &k.keys[i]
+		if deadline.IsZero() && h.Primary || !deadline.IsZero() && h.isOf(now) {
+			return h.key, true, nil
+		}
+	}
+	return enduser.Key{}, false, nil
+}
+
+func (k *Keyring) isSpent(id string) bool {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.spent[id]
+}
+
+// OpeningKey implements [enduser.Keyring]. It returns [enduser.ErrNoKey] from the
+// instant on at which the key's time is over, whether it was destroyed then or not.
+// If it does not know the key, it looks whether the file was changed, and reads it
+// only then. Other errors mean that the file could not be read: the key may exist.
+func (k *Keyring) OpeningKey(ctx context.Context, id string) (enduser.Key, error) {
+	if key, known, err := k.forOpening(id); known {
+		return key, err
+	}
+	if err := k.update(ctx); err != nil {
+		return enduser.Key{}, err
+	}
+	key, _, err := k.forOpening(id)
+	return key, err
+}
+
+// forOpening returns the key with an ID, or ErrNoKey, and whether the file need not
+// be asked.
+func (k *Keyring) forOpening(id string) (key enduser.Key, known bool, err error) {
+	now := k.now()
+	k.mu.RLock()
+	i := slices.IndexFunc(k.keys, func(h held) bool { return h.ID == id })
+	over := i >= 0 && k.keys[i].over(now)
+	if i >= 0 && !over {
+		key = k.keys[i].key
+	}
+	spent := k.spent[id]
+	k.mu.RUnlock()
+	switch {
+	case over:
+		k.drop(now)
+		return enduser.Key{}, true, enduser.ErrNoKey
+	case i < 0:
+		return enduser.Key{}, spent, enduser.ErrNoKey
+	}
+	return key, true, nil
+}
+
+// drop forgets the keys whose time is over.
+func (k *Keyring) drop(now time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	kept := make([]held, 0, len(k.keys))
+	for _, h := range k.keys {
+		if h.over(now) {
+			k.spent[h.ID] = true
+			continue
+		}
+		kept = append(kept, h)
+	}
+	k.keys = kept
+}
+
+// DestroyKeys implements [enduser.KeyDestroyer]: it destroys the epoch keys whose
+// time is over, in the file and in memory, and the remains of writers that were
+// killed. It writes only if there is something to destroy.
+func (k *Keyring) DestroyKeys(ctx context.Context) error {
+	now := k.now()
+	k.drop(now)
+	if err := k.update(ctx); err != nil {
+		return err
+	}
+	k.mu.RLock()
+	over := slices.ContainsFunc(k.infos, func(info KeyInfo) bool { return info.over(now) })
+	k.mu.RUnlock()
+	if !over && !leftBehind(k.path) {
+		return nil
+	}
+	leave, err := k.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return k.change(ctx, func(keys []record, _ time.Time) ([]record, error) { return keys, nil })
+}

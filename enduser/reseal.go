@@ -1,0 +1,137 @@
+package enduser
+
+import (
+	"context"
+	"errors"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// CountSealed returns how many secrets of all tenants are sealed under each key, by
+// the keys' IDs: a key that is not in it can be taken away. It reads every group and
+// every sensitive value, a page at a time.
+func (m *Manager) CountSealed(ctx context.Context) (map[string]int, error) {
+	counts := make(map[string]int)
+	count := func(sealed []byte) error {
+		id, _, err := sealedUnder(sealed)
+		counts[id]++
+		return err
+	}
+	err := m.eachRecord(ctx, kindGroup, func(t Tenant, r *store.Record) error {
+		g, err := t.decodeGroup(r)
+		if err != nil {
+			return err
+		}
+		return count(g.token.sealed)
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = m.eachRecord(ctx, kindVault, func(_ Tenant, r *store.Record) error {
+		v := vault{record: *r}
+		err := v.scan()
+		for _, s := range v.values {
+			err = errors.Join(err, count(s.sealed))
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return counts, nil
+}
+
+// Reseal seals the secrets without deadline, the tokens of groups, anew that are not
+// sealed under the key that new ones get. It returns how many it sealed, and can be
+// repeated after an error. Groups get a new revision, but no change in the feed and
+// no new stamp. Sensitive values are left: they are over within [SensitiveTTL].
+func (m *Manager) Reseal(ctx context.Context) (int, error) {
+	resealed := 0
+	err := m.eachRecord(ctx, kindGroup, func(t Tenant, r *store.Record) error {
+		done, err := t.reseal(ctx, *r)
+		if done {
+			resealed++
+		}
+		return err
+	})
+	return resealed, err
+}
+
+func (t Tenant) reseal(ctx context.Context, r store.Record) (bool, error) {
+	name := storeTenant(t.name, t.env)
+	for try := 0; ; try++ {
+		g, err := t.decodeGroup(&r)
+		if err != nil {
+			return false, err
+		}
+		at := tokenPlace(name, g.ID)
+		token, err := t.m.open(ctx, g.token.sealed, at)
+		if err != nil {
+			return false, err
+		}
+		sealed, err := t.m.seal(ctx, token, at)
+		if err != nil {
+			return false, err
+		}
+		if sameKey(sealed, g.token.sealed) {
+			return false, nil
+		}
+		g.token.sealed = sealed
+		_, err = t.m.store.Apply(ctx, name, store.Replace(r, g.record(), nil))
+		if !errors.Is(err, store.ErrStale) || try == maxTries {
+			return err == nil, translate("reseal", err)
+		}
+		r, err = t.m.store.Get(ctx, name, store.ID(g.ID))
+		if errors.Is(err, store.ErrNotFound) {
+			return false, nil
+		}
+		if err != nil {
+			return false, translate("reseal", err)
+		}
+	}
+}
+
+// sameKey reports whether two texts are sealed under the same key.
+func sameKey(a, b []byte) bool {
+	first, _, err := sealedUnder(a)
+	second, _, err2 := sealedUnder(b)
+	return err == nil && err2 == nil && first == second
+}
+
+// eachRecord calls fn for the records of a kind in all tenants.
+func (m *Manager) eachRecord(ctx context.Context, kind string, fn func(Tenant, *store.Record) error) error {
+	for after := ""; ; {
+		names, err := m.store.Tenants(ctx, after, store.DefaultLimit)
+		if err != nil {
+			return translate("list tenants", err)
+		}
+		for _, name := range names {
+			if err := m.eachOf(ctx, name, kind, fn); err != nil {
+				return err
+			}
+		}
+		if len(names) < store.DefaultLimit {
+			return nil
+		}
+		after = names[len(names)-1]
+	}
+}
+
+func (m *Manager) eachOf(ctx context.Context, name, kind string, fn func(Tenant, *store.Record) error) error {
+	tenant, env := parseStoreTenant(name)
+	for after := store.Revision(0); ; {
+		records, err := m.store.List(ctx, name, store.Query{Kind: kind, After: after, Limit: pageOfIteration})
+		if err != nil {
+			return translate("list", err)
+		}
+		for i := range records {
+			if err := fn(m.Tenant(tenant).In(env), &records[i]); err != nil {
+				return err
+			}
+		}
+		if len(records) < pageOfIteration {
+			return nil
+		}
+		after = records[len(records)-1].Created
+	}
+}
