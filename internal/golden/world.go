@@ -94,12 +94,10 @@ func Backends(t *testing.T, test func(t *testing.T, open func(testing.TB) store.
 	})
 	t.Run("sqlite", func(t *testing.T) { test(t, SQLite) })
 	t.Run("miniredis", func(t *testing.T) {
-		addr := miniredis.RunT(t).Addr()
-		test(t, func(tb testing.TB) store.Store { return onRedis(tb, addr) })
+		test(t, onRedis(miniredis.RunT(t).Addr()))
 	})
 	t.Run("redis", func(t *testing.T) {
-		addr := redistest.Server(t).Addr
-		test(t, func(tb testing.TB) store.Store { return onRedis(tb, addr) })
+		test(t, onRedis(redistest.Server(t).Addr))
 	})
 }
 
@@ -119,17 +117,20 @@ func SQLite(tb testing.TB) store.Store {
 	return st
 }
 
-func onRedis(tb testing.TB, addr string) store.Store {
-	tb.Helper()
-	client := redisstore.NewClient(&goredis.UniversalOptions{Addrs: []string{addr}})
-	tb.Cleanup(func() {
-		if err := client.Close(); err != nil {
-			tb.Error(err)
+// onRedis returns how to open stores on one server, each with a prefix of its own.
+func onRedis(addr string) func(testing.TB) store.Store {
+	return func(tb testing.TB) store.Store {
+		tb.Helper()
+		client := redisstore.NewClient(&goredis.UniversalOptions{Addrs: []string{addr}})
+		tb.Cleanup(func() {
+			if err := client.Close(); err != nil {
+				tb.Error(err)
+			}
+		})
+		st, err := redisstore.New(client, &redisstore.Options{Prefix: "golden-" + rand.Text() + ":"})
+		if err != nil {
+			tb.Fatal(err)
 		}
-	})
-	st, err := redisstore.New(client, &redisstore.Options{Prefix: "golden-" + rand.Text() + ":"})
-	if err != nil {
-		tb.Fatal(err)
+		return st
 	}
-	return st
 }
