@@ -1,0 +1,127 @@
+package sensay
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
+)
+
+// identity is how a request names a user: by its id as this family shows it, or by
+// the ID of an account of that type.
+type identity struct{ id, accountType string }
+
+// find returns the user. ErrNotFound also for what cannot be an id at all.
+func (i identity) find(ctx context.Context, t enduser.Tenant) (enduser.User, error) {
+	refs := []enduser.Ref{enduser.ByExternalID(i.id), enduser.ByID(i.id)}
+	if i.accountType != "" {
+		refs = []enduser.Ref{enduser.ByAccount(i.accountType, i.id)}
+	}
+	for _, ref := range refs {
+		u, err := t.Get(ctx, ref)
+		switch {
+		case err == nil && i.names(&u):
+			return u, nil
+		case err != nil && !errors.Is(err, enduser.ErrNotFound) && !errors.Is(err, enduser.ErrInvalid):
+			return enduser.User{}, err
+		}
+	}
+	return enduser.User{}, enduser.ErrNotFound
+}
+
+// names reports whether the user goes by the identity. One that has an external ID
+// does not go by its own.
+func (i identity) names(u *enduser.User) bool {
+	switch {
+	case i.accountType != "":
+		return slices.Contains(u.Accounts, enduser.Account{Type: i.accountType, ID: i.id})
+	case u.ExternalID != "":
+		return enduser.SameExternalID(i.id, u.ExternalID)
+	default:
+		return i.id == u.ID
+	}
+}
+
+// acting is the user as whom a request acts.
+type acting struct {
+	identity
+	user enduser.User
+}
+
+func (me *acting) ref() enduser.Ref { return enduser.ByID(me.user.ID) }
+
+// admits judges the user as it is at the moment of a write: whether it still goes
+// by the name that the request gave, and whether it is the version that If-Match
+// asks for.
+func (me *acting) admits(c *call, u *enduser.User) error {
+	switch {
+	case !me.names(u):
+		return enduser.ErrNotFound
+	case !rest.IfMatch(c.Request.Header, u.Revision):
+		return rest.PreconditionFailed()
+	}
+	return nil
+}
+
+const (
+	actingID   = "X-User-Id"
+	actingType = "X-User-Id-Type"
+)
+
+// asUser serves a route to requests that act as a user. That there is no such user,
+// from the beginning or in the end, is 401.
+func (a *api) asUser(handle func(*call, acting) error) func(*call) error {
+	return func(c *call) error {
+		err := a.serveUser(c, handle)
+		if errors.Is(err, enduser.ErrNotFound) && !errors.Is(err, enduser.ErrUnknown) {
+			p := rest.Unauthorized("")
+			p.Code, p.Detail = "unknown-acting-user", "X-USER-ID, with X-USER-ID-TYPE if it is the ID of a linked account, must name a user."
+			return p
+		}
+		return err
+	}
+}
+
+func (a *api) serveUser(c *call, handle func(*call, acting) error) error {
+	i, ok := a.identity(c.Request.Header)
+	if !ok {
+		return enduser.ErrNotFound
+	}
+	u, err := i.find(c.Request.Context(), a.tenant(c))
+	if err != nil {
+		return err
+	}
+	return handle(c, acting{i, u})
+}
+
+// identity reads the headers that name a user; ok is false unless each is there
+// once, or not at all in the case of the type.
+func (a *api) identity(h http.Header) (i identity, ok bool) {
+	ids, types := h[actingID], h[actingType]
+	if len(ids) != 1 || len(types) > 1 {
+		return identity{}, false
+	}
+	i.id = ids[0]
+	if len(types) == 0 {
+		return i, true
+	}
+	i.accountType = types[0]
+	known := len(a.policy.AccountTypes) == 0 || slices.Contains(a.policy.AccountTypes, i.accountType)
+	return i, known && i.accountType != ""
+}
+
+// asOrganization serves a route to requests that act as no user. The headers are
+// not looked into, so that the refusal says nothing about users.
+func asOrganization(handle func(*call) error) func(*call) error {
+	return func(c *call) error {
+		if len(c.Request.Header[actingID]) > 0 || len(c.Request.Header[actingType]) > 0 {
+			p := rest.Unauthorized("")
+			p.Code, p.Detail = "organization-only", "This route is the organization's: send neither X-USER-ID nor X-USER-ID-TYPE."
+			return p
+		}
+		return handle(c)
+	}
+}

@@ -1,0 +1,64 @@
+// Package sensay serves the end users of an [enduser.Manager] as the users API of
+// Sensay does, so that programs written for that API work unchanged:
+//
+//	h, err := sensay.New(users, tokens.Authenticate, nil)
+//	mux.Handle("/sensay/", http.StripPrefix("/sensay", h))
+//
+// It answers to the page "Create a user" of docs.sensay.io and to the operations
+// beside it, as of version 2025-03-25 of that API:
+//
+//	POST   /v1/users           createUser           as the organization
+//	GET    /v1/users/{userID}  getUser              as the organization
+//	GET    /v1/users/me        getCurrentUser       as a user
+//	PUT    /v1/users/me        updateCurrentUser    as a user
+//	DELETE /v1/users/me        deleteCurrentUser    as a user
+//
+// The names are those of [httpapi.Action]. GET /v1/users/me/usage, which counts
+// what this package knows nothing of, is not served.
+//
+// # Who asks
+//
+// X-ORGANIZATION-SECRET carries the credential, exactly once. With it alone a
+// request is the organization's own. With X-USER-ID it acts as that user, and with
+// X-USER-ID-TYPE beside it as the user to whom that account is linked. Where a
+// user is needed and the headers name none, or one that does not exist, the answer
+// is 401 and never 404. A request that acts as a user has no right to the routes
+// of the organization: 401, whoever the user is.
+//
+// # Users
+//
+// A user's id is its external ID if it has one, and the ID that the Manager gave
+// it otherwise. It is compared as external IDs are: in any case. [Policy] makes
+// e-mail addresses unique, and what is unique is answered with 409: error_code is
+// USER_EXISTS, EMAIL_EXISTS or LINKED_ACCOUNT_EXISTS. A create that is repeated is
+// USER_EXISTS.
+//
+// # Errors
+//
+// Errors are {"success":false,"error","error_code","fingerprint","request_id"}.
+// error is for people and carries nothing personal; error_code is stable; the
+// fingerprint is the same for the same error_code on the same path pattern, so
+// that reports can be grouped by it. A request is judged in this order: path and
+// method (404, 405), secret (401), rate (429), rights (403), X-API-Version (400),
+// form of the body (413, 415), acting user (401), content of the body (400).
+//
+// # Where the vendor's texts are silent or disagree
+//
+//   - Bodies of successes have success:true beside the members of the page, as the
+//     vendor's newer schema wants it; errors have success:false, where the page's
+//     generated sample has true. Errors of status 500 have no inner_exception.
+//   - X-API-Version may be any date and is answered with 2025-03-25, on every
+//     response; what is no date, or given twice, is 400. It is judged behind the
+//     secret, so that strangers are told nothing else.
+//   - PUT leaves what is absent as it is. linkedAccounts, if given, replaces the
+//     list; a name of "" removes the name; an id that is another one renames the
+//     user. An e-mail address cannot be removed: the vendor has no value for that.
+//   - null is refused everywhere, and so are unknown members, the ids "" and "me",
+//     and an account that is given twice. White space in names is admitted as the
+//     vendor's pattern has it, but for control characters.
+//   - What a user has from elsewhere, a name with other letters or an account of
+//     another type, is shown as it is and may be sent back by PUT.
+//   - Content-Type is asked of requests that have a body, not of others.
+//   - A 401 has no WWW-Authenticate: the credential has no scheme to name.
+//   - ETag, If-Match and If-None-Match work as in package httpapi.
+package sensay

@@ -1,0 +1,42 @@
+package sensay_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rollbook-go/rollbook/httpapi"
+)
+
+// FuzzBody: a body makes a user that can be read, acted as and sent back, or it is
+// refused by both routes, and nothing is written.
+func FuzzBody(f *testing.F) {
+	for _, body := range []string{
+		`{}`, `{"id":"johndoe"}`, `{"id":"me"}`, `{"id":null}`, `{"name":"Ann O'Lee (Dr.)","email":" Ann@Example.com "}`,
+		`{"linkedAccounts":[{"accountID":"1","accountType":"embed"},{"accountID":"1","accountType":"embed"}]}`,
+		`{"linkedAccounts":[{"accountID":"\u0000","x":[]}],"name":7}`, `{"id":"\ud83d\ude00","id":1}`, `[`, ``,
+	} {
+		f.Add(body)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		s := newServer(t, nil, httpapi.Options{})
+		a := s.do(t, "POST", "/v1/users", body)
+		if a.status != http.StatusOK {
+			a.want(t, http.StatusBadRequest)
+			s.create(t, `{"id":"a"}`) // which has no other spelling but A
+			if put := s.do(t, "PUT", "/v1/users/me", body, as("a")); put.status == http.StatusOK {
+				t.Errorf("PUT takes %q, which POST refused: %s", body, put.body)
+			}
+			if n := len(stateOf(t, s.users.Tenant("acme")).Changes); n != 1 {
+				t.Errorf("%q was refused and made %d changes", body, n-1)
+			}
+			return
+		}
+		u := a.user(t)
+		got := s.do(t, "GET", "/v1/users/me", "", as(u.ID)).want(t, http.StatusOK)
+		if diff := cmp.Diff(a.body, got.body); diff != "" {
+			t.Errorf("%q is read back otherwise:\n%s", body, diff)
+		}
+	})
+}

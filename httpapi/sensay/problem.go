@@ -1,0 +1,81 @@
+package sensay
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strconv"
+	"strings"
+
+	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
+	"github.com/rollbook-go/rollbook/internal/jsontext"
+)
+
+// appendProblem writes a problem as the vendor's schema has it.
+func appendProblem(b []byte, p *rest.Problem) []byte {
+	code, text := describe(p)
+	b = jsontext.AppendString(append(b, `{"success":false,"error":`...), text)
+	b = jsontext.AppendString(append(b, `,"error_code":`...), code)
+	b = appendFingerprint(append(b, `,"fingerprint":"`...), code, p.Instance)
+	b = jsontext.AppendString(append(b, `","request_id":`...), p.RequestID)
+	return append(b, '}')
+}
+
+// describe returns a problem's error_code and text.
+func describe(p *rest.Problem) (code, text string) {
+	switch p.Field {
+	case "external_id":
+		return "USER_EXISTS", "A user with this id exists already."
+	case "email":
+		return "EMAIL_EXISTS", "A user with this email exists already."
+	case "linked_accounts":
+		return "LINKED_ACCOUNT_EXISTS", "A user with one of these linkedAccounts exists already."
+	}
+	code = strings.ToUpper(strings.ReplaceAll(p.Code, "-", "_"))
+	if len(p.Errors) == 0 {
+		return code, p.Detail
+	}
+	return code, p.Title + ": " + listed(p.Errors) + "."
+}
+
+// maxFaults is how many faults an answer names: a body can have as many as it has
+// room for.
+const maxFaults = 8
+
+func listed(faults []rest.Field) string {
+	// The names that the domain has for what is in a body. None of them comes out of
+	// the request.
+	wire := strings.NewReplacer(
+		"external_id", "id", "linked_accounts", "linkedAccounts", "].id", "].accountID", "].type", "].accountType",
+	)
+	var text strings.Builder
+	for i, f := range faults[:min(len(faults), maxFaults)] {
+		if i > 0 {
+			text.WriteString("; ")
+		}
+		text.WriteString(wire.Replace(f.Pointer) + " " + f.Message)
+	}
+	if more := len(faults) - maxFaults; more > 0 {
+		text.WriteString("; and " + strconv.Itoa(more) + " more")
+	}
+	return text.String()
+}
+
+// appendFingerprint writes 32 hex digits that stand for an error_code and the
+// pattern of a path.
+func appendFingerprint(b []byte, code, path string) []byte {
+	sum := sha256.Sum256([]byte(code + "\x00" + pattern(path)))
+	return hex.AppendEncode(b, sum[:16])
+}
+
+// pattern returns the path without what a client may put into it.
+func pattern(path string) string {
+	const users = "/v1/users"
+	switch below, found := strings.CutPrefix(path, users); {
+	case found && (below == "" || below == "/me"):
+		return path
+	case found && below[0] == '/':
+		return users + "/{userID}"
+	default:
+		return ""
+	}
+}

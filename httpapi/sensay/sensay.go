@@ -1,0 +1,96 @@
+package sensay
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
+)
+
+// Policy returns what users may be where nothing else is said: the limits that the
+// vendor states, and external IDs as long as they can be.
+func Policy() enduser.Policy {
+	return enduser.Policy{
+		UniqueEmail:   true,
+		AccountTypes:  []string{"discord", "telegram", "embed"},
+		MaxName:       50,
+		MaxExternalID: 255,
+	}
+}
+
+// Options are the settings of a handler. The zero value is good. A zero Policy
+// means that of the function [Policy]; Closing has no effect.
+type Options struct {
+	httpapi.Options
+}
+
+// New returns the handler of Sensay's routes. It fails without users or auth. It
+// is safe for concurrent use.
+func New(users *enduser.Manager, auth httpapi.Authenticator, opts *Options) (http.Handler, error) {
+	if users == nil || auth == nil {
+		return nil, errors.New("sensay: new: users and auth are required")
+	}
+	var o Options
+	if opts != nil {
+		o = *opts
+	}
+	if o.Policy.IsZero() {
+		o.Policy = Policy()
+	}
+	a := &api{users: users, policy: o.Policy}
+	config := httpapi.Family(auth, &o.Options, secret, "")
+	config.Admit = admitVersion(config.Admit)
+	config.Append = appendProblem
+	config.ProblemType = "application/json"
+	config.Gzip = true
+	return stamp(rest.New(config, a.routes()...)), nil
+}
+
+const maxSecret = 4096 // bytes
+
+// secret returns the credential, "" unless there is exactly one.
+func secret(h http.Header) string {
+	values := h["X-Organization-Secret"]
+	if len(values) != 1 || len(values[0]) > maxSecret {
+		return ""
+	}
+	return values[0]
+}
+
+// apiVersion is the version that serves every request.
+const apiVersion = "2025-03-25"
+
+// stamp names the version on every answer, whoever writes it.
+func stamp(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-API-Version", apiVersion)
+		h.ServeHTTP(w, r)
+	})
+}
+
+type admit = func(http.Header, *http.Request, httpapi.Principal, *rest.Access) error
+
+// admitVersion refuses a version that is no date, once everything else is admitted.
+func admitVersion(next admit) admit {
+	return func(h http.Header, r *http.Request, p httpapi.Principal, access *rest.Access) error {
+		if err := next(h, r, p, access); err != nil {
+			return err
+		}
+		if !isVersion(r.Header["X-Api-Version"]) {
+			return rest.BadRequest("invalid-api-version", "X-API-Version must be one date, YYYY-MM-DD.")
+		}
+		return nil
+	}
+}
+
+// isVersion reports whether a header is absent or has one date.
+func isVersion(values []string) bool {
+	if len(values) == 0 {
+		return true
+	}
+	_, err := time.Parse(time.DateOnly, values[0])
+	return len(values) == 1 && err == nil
+}

@@ -1,0 +1,123 @@
+package sensay
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
+)
+
+type (
+	call  = rest.Call[httpapi.Principal]
+	route = rest.Route[httpapi.Principal]
+)
+
+// api is the family of routes.
+type api struct {
+	users  *enduser.Manager
+	policy enduser.Policy
+}
+
+func (a *api) routes() []route {
+	write := func(action string) rest.Access { return rest.Access{Action: action, Write: true} }
+	read := func(action string) rest.Access { return rest.Access{Action: action} }
+	return []route{
+		{Method: "POST", Path: "/v1/users", Access: write("createUser"), Body: true, Handle: asOrganization(a.create)},
+		{Method: "GET", Path: "/v1/users/{userID}", Access: read("getUser"), Handle: asOrganization(a.get)},
+		{Method: "GET", Path: "/v1/users/me", Access: read("getCurrentUser"), Handle: a.asUser(a.getMe)},
+		{Method: "PUT", Path: "/v1/users/me", Access: write("updateCurrentUser"), Body: true, Handle: a.asUser(a.updateMe)},
+		{Method: "DELETE", Path: "/v1/users/me", Access: write("deleteCurrentUser"), Handle: a.asUser(a.deleteMe)},
+	}
+}
+
+// tenant returns the handle that a call's users are reached through.
+func (a *api) tenant(c *call) enduser.Tenant { return c.Principal.In(a.users).With(a.policy) }
+
+func (a *api) create(c *call) error {
+	in, err := readUser(c.Body())
+	if err != nil {
+		return err
+	}
+	spec, err := in.spec()
+	if err != nil {
+		return err
+	}
+	t, ctx := a.tenant(c), c.Request.Context()
+	u, err := t.Create(ctx, spec)
+	if conflict, ok := errors.AsType[*enduser.ConflictError](err); ok {
+		return idFirst(ctx, t, spec.ExternalID, conflict)
+	}
+	return show(c, &u, err)
+}
+
+// idFirst returns what is to be said of a conflict: that the id is taken, if it is,
+// whatever else may be. So a create that is repeated has one answer.
+func idFirst(ctx context.Context, t enduser.Tenant, id string, conflict *enduser.ConflictError) error {
+	if id == "" || conflict.Field == "external_id" {
+		return conflict
+	}
+	switch holder, err := t.Get(ctx, enduser.ByExternalID(id)); {
+	case errors.Is(err, enduser.ErrNotFound):
+		return conflict
+	case err != nil:
+		return err
+	default:
+		return &enduser.ConflictError{Field: "external_id", HolderID: holder.ID}
+	}
+}
+
+func (a *api) get(c *call) error {
+	u, err := identity{id: c.PathValue("userID")}.find(c.Request.Context(), a.tenant(c))
+	if errors.Is(err, enduser.ErrNotFound) {
+		p := rest.NotFound()
+		p.Code, p.Detail = "user-not-found", "There is no user with this id."
+		return p
+	}
+	return showIfNew(c, &u, err)
+}
+
+func (a *api) getMe(c *call, me acting) error { return showIfNew(c, &me.user, nil) }
+
+func (a *api) updateMe(c *call, me acting) error {
+	in, err := readUser(c.Body())
+	if err != nil {
+		return err
+	}
+	if !in.id.Given {
+		return rest.Invalid(rest.Field{Pointer: "id", Code: enduser.CodeRequired, Message: "is required"})
+	}
+	u, err := a.tenant(c).Update(c.Request.Context(), me.ref(), func(u *enduser.User) error {
+		if err := me.admits(c, u); err != nil {
+			return err
+		}
+		return in.change(u)
+	})
+	return show(c, &u, err)
+}
+
+func (a *api) deleteMe(c *call, me acting) error {
+	err := a.tenant(c).DeleteIf(c.Request.Context(), me.ref(), func(u enduser.User) error { return me.admits(c, &u) })
+	if err != nil {
+		return err
+	}
+	c.Empty(http.StatusNoContent)
+	return nil
+}
+
+func show(c *call, u *enduser.User, err error) error {
+	if err != nil {
+		return err
+	}
+	return c.Versioned(http.StatusOK, u.Revision, appendUser(c.Buffer(), u))
+}
+
+// showIfNew is show for GET.
+func showIfNew(c *call, u *enduser.User, err error) error {
+	if err == nil && !rest.IfNoneMatch(c.Request.Header, u.Revision) {
+		return c.NotModified(u.Revision)
+	}
+	return show(c, u, err)
+}

@@ -1,0 +1,270 @@
+package sensay_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/httpapi/sensay"
+	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/store/memory"
+)
+
+func TestNewFailsClosed(t *testing.T) {
+	t.Parallel()
+	w := golden.NewWorld(t, memory.New())
+	if _, err := sensay.New(w.Users, nil, nil); err == nil {
+		t.Error("New accepts no Authenticator")
+	}
+	if _, err := sensay.New(nil, w.Auth, nil); err == nil {
+		t.Error("New accepts no users")
+	}
+	if _, err := sensay.New(w.Users, w.Auth, nil); err != nil {
+		t.Errorf("without options: %v", err)
+	}
+}
+
+// TestPolicyOfTheHost: a policy that the host gives holds instead of ours.
+func TestPolicyOfTheHost(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, httpapi.Options{Policy: enduser.Policy{MaxName: 3}})
+	s.do(t, "POST", "/v1/users", `{"name":"Anna"}`).wantCode(t, 400, "INVALID")
+	s.create(t, `{"name":"Ann","email":"ann@example.com","linkedAccounts":[{"accountID":"1","accountType":"github"}]}`)
+	s.create(t, `{"email":"ann@example.com"}`)
+	s.do(t, "GET", "/v1/users/me", "", asAccount("github", "1")).want(t, 200)
+}
+
+// TestEdges: n is accepted and n+1 is not.
+func TestEdges(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]func(n int) string{
+		"id 255":  func(n int) string { return `{"id":"` + strings.Repeat("é", 255+n) + `"}` },
+		"name 50": func(n int) string { return `{"name":"` + strings.Repeat("a", 50+n) + `"}` },
+		"accountID 256": func(n int) string {
+			return `{"linkedAccounts":[{"accountType":"embed","accountID":"` + strings.Repeat("a", 256+n) + `"}]}`
+		},
+	} {
+		s := newServer(t, nil, httpapi.Options{})
+		s.do(t, "POST", "/v1/users", body(1)).wantCode(t, 400, "INVALID")
+		if got := s.do(t, "POST", "/v1/users", body(0)); got.status != 200 {
+			t.Errorf("%s: %d %s", name, got.status, got.body)
+		}
+	}
+	s := newServer(t, nil, httpapi.Options{})
+	for c := range rune(0x180) {
+		want := 400
+		if c < 0x80 && strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ().,'-/", c) || c == '\u00a0' {
+			want = 200
+		}
+		name := strings.NewReplacer(`"`, `\"`, `\`, `\\`).Replace(string(c))
+		if a := s.do(t, "POST", "/v1/users", `{"name":"`+name+`"}`); a.status != want {
+			t.Errorf("a name with %U: got %d, want %d", c, a.status, want)
+		}
+	}
+}
+
+// TestRepeatedCreate: a create that is repeated leaves one user, and its answer is
+// the same whatever else of the body is taken by then.
+func TestRepeatedCreate(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{
+		`{"id":"ann"}`,
+		`{"id":"ann","email":"ann@example.com"}`,
+		`{"id":"ann","linkedAccounts":[{"accountID":"1","accountType":"embed"}]}`,
+		`{"id":"ann","email":"ann@example.com","linkedAccounts":[{"accountID":"1","accountType":"embed"}]}`,
+	} {
+		s := newServer(t, nil, httpapi.Options{})
+		s.create(t, body)
+		for range 2 {
+			s.do(t, "POST", "/v1/users", body).wantCode(t, 409, "USER_EXISTS")
+		}
+		if n := len(stateOf(t, s.users.Tenant("acme")).Changes); n != 1 {
+			t.Errorf("%s: %d changes", body, n)
+		}
+	}
+	s := newServer(t, nil, httpapi.Options{})
+	s.create(t, `{"email":"ann@example.com"}`)
+	s.do(t, "POST", "/v1/users", `{"email":" ANN@example.com "}`).wantCode(t, 409, "EMAIL_EXISTS")
+}
+
+// TestIdentity: a user goes by its external ID, and by its own only without one.
+func TestIdentity(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, httpapi.Options{})
+	acme := s.users.Tenant("acme")
+	s.create(t, `{"id":"Ann"}`)
+	ann, err := acme.Get(t.Context(), enduser.ByExternalID("ann"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := s.create(t, `{}`)
+
+	s.do(t, "GET", "/v1/users/"+ann.ID, "").wantCode(t, 404, "USER_NOT_FOUND")
+	s.do(t, "GET", "/v1/users/me", "", as(ann.ID)).wantCode(t, 401, "UNKNOWN_ACTING_USER")
+	s.do(t, "DELETE", "/v1/users/me", "", as(ann.ID)).wantCode(t, 401, "UNKNOWN_ACTING_USER")
+	// Nobody can take the id by which a user is known, in any case.
+	s.do(t, "POST", "/v1/users", `{"id":"`+strings.ToUpper(plain.ID)+`"}`).wantCode(t, 409, "USER_EXISTS")
+	s.do(t, "PUT", "/v1/users/me", `{"id":"`+plain.ID+`"}`, as("ann")).wantCode(t, 409, "USER_EXISTS")
+	// A spelling that is the same id changes nothing.
+	revision := s.do(t, "GET", "/v1/users/ann", "").header.Get("ETag")
+	for _, id := range []string{"ANN", "ann", "Ann"} {
+		a := s.do(t, "PUT", "/v1/users/me", `{"id":"`+id+`"}`, as("ann")).want(t, 200)
+		if a.header.Get("ETag") != revision || a.user(t).ID != "Ann" {
+			t.Errorf("%s: revision %s, was %s: %s", id, a.header.Get("ETag"), revision, a.body)
+		}
+	}
+	for _, id := range []string{plain.ID, strings.ToUpper(plain.ID)} {
+		s.do(t, "PUT", "/v1/users/me", `{"id":"`+id+`"}`, as(plain.ID)).want(t, 200)
+	}
+	if u, err := acme.Get(t.Context(), enduser.ByID(plain.ID)); err != nil || u.ExternalID != "" {
+		t.Errorf("the user without external ID got %q, %v", u.ExternalID, err)
+	}
+	// An ID that its user no longer goes by is free for another.
+	s.do(t, "PUT", "/v1/users/me", `{"id":"renamed"}`, as(plain.ID)).want(t, 200)
+	if u := s.create(t, `{"id":"`+plain.ID+`","name":"Other"}`); s.do(t, "GET", "/v1/users/"+plain.ID, "").user(t).Name != u.Name {
+		t.Error("the ID does not name its new owner")
+	}
+}
+
+// TestUsersFromElsewhere: what other families wrote is shown, kept and admitted
+// back, though no body of this one could have asked for it.
+func TestUsersFromElsewhere(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, httpapi.Options{})
+	acme := s.users.Tenant("acme")
+	spec := enduser.Spec{
+		ExternalID: "me", Name: "Zoë \"Z\" Ωmega", FirstName: "Zoë", Email: "zoe@example.com", Groups: []string{"g1"},
+		Accounts: []enduser.Account{{Type: "github", ID: "1"}}, Metadata: enduser.Metadata{"plan": enduser.String("pro")},
+	}
+	native, err := acme.Create(t.Context(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := s.do(t, "GET", "/v1/users/me", "", as("me")).want(t, 200)
+	want := user{true, "me", spec.Name, spec.Email, []account{{"1", "github"}}}
+	if diff := cmp.Diff(want, a.user(t)); diff != "" {
+		t.Error(diff)
+	}
+	back := strings.Replace(a.body, `"success":true,`, "", 1)
+	if again := s.do(t, "PUT", "/v1/users/me", back, as("me")).want(t, 200); again.body != a.body || again.header.Get("ETag") != a.header.Get("ETag") {
+		t.Errorf("sent back it became %s", again.body)
+	}
+	s.do(t, "GET", "/v1/users/me", "", asAccount("github", "1")).wantCode(t, 401, "UNKNOWN_ACTING_USER")
+	// An address that somebody has without claiming it is still taken.
+	s.do(t, "POST", "/v1/users", `{"email":"ZOE@example.com"}`).wantCode(t, 409, "EMAIL_EXISTS")
+
+	s.do(t, "PUT", "/v1/users/me", `{"id":"zoe","name":"Zoe"}`, as("me")).want(t, 200)
+	u, err := acme.Get(t.Context(), enduser.ByID(native.ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := native.Clone()
+	changed.ExternalID, changed.Name = "zoe", "Zoe"
+	changed.Revision, changed.UpdatedBy = u.Revision, "crm"
+	if !u.Equal(changed) {
+		t.Errorf("PUT changed more than it was asked to: %+v", u)
+	}
+	if u.UpdatedBy != "crm" {
+		t.Errorf("the write is stamped %q", u.UpdatedBy)
+	}
+}
+
+// TestDeletedForGood: nothing of a user is left, and all that was unique to it is
+// free.
+func TestDeletedForGood(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, httpapi.Options{})
+	acme := s.users.Tenant("acme")
+	const body = `{"id":"ann","name":"Ann","email":"ann@example.com","linkedAccounts":[{"accountID":"1","accountType":"embed"}]}`
+	s.create(t, body)
+	s.do(t, "DELETE", "/v1/users/me", "", asAccount("embed", "1")).want(t, 204)
+	for _, ref := range []enduser.Ref{enduser.ByExternalID("ann"), enduser.ByEmail("ann@example.com"), enduser.ByAccount("embed", "1")} {
+		if u, err := acme.Get(t.Context(), ref); err == nil {
+			t.Errorf("%s still names %s", ref, u)
+		}
+	}
+	if users := stateOf(t, acme).Users; len(users) != 0 {
+		t.Errorf("%d users are left", len(users))
+	}
+	for _, option := range []option{as("ann"), asAccount("embed", "1")} {
+		s.do(t, "GET", "/v1/users/me", "", option).wantCode(t, 401, "UNKNOWN_ACTING_USER")
+		s.do(t, "PUT", "/v1/users/me", `{"id":"ann"}`, option).wantCode(t, 401, "UNKNOWN_ACTING_USER")
+		s.do(t, "DELETE", "/v1/users/me", "", option).wantCode(t, 401, "UNKNOWN_ACTING_USER")
+	}
+	if u := s.create(t, `{"id":"ann"}`); u.Name != "" || u.Email != "" || len(u.LinkedAccounts) != 0 {
+		t.Errorf("the new user has something of the old: %+v", u)
+	}
+	s.do(t, "DELETE", "/v1/users/me", "", as("ann")).want(t, 204)
+	s.create(t, body)
+}
+
+// TestPreconditions: the ETag of any answer is one that If-Match takes.
+func TestPreconditions(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, httpapi.Options{})
+	first := s.do(t, "POST", "/v1/users", `{"id":"ann"}`).want(t, 200).header.Get("ETag")
+	get := func(path string, options ...option) string {
+		return s.do(t, "GET", path, "", options...).want(t, 200).header.Get("ETag")
+	}
+	if a, b := get("/v1/users/ann"), get("/v1/users/me", as("ann")); a != first || b != first {
+		t.Errorf("ETags %s, %s and %s of one revision", first, a, b)
+	}
+	second := s.do(t, "PUT", "/v1/users/me", `{"id":"ann","name":"Ann"}`, as("ann"), with("If-Match", first)).want(t, 200).header.Get("ETag")
+	if second == first {
+		t.Error("a write kept the ETag")
+	}
+	for _, stale := range []string{first, `"x"`, "x", "", "W/" + second} {
+		s.do(t, "PUT", "/v1/users/me", `{"id":"x"}`, as("ann"), with("If-Match", stale)).wantCode(t, 412, "PRECONDITION_FAILED")
+		s.do(t, "DELETE", "/v1/users/me", "", as("ann"), with("If-Match", stale)).wantCode(t, 412, "PRECONDITION_FAILED")
+	}
+	for _, path := range []string{"/v1/users/ann", "/v1/users/me"} {
+		acting := with("X-USER-ID")
+		if path == "/v1/users/me" {
+			acting = as("ann")
+		}
+		if a := s.do(t, "GET", path, "", acting, with("If-None-Match", second)); a.status != 304 || a.header.Get("ETag") != second {
+			t.Errorf("%s: %d with ETag %s", path, a.status, a.header.Get("ETag"))
+		}
+		s.do(t, "GET", path, "", acting, with("If-None-Match", first)).want(t, 200)
+	}
+	s.do(t, "DELETE", "/v1/users/me", "", as("ann"), with("If-Match", `"x", `+second)).want(t, 204)
+	// Nobody is there whose version could be another one: 401 as ever.
+	s.do(t, "DELETE", "/v1/users/me", "", as("ann"), with("If-Match", second)).wantCode(t, 401, "UNKNOWN_ACTING_USER")
+}
+
+// TestFingerprints: one for an error_code and a path pattern, whatever the request
+// was.
+func TestFingerprints(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, httpapi.Options{})
+	s.create(t, `{"id":"ann"}`)
+	again := newServer(t, nil, httpapi.Options{}) // of another process, so to say
+	same := []string{
+		s.do(t, "GET", "/v1/users/a", "").failure(t).Fingerprint,
+		s.do(t, "GET", "/v1/users/b%2Fc", "").failure(t).Fingerprint,
+		again.do(t, "GET", "/v1/users/ann", "", by(golden.Other)).failure(t).Fingerprint,
+	}
+	others := []string{
+		s.do(t, "GET", "/v1/users/a", "", as("a")).failure(t).Fingerprint,
+		s.do(t, "GET", "/v1/users/a", "", by("nobody-key")).failure(t).Fingerprint,
+		s.do(t, "GET", "/v1/users/me", "", by("nobody-key")).failure(t).Fingerprint,
+		s.do(t, "GET", "/v1/users/me", "").failure(t).Fingerprint,
+		s.do(t, "POST", "/v1/users", `{"id":"ann"}`).failure(t).Fingerprint,
+		s.do(t, "POST", "/v1/users", `{`).failure(t).Fingerprint,
+		s.do(t, "POST", "/v1/users", `{"x":1}`).failure(t).Fingerprint,
+		s.do(t, "GET", "/elsewhere", "").failure(t).Fingerprint,
+	}
+	if same[0] != same[1] || same[0] != same[2] {
+		t.Errorf("one error has %q", same)
+	}
+	seen := map[string]bool{same[0]: true}
+	for i, f := range others {
+		if seen[f] {
+			t.Errorf("%d: %s is another error's", i, f)
+		}
+		seen[f] = true
+	}
+}

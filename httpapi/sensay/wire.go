@@ -1,0 +1,172 @@
+package sensay
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
+	"github.com/rollbook-go/rollbook/internal/jsontext"
+)
+
+// shownID returns the id under which a user is shown.
+func shownID(u *enduser.User) string { return cmp.Or(u.ExternalID, u.ID) }
+
+// appendUser writes a user. A name or address that it does not have is left out.
+func appendUser(b []byte, u *enduser.User) []byte {
+	b = append(b, `{"success":true`...)
+	if u.Name != "" {
+		b = jsontext.AppendString(append(b, `,"name":`...), u.Name)
+	}
+	if u.Email != "" {
+		b = jsontext.AppendString(append(b, `,"email":`...), u.Email)
+	}
+	b = jsontext.AppendString(append(b, `,"id":`...), shownID(u))
+	b = append(b, `,"linkedAccounts":[`...)
+	for i, a := range u.Accounts {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = jsontext.AppendString(append(b, `{"accountID":`...), a.ID)
+		b = append(jsontext.AppendString(append(b, `,"accountType":`...), a.Type), '}')
+	}
+	return append(b, `]}`...)
+}
+
+// userInput is the body of a request that writes a user.
+type userInput struct {
+	rest.Input
+
+	id, name, email rest.Optional[string]
+
+	accounts rest.Optional[[]enduser.Account]
+}
+
+// readUser reads a body. It judges its form; spec and change judge what is in it.
+func readUser(body string) (in userInput, err error) {
+	p := jsontext.NewScanner(body)
+	if err = in.End(&p, p.Object(func(name string) error { return in.member(&p, name) })); err != nil {
+		return in, err
+	}
+	for i, a := range in.accounts.Value { // the domain would take the same one twice for one
+		if slices.Contains(in.accounts.Value[:i], a) {
+			in.Fault(item(i), enduser.CodeDuplicate, "is given twice")
+		}
+	}
+	return in, in.Err()
+}
+
+// item names an account of a body.
+func item(i int) string { return "linkedAccounts[" + strconv.Itoa(i) + "]" }
+
+// maxListed is how many accounts are kept to be judged: more than any policy
+// admits.
+const maxListed = 256
+
+func (in *userInput) member(p *jsontext.Scanner, name string) error {
+	switch name {
+	case "id":
+		return member(in, p, name, &in.id, p.String)
+	case "name":
+		return member(in, p, name, &in.name, p.String)
+	case "email":
+		return member(in, p, name, &in.email, p.String)
+	case "linkedAccounts":
+		return member(in, p, name, &in.accounts, rest.Array(p, maxListed, func(i int) (enduser.Account, error) {
+			return in.readAccount(p, i)
+		}))
+	}
+	// Its name is not repeated: what a client takes for a name may be personal.
+	in.Fault("body", rest.CodeUnknown, "has a member that is none of id, name, email and linkedAccounts")
+	_, err := p.Raw()
+	return err
+}
+
+// member reads a member, of which none may be null.
+func member[T any](in *userInput, p *jsontext.Scanner, name string, to *rest.Optional[T], read func() (T, error)) error {
+	err := rest.Member(&in.Input, p, name, to, read)
+	if to.Null {
+		in.Fault(name, rest.CodeType, "must not be null")
+	}
+	return err
+}
+
+func (in *userInput) readAccount(p *jsontext.Scanner, i int) (a enduser.Account, err error) {
+	err = p.Object(func(name string) (err error) {
+		switch name {
+		case "accountType":
+			a.Type, err = p.String()
+		case "accountID":
+			a.ID, err = p.String()
+		default:
+			in.Fault(item(i), rest.CodeUnknown, "has a member that is neither accountID nor accountType")
+			_, err = p.Raw()
+		}
+		return err
+	})
+	return a, err
+}
+
+// spec returns the user that a create asks for.
+func (in *userInput) spec() (enduser.Spec, error) {
+	var wrong rest.Input
+	if in.id.Given {
+		checkID(&wrong, in.id.Value)
+	}
+	checkName(&wrong, in.name.Value)
+	in.checkEmail(&wrong)
+	return enduser.Spec{
+		ExternalID: in.id.Value, Name: in.name.Value, Email: in.email.Value, Accounts: in.accounts.Value,
+	}, wrong.Err()
+}
+
+// change applies the body to a user. What stays as it is is not judged, however it
+// came to be so.
+func (in *userInput) change(u *enduser.User) error {
+	var wrong rest.Input
+	if !enduser.SameExternalID(in.id.Value, shownID(u)) {
+		checkID(&wrong, in.id.Value)
+		u.ExternalID = in.id.Value
+	}
+	if in.name.Given && in.name.Value != u.Name {
+		checkName(&wrong, in.name.Value)
+	}
+	in.checkEmail(&wrong)
+	in.name.Set(&u.Name)
+	in.email.Set(&u.Email)
+	in.accounts.Set(&u.Accounts)
+	return wrong.Err()
+}
+
+// checkID refuses the ids that no path can name; the policy judges the others.
+func checkID(in *rest.Input, id string) {
+	switch {
+	case id == "":
+		in.Fault("id", enduser.CodeRequired, "must not be empty")
+	case enduser.SameExternalID(id, "me"):
+		in.Fault("id", enduser.CodeValue, "must not be me, which stands for the acting user")
+	}
+}
+
+// checkName admits what the vendor's pattern does: ^[a-zA-Z0-9\s().,'\-/]*$
+func checkName(in *rest.Input, name string) {
+	for _, r := range name {
+		switch {
+		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9':
+		case unicode.IsSpace(r), strings.ContainsRune("().,'-/", r):
+		default:
+			in.Fault("name", enduser.CodeCharacter, "may have ASCII letters and digits, white space and ( ) . , ' - / alone")
+			return
+		}
+	}
+}
+
+// checkEmail refuses an empty address, which the domain takes for none.
+func (in *userInput) checkEmail(wrong *rest.Input) {
+	if in.email.Given && strings.TrimSpace(in.email.Value) == "" {
+		wrong.Fault("email", enduser.CodeFormat, "must be an e-mail address")
+	}
+}
