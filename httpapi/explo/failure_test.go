@@ -1,0 +1,177 @@
+package explo_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/store"
+	"github.com/rollbook-go/rollbook/store/memory"
+)
+
+// faulty is a store in which things go wrong on request.
+type faulty struct {
+	store.Store
+
+	err    atomic.Pointer[error] // of every call, if not nil
+	panics atomic.Bool
+	lost   atomic.Bool // writes happen and are not confirmed
+}
+
+func (f *faulty) fail(err error) { f.err.Store(&err) }
+
+func (f *faulty) fault() error {
+	if f.panics.Load() {
+		panic("a store that panics") //nolint:forbidigo // what the test is about
+	}
+	if err := f.err.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (f *faulty) Get(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
+	if err := f.fault(); err != nil {
+		return store.Record{}, err
+	}
+	return f.Store.Get(ctx, tenant, key)
+}
+
+func (f *faulty) Apply(ctx context.Context, tenant string, ops ...store.Op) (store.Revision, error) {
+	if err := f.fault(); err != nil {
+		return 0, err
+	}
+	revision, err := f.Store.Apply(ctx, tenant, ops...)
+	if err == nil && f.lost.Load() {
+		return 0, store.ErrUnknown
+	}
+	return revision, err
+}
+
+func TestStoreErrors(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{fmt.Errorf("secret: %w", store.ErrUnavailable), errors.New("secret")} {
+		f := &faulty{Store: memory.New()}
+		s := newServer(t, f, nil)
+		g := s.create(t, "kept")
+		f.fail(err)
+		for _, r := range routes(g.Token, "kept") {
+			if a := s.send(t, r).wantCode(t, 503, "unavailable"); strings.Contains(a.body, "secret") {
+				t.Errorf("%s %s: %s", r.method, r.path, a.body)
+			}
+		}
+	}
+}
+
+// TestLostReplies: a write that happened and was not confirmed is of unknown outcome,
+// and a get shows what it was. Only a create is sent again, since it can be told from
+// another.
+func TestLostReplies(t *testing.T) {
+	t.Parallel()
+	f := &faulty{Store: memory.New()}
+	s := newServer(t, f, nil)
+	g := s.create(t, "kept")
+	f.lost.Store(true)
+	created := s.do(t, "GET", "/api/user", `{"user_group_id":"new"}`).want(t, 200).reply(t)
+	if created.New == nil || !*created.New {
+		t.Errorf("a create that was sent twice is not seen as one: %+v", created)
+	}
+	s.do(t, "PUT", "/api/user", `{"user_group_id":"kept","name":"x"}`).wantCode(t, 503, "outcome-unknown")
+	s.do(t, "POST", "/api/user", `{"current_token":"`+g.Token+`"}`).wantCode(t, 503, "outcome-unknown")
+	s.do(t, "POST", "/api/user", `{"current_token":"`+g.Token+`"}`).wantCode(t, 404, "not-found")
+	shown := s.do(t, "GET", "/api/user", `{"user_group_id":"kept"}`).group(t)
+	if shown.Name != "x" || shown.Token == g.Token {
+		t.Errorf("got %+v", shown)
+	}
+	s.do(t, "DELETE", "/api/user", `{"current_token":"`+shown.Token+`"}`).wantCode(t, 503, "outcome-unknown")
+	s.do(t, "DELETE", "/api/user", `{"current_token":"`+shown.Token+`"}`).wantCode(t, 404, "not-found")
+}
+
+// TestPanics: a store that panics is a 500, and the next request is served.
+func TestPanics(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	f := &faulty{Store: memory.New()}
+	s := newServer(t, f, within(httpapi.Options{Logger: slog.New(slog.NewJSONHandler(&log, nil))}))
+	g := s.create(t, "kept")
+	before := state(t, s.acme())
+	for _, r := range routes(g.Token, "kept") {
+		f.panics.Store(true)
+		a := s.send(t, r)
+		f.panics.Store(false)
+		a.wantCode(t, 500, "internal")
+		if strings.Contains(a.body, "store that panics") || !strings.Contains(log.String(), a.header.Get("X-Request-Id")) {
+			t.Errorf("%s %s: %s", r.method, r.path, a.body)
+		}
+		s.do(t, "GET", "/api/user", `{"user_group_id":"kept"}`).want(t, 200)
+	}
+	if diff := cmp.Diff(before, state(t, s.acme())); diff != "" {
+		t.Errorf("the group changed:\n%s", diff)
+	}
+}
+
+// TestSilence: neither a log line, at any level, nor the answer to a request that
+// failed has a token, a credential or anything personal in it.
+func TestSilence(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	f := &faulty{Store: memory.New()}
+	s := newServer(t, f, within(httpapi.Options{
+		MaxBody: 1024,
+		Logger:  slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}))
+	g := s.do(t, "GET", "/api/user", `{"user_group_id":"canary-id","name":"canary-name","mapping":{"canary":"canary"},"properties":{"canary":"canary"}}`).group(t)
+	lost := s.create(t, "canary-lost")
+	secrets := []string{g.Token, lost.Token, golden.Acme, golden.Other, "canary"}
+	check := func(what, text string) {
+		t.Helper()
+		for _, secret := range secrets {
+			if strings.Contains(text, secret) {
+				t.Errorf("%s has %q:\n%s", what, secret, text)
+			}
+		}
+	}
+	failed := 0
+	requests := func() {
+		t.Helper()
+		for _, token := range []string{g.Token, g.Token + "x", " " + g.Token, g.Token + `\u0000`, g.Token[:63], strings.Repeat(g.Token, 15), strings.Repeat(g.Token, 17)} {
+			for _, r := range append(
+				routes(token, "canary-id"),
+				routes(token+`","current_token":"`+token, `canary-id","user_group_id":"canary`)...,
+			) {
+				r.body = strings.Replace(r.body, `"name":"New"`, `"name":["`+g.Token+`"]`, 1) // nothing here shall succeed
+				for _, options := range [][]option{{as(golden.Other)}, {as(golden.Reader)}, {as(g.Token)}, {with("Content-Type", "text/plain")}, {with("If-Match", `"0"`)}} {
+					a := s.send(t, r, options...)
+					if a.status < 400 {
+						t.Errorf("%s %s succeeds: %s", r.method, r.path, r.body)
+					}
+					check("an answer", a.body)
+					failed++
+				}
+			}
+		}
+		check("an answer", s.do(t, "POST", "/api/"+g.Token+"?canary="+g.Token, `{}`).want(t, 404).body)
+	}
+	requests()
+	f.fail(errors.New("the store is on fire"))
+	requests()
+	f.err.Store(nil)
+	f.lost.Store(true)
+	check("an answer", s.do(t, "POST", "/api/user", `{"current_token":"`+lost.Token+`"}`).wantCode(t, 503, "outcome-unknown").body)
+	f.lost.Store(false)
+	f.panics.Store(true)
+	requests()
+	if log.Len() == 0 || failed < 500 {
+		t.Fatalf("%d failures, %d bytes of log", failed, log.Len())
+	}
+	check("the log", log.String())
+}

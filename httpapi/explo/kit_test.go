@@ -1,0 +1,235 @@
+package explo_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/httpapi/explo"
+	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/store"
+	"github.com/rollbook-go/rollbook/store/memory"
+)
+
+// server is a handler over a store, and what tests ask it with.
+type server struct {
+	handler http.Handler
+	users   *enduser.Manager
+	world   *golden.World
+}
+
+// newServer returns a handler; a nil store is an empty one in memory.
+func newServer(tb testing.TB, st store.Store, o *explo.Options) *server {
+	tb.Helper()
+	if st == nil {
+		st = memory.New()
+	}
+	w := golden.NewWorld(tb, st)
+	h, err := explo.New(w.Users, w.Auth, o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return &server{h, w.Users, w}
+}
+
+// routes are all routes, each with a body that has the token of a group, its ID, or
+// both.
+func routes(token, id string) []route {
+	byToken, byID := `{"current_token":"`+token+`"}`, `{"user_group_id":"`+id+`","name":"New"}`
+	return []route{
+		{"getOrCreateUserGroup", "GET", "/api/user", byID},
+		{"refreshUserGroupToken", "POST", "/api/user", byToken},
+		{"updateUserGroup", "PUT", "/api/user", byID},
+		{"deleteUserGroup", "DELETE", "/api/user", byToken},
+		{"getOrCreateUserGroup", "POST", "/api/create_user_group/", byID},
+		{"refreshUserGroupToken", "POST", "/api/refresh_user_group_token/", byToken},
+		{"updateUserGroup", "POST", "/api/update_user_group/", byID},
+		{"deleteUserGroup", "DELETE", "/api/delete_user_group/", byToken},
+	}
+}
+
+type route struct{ action, method, path, body string }
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// option changes a request before it is sent.
+type option func(*http.Request)
+
+func with(name string, values ...string) option {
+	return func(r *http.Request) {
+		r.Header.Del(name)
+		for _, value := range values {
+			r.Header.Add(name, value)
+		}
+	}
+}
+
+func as(key string) option { return with("Authorization", "Token "+key) }
+
+func newRequest(method, target, body string, options ...option) *http.Request {
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	r.Header.Set("Authorization", "Token "+golden.Acme)
+	r.Header.Set("Content-Type", "application/json")
+	for _, option := range options {
+		option(r)
+	}
+	return r
+}
+
+// do sends a request, as acme unless an option says otherwise, and checks what
+// holds for every answer.
+func (s *server) do(tb testing.TB, method, target, body string, options ...option) answer {
+	tb.Helper()
+	w := httptest.NewRecorder()
+	s.handler.ServeHTTP(w, newRequest(method, target, body, options...))
+	a := answer{w.Code, w.Header(), w.Body.String()}
+	a.check(tb)
+	return a
+}
+
+func (s *server) send(tb testing.TB, r route, options ...option) answer {
+	tb.Helper()
+	return s.do(tb, r.method, r.path, r.body, options...)
+}
+
+// reply is a body, of a success or a failure.
+type reply struct {
+	Success   int    `json:"success"`
+	New       *bool  `json:"new_user_group"`
+	Group     *group `json:"user_group"`
+	Error     string `json:"error"`
+	Code      string `json:"code"`
+	RequestID string `json:"request_id"`
+}
+
+type group struct {
+	TeamID      int64           `json:"team_id"`
+	Token       string          `json:"token"`
+	Name        string          `json:"name"`
+	ProvidedID  string          `json:"provided_id"`
+	Demo        bool            `json:"is_demo_group"`
+	Environment string          `json:"api_environment_tag"`
+	Properties  json.RawMessage `json:"properties"`
+	Mapping     json.RawMessage `json:"mapping"`
+}
+
+func (a answer) reply(tb testing.TB) reply {
+	tb.Helper()
+	var r reply
+	d := json.NewDecoder(strings.NewReader(a.body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&r); err != nil { // tests of concurrency are here in goroutines of their own
+		tb.Errorf("%d: %v in %s", a.status, err, a.body)
+	}
+	return r
+}
+
+func (a answer) check(tb testing.TB) {
+	tb.Helper()
+	id, r := a.header.Get("X-Request-Id"), a.reply(tb)
+	if got := a.header.Get("Content-Type"); got != "application/json" || id == "" {
+		tb.Errorf("%d has content type %q and request ID %q", a.status, got, id)
+	}
+	if retry := a.header.Get("Retry-After"); (a.status == 429 || a.status == 503) != (retry != "") {
+		tb.Errorf("%d has Retry-After %q", a.status, retry)
+	}
+	if challenge := a.header.Get("WWW-Authenticate"); (a.status == 401) != (challenge != "") {
+		tb.Errorf("%d has WWW-Authenticate %q", a.status, challenge)
+	}
+	shown := r.Group != nil
+	if (a.header.Get("ETag") != "") != shown || (a.header.Get("Cache-Control") == "no-store") != shown {
+		tb.Errorf("%d has ETag %q and Cache-Control %q: %s", a.status, a.header.Get("ETag"), a.header.Get("Cache-Control"), a.body)
+	}
+	if a.status == http.StatusOK {
+		if r.Success != 1 || r.Error != "" {
+			tb.Errorf("a success that says otherwise: %s", a.body)
+		}
+		return
+	}
+	if r.Success != 0 || r.Error == "" || r.Code == "" || r.RequestID != id || shown || !strings.HasPrefix(a.body, `{"success":0,"error":"`) {
+		tb.Errorf("%d with request ID %q: %s", a.status, id, a.body)
+	}
+}
+
+// want fails the test at once if the answer has another status.
+func (a answer) want(tb testing.TB, status int) answer {
+	tb.Helper()
+	if a.status != status {
+		tb.Fatalf("got %d, want %d: %s", a.status, status, a.body)
+	}
+	return a
+}
+
+// wantCode is want for failures.
+func (a answer) wantCode(tb testing.TB, status int, code string) answer {
+	tb.Helper()
+	if got := a.want(tb, status).reply(tb).Code; got != code {
+		tb.Fatalf("got code %q, want %q: %s", got, code, a.body)
+	}
+	return a
+}
+
+func (a answer) group(tb testing.TB) group {
+	tb.Helper()
+	r := a.want(tb, http.StatusOK).reply(tb)
+	if r.Group == nil {
+		tb.Fatalf("no group: %s", a.body)
+	}
+	return *r.Group
+}
+
+// create makes a group with an ID and returns it.
+func (s *server) create(tb testing.TB, id string, options ...option) group {
+	tb.Helper()
+	a := s.do(tb, "GET", "/api/user", `{"user_group_id":"`+id+`","name":"Name","mapping":{"40":"213"},"properties":{"a":[1]}}`, options...)
+	if r := a.want(tb, http.StatusOK).reply(tb); r.New == nil || !*r.New {
+		tb.Fatalf("%s is there already: %s", id, a.body)
+	}
+	return a.group(tb)
+}
+
+// acme returns the handle on the groups of acme's Customer environment.
+func (s *server) acme() enduser.Tenant { return s.users.Tenant("acme") }
+
+// state is everything that a tenant's environment has, as text.
+func state(tb testing.TB, t enduser.Tenant) string {
+	tb.Helper()
+	page, err := t.ListGroups(tb.Context(), enduser.GroupQuery{Limit: 100})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	changes, err := t.Changes(tb.Context(), 0, 0)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	type shown struct {
+		enduser.Group
+
+		Token string
+	}
+	groups := make([]shown, len(page.Groups))
+	for i, g := range page.Groups {
+		token, err := t.RevealToken(tb.Context(), g)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		groups[i] = shown{g, token}
+	}
+	text, err := json.MarshalIndent(map[string]any{"groups": groups, "changes": changes}, "", " ")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return string(text)
+}
+
+// within returns options of the families with nothing else set.
+func within(o httpapi.Options) *explo.Options { return &explo.Options{Options: o} }
