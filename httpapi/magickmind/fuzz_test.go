@@ -1,0 +1,99 @@
+package magickmind_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/rollbook-go/rollbook/httpapi/magickmind"
+	"github.com/rollbook-go/rollbook/internal/golden"
+)
+
+// FuzzBody sends any body to every route that has one: it is answered in the
+// vendor's form, and only what was accepted has changed anything.
+func FuzzBody(f *testing.F) {
+	for _, body := range []string{
+		`{}`, `{"name":"Roy Bosco","external_id":"7c718ec1a65cb7b75eaad1d6"}`, `{"name":"A","external_id":null}`, `{"name":" ","external_id":1}`,
+		`{"name":"A","NAME":"B"}`, `{"name":"A","x":[{"a":1e5}]}`, `[`, `{"name":"\ud800"}`, right, `{"refresh_token":"refresh-0001"}`,
+	} {
+		f.Add(body)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		s := newServer(t, nil, &magickmind.Options{Login: accounts{}})
+		kept := s.create(t, `{"name":"Kept","external_id":"kept"}`)
+		check := s.untouched(t)
+		put := s.do(t, "PUT", users+"/"+kept.ID, body)
+		switch put.status {
+		case 200:
+			if u := put.user(t); strings.TrimSpace(u.Name) == "" || u.ID != kept.ID || u.TenantID != "acme" {
+				t.Errorf("%q made %+v", body, u)
+			}
+		case 400:
+			check()
+		default:
+			t.Errorf("PUT of %q: %d %s", body, put.status, put.body)
+		}
+		check = s.untouched(t)
+		post := s.do(t, "POST", users, body)
+		switch post.status {
+		case 201:
+			if u := post.user(t); strings.TrimSpace(u.Name) == "" || u.ID == kept.ID || u.TenantID != "acme" {
+				t.Errorf("%q made %+v", body, u)
+			}
+			if put.status != 200 {
+				t.Errorf("%q is good for POST alone: %s", body, put.body)
+			}
+		case 400, 409:
+			check()
+		default:
+			t.Errorf("POST of %q: %d %s", body, post.status, post.body)
+		}
+		for _, path := range []string{login, refresh} {
+			if a := s.do(t, "POST", path, body); a.status != 200 && a.status != 400 {
+				t.Errorf("%s of %q: %d %s", path, body, a.status, a.body)
+			}
+		}
+	})
+}
+
+// FuzzCursor asks for a page with any cursor: only those that pages were given work,
+// each towards its own side.
+func FuzzCursor(f *testing.F) {
+	s := newServer(f, nil, nil)
+	for range 3 {
+		s.create(f, `{"name":"A"}`)
+		s.create(f, `{"name":"A"}`, as(golden.Other))
+	}
+	given := make(map[string]bool)
+	for _, limit := range []string{"limit=1", "limit=2"} {
+		p := s.list(f, limit)
+		for p.Paging.HasMore {
+			given[*p.Paging.Cursors.After] = true
+			p = s.list(f, limit+"&cursor="+*p.Paging.Cursors.After)
+			given[*p.Paging.Cursors.Before] = true
+		}
+	}
+	f.Add("")
+	f.Add("AQIAAAAAAAAAAA")
+	f.Add(*s.list(f, "limit=1", as(golden.Other)).Paging.Cursors.After)
+	f.Add(*s.list(f, "limit=1&order=desc").Paging.Cursors.After)
+	for cursor := range given {
+		f.Add(cursor)
+	}
+	f.Fuzz(func(t *testing.T, cursor string) {
+		r := httptest.NewRequest(http.MethodGet, users, http.NoBody)
+		r.URL.RawQuery = "cursor=" + url.QueryEscape(cursor)
+		r.Header.Set("Authorization", "Bearer "+golden.Acme)
+		w := httptest.NewRecorder()
+		s.handler.ServeHTTP(w, r)
+		want := 400
+		if cursor == "" || given[cursor] {
+			want = 200
+		}
+		if w.Code != want {
+			t.Errorf("%q: %d %s", cursor, w.Code, w.Body)
+		}
+	})
+}

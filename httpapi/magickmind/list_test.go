@@ -1,0 +1,197 @@
+package magickmind_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rollbook-go/rollbook/internal/golden"
+)
+
+func TestPaging(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, s *server) {
+		var all []string
+		for i := range 13 {
+			name := fmt.Sprintf("Ann %02d", i)
+			all = append(all, name)
+			s.create(t, `{"name":"`+name+`"}`)
+			s.create(t, `{"name":"noise"}`)
+		}
+		for _, order := range []string{"asc", "desc"} {
+			for _, parameter := range []string{"limit", "Limit"} {
+				for _, limit := range []int{1, 5, 12, 13, 100} {
+					query := fmt.Sprintf("name=ann&order=%s&%s=%d", order, parameter, limit)
+					want := slices.Clone(all)
+					if order == "desc" {
+						slices.Reverse(want)
+					}
+					p := s.list(t, query)
+					if p.Paging.HasPrevious {
+						t.Error("the first page has a previous one")
+					}
+					got, last := p.names(), p
+					for last.Paging.HasMore {
+						last = s.list(t, query+"&cursor="+*last.Paging.Cursors.After)
+						got = append(got, last.names()...)
+					}
+					if !slices.Equal(got, want) {
+						t.Errorf("%s forwards: %v", query, got)
+					}
+					got = last.names()
+					for last.Paging.HasPrevious {
+						last = s.list(t, query+"&cursor="+*last.Paging.Cursors.Before)
+						got = append(last.names(), got...)
+					}
+					if !slices.Equal(got, want) {
+						t.Errorf("%s backwards: %v", query, got)
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestPageSize(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, nil)
+	for range 101 {
+		s.create(t, `{"name":"A"}`)
+	}
+	for query, want := range map[string]int{
+		"": 20, "limit=": 20, "Limit=": 20, "limit=100": 100, "Limit=100": 100, "limit=1": 1, "limit=&Limit=7": 7,
+		"limit=7&Limit=": 7, "limit=7&Limit=7": 7, "LIMIT=7": 20, "page_size=7": 20,
+	} {
+		if p := s.list(t, query); len(p.Data) != want || !p.Paging.HasMore {
+			t.Errorf("%q: %d users, want %d", query, len(p.Data), want)
+		}
+	}
+}
+
+func TestFilters(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, s *server) {
+		s.create(t, `{"name":"Ann-Marie Lee","external_id":"ann"}`)
+		s.create(t, `{"name":"Bea Lee","external_id":"bea"}`)
+		cyd := s.create(t, `{"name":"Cyd"}`)
+		for query, want := range map[string]string{
+			"name=lee":                             "Ann-Marie Lee, Bea Lee",
+			"name=Marie":                           "Ann-Marie Lee",
+			"name=lee+ANN":                         "Ann-Marie Lee",
+			"name=lee+cyd":                         "",
+			"name=le":                              "",
+			"external_id=ANN":                      "Ann-Marie Lee",
+			"external_id=an":                       "",
+			"external_id=" + cyd.ID:                "", // it has none
+			"external_id=ann&name=lee":             "Ann-Marie Lee",
+			"external_id=ann&name=bea":             "",
+			"name=lee&order=desc":                  "Bea Lee, Ann-Marie Lee",
+			"name=&external_id=&order=&cursor=":    "Ann-Marie Lee, Bea Lee, Cyd",
+			"order=asc&sort=name&Name=x&filter=no": "Ann-Marie Lee, Bea Lee, Cyd",
+		} {
+			if got := strings.Join(s.list(t, query).names(), ", "); got != want {
+				t.Errorf("%s: got %q, want %q", query, got, want)
+			}
+		}
+	})
+}
+
+func TestHostileQueries(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, nil)
+	for query, field := range map[string]string{
+		"limit=0": "limit", "limit=-1": "limit", "limit=101": "limit", "limit=abc": "limit", "limit=1e1": "limit",
+		"limit=1.5": "limit", "limit=1000000000": "limit", "limit=99999999999999999999": "limit", "limit=%201": "limit",
+		"limit=1&limit=1": "limit", "Limit=0": "Limit", "Limit=101": "Limit", "Limit=1&limit=2": "Limit", "limit=5&Limit=101": "Limit",
+		"order=random": "order", "order=ASC": "order", "name=a&name=b": "name", "name=...": "name", "name=%00a": "name",
+		"name=1+2+3+4+5+6+7+8+9": "name", "external_id=%00": "external_id", "external_id=%ff": "external_id",
+		"external_id=" + strings.Repeat("a", 1000): "external_id", "cursor=x": "cursor", "cursor=a&cursor=a": "cursor",
+	} {
+		t.Run(query[:min(len(query), 30)], func(t *testing.T) {
+			errors := s.do(t, "GET", users+"?"+query, "").want(t, 400).problem(t).Error.Errors
+			if len(errors) != 1 || errors[0].Field != field || errors[0].Code == "" || errors[0].Message == "" {
+				t.Errorf("got %+v, want %s", errors, field)
+			}
+		})
+	}
+	for _, query := range []string{"name=%zz", "a=1;b=2"} {
+		s.do(t, "GET", users+"?"+query, "").want(t, 400)
+	}
+	s.do(t, "GET", users, `{"limit":`).want(t, 200) // a body of a GET is nobody's
+}
+
+// TestCursorDefects: whatever is wrong with a cursor, the answer is the same.
+func TestCursorDefects(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, nil)
+	for range 3 {
+		s.create(t, `{"name":"Ann"}`)
+		s.create(t, `{"name":"Ann"}`, as(golden.Other))
+		s.create(t, `{"name":"Ann"}`, as(golden.Testing))
+	}
+	after := *s.list(t, "name=ann&limit=1").Paging.Cursors.After
+	second := s.list(t, "name=ann&limit=1&cursor="+after)
+	before := *second.Paging.Cursors.Before
+	if after == before || after == *second.Paging.Cursors.After {
+		t.Errorf("cursors %s, %s and %s", after, before, *second.Paging.Cursors.After)
+	}
+	same := with("X-Request-Id", "same")
+	reference := s.do(t, "GET", users+"?name=ann&cursor=x", "", same)
+	reference.wantFault(t, "cursor", "invalid_value")
+	refused := func(query string, options ...option) {
+		t.Helper()
+		if a := s.do(t, "GET", users+"?"+query, "", append(options, same)...); a.status != 400 || a.body != reference.body {
+			t.Errorf("%.80s: got %d %s", query, a.status, a.body)
+		}
+	}
+	for _, cursor := range []string{after, before} {
+		s.list(t, "name=ann&cursor="+cursor)
+		s.list(t, "name=ann&limit=2&order=asc&cursor="+cursor)                 // the size may change
+		s.list(t, "name=ann&cursor="+cursor, as(golden.Reader))                // and the credential
+		s.list(t, "name=ann&cursor="+cursor+"&limit=1&unknown=1&external_id=") // and what says nothing
+
+		for _, garbage := range []string{
+			"0", "1", "-1", "=", "AQ", "null", "../..", "%00", "%ff", "%F0%9F%98%80", strings.Repeat("A", 10<<10), cursor + "A",
+			cursor + "=", cursor[:len(cursor)-1], cursor[1:], cursor + cursor, cursor + "%20", cursor + "%0A",
+			url.QueryEscape("' OR 1=1"), base64.RawURLEncoding.EncodeToString(make([]byte, 10)),
+		} {
+			refused("name=ann&cursor=" + garbage)
+		}
+		raw, err := base64.RawURLEncoding.DecodeString(cursor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for bit := range 8 * len(raw) {
+			flipped := slices.Clone(raw)
+			flipped[bit/8] ^= 1 << (bit % 8)
+			refused("name=ann&cursor=" + base64.RawURLEncoding.EncodeToString(flipped))
+		}
+		refused("name=ann&cursor="+cursor, as(golden.Other))
+		refused("name=ann&cursor="+cursor, as(golden.Testing))
+		refused("name=bea&cursor=" + cursor)
+		refused("cursor=" + cursor)
+		refused("external_id=ann&cursor=" + cursor)
+		refused("name=ann&external_id=ann&cursor=" + cursor)
+		refused("name=ann&order=desc&cursor=" + cursor)
+	}
+}
+
+// TestLastPage: a page behind the last user leads nowhere, and says so.
+func TestLastPage(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, s *server) {
+		a, b := s.create(t, `{"name":"A"}`), s.create(t, `{"name":"B"}`)
+		after := *s.list(t, "limit=1").Paging.Cursors.After
+		before := *s.list(t, "limit=1&cursor="+after).Paging.Cursors.Before
+		s.do(t, "DELETE", users+"/"+b.ID, "").want(t, 204)
+		if p := s.list(t, "cursor="+after); len(p.Data) > 0 { // of a, which stands
+			t.Errorf("got %v", p.names())
+		}
+		if p := s.list(t, "cursor="+before); len(p.Data) != 1 || p.Data[0] != a { // of b, which is gone
+			t.Errorf("got %v", p.names())
+		}
+	})
+}

@@ -1,0 +1,354 @@
+package magickmind_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/httpapi/magickmind"
+	"github.com/rollbook-go/rollbook/internal/golden"
+)
+
+const (
+	login   = "/v1/auth/login"
+	refresh = "/v1/auth/refresh"
+	right   = `{"email":"crm@example.com","password":"correct horse"}`
+	wrong   = `{"email":"crm@example.com","password":"canary"}`
+)
+
+// hooks is a Login of functions.
+type hooks struct {
+	login   func(ctx context.Context, email, password string) (magickmind.Session, error)
+	refresh func(ctx context.Context, token string) (magickmind.Session, error)
+}
+
+func (h hooks) Login(ctx context.Context, email string, password magickmind.Secret) (magickmind.Session, error) {
+	return h.login(ctx, email, password.Reveal())
+}
+
+func (h hooks) Refresh(ctx context.Context, token magickmind.Secret) (magickmind.Session, error) {
+	return h.refresh(ctx, token.Reveal())
+}
+
+// failing fails both ways alike.
+func failing(s magickmind.Session, err error) hooks {
+	return hooks{
+		func(context.Context, string, string) (magickmind.Session, error) { return s, err },
+		func(context.Context, string) (magickmind.Session, error) { return s, err },
+	}
+}
+
+func TestLoginIsOptional(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, nil)
+	for _, path := range []string{login, refresh} {
+		s.do(t, "POST", path, right).want(t, 404)
+		s.do(t, "GET", path, "").want(t, 404)
+	}
+}
+
+// TestLoginTakesTextAsItIs: neither is changed on its way to the host.
+func TestLoginTakesTextAsItIs(t *testing.T) {
+	t.Parallel()
+	var got []string
+	s := newServer(t, nil, &magickmind.Options{Login: hooks{
+		func(_ context.Context, email, password string) (magickmind.Session, error) {
+			got = append(got, email, password)
+			return session(), nil
+		},
+		func(_ context.Context, token string) (magickmind.Session, error) {
+			got = append(got, token)
+			return session(), nil
+		},
+	}})
+	long := strings.Repeat("p", 4096)
+	want := []string{" Ann@Example.com ", " p\u00e4ss\u0000 ", "a", long, " t ", long}
+	body := func(v any) string {
+		text, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	for i := 0; i < 4; i += 2 {
+		s.do(t, "POST", login, body(map[string]any{"email": want[i], "password": want[i+1], "remember": true})).want(t, 200)
+	}
+	for _, token := range want[4:] {
+		s.do(t, "POST", refresh, body(map[string]string{"refresh_token": token}), with("Authorization")).want(t, 200)
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got %.99q, want %.99q", got, want)
+	}
+}
+
+// TestHostileLogins: the host is not asked about what is not acceptable.
+func TestHostileLogins(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, &magickmind.Options{Login: failing(session(), nil)})
+	long := strings.Repeat("a", 4097)
+	for _, tt := range []struct{ path, body, field, code string }{
+		{login, `{"email":"a","password":""}`, "password", enduser.CodeRequired},
+		{login, `{"email":" ","password":"a"}`, "email", enduser.CodeRequired},
+		{login, `{"email":null,"password":"a"}`, "email", enduser.CodeRequired},
+		{login, `{"email":"a"}`, "password", enduser.CodeRequired},
+		{login, `{"password":"a"}`, "email", enduser.CodeRequired},
+		{login, `{"email":["a"],"password":"a"}`, "email", "invalid_type"},
+		{login, `{"email":{"$gt":""},"password":"a"}`, "email", "invalid_type"},
+		{login, `{"email":"a","password":1}`, "password", "invalid_type"},
+		{login, `{"email":"` + long + `","password":"a"}`, "email", enduser.CodeLength},
+		{login, `{"email":"a","password":"` + long + `"}`, "password", enduser.CodeLength},
+		{login, `{"email":"a","password":"a","pa\u017fsword":"b"}`, "pa\u017fsword", "unknown"},
+		{login, `{"email":"a","password":"a","Email":"b"}`, "Email", "unknown"},
+		{refresh, `{}`, "refresh_token", enduser.CodeRequired},
+		{refresh, `{"refresh_token":null}`, "refresh_token", enduser.CodeRequired},
+		{refresh, `{"refresh_token":true}`, "refresh_token", "invalid_type"},
+		{refresh, `{"refresh_token":"` + long + `"}`, "refresh_token", enduser.CodeLength},
+		{refresh, `{"refresh_token":"a","REFRESH_TOKEN":"b"}`, "REFRESH_TOKEN", "unknown"},
+	} {
+		s.do(t, "POST", tt.path, tt.body).wantFault(t, tt.field, tt.code)
+	}
+	for _, path := range []string{login, refresh} {
+		for _, body := range []string{
+			"", "null", "[]", `{"email":"a"`, right + right, `{"email":"a","email":"b","password":"c"}`,
+			`{"refresh_token":"a","refresh_token":"b"}`, "{\"email\":\"\xff\"}", `{"password":"\ud800"}`,
+		} {
+			if errors := s.do(t, "POST", path, body).want(t, 400).problem(t).Error.Errors; len(errors) > 0 {
+				t.Errorf("%s: %q blames %+v", path, body, errors)
+			}
+		}
+		s.do(t, "POST", path, right, with("Content-Type", "text/plain")).want(t, 415)
+		s.do(t, "POST", path, strings.Repeat(" ", 1<<20+1)).want(t, 413)
+	}
+}
+
+// TestLoginErrors: only ErrCredentials says that the credentials are wrong, and
+// nobody learns why.
+func TestLoginErrors(t *testing.T) {
+	t.Parallel()
+	secret := errors.New("secret of the host")
+	for _, tt := range []struct {
+		name   string
+		login  magickmind.Login
+		want   int
+		logged string
+	}{
+		{"credentials", failing(session(), magickmind.ErrCredentials), 400, ""},
+		{"wrapped", failing(session(), fmt.Errorf("%w: %w", magickmind.ErrCredentials, secret)), 400, ""},
+		{"anything", failing(session(), secret), 503, "secret of the host"},
+		{"context", failing(session(), context.DeadlineExceeded), 503, "deadline"},
+		{"of another package", failing(session(), httpapi.ErrUnauthorized), 503, "unauthorized"},
+		{"no session", failing(magickmind.Session{TokenType: "secret"}, nil), 500, "without an access token"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var log bytes.Buffer
+			s := newServer(t, nil, &magickmind.Options{
+				Options: httpapi.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}, Login: tt.login,
+			})
+			for path, body := range map[string]string{login: wrong, refresh: `{"refresh_token":"canary"}`} {
+				log.Reset()
+				a := s.do(t, "POST", path, body, with("Authorization")).want(t, tt.want)
+				if strings.Contains(a.body, "secret") || len(a.problem(t).Error.Errors) > 0 || a.header.Get("Cache-Control") != "" {
+					t.Errorf("%s: %v %s", path, a.header, a.body)
+				}
+				if !strings.Contains(log.String(), tt.logged) || (tt.logged == "") != (log.Len() == 0) || strings.Contains(log.String(), "canary") {
+					t.Errorf("%s: log: %s", path, log.String())
+				}
+			}
+		})
+	}
+	t.Run("panic", func(t *testing.T) {
+		t.Parallel()
+		s := newServer(t, nil, &magickmind.Options{Login: hooks{}}) // calls a nil function
+		s.do(t, "POST", login, right).want(t, 500)
+		s.do(t, "GET", users, "").want(t, 200)
+	})
+}
+
+// TestSession: all members are there, whatever the host gives.
+func TestSession(t *testing.T) {
+	t.Parallel()
+	full := magickmind.Session{
+		AccessToken: magickmind.NewSecret("access"), ExpiresIn: 1999 * time.Millisecond,
+		RefreshToken: magickmind.NewSecret("refresh"), RefreshExpiresIn: time.Hour,
+		IDToken: magickmind.NewSecret("id"), TokenType: "DPoP", NotBeforePolicy: 7, SessionState: "state", Scope: `a "b"`,
+	}
+	for _, tt := range []struct {
+		session magickmind.Session
+		want    string
+	}{
+		{full, `{"access_token":"access","expires_in":1,"refresh_expires_in":3600,"refresh_token":"refresh","token_type":"DPoP",` +
+			`"id_token":"id","not-before-policy":7,"session_state":"state","scope":"a \"b\""}`},
+		{magickmind.Session{AccessToken: magickmind.NewSecret("a"), ExpiresIn: -time.Hour}, `{"access_token":"a","expires_in":0,"refresh_expires_in":0,` +
+			`"refresh_token":"","token_type":"Bearer","id_token":"","not-before-policy":0,"session_state":"","scope":""}`},
+	} {
+		s := newServer(t, nil, &magickmind.Options{Login: failing(tt.session, nil)})
+		a := s.do(t, "POST", login, right).want(t, 200)
+		if a.body != tt.want || a.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("got %v %s\nwant %s", a.header, a.body, tt.want)
+		}
+	}
+}
+
+// TestLoginRate: so many tries of an address are let through in any span, however
+// they are spelled and whatever comes of them.
+func TestLoginRate(t *testing.T) {
+	t.Parallel()
+	body := func(email string) string { return fmt.Sprintf(`{"email":%q,"password":"x"}`, email) }
+	synctest.Test(t, func(t *testing.T) {
+		for _, tt := range []struct {
+			rate httpapi.Rate
+			want int
+			per  time.Duration
+		}{
+			{httpapi.Rate{}, 10, time.Minute},
+			{httpapi.Rate{Requests: 2}, 2, time.Minute},
+			{httpapi.Rate{Per: time.Hour}, 10, time.Hour},
+			{httpapi.Rate{Requests: 3, Per: time.Second}, 3, time.Second},
+		} {
+			s := newServer(t, nil, &magickmind.Options{Login: accounts{}, LoginRate: tt.rate})
+			spellings := []string{"kim@example.com", "KIM@EXAMPLE.COM", " Kim@Example.com\t", "\u212aim@example.com"}
+			for i := range tt.want {
+				s.do(t, "POST", login, body(spellings[i%len(spellings)])).want(t, 400)
+			}
+			for _, email := range spellings {
+				s.do(t, "POST", login, body(email)).want(t, 429)
+			}
+			s.do(t, "POST", login, right).want(t, 200) // another address
+			s.do(t, "POST", refresh, `{"refresh_token":"refresh-0001"}`).want(t, 200)
+			s.do(t, "GET", users, "").want(t, 200)
+			s.do(t, "POST", login, `{"email":"kim@example.com"}`).want(t, 400) // no try
+
+			time.Sleep(tt.per + tt.per/30) //nolint:forbidigo // time of the bubble
+			s.do(t, "POST", login, body("kim@example.com")).want(t, 400)
+		}
+		off := newServer(t, nil, &magickmind.Options{Login: accounts{}, LoginRate: httpapi.Rate{Requests: -1}})
+		for range 100 {
+			off.do(t, "POST", login, wrong).want(t, 400)
+		}
+	})
+}
+
+// TestLoginRateHoldsTogether: of tries at once no more are let through.
+func TestLoginRateHoldsTogether(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	asked := 0
+	s := newServer(t, nil, &magickmind.Options{
+		LoginRate: httpapi.Rate{Requests: 5, Per: time.Hour},
+		Login: hooks{login: func(context.Context, string, string) (magickmind.Session, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			asked++
+			return magickmind.Session{}, magickmind.ErrCredentials
+		}},
+	})
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() { s.do(t, "POST", login, wrong) })
+	}
+	wg.Wait()
+	if asked != 5 {
+		t.Errorf("the host was asked %d times, want 5", asked)
+	}
+}
+
+// TestLoginLimiter: the host's limiter counts the tries, and sees no address.
+func TestLoginLimiter(t *testing.T) {
+	t.Parallel()
+	var keys []string
+	fail := error(nil)
+	limiter := limiterFunc(func(key string, rates []httpapi.Rate) (httpapi.Decision, error) {
+		keys = append(keys, key)
+		if len(rates) != 1 || rates[0] != (httpapi.Rate{Requests: 10, Per: time.Minute}) {
+			t.Errorf("asked about %v", rates)
+		}
+		return httpapi.Decision{Allowed: len(keys) < 3, Wait: 90 * time.Second}, fail
+	})
+	var log bytes.Buffer
+	s := newServer(t, nil, &magickmind.Options{
+		Options: httpapi.Options{Limiter: limiter, Logger: slog.New(slog.NewTextHandler(&log, nil))}, Login: accounts{},
+	})
+	s.do(t, "POST", login, right).want(t, 200)
+	s.do(t, "POST", login, `{"email":"other@example.com","password":"x"}`).want(t, 400)
+	if a := s.do(t, "POST", login, right).want(t, 429); a.header.Get("Retry-After") != "90" {
+		t.Errorf("Retry-After %q", a.header.Get("Retry-After"))
+	}
+	if keys[0] == keys[1] || keys[0] != keys[2] || strings.Contains(strings.Join(keys, ""), "example") {
+		t.Errorf("keys %q", keys)
+	}
+	if strings.HasPrefix(keys[0], "acme") || !strings.HasPrefix(keys[0], "\x00") {
+		t.Errorf("the key %q could be a tenant's", keys[0])
+	}
+	fail = errors.New("secret of the limiter")
+	if a := s.do(t, "POST", login, right).want(t, 503); strings.Contains(a.body, "secret") || !strings.Contains(log.String(), "secret of the limiter") {
+		t.Errorf("answer %s, log %s", a.body, log.String())
+	}
+}
+
+// TestSecretsDoNotShow prints what holds a secret, in every way.
+func TestSecretsDoNotShow(t *testing.T) {
+	t.Parallel()
+	secret := magickmind.NewSecret("canary")
+	full := magickmind.Session{AccessToken: secret, RefreshToken: secret, IDToken: secret}
+	hidden := struct {
+		secret  magickmind.Secret
+		session *magickmind.Session
+		nested  magickmind.Session
+	}{secret, &full, full}
+	var out bytes.Buffer
+	for _, v := range []any{
+		secret, &secret, full, &full, hidden, &hidden,
+		[]magickmind.Secret{secret},
+		map[string]magickmind.Session{"a": full},
+		map[magickmind.Secret]int{secret: 1},
+	} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%10.3s"} {
+			fmt.Fprintf(&out, verb+"\n", v)
+		}
+		slog.New(slog.NewTextHandler(&out, nil)).Info("text", "value", v)
+		slog.New(slog.NewJSONHandler(&out, nil)).Info("json", "value", v)
+		if text, err := json.Marshal(v); err == nil {
+			out.Write(text)
+		}
+	}
+	for _, shown := range []string{"canary", fmt.Sprintf("%x", "canary"), fmt.Sprintf("%X", "canary"), "[99 97 110"} {
+		if strings.Contains(out.String(), shown) {
+			t.Errorf("%s shows in:\n%s", shown, out.String())
+		}
+	}
+	if !strings.Contains(out.String(), "[redacted]") {
+		t.Error("nothing says that something is left out")
+	}
+	if secret.String() != "[redacted]" {
+		t.Errorf("got %q", secret.String())
+	}
+	if secret.Reveal() != "canary" || (magickmind.Secret{}).Reveal() != "" {
+		t.Error("Reveal does not return the text")
+	}
+}
+
+// TestLoginToken: the token of a session is the credential that it stands for.
+func TestLoginToken(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, &magickmind.Options{Login: accounts{}})
+	var got struct {
+		AccessToken string `json:"access_token"`
+	}
+	if err := json.Unmarshal([]byte(s.do(t, "POST", login, right, with("Authorization")).want(t, 200).body), &got); err != nil {
+		t.Fatal(err)
+	}
+	if u := s.create(t, `{"name":"A"}`, as(got.AccessToken)); u.TenantID != "acme" || got.AccessToken != golden.Acme {
+		t.Errorf("got %+v", u)
+	}
+}

@@ -1,0 +1,59 @@
+package magickmind
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
+)
+
+// Options are the settings of a handler. The zero value is good.
+type Options struct {
+	// Options are those of every family of routes. A Policy that says nothing stands
+	// for the function Policy of this package.
+	httpapi.Options
+
+	// Login lets the host's accounts log in for a bearer token. Nil: there are no
+	// routes to log in by, and everything else works with a token from elsewhere.
+	Login Login
+
+	// LoginRate is how often one e-mail address may try to log in, whether there is
+	// such an account or not and whatever comes of it; beyond that it is 429. What is
+	// zero means 10 requests, and a minute. Negative Requests: no limit.
+	//
+	// Tries are counted by the Limiter, under a hash of the address; nil: by one of
+	// their own in this process. Who knows an address can use up its tries, so a host
+	// in the open also limits them by client address, in front of this handler.
+	LoginRate httpapi.Rate
+}
+
+// Policy returns the policy of this family: external IDs of up to 255 characters.
+func Policy() enduser.Policy { return enduser.Policy{MaxExternalID: 255} }
+
+const challenge = `Bearer realm="rollbook"`
+
+// New returns the handler of the routes. It fails without users or auth: there is no
+// access without a credential. It is safe for concurrent use.
+func New(users *enduser.Manager, auth httpapi.Authenticator, opts *Options) (http.Handler, error) {
+	if users == nil || auth == nil {
+		return nil, errors.New("magickmind: new: users and auth are required")
+	}
+	var o Options
+	if opts != nil {
+		o = *opts
+	}
+	if o.Policy.IsZero() {
+		o.Policy = Policy()
+	}
+	f := &family{users: users, policy: o.Policy}
+	routes := f.routes()
+	if o.Login != nil {
+		routes = append(routes, newLogins(&o).routes()...)
+	}
+	config := httpapi.Family(auth, &o.Options, httpapi.Bearer, challenge)
+	config.Append = appendProblem
+	config.ProblemType = "application/json"
+	return rest.New(config, routes...), nil
+}

@@ -1,0 +1,42 @@
+package magickmind
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
+	"github.com/rollbook-go/rollbook/internal/jsontext"
+)
+
+// appendProblem writes a problem in the vendor's envelope.
+func appendProblem(b []byte, p *rest.Problem) []byte {
+	kind, title := "about:blank", http.StatusText(p.Status) // they belong together: RFC 7807 section 4.2
+	if p.Status == http.StatusServiceUnavailable {          // the status does not say whether to read before repeating
+		kind, title = httpapi.ProblemType+p.Code, p.Title
+	}
+	detail, faults := p.Detail, p.Errors
+	if p.Field != "" {
+		detail = "The " + p.Field + " belongs to end user " + p.HolderID
+		faults = []rest.Field{{Pointer: p.Field, Code: p.Code, Message: "belongs to another end user"}}
+	}
+	b = jsontext.AppendString(append(b, `{"error":{"type":`...), kind)
+	b = jsontext.AppendString(append(b, `,"title":`...), title)
+	b = strconv.AppendInt(append(b, `,"status":`...), int64(p.Status), 10)
+	b = jsontext.AppendString(append(b, `,"detail":`...), detail)
+	b = jsontext.AppendString(append(b, `,"instance":`...), p.Instance)
+	b = jsontext.AppendString(append(b, `,"request_id":`...), p.RequestID)
+	if len(faults) > 0 {
+		b = append(b, `,"errors":[`...)
+		for i, f := range faults {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = jsontext.AppendString(append(b, `{"field":`...), f.Pointer)
+			b = jsontext.AppendString(append(b, `,"code":`...), f.Code)
+			b = append(jsontext.AppendString(append(b, `,"message":`...), f.Message), '}')
+		}
+		b = append(b, ']')
+	}
+	return append(b, "}}"...)
+}

@@ -1,0 +1,134 @@
+package magickmind
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
+)
+
+type (
+	call  = rest.Call[httpapi.Principal]
+	route = rest.Route[httpapi.Principal]
+)
+
+// family is the routes of the end users.
+type family struct {
+	users  *enduser.Manager
+	policy enduser.Policy
+}
+
+// routes have the actions of the native routes that do the same, so that a host's
+// Authorize judges both alike.
+func (f *family) routes() []route {
+	write := func(action string) rest.Access { return rest.Access{Action: action, Write: true} }
+	read := func(action string) rest.Access { return rest.Access{Action: action} }
+	return []route{
+		{Method: "POST", Path: "/v1/end-users", Access: write("createEndUser"), Body: true, Handle: f.create},
+		{Method: "GET", Path: "/v1/end-users", Access: read("listEndUsers"), Handle: f.list},
+		{Method: "GET", Path: "/v1/end-users/{id}", Access: read("getEndUser"), Handle: f.get},
+		{Method: "PUT", Path: "/v1/end-users/{id}", Access: write("updateEndUser"), Body: true, Handle: f.update},
+		{Method: "DELETE", Path: "/v1/end-users/{id}", Access: write("deleteEndUser"), Handle: f.delete},
+	}
+}
+
+// tenant returns the handle that a call's users are reached through.
+func (f *family) tenant(c *call) enduser.Tenant {
+	return c.Principal.In(f.users).With(f.policy)
+}
+
+// ref names the user of the path.
+func ref(c *call) enduser.Ref { return enduser.ByID(c.PathValue("id")) }
+
+func (f *family) create(c *call) error {
+	in, err := readUser(c.Body())
+	if err != nil {
+		return err
+	}
+	in.requireName()
+	if err := f.judge(c, &in); err != nil {
+		return err
+	}
+	u, err := f.tenant(c).Create(c.Request.Context(), in.spec())
+	if err != nil {
+		return err
+	}
+	c.Locate(target(c.Request), u.ID)
+	return c.Versioned(http.StatusCreated, u.Revision, appendUser(c.Buffer(), &u))
+}
+
+// target returns the path of the request as it was sent: with the prefix under which
+// the host mounted the routes.
+func target(r *http.Request) string {
+	path, _, _ := strings.Cut(r.RequestURI, "?")
+	if !strings.HasPrefix(path, "/") { // absolute form
+		path = r.URL.EscapedPath()
+	}
+	return path
+}
+
+func (f *family) get(c *call) error {
+	u, err := f.tenant(c).Get(c.Request.Context(), ref(c))
+	if err == nil && !rest.IfNoneMatch(c.Request.Header, u.Revision) {
+		return c.NotModified(u.Revision)
+	}
+	return show(c, &u, err)
+}
+
+func (f *family) update(c *call) error {
+	in, err := readUser(c.Body())
+	if err != nil {
+		return err
+	}
+	if err := f.judge(c, &in); err != nil {
+		return err
+	}
+	u, err := f.tenant(c).Update(c.Request.Context(), ref(c), func(u *enduser.User) error {
+		if !rest.IfMatch(c.Request.Header, u.Revision) {
+			return rest.PreconditionFailed()
+		}
+		in.name.Set(&u.Name)
+		in.externalID.Set(&u.ExternalID)
+		return nil
+	})
+	return show(c, &u, err)
+}
+
+func (f *family) delete(c *call) error {
+	err := f.tenant(c).DeleteIf(c.Request.Context(), ref(c), func(u enduser.User) error {
+		if !rest.IfMatch(c.Request.Header, u.Revision) {
+			return rest.PreconditionFailed()
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	c.Empty(http.StatusNoContent)
+	return nil
+}
+
+// judge returns what is wrong with a body as JSON, and then also what the domain
+// would say of it: everything at once. What only the domain refuses it refuses when
+// it writes.
+func (f *family) judge(c *call, in *userInput) error {
+	if len(in.Wrong) == 0 {
+		return nil
+	}
+	if invalid, ok := errors.AsType[*enduser.InvalidError](f.tenant(c).Check(in.spec())); ok {
+		for _, v := range invalid.Violations {
+			in.Fault(v.Field, v.Code, v.Message)
+		}
+	}
+	return in.Err()
+}
+
+func show(c *call, u *enduser.User, err error) error {
+	if err != nil {
+		return err
+	}
+	return c.Versioned(http.StatusOK, u.Revision, appendUser(c.Buffer(), u))
+}

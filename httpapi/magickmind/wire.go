@@ -1,0 +1,95 @@
+package magickmind
+
+import (
+	"cmp"
+	"strings"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
+	"github.com/rollbook-go/rollbook/internal/jsontext"
+)
+
+// appendUser writes a user with the vendor's eight members. All are strings; what a
+// user does not have is "".
+func appendUser(b []byte, u *enduser.User) []byte {
+	b = jsontext.AppendString(append(b, `{"id":`...), u.ID)
+	b = jsontext.AppendString(append(b, `,"name":`...), u.Name)
+	b = jsontext.AppendString(append(b, `,"external_id":`...), u.ExternalID)
+	b = jsontext.AppendString(append(b, `,"tenant_id":`...), u.Tenant)
+	b = jsontext.AppendString(append(b, `,"created_by":`...), cmp.Or(u.CreatedBy, u.Tenant))
+	b = jsontext.AppendString(append(b, `,"updated_by":`...), cmp.Or(u.UpdatedBy, u.Tenant))
+	b = appendTime(append(b, `,"created_at":`...), u.CreatedAt)
+	b = appendTime(append(b, `,"updated_at":`...), u.UpdatedAt)
+	return append(b, '}')
+}
+
+// appendTime writes a time in UTC with whole seconds.
+func appendTime(b []byte, t time.Time) []byte {
+	return append(t.UTC().AppendFormat(append(b, '"'), "2006-01-02T15:04:05Z"), '"')
+}
+
+// userInput is the body of a request that writes a user.
+type userInput struct {
+	rest.Input
+
+	name, externalID rest.Optional[string]
+}
+
+// readUser reads a body.
+func readUser(body string) (in userInput, err error) {
+	p := jsontext.NewScanner(body)
+	err = in.End(&p, p.Object(func(name string) error {
+		switch name {
+		case "name":
+			return notBlank(&in.Input, &p, name, &in.name)
+		case "external_id":
+			return rest.Member(&in.Input, &p, name, &in.externalID, p.String)
+		default:
+			return ignore(&in.Input, &p, name, "name", "external_id")
+		}
+	}))
+	return in, err
+}
+
+// requireName notes that there is no name at all.
+func (in *userInput) requireName() { require(&in.Input, "name", &in.name) }
+
+// spec returns the user that a create asks for.
+func (in *userInput) spec() enduser.Spec {
+	return enduser.Spec{Name: in.name.Value, ExternalID: in.externalID.Value}
+}
+
+// notBlank reads a string that has more than white space.
+func notBlank(in *rest.Input, p *jsontext.Scanner, name string, to *rest.Optional[string]) error {
+	err := rest.Member(in, p, name, to, func() (string, error) {
+		s, err := p.String()
+		if err == nil && strings.TrimSpace(s) == "" {
+			in.Fault(name, enduser.CodeRequired, "must not be blank")
+		}
+		return s, err
+	})
+	if to.Null {
+		in.Fault(name, enduser.CodeRequired, "must not be null")
+	}
+	return err
+}
+
+// require notes that a member is absent.
+func require(in *rest.Input, name string, member *rest.Optional[string]) {
+	if !member.Given {
+		in.Fault(name, enduser.CodeRequired, "is required")
+	}
+}
+
+// ignore passes over a member that nobody asked for. One that another reader of the
+// body might take for a known one is refused.
+func ignore(in *rest.Input, p *jsontext.Scanner, name string, known ...string) error {
+	for _, k := range known {
+		if strings.EqualFold(name, k) {
+			in.Fault(name, rest.CodeUnknown, "is not spelled "+k)
+		}
+	}
+	_, err := p.Raw()
+	return err
+}
