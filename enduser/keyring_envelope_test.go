@@ -1,0 +1,242 @@
+package enduser
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rollbook-go/rollbook/store/memory"
+)
+
+// keyOf returns a key whose bytes follow from a text.
+func keyOf(tb testing.TB, id, secret string) Key {
+	tb.Helper()
+	key, err := NewKey(id, sha256.Sum256([]byte(secret)))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return key
+}
+
+// sealer returns a Manager that seals under the first key and opens all.
+func sealer(primary Key, others ...Key) *Manager {
+	return New(memory.New(), &Options{Keyring: NewKeyring(primary, others...)})
+}
+
+// seal seals a text that must not fail.
+func seal(tb testing.TB, m *Manager, text string, p place) []byte {
+	tb.Helper()
+	sealed, err := m.seal(context.Background(), text, p)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return sealed
+}
+
+// refused checks that nothing opens, and that it is said why.
+func refused(tb testing.TB, what string, m *Manager, sealed []byte, p place, want ...error) {
+	tb.Helper()
+	text, err := m.open(context.Background(), sealed, p)
+	known := false
+	for _, w := range want {
+		known = known || errors.Is(err, w)
+	}
+	if text != "" || !known {
+		tb.Errorf("%s: opened %q, %v; want one of %v", what, text, err, want)
+	}
+}
+
+// places returns places that differ in one part each, or whose parts are the same
+// when they are glued together.
+func places() []place {
+	var all []place
+	deadline := millis(1_800_000_000_000)
+	for _, tenant := range []string{"a", "b", "t/a", "ab"} {
+		for _, record := range []string{"u1", "u2", "bu1", "1"} {
+			for _, field := range []string{"token", "sensitive_metadata.a", "sensitive_metadata.A", "1token"} {
+				for _, until := range []time.Time{{}, deadline, deadline.Add(time.Millisecond), deadline.Add(-SensitiveTTL)} {
+					all = append(all, place{tenant, record, field, until})
+				}
+			}
+		}
+	}
+	return all
+}
+
+// What was sealed for one place opens there alone, under every key.
+func TestSealedTextsStayInTheirPlace(t *testing.T) {
+	t.Parallel()
+	first, second := keyOf(t, "k1", "one"), keyOf(t, "k2", "two")
+	managers := []*Manager{sealer(first, second), sealer(second, first)}
+	all := places()
+	if sampled() {
+		all = append(all[:0:0], all[:96]...)
+	}
+	cells := 0
+	for i, m := range managers {
+		for _, at := range all {
+			sealed := seal(t, m, "s3cret", at)
+			if id, _, err := sealedUnder(sealed); err != nil || id != []string{"k1", "k2"}[i] {
+				t.Fatalf("sealed under %q, %v", id, err)
+			}
+			for _, elsewhere := range all {
+				if elsewhere == at {
+					if text, err := m.open(context.Background(), sealed, at); text != "s3cret" || err != nil {
+						t.Fatalf("%+v: opened %q, %v", at, text, err)
+					}
+					continue
+				}
+				cells++
+				refused(t, fmt.Sprintf("%+v at %+v", at, elsewhere), m, sealed, elsewhere, ErrCorrupt)
+			}
+		}
+	}
+	t.Logf("%d cells refused", cells)
+}
+
+// The key's ID and the version are bound too, also where the bytes of the keys are
+// the same.
+func TestSealedTextsStayUnderTheirKey(t *testing.T) {
+	t.Parallel()
+	m := sealer(keyOf(t, "k1", "one"), keyOf(t, "k2", "two"), keyOf(t, "k3", "one"), keyOf(t, "k", "one"), keyOf(t, "k12", "one"))
+	at := place{tenant: "acme", record: "u1", field: "token"}
+	sealed := seal(t, m, "s3cret", at)
+	under := func(id string) []byte {
+		out := append([]byte{sealVersion, byte(len(id))}, id...)
+		return append(out, sealed[len("vlk1"):]...)
+	}
+	if text, err := m.open(t.Context(), under("k1"), at); text != "s3cret" || err != nil {
+		t.Fatalf("opened %q, %v: the matrix would prove nothing", text, err)
+	}
+	refused(t, "another key", m, under("k2"), at, ErrCorrupt)
+	refused(t, "another key of the same bytes", m, under("k3"), at, ErrCorrupt)
+	refused(t, "a shorter ID", m, under("k"), at, ErrCorrupt)
+	refused(t, "a longer ID", m, under("k12"), at, ErrCorrupt)
+	refused(t, "a key that is not there", m, under("k9"), at, ErrNoKey)
+	refused(t, "no ID", m, under(""), at, ErrNoKey)
+	// The keyring is another, and has other bytes under that ID.
+	refused(t, "a false key", sealer(keyOf(t, "k1", "two")), sealed, at, ErrCorrupt)
+	for version := range 256 {
+		if version == sealVersion {
+			continue
+		}
+		other := append([]byte{byte(version)}, sealed[1:]...)
+		refused(t, fmt.Sprint("version ", version), m, other, at, ErrCorrupt)
+	}
+}
+
+// One bit is enough to refuse a text, wherever it is.
+func TestSealedTextsWithAFlippedBit(t *testing.T) {
+	t.Parallel()
+	m := sealer(keyOf(t, "k1", "one"), keyOf(t, "k0", "one"), keyOf(t, "i1", "two"))
+	flips := 0
+	for i := range 50 {
+		at := place{tenant: "acme", record: fmt.Sprint("u", i), field: "token", until: millis(int64(i) * 1000)}
+		sealed := seal(t, m, strings.Repeat("x", i), at)
+		for j := range sealed {
+			for bit := range 8 {
+				sealed[j] ^= 1 << bit
+				refused(t, fmt.Sprintf("text %d, byte %d, bit %d", i, j, bit), m, sealed, at, ErrCorrupt, ErrNoKey)
+				sealed[j] ^= 1 << bit
+				flips++
+			}
+		}
+		if text, err := m.open(t.Context(), sealed, at); len(text) != i || err != nil {
+			t.Errorf("text %d is %q, %v in the end", i, text, err)
+		}
+	}
+	t.Logf("%d flips refused", flips)
+}
+
+func TestSealedTextsOfAnotherLength(t *testing.T) {
+	t.Parallel()
+	m := sealer(keyOf(t, "k1", "one"))
+	at := place{tenant: "acme", record: "u1", field: "token"}
+	sealed := seal(t, m, "s3cret", at)
+	for n := range sealed {
+		refused(t, fmt.Sprint("the first ", n), m, sealed[:n:n], at, ErrCorrupt)
+		if n > 0 {
+			refused(t, fmt.Sprint("all but the first ", n), m, sealed[n:], at, ErrCorrupt, ErrNoKey)
+		}
+	}
+	refused(t, "one byte more", m, append(sealed, 0), at, ErrCorrupt)
+	refused(t, "twice", m, append(sealed, sealed...), at, ErrCorrupt)
+	refused(t, "nil", m, nil, at, ErrCorrupt)
+}
+
+// A nonce that is used twice would give the text away. With -full a million.
+func TestNoncesDiffer(t *testing.T) {
+	t.Parallel()
+	n := 100_000
+	if f := flag.Lookup("full"); f != nil && f.Value.String() == "true" {
+		n = 1_000_000
+	} else if sampled() {
+		n = 10_000
+	}
+	managers := []*Manager{sealer(keyOf(t, "k1", "one")), sealer(keyOf(t, "k1", "one"))} // as if after a restart
+	at := place{tenant: "acme", record: "u1", field: "token"}
+	seen := make(map[[12]byte]bool, n)
+	for i := range n {
+		sealed := seal(t, managers[i%2], "s3cret", at)
+		nonce := [12]byte(sealed[len("vlk1"):])
+		if seen[nonce] {
+			t.Fatalf("the nonce of text %d is one of those before", i)
+		}
+		seen[nonce] = true
+	}
+}
+
+// A text that was sealed by the first version opens for good. The file is never
+// changed: if this fails, secrets in databases can no longer be read.
+func TestGoldenSealedText(t *testing.T) {
+	t.Parallel()
+	m := sealer(keyOf(t, "2026-05", "one"))
+	for name, at := range map[string]place{
+		"v1-sealed-token.hex":     {tenant: "t/acme", record: "0123456789abcdef01234567", field: "token"},
+		"v1-sealed-sensitive.hex": {tenant: "acme", record: "u1", field: "sensitive_metadata.ssn", until: millis(1_800_000_000_123)},
+	} {
+		path := filepath.Join("testdata", "codec", name)
+		if *update {
+			if _, err := os.Stat(path); os.IsNotExist(err) { // add, never change
+				text := hex.EncodeToString(seal(t, m, `"078-05-1120"`, at)) + "\n"
+				if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		golden, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sealed, err := hex.DecodeString(strings.TrimSpace(string(golden)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, err := m.open(t.Context(), sealed, at); text != `"078-05-1120"` || err != nil {
+			t.Errorf("%s: opened %q, %v", name, text, err)
+		}
+	}
+}
+
+// How long a secret is shows, what it is does not: two seals of one text have
+// nothing in common behind the header.
+func TestSealedTextsDiffer(t *testing.T) {
+	t.Parallel()
+	m := sealer(keyOf(t, "k1", "one"))
+	at := place{tenant: "acme", record: "u1", field: "token"}
+	a, b := seal(t, m, "s3cret", at), seal(t, m, "s3cret", at)
+	if len(a) != len(b) || len(a) != len("vlk1")+12+len("s3cret")+16 {
+		t.Errorf("%d and %d bytes", len(a), len(b))
+	}
+	if string(a[len(a)-22:]) == string(b[len(b)-22:]) || strings.Contains(string(a), "s3cret") {
+		t.Errorf("%x and %x", a, b)
+	}
+}

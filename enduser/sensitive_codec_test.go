@@ -1,0 +1,146 @@
+package enduser
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// goldenVaults are the values that testdata/codec/sensitive holds; see
+// goldenBodies.
+func goldenVaults() map[string][]sealedValue {
+	return map[string][]sealedValue{
+		"v1-one.json": {{key: "ssn", until: millis(1700086400000), sealed: []byte{1}}},
+		"v1-full.json": {
+			{key: "-", until: millis(1700086400002), sealed: []byte{0, 1, 0xff, 0xfe, '"'}},
+			{key: "card_number", until: millis(1700086400001), sealed: bytes.Repeat([]byte{0xaa}, 41)},
+			{key: strings.Repeat("k", 128), until: millis(1), sealed: []byte("x")},
+		},
+	}
+}
+
+var compareVaults = cmp.AllowUnexported(sealedValue{})
+
+func TestGoldenVaults(t *testing.T) {
+	t.Parallel()
+	for name, want := range goldenVaults() {
+		r := vaultRecord("u1", want)
+		golden := goldenBody(t, filepath.Join("testdata", "codec", "sensitive", name), r.Data)
+		v := vault{record: store.Record{ID: "sensitive/u1", Data: golden}}
+		if err := v.scan(); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if diff := cmp.Diff(want, v.values, compareVaults); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+		if string(r.Data) != string(golden) {
+			t.Errorf("%s: the same values now have the body\n%s\nwant\n%s", name, r.Data, golden)
+		}
+	}
+}
+
+// The record is due when the first value is over, and found by its ID alone.
+func TestVaultRecord(t *testing.T) {
+	t.Parallel()
+	r := vaultRecord("u1", goldenVaults()["v1-full.json"])
+	if r.ID != "sensitive/u1" || r.Kind != "sensitive" || !r.Due.Equal(millis(1)) || len(r.Unique)+len(r.Index) != 0 {
+		t.Errorf("record %+v", r)
+	}
+}
+
+// checkCorruptVault is checkCorrupt for the body of sensitive values.
+func checkCorruptVault(t interface{ Errorf(string, ...any) }, what, body string, must bool) {
+	v := vault{record: store.Record{ID: "sensitive/u1", Data: []byte(body)}}
+	err := v.scan()
+	switch {
+	case err == nil && must:
+		t.Errorf("%s: accepted: %.200q", what, body)
+	case err == nil:
+		again := vault{record: vaultRecord("u1", v.values)}
+		if err := again.scan(); err != nil || cmp.Diff(v.values, again.values, compareVaults) != "" {
+			t.Errorf("%s: lost when written back: %v", what, err)
+		}
+	case !errors.Is(err, ErrCorrupt) || strings.Contains(err.Error(), "canary"):
+		t.Errorf("%s: %v, want an ErrCorrupt that quotes nothing", what, err)
+	}
+}
+
+func TestCorruptVaults(t *testing.T) {
+	t.Parallel()
+	body := string(vaultRecord("u1", []sealedValue{
+		{key: "ssn", until: millis(1700086400000), sealed: []byte{0, 1, 0xff, 0xfe, '"'}},
+		{key: "zip", until: millis(1700086400001), sealed: []byte{7}},
+	}).Data)
+	replace := func(old, with string) string {
+		if !strings.Contains(body, old) {
+			t.Fatalf("no %s in %s", old, body)
+		}
+		return strings.Replace(body, old, with, 1)
+	}
+	for name, text := range map[string]string{
+		"empty": "", "null": "null", "array": "[" + body + "]", "two": body + body, "trailing": body + "x",
+		"version 2":          replace(`"v":1`, `"v":2`),
+		"no version":         replace(`"v":1,`, ""),
+		"unknown member":     replace(`"v":1`, `"v":1,"canary":"canary"`),
+		"no key":             replace(`{"key":"ssn",`, `{`),
+		"empty key":          replace(`{"key":"ssn",`, `{"key":"",`),
+		"no deadline":        replace(`"until":1700086400000,`, ""),
+		"deadline as text":   replace(`"until":1700086400000`, `"until":"canary"`),
+		"deadline as float":  replace(`"until":1700086400000`, `"until":1700086400000.5`),
+		"not sealed":         replace(`,"sealed":"AAH//iI"`, ""),
+		"sealed is null":     replace(`"sealed":"AAH//iI"`, `"sealed":null`),
+		"sealed, not base64": replace(`"sealed":"AAH//iI"`, `"sealed":"canary!"`),
+		"key twice":          replace(`{"key":"ssn"`, `{"key":"canary","key":"ssn"`),
+		"more in a value":    replace(`{"key":"ssn"`, `{"canary":1,"key":"ssn"`),
+		"values is no list":  replace(`"values":[`, `"values":{"a":[`),
+	} {
+		checkCorruptVault(t, name, text, true)
+	}
+	for i := range body {
+		checkCorruptVault(t, fmt.Sprintf("the first %d bytes", i), body[:i], true)
+		for bit := range 8 {
+			b := []byte(body)
+			b[i] ^= 1 << bit
+			checkCorruptVault(t, fmt.Sprintf("bit %d of byte %d", bit, i), string(b), false)
+		}
+	}
+}
+
+func FuzzDecodeVault(f *testing.F) {
+	for _, values := range goldenVaults() {
+		f.Add(string(vaultRecord("u1", values).Data))
+	}
+	f.Fuzz(func(t *testing.T, body string) { checkCorruptVault(t, "body", body, false) })
+}
+
+// Version 2 is a body with sensitive values and no other: a program that knows
+// version 1 alone reads all users that have none.
+func TestUserBodyVersions(t *testing.T) {
+	t.Parallel()
+	u := fullUser()
+	body := string(encodeUser(&u))
+	u.hasVault = true
+	with := string(encodeUser(&u))
+	if want := strings.Replace(strings.TrimSuffix(body, "}"), `"v":1`, `"v":2`, 1) + `,"sensitive":true}`; with != want {
+		t.Errorf("body\n%s\nwant\n%s", with, want)
+	}
+	for name, text := range map[string]string{
+		"version 2 without sensitive": strings.Replace(body, `"v":1`, `"v":2`, 1),
+		"version 1 with sensitive":    strings.Replace(with, `"v":2`, `"v":1`, 1),
+		"sensitive is false":          strings.Replace(with, `"sensitive":true`, `"sensitive":false`, 1),
+		"sensitive is null":           strings.Replace(with, `"sensitive":true`, `"sensitive":null`, 1),
+		"version 3":                   strings.Replace(with, `"v":2`, `"v":3`, 1),
+		"version 1, sensitive false":  strings.Replace(body, `"v":1`, `"v":1,"sensitive":false`, 1),
+	} {
+		// The last says nothing else than a body without it, and is read as that.
+		checkCorrupt(t, name, text, name != "version 1, sensitive false")
+	}
+}
