@@ -1,6 +1,7 @@
 package enduser_test
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -45,9 +46,18 @@ type world struct {
 
 func newWorld(st store.Store) *world {
 	w := &world{clock: newClock()}
-	w.users = enduser.New(st, &enduser.Options{Now: w.now, NewID: counter("u")})
+	w.users = enduser.New(st, &enduser.Options{Now: w.now, NewID: counter("u"), Keyring: enduser.NewKeyring(testKey("k1"))})
 	w.acme = w.users.Tenant("acme").As("ann")
 	return w
+}
+
+// testKey returns a key whose bytes follow from its ID, which must be a good one.
+func testKey(id string) enduser.Key {
+	key, err := enduser.NewKey(id, sha256.Sum256([]byte(id)))
+	if err != nil {
+		panic(err)
+	}
+	return key
 }
 
 // unique is the policy under which e-mail addresses are unique.
@@ -55,7 +65,7 @@ var unique = enduser.Policy{UniqueEmail: true}
 
 // sameUsers compares users by what is public.
 var sameUsers = cmp.Options{
-	cmpopts.IgnoreUnexported(enduser.User{}),
+	cmpopts.IgnoreUnexported(enduser.User{}, enduser.Group{}),
 	cmpopts.EquateEmpty(),
 	cmp.Comparer(func(a, b enduser.Value) bool { return a == b }),
 }
