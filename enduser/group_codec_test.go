@@ -225,7 +225,12 @@ func TestChangedGroupFields(t *testing.T) {
 	t.Parallel()
 	old := fullGroup()
 	for want, change := range map[string]func(g *Group){
-		"":                                    func(g *Group) { g.Revision++; g.UpdatedAt = millis(9); g.previous = nil; g.token.sealed = []byte("other") },
+		"": func(g *Group) {
+			g.Revision++
+			g.UpdatedAt = millis(9)
+			g.previous = nil
+			g.token.sealed = []byte("other")
+		},
 		"name":                                func(g *Group) { g.Name = "" },
 		"properties.region":                   func(g *Group) { delete(g.Properties, "region") },
 		"mapping.new":                         func(g *Group) { g.Mapping["new"] = Int(1) },

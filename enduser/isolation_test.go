@@ -16,15 +16,24 @@ type probe struct {
 	id, externalID, email string
 	account               enduser.Account
 	cursor, revision      int64
+
+	group groupProbe
 }
+
+// groupProbe is everything by which one tenant could try to reach a group of
+// another.
+type groupProbe struct{ id, providedID, token string }
 
 func probeOf(u enduser.User) probe {
-	return probe{u.ID, u.ExternalID, u.Email, u.Accounts[0], u.Cursor(), u.Revision}
+	return probe{u.ID, u.ExternalID, u.Email, u.Accounts[0], u.Cursor(), u.Revision, nobody().group}
 }
 
-// nobody is what no user has.
+// nobody is what no user and no group has.
 func nobody() probe {
-	return probe{"nobody", "nobody", "nobody@example.com", enduser.Account{Type: "no", ID: "body"}, 1 << 40, 1 << 40}
+	return probe{
+		"nobody", "nobody", "nobody@example.com", enduser.Account{Type: "no", ID: "body"}, 1 << 40, 1 << 40,
+		groupProbe{"nobody", "nobody", strings.Repeat("0", 64)},
+	}
 }
 
 // operations returns every call that names a user, by every place in which a name
@@ -57,6 +66,18 @@ func operations(t testing.TB) map[string]func(enduser.Tenant, probe) error {
 			}
 			return nil
 		},
+		"list groups": func(a enduser.Tenant, _ probe) error { return second(a.ListGroups(ctx, enduser.GroupQuery{})) },
+		"ensure group": func(a enduser.Tenant, _ probe) error {
+			_, _, err := a.EnsureGroup(ctx, enduser.GroupSpec{ProvidedID: "kept"})
+			return err
+		},
+		"create group nothing taken": func(a enduser.Tenant, _ probe) error {
+			g, err := a.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "short-lived"})
+			if err != nil {
+				return err
+			}
+			return a.DeleteGroup(ctx, enduser.GroupByID(g.ID))
+		},
 		"ensure": func(a enduser.Tenant, _ probe) error {
 			_, _, err := a.Ensure(ctx, enduser.Spec{ExternalID: "kept"})
 			return err
@@ -77,7 +98,8 @@ func operations(t testing.TB) map[string]func(enduser.Tenant, probe) error {
 			"unlink": func(a enduser.Tenant, r enduser.Ref) error {
 				return second(a.Unlink(ctx, r, enduser.Account{Type: "irc", ID: "a"}))
 			},
-			"delete": func(a enduser.Tenant, r enduser.Ref) error { return a.Delete(ctx, r) },
+			"delete":           func(a enduser.Tenant, r enduser.Ref) error { return a.Delete(ctx, r) },
+			"reveal sensitive": func(a enduser.Tenant, r enduser.Ref) error { return second(a.RevealSensitive(ctx, r)) },
 			"delete if": func(a enduser.Tenant, r enduser.Ref) error {
 				return a.DeleteIf(ctx, r, func(enduser.User) error { return errors.New("fn was called with a user") })
 			},
@@ -85,7 +107,41 @@ func operations(t testing.TB) map[string]func(enduser.Tenant, probe) error {
 			ops[method+" by "+by] = func(a enduser.Tenant, p probe) error { return call(a, ref(p)) }
 		}
 	}
+	for by, ref := range groupRefsOf() {
+		for method, call := range groupMethods(t) {
+			ops[method+" by "+by] = func(a enduser.Tenant, p probe) error { return call(a, ref(p.group)) }
+		}
+	}
+	ops["authenticate group by token"] = func(a enduser.Tenant, p probe) error { return second(a.AuthenticateGroup(ctx, p.group.token)) }
 	return ops
+}
+
+func groupRefsOf() map[string]func(groupProbe) enduser.GroupRef {
+	return map[string]func(groupProbe) enduser.GroupRef{
+		"ID":          func(p groupProbe) enduser.GroupRef { return enduser.GroupByID(p.id) },
+		"provided ID": func(p groupProbe) enduser.GroupRef { return enduser.GroupByProvidedID(p.providedID) },
+		"token":       func(p groupProbe) enduser.GroupRef { return enduser.GroupByToken(p.token) },
+	}
+}
+
+// groupMethods returns every call that names a group by a reference.
+func groupMethods(t testing.TB) map[string]func(enduser.Tenant, enduser.GroupRef) error {
+	t.Helper()
+	ctx := t.Context()
+	return map[string]func(enduser.Tenant, enduser.GroupRef) error{
+		"get group": func(a enduser.Tenant, r enduser.GroupRef) error { return second(a.GetGroup(ctx, r)) },
+		"update group": func(a enduser.Tenant, r enduser.GroupRef) error {
+			return second(a.UpdateGroup(ctx, r, func(g *enduser.Group) error { g.Name = "Eve"; return nil }))
+		},
+		"rotate token": func(a enduser.Tenant, r enduser.GroupRef) error { return second(a.RotateToken(ctx, r, time.Hour)) },
+		"delete group": func(a enduser.Tenant, r enduser.GroupRef) error { return a.DeleteGroup(ctx, r) },
+		"rotate token if": func(a enduser.Tenant, r enduser.GroupRef) error {
+			return second(a.RotateTokenIf(ctx, r, 0, func(enduser.Group) error { return errors.New("fn was called with a group") }))
+		},
+		"delete group if": func(a enduser.Tenant, r enduser.GroupRef) error {
+			return a.DeleteGroupIf(ctx, r, func(enduser.Group) error { return errors.New("fn was called with a group") })
+		},
+	}
 }
 
 func refsOf() map[string]func(probe) enduser.Ref {
@@ -164,13 +220,16 @@ func isolate(t *testing.T, name string, victim, other enduser.Tenant) {
 	spec := enduser.Spec{
 		ExternalID: "crm-7", Name: "Ann", Email: "ann@example.com", Groups: []string{"g"},
 		Accounts: []enduser.Account{{Type: "irc", ID: "a"}}, Metadata: enduser.Metadata{"plan": enduser.String("pro")},
-		ExpiresIn: time.Hour,
+		Sensitive: map[string]enduser.Secret{"ssn": enduser.NewSecret(enduser.String("078-05-1120"))}, ExpiresIn: time.Hour,
 	}
+	team := must(victim.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "g", Name: "Team"}))(t)
+	token := must(victim.RevealToken(ctx, team))(t)
 	first := must(victim.Create(ctx, enduser.Spec{ExternalID: "first", ExpiresIn: time.Hour}))(t)
 	want := must(victim.Create(ctx, spec))(t)
 	fed := must(victim.Changes(ctx, first.Revision-1, 0))(t)
 	base := must(other.Create(ctx, enduser.Spec{}))(t).Revision // and there is something to wait for
 	foreign, missing := probeOf(want), nobody()
+	foreign.group = groupProbe{team.ID, team.ProvidedID, token}
 	for op, call := range operations(t) {
 		got, expected := call(other, foreign), call(other, missing)
 		if fmt.Sprintf("%#v", unwrapped(got)) != fmt.Sprintf("%#v", unwrapped(expected)) {
@@ -193,17 +252,34 @@ func isolate(t *testing.T, name string, victim, other enduser.Tenant) {
 			}
 		}
 	}
+	for _, g := range must(other.ListGroups(ctx, enduser.GroupQuery{}))(t).Groups {
+		if g.CreatedBy != "other" || g.Tenant != other.Name() || g.Environment != other.Environment() {
+			t.Errorf("%s: list of groups: %s of %q %s", name, g.ID, g.Tenant, g.Environment)
+		}
+	}
+	// A group that the other came by opens nothing with the other's handle.
+	wantErr(t, name+": reveal", second(other.RevealToken(ctx, team)), enduser.ErrCorrupt)
 	for _, c := range must(other.Changes(ctx, base-1, 0))(t) {
 		if c.Actor != "other" || c.ID == want.ID {
 			t.Errorf("%s: the feed shows %+v", name, c)
 		}
 	}
 	// Revisions count only what the tenant did itself.
-	same := upserted(other.Upsert(ctx, spec))(t, enduser.Created)
+	plain := spec
+	plain.Sensitive = nil // those are written without a change
+	same := upserted(other.Upsert(ctx, plain))(t, enduser.Created)
 	if n := len(must(other.Changes(ctx, base, 0))(t)); same.Revision != base+int64(n) {
 		t.Errorf("%s: revision %d after %d changes behind %d", name, same.Revision, n, base)
 	}
 	must(other.Update(ctx, enduser.ByEmail(spec.Email), rename))(t)
+	if values := must(other.RevealSensitive(ctx, enduser.ByEmail(spec.Email)))(t); len(values) != 0 {
+		t.Errorf("%s: the other has values %v", name, values)
+	}
+	theirs := must(other.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "G"}))(t)
+	must(other.RotateToken(ctx, enduser.GroupByProvidedID("g"), 0))(t)
+	if err := other.DeleteGroup(ctx, enduser.GroupByID(theirs.ID)); err != nil {
+		t.Error(err)
+	}
 	if err := other.Delete(ctx, enduser.ByExternalID("crm-7")); err != nil {
 		t.Error(err)
 	}
@@ -211,12 +287,19 @@ func isolate(t *testing.T, name string, victim, other enduser.Tenant) {
 		t.Error(err)
 	}
 	diff(t, name+": the victim's user", must(victim.Get(ctx, enduser.ByID(want.ID)))(t), want)
+	diff(t, name+": the victim's values", must(victim.RevealSensitive(ctx, enduser.ByID(want.ID)))(t), map[string]enduser.Value{"ssn": enduser.String("078-05-1120")})
+	diff(t, name+": the victim's group", must(victim.AuthenticateGroup(ctx, token))(t), team)
 	diff(t, name+": the victim's feed", must(victim.Changes(ctx, first.Revision-1, 0))(t), fed)
 
 	// Clean for the next pair: the names are used again.
 	for _, tenant := range []enduser.Tenant{victim, other} {
 		for u, err := range tenant.All(ctx, enduser.Filter{}) {
 			if err := tenant.Delete(ctx, enduser.ByID(must(u, err)(t).ID)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, g := range must(tenant.ListGroups(ctx, enduser.GroupQuery{}))(t).Groups {
+			if err := tenant.DeleteGroup(ctx, enduser.GroupByID(g.ID)); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -1,0 +1,223 @@
+package enduser_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/store"
+	"github.com/rollbook-go/rollbook/store/memory"
+)
+
+func TestGroupLimits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(memory.New())
+	many := make(enduser.Metadata)
+	for i := range 257 {
+		many[fmt.Sprint("k", i)] = enduser.Int(1)
+	}
+	most := make(enduser.Metadata)
+	for i := range 256 {
+		most[fmt.Sprint("k", i)] = enduser.Int(1)
+	}
+	id := "id"
+	for name, c := range map[string]struct {
+		spec enduser.GroupSpec
+		want []string
+	}{
+		"255 characters":          {spec: enduser.GroupSpec{ProvidedID: strings.Repeat("x", 255)}},
+		"256 characters":          {enduser.GroupSpec{ProvidedID: strings.Repeat("x", 256)}, []string{"provided_id too_long"}},
+		"255 composed characters": {spec: enduser.GroupSpec{ProvidedID: strings.Repeat("e\u0301", 255)}},
+		"256 composed characters": {enduser.GroupSpec{ProvidedID: strings.Repeat("e\u0301", 256)}, []string{"provided_id too_long"}},
+		"over 512 bytes":          {enduser.GroupSpec{ProvidedID: strings.Repeat("日", 171)}, []string{"provided_id too_long"}},
+		"under 512 bytes":         {spec: enduser.GroupSpec{ProvidedID: strings.Repeat("日", 170)}},
+		"huge":                    {enduser.GroupSpec{ProvidedID: strings.Repeat("x", 1<<20)}, []string{"provided_id too_long"}},
+		"no ID":                   {enduser.GroupSpec{Name: "x"}, []string{"provided_id required"}},
+		"angle brackets":          {enduser.GroupSpec{ProvidedID: "<a>"}, []string{"provided_id invalid_characters"}},
+		"space around":            {enduser.GroupSpec{ProvidedID: " a"}, []string{"provided_id surrounding_space"}},
+		"control":                 {enduser.GroupSpec{ProvidedID: "a\nb"}, []string{"provided_id invalid_characters"}},
+		"invisible":               {enduser.GroupSpec{ProvidedID: "a\u200bb"}, []string{"provided_id invalid_characters"}},
+		"not UTF-8":               {enduser.GroupSpec{ProvidedID: "a\xff"}, []string{"provided_id invalid_utf8"}},
+		"long name":               {enduser.GroupSpec{ProvidedID: id + "1", Name: strings.Repeat("x", 257)}, []string{"name too_long"}},
+		"longest name":            {spec: enduser.GroupSpec{ProvidedID: id + "2", Name: strings.Repeat("x", 256)}},
+		"name with control":       {enduser.GroupSpec{ProvidedID: id, Name: "a\x00"}, []string{"name invalid_characters"}},
+		"keys":                    {spec: enduser.GroupSpec{ProvidedID: id + "3", Properties: most, Mapping: most}},
+		"too many keys": {enduser.GroupSpec{ProvidedID: id, Properties: many, Mapping: many}, []string{
+			"properties too_many", "mapping too_many",
+		}},
+		"too many bytes": {
+			enduser.GroupSpec{ProvidedID: id, Mapping: enduser.Metadata{"k": enduser.String(strings.Repeat("x", 10240))}},
+			[]string{"mapping too_long"},
+		},
+		"keys and values": {
+			enduser.GroupSpec{
+				ProvidedID: id, Properties: enduser.Metadata{"": enduser.Int(1)}, Mapping: enduser.Metadata{"a": enduser.String("\xff"), "b\n": enduser.Int(1)},
+			},
+			[]string{"properties required", "mapping.a invalid_utf8", "mapping invalid_characters"},
+		},
+		"all at once": {
+			enduser.GroupSpec{ProvidedID: "<", Name: "\n", Properties: enduser.Metadata{"": enduser.Int(1)}, Mapping: many},
+			[]string{"provided_id invalid_characters", "name invalid_characters", "properties required", "mapping too_many"},
+		},
+	} {
+		_, created := w.acme.CreateGroup(t.Context(), c.spec)
+		if c.want == nil {
+			if created != nil {
+				t.Errorf("%s: %v", name, created)
+				continue
+			}
+			g := must(w.acme.GetGroup(t.Context(), enduser.GroupByProvidedID(c.spec.ProvidedID)))(t)
+			if g.ProvidedID != c.spec.ProvidedID {
+				t.Errorf("%s: %q", name, g.ProvidedID)
+			}
+			continue
+		}
+		wantInvalid(t, name, created, c.want...)
+		_, _, ensured := w.acme.EnsureGroup(t.Context(), c.spec)
+		wantInvalid(t, name, ensured, c.want...)
+		_, err := w.acme.GetGroup(t.Context(), enduser.GroupByProvidedID(id))
+		wantErr(t, name, err, enduser.ErrNotFound)
+	}
+}
+
+// A policy that was made stricter judges what a write sets, and not what is there.
+func TestGroupPolicy(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := newWorld(memory.New())
+	ref := enduser.GroupByProvidedID("team")
+	must(w.acme.CreateGroup(ctx, enduser.GroupSpec{
+		ProvidedID: "team", Name: "A long name", Properties: enduser.Metadata{"a": enduser.Int(1), "b": enduser.Int(2)},
+	}))(t)
+	strict := w.acme.With(enduser.Policy{MaxName: 4, MaxMetadataKeys: 1, MaxExternalID: 2})
+	must(strict.UpdateGroup(ctx, ref, func(g *enduser.Group) error { g.Demo = true; return nil }))(t)
+	must(strict.RotateToken(ctx, ref, 0))(t)
+	_, err := strict.UpdateGroup(ctx, ref, func(g *enduser.Group) error {
+		g.Name, g.Properties["c"] = "Another", enduser.Int(3)
+		return nil
+	})
+	wantInvalid(t, "strict", err, "name too_long", "properties too_many")
+	must(strict.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "longer than two"}))(t) // that limit is for users
+}
+
+// What the Manager alone sets cannot be changed; nothing is written, and everything
+// that was tried is named.
+func TestGroupReadOnly(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		w := newWorld(st)
+		g := must(w.acme.CreateGroup(ctx, wholeSpec()))(t)
+		changes := map[string]func(*enduser.Group){
+			"id":          func(g *enduser.Group) { g.ID = "x" },
+			"provided_id": func(g *enduser.Group) { g.ProvidedID = "team-é" }, // also another spelling
+			"number":      func(g *enduser.Group) { g.Number++ },
+			"tenant_id":   func(g *enduser.Group) { g.Tenant = "umbrella" },
+			"environment": func(g *enduser.Group) { g.Environment = enduser.Testing },
+			"created_by":  func(g *enduser.Group) { g.CreatedBy = "bob" },
+			"updated_by":  func(g *enduser.Group) { g.UpdatedBy = "bob" },
+			"created_at":  func(g *enduser.Group) { g.CreatedAt = epoch.Add(time.Second) },
+			"updated_at":  func(g *enduser.Group) { g.UpdatedAt = time.Time{} },
+			"revision":    func(g *enduser.Group) { g.Revision = 0 },
+		}
+		var all []string
+		for field, change := range changes {
+			all = append(all, field+" read_only")
+			_, err := w.acme.UpdateGroup(ctx, enduser.GroupByID(g.ID), func(g *enduser.Group) error { change(g); return nil })
+			wantInvalid(t, field, err, field+" read_only")
+		}
+		_, err := w.acme.UpdateGroup(ctx, enduser.GroupByID(g.ID), func(g *enduser.Group) error {
+			for _, change := range changes {
+				change(g)
+			}
+			return nil
+		})
+		wantInvalid(t, "all", err, all...)
+		// Nor by putting another group in its place.
+		other := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "other"}))(t)
+		_, err = w.acme.UpdateGroup(ctx, enduser.GroupByID(g.ID), func(g *enduser.Group) error { *g = other; return nil })
+		wantErr(t, "another group", err, enduser.ErrInvalid)
+		diff(t, "after", must(w.acme.GetGroup(ctx, enduser.GroupByID(g.ID)))(t), g)
+		diff(t, "feed", feed(t, w.acme), []string{"created " + g.ID, "created " + other.ID})
+	})
+}
+
+// A reference that can name nothing is refused; one that can is looked up.
+func TestGroupRefs(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		w := newWorld(st)
+		u := must(w.acme.Create(ctx, enduser.Spec{ExternalID: "team"}))(t)
+		for name, c := range map[string]struct {
+			ref  enduser.GroupRef
+			want string // "": not found
+		}{
+			"zero":              {enduser.GroupRef{}, "ref required"},
+			"no ID":             {enduser.GroupByID(""), "id required"},
+			"no provided ID":    {enduser.GroupByProvidedID(""), "provided_id required"},
+			"no token":          {enduser.GroupByToken(""), "token required"},
+			"long ID":           {enduser.GroupByID(strings.Repeat("x", 257)), "id too_long"},
+			"longest ID":        {enduser.GroupByID(strings.Repeat("x", 256)), ""},
+			"long provided ID":  {enduser.GroupByProvidedID(strings.Repeat("x", 1<<12)), "provided_id too_long"},
+			"long token":        {enduser.GroupByToken(strings.Repeat("x", 1<<12)), "token too_long"},
+			"control":           {enduser.GroupByProvidedID("a\n"), "provided_id invalid_characters"},
+			"not UTF-8":         {enduser.GroupByID("\xff"), "id invalid_utf8"},
+			"a user":            {enduser.GroupByID(u.ID), ""},
+			"a user's ID":       {enduser.GroupByProvidedID("team"), ""},
+			"a user's own ID":   {enduser.GroupByProvidedID(u.ID), ""},
+			"sensitive values":  {enduser.GroupByID("sensitive/" + u.ID), ""},
+			"angle brackets":    {enduser.GroupByProvidedID("<>"), ""},
+			"token, 64 letters": {enduser.GroupByToken(strings.Repeat("f", 64)), ""},
+		} {
+			for method, call := range groupMethods(t) {
+				err := call(w.acme, c.ref)
+				if c.want == "" {
+					wantErr(t, name+": "+method, err, enduser.ErrNotFound)
+				} else {
+					wantInvalid(t, name+": "+method, err, c.want)
+				}
+			}
+		}
+		if _, err := w.acme.Get(ctx, enduser.ByID(u.ID)); err != nil {
+			t.Error(err)
+		}
+		// A group is no user either.
+		g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		for name, ref := range map[string]enduser.Ref{"ID": enduser.ByID(g.ID), "external ID": enduser.ByExternalID(g.ID)} {
+			wantErr(t, "user by "+name, second(w.acme.Get(ctx, ref)), enduser.ErrNotFound)
+			wantErr(t, "delete by "+name, w.acme.Delete(ctx, ref), enduser.ErrNotFound)
+		}
+		for what, got := range map[string]string{
+			"id": enduser.GroupByID("x").String(), "provided_id": enduser.GroupByProvidedID("x").String(),
+			"token": enduser.GroupByToken("x").String(), "ref": enduser.GroupRef{}.String(),
+		} {
+			if got != what {
+				t.Errorf("%q, want %q", got, what)
+			}
+		}
+	})
+}
+
+// Whatever spelling a provided ID was admitted in finds the group.
+func TestGroupsAreFoundByTheirSpelling(t *testing.T) {
+	t.Parallel()
+	w := newWorld(memory.New())
+	for name, id := range map[string]string{
+		"255 letters with a mark":       strings.Repeat("e\u0301", 255),
+		"170 letters with two marks":    strings.Repeat("a\u0302\u0301", 170),
+		"170 letters with three marks":  strings.Repeat("\u03b1\u0313\u0300\u0345", 170),
+		"128 letters of four bytes":     strings.Repeat("\U00010400", 128),
+		"170 letters that lose a third": strings.Repeat("\u212b", 255),
+	} {
+		g, err := w.acme.CreateGroup(t.Context(), enduser.GroupSpec{ProvidedID: id})
+		if err != nil {
+			t.Logf("%s: not admitted: %v", name, err)
+			continue
+		}
+		got, err := w.acme.GetGroup(t.Context(), enduser.GroupByProvidedID(id))
+		if err != nil || got.ID != g.ID {
+			t.Errorf("%s, %d bytes: %v", name, len(id), err)
+		}
+	}
+}
