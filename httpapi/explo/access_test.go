@@ -54,8 +54,10 @@ func TestAuthenticator(t *testing.T) {
 		want int
 	}{
 		"no tenant": {func(*http.Request, string) (httpapi.Principal, error) { return httpapi.Principal{}, nil }, 401},
-		"error":     {func(*http.Request, string) (httpapi.Principal, error) { return httpapi.Principal{Tenant: "acme"}, secret }, 503},
-		"panic":     {func(*http.Request, string) (httpapi.Principal, error) { panic(secret) }, 500}, //nolint:forbidigo // what the test is about
+		"error": {func(*http.Request, string) (httpapi.Principal, error) {
+			return httpapi.Principal{Tenant: "acme"}, secret
+		}, 503},
+		"panic": {func(*http.Request, string) (httpapi.Principal, error) { panic(secret) }, 500}, //nolint:forbidigo // what the test is about
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -191,8 +193,8 @@ func TestMounts(t *testing.T) {
 func TestRealServer(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil, nil)
-	real := httptest.NewServer(s.handler)
-	defer real.Close()
+	live := httptest.NewServer(s.handler)
+	defer live.Close()
 	for _, tt := range []struct {
 		method, body string
 		want         int
@@ -202,13 +204,13 @@ func TestRealServer(t *testing.T) {
 		{"DELETE", `{"user_group_id":"a"}`, 200},
 		{"DELETE", `{"user_group_id":"a"}`, 404},
 	} {
-		r, err := http.NewRequestWithContext(t.Context(), tt.method, real.URL+"/api/user", strings.NewReader(tt.body))
+		r, err := http.NewRequestWithContext(t.Context(), tt.method, live.URL+"/api/user", strings.NewReader(tt.body))
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.Header.Set("Authorization", "Token "+golden.Acme)
 		r.Header.Set("Content-Type", "application/json")
-		response, err := real.Client().Do(r)
+		response, err := live.Client().Do(r)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -57,7 +57,7 @@
 // the same. The environment is the credential's; no member of a body says it. A name
 // has at most 256 characters; mapping and properties each have at most 256 keys and
 // 10,240 bytes as compact JSON, unless the policy says otherwise. Their values are any
-// JSON, but a key that is null is left out.
+// JSON, but one of their own keys that is null is left out.
 //
 // # Answers
 //

@@ -108,8 +108,10 @@ func TestHostileBodies(t *testing.T) {
 		{"long key", `"user_group_id":"kept","mapping":{"` + strings.Repeat("k", 129) + `":1}`, "mapping: a key must have at most 128 characters"},
 		{"257 keys", `"user_group_id":"kept","properties":` + keys(257), "properties: must have at most 256 keys"},
 		{"over 10,240 bytes", `"user_group_id":"kept","properties":{"a":"` + strings.Repeat("x", 10_240) + `"}`, "properties: must have at most 10240 bytes"},
-		{"several", `"user_group_id":"kept","name":1,"mapping":1,"is_demo_group":1`,
-			"name: has another JSON type; mapping: has another JSON type; is_demo_group: has another JSON type"},
+		{
+			"several", `"user_group_id":"kept","name":1,"mapping":1,"is_demo_group":1`,
+			"name: has another JSON type; mapping: has another JSON type; is_demo_group: has another JSON type",
+		},
 	}
 	for _, r := range routes("", "") {
 		table := groups
