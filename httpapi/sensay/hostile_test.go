@@ -76,6 +76,7 @@ func TestHostileBodies(t *testing.T) {
 		{"unknown member of an account", account(`"accountID":"1","accountType":"embed","id":"2"`), "INVALID"},
 		{"17 accounts", many(17), "INVALID"},
 		{"20,000 accounts", many(20_000), "INVALID"},
+		{"20,000 accounts of nothing", `{"id":"kept","linkedAccounts":[` + strings.Repeat(`{"x":1},`, 20_000) + `{}]}`, "INVALID"},
 
 		{"null id", `{"id":null}`, "INVALID"},
 		{"null name", `{"id":"kept","name":null}`, "INVALID"},

@@ -1,10 +1,12 @@
 package sensay_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/rollbook-go/rollbook/httpapi"
@@ -113,6 +115,52 @@ func TestRacingUpdates(t *testing.T) {
 	}
 	if won != 1 {
 		t.Errorf("%d writes found the version that one of them changed", won)
+	}
+}
+
+// interrupted is a store in which something else happens right before a write.
+type interrupted struct {
+	store.Store
+	first atomic.Pointer[func()] // done once
+}
+
+func (i *interrupted) Apply(ctx context.Context, tenant string, ops ...store.Op) (store.Revision, error) {
+	if first := i.first.Swap(nil); first != nil {
+		(*first)()
+	}
+	return i.Store.Apply(ctx, tenant, ops...)
+}
+
+// TestChangedMeanwhile: a user that loses the name under which a request acts
+// before the request writes is not written.
+func TestChangedMeanwhile(t *testing.T) {
+	t.Parallel()
+	for name, acting := range map[string]option{"id": as("ann"), "account": asAccount("embed", "1")} {
+		for method, body := range map[string]string{"PUT": `{"id":"other","name":"Changed"}`, "DELETE": ""} {
+			t.Run(method+" by "+name, func(t *testing.T) {
+				t.Parallel()
+				st := &interrupted{Store: memory.New()}
+				s := newServer(t, st, httpapi.Options{})
+				s.create(t, `{"id":"ann","linkedAccounts":[{"accountType":"embed","accountID":"1"}]}`)
+				meanwhile := func() {
+					s.do(t, "PUT", "/v1/users/me", `{"id":"anna","linkedAccounts":[]}`, as("ann")).want(t, 200)
+				}
+				st.first.Store(&meanwhile)
+				s.do(t, method, "/v1/users/me", body, acting).wantCode(t, 401, "UNKNOWN_ACTING_USER")
+				if u := s.do(t, "GET", "/v1/users/anna", "").want(t, 200).user(t); u.Name != "" {
+					t.Errorf("it was changed: %+v", u)
+				}
+
+				s.do(t, "PUT", "/v1/users/me", `{"id":"ann","linkedAccounts":[{"accountType":"embed","accountID":"1"}]}`, as("anna")).want(t, 200)
+				meanwhile = func() {
+					s.do(t, "PUT", "/v1/users/me", `{"id":"ann","email":"ann@example.com"}`, as("ann")).want(t, 200)
+				}
+				st.first.Store(&meanwhile) // which takes no name away
+				if a := s.do(t, method, "/v1/users/me", body, acting); a.status/100 != 2 {
+					t.Errorf("got %d %s", a.status, a.body)
+				}
+			})
+		}
 	}
 }
 
