@@ -1,0 +1,240 @@
+package enduser_test
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/store"
+	"github.com/rollbook-go/rollbook/store/memory"
+)
+
+// accepts checks which of some tokens are accepted, as the given group's.
+func accepts(t testing.TB, what string, tenant enduser.Tenant, group string, tokens []string, want ...bool) {
+	t.Helper()
+	for i, token := range tokens {
+		g, err := tenant.AuthenticateGroup(t.Context(), token)
+		switch {
+		case i < len(want) && want[i] && (err != nil || g.ID != group):
+			t.Errorf("%s: token %d: %v, %s", what, i, err, g.ID)
+		case i >= len(want) || !want[i]:
+			wantErr(t, fmt.Sprintf("%s: token %d", what, i), err, enduser.ErrNotFound)
+		}
+	}
+}
+
+// A token is 256 random bits in 64 lower-case digits. 2,000 of them have each bit
+// about half of the time: 6 standard deviations from that is once in 500 million.
+func TestTokensAreRandom(t *testing.T) {
+	t.Parallel()
+	w := newWorld(memory.New())
+	g := must(w.acme.CreateGroup(t.Context(), enduser.GroupSpec{ProvidedID: "team"}))(t)
+	const n = 2000
+	var ones [256]int
+	seen := make(map[string]bool)
+	for range n {
+		token := must(w.acme.RevealToken(t.Context(), g))(t)
+		b, err := hex.DecodeString(token)
+		if err != nil || len(token) != 64 || token != strings.ToLower(token) || seen[token] {
+			t.Fatalf("a token of %d characters, %v, seen %v", len(token), err, seen[token])
+		}
+		seen[token] = true
+		for i := range ones {
+			ones[i] += int(b[i/8] >> (i % 8) & 1)
+		}
+		g = must(w.acme.RotateToken(t.Context(), enduser.GroupByToken(token), 0))(t)
+	}
+	for i, count := range ones {
+		if count < n/2-134 || count > n/2+134 {
+			t.Errorf("bit %d is set in %d of %d tokens", i, count, n)
+		}
+	}
+}
+
+// A token that was rotated out is accepted until its deadline and not at it; it
+// names no group for any call that changes one.
+func TestRotateToken(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		w := newWorld(st)
+		g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team", Name: "Team"}))(t)
+		stale := g
+		tokens := []string{must(w.acme.RevealToken(ctx, g))(t)}
+		rotate := func(overlap time.Duration) {
+			t.Helper()
+			before := g
+			g = must(w.acme.As("bob").RotateToken(ctx, enduser.GroupByToken(tokens[len(tokens)-1]), overlap))(t)
+			tokens = append(tokens, must(w.acme.RevealToken(ctx, g))(t))
+			before.Revision, before.UpdatedBy, before.UpdatedAt = g.Revision, "bob", w.now().UTC()
+			diff(t, "rotated", g, before)
+			change := must(w.acme.Changes(ctx, g.Revision-1, 0))(t)
+			diff(t, "feed", change, []enduser.Change{{
+				Revision: g.Revision, Type: enduser.ChangeUpdated, Kind: "group", ID: g.ID, Actor: "bob", At: w.now().UTC(), Fields: []string{"token"},
+			}})
+		}
+		rotate(time.Minute)
+		accepts(t, "at once", w.acme, g.ID, tokens, true, true)
+		for method, call := range groupMethods(t) {
+			wantErr(t, method+" by the old token", call(w.acme, enduser.GroupByToken(tokens[0])), enduser.ErrNotFound)
+		}
+		w.advance(time.Minute - time.Millisecond)
+		accepts(t, "a millisecond before", w.acme, g.ID, tokens, true, true)
+		diff(t, "by the old one", must(w.acme.AuthenticateGroup(ctx, tokens[0]))(t), g)
+		w.advance(time.Millisecond)
+		accepts(t, "at the deadline", w.acme, g.ID, tokens, false, true)
+
+		// What a stale value shows is the token of its time.
+		if shown := must(w.acme.RevealToken(ctx, stale))(t); shown != tokens[0] {
+			t.Error("the stale group shows another token")
+		}
+		rotate(time.Hour)
+		rotate(2 * time.Hour)
+		accepts(t, "two with an overlap", w.acme, g.ID, tokens, false, true, true, true)
+		w.advance(time.Hour)
+		accepts(t, "an hour later", w.acme, g.ID, tokens, false, false, true, true)
+		rotate(0) // who rotates so wants nothing old to be accepted
+		accepts(t, "without overlap", w.acme, g.ID, tokens, false, false, false, false, true)
+		w.advance(-2 * time.Hour)
+		accepts(t, "a clock that was set back", w.acme, g.ID, tokens, false, false, false, false, true)
+	})
+}
+
+func TestRotateTokenIf(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		w := newWorld(st)
+		g := must(w.acme.CreateGroup(ctx, wholeSpec()))(t)
+		token := must(w.acme.RevealToken(ctx, g))(t)
+		refuse := errors.New("refused")
+		_, err := w.acme.RotateTokenIf(ctx, enduser.GroupByID(g.ID), time.Hour, func(got enduser.Group) error {
+			diff(t, "fn gets", got, g)
+			got.Properties["region"] = enduser.Null // its own
+			return refuse
+		})
+		wantErr(t, "refused", err, refuse)
+		accepts(t, "after that", w.acme, g.ID, []string{token}, true)
+		diff(t, "feed", feed(t, w.acme), []string{"created " + g.ID})
+		rotated := must(w.acme.RotateTokenIf(ctx, enduser.GroupByID(g.ID), 0, func(got enduser.Group) error {
+			got.Properties["region"] = enduser.Int(1)
+			return nil
+		}))(t)
+		diff(t, "properties", rotated.Properties, g.Properties)
+		accepts(t, "in the end", w.acme, g.ID, []string{token, must(w.acme.RevealToken(ctx, rotated))(t)}, false, true)
+	})
+}
+
+func TestOverlapLimits(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := newWorld(memory.New())
+	g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+	tokens := []string{must(w.acme.RevealToken(ctx, g))(t)}
+	for _, overlap := range []time.Duration{-1, -time.Hour, enduser.MaxOverlap + 1} {
+		_, err := w.acme.RotateToken(ctx, enduser.GroupByID(g.ID), overlap)
+		wantInvalid(t, overlap.String(), err, "overlap invalid_value")
+	}
+	accepts(t, "refused", w.acme, g.ID, tokens, true)
+	g = must(w.acme.RotateToken(ctx, enduser.GroupByID(g.ID), enduser.MaxOverlap))(t)
+	tokens = append(tokens, must(w.acme.RevealToken(ctx, g))(t))
+	w.advance(enduser.MaxOverlap - time.Millisecond)
+	accepts(t, "30 days", w.acme, g.ID, tokens, true, true)
+	// An overlap of less than the precision of time is none.
+	g = must(w.acme.RotateToken(ctx, enduser.GroupByID(g.ID), time.Nanosecond))(t)
+	tokens = append(tokens, must(w.acme.RevealToken(ctx, g))(t))
+	accepts(t, "a nanosecond", w.acme, g.ID, tokens, true, false, true)
+	w.advance(time.Millisecond)
+	accepts(t, "30 days later", w.acme, g.ID, tokens, false, false, true)
+}
+
+// Of the tokens that were rotated out eight are accepted at a time, the last ones,
+// and the keys of the others are free.
+func TestPreviousTokensAreBounded(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		w := newWorld(st)
+		g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		var tokens []string
+		var want []bool
+		for i := range 12 {
+			tokens = append(tokens, must(w.acme.RevealToken(ctx, g))(t))
+			want = append(want, i >= 4)
+			g = must(w.acme.RotateToken(ctx, enduser.GroupByID(g.ID), time.Hour))(t)
+		}
+		accepts(t, "twelve", w.acme, g.ID, tokens, want...)
+		if keys := must(st.Get(ctx, "acme", store.ID(g.ID)))(t).Unique; len(keys) != 1+1+8 {
+			t.Errorf("%d keys", len(keys))
+		}
+	})
+}
+
+// The sweeper drops the tokens whose time is over and frees their keys; it says
+// nothing in the feed, changes nothing else, and leaves the rest for later.
+func TestSweepDropsTokens(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		w := newWorld(st)
+		g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		tokens := []string{must(w.acme.RevealToken(ctx, g))(t)}
+		for i := range 3 {
+			g = must(w.acme.RotateToken(ctx, enduser.GroupByID(g.ID), time.Duration(i+1)*time.Minute))(t)
+			tokens = append(tokens, must(w.acme.RevealToken(ctx, g))(t))
+		}
+		fed := feed(t, w.acme)
+		for i := range 5 {
+			if n := must(w.users.Sweep(ctx))(t); n != 0 {
+				t.Errorf("swept %d users", n)
+			}
+			r := must(st.Get(ctx, "acme", store.ID(g.ID)))(t)
+			if left := max(0, 3-i); len(r.Unique) != 2+left || r.Due.IsZero() != (left == 0) {
+				t.Errorf("after %d minutes: %d keys, due %v", i, len(r.Unique), r.Due)
+			}
+			accepts(t, fmt.Sprint(i, " minutes"), w.acme, g.ID, tokens, i < 1, i < 2, i < 3, true)
+			got := must(w.acme.GetGroup(ctx, enduser.GroupByID(g.ID)))(t)
+			if want := g.Revision + int64(min(i, 3)); got.Revision != want {
+				t.Errorf("after %d minutes: revision %d, want %d", i, got.Revision, want)
+			}
+			got.Revision = g.Revision
+			diff(t, "the group", got, g)
+			w.advance(time.Minute)
+		}
+		diff(t, "feed", feed(t, w.acme), fed)
+	})
+}
+
+func TestTokensElsewhere(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		w := newWorld(st)
+		g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		token := must(w.acme.RevealToken(ctx, g))(t)
+		for _, other := range []enduser.Tenant{w.acme.In(enduser.Testing), w.users.Tenant("umbrella"), w.users.Tenant("ACME")} {
+			must(other.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+			wantErr(t, other.String(), second(other.AuthenticateGroup(ctx, token)), enduser.ErrNotFound)
+			wantErr(t, other.String()+" reveals", second(other.RevealToken(ctx, g)), enduser.ErrCorrupt)
+		}
+		near := []string{
+			"", " ", token[:63], token + "0", " " + token, token + "\n", strings.ToUpper(token), token + "\x00", token[:32], "Token " + token,
+			strings.Repeat("0", 64), "\xff", strings.Repeat("x", 1<<20), g.ID, g.ProvidedID,
+		}
+		for i := range token { // each character, changed
+			b := []byte(token)
+			b[i] ^= 1
+			near = append(near, string(b))
+		}
+		for _, text := range near {
+			if strings.ToUpper(token) == token { // all digits: once in 10^13 runs
+				break
+			}
+			_, err := w.acme.AuthenticateGroup(ctx, text)
+			wantErr(t, fmt.Sprintf("%.70q", text), err, enduser.ErrNotFound)
+		}
+		accepts(t, "itself", w.acme, g.ID, []string{token}, true)
+		for what, group := range map[string]enduser.Group{"zero": {}, "made up": {ID: g.ID, ProvidedID: g.ProvidedID, Tenant: "acme", Revision: g.Revision}} {
+			wantInvalid(t, what, second(w.acme.RevealToken(ctx, group)), "group invalid_value")
+		}
+	})
+}
