@@ -25,8 +25,9 @@
 //
 // An end user's name is required, and is more than white space. Its external_id is
 // optional: of 1 to 255 characters, unique in the tenant's environment and compared
-// as [enduser.User] says. Null and "" stand for none, and "" is what is shown then. A taken one is
-// 409; the detail ends with the holder's ID, so that a create can be repeated.
+// as [enduser.User] says. Null and "" stand for none, and "" is what is shown then. A
+// taken one is 409; the detail ends with the holder's ID, so that who repeats a
+// create finds the user of the first try.
 //
 // PUT changes what it is given. An external_id of null or "" is cleared; the name
 // cannot be.
@@ -61,5 +62,5 @@
 //   - created_by and updated_by are the credential's actor; the tenant's ID, as in
 //     the reference, where it has none.
 //   - The vendor's accounts, who log in, are not end users. They are the host's; see
-//     [Login].
+//     [Login]. How often an address may try is limited (429).
 package magickmind

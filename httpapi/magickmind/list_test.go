@@ -193,5 +193,9 @@ func TestLastPage(t *testing.T) {
 		if p := s.list(t, "cursor="+before); len(p.Data) != 1 || p.Data[0] != a { // of b, which is gone
 			t.Errorf("got %v", p.names())
 		}
+		s.do(t, "DELETE", users+"/"+a.ID, "").want(t, 204)
+		if p := s.list(t, "cursor="+before); len(p.Data) > 0 {
+			t.Errorf("got %v", p.names())
+		}
 	})
 }

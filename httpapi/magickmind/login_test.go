@@ -330,8 +330,10 @@ func TestSecretsDoNotShow(t *testing.T) {
 	if !strings.Contains(out.String(), "[redacted]") {
 		t.Error("nothing says that something is left out")
 	}
-	if secret.String() != "[redacted]" {
-		t.Errorf("got %q", secret.String())
+	for _, text := range []string{secret.String(), fmt.Sprintf("%d", secret), fmt.Sprintf("%#v", secret)} {
+		if text != "[redacted]" {
+			t.Errorf("got %q", text)
+		}
 	}
 	if secret.Reveal() != "canary" || (magickmind.Secret{}).Reveal() != "" {
 		t.Error("Reveal does not return the text")
