@@ -111,7 +111,7 @@ func readOnce(path string) (_ *content, err error) {
 		c.wipe()
 		return c, err
 	}
-	if err := f.Sync(); err == nil {
+	if err = f.Sync(); err == nil {
 		err = syncFolder(path)
 	}
 	if err != nil {
@@ -127,12 +127,16 @@ func temporary(path string) string { return path + ".tmp" }
 // nil, and returns what it is. It needs the lock. When it returns without an error,
 // the new file is on the disk and the old one is overwritten as far as that can be
 // done. After an error it is the old file or the new one.
-func replace(path string, b []byte, old fs.FileInfo) (fs.FileInfo, error) {
+func replace(path string, b []byte, old fs.FileInfo) (info fs.FileInfo, err error) {
 	if len(b) > maxFile {
 		return nil, errors.New("keyfile: too many keys")
 	}
-	info, err := writeTemporary(path, b, old)
-	if err != nil {
+	defer func() {
+		if err != nil {
+			_ = clean(path) // whoever is next cleans too
+		}
+	}()
+	if info, err = writeTemporary(path, b, old); err != nil {
 		return nil, fmt.Errorf("keyfile: %w", err)
 	}
 	// Whoever brings a file back does not know of the lock.
@@ -166,7 +170,7 @@ func replace(path string, b []byte, old fs.FileInfo) (fs.FileInfo, error) {
 
 // writeTemporary writes the file that shall take the place of old.
 func writeTemporary(path string, b []byte, old fs.FileInfo) (info fs.FileInfo, err error) {
-	f, err := os.OpenFile(temporary(path), os.O_WRONLY|os.O_CREATE|os.O_EXCL|noFollow, 0o600) //nolint:gosec // the host names the file
+	f, err := os.OpenFile(temporary(path), os.O_WRONLY|os.O_CREATE|os.O_EXCL|noFollow, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -214,7 +218,7 @@ func leftBehind(path string) bool {
 
 // clean removes what a killed process left behind. It needs the lock.
 func clean(path string) error {
-	f, err := os.OpenFile(temporary(path), os.O_WRONLY|noFollow, 0) //nolint:gosec // the host names the file
+	f, err := os.OpenFile(temporary(path), os.O_WRONLY|noFollow, 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil

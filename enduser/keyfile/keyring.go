@@ -106,7 +106,7 @@ func (k *Keyring) begin(ctx context.Context, existing bool) error {
 		if had || existing {
 			return err
 		}
-		c, err = make1st(k.path, k.now())
+		c, err = firstFile(k.path, k.now())
 	}
 	if err != nil {
 		return err
@@ -118,8 +118,8 @@ func (k *Keyring) begin(ctx context.Context, existing bool) error {
 	return k.adopt(c.records, c.info)
 }
 
-// make1st makes the file, with one key.
-func make1st(path string, now time.Time) (*content, error) {
+// firstFile makes the file, with one key.
+func firstFile(path string, now time.Time) (*content, error) {
 	first := newDurable(now)
 	first.Primary = true
 	c := &content{records: []record{first}}
@@ -228,14 +228,15 @@ func (k *Keyring) change(ctx context.Context, edit func(keys []record, now time.
 		return fmt.Errorf("keyfile: %w", err)
 	}
 	now := k.now()
-	next := make([]record, 0, len(c.records)+1) // one more, so that edit leaves no copies
-	defer func() { clear(next[:cap(next)]) }()
+	kept := make([]record, 0, len(c.records)+1) // one more, so that edit leaves no copies
+	defer clear(kept[:cap(kept)])
 	for i := range c.records {
 		if !c.records[i].over(now) {
-			next = append(next, c.records[i])
+			kept = append(kept, c.records[i])
 		}
 	}
-	if next, err = edit(next, now); err != nil {
+	next, err := edit(kept, now)
+	if err != nil {
 		return err
 	}
 	info := c.info

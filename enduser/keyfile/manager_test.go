@@ -1,0 +1,119 @@
+//go:build unix && !aix && !solaris
+
+package keyfile_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/store/memory"
+)
+
+// TestRotateManager rotates under two Managers, as the package comment says.
+func TestRotateManager(t *testing.T) {
+	t.Parallel()
+	path, c, st := newPath(t), newClock(), memory.New()
+	ring := open(t, path, c)
+	users := enduser.New(st, &enduser.Options{Now: c.Now, Keyring: ring})
+	others := enduser.New(st, &enduser.Options{Now: c.Now, Keyring: open(t, path, c)})
+
+	var groups []enduser.Group
+	tokens := make(map[string]string)
+	create := func(m *enduser.Manager, name string) {
+		t.Helper()
+		g, err := m.Tenant("acme").CreateGroup(t.Context(), enduser.GroupSpec{ProvidedID: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tokens[g.ID], err = m.Tenant("acme").RevealToken(t.Context(), g); err != nil {
+			t.Fatal(err)
+		}
+		groups = append(groups, g)
+	}
+	counted := func(want map[string]int) {
+		t.Helper()
+		got, err := users.CountSealed(t.Context())
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%v; sealed (-want +got):\n%s", err, diff)
+		}
+	}
+	create(users, "one")
+	create(others, "two")
+	old := seal(t, ring, time.Time{}).ID()
+	id, err := ring.Add(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	create(others, "three")
+	counted(map[string]int{old: 3})
+	if err := ring.Promote(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	create(others, "four") // in the process that did not promote it
+	counted(map[string]int{old: 3, id: 1})
+	if n, err := users.Reseal(t.Context()); n != 3 || err != nil {
+		t.Errorf("resealed %d, %v", n, err)
+	}
+	counted(map[string]int{id: 4})
+	if err := ring.Retire(t.Context(), old); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []*enduser.Manager{users, others, enduser.New(st, &enduser.Options{Now: c.Now, Keyring: open(t, path, c)})} {
+		for _, g := range groups {
+			g, err := m.Tenant("acme").GetGroup(t.Context(), enduser.GroupByID(g.ID))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if token, err := m.Tenant("acme").RevealToken(t.Context(), g); err != nil || token != tokens[g.ID] {
+				t.Errorf("group %s has another token after the rotation: %v", g.ProvidedID, err)
+			}
+		}
+	}
+}
+
+// TestCopyOfTheStore takes a sensitive value to the end of its key: a store that was
+// set back to before the sweep has the sealed value, and nobody can read it.
+func TestCopyOfTheStore(t *testing.T) {
+	t.Parallel()
+	path, c, st := newPath(t), newClock(), memory.New()
+	ring := open(t, path, c)
+	users := enduser.New(st, &enduser.Options{Now: c.Now, Keyring: ring})
+	acme := users.Tenant("acme")
+	u, _, err := acme.Upsert(t.Context(), enduser.Spec{ExternalID: "crm-7"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = acme.Update(t.Context(), enduser.ByID(u.ID), func(u *enduser.User) error {
+		u.SetSensitive("pin", enduser.NewSecret(enduser.String("1234")))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Add(day - time.Millisecond)
+	if values, err := acme.RevealSensitive(t.Context(), enduser.ByID(u.ID)); err != nil || values["pin"] != enduser.String("1234") {
+		t.Errorf("just before its deadline: %v, %v", values, err)
+	}
+	// Nothing swept the value, but another Manager's sweep destroys the key.
+	c.Set(start.Truncate(time.Hour).Add(25 * time.Hour))
+	if _, err := enduser.New(memory.New(), &enduser.Options{Now: c.Now, Keyring: ring}).Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	counts, err := users.CountSealed(t.Context())
+	if err != nil || len(counts) != 1 {
+		t.Fatalf("the store has no sealed value: %v, %v", counts, err)
+	}
+	c.Set(start.Add(time.Hour)) // as whoever has a copy would set it
+	again := open(t, path, c)
+	for id := range counts {
+		checkNoKey(t, again, id)
+	}
+	copied := enduser.New(st, &enduser.Options{Now: c.Now, Keyring: again})
+	if values, err := copied.Tenant("acme").RevealSensitive(t.Context(), enduser.ByID(u.ID)); !errors.Is(err, enduser.ErrNoKey) {
+		t.Errorf("%v, %v; want ErrNoKey", values, err)
+	}
+}
