@@ -1,0 +1,95 @@
+package ada
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
+)
+
+// Policy returns what users may be where nothing else is said: the limits that the
+// vendor states.
+func Policy() enduser.Policy {
+	return enduser.Policy{MaxExternalID: 36, MaxMetadataBytes: 10_240}
+}
+
+// DefaultRates returns the rates that the vendor states for these routes: 30 requests
+// a second, 300 a minute and 60,000 a day.
+func DefaultRates() []httpapi.Rate {
+	return []httpapi.Rate{
+		{Requests: 30, Per: time.Second},
+		{Requests: 300, Per: time.Minute},
+		{Requests: 60_000, Per: 24 * time.Hour},
+	}
+}
+
+// Options are the settings of a handler. The zero value is good.
+type Options struct {
+	// Options are those of every family of routes, but for these: a zero Policy
+	// means that of the function [Policy], nil Rates mean [DefaultRates] and an empty
+	// list none, a MaxBody of 0 means 10 MiB. Closing has no effect.
+	httpapi.Options
+
+	// BaseURL is the scheme and host in front of the path of next_page_url, for
+	// example "https://users.example.com". Empty: those by which the request came in,
+	// as its TLS state and Host say. Forwarded headers are never looked at, so set it
+	// behind a proxy that changes either.
+	BaseURL string
+}
+
+const (
+	challenge = `Bearer realm="rollbook"`
+	maxBody   = 10 << 20
+)
+
+// New returns the handler of Ada's routes. It fails without users or auth, and for a
+// BaseURL that is not a scheme and a host. It is safe for concurrent use.
+func New(users *enduser.Manager, auth httpapi.Authenticator, opts *Options) (http.Handler, error) {
+	if users == nil || auth == nil {
+		return nil, errors.New("ada: new: users and auth are required")
+	}
+	var o Options
+	if opts != nil {
+		o = *opts
+	}
+	base, err := parseBase(o.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	if o.Policy.IsZero() {
+		o.Policy = Policy()
+	}
+	if o.Rates == nil {
+		o.Rates = DefaultRates()
+	}
+	if o.MaxBody <= 0 {
+		o.MaxBody = maxBody
+	}
+	f := &family{
+		users: users, policy: o.Policy, base: base,
+		now: time.Now, //nolint:forbidigo // when a conversation begins; nothing that is kept
+	}
+	config := httpapi.Family(auth, &o.Options, httpapi.Bearer, challenge)
+	config.Explain = explain(config.Explain)
+	config.Append = appendProblem
+	config.ProblemType = "application/json"
+	config.MergePatch = true
+	return rest.New(config, f.routes()...), nil
+}
+
+// parseBase returns a URL that is a scheme and a host, nil for "".
+func parseBase(text string) (*url.URL, error) {
+	if text == "" {
+		return nil, nil //nolint:nilnil // nothing is set
+	}
+	u, err := url.Parse(text)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" ||
+		*u != (url.URL{Scheme: u.Scheme, Host: u.Host}) {
+		return nil, errors.New("ada: new: BaseURL must be http or https and a host, and nothing else")
+	}
+	return u, nil
+}

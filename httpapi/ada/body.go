@@ -1,0 +1,232 @@
+package ada
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
+	"github.com/rollbook-go/rollbook/internal/jsontext"
+)
+
+// The JSON paths of the objects of a body.
+const (
+	profile   = "$.profile"
+	metadata  = profile + ".metadata"
+	sensitive = profile + ".sensitive_metadata"
+	fields    = sensitive + ".fields"
+)
+
+const (
+	maxSensitive = 20    // sensitive values of a request
+	maxMetadata  = 4_096 // keys of a request's metadata: no policy admits more of a user
+)
+
+// userInput is the body of a request that writes a user. Its faults are named by JSON
+// paths.
+type userInput struct {
+	rest.Input
+
+	externalID rest.Optional[string]
+	profile    rest.Optional[struct{}] // its members follow
+
+	firstName, lastName, displayName, email, avatar, language rest.Optional[string]
+
+	metadata  rest.Optional[map[string]enduser.Value]
+	sensitive rest.Optional[map[string]enduser.Secret]
+}
+
+// readUser reads a body. The faults of its members are noted, not returned: spec and
+// change judge the rest.
+func readUser(body string) (in userInput, err error) {
+	p := jsontext.NewScanner(body)
+	err = in.End(&p, p.Object(func(name string) error {
+		const externalID = "$.external_id"
+		switch name {
+		case "external_id":
+			return rest.Member(&in.Input, &p, externalID, &in.externalID, notBlank(&in.Input, &p, externalID))
+		case "profile":
+			return rest.Member(&in.Input, &p, profile, &in.profile, func() (none struct{}, err error) {
+				return none, p.Object(func(name string) error { return in.member(&p, name) })
+			})
+		}
+		return ignore(&in.Input, &p, "$", name, "external_id", "profile")
+	}))
+	refuseNull(&in.Input, profile, in.profile.Null)
+	return in, err
+}
+
+// member reads a member of the profile.
+func (in *userInput) member(p *jsontext.Scanner, name string) error {
+	path := profile + "." + name
+	switch name {
+	case "first_name":
+		return rest.Member(&in.Input, p, path, &in.firstName, p.String)
+	case "last_name":
+		return rest.Member(&in.Input, p, path, &in.lastName, p.String)
+	case "display_name":
+		return rest.Member(&in.Input, p, path, &in.displayName, p.String)
+	case "email":
+		return rest.Member(&in.Input, p, path, &in.email, notBlank(&in.Input, p, path))
+	case "avatar":
+		return rest.Member(&in.Input, p, path, &in.avatar, notBlank(&in.Input, p, path))
+	case "language":
+		return rest.Member(&in.Input, p, path, &in.language, notBlank(&in.Input, p, path))
+	case "metadata":
+		return rest.Member(&in.Input, p, path, &in.metadata, func() (map[string]enduser.Value, error) {
+			return in.values(p, path, maxMetadata)
+		})
+	case "sensitive_metadata":
+		return rest.Member(&in.Input, p, path, &in.sensitive, func() (map[string]enduser.Secret, error) {
+			return in.secrets(p)
+		})
+	}
+	return ignore(&in.Input, p, profile, name, "first_name", "last_name", "display_name", "email", "avatar",
+		"language", "metadata", "sensitive_metadata")
+}
+
+// secrets reads what sensitive_metadata is.
+func (in *userInput) secrets(p *jsontext.Scanner) (map[string]enduser.Secret, error) {
+	var values rest.Optional[map[string]enduser.Value]
+	err := p.Object(func(name string) error {
+		if name != "fields" {
+			return ignore(&in.Input, p, sensitive, name, "fields")
+		}
+		return rest.Member(&in.Input, p, fields, &values, func() (map[string]enduser.Value, error) {
+			return in.values(p, fields, maxSensitive)
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	if !values.Given {
+		in.Fault(fields, enduser.CodeRequired, "is required")
+	}
+	refuseNull(&in.Input, fields, values.Null)
+	secrets := make(map[string]enduser.Secret, len(values.Value))
+	for key, value := range values.Value {
+		secrets[key] = enduser.NewSecret(value)
+	}
+	return secrets, nil
+}
+
+// values reads an object of strings, booleans, integers and nulls. Of one with too many
+// keys it keeps nothing.
+func (in *userInput) values(p *jsontext.Scanner, path string, limit int) (map[string]enduser.Value, error) {
+	values, n := make(map[string]enduser.Value), 0
+	err := p.Object(func(key string) error {
+		if n++; n > limit {
+			_, err := p.Raw()
+			return err
+		}
+		value, ok, err := scalar(p)
+		switch {
+		case err != nil:
+			return err
+		case !ok:
+			in.Fault(member(path, key), rest.CodeType, "must be a string, a boolean or an integer of 64 bits")
+		default:
+			values[key] = value
+		}
+		return nil
+	})
+	if n > limit {
+		in.Fault(path, enduser.CodeCount, "must have at most "+strconv.Itoa(limit)+" keys")
+		return nil, err
+	}
+	return values, err
+}
+
+// scalar reads a value, and reports whether it is a string, a boolean, an integer or
+// null.
+func scalar(p *jsontext.Scanner) (v enduser.Value, ok bool, err error) {
+	switch p.Kind() {
+	case jsontext.Null:
+		return enduser.Null, true, p.Null()
+	case jsontext.Bool:
+		b, err := p.Bool()
+		return enduser.Bool(b), true, err
+	case jsontext.String:
+		s, err := p.String()
+		return enduser.String(s), true, err
+	case jsontext.Number:
+		text, err := p.Number()
+		n, wrong := strconv.ParseInt(text, 10, 64)
+		return enduser.Int(n), wrong == nil, err
+	default:
+		_, err := p.Raw()
+		return enduser.Null, false, err
+	}
+}
+
+// notBlank returns a function for rest.Member: it reads a string that has more than
+// white space.
+func notBlank(in *rest.Input, p *jsontext.Scanner, path string) func() (string, error) {
+	return func() (string, error) {
+		s, err := p.String()
+		if err == nil && strings.TrimSpace(s) == "" {
+			in.Fault(path, enduser.CodeRequired, "must not be empty")
+			s = "" // nobody has to judge it again
+		}
+		return s, err
+	}
+}
+
+func refuseNull(in *rest.Input, path string, null bool) {
+	if null {
+		in.Fault(path, rest.CodeType, "must not be null")
+	}
+}
+
+// ignore passes over a member of an object that nobody asked for. One that another
+// reader of the body might take for a known one is refused.
+func ignore(in *rest.Input, p *jsontext.Scanner, object, name string, known ...string) error {
+	for _, k := range known {
+		if strings.EqualFold(name, k) {
+			in.Fault(object, rest.CodeUnknown, "has a member that is "+k+" in another case")
+		}
+	}
+	_, err := p.Raw()
+	return err
+}
+
+// spec returns the user that a POST asks for.
+func (in *userInput) spec() enduser.Spec {
+	for _, key := range slices.Sorted(maps.Keys(in.metadata.Value)) {
+		value := in.metadata.Value[key]
+		if _, too := in.sensitive.Value[key]; too {
+			in.Fault(member(fields, key), enduser.CodeDuplicate, "is also a key of metadata")
+		}
+		refuseNull(&in.Input, member(metadata, key), value.IsNull())
+	}
+	return enduser.Spec{
+		ExternalID: in.externalID.Value, FirstName: in.firstName.Value, LastName: in.lastName.Value,
+		Name: in.displayName.Value, Email: in.email.Value, Avatar: in.avatar.Value, Language: in.language.Value,
+		Metadata: in.metadata.Value, Sensitive: in.sensitive.Value, ExpiresIn: enduser.ProvisionalTTL,
+	}
+}
+
+// change applies the body of a PATCH to a user.
+func (in *userInput) change(u *enduser.User) {
+	in.externalID.Set(&u.ExternalID)
+	in.firstName.Set(&u.FirstName)
+	in.lastName.Set(&u.LastName)
+	in.displayName.Set(&u.Name)
+	in.email.Set(&u.Email)
+	in.avatar.Set(&u.Avatar)
+	in.language.Set(&u.Language)
+	if in.metadata.Null {
+		u.Metadata = nil
+	}
+	for key, value := range in.metadata.Value {
+		u.Metadata[key] = value // the domain removes what is null
+	}
+	if in.sensitive.Null {
+		u.ClearSensitive()
+	}
+	for key, secret := range in.sensitive.Value {
+		u.SetSensitive(key, secret)
+	}
+}

@@ -1,0 +1,58 @@
+package ada
+
+import (
+	"maps"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
+	"github.com/rollbook-go/rollbook/internal/jsontext"
+)
+
+// appendUser writes a user with all members of the vendor's; what is not set is null.
+func appendUser(b []byte, u *enduser.User) []byte {
+	b = jsontext.AppendString(append(b, `{"end_user_id":`...), u.ID)
+	b = rest.AppendOptional(append(b, `,"external_id":`...), u.ExternalID)
+	b = rest.AppendOptional(append(b, `,"profile":{"first_name":`...), u.FirstName)
+	b = rest.AppendOptional(append(b, `,"last_name":`...), u.LastName)
+	b = rest.AppendOptional(append(b, `,"display_name":`...), u.Name)
+	b = rest.AppendOptional(append(b, `,"avatar":`...), u.Avatar)
+	b = rest.AppendOptional(append(b, `,"email":`...), u.Email)
+	b = rest.AppendOptional(append(b, `,"language":`...), u.Language)
+	b = scalars(u.Metadata).AppendJSON(append(b, `,"metadata":`...))
+	b = u.SystemProperties.AppendJSON(append(b, `,"system_properties":`...))
+	b = appendTime(append(b, `},"created_at":`...), u.CreatedAt)
+	b = appendTime(append(b, `,"updated_at":`...), u.UpdatedAt)
+	return append(b, '}')
+}
+
+// scalars returns the metadata that the vendor's types have room for. The map stays
+// as it is.
+func scalars(m enduser.Metadata) enduser.Metadata {
+	copied := false
+	for key, value := range m {
+		if isScalar(value) {
+			continue
+		}
+		if !copied {
+			m, copied = maps.Clone(m), true // the loop goes on over the one it began with
+		}
+		delete(m, key)
+	}
+	return m
+}
+
+func isScalar(v enduser.Value) bool {
+	if v.Text()[0] == '"' {
+		return true
+	}
+	_, isInt := v.Int64()
+	_, isBool := v.Bool()
+	return isInt || isBool
+}
+
+// appendTime writes a time as RFC 3339 in UTC with milliseconds, in the vendor's
+// spelling of UTC.
+func appendTime(b []byte, t time.Time) []byte {
+	return append(t.UTC().AppendFormat(append(b, '"'), "2006-01-02T15:04:05.000-07:00"), '"')
+}
