@@ -1,0 +1,203 @@
+package enduser_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// A value is there until 24 hours after it was written, each by its own time, and
+// is gone at that moment though nothing was swept. Sweeping deletes the dead and
+// nothing else.
+func TestSensitiveTTL(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		w := newWorld(st)
+		u := must(w.acme.Create(ctx, enduser.Spec{Sensitive: secrets{"early": secret("1"), "again": secret("2")}}))(t)
+		ref := enduser.ByID(u.ID)
+		w.advance(time.Hour)
+		must(w.acme.Update(ctx, ref, func(u *enduser.User) error {
+			u.SetSensitive("again", secret("2"))
+			u.SetSensitive("late", secret("3"))
+			return nil
+		}))(t)
+		early, again, late := enduser.String("1"), enduser.String("2"), enduser.String("3")
+		fed := feed(t, w.acme)
+
+		w.advance(23*time.Hour - time.Millisecond)
+		reveals(t, "a millisecond before", w.acme, ref, values{"early": early, "again": again, "late": late})
+		sweepNone(t, w)
+		reveals(t, "swept a millisecond before", w.acme, ref, values{"early": early, "again": again, "late": late})
+		revision := must(w.acme.Get(ctx, ref))(t).Revision
+
+		w.advance(time.Millisecond)
+		reveals(t, "at the deadline", w.acme, ref, values{"again": again, "late": late})
+		before := must(st.Get(ctx, "acme", store.ID("sensitive/"+u.ID)))(t)
+		sweepNone(t, w)
+		after := must(st.Get(ctx, "acme", store.ID("sensitive/"+u.ID)))(t)
+		if len(after.Data) >= len(before.Data) || !after.Due.Equal(epoch.Add(25*time.Hour)) {
+			t.Errorf("swept: %d bytes of %d left, due %v", len(after.Data), len(before.Data), after.Due)
+		}
+		reveals(t, "swept at the deadline", w.acme, ref, values{"again": again, "late": late})
+
+		w.advance(time.Hour - time.Millisecond)
+		reveals(t, "a millisecond before the next", w.acme, ref, values{"again": again, "late": late})
+		w.advance(time.Millisecond)
+		reveals(t, "at the next", w.acme, ref, values{})
+		sweepNone(t, w)
+		if ids := vaults(t, st, "acme"); len(ids) != 0 {
+			t.Errorf("records of %v are left", ids)
+		}
+		reveals(t, "swept", w.acme, ref, values{})
+		diff(t, "feed", feed(t, w.acme), fed) // values that are over are no change of the user
+		if got := must(w.acme.Get(ctx, ref))(t); got.Revision != revision {
+			t.Errorf("the user has revision %d, had %d", got.Revision, revision)
+		}
+		// And it all begins anew.
+		must(w.acme.Update(ctx, ref, func(u *enduser.User) error { u.SetSensitive("new", secret("4")); return nil }))(t)
+		reveals(t, "new", w.acme, ref, values{"new": enduser.String("4")})
+		if err := w.acme.Delete(ctx, ref); err != nil {
+			t.Fatal(err)
+		}
+		if ids := vaults(t, st, "acme"); len(ids) != 0 {
+			t.Errorf("records of %v are left", ids)
+		}
+	})
+}
+
+func sweepNone(t *testing.T, w *world) {
+	t.Helper()
+	if n := must(w.users.Sweep(t.Context()))(t); n != 0 {
+		t.Errorf("swept %d users", n)
+	}
+}
+
+// Values that are over their time are nothing to an update: removing them changes
+// nothing, and what is written leaves them out.
+func TestUpdatesOfDeadValues(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		w := newWorld(st)
+		u := must(w.acme.Create(ctx, enduser.Spec{Sensitive: secrets{"dead": secret("1")}}))(t)
+		ref := enduser.ByID(u.ID)
+		w.advance(enduser.SensitiveTTL)
+		for name, edit := range map[string]func(*enduser.User){
+			"null": func(u *enduser.User) { u.SetSensitive("dead", enduser.Secret{}) }, "clear": func(u *enduser.User) { u.ClearSensitive() },
+		} {
+			got := must(w.acme.Update(ctx, ref, func(u *enduser.User) error { edit(u); return nil }))(t)
+			diff(t, name, got, u)
+		}
+		must(w.acme.Update(ctx, ref, func(u *enduser.User) error { u.SetSensitive("new", secret("2")); return nil }))(t)
+		reveals(t, "new", w.acme, ref, values{"new": enduser.String("2")})
+		if r := must(st.Get(ctx, "acme", store.ID("sensitive/"+u.ID)))(t); !r.Due.Equal(w.now().Add(enduser.SensitiveTTL)) {
+			t.Errorf("due %v: the dead value is still there", r.Due)
+		}
+		w.advance(enduser.SensitiveTTL)
+		sweepNone(t, w) // the record goes, and the user does not know
+		got := must(w.acme.Update(ctx, ref, func(u *enduser.User) error { u.Name = "x"; u.ClearSensitive(); return nil }))(t)
+		diff(t, "after a sweep", must(w.acme.Get(ctx, ref))(t), got)
+		if err := w.acme.Delete(ctx, ref); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Clocks of several nodes differ: what one has written five minutes in the future
+// of another lives by the deadline that stands with it.
+func TestSensitiveWithSkewedClocks(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		w := newWorld(st)
+		for i, skew := range []time.Duration{-5 * time.Minute, 5 * time.Minute} {
+			other := enduser.New(st, &enduser.Options{
+				Now: func() time.Time { return w.now().Add(skew) }, NewID: counter(fmt.Sprint("o", i, "-")), Keyring: enduser.NewKeyring(testKey("k1")),
+			}).Tenant("acme")
+			u := must(other.Create(ctx, enduser.Spec{Sensitive: secrets{"k": secret("v")}}))(t)
+			ref := enduser.ByID(u.ID)
+			w.advance(enduser.SensitiveTTL + skew - time.Millisecond)
+			reveals(t, "before", w.acme, ref, values{"k": enduser.String("v")})
+			w.advance(time.Millisecond)
+			reveals(t, "at the deadline", w.acme, ref, values{})
+			sweepNone(t, w)
+			reveals(t, "for the other", other, ref, values{})
+		}
+	})
+}
+
+// The values go with their user, in the same batch, however it goes.
+func TestSensitiveGoesWithItsUser(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		watched := &faulty{Store: st}
+		w := newWorld(watched)
+		watched.after = func(_ int64, ops []store.Op) error {
+			// Whoever deletes a user with values deletes them with it.
+			for _, op := range ops {
+				if op.New == nil && op.Old.Kind == "user" {
+					vault := "sensitive/" + op.Old.ID
+					if _, err := st.Get(ctx, "acme", store.ID(vault)); err == nil {
+						t.Errorf("%s is deleted without its values", op.Old.ID)
+					}
+				}
+			}
+			return nil
+		}
+		account := []enduser.Account{{Type: "irc", ID: "a"}}
+		provisional := func() enduser.User {
+			return must(w.acme.Create(ctx, enduser.Spec{
+				ExternalID: "a", Accounts: account, ExpiresIn: time.Minute, Sensitive: secrets{"k": secret("v"), "l": secret("w")},
+			}))(t)
+		}
+		for name, end := range map[string]func(enduser.User){
+			"deleted": func(u enduser.User) {
+				if err := w.acme.Delete(ctx, enduser.ByID(u.ID)); err != nil {
+					t.Error(err)
+				}
+			},
+			"swept": func(enduser.User) {
+				w.advance(time.Minute)
+				if n := must(w.users.Sweep(ctx))(t); n != 1 {
+					t.Errorf("swept %d", n)
+				}
+			},
+			"taken over by a create": func(enduser.User) {
+				w.advance(time.Minute)
+				must(w.acme.Create(ctx, enduser.Spec{ExternalID: "A"}))(t)
+			},
+			"taken over by an ensure with values": func(enduser.User) {
+				w.advance(time.Minute)
+				upserted(w.acme.Ensure(ctx, enduser.Spec{Accounts: account, Sensitive: secrets{"new": secret("n")}}))(t, enduser.Created)
+				reveals(t, "the new one", w.acme, enduser.ByAccount("irc", "a"), values{"new": enduser.String("n")})
+			},
+			"taken over by an update": func(enduser.User) {
+				w.advance(time.Minute)
+				u := must(w.acme.Create(ctx, enduser.Spec{}))(t)
+				must(w.acme.Link(ctx, enduser.ByID(u.ID), account[0]))(t)
+			},
+		} {
+			u := provisional()
+			ref := enduser.ByID(u.ID)
+			reveals(t, name, w.acme, ref, values{"k": enduser.String("v"), "l": enduser.String("w")})
+			end(u)
+			wantErr(t, name+": reveal", second(w.acme.RevealSensitive(ctx, ref)), enduser.ErrNotFound)
+			_, err := st.Get(ctx, "acme", store.ID("sensitive/"+u.ID))
+			wantErr(t, name+": the record of its values", err, store.ErrNotFound)
+			for u, err := range w.acme.All(ctx, enduser.Filter{}) { // clean for the next
+				if err := w.acme.Delete(ctx, enduser.ByID(must(u, err)(t).ID)); err != nil {
+					t.Error(err)
+				}
+			}
+			must(w.users.Sweep(ctx))(t)
+			if ids := vaults(t, st, "acme"); len(ids) != 0 {
+				t.Errorf("%s: records of %v are left", name, ids)
+			}
+		}
+		// A user that has expired shows nothing, before any sweep.
+		u := provisional()
+		w.advance(time.Minute)
+		wantErr(t, "expired", second(w.acme.RevealSensitive(ctx, enduser.ByID(u.ID))), enduser.ErrNotFound)
+	})
+}
