@@ -134,6 +134,9 @@ func (w *writer) identified(ctx context.Context, identity store.Key, conflict *C
 	case err != nil:
 		return User{}, 0, translate("get", err)
 	}
+	if _, gone := w.expired(&r); !gone {
+		conflict = w.conflict(&store.TakenError{Key: identity, Holder: r})
+	}
 	return w.hold(ctx, r, identity, conflict, found)
 }
 

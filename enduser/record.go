@@ -169,8 +169,12 @@ func changedFields(old, u *User) []string {
 	return fields
 }
 
-// maxNamedKeys is up to how many changed metadata keys are named one by one.
-const maxNamedKeys = 64
+// Up to so many changed metadata keys are named one by one, and so many bytes of
+// them: the entries of the feed have a limit.
+const (
+	maxNamedKeys  = 64
+	maxNamedBytes = 8 << 10
+)
 
 func changedKeys(name string, old, m Metadata) []string {
 	var fields []string
@@ -185,7 +189,11 @@ func changedKeys(name string, old, m Metadata) []string {
 			fields = append(fields, prefix+key)
 		}
 	}
-	if len(fields) > maxNamedKeys {
+	size := 0
+	for _, field := range fields {
+		size += len(field)
+	}
+	if len(fields) > maxNamedKeys || size > maxNamedBytes {
 		return []string{name}
 	}
 	slices.Sort(fields)

@@ -52,7 +52,7 @@ func ExampleNew() {
 	// Output:
 	// 200 {"success":true,"email":"john@example.com","id":"johndoe","linkedAccounts":[]}
 	// 200 {"success":true,"name":"John Doe","email":"john@example.com","id":"johndoe","linkedAccounts":[]}
-	// 409 {"success":false,"error":"A user with this email exists already.","error_code":"EMAIL_EXISTS","fingerprint":"e0a35446143ed80d72fe586e4add98ec","request_id":"example-1"}
+	// 409 {"success":false,"error":"A user with this email exists already.","error_code":"EMAIL_EXISTS","fingerprint":"9a940dde7b8bf1bc8f01eae37a12b517","request_id":"example-1"}
 }
 
 // A host whose users have longer names changes that and keeps the rest.
@@ -82,5 +82,5 @@ func ExampleOptions() {
 	}
 	send(h, "POST", "/v1/users", `{"id":"`+strings.Repeat("a", 1000)+`"}`, "")
 	// Output:
-	// 413 {"success":false,"error":"A body may have 1000 bytes.","error_code":"TOO_LARGE","fingerprint":"60ba45f387e5bf2237691d3538d8a4bc","request_id":"example-1"}
+	// 413 {"success":false,"error":"A body may have 1000 bytes.","error_code":"TOO_LARGE","fingerprint":"09c6ba8595ce31a876c683dc55123f0a","request_id":"example-1"}
 }

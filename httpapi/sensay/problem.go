@@ -15,7 +15,7 @@ func appendProblem(b []byte, p *rest.Problem) []byte {
 	code, text := describe(p)
 	b = jsontext.AppendString(append(b, `{"success":false,"error":`...), text)
 	b = jsontext.AppendString(append(b, `,"error_code":`...), code)
-	b = appendFingerprint(append(b, `,"fingerprint":"`...), code, p.Instance)
+	b = appendFingerprint(append(b, `,"fingerprint":"`...), code, p.Route)
 	b = jsontext.AppendString(append(b, `","request_id":`...), p.RequestID)
 	return append(b, '}')
 }
@@ -60,22 +60,8 @@ func listed(faults []rest.Field) string {
 	return text.String()
 }
 
-// appendFingerprint writes 32 hex digits that stand for an error_code and the
-// pattern of a path.
-func appendFingerprint(b []byte, code, path string) []byte {
-	sum := sha256.Sum256([]byte(code + "\x00" + pattern(path)))
+// appendFingerprint writes 32 hex digits that stand for an error_code and a route.
+func appendFingerprint(b []byte, code, route string) []byte {
+	sum := sha256.Sum256([]byte(code + "\x00" + route))
 	return hex.AppendEncode(b, sum[:16])
-}
-
-// pattern returns the path without what a client may put into it.
-func pattern(path string) string {
-	const users = "/v1/users"
-	switch below, found := strings.CutPrefix(path, users); {
-	case found && (below == "" || below == "/me"):
-		return path
-	case found && below[0] == '/':
-		return users + "/{userID}"
-	default:
-		return ""
-	}
 }

@@ -1,7 +1,6 @@
 package sensay
 
 import (
-	"context"
 	"errors"
 	"net/http"
 
@@ -45,28 +44,8 @@ func (a *api) create(c *call) error {
 	if err != nil {
 		return err
 	}
-	t, ctx := a.tenant(c), c.Request.Context()
-	u, err := t.Create(ctx, spec)
-	if conflict, ok := errors.AsType[*enduser.ConflictError](err); ok {
-		return idFirst(ctx, t, spec.ExternalID, conflict)
-	}
+	u, err := a.tenant(c).Create(c.Request.Context(), spec)
 	return show(c, &u, err)
-}
-
-// idFirst returns what is to be said of a conflict: that the id is taken, if it is,
-// whatever else may be. So a create that is repeated has one answer.
-func idFirst(ctx context.Context, t enduser.Tenant, id string, conflict *enduser.ConflictError) error {
-	if id == "" || conflict.Field == "external_id" {
-		return conflict
-	}
-	switch holder, err := t.Get(ctx, enduser.ByExternalID(id)); {
-	case errors.Is(err, enduser.ErrNotFound):
-		return conflict
-	case err != nil:
-		return err
-	default:
-		return &enduser.ConflictError{Field: "external_id", HolderID: holder.ID}
-	}
 }
 
 func (a *api) get(c *call) error {

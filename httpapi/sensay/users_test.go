@@ -235,8 +235,7 @@ func TestPreconditions(t *testing.T) {
 	s.do(t, "DELETE", "/v1/users/me", "", as("ann"), with("If-Match", second)).wantCode(t, 401, "UNKNOWN_ACTING_USER")
 }
 
-// TestFingerprints: one for an error_code and a path pattern, whatever the request
-// was.
+// TestFingerprints: one for an error_code and a route, whatever the request was.
 func TestFingerprints(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil, httpapi.Options{})
@@ -252,6 +251,7 @@ func TestFingerprints(t *testing.T) {
 		s.do(t, "GET", "/v1/users/a", "", by("nobody-key")).failure(t).Fingerprint,
 		s.do(t, "GET", "/v1/users/me", "", by("nobody-key")).failure(t).Fingerprint,
 		s.do(t, "GET", "/v1/users/me", "").failure(t).Fingerprint,
+		s.do(t, "DELETE", "/v1/users/me", "").failure(t).Fingerprint,
 		s.do(t, "POST", "/v1/users", `{"id":"ann"}`).failure(t).Fingerprint,
 		s.do(t, "POST", "/v1/users", `{`).failure(t).Fingerprint,
 		s.do(t, "POST", "/v1/users", `{"x":1}`).failure(t).Fingerprint,

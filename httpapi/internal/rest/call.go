@@ -172,6 +172,7 @@ func (c *Call[P]) write(p *Problem) {
 	c.version, c.parent = 0, ""
 	said := *p
 	said.RequestID = c.RequestID()
+	said.Route = c.Request.Pattern
 	said.Instance = strings.ToValidUTF8(c.Request.URL.Path, "\ufffd")
 	for name, value := range said.Header {
 		c.header.Set(name, value)

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/binary"
+	"slices"
 	"strings"
 )
 
@@ -30,8 +31,9 @@ func NewScope(parts ...string) Scope {
 	return s
 }
 
-// With returns the scope with one more text.
+// With returns the scope with one more text. It shares nothing with s.
 func (s Scope) With(part string) Scope {
+	s = slices.Clip(s)
 	s = binary.AppendUvarint(s, uint64(len(part)))
 	return append(s, part...)
 }

@@ -21,6 +21,7 @@ type Problem struct {
 
 	RequestID string // set when it is sent
 	Instance  string // likewise
+	Route     string // likewise: the method and pattern that matched, "" for none
 
 	Header map[string]string // response headers
 
