@@ -37,7 +37,8 @@ type Limiter interface {
 
 // MemoryLimiter is a Limiter in this process. Its windows roll, in steps of a
 // sixtieth: in no span of a rate's length are more requests allowed than it says.
-// It remembers at most 100,000 keys; beyond that the longest unused are forgotten.
+// It remembers at most 100,000 keys; beyond that the longest unused are forgotten, a
+// sixteenth at a time.
 type MemoryLimiter struct {
 	now func() time.Time
 
@@ -109,12 +110,13 @@ func (l *MemoryLimiter) Allow(_ context.Context, key string, rates []Rate) (Deci
 	return d, nil
 }
 
-// forget makes room for a key.
+// forget makes room for a key, and for others at once: looking through all of them
+// takes a while.
 func (l *MemoryLimiter) forget(now time.Time) {
 	if len(l.keys) < maxKeys {
 		return
 	}
-	oldest, when := "", now
+	used := make([]time.Time, 0, len(l.keys))
 	for key, c := range l.keys {
 		longest := time.Duration(0)
 		for _, rate := range c.rates {
@@ -122,12 +124,21 @@ func (l *MemoryLimiter) forget(now time.Time) {
 		}
 		if now.Sub(c.used) > longest {
 			delete(l.keys, key)
-		} else if c.used.Before(when) {
-			oldest, when = key, c.used
+		} else {
+			used = append(used, c.used)
 		}
 	}
-	if len(l.keys) >= maxKeys {
-		delete(l.keys, oldest)
+	const room = maxKeys / 16
+	if len(used) <= maxKeys-room {
+		return
+	}
+	slices.SortFunc(used, time.Time.Compare)
+	bound, left := used[room], room
+	for key, c := range l.keys {
+		if left > 0 && !c.used.After(bound) {
+			delete(l.keys, key)
+			left--
+		}
 	}
 }
 
