@@ -1,5 +1,5 @@
-// Package httpapi serves the end users of an [enduser.Manager] over HTTP, as a
-// plain [http.Handler] that a host mounts where it likes:
+// Package httpapi serves the end users and groups of an [enduser.Manager] over
+// HTTP, as a plain [http.Handler] that a host mounts where it likes:
 //
 //	tokens, err := httpapi.NewTokens(map[string]httpapi.Principal{
 //		"a-long-random-key": {Tenant: "acme", Actor: "crm"},
@@ -21,11 +21,14 @@
 // # Answers
 //
 // Every answer has an X-Request-Id; a sane one that the request brought is kept.
-// One user comes with an ETag made of its revision, which If-Match and
+// One user or group comes with an ETag made of its revision, which If-Match and
 // If-None-Match take (RFC 9110 section 13). Errors are problem details (RFC 9457)
 // with a stable code. Errors that are not known are a fixed 500 with the request
 // ID, and are logged once under it. The 400, 417, 431 and 501 that net/http itself
 // sends for requests that are not HTTP are outside of this.
+//
+// The token of a group is in the answers that make it, and sensitive values are in
+// none. Both need a keyring in [enduser.Options]; without one they are a 501.
 //
 // # Servers
 //

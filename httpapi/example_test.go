@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log"
@@ -50,6 +51,43 @@ func ExampleNew() {
 	// POST /v1/end-users 200
 	// POST /v1/end-users?on_conflict=fail 409
 	// PUT /v1/end-users/by-external-id/crm-7 200
+}
+
+// Groups have tokens, and users sensitive values: both are sealed under keys that
+// the host has, and no answer shows them again.
+func ExampleNew_groups() {
+	key, err := enduser.NewKey("2026-11", [32]byte{ /* from the platform's secrets */ })
+	if err != nil {
+		log.Fatal(err)
+	}
+	users := enduser.New(memory.New(), &enduser.Options{Keyring: enduser.NewKeyring(key)})
+	h, err := httpapi.New(users, newTokens().Authenticate, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	send(h, "POST", "/v1/groups", `{"provided_id":"team-7","name":"Team"}`)
+	send(h, "POST", "/v1/groups", `{"provided_id":"TEAM-7"}`)
+	send(h, "GET", "/v1/groups?provided_id=team-7", "")
+
+	u, err := users.Tenant("acme").Create(context.Background(), enduser.Spec{ExternalID: "crm-7", Groups: []string{"team-7"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodPut, "/v1/end-users/"+u.ID+"/sensitive", strings.NewReader(`{"session":"s3cr3t"}`))
+	r.Header.Set("Authorization", "Bearer an-example-key")
+	r.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	fmt.Println(w.Code, w.Body.Len())
+
+	values, err := users.Tenant("acme").RevealSensitive(context.Background(), enduser.ByExternalID("crm-7"))
+	fmt.Println(values["session"].Text(), err)
+	// Output:
+	// POST /v1/groups 201
+	// POST /v1/groups 409
+	// GET /v1/groups?provided_id=team-7 200
+	// 204 0
+	// "s3cr3t" <nil>
 }
 
 // Limits hold all at once, for each credential.

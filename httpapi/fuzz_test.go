@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"net/http"
 	"testing"
 
 	"github.com/rollbook-go/rollbook/enduser"
@@ -29,6 +30,48 @@ func FuzzReadUser(f *testing.F) {
 		}
 		if err := patch.patch(&enduser.User{}); err != nil && explain(err) == nil {
 			t.Errorf("%q: an error that nobody knows: %v", body, err)
+		}
+	})
+}
+
+// The same of what writes groups, and sensitive values, none of which may stand in
+// an error.
+func FuzzReadGroup(f *testing.F) {
+	for _, body := range []string{
+		`{"provided_id":"team-7","properties":{"a":{"b":null}},"mapping":{"a":1},"demo":true}`, `{"properties":null,"demo":null}`,
+		`{"current_token":"x","overlap_seconds":60}`, `{"a":"b","c":1,"d":null,"e":[]}`, `{"a b":"c"}`, `[`, `{"":""}`,
+	} {
+		f.Add(body)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		group, err := readGroup(body)
+		if err == nil {
+			_, err = group.spec()
+		}
+		if err != nil && explain(err) == nil {
+			t.Errorf("%q: an error that nobody knows: %v", body, err)
+		}
+		if patch, err := readGroup(body); err == nil && len(patch.Wrong) == 0 {
+			if err := patch.patch(&enduser.Group{}); err != nil && explain(err) == nil {
+				t.Errorf("%q: an error that nobody knows: %v", body, err)
+			}
+		}
+		if in, err := readRotation(body); err == nil {
+			if err := in.check(); err == nil && in.overlap.Value > 30*24*60*60 {
+				t.Errorf("%q: an overlap of %d", body, in.overlap.Value)
+			}
+		}
+		in, err := readSensitive(body)
+		if err != nil {
+			if p := explain(err); p == nil || p.Status != http.StatusBadRequest {
+				t.Errorf("%q: an error that nobody knows: %v", body, err)
+			}
+			return
+		}
+		for name := range in.values {
+			if !isSensitiveKey(name) {
+				t.Errorf("%q: %q is taken for a key", body, name)
+			}
 		}
 	})
 }

@@ -93,7 +93,7 @@ func New(users *enduser.Manager, auth Authenticator, opts *Options) (http.Handle
 	config.Append = appendProblem
 	config.ProblemType = "application/problem+json"
 	config.MergePatch = true
-	return rest.New(config, a.routes()...), nil
+	return &native{rest.New(config, a.routes()...), rest.New(config, a.sensitiveRoutes()...)}, nil
 }
 
 // Family returns the configuration that families of routes have in common. It is

@@ -55,12 +55,24 @@ func newServerOf(tb testing.TB, st store.Store, mo *enduser.Options, auth httpap
 	if st == nil {
 		st = memory.New()
 	}
+	if mo == nil {
+		mo = &enduser.Options{Keyring: keyring(tb)}
+	}
 	users := enduser.New(st, mo)
 	h, err := httpapi.New(users, auth, o)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return &server{h, users}
+}
+
+func keyring(tb testing.TB) enduser.Keyring {
+	tb.Helper()
+	key, err := enduser.NewKey("k1", [32]byte{1})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return enduser.NewKeyring(key)
 }
 
 func openSQLite(tb testing.TB) store.Store {
@@ -262,6 +274,38 @@ func (a answer) wantCode(tb testing.TB, status int, code string) problem {
 func (s *server) create(tb testing.TB, body string, options ...option) user {
 	tb.Helper()
 	return s.do(tb, "POST", "/v1/end-users", body, options...).want(tb, 201).user(tb)
+}
+
+// group is one group as the routes show it.
+type group struct {
+	ID          string          `json:"id"`
+	ProvidedID  string          `json:"provided_id"`
+	Number      int64           `json:"number"`
+	TenantID    string          `json:"tenant_id"`
+	Environment string          `json:"environment"`
+	Name        *string         `json:"name"`
+	Properties  json.RawMessage `json:"properties"`
+	Mapping     json.RawMessage `json:"mapping"`
+	Demo        bool            `json:"demo"`
+	CreatedBy   *string         `json:"created_by"`
+	UpdatedBy   *string         `json:"updated_by"`
+	CreatedAt   string          `json:"created_at"`
+	UpdatedAt   string          `json:"updated_at"`
+	Revision    int64           `json:"revision"`
+	Token       string          `json:"token"` // of a create and a rotation alone
+}
+
+func (a answer) group(tb testing.TB) group {
+	tb.Helper()
+	var g group
+	a.decode(tb, &g)
+	return g
+}
+
+// createGroup makes a group and returns it.
+func (s *server) createGroup(tb testing.TB, body string, options ...option) group {
+	tb.Helper()
+	return s.do(tb, "POST", "/v1/groups", body, options...).want(tb, 201).group(tb)
 }
 
 // faulty is a store in which things go wrong on request.

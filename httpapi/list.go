@@ -35,20 +35,12 @@ func (a *api) list(c *call) error {
 		eq.Account = enduser.Account{Type: typ, ID: id}
 	}
 	eq.Metadata = metadataOf(&q)
-	after, before := q.Text("after"), q.Text("before")
-	if after != "" && before != "" {
-		q.Fault("before", enduser.CodeValue, "must not be given with after")
-	}
+	places := placesOf(&q)
 	if err := q.Strict(); err != nil {
 		return err
 	}
 	s := listScope(c.Principal, &eq)
-	if after != "" {
-		eq.After, err = s.Decode(after)
-	} else if before != "" {
-		eq.Before, err = s.Decode(before)
-	}
-	if err != nil {
+	if eq.After, eq.Before, err = places.decode(s); err != nil {
 		return err
 	}
 	page, err := a.tenant(c).List(c.Request.Context(), eq)
@@ -88,10 +80,38 @@ func metadataOf(q *rest.Query) enduser.Metadata {
 func listScope(p Principal, q *enduser.Query) rest.Scope {
 	s := rest.NewScope("end-users", p.Tenant, string(p.Environment)).With(q.ExternalID).With(q.Email).With(q.Name).With(q.Group).
 		With(q.Account.Type).With(q.Account.ID).With(string(q.Metadata.AppendJSON(nil)))
-	if q.Desc {
-		return s.With("desc")
+	return s.With(direction(q.Desc))
+}
+
+func direction(desc bool) string {
+	if desc {
+		return "desc"
 	}
-	return s.With("asc")
+	return "asc"
+}
+
+// places are the cursors of a request for a list.
+type places struct{ after, before string }
+
+func placesOf(q *rest.Query) places {
+	p := places{q.Text("after"), q.Text("before")}
+	if p.after != "" && p.before != "" {
+		q.Fault("before", enduser.CodeValue, "must not be given with after")
+	}
+	return p
+}
+
+func (p places) given() bool { return p.after != "" || p.before != "" }
+
+// decode returns the places of a list; zero for one that is not given.
+func (p places) decode(s rest.Scope) (after, before int64, err error) {
+	switch {
+	case p.after != "":
+		after, err = s.Decode(p.after)
+	case p.before != "":
+		before, err = s.Decode(p.before)
+	}
+	return after, before, err
 }
 
 // asQuery says of input that is not admitted that it came in the query.
@@ -114,19 +134,25 @@ func appendPage(b []byte, page *enduser.Page, s rest.Scope) []byte {
 		}
 		b = appendUser(b, &page.Users[i])
 	}
-	b = append(b, `],"paging":{"cursors":{"after":`...)
-	var after, before string
+	var first, last int64
 	if n := len(page.Users); n > 0 {
-		if page.HasMore {
-			after = s.Encode(page.Users[n-1].Cursor())
-		}
-		if page.HasPrevious {
-			before = s.Encode(page.Users[0].Cursor())
-		}
+		first, last = page.Users[0].Cursor(), page.Users[n-1].Cursor()
 	}
-	b = rest.AppendOptional(b, after)
+	return appendPaging(b, s, first, last, page.HasPrevious, page.HasMore)
+}
+
+// appendPaging ends a page: where it begins and ends, if something is beyond.
+func appendPaging(b []byte, s rest.Scope, first, last int64, previous, more bool) []byte {
+	var after, before string
+	if more && last > 0 {
+		after = s.Encode(last)
+	}
+	if previous && first > 0 {
+		before = s.Encode(first)
+	}
+	b = rest.AppendOptional(append(b, `],"paging":{"cursors":{"after":`...), after)
 	b = rest.AppendOptional(append(b, `,"before":`...), before)
-	b = rest.AppendBool(append(b, `},"has_more":`...), page.HasMore)
-	b = rest.AppendBool(append(b, `,"has_previous":`...), page.HasPrevious)
+	b = rest.AppendBool(append(b, `},"has_more":`...), more)
+	b = rest.AppendBool(append(b, `,"has_previous":`...), previous)
 	return append(b, "}}"...)
 }

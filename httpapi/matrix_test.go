@@ -12,11 +12,11 @@ var varying = regexp.MustCompile(`"(request_id|instance)":"[^"]*"`)
 
 func (a answer) masked() string { return varying.ReplaceAllString(a.body, `"$1":""`) }
 
-// TestOthersUsersAreMissing asks every route for another tenant's, or another
-// environment's, user in every place where a request can name one. The answer is
-// the one for a user that does not exist, and the victim's users and feed stay as
-// they are.
-func TestOthersUsersAreMissing(t *testing.T) {
+// TestOthersAreMissing asks every route for another tenant's, or another
+// environment's, user or group in every place where a request can name one. The answer is
+// the one for one that does not exist, and the victim's users, groups and feed stay
+// as they are.
+func TestOthersAreMissing(t *testing.T) {
 	t.Parallel()
 	const missing = "0123456789abcdef01234567"
 	for name, attacker := range map[string]string{"tenant": otherKey, "environment": testingKey} {
@@ -26,12 +26,19 @@ func TestOthersUsersAreMissing(t *testing.T) {
 				victim := s.create(t, everything)
 				second := s.create(t, `{"external_id":"second","name":"Ann Lee"}`)
 				s.create(t, `{"external_id":"third","name":"Ann Lee"}`)
+				team := s.createGroup(t, everyGroup)
+				s.createGroup(t, `{"provided_id":"second"}`)
+				s.do(t, "PUT", "/v1/end-users/"+victim.ID+"/sensitive", `{"a":"b"}`).want(t, 204)
 				etag := s.do(t, "GET", "/v1/end-users/"+victim.ID, "").header.Get("ETag")
 				cursor := *s.list(t, "limit=1").Paging.Cursors.After
+				groupCursor := *s.listGroups(t, "limit=1").Paging.Cursors.After
+				groupTag := s.do(t, "GET", "/v1/groups/"+team.ID, "").header.Get("ETag")
+				groups := s.do(t, "GET", "/v1/groups", "").body
 				feed := *s.feed(t, "").Cursor
 				before := s.do(t, "GET", "/v1/end-users", "").body
 				changes := s.do(t, "GET", "/v1/changes", "").body
 				mine := s.create(t, `{"external_id":"mine"}`, as(attacker))
+				myTeam := s.createGroup(t, `{"provided_id":"mine"}`, as(attacker))
 
 				cells := 0
 				equal := func(method, path, none, body string, options ...option) {
@@ -66,6 +73,10 @@ func TestOthersUsersAreMissing(t *testing.T) {
 					equal("PATCH", users+victim.ID, users+missing, `{}`, headers...)
 					equal("DELETE", users+victim.ID, users+missing, "", headers...)
 					equal("POST", users+victim.ID+"/associate", users+missing+"/associate", "", headers...)
+					for _, body := range []string{`{"a":"x"}`, `{}`, `{"b":[]}`} {
+						equal("PUT", users+victim.ID+"/sensitive", users+missing+"/sensitive", body, headers...)
+						equal("PATCH", users+victim.ID+"/sensitive", users+missing+"/sensitive", body, headers...)
+					}
 					if headers != nil {
 						continue
 					}
@@ -73,6 +84,29 @@ func TestOthersUsersAreMissing(t *testing.T) {
 					equal("GET", users+"CRM-7", users+missing, "")
 					equal("DELETE", users+"second", users+missing, "")
 				}
+				for _, headers := range [][]option{
+					nil, {with("If-Match", groupTag)}, {with("If-Match", "*")}, {with("If-None-Match", groupTag)},
+				} {
+					const groups = "/v1/groups/"
+					equal("GET", groups+team.ID, groups+missing, "", headers...)
+					equal("PATCH", groups+team.ID, groups+missing, `{"name":"x"}`, headers...)
+					equal("PATCH", groups+team.ID, groups+missing, `{}`, headers...)
+					equal("DELETE", groups+team.ID, groups+missing, "", headers...)
+					equal("GET", groups+team.Token, groups+missing, "", headers...)
+					for _, body := range []string{
+						`{}`, `{"overlap_seconds":60}`, `{"current_token":"` + team.Token + `"}`, `{"current_token":"` + myTeam.Token + `"}`,
+					} {
+						equal("POST", groups+team.ID+"/rotate", groups+missing+"/rotate", body, headers...)
+					}
+				}
+				// The victim's token is like nobody's for a group of one's own.
+				for _, token := range []string{team.Token, missing} {
+					cells++
+					s.do(t, "POST", "/v1/groups/"+myTeam.ID+"/rotate", `{"current_token":"`+token+`"}`, as(attacker)).wantCode(t, 409, "stale-token")
+				}
+				equal("GET", "/v1/groups?provided_id=team-7", "/v1/groups?provided_id=nobody", "")
+				equal("GET", "/v1/groups?after="+groupCursor, "/v1/groups?after=x", "")
+				equal("GET", "/v1/groups?before="+groupCursor, "/v1/groups?before=x", "")
 				for _, q := range [][2]string{
 					{"external_id=crm-7", "external_id=nobody"},
 					{"email=ann@example.com", "email=nobody@example.com"},
@@ -94,7 +128,7 @@ func TestOthersUsersAreMissing(t *testing.T) {
 					s.do(t, "GET", "/v1/end-users?"+query, "", as(attacker)).want(t, 400)
 				}
 				for _, body := range []string{`{"id":"` + victim.ID + `"}`, `{"tenant_id":"acme"}`, `{"environment":"Customer"}`} {
-					for _, r := range [][2]string{{"POST", "/v1/end-users"}, {"PUT", "/v1/end-users/by-external-id/new"}, {"PATCH", "/v1/end-users/" + mine.ID}} {
+					for _, r := range [][2]string{{"POST", "/v1/end-users"}, {"PUT", "/v1/end-users/by-external-id/new"}, {"PATCH", "/v1/end-users/" + mine.ID}, {"POST", "/v1/groups"}, {"PATCH", "/v1/groups/" + myTeam.ID}} {
 						cells++
 						s.do(t, r[0], r[1], body, as(attacker)).wantCode(t, 400, "invalid")
 					}
@@ -116,13 +150,22 @@ func TestOthersUsersAreMissing(t *testing.T) {
 				}
 				cells++
 				s.do(t, "PUT", "/v1/end-users/by-external-id/CRM-7", `{"name":"x"}`, as(attacker)).want(t, http.StatusOK)
+				cells++
+				if g := s.createGroup(t, everyGroup, as(attacker)); g.ID == team.ID || g.Token == team.Token {
+					t.Error("a group of the attacker's is the victim's")
+				}
+				for _, g := range s.listGroups(t, "", as(attacker)).Data {
+					if g.TenantID == team.TenantID && g.Environment == team.Environment {
+						t.Errorf("the list shows the victim's %s", g.ID)
+					}
+				}
 				for _, u := range s.list(t, "", as(attacker)).Data {
 					if u.TenantID == victim.TenantID && u.Environment == victim.Environment {
 						t.Errorf("the list shows the victim's %s", u.ID)
 					}
 				}
 				for _, ch := range s.feed(t, "", as(attacker)).Data {
-					if ch.ID == victim.ID || ch.ID == second.ID {
+					if ch.ID == victim.ID || ch.ID == second.ID || ch.ID == team.ID {
 						t.Errorf("the feed shows the victim's %s", ch.ID)
 					}
 				}
@@ -130,10 +173,16 @@ func TestOthersUsersAreMissing(t *testing.T) {
 				if got := s.do(t, "GET", "/v1/end-users", "").body; got != before {
 					t.Errorf("the victim's users changed:\n%s", cmp.Diff(before, got))
 				}
+				if got := s.do(t, "GET", "/v1/groups", "").body; got != groups {
+					t.Errorf("the victim's groups changed:\n%s", cmp.Diff(groups, got))
+				}
+				if !s.accepts(t, team, team.Token) || s.sensitive(t, victim)["a"] != `"b"` {
+					t.Error("the victim's secrets changed")
+				}
 				if got := s.do(t, "GET", "/v1/changes", "").body; got != changes {
 					t.Errorf("the victim's feed changed:\n%s", cmp.Diff(changes, got))
 				}
-				if cells < 50 {
+				if cells < 110 {
 					t.Errorf("only %d cells were tried", cells)
 				}
 			})

@@ -56,19 +56,25 @@ func explain(err error) *rest.Problem {
 			Detail: "Several users have this e-mail address.",
 		}
 	case errors.Is(err, enduser.ErrContended):
-		return rest.Unavailable("contended", "Others keep changing this user. Try again.")
+		return rest.Unavailable("contended", "Others keep changing this. Try again.")
 	case errors.Is(err, enduser.ErrTrimmed):
 		return &rest.Problem{
 			Status: http.StatusGone, Code: "trimmed", Title: "Changes are no longer kept",
 			Detail: "The feed does not reach back to this cursor. Read everything anew.",
 		}
+	case errors.Is(err, enduser.ErrNoKeyring):
+		return noKeyring()
 	case errors.Is(err, enduser.ErrUnavailable), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return rest.Unavailable("unavailable", "The store cannot be used now. Nothing was written.").Because(err)
 	}
 	if conflict, ok := errors.AsType[*enduser.ConflictError](err); ok {
+		holder := "user"
+		if conflict.Field == "provided_id" {
+			holder = "group"
+		}
 		return &rest.Problem{
-			Status: http.StatusConflict, Code: "conflict", Title: "Belongs to another user",
-			Detail: "What must be unique belongs to another user.",
+			Status: http.StatusConflict, Code: "conflict", Title: "Belongs to another " + holder,
+			Detail: "What must be unique belongs to another " + holder + ".",
 			Field:  conflict.Field, HolderID: conflict.HolderID,
 		}
 	}
@@ -80,6 +86,15 @@ func explain(err error) *rest.Problem {
 		return rest.Invalid(fields...)
 	}
 	return nil
+}
+
+// noKeyring is the problem of a server that was set up without the means to keep
+// secrets: it will be the same until somebody sets it up with them.
+func noKeyring() *rest.Problem {
+	return &rest.Problem{
+		Status: http.StatusNotImplemented, Code: "no-keyring", Title: "Not set up",
+		Detail: "The server has no keyring, which this needs. Nothing was written.",
+	}
 }
 
 // appendProblem writes a problem as RFC 9457 has it.
@@ -117,8 +132,11 @@ func appendProblem(b []byte, p *rest.Problem) []byte {
 }
 
 // pointer turns the name that the domain gives a field into a JSON pointer (RFC
-// 6901): linked_accounts[0].type is /linked_accounts/0/type.
+// 6901): linked_accounts[0].type is /linked_accounts/0/type, and "" the whole body.
 func pointer(field string) string {
+	if field == "" {
+		return ""
+	}
 	escape := strings.NewReplacer("~", "~0", "/", "~1")
 	if name, key, ok := strings.Cut(field, "."); ok && !strings.Contains(name, "[") {
 		return "/" + name + "/" + escape.Replace(key) // a metadata key, whatever is in it

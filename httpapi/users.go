@@ -31,6 +31,12 @@ func (a *api) routes() []route {
 		{Method: "DELETE", Path: "/v1/end-users/{id}", Access: write("deleteEndUser"), Handle: a.delete},
 		{Method: "POST", Path: "/v1/end-users/{id}/associate", Access: write("associateEndUser"), Handle: a.associate},
 		{Method: "PUT", Path: "/v1/end-users/by-external-id/{external_id}", Access: write("upsertEndUser"), Body: true, Handle: a.upsert},
+		{Method: "POST", Path: "/v1/groups", Access: write("createGroup"), Body: true, Handle: a.createGroup},
+		{Method: "GET", Path: "/v1/groups", Access: read("listGroups"), Handle: a.listGroups},
+		{Method: "GET", Path: "/v1/groups/{id}", Access: read("getGroup"), Handle: a.getGroup},
+		{Method: "PATCH", Path: "/v1/groups/{id}", Access: write("updateGroup"), Body: true, Handle: a.updateGroup},
+		{Method: "DELETE", Path: "/v1/groups/{id}", Access: write("deleteGroup"), Handle: a.deleteGroup},
+		{Method: "POST", Path: "/v1/groups/{id}/rotate", Access: write("rotateGroupToken"), Body: true, Handle: a.rotateGroupToken},
 		{Method: "GET", Path: "/v1/changes", Access: read("listChanges"), Handle: a.changes},
 		{Method: "GET", Path: "/openapi.json", Public: true, Handle: serveOpenAPI},
 		{Method: "GET", Path: "/healthz", Public: true, Handle: healthy},
@@ -118,20 +124,25 @@ func (a *api) write(c *call, spec enduser.Spec, onConflict string) error {
 	case outcome != enduser.Created:
 		return c.Versioned(http.StatusOK, u.Revision, appendUser(c.Buffer(), &u))
 	}
-	c.Locate(collection(c.Request), u.ID)
+	c.Locate(collection(c.Request, usersPath), u.ID)
 	return c.Versioned(http.StatusCreated, u.Revision, appendUser(c.Buffer(), &u))
 }
 
-// collection returns the path of the users, below the path under which the host
-// mounted the routes.
-func collection(r *http.Request) string {
+// The paths of what can be made.
+const (
+	usersPath  = "/v1/end-users"
+	groupsPath = "/v1/groups"
+)
+
+// collection returns one of these paths, below the path under which the host mounted
+// the routes.
+func collection(r *http.Request, of string) string {
 	path, _, _ := strings.Cut(r.RequestURI, "?")
 	if !strings.HasPrefix(path, "/") { // absolute form
 		path = r.URL.EscapedPath()
 	}
-	const users = "/v1/end-users"
-	if at := strings.LastIndex(path, users); at >= 0 {
-		path = path[:at+len(users)]
+	if at := strings.LastIndex(path, of); at >= 0 {
+		path = path[:at+len(of)]
 	}
 	return path
 }

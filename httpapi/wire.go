@@ -134,21 +134,21 @@ const maxExpiresIn = 365 * 24 * 60 * 60 // seconds
 
 // spec returns the user that a create or upsert asks for. Null is for PATCH.
 func (in *userInput) spec() (enduser.Spec, error) {
-	in.refuseNull("external_id", in.externalID.Null)
-	in.refuseNull("name", in.name.Null)
-	in.refuseNull("first_name", in.firstName.Null)
-	in.refuseNull("last_name", in.lastName.Null)
-	in.refuseNull("email", in.email.Null)
-	in.refuseNull("avatar", in.avatar.Null)
-	in.refuseNull("language", in.language.Null)
+	refuseNull(&in.Input, "external_id", in.externalID.Null)
+	refuseNull(&in.Input, "name", in.name.Null)
+	refuseNull(&in.Input, "first_name", in.firstName.Null)
+	refuseNull(&in.Input, "last_name", in.lastName.Null)
+	refuseNull(&in.Input, "email", in.email.Null)
+	refuseNull(&in.Input, "avatar", in.avatar.Null)
+	refuseNull(&in.Input, "language", in.language.Null)
 	if in.externalID.Given && !in.externalID.Null && in.externalID.Value == "" {
 		in.Fault("external_id", enduser.CodeRequired, "must not be empty")
 	}
-	in.refuseNull("metadata", in.metadata.Null)
-	in.refuseNull("linked_accounts", in.accounts.Null)
-	in.refuseNull("groups", in.groups.Null)
-	in.refuseNull("provisional", in.provisional.Null)
-	in.refuseNull("expires_in", in.expiresIn.Null)
+	refuseNull(&in.Input, "metadata", in.metadata.Null)
+	refuseNull(&in.Input, "linked_accounts", in.accounts.Null)
+	refuseNull(&in.Input, "groups", in.groups.Null)
+	refuseNull(&in.Input, "provisional", in.provisional.Null)
+	refuseNull(&in.Input, "expires_in", in.expiresIn.Null)
 	s := enduser.Spec{
 		ExternalID: in.externalID.Value,
 		Name:       in.name.Value, FirstName: in.firstName.Value, LastName: in.lastName.Value,
@@ -175,7 +175,7 @@ func (in *userInput) spec() (enduser.Spec, error) {
 	return s, in.Err()
 }
 
-func (in *userInput) refuseNull(name string, null bool) {
+func refuseNull(in *rest.Input, name string, null bool) {
 	if null {
 		in.Fault(name, rest.CodeType, "must not be null")
 	}

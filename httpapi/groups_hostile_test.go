@@ -1,0 +1,135 @@
+package httpapi_test
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rollbook-go/rollbook/enduser"
+)
+
+// TestHostileGroups sends what is not acceptable to the routes that write a group:
+// it must be refused, and nothing may have changed.
+func TestHostileGroups(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, nil)
+	kept := s.createGroup(t, `{"provided_id":"kept"}`)
+	before := s.do(t, "GET", "/v1/groups", "").body
+	nested := func(depth int) string {
+		return `"mapping":` + strings.Repeat(`{"a":`, depth-2) + `{}` + strings.Repeat(`}`, depth-2)
+	}
+	keys := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			b.WriteString(`,"k` + strconv.Itoa(i) + `":1`)
+		}
+		return `"properties":{` + b.String()[1:] + `}`
+	}
+	// What is put behind a provided_id to create, and in a patch alone.
+	for _, tt := range []struct{ name, members, code, pointer string }{
+		{"trailing comma", `"name":"x",`, "malformed-json", ""},
+		{"duplicate", `"name":"x","name":"y"`, "malformed-json", ""},
+		{"duplicate in properties", `"properties":{"a":1,"a":2}`, "malformed-json", ""},
+		{"duplicate in mapping behind an escape", `"mapping":{"a":1,"\u0061":2}`, "malformed-json", ""},
+		{"invalid UTF-8", "\"name\":\"\xff\"", "malformed-json", ""},
+		{"lone surrogate", `"properties":{"a":"\ud800"}`, "malformed-json", ""},
+		{"depth 33", nested(33), "malformed-json", ""},
+		{"depth 100,000", nested(100_000), "malformed-json", ""},
+		{"number beyond float64", `"mapping":{"a":1e400}`, "malformed-json", ""},
+
+		{"unknown member", `"admin":true`, "invalid", "/admin"},
+		{"case variant", `"Name":"x"`, "invalid", "/Name"},
+		{"__proto__", `"__proto__":{}`, "invalid", "/__proto__"},
+		{"number for a string", `"name":1`, "invalid", "/name"},
+		{"string for an object", `"properties":"{}"`, "invalid", "/properties"},
+		{"array for an object", `"mapping":[]`, "invalid", "/mapping"},
+		{"text for a boolean", `"demo":"true"`, "invalid", "/demo"},
+		{"name with a control character", `"name":"a\u0007"`, "invalid", "/name"},
+		{"long name", `"name":"` + strings.Repeat("a", 257) + `"`, "invalid", "/name"},
+		{"257 keys", keys(257), "invalid", "/properties"},
+		{"long key", `"mapping":{"` + strings.Repeat("k", 129) + `":1}`, "invalid", "/mapping"},
+		{"empty key", `"mapping":{"":1}`, "invalid", "/mapping"},
+		{"properties over 10,240 bytes", `"properties":{"a":"` + strings.Repeat("x", 10_240) + `"}`, "invalid", "/properties"},
+		{"mapping over 10,240 bytes", `"mapping":{"a":"` + strings.Repeat("x", 10_240) + `"}`, "invalid", "/mapping"},
+		{"server's id", `"id":"x"`, "invalid", "/id"},
+		{"server's number", `"number":1`, "invalid", "/number"},
+		{"server's tenant_id", `"tenant_id":"other"`, "invalid", "/tenant_id"},
+		{"server's environment", `"environment":"Testing"`, "invalid", "/environment"},
+		{"server's created_by", `"created_by":"x"`, "invalid", "/created_by"},
+		{"server's updated_by", `"updated_by":"x"`, "invalid", "/updated_by"},
+		{"server's created_at", `"created_at":null`, "invalid", "/created_at"},
+		{"server's updated_at", `"updated_at":null`, "invalid", "/updated_at"},
+		{"server's revision", `"revision":1`, "invalid", "/revision"},
+		{"token of one's own", `"token":"` + strings.Repeat("a", 64) + `"`, "invalid", "/token"},
+		{"previous tokens", `"previous":[]`, "invalid", "/previous"},
+	} {
+		for _, r := range [][3]string{
+			{"POST", "/v1/groups", `{"provided_id":"new",` + tt.members + `}`},
+			{"PATCH", "/v1/groups/" + kept.ID, `{` + tt.members + `}`},
+		} {
+			a := s.do(t, r[0], r[1], r[2])
+			p := a.wantCode(t, 400, tt.code)
+			if tt.code == "invalid" && (len(p.Errors) != 1 || p.Errors[0].Pointer != tt.pointer) {
+				t.Errorf("%s of %s: %+v", r[0], tt.name, p.Errors)
+			}
+			if ours := strings.HasPrefix(tt.name, "server's") || tt.pointer == "/token"; ours && p.Errors[0].Code != "read_only" {
+				t.Errorf("%s of %s: %+v", r[0], tt.name, p.Errors)
+			}
+		}
+	}
+	for _, body := range []string{"", "null", "[]", `"x"`, `{"provided_id":"x"} x`, `{"provided_id":"x"}{}`, "\ufeff{}"} {
+		s.do(t, "POST", "/v1/groups", body).wantCode(t, 400, "malformed-json")
+		s.do(t, "PATCH", "/v1/groups/"+kept.ID, body, with("Content-Type", "application/json")).wantCode(t, 400, "malformed-json")
+	}
+	for id, code := range map[string]string{
+		`""`: enduser.CodeRequired, `null`: "invalid_type", `1`: "invalid_type", `{"$ne":""}`: "invalid_type",
+		`"<a>"`: "", `" a"`: "", `"a "`: "", `"a\u0000"`: "", `"a\u202eb"`: "", `"\ufb01"`: "", `"\u0378"`: "",
+		strconv.Quote(strings.Repeat("a", 256)): enduser.CodeLength,
+	} {
+		p := s.do(t, "POST", "/v1/groups", `{"provided_id":`+id+`}`).wantCode(t, 400, "invalid")
+		if len(p.Errors) == 0 || p.Errors[0].Pointer != "/provided_id" || (code != "" && p.Errors[0].Code != code) {
+			t.Errorf("provided_id %.20s: %+v", id, p.Errors)
+		}
+	}
+	p := s.do(t, "POST", "/v1/groups", `{"name":null,"properties":null,"mapping":null,"demo":null}`).wantCode(t, 400, "invalid")
+	if len(p.Errors) != 5 {
+		t.Errorf("nulls and no provided_id: %+v", p.Errors)
+	}
+	s.do(t, "POST", "/v1/groups", `{"provided_id":"x"}`, with("Content-Type", "application/merge-patch+json")).wantCode(t, 415, "unsupported-media-type")
+	s.do(t, "POST", "/v1/groups/"+kept.ID+"/rotate", ``, with("Content-Type")).wantCode(t, 415, "unsupported-media-type")
+
+	for _, r := range []struct {
+		method, path string
+		want         int
+	}{
+		{"GET", "/v1/groups/%00", 400},
+		{"PATCH", "/v1/groups/%ff", 400},
+		{"DELETE", "/v1/groups/%00", 400},
+		{"POST", "/v1/groups/%00/rotate", 400},
+		{"GET", "/v1/groups/" + strings.Repeat("a", 10_000), 400},
+		{"GET", "/v1/groups/kept", 404}, // a provided ID is not an ID
+		{"GET", "/v1/groups/", 404},
+		{"GET", "/v1/groups/" + kept.ID + "/", 404},
+		{"GET", "/v1/groups/" + kept.ID + "/token", 404},
+		{"GET", "/v1/groups/" + kept.ID + "/rotate", 405},
+		{"PUT", "/v1/groups", 405},
+		{"DELETE", "/v1/groups", 405},
+		{"PUT", "/v1/groups/" + kept.ID, 405},
+		{"POST", "/v1/groups/" + kept.ID, 405},
+	} {
+		a := s.do(t, r.method, r.path, "{}", with("Content-Type", "application/json"))
+		if a.want(t, r.want); r.want == 400 && a.problem(t).Errors[0].Parameter != "id" {
+			t.Errorf("%s %.30s: %s", r.method, r.path, a.body)
+		}
+		if allow := a.header.Get("Allow"); (r.want == 405) != (allow != "") {
+			t.Errorf("%s %.30s: Allow is %q", r.method, r.path, allow)
+		}
+	}
+	if got := s.do(t, "GET", "/v1/groups", "").body; got != before {
+		t.Errorf("the groups are now %s", got)
+	}
+	// The edges of the limits are admitted.
+	s.createGroup(t, `{"provided_id":`+strconv.Quote(strings.Repeat("é", 255))+`}`)
+	s.createGroup(t, `{"provided_id":"edge","name":"`+strings.Repeat("é", 256)+`",`+keys(256)+`,"mapping":{"a":"`+strings.Repeat("x", 10_232)+`"}}`)
+	s.createGroup(t, `{"provided_id":"deep",`+nested(32)+`}`)
+}

@@ -1,0 +1,137 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+type groupPage struct {
+	Data   []group `json:"data"`
+	Paging struct {
+		Cursors struct {
+			After  *string `json:"after"`
+			Before *string `json:"before"`
+		} `json:"cursors"`
+		HasMore     bool `json:"has_more"`
+		HasPrevious bool `json:"has_previous"`
+	} `json:"paging"`
+}
+
+func (s *server) listGroups(tb testing.TB, query string, options ...option) groupPage {
+	tb.Helper()
+	var p groupPage
+	a := s.do(tb, "GET", "/v1/groups?"+query, "", options...).want(tb, 200)
+	a.decode(tb, &p)
+	if p.Data == nil {
+		tb.Error("data is null")
+	}
+	if strings.Contains(a.body, `"token"`) {
+		tb.Errorf("a list shows tokens: %s", a.body)
+	}
+	if (p.Paging.Cursors.After != nil) != p.Paging.HasMore || (p.Paging.Cursors.Before != nil) != p.Paging.HasPrevious {
+		tb.Errorf("cursors and flags do not agree: %+v", p.Paging)
+	}
+	return p
+}
+
+func (p groupPage) names() []string {
+	names := []string{}
+	for _, g := range p.Data {
+		names = append(names, g.ProvidedID)
+	}
+	return names
+}
+
+func TestListGroups(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, s *server) {
+		if p := s.listGroups(t, ""); len(p.Data) != 0 || p.Paging.HasMore || p.Paging.HasPrevious {
+			t.Errorf("the list of nothing is %+v", p)
+		}
+		var all []string
+		for i := range 7 {
+			all = append(all, fmt.Sprintf("G%d", i))
+			s.createGroup(t, fmt.Sprintf(`{"provided_id":"G%d"}`, i))
+			s.create(t, `{"groups":["G1"]}`) // noise
+			s.createGroup(t, fmt.Sprintf(`{"provided_id":"noise%d"}`, i), as(otherKey))
+		}
+		for _, order := range []string{"asc", "desc"} {
+			for _, limit := range []int{1, 3, 6, 7, 200} {
+				want := slices.Clone(all)
+				if order == "desc" {
+					slices.Reverse(want)
+				}
+				query := fmt.Sprintf("order=%s&limit=%d", order, limit)
+				last := s.listGroups(t, query)
+				got := last.names()
+				for last.Paging.HasMore {
+					last = s.listGroups(t, query+"&after="+*last.Paging.Cursors.After)
+					got = append(got, last.names()...)
+				}
+				if !slices.Equal(got, want) {
+					t.Errorf("%s forwards: %v", query, got)
+				}
+				got = last.names()
+				for last.Paging.HasPrevious {
+					last = s.listGroups(t, query+"&before="+*last.Paging.Cursors.Before)
+					got = append(last.names(), got...)
+				}
+				if !slices.Equal(got, want) {
+					t.Errorf("%s backwards: %v", query, got)
+				}
+			}
+		}
+		for query, want := range map[string][]string{
+			"provided_id=g3":                    {"G3"},
+			"provided_id=G3&limit=1&order=desc": {"G3"},
+			"provided_id=noise1":                {},
+			"provided_id=G":                     {},
+			"provided_id=&limit=2":              {"G0", "G1"},
+		} {
+			p := s.listGroups(t, query)
+			if !slices.Equal(p.names(), want) {
+				t.Errorf("%s: %v, want %v", query, p.names(), want)
+			}
+			if want := strings.Contains(query, "limit=2"); p.Paging.HasMore != want || p.Paging.HasPrevious {
+				t.Errorf("%s: %+v", query, p.Paging)
+			}
+		}
+		// A cursor is one of its list alone.
+		cursor := *s.listGroups(t, "limit=1").Paging.Cursors.After
+		users := *s.list(t, "limit=1").Paging.Cursors.After
+		for _, query := range []string{"order=desc&after=" + cursor, "after=" + users, "before=x", "after=" + cursor + "x"} {
+			s.do(t, "GET", "/v1/groups?"+query, "").wantCode(t, 400, "invalid-cursor")
+		}
+		s.do(t, "GET", "/v1/groups?after="+cursor, "", as(otherKey)).wantCode(t, 400, "invalid-cursor")
+		s.do(t, "GET", "/v1/end-users?after="+cursor, "").wantCode(t, 400, "invalid-cursor")
+	})
+}
+
+func TestHostileGroupQueries(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, nil)
+	for _, tt := range []struct{ query, parameter string }{
+		{"limit=0", "limit"},
+		{"limit=201", "limit"},
+		{"limit=1&limit=1", "limit"},
+		{"order=random", "order"},
+		{"after=x&before=y", "before"},
+		{"provided_id=a&after=x", "provided_id"},
+		{"provided_id=a&before=x", "provided_id"},
+		{"provided_id=a&provided_id=a", "provided_id"},
+		{"provided_id=%00", "provided_id"},
+		{"provided_id=%ff", "provided_id"},
+		{"provided_id=" + strings.Repeat("a", 2000), "provided_id"},
+		{"name=a", "name"},
+		{"token=a", "token"},
+		{"Provided_id=a", "Provided_id"},
+	} {
+		p := s.do(t, "GET", "/v1/groups?"+tt.query, "").wantCode(t, 400, "invalid")
+		if len(p.Errors) != 1 || p.Errors[0].Parameter != tt.parameter || p.Errors[0].Pointer != "" {
+			t.Errorf("%.40s: %+v", tt.query, p.Errors)
+		}
+	}
+	s.do(t, "GET", "/v1/groups?provided_id=%zz", "").wantCode(t, 400, "malformed-query")
+}

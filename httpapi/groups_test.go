@@ -1,0 +1,229 @@
+package httpapi_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rollbook-go/rollbook/enduser"
+)
+
+const everyGroup = `{"provided_id":"Team-7","name":"Team","properties":{"region":"eu","deep":{"a":[1,null]}},"mapping":{"public":"db1"},"demo":true}`
+
+func TestCreateGroup(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, s *server) {
+		a := s.do(t, "POST", "/v1/groups", everyGroup).want(t, 201)
+		g := a.group(t)
+		p := func(s string) *string { return &s }
+		want := group{
+			ID: g.ID, ProvidedID: "Team-7", Number: g.Number, TenantID: "acme", Environment: "Customer", Name: p("Team"),
+			Properties: []byte(`{"deep":{"a":[1,null]},"region":"eu"}`), Mapping: []byte(`{"public":"db1"}`), Demo: true,
+			CreatedBy: p("crm"), UpdatedBy: p("crm"), CreatedAt: g.CreatedAt, UpdatedAt: g.CreatedAt,
+			Revision: g.Revision, Token: g.Token,
+		}
+		if diff := cmp.Diff(want, g); diff != "" {
+			t.Errorf("created (-want +got):\n%s", diff)
+		}
+		if _, err := time.Parse("2006-01-02T15:04:05.000Z", g.CreatedAt); err != nil {
+			t.Error(err)
+		}
+		if len(g.Token) != 64 || g.Number < 1 || g.Revision < 1 {
+			t.Errorf("token of %d characters, number %d, revision %d", len(g.Token), g.Number, g.Revision)
+		}
+		if got, want := a.header.Get("Location"), "/v1/groups/"+g.ID; got != want {
+			t.Errorf("Location %q, want %q", got, want)
+		}
+		if got, want := a.header.Get("ETag"), fmt.Sprintf(`"%d"`, g.Revision); got != want {
+			t.Errorf("ETag %s, want %s", got, want)
+		}
+		if got := a.header.Get("Cache-Control"); got != "no-store" {
+			t.Errorf("an answer with a token has Cache-Control %q", got)
+		}
+		read := s.do(t, "GET", "/v1/groups/"+g.ID, "").want(t, 200)
+		if want := strings.Replace(a.body, `,"token":"`+g.Token+`"`, "", 1); read.body != want {
+			t.Errorf("GET shows %s, want %s", read.body, want)
+		}
+		found, err := s.users.Tenant("acme").AuthenticateGroup(t.Context(), g.Token)
+		if err != nil || found.ID != g.ID {
+			t.Errorf("the token is that of %v, %v", found, err)
+		}
+
+		bare := s.do(t, "POST", "/v1/groups", `{"provided_id":"bare"}`).want(t, 201)
+		for _, member := range []string{`"name":null`, `"properties":{}`, `"mapping":{}`, `"demo":false`} {
+			if !strings.Contains(bare.body, member) {
+				t.Errorf("no %s in %s", member, bare.body)
+			}
+		}
+	})
+}
+
+func TestGroupConflict(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, s *server) {
+		g := s.createGroup(t, everyGroup)
+		before := s.do(t, "GET", "/v1/groups/"+g.ID, "").body
+		a := s.do(t, "POST", "/v1/groups", `{"provided_id":"TEAM-7","name":"Other"}`)
+		p := a.wantCode(t, 409, "conflict")
+		if p.Field != "provided_id" || p.HolderID != g.ID || strings.Contains(p.Title+p.Detail, "user") {
+			t.Errorf("conflict %+v", p)
+		}
+		if got := s.do(t, "GET", "/v1/groups/"+g.ID, "").body; got != before {
+			t.Errorf("a refused create made of the group %s", got)
+		}
+		// Users have their own name space.
+		s.create(t, `{"external_id":"Team-7"}`)
+		s.do(t, "DELETE", "/v1/groups/"+g.ID, "").want(t, 204)
+		if again := s.createGroup(t, everyGroup); again.ID == g.ID || again.Number == g.Number || again.Token == g.Token {
+			t.Errorf("a new group is the old one: %+v", again)
+		}
+	})
+}
+
+// TestCreateGroupAtOnce: one of many callers makes the group, and gets its token.
+func TestCreateGroupAtOnce(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, s *server) {
+		answers := atOnce(32, func(i int) answer {
+			return s.do(t, "POST", "/v1/groups", `{"provided_id":"`+[]string{"team", "TEAM"}[i%2]+`"}`)
+		})
+		statuses := map[int]int{}
+		for _, a := range answers {
+			statuses[a.status]++
+		}
+		if diff := cmp.Diff(map[int]int{201: 1, 409: 31}, statuses); diff != "" {
+			t.Errorf("statuses (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// atOnce calls a function n times, all at once.
+func atOnce(n int, do func(i int) answer) []answer {
+	answers := make([]answer, n)
+	start := make(chan struct{})
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			<-start
+			answers[i] = do(i)
+		})
+	}
+	close(start)
+	wg.Wait()
+	return answers
+}
+
+func TestGetGroup(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, nil)
+	g := s.createGroup(t, everyGroup)
+	u := s.create(t, `{}`)
+	path := "/v1/groups/" + g.ID
+	etag := s.do(t, "GET", path, "").want(t, 200).header.Get("ETag")
+	if a := s.do(t, "GET", path, "", with("If-None-Match", etag)).want(t, 304); a.header.Get("ETag") != etag {
+		t.Errorf("304 has ETag %s", a.header.Get("ETag"))
+	}
+	s.do(t, "GET", path, "", with("If-None-Match", `"1000000"`)).want(t, 200)
+	s.do(t, "HEAD", path, "").want(t, 200)
+	for _, id := range []string{"unknown", "Team-7", u.ID, g.Token} {
+		s.do(t, "GET", "/v1/groups/"+id, "").wantCode(t, 404, "not-found")
+	}
+	s.do(t, "GET", "/v1/end-users/"+g.ID, "").wantCode(t, 404, "not-found")
+}
+
+func TestUpdateGroup(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, s *server) {
+		g := s.createGroup(t, everyGroup)
+		path := "/v1/groups/" + g.ID
+		patch := func(body string, options ...option) group {
+			t.Helper()
+			a := s.do(t, "PATCH", path, body, options...).want(t, 200)
+			got := a.group(t)
+			if want := fmt.Sprintf(`"%d"`, got.Revision); a.header.Get("ETag") != want {
+				t.Errorf("ETag %s, want %s", a.header.Get("ETag"), want)
+			}
+			return got
+		}
+		same := patch(`{}`)
+		if same.Revision != g.Revision {
+			t.Error("a patch of nothing made a revision")
+		}
+		if patch(`{"name":"Team","demo":true}`).Revision != g.Revision {
+			t.Error("a patch that changes nothing made a revision")
+		}
+		next := patch(`{"name":"New","properties":{"deep":{"b":2},"region":null},"mapping":{"x":9007199254740993}}`,
+			with("Content-Type", "application/merge-patch+json"), with("If-Match", fmt.Sprintf(`"%d"`, g.Revision)))
+		if *next.Name != "New" || string(next.Properties) != `{"deep":{"a":[1,null],"b":2}}` ||
+			string(next.Mapping) != `{"public":"db1","x":9007199254740993}` || !next.Demo || next.Revision <= g.Revision {
+			t.Errorf("patched: %+v", next)
+		}
+		s.do(t, "PATCH", path, `{"name":"x"}`, with("If-Match", fmt.Sprintf(`"%d"`, g.Revision))).wantCode(t, 412, "precondition-failed")
+		cleared := patch(`{"name":null,"properties":null,"mapping":null,"demo":null}`)
+		if cleared.Name != nil || string(cleared.Properties) != `{}` || string(cleared.Mapping) != `{}` || cleared.Demo {
+			t.Errorf("cleared: %+v", cleared)
+		}
+		if cleared.ProvidedID != g.ProvidedID || cleared.Number != g.Number || cleared.CreatedAt != g.CreatedAt {
+			t.Errorf("a patch changed what never changes: %+v", cleared)
+		}
+		if _, err := s.users.Tenant("acme").AuthenticateGroup(t.Context(), g.Token); err != nil {
+			t.Errorf("a patch changed the token: %v", err)
+		}
+		for _, id := range []string{"Team-7", "TEAM-7", "other"} {
+			p := s.do(t, "PATCH", path, `{"provided_id":"`+id+`","name":"x"}`).wantCode(t, 400, "invalid")
+			if len(p.Errors) != 1 || p.Errors[0].Pointer != "/provided_id" || p.Errors[0].Code != "read_only" {
+				t.Errorf("provided_id %s: %+v", id, p.Errors)
+			}
+		}
+		s.do(t, "PATCH", "/v1/groups/unknown", `{}`).wantCode(t, 404, "not-found")
+	})
+}
+
+func TestDeleteGroup(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, s *server) {
+		g := s.createGroup(t, everyGroup)
+		u := s.create(t, `{"groups":["team-7"]}`)
+		path := "/v1/groups/" + g.ID
+		s.do(t, "DELETE", path, "", with("If-Match", `"1000000"`)).wantCode(t, 412, "precondition-failed")
+		s.do(t, "DELETE", path, "", with("If-Match", fmt.Sprintf(`"%d"`, g.Revision))).want(t, 204)
+		for _, method := range []string{"GET", "DELETE"} {
+			s.do(t, method, path, "").wantCode(t, 404, "not-found")
+		}
+		s.do(t, "POST", path+"/rotate", `{}`).wantCode(t, 404, "not-found")
+		s.do(t, "POST", path+"/rotate", `{"current_token":"`+g.Token+`"}`).wantCode(t, 404, "not-found")
+		if _, err := s.users.Tenant("acme").AuthenticateGroup(t.Context(), g.Token); !errors.Is(err, enduser.ErrNotFound) {
+			t.Errorf("the token of a deleted group: %v", err)
+		}
+		if got := s.do(t, "GET", "/v1/end-users/"+u.ID, "").want(t, 200).user(t); !slices.Equal(got.Groups, []string{"team-7"}) {
+			t.Errorf("the group's user is now in %v", got.Groups)
+		}
+	})
+}
+
+// TestGroupChanges: the feed names groups as such, and their fields.
+func TestGroupChanges(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, nil)
+	g := s.createGroup(t, everyGroup)
+	path := "/v1/groups/" + g.ID
+	s.do(t, "PATCH", path, `{"name":"Secret","properties":{"region":"secret"}}`).want(t, 200)
+	s.do(t, "POST", path+"/rotate", `{}`).want(t, 200)
+	s.do(t, "DELETE", path, "").want(t, 204)
+	var got []string
+	for _, ch := range s.feed(t, "").Data {
+		if ch.Kind != "group" || ch.ID != g.ID || *ch.Actor != "crm" {
+			t.Errorf("change %+v", ch)
+		}
+		got = append(got, ch.Type+" "+strings.Join(ch.Fields, ","))
+	}
+	if diff := cmp.Diff([]string{"created ", "updated name,properties.region", "updated token", "deleted "}, got); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,180 @@
+package httpapi
+
+import (
+	"strings"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
+	"github.com/rollbook-go/rollbook/internal/jsontext"
+)
+
+// appendGroup writes a group as the native routes show it, without its token.
+func appendGroup(b []byte, g *enduser.Group) []byte {
+	return append(appendGroupMembers(b, g), '}')
+}
+
+// appendNewGroup writes a group and its token: the answer to what made the token.
+func appendNewGroup(b []byte, g *enduser.Group, token string) []byte {
+	b = append(appendGroupMembers(b, g), `,"token":`...)
+	return append(jsontext.AppendString(b, token), '}')
+}
+
+func appendGroupMembers(b []byte, g *enduser.Group) []byte {
+	b = jsontext.AppendString(append(b, `{"id":`...), g.ID)
+	b = jsontext.AppendString(append(b, `,"provided_id":`...), g.ProvidedID)
+	b = appendInt(append(b, `,"number":`...), g.Number)
+	b = jsontext.AppendString(append(b, `,"tenant_id":`...), g.Tenant)
+	b = jsontext.AppendString(append(b, `,"environment":`...), string(g.Environment))
+	b = rest.AppendOptional(append(b, `,"name":`...), g.Name)
+	b = g.Properties.AppendJSON(append(b, `,"properties":`...))
+	b = g.Mapping.AppendJSON(append(b, `,"mapping":`...))
+	b = rest.AppendBool(append(b, `,"demo":`...), g.Demo)
+	b = rest.AppendOptional(append(b, `,"created_by":`...), g.CreatedBy)
+	b = rest.AppendOptional(append(b, `,"updated_by":`...), g.UpdatedBy)
+	b = appendTime(append(b, `,"created_at":`...), g.CreatedAt)
+	b = appendTime(append(b, `,"updated_at":`...), g.UpdatedAt)
+	return appendInt(append(b, `,"revision":`...), g.Revision)
+}
+
+func appendGroupPage(b []byte, page *enduser.GroupPage, s rest.Scope) []byte {
+	b = append(b, `{"data":[`...)
+	for i := range page.Groups {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendGroup(b, &page.Groups[i])
+	}
+	var first, last int64
+	if n := len(page.Groups); n > 0 {
+		first, last = page.Groups[0].Cursor(), page.Groups[n-1].Cursor()
+	}
+	return appendPaging(b, s, first, last, page.HasPrevious, page.HasMore)
+}
+
+// groupInput is the body of a request that writes a group.
+type groupInput struct {
+	rest.Input
+
+	providedID, name    rest.Optional[string]
+	properties, mapping rest.Optional[string] // the texts of objects
+	demo                rest.Optional[bool]
+}
+
+// readGroup reads a body.
+func readGroup(body string) (in groupInput, err error) {
+	p := jsontext.NewScanner(body)
+	err = in.End(&p, p.Object(func(name string) error { return in.member(&p, name) }))
+	return in, err
+}
+
+func (in *groupInput) member(p *jsontext.Scanner, name string) error {
+	switch name {
+	case "provided_id":
+		return rest.Member(&in.Input, p, name, &in.providedID, p.String)
+	case "name":
+		return rest.Member(&in.Input, p, name, &in.name, p.String)
+	case "properties":
+		return rest.Member(&in.Input, p, name, &in.properties, rest.Object(p))
+	case "mapping":
+		return rest.Member(&in.Input, p, name, &in.mapping, rest.Object(p))
+	case "demo":
+		return rest.Member(&in.Input, p, name, &in.demo, p.Bool)
+	case "id", "number", "tenant_id", "environment", "created_by", "updated_by", "created_at", "updated_at", "revision", "token":
+		in.Fault(name, enduser.CodeReadOnly, "is set by the server")
+	default:
+		return in.Unknown(p, name)
+	}
+	_, err := p.Raw()
+	return err
+}
+
+// spec returns the group that a create asks for. Null is for PATCH.
+func (in *groupInput) spec() (enduser.GroupSpec, error) {
+	refuseNull(&in.Input, "provided_id", in.providedID.Null)
+	refuseNull(&in.Input, "name", in.name.Null)
+	refuseNull(&in.Input, "properties", in.properties.Null)
+	refuseNull(&in.Input, "mapping", in.mapping.Null)
+	refuseNull(&in.Input, "demo", in.demo.Null)
+	if !in.providedID.Given {
+		in.Fault("provided_id", enduser.CodeRequired, "must be given")
+	}
+	s := enduser.GroupSpec{ProvidedID: in.providedID.Value, Name: in.name.Value, Demo: in.demo.Value}
+	if err := in.Err(); err != nil {
+		return s, err
+	}
+	return s, in.patchMetadata(&s.Properties, &s.Mapping)
+}
+
+// patch applies the body to a group as a merge patch (RFC 7396).
+func (in *groupInput) patch(g *enduser.Group) error {
+	in.name.Set(&g.Name)
+	in.demo.Set(&g.Demo)
+	return in.patchMetadata(&g.Properties, &g.Mapping)
+}
+
+func (in *groupInput) patchMetadata(properties, mapping *enduser.Metadata) error {
+	for _, m := range []struct {
+		member *rest.Optional[string]
+		to     *enduser.Metadata
+	}{{&in.properties, properties}, {&in.mapping, mapping}} {
+		switch {
+		case m.member.Null:
+			*m.to = nil
+		case m.member.Given:
+			merged, err := m.to.MergePatch(m.member.Value)
+			if err != nil {
+				return err
+			}
+			*m.to = merged
+		}
+	}
+	return nil
+}
+
+// rotation is the body of a request that rotates a token.
+type rotation struct {
+	rest.Input
+
+	current rest.Optional[string]
+	overlap rest.Optional[int64] // seconds
+}
+
+func readRotation(body string) (in rotation, err error) {
+	p := jsontext.NewScanner(body)
+	err = in.End(&p, p.Object(func(name string) error {
+		switch name {
+		case "current_token":
+			return rest.Member(&in.Input, &p, name, &in.current, p.String)
+		case "overlap_seconds":
+			return rest.Member(&in.Input, &p, name, &in.overlap, p.Int)
+		default:
+			return in.Unknown(&p, name)
+		}
+	}))
+	return in, err
+}
+
+// maxCurrentToken is more than any token has; what is longer is none.
+const maxCurrentToken = 256 // bytes
+
+func (in *rotation) check() error {
+	refuseNull(&in.Input, "current_token", in.current.Null)
+	refuseNull(&in.Input, "overlap_seconds", in.overlap.Null)
+	if err := in.Err(); err != nil {
+		return err
+	}
+	if in.current.Given {
+		switch token := in.current.Value; {
+		case token == "":
+			in.Fault("current_token", enduser.CodeRequired, "must not be empty")
+		case len(token) > maxCurrentToken:
+			in.Fault("current_token", enduser.CodeLength, "is too long")
+		case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
+			in.Fault("current_token", enduser.CodeCharacter, "has characters that no token has")
+		}
+	}
+	if seconds := in.overlap.Value; seconds < 0 || seconds > int64(enduser.MaxOverlap.Seconds()) {
+		in.Fault("overlap_seconds", enduser.CodeValue, "must be between 0 and 2592000")
+	}
+	return in.Err()
+}

@@ -1,0 +1,89 @@
+package httpapi_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/store/memory"
+)
+
+// brokenKeyring is a keyring in which things go wrong on request.
+type brokenKeyring struct {
+	enduser.Keyring
+	seal, open error
+}
+
+func (k *brokenKeyring) SealingKey(ctx context.Context, deadline time.Time) (enduser.Key, error) {
+	if k.seal != nil {
+		return enduser.Key{}, k.seal
+	}
+	return k.Keyring.SealingKey(ctx, deadline)
+}
+
+func (k *brokenKeyring) OpeningKey(ctx context.Context, id string) (enduser.Key, error) {
+	if k.open != nil {
+		return enduser.Key{}, k.open
+	}
+	return k.Keyring.OpeningKey(ctx, id)
+}
+
+// TestKeyrings: what cannot be sealed is not written, and a write whose token
+// cannot be shown is not said to have written nothing.
+func TestKeyrings(t *testing.T) {
+	t.Parallel()
+	st := memory.New()
+	broken := &brokenKeyring{Keyring: keyring(t)}
+	s := newServerOf(t, st, &enduser.Options{Keyring: broken}, tokens(t).Authenticate, nil)
+	none := newServerOf(t, st, &enduser.Options{}, tokens(t).Authenticate, nil)
+	u, g := s.create(t, `{}`), s.createGroup(t, `{"provided_id":"a"}`)
+	needs := [][3]string{
+		{"POST", "/v1/groups", `{"provided_id":"b"}`},
+		{"POST", "/v1/groups/" + g.ID + "/rotate", `{}`},
+		{"PUT", "/v1/end-users/" + u.ID + "/sensitive", `{"a":"b"}`},
+		{"PATCH", "/v1/end-users/" + u.ID + "/sensitive", `{"a":"b"}`},
+	}
+	for _, r := range needs {
+		none.do(t, r[0], r[1], r[2]).wantCode(t, http.StatusNotImplemented, "no-keyring")
+	}
+	none.do(t, "PATCH", needs[3][1], `{"a":null}`).want(t, 204)
+	none.do(t, "PUT", needs[3][1], `{}`).want(t, 204)
+	none.do(t, "PATCH", "/v1/groups/"+g.ID, `{"name":"x"}`).want(t, 200)
+	none.do(t, "POST", "/v1/groups", `{}`).wantCode(t, 400, "invalid")
+
+	broken.seal = errors.New("secret of the keyring")
+	for _, r := range needs {
+		if a := s.do(t, r[0], r[1], r[2]); strings.Contains(a.body, "secret") {
+			t.Errorf("%s %s: %s", r[0], r[1], a.body)
+		} else {
+			a.wantCode(t, 503, "unavailable")
+		}
+	}
+	if n := len(s.feed(t, "").Data); n != 3 {
+		t.Errorf("%d changes, want that of two creates and a patch", n)
+	}
+	broken.seal = nil
+	for i, err := range []error{errors.New("secret of the keyring"), enduser.ErrNoKey} {
+		broken.open = err
+		for _, r := range [][3]string{
+			{"POST", "/v1/groups", fmt.Sprintf(`{"provided_id":"new-%d"}`, i)},
+			needs[1],
+		} {
+			a := s.do(t, r[0], r[1], r[2])
+			if p := a.wantCode(t, 503, "outcome-unknown"); strings.Contains(a.body, "secret") || strings.Contains(p.Detail, "Nothing") {
+				t.Errorf("%s: %s", r[1], a.body)
+			}
+			if a.header.Get("Location") != "" {
+				t.Error("an error has a Location")
+			}
+		}
+		if p := s.listGroups(t, fmt.Sprintf("provided_id=new-%d", i)); len(p.Data) != 1 {
+			t.Error("the group is not there")
+		}
+	}
+}

@@ -1,0 +1,210 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+)
+
+// accepts reports whether a token is accepted now, as that of a group.
+func (s *server) accepts(tb testing.TB, g group, token string) bool {
+	tb.Helper()
+	found, err := s.users.Tenant("acme").AuthenticateGroup(tb.Context(), token)
+	return err == nil && found.ID == g.ID
+}
+
+func TestRotate(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, s *server) {
+		g := s.createGroup(t, everyGroup)
+		path := "/v1/groups/" + g.ID
+		a := s.do(t, "POST", path+"/rotate", `{}`).want(t, 200)
+		next := a.group(t)
+		if next.ID != g.ID || next.Number != g.Number || next.Revision <= g.Revision || len(next.Token) != 64 || next.Token == g.Token {
+			t.Errorf("rotated: %+v", next)
+		}
+		if a.header.Get("ETag") != fmt.Sprintf(`"%d"`, next.Revision) || a.header.Get("Cache-Control") != "no-store" || a.header.Get("Location") != "" {
+			t.Errorf("headers %v", a.header)
+		}
+		if s.accepts(t, g, g.Token) || !s.accepts(t, g, next.Token) {
+			t.Error("the old token is accepted, or the new one is not")
+		}
+		last := s.do(t, "POST", path+"/rotate", `{"current_token":"`+next.Token+`"}`).want(t, 200).group(t)
+
+		other := s.createGroup(t, `{"provided_id":"other"}`)
+		stale := s.createGroup(t, `{"provided_id":"stale"}`, as(testingKey))
+		for name, token := range map[string]string{
+			"replaced": next.Token, "first": g.Token, "another group's": other.Token, "another environment's": stale.Token, "nobody's": "x",
+			"other case": strings.ToUpper(last.Token), "the ID": g.ID, "the provided ID": g.ProvidedID,
+		} {
+			a := s.do(t, "POST", path+"/rotate", `{"current_token":"`+token+`"}`)
+			if p := a.wantCode(t, 409, "stale-token"); p.HolderID != "" || strings.Contains(a.body, token) && len(token) > 40 {
+				t.Errorf("%s: %s", name, a.body)
+			}
+			s.do(t, "POST", "/v1/groups/unknown/rotate", `{"current_token":"`+token+`"}`).wantCode(t, 404, "not-found")
+			s.do(t, "POST", "/v1/groups/%00/rotate", `{"current_token":"`+token+`"}`).wantCode(t, 400, "invalid")
+		}
+		if !s.accepts(t, g, last.Token) || !s.accepts(t, other, other.Token) {
+			t.Error("a refused rotation rotated")
+		}
+	})
+}
+
+func TestRotateIfMatch(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, nil)
+	g := s.createGroup(t, everyGroup)
+	path := "/v1/groups/" + g.ID + "/rotate"
+	old, current := with("If-Match", `"1000000"`), with("If-Match", fmt.Sprintf(`"%d"`, g.Revision))
+	for _, body := range []string{`{}`, `{"current_token":"` + g.Token + `"}`, `{"current_token":"x"}`} {
+		s.do(t, "POST", path, body, old).wantCode(t, 412, "precondition-failed")
+	}
+	s.do(t, "POST", path, `{"current_token":"x"}`, current).wantCode(t, 409, "stale-token")
+	next := s.do(t, "POST", path, `{"current_token":"`+g.Token+`"}`, current).want(t, 200).group(t)
+	s.do(t, "POST", path, `{}`, current).wantCode(t, 412, "precondition-failed")
+	s.do(t, "POST", path, `{}`, with("If-Match", "*")).want(t, 200)
+	if s.accepts(t, g, next.Token) {
+		t.Error("a token is accepted that was rotated out")
+	}
+}
+
+// TestRotateOverlap: a token is accepted until the end of the overlap, and no
+// longer.
+func TestRotateOverlap(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t, nil, nil)
+		g := s.createGroup(t, everyGroup)
+		path := "/v1/groups/" + g.ID + "/rotate"
+		s.do(t, "POST", path, `{"overlap_seconds":60}`).want(t, 200)
+		// To rotate it takes the current token.
+		s.do(t, "POST", path, `{"current_token":"`+g.Token+`"}`).wantCode(t, 409, "stale-token")
+		time.Sleep(60*time.Second - time.Millisecond) //nolint:forbidigo // time of the bubble
+		if !s.accepts(t, g, g.Token) {
+			t.Error("the token is not accepted within the overlap")
+		}
+		time.Sleep(time.Millisecond) //nolint:forbidigo // time of the bubble
+		if s.accepts(t, g, g.Token) {
+			t.Error("the token is accepted at the end of the overlap")
+		}
+		month := s.do(t, "POST", path, `{"overlap_seconds":2592000}`).want(t, 200).group(t)
+		if s.do(t, "POST", path, `{"overlap_seconds":0}`).want(t, 200); s.accepts(t, g, month.Token) {
+			t.Error("a rotation without overlap left an old token")
+		}
+	})
+}
+
+// TestRotateAtOnce: of many who rotate one token, or one version, one wins.
+func TestRotateAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, lost := range map[string]int{"current_token": 409, "If-Match": 412} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onBackends(t, func(t *testing.T, s *server) {
+				g := s.createGroup(t, everyGroup)
+				body, option := `{"overlap_seconds":3600,"current_token":"`+g.Token+`"}`, with("X-None")
+				if name == "If-Match" {
+					body, option = `{"overlap_seconds":3600}`, with("If-Match", fmt.Sprintf(`"%d"`, g.Revision))
+				}
+				answers := atOnce(32, func(int) answer { return s.do(t, "POST", "/v1/groups/"+g.ID+"/rotate", body, option) })
+				wins := 0
+				for _, a := range answers {
+					switch a.status {
+					case 200:
+						wins++
+						if token := a.group(t).Token; !s.accepts(t, g, token) {
+							t.Error("the winner's token is not accepted")
+						}
+					case lost:
+					default:
+						t.Errorf("got %d: %s", a.status, a.body)
+					}
+				}
+				if wins != 1 {
+					t.Errorf("%d of them won", wins)
+				}
+			})
+		})
+	}
+}
+
+func TestHostileRotations(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, nil)
+	g := s.createGroup(t, everyGroup)
+	for _, tt := range []struct{ body, code, pointer, violation string }{
+		{``, "malformed-json", "", ""},
+		{`null`, "malformed-json", "", ""},
+		{`[]`, "malformed-json", "", ""},
+		{`"` + g.Token + `"`, "malformed-json", "", ""},
+		{`{"current_token":"` + g.Token + `","current_token":"` + g.Token + `"}`, "malformed-json", "", ""},
+		{`{} {}`, "malformed-json", "", ""},
+		{`{"token":"x"}`, "invalid", "/token", "unknown"},
+		{`{"Current_token":"x"}`, "invalid", "/Current_token", "unknown"},
+		{`{"current_token":null}`, "invalid", "/current_token", "invalid_type"},
+		{`{"current_token":1}`, "invalid", "/current_token", "invalid_type"},
+		{`{"current_token":""}`, "invalid", "/current_token", enduser.CodeRequired},
+		{`{"current_token":"` + strings.Repeat("a", 257) + `"}`, "invalid", "/current_token", enduser.CodeLength},
+		{`{"current_token":"a b"}`, "invalid", "/current_token", enduser.CodeCharacter},
+		{`{"current_token":"\u0000"}`, "invalid", "/current_token", enduser.CodeCharacter},
+		{`{"current_token":"é"}`, "invalid", "/current_token", enduser.CodeCharacter},
+		{`{"overlap_seconds":-1}`, "invalid", "/overlap_seconds", enduser.CodeValue},
+		{`{"overlap_seconds":2592001}`, "invalid", "/overlap_seconds", enduser.CodeValue},
+		{`{"overlap_seconds":9223372036854775807}`, "invalid", "/overlap_seconds", enduser.CodeValue},
+		{`{"overlap_seconds":92233720368547758080}`, "invalid", "/overlap_seconds", "invalid_type"},
+		{`{"overlap_seconds":1.5}`, "invalid", "/overlap_seconds", "invalid_type"},
+		{`{"overlap_seconds":"60"}`, "invalid", "/overlap_seconds", "invalid_type"},
+		{`{"overlap_seconds":null}`, "invalid", "/overlap_seconds", "invalid_type"},
+	} {
+		a := s.do(t, "POST", "/v1/groups/"+g.ID+"/rotate", tt.body)
+		p := a.wantCode(t, 400, tt.code)
+		if tt.code == "invalid" && (len(p.Errors) != 1 || p.Errors[0].Pointer != tt.pointer || p.Errors[0].Code != tt.violation) {
+			t.Errorf("%.60s: %+v", tt.body, p.Errors)
+		}
+		if strings.Contains(a.body, g.Token) {
+			t.Errorf("%.60s: the answer shows the token", tt.body)
+		}
+	}
+	if !s.accepts(t, g, g.Token) {
+		t.Error("a refused rotation rotated")
+	}
+}
+
+// TestTokensAreShownOnce: no answer but that of the create and of the rotation has
+// a token.
+func TestTokensAreShownOnce(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, s *server) {
+		g := s.createGroup(t, everyGroup)
+		next := s.do(t, "POST", "/v1/groups/"+g.ID+"/rotate", `{"overlap_seconds":60}`).want(t, 200).group(t)
+		u := s.create(t, `{"groups":["team-7"]}`)
+		path := "/v1/groups/" + g.ID
+		for _, r := range [][3]string{
+			{"GET", "/v1/groups", ""},
+			{"GET", "/v1/groups?provided_id=team-7", ""},
+			{"GET", path, ""},
+			{"PATCH", path, `{}`},
+			{"PATCH", path, `{"name":"x"}`},
+			{"PATCH", path, `{"token":"` + next.Token + `"}`},
+			{"POST", "/v1/groups", everyGroup},
+			{"POST", path + "/rotate", `{"current_token":"` + g.Token + `"}`},
+			{"POST", path + "/rotate", `{"current_token":"` + next.Token + `x"}`},
+			{"POST", path + "/rotate", `{"current_token":"` + next.Token + `","overlap_seconds":-1}`},
+			{"GET", "/v1/end-users/" + u.ID, ""},
+			{"GET", "/v1/end-users", ""},
+			{"GET", "/v1/changes", ""},
+			{"DELETE", path, ""},
+		} {
+			a := s.do(t, r[0], r[1], r[2])
+			for _, token := range []string{g.Token, next.Token} {
+				if strings.Contains(a.body, token) || strings.Contains(fmt.Sprint(a.header), token) {
+					t.Errorf("%s %s: %d shows a token: %s", r[0], r[1], a.status, a.body)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,258 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rollbook-go/rollbook/enduser"
+)
+
+// sensitive returns a user's values as text.
+func (s *server) sensitive(tb testing.TB, u user) map[string]string {
+	tb.Helper()
+	values, err := s.users.Tenant(u.TenantID).In(enduser.Environment(u.Environment)).RevealSensitive(tb.Context(), enduser.ByID(u.ID))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	texts := map[string]string{}
+	for key, value := range values {
+		texts[key] = value.Text()
+	}
+	return texts
+}
+
+func TestSensitive(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, s *server) {
+		u := s.create(t, everything)
+		path := "/v1/end-users/" + u.ID
+		revision := u.Revision
+		write := func(method, body string, want map[string]string, options ...option) {
+			t.Helper()
+			a := s.do(t, method, path+"/sensitive", body, options...).want(t, 204)
+			if diff := cmp.Diff(want, s.sensitive(t, u)); diff != "" {
+				t.Errorf("%s %s (-want +got):\n%s", method, body, diff)
+			}
+			read := s.do(t, "GET", path, "").want(t, 200)
+			if a.header.Get("ETag") != read.header.Get("ETag") {
+				t.Errorf("%s: ETag %s, and then %s", method, a.header.Get("ETag"), read.header.Get("ETag"))
+			}
+			revision = read.user(t).Revision
+		}
+		write("PUT", `{"a-1":"canary","B_2":-7,"c":true}`, map[string]string{"a-1": `"canary"`, "B_2": "-7", "c": "true"})
+		if revision <= u.Revision {
+			t.Error("a write made no revision")
+		}
+		write("PATCH", `{"a-1":"\u00e9\n","B_2":null,"d":9223372036854775807,"none":null}`,
+			map[string]string{"a-1": `"é\n"`, "c": "true", "d": "9223372036854775807"}, with("Content-Type", "application/merge-patch+json"))
+		before := revision
+		write("PATCH", `{}`, map[string]string{"a-1": `"é\n"`, "c": "true", "d": "9223372036854775807"})
+		write("PATCH", `{"none":null}`, map[string]string{"a-1": `"é\n"`, "c": "true", "d": "9223372036854775807"})
+		if revision != before {
+			t.Error("a patch that changes nothing made a revision")
+		}
+		write("PUT", `{"only":false}`, map[string]string{"only": "false"}, with("If-Match", fmt.Sprintf(`"%d"`, revision)))
+		for _, method := range []string{"PUT", "PATCH"} {
+			s.do(t, method, path+"/sensitive", `{"x":"y"}`, with("If-Match", fmt.Sprintf(`"%d"`, before))).wantCode(t, 412, "precondition-failed")
+			s.do(t, method, "/v1/end-users/unknown/sensitive", `{"x":"y"}`).wantCode(t, 404, "not-found")
+		}
+		write("PUT", `{}`, map[string]string{})
+
+		fields := map[string]bool{}
+		for _, ch := range s.feed(t, "").Data {
+			for _, field := range ch.Fields {
+				fields[field] = true
+			}
+		}
+		if !fields["sensitive_metadata.a-1"] || !fields["sensitive_metadata.only"] {
+			t.Errorf("the feed names %v", fields)
+		}
+	})
+}
+
+// TestSensitivePath: the routes stand beside those of external IDs, whatever these
+// are.
+func TestSensitivePath(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, nil)
+	u := s.create(t, `{"external_id":"a"}`)
+	path := "/v1/end-users/" + u.ID
+	for _, by := range []string{"by-external-id", "by%2Dexternal-id"} {
+		a := s.do(t, "PUT", "/v1/end-users/"+by+"/sensitive", `{"name":"Ann"}`)
+		if a.status != 200 && a.status != 201 || *a.user(t).ExternalID != "sensitive" {
+			t.Errorf("%s: %d %s", by, a.status, a.body)
+		}
+	}
+	s.do(t, "PATCH", "/v1/end-users/by-external-id/sensitive", `{}`).wantCode(t, 405, "method-not-allowed")
+	for _, method := range []string{"GET", "POST", "DELETE"} {
+		a := s.do(t, method, path+"/sensitive", "")
+		if a.wantCode(t, 405, "method-not-allowed"); a.header.Get("Allow") != "PATCH, PUT" {
+			t.Errorf("%s: Allow %q", method, a.header.Get("Allow"))
+		}
+	}
+	for _, p := range []string{path + "/sensitive/", path + "/Sensitive", path + "/x/sensitive", "/v1/sensitive", "/v1/groups/" + u.ID + "/sensitive", path + "%2Fsensitive"} {
+		if a := s.do(t, "PUT", p, `{"a":"b"}`); a.status != 404 && a.status != 405 {
+			t.Errorf("%s: %d", p, a.status)
+		}
+	}
+	for _, p := range []string{"/v1/end-users//sensitive", "/v1/end-users/../sensitive", "/v1/end-users/./sensitive"} {
+		if a := s.do(t, "PUT", "http://example.com"+p, `{"a":"b"}`); a.status < 300 || a.status >= 500 {
+			t.Errorf("%s: %d", p, a.status)
+		}
+	}
+	for _, id := range []string{"%00", "%ff", strings.Repeat("a", 10_000)} {
+		for _, method := range []string{"PUT", "PATCH"} {
+			p := s.do(t, method, "/v1/end-users/"+id+"/sensitive", `{}`).wantCode(t, 400, "invalid")
+			if len(p.Errors) != 1 || p.Errors[0].Parameter != "id" {
+				t.Errorf("%.20s: %+v", id, p.Errors)
+			}
+		}
+	}
+	if got := s.sensitive(t, u); len(got) != 0 {
+		t.Errorf("something was written: %v", got)
+	}
+}
+
+// TestHostileSensitive: a refusal names the member that is wrong, unless its name
+// may be a secret, and never a value.
+func TestHostileSensitive(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, nil)
+	u := s.create(t, `{}`)
+	s.do(t, "PUT", "/v1/end-users/"+u.ID+"/sensitive", `{"kept":"x"}`).want(t, 204)
+	before := s.do(t, "GET", "/v1/end-users/"+u.ID, "").body
+	many := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			b.WriteString(`,"k` + strconv.Itoa(i) + `":1`)
+		}
+		return "{" + b.String()[1:] + "}"
+	}
+	const canary = "canary-5up3r"
+	for _, tt := range []struct{ name, body, code, pointer string }{
+		{"empty", "", "malformed-json", ""},
+		{"null", "null", "malformed-json", ""},
+		{"array", `["` + canary + `"]`, "malformed-json", ""},
+		{"string", `"` + canary + `"`, "malformed-json", ""},
+		{"truncated", `{"a":"` + canary, "malformed-json", ""},
+		{"trailing", `{"a":"` + canary + `"} ` + canary, "malformed-json", ""},
+		{"duplicate", `{"a":"` + canary + `","a":"` + canary + `"}`, "malformed-json", ""},
+		{"duplicate behind an escape", `{"a":"x","\u0061":"` + canary + `"}`, "malformed-json", ""},
+		{"invalid UTF-8", `{"a":"` + canary + "\xff\"}", "malformed-json", ""},
+		{"lone surrogate", `{"a":"` + canary + `\ud800"}`, "malformed-json", ""},
+		{"BOM", "\ufeff{}", "malformed-json", ""},
+		{"depth", `{"a":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`, "malformed-json", ""},
+		{"number beyond float64", `{"a":1e400}`, "malformed-json", ""},
+		{"empty string", `{"a":""}`, "invalid", "/a"},
+		{"long string", `{"a":"` + canary + strings.Repeat("x", 4096) + `"}`, "invalid", "/a"},
+		{"object", `{"a":{"b":"` + canary + `"}}`, "invalid", "/a"},
+		{"empty object", `{"a":{}}`, "invalid", "/a"},
+		{"the vendor's envelope", `{"fields":{"b":"` + canary + `"}}`, "invalid", "/fields"},
+		{"list", `{"a":["` + canary + `"]}`, "invalid", "/a"},
+		{"fraction", `{"a":1.5}`, "invalid", "/a"},
+		{"exponent", `{"a":1e3}`, "invalid", "/a"},
+		{"beyond int64", `{"a":9223372036854775808}`, "invalid", "/a"},
+		{"empty key", `{"":"` + canary + `"}`, "invalid", ""},
+		{"space in the key", `{"` + canary + ` x":"x"}`, "invalid", ""},
+		{"dot in the key", `{"` + canary + `.x":"x"}`, "invalid", ""},
+		{"slash in the key", `{"` + canary + `/x":"x"}`, "invalid", ""},
+		{"key beyond ASCII", `{"` + canary + `é":"x"}`, "invalid", ""},
+		{"NUL in the key", `{"` + canary + `\u0000":"x"}`, "invalid", ""},
+		{"long key", `{"` + canary + strings.Repeat("k", 117) + `":"x"}`, "invalid", ""},
+		{"object under a bad key", `{"` + canary + ` x":{}}`, "invalid", ""},
+		{"too many", many(129), "invalid", ""},
+	} {
+		for _, method := range []string{"PUT", "PATCH"} {
+			a := s.do(t, method, "/v1/end-users/"+u.ID+"/sensitive", tt.body, with("Content-Type", "application/json"))
+			p := a.wantCode(t, 400, tt.code)
+			if tt.code == "invalid" && (len(p.Errors) != 1 || p.Errors[0].Pointer != tt.pointer || !strings.Contains(a.body, `"pointer":`)) {
+				t.Errorf("%s of %s: %+v", method, tt.name, p.Errors)
+			}
+			if strings.Contains(a.body, canary) {
+				t.Errorf("%s of %s quotes the body: %s", method, tt.name, a.body)
+			}
+		}
+	}
+	p := s.do(t, "PUT", "/v1/end-users/"+u.ID+"/sensitive", `{"a":null,"b":null,"d":"x"}`).wantCode(t, 400, "invalid")
+	if len(p.Errors) != 2 || p.Errors[0].Pointer != "/a" || p.Errors[1].Pointer != "/b" || p.Errors[0].Code != "invalid_type" {
+		t.Errorf("nulls of a PUT: %+v", p.Errors)
+	}
+	p = s.do(t, "PATCH", "/v1/end-users/"+u.ID+"/sensitive", `{"b":[],"a":{},"c":"x"}`).wantCode(t, 400, "invalid")
+	if len(p.Errors) != 2 || p.Errors[0].Pointer != "/a" || p.Errors[1].Pointer != "/b" {
+		t.Errorf("two wrong values: %+v", p.Errors)
+	}
+	for _, body := range []string{`{"a b":null}`, `{"` + canary + ` ":"x","` + canary + `.":"x"}`, many(257), strings.ReplaceAll(many(257), ":1", ":null")} {
+		for _, method := range []string{"PUT", "PATCH"} {
+			p := s.do(t, method, "/v1/end-users/"+u.ID+"/sensitive", body).wantCode(t, 400, "invalid")
+			if len(p.Errors) != 1 || p.Errors[0].Pointer != "" {
+				t.Errorf("%s %.60s: %+v", method, body, p.Errors)
+			}
+		}
+	}
+	if got := s.do(t, "GET", "/v1/end-users/"+u.ID, "").body; got != before {
+		t.Errorf("a refused write changed the user: %s", got)
+	}
+	if diff := cmp.Diff(map[string]string{"kept": `"x"`}, s.sensitive(t, u)); diff != "" {
+		t.Errorf("values (-want +got):\n%s", diff)
+	}
+	// The edges of the limits are admitted.
+	s.do(t, "PUT", "/v1/end-users/"+u.ID+"/sensitive", many(128)).want(t, 204)
+	s.do(t, "PUT", "/v1/end-users/"+u.ID+"/sensitive", `{"`+strings.Repeat("k", 128)+`":"`+strings.Repeat("x", 4096)+`"}`).want(t, 204)
+	s.do(t, "PATCH", "/v1/end-users/"+u.ID+"/sensitive", `{}`, with("Content-Type", "text/plain")).wantCode(t, 415, "unsupported-media-type")
+	s.do(t, "PUT", "/v1/end-users/"+u.ID+"/sensitive", `{}`, with("Content-Type", "application/merge-patch+json")).wantCode(t, 415, "unsupported-media-type")
+}
+
+// TestSensitiveIsNotShown: no answer has a sensitive value.
+func TestSensitiveIsNotShown(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, s *server) {
+		const canary, body = "canary-5up3r", `{"a":"canary-5up3r","b":90210031337}`
+		u := s.create(t, `{"external_id":"x"}`)
+		path := "/v1/end-users/" + u.ID
+		for _, r := range [][3]string{
+			{"PUT", path + "/sensitive", body},
+			{"PATCH", path + "/sensitive", body},
+			{"PUT", path + "/sensitive?x=1", body},
+			{"GET", path, ""},
+			{"GET", path + "/sensitive", ""},
+			{"GET", "/v1/end-users", ""},
+			{"GET", "/v1/changes", ""},
+			{"PATCH", path, `{"name":"Ann"}`},
+			{"PUT", "/v1/end-users/by-external-id/x", `{"name":"Bea"}`},
+			{"POST", "/v1/end-users", `{"external_id":"x"}`},
+			{"POST", path + "/associate", ""},
+			{"DELETE", path, ""},
+		} {
+			a := s.do(t, r[0], r[1], r[2])
+			for _, secret := range []string{canary, "90210031337", `"a"`} {
+				if strings.Contains(a.body, secret) || strings.Contains(fmt.Sprint(a.header), secret) {
+					t.Errorf("%s %s: %d shows %s: %s", r[0], r[1], a.status, secret, a.body)
+				}
+			}
+		}
+	})
+}
+
+// TestSensitiveAtOnce: patches of several keys at once all hold.
+func TestSensitiveAtOnce(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, s *server) {
+		u := s.create(t, `{}`)
+		want := map[string]string{}
+		for i := range 16 {
+			want["k"+strconv.Itoa(i)] = strconv.Itoa(i)
+		}
+		for _, a := range atOnce(16, func(i int) answer {
+			return s.do(t, "PATCH", "/v1/end-users/"+u.ID+"/sensitive", fmt.Sprintf(`{"k%d":%d}`, i, i))
+		}) {
+			a.want(t, 204)
+		}
+		if diff := cmp.Diff(want, s.sensitive(t, u)); diff != "" {
+			t.Errorf("values (-want +got):\n%s", diff)
+		}
+	})
+}
