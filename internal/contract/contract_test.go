@@ -35,6 +35,7 @@ const (
 type contract struct {
 	document *openapi3.T
 	handler  http.Handler
+	bare     http.Handler // over the same store, without a keyring
 	users    *enduser.Manager
 	hook     atomic.Pointer[func() error] // of Authorize
 	rates    atomic.Bool                  // whether the limiter refuses
@@ -50,8 +51,13 @@ func newContract(t *testing.T) *contract {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &contract{users: enduser.New(memory.New(), nil), seen: map[string]bool{}}
-	c.handler, err = httpapi.New(c.users, tokens.Authenticate, &httpapi.Options{
+	sealing, err := enduser.NewKey("k1", [32]byte{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := memory.New()
+	c := &contract{users: enduser.New(st, &enduser.Options{Keyring: enduser.NewKeyring(sealing)}), seen: map[string]bool{}}
+	options := &httpapi.Options{
 		Policy:  enduser.Policy{IndexedMetadata: []string{"plan"}},
 		Limiter: c,
 		Rates:   []httpapi.Rate{{Requests: 10, Per: time.Second}},
@@ -64,8 +70,11 @@ func newContract(t *testing.T) *contract {
 			}
 			return nil
 		},
-	})
-	if err != nil {
+	}
+	if c.handler, err = httpapi.New(c.users, tokens.Authenticate, options); err != nil {
+		t.Fatal(err)
+	}
+	if c.bare, err = httpapi.New(enduser.New(st, nil), tokens.Authenticate, options); err != nil {
 		t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
@@ -182,6 +191,15 @@ func (c *contract) do(t *testing.T, method, target, body string, want int, heade
 	return w
 }
 
+// withoutKeyring is do, asking the handler that has no keyring.
+func (c *contract) withoutKeyring(t *testing.T, method, target, body string, want int) {
+	t.Helper()
+	keyed := c.handler
+	c.handler = c.bare
+	defer func() { c.handler = keyed }()
+	c.do(t, method, target, body, want)
+}
+
 func (c *contract) withHook(hook func() error, do func()) {
 	c.hook.Store(&hook)
 	defer c.hook.Store(nil)
@@ -247,6 +265,7 @@ func TestEveryAnswer(t *testing.T) {
 	}
 	c.do(t, "GET", users+"?limit=0&order=x", "", 400)
 	c.do(t, "GET", users+"?after=x", "", 400)
+	c.do(t, "GET", users+"?after=%zz", "", 400)
 
 	etag := c.do(t, "GET", user, "", 200).Header().Get("ETag")
 	c.do(t, "GET", user, "", 304, header{"If-None-Match": etag})
@@ -271,7 +290,33 @@ func TestEveryAnswer(t *testing.T) {
 	c.do(t, "PUT", byID+"new", `{"linked_accounts":[{"type":"github","id":"1"}]}`, 409)
 	c.do(t, "PUT", byID+"new", `{}`, 412, header{"If-Match": "*"})
 
-	for _, r := range [][2]string{{"POST", users}, {"PATCH", user}, {"PUT", byID + "x"}} {
+	sensitive := user + "/sensitive"
+	c.do(t, "PUT", sensitive, `{"a":"b","c_1":-1,"d-2":true}`, 204)
+	c.do(t, "PATCH", sensitive, `{"a":null,"e":9007199254740993}`, 204)
+	c.do(t, "PATCH", sensitive, `{}`, 204, header{"Content-Type": "application/merge-patch+json"})
+	for _, method := range []string{"PUT", "PATCH"} {
+		c.do(t, method, sensitive, `{"a":[],"b":{}}`, 400)
+		c.do(t, method, sensitive, `{"a b":"x"}`, 400)
+		c.do(t, method, sensitive, `{`, 400)
+		c.do(t, method, sensitive, `{}`, 412, header{"If-Match": etag})
+		c.do(t, method, users+"/unknown/sensitive", `{}`, 404)
+		c.do(t, method, users+"/%00/sensitive", `{}`, 400)
+		c.withoutKeyring(t, method, sensitive, `{"a":"b"}`, 501)
+	}
+	c.do(t, "PUT", sensitive, `{"a":null}`, 400)
+
+	group, team := c.groups(t)
+
+	for _, r := range [][2]string{
+		{"POST", users},
+		{"PATCH", user},
+		{"PUT", byID + "x"},
+		{"PUT", sensitive},
+		{"PATCH", sensitive},
+		{"POST", groups},
+		{"PATCH", group},
+		{"POST", group + "/rotate"},
+	} {
 		c.do(t, r[0], r[1], `{}`, 415, header{"Content-Type": "text/plain"})
 		c.do(t, r[0], r[1], strings.Repeat(" ", 1<<20)+`{}`, 413)
 	}
@@ -281,6 +326,10 @@ func TestEveryAnswer(t *testing.T) {
 	c.do(t, "GET", "/v1/changes?after=x", "", 400)
 	c.do(t, "GET", "/v1/changes?wait=31", "", 400)
 
+	c.do(t, "DELETE", team, "", 412, header{"If-Match": etag})
+	c.do(t, "DELETE", team, "", 204)
+	c.do(t, "DELETE", team, "", 404)
+	c.do(t, "DELETE", groups+"/%00", "", 400)
 	c.do(t, "DELETE", provisional, "", 412, header{"If-Match": etag})
 	c.do(t, "DELETE", provisional, "", 204)
 	c.do(t, "DELETE", provisional, "", 404)
@@ -294,6 +343,14 @@ func TestEveryAnswer(t *testing.T) {
 		{"DELETE", user, ""},
 		{"POST", user + "/associate", ""},
 		{"PUT", byID + "x", `{}`},
+		{"PUT", sensitive, `{}`},
+		{"PATCH", sensitive, `{}`},
+		{"POST", groups, `{"provided_id":"x"}`},
+		{"GET", groups, ""},
+		{"GET", group, ""},
+		{"PATCH", group, `{}`},
+		{"DELETE", group, ""},
+		{"POST", group + "/rotate", `{}`},
 		{"GET", "/v1/changes", ""},
 	} {
 		c.do(t, r[0], r[1], r[2], 401, header{"Authorization": "Bearer wrong-key"})

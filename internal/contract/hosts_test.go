@@ -76,6 +76,11 @@ func TestHosts(t *testing.T) {
 			}
 			h, _ = do("PUT", "/registry/v1/end-users/by-external-id/c%2Fd", `{}`, http.StatusCreated)
 			do("GET", h.Get("Location"), "", http.StatusOK)
+			do("PUT", location+"/sensitive", `{"a":"b"}`, http.StatusNoContent)
+			do("PUT", "/registry/v1/end-users/by-external-id/sensitive", `{}`, http.StatusCreated)
+			h, _ = do("POST", "/registry/v1/groups", `{"provided_id":"a/b"}`, http.StatusCreated)
+			do("POST", h.Get("Location")+"/rotate", `{}`, http.StatusOK)
+			do("DELETE", h.Get("Location"), "", http.StatusNoContent)
 			do("GET", "/registry/v1/changes", "", http.StatusOK)
 			do("GET", "/registry/openapi.json", "", http.StatusOK)
 			do("GET", "/registry/v1/unknown", "", http.StatusNotFound)
