@@ -1,0 +1,174 @@
+package enduser_test
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// A write of unknown outcome leaves the user and its values as they were, or as
+// they were to be, and nothing between.
+func TestUnknownOutcomesOfSensitive(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		f := &faulty{Store: st}
+		w := newWorld(f)
+		lost := fmt.Errorf("connection lost: %w", store.ErrUnknown)
+		ref := enduser.ByExternalID("a")
+		hooks := map[string]func(h func(int64, []store.Op) error){
+			"before": func(h func(int64, []store.Op) error) { f.before = h },
+			"after":  func(h func(int64, []store.Op) error) { f.after = h },
+		}
+		for when, hook := range hooks {
+			done := when == "after"
+			// A create is sent again: it converges.
+			once := true
+			hook(func(int64, []store.Op) error {
+				if once {
+					once = false
+					return lost
+				}
+				return nil
+			})
+			u := must(w.acme.Create(ctx, enduser.Spec{ExternalID: "a", Sensitive: secrets{"k": secret("v")}}))(t)
+			reveals(t, when+": created", w.acme, ref, values{"k": enduser.String("v")})
+			diff(t, when+": created", must(w.acme.Get(ctx, ref))(t), u)
+
+			want := values{"k": enduser.String("v")}
+			for _, step := range []struct {
+				name string
+				edit func(*enduser.User)
+				done values
+			}{
+				{"set", func(u *enduser.User) { u.SetSensitive("l", secret("w")) }, values{"k": enduser.String("v"), "l": enduser.String("w")}},
+				{"clear", func(u *enduser.User) { u.ClearSensitive() }, values{}},
+				{"set anew", func(u *enduser.User) { u.SetSensitive("m", secret("x")) }, values{"m": enduser.String("x")}},
+			} {
+				tries := 0
+				hook(func(int64, []store.Op) error { tries++; return lost })
+				_, err := w.acme.Update(ctx, ref, func(u *enduser.User) error { step.edit(u); u.Name = step.name; return nil })
+				wantErr(t, when+": "+step.name, err, enduser.ErrUnknown)
+				hook(nil)
+				if tries != 1 {
+					t.Errorf("%s: %s: %d tries", when, step.name, tries)
+				}
+				if done {
+					want = step.done
+				}
+				reveals(t, when+": "+step.name, w.acme, ref, want)
+				if named := must(w.acme.Get(ctx, ref))(t).Name == step.name; named != done {
+					t.Errorf("%s: %s: the user was written: %v", when, step.name, named)
+				}
+				if !done { // then it is done now
+					must(w.acme.Update(ctx, ref, func(u *enduser.User) error { step.edit(u); return nil }))(t)
+					want = step.done
+				}
+				reveals(t, when+": "+step.name+", repeated", w.acme, ref, want)
+			}
+			hook(func(int64, []store.Op) error { return lost })
+			wantErr(t, when+": delete", w.acme.Delete(ctx, ref), enduser.ErrUnknown)
+			hook(nil)
+			if err := w.acme.Delete(ctx, ref); (err == nil) == done {
+				t.Errorf("%s: delete again: %v", when, err)
+			}
+			if ids := vaults(t, st, "acme"); len(ids) != 0 {
+				t.Errorf("%s: records of %v are left", when, ids)
+			}
+		}
+	})
+}
+
+// 64 updates of different keys at once: none is lost, nor is one of those that
+// remove.
+func TestConcurrentSensitiveUpdates(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		w := newWorld(st)
+		for try := range size(20, 2) {
+			u := must(w.acme.Create(ctx, enduser.Spec{Sensitive: numbered(16, secret("old"))}))(t)
+			ref := enduser.ByID(u.ID)
+			at(func(i int) {
+				key := fmt.Sprint("k", i+8) // half of the old ones are written, and some are removed
+				s := enduser.NewSecret(enduser.Int(int64(i)))
+				if i >= callers-8 {
+					key, s = fmt.Sprint("k", i-(callers-8)), enduser.Secret{}
+				}
+				if _, err := w.acme.Update(ctx, ref, func(u *enduser.User) error { u.SetSensitive(key, s); return nil }); err != nil {
+					t.Errorf("try %d, caller %d: %v", try, i, err)
+				}
+			})
+			want := make(values)
+			for i := range callers - 8 {
+				want[fmt.Sprint("k", i+8)] = enduser.Int(int64(i))
+			}
+			reveals(t, fmt.Sprint("try ", try), w.acme, ref, want)
+			changes := must(w.acme.Changes(ctx, u.Revision, 1000))(t)
+			if len(changes) != callers {
+				t.Errorf("try %d: %d changes, want %d", try, len(changes), callers)
+			}
+		}
+	})
+}
+
+// However updates, deletions, takeovers and sweeps are interleaved, every record of
+// values has its living or expired user, and in the end there is none without.
+func TestNoValuesWithoutUser(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		w := newWorld(st)
+		var wg sync.WaitGroup
+		turns := size(400, 60)
+		for worker := range 6 {
+			wg.Go(func() {
+				for i := range turns {
+					id := fmt.Sprint("u", (i*7+worker)%3)
+					ref := enduser.ByExternalID(id)
+					var err error
+					switch (i + worker) % 6 {
+					case 0, 1:
+						_, _, err = w.acme.Ensure(ctx, enduser.Spec{ExternalID: id, ExpiresIn: time.Second, Sensitive: secrets{"k": secret("v")}})
+					case 2:
+						_, err = w.acme.Update(ctx, ref, func(u *enduser.User) error { u.SetSensitive(fmt.Sprint("k", worker), secret("v")); return nil })
+					case 3:
+						_, err = w.acme.Update(ctx, ref, func(u *enduser.User) error { u.ClearSensitive(); return nil })
+					case 4:
+						if i%4 == 0 {
+							err = w.acme.Delete(ctx, ref)
+						} else {
+							_, err = w.users.Sweep(ctx)
+						}
+					default:
+						w.advance(300 * time.Millisecond)
+						_, _, err = w.acme.Upsert(ctx, enduser.Spec{ExternalID: id, Sensitive: secrets{"l": secret("w")}, ExpiresIn: time.Second})
+					}
+					if err != nil && !errors.Is(err, enduser.ErrNotFound) && !errors.Is(err, enduser.ErrContended) {
+						t.Errorf("worker %d, turn %d: %v", worker, i, err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		checkVaults(t, st, "acme")
+		w.advance(enduser.SensitiveTTL)
+		must(w.users.Sweep(ctx))(t)
+		if ids := vaults(t, st, "acme"); len(ids) != 0 {
+			t.Errorf("records of %v are left", ids)
+		}
+	})
+}
+
+// checkVaults checks that every record of values has its user.
+func checkVaults(t testing.TB, st store.Store, name string) {
+	t.Helper()
+	for _, id := range vaults(t, st, name) {
+		r, err := st.Get(t.Context(), name, store.ID(id))
+		if err != nil || r.Kind != "user" {
+			t.Errorf("values of %s without a user: %v, kind %q", id, err, r.Kind)
+		}
+	}
+}
