@@ -37,9 +37,10 @@
 //
 // Errors are {"success":false,"error","error_code","fingerprint","request_id"}.
 // error is for people and carries nothing personal; error_code is stable; the
-// fingerprint is the same for the same error_code of the same route, so that reports can be grouped by it. A request is judged in this order: path and
-// method (404, 405), secret (401), rate (429), rights (403), X-API-Version (400),
-// form of the body (413, 415), acting user (401), content of the body (400).
+// fingerprint is the same for the same error_code of the same route, so that reports
+// can be grouped by it. A request is judged in this order: path and method (404, 405),
+// secret (401), rate (429), rights (403), X-API-Version (400), form of the body (413,
+// 415), acting user (401), content of the body (400).
 //
 // # Where the vendor's texts are silent or disagree
 //
