@@ -24,8 +24,8 @@ var (
 	// ErrAmbiguous: several users have the e-mail address.
 	ErrAmbiguous = errors.New("enduser: ambiguous")
 
-	// ErrContended: the user was changed by others again and again while the call
-	// tried to change it. Nothing was written; try later.
+	// ErrContended: the user or group was changed by others again and again while the
+	// call tried to change it. Nothing was written; try later.
 	ErrContended = errors.New("enduser: contended")
 
 	// ErrTrimmed: the change feed no longer reaches back to that position.

@@ -50,7 +50,7 @@ type Options struct {
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time
 
-	// NewID returns the ID of a new user: at most 36 letters, digits, "-" and "_"
+	// NewID returns the ID of a new user or group: at most 36 letters, digits, "-" and "_"
 	// that were never returned before, in any case, by any process. Nil: 24
 	// lower-case hexadecimal digits, 6 bytes of milliseconds and 6 random ones.
 	NewID func() string

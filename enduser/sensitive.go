@@ -188,6 +188,17 @@ func (w *writer) edited(ctx context.Context, old *vault, u *User) ([]store.Op, e
 			values = append(values, s)
 		}
 	}
+	count := len(values)
+	for _, s := range u.edit.set {
+		if !s.IsNull() {
+			count++
+		}
+	}
+	if count > maxSensitive {
+		return nil, &InvalidError{Violations: []Violation{{
+			"sensitive_metadata", CodeCount, fmt.Sprintf("must have at most %d keys", maxSensitive),
+		}}}
+	}
 	until := w.now.Add(SensitiveTTL)
 	for key, s := range u.edit.set {
 		if s.IsNull() {
@@ -198,11 +209,6 @@ func (w *writer) edited(ctx context.Context, old *vault, u *User) ([]store.Op, e
 			return nil, err
 		}
 		values = append(values, sealedValue{key, until, sealed})
-	}
-	if len(values) > maxSensitive {
-		return nil, &InvalidError{Violations: []Violation{{
-			"sensitive_metadata", CodeCount, fmt.Sprintf("must have at most %d keys", maxSensitive),
-		}}}
 	}
 	return w.writeVault(old, u, values)
 }

@@ -133,11 +133,15 @@ func (l *MemoryLimiter) forget(now time.Time) {
 		return
 	}
 	slices.SortFunc(used, time.Time.Compare)
-	bound, left := used[room], room
+	last := used[room-1]
+	ties := room - slices.IndexFunc(used, last.Equal) // of those used as late as the last that goes
 	for key, c := range l.keys {
-		if left > 0 && !c.used.After(bound) {
+		switch {
+		case c.used.Before(last):
 			delete(l.keys, key)
-			left--
+		case c.used.Equal(last) && ties > 0:
+			delete(l.keys, key)
+			ties--
 		}
 	}
 }
