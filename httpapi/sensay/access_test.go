@@ -246,6 +246,26 @@ func TestStoreFails(t *testing.T) {
 	}
 }
 
+// TestEndedRequest: a request whose time is over, whoever set the time, is 503 and
+// writes nothing.
+func TestEndedRequest(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, httpapi.Options{})
+	s.create(t, `{"id":"ann"}`)
+	before := stateOf(t, s.users.Tenant("acme"))
+	ctx, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	for name, q := range requests() {
+		a := q.send(t, s, func(r *http.Request) { *r = *r.WithContext(ctx) })
+		if a.status != 503 || a.failure(t).ErrorCode != "UNAVAILABLE" {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+	}
+	if diff := cmp.Diff(before, stateOf(t, s.users.Tenant("acme"))); diff != "" {
+		t.Errorf("something was written:\n%s", diff)
+	}
+}
+
 // TestPanics: a store that panics is a 500, which names no inner_exception, and the
 // next request is served.
 func TestPanics(t *testing.T) {

@@ -1,6 +1,7 @@
 package sensay_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -45,6 +46,13 @@ func TestEdges(t *testing.T) {
 		"name 50": func(n int) string { return `{"name":"` + strings.Repeat("a", 50+n) + `"}` },
 		"accountID 256": func(n int) string {
 			return `{"linkedAccounts":[{"accountType":"embed","accountID":"` + strings.Repeat("a", 256+n) + `"}]}`
+		},
+		"16 accounts": func(n int) string {
+			var items []string
+			for i := range 16 + n {
+				items = append(items, `{"accountType":"embed","accountID":"`+strconv.Itoa(i)+`"}`)
+			}
+			return `{"linkedAccounts":[` + strings.Join(items, ",") + `]}`
 		},
 	} {
 		s := newServer(t, nil, httpapi.Options{})
