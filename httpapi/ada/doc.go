@@ -27,9 +27,10 @@
 // [enduser.Tenant.Associate], makes it permanent it is gone then and its external_id
 // is free. Nothing else keeps it; a PATCH does not.
 //
-// PATCH needs a profile, if only {}. What is absent stays as it is and null clears.
-// metadata is merged by key, and a null value removes its key; null for the whole
-// removes all of it. An external_id that another user has is 409.
+// display_name is the Name of an [enduser.User]. PATCH needs a profile, if only {}.
+// What is absent stays as it is and null clears. metadata is merged by key, and a null
+// value removes its key; null for the whole removes all of it. An external_id that
+// another user has is 409, and details says whose it is.
 //
 // # Sensitive metadata
 //
@@ -65,8 +66,9 @@
 //   - Unknown members and parameters are ignored, and so is system_properties. A
 //     member that differs from a known one only in case is refused: another reader of
 //     the body might take it for that.
-//   - The limit of metadata is 10,240 bytes as compact JSON. Its integers are those
-//     of 64 bits, and 1.0 is none. A null value is refused by POST.
+//   - The vendor's 10 MB for a body are 10 MiB. Its 10 KB for metadata are 10,240
+//     bytes as compact JSON. Integers are those of 64 bits, and 1.0 is none. A null
+//     value in metadata is refused by POST.
 //   - Metadata may also have been written through package [enduser] or another family
 //     of routes. What is no string, boolean or integer there is not shown. It counts
 //     for the limit and stays at a PATCH, unless that names its key or clears all.

@@ -155,6 +155,18 @@ func TestHostileBodies(t *testing.T) {
 			}
 		})
 	}
+	t.Run("one fault is told once", func(t *testing.T) {
+		for parameter, body := range map[string]string{
+			"$.external_id":   external(" "),
+			"$.profile.email": inProfile(`"email":" "`),
+			values + "['a']":  metadata(`"a":[]`),
+			values:            metadata(numbered(100_000, "1")),
+			fields:            sensitive(numbered(100_000, "1")),
+		} {
+			s.do(t, "POST", users, body).wantFault(t, parameter, "body")
+			s.do(t, "PATCH", users+kept.ID, body).wantFault(t, parameter, "body")
+		}
+	})
 	t.Run("many faults", func(t *testing.T) {
 		for _, route := range [][2]string{{"POST", users}, {"PATCH", users + kept.ID}} {
 			a := s.do(t, route[0], route[1], metadata(numbered(100_000, "[]"))).want(t, 400)

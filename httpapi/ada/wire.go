@@ -1,7 +1,6 @@
 package ada
 
 import (
-	"maps"
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
@@ -26,20 +25,15 @@ func appendUser(b []byte, u *enduser.User) []byte {
 	return append(b, '}')
 }
 
-// scalars returns the metadata that the vendor's types have room for. The map stays
-// as it is.
+// scalars returns the metadata that the vendor's types have room for.
 func scalars(m enduser.Metadata) enduser.Metadata {
-	copied := false
+	shown := make(enduser.Metadata, len(m))
 	for key, value := range m {
 		if isScalar(value) {
-			continue
+			shown[key] = value
 		}
-		if !copied {
-			m, copied = maps.Clone(m), true // the loop goes on over the one it began with
-		}
-		delete(m, key)
 	}
-	return m
+	return shown
 }
 
 func isScalar(v enduser.Value) bool {
