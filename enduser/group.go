@@ -118,8 +118,14 @@ func GroupByID(id string) GroupRef { return GroupRef{groupByID, id} }
 func GroupByProvidedID(id string) GroupRef { return GroupRef{groupByProvidedID, id} }
 
 // GroupByToken names the group whose token that is now. A token that was rotated out
-// names none, also while it is still accepted.
-func GroupByToken(token string) GroupRef { return GroupRef{groupByToken, token} }
+// names none, also while it is still accepted. The reference has the token's hash
+// alone, and so cannot show it.
+func GroupByToken(token string) GroupRef {
+	if token == "" {
+		return GroupRef{groupByToken, ""}
+	}
+	return GroupRef{groupByToken, hashToken(token)}
+}
 
 // String returns by what the reference names a group, and not which.
 func (r GroupRef) String() string {
@@ -161,7 +167,7 @@ func (r GroupRef) key() (store.Key, error) {
 	case groupByProvidedID:
 		return providedIDKey(r.value), nil
 	case groupByToken:
-		return tokenKey(hashToken(r.value)), nil
+		return tokenKey(r.value), nil
 	default:
 		return store.ID(r.value), nil
 	}
@@ -169,7 +175,7 @@ func (r GroupRef) key() (store.Key, error) {
 
 // names reports whether the group is one that the reference means.
 func (r GroupRef) names(g *Group) bool {
-	return r.by != groupByToken || sameHash(g.token.hash, hashToken(r.value))
+	return r.by != groupByToken || sameHash(g.token.hash, r.value)
 }
 
 const (

@@ -10,7 +10,9 @@ import (
 // read: it shows itself nowhere, neither in prints under any verb, nor in logs, nor
 // as JSON. What was written comes back from [Tenant.RevealSensitive] alone.
 type Secret struct {
-	value *Value // behind a pointer: also prints of what holds it show an address
+	// Behind two pointers, so that prints of what holds it show an address: for verbs
+	// that a pointer does not have fmt follows the first.
+	value **Value
 }
 
 // NewSecret returns the secret of a value: a string that is not empty, an integer or
@@ -19,7 +21,8 @@ func NewSecret(v Value) Secret {
 	if v.IsNull() {
 		return Secret{}
 	}
-	return Secret{&v}
+	p := &v
+	return Secret{&p}
 }
 
 const redacted = "[redacted]"

@@ -95,15 +95,15 @@ func checkSensitive(v *violations, edit *sensitiveEdit) {
 		case s.IsNull():
 			continue
 		}
-		switch text, isString := s.value.Str(); {
+		switch text, isString := (*s.value).Str(); {
 		case isString && text == "":
 			v.add(field, CodeRequired, "must not be empty")
 		case isString && len(text) > maxSensitiveValue:
 			v.add(field, CodeLength, fmt.Sprintf("must have at most %d bytes", maxSensitiveValue))
 		case isString:
 		default:
-			_, isInt := s.value.Int64()
-			_, isBool := s.value.Bool()
+			_, isInt := (*s.value).Int64()
+			_, isBool := (*s.value).Bool()
 			if !isInt && !isBool {
 				v.add(field, CodeValue, "must be a string, an integer or a boolean")
 			}
@@ -204,7 +204,7 @@ func (w *writer) edited(ctx context.Context, old *vault, u *User) ([]store.Op, e
 		if s.IsNull() {
 			continue
 		}
-		sealed, err := w.m.seal(ctx, s.value.Text(), sensitivePlace(w.name, u.ID, key, until))
+		sealed, err := w.m.seal(ctx, (*s.value).Text(), sensitivePlace(w.name, u.ID, key, until))
 		if err != nil {
 			return nil, err
 		}
