@@ -53,11 +53,17 @@ func newWorld(st store.Store) *world {
 
 // testKey returns a key whose bytes follow from its ID, which must be a good one.
 func testKey(id string) enduser.Key {
-	key, err := enduser.NewKey(id, sha256.Sum256([]byte(id)))
+	key, err := enduser.NewKey(id, [32]byte(keyBytes(id)))
 	if err != nil {
 		panic(err)
 	}
 	return key
+}
+
+// keyBytes returns the bytes of a test key.
+func keyBytes(id string) []byte {
+	sum := sha256.Sum256([]byte(id))
+	return sum[:]
 }
 
 // unique is the policy under which e-mail addresses are unique.

@@ -1,0 +1,216 @@
+package enduser_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/redistest"
+	"github.com/rollbook-go/rollbook/store"
+	redisstore "github.com/rollbook-go/rollbook/store/redis"
+)
+
+// control is a text that is not secret, and so has to be found where secrets are
+// looked for: else the search proves nothing.
+const control = "Control-4f1c9b7d-Metadata"
+
+// hoard fills a store with secrets in every way in which they get there, and
+// returns them.
+func hoard(t *testing.T, st store.Store) (hidden []string) {
+	t.Helper()
+	ctx := t.Context()
+	w := newWorld(st)
+	n := 0
+	next := func() enduser.Secret {
+		n++
+		text := fmt.Sprintf("canary-%03d-b5d1e0aa7c-value", n)
+		hidden = append(hidden, text)
+		return secret(text)
+	}
+	number := int64(7_314_159_265_358_979)
+	hidden = append(hidden, fmt.Sprint(number))
+	token := func(tenant enduser.Tenant, g enduser.Group) {
+		hidden = append(hidden, must(tenant.RevealToken(ctx, g))(t))
+	}
+	for _, tenant := range []enduser.Tenant{w.acme, w.acme.In(enduser.Testing)} {
+		u := must(tenant.Create(ctx, enduser.Spec{
+			ExternalID: "a", Metadata: enduser.Metadata{"k": enduser.String(control)},
+			Sensitive: secrets{"ssn": next(), "card": next(), "n": enduser.NewSecret(enduser.Int(number))},
+		}))(t)
+		ref := enduser.ByID(u.ID)
+		upserted(tenant.Upsert(ctx, enduser.Spec{ExternalID: "A", Sensitive: secrets{"ssn": next()}}))(t, enduser.Updated)
+		must(tenant.Update(ctx, ref, func(u *enduser.User) error {
+			u.SetSensitive("card", enduser.Secret{})
+			u.SetSensitive("late", next())
+			return nil
+		}))(t)
+		upserted(tenant.Ensure(ctx, enduser.Spec{ExternalID: "a", Sensitive: secrets{"ssn": next()}}))(t, enduser.Unchanged)
+		upserted(tenant.Ensure(ctx, enduser.Spec{ExternalID: "b", Sensitive: secrets{"ssn": next()}, ExpiresIn: time.Minute}))(t, enduser.Created)
+		_, err := tenant.Create(ctx, enduser.Spec{ExternalID: "a", Sensitive: secrets{"ssn": next()}})
+		wantErr(t, "refused", err, enduser.ErrConflict)
+		g := must(tenant.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team", Properties: enduser.Metadata{"k": enduser.String(control)}}))(t)
+		token(tenant, g)
+		for _, overlap := range []time.Duration{time.Minute, time.Hour, 0, time.Hour} {
+			g = must(tenant.RotateToken(ctx, enduser.GroupByID(g.ID), overlap))(t)
+			token(tenant, g)
+		}
+		gone := must(tenant.Create(ctx, enduser.Spec{Sensitive: secrets{"ssn": next()}}))(t)
+		if err := tenant.Delete(ctx, enduser.ByID(gone.ID)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.advance(time.Minute)
+	must(w.users.Sweep(ctx))(t)
+	other := enduser.New(st, &enduser.Options{Now: w.now, Keyring: enduser.NewKeyring(testKey("k2"), testKey("k1"))})
+	if n := must(other.Reseal(ctx))(t); n != 2 {
+		t.Errorf("sealed %d anew", n)
+	}
+	values := must(w.acme.RevealSensitive(ctx, enduser.ByExternalID("a")))(t)
+	if len(values) != 3 {
+		t.Fatalf("%d values are there to be found", len(values))
+	}
+	for _, key := range []string{"k1", "k2"} { // the keys themselves
+		hidden = append(hidden, string(keyBytes(key)))
+	}
+	return hidden
+}
+
+// spellings returns how a text could stand somewhere.
+func spellings(text string) map[string]string {
+	all := map[string]string{
+		"itself": text, "hexadecimal": hex.EncodeToString([]byte(text)), "HEXADECIMAL": strings.ToUpper(hex.EncodeToString([]byte(text))),
+		"reversed": reversed(text),
+	}
+	for shift := range 3 { // where it begins in a group of three bytes
+		long := base64.RawStdEncoding.EncodeToString([]byte("xx"[:shift] + text))
+		all[fmt.Sprint("base64 ", shift)] = long[4 : len(long)-4]
+	}
+	return all
+}
+
+func reversed(s string) string {
+	b := []byte(s)
+	for i, j := 0, len(b)-1; i < j; i, j = i+1, j-1 {
+		b[i], b[j] = b[j], b[i]
+	}
+	return string(b)
+}
+
+// search looks for secrets in what a store keeps, and for what has to be there.
+func search(t *testing.T, where string, kept []byte, hidden []string) {
+	t.Helper()
+	if !bytes.Contains(kept, []byte(control)) {
+		t.Errorf("%s, %d bytes: the control is not found: the search proves nothing", where, len(kept))
+	}
+	for i, text := range hidden {
+		for how, spelling := range spellings(text) {
+			if bytes.Contains(kept, []byte(spelling)) {
+				t.Errorf("%s: secret %d is there, %s", where, i, how)
+			}
+		}
+	}
+}
+
+// Secrets stand nowhere in what a store is given and hands out, on any backend.
+func TestNoSecretInTheStore(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		given := &recorder{Store: st}
+		hidden := hoard(t, given)
+		search(t, "what the store was given", given.kept.Bytes(), hidden)
+		var kept bytes.Buffer
+		kinds := make(map[string]int)
+		for _, name := range must(st.Tenants(t.Context(), "", 0))(t) {
+			for _, kind := range []string{"user", "group", "sensitive"} {
+				for _, r := range must(st.List(t.Context(), name, store.Query{Kind: kind}))(t) {
+					kinds[kind]++
+					fmt.Fprintf(&kept, "%s %s %q %q\n", r.ID, r.Data, r.Unique, r.Index)
+				}
+			}
+			for _, c := range must(st.Changes(t.Context(), name, 0, 0))(t) {
+				fmt.Fprintf(&kept, "%+v %s\n", c, c.Note)
+			}
+		}
+		search(t, "what the store hands out", kept.Bytes(), hidden)
+		if kinds["user"] < 2 || kinds["group"] < 2 || kinds["sensitive"] < 2 {
+			t.Errorf("records: %v", kinds)
+		}
+	})
+}
+
+// recorder keeps everything that a store is given.
+type recorder struct {
+	store.Store
+
+	kept bytes.Buffer
+}
+
+func (r *recorder) Unwrap() store.Store { return r.Store }
+
+func (r *recorder) Apply(ctx context.Context, tenant string, ops ...store.Op) (store.Revision, error) {
+	for _, op := range ops {
+		if op.New != nil {
+			fmt.Fprintf(&r.kept, "%s %s %q %q", op.New.ID, op.New.Data, op.New.Unique, op.New.Index)
+		}
+		fmt.Fprintf(&r.kept, " %s\n", op.Note)
+	}
+	return r.Store.Apply(ctx, tenant, ops...)
+}
+
+func (r *recorder) Get(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
+	fmt.Fprintf(&r.kept, "%q\n", key)
+	return r.Store.Get(ctx, tenant, key)
+}
+
+// files returns all that the files below a directory have.
+func files(t *testing.T, dir string) []byte {
+	t.Helper()
+	var all []byte
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		all = append(append(all, b...), 0)
+		t.Logf("%s has %d bytes", filepath.Base(path), len(b))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// Nor in the files of a database, while it is open (with its log) and afterwards.
+func TestNoSecretInFilesOfSQLite(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var hidden []string
+	t.Run("open", func(t *testing.T) {
+		hidden = hoard(t, openSQLite(t, filepath.Join(dir, "users.db")))
+		search(t, "open", files(t, dir), hidden)
+	})
+	search(t, "closed", files(t, dir), hidden)
+}
+
+// Nor in the files that Redis writes.
+func TestNoSecretInFilesOfRedis(t *testing.T) {
+	t.Parallel()
+	p := redistest.Server(t, "--appendonly", "yes", "--appendfsync", "always", "--rdbcompression", "no")
+	hidden := hoard(t, openRedis(t, p.Addr, redisstore.DefaultPrefix))
+	search(t, "append-only file", files(t, p.Dir), hidden)
+	c := p.Client()
+	defer func() { _ = c.Close() }()
+	if err := c.Save(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	search(t, "with a snapshot", files(t, p.Dir), hidden)
+}
