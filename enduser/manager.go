@@ -96,6 +96,9 @@ func (m *Manager) Tenant(name string) Tenant {
 	return Tenant{m: m, name: name, env: Customer}
 }
 
+// Now returns the time by the Manager's clock, in whole milliseconds and UTC.
+func (m *Manager) Now() time.Time { return m.millis() }
+
 // HasKeyring reports whether the Manager can seal secrets.
 func (m *Manager) HasKeyring() bool { return m.keyring != nil }
 

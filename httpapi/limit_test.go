@@ -145,15 +145,23 @@ func TestLimiterForgets(t *testing.T) {
 		c.now = c.now.Add(time.Millisecond)
 		_, _ = l.Allow(t.Context(), fmt.Sprint("new", i), rates)
 	}
-	if len(l.keys) != maxKeys {
-		t.Errorf("%d keys", len(l.keys))
+	if want := maxKeys - maxKeys/16 + 3; len(l.keys) != want {
+		t.Errorf("%d keys, want %d", len(l.keys), want)
 	}
 	if _, kept := l.keys[fmt.Sprint(maxKeys-1)]; kept {
 		t.Error("the longest unused key was kept")
 	}
+	for i := range 3 {
+		if _, kept := l.keys[fmt.Sprint("new", i)]; !kept {
+			t.Error("the last used key was forgotten")
+		}
+	}
 	c.now = c.now.Add(2 * time.Minute)
-	_, _ = l.Allow(t.Context(), "last", rates)
-	if len(l.keys) != 1 {
-		t.Errorf("%d keys when all are over", len(l.keys))
+	const more = maxKeys/16 - 2 // the last of them meets a full limiter
+	for i := range more {
+		_, _ = l.Allow(t.Context(), fmt.Sprint("later", i), rates)
+	}
+	if len(l.keys) != more {
+		t.Errorf("%d keys when all others are over, want %d", len(l.keys), more)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
@@ -13,15 +14,17 @@ import (
 
 // config is what the flags say.
 type config struct {
-	addr  string
-	store string
-	sync  string
-	rate  string
-	keys  keyFlags
+	addr    string
+	store   string
+	sync    string
+	rate    string
+	keyring string
+	keys    keyFlags
+	logins  loginFlags
 }
 
 func parseFlags(args []string, usage io.Writer) (*config, error) {
-	c := &config{}
+	c := &config{logins: loginFlags{now: time.Now}} //nolint:forbidigo // a program reads the clock
 	f := flag.NewFlagSet("server", flag.ContinueOnError)
 	f.SetOutput(usage)
 	f.StringVar(&c.addr, "addr", "127.0.0.1:8080", "address to listen on; port 0 takes a free one")
@@ -30,6 +33,9 @@ func parseFlags(args []string, usage io.Writer) (*config, error) {
 	f.StringVar(&c.sync, "sync", "full", "what SQLite's writes survive: full (a power cut) or normal (the end of the process)")
 	f.Var(&c.keys, "key", "KEY=TENANT[/Customer|/Testing][@ACTOR], repeatable: a key and what it stands for;\n"+
 		"without any, one for tenant demo is made and kept in rollbook.key")
+	f.StringVar(&c.keyring, "keyring", keyringFile, "file with the keys that secrets are sealed under, made if it is not there;\n"+
+		"servers that share a store share it; none: nothing can be kept secret")
+	f.Var(&c.logins, "login", "EMAIL:PASSWORD=KEY, repeatable: who gets a key from /magickmind/v1/auth/login")
 	f.StringVar(&c.rate, "rate", "on", "limit requests by key: on or off")
 	if err := f.Parse(args); err != nil {
 		return nil, err
@@ -37,6 +43,8 @@ func parseFlags(args []string, usage io.Writer) (*config, error) {
 	switch {
 	case c.keys.err != nil:
 		return nil, c.keys.err
+	case c.logins.err != nil:
+		return nil, c.logins.err
 	case f.NArg() > 0:
 		return nil, errors.New("unexpected argument behind the flags")
 	case c.sync != "full" && c.sync != "normal":

@@ -77,6 +77,12 @@ func TestRefusedFlags(t *testing.T) {
 		{[]string{"-store", "redis-sentinel://127.0.0.1:1"}, "-store"},
 		{[]string{"-store", "redis-sentinel://main@127.0.0.1:1"}, "-store"},
 		{[]string{"-sync", "off"}, "-sync"},
+		{[]string{"-login", "ann@example.com:secret-of-ann"}, "-login"},
+		{[]string{"-login", "secret-of-ann=key-of-a-test", keyFlag}, "-login"},
+		{[]string{"-login", ":secret-of-ann=key-of-a-test", keyFlag}, "-login"},
+		{[]string{"-login", "ann@example.com:secret-of-ann=secret-of-nobody", keyFlag}, "-login"},
+		{[]string{"-keyring", filepath.Join("none", "keyring")}, "-keyring"},
+		{[]string{"-keyring", "text"}, "-keyring"},
 		{[]string{"-rate", "10"}, "-rate"},
 		{[]string{"-addr", "nowhere"}, "address"},
 		{[]string{"-unknown"}, "-unknown"},
@@ -102,11 +108,12 @@ func TestRefusedFlags(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
+	t.Chdir(t.TempDir())
 	var out, log strings.Builder
 	if err := run(t.Context(), []string{"-help"}, &out, &log); !errors.Is(err, flag.ErrHelp) {
 		t.Error(err)
 	}
-	for _, name := range []string{"-addr", "-store", "-sync", "-key", "-rate"} {
+	for _, name := range []string{"-addr", "-store", "-sync", "-key", "-keyring", "-login", "-rate"} {
 		if !strings.Contains(log.String(), name+" ") {
 			t.Errorf("%s is not explained", name)
 		}
@@ -162,6 +169,7 @@ func TestRate(t *testing.T) {
 }
 
 func TestPortInUse(t *testing.T) {
+	t.Chdir(t.TempDir())
 	s := start(t, "-store", "memory:", keyFlag)
 	addr := strings.TrimPrefix(s.url, "http://")
 	var out, log strings.Builder

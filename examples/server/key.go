@@ -1,13 +1,39 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"strings"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/enduser/keyfile"
 )
+
+// keyringFile is where the keys are kept that secrets are sealed under.
+const keyringFile = "rollbook.keyring"
+
+// openKeyring opens what -keyring names. Where the default cannot be kept private, on
+// systems without locks or rights on files, there is none: the server works, and
+// refuses to keep secrets.
+func openKeyring(ctx context.Context, path string, log *slog.Logger) (enduser.Keyring, error) {
+	if path == "none" {
+		return nil, nil //nolint:nilnil // no keyring
+	}
+	k, err := keyfile.Open(ctx, path, nil)
+	switch {
+	case path == keyringFile && (errors.Is(err, errors.ErrUnsupported) || errors.Is(err, keyfile.ErrExposed)):
+		log.Warn("no keyring: -keyring names a better place", slog.Any("error", err))
+		return nil, nil //nolint:nilnil // likewise
+	case err != nil:
+		return nil, fmt.Errorf("-keyring: %w", err)
+	}
+	return k, nil
+}
 
 // keyFile is where the key is kept that the server makes for itself.
 const keyFile = "rollbook.key"

@@ -1,6 +1,7 @@
-// Command server serves a registry of end users: the native REST API of Rollbook,
-// by default from an SQLite file in the current folder and with a key of its own
-// making.
+// Command server serves a registry of end users, by default from an SQLite file in
+// the current folder and with keys of its own making: the native REST API of
+// Rollbook at /, and the APIs of four other products at /magickmind, /explo, /sensay
+// and /ada, over the same users.
 //
 //	go run ./examples/server
 //

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -36,6 +37,7 @@ type started struct {
 	end   func() error  // ends it as SIGTERM does, and returns what it returns
 
 	process *os.Process // of startProcess
+	log     *logged     // its standard error
 }
 
 // start runs the server inside the test, on a free port.
@@ -45,11 +47,12 @@ func start(t *testing.T, args ...string) *started {
 	out, in := io.Pipe()
 	log := new(logged)
 	ended := make(chan error, 1)
+	args = append([]string{"-addr", "127.0.0.1:0", "-keyring", filepath.Join(t.TempDir(), "keyring")}, args...)
 	go func() {
-		err := run(ctx, append([]string{"-addr", "127.0.0.1:0"}, args...), in, log)
+		err := run(ctx, args, in, log)
 		ended <- errors.Join(err, in.Close())
 	}()
-	s := &started{end: sync.OnceValue(func() error {
+	s := &started{log: log, end: sync.OnceValue(func() error {
 		cancel()
 		return within(ended)
 	})}
@@ -61,7 +64,8 @@ func start(t *testing.T, args ...string) *started {
 // folder.
 func startProcess(t *testing.T, dir string, args ...string) *started {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"-addr", "127.0.0.1:0"}, args...)...)
+	// The Cleanup ends it, after the test's own context.
+	cmd := exec.Command(os.Args[0], append([]string{"-addr", "127.0.0.1:0"}, args...)...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), beServer+"=1")
 	log := new(logged)
@@ -76,7 +80,7 @@ func startProcess(t *testing.T, dir string, args ...string) *started {
 		err := cmd.Wait()
 		ended <- errors.Join(err, in.Close())
 	}()
-	s := &started{process: cmd.Process, end: sync.OnceValue(func() error {
+	s := &started{process: cmd.Process, log: log, end: sync.OnceValue(func() error {
 		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			return err
 		}

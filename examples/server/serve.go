@@ -30,6 +30,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		}
 		c.keys.principals = map[string]httpapi.Principal{made: {Tenant: "demo"}}
 	}
+	if err := c.logins.check(c.keys.principals); err != nil {
+		return err
+	}
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	st, closer, err := openStore(ctx, c.store, c.sync)
 	if err != nil {
@@ -37,9 +40,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	}
 	defer func() { err = errors.Join(err, closer.Close()) }()
 
-	users := enduser.New(st, &enduser.Options{Logger: log})
+	keyring, err := openKeyring(ctx, c.keyring, log)
+	if err != nil {
+		return err
+	}
+	users := enduser.New(st, &enduser.Options{Logger: log, Keyring: keyring})
 	closing := make(chan struct{})
-	h, err := handler(users, c, log, closing)
+	h, err := handler(users, c, log, closing) //nolint:contextcheck // requests bring their own contexts
 	if err != nil {
 		return err
 	}
@@ -52,19 +59,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		fmt.Fprintf(stdout, "try: %s\n", curl(listener.Addr().String(), made))
 	}
 	return serve(ctx, listener, h, users, log, closing)
-}
-
-// handler puts together what the server serves.
-func handler(users *enduser.Manager, c *config, log *slog.Logger, closing <-chan struct{}) (http.Handler, error) {
-	tokens, err := httpapi.NewTokens(c.keys.principals)
-	if err != nil {
-		return nil, err
-	}
-	opts := &httpapi.Options{Logger: log, Closing: closing}
-	if c.rate == "on" {
-		opts.Rates = []httpapi.Rate{{Requests: 200, Per: time.Second}, {Requests: 6000, Per: time.Minute}}
-	}
-	return httpapi.New(users, tokens.Authenticate, opts)
 }
 
 // serve runs the server and the sweeper until the context ends, then lets requests

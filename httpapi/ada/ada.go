@@ -69,10 +69,7 @@ func New(users *enduser.Manager, auth httpapi.Authenticator, opts *Options) (htt
 	if o.MaxBody <= 0 {
 		o.MaxBody = maxBody
 	}
-	f := &family{
-		users: users, policy: o.Policy, base: base,
-		now: time.Now, //nolint:forbidigo // when a conversation begins; nothing that is kept
-	}
+	f := &family{users: users, policy: o.Policy, base: base}
 	config := httpapi.Family(auth, &o.Options, httpapi.Bearer, challenge)
 	config.Explain = explain(config.Explain)
 	config.Append = appendProblem

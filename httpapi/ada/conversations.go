@@ -57,7 +57,7 @@ func (f *family) converse(c *call) error {
 	if err != nil {
 		return blame(err, "id", rest.Field{Pointer: "$.end_user_id"})
 	}
-	return c.JSON(http.StatusCreated, appendConversation(c.Buffer(), in.channelID.Value, u.ID, f.now()))
+	return c.JSON(http.StatusCreated, appendConversation(c.Buffer(), in.channelID.Value, u.ID, f.users.Now()))
 }
 
 // appendConversation writes a conversation that begins now. Its ID has the form of

@@ -61,6 +61,7 @@
 //
 //   - The seed's example of an answer has no external_id; here it is always there,
 //     null if unset, in the spelling that was given.
+//   - system_properties always has the seed's sunshine_user_id, null if unset.
 //   - Times have milliseconds, 2026-01-28T10:43:43.000+00:00, so that updated_at
 //     orders; the example's are whole seconds.
 //   - Unknown members and parameters are ignored, and so is system_properties. A

@@ -1,6 +1,7 @@
 package ada
 
 import (
+	"maps"
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
@@ -19,10 +20,22 @@ func appendUser(b []byte, u *enduser.User) []byte {
 	b = rest.AppendOptional(append(b, `,"email":`...), u.Email)
 	b = rest.AppendOptional(append(b, `,"language":`...), u.Language)
 	b = scalars(u.Metadata).AppendJSON(append(b, `,"metadata":`...))
-	b = u.SystemProperties.AppendJSON(append(b, `,"system_properties":`...))
+	b = systemProperties(u.SystemProperties).AppendJSON(append(b, `,"system_properties":`...))
 	b = appendTime(append(b, `},"created_at":`...), u.CreatedAt)
 	b = appendTime(append(b, `,"updated_at":`...), u.UpdatedAt)
 	return append(b, '}')
+}
+
+// systemProperties returns what the vendor always shows: a user whom its partner does
+// not know has null for the partner's ID.
+func systemProperties(m enduser.Metadata) enduser.Metadata {
+	const partner = "sunshine_user_id"
+	if _, ok := m[partner]; ok {
+		return m
+	}
+	shown := enduser.Metadata{partner: enduser.Null}
+	maps.Copy(shown, m)
+	return shown
 }
 
 // scalars returns the metadata that the vendor's types have room for.

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestOneRegistry: what is written in one language is read in the others.
+func TestOneRegistry(t *testing.T) {
+	s := start(t, "-store", "memory:", keyFlag)
+	made := mustSend(t, "POST", s.url+"/magickmind/v1/end-users", testKey, `{"name":"Roy Bosco","external_id":"Crm-7"}`)
+	id := member(made.body, "id")
+	for path, want := range map[string]string{
+		"/v1/end-users/" + id:                           `"name":"Roy Bosco"`,
+		"/ada/api/v2/end-users/" + id:                   `"display_name":"Roy Bosco"`,
+		"/ada/api/v2/end-users/?external_id=cRM-7":      `"external_id":"Crm-7"`,
+		"/magickmind/v1/end-users?external_id=CRM-7":    `"id":"` + id + `"`,
+		"/ada/api/v2/end-users/?limit=1":                `"end_user_id":"` + id + `"`,
+		"/v1/end-users?external_id=crm-7":               `"created_at"`,
+		"/magickmind/v1/end-users/" + id + "?unknown=1": `"external_id":"Crm-7"`,
+	} {
+		if a := mustSend(t, "GET", s.url+path, testKey, ""); a.status != http.StatusOK || !strings.Contains(a.body, want) {
+			t.Errorf("%s: %d %s, want %s", path, a.status, a.body, want)
+		}
+	}
+	r, err := http.NewRequest(http.MethodGet, s.url+"/sensay/v1/users/crm-7", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-Organization-Secret", testKey)
+	if a, err := do(newClient(t, 1), r); err != nil || a.status != http.StatusOK || !strings.Contains(a.body, `"id":"Crm-7"`) {
+		t.Errorf("sensay: %v %d %s", err, a.status, a.body)
+	}
+}
+
+// TestMounts: each family answers below its own prefix, in its own form, and nothing
+// else of the path reaches another.
+func TestMounts(t *testing.T) {
+	s := start(t, "-store", "memory:", keyFlag)
+	for path, want := range map[string]string{
+		"/magickmind/v1/none":        `{"error":{"type"`,
+		"/explo/api/none":            `{"success":0`,
+		"/sensay/v1/none":            `{"success":false`,
+		"/ada/api/none":              `{"errors":[{`,
+		"/ada":                       `{"type":"urn:rollbook:problem:not-found"`,
+		"/none/v1/end-users":         `{"type":"urn:rollbook:problem:not-found"`,
+		"/magickmindx/v1/end-users":  `{"type":"urn:rollbook:problem:not-found"`,
+		"/ada/magickmind/v1/none":    `{"errors":[{`,
+		"/sensay/../v1/end-users/no": `{"success":false`,
+	} {
+		a := mustSend(t, "GET", s.url+path, testKey, "")
+		if a.status != http.StatusNotFound || !strings.HasPrefix(a.body, want) {
+			t.Errorf("%s: %d %s, want 404 %s", path, a.status, a.body, want)
+		}
+	}
+}
+
+func TestNextPageKeepsTheMount(t *testing.T) {
+	s := start(t, "-store", "memory:", keyFlag)
+	for i := range 3 {
+		mustMake(t, s.url, fmt.Sprint("crm-", i), http.StatusCreated)
+	}
+	page := mustSend(t, "GET", s.url+"/ada/api/v2/end-users/?limit=2", testKey, "")
+	next := member(page.body, "next_page_url")
+	if !strings.HasPrefix(next, s.url+"/ada/api/v2/end-users/?") {
+		t.Fatalf("the next page is %q", next)
+	}
+	last := mustSend(t, "GET", strings.ReplaceAll(next, `\u0026`, "&"), testKey, "")
+	if last.status != http.StatusOK || !strings.Contains(last.body, `"external_id":"crm-2"`) || strings.Contains(last.body, "crm-1") {
+		t.Errorf("the next page: %d %s", last.status, last.body)
+	}
+}
+
+// TestWithoutKeyring: nothing is kept secret, and nothing pretends to.
+func TestWithoutKeyring(t *testing.T) {
+	s := start(t, "-keyring", "none", "-store", "memory:", keyFlag)
+	for _, test := range []struct {
+		path, body string
+		status     int
+	}{
+		{"/v1/groups", `{"provided_id":"g"}`, http.StatusNotImplemented},
+		{"/explo/api/create_user_group/", `{"user_group_id":"g"}`, http.StatusNotFound},
+		{"/ada/api/v2/end-users/", `{"profile":{"sensitive_metadata":{"fields":{"a":"b"}}}}`, http.StatusBadRequest},
+		{"/ada/api/v2/end-users/", `{"profile":{}}`, http.StatusCreated},
+	} {
+		if a := mustSend(t, "POST", s.url+test.path, testKey, test.body); a.status != test.status {
+			t.Errorf("%s: %d %s, want %d", test.path, a.status, a.body, test.status)
+		}
+	}
+}
+
+// TestExposedFolder: where anybody may write, the server starts and keeps no secrets,
+// unless the place was chosen.
+func TestExposedFolder(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o777); err != nil { //nolint:gosec // that is the case
+		t.Fatal(err)
+	}
+	s := startProcess(t, dir, "-store", "memory:", keyFlag)
+	if a := mustSend(t, "POST", s.url+"/v1/groups", testKey, `{"provided_id":"g"}`); a.status != http.StatusNotImplemented {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if _, err := os.Stat(filepath.Join(dir, keyringFile)); err == nil {
+		t.Error("a keyring was made")
+	}
+	var out, log strings.Builder
+	err := run(t.Context(), []string{"-keyring", filepath.Join(dir, "own"), "-store", "memory:", keyFlag}, &out, &log)
+	if err == nil || !strings.Contains(err.Error(), "-keyring") {
+		t.Errorf("a place that was chosen: %v", err)
+	}
+}
+
+func TestKeyringIsPrivate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "own.keyring")
+	start(t, "-keyring", path, "-store", "memory:", keyFlag)
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode().Perm() != 0o600 {
+		t.Errorf("the keyring has mode %v", info.Mode())
+	}
+}
+
+func TestLogin(t *testing.T) {
+	s := start(t, "-store", "memory:", keyFlag, "-login", "ann@example.com:pass:word=1="+testKey)
+	const login, refresh = "/magickmind/v1/auth/login", "/magickmind/v1/auth/refresh"
+	post := func(path, body string) answer { return mustSend(t, "POST", s.url+path, "", body) }
+	in := post(login, `{"email":"Ann@Example.com","password":"pass:word=1"}`)
+	if in.status != http.StatusOK || member(in.body, "access_token") != testKey {
+		t.Fatalf("login: %d %s", in.status, in.body)
+	}
+	mustSend(t, "GET", s.url+"/magickmind/v1/end-users", member(in.body, "access_token"), "")
+	token := member(in.body, "refresh_token")
+	again := post(refresh, `{"refresh_token":"`+token+`"}`)
+	if again.status != http.StatusOK || member(again.body, "refresh_token") == token {
+		t.Errorf("refresh: %d %s", again.status, again.body)
+	}
+	for _, a := range []answer{
+		post(refresh, `{"refresh_token":"`+token+`"}`), // the second time
+		post(refresh, `{"refresh_token":"`+testKey+`"}`),
+		post(login, `{"email":"ann@example.com","password":"pass:word=2"}`),
+		post(login, `{"email":"bob@example.com","password":"pass:word=1"}`),
+	} {
+		if a.status != http.StatusBadRequest {
+			t.Errorf("%d %s", a.status, a.body)
+		}
+	}
+	none := start(t, "-store", "memory:", keyFlag)
+	if a := mustSend(t, "POST", none.url+login, "", `{"email":"ann@example.com","password":"x"}`); a.status != http.StatusNotFound {
+		t.Errorf("without -login: %d %s", a.status, a.body)
+	}
+}
+
+// TestRateOfAda: the limits that the vendor has hold unless they are switched off.
+func TestRateOfAda(t *testing.T) {
+	statuses := func(flags ...string) map[int]int {
+		s := start(t, append([]string{"-store", "memory:", keyFlag}, flags...)...)
+		client, got := newClient(t, 1), make(map[int]int)
+		for range 320 {
+			a, err := send(client, "GET", s.url+"/ada/api/v2/end-users/", testKey, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[a.status]++
+		}
+		return got
+	}
+	if got := statuses(); got[http.StatusTooManyRequests] == 0 {
+		t.Errorf("limited: %v", got)
+	}
+	if got := statuses("-rate", "off"); got[http.StatusOK] != 320 {
+		t.Errorf("not limited: %v", got)
+	}
+}

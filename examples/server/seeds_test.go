@@ -1,0 +1,164 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/rollbook-go/rollbook/internal/golden"
+)
+
+// TestSeeds sends the requests of the four documents that the families answer to
+// exactly as they are printed there, host and token aside, and wants the status and
+// at least the members and types of the answers that are printed there.
+func TestSeeds(t *testing.T) {
+	for _, s := range stores()[:2] {
+		t.Run(s.name, func(t *testing.T) {
+			url := start(t, keyFlag, "-store", s.make(t)).url
+
+			t.Run("magickmind", func(t *testing.T) {
+				a := seed(t, "magickmind", url+"/magickmind", nil)
+				wantSeed(t, a, http.StatusCreated, example(t, "magickmind"))
+			})
+			t.Run("explo", func(t *testing.T) {
+				made := mustSendAs(t, "Token", "POST", url+"/explo/api/create_user_group/", `{"user_group_id":"example_1","name":"Example 1"}`)
+				var group struct {
+					UserGroup struct {
+						Token string `json:"token"`
+					} `json:"user_group"`
+				}
+				if err := json.Unmarshal([]byte(made.body), &group); err != nil || len(group.UserGroup.Token) != 64 {
+					t.Fatalf("%d %s: %v", made.status, made.body, err)
+				}
+				current := func(body string) string {
+					return strings.Replace(body, `"current_token": ""`, `"current_token": "`+group.UserGroup.Token+`"`, 1)
+				}
+				wantSeed(t, seed(t, "explo", url+"/explo", current), http.StatusOK, example(t, "explo"))
+				if again := seed(t, "explo", url+"/explo", current); again.status != http.StatusNotFound {
+					t.Errorf("the old token: %d %s", again.status, again.body)
+				}
+				if empty := seed(t, "explo", url+"/explo", nil); empty.status != http.StatusBadRequest {
+					t.Errorf("to the letter, with an empty token: %d %s", empty.status, empty.body)
+				}
+			})
+			t.Run("sensay", func(t *testing.T) {
+				wantSeed(t, seed(t, "sensay", url+"/sensay", nil), http.StatusOK, example(t, "sensay"))
+				wantSeed(t, seed(t, "sensay", url+"/sensay", nil), http.StatusConflict, example(t, "sensay-409"))
+			})
+			t.Run("ada", func(t *testing.T) {
+				// The example is of another user, who has more: what this one does not
+				// have is null, as the document's types allow, and the keys of metadata
+				// are the user's own.
+				want, _ := example(t, "ada").(map[string]any)
+				profile, _ := want["profile"].(map[string]any)
+				profile["display_name"], profile["avatar"], profile["metadata"] = nil, nil, map[string]any{"region": "", "plan_type": ""}
+				profile["system_properties"] = map[string]any{"sunshine_user_id": nil}
+				wantSeed(t, seed(t, "ada", url+"/ada", nil), http.StatusCreated, want)
+			})
+		})
+	}
+}
+
+// seed sends the request of a document to a server of ours. Change may change the
+// body.
+func seed(t *testing.T, name, url string, change func(string) string) answer {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", "seeds", name+".txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := split(t, string(text))
+	r := &http.Request{Header: make(http.Header)}
+	body := ""
+	for i := 1; i < len(words); i++ {
+		switch words[i] {
+		case "--location":
+		case "--request":
+			i++
+			r.Method = words[i]
+		case "--header":
+			i++
+			name, value, _ := strings.Cut(words[i], ": ")
+			r.Header.Set(name, strings.NewReplacer("<token>", testKey, "$API_KEY", testKey).Replace(value))
+		case "--data", "--data-raw":
+			i++
+			body = words[i]
+		default:
+			url += regexp.MustCompile(`^https://[^/]+`).ReplaceAllString(words[i], "")
+		}
+	}
+	if change != nil {
+		body = change(body)
+	}
+	sent, err := http.NewRequest(r.Method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent.Header = r.Header
+	a, err := do(newClient(t, 1), sent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// split splits a command into its words as a shell does, as far as these need it.
+func split(t *testing.T, command string) []string {
+	t.Helper()
+	word := regexp.MustCompile(`'[^']*'|"[^"]*"|[^\s'"\\]+`)
+	words := word.FindAllString(command, -1)
+	if len(words) == 0 || words[0] != "curl" {
+		t.Fatalf("no command: %q", command)
+	}
+	for i, w := range words {
+		if w[0] == '\'' || w[0] == '"' {
+			words[i] = w[1 : len(w)-1]
+		}
+	}
+	return words
+}
+
+func example(t *testing.T, name string) any {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", "seeds", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v any
+	if err := json.Unmarshal(text, &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func wantSeed(t *testing.T, a answer, status int, example any) {
+	t.Helper()
+	var have any
+	if err := json.Unmarshal([]byte(a.body), &have); err != nil {
+		t.Fatalf("%d %s: %v", a.status, a.body, err)
+	}
+	faults := golden.Lacks("body", example, have)
+	if a.status != status || len(faults) > 0 {
+		t.Errorf("%d %s: want %d, %q", a.status, a.body, status, faults)
+	}
+}
+
+// mustSendAs makes a request with the test's key behind a scheme.
+func mustSendAs(t *testing.T, scheme, method, url, body string) answer {
+	t.Helper()
+	r, err := http.NewRequest(method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", scheme+" "+testKey)
+	r.Header.Set("Content-Type", "application/json")
+	a, err := do(newClient(t, 1), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
