@@ -187,6 +187,46 @@ func TestRetriedCreate(t *testing.T) {
 	})
 }
 
+// TestLostReplies: a create that was not confirmed leaves one user, and who repeats
+// it finds that one.
+func TestLostReplies(t *testing.T) {
+	t.Parallel()
+	f := &faulty{Store: memory.New()}
+	s := newServer(t, f, nil)
+	const body = `{"name":"Ann","external_id":"ann"}`
+	f.lost.Store(true)
+	u := s.create(t, body)
+	f.lost.Store(false)
+	if detail := s.do(t, "POST", users, body).want(t, 409).problem(t).Error.Detail; !strings.HasSuffix(detail, " "+u.ID) {
+		t.Errorf("%q does not lead to %s", detail, u.ID)
+	}
+	if got := s.list(t, "").Data; len(got) != 1 || got[0] != u {
+		t.Errorf("the list shows %+v", got)
+	}
+}
+
+// TestWithoutActor: where a credential names no actor, the tenant stands for it.
+func TestWithoutActor(t *testing.T) {
+	t.Parallel()
+	w := golden.NewWorld(t, memory.New())
+	tokens, err := httpapi.NewTokens(map[string]httpapi.Principal{golden.Acme: {Tenant: "acme"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := magickmind.New(w.Users, tokens.Authenticate, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{w, h}
+	u := s.create(t, `{"name":"Ann"}`)
+	if u.CreatedBy != "acme" || u.UpdatedBy != "acme" {
+		t.Errorf("got %+v", u)
+	}
+	if now := s.do(t, "PUT", users+"/"+u.ID, `{"name":"Bea"}`).want(t, 200).user(t); now.CreatedBy != "acme" || now.UpdatedBy != "acme" {
+		t.Errorf("got %+v", now)
+	}
+}
+
 // TestUsersOfOtherFamilies: what another family of routes, or a program, made shows
 // with all members, and can be changed.
 func TestUsersOfOtherFamilies(t *testing.T) {
