@@ -1,0 +1,316 @@
+package enduser_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/store/memory"
+)
+
+// exampleKey returns a key. A program gets the bytes from where it keeps its
+// secrets, and never from its source.
+func exampleKey(id string) enduser.Key {
+	secret := [32]byte([]byte("0123456789abcdef0123456789abcdef"))
+	copy(secret[:], id)
+	key, err := enduser.NewKey(id, secret)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return key
+}
+
+// exampleKeeper is exampleManager with a Keyring.
+func exampleKeeper() (*enduser.Manager, func(time.Duration)) {
+	now := time.Date(2026, time.May, 4, 9, 30, 0, 0, time.UTC)
+	ids := 0
+	users := enduser.New(memory.New(), &enduser.Options{
+		Now:     func() time.Time { return now },
+		NewID:   func() string { ids++; return fmt.Sprintf("id-%d", ids) },
+		Keyring: enduser.NewKeyring(exampleKey("2026-05")),
+	})
+	return users, func(d time.Duration) { now = now.Add(d) }
+}
+
+func ExampleTenant_CreateGroup() {
+	ctx := context.Background()
+	users, _ := exampleKeeper()
+	acme := users.Tenant("acme")
+
+	g, err := acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "Team-7", Name: "The Seven"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	token, err := acme.RevealToken(ctx, g)
+	fmt.Println(g, g.Number, len(token), err)
+	_, err = acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "TEAM-7"})
+	fmt.Println(err)
+	// Output:
+	// group id-1 1 64 <nil>
+	// enduser: conflict: provided_id belongs to group id-1
+}
+
+func ExampleTenant_EnsureGroup() {
+	ctx := context.Background()
+	users, _ := exampleKeeper()
+	acme := users.Tenant("acme")
+
+	for _, name := range []string{"The Seven", "Somebody else"} {
+		g, outcome, err := acme.EnsureGroup(ctx, enduser.GroupSpec{ProvidedID: "team-7", Name: name})
+		fmt.Println(outcome, g.Name, err)
+	}
+	// Output:
+	// created The Seven <nil>
+	// unchanged The Seven <nil>
+}
+
+func ExampleTenant_GetGroup() {
+	ctx := context.Background()
+	users, _ := exampleKeeper()
+	acme := users.Tenant("acme")
+	g, err := acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team-7"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	token, err := acme.RevealToken(ctx, g)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, ref := range []enduser.GroupRef{
+		enduser.GroupByID(g.ID), enduser.GroupByProvidedID("TEAM-7"), enduser.GroupByToken(token), enduser.GroupByID("id-2"),
+	} {
+		g, err := acme.GetGroup(ctx, ref)
+		fmt.Println(ref, g.ID, errors.Is(err, enduser.ErrNotFound))
+	}
+	// Output:
+	// id id-1 false
+	// provided_id id-1 false
+	// token id-1 false
+	// id  true
+}
+
+func ExampleTenant_UpdateGroup() {
+	ctx := context.Background()
+	users, _ := exampleKeeper()
+	acme := users.Tenant("acme")
+	if _, err := acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team-7"}); err != nil {
+		log.Fatal(err)
+	}
+	g, err := acme.UpdateGroup(ctx, enduser.GroupByProvidedID("team-7"), func(g *enduser.Group) error {
+		g.Name = "The Seven"
+		g.Properties["region"] = enduser.String("emea")
+		return nil
+	})
+	fmt.Println(g.Name, g.Properties["region"].Text(), g.Revision, err)
+	// Output: The Seven "emea" 2 <nil>
+}
+
+func ExampleTenant_RotateToken() {
+	ctx := context.Background()
+	users, advance := exampleKeeper()
+	acme := users.Tenant("acme")
+	g, err := acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team-7"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	old, err := acme.RevealToken(ctx, g)
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	// Who has the old token has an hour to learn the new one.
+	g, err = acme.RotateToken(ctx, enduser.GroupByToken(old), time.Hour)
+	if err != nil {
+		log.Fatal(err)
+	}
+	token, err := acme.RevealToken(ctx, g)
+	fmt.Println(token != old, err)
+	_, err = acme.RotateToken(ctx, enduser.GroupByToken(old), time.Hour) // it is no longer the group's
+	fmt.Println(errors.Is(err, enduser.ErrNotFound))
+	_, err = acme.AuthenticateGroup(ctx, old)
+	fmt.Println(err)
+	advance(time.Hour)
+	_, err = acme.AuthenticateGroup(ctx, old)
+	fmt.Println(errors.Is(err, enduser.ErrNotFound))
+	// Output:
+	// true <nil>
+	// true
+	// <nil>
+	// true
+}
+
+func ExampleTenant_RotateTokenIf() {
+	ctx := context.Background()
+	users, _ := exampleKeeper()
+	acme := users.Tenant("acme")
+	g, err := acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team-7", Demo: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = acme.RotateTokenIf(ctx, enduser.GroupByID(g.ID), enduser.MaxOverlap, func(g enduser.Group) error {
+		if g.Demo {
+			return errors.New("the token of a demo stays")
+		}
+		return nil
+	})
+	fmt.Println(err)
+	// Output: the token of a demo stays
+}
+
+func ExampleTenant_AuthenticateGroup() {
+	ctx := context.Background()
+	users, _ := exampleKeeper()
+	acme := users.Tenant("acme")
+	g, err := acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team-7", Properties: enduser.Metadata{"region": enduser.String("emea")}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	token, err := acme.RevealToken(ctx, g)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, t := range []string{token, token[1:]} {
+		g, err := acme.AuthenticateGroup(ctx, t)
+		fmt.Println(g.ProvidedID, g.Properties["region"].Text(), errors.Is(err, enduser.ErrNotFound))
+	}
+	// Output:
+	// team-7 "emea" false
+	//  null true
+}
+
+func ExampleTenant_DeleteGroupIf() {
+	ctx := context.Background()
+	users, _ := exampleKeeper()
+	acme := users.Tenant("acme")
+	g, err := acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team-7"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	read := g.Revision - 1 // somebody has changed it since
+	err = acme.DeleteGroupIf(ctx, enduser.GroupByID(g.ID), func(g enduser.Group) error {
+		if g.Revision != read {
+			return errors.New("not what you have read")
+		}
+		return nil
+	})
+	fmt.Println(err)
+	fmt.Println(acme.DeleteGroup(ctx, enduser.GroupByID(g.ID)))
+	// Output:
+	// not what you have read
+	// <nil>
+}
+
+func ExampleTenant_ListGroups() {
+	ctx := context.Background()
+	users, _ := exampleKeeper()
+	acme := users.Tenant("acme")
+	for _, id := range []string{"team-7", "team-8", "team-9"} {
+		if _, err := acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: id}); err != nil {
+			log.Fatal(err)
+		}
+	}
+	q := enduser.GroupQuery{Limit: 2}
+	for more := true; more; {
+		page, err := acme.ListGroups(ctx, q)
+		if err != nil {
+			log.Fatal(err)
+		}
+		for _, g := range page.Groups {
+			fmt.Print(g.ProvidedID, " ")
+			q.After = g.Cursor()
+		}
+		fmt.Println(page.HasPrevious, page.HasMore)
+		more = page.HasMore
+	}
+	// Output:
+	// team-7 team-8 false true
+	// team-9 true false
+}
+
+func ExampleTenant_RevealSensitive() {
+	ctx := context.Background()
+	users, advance := exampleKeeper()
+	acme := users.Tenant("acme")
+	ann := enduser.ByExternalID("ann")
+	s := enduser.Spec{ExternalID: "ann", Sensitive: map[string]enduser.Secret{
+		"ssn": enduser.NewSecret(enduser.String("078-05-1120")),
+		"pin": enduser.NewSecret(enduser.Int(1234)),
+	}}
+	if _, err := acme.Create(ctx, s); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(s.Sensitive) // it can be written and not read
+	show := func() {
+		values, err := acme.RevealSensitive(ctx, ann)
+		fmt.Println(len(values), values["ssn"].Text(), err)
+	}
+	show()
+	advance(enduser.SensitiveTTL)
+	show()
+	// Output:
+	// map[pin:[redacted] ssn:[redacted]]
+	// 2 "078-05-1120" <nil>
+	// 0 null <nil>
+}
+
+func ExampleUser_SetSensitive() {
+	ctx := context.Background()
+	users, _ := exampleKeeper()
+	acme := users.Tenant("acme")
+	u, err := acme.Create(ctx, enduser.Spec{Sensitive: map[string]enduser.Secret{"pin": enduser.NewSecret(enduser.Int(1234))}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, edit := range []func(*enduser.User){
+		func(u *enduser.User) { u.SetSensitive("card", enduser.NewSecret(enduser.String("4111"))) },
+		func(u *enduser.User) { u.SetSensitive("pin", enduser.Secret{}) }, // null removes it
+		func(u *enduser.User) { u.ClearSensitive() },
+	} {
+		if _, err := acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.User) error { edit(u); return nil }); err != nil {
+			log.Fatal(err)
+		}
+		values, err := acme.RevealSensitive(ctx, enduser.ByID(u.ID))
+		fmt.Println(values, err)
+	}
+	// Output:
+	// map[card:{"4111"} pin:{1234}] <nil>
+	// map[card:{"4111"}] <nil>
+	// map[] <nil>
+}
+
+func ExampleNewKeyring() {
+	ctx := context.Background()
+	st := memory.New()
+	manager := func(keys ...enduser.Key) *enduser.Manager {
+		return enduser.New(st, &enduser.Options{Keyring: enduser.NewKeyring(keys[0], keys[1:]...)})
+	}
+	old, next := exampleKey("2026-05"), exampleKey("2026-06")
+	if _, err := manager(old).Tenant("acme").CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team-7"}); err != nil {
+		log.Fatal(err)
+	}
+
+	// To rotate: behind the old key in all processes, then in front of it.
+	users := manager(next, old)
+	counts, err := users.CountSealed(ctx)
+	fmt.Println(counts, err)
+	fmt.Println(users.Reseal(ctx))
+	counts, err = users.CountSealed(ctx)
+	fmt.Println(counts, err) // now the old one can be taken away
+	// Output:
+	// map[2026-05:1] <nil>
+	// 1 <nil>
+	// map[2026-06:1] <nil>
+}
+
+func ExampleNewKey() {
+	key, err := enduser.NewKey("2026-05", [32]byte([]byte("0123456789abcdef0123456789abcdef")))
+	fmt.Println(key, err) // its ID alone
+	_, err = enduser.NewKey("", [32]byte{})
+	fmt.Println(err)
+	// Output:
+	// key 2026-05 <nil>
+	// enduser: invalid: key_id: must be 1 to 64 bytes of text
+}

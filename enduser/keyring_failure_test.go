@@ -1,0 +1,171 @@
+package enduser_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// brokenRing is a Keyring in which things go wrong on request.
+type brokenRing struct {
+	enduser.Keyring
+
+	sealing, opening, destroying error
+	zero                         bool // it returns the zero Key
+	deadlines                    []time.Time
+	destroyed                    int
+}
+
+func (r *brokenRing) SealingKey(ctx context.Context, deadline time.Time) (enduser.Key, error) {
+	r.deadlines = append(r.deadlines, deadline)
+	if r.zero || r.sealing != nil {
+		return enduser.Key{}, r.sealing
+	}
+	return r.Keyring.SealingKey(ctx, deadline)
+}
+
+func (r *brokenRing) OpeningKey(ctx context.Context, id string) (enduser.Key, error) {
+	if r.zero || r.opening != nil {
+		return enduser.Key{}, r.opening
+	}
+	return r.Keyring.OpeningKey(ctx, id)
+}
+
+func (r *brokenRing) DestroyKeys(context.Context) error {
+	r.destroyed++
+	return r.destroying
+}
+
+// sealingCalls are the calls that seal or open something.
+func sealingCalls(ctx context.Context, w *world, g enduser.Group, u enduser.User) (seal, open map[string]func() error) {
+	seal = map[string]func() error{
+		"create group": func() error { return second(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "new"})) },
+		"ensure group": func() error { _, _, err := w.acme.EnsureGroup(ctx, enduser.GroupSpec{ProvidedID: "new"}); return err },
+		"rotate":       func() error { return second(w.acme.RotateToken(ctx, enduser.GroupByID(g.ID), time.Hour)) },
+		"create user":  func() error { return second(w.acme.Create(ctx, enduser.Spec{Sensitive: secrets{"k": secret("v")}})) },
+		"update user": func() error {
+			return second(w.acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.User) error { u.SetSensitive("k", secret("w")); return nil }))
+		},
+	}
+	open = map[string]func() error{
+		"reveal token":     func() error { return second(w.acme.RevealToken(ctx, g)) },
+		"reveal sensitive": func() error { return second(w.acme.RevealSensitive(ctx, enduser.ByID(u.ID))) },
+		"reseal":           func() error { return second(w.users.Reseal(ctx)) },
+	}
+	return seal, open
+}
+
+// A keyring that fails is a store that fails: ErrUnavailable, with the cause, and
+// nothing is written. A context that has ended stays that.
+func TestKeyringThatFails(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		ring := &brokenRing{Keyring: enduser.NewKeyring(testKey("k1"))}
+		w := newWorld(st)
+		w.users = enduser.New(st, &enduser.Options{Now: w.now, NewID: counter("u"), Keyring: ring})
+		w.acme = w.users.Tenant("acme")
+		u := must(w.acme.Create(ctx, enduser.Spec{Sensitive: secrets{"k": secret("v")}}))(t)
+		g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		if d := ring.deadlines; len(d) != 2 || !d[0].Equal(epoch.Add(enduser.SensitiveTTL)) || !d[1].IsZero() {
+			t.Errorf("keys were asked for with deadlines %v", d)
+		}
+		down := errors.New("kms: 503")
+		for _, c := range []struct {
+			name                 string
+			set                  func()
+			seal, open, opposite error
+		}{
+			{"down", func() { ring.sealing, ring.opening = down, down }, enduser.ErrUnavailable, enduser.ErrUnavailable, context.Canceled},
+			{"cause", func() { ring.sealing, ring.opening = down, down }, down, down, enduser.ErrUnknown},
+			{"canceled", func() { ring.sealing, ring.opening = context.Canceled, context.Canceled }, context.Canceled, context.Canceled, enduser.ErrUnavailable},
+			{"late", func() { ring.sealing, ring.opening = context.DeadlineExceeded, context.DeadlineExceeded }, context.DeadlineExceeded, context.DeadlineExceeded, enduser.ErrUnavailable},
+			{"no key", func() { ring.sealing, ring.opening = enduser.ErrNoKey, enduser.ErrNoKey }, enduser.ErrUnavailable, enduser.ErrNoKey, enduser.ErrCorrupt},
+			{"zero key", func() { ring.sealing, ring.opening, ring.zero = nil, nil, true }, enduser.ErrUnavailable, enduser.ErrUnavailable, enduser.ErrCorrupt},
+		} {
+			c.set()
+			seal, open := sealingCalls(ctx, w, g, u)
+			for name, call := range seal {
+				err := call()
+				wantErr(t, c.name+": "+name, err, c.seal)
+				if errors.Is(err, c.opposite) {
+					t.Errorf("%s: %s: %v", c.name, name, err)
+				}
+			}
+			for name, call := range open {
+				err := call()
+				wantErr(t, c.name+": "+name, err, c.open)
+				if errors.Is(err, c.opposite) {
+					t.Errorf("%s: %s: %v", c.name, name, err)
+				}
+			}
+			ring.sealing, ring.opening, ring.zero = nil, nil, false
+			diff(t, c.name+": feed", feed(t, w.acme), []string{"created " + u.ID, "created " + g.ID})
+			reveals(t, c.name, w.acme, enduser.ByID(u.ID), values{"k": enduser.String("v")})
+		}
+		// What needs no key goes on.
+		ring.sealing, ring.opening = down, down
+		must(w.acme.UpdateGroup(ctx, enduser.GroupByID(g.ID), func(g *enduser.Group) error { g.Name = "x"; return nil }))(t)
+		must(w.acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.User) error { u.ClearSensitive(); return nil }))(t)
+		must(w.users.CountSealed(ctx))(t)
+		if err := w.acme.DeleteGroup(ctx, enduser.GroupByID(g.ID)); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Sweeping destroys the keys whose time is over. A keyring that cannot does not keep
+// it from the rest, and is reported.
+func TestSweepDestroysKeys(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		ring := &brokenRing{Keyring: enduser.NewKeyring(testKey("k1"))}
+		w := newWorld(st)
+		w.users = enduser.New(st, &enduser.Options{Now: w.now, NewID: counter("u"), Keyring: ring})
+		w.acme = w.users.Tenant("acme")
+		for i, c := range []struct{ fails, want error }{
+			{nil, nil}, {errors.New("disk: read-only"), enduser.ErrUnavailable}, {context.Canceled, context.Canceled},
+		} {
+			u := must(w.acme.Create(ctx, enduser.Spec{ExpiresIn: time.Minute, Sensitive: secrets{"k": secret("v")}}))(t)
+			w.advance(time.Minute)
+			ring.destroying = c.fails
+			n, err := w.users.Sweep(ctx)
+			if n != 1 || ring.destroyed != i+1 || !errors.Is(err, c.want) || !errors.Is(err, c.fails) {
+				t.Errorf("swept %d, destroyed keys %d times, %v", n, ring.destroyed, err)
+			}
+			if _, err := st.Get(ctx, "acme", store.ID(u.ID)); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("%s is still there: %v", u.ID, err)
+			}
+		}
+	})
+}
+
+// A keyring that has lost a key: what is under it is ErrNoKey, what is not is not.
+func TestLostKey(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		w := newWorld(st)
+		u := must(w.acme.Create(ctx, enduser.Spec{Sensitive: secrets{"k": secret("v")}}))(t)
+		g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		token := must(w.acme.RevealToken(ctx, g))(t)
+		users := enduser.New(st, &enduser.Options{Now: w.now, NewID: counter("o"), Keyring: enduser.NewKeyring(testKey("k2"))})
+		acme := users.Tenant("acme")
+		wantErr(t, "reveal", second(acme.RevealSensitive(ctx, enduser.ByID(u.ID))), enduser.ErrNoKey)
+		wantErr(t, "reveal token", second(acme.RevealToken(ctx, g)), enduser.ErrNoKey)
+		wantErr(t, "reseal", second(users.Reseal(ctx)), enduser.ErrNoKey)
+		accepts(t, "authenticated all the same", acme, g.ID, []string{token}, true)
+		// Writing needs the new key alone, and what is under the old one stays.
+		must(acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.User) error { u.SetSensitive("l", secret("w")); return nil }))(t)
+		wantErr(t, "reveal", second(acme.RevealSensitive(ctx, enduser.ByID(u.ID))), enduser.ErrNoKey)
+		must(acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.User) error { u.SetSensitive("k", secret("x")); return nil }))(t)
+		reveals(t, "written anew", acme, enduser.ByID(u.ID), values{"k": enduser.String("x"), "l": enduser.String("w")})
+		g = must(acme.RotateToken(ctx, enduser.GroupByToken(token), 0))(t)
+		must(acme.RevealToken(ctx, g))(t)
+		if n := must(users.Reseal(ctx))(t); n != 0 {
+			t.Errorf("sealed %d anew", n)
+		}
+	})
+}

@@ -1,0 +1,208 @@
+package enduser_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// Three keys, one after the other, over 2,000 groups (10,000 with -full) in several
+// tenants and environments, in the steps that NewKeyring describes: at no step is
+// anything unreadable, and in the end nothing needs the old keys.
+func TestKeyRotation(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		w := newWorld(st)
+		groups := size(10_000, 2_000)
+		if _, ok := st.(interface{ Close() error }); ok { // and fewer where each write goes to a disk or a server
+			groups = size(1_000, 200)
+		}
+		nextID := counter("g")
+		open := func(keys ...string) *enduser.Manager {
+			ring := make([]enduser.Key, len(keys))
+			for i, id := range keys {
+				ring[i] = testKey(id)
+			}
+			return enduser.New(st, &enduser.Options{Now: w.now, NewID: nextID, Keyring: enduser.NewKeyring(ring[0], ring[1:]...)})
+		}
+		place := func(m *enduser.Manager, i int) enduser.Tenant {
+			return m.Tenant(fmt.Sprint("tenant-", i%7)).In([]enduser.Environment{enduser.Customer, enduser.Testing}[i%2]).As("ann")
+		}
+		tokens := make([]string, groups)
+		first := open("k1")
+		for i := range groups {
+			tenant := place(first, i)
+			tokens[i] = must(tenant.RevealToken(ctx, must(tenant.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("g", i)}))(t)))(t)
+		}
+		u := must(place(first, 0).Create(ctx, enduser.Spec{Sensitive: secrets{"a": secret("1"), "b": secret("2")}}))(t)
+		readable := func(what string, m *enduser.Manager) {
+			t.Helper()
+			for i := range groups {
+				tenant := place(m, i)
+				g, err := tenant.GetGroup(ctx, enduser.GroupByToken(tokens[i]))
+				if err != nil {
+					t.Fatalf("%s: group %d: %v", what, i, err)
+				}
+				if token, err := tenant.RevealToken(ctx, g); err != nil || token != tokens[i] {
+					t.Fatalf("%s: group %d: %v", what, i, err)
+				}
+			}
+		}
+		counts := func(what string, m *enduser.Manager, want map[string]int) {
+			t.Helper()
+			diff(t, what, must(m.CountSealed(ctx))(t), want)
+		}
+		counts("the first", first, map[string]int{"k1": groups + 2})
+		for _, step := range []struct{ old, next string }{{"k1", "k2"}, {"k2", "k3"}} {
+			behind, front := open(step.old, step.next), open(step.next, step.old)
+			readable(step.next+" behind", behind)
+			if n := must(behind.Reseal(ctx))(t); n != 0 {
+				t.Errorf("%s behind: sealed %d anew", step.next, n)
+			}
+			readable(step.next+" in front", front)
+			fed := must(place(front, 3).Changes(ctx, 0, 1000))(t)
+			before := must(place(front, 3).GetGroup(ctx, enduser.GroupByToken(tokens[3])))(t)
+			w.advance(time.Minute)
+			if n := must(front.Reseal(ctx))(t); n != groups {
+				t.Errorf("%s: sealed %d anew, want %d", step.next, n, groups)
+			}
+			if n := must(front.Reseal(ctx))(t); n != 0 {
+				t.Errorf("%s: sealed %d anew the second time", step.next, n)
+			}
+			after := must(place(front, 3).GetGroup(ctx, enduser.GroupByToken(tokens[3])))(t)
+			if after.Revision <= before.Revision {
+				t.Errorf("%s: revision %d, was %d", step.next, after.Revision, before.Revision)
+			}
+			before.Revision = after.Revision
+			diff(t, "no new stamp", after, before)
+			diff(t, "no change in the feed", must(place(front, 3).Changes(ctx, 0, 1000))(t), fed)
+			// Sensitive values are left to their deadline.
+			want := map[string]int{step.next: groups}
+			if step.old == "k1" {
+				want["k1"] = 2
+				reveals(t, step.next, place(front, 0), enduser.ByID(u.ID), values{"a": enduser.String("1"), "b": enduser.String("2")})
+				counts(step.next, front, want)
+				w.advance(enduser.SensitiveTTL)
+				must(front.Sweep(ctx))(t)
+				delete(want, "k1")
+			}
+			counts(step.next+" alone is needed", front, want)
+			readable(step.next+" alone", open(step.next))
+		}
+	})
+}
+
+// Sealing anew while tokens are rotated, updated and deleted loses nothing of that.
+func TestResealRacingWrites(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		w := newWorld(st)
+		next := enduser.New(st, &enduser.Options{Now: w.now, Keyring: enduser.NewKeyring(testKey("k2"), testKey("k1"))})
+		for try := range size(20, 2) {
+			for i := range 24 {
+				must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("g", i)}))(t)
+			}
+			var wg sync.WaitGroup
+			tokens := make([]string, 24)
+			for i := range 24 {
+				wg.Go(func() {
+					ref := enduser.GroupByProvidedID(fmt.Sprint("g", i))
+					var err error
+					switch i % 3 {
+					case 0:
+						var g enduser.Group
+						if g, err = w.acme.RotateToken(ctx, ref, 0); err == nil {
+							tokens[i], err = w.acme.RevealToken(ctx, g)
+						}
+					case 1:
+						_, err = w.acme.UpdateGroup(ctx, ref, func(g *enduser.Group) error { g.Name = "x"; return nil })
+					default:
+						err = w.acme.DeleteGroup(ctx, ref)
+					}
+					if err != nil {
+						t.Errorf("try %d, group %d: %v", try, i, err)
+					}
+				})
+			}
+			for range 2 { // two nodes that seal anew
+				wg.Go(func() {
+					if _, err := next.Reseal(ctx); err != nil {
+						t.Errorf("try %d: reseal: %v", try, err)
+					}
+				})
+			}
+			wg.Wait()
+			must(next.Reseal(ctx))(t)
+			diff(t, "sealed", must(next.CountSealed(ctx))(t), map[string]int{"k2": 16})
+			for i := range 24 {
+				g, err := next.Tenant("acme").GetGroup(ctx, enduser.GroupByProvidedID(fmt.Sprint("g", i)))
+				switch {
+				case i%3 == 2:
+					wantErr(t, "deleted", err, enduser.ErrNotFound)
+					continue
+				case err != nil:
+					t.Errorf("try %d, group %d: %v", try, i, err)
+				case i%3 == 1 && g.Name != "x":
+					t.Errorf("try %d, group %d: the update is lost", try, i)
+				}
+				if token := must(next.Tenant("acme").RevealToken(ctx, g))(t); i%3 == 0 && token != tokens[i] {
+					t.Errorf("try %d, group %d: the rotation is lost", try, i)
+				}
+				if err := w.acme.DeleteGroup(ctx, enduser.GroupByID(g.ID)); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+}
+
+func TestResealErrors(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		f := &faulty{Store: st}
+		w := newWorld(f)
+		bare := enduser.New(f, nil)
+		if n := must(bare.Reseal(ctx))(t); n != 0 || len(must(bare.CountSealed(ctx))(t)) != 0 {
+			t.Error("an empty store has secrets")
+		}
+		g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		must(w.acme.Create(ctx, enduser.Spec{Sensitive: secrets{"k": secret("v")}}))(t)
+		wantErr(t, "without keyring", second(bare.Reseal(ctx)), enduser.ErrNoKeyring)
+		diff(t, "counting needs none", must(bare.CountSealed(ctx))(t), map[string]int{"k1": 2})
+
+		next := enduser.New(f, &enduser.Options{Keyring: enduser.NewKeyring(testKey("k2"), testKey("k1"))})
+		for _, fault := range []struct{ is, want error }{
+			{store.ErrUnavailable, enduser.ErrUnavailable}, {store.ErrUnknown, enduser.ErrUnknown}, {errors.New("driver: bad"), enduser.ErrUnavailable},
+		} {
+			f.before = func(int64, []store.Op) error { return fault.is }
+			n, err := next.Reseal(ctx)
+			wantErr(t, "write", err, fault.want)
+			f.before = nil
+			if n != 0 {
+				t.Errorf("sealed %d", n)
+			}
+			f.list = func() error { return fault.is }
+			wantErr(t, "read", second(next.Reseal(ctx)), fault.want)
+			wantErr(t, "count", second(next.CountSealed(ctx)), fault.want)
+			f.list = nil
+		}
+		// A text that is none is ErrCorrupt, and names no secret.
+		r := must(st.Get(ctx, "acme", store.ID(g.ID)))(t)
+		broken := r
+		at := strings.Index(string(r.Data), `"token":"`) + len(`"token":"`)
+		broken.Data = append([]byte{}, r.Data...)
+		broken.Data[at] = 'C' // another version
+		if _, err := st.Apply(ctx, "acme", store.Replace(r, broken, nil)); err != nil {
+			t.Fatal(err)
+		}
+		wantErr(t, "reseal", second(next.Reseal(ctx)), enduser.ErrCorrupt)
+		wantErr(t, "count", second(next.CountSealed(ctx)), enduser.ErrCorrupt)
+		wantErr(t, "reveal", second(w.acme.RevealToken(ctx, must(w.acme.GetGroup(ctx, enduser.GroupByID(g.ID)))(t))), enduser.ErrCorrupt)
+	})
+}
