@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -267,4 +268,43 @@ func TestNoGoroutineBeforeTheFirstWrite(t *testing.T) {
 	open(t, path, nil)
 	// database/sql runs one for each of the two pools.
 	eventually(t, "two goroutines at most", func() bool { return runtime.NumGoroutine() <= before+2 })
+}
+
+// TestNewFilesArePrivate: what people are registered in is for its owner alone.
+func TestNewFilesArePrivate(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no such permissions")
+	}
+	modes := func(path string) (modes []fs.FileMode) {
+		t.Helper()
+		s := open(t, path, nil)
+		if _, err := s.Apply(t.Context(), "t", store.Create(store.Record{ID: "a", Kind: "user"}, nil)); err != nil {
+			t.Fatal(err)
+		}
+		names, err := os.ReadDir(filepath.Dir(path))
+		if err != nil || len(names) != 3 {
+			t.Fatalf("files %v, %v", names, err)
+		}
+		for _, name := range names {
+			info, err := name.Info()
+			if err != nil {
+				t.Fatal(err)
+			}
+			modes = append(modes, info.Mode())
+		}
+		return modes
+	}
+	if got, want := modes(filepath.Join(t.TempDir(), "users.db")), []fs.FileMode{0o600, 0o600, 0o600}; !slices.Equal(got, want) {
+		t.Errorf("a new file: %v, want %v", got, want)
+	}
+	path := filepath.Join(t.TempDir(), "users.db")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, 0o640); err != nil { //nolint:gosec // that is the case
+		t.Fatal(err)
+	}
+	if got, want := modes(path), []fs.FileMode{0o640, 0o640, 0o640}; !slices.Equal(got, want) {
+		t.Errorf("a file of the host: %v, want %v", got, want)
+	}
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"time"
@@ -127,8 +129,9 @@ type Store struct {
 }
 
 // Open opens or creates the database at path and brings its schema up to date.
-// The path may contain any character but NUL; the directory must exist. The file
-// is created with the permissions that the process's umask leaves of 0644.
+// The path may contain any character but NUL; the directory must exist. A new file
+// can be read and written by its owner alone (0600), and so can the files that SQLite
+// puts beside it; a file that exists keeps its permissions.
 //
 // The database is put into WAL mode, which stays with the file. A database with a
 // newer schema is refused with [ErrNewerSchema]. Close must be called.
@@ -143,6 +146,7 @@ func Open(ctx context.Context, path string, opts *Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	makePrivate(path)
 	writer, err := openPool(dsn(uri, o, false), 1)
 	if err != nil {
 		return nil, err
@@ -156,6 +160,24 @@ func Open(ctx context.Context, path string, opts *Options) (*Store, error) {
 		return nil, errors.Join(err, writer.Close(), reader.Close())
 	}
 	return s, nil
+}
+
+// makePrivate makes the file, if there is none, so that only its owner can read it.
+// It never opens it under its own name: closing it would release the locks that this
+// process has on it (https://sqlite.org/howtocorrupt.html section 2.2). Where that
+// cannot be done SQLite makes the file, or says why not.
+func makePrivate(path string) {
+	if _, err := os.Lstat(path); err == nil {
+		return
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".rollbook-*") // 0600
+	if err != nil {
+		return
+	}
+	if f.Close() == nil {
+		_ = os.Link(f.Name(), path) // fails if somebody else was faster
+	}
+	_ = os.Remove(f.Name()) // it is empty
 }
 
 func openPool(dsn string, size int) (*sql.DB, error) {
