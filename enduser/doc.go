@@ -42,6 +42,23 @@
 // called in time. From its deadline on it does not exist for any call, and its
 // external ID, accounts and address are free; [Manager.Run] sweeps up behind.
 //
+// # Sensitive values
+//
+// [Spec].Sensitive and [User.SetSensitive] write values that nothing shows again but
+// [Tenant.RevealSensitive], in the host's own program: each for [SensitiveTTL]. They
+// are sealed (AES-256-GCM) under keys of the [Keyring] in [Options], bound to the
+// tenant, environment, user, key and deadline they were written for, and kept beside
+// the user, not in it. They are deleted with the user, whatever deletes it. With the
+// Keyring of package keyfile, which destroys its keys, copies of the store cannot be
+// read any more either: the key of a value is gone at most an hour after the value.
+//
+// # Groups
+//
+// A [Group] has an ID that the tenant's systems know, and a token. Users belong to
+// the groups that they name. [Tenant.RotateToken] replaces the token, and
+// [Tenant.AuthenticateGroup] says whose a token is. Tokens have 256 bits; they are
+// found by their hash, and sealed for those who have to show them again.
+//
 // # Changes
 //
 // [Tenant.Changes] is a feed of everything that was written, in order and exactly
@@ -50,7 +67,7 @@
 // # Errors
 //
 // ErrNotFound, ErrInvalid, ErrConflict, ErrAmbiguous, ErrContended, ErrTrimmed,
-// ErrUnavailable, ErrUnknown and ErrCorrupt are for [errors.Is]; [InvalidError]
-// and [ConflictError] for [errors.As]. A context that ended before anything was
+// ErrUnavailable, ErrUnknown, ErrCorrupt, ErrNoKeyring and ErrNoKey are for
+// [errors.Is]; [InvalidError] and [ConflictError] for [errors.As]. A context that ended before anything was
 // sent is that context's error. No error text carries personal data.
 package enduser
