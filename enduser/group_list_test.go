@@ -101,9 +101,9 @@ func TestUsersOfAGroup(t *testing.T) {
 		members("another", first.ID, next.ID)
 		// A spelling that is the same ID is the same membership.
 		s := enduser.Spec{ExternalID: "x", Groups: []string{"team-É"}}
-		u := upserted(w.acme.Upsert(ctx, s))(t, enduser.Created)
+		upserted(w.acme.Upsert(ctx, s))(t, enduser.Created)
 		s.Groups[0] = "TEAM-é"
-		u = upserted(w.acme.Upsert(ctx, s))(t, enduser.Unchanged)
+		u := upserted(w.acme.Upsert(ctx, s))(t, enduser.Unchanged)
 		diff(t, "groups", u.Groups, []string{"team-É"})
 		_, err := w.acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.User) error {
 			u.Groups = []string{"team-é", "TEAM-e\u0301"}

@@ -31,7 +31,9 @@ func probeOf(u enduser.User) probe {
 // nobody is what no user and no group has.
 func nobody() probe {
 	return probe{
-		"nobody", "nobody", "nobody@example.com", enduser.Account{Type: "no", ID: "body"}, 1 << 40, 1 << 40,
+		"nobody", "nobody", "nobody@example.com",
+		enduser.Account{Type: "no", ID: "body"},
+		1 << 40, 1 << 40,
 		groupProbe{"nobody", "nobody", strings.Repeat("0", 64)},
 	}
 }

@@ -59,8 +59,8 @@ func (m *sensitiveMachine) alive(id string) bool {
 }
 
 // write is what a write of secrets does to the values of a user.
-func (m *sensitiveMachine) write(id string, clear bool, given secrets, drawn map[string]enduser.Value) {
-	if clear {
+func (m *sensitiveMachine) write(id string, cleared bool, given secrets, drawn map[string]enduser.Value) {
+	if cleared {
 		m.users[id] = make(map[string]until)
 	}
 	for key, s := range given {
@@ -123,9 +123,9 @@ func (m *sensitiveMachine) upsert(t *rapid.T) {
 func (m *sensitiveMachine) update(t *rapid.T) {
 	id := m.id(t)
 	given, plain := m.drawn(t)
-	clear := rapid.IntRange(0, 3).Draw(t, "clear") == 0
+	cleared := rapid.IntRange(0, 3).Draw(t, "clear") == 0
 	_, err := m.acme.Update(context.Background(), enduser.ByExternalID(id), func(u *enduser.User) error {
-		if clear {
+		if cleared {
 			u.ClearSensitive()
 		}
 		for key, s := range given {
@@ -137,7 +137,7 @@ func (m *sensitiveMachine) update(t *rapid.T) {
 		t.Fatal(err)
 	}
 	if err == nil {
-		m.write(id, clear, given, plain)
+		m.write(id, cleared, given, plain)
 	}
 }
 
