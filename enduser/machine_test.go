@@ -326,6 +326,7 @@ func (m *machine) check(t *rapid.T) {
 		if i != len(alive) {
 			t.Fatalf("All yields %d users, want %d", i, len(alive))
 		}
+		m.checkGroups(t, tenant, mod)
 		if mod.trimmed > 0 {
 			if _, err := tenant.Changes(m.ctx, mod.trimmed-1, 1); !errors.Is(err, enduser.ErrTrimmed) {
 				t.Fatalf("trimmed through %d: %v", mod.trimmed, err)

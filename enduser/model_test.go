@@ -15,6 +15,7 @@ import (
 type model struct {
 	now      time.Time
 	users    []*modelUser // by creation
+	groups   []*modelGroup
 	feed     []enduser.Change
 	revision int64
 	trimmed  int64

@@ -38,7 +38,7 @@ func TestRandomSequences(t *testing.T) {
 				if b.name == "memory" {
 					st = b.open(nil) // but not this one, whose sweep looks at every tenant
 				}
-				users := enduser.New(st, &enduser.Options{Now: clock.now, NewID: nextID})
+				users := enduser.New(st, &enduser.Options{Now: clock.now, NewID: nextID, Keyring: enduser.NewKeyring(testKey("k1"))})
 				m := newMachine(clock, users, users.Tenant(fmt.Sprint("tenant-", n)))
 				// What an earlier sequence left behind is no concern of this one.
 				clock.advance(time.Hour)
@@ -61,6 +61,11 @@ func TestRandomSequences(t *testing.T) {
 					"trim":      m.trim,
 					"sweep":     m.sweep,
 					"wait":      m.wait,
+
+					"create group": m.createGroup,
+					"update group": m.updateGroup,
+					"rotate group": m.rotateGroup,
+					"delete group": m.deleteGroup,
 				})
 			})
 		})
