@@ -85,9 +85,8 @@ func TestHostileBodies(t *testing.T) {
 		{"case variant", `"Current_Token":"` + g.Token + `"`, "Current_Token: must be spelled current_token"},
 		{"case variant beside it", `"current_token":"` + g.Token + `","CURRENT_TOKEN":"x"`, "CURRENT_TOKEN: must be spelled current_token"},
 		{"U+212A", `"current_to\u212aen":"` + g.Token + `"`, "current_to\u212aen: must be spelled current_token"},
-		{"NUL", `"current_token":"` + g.Token + `\u0000"`, "current_token: must not contain control characters"},
-		{"long", `"current_token":"` + strings.Repeat("a", 1021) + `"`, "current_token: is too long"},
 	}
+	nobodys := map[string]string{"NUL": g.Token + `\u0000`, "long": strings.Repeat("a", 1<<16), "upper case": strings.ToUpper(g.Token)}
 	groups := []struct{ name, members, text string }{
 		{"number for an ID", `"user_group_id":1`, "user_group_id: has another JSON type"},
 		{"empty ID", `"user_group_id":""`, "user_group_id: must not be empty"},
@@ -117,6 +116,11 @@ func TestHostileBodies(t *testing.T) {
 		table := groups
 		if r.action == "refreshUserGroupToken" || r.action == "deleteUserGroup" {
 			table = tokens
+			for name, token := range nobodys {
+				t.Run(r.method+" "+r.path+" "+name, func(t *testing.T) {
+					s.do(t, r.method, r.path, `{"current_token":"`+token+`"}`).wantCode(t, 404, "not-found")
+				})
+			}
 		}
 		for _, tt := range table {
 			t.Run(r.method+" "+r.path+" "+tt.name, func(t *testing.T) {
