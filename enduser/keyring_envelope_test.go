@@ -102,6 +102,22 @@ func TestSealedTextsStayInTheirPlace(t *testing.T) {
 	t.Logf("%d cells refused", cells)
 }
 
+// Places that are the same when their parts are glued together are different.
+func TestGluedPlaces(t *testing.T) {
+	t.Parallel()
+	m := sealer(keyOf(t, "k1", "one"))
+	for _, pair := range [][2]place{
+		{{tenant: "ab", record: "c", field: "f"}, {tenant: "a", record: "bc", field: "f"}},
+		{{tenant: "a", record: "bc", field: "f"}, {tenant: "a", record: "b", field: "cf"}},
+		{{tenant: "abc", record: "", field: "f"}, {tenant: "", record: "abc", field: "f"}},
+		{{tenant: "a\x01", record: "b", field: "f"}, {tenant: "a", record: "\x01b", field: "f"}},
+	} {
+		for _, order := range [][2]place{pair, {pair[1], pair[0]}} {
+			refused(t, fmt.Sprintf("%+v", order), m, seal(t, m, "s3cret", order[0]), order[1], ErrCorrupt)
+		}
+	}
+}
+
 // The key's ID and the version are bound too, also where the bytes of the keys are
 // the same.
 func TestSealedTextsStayUnderTheirKey(t *testing.T) {
