@@ -295,12 +295,12 @@ func ExampleNewKeyring() {
 	// To rotate: behind the old key in all processes, then in front of it.
 	users := manager(next, old)
 	counts, err := users.CountSealed(ctx)
-	fmt.Println(counts, err)
+	fmt.Println(users.HasKeyring(), counts, err)
 	fmt.Println(users.Reseal(ctx))
 	counts, err = users.CountSealed(ctx)
 	fmt.Println(counts, err) // now the old one can be taken away
 	// Output:
-	// map[2026-05:1] <nil>
+	// true map[2026-05:1] <nil>
 	// 1 <nil>
 	// map[2026-06:1] <nil>
 }

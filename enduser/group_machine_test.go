@@ -101,11 +101,11 @@ func (m *machine) createGroup(t *rapid.T) {
 }
 
 // wrote records a write of a group in the model.
-func (mod *model) wrote(g *modelGroup, actor string, fields []string) {
-	mod.changeGroup(enduser.ChangeUpdated, g.ID, actor, fields)
-	g.Revision, g.UpdatedBy = mod.revision, actor
-	if g.UpdatedAt.Before(mod.now) {
-		g.UpdatedAt = mod.now
+func (m *model) wrote(g *modelGroup, actor string, fields []string) {
+	m.changeGroup(enduser.ChangeUpdated, g.ID, actor, fields)
+	g.Revision, g.UpdatedBy = m.revision, actor
+	if g.UpdatedAt.Before(m.now) {
+		g.UpdatedAt = m.now
 	}
 }
 
