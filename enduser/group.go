@@ -155,10 +155,12 @@ func (r GroupRef) key() (store.Key, error) {
 		v.add("ref", CodeRequired, "must name a group")
 	case r.value == "":
 		v.add(r.String(), CodeRequired, "must not be empty")
-	case len(r.value) > maxGroupRef || (r.by == groupByID && len(r.value) > maxIDBytes):
+	case len(r.value) > maxBytesPerCharacter*maxProvidedID || (r.by == groupByID && len(r.value) > maxIDBytes):
 		v.add(r.String(), CodeLength, "is too long")
 	case code != "":
 		v.add(r.String(), code, textMessage(code))
+	case r.by == groupByProvidedID && len(compareKey(r.value)) > maxExternalIDKey:
+		v.add(r.String(), CodeLength, "is too long")
 	}
 	if err := v.err(); err != nil {
 		return store.Key{}, err
@@ -178,10 +180,7 @@ func (r GroupRef) names(g *Group) bool {
 	return r.by != groupByToken || sameHash(g.token.hash, r.value)
 }
 
-const (
-	maxProvidedID = 255               // characters
-	maxGroupRef   = maxProvidedID * 4 // bytes
-)
+const maxProvidedID = 255 // characters
 
 // makeGroup returns the group that a spec describes, without a token.
 func (w *writer) makeGroup(s GroupSpec) (Group, error) {

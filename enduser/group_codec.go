@@ -129,7 +129,7 @@ func (g *Group) scan(body string) error {
 		return err
 	case version != groupCodecVersion:
 		return fmt.Errorf("version %d of the body is not known", version)
-	case g.ProvidedID == "" || g.token.hash == "":
+	case g.ProvidedID == "" || g.token.hash == "" || g.token.sealed == nil:
 		return errors.New("the group is not whole")
 	}
 	return p.End()

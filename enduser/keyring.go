@@ -41,7 +41,7 @@ type KeyDestroyer interface {
 // secrets should be sealed under one key (NIST SP 800-38D section 8.3).
 type Key struct {
 	id     string
-	secret *[32]byte // behind a pointer, so that printing shows an address
+	secret **[32]byte // behind two pointers, as in Secret: printing shows an address
 }
 
 // maxKeyID is the length of a key's ID in bytes.
@@ -54,7 +54,8 @@ func NewKey(id string, secret [32]byte) (Key, error) {
 	if id == "" || len(id) > maxKeyID || textFault(id) != "" {
 		return Key{}, &InvalidError{Violations: []Violation{{"key_id", CodeValue, "must be 1 to 64 bytes of text"}}}
 	}
-	return Key{id, &secret}, nil
+	p := &secret
+	return Key{id, &p}, nil
 }
 
 // ID returns the key's ID.
@@ -121,7 +122,7 @@ func (k Key) aead() (cipher.AEAD, error) {
 	if k.secret == nil {
 		return nil, errors.New("the keyring returned the zero Key")
 	}
-	block, err := aes.NewCipher(k.secret[:])
+	block, err := aes.NewCipher((*k.secret)[:])
 	if err != nil {
 		return nil, err
 	}

@@ -146,9 +146,6 @@ func TestSecretsAndKeysAreRedacted(t *testing.T) {
 		}{s, s},
 	} {
 		for _, verb := range verbs() {
-			if strings.Contains(name, "key") && !strings.ContainsAny(verb, "vTbdoxXp") {
-				continue // go vet finds what has no such verb
-			}
 			check(name+" "+verb, fmt.Sprintf(verb, v))
 		}
 		check(name+" printed", fmt.Sprint(v))

@@ -53,6 +53,7 @@ const (
 	maxPage         = 500
 	defaultPage     = 50
 	maxNameFilter   = 8
+	maxNameBytes    = 4096 // of the words of a filter
 	maxMetaFilter   = 6
 	pageOfIteration = 200
 )
@@ -224,7 +225,7 @@ func (p *Policy) terms(q Query) (terms, keys []store.Key, err error) {
 	}
 	if f.Name != "" {
 		names := words(f.Name, maxNameFilter+1)
-		if len(names) == 0 || len(names) > maxNameFilter || len(f.Name) > maxRefBytes || textFault(f.Name) != "" {
+		if len(names) == 0 || len(names) > maxNameFilter || len(f.Name) > maxNameBytes || textFault(f.Name) != "" {
 			v.add("name", CodeValue, "must be 1 to 8 words")
 			names = nil
 		}

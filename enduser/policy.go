@@ -39,10 +39,14 @@ type Policy struct {
 const ProvisionalTTL = 24 * time.Hour
 
 const (
-	maxExternalIDKey   = 512 // bytes of the comparison key
-	maxAccountType     = 64  // characters
-	maxGroup           = 256 // characters of a group's ID
-	maxLanguage        = 64  // bytes
+	maxExternalID      = 255          // characters, under any policy
+	maxExternalIDKey   = 512          // bytes of the comparison key
+	maxEmail           = 254          // bytes
+	maxEmailKey        = 3 * maxEmail // of the comparison key; folding makes no text longer than that
+	maxAccountID       = 256          // characters, under any policy
+	maxAccountType     = 64           // characters
+	maxGroup           = 256          // characters of a group's ID
+	maxLanguage        = 64           // bytes
 	maxIndexedMetadata = 32
 	maxNameWords       = 16
 )
@@ -57,15 +61,15 @@ func (p Policy) withDefaults() Policy {
 		field            *int
 		standard, atMost int
 	}{
-		{&p.MaxExternalID, 36, 255},
+		{&p.MaxExternalID, 36, maxExternalID},
 		{&p.MaxName, 256, 4096},
-		{&p.MaxEmail, 254, 254},
+		{&p.MaxEmail, maxEmail, maxEmail},
 		{&p.MaxAvatar, 2048, 16 << 10},
 		{&p.MaxMetadataKeys, 256, 4096},
 		{&p.MaxMetadataKey, 128, 256},
 		{&p.MaxMetadataBytes, 10240, 256 << 10},
 		{&p.MaxAccounts, 16, 32},
-		{&p.MaxAccountID, 256, 256},
+		{&p.MaxAccountID, maxAccountID, maxAccountID},
 		{&p.MaxGroups, 64, 128},
 	} {
 		if *l.field <= 0 {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/store"
+	"github.com/rollbook-go/rollbook/store/memory"
 )
 
 func TestGetByEveryRef(t *testing.T) {
@@ -136,4 +137,33 @@ func TestLongRefs(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestLongestNamesFind: what was admitted finds its user and group in the spelling in
+// which it was given, however long that is.
+func TestLongestNamesFind(t *testing.T) {
+	acme := newWorld(memory.New()).acme.With(enduser.Policy{MaxExternalID: 255})
+	long := strings.Repeat("e\u0301", 255) // 765 bytes; its key has 510
+	account := enduser.Account{Type: strings.Repeat("𝔱", 64), ID: strings.Repeat("𝔦", 256)}
+	u := must(acme.Create(t.Context(), enduser.Spec{ExternalID: long, Accounts: []enduser.Account{account}}))(t)
+	for _, ref := range []enduser.Ref{enduser.ByExternalID(long), enduser.ByAccount(account.Type, account.ID)} {
+		if got, err := acme.Get(t.Context(), ref); err != nil || got.ID != u.ID {
+			t.Errorf("by %v: %v, %v", ref, got, err)
+		}
+	}
+	page, err := acme.List(t.Context(), enduser.Query{Filter: enduser.Filter{ExternalID: long, Account: account}})
+	if err != nil || len(page.Users) != 1 {
+		t.Errorf("list: %v, %v", page.Users, err)
+	}
+	g := must(acme.CreateGroup(t.Context(), enduser.GroupSpec{ProvidedID: long}))(t)
+	if got, err := acme.GetGroup(t.Context(), enduser.GroupByProvidedID(long)); err != nil || got.ID != g.ID {
+		t.Errorf("group: %v, %v", got, err)
+	}
+	for _, ref := range []enduser.Ref{
+		enduser.ByExternalID(strings.Repeat("x", 513)), enduser.ByExternalID(strings.Repeat("e\u0301", 300)),
+		enduser.ByEmail(strings.Repeat("x", 763)), enduser.ByAccount("x", strings.Repeat("x", 1025)), enduser.ByID(strings.Repeat("x", 257)),
+	} {
+		_, err := acme.Get(t.Context(), ref)
+		wantErr(t, "longer by "+ref.String(), err, enduser.ErrInvalid)
+	}
 }

@@ -1,23 +1,29 @@
 package enduser
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/rollbook-go/rollbook/store"
 )
 
 // CountSealed returns how many secrets of all tenants are sealed under each key, by
 // the keys' IDs: a key that is not in it can be taken away. It reads every group and
-// every sensitive value, a page at a time.
+// every sensitive value, a page at a time. What cannot be read is not counted; the
+// error, which then stands beside the counts, is an ErrCorrupt that says how much.
 func (m *Manager) CountSealed(ctx context.Context) (map[string]int, error) {
 	counts := make(map[string]int)
 	count := func(sealed []byte) error {
 		id, _, err := sealedUnder(sealed)
-		counts[id]++
+		if err == nil {
+			counts[id]++
+		}
 		return err
 	}
-	err := m.eachRecord(ctx, kindGroup, func(t Tenant, r *store.Record) error {
+	var lost failures
+	err := m.eachRecord(ctx, kindGroup, &lost, func(t Tenant, r *store.Record) error {
 		g, err := t.decodeGroup(r)
 		if err != nil {
 			return err
@@ -27,34 +33,57 @@ func (m *Manager) CountSealed(ctx context.Context) (map[string]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = m.eachRecord(ctx, kindVault, func(_ Tenant, r *store.Record) error {
+	err = m.eachRecord(ctx, kindVault, &lost, func(_ Tenant, r *store.Record) error {
 		v := vault{record: *r}
-		err := v.scan()
-		for _, s := range v.values {
-			err = errors.Join(err, count(s.sealed))
+		if err := v.scan(); err != nil {
+			return err
 		}
-		return err
+		for _, s := range v.values {
+			if err := count(s.sealed); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return counts, nil
+	return counts, lost.err()
 }
 
 // Reseal seals the secrets without deadline, the tokens of groups, anew that are not
 // sealed under the key that new ones get. It returns how many it sealed, and can be
 // repeated after an error. Groups get a new revision, but no change in the feed and
 // no new stamp. Sensitive values are left: they are over within [SensitiveTTL].
+// Groups that cannot be read or opened are passed over: the error, an ErrCorrupt or
+// ErrNoKey that says how many there are, then stands beside the number.
 func (m *Manager) Reseal(ctx context.Context) (int, error) {
 	resealed := 0
-	err := m.eachRecord(ctx, kindGroup, func(t Tenant, r *store.Record) error {
+	var lost failures
+	err := m.eachRecord(ctx, kindGroup, &lost, func(t Tenant, r *store.Record) error {
 		done, err := t.reseal(ctx, *r)
 		if done {
 			resealed++
 		}
 		return err
 	})
+	if err == nil {
+		err = lost.err()
+	}
 	return resealed, err
+}
+
+// failures are records that a walk passed over.
+type failures struct {
+	first error
+	count int
+}
+
+func (f *failures) err() error {
+	if f.count == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w (%d records in all)", f.first, f.count)
 }
 
 func (t Tenant) reseal(ctx context.Context, r store.Record) (bool, error) {
@@ -98,15 +127,16 @@ func sameKey(a, b []byte) bool {
 	return err == nil && err2 == nil && first == second
 }
 
-// eachRecord calls fn for the records of a kind in all tenants.
-func (m *Manager) eachRecord(ctx context.Context, kind string, fn func(Tenant, *store.Record) error) error {
+// eachRecord calls fn for the records of a kind in all tenants. What is damaged, or
+// sealed under a key that is gone, does not end the walk.
+func (m *Manager) eachRecord(ctx context.Context, kind string, lost *failures, fn func(Tenant, *store.Record) error) error {
 	for after := ""; ; {
 		names, err := m.store.Tenants(ctx, after, store.DefaultLimit)
 		if err != nil {
 			return translate("list tenants", err)
 		}
 		for _, name := range names {
-			if err := m.eachOf(ctx, name, kind, fn); err != nil {
+			if err := m.eachOf(ctx, name, kind, lost, fn); err != nil {
 				return err
 			}
 		}
@@ -117,7 +147,7 @@ func (m *Manager) eachRecord(ctx context.Context, kind string, fn func(Tenant, *
 	}
 }
 
-func (m *Manager) eachOf(ctx context.Context, name, kind string, fn func(Tenant, *store.Record) error) error {
+func (m *Manager) eachOf(ctx context.Context, name, kind string, lost *failures, fn func(Tenant, *store.Record) error) error {
 	tenant, env := parseStoreTenant(name)
 	for after := store.Revision(0); ; {
 		records, err := m.store.List(ctx, name, store.Query{Kind: kind, After: after, Limit: pageOfIteration})
@@ -125,7 +155,12 @@ func (m *Manager) eachOf(ctx context.Context, name, kind string, fn func(Tenant,
 			return translate("list", err)
 		}
 		for i := range records {
-			if err := fn(m.Tenant(tenant).In(env), &records[i]); err != nil {
+			err := fn(m.Tenant(tenant).In(env), &records[i])
+			switch {
+			case errors.Is(err, ErrCorrupt), errors.Is(err, ErrNoKey):
+				lost.first = cmp.Or(lost.first, err)
+				lost.count++
+			case err != nil:
 				return err
 			}
 		}

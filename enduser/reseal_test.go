@@ -8,8 +8,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/store"
+	"github.com/rollbook-go/rollbook/store/memory"
 )
 
 // Three keys, one after the other, over 2,000 groups (10,000 with -full) in several
@@ -205,4 +208,33 @@ func TestResealErrors(t *testing.T) {
 		wantErr(t, "count", second(next.CountSealed(ctx)), enduser.ErrCorrupt)
 		wantErr(t, "reveal", second(w.acme.RevealToken(ctx, must(w.acme.GetGroup(ctx, enduser.GroupByID(g.ID)))(t))), enduser.ErrCorrupt)
 	})
+}
+
+// TestResealPassesByWhatItCannotRead: one group that is damaged keeps neither the
+// others from being sealed anew nor the secrets from being counted.
+func TestResealPassesByWhatItCannotRead(t *testing.T) {
+	ctx, st := t.Context(), memory.New()
+	w := newWorld(st)
+	for i := range 3 {
+		must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("g", i)}))(t)
+	}
+	must(w.users.Tenant("zeta").CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "g"}))(t)
+	groups := must(w.acme.ListGroups(ctx, enduser.GroupQuery{}))(t).Groups
+	r := must(st.Get(ctx, "acme", store.ID(groups[0].ID)))(t)
+	broken := r
+	broken.Data = []byte("?")
+	if _, err := st.Apply(ctx, "acme", store.Replace(r, broken, nil)); err != nil {
+		t.Fatal(err)
+	}
+	next := enduser.New(st, &enduser.Options{Keyring: enduser.NewKeyring(testKey("k2"), testKey("k1"))})
+	n, err := next.Reseal(ctx)
+	wantErr(t, "reseal", err, enduser.ErrCorrupt)
+	if n != 3 {
+		t.Errorf("sealed %d anew, want the 3 that can be read: %v", n, err)
+	}
+	counts, err := next.CountSealed(ctx)
+	wantErr(t, "count", err, enduser.ErrCorrupt)
+	if diff := cmp.Diff(map[string]int{"k2": 3}, counts); diff != "" {
+		t.Errorf("counted beside the one that cannot be read:\n%s", diff)
+	}
 }

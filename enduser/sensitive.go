@@ -86,6 +86,16 @@ func checkSensitive(v *violations, edit *sensitiveEdit) {
 	if edit == nil {
 		return
 	}
+	set := 0
+	for _, s := range edit.set {
+		if !s.IsNull() {
+			set++
+		}
+	}
+	if set > maxSensitive {
+		v.add("sensitive_metadata", CodeCount, fmt.Sprintf("must have at most %d keys", maxSensitive))
+		return
+	}
 	for _, key := range sortedKeys(edit.set) {
 		s, field := edit.set[key], "sensitive_metadata."+key
 		switch {

@@ -180,12 +180,8 @@ func (u *User) goesBy(key store.Key) bool {
 	}
 }
 
-// Nothing longer was ever admitted; comparison keys are at most three times as
-// long.
-const (
-	maxIDBytes  = 256
-	maxRefBytes = 680
-)
+// maxIDBytes is the length of the longest ID of a record.
+const maxIDBytes = store.MaxID
 
 // check refuses references that can name nobody.
 func (r Ref) check() error {
@@ -196,14 +192,29 @@ func (r Ref) check() error {
 		v.add("ref", CodeRequired, "must name a user")
 	case r.value == "" || (r.by == byAccount && r.typ == ""):
 		v.add(field, CodeRequired, "must not be empty")
-	case len(r.value) > maxRefBytes || len(r.typ) > maxRefBytes || (r.by == byID && len(r.value) > maxIDBytes):
+	case len(r.value) > r.maxBytes() || len(r.typ) > utf8.UTFMax*maxAccountType:
 		v.add(field, CodeLength, "is too long")
 	case !utf8.ValidString(r.value) || !utf8.ValidString(r.typ):
 		v.add(field, CodeUTF8, textMessage(CodeUTF8))
 	case hasControl(r.value) || hasControl(r.typ):
 		v.add(field, CodeCharacter, "must not contain control characters")
+	case r.by == byExternalID && len(compareKey(r.value)) > maxExternalIDKey,
+		r.by == byEmail && len(emailKey(r.value).Value) > maxEmailKey:
+		v.add(field, CodeLength, "is too long")
 	}
 	return v.err()
+}
+
+// maxBytes returns the length of the longest value that can name somebody.
+func (r Ref) maxBytes() int {
+	switch r.by {
+	case byExternalID, byEmail: // in the longest spelling; what is compared is much shorter
+		return maxBytesPerCharacter * maxExternalID
+	case byAccount:
+		return utf8.UTFMax * maxAccountID
+	default:
+		return maxIDBytes
+	}
 }
 
 func hasControl(s string) bool {

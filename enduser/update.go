@@ -98,8 +98,13 @@ func (w *writer) update(ctx context.Context, r store.Record, again reread, fn fu
 			}
 			fields = append(fields, u.edit.fields(vault.live(w.now))...)
 		}
-		if err := checkReadOnly(&old, &u); err != nil || len(fields) == 0 {
-			return old, Unchanged, err
+		if err := checkReadOnly(&old, &u); err != nil {
+			return User{}, 0, err
+		}
+		if len(fields) == 0 {
+			var v violations
+			checkSensitive(&v, u.edit) // removing under a key that cannot be is a mistake too
+			return old, Unchanged, v.err()
 		}
 		rev, err := w.replace(ctx, &r, &old, &u, &vault, w.note(kind, fields))
 		if err == nil {

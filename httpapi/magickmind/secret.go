@@ -10,18 +10,23 @@ import (
 // itself nowhere, neither in prints under any verb, nor in logs, nor as JSON; Reveal
 // alone returns it.
 type Secret struct {
-	text *string // behind a pointer: also prints of what holds it show an address
+	// Behind two pointers: package fmt follows one where it cannot call Format, in
+	// what holds a Secret in an unexported field.
+	text **string
 }
 
 // NewSecret returns the secret of a text.
-func NewSecret(text string) Secret { return Secret{&text} }
+func NewSecret(text string) Secret {
+	p := &text
+	return Secret{&p}
+}
 
 // Reveal returns the text, "" for the zero Secret.
 func (s Secret) Reveal() string {
 	if s.text == nil {
 		return ""
 	}
-	return *s.text
+	return **s.text
 }
 
 const redacted = "[redacted]"
