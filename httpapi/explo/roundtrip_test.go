@@ -1,0 +1,395 @@
+package explo_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/httpapi/explo"
+	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// newClient serves a world over loopback and returns acme's client for it.
+func newClient(tb testing.TB, w *golden.World, o *explo.Options) *client {
+	tb.Helper()
+	h, err := explo.New(w.Users, w.Auth, o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	srv := httptest.NewServer(h)
+	tb.Cleanup(srv.Close)
+	return &client{base: srv.URL, token: golden.Acme, ledger: new(ledger)}
+}
+
+// as returns the client with another credential.
+func (c *client) as(token string) *client {
+	other := *c
+	other.token = token
+	return &other
+}
+
+// forms are the two forms of the API, in both spellings of paths and headers.
+func (c *client) forms() map[string]form {
+	all := make(map[string]form)
+	for _, own := range []bool{false, true} {
+		for _, slash := range []bool{false, true} {
+			d := *c
+			d.own, d.slash = own, slash
+			name := ""
+			if slash {
+				name += ", other slash"
+			}
+			if own {
+				name += ", Explo-Authorization"
+			}
+			all["template"+name] = form{d.get, d.rotate, d.update, d.delete}
+			all["groups"+name] = form{d.createUserGroup, d.refreshUserGroupToken, d.updateUserGroup, d.deleteUserGroup}
+		}
+	}
+	return all
+}
+
+// form is one form of the operations.
+type form struct {
+	ensure, rotate, update, delete func(body any) (result, error)
+}
+
+// must returns what a call has to return.
+func must(res result, err error) func(*testing.T) result {
+	return func(t *testing.T) result {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res
+	}
+}
+
+// refused checks that a call was answered with an error of that status.
+func refused(t *testing.T, what string, err error, status int) apiError {
+	t.Helper()
+	var e *apiError
+	if !errors.As(err, &e) || e.Status != status {
+		t.Errorf("%s: %v, want %d", what, err, status)
+		return apiError{header: make(http.Header)}
+	}
+	return *e
+}
+
+// free returns an object that has one of everything.
+func free(tb testing.TB, more string) object {
+	tb.Helper()
+	var o object
+	err := json.Unmarshal([]byte(`{"filterValue":"value","Ωmega 北京":"Zoë \"\\ <b>","yes":true,"no":false,
+		"max":9223372036854775807,"min":-9223372036854775808,"beyond":18446744073709551615,"fraction":0.1,"empty":"",
+		"list":[1,"two",null,[],{}],"nested":{"a":{"b":{"c":[{"d":9007199254740993}]}}},"more":`+more+`}`), &o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return o
+}
+
+// reads checks that both forms show a group in the same way.
+func (c *client) reads(t *testing.T, w *golden.World, want userGroup, mapping object) {
+	t.Helper()
+	for _, name := range []string{"template", "groups"} {
+		f := c.forms()[name]
+		got := must(f.ensure(groupRequest{
+			UserGroupID: value(want.ProvidedID), Name: value("not applied"), IsDemoGroup: value(!want.IsDemoGroup),
+			Mapping: value(object{"x": "y"}), Properties: value(object{"x": "y"}),
+		}))(t)
+		if *got.NewUserGroup {
+			t.Errorf("%s: get or create: a new one", name)
+		}
+		if diff := cmp.Diff(want, *got.UserGroup); diff != "" {
+			t.Errorf("%s: get or create (-want +got):\n%s", name, diff)
+		}
+		got = must(f.update(groupRequest{UserGroupID: value(want.ProvidedID)}))(t)
+		if diff := cmp.Diff(want, *got.UserGroup); diff != "" {
+			t.Errorf("%s: update of nothing (-want +got):\n%s", name, diff)
+		}
+	}
+	// the mapping is not shown by any route
+	g, err := w.Users.Tenant("acme").GetGroup(context.Background(), enduser.GroupByProvidedID(want.ProvidedID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var native object
+	if text, err := json.Marshal(g.Mapping); err != nil {
+		t.Error(err)
+	} else if err := json.Unmarshal(text, &native); err != nil {
+		t.Error(err)
+	}
+	if !maps.Equal(native, mapping) {
+		t.Errorf("mapping %v, want %v", native, mapping)
+	}
+}
+
+// TestClientRoundTrip: what is sent in any documented member is read back by every
+// operation that reads, and an update changes what it is given.
+func TestClientRoundTrip(t *testing.T) {
+	golden.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
+		w := golden.NewWorld(t, open(t))
+		numbers := make(map[int64]string)
+		for name, f := range newClient(t, w, nil).forms() {
+			t.Run(name, func(t *testing.T) {
+				c := newClient(t, w, nil)
+				id := "Exämple_1 北京/" + name
+				mapping := object{"40": "213", "134": "386", "Ω": "ds-ü"}
+				properties := free(t, `9223372036854775806`)
+				made := must(f.ensure(groupRequest{value(id), value("Exämple 1 北京"), value(mapping), value(true), value(properties)}))(t)
+				g := *made.UserGroup
+				if !*made.NewUserGroup {
+					t.Error("not a new one")
+				}
+				if len(g.Token) != 64 || g.TeamID <= 0 || numbers[g.TeamID] != "" {
+					t.Errorf("token %q, team %d, known as %q", g.Token, g.TeamID, numbers[g.TeamID])
+				}
+				numbers[g.TeamID] = name
+				want := userGroup{
+					TeamID: g.TeamID, Token: g.Token, Name: "Exämple 1 北京", ProvidedID: id,
+					APIEnvironmentTag: "Customer", IsDemoGroup: true, Properties: &properties,
+				}
+				if diff := cmp.Diff(want, g); diff != "" {
+					t.Errorf("create (-want +got):\n%s", diff)
+				}
+				c.reads(t, w, want, mapping)
+
+				step := func(what string, sent groupRequest) {
+					t.Helper()
+					sent.UserGroupID = value(id)
+					got := must(f.update(sent))(t)
+					if diff := cmp.Diff(want, *got.UserGroup); diff != "" {
+						t.Errorf("update of %s (-want +got):\n%s", what, diff)
+					}
+					c.reads(t, w, want, mapping)
+				}
+				want.Name = "Renamed Ω"
+				step("name", groupRequest{Name: value("Renamed Ω")})
+				mapping = object{"7": "9"}
+				step("mapping", groupRequest{Mapping: value(mapping)})
+				want.IsDemoGroup = false
+				step("is_demo_group", groupRequest{IsDemoGroup: value(false)})
+				replaced := object{"other": json.Number("-9223372036854775808")}
+				want.Properties = &replaced
+				step("properties", groupRequest{Properties: value(replaced)})
+				step("nulls", groupRequest{
+					Name: null[string](), Mapping: null[object](), IsDemoGroup: null[bool](), Properties: null[object](),
+				})
+				mapping = object{}
+				step("mapping to {}", groupRequest{Mapping: value(mapping)})
+
+				rotated := *must(f.rotate(tokenRequest{CurrentToken: value(want.Token)}))(t).UserGroup
+				if rotated.Token == want.Token || len(rotated.Token) != 64 {
+					t.Errorf("token %q after %q", rotated.Token, want.Token)
+				}
+				old := want.Token
+				want.Token = rotated.Token
+				if diff := cmp.Diff(want, rotated); diff != "" {
+					t.Errorf("rotate (-want +got):\n%s", diff)
+				}
+				c.reads(t, w, want, mapping)
+				_, err := f.rotate(tokenRequest{CurrentToken: value(old)})
+				refused(t, "rotate by the old token", err, 404)
+				_, err = f.delete(tokenRequest{CurrentToken: value(old)})
+				refused(t, "delete by the old token", err, 404)
+				must(f.delete(tokenRequest{CurrentToken: value(want.Token), DataSourceProvidedID: value("ds-1")}))(t)
+				_, err = f.update(groupRequest{UserGroupID: value(id)})
+				refused(t, "update of the deleted", err, 404)
+				again := must(f.ensure(groupRequest{UserGroupID: value(id), Name: value("again")}))(t)
+				if !*again.NewUserGroup || again.UserGroup.Token == want.Token || again.UserGroup.TeamID == want.TeamID {
+					t.Errorf("made again: %+v", again)
+				}
+			})
+		}
+	})
+}
+
+// TestClientLeast: a group needs its ID and name alone, and one ID may exist once in
+// each environment. The template's delete takes the ID.
+func TestClientLeast(t *testing.T) {
+	golden.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
+		w := golden.NewWorld(t, open(t))
+		c := newClient(t, w, nil)
+		id := strings.Repeat("ä", 255)
+		tokens := make(map[string]bool)
+		for key, tag := range map[string]string{golden.Acme: "Customer", golden.Testing: "Testing", golden.Other: "Customer"} {
+			body := groupRequest{UserGroupID: value(id), Name: value("Least")}
+			got := must(c.as(key).createUserGroup(body))(t)
+			if !*got.NewUserGroup || got.UserGroup.APIEnvironmentTag != tag || got.UserGroup.IsDemoGroup {
+				t.Errorf("%s: %+v", key, got.UserGroup)
+			}
+			if p := got.UserGroup.Properties; p != nil && len(*p) > 0 {
+				t.Errorf("properties %v", *p)
+			}
+			tokens[got.UserGroup.Token] = true
+			body.UserGroupID = value(strings.Repeat("Ä", 255))
+			got = must(c.as(key).get(body))(t)
+			if *got.NewUserGroup || got.UserGroup.ProvidedID != id {
+				t.Errorf("%s: in capitals: %+v", key, got.UserGroup)
+			}
+		}
+		if len(tokens) != 3 {
+			t.Errorf("%d tokens", len(tokens))
+		}
+		must(c.delete(tokenRequest{UserGroupID: value(id)}))(t)
+		if got := must(c.as(golden.Testing).get(groupRequest{UserGroupID: value(id), Name: value("A")}))(t); *got.NewUserGroup {
+			t.Error("a delete reached another environment")
+		}
+		// members that a newer client sends
+		must(c.get(strings.NewReader(`{"user_group_id":"n","name":"N","plan":{"a":[1]}}`)))(t)
+	})
+}
+
+// statuses are those that the documents have for each operation. No token is looked
+// for by get-or-create, which therefore has no 404.
+func statuses() map[string][]int {
+	all := map[string][]int{"elsewhere": {404, 405}}
+	for _, name := range []string{"get", "create_user_group"} {
+		all[name] = []int{200, 400, 401, 403, 413, 415, 429, 500, 503}
+	}
+	for _, name := range []string{"rotate", "update", "delete", "refresh_user_group_token", "update_user_group", "delete_user_group"} {
+		all[name] = []int{200, 400, 401, 403, 404, 413, 415, 429, 500, 503}
+	}
+	return all
+}
+
+// everything calls all operations, in both forms: those that take a token with this
+// one, the others with this ID.
+func (c *client) everything(token, id string) map[string]error {
+	group, current := groupRequest{UserGroupID: value(id), Name: value("A")}, tokenRequest{CurrentToken: value(token)}
+	errs := make(map[string]error)
+	for name, call := range c.operations() {
+		var body any = current
+		if takesGroup(name) {
+			body = group
+		}
+		_, errs[name] = call(body)
+	}
+	return errs
+}
+
+func (c *client) operations() map[string]func(any) (result, error) {
+	return map[string]func(any) (result, error){
+		"get": c.get, "rotate": c.rotate, "update": c.update, "delete": c.delete,
+		"create_user_group": c.createUserGroup, "refresh_user_group_token": c.refreshUserGroupToken,
+		"update_user_group": c.updateUserGroup, "delete_user_group": c.deleteUserGroup,
+	}
+}
+
+func takesGroup(operation string) bool {
+	return operation == "get" || operation == "create_user_group" || strings.HasPrefix(operation, "update")
+}
+
+// always is a Limiter that allows nothing.
+type always struct{}
+
+func (always) Allow(context.Context, string, []httpapi.Rate) (httpapi.Decision, error) {
+	return httpapi.Decision{Wait: 30 * time.Second}, nil
+}
+
+// TestClientStatuses meets every documented status of every operation.
+func TestClientStatuses(t *testing.T) {
+	golden.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
+		st := &faulty{Store: open(t)}
+		w := golden.NewWorld(t, st)
+		c := newClient(t, w, nil)
+		token := ""
+		for range 2 { // successes, once in each form
+			for _, f := range []form{
+				{c.get, c.rotate, c.update, c.delete},
+				{c.createUserGroup, c.refreshUserGroupToken, c.updateUserGroup, c.deleteUserGroup},
+			} {
+				token = must(f.ensure(groupRequest{UserGroupID: value("one"), Name: value("One")}))(t).UserGroup.Token
+				must(f.update(groupRequest{UserGroupID: value("one")}))(t)
+				token = must(f.rotate(tokenRequest{CurrentToken: value(token)}))(t).UserGroup.Token
+				must(f.delete(tokenRequest{CurrentToken: value(token)}))(t)
+			}
+		}
+		token = must(c.get(groupRequest{UserGroupID: value("one"), Name: value("One")}))(t).UserGroup.Token
+
+		for name, call := range c.operations() {
+			plain := *c
+			plain.kind = "text/plain"
+			large := `{"x":"` + strings.Repeat("x", 1<<20) + `"}`
+			_, err := call(strings.NewReader(large))
+			refused(t, name+": a large body", err, 413)
+			_, err = plain.operations()[name](strings.NewReader(`{}`))
+			refused(t, name+": another type", err, 415)
+			bodies := []string{`{`, `[]`, `{}{}`, `{}`, `{"current_token":""}`, `{"current_token":null}`, `{"current_token":7}`}
+			if takesGroup(name) {
+				bodies = []string{
+					`{`, `{}`, `{"name":"A"}`, `{"user_group_id":""}`, `{"user_group_id":7,"name":"A"}`, `{"user_group_id":"one","name":7}`,
+					`{"user_group_id":"one","name":"A","mapping":[]}`, `{"user_group_id":"one","name":"A","properties":"x"}`,
+					`{"user_group_id":"one","name":"A","is_demo_group":1}`,
+				}
+				if name == "get" || name == "create_user_group" {
+					bodies = append(bodies, `{"user_group_id":"`+strings.Repeat("x", 256)+`","name":"A"}`)
+				}
+			}
+			for _, body := range bodies {
+				_, err = call(strings.NewReader(body))
+				refused(t, name+": "+body, err, 400)
+			}
+		}
+		for name, err := range c.everything(strings.Repeat("0", 64), "nobody's") {
+			if !takesGroup(name) { // whether update finds one depends on which comes first
+				refused(t, name+" of an unknown token", err, 404)
+			}
+		}
+		for _, call := range []func(any) (result, error){c.update, c.updateUserGroup} {
+			_, err := call(groupRequest{UserGroupID: value("unknown"), Name: value("A")})
+			refused(t, "update of an unknown ID", err, 404)
+		}
+		for _, key := range []string{golden.Other, golden.Testing} {
+			for name, err := range c.as(key).everything(token, "another") {
+				if !takesGroup(name) {
+					refused(t, "another tenant's "+name, err, 404)
+				}
+			}
+		}
+		for _, key := range []string{"", "nobody's"} {
+			for name, err := range c.as(key).everything(token, "one") {
+				refused(t, name, err, 401)
+			}
+		}
+		for name, err := range c.as(golden.Reader).everything(token, "one") {
+			refused(t, name, err, 403)
+		}
+		_, err := c.call("elsewhere", http.MethodGet, "/api/nowhere/", struct{}{})
+		refused(t, "another path", err, 404)
+		_, err = c.call("elsewhere", http.MethodPatch, "/api/user", struct{}{})
+		if refused(t, "another method", err, 405).header.Get("Allow") == "" {
+			t.Error("405 without Allow")
+		}
+
+		unwell := func(o *explo.Options, status int) {
+			t.Helper()
+			other := newClient(t, w, o)
+			other.ledger = c.ledger
+			for name, err := range other.everything(token, "one") {
+				e := refused(t, name, err, status)
+				if retry := e.header.Get("Retry-After"); status == 429 && retry != "30" {
+					t.Errorf("%s: 429 with Retry-After %q", name, retry)
+				}
+			}
+		}
+		unwell(&explo.Options{Options: httpapi.Options{Limiter: always{}, Rates: []httpapi.Rate{{Requests: 180, Per: time.Minute}}}}, 429)
+		st.fail(errors.New("the disk is gone"))
+		unwell(nil, 503)
+		st.panics.Store(true)
+		unwell(nil, 500)
+		c.ledger.check(t, statuses())
+	})
+}
