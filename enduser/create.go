@@ -3,6 +3,7 @@ package enduser
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/rollbook-go/rollbook/store"
 )
@@ -96,6 +97,12 @@ func (w *writer) create(ctx context.Context, s Spec, found found) (User, Outcome
 	}
 	vault, err := w.edited(ctx, &vault{}, &u)
 	if err != nil {
+		// What exists may need no new seal.
+		if r, getErr := w.m.store.Get(ctx, w.name, identity); getErr == nil && found != nil {
+			if u, live, _ := w.decode(&r, w.now); live && u.goesBy(identity) {
+				return w.hold(ctx, r, identity, nil, found)
+			}
+		}
 		return User{}, 0, err
 	}
 	if len(vault) > 0 {
@@ -172,7 +179,11 @@ func (w *writer) make(s Spec) (User, error) {
 		ID: w.m.newID(), Tenant: w.Tenant.name, Environment: w.env,
 		CreatedBy: w.actor, UpdatedBy: w.actor, CreatedAt: w.now, UpdatedAt: w.now,
 	}
-	s.Merge(&u)
+	plain := s
+	plain.Accounts, plain.Groups = nil, nil
+	plain.Merge(&u)
+	// As they were given: what is in them twice is a mistake.
+	u.Accounts, u.Groups = slices.Clone(s.Accounts), slices.Clone(s.Groups)
 	if s.ExpiresIn > 0 {
 		u.ExpiresAt = w.now.Add(s.ExpiresIn)
 	}

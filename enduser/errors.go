@@ -31,8 +31,9 @@ var (
 	// ErrTrimmed: the change feed no longer reaches back to that position.
 	ErrTrimmed = errors.New("enduser: changes trimmed")
 
-	// ErrUnavailable: the store cannot be reached or used now. Nothing was written.
-	ErrUnavailable = errors.New("enduser: store unavailable")
+	// ErrUnavailable: the store or the Keyring cannot be reached or used now. Nothing
+	// was written.
+	ErrUnavailable = errors.New("enduser: unavailable")
 
 	// ErrUnknown: the write may or may not have happened. Repeating an Upsert or
 	// Ensure is safe; before repeating anything else, read.

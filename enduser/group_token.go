@@ -43,8 +43,9 @@ func hashToken(token string) string {
 func sameHash(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
 // RotateToken gives a group a new token, which [Tenant.RevealToken] shows. The old
-// one is accepted for another overlap, at most [MaxOverlap]; zero: it is not, from
-// now on. With [GroupByToken] exactly one of several concurrent rotations of one
+// one is accepted for another overlap, at most [MaxOverlap], and so are up to seven
+// that were rotated out before it, each until its own overlap ends; more are
+// forgotten, the oldest first. Zero: none of the old ones is, from now on. With [GroupByToken] exactly one of several concurrent rotations of one
 // token wins, and the others find no group: ErrNotFound. ErrNoKeyring without a
 // Keyring.
 func (t Tenant) RotateToken(ctx context.Context, ref GroupRef, overlap time.Duration) (Group, error) {
@@ -70,6 +71,7 @@ func (t Tenant) RotateTokenIf(ctx context.Context, ref GroupRef, overlap time.Du
 		if err != nil {
 			return err
 		}
+		g.forget(w.now)
 		if overlap > 0 {
 			old := groupToken{hash: g.token.hash, until: wholeMillis(w.now.Add(overlap))}
 			g.previous = append(g.previous, old)
@@ -124,8 +126,8 @@ func (t Tenant) RevealToken(ctx context.Context, g Group) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if g.token.sealed == nil {
-		return "", &InvalidError{Violations: []Violation{{"group", CodeValue, "was not returned by a call"}}}
+	if g.token.sealed == nil || g.Tenant != t.name || g.Environment != t.env {
+		return "", &InvalidError{Violations: []Violation{{"group", CodeValue, "was not returned by a call of this handle"}}}
 	}
 	return t.m.open(ctx, g.token.sealed, tokenPlace(name, g.ID))
 }

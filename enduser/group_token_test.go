@@ -214,7 +214,10 @@ func TestTokensElsewhere(t *testing.T) {
 		for _, other := range []enduser.Tenant{w.acme.In(enduser.Testing), w.users.Tenant("umbrella"), w.users.Tenant("ACME")} {
 			must(other.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
 			wantErr(t, other.String(), second(other.AuthenticateGroup(ctx, token)), enduser.ErrNotFound)
-			wantErr(t, other.String()+" reveals", second(other.RevealToken(ctx, g)), enduser.ErrCorrupt)
+			wantErr(t, other.String()+" reveals", second(other.RevealToken(ctx, g)), enduser.ErrInvalid)
+			forged := g
+			forged.Tenant, forged.Environment = other.Name(), other.Environment()
+			wantErr(t, other.String()+" reveals a forged one", second(other.RevealToken(ctx, forged)), enduser.ErrCorrupt)
 		}
 		near := []string{
 			"", " ", token[:63], token + "0", " " + token, token + "\n", strings.ToUpper(token), token + "\x00", token[:32], "Token " + token,
@@ -237,4 +240,44 @@ func TestTokensElsewhere(t *testing.T) {
 			wantInvalid(t, what, second(w.acme.RevealToken(ctx, group)), "group invalid_value")
 		}
 	})
+}
+
+// TestUpdateKeepsTheToken: whoever writes back a group that it had from before brings
+// no token back that was rotated out meanwhile.
+func TestUpdateKeepsTheToken(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		w := newWorld(st)
+		before := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		old := must(w.acme.RevealToken(ctx, before))(t)
+		now := must(w.acme.RevealToken(ctx, must(w.acme.RotateToken(ctx, enduser.GroupByID(before.ID), 0))(t)))(t)
+		changed := must(w.acme.UpdateGroup(ctx, enduser.GroupByID(before.ID), func(g *enduser.Group) error {
+			saved := before
+			saved.Name, saved.Revision, saved.UpdatedAt, saved.UpdatedBy = "New", g.Revision, g.UpdatedAt, g.UpdatedBy
+			*g = saved
+			return nil
+		}))(t)
+		if changed.Name != "New" || must(w.acme.RevealToken(ctx, changed))(t) != now {
+			t.Errorf("the update gave %+v", changed)
+		}
+		wantErr(t, "the old token", second(w.acme.AuthenticateGroup(ctx, old)), enduser.ErrNotFound)
+		must(w.acme.AuthenticateGroup(ctx, now))(t)
+	})
+}
+
+// TestLiveTokensAreKept: tokens whose overlap has ended make room for those whose has
+// not.
+func TestLiveTokensAreKept(t *testing.T) {
+	ctx := t.Context()
+	w := newWorld(memory.New())
+	g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+	first := must(w.acme.RevealToken(ctx, g))(t)
+	ref := enduser.GroupByID(g.ID)
+	must(w.acme.RotateToken(ctx, ref, enduser.MaxOverlap))(t)
+	for range 7 {
+		must(w.acme.RotateToken(ctx, ref, time.Second))(t)
+	}
+	w.advance(time.Hour)
+	must(w.acme.RotateToken(ctx, ref, time.Second))(t)
+	must(w.acme.AuthenticateGroup(ctx, first))(t)
 }

@@ -29,6 +29,10 @@ func (t Tenant) EnsureGroup(ctx context.Context, s GroupSpec) (Group, Outcome, e
 		return Group{}, 0, err
 	}
 	if g.token, err = w.newToken(ctx, &g); err != nil {
+		// One that exists needs no new token.
+		if _, there, getErr := w.getGroup(ctx, w.name, GroupByProvidedID(s.ProvidedID)); getErr == nil {
+			return there, Unchanged, nil
+		}
 		return Group{}, 0, err
 	}
 	done, taken, err := w.apply(ctx, store.Create(g.record(), w.note(ChangeCreated, nil)))
@@ -84,7 +88,12 @@ func (t Tenant) UpdateGroup(ctx context.Context, ref GroupRef, fn func(*Group) e
 	if err != nil {
 		return Group{}, err
 	}
-	return w.changeGroup(ctx, ref, fn)
+	return w.changeGroup(ctx, ref, func(g *Group) error {
+		token, previous := g.token, g.previous
+		err := fn(g)
+		g.token, g.previous = token, previous // *g may be one that fn had from before
+		return err
+	})
 }
 
 func (w *writer) changeGroup(ctx context.Context, ref GroupRef, fn func(*Group) error) (Group, error) {
@@ -102,8 +111,11 @@ func (w *writer) changeGroup(ctx context.Context, ref GroupRef, fn func(*Group) 
 		g = g.Clone() // what fn put in is the caller's
 		g.normalize()
 		fields := changedGroupFields(&old, &g)
-		if err := checkGroupReadOnly(&old, &g); err != nil || len(fields) == 0 {
-			return old, err
+		if err := checkGroupReadOnly(&old, &g); err != nil {
+			return Group{}, err
+		}
+		if len(fields) == 0 {
+			return old, nil
 		}
 		if err := w.policy.validateGroup(&old, &g); err != nil {
 			return Group{}, err

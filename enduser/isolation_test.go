@@ -260,7 +260,10 @@ func isolate(t *testing.T, name string, victim, other enduser.Tenant) {
 		}
 	}
 	// A group that the other came by opens nothing with the other's handle.
-	wantErr(t, name+": reveal", second(other.RevealToken(ctx, team)), enduser.ErrCorrupt)
+	wantErr(t, name+": reveal", second(other.RevealToken(ctx, team)), enduser.ErrInvalid)
+	forged := team
+	forged.Tenant, forged.Environment = other.Name(), other.Environment()
+	wantErr(t, name+": reveal a forged one", second(other.RevealToken(ctx, forged)), enduser.ErrCorrupt)
 	for _, c := range must(other.Changes(ctx, base-1, 0))(t) {
 		if c.Actor != "other" || c.ID == want.ID {
 			t.Errorf("%s: the feed shows %+v", name, c)

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/rollbook-go/rollbook/store"
 )
 
 // Keyring has the keys under which secrets are sealed in the store: it is what a
@@ -24,16 +26,17 @@ type Keyring interface {
 	// [Manager.Reseal].
 	SealingKey(ctx context.Context, deadline time.Time) (Key, error)
 
-	// OpeningKey returns the key with an ID. ErrNoKey if the keyring does not have
-	// it, or no longer.
+	// OpeningKey returns the key with an ID, and never another. ErrNoKey if the keyring
+	// does not have it, or no longer. Any other error means that it cannot tell now:
+	// calls fail with ErrUnavailable.
 	OpeningKey(ctx context.Context, id string) (Key, error)
 }
 
 // KeyDestroyer is a Keyring that destroys keys when their time is over.
 // [Manager.Sweep] calls it.
 type KeyDestroyer interface {
-	// DestroyKeys destroys the keys that no secret with a deadline in the future is
-	// sealed under.
+	// DestroyKeys destroys the keys for secrets with a deadline whose time is over. It
+	// leaves those for secrets without.
 	DestroyKeys(ctx context.Context) error
 }
 
@@ -182,10 +185,16 @@ func (m *Manager) open(ctx context.Context, sealed []byte, p place) (string, err
 	return string(text), nil
 }
 
-// keyringError is what a call says that could not use the keyring.
+// keyringError is what a call says that could not use the keyring. An error that means
+// something to this package is only quoted: from a keyring it means something else.
 func keyringError(what string, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("enduser: %s: %w", what, err)
+	}
+	for _, ours := range []error{store.ErrStale, store.ErrTaken, store.ErrUnknown, store.ErrNotFound, ErrNoKey, ErrCorrupt, ErrUnknown} {
+		if errors.Is(err, ours) {
+			return fmt.Errorf("%w: keyring: %s: %v", ErrUnavailable, what, err) //nolint:errorlint // see above
+		}
 	}
 	return fmt.Errorf("%w: keyring: %s: %w", ErrUnavailable, what, err)
 }

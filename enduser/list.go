@@ -266,7 +266,7 @@ func (f *Filter) matches(u *User) bool {
 	case f.ExternalID != "" && (u.ExternalID == "" || compareKey(f.ExternalID) != compareKey(u.ExternalID)),
 		f.Email != "" && (u.Email == "" || emailKey(f.Email) != emailKey(u.Email)),
 		f.Account != (Account{}) && !slices.Contains(u.Accounts, f.Account),
-		f.Group != "" && !containsGroup(u.Groups, f.Group):
+		f.Group != "" && !slices.ContainsFunc(u.Groups, func(g string) bool { return SameExternalID(g, f.Group) }):
 		return false
 	}
 	if f.Name != "" {

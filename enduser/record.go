@@ -28,6 +28,9 @@ const (
 	termMetadata  = "metadata" // key NUL JSON text
 )
 
+// termUnreadable marks a record that was due and could not be read.
+var termUnreadable = store.Key{Kind: "unreadable", Value: "1"} //nolint:gochecknoglobals // a constant
+
 // record returns the record that holds u. The order of its unique keys is the
 // order in which conflicts are found: what identifies a user comes first.
 func (p *Policy) record(u *User) store.Record {

@@ -17,6 +17,7 @@ const (
 	byExternalID
 	byEmail
 	byAccount
+	byEitherID
 )
 
 // ByID names the user with that ID.
@@ -36,10 +37,15 @@ func ByAccount(accountType, accountID string) Ref {
 	return Ref{by: byAccount, typ: accountType, value: accountID}
 }
 
+// ByEitherID names the user with that external ID, or the one whose own ID that is if
+// it has no external ID: in any spelling that is the same ID. One ID never names two
+// users, since a user without external ID holds its own among the external IDs.
+func ByEitherID(id string) Ref { return Ref{by: byEitherID, value: id} }
+
 // String returns by what the reference names a user, and not whom.
 func (r Ref) String() string {
 	switch r.by {
-	case byID:
+	case byID, byEitherID:
 		return "id"
 	case byExternalID:
 		return "external_id"
@@ -51,6 +57,9 @@ func (r Ref) String() string {
 	}
 	return "ref"
 }
+
+// GoString implements fmt.GoStringer; see String.
+func (r Ref) GoString() string { return "enduser.Ref(" + r.String() + ")" }
 
 // LogValue implements [slog.LogValuer]; see String.
 func (r Ref) LogValue() slog.Value { return slog.StringValue(r.String()) }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/rollbook-go/rollbook/store"
 )
@@ -55,8 +56,9 @@ func (m *Manager) CountSealed(ctx context.Context) (map[string]int, error) {
 // sealed under the key that new ones get. It returns how many it sealed, and can be
 // repeated after an error. Groups get a new revision, but no change in the feed and
 // no new stamp. Sensitive values are left: they are over within [SensitiveTTL].
-// Groups that cannot be read or opened are passed over: the error, an ErrCorrupt or
-// ErrNoKey that says how many there are, then stands beside the number.
+// Groups that cannot be read or opened are passed over, and named to the Logger: the
+// error, an ErrCorrupt or ErrNoKey that says how many there are, then stands beside
+// the number.
 func (m *Manager) Reseal(ctx context.Context) (int, error) {
 	resealed := 0
 	var lost failures
@@ -73,17 +75,27 @@ func (m *Manager) Reseal(ctx context.Context) (int, error) {
 	return resealed, err
 }
 
-// failures are records that a walk passed over.
+// failures are secrets that were passed over.
 type failures struct {
 	first error
 	count int
 }
 
-func (f *failures) err() error {
-	if f.count == 0 {
-		return nil
+// add takes an error that ends nothing but the work on one record.
+func (f *failures) add(err error) bool {
+	if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrNoKey) {
+		return false
 	}
-	return fmt.Errorf("%w (%d records in all)", f.first, f.count)
+	f.first = cmp.Or(f.first, err)
+	f.count++
+	return true
+}
+
+func (f *failures) err() error {
+	if f.count < 2 {
+		return f.first
+	}
+	return fmt.Errorf("%w (%d in all)", f.first, f.count)
 }
 
 func (t Tenant) reseal(ctx context.Context, r store.Record) (bool, error) {
@@ -127,6 +139,9 @@ func sameKey(a, b []byte) bool {
 	return err == nil && err2 == nil && first == second
 }
 
+// pageOfVaults keeps the pages small of records that may have most of a megabyte.
+const pageOfVaults = 16
+
 // eachRecord calls fn for the records of a kind in all tenants. What is damaged, or
 // sealed under a key that is gone, does not end the walk.
 func (m *Manager) eachRecord(ctx context.Context, kind string, lost *failures, fn func(Tenant, *store.Record) error) error {
@@ -149,22 +164,26 @@ func (m *Manager) eachRecord(ctx context.Context, kind string, lost *failures, f
 
 func (m *Manager) eachOf(ctx context.Context, name, kind string, lost *failures, fn func(Tenant, *store.Record) error) error {
 	tenant, env := parseStoreTenant(name)
+	limit := pageOfIteration
+	if kind == kindVault {
+		limit = pageOfVaults
+	}
 	for after := store.Revision(0); ; {
-		records, err := m.store.List(ctx, name, store.Query{Kind: kind, After: after, Limit: pageOfIteration})
+		records, err := m.store.List(ctx, name, store.Query{Kind: kind, After: after, Limit: limit})
 		if err != nil {
 			return translate("list", err)
 		}
 		for i := range records {
 			err := fn(m.Tenant(tenant).In(env), &records[i])
-			switch {
-			case errors.Is(err, ErrCorrupt), errors.Is(err, ErrNoKey):
-				lost.first = cmp.Or(lost.first, err)
-				lost.count++
-			case err != nil:
+			if err != nil && !lost.add(err) {
 				return err
 			}
+			if err != nil {
+				m.log.LogAttrs(ctx, slog.LevelError, "enduser: a secret cannot be read",
+					slog.String("tenant", name), slog.String("kind", kind), slog.String("id", records[i].ID), slog.Any("error", err))
+			}
 		}
-		if len(records) < pageOfIteration {
+		if len(records) < limit {
 			return nil
 		}
 		after = records[len(records)-1].Created

@@ -33,7 +33,8 @@ type sensitiveEdit struct {
 // SetSensitive sets a sensitive value, which then has [SensitiveTTL] to live, or
 // with a null Secret removes it. It is for functions given to [Tenant.Update] and
 // has no effect elsewhere. The key has 1 to 128 letters, digits, "-" and "_", a
-// string at most 4 KiB; a user has at most 128 values.
+// string at most 4 KiB; a user has at most 128 values, which have at most 768 KiB when
+// they are sealed.
 func (u *User) SetSensitive(key string, s Secret) {
 	if u.edit == nil {
 		u.edit = &sensitiveEdit{}
@@ -49,8 +50,10 @@ func (u *User) SetSensitive(key string, s Secret) {
 func (u *User) ClearSensitive() { u.edit = &sensitiveEdit{clear: true} }
 
 // RevealSensitive returns a user's sensitive values that are not over their time.
-// It is for the host's own program: nothing that is reached over HTTP calls it.
-// ErrNoKeyring without a Keyring, ErrNoKey if that no longer has a key.
+// It is for the host's own program: nothing that is reached over HTTP calls it. A
+// value that cannot be opened is left out, and the error stands beside the others:
+// ErrNoKey if the keyring does not have its key, ErrCorrupt if it is damaged.
+// ErrNoKeyring without a Keyring.
 func (t Tenant) RevealSensitive(ctx context.Context, ref Ref) (map[string]Value, error) {
 	w, err := t.writer()
 	if err != nil {
@@ -68,17 +71,17 @@ func (t Tenant) RevealSensitive(ctx context.Context, ref Ref) (map[string]Value,
 		return nil, err
 	}
 	values := make(map[string]Value)
-	for _, s := range v.values {
-		if !w.now.Before(s.until) {
-			continue
-		}
+	var lost failures
+	for _, s := range v.live(w.now) {
 		text, err := w.m.open(ctx, s.sealed, sensitivePlace(w.name, u.ID, s.key, s.until))
-		if err != nil {
+		switch {
+		case err == nil:
+			values[s.key] = valueOf(text)
+		case !lost.add(err):
 			return nil, err
 		}
-		values[s.key] = valueOf(text)
 	}
-	return values, nil
+	return values, lost.err()
 }
 
 // checkSensitive judges what is to be set.
@@ -155,7 +158,10 @@ func (w *writer) vault(ctx context.Context, u *User) (vault, error) {
 		return vault{}, translate("get", err)
 	}
 	v := vault{record: r}
-	return v, v.scan()
+	if err = v.scan(); err != nil && u.edit != nil && u.edit.clear {
+		err, v.values = nil, nil // what is replaced need not be read
+	}
+	return v, err
 }
 
 // live keeps the values whose time is not over.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/store"
+	"github.com/rollbook-go/rollbook/store/memory"
 )
 
 // A value is there until 24 hours after it was written, each by its own time, and
@@ -200,4 +201,115 @@ func TestSensitiveGoesWithItsUser(t *testing.T) {
 		w.advance(time.Minute)
 		wantErr(t, "expired", second(w.acme.RevealSensitive(ctx, enduser.ByID(u.ID))), enduser.ErrNotFound)
 	})
+}
+
+// TestOneLostKey: a value whose key is gone hides no other, and the error says that
+// something is missing.
+func TestOneLostKey(t *testing.T) {
+	ctx, st := t.Context(), memory.New()
+	w := newWorld(st)
+	write := func(key, id string) {
+		t.Helper()
+		m := enduser.New(st, &enduser.Options{Now: w.now, NewID: counter(key), Keyring: enduser.NewKeyring(testKey(key))})
+		_, _, err := m.Tenant("acme").Upsert(ctx, enduser.Spec{
+			ExternalID: "crm-7", Sensitive: map[string]enduser.Secret{id: enduser.NewSecret(enduser.String(key))},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("lost", "a")
+	write("kept", "b")
+	m := enduser.New(st, &enduser.Options{Now: w.now, Keyring: enduser.NewKeyring(testKey("kept"))})
+	got, err := m.Tenant("acme").RevealSensitive(ctx, enduser.ByExternalID("crm-7"))
+	wantErr(t, "reveal", err, enduser.ErrNoKey)
+	diff(t, "revealed", got, map[string]enduser.Value{"b": enduser.String("kept")})
+}
+
+// TestUnreadableVault: values that cannot be read are replaced when all are cleared,
+// deleted with their user, and swept when none of them can be in its time any more.
+func TestUnreadableVault(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		w := newWorld(st)
+		spoil := func(id string) store.Key {
+			t.Helper()
+			u := must(w.acme.Create(ctx, enduser.Spec{ExternalID: id, Sensitive: map[string]enduser.Secret{"a": enduser.NewSecret(enduser.Int(1))}}))(t)
+			key := store.ID("sensitive/" + u.ID)
+			r := must(st.Get(ctx, "acme", key))(t)
+			broken := r
+			broken.Data = []byte("{")
+			if _, err := st.Apply(ctx, "acme", store.Replace(r, broken, nil)); err != nil {
+				t.Fatal(err)
+			}
+			return key
+		}
+		cleared, swept, deleted := spoil("cleared"), spoil("swept"), spoil("deleted")
+		set := func(id string, clear bool) error {
+			return second(w.acme.Update(ctx, enduser.ByExternalID(id), func(u *enduser.User) error {
+				if clear {
+					u.ClearSensitive()
+				}
+				u.SetSensitive("b", enduser.NewSecret(enduser.Int(2)))
+				return nil
+			}))
+		}
+		wantErr(t, "set beside what cannot be read", set("cleared", false), enduser.ErrCorrupt)
+		if err := set("cleared", true); err != nil {
+			t.Errorf("set after all was cleared: %v", err)
+		}
+		diff(t, "revealed", must(w.acme.RevealSensitive(ctx, enduser.ByExternalID("cleared")))(t), map[string]enduser.Value{"b": enduser.Int(2)})
+		if err := w.acme.Delete(ctx, enduser.ByExternalID("deleted")); err != nil {
+			t.Error(err)
+		}
+		wantErr(t, "deleted with its user", second(st.Get(ctx, "acme", deleted)), store.ErrNotFound)
+		for range 2 {
+			must(st.Get(ctx, "acme", swept))(t)
+			w.advance(enduser.SensitiveTTL + time.Millisecond)
+			must(w.users.Sweep(ctx))(t)
+		}
+		wantErr(t, "swept the second time", second(st.Get(ctx, "acme", swept)), store.ErrNotFound)
+		wantErr(t, "swept like others", second(st.Get(ctx, "acme", cleared)), store.ErrNotFound)
+	})
+}
+
+// TestEnsureNeedsNoKeyring for a user that exists.
+func TestEnsureNeedsNoKeyring(t *testing.T) {
+	ctx, st := t.Context(), memory.New()
+	w := newWorld(st)
+	must(w.acme.Create(ctx, enduser.Spec{ExternalID: "crm-7"}))(t)
+	bare := enduser.New(st, &enduser.Options{Now: w.now, NewID: counter("b")}).Tenant("acme")
+	secret := map[string]enduser.Secret{"a": enduser.NewSecret(enduser.Int(1))}
+	u, outcome, err := bare.Ensure(ctx, enduser.Spec{ExternalID: "CRM-7", Sensitive: secret})
+	if err != nil || outcome != enduser.Unchanged || u.ExternalID != "crm-7" {
+		t.Errorf("ensure: %v %v %v", u, outcome, err)
+	}
+	for name, call := range map[string]func() error{
+		"create":       func() error { return second(bare.Create(ctx, enduser.Spec{ExternalID: "crm-8", Sensitive: secret})) },
+		"create taken": func() error { return second(bare.Create(ctx, enduser.Spec{ExternalID: "crm-7", Sensitive: secret})) },
+		"ensure new": func() error {
+			_, _, err := bare.Ensure(ctx, enduser.Spec{ExternalID: "crm-8", Sensitive: secret})
+			return err
+		},
+		"upsert merges": func() error {
+			_, _, err := bare.Upsert(ctx, enduser.Spec{ExternalID: "crm-7", Sensitive: secret})
+			return err
+		},
+	} {
+		wantErr(t, name, call(), enduser.ErrNoKeyring)
+	}
+}
+
+// TestCloneHasItsOwnEdits: what is done to a copy inside Update is not written.
+func TestCloneHasItsOwnEdits(t *testing.T) {
+	ctx := t.Context()
+	w := newWorld(memory.New())
+	must(w.acme.Create(ctx, enduser.Spec{ExternalID: "crm-7"}))(t)
+	must(w.acme.Update(ctx, enduser.ByExternalID("crm-7"), func(u *enduser.User) error {
+		u.SetSensitive("a", enduser.NewSecret(enduser.Int(1)))
+		c := u.Clone()
+		c.SetSensitive("b", enduser.NewSecret(enduser.Int(2)))
+		return nil
+	}))(t)
+	diff(t, "revealed", must(w.acme.RevealSensitive(ctx, enduser.ByExternalID("crm-7")))(t), map[string]enduser.Value{"a": enduser.Int(1)})
 }

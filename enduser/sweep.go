@@ -75,11 +75,19 @@ func (m *Manager) sweepOne(ctx context.Context, due *store.DueRecord, now time.T
 		return false, err
 	}
 	understood := len(ops) > 0
-	if !understood {
+	switch {
+	case understood:
+	case due.Record.Kind == kindVault && slices.Contains(due.Record.Index, termUnreadable):
+		// It was due a day ago: nothing in it can still be in its time.
+		ops = []store.Op{store.Delete(due.Record, nil)}
+	default:
 		m.log.LogAttrs(ctx, slog.LevelError, "enduser: sweep: nothing can be done for a due record",
 			slog.String("kind", due.Record.Kind), slog.String("id", due.Record.ID))
 		later := due.Record
 		later.Due = now.Add(unreadable)
+		if later.Kind == kindVault {
+			later.Index = []store.Key{termUnreadable}
+		}
 		ops = []store.Op{store.Replace(due.Record, later, nil)}
 	}
 	_, err = m.store.Apply(ctx, due.Tenant, ops...)

@@ -152,7 +152,7 @@ func (r Ref) key() (store.Key, error) {
 		return store.Key{}, err
 	}
 	switch r.by {
-	case byExternalID:
+	case byExternalID, byEitherID:
 		return externalIDKey(r.value), nil
 	case byAccount:
 		return accountKey(Account{r.typ, r.value}), nil
@@ -198,7 +198,7 @@ func (r Ref) check() error {
 		v.add(field, CodeUTF8, textMessage(CodeUTF8))
 	case hasControl(r.value) || hasControl(r.typ):
 		v.add(field, CodeCharacter, "must not contain control characters")
-	case r.by == byExternalID && len(compareKey(r.value)) > maxExternalIDKey,
+	case (r.by == byExternalID || r.by == byEitherID) && len(compareKey(r.value)) > maxExternalIDKey,
 		r.by == byEmail && len(emailKey(r.value).Value) > maxEmailKey:
 		v.add(field, CodeLength, "is too long")
 	}
@@ -208,7 +208,7 @@ func (r Ref) check() error {
 // maxBytes returns the length of the longest value that can name somebody.
 func (r Ref) maxBytes() int {
 	switch r.by {
-	case byExternalID, byEmail: // in the longest spelling; what is compared is much shorter
+	case byExternalID, byEitherID, byEmail: // in the longest spelling; what is compared is much shorter
 		return maxBytesPerCharacter * maxExternalID
 	case byAccount:
 		return utf8.UTFMax * maxAccountID

@@ -93,7 +93,7 @@ func (w *writer) update(ctx context.Context, r store.Record, again reread, fn fu
 		fields := changedFields(&old, &u)
 		var vault vault
 		if u.edit != nil {
-			if vault, err = w.vault(ctx, &old); err != nil {
+			if vault, err = w.vault(ctx, &u); err != nil {
 				return User{}, 0, err
 			}
 			fields = append(fields, u.edit.fields(vault.live(w.now))...)

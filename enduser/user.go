@@ -46,7 +46,7 @@ type User struct {
 	SystemProperties Metadata
 
 	Accounts []Account // linked accounts; each belongs to one user of the environment
-	Groups   []string  // provided IDs of the groups the user belongs to; see [Group]
+	Groups   []string  // provided IDs of the groups the user belongs to, in any case; see [Group]
 
 	CreatedBy, UpdatedBy string    // the actors; see [Tenant.As]
 	CreatedAt, UpdatedAt time.Time // UTC, whole milliseconds
@@ -99,6 +99,9 @@ func (u User) Clone() User {
 	u.SystemProperties = maps.Clone(u.SystemProperties)
 	u.Accounts = slices.Clone(u.Accounts)
 	u.Groups = slices.Clone(u.Groups)
+	if u.edit != nil {
+		u.edit = &sensitiveEdit{clear: u.edit.clear, set: maps.Clone(u.edit.set)}
+	}
 	return u
 }
 
@@ -137,7 +140,8 @@ type Spec struct {
 	Groups   []string  // Upsert adds these
 
 	// Sensitive are values that can be written and not read, each for [SensitiveTTL].
-	// A null one removes what is there. See [User.SetSensitive] for limits.
+	// A null one removes what is there. Giving a value again writes it again, also the
+	// same: its time begins anew. See [User.SetSensitive] for limits.
 	Sensitive map[string]Secret
 
 	// ExpiresIn makes a new user provisional: unless somebody calls Associate in
@@ -164,17 +168,24 @@ func (s Spec) Merge(u *User) {
 	for key, secret := range s.Sensitive {
 		u.SetSensitive(key, secret)
 	}
-	for _, group := range s.Groups {
-		if !containsGroup(u.Groups, group) {
+	u.join(s.Groups)
+}
+
+// join adds the groups that the user does not name yet, in any spelling.
+func (u *User) join(groups []string) {
+	if len(groups) == 0 {
+		return
+	}
+	named := make(map[string]bool, len(u.Groups)+len(groups))
+	for _, group := range u.Groups {
+		named[compareKey(group)] = true
+	}
+	for _, group := range groups {
+		if key := compareKey(group); !named[key] {
+			named[key] = true
 			u.Groups = append(u.Groups, group)
 		}
 	}
-}
-
-// containsGroup reports whether a list has a group, in any spelling that is the same
-// ID.
-func containsGroup(groups []string, group string) bool {
-	return slices.ContainsFunc(groups, func(g string) bool { return SameExternalID(g, group) })
 }
 
 // link adds an account that is not linked yet.

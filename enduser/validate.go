@@ -312,14 +312,20 @@ func (p *Policy) checkGroups(v *violations, old, groups []string) {
 		v.add("groups", CodeCount, fmt.Sprintf("must be at most %d", p.MaxGroups))
 		return // likewise
 	}
+	named := make(map[string]bool, len(groups))
 	for i, group := range groups {
-		field := fmt.Sprintf("groups[%d]", i)
-		if containsGroup(groups[:i], group) {
-			v.add(field, CodeDuplicate, "is given twice")
-		}
+		field, before := fmt.Sprintf("groups[%d]", i), len(*v)
 		if !slices.Contains(old, group) {
 			checkToken(v, field, group, maxGroup)
 		}
+		if len(*v) > before {
+			continue
+		}
+		key := compareKey(group)
+		if named[key] {
+			v.add(field, CodeDuplicate, "is given twice")
+		}
+		named[key] = true
 	}
 }
 

@@ -28,7 +28,7 @@ func (a *api) createGroup(c *call) error {
 	if err != nil {
 		return err
 	}
-	c.Locate(collection(c.Request, groupsPath), g.ID)
+	c.Locate(collection(c, groupsPath), g.ID)
 	return a.showToken(c, t, http.StatusCreated, &g)
 }
 
@@ -108,8 +108,8 @@ func (a *api) updateGroup(c *call) error {
 		return err
 	}
 	g, err := a.tenant(c).UpdateGroup(c.Request.Context(), groupRef(c), func(g *enduser.Group) error {
-		if !rest.IfMatch(c.Request.Header, g.Revision) {
-			return rest.PreconditionFailed()
+		if err := c.IfMatch(g.Revision); err != nil {
+			return err
 		}
 		return in.patch(g)
 	})
@@ -118,12 +118,7 @@ func (a *api) updateGroup(c *call) error {
 
 // ifGroupMatch returns the request's precondition.
 func ifGroupMatch(c *call) func(enduser.Group) error {
-	return func(g enduser.Group) error {
-		if !rest.IfMatch(c.Request.Header, g.Revision) {
-			return rest.PreconditionFailed()
-		}
-		return nil
-	}
+	return func(g enduser.Group) error { return c.IfMatch(g.Revision) }
 }
 
 func (a *api) deleteGroup(c *call) error {

@@ -45,7 +45,11 @@ type Authenticator func(r *http.Request, credential string) (Principal, error)
 
 // Action is what a request is about to do, for [Options].Authorize.
 type Action struct {
-	Name  string // the operationId of the OpenAPI document, e.g. "createEndUser"
+	// Name is the operationId of the OpenAPI document, e.g. "createEndUser". Routes
+	// of other families have the name of the native one that does the same. Where
+	// one takes more in a request than that does, sensitive values with an update for
+	// example, its package says so.
+	Name  string
 	Write bool
 }
 
@@ -58,7 +62,8 @@ type Options struct {
 	// enduser.Options.
 	Policy enduser.Policy
 
-	// Authorize may refuse what a credential is about to do, with ErrForbidden.
+	// Authorize may refuse what a credential is about to do, with ErrForbidden. It is
+	// called again for each further action that a request may come to.
 	// Other errors are answered with 503. Nil: a ReadOnly principal may only read,
 	// others everything.
 	Authorize func(ctx context.Context, p Principal, a Action) error
@@ -148,12 +153,17 @@ func (o *Options) admit(h http.Header, r *http.Request, p Principal, access *res
 		}
 		return nil
 	}
-	switch err := o.Authorize(r.Context(), p, Action{Name: access.Action, Write: access.Write}); {
-	case err == nil:
-		return nil
-	case errors.Is(err, ErrForbidden):
-		return rest.Forbidden()
-	default:
-		return rest.Unavailable("unavailable", "The rights of the credential could not be checked.").Because(err)
+	for _, name := range []string{access.Action, access.Also} {
+		if name == "" {
+			continue
+		}
+		switch err := o.Authorize(r.Context(), p, Action{Name: name, Write: access.Write}); {
+		case err == nil:
+		case errors.Is(err, ErrForbidden):
+			return rest.Forbidden()
+		default:
+			return rest.Unavailable("unavailable", "The rights of the credential could not be checked.").Because(err)
+		}
 	}
+	return nil
 }

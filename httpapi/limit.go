@@ -35,12 +35,15 @@ type Limiter interface {
 	Allow(ctx context.Context, key string, rates []Rate) (Decision, error)
 }
 
-// MemoryLimiter is a Limiter in this process. Its windows roll, in steps of a
+// MemoryLimiter is a Limiter in this process. Handlers may share it: each key has one
+// count for each rate, so that those that have the same rates share what they allow,
+// and those of others are counted beside them. Its windows roll, in steps of a
 // sixtieth: in no span of a rate's length are more requests allowed than it says.
 // It remembers at most 100,000 keys; beyond that the longest unused are forgotten, a
 // sixteenth at a time.
 type MemoryLimiter struct {
-	now func() time.Time
+	now   func() time.Time
+	start time.Time // time is counted from it: a clock that is set back changes nothing
 
 	mu   sync.Mutex
 	keys map[string]*counters
@@ -48,7 +51,8 @@ type MemoryLimiter struct {
 
 // NewLimiter returns a Limiter in this process.
 func NewLimiter() *MemoryLimiter {
-	return &MemoryLimiter{now: time.Now, keys: make(map[string]*counters)} //nolint:forbidigo // rates are about real time
+	now := time.Now //nolint:forbidigo // rates are about real time
+	return &MemoryLimiter{now: now, start: now(), keys: make(map[string]*counters)}
 }
 
 const (
@@ -58,14 +62,33 @@ const (
 
 // counters has the windows of one key, one for each rate.
 type counters struct {
-	rates   []Rate
-	windows []window
-	used    time.Time
+	windows []*window
+	used    time.Duration
+}
+
+// maxRates is how many rates are counted for a key: more than the handlers of one
+// program have.
+const maxRates = 32
+
+// window returns the window of a rate.
+func (c *counters) window(rate Rate) *window {
+	for _, w := range c.windows {
+		if w.rate == rate {
+			return w
+		}
+	}
+	if len(c.windows) == maxRates {
+		c.windows = c.windows[1:]
+	}
+	w := &window{rate: rate}
+	c.windows = append(c.windows, w)
+	return w
 }
 
 // window counts the requests of the last steps, the current one included: one
 // step more than the rate's length has, so that a whole length is always covered.
 type window struct {
+	rate   Rate
 	counts [steps + 1]int32
 	sum    int
 	step   int64
@@ -73,19 +96,19 @@ type window struct {
 
 // Allow implements [Limiter].
 func (l *MemoryLimiter) Allow(_ context.Context, key string, rates []Rate) (Decision, error) {
-	now := l.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	now := max(l.now().Sub(l.start), 0)
 	c := l.keys[key]
-	if c == nil || !slices.Equal(c.rates, rates) {
+	if c == nil {
 		l.forget(now)
-		c = &counters{rates: slices.Clone(rates), windows: make([]window, len(rates))}
+		c = new(counters)
 		l.keys[key] = c
 	}
 	c.used = now
-	d, closest := Decision{Allowed: true, Remaining: -1}, 0
-	for i, rate := range rates {
-		w := &c.windows[i]
+	d := Decision{Allowed: true, Remaining: -1}
+	for _, rate := range rates {
+		w := c.window(rate)
 		w.roll(now, rate)
 		left := rate.Requests - w.sum
 		if left <= 0 {
@@ -93,36 +116,36 @@ func (l *MemoryLimiter) Allow(_ context.Context, key string, rates []Rate) (Deci
 			d.Wait = max(d.Wait, w.wait(now, rate))
 		}
 		if d.Remaining < 0 || left < d.Remaining {
-			d.Limit, d.Remaining, closest = rate, max(left, 0), i
+			d.Limit, d.Remaining = rate, max(left, 0)
 		}
 	}
 	if d.Allowed {
-		for i := range c.windows {
-			w := &c.windows[i]
+		for _, rate := range rates {
+			w := c.window(rate)
 			w.counts[w.step%int64(len(w.counts))]++
 			w.sum++
 		}
 		d.Remaining = max(d.Remaining-1, 0)
 	}
 	if len(rates) > 0 {
-		d.Reset = c.windows[closest].wait(now, rates[closest])
+		d.Reset = min(c.window(d.Limit).wait(now, d.Limit), d.Limit.Per)
 	}
 	return d, nil
 }
 
 // forget makes room for a key, and for others at once: looking through all of them
 // takes a while.
-func (l *MemoryLimiter) forget(now time.Time) {
+func (l *MemoryLimiter) forget(now time.Duration) {
 	if len(l.keys) < maxKeys {
 		return
 	}
-	used := make([]time.Time, 0, len(l.keys))
+	used := make([]time.Duration, 0, len(l.keys))
 	for key, c := range l.keys {
 		longest := time.Duration(0)
-		for _, rate := range c.rates {
-			longest = max(longest, rate.Per)
+		for _, w := range c.windows {
+			longest = max(longest, w.rate.Per)
 		}
-		if now.Sub(c.used) > longest {
+		if now-c.used > longest {
 			delete(l.keys, key)
 		} else {
 			used = append(used, c.used)
@@ -132,14 +155,14 @@ func (l *MemoryLimiter) forget(now time.Time) {
 	if len(used) <= maxKeys-room {
 		return
 	}
-	slices.SortFunc(used, time.Time.Compare)
+	slices.Sort(used)
 	last := used[room-1]
-	ties := room - slices.IndexFunc(used, last.Equal) // of those used as late as the last that goes
+	ties := room - slices.Index(used, last) // of those used as late as the last that goes
 	for key, c := range l.keys {
 		switch {
-		case c.used.Before(last):
+		case c.used < last:
 			delete(l.keys, key)
-		case c.used.Equal(last) && ties > 0:
+		case c.used == last && ties > 0:
 			delete(l.keys, key)
 			ties--
 		}
@@ -149,11 +172,11 @@ func (l *MemoryLimiter) forget(now time.Time) {
 func stepOf(rate Rate) int64 { return max(int64(rate.Per)/steps, 1) }
 
 // roll forgets the steps that have passed.
-func (w *window) roll(now time.Time, rate Rate) {
-	step := now.UnixNano() / stepOf(rate)
+func (w *window) roll(now time.Duration, rate Rate) {
+	step := int64(now) / stepOf(rate)
 	n := int64(len(w.counts))
 	if step-w.step >= n {
-		*w = window{step: step}
+		*w = window{rate: rate, step: step}
 		return
 	}
 	for w.step < step {
@@ -164,11 +187,11 @@ func (w *window) roll(now time.Time, rate Rate) {
 }
 
 // wait returns how long it takes until the oldest requests that count no longer do.
-func (w *window) wait(now time.Time, rate Rate) time.Duration {
+func (w *window) wait(now time.Duration, rate Rate) time.Duration {
 	n := int64(len(w.counts))
 	for oldest := w.step - n + 1; oldest <= w.step; oldest++ {
 		if oldest >= 0 && w.counts[oldest%n] > 0 {
-			return time.Duration((oldest+n)*stepOf(rate) - now.UnixNano())
+			return time.Duration((oldest+n)*stepOf(rate)) - now
 		}
 	}
 	return 0

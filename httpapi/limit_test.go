@@ -12,7 +12,7 @@ type clock struct{ now time.Time }
 
 func newLimiterAt(c *clock) *MemoryLimiter {
 	l := NewLimiter()
-	l.now = func() time.Time { return c.now }
+	l.now, l.start = func() time.Time { return c.now }, c.now
 	return l
 }
 
@@ -125,6 +125,32 @@ func TestLimiterCountsDown(t *testing.T) {
 	c.now = c.now.Add(-time.Hour)
 	if d, _ := l.Allow(t.Context(), "b", rates); !d.Allowed {
 		t.Errorf("got %+v", d)
+	}
+}
+
+// TestSharedLimiter: handlers with other rates neither reset what is counted for
+// those of one, nor share it.
+func TestSharedLimiter(t *testing.T) {
+	t.Parallel()
+	l := newLimiterAt(&clock{time.Unix(1_700_000_000, 0)})
+	native, vendor := []Rate{{5, time.Minute}}, []Rate{{3, time.Minute}, {100, time.Hour}}
+	allowed := make(map[int]int)
+	for range 20 {
+		for i, rates := range [][]Rate{native, vendor} {
+			if d, _ := l.Allow(t.Context(), "a", rates); d.Allowed {
+				allowed[i]++
+			}
+		}
+	}
+	if allowed[0] != 5 || allowed[1] != 3 {
+		t.Errorf("allowed %v, want 5 and 3", allowed)
+	}
+	// However many rates there are for a key, its memory is bounded.
+	for i := range 1000 {
+		_, _ = l.Allow(t.Context(), "b", []Rate{{1, time.Duration(i + 1)}})
+	}
+	if n := len(l.keys["b"].windows); n > maxRates {
+		t.Errorf("%d windows of one key", n)
 	}
 }
 

@@ -45,11 +45,11 @@ func (a *api) sensitiveRoutes() []route {
 	return []route{
 		{
 			Method: "PUT", Path: "/v1/end-users/{id}/sensitive", Body: true,
-			Access: rest.Access{Action: "replaceSensitive", Write: true}, Handle: a.replaceSensitive,
+			Access: rest.Write("replaceSensitive"), Handle: a.replaceSensitive,
 		},
 		{
 			Method: "PATCH", Path: "/v1/end-users/{id}/sensitive", Body: true,
-			Access: rest.Access{Action: "updateSensitive", Write: true}, Handle: a.updateSensitive,
+			Access: rest.Write("updateSensitive"), Handle: a.updateSensitive,
 		},
 	}
 }
@@ -142,8 +142,8 @@ func (in *sensitive) set(u *enduser.User) {
 
 func (a *api) writeSensitive(c *call, set func(*enduser.User)) error {
 	u, err := a.tenant(c).Update(c.Request.Context(), ref(c), func(u *enduser.User) error {
-		if !rest.IfMatch(c.Request.Header, u.Revision) {
-			return rest.PreconditionFailed()
+		if err := c.IfMatch(u.Revision); err != nil {
+			return err
 		}
 		set(u)
 		return nil

@@ -21,23 +21,21 @@ type api struct {
 }
 
 func (a *api) routes() []route {
-	write := func(action string) rest.Access { return rest.Access{Action: action, Write: true} }
-	read := func(action string) rest.Access { return rest.Access{Action: action} }
 	return []route{
-		{Method: "POST", Path: "/v1/end-users", Access: write("createEndUser"), Body: true, Handle: a.create},
-		{Method: "GET", Path: "/v1/end-users", Access: read("listEndUsers"), Handle: a.list},
-		{Method: "GET", Path: "/v1/end-users/{id}", Access: read("getEndUser"), Handle: a.get},
-		{Method: "PATCH", Path: "/v1/end-users/{id}", Access: write("updateEndUser"), Body: true, Handle: a.update},
-		{Method: "DELETE", Path: "/v1/end-users/{id}", Access: write("deleteEndUser"), Handle: a.delete},
-		{Method: "POST", Path: "/v1/end-users/{id}/associate", Access: write("associateEndUser"), Handle: a.associate},
-		{Method: "PUT", Path: "/v1/end-users/by-external-id/{external_id}", Access: write("upsertEndUser"), Body: true, Handle: a.upsert},
-		{Method: "POST", Path: "/v1/groups", Access: write("createGroup"), Body: true, Handle: a.createGroup},
-		{Method: "GET", Path: "/v1/groups", Access: read("listGroups"), Handle: a.listGroups},
-		{Method: "GET", Path: "/v1/groups/{id}", Access: read("getGroup"), Handle: a.getGroup},
-		{Method: "PATCH", Path: "/v1/groups/{id}", Access: write("updateGroup"), Body: true, Handle: a.updateGroup},
-		{Method: "DELETE", Path: "/v1/groups/{id}", Access: write("deleteGroup"), Handle: a.deleteGroup},
-		{Method: "POST", Path: "/v1/groups/{id}/rotate", Access: write("rotateGroupToken"), Body: true, Handle: a.rotateGroupToken},
-		{Method: "GET", Path: "/v1/changes", Access: read("listChanges"), Handle: a.changes},
+		{Method: "POST", Path: "/v1/end-users", Access: rest.Write("createEndUser"), Body: true, Handle: a.create},
+		{Method: "GET", Path: "/v1/end-users", Access: rest.Read("listEndUsers"), Handle: a.list},
+		{Method: "GET", Path: "/v1/end-users/{id}", Access: rest.Read("getEndUser"), Handle: a.get},
+		{Method: "PATCH", Path: "/v1/end-users/{id}", Access: rest.Write("updateEndUser"), Body: true, Handle: a.update},
+		{Method: "DELETE", Path: "/v1/end-users/{id}", Access: rest.Write("deleteEndUser"), Handle: a.delete},
+		{Method: "POST", Path: "/v1/end-users/{id}/associate", Access: rest.Write("associateEndUser"), Handle: a.associate},
+		{Method: "PUT", Path: "/v1/end-users/by-external-id/{external_id}", Access: rest.Write("upsertEndUser"), Body: true, Handle: a.upsert},
+		{Method: "POST", Path: "/v1/groups", Access: rest.Write("createGroup"), Body: true, Handle: a.createGroup},
+		{Method: "GET", Path: "/v1/groups", Access: rest.Read("listGroups"), Handle: a.listGroups},
+		{Method: "GET", Path: "/v1/groups/{id}", Access: rest.Read("getGroup"), Handle: a.getGroup},
+		{Method: "PATCH", Path: "/v1/groups/{id}", Access: rest.Write("updateGroup"), Body: true, Handle: a.updateGroup},
+		{Method: "DELETE", Path: "/v1/groups/{id}", Access: rest.Write("deleteGroup"), Handle: a.deleteGroup},
+		{Method: "POST", Path: "/v1/groups/{id}/rotate", Access: rest.Write("rotateGroupToken"), Body: true, Handle: a.rotateGroupToken},
+		{Method: "GET", Path: "/v1/changes", Access: rest.Read("listChanges"), Handle: a.changes},
 		{Method: "GET", Path: "/openapi.json", Public: true, Handle: serveOpenAPI},
 		{Method: "GET", Path: "/healthz", Public: true, Handle: healthy},
 	}
@@ -124,7 +122,7 @@ func (a *api) write(c *call, spec enduser.Spec, onConflict string) error {
 	case outcome != enduser.Created:
 		return c.Versioned(http.StatusOK, u.Revision, appendUser(c.Buffer(), &u))
 	}
-	c.Locate(collection(c.Request, usersPath), u.ID)
+	c.Locate(collection(c, usersPath), u.ID)
 	return c.Versioned(http.StatusCreated, u.Revision, appendUser(c.Buffer(), &u))
 }
 
@@ -134,13 +132,10 @@ const (
 	groupsPath = "/v1/groups"
 )
 
-// collection returns one of these paths, below the path under which the host mounted
-// the routes.
-func collection(r *http.Request, of string) string {
-	path, _, _ := strings.Cut(r.RequestURI, "?")
-	if !strings.HasPrefix(path, "/") { // absolute form
-		path = r.URL.EscapedPath()
-	}
+// collection returns the path of the users or groups, below the path under which the
+// host mounted the routes.
+func collection(c *call, of string) string {
+	path := c.Target()
 	if at := strings.LastIndex(path, of); at >= 0 {
 		path = path[:at+len(of)]
 	}
@@ -174,8 +169,8 @@ func (a *api) upsert(c *call) error {
 // upsertIf merges into the user that If-Match names a version of: it must exist.
 func (a *api) upsertIf(c *call, spec enduser.Spec) error {
 	u, err := a.tenant(c).Update(c.Request.Context(), enduser.ByExternalID(spec.ExternalID), func(u *enduser.User) error {
-		if !rest.IfMatch(c.Request.Header, u.Revision) {
-			return rest.PreconditionFailed()
+		if err := c.IfMatch(u.Revision); err != nil {
+			return err
 		}
 		spec.Merge(u)
 		return nil
@@ -209,8 +204,8 @@ func (a *api) update(c *call) error {
 		return err
 	}
 	u, err := a.tenant(c).Update(c.Request.Context(), ref(c), func(u *enduser.User) error {
-		if !rest.IfMatch(c.Request.Header, u.Revision) {
-			return rest.PreconditionFailed()
+		if err := c.IfMatch(u.Revision); err != nil {
+			return err
 		}
 		return in.patch(u)
 	})
@@ -224,12 +219,7 @@ func (a *api) associate(c *call) error {
 
 // ifMatch returns the request's precondition.
 func ifMatch(c *call) func(enduser.User) error {
-	return func(u enduser.User) error {
-		if !rest.IfMatch(c.Request.Header, u.Revision) {
-			return rest.PreconditionFailed()
-		}
-		return nil
-	}
+	return func(u enduser.User) error { return c.IfMatch(u.Revision) }
 }
 
 func (a *api) delete(c *call) error {

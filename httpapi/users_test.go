@@ -333,17 +333,23 @@ func TestPatchRefuses(t *testing.T) {
 	}
 }
 
-// TestCreateAndMergeDropRepetitions: what a create or a merge adds twice is there
-// once.
-func TestCreateAndMergeDropRepetitions(t *testing.T) {
+// TestRepetitions: what a body has twice is a mistake; what the user has already is
+// not added again.
+func TestRepetitions(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil, nil)
-	const body = `{"external_id":"a","linked_accounts":[{"type":"a","id":"b"},{"type":"a","id":"b"}],"groups":["g","g"]}`
-	u := s.create(t, body)
-	if len(u.LinkedAccounts) != 1 || len(u.Groups) != 1 {
-		t.Errorf("created %+v", u)
+	const once = `{"external_id":"a","linked_accounts":[{"type":"a","id":"b"}],"groups":["g"]}`
+	u := s.create(t, once)
+	for _, body := range []string{
+		`{"external_id":"a","linked_accounts":[{"type":"a","id":"b"},{"type":"a","id":"b"}]}`, `{"external_id":"a","groups":["g","G"]}`,
+	} {
+		for method, path := range map[string]string{
+			"POST": "/v1/end-users", "PUT": "/v1/end-users/by-external-id/a", "PATCH": "/v1/end-users/" + u.ID,
+		} {
+			s.do(t, method, path, body).wantCode(t, 400, "invalid")
+		}
 	}
-	if again := s.do(t, "PUT", "/v1/end-users/by-external-id/a", body).want(t, 200).user(t); again.Revision != u.Revision {
+	if again := s.do(t, "PUT", "/v1/end-users/by-external-id/a", strings.Replace(once, `"g"`, `"G"`, 1)).want(t, 200).user(t); again.Revision != u.Revision {
 		t.Errorf("merged %+v", again)
 	}
 }

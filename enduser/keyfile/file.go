@@ -189,7 +189,12 @@ func writeTemporary(path string, b []byte, old fs.FileInfo) (info fs.FileInfo, e
 		if err := os.Chtimes(f.Name(), time.Time{}, old.ModTime().Add(10*time.Millisecond)); err != nil {
 			return nil, err
 		}
-		if info, err = f.Stat(); err != nil {
+		if info, err = f.Stat(); err == nil && !info.ModTime().After(old.ModTime()) { // whole seconds
+			if err = os.Chtimes(f.Name(), time.Time{}, old.ModTime().Add(2*time.Second)); err == nil {
+				info, err = f.Stat()
+			}
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -218,7 +223,7 @@ func leftBehind(path string) bool {
 
 // clean removes what a killed process left behind. It needs the lock.
 func clean(path string) error {
-	f, err := os.OpenFile(temporary(path), os.O_WRONLY|noFollow, 0)
+	f, err := os.OpenFile(temporary(path), os.O_WRONLY|noFollow|noWait, 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil

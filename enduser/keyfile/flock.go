@@ -12,6 +12,7 @@ import (
 const (
 	supported = true
 	noFollow  = syscall.O_NOFOLLOW
+	noWait    = syscall.O_NONBLOCK // for whoever would read a pipe
 )
 
 // tryLock locks a file if nobody has it locked. Closing it unlocks it, and so does

@@ -27,7 +27,9 @@ var (
 type Keyring struct {
 	path string
 	now  func() time.Time
-	turn chan struct{} // taken by the call that reads or writes the file
+	turn chan struct{} // taken by the call that reads the file, or puts another there
+
+	writing chan struct{} // taken by the call that waits to write, before all else
 
 	mu    sync.RWMutex // of all below
 	file  fs.FileInfo  // what was read
@@ -80,7 +82,7 @@ func Open(ctx context.Context, path string, opts *Options) (*Keyring, error) {
 	if folder.Mode().Perm()&0o002 != 0 && folder.Mode()&fs.ModeSticky == 0 {
 		return nil, fmt.Errorf("%w: anybody can write to its folder: %s", ErrExposed, path)
 	}
-	k := &Keyring{path: path, now: o.Now, turn: make(chan struct{}, 1), spent: make(map[string]bool)}
+	k := &Keyring{path: path, now: o.Now, turn: make(chan struct{}, 1), writing: make(chan struct{}, 1), spent: make(map[string]bool)}
 	if err := k.begin(ctx, o.Existing); err != nil {
 		return nil, err
 	}
@@ -159,12 +161,11 @@ func (k *Keyring) adopt(records []record, info fs.FileInfo) error {
 	return nil
 }
 
-// enter waits until no other call of this Keyring reads or writes the file, and
-// returns how to let the next one do so.
-func (k *Keyring) enter(ctx context.Context) (leave func(), err error) {
+// enter waits for a turn, and returns how to give it on.
+func enter(ctx context.Context, turn chan struct{}) (leave func(), err error) {
 	select {
-	case k.turn <- struct{}{}:
-		return func() { <-k.turn }, nil
+	case turn <- struct{}{}:
+		return func() { <-turn }, nil
 	case <-ctx.Done():
 		return nil, fmt.Errorf("keyfile: %w", ctx.Err())
 	}
@@ -200,7 +201,7 @@ func (k *Keyring) update(ctx context.Context) error {
 	if current, err := k.current(); current || err != nil {
 		return err
 	}
-	leave, err := k.enter(ctx)
+	leave, err := enter(ctx, k.turn)
 	if err != nil {
 		return err
 	}
@@ -209,13 +210,23 @@ func (k *Keyring) update(ctx context.Context) error {
 }
 
 // change writes the file that edit makes of the keys in it, without those whose time
-// is over. It needs the turn.
+// is over. While it waits for other processes nobody waits for it who only reads.
 func (k *Keyring) change(ctx context.Context, edit func(keys []record, now time.Time) ([]record, error)) error {
+	done, err := enter(ctx, k.writing)
+	if err != nil {
+		return err
+	}
+	defer done()
 	l, err := lock(ctx, k.path)
 	if err != nil {
 		return err
 	}
 	defer l.Close() //nolint:errcheck // what matters was synced
+	leave, err := enter(ctx, k.turn)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	if err := clean(k.path); err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 const (
 	supported = false
 	noFollow  = 0
+	noWait    = 0
 )
 
 func tryLock(*os.File) (bool, error) { return false, errors.ErrUnsupported }

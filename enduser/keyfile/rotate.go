@@ -41,7 +41,7 @@ func (k *Keyring) Keys(ctx context.Context) ([]KeyInfo, error) {
 // Add makes a new durable key and returns its ID. It is known and not used until
 // Promote. After an error there may be a new key nonetheless: see Keys.
 func (k *Keyring) Add(ctx context.Context) (id string, err error) {
-	err = k.edit(ctx, func(keys []record, now time.Time) ([]record, error) {
+	err = k.change(ctx, func(keys []record, now time.Time) ([]record, error) {
 		r := newDurable(now)
 		id = r.ID
 		return append(keys, r), nil
@@ -57,7 +57,7 @@ func (k *Keyring) Add(ctx context.Context) (id string, err error) {
 // Promoting the primary key changes nothing. [enduser.ErrNoKey] or ErrEpoch if the
 // key cannot be promoted.
 func (k *Keyring) Promote(ctx context.Context, id string) error {
-	return k.edit(ctx, func(keys []record, _ time.Time) ([]record, error) {
+	return k.change(ctx, func(keys []record, _ time.Time) ([]record, error) {
 		if _, err := durable(keys, id); err != nil {
 			return nil, err
 		}
@@ -73,7 +73,7 @@ func (k *Keyring) Promote(ctx context.Context, id string) error {
 // be retired. Processes that know the key open what it sealed until they see that
 // the file was changed.
 func (k *Keyring) Retire(ctx context.Context, id string) error {
-	return k.edit(ctx, func(keys []record, _ time.Time) ([]record, error) {
+	return k.change(ctx, func(keys []record, _ time.Time) ([]record, error) {
 		i, err := durable(keys, id)
 		switch {
 		case err != nil:
@@ -90,7 +90,7 @@ func (k *Keyring) Retire(ctx context.Context, id string) error {
 // the store can read all that has no deadline. It is the one call that hands out
 // secrets.
 func (k *Keyring) Backup(ctx context.Context, w io.Writer) error {
-	leave, err := k.enter(ctx)
+	leave, err := enter(ctx, k.turn)
 	if err != nil {
 		return err
 	}
@@ -106,16 +106,6 @@ func (k *Keyring) Backup(ctx context.Context, w io.Writer) error {
 		return fmt.Errorf("keyfile: backup: %w", err)
 	}
 	return nil
-}
-
-// edit changes the file; see change.
-func (k *Keyring) edit(ctx context.Context, edit func(keys []record, now time.Time) ([]record, error)) error {
-	leave, err := k.enter(ctx)
-	if err != nil {
-		return err
-	}
-	defer leave()
-	return k.change(ctx, edit)
 }
 
 // durable returns where a durable key is.

@@ -25,13 +25,7 @@ func (k *Keyring) SealingKey(ctx context.Context, deadline time.Time) (enduser.K
 			return key, err
 		}
 	}
-	leave, err := k.enter(ctx)
-	if err != nil {
-		return enduser.Key{}, err
-	}
-	defer leave()
-	// Others may have waited for the same key, in this process or another one.
-	if err := k.refresh(); err != nil {
+	if err := k.update(ctx); err != nil {
 		return enduser.Key{}, err
 	}
 	if key, found, err := k.forSealing(k.now(), deadline); found || err != nil {
@@ -145,10 +139,5 @@ func (k *Keyring) DestroyKeys(ctx context.Context) error {
 	if !over && !leftBehind(k.path) {
 		return nil
 	}
-	leave, err := k.enter(ctx)
-	if err != nil {
-		return err
-	}
-	defer leave()
 	return k.change(ctx, func(keys []record, _ time.Time) ([]record, error) { return keys, nil })
 }

@@ -76,7 +76,8 @@ type mounts struct {
 
 // ServeHTTP implements http.Handler.
 func (m mounts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	name, _, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	// As it was sent: an escaped name is none of a family.
+	name, _, ok := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
 	if family := m.families[name]; ok && family != nil {
 		http.StripPrefix("/"+name, family).ServeHTTP(w, r)
 		return

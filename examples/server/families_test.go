@@ -49,6 +49,7 @@ func TestMounts(t *testing.T) {
 		"/ada":                       `{"type":"urn:rollbook:problem:not-found"`,
 		"/none/v1/end-users":         `{"type":"urn:rollbook:problem:not-found"`,
 		"/magickmindx/v1/end-users":  `{"type":"urn:rollbook:problem:not-found"`,
+		"/%61da/api/v2/end-users/":   `{"type":"urn:rollbook:problem:not-found"`,
 		"/ada/magickmind/v1/none":    `{"errors":[{`,
 		"/sensay/../v1/end-users/no": `{"success":false`,
 	} {

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
@@ -17,6 +18,9 @@ type conversationInput struct {
 
 	channelID, endUserID rest.Optional[string]
 }
+
+// maxChannelID bounds what is repeated in the answer.
+const maxChannelID = 256 // bytes
 
 func readConversation(body string) (in conversationInput, err error) {
 	const channel, user = "$.channel_id", "$.end_user_id"
@@ -35,6 +39,9 @@ func readConversation(body string) (in conversationInput, err error) {
 	}
 	if !in.channelID.Given {
 		in.Fault(channel, enduser.CodeRequired, "is required")
+	}
+	if len(in.channelID.Value) > maxChannelID {
+		in.Fault(channel, enduser.CodeLength, "must have at most "+strconv.Itoa(maxChannelID)+" bytes")
 	}
 	refuseNull(&in.Input, channel, in.channelID.Null)
 	refuseNull(&in.Input, user, in.endUserID.Null)

@@ -12,9 +12,11 @@
 //	GET   /api/v2/end-users/?external_id=   listEndUsers        one user
 //	GET   /api/v2/end-users/{end_user_id}   getEndUser
 //	PATCH /api/v2/end-users/{end_user_id}   updateEndUser
-//	POST  /api/v2/conversations/            createConversation  201
+//	POST  /api/v2/conversations/            associateEndUser    201
 //
-// The names are those of [httpapi.Action]. Each path is served with and without the
+// The names are those of [httpapi.Action], as native routes have them. For a
+// conversation createEndUser is asked for too, since it may make a user. What creates
+// and updates users here can also write sensitive values. Each path is served with and without the
 // slash at its end. Authorization: Bearer carries the credential, which alone decides
 // the tenant (Ada's "AI Agent"), the environment and the actor.
 //
@@ -62,8 +64,8 @@
 //   - The seed's example of an answer has no external_id; here it is always there,
 //     null if unset, in the spelling that was given.
 //   - system_properties always has the seed's sunshine_user_id, null if unset.
-//   - Times have milliseconds, 2026-01-28T10:43:43.000+00:00, so that updated_at
-//     orders; the example's are whole seconds.
+//   - Times are in whole seconds, as in the seed's example: two changes within one
+//     have one updated_at, and different ETags.
 //   - Unknown members and parameters are ignored, and so is system_properties. A
 //     member that differs from a known one only in case is refused: another reader of
 //     the body might take it for that.

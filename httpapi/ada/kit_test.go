@@ -309,11 +309,11 @@ type request struct {
 // requests are one of every route, by the route's action.
 func requests(id string) map[string]request {
 	return map[string]request{
-		"createEndUser":      {"POST", users, `{}`, true},
-		"listEndUsers":       {"GET", users, "", false},
-		"getEndUser":         {"GET", users + id, "", false},
-		"updateEndUser":      {"PATCH", users + id, `{"profile":{"first_name":"A"}}`, true},
-		"createConversation": {"POST", conversations, `{"channel_id":"c","end_user_id":"` + id + `"}`, true},
+		"createEndUser":    {"POST", users, `{}`, true},
+		"listEndUsers":     {"GET", users, "", false},
+		"getEndUser":       {"GET", users + id, "", false},
+		"updateEndUser":    {"PATCH", users + id, `{"profile":{"first_name":"A"}}`, true},
+		"associateEndUser": {"POST", conversations, `{"channel_id":"c","end_user_id":"` + id + `"}`, true},
 	}
 }
 

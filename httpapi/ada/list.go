@@ -49,7 +49,7 @@ func (f *family) list(c *call) error {
 			next.Set("limit", strconv.Itoa(limit))
 		}
 	}
-	return c.JSON(http.StatusOK, appendPage(c.Buffer(), page.Users, f.urlOf(c.Request, next)))
+	return c.JSON(http.StatusOK, appendPage(c.Buffer(), page.Users, f.urlOf(c, next)))
 }
 
 // find shows the user that has an external ID. Where nobody has it, it makes a
@@ -80,21 +80,24 @@ func listScope(p httpapi.Principal) rest.Scope {
 	return rest.NewScope("ada", p.Tenant, string(p.Environment))
 }
 
-// urlOf returns the absolute URL of a request with another query, "" for none.
-func (f *family) urlOf(r *http.Request, query url.Values) string {
+// urlOf returns the absolute URL of a request with another query, "" for none. It has
+// neither scheme nor host if nobody said which: HTTP/1.0 knows requests without Host.
+func (f *family) urlOf(c *call, query url.Values) string {
 	if len(query) == 0 {
 		return ""
 	}
+	target := c.Target() + "?" + query.Encode()
 	base := f.base
-	if base == nil {
-		base = &url.URL{Scheme: "http", Host: r.Host}
-		if r.TLS != nil {
+	if base == nil && c.Request.Host != "" {
+		base = &url.URL{Scheme: "http", Host: c.Request.Host}
+		if c.Request.TLS != nil {
 			base.Scheme = "https"
 		}
 	}
-	sent := target(r)
-	u := url.URL{Scheme: base.Scheme, Host: base.Host, Path: sent.Path, RawPath: sent.RawPath, RawQuery: query.Encode()}
-	return u.String()
+	if base == nil {
+		return target
+	}
+	return base.String() + target
 }
 
 func appendPage(b []byte, users []enduser.User, next string) []byte {

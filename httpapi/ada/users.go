@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
@@ -22,28 +21,19 @@ type family struct {
 	users  *enduser.Manager
 	policy enduser.Policy
 	base   *url.URL // nil: what the request came by
-	now    func() time.Time
 }
 
 // routes have the actions of the native routes that do the same, so that a host's
 // Authorize judges both alike.
 func (f *family) routes() []route {
-	write := func(action string) rest.Access { return rest.Access{Action: action, Write: true} }
-	read := func(action string) rest.Access { return rest.Access{Action: action} }
 	const users, user, conversations = "/api/v2/end-users", "/api/v2/end-users/{id}", "/api/v2/conversations"
-	var all []route
-	for _, r := range []route{
-		{Method: "POST", Path: users, Access: write("createEndUser"), Body: true, Handle: f.create},
-		{Method: "GET", Path: users, Access: read("listEndUsers"), Handle: f.list},
-		{Method: "GET", Path: user, Access: read("getEndUser"), Handle: f.get},
-		{Method: "PATCH", Path: user, Access: write("updateEndUser"), Body: true, Handle: f.update},
-		{Method: "POST", Path: conversations, Access: write("createConversation"), Body: true, Handle: f.converse},
-	} {
-		slashed := r
-		slashed.Path += "/{$}"
-		all = append(all, r, slashed)
-	}
-	return all
+	return rest.Slashed([]route{
+		{Method: "POST", Path: users, Access: rest.Write("createEndUser"), Body: true, Handle: f.create},
+		{Method: "GET", Path: users, Access: rest.Read("listEndUsers"), Handle: f.list},
+		{Method: "GET", Path: user, Access: rest.Read("getEndUser"), Handle: f.get},
+		{Method: "PATCH", Path: user, Access: rest.Write("updateEndUser"), Body: true, Handle: f.update},
+		{Method: "POST", Path: conversations, Access: rest.Access{Action: "associateEndUser", Also: "createEndUser", Write: true}, Body: true, Handle: f.converse},
+	}...)
 }
 
 // tenant returns the handle that a call's users are reached through.
@@ -65,7 +55,7 @@ func (f *family) create(c *call) error {
 	if err != nil || outcome != enduser.Created {
 		return show(c, &u, err)
 	}
-	c.Locate(strings.TrimSuffix(target(c.Request).EscapedPath(), "/"), u.ID)
+	c.Locate(strings.TrimSuffix(c.Target(), "/"), u.ID)
 	return c.Versioned(http.StatusCreated, u.Revision, appendUser(c.Buffer(), &u))
 }
 
@@ -82,16 +72,6 @@ func (f *family) judge(c *call, in *userInput, spec enduser.Spec) error {
 		}
 	}
 	return in.Err()
-}
-
-// target returns the URL of the request as it was sent: with the prefix under which
-// the host mounted the routes.
-func target(r *http.Request) *url.URL {
-	u, err := url.ParseRequestURI(r.RequestURI)
-	if err != nil { // made by the host's own program
-		return r.URL
-	}
-	return u
 }
 
 func (f *family) get(c *call) error {
@@ -111,8 +91,8 @@ func (f *family) update(c *call) error {
 		return err
 	}
 	u, err := f.tenant(c).Update(c.Request.Context(), ref(c), func(u *enduser.User) error {
-		if !rest.IfMatch(c.Request.Header, u.Revision) {
-			return rest.PreconditionFailed()
+		if err := c.IfMatch(u.Revision); err != nil {
+			return err
 		}
 		in.change(u)
 		return nil

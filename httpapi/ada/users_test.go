@@ -197,19 +197,23 @@ func TestForeignUsers(t *testing.T) {
 	s.do(t, "PATCH", users+u.ID, `{"external_id":"`+long+`b","profile":{}}`).wantFault(t, "$.external_id", "body")
 }
 
-// TestUpdatedAtOrders: changes within a second are told apart.
-func TestUpdatedAtOrders(t *testing.T) {
+// TestTimes: they are in whole seconds, and an ETag tells changes within one apart.
+func TestTimes(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil, nil)
+	s.Clock.Advance(123 * time.Millisecond)
 	u := s.create(t, `{}`)
-	last, layout := u.UpdatedAt, "2006-01-02T15:04:05.000+00:00"
+	tags := make(map[string]bool)
 	for i := range 3 {
-		s.Clock.Advance(time.Millisecond)
-		got := s.do(t, "PATCH", users+u.ID, `{"profile":{"first_name":"`+strconv.Itoa(i)+`"}}`).want(t, 200).user(t)
-		if got.UpdatedAt <= last || got.CreatedAt != u.CreatedAt || got.UpdatedAt != s.Clock.Now().Format(layout) {
-			t.Errorf("created_at %s, updated_at %s after %s", got.CreatedAt, got.UpdatedAt, last)
+		s.Clock.Advance(500 * time.Millisecond)
+		a := s.do(t, "PATCH", users+u.ID, `{"profile":{"first_name":"`+strconv.Itoa(i)+`"}}`).want(t, 200)
+		if got, want := a.user(t), s.Clock.Now().Format("2006-01-02T15:04:05+00:00"); got.CreatedAt != u.CreatedAt || got.UpdatedAt != want {
+			t.Errorf("created_at %s, updated_at %s, want %s", got.CreatedAt, got.UpdatedAt, want)
 		}
-		last = got.UpdatedAt
+		tags[a.header.Get("ETag")] = true
+	}
+	if len(tags) != 3 {
+		t.Errorf("three changes have the ETags %v", tags)
 	}
 }
 

@@ -58,8 +58,8 @@ func isScalar(v enduser.Value) bool {
 	return isInt || isBool
 }
 
-// appendTime writes a time as RFC 3339 in UTC with milliseconds, in the vendor's
+// appendTime writes a time as RFC 3339 in UTC with whole seconds, in the vendor's
 // spelling of UTC.
 func appendTime(b []byte, t time.Time) []byte {
-	return append(t.UTC().AppendFormat(append(b, '"'), "2006-01-02T15:04:05.000-07:00"), '"')
+	return append(t.UTC().AppendFormat(append(b, '"'), "2006-01-02T15:04:05-07:00"), '"')
 }

@@ -16,16 +16,17 @@
 // names of operations on users: its page "Create User" rotates the token of a group
 // that exists already, and it is its "Get" that creates.
 //
-//	GET    /api/user                      getOrCreateUserGroup
-//	POST   /api/user                      refreshUserGroupToken
-//	PUT    /api/user                      updateUserGroup
-//	DELETE /api/user                      deleteUserGroup
-//	POST   /api/create_user_group/        getOrCreateUserGroup
-//	POST   /api/refresh_user_group_token/ refreshUserGroupToken
-//	POST   /api/update_user_group/        updateUserGroup
-//	DELETE /api/delete_user_group/        deleteUserGroup
+//	GET    /api/user                      createGroup
+//	POST   /api/user                      rotateGroupToken
+//	PUT    /api/user                      updateGroup
+//	DELETE /api/user                      deleteGroup
+//	POST   /api/create_user_group/        createGroup
+//	POST   /api/refresh_user_group_token/ rotateGroupToken
+//	POST   /api/update_user_group/        updateGroup
+//	DELETE /api/delete_user_group/        deleteGroup
 //
-// The names are those of [httpapi.Action]; all of them write. Each path works with a
+// The names are those of [httpapi.Action], as native routes have them; all of them
+// write. HEAD does what GET does. Each path works with a
 // slash at its end and without. Every route has a JSON body, GET and DELETE too:
 // clients and proxies that send none with GET have to use the POST route. The
 // Customer API, which Explo has instead today, and the older path

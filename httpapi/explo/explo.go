@@ -80,27 +80,17 @@ type family struct {
 	overlap time.Duration
 }
 
-// routes returns every route, with and without a slash at its end.
+// routes have the actions of the native routes that do the same, so that a host's
+// Authorize judges both alike. All of them write.
 func (f *family) routes() []route {
-	var routes []route
-	for _, r := range []struct {
-		method, path, action string
-		handle               func(*call) error
-	}{
-		{"GET", "/api/user", "getOrCreateUserGroup", f.getOrCreate},
-		{"POST", "/api/user", "refreshUserGroupToken", f.refresh},
-		{"PUT", "/api/user", "updateUserGroup", f.update},
-		{"DELETE", "/api/user", "deleteUserGroup", f.deleteByEither},
-		{"POST", "/api/create_user_group", "getOrCreateUserGroup", f.getOrCreate},
-		{"POST", "/api/refresh_user_group_token", "refreshUserGroupToken", f.refresh},
-		{"POST", "/api/update_user_group", "updateUserGroup", f.update},
-		{"DELETE", "/api/delete_user_group", "deleteUserGroup", f.deleteByToken},
-	} {
-		for _, path := range []string{r.path, r.path + "/{$}"} {
-			routes = append(routes, route{
-				Method: r.method, Path: path, Access: rest.Access{Action: r.action, Write: true}, Body: true, Handle: r.handle,
-			})
-		}
-	}
-	return routes
+	return rest.Slashed([]route{
+		{Method: "GET", Path: "/api/user", Access: rest.Write("createGroup"), Body: true, Handle: f.getOrCreate},
+		{Method: "POST", Path: "/api/user", Access: rest.Write("rotateGroupToken"), Body: true, Handle: f.refresh},
+		{Method: "PUT", Path: "/api/user", Access: rest.Write("updateGroup"), Body: true, Handle: f.update},
+		{Method: "DELETE", Path: "/api/user", Access: rest.Write("deleteGroup"), Body: true, Handle: f.deleteByEither},
+		{Method: "POST", Path: "/api/create_user_group", Access: rest.Write("createGroup"), Body: true, Handle: f.getOrCreate},
+		{Method: "POST", Path: "/api/refresh_user_group_token", Access: rest.Write("rotateGroupToken"), Body: true, Handle: f.refresh},
+		{Method: "POST", Path: "/api/update_user_group", Access: rest.Write("updateGroup"), Body: true, Handle: f.update},
+		{Method: "DELETE", Path: "/api/delete_user_group", Access: rest.Write("deleteGroup"), Body: true, Handle: f.deleteByToken},
+	}...)
 }

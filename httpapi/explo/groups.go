@@ -45,7 +45,7 @@ func (f *family) update(c *call) error {
 	t := f.tenant(c)
 	g, err := t.UpdateGroup(c.Request.Context(), enduser.GroupByProvidedID(in.id.Value), func(g *enduser.Group) error {
 		in.apply(g)
-		return ifMatch(c, g)
+		return c.IfMatch(g.Revision)
 	})
 	if err != nil {
 		return err
@@ -60,7 +60,7 @@ func (f *family) refresh(c *call) error {
 		return err
 	}
 	t, ref := f.tenant(c), enduser.GroupByToken(in.token.Value)
-	g, err := t.RotateTokenIf(c.Request.Context(), ref, f.overlap, func(g enduser.Group) error { return ifMatch(c, &g) })
+	g, err := t.RotateTokenIf(c.Request.Context(), ref, f.overlap, func(g enduser.Group) error { return c.IfMatch(g.Revision) })
 	if err != nil {
 		return err
 	}
@@ -96,20 +96,12 @@ func (f *family) delete(c *call, in *input) error {
 				Pointer: "user_group_id", Code: enduser.CodeValue, Message: "is not that of the group with this current_token",
 			})
 		}
-		return ifMatch(c, &g)
+		return c.IfMatch(g.Revision)
 	})
 	if err != nil {
 		return err
 	}
 	return c.JSON(http.StatusOK, append(c.Buffer(), `{"success":1}`...))
-}
-
-// ifMatch refuses a write of another version than the one that the request names.
-func ifMatch(c *call, g *enduser.Group) error {
-	if !rest.IfMatch(c.Request.Header, g.Revision) {
-		return rest.PreconditionFailed()
-	}
-	return nil
 }
 
 // showWritten answers with a group that the call has written. What was written stays

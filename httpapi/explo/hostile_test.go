@@ -114,7 +114,7 @@ func TestHostileBodies(t *testing.T) {
 	}
 	for _, r := range routes("", "") {
 		table := groups
-		if r.action == "refreshUserGroupToken" || r.action == "deleteUserGroup" {
+		if r.action == "rotateGroupToken" || r.action == "deleteGroup" {
 			table = tokens
 			for name, token := range nobodys {
 				t.Run(r.method+" "+r.path+" "+name, func(t *testing.T) {

@@ -41,14 +41,14 @@ func newServer(tb testing.TB, st store.Store, o *explo.Options) *server {
 func routes(token, id string) []route {
 	byToken, byID := `{"current_token":"`+token+`"}`, `{"user_group_id":"`+id+`","name":"New"}`
 	return []route{
-		{"getOrCreateUserGroup", "GET", "/api/user", byID},
-		{"refreshUserGroupToken", "POST", "/api/user", byToken},
-		{"updateUserGroup", "PUT", "/api/user", byID},
-		{"deleteUserGroup", "DELETE", "/api/user", byToken},
-		{"getOrCreateUserGroup", "POST", "/api/create_user_group/", byID},
-		{"refreshUserGroupToken", "POST", "/api/refresh_user_group_token/", byToken},
-		{"updateUserGroup", "POST", "/api/update_user_group/", byID},
-		{"deleteUserGroup", "DELETE", "/api/delete_user_group/", byToken},
+		{"createGroup", "GET", "/api/user", byID},
+		{"rotateGroupToken", "POST", "/api/user", byToken},
+		{"updateGroup", "PUT", "/api/user", byID},
+		{"deleteGroup", "DELETE", "/api/user", byToken},
+		{"createGroup", "POST", "/api/create_user_group/", byID},
+		{"rotateGroupToken", "POST", "/api/refresh_user_group_token/", byToken},
+		{"updateGroup", "POST", "/api/update_user_group/", byID},
+		{"deleteGroup", "DELETE", "/api/delete_user_group/", byToken},
 	}
 }
 

@@ -75,9 +75,9 @@ func TestOthersGroupsAreMissing(t *testing.T) {
 						for _, slash := range []string{"", "/"} {
 							r.path = strings.TrimSuffix(r.path, "/") + slash
 							switch r.action {
-							case "refreshUserGroupToken", "deleteUserGroup":
+							case "rotateGroupToken", "deleteGroup":
 								equal(r, victim.Token, missing, options...)
-							case "updateUserGroup":
+							case "updateGroup":
 								equal(r, "victim", "nobody", options...)
 							}
 						}

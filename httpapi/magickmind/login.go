@@ -59,10 +59,8 @@ type logins struct {
 }
 
 func newLogins(o *Options) *logins {
-	l := &logins{host: o.Login, limiter: o.Limiter}
+	l := &logins{host: o.Login, limiter: o.LoginLimiter}
 	if l.limiter == nil {
-		// Not the one that counts requests: addresses that somebody makes up must not
-		// push out its credentials.
 		l.limiter = httpapi.NewLimiter()
 	}
 	if o.LoginRate.Requests >= 0 {

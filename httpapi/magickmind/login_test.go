@@ -263,6 +263,20 @@ func TestLoginRateHoldsTogether(t *testing.T) {
 	}
 }
 
+// TestStrangersDoNotCount: who logs in is not counted where credentials are.
+func TestStrangersDoNotCount(t *testing.T) {
+	t.Parallel()
+	limiter := limiterFunc(func(key string, _ []httpapi.Rate) (httpapi.Decision, error) {
+		t.Errorf("asked about %q", key)
+		return httpapi.Decision{}, nil
+	})
+	s := newServer(t, nil, &magickmind.Options{Options: httpapi.Options{Limiter: limiter}, Login: accounts{}})
+	for range 10 {
+		s.do(t, "POST", login, right).want(t, 200)
+	}
+	s.do(t, "POST", login, right).want(t, 429)
+}
+
 // TestLoginLimiter: the host's limiter counts the tries, and sees no address.
 func TestLoginLimiter(t *testing.T) {
 	t.Parallel()
@@ -277,7 +291,7 @@ func TestLoginLimiter(t *testing.T) {
 	})
 	var log bytes.Buffer
 	s := newServer(t, nil, &magickmind.Options{
-		Options: httpapi.Options{Limiter: limiter, Logger: slog.New(slog.NewTextHandler(&log, nil))}, Login: accounts{},
+		Options: httpapi.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}, Login: accounts{}, LoginLimiter: limiter,
 	})
 	s.do(t, "POST", login, right).want(t, 200)
 	s.do(t, "POST", login, `{"email":"other@example.com","password":"x"}`).want(t, 400)

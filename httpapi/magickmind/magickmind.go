@@ -23,10 +23,14 @@ type Options struct {
 	// such an account or not and whatever comes of it; beyond that it is 429. What is
 	// zero means 10 requests, and a minute. Negative Requests: no limit.
 	//
-	// Tries are counted by the Limiter, under a hash of the address; nil: by one of
-	// their own in this process. Who knows an address can use up its tries, so a host
-	// in the open also limits them by client address, in front of this handler.
+	// Who knows an address can use up its tries, so a host in the open also limits them
+	// by client address, in front of this handler.
 	LoginRate httpapi.Rate
+
+	// LoginLimiter counts the tries, under a hash of the address. Nil: one in this
+	// process. It must not be the Limiter of other handlers: strangers, who may make up
+	// any number of addresses, would push out what that has counted.
+	LoginLimiter httpapi.Limiter
 }
 
 // Policy returns the policy of this family: external IDs of up to 255 characters.

@@ -3,7 +3,6 @@ package magickmind
 import (
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
@@ -24,14 +23,12 @@ type family struct {
 // routes have the actions of the native routes that do the same, so that a host's
 // Authorize judges both alike.
 func (f *family) routes() []route {
-	write := func(action string) rest.Access { return rest.Access{Action: action, Write: true} }
-	read := func(action string) rest.Access { return rest.Access{Action: action} }
 	return []route{
-		{Method: "POST", Path: "/v1/end-users", Access: write("createEndUser"), Body: true, Handle: f.create},
-		{Method: "GET", Path: "/v1/end-users", Access: read("listEndUsers"), Handle: f.list},
-		{Method: "GET", Path: "/v1/end-users/{id}", Access: read("getEndUser"), Handle: f.get},
-		{Method: "PUT", Path: "/v1/end-users/{id}", Access: write("updateEndUser"), Body: true, Handle: f.update},
-		{Method: "DELETE", Path: "/v1/end-users/{id}", Access: write("deleteEndUser"), Handle: f.delete},
+		{Method: "POST", Path: "/v1/end-users", Access: rest.Write("createEndUser"), Body: true, Handle: f.create},
+		{Method: "GET", Path: "/v1/end-users", Access: rest.Read("listEndUsers"), Handle: f.list},
+		{Method: "GET", Path: "/v1/end-users/{id}", Access: rest.Read("getEndUser"), Handle: f.get},
+		{Method: "PUT", Path: "/v1/end-users/{id}", Access: rest.Write("updateEndUser"), Body: true, Handle: f.update},
+		{Method: "DELETE", Path: "/v1/end-users/{id}", Access: rest.Write("deleteEndUser"), Handle: f.delete},
 	}
 }
 
@@ -56,18 +53,8 @@ func (f *family) create(c *call) error {
 	if err != nil {
 		return err
 	}
-	c.Locate(target(c.Request), u.ID)
+	c.Locate(c.Target(), u.ID)
 	return c.Versioned(http.StatusCreated, u.Revision, appendUser(c.Buffer(), &u))
-}
-
-// target returns the path of the request as it was sent: with the prefix under which
-// the host mounted the routes.
-func target(r *http.Request) string {
-	path, _, _ := strings.Cut(r.RequestURI, "?")
-	if !strings.HasPrefix(path, "/") { // absolute form
-		path = r.URL.EscapedPath()
-	}
-	return path
 }
 
 func (f *family) get(c *call) error {
@@ -87,8 +74,8 @@ func (f *family) update(c *call) error {
 		return err
 	}
 	u, err := f.tenant(c).Update(c.Request.Context(), ref(c), func(u *enduser.User) error {
-		if !rest.IfMatch(c.Request.Header, u.Revision) {
-			return rest.PreconditionFailed()
+		if err := c.IfMatch(u.Revision); err != nil {
+			return err
 		}
 		in.name.Set(&u.Name)
 		in.externalID.Set(&u.ExternalID)
@@ -98,12 +85,7 @@ func (f *family) update(c *call) error {
 }
 
 func (f *family) delete(c *call) error {
-	err := f.tenant(c).DeleteIf(c.Request.Context(), ref(c), func(u enduser.User) error {
-		if !rest.IfMatch(c.Request.Header, u.Revision) {
-			return rest.PreconditionFailed()
-		}
-		return nil
-	})
+	err := f.tenant(c).DeleteIf(c.Request.Context(), ref(c), func(u enduser.User) error { return c.IfMatch(u.Revision) })
 	if err != nil {
 		return err
 	}

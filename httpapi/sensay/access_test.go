@@ -24,9 +24,10 @@ import (
 
 // request is one that succeeds as long as the user ann exists.
 type request struct {
-	method, path, body string
-	acting             bool
-	write              bool
+	action, method, path, body string
+
+	acting bool
+	write  bool
 }
 
 func (q request) send(tb testing.TB, s *server, options ...option) answer {
@@ -37,14 +38,14 @@ func (q request) send(tb testing.TB, s *server, options ...option) answer {
 	return s.do(tb, q.method, q.path, q.body, options...)
 }
 
-// requests are one for each route, by the name of its action.
+// requests are one for each route, by the name that the vendor has for it.
 func requests() map[string]request {
 	return map[string]request{
-		"createUser":        {"POST", "/v1/users", `{}`, false, true},
-		"getUser":           {"GET", "/v1/users/ann", "", false, false},
-		"getCurrentUser":    {"GET", "/v1/users/me", "", true, false},
-		"updateCurrentUser": {"PUT", "/v1/users/me", `{"id":"ann","name":"Changed"}`, true, true},
-		"deleteCurrentUser": {"DELETE", "/v1/users/me", "", true, true},
+		"createUser":        {"createEndUser", "POST", "/v1/users", `{}`, false, true},
+		"getUser":           {"getEndUser", "GET", "/v1/users/ann", "", false, false},
+		"getCurrentUser":    {"getEndUser", "GET", "/v1/users/me", "", true, false},
+		"updateCurrentUser": {"updateEndUser", "PUT", "/v1/users/me", `{"id":"ann","name":"Changed"}`, true, true},
+		"deleteCurrentUser": {"deleteEndUser", "DELETE", "/v1/users/me", "", true, true},
 	}
 }
 
@@ -134,7 +135,7 @@ func TestAuthorize(t *testing.T) {
 		clear(asked)
 		want := map[string]bool{}
 		for name, q := range requests() {
-			want[name] = q.write
+			want[q.action] = q.write
 			if a := q.send(t, s).want(t, tt.want); strings.Contains(a.body, "secret") {
 				t.Errorf("%s: %s", name, a.body)
 			}

@@ -14,35 +14,28 @@ import (
 // the ID of an account of that type.
 type identity struct{ id, accountType string }
 
-// find returns the user. ErrNotFound also for what cannot be an id at all.
-func (i identity) find(ctx context.Context, t enduser.Tenant) (enduser.User, error) {
-	refs := []enduser.Ref{enduser.ByExternalID(i.id), enduser.ByID(i.id)}
+func (i identity) ref() enduser.Ref {
 	if i.accountType != "" {
-		refs = []enduser.Ref{enduser.ByAccount(i.accountType, i.id)}
+		return enduser.ByAccount(i.accountType, i.id)
 	}
-	for _, ref := range refs {
-		u, err := t.Get(ctx, ref)
-		switch {
-		case err == nil && i.names(&u):
-			return u, nil
-		case err != nil && !errors.Is(err, enduser.ErrNotFound) && !errors.Is(err, enduser.ErrInvalid):
-			return enduser.User{}, err
-		}
-	}
-	return enduser.User{}, enduser.ErrNotFound
+	return enduser.ByEitherID(i.id)
 }
 
-// names reports whether the user goes by the identity. One that has an external ID
-// does not go by its own.
-func (i identity) names(u *enduser.User) bool {
-	switch {
-	case i.accountType != "":
-		return slices.Contains(u.Accounts, enduser.Account{Type: i.accountType, ID: i.id})
-	case u.ExternalID != "":
-		return enduser.SameExternalID(i.id, u.ExternalID)
-	default:
-		return i.id == u.ID
+// find returns the user. ErrNotFound also for what cannot be an id at all.
+func (i identity) find(ctx context.Context, t enduser.Tenant) (enduser.User, error) {
+	u, err := t.Get(ctx, i.ref())
+	if errors.Is(err, enduser.ErrInvalid) {
+		err = enduser.ErrNotFound
 	}
+	return u, err
+}
+
+// names reports whether the user goes by the identity.
+func (i identity) names(u *enduser.User) bool {
+	if i.accountType != "" {
+		return slices.Contains(u.Accounts, enduser.Account{Type: i.accountType, ID: i.id})
+	}
+	return enduser.SameExternalID(i.id, shownID(u))
 }
 
 // acting is the user as whom a request acts.
@@ -57,13 +50,10 @@ func (me *acting) ref() enduser.Ref { return enduser.ByID(me.user.ID) }
 // by the name that the request gave, and whether it is the version that If-Match
 // asks for.
 func (me *acting) admits(c *call, u *enduser.User) error {
-	switch {
-	case !me.names(u):
+	if !me.names(u) {
 		return enduser.ErrNotFound
-	case !rest.IfMatch(c.Request.Header, u.Revision):
-		return rest.PreconditionFailed()
 	}
-	return nil
+	return c.IfMatch(u.Revision)
 }
 
 const (

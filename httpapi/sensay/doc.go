@@ -7,13 +7,13 @@
 // It answers to the page "Create a user" of docs.sensay.io and to the operations
 // beside it, as of version 2025-03-25 of that API:
 //
-//	POST   /v1/users           createUser           as the organization
-//	GET    /v1/users/{userID}  getUser              as the organization
-//	GET    /v1/users/me        getCurrentUser       as a user
-//	PUT    /v1/users/me        updateCurrentUser    as a user
-//	DELETE /v1/users/me        deleteCurrentUser    as a user
+//	POST   /v1/users           createEndUser    as the organization
+//	GET    /v1/users/{userID}  getEndUser       as the organization
+//	GET    /v1/users/me        getEndUser       as a user
+//	PUT    /v1/users/me        updateEndUser    as a user
+//	DELETE /v1/users/me        deleteEndUser    as a user
 //
-// The names are those of [httpapi.Action]. GET /v1/users/me/usage, which counts
+// The names are those of [httpapi.Action], as native routes have them. GET /v1/users/me/usage, which counts
 // what this package knows nothing of, is not served.
 //
 // # Who asks

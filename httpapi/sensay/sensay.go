@@ -63,10 +63,12 @@ func secret(h http.Header) string {
 // apiVersion is the version that serves every request.
 const apiVersion = "2025-03-25"
 
-// stamp names the version on every answer, whoever writes it.
+// stamp names the version on every answer, whoever writes it, and what the answer
+// depends on beside the URL: /v1/users/me is one URL for everybody.
 func stamp(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-API-Version", apiVersion)
+		w.Header().Set("Vary", "X-ORGANIZATION-SECRET, X-USER-ID, X-USER-ID-TYPE")
 		h.ServeHTTP(w, r)
 	})
 }

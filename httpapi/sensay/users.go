@@ -21,14 +21,12 @@ type api struct {
 }
 
 func (a *api) routes() []route {
-	write := func(action string) rest.Access { return rest.Access{Action: action, Write: true} }
-	read := func(action string) rest.Access { return rest.Access{Action: action} }
 	return []route{
-		{Method: "POST", Path: "/v1/users", Access: write("createUser"), Body: true, Handle: asOrganization(a.create)},
-		{Method: "GET", Path: "/v1/users/{userID}", Access: read("getUser"), Handle: asOrganization(a.get)},
-		{Method: "GET", Path: "/v1/users/me", Access: read("getCurrentUser"), Handle: a.asUser(a.getMe)},
-		{Method: "PUT", Path: "/v1/users/me", Access: write("updateCurrentUser"), Body: true, Handle: a.asUser(a.updateMe)},
-		{Method: "DELETE", Path: "/v1/users/me", Access: write("deleteCurrentUser"), Handle: a.asUser(a.deleteMe)},
+		{Method: "POST", Path: "/v1/users", Access: rest.Write("createEndUser"), Body: true, Handle: asOrganization(a.create)},
+		{Method: "GET", Path: "/v1/users/{userID}", Access: rest.Read("getEndUser"), Handle: asOrganization(a.get)},
+		{Method: "GET", Path: "/v1/users/me", Access: rest.Read("getEndUser"), Handle: a.asUser(a.getMe)},
+		{Method: "PUT", Path: "/v1/users/me", Access: rest.Write("updateEndUser"), Body: true, Handle: a.asUser(a.updateMe)},
+		{Method: "DELETE", Path: "/v1/users/me", Access: rest.Write("deleteEndUser"), Handle: a.asUser(a.deleteMe)},
 	}
 }
 

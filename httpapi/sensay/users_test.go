@@ -276,3 +276,37 @@ func TestFingerprints(t *testing.T) {
 		seen[f] = true
 	}
 }
+
+// TestOwnIDs: a user without external ID goes by its own, in any case, as it does
+// where ids are taken.
+func TestOwnIDs(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, httpapi.Options{})
+	id := s.create(t, `{"name":"Ann"}`).ID
+	upper := strings.ToUpper(id)
+	if upper == id {
+		t.Skip("the ID has no letter")
+	}
+	for _, spelling := range []string{id, upper} {
+		s.do(t, "GET", "/v1/users/"+spelling, "").want(t, 200)
+		s.do(t, "GET", "/v1/users/me", "", as(spelling)).want(t, 200)
+		s.do(t, "PUT", "/v1/users/me", `{"id":"`+spelling+`"}`, as(spelling)).want(t, 200)
+		s.do(t, "POST", "/v1/users", `{"id":"`+spelling+`"}`).wantCode(t, 409, "USER_EXISTS")
+	}
+}
+
+// TestVary: one URL shows everybody themselves, so no cache may take one answer for
+// another's.
+func TestVary(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, httpapi.Options{})
+	s.create(t, `{"id":"ann"}`)
+	for _, a := range []answer{
+		s.do(t, "GET", "/v1/users/me", "", as("ann")), s.do(t, "GET", "/v1/users/me", "", as("bob")), s.do(t, "GET", "/v1/users/ann", ""),
+		s.do(t, "GET", "/v1/users/ann", "", by("nobody-key")),
+	} {
+		if got := a.header.Get("Vary"); got != "X-ORGANIZATION-SECRET, X-USER-ID, X-USER-ID-TYPE" || a.header.Get("Cache-Control") != "private" {
+			t.Errorf("%d: Vary %q, Cache-Control %q", a.status, got, a.header.Get("Cache-Control"))
+		}
+	}
+}

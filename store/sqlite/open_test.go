@@ -297,6 +297,14 @@ func TestNewFilesArePrivate(t *testing.T) {
 	if got, want := modes(filepath.Join(t.TempDir(), "users.db")), []fs.FileMode{0o600, 0o600, 0o600}; !slices.Equal(got, want) {
 		t.Errorf("a new file: %v, want %v", got, want)
 	}
+	link, target := filepath.Join(t.TempDir(), "link.db"), filepath.Join(t.TempDir(), "users.db")
+	if err := os.Symlink(target, link); err != nil {
+		t.Fatal(err)
+	}
+	open(t, link, nil)
+	if info, err := os.Stat(target); err != nil || info.Mode() != 0o600 {
+		t.Errorf("a new file behind a link: %v, %v", info, err)
+	}
 	path := filepath.Join(t.TempDir(), "users.db")
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)

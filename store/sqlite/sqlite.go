@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -163,21 +164,38 @@ func Open(ctx context.Context, path string, opts *Options) (*Store, error) {
 }
 
 // makePrivate makes the file, if there is none, so that only its owner can read it.
-// It never opens it under its own name: closing it would release the locks that this
-// process has on it (https://sqlite.org/howtocorrupt.html section 2.2). Where that
-// cannot be done SQLite makes the file, or says why not.
+// It does not open what SQLite may have open: closing it would release the locks that
+// this process has on it (https://sqlite.org/howtocorrupt.html section 2.2). What goes
+// wrong here SQLite says better.
 func makePrivate(path string) {
-	if _, err := os.Lstat(path); err == nil {
-		return
+	for range 40 { // symbolic links, as many as Linux follows
+		if _, err := os.Stat(path); err == nil {
+			return
+		}
+		to, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(to) {
+			to = filepath.Join(filepath.Dir(path), to)
+		}
+		path = to
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".rollbook-*") // 0600
 	if err != nil {
 		return
 	}
-	if f.Close() == nil {
-		_ = os.Link(f.Name(), path) // fails if somebody else was faster
+	defer os.Remove(f.Name()) //nolint:errcheck // it is empty
+	if f.Close() != nil {
+		return
 	}
-	_ = os.Remove(f.Name()) // it is empty
+	if err := os.Link(f.Name(), path); err == nil || errors.Is(err, fs.ErrExist) {
+		return
+	}
+	// There are no links. Nobody can have had time to lock a file that was just made.
+	if f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err == nil { //nolint:gosec // the host names it
+		_ = f.Close() // nothing was written
+	}
 }
 
 func openPool(dsn string, size int) (*sql.DB, error) {

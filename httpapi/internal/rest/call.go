@@ -22,6 +22,7 @@ type Call[P any] struct {
 	body      string
 	in, out   []byte // kept from call to call
 	version   int64  // of what is shown; 0: none
+	public    bool   // the route needs no credential
 	parent    string // of what was made, for Location; "" for none
 	child     string
 	given     string // the request's own ID, if it is a sane one
@@ -99,8 +100,26 @@ func (c *Call[P]) Header() http.Header { return c.header }
 // PathValue returns the value of a wildcard of the route's path.
 func (c *Call[P]) PathValue(name string) string { return c.Request.PathValue(name) }
 
+// Target returns the path of the request as it was sent: escaped, and with the prefix
+// under which the host mounted the routes.
+func (c *Call[P]) Target() string {
+	path, _, _ := strings.Cut(c.Request.RequestURI, "?")
+	if strings.HasPrefix(path, "/") {
+		return path
+	}
+	u, err := url.ParseRequestURI(path) // absolute form
+	if err != nil {                     // made by the host's own program
+		return c.Request.URL.EscapedPath()
+	}
+	return u.EscapedPath()
+}
+
 // Buffer returns an empty buffer for the body of the answer.
 func (c *Call[P]) Buffer() []byte { return c.out[:0] }
+
+// private keeps answers out of caches that people share: RFC 9111 section 3.5 does so
+// only for credentials in Authorization.
+var private = []string{"private"}
 
 // jsonType is shared by all answers: headers are not changed once they are sent.
 var jsonType = []string{"application/json"}
@@ -231,6 +250,9 @@ func (c *Call[P]) setHeader(body []byte) {
 	}
 	if c.parent != "" {
 		c.header["Location"] = lists[3:4:4]
+	}
+	if _, said := c.header["Cache-Control"]; !said && !c.public {
+		c.header["Cache-Control"] = private
 	}
 }
 

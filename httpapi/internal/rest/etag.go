@@ -6,6 +6,14 @@ import (
 	"strings"
 )
 
+// IfMatch refuses a write of another version than the one that the request names.
+func (c *Call[P]) IfMatch(version int64) error {
+	if !IfMatch(c.Request.Header, version) {
+		return PreconditionFailed()
+	}
+	return nil
+}
+
 // IfMatch reports whether the request's If-Match, if it has one, admits a version
 // (RFC 9110 section 13.1.1, strong comparison). A malformed one admits nothing.
 func IfMatch(h http.Header, version int64) bool {

@@ -2,6 +2,8 @@ package rest
 
 import (
 	"errors"
+	"strconv"
+	"strings"
 
 	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
@@ -34,8 +36,17 @@ func (o *Optional[T]) Set(field *T) {
 //	p := jsontext.NewScanner(body)
 //	err := in.End(&p, p.Object(func(name string) error { return in.member(&p, name) }))
 type Input struct {
-	Wrong []Field
+	Wrong []Field // the first of them: see maxFaults
+	more  int
 }
+
+// maxFaults is how many faults an answer names, and maxPointer how many bytes it
+// repeats of what a request calls a member: an answer should not be longer than what
+// it answers.
+const (
+	maxFaults  = 64
+	maxPointer = 256
+)
 
 // End returns the problem of a body that is no JSON object: the error of the scan,
 // or that something follows.
@@ -51,6 +62,13 @@ func (in *Input) End(p *jsontext.Scanner, err error) error {
 
 // Fault notes what is wrong with a member.
 func (in *Input) Fault(field, code, message string) {
+	if len(in.Wrong) == maxFaults {
+		in.more++
+		return
+	}
+	if len(field) > maxPointer {
+		field = strings.ToValidUTF8(field[:maxPointer], "") + "…"
+	}
 	in.Wrong = append(in.Wrong, Field{Pointer: field, Code: code, Message: message})
 }
 
@@ -59,7 +77,7 @@ func (in *Input) Err() error {
 	if len(in.Wrong) == 0 {
 		return nil
 	}
-	return Invalid(in.Wrong...)
+	return invalid(in.Wrong, len(in.Wrong)+in.more)
 }
 
 // Unknown notes a member that nobody asked for, and passes over it.
@@ -81,6 +99,10 @@ func Member[T any](in *Input, p *jsontext.Scanner, name string, to *Optional[T],
 	}
 	before := *p
 	value, err := read()
+	if many, ok := errors.AsType[tooMany](err); ok {
+		in.Fault(name, "too_many", "must have at most "+strconv.Itoa(int(many))+" items")
+		return nil
+	}
 	if errors.Is(err, jsontext.ErrType) || errors.Is(err, ErrType) || errors.Is(err, jsontext.ErrNumber) {
 		*p = before
 		in.Fault(name, CodeType, "has another JSON type")
@@ -101,21 +123,31 @@ func Object(p *jsontext.Scanner) func() (string, error) {
 	}
 }
 
-// Array returns a function for Member: it reads an array of at most limit items,
-// and passes over the rest, so that more than is admitted can be told.
+// Array returns a function for Member: it reads an array of at most limit items. Of
+// more it keeps none.
 func Array[T any](p *jsontext.Scanner, limit int, item func(i int) (T, error)) func() ([]T, error) {
 	return func() ([]T, error) {
-		items := []T{}
+		items, count := []T{}, 0
 		err := p.Array(func() error {
-			value, err := item(len(items))
-			if len(items) < limit {
-				items = append(items, value)
+			if count++; count > limit {
+				_, err := p.Raw()
+				return err
 			}
+			value, err := item(len(items))
+			items = append(items, value)
 			return err
 		})
+		if err == nil && count > limit {
+			return nil, tooMany(limit)
+		}
 		return items, err
 	}
 }
+
+// tooMany is the error of an array with more items than that.
+type tooMany int
+
+func (n tooMany) Error() string { return "more than " + strconv.Itoa(int(n)) + " items" }
 
 // AppendOptional writes a string, or null for an empty one.
 func AppendOptional(b []byte, s string) []byte {

@@ -62,11 +62,18 @@ func BadRequest(code, detail string) *Problem {
 }
 
 // Invalid is the problem of input that is understood and not admitted.
-func Invalid(fields ...Field) *Problem {
-	return &Problem{
+func Invalid(fields ...Field) *Problem { return invalid(fields, len(fields)) }
+
+// invalid names the first of so many faults.
+func invalid(fields []Field, count int) *Problem {
+	p := &Problem{
 		Status: http.StatusBadRequest, Code: "invalid", Title: "The input is not valid",
-		Detail: "See errors for everything that is wrong.", Errors: fields,
+		Detail: "See errors for what is wrong.", Errors: fields[:min(len(fields), maxFaults)],
 	}
+	if count > len(p.Errors) {
+		p.Detail = "See errors for the first " + strconv.Itoa(len(p.Errors)) + " of " + strconv.Itoa(count) + " things that are wrong."
+	}
+	return p
 }
 
 // Unauthorized is the problem of a credential that is missing or unknown: one

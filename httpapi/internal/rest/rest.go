@@ -48,8 +48,26 @@ type Config[P any] struct {
 
 // Access says what a route does, for Admit.
 type Access struct {
-	Action string // e.g. "end_users.create"
+	Action string // e.g. "createEndUser"
+	Also   string // another action that a request may come to; "" for none
 	Write  bool
+}
+
+// Read is the access of a route that changes nothing.
+func Read(action string) Access { return Access{Action: action} }
+
+// Write is the access of a route that writes.
+func Write(action string) Access { return Access{Action: action, Write: true} }
+
+// Slashed returns each route twice: with a slash at its end and without.
+func Slashed[P any](routes ...Route[P]) []Route[P] {
+	all := make([]Route[P], 0, 2*len(routes))
+	for _, r := range routes {
+		slashed := r
+		slashed.Path += "/{$}"
+		all = append(all, r, slashed)
+	}
+	return all
 }
 
 // Route is one route of a family.
@@ -129,6 +147,7 @@ func (c *Call[P]) recover() {
 
 // serve takes a request through the steps before its route.
 func (c *Call[P]) serve(route *Route[P]) {
+	c.public = route.Public
 	if !route.Public {
 		p, err := c.h.config.Authenticate(c.Request)
 		if err == nil {
