@@ -245,9 +245,9 @@ func TestUnreadableVault(t *testing.T) {
 			return key
 		}
 		cleared, swept, deleted := spoil("cleared"), spoil("swept"), spoil("deleted")
-		set := func(id string, clear bool) error {
+		set := func(id string, anew bool) error {
 			return second(w.acme.Update(ctx, enduser.ByExternalID(id), func(u *enduser.User) error {
-				if clear {
+				if anew {
 					u.ClearSensitive()
 				}
 				u.SetSensitive("b", enduser.NewSecret(enduser.Int(2)))
