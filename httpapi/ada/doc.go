@@ -16,9 +16,11 @@
 //
 // The names are those of [httpapi.Action], as native routes have them. For a
 // conversation createEndUser is asked for too, since it may make a user. What creates
-// and updates users here can also write sensitive values. Each path is served with and without the
-// slash at its end. Authorization: Bearer carries the credential, which alone decides
-// the tenant (Ada's "AI Agent"), the environment and the actor.
+// and updates users here can also write sensitive values.
+//
+// Each path is served with and without the slash at its end. Authorization: Bearer
+// carries the credential, which alone decides the tenant (Ada's "AI Agent"), the
+// environment and the actor.
 //
 // # Users
 //
@@ -32,7 +34,10 @@
 // display_name is the Name of an [enduser.User]. PATCH needs a profile, if only {}.
 // What is absent stays as it is and null clears. metadata is merged by key, and a null
 // value removes its key; null for the whole removes all of it. An external_id that
-// another user has is 409, and details says whose it is.
+// another user has is 409, and details says whose it is. So is an e-mail address, if
+// both users claim theirs: those made through a family where addresses are unique do.
+// A user without external_id holds its end_user_id as one: to give that to another is
+// 409, at a POST too.
 //
 // # Sensitive metadata
 //

@@ -13,8 +13,8 @@
 //	PUT    /v1/users/me        updateEndUser    as a user
 //	DELETE /v1/users/me        deleteEndUser    as a user
 //
-// The names are those of [httpapi.Action], as native routes have them. GET /v1/users/me/usage, which counts
-// what this package knows nothing of, is not served.
+// The names are those of [httpapi.Action], as native routes have them. GET
+// /v1/users/me/usage, which counts what this package knows nothing of, is not served.
 //
 // # Who asks
 //
