@@ -11,8 +11,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
-	"testing"
+
+	"github.com/rollbook-go/rollbook/internal/golden"
 )
 
 // client speaks the vendor's API as its documents have it, over a real connection.
@@ -25,49 +25,7 @@ type client struct {
 	version  string // "-": none is sent
 	kind     string // of the bodies; "": application/json
 	coding   string // of the bodies; those of "gzip" are compressed
-	ledger   *ledger
-}
-
-// ledger remembers which operation was answered with which status.
-type ledger struct {
-	mu  sync.Mutex
-	met map[string]map[int]bool
-}
-
-func (l *ledger) add(operation string, status int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.met == nil {
-		l.met = make(map[string]map[int]bool)
-	}
-	if l.met[operation] == nil {
-		l.met[operation] = make(map[int]bool)
-	}
-	l.met[operation][status] = true
-}
-
-// check compares what was met with what is documented.
-func (l *ledger) check(t *testing.T, documented map[string][]int) {
-	t.Helper()
-	for operation, statuses := range documented {
-		known := make(map[int]bool)
-		for _, status := range statuses {
-			known[status] = true
-			if !l.met[operation][status] {
-				t.Errorf("%s was never answered with %d", operation, status)
-			}
-		}
-		for status := range l.met[operation] {
-			if !known[status] {
-				t.Errorf("%s was answered with %d, which is not documented", operation, status)
-			}
-		}
-	}
-	for operation := range l.met {
-		if _, ok := documented[operation]; !ok {
-			t.Errorf("%s is not documented", operation)
-		}
-	}
+	ledger   *golden.Ledger
 }
 
 // userRequest is the body of a create and of an update. What is nil is not sent; no
@@ -221,7 +179,7 @@ func (c *client) call(operation, method, path string, body, to any, success int)
 	if err != nil {
 		return err
 	}
-	c.ledger.add(operation, resp.StatusCode)
+	c.ledger.Add(operation, resp.StatusCode)
 	if version := resp.Header.Get("X-API-Version"); version != "2025-03-25" {
 		return fmt.Errorf("%s %s: %d of version %q", method, path, resp.StatusCode, version)
 	}

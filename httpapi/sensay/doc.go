@@ -56,6 +56,9 @@
 //   - null is refused everywhere, and so are unknown members, the ids "" and "me",
 //     and an account that is given twice. White space in names is admitted as the
 //     vendor's pattern has it, but for control characters.
+//   - The newer schema has success in every answer and admits no such member in a
+//     request. So the body of a GET, sent back by PUT as it is, is 400; without
+//     success it is accepted.
 //   - What a user has from elsewhere, a name with other letters or an account of
 //     another type, is shown as it is and may be sent back by PUT.
 //   - Content-Type is asked of requests that have a body, not of others.
