@@ -9,8 +9,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync"
-	"testing"
+
+	"github.com/rollbook-go/rollbook/internal/golden"
 )
 
 // client speaks the vendor's API as its documents have it, over a real connection.
@@ -21,49 +21,7 @@ type client struct {
 	own    bool   // the header is the vendor's own, not the template's
 	slash  bool   // paths have a slash at the end where the documents have none, and none where they have one
 	kind   string // of the bodies; "": application/json
-	ledger *ledger
-}
-
-// ledger remembers which operation was answered with which status.
-type ledger struct {
-	mu  sync.Mutex
-	met map[string]map[int]bool
-}
-
-func (l *ledger) add(operation string, status int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.met == nil {
-		l.met = make(map[string]map[int]bool)
-	}
-	if l.met[operation] == nil {
-		l.met[operation] = make(map[int]bool)
-	}
-	l.met[operation][status] = true
-}
-
-// check compares what was met with what is documented.
-func (l *ledger) check(t *testing.T, documented map[string][]int) {
-	t.Helper()
-	for operation, statuses := range documented {
-		known := make(map[int]bool)
-		for _, status := range statuses {
-			known[status] = true
-			if !l.met[operation][status] {
-				t.Errorf("%s was never answered with %d", operation, status)
-			}
-		}
-		for status := range l.met[operation] {
-			if !known[status] {
-				t.Errorf("%s was answered with %d, which is not documented", operation, status)
-			}
-		}
-	}
-	for operation := range l.met {
-		if _, ok := documented[operation]; !ok {
-			t.Errorf("%s is not documented", operation)
-		}
-	}
+	ledger *golden.Ledger
 }
 
 // maybe is a member of a request: absent (the zero value), null, or a value.
@@ -211,7 +169,7 @@ func (c *client) call(operation, method, path string, body any, members ...strin
 	if err != nil {
 		return res, err
 	}
-	c.ledger.add(operation, resp.StatusCode)
+	c.ledger.Add(operation, resp.StatusCode)
 	if resp.StatusCode != http.StatusOK {
 		return res, readError(resp, text)
 	}
