@@ -11,9 +11,9 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
-	"testing"
 	"time"
+
+	"github.com/rollbook-go/rollbook/internal/golden"
 )
 
 // client speaks the vendor's API as its documents have it, over a real connection.
@@ -23,49 +23,7 @@ type client struct {
 	token  string
 	kind   string // of the bodies; "": application/json
 	slash  bool   // paths have a slash at the end where the documents have none, and none where they have one
-	ledger *ledger
-}
-
-// ledger remembers which operation was answered with which status.
-type ledger struct {
-	mu  sync.Mutex
-	met map[string]map[int]bool
-}
-
-func (l *ledger) add(operation string, status int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.met == nil {
-		l.met = make(map[string]map[int]bool)
-	}
-	if l.met[operation] == nil {
-		l.met[operation] = make(map[int]bool)
-	}
-	l.met[operation][status] = true
-}
-
-// check compares what was met with what is documented.
-func (l *ledger) check(t *testing.T, documented map[string][]int) {
-	t.Helper()
-	for operation, statuses := range documented {
-		known := make(map[int]bool)
-		for _, status := range statuses {
-			known[status] = true
-			if !l.met[operation][status] {
-				t.Errorf("%s was never answered with %d", operation, status)
-			}
-		}
-		for status := range l.met[operation] {
-			if !known[status] {
-				t.Errorf("%s was answered with %d, which is not documented", operation, status)
-			}
-		}
-	}
-	for operation := range l.met {
-		if _, ok := documented[operation]; !ok {
-			t.Errorf("%s is not documented", operation)
-		}
-	}
+	ledger *golden.Ledger
 }
 
 // maybe is a member of a request: absent (the zero value), null, or a value.
@@ -129,15 +87,17 @@ type (
 	}
 )
 
-// stamp is a time as the documents show it: with a numeric offset, which is UTC's.
+// stamp is a time as the documents show it: whole seconds, with a numeric offset,
+// which is UTC's.
 type stamp struct{ time.Time }
 
 func (s *stamp) UnmarshalJSON(text []byte) (err error) {
-	bare, ok := strings.CutSuffix(strings.Trim(string(text), `"`), "+00:00")
-	if !ok {
+	const form = `"2006-01-02T15:04:05-07:00"`
+	s.Time, err = time.Parse(form, string(text))
+	// Parse takes fractions that the form does not have, and any offset
+	if err == nil && s.UTC().Format(form) != string(text) {
 		return fmt.Errorf("a time is %s", text)
 	}
-	s.Time, err = time.Parse("2006-01-02T15:04:05", bare)
 	return err
 }
 
@@ -323,7 +283,7 @@ func (c *client) call(operation, method, target string, body, to any, success ..
 	if err != nil {
 		return 0, err
 	}
-	c.ledger.add(operation, resp.StatusCode)
+	c.ledger.Add(operation, resp.StatusCode)
 	if resp.StatusCode >= http.StatusBadRequest {
 		return resp.StatusCode, readError(resp, text)
 	}

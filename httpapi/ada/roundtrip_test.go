@@ -27,7 +27,7 @@ func newClient(tb testing.TB, w *golden.World, o *ada.Options) *client {
 	tb.Helper()
 	srv := httptest.NewServer(newHandler(tb, w.Users, w.Auth, o))
 	tb.Cleanup(srv.Close)
-	return &client{base: srv.URL, token: golden.Acme, ledger: new(ledger)}
+	return &client{base: srv.URL, token: golden.Acme, ledger: new(golden.Ledger)}
 }
 
 // as returns the client with another credential.
@@ -162,7 +162,7 @@ func TestClientRoundTrip(t *testing.T) {
 				}},
 			},
 		} {
-			now := stamp{w.Clock.Now()}
+			now := stamp{w.Clock.Now().Truncate(time.Second)}
 			got := c.made(t, tt.sent)
 			if len(got.EndUserID) != 24 || strings.Trim(got.EndUserID, "0123456789abcdef") != "" {
 				t.Errorf("%s: end_user_id %q", name, got.EndUserID)
@@ -170,7 +170,7 @@ func TestClientRoundTrip(t *testing.T) {
 			tt.want.EndUserID, tt.want.CreatedAt, tt.want.UpdatedAt = got.EndUserID, now, now
 			same(t, name, tt.want, got)
 			c.reads(t, tt.want)
-			w.Clock.Advance(time.Minute)
+			w.Clock.Advance(time.Minute - time.Millisecond) // times are shown in whole seconds
 		}
 		// members that a newer client sends
 		got := c.made(t, strings.NewReader(`{"plan":1,"profile":{"plan":[2],"first_name":"N"}}`))

@@ -181,7 +181,7 @@ func TestClientStatuses(t *testing.T) {
 		unwell(nil, 503)
 		st.panics.Store(true)
 		unwell(nil, 500)
-		c.ledger.check(t, statuses())
+		c.ledger.Check(t, statuses())
 	})
 }
 

@@ -11,9 +11,9 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
-	"testing"
 	"time"
+
+	"github.com/rollbook-go/rollbook/internal/golden"
 )
 
 // client speaks the vendor's API as its documents have it, over a real connection.
@@ -22,49 +22,7 @@ type client struct {
 	base   string
 	token  string
 	kind   string // of the bodies; "": application/json
-	ledger *ledger
-}
-
-// ledger remembers which operation was answered with which status.
-type ledger struct {
-	mu  sync.Mutex
-	met map[string]map[int]bool
-}
-
-func (l *ledger) add(operation string, status int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.met == nil {
-		l.met = make(map[string]map[int]bool)
-	}
-	if l.met[operation] == nil {
-		l.met[operation] = make(map[int]bool)
-	}
-	l.met[operation][status] = true
-}
-
-// check compares what was met with what is documented.
-func (l *ledger) check(t *testing.T, documented map[string][]int) {
-	t.Helper()
-	for operation, statuses := range documented {
-		known := make(map[int]bool)
-		for _, status := range statuses {
-			known[status] = true
-			if !l.met[operation][status] {
-				t.Errorf("%s was never answered with %d", operation, status)
-			}
-		}
-		for status := range l.met[operation] {
-			if !known[status] {
-				t.Errorf("%s was answered with %d, which is not documented", operation, status)
-			}
-		}
-	}
-	for operation := range l.met {
-		if _, ok := documented[operation]; !ok {
-			t.Errorf("%s is not documented", operation)
-		}
-	}
+	ledger *golden.Ledger
 }
 
 // maybe is a member of a request: absent (the zero value), null, or a value.
@@ -83,7 +41,12 @@ func (m maybe) MarshalJSON() ([]byte, error) { return json.Marshal(m.text) }
 type stamp struct{ time.Time }
 
 func (s *stamp) UnmarshalJSON(text []byte) (err error) {
-	s.Time, err = time.Parse(`"2006-01-02T15:04:05Z"`, string(text))
+	const form = `"2006-01-02T15:04:05Z"`
+	s.Time, err = time.Parse(form, string(text))
+	// Parse takes fractions that the form does not have
+	if err == nil && s.Format(form) != string(text) {
+		return fmt.Errorf("a time is %s", text)
+	}
 	return err
 }
 
@@ -308,7 +271,7 @@ func (c *client) call(operation, method, path string, body, to any, success int)
 	if err != nil {
 		return err
 	}
-	c.ledger.add(operation, resp.StatusCode)
+	c.ledger.Add(operation, resp.StatusCode)
 	switch {
 	case resp.StatusCode >= http.StatusBadRequest:
 		return readError(resp, text)

@@ -104,7 +104,7 @@ func TestClientStatuses(t *testing.T) {
 		c.withOptions(t, w, nil, id, 503)
 		st.panics.Store(true)
 		c.withOptions(t, w, nil, id, 500)
-		c.ledger.check(t, statuses())
+		c.ledger.Check(t, statuses())
 	})
 }
 
