@@ -55,7 +55,7 @@
 // # Groups
 //
 // A [Group] has an ID that the tenant's systems know, and a token. Users belong to
-// the groups that they name. [Tenant.RotateToken] replaces the token, and
+// the groups that they name. [Tenant.RotateGroupToken] replaces the token, and
 // [Tenant.AuthenticateGroup] says whose a token is. Tokens have 256 bits; they are
 // found by their hash, and sealed for those who have to show them again.
 //

@@ -44,7 +44,7 @@ func ExampleTenant_CreateGroup() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	token, err := acme.RevealToken(ctx, g)
+	token, err := acme.RevealGroupToken(ctx, g)
 	fmt.Println(g, g.Number, len(token), err)
 	_, err = acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "TEAM-7"})
 	fmt.Println(err)
@@ -75,7 +75,7 @@ func ExampleTenant_GetGroup() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	token, err := acme.RevealToken(ctx, g)
+	token, err := acme.RevealGroupToken(ctx, g)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func ExampleTenant_UpdateGroup() {
 	// Output: The Seven "emea" 2 <nil>
 }
 
-func ExampleTenant_RotateToken() {
+func ExampleTenant_RotateGroupToken() {
 	ctx := context.Background()
 	users, advance := exampleKeeper()
 	acme := users.Tenant("acme")
@@ -116,19 +116,19 @@ func ExampleTenant_RotateToken() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	old, err := acme.RevealToken(ctx, g)
+	old, err := acme.RevealGroupToken(ctx, g)
 	if err != nil {
 		log.Fatal(err)
 	}
 
 	// Who has the old token has an hour to learn the new one.
-	g, err = acme.RotateToken(ctx, enduser.GroupByToken(old), time.Hour)
+	g, err = acme.RotateGroupToken(ctx, enduser.GroupByToken(old), time.Hour)
 	if err != nil {
 		log.Fatal(err)
 	}
-	token, err := acme.RevealToken(ctx, g)
+	token, err := acme.RevealGroupToken(ctx, g)
 	fmt.Println(token != old, err)
-	_, err = acme.RotateToken(ctx, enduser.GroupByToken(old), time.Hour) // it is no longer the group's
+	_, err = acme.RotateGroupToken(ctx, enduser.GroupByToken(old), time.Hour) // it is no longer the group's
 	fmt.Println(errors.Is(err, enduser.ErrNotFound))
 	_, err = acme.AuthenticateGroup(ctx, old)
 	fmt.Println(err)
@@ -142,7 +142,7 @@ func ExampleTenant_RotateToken() {
 	// true
 }
 
-func ExampleTenant_RotateTokenIf() {
+func ExampleTenant_RotateGroupTokenIf() {
 	ctx := context.Background()
 	users, _ := exampleKeeper()
 	acme := users.Tenant("acme")
@@ -150,7 +150,7 @@ func ExampleTenant_RotateTokenIf() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	_, err = acme.RotateTokenIf(ctx, enduser.GroupByID(g.ID), enduser.MaxOverlap, func(g enduser.Group) error {
+	_, err = acme.RotateGroupTokenIf(ctx, enduser.GroupByID(g.ID), enduser.MaxOverlap, func(g enduser.Group) error {
 		if g.Demo {
 			return errors.New("the token of a demo stays")
 		}
@@ -168,7 +168,7 @@ func ExampleTenant_AuthenticateGroup() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	token, err := acme.RevealToken(ctx, g)
+	token, err := acme.RevealGroupToken(ctx, g)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -94,7 +94,7 @@ func (m *machine) createGroup(t *rapid.T) {
 		CreatedBy: actor, UpdatedBy: actor, CreatedAt: mod.now, UpdatedAt: mod.now, Revision: mod.revision,
 	}}
 	sameGroup(t, g, want)
-	if want.token, err = tenant.RevealToken(m.ctx, g); err != nil {
+	if want.token, err = tenant.RevealGroupToken(m.ctx, g); err != nil {
 		t.Fatal(err)
 	}
 	mod.groups = append(mod.groups, want)
@@ -149,7 +149,7 @@ func (m *machine) updateGroup(t *rapid.T) {
 func (m *machine) rotateGroup(t *rapid.T) {
 	tenant, mod, _, actor := m.turn(t)
 	ref, want := m.groupRef(t, mod)
-	got, err := tenant.RotateToken(m.ctx, ref, 0)
+	got, err := tenant.RotateGroupToken(m.ctx, ref, 0)
 	if want == nil {
 		if !errors.Is(err, enduser.ErrNotFound) {
 			t.Fatalf("rotation of none: %v", err)
@@ -162,7 +162,7 @@ func (m *machine) rotateGroup(t *rapid.T) {
 	mod.wrote(want, actor, []string{"token"})
 	sameGroup(t, got, want)
 	want.old = append(want.old, want.token)
-	if want.token, err = tenant.RevealToken(m.ctx, got); err != nil {
+	if want.token, err = tenant.RevealGroupToken(m.ctx, got); err != nil {
 		t.Fatal(err)
 	}
 }

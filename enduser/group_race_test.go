@@ -24,7 +24,7 @@ func TestConcurrentRotations(t *testing.T) {
 		for try := range size(200, 16) {
 			overlap := time.Duration(try%2) * time.Hour
 			g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("team-", try)}))(t)
-			token := must(w.acme.RevealToken(ctx, g))(t)
+			token := must(w.acme.RevealGroupToken(ctx, g))(t)
 			var won atomic.Int64
 			var winner atomic.Value
 			var wg sync.WaitGroup
@@ -33,7 +33,7 @@ func TestConcurrentRotations(t *testing.T) {
 				acme := []enduser.Tenant{w.acme, other}[i%2]
 				wg.Go(func() {
 					<-start
-					rotated, err := acme.RotateToken(ctx, enduser.GroupByToken(token), overlap)
+					rotated, err := acme.RotateGroupToken(ctx, enduser.GroupByToken(token), overlap)
 					switch {
 					case err == nil:
 						won.Add(1)
@@ -50,7 +50,7 @@ func TestConcurrentRotations(t *testing.T) {
 			}
 			rotated, _ := winner.Load().(enduser.Group)
 			diff(t, "the group", must(w.acme.GetGroup(ctx, enduser.GroupByID(g.ID)))(t), rotated)
-			accepts(t, fmt.Sprint("try ", try), w.acme, g.ID, []string{token, must(w.acme.RevealToken(ctx, rotated))(t)}, overlap > 0, true)
+			accepts(t, fmt.Sprint("try ", try), w.acme, g.ID, []string{token, must(w.acme.RevealGroupToken(ctx, rotated))(t)}, overlap > 0, true)
 			if n := len(must(w.acme.Changes(ctx, g.Revision, 0))(t)); n != 1 {
 				t.Errorf("try %d: %d changes after the creation", try, n)
 			}
@@ -70,12 +70,12 @@ func TestRotationsRacingUpdates(t *testing.T) {
 			tokens := make([]string, callers)
 			at(func(i int) {
 				if i%8 == 0 {
-					rotated, err := w.acme.RotateToken(ctx, ref, time.Hour)
+					rotated, err := w.acme.RotateGroupToken(ctx, ref, time.Hour)
 					if err != nil {
 						t.Errorf("caller %d: %v", i, err)
 						return
 					}
-					tokens[i], err = w.acme.RevealToken(ctx, rotated)
+					tokens[i], err = w.acme.RevealGroupToken(ctx, rotated)
 					if err != nil {
 						t.Errorf("caller %d: %v", i, err)
 					}
@@ -92,7 +92,7 @@ func TestRotationsRacingUpdates(t *testing.T) {
 			if len(got.Properties) != callers-callers/8 {
 				t.Errorf("try %d: %d properties, want %d", try, len(got.Properties), callers-callers/8)
 			}
-			current := must(w.acme.RevealToken(ctx, got))(t)
+			current := must(w.acme.RevealGroupToken(ctx, got))(t)
 			seen := 0
 			for i := 0; i < callers; i += 8 {
 				if tokens[i] == current {
@@ -129,7 +129,7 @@ func TestConcurrentEnsureGroup(t *testing.T) {
 				if outcome == enduser.Created {
 					created.Add(1)
 				}
-				if tokens[i], err = acme.RevealToken(ctx, g); err != nil {
+				if tokens[i], err = acme.RevealGroupToken(ctx, g); err != nil {
 					t.Errorf("try %d, caller %d: %v", try, i, err)
 				}
 			})
@@ -156,7 +156,7 @@ func TestSweepsRacingRotations(t *testing.T) {
 		rotations := size(200, 40)
 		wg.Go(func() {
 			for range rotations {
-				if _, err := w.acme.RotateToken(ctx, ref, time.Second); err != nil {
+				if _, err := w.acme.RotateGroupToken(ctx, ref, time.Second); err != nil {
 					t.Errorf("rotate: %v", err)
 				}
 				w.advance(300 * time.Millisecond)
@@ -205,13 +205,13 @@ func TestUnknownOutcomesOfGroups(t *testing.T) {
 			})
 			g, outcome, err := acme.EnsureGroup(ctx, enduser.GroupSpec{ProvidedID: id})
 			g = ensured(g, outcome, err)(t, enduser.Created)
-			token := must(acme.RevealToken(ctx, g))(t)
+			token := must(acme.RevealGroupToken(ctx, g))(t)
 			diff(t, id, must(acme.AuthenticateGroup(ctx, token))(t), g)
 
 			hook(func(int64, []store.Op) error { return lost })
 			ref := enduser.GroupByID(g.ID)
 			before := f.applies.Load()
-			wantErr(t, "rotate", second(acme.RotateToken(ctx, ref, 0)), enduser.ErrUnknown)
+			wantErr(t, "rotate", second(acme.RotateGroupToken(ctx, ref, 0)), enduser.ErrUnknown)
 			wantErr(t, "update", second(acme.UpdateGroup(ctx, ref, func(g *enduser.Group) error { g.Name += "x"; return nil })), enduser.ErrUnknown)
 			wantErr(t, "delete", acme.DeleteGroup(ctx, ref), enduser.ErrUnknown)
 			if n := f.applies.Load() - before; n != 3 {

@@ -42,20 +42,20 @@ func hashToken(token string) string {
 
 func sameHash(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
-// RotateToken gives a group a new token, which [Tenant.RevealToken] shows. The old
+// RotateGroupToken gives a group a new token, which [Tenant.RevealGroupToken] shows. The old
 // one is accepted for another overlap, at most [MaxOverlap], and so are up to seven
 // that were rotated out before it, each until its own overlap ends; more are
 // forgotten, the oldest first. Zero: none of the old ones is, from now on. With [GroupByToken] exactly one of several concurrent rotations of one
 // token wins, and the others find no group: ErrNotFound. ErrNoKeyring without a
 // Keyring.
-func (t Tenant) RotateToken(ctx context.Context, ref GroupRef, overlap time.Duration) (Group, error) {
-	return t.RotateTokenIf(ctx, ref, overlap, func(Group) error { return nil })
+func (t Tenant) RotateGroupToken(ctx context.Context, ref GroupRef, overlap time.Duration) (Group, error) {
+	return t.RotateGroupTokenIf(ctx, ref, overlap, func(Group) error { return nil })
 }
 
-// RotateTokenIf rotates a group's token unless fn, which gets the group, returns an
-// error; RotateTokenIf then returns that error. If others change the group meanwhile
+// RotateGroupTokenIf rotates a group's token unless fn, which gets the group, returns an
+// error; RotateGroupTokenIf then returns that error. If others change the group meanwhile
 // fn is called again.
-func (t Tenant) RotateTokenIf(ctx context.Context, ref GroupRef, overlap time.Duration, fn func(Group) error) (Group, error) {
+func (t Tenant) RotateGroupTokenIf(ctx context.Context, ref GroupRef, overlap time.Duration, fn func(Group) error) (Group, error) {
 	w, err := t.writer()
 	if err != nil {
 		return Group{}, err
@@ -118,10 +118,10 @@ func (t Tenant) AuthenticateGroup(ctx context.Context, token string) (Group, err
 	return g, nil
 }
 
-// RevealToken returns the current token of a group that a call of this handle has
+// RevealGroupToken returns the current token of a group that a call of this handle has
 // returned, without asking the store: the one that the group had then. ErrNoKey if
 // the keyring no longer has its key.
-func (t Tenant) RevealToken(ctx context.Context, g Group) (string, error) {
+func (t Tenant) RevealGroupToken(ctx context.Context, g Group) (string, error) {
 	name, _, err := t.begin()
 	if err != nil {
 		return "", err

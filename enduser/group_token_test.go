@@ -37,7 +37,7 @@ func TestTokensAreRandom(t *testing.T) {
 	var ones [256]int
 	seen := make(map[string]bool)
 	for range n {
-		token := must(w.acme.RevealToken(t.Context(), g))(t)
+		token := must(w.acme.RevealGroupToken(t.Context(), g))(t)
 		b, err := hex.DecodeString(token)
 		if err != nil || len(token) != 64 || token != strings.ToLower(token) || seen[token] {
 			t.Fatalf("a token of %d characters, %v, seen %v", len(token), err, seen[token])
@@ -46,7 +46,7 @@ func TestTokensAreRandom(t *testing.T) {
 		for i := range ones {
 			ones[i] += int(b[i/8] >> (i % 8) & 1)
 		}
-		g = must(w.acme.RotateToken(t.Context(), enduser.GroupByToken(token), 0))(t)
+		g = must(w.acme.RotateGroupToken(t.Context(), enduser.GroupByToken(token), 0))(t)
 	}
 	for i, count := range ones {
 		if count < n/2-134 || count > n/2+134 {
@@ -63,12 +63,12 @@ func TestRotateToken(t *testing.T) {
 		w := newWorld(st)
 		g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team", Name: "Team"}))(t)
 		stale := g
-		tokens := []string{must(w.acme.RevealToken(ctx, g))(t)}
+		tokens := []string{must(w.acme.RevealGroupToken(ctx, g))(t)}
 		rotate := func(overlap time.Duration) {
 			t.Helper()
 			before := g
-			g = must(w.acme.As("bob").RotateToken(ctx, enduser.GroupByToken(tokens[len(tokens)-1]), overlap))(t)
-			tokens = append(tokens, must(w.acme.RevealToken(ctx, g))(t))
+			g = must(w.acme.As("bob").RotateGroupToken(ctx, enduser.GroupByToken(tokens[len(tokens)-1]), overlap))(t)
+			tokens = append(tokens, must(w.acme.RevealGroupToken(ctx, g))(t))
 			before.Revision, before.UpdatedBy, before.UpdatedAt = g.Revision, "bob", w.now().UTC()
 			diff(t, "rotated", g, before)
 			change := must(w.acme.Changes(ctx, g.Revision-1, 0))(t)
@@ -88,7 +88,7 @@ func TestRotateToken(t *testing.T) {
 		accepts(t, "at the deadline", w.acme, g.ID, tokens, false, true)
 
 		// What a stale value shows is the token of its time.
-		if shown := must(w.acme.RevealToken(ctx, stale))(t); shown != tokens[0] {
+		if shown := must(w.acme.RevealGroupToken(ctx, stale))(t); shown != tokens[0] {
 			t.Error("the stale group shows another token")
 		}
 		rotate(time.Hour)
@@ -108,9 +108,9 @@ func TestRotateTokenIf(t *testing.T) {
 		ctx := t.Context()
 		w := newWorld(st)
 		g := must(w.acme.CreateGroup(ctx, wholeSpec()))(t)
-		token := must(w.acme.RevealToken(ctx, g))(t)
+		token := must(w.acme.RevealGroupToken(ctx, g))(t)
 		refuse := errors.New("refused")
-		_, err := w.acme.RotateTokenIf(ctx, enduser.GroupByID(g.ID), time.Hour, func(got enduser.Group) error {
+		_, err := w.acme.RotateGroupTokenIf(ctx, enduser.GroupByID(g.ID), time.Hour, func(got enduser.Group) error {
 			diff(t, "fn gets", got, g)
 			got.Properties["region"] = enduser.Null // its own
 			return refuse
@@ -118,12 +118,12 @@ func TestRotateTokenIf(t *testing.T) {
 		wantErr(t, "refused", err, refuse)
 		accepts(t, "after that", w.acme, g.ID, []string{token}, true)
 		diff(t, "feed", feed(t, w.acme), []string{"created " + g.ID})
-		rotated := must(w.acme.RotateTokenIf(ctx, enduser.GroupByID(g.ID), 0, func(got enduser.Group) error {
+		rotated := must(w.acme.RotateGroupTokenIf(ctx, enduser.GroupByID(g.ID), 0, func(got enduser.Group) error {
 			got.Properties["region"] = enduser.Int(1)
 			return nil
 		}))(t)
 		diff(t, "properties", rotated.Properties, g.Properties)
-		accepts(t, "in the end", w.acme, g.ID, []string{token, must(w.acme.RevealToken(ctx, rotated))(t)}, false, true)
+		accepts(t, "in the end", w.acme, g.ID, []string{token, must(w.acme.RevealGroupToken(ctx, rotated))(t)}, false, true)
 	})
 }
 
@@ -132,19 +132,19 @@ func TestOverlapLimits(t *testing.T) {
 	ctx := t.Context()
 	w := newWorld(memory.New())
 	g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
-	tokens := []string{must(w.acme.RevealToken(ctx, g))(t)}
+	tokens := []string{must(w.acme.RevealGroupToken(ctx, g))(t)}
 	for _, overlap := range []time.Duration{-1, -time.Hour, enduser.MaxOverlap + 1} {
-		_, err := w.acme.RotateToken(ctx, enduser.GroupByID(g.ID), overlap)
+		_, err := w.acme.RotateGroupToken(ctx, enduser.GroupByID(g.ID), overlap)
 		wantInvalid(t, overlap.String(), err, "overlap invalid_value")
 	}
 	accepts(t, "refused", w.acme, g.ID, tokens, true)
-	g = must(w.acme.RotateToken(ctx, enduser.GroupByID(g.ID), enduser.MaxOverlap))(t)
-	tokens = append(tokens, must(w.acme.RevealToken(ctx, g))(t))
+	g = must(w.acme.RotateGroupToken(ctx, enduser.GroupByID(g.ID), enduser.MaxOverlap))(t)
+	tokens = append(tokens, must(w.acme.RevealGroupToken(ctx, g))(t))
 	w.advance(enduser.MaxOverlap - time.Millisecond)
 	accepts(t, "30 days", w.acme, g.ID, tokens, true, true)
 	// An overlap of less than the precision of time is none.
-	g = must(w.acme.RotateToken(ctx, enduser.GroupByID(g.ID), time.Nanosecond))(t)
-	tokens = append(tokens, must(w.acme.RevealToken(ctx, g))(t))
+	g = must(w.acme.RotateGroupToken(ctx, enduser.GroupByID(g.ID), time.Nanosecond))(t)
+	tokens = append(tokens, must(w.acme.RevealGroupToken(ctx, g))(t))
 	accepts(t, "a nanosecond", w.acme, g.ID, tokens, true, false, true)
 	w.advance(time.Millisecond)
 	accepts(t, "30 days later", w.acme, g.ID, tokens, false, false, true)
@@ -160,9 +160,9 @@ func TestPreviousTokensAreBounded(t *testing.T) {
 		var tokens []string
 		var want []bool
 		for i := range 12 {
-			tokens = append(tokens, must(w.acme.RevealToken(ctx, g))(t))
+			tokens = append(tokens, must(w.acme.RevealGroupToken(ctx, g))(t))
 			want = append(want, i >= 4)
-			g = must(w.acme.RotateToken(ctx, enduser.GroupByID(g.ID), time.Hour))(t)
+			g = must(w.acme.RotateGroupToken(ctx, enduser.GroupByID(g.ID), time.Hour))(t)
 		}
 		accepts(t, "twelve", w.acme, g.ID, tokens, want...)
 		if keys := must(st.Get(ctx, "acme", store.ID(g.ID)))(t).Unique; len(keys) != 1+1+8 {
@@ -178,10 +178,10 @@ func TestSweepDropsTokens(t *testing.T) {
 		ctx := t.Context()
 		w := newWorld(st)
 		g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
-		tokens := []string{must(w.acme.RevealToken(ctx, g))(t)}
+		tokens := []string{must(w.acme.RevealGroupToken(ctx, g))(t)}
 		for i := range 3 {
-			g = must(w.acme.RotateToken(ctx, enduser.GroupByID(g.ID), time.Duration(i+1)*time.Minute))(t)
-			tokens = append(tokens, must(w.acme.RevealToken(ctx, g))(t))
+			g = must(w.acme.RotateGroupToken(ctx, enduser.GroupByID(g.ID), time.Duration(i+1)*time.Minute))(t)
+			tokens = append(tokens, must(w.acme.RevealGroupToken(ctx, g))(t))
 		}
 		fed := feed(t, w.acme)
 		for i := range 5 {
@@ -210,14 +210,14 @@ func TestTokensElsewhere(t *testing.T) {
 		ctx := t.Context()
 		w := newWorld(st)
 		g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
-		token := must(w.acme.RevealToken(ctx, g))(t)
+		token := must(w.acme.RevealGroupToken(ctx, g))(t)
 		for _, other := range []enduser.Tenant{w.acme.In(enduser.Testing), w.users.Tenant("umbrella"), w.users.Tenant("ACME")} {
 			must(other.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
 			wantErr(t, other.String(), second(other.AuthenticateGroup(ctx, token)), enduser.ErrNotFound)
-			wantErr(t, other.String()+" reveals", second(other.RevealToken(ctx, g)), enduser.ErrInvalid)
+			wantErr(t, other.String()+" reveals", second(other.RevealGroupToken(ctx, g)), enduser.ErrInvalid)
 			forged := g
 			forged.Tenant, forged.Environment = other.Name(), other.Environment()
-			wantErr(t, other.String()+" reveals a forged one", second(other.RevealToken(ctx, forged)), enduser.ErrCorrupt)
+			wantErr(t, other.String()+" reveals a forged one", second(other.RevealGroupToken(ctx, forged)), enduser.ErrCorrupt)
 		}
 		near := []string{
 			"", " ", token[:63], token + "0", " " + token, token + "\n", strings.ToUpper(token), token + "\x00", token[:32], "Token " + token,
@@ -237,7 +237,7 @@ func TestTokensElsewhere(t *testing.T) {
 		}
 		accepts(t, "itself", w.acme, g.ID, []string{token}, true)
 		for what, group := range map[string]enduser.Group{"zero": {}, "made up": {ID: g.ID, ProvidedID: g.ProvidedID, Tenant: "acme", Revision: g.Revision}} {
-			wantInvalid(t, what, second(w.acme.RevealToken(ctx, group)), "group invalid_value")
+			wantInvalid(t, what, second(w.acme.RevealGroupToken(ctx, group)), "group invalid_value")
 		}
 	})
 }
@@ -249,15 +249,15 @@ func TestUpdateKeepsTheToken(t *testing.T) {
 		ctx := t.Context()
 		w := newWorld(st)
 		before := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
-		old := must(w.acme.RevealToken(ctx, before))(t)
-		now := must(w.acme.RevealToken(ctx, must(w.acme.RotateToken(ctx, enduser.GroupByID(before.ID), 0))(t)))(t)
+		old := must(w.acme.RevealGroupToken(ctx, before))(t)
+		now := must(w.acme.RevealGroupToken(ctx, must(w.acme.RotateGroupToken(ctx, enduser.GroupByID(before.ID), 0))(t)))(t)
 		changed := must(w.acme.UpdateGroup(ctx, enduser.GroupByID(before.ID), func(g *enduser.Group) error {
 			saved := before
 			saved.Name, saved.Revision, saved.UpdatedAt, saved.UpdatedBy = "New", g.Revision, g.UpdatedAt, g.UpdatedBy
 			*g = saved
 			return nil
 		}))(t)
-		if changed.Name != "New" || must(w.acme.RevealToken(ctx, changed))(t) != now {
+		if changed.Name != "New" || must(w.acme.RevealGroupToken(ctx, changed))(t) != now {
 			t.Errorf("the update gave %+v", changed)
 		}
 		wantErr(t, "the old token", second(w.acme.AuthenticateGroup(ctx, old)), enduser.ErrNotFound)
@@ -271,13 +271,13 @@ func TestLiveTokensAreKept(t *testing.T) {
 	ctx := t.Context()
 	w := newWorld(memory.New())
 	g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
-	first := must(w.acme.RevealToken(ctx, g))(t)
+	first := must(w.acme.RevealGroupToken(ctx, g))(t)
 	ref := enduser.GroupByID(g.ID)
-	must(w.acme.RotateToken(ctx, ref, enduser.MaxOverlap))(t)
+	must(w.acme.RotateGroupToken(ctx, ref, enduser.MaxOverlap))(t)
 	for range 7 {
-		must(w.acme.RotateToken(ctx, ref, time.Second))(t)
+		must(w.acme.RotateGroupToken(ctx, ref, time.Second))(t)
 	}
 	w.advance(time.Hour)
-	must(w.acme.RotateToken(ctx, ref, time.Second))(t)
+	must(w.acme.RotateGroupToken(ctx, ref, time.Second))(t)
 	must(w.acme.AuthenticateGroup(ctx, first))(t)
 }

@@ -93,7 +93,7 @@ func TestGroupPolicy(t *testing.T) {
 	}))(t)
 	strict := w.acme.With(enduser.Policy{MaxName: 4, MaxMetadataKeys: 1, MaxExternalID: 2})
 	must(strict.UpdateGroup(ctx, ref, func(g *enduser.Group) error { g.Demo = true; return nil }))(t)
-	must(strict.RotateToken(ctx, ref, 0))(t)
+	must(strict.RotateGroupToken(ctx, ref, 0))(t)
 	_, err := strict.UpdateGroup(ctx, ref, func(g *enduser.Group) error {
 		g.Name, g.Properties["c"] = "Another", enduser.Int(3)
 		return nil

@@ -7,7 +7,7 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// CreateGroup makes a new group with a new token, which [Tenant.RevealToken] shows.
+// CreateGroup makes a new group with a new token, which [Tenant.RevealGroupToken] shows.
 // ErrConflict if another group has the provided ID; ErrNoKeyring without a Keyring.
 func (t Tenant) CreateGroup(ctx context.Context, s GroupSpec) (Group, error) {
 	g, outcome, err := t.EnsureGroup(ctx, s)

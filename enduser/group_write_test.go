@@ -44,7 +44,7 @@ func TestCreateGroup(t *testing.T) {
 			Properties: enduser.Metadata{"region": enduser.String("emea")}, Mapping: enduser.Metadata{"public": enduser.String("db-1")},
 			Demo: true, CreatedBy: "ann", UpdatedBy: "ann", CreatedAt: epoch, UpdatedAt: epoch, Revision: 1,
 		})
-		token := must(w.acme.RevealToken(ctx, g))(t)
+		token := must(w.acme.RevealGroupToken(ctx, g))(t)
 		for by, ref := range map[string]enduser.GroupRef{
 			"ID": enduser.GroupByID(g.ID), "provided ID": enduser.GroupByProvidedID("Team-É"),
 			"provided ID in another case": enduser.GroupByProvidedID("tEAM-e\u0301"), "token": enduser.GroupByToken(token),
@@ -73,7 +73,7 @@ func TestGroupsThatExist(t *testing.T) {
 		ctx := t.Context()
 		w := newWorld(st)
 		g := must(w.acme.CreateGroup(ctx, wholeSpec()))(t)
-		token := must(w.acme.RevealToken(ctx, g))(t)
+		token := must(w.acme.RevealGroupToken(ctx, g))(t)
 		w.advance(time.Minute)
 		for _, spelling := range []string{"Team-É", "TEAM-é", "team-E\u0301"} {
 			_, err := w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: spelling, Name: "other"})
@@ -83,7 +83,7 @@ func TestGroupsThatExist(t *testing.T) {
 			}
 			again := ensured(w.acme.As("bob").EnsureGroup(ctx, enduser.GroupSpec{ProvidedID: spelling, Name: "other"}))(t, enduser.Unchanged)
 			diff(t, "ensured", again, g)
-			if shown := must(w.acme.RevealToken(ctx, again))(t); shown != token {
+			if shown := must(w.acme.RevealGroupToken(ctx, again))(t); shown != token {
 				t.Error("the token is another")
 			}
 		}
@@ -103,7 +103,7 @@ func TestUpdateGroup(t *testing.T) {
 		ctx := t.Context()
 		w := newWorld(st)
 		want := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
-		token := must(w.acme.RevealToken(ctx, want))(t)
+		token := must(w.acme.RevealGroupToken(ctx, want))(t)
 		w.advance(time.Minute)
 		step := func(what string, refs enduser.GroupRef, fields []string, change func(*enduser.Group)) {
 			t.Helper()
@@ -145,7 +145,7 @@ func TestUpdateGroup(t *testing.T) {
 		if n := len(feed(t, w.acme)); n != 5 {
 			t.Errorf("%d changes, want 5", n)
 		}
-		if shown := must(w.acme.RevealToken(ctx, must(w.acme.GetGroup(ctx, enduser.GroupByID(want.ID)))(t)))(t); shown != token {
+		if shown := must(w.acme.RevealGroupToken(ctx, must(w.acme.GetGroup(ctx, enduser.GroupByID(want.ID)))(t)))(t); shown != token {
 			t.Error("updates changed the token")
 		}
 
@@ -191,9 +191,9 @@ func TestDeleteGroup(t *testing.T) {
 			func(_ enduser.Group, token string) enduser.GroupRef { return enduser.GroupByToken(token) },
 		} {
 			g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
-			old := must(w.acme.RevealToken(ctx, g))(t)
-			g = must(w.acme.RotateToken(ctx, enduser.GroupByID(g.ID), time.Hour))(t)
-			token := must(w.acme.RevealToken(ctx, g))(t)
+			old := must(w.acme.RevealGroupToken(ctx, g))(t)
+			g = must(w.acme.RotateGroupToken(ctx, enduser.GroupByID(g.ID), time.Hour))(t)
+			token := must(w.acme.RevealGroupToken(ctx, g))(t)
 			ref := by(g, token)
 			refuse := errors.New("refused")
 			wantErr(t, "fn refuses", w.acme.DeleteGroupIf(ctx, ref, func(got enduser.Group) error {
@@ -241,10 +241,10 @@ func TestGroupNumbers(t *testing.T) {
 		for number, id := range numbers {
 			ref := enduser.GroupByProvidedID(id)
 			g := must(w.acme.UpdateGroup(ctx, ref, func(g *enduser.Group) error { g.Name = "x"; return nil }))(t)
-			rotated := must(w.acme.RotateToken(ctx, ref, 0))(t)
+			rotated := must(w.acme.RotateGroupToken(ctx, ref, 0))(t)
 			again := ensured(w.acme.EnsureGroup(ctx, enduser.GroupSpec{ProvidedID: id}))(t, enduser.Unchanged)
 			read := must(w.acme.GetGroup(ctx, ref))(t)
-			authenticated := must(w.acme.AuthenticateGroup(ctx, must(w.acme.RevealToken(ctx, read))(t)))(t)
+			authenticated := must(w.acme.AuthenticateGroup(ctx, must(w.acme.RevealGroupToken(ctx, read))(t)))(t)
 			for what, got := range map[string]int64{
 				"updated": g.Number, "rotated": rotated.Number, "ensured": again.Number, "read": read.Number, "authenticated": authenticated.Number,
 			} {
@@ -263,7 +263,7 @@ func TestGroupsWithoutKeyring(t *testing.T) {
 		ctx := t.Context()
 		w := newWorld(st)
 		g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
-		token := must(w.acme.RevealToken(ctx, g))(t)
+		token := must(w.acme.RevealGroupToken(ctx, g))(t)
 		bare := enduser.New(st, &enduser.Options{Now: w.now, NewID: counter("b")})
 		acme, ref := bare.Tenant("acme"), enduser.GroupByProvidedID("team")
 		_, _, err := acme.EnsureGroup(ctx, enduser.GroupSpec{ProvidedID: "new"})
@@ -273,8 +273,8 @@ func TestGroupsWithoutKeyring(t *testing.T) {
 			t.Errorf("ensure one that exists: %v %v %v", there, outcome, err)
 		}
 		wantErr(t, "create", second(acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "new"})), enduser.ErrNoKeyring)
-		wantErr(t, "rotate", second(acme.RotateToken(ctx, ref, time.Hour)), enduser.ErrNoKeyring)
-		wantErr(t, "reveal", second(acme.RevealToken(ctx, must(acme.GetGroup(ctx, ref))(t))), enduser.ErrNoKeyring)
+		wantErr(t, "rotate", second(acme.RotateGroupToken(ctx, ref, time.Hour)), enduser.ErrNoKeyring)
+		wantErr(t, "reveal", second(acme.RevealGroupToken(ctx, must(acme.GetGroup(ctx, ref))(t))), enduser.ErrNoKeyring)
 		wantInvalid(t, "invalid comes first", second(acme.CreateGroup(ctx, enduser.GroupSpec{})), "provided_id required")
 		diff(t, "feed", feed(t, w.acme), []string{"created " + g.ID})
 
@@ -286,7 +286,7 @@ func TestGroupsWithoutKeyring(t *testing.T) {
 		if n := len(must(acme.ListGroups(ctx, enduser.GroupQuery{}))(t).Groups); n != 1 {
 			t.Errorf("%d groups", n)
 		}
-		must(w.acme.RevealToken(ctx, must(w.acme.GetGroup(ctx, ref))(t)))(t) // still sealed
+		must(w.acme.RevealGroupToken(ctx, must(w.acme.GetGroup(ctx, ref))(t)))(t) // still sealed
 		if bare.HasKeyring() || !w.users.HasKeyring() {
 			t.Error("HasKeyring")
 		}

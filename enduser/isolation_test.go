@@ -135,10 +135,10 @@ func groupMethods(t testing.TB) map[string]func(enduser.Tenant, enduser.GroupRef
 		"update group": func(a enduser.Tenant, r enduser.GroupRef) error {
 			return second(a.UpdateGroup(ctx, r, func(g *enduser.Group) error { g.Name = "Eve"; return nil }))
 		},
-		"rotate token": func(a enduser.Tenant, r enduser.GroupRef) error { return second(a.RotateToken(ctx, r, time.Hour)) },
+		"rotate token": func(a enduser.Tenant, r enduser.GroupRef) error { return second(a.RotateGroupToken(ctx, r, time.Hour)) },
 		"delete group": func(a enduser.Tenant, r enduser.GroupRef) error { return a.DeleteGroup(ctx, r) },
 		"rotate token if": func(a enduser.Tenant, r enduser.GroupRef) error {
-			return second(a.RotateTokenIf(ctx, r, 0, func(enduser.Group) error { return errors.New("fn was called with a group") }))
+			return second(a.RotateGroupTokenIf(ctx, r, 0, func(enduser.Group) error { return errors.New("fn was called with a group") }))
 		},
 		"delete group if": func(a enduser.Tenant, r enduser.GroupRef) error {
 			return a.DeleteGroupIf(ctx, r, func(enduser.Group) error { return errors.New("fn was called with a group") })
@@ -225,7 +225,7 @@ func isolate(t *testing.T, name string, victim, other enduser.Tenant) {
 		Sensitive: map[string]enduser.Secret{"ssn": enduser.NewSecret(enduser.String("078-05-1120"))}, ExpiresIn: time.Hour,
 	}
 	team := must(victim.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "g", Name: "Team"}))(t)
-	token := must(victim.RevealToken(ctx, team))(t)
+	token := must(victim.RevealGroupToken(ctx, team))(t)
 	first := must(victim.Create(ctx, enduser.Spec{ExternalID: "first", ExpiresIn: time.Hour}))(t)
 	want := must(victim.Create(ctx, spec))(t)
 	fed := must(victim.Changes(ctx, first.Revision-1, 0))(t)
@@ -260,10 +260,10 @@ func isolate(t *testing.T, name string, victim, other enduser.Tenant) {
 		}
 	}
 	// A group that the other came by opens nothing with the other's handle.
-	wantErr(t, name+": reveal", second(other.RevealToken(ctx, team)), enduser.ErrInvalid)
+	wantErr(t, name+": reveal", second(other.RevealGroupToken(ctx, team)), enduser.ErrInvalid)
 	forged := team
 	forged.Tenant, forged.Environment = other.Name(), other.Environment()
-	wantErr(t, name+": reveal a forged one", second(other.RevealToken(ctx, forged)), enduser.ErrCorrupt)
+	wantErr(t, name+": reveal a forged one", second(other.RevealGroupToken(ctx, forged)), enduser.ErrCorrupt)
 	for _, c := range must(other.Changes(ctx, base-1, 0))(t) {
 		if c.Actor != "other" || c.ID == want.ID {
 			t.Errorf("%s: the feed shows %+v", name, c)
@@ -281,7 +281,7 @@ func isolate(t *testing.T, name string, victim, other enduser.Tenant) {
 		t.Errorf("%s: the other has values %v", name, values)
 	}
 	theirs := must(other.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "G"}))(t)
-	must(other.RotateToken(ctx, enduser.GroupByProvidedID("g"), 0))(t)
+	must(other.RotateGroupToken(ctx, enduser.GroupByProvidedID("g"), 0))(t)
 	if err := other.DeleteGroup(ctx, enduser.GroupByID(theirs.ID)); err != nil {
 		t.Error(err)
 	}

@@ -45,14 +45,14 @@ func sealingCalls(ctx context.Context, w *world, g enduser.Group, u enduser.User
 	seal = map[string]func() error{
 		"create group": func() error { return second(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "new"})) },
 		"ensure group": func() error { _, _, err := w.acme.EnsureGroup(ctx, enduser.GroupSpec{ProvidedID: "new"}); return err },
-		"rotate":       func() error { return second(w.acme.RotateToken(ctx, enduser.GroupByID(g.ID), time.Hour)) },
+		"rotate":       func() error { return second(w.acme.RotateGroupToken(ctx, enduser.GroupByID(g.ID), time.Hour)) },
 		"create user":  func() error { return second(w.acme.Create(ctx, enduser.Spec{Sensitive: secrets{"k": secret("v")}})) },
 		"update user": func() error {
 			return second(w.acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.User) error { u.SetSensitive("k", secret("w")); return nil }))
 		},
 	}
 	open = map[string]func() error{
-		"reveal token":     func() error { return second(w.acme.RevealToken(ctx, g)) },
+		"reveal token":     func() error { return second(w.acme.RevealGroupToken(ctx, g)) },
 		"reveal sensitive": func() error { return second(w.acme.RevealSensitive(ctx, enduser.ByID(u.ID))) },
 		"reseal":           func() error { return second(w.users.Reseal(ctx)) },
 	}
@@ -150,11 +150,11 @@ func TestLostKey(t *testing.T) {
 		w := newWorld(st)
 		u := must(w.acme.Create(ctx, enduser.Spec{Sensitive: secrets{"k": secret("v")}}))(t)
 		g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
-		token := must(w.acme.RevealToken(ctx, g))(t)
+		token := must(w.acme.RevealGroupToken(ctx, g))(t)
 		users := enduser.New(st, &enduser.Options{Now: w.now, NewID: counter("o"), Keyring: enduser.NewKeyring(testKey("k2"))})
 		acme := users.Tenant("acme")
 		wantErr(t, "reveal", second(acme.RevealSensitive(ctx, enduser.ByID(u.ID))), enduser.ErrNoKey)
-		wantErr(t, "reveal token", second(acme.RevealToken(ctx, g)), enduser.ErrNoKey)
+		wantErr(t, "reveal token", second(acme.RevealGroupToken(ctx, g)), enduser.ErrNoKey)
 		wantErr(t, "reseal", second(users.Reseal(ctx)), enduser.ErrNoKey)
 		accepts(t, "authenticated all the same", acme, g.ID, []string{token}, true)
 		// Writing needs the new key alone, and what is under the old one stays.
@@ -162,8 +162,8 @@ func TestLostKey(t *testing.T) {
 		wantErr(t, "reveal", second(acme.RevealSensitive(ctx, enduser.ByID(u.ID))), enduser.ErrNoKey)
 		must(acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.User) error { u.SetSensitive("k", secret("x")); return nil }))(t)
 		reveals(t, "written anew", acme, enduser.ByID(u.ID), values{"k": enduser.String("x"), "l": enduser.String("w")})
-		g = must(acme.RotateToken(ctx, enduser.GroupByToken(token), 0))(t)
-		must(acme.RevealToken(ctx, g))(t)
+		g = must(acme.RotateGroupToken(ctx, enduser.GroupByToken(token), 0))(t)
+		must(acme.RevealGroupToken(ctx, g))(t)
 		if n := must(users.Reseal(ctx))(t); n != 0 {
 			t.Errorf("sealed %d anew", n)
 		}

@@ -35,7 +35,7 @@ func TestNewKey(t *testing.T) {
 		// And it seals.
 		acme := enduser.New(memory.New(), &enduser.Options{Keyring: enduser.NewKeyring(key)}).Tenant("acme")
 		g := must(acme.CreateGroup(t.Context(), enduser.GroupSpec{ProvidedID: "team"}))(t)
-		must(acme.RevealToken(t.Context(), g))(t)
+		must(acme.RevealGroupToken(t.Context(), g))(t)
 	}
 }
 
@@ -50,9 +50,9 @@ func TestNewKeyCopiesItsBytes(t *testing.T) {
 	g := must(acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
 	again := must(enduser.NewKey("k", bytes))(t)
 	bytes[0] = 9
-	must(enduser.New(st, &enduser.Options{Keyring: enduser.NewKeyring(again)}).Tenant("acme").RevealToken(ctx, g))(t)
+	must(enduser.New(st, &enduser.Options{Keyring: enduser.NewKeyring(again)}).Tenant("acme").RevealGroupToken(ctx, g))(t)
 	false1 := must(enduser.NewKey("k", bytes))(t)
-	_, err := enduser.New(st, &enduser.Options{Keyring: enduser.NewKeyring(false1)}).Tenant("acme").RevealToken(ctx, g)
+	_, err := enduser.New(st, &enduser.Options{Keyring: enduser.NewKeyring(false1)}).Tenant("acme").RevealGroupToken(ctx, g)
 	wantErr(t, "other bytes", err, enduser.ErrCorrupt)
 }
 
@@ -176,9 +176,9 @@ func TestTokensAreRedacted(t *testing.T) {
 	ctx := t.Context()
 	w := newWorld(memory.New())
 	g := must(w.acme.CreateGroup(ctx, wholeSpec()))(t)
-	old := must(w.acme.RevealToken(ctx, g))(t)
-	g = must(w.acme.RotateToken(ctx, enduser.GroupByID(g.ID), enduser.MaxOverlap))(t)
-	token := must(w.acme.RevealToken(ctx, g))(t)
+	old := must(w.acme.RevealGroupToken(ctx, g))(t)
+	g = must(w.acme.RotateGroupToken(ctx, enduser.GroupByID(g.ID), enduser.MaxOverlap))(t)
+	token := must(w.acme.RevealGroupToken(ctx, g))(t)
 	check := func(what, shown string) {
 		t.Helper()
 		for _, h := range []string{token, old} {
@@ -208,10 +208,10 @@ func TestTokensAreRedacted(t *testing.T) {
 	}
 	bare := enduser.New(memory.New(), nil).Tenant("acme")
 	for name, err := range map[string]error{
-		"another tenant":       second(w.users.Tenant("umbrella").RevealToken(ctx, g)),
+		"another tenant":       second(w.users.Tenant("umbrella").RevealGroupToken(ctx, g)),
 		"another's token":      second(w.users.Tenant("umbrella").AuthenticateGroup(ctx, token)),
-		"no keyring":           second(bare.RevealToken(ctx, g)),
-		"the old token":        second(w.acme.RotateToken(ctx, enduser.GroupByToken(old), 0)),
+		"no keyring":           second(bare.RevealGroupToken(ctx, g)),
+		"the old token":        second(w.acme.RotateGroupToken(ctx, enduser.GroupByToken(old), 0)),
 		"a broken token":       second(w.acme.GetGroup(ctx, enduser.GroupByToken(token+"\n"))),
 		"a token that is long": second(w.acme.AuthenticateGroup(ctx, strings.Repeat(token, 99))),
 	} {

@@ -41,7 +41,7 @@ func TestKeyRotation(t *testing.T) {
 		first := open("k1")
 		for i := range groups {
 			tenant := place(first, i)
-			tokens[i] = must(tenant.RevealToken(ctx, must(tenant.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("g", i)}))(t)))(t)
+			tokens[i] = must(tenant.RevealGroupToken(ctx, must(tenant.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("g", i)}))(t)))(t)
 		}
 		u := must(place(first, 0).Create(ctx, enduser.Spec{Sensitive: secrets{"a": secret("1"), "b": secret("2")}}))(t)
 		readable := func(what string, m *enduser.Manager) {
@@ -52,7 +52,7 @@ func TestKeyRotation(t *testing.T) {
 				if err != nil {
 					t.Fatalf("%s: group %d: %v", what, i, err)
 				}
-				if token, err := tenant.RevealToken(ctx, g); err != nil || token != tokens[i] {
+				if token, err := tenant.RevealGroupToken(ctx, g); err != nil || token != tokens[i] {
 					t.Fatalf("%s: group %d: %v", what, i, err)
 				}
 			}
@@ -120,8 +120,8 @@ func TestResealRacingWrites(t *testing.T) {
 					switch i % 3 {
 					case 0:
 						var g enduser.Group
-						if g, err = w.acme.RotateToken(ctx, ref, 0); err == nil {
-							tokens[i], err = w.acme.RevealToken(ctx, g)
+						if g, err = w.acme.RotateGroupToken(ctx, ref, 0); err == nil {
+							tokens[i], err = w.acme.RevealGroupToken(ctx, g)
 						}
 					case 1:
 						_, err = w.acme.UpdateGroup(ctx, ref, func(g *enduser.Group) error { g.Name = "x"; return nil })
@@ -154,7 +154,7 @@ func TestResealRacingWrites(t *testing.T) {
 				case i%3 == 1 && g.Name != "x":
 					t.Errorf("try %d, group %d: the update is lost", try, i)
 				}
-				if token := must(next.Tenant("acme").RevealToken(ctx, g))(t); i%3 == 0 && token != tokens[i] {
+				if token := must(next.Tenant("acme").RevealGroupToken(ctx, g))(t); i%3 == 0 && token != tokens[i] {
 					t.Errorf("try %d, group %d: the rotation is lost", try, i)
 				}
 				if err := w.acme.DeleteGroup(ctx, enduser.GroupByID(g.ID)); err != nil {
@@ -206,7 +206,7 @@ func TestResealErrors(t *testing.T) {
 		}
 		wantErr(t, "reseal", second(next.Reseal(ctx)), enduser.ErrCorrupt)
 		wantErr(t, "count", second(next.CountSealed(ctx)), enduser.ErrCorrupt)
-		wantErr(t, "reveal", second(w.acme.RevealToken(ctx, must(w.acme.GetGroup(ctx, enduser.GroupByID(g.ID)))(t))), enduser.ErrCorrupt)
+		wantErr(t, "reveal", second(w.acme.RevealGroupToken(ctx, must(w.acme.GetGroup(ctx, enduser.GroupByID(g.ID)))(t))), enduser.ErrCorrupt)
 	})
 }
 

@@ -39,7 +39,7 @@ func hoard(t *testing.T, st store.Store) (hidden []string) {
 	number := int64(7_314_159_265_358_979)
 	hidden = append(hidden, fmt.Sprint(number))
 	token := func(tenant enduser.Tenant, g enduser.Group) {
-		hidden = append(hidden, must(tenant.RevealToken(ctx, g))(t))
+		hidden = append(hidden, must(tenant.RevealGroupToken(ctx, g))(t))
 	}
 	for _, tenant := range []enduser.Tenant{w.acme, w.acme.In(enduser.Testing)} {
 		u := must(tenant.Create(ctx, enduser.Spec{
@@ -60,7 +60,7 @@ func hoard(t *testing.T, st store.Store) (hidden []string) {
 		g := must(tenant.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team", Properties: enduser.Metadata{"k": enduser.String(control)}}))(t)
 		token(tenant, g)
 		for _, overlap := range []time.Duration{time.Minute, time.Hour, 0, time.Hour} {
-			g = must(tenant.RotateToken(ctx, enduser.GroupByID(g.ID), overlap))(t)
+			g = must(tenant.RotateGroupToken(ctx, enduser.GroupByID(g.ID), overlap))(t)
 			token(tenant, g)
 		}
 		gone := must(tenant.Create(ctx, enduser.Spec{Sensitive: secrets{"ssn": next()}}))(t)

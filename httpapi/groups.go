@@ -34,7 +34,7 @@ func (a *api) createGroup(c *call) error {
 
 // showToken answers with a group and its token, which is new.
 func (a *api) showToken(c *call, t enduser.Tenant, status int, g *enduser.Group) error {
-	token, err := t.RevealToken(c.Request.Context(), *g)
+	token, err := t.RevealGroupToken(c.Request.Context(), *g)
 	if err != nil { // not what explain says: something was written
 		return rest.Unavailable("outcome-unknown", "The group was written, and its new token cannot be shown. Rotate it.").Because(err)
 	}
@@ -145,7 +145,7 @@ func (a *api) rotateGroupToken(c *call) error {
 	if in.current.Given {
 		g, err = a.rotateCurrent(c, t, in.current.Value, overlap)
 	} else {
-		g, err = t.RotateTokenIf(ctx, groupRef(c), overlap, ifGroupMatch(c))
+		g, err = t.RotateGroupTokenIf(ctx, groupRef(c), overlap, ifGroupMatch(c))
 	}
 	if err != nil {
 		return asPath(err)
@@ -157,7 +157,7 @@ func (a *api) rotateGroupToken(c *call) error {
 func (a *api) rotateCurrent(c *call, t enduser.Tenant, current string, overlap time.Duration) (enduser.Group, error) {
 	ctx := c.Request.Context()
 	holds := ifGroupMatch(c)
-	g, err := t.RotateTokenIf(ctx, enduser.GroupByToken(current), overlap, func(g enduser.Group) error {
+	g, err := t.RotateGroupTokenIf(ctx, enduser.GroupByToken(current), overlap, func(g enduser.Group) error {
 		if g.ID != c.PathValue("id") {
 			return enduser.ErrNotFound
 		}

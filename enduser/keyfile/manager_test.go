@@ -29,7 +29,7 @@ func TestRotateManager(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if tokens[g.ID], err = m.Tenant("acme").RevealToken(t.Context(), g); err != nil {
+		if tokens[g.ID], err = m.Tenant("acme").RevealGroupToken(t.Context(), g); err != nil {
 			t.Fatal(err)
 		}
 		groups = append(groups, g)
@@ -68,7 +68,7 @@ func TestRotateManager(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if token, err := m.Tenant("acme").RevealToken(t.Context(), g); err != nil || token != tokens[g.ID] {
+			if token, err := m.Tenant("acme").RevealGroupToken(t.Context(), g); err != nil || token != tokens[g.ID] {
 				t.Errorf("group %s has another token after the rotation: %v", g.ProvidedID, err)
 			}
 		}

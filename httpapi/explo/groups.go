@@ -29,7 +29,7 @@ func (f *family) getOrCreate(c *call) error {
 	if outcome == enduser.Created {
 		return showWritten(c, t, &g, `{"success":1,"new_user_group":true,"user_group":`)
 	}
-	token, err := t.RevealToken(c.Request.Context(), g)
+	token, err := t.RevealGroupToken(c.Request.Context(), g)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (f *family) refresh(c *call) error {
 		return err
 	}
 	t, ref := f.tenant(c), enduser.GroupByToken(in.token.Value)
-	g, err := t.RotateTokenIf(c.Request.Context(), ref, f.overlap, func(g enduser.Group) error { return c.IfMatch(g.Revision) })
+	g, err := t.RotateGroupTokenIf(c.Request.Context(), ref, f.overlap, func(g enduser.Group) error { return c.IfMatch(g.Revision) })
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (f *family) delete(c *call, in *input) error {
 // showWritten answers with a group that the call has written. What was written stays
 // so if its token cannot be shown, and the client has to know.
 func showWritten(c *call, t enduser.Tenant, g *enduser.Group, head string) error {
-	token, err := t.RevealToken(c.Request.Context(), *g)
+	token, err := t.RevealGroupToken(c.Request.Context(), *g)
 	if err != nil {
 		return rest.Unavailable("outcome-unknown", "The user group was written, but its token cannot be shown now. "+
 			"Get the user group to see it.").Because(err)

@@ -218,7 +218,7 @@ func state(tb testing.TB, t enduser.Tenant) string {
 	}
 	groups := make([]shown, len(page.Groups))
 	for i, g := range page.Groups {
-		token, err := t.RevealToken(tb.Context(), g)
+		token, err := t.RevealGroupToken(tb.Context(), g)
 		if err != nil {
 			tb.Fatal(err)
 		}
