@@ -48,7 +48,8 @@ func (t Tenant) Ensure(ctx context.Context, s Spec) (User, Outcome, error) {
 
 // Upsert makes the user that the spec identifies (see [Tenant.Ensure]), or merges
 // into it what the spec gives. What is as given already is not written: then there
-// is no new revision and no change in the feed. It can be repeated safely after
+// is no new revision and no change in the feed. Sensitive values, which nobody can
+// compare, are written each time. It can be repeated safely after
 // any error.
 func (t Tenant) Upsert(ctx context.Context, s Spec) (User, Outcome, error) {
 	w, err := t.writer()

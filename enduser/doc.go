@@ -50,7 +50,8 @@
 // tenant, environment, user, key and deadline they were written for, and kept beside
 // the user, not in it. They are deleted with the user, whatever deletes it. With the
 // Keyring of package keyfile, which destroys its keys, copies of the store cannot be
-// read any more either: the key of a value is gone at most an hour after the value.
+// read any more either: the key of a value is gone at most an hour after the value,
+// where [Manager.Run] or Sweep runs.
 //
 // # Groups
 //

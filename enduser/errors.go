@@ -35,8 +35,8 @@ var (
 	// was written.
 	ErrUnavailable = errors.New("enduser: unavailable")
 
-	// ErrUnknown: the write may or may not have happened. Repeating an Upsert or
-	// Ensure is safe; before repeating anything else, read.
+	// ErrUnknown: the write may or may not have happened. Repeating an Upsert,
+	// Ensure or EnsureGroup is safe; before repeating anything else, read.
 	ErrUnknown = errors.New("enduser: outcome unknown")
 
 	// ErrCorrupt: the store returned something that cannot be read, or a sealed text

@@ -308,7 +308,7 @@ func ExampleNewKeyring() {
 func ExampleNewKey() {
 	key, err := enduser.NewKey("2026-05", [32]byte([]byte("0123456789abcdef0123456789abcdef")))
 	fmt.Println(key, err) // its ID alone
-	_, err = enduser.NewKey("", [32]byte{})
+	_, err = enduser.NewKey("", [32]byte{1})
 	fmt.Println(err)
 	// Output:
 	// key 2026-05 <nil>

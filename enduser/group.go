@@ -31,9 +31,9 @@ type Group struct {
 	Environment Environment
 
 	Name       string
-	Properties Metadata // what the group's users see things by
+	Properties Metadata // what decides what the group's users see
 	Mapping    Metadata // where the group's data is: e.g. data sources by schema
-	Demo       bool     // the group is there for show
+	Demo       bool     // the group is for demonstrations
 
 	CreatedBy, UpdatedBy string    // the actors; see [Tenant.As]
 	CreatedAt, UpdatedAt time.Time // UTC, whole milliseconds
@@ -73,6 +73,16 @@ func (g Group) String() string { return "group " + g.ID }
 
 // Cursor returns the group's place in lists; see [User.Cursor].
 func (g Group) Cursor() int64 { return g.Number }
+
+// Equal reports whether two groups are the same in everything that can be seen. Two of
+// one group with the same revision have the same token.
+func (g Group) Equal(h Group) bool {
+	h.token = g.token
+	return g.ID == h.ID && g.Tenant == h.Tenant && g.Environment == h.Environment && g.ProvidedID == h.ProvidedID &&
+		g.Number == h.Number && g.CreatedBy == h.CreatedBy && g.UpdatedBy == h.UpdatedBy &&
+		g.CreatedAt.Equal(h.CreatedAt) && g.UpdatedAt.Equal(h.UpdatedAt) &&
+		g.Revision == h.Revision && len(changedGroupFields(&g, &h)) == 0
+}
 
 // Clone returns a copy that shares nothing with g.
 func (g Group) Clone() Group {

@@ -117,3 +117,38 @@ func TestUsersOfAGroup(t *testing.T) {
 		diff(t, "left alone", must(w.acme.Get(ctx, enduser.ByID(first.ID)))(t), first)
 	})
 }
+
+func TestAllGroups(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		w := newWorld(st)
+		const count = 450 // more than two pages
+		for i := range count {
+			must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("g", i)}))(t)
+		}
+		n := 0
+		for g, err := range w.acme.AllGroups(ctx) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if g.ProvidedID != fmt.Sprint("g", n) {
+				t.Fatalf("group %d is %s", n, g.ProvidedID)
+			}
+			if n++; n == 250 { // the body of the loop may write
+				if err := w.acme.DeleteGroup(ctx, enduser.GroupByID(g.ID)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if n != count {
+			t.Errorf("%d groups, want %d", n, count)
+		}
+		for _, err := range w.users.Tenant("").AllGroups(ctx) {
+			wantErr(t, "no tenant", err, enduser.ErrInvalid)
+			n++
+		}
+		if n != count+1 {
+			t.Error("an error was not yielded once")
+		}
+	})
+}

@@ -42,12 +42,13 @@ func hashToken(token string) string {
 
 func sameHash(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
-// RotateGroupToken gives a group a new token, which [Tenant.RevealGroupToken] shows. The old
-// one is accepted for another overlap, at most [MaxOverlap], and so are up to seven
-// that were rotated out before it, each until its own overlap ends; more are
-// forgotten, the oldest first. Zero: none of the old ones is, from now on. With [GroupByToken] exactly one of several concurrent rotations of one
-// token wins, and the others find no group: ErrNotFound. ErrNoKeyring without a
-// Keyring.
+// RotateGroupToken gives a group a new token, which [Tenant.RevealGroupToken] shows.
+// The old token is accepted until overlap has passed, at most [MaxOverlap]; so are up
+// to seven that were rotated out before it, each until its own deadline. With a zero
+// overlap no old token is accepted from now on.
+//
+// With [GroupByToken] exactly one of several concurrent rotations of one token wins,
+// and the others find no group: ErrNotFound. ErrNoKeyring without a Keyring.
 func (t Tenant) RotateGroupToken(ctx context.Context, ref GroupRef, overlap time.Duration) (Group, error) {
 	return t.RotateGroupTokenIf(ctx, ref, overlap, func(Group) error { return nil })
 }

@@ -3,12 +3,14 @@ package enduser
 import (
 	"context"
 	"errors"
+	"iter"
 
 	"github.com/rollbook-go/rollbook/store"
 )
 
 // CreateGroup makes a new group with a new token, which [Tenant.RevealGroupToken] shows.
-// ErrConflict if another group has the provided ID; ErrNoKeyring without a Keyring.
+// ErrConflict if another group has the provided ID; ErrNoKeyring if there is none and
+// the Manager has no Keyring.
 func (t Tenant) CreateGroup(ctx context.Context, s GroupSpec) (Group, error) {
 	g, outcome, err := t.EnsureGroup(ctx, s)
 	if err == nil && outcome != Created {
@@ -18,7 +20,8 @@ func (t Tenant) CreateGroup(ctx context.Context, s GroupSpec) (Group, error) {
 }
 
 // EnsureGroup returns the group with the provided ID, and makes it if there is none.
-// It never changes a group that exists. ErrNoKeyring without a Keyring.
+// It never changes a group that exists. ErrNoKeyring if it would have to make one
+// without a Keyring.
 func (t Tenant) EnsureGroup(ctx context.Context, s GroupSpec) (Group, Outcome, error) {
 	w, err := t.writer()
 	if err != nil {
@@ -168,6 +171,30 @@ func (t Tenant) DeleteGroupIf(ctx context.Context, ref GroupRef, fn func(Group) 
 		}
 		if err := turn.next(ctx, &w, r.ID, try); err != nil {
 			return err
+		}
+	}
+}
+
+// AllGroups returns an iterator over all groups, oldest first, as [Tenant.All] does
+// over users.
+func (t Tenant) AllGroups(ctx context.Context) iter.Seq2[Group, error] {
+	return func(yield func(Group, error) bool) {
+		q := GroupQuery{Limit: pageOfIteration}
+		for {
+			page, err := t.ListGroups(ctx, q)
+			if err != nil {
+				yield(Group{}, err)
+				return
+			}
+			for _, g := range page.Groups {
+				if !yield(g, nil) {
+					return
+				}
+			}
+			if !page.HasMore {
+				return
+			}
+			q.After = page.Groups[len(page.Groups)-1].Cursor()
 		}
 	}
 }

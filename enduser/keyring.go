@@ -50,12 +50,20 @@ type Key struct {
 // maxKeyID is the length of a key's ID in bytes.
 const maxKeyID = 64
 
-// NewKey returns the key of some secret bytes. The ID is 1 to 64 bytes of text; it
-// stands in clear beside what is sealed, and must never stand for other bytes.
-// ErrInvalid if it is not.
+// NewKey returns the key of some secret bytes, from a source of random ones. The ID is
+// 1 to 64 bytes of text; it stands in clear beside what is sealed, and must never
+// stand for other bytes. ErrInvalid if it is not, or if all bytes are zero: then
+// somebody has forgotten to fill them in.
 func NewKey(id string, secret [32]byte) (Key, error) {
+	var v violations
 	if id == "" || len(id) > maxKeyID || textFault(id) != "" {
-		return Key{}, &InvalidError{Violations: []Violation{{"key_id", CodeValue, "must be 1 to 64 bytes of text"}}}
+		v.add("key_id", CodeValue, "must be 1 to 64 bytes of text")
+	}
+	if secret == [32]byte{} {
+		v.add("secret", CodeValue, "must not be all zero")
+	}
+	if err := v.err(); err != nil {
+		return Key{}, err
 	}
 	p := &secret
 	return Key{id, &p}, nil

@@ -37,8 +37,8 @@ type Options struct {
 	// safe for concurrent use.
 	Policy func(tenant string) (Policy, bool)
 
-	// Keyring seals secrets: the tokens of groups, and sensitive values. Nil: none,
-	// and calls that need one fail with ErrNoKeyring.
+	// Keyring seals secrets: the tokens of groups, and sensitive values. Nil, which a
+	// nil pointer in it is not: none, and calls that need one fail with ErrNoKeyring.
 	Keyring Keyring
 
 	// Logger is told what the sweeper does and what it could not do. Nil: nobody.
@@ -101,6 +101,12 @@ func (m *Manager) Now() time.Time { return m.millis() }
 
 // HasKeyring reports whether the Manager can seal secrets.
 func (m *Manager) HasKeyring() bool { return m.keyring != nil }
+
+// storeTenant returns the handle on what the store knows under a name.
+func (m *Manager) storeTenant(name string) Tenant {
+	tenant, env := parseStoreTenant(name)
+	return m.Tenant(tenant).In(env)
+}
 
 // newID returns an ID of 24 hexadecimal digits that sorts by time.
 func newID(now time.Time) string {

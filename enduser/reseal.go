@@ -52,8 +52,8 @@ func (m *Manager) CountSealed(ctx context.Context) (map[string]int, error) {
 	return counts, lost.err()
 }
 
-// Reseal seals the secrets without deadline, the tokens of groups, anew that are not
-// sealed under the key that new ones get. It returns how many it sealed, and can be
+// Reseal seals the secrets without deadline, the tokens of groups, anew, unless they
+// are under the key that new ones get already. It returns how many it sealed, and can be
 // repeated after an error. Groups get a new revision, but no change in the feed and
 // no new stamp. Sensitive values are left: they are over within [SensitiveTTL].
 // Groups that cannot be read or opened are passed over, and named to the Logger: the
@@ -163,7 +163,7 @@ func (m *Manager) eachRecord(ctx context.Context, kind string, lost *failures, f
 }
 
 func (m *Manager) eachOf(ctx context.Context, name, kind string, lost *failures, fn func(Tenant, *store.Record) error) error {
-	tenant, env := parseStoreTenant(name)
+	t := m.storeTenant(name)
 	limit := pageOfIteration
 	if kind == kindVault {
 		limit = pageOfVaults
@@ -174,13 +174,13 @@ func (m *Manager) eachOf(ctx context.Context, name, kind string, lost *failures,
 			return translate("list", err)
 		}
 		for i := range records {
-			err := fn(m.Tenant(tenant).In(env), &records[i])
+			err := fn(t, &records[i])
 			if err != nil && !lost.add(err) {
 				return err
 			}
 			if err != nil {
 				m.log.LogAttrs(ctx, slog.LevelError, "enduser: a secret cannot be read",
-					slog.String("tenant", name), slog.String("kind", kind), slog.String("id", records[i].ID), slog.Any("error", err))
+					slog.Any("tenant", t), slog.String("kind", kind), slog.String("id", records[i].ID), slog.Any("error", err))
 			}
 		}
 		if len(records) < limit {

@@ -47,7 +47,20 @@ func (u *User) SetSensitive(key string, s Secret) {
 
 // ClearSensitive removes all sensitive values but those that SetSensitive sets
 // afterwards. It is for functions given to [Tenant.Update].
-func (u *User) ClearSensitive() { u.edit = &sensitiveEdit{clear: true} }
+func (u *User) ClearSensitive() {
+	if u.edit == nil {
+		u.edit = &sensitiveEdit{}
+	}
+	*u.edit = sensitiveEdit{clear: true}
+}
+
+// orNil returns the edit, nil if there is nothing in it.
+func (e *sensitiveEdit) orNil() *sensitiveEdit {
+	if !e.clear && len(e.set) == 0 {
+		return nil
+	}
+	return e
+}
 
 // RevealSensitive returns a user's sensitive values that are not over their time.
 // It is for the host's own program: nothing that is reached over HTTP calls it. A

@@ -313,3 +313,22 @@ func TestCloneHasItsOwnEdits(t *testing.T) {
 	}))(t)
 	diff(t, "revealed", must(w.acme.RevealSensitive(ctx, enduser.ByExternalID("crm-7")))(t), map[string]enduser.Value{"a": enduser.Int(1)})
 }
+
+// TestEditsOfOneUpdate: what was set on a user outside of the function is not written,
+// even if the function puts that user in the place of the one that it got.
+func TestEditsOfOneUpdate(t *testing.T) {
+	ctx := t.Context()
+	w := newWorld(memory.New())
+	before := must(w.acme.Create(ctx, enduser.Spec{ExternalID: "crm-7"}))(t)
+	before.SetSensitive("outside", enduser.NewSecret(enduser.Int(1)))
+	got := must(w.acme.Update(ctx, enduser.ByExternalID("crm-7"), func(u *enduser.User) error {
+		u.SetSensitive("inside", enduser.NewSecret(enduser.Int(2)))
+		*u = before
+		u.Name = "Ann"
+		return nil
+	}))(t)
+	if got.Name != "Ann" {
+		t.Errorf("updated %+v", got)
+	}
+	diff(t, "revealed", must(w.acme.RevealSensitive(ctx, enduser.ByExternalID("crm-7")))(t), map[string]enduser.Value{"inside": enduser.Int(2)})
+}

@@ -82,7 +82,7 @@ func (m *Manager) sweepOne(ctx context.Context, due *store.DueRecord, now time.T
 		ops = []store.Op{store.Delete(due.Record, nil)}
 	default:
 		m.log.LogAttrs(ctx, slog.LevelError, "enduser: sweep: nothing can be done for a due record",
-			slog.String("kind", due.Record.Kind), slog.String("id", due.Record.ID))
+			slog.Any("tenant", m.storeTenant(due.Tenant)), slog.String("kind", due.Record.Kind), slog.String("id", due.Record.ID))
 		later := due.Record
 		later.Due = now.Add(unreadable)
 		if later.Kind == kindVault {
@@ -128,7 +128,7 @@ func (m *Manager) overdue(ctx context.Context, due *store.DueRecord, now time.Ti
 		r.Due, r.Data = kept.Due, kept.Data
 		return []store.Op{store.Replace(due.Record, r, nil)}, nil
 	default:
-		g, err := m.Tenant(tenant).In(env).decodeGroup(&due.Record)
+		g, err := m.storeTenant(due.Tenant).decodeGroup(&due.Record)
 		if err != nil || !g.forget(now) {
 			return nil, err
 		}

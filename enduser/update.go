@@ -84,10 +84,13 @@ func (w *writer) update(ctx context.Context, r store.Record, again reread, fn fu
 			return User{}, 0, err
 		}
 		u := old.editable()
+		u.edit = new(sensitiveEdit)
+		edit := u.edit
 		if err := fn(&u); err != nil {
 			return User{}, 0, err
 		}
-		u = u.Clone() // what fn put in is the caller's
+		u.edit = edit.orNil() // *u may be one that fn had from before
+		u = u.Clone()         // what fn put in is the caller's
 		u.created, u.emailClaimed, u.hasVault = old.created, old.emailClaimed, old.hasVault
 		u.normalize()
 		fields := changedFields(&old, &u)
@@ -123,7 +126,7 @@ func (w *writer) update(ctx context.Context, r store.Record, again reread, fn fu
 	}
 }
 
-// replace writes u over old, which record r has, with what it does to the vault. ErrStale of the store if that is
+// replace writes u over old, the state in r, and what u does to the vault. ErrStale of the store if that is
 // no longer so.
 func (w *writer) replace(ctx context.Context, r *store.Record, old, u *User, vault *vault, note []byte) (store.Revision, error) {
 	if err := w.policy.validate(old, u); err != nil {

@@ -284,7 +284,7 @@ func TestWriteError(t *testing.T) {
 		{errors.New("secret"), 500, "internal"},
 		{enduser.ErrCorrupt, 500, "internal"},
 		{fmt.Errorf("secret: %w", enduser.ErrNoKeyring), 501, "no-keyring"},
-		{fmt.Errorf("secret: %w", enduser.ErrNoKey), 500, "internal"},
+		{fmt.Errorf("secret: %w", enduser.ErrNoKey), 500, "no-key"},
 	} {
 		w := httptest.NewRecorder()
 		w.Header().Set("X-Request-Id", "host-1")

@@ -47,8 +47,8 @@ type Authenticator func(r *http.Request, credential string) (Principal, error)
 type Action struct {
 	// Name is the operationId of the OpenAPI document, e.g. "createEndUser". Routes
 	// of other families have the name of the native one that does the same. Where
-	// one takes more in a request than that does, sensitive values with an update for
-	// example, its package says so.
+	// one takes or shows more than that does, sensitive values with an update or the
+	// token of a group for example, its package says so.
 	Name  string
 	Write bool
 }
@@ -101,8 +101,8 @@ func New(users *enduser.Manager, auth Authenticator, opts *Options) (http.Handle
 	return &native{rest.New(config, a.routes()...), rest.New(config, a.sensitiveRoutes()...)}, nil
 }
 
-// Family returns the configuration that families of routes have in common. It is
-// for the packages below this one: a family takes the credential out of its own
+// Family is not for hosts: it returns the configuration that the families of routes,
+// the packages below this one, have in common. A family takes the credential out of its own
 // header, and its answer to a bad one has a challenge (RFC 9110 section 11.6.1; ""
 // for none).
 func Family(auth Authenticator, o *Options, credential func(http.Header) string, challenge string) rest.Config[Principal] {

@@ -48,6 +48,11 @@ func explain(err error) *rest.Problem {
 		return rest.Forbidden()
 	case errors.Is(err, enduser.ErrUnknown): // first: it may wrap any of the others
 		return rest.Unavailable("outcome-unknown", "The write may or may not have happened. Read before repeating it.")
+	case errors.Is(err, enduser.ErrNoKey): // no trying again helps
+		return (&rest.Problem{
+			Status: http.StatusInternalServerError, Code: "no-key", Title: "A key is gone",
+			Detail: "The server no longer has the key that the token was sealed under. Rotate the token.",
+		}).Because(err)
 	case errors.Is(err, enduser.ErrNotFound):
 		return rest.NotFound()
 	case errors.Is(err, enduser.ErrAmbiguous):
