@@ -38,8 +38,19 @@ func ExampleOpen() {
 	// Output: true
 }
 
+// From its second start on, a program knows that there is a file. If there is none
+// then, the folder is not mounted, or the file is lost: new keys would open nothing.
+func ExampleOptions() {
+	path, remove := folder()
+	defer remove()
+
+	_, err := keyfile.Open(context.Background(), path, &keyfile.Options{Existing: true})
+	fmt.Println(errors.Is(err, keyfile.ErrMissing))
+	// Output: true
+}
+
 // A secret that lives for a day is sealed under a key that lives for 25 hours at
-// most. After that, no copy of the store can be read.
+// most. Once it is destroyed, no copy of the store can be read.
 func ExampleKeyring_DestroyKeys() {
 	path, remove := folder()
 	defer remove()
@@ -56,12 +67,23 @@ func ExampleKeyring_DestroyKeys() {
 	}
 
 	now = time.Date(2026, 9, 22, 15, 0, 0, 0, time.UTC)
-	if err := ring.DestroyKeys(ctx); err != nil { // Manager.Sweep does it
+	_, err = ring.OpeningKey(ctx, key.ID()) // its time is over, and it is in the file
+	fmt.Println(errors.Is(err, enduser.ErrNoKey))
+	before, err := ring.Keys(ctx)
+	if err != nil {
 		log.Fatal(err)
 	}
-	_, err = ring.OpeningKey(ctx, key.ID())
-	fmt.Println(errors.Is(err, enduser.ErrNoKey))
-	// Output: true
+	if err := ring.DestroyKeys(ctx); err != nil { // Manager.Sweep does it, and so does Run
+		log.Fatal(err)
+	}
+	after, err := ring.Keys(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(before), len(after), after[0].Primary)
+	// Output:
+	// true
+	// 2 1 true
 }
 
 // Rotation: the package comment has all the steps.
