@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log"
@@ -56,7 +57,9 @@ func ExampleNew() {
 // Groups have tokens, and users sensitive values: both are sealed under keys that
 // the host has, and no answer shows them again.
 func ExampleNew_groups() {
-	key, err := enduser.NewKey("2026-11", [32]byte{ /* from the platform's secrets */ })
+	var secret [32]byte
+	rand.Read(secret[:]) // once: a program then reads it from its platform's secrets
+	key, err := enduser.NewKey("2026-11", secret)
 	if err != nil {
 		log.Fatal(err)
 	}
