@@ -82,7 +82,7 @@ func ExampleNew_conversation() {
 // Sensitive metadata needs a Keyring. What goes in comes out in the host's own
 // program alone.
 func ExampleNew_sensitive() {
-	key, err := enduser.NewKey("2026-01", [32]byte{ /* from the secrets of the platform */ })
+	key, err := enduser.NewKey("2026-01", [32]byte{1}) // a real one is random, and kept
 	if err != nil {
 		log.Fatal(err)
 	}

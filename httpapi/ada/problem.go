@@ -98,10 +98,6 @@ func appendProblem(b []byte, p *rest.Problem) []byte {
 	return append(b, `}]}`...)
 }
 
-// maxDetails is how many faults an answer names: a body can have as many as it has
-// room for.
-const maxDetails = 64
-
 // describe returns a problem's type, text and details.
 func describe(p *rest.Problem) (kind, message string, details []rest.Field) {
 	kind, message = strings.ReplaceAll(p.Code, "-", "_"), p.Detail
@@ -112,13 +108,13 @@ func describe(p *rest.Problem) (kind, message string, details []rest.Field) {
 	case p.Field != "":
 		details = []rest.Field{{Pointer: jsonPath(p.Field), Message: "belongs to end user " + p.HolderID}}
 	case len(p.Errors) > 0:
-		details = p.Errors[:min(len(p.Errors), maxDetails)]
+		details = p.Errors
 		what := strings.TrimPrefix(details[0].Pointer, "$.")
 		if what == "$" {
 			what = "body"
 		}
 		message = what + ": " + details[0].Message
-		if more := len(p.Errors) - 1; more > 0 {
+		if more := p.Total - 1; more > 0 {
 			message += "; and " + strconv.Itoa(more) + " more"
 		}
 	}

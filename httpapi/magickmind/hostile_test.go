@@ -131,7 +131,37 @@ func TestHostileBodies(t *testing.T) {
 			}
 		})
 	}
+	t.Run("many faults", func(t *testing.T) {
+		for n, want := range map[int]struct {
+			named  int
+			detail string
+		}{
+			64:  {64, "See errors for what is wrong."},
+			65:  {64, "See errors for the first 64 of 65 things that are wrong."},
+			200: {64, "See errors for the first 64 of 200 things that are wrong."},
+		} {
+			p := s.do(t, "PUT", users+"/"+kept.ID, `{`+variants(n)+`}`).want(t, 400).problem(t).Error
+			if len(p.Errors) != want.named || p.Detail != want.detail {
+				t.Errorf("%d faults: %d are named, and it says %s", n, len(p.Errors), p.Detail)
+			}
+		}
+	})
 	check()
+}
+
+// variants returns n members that are external_id in another case each.
+func variants(n int) string {
+	members := make([]string, n)
+	for i := range members {
+		name := []byte("external_id")
+		for bit := range 8 { // the letters of external
+			if (i+1)>>bit&1 == 1 {
+				name[bit] -= 'a' - 'A'
+			}
+		}
+		members[i] = `"` + string(name) + `":1`
+	}
+	return strings.Join(members, ",")
 }
 
 // TestUnknownMembers: what newer clients send, and what the server alone sets, is

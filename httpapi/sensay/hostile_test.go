@@ -140,6 +140,23 @@ func TestHostileBodies(t *testing.T) {
 	}
 }
 
+// TestManyFaults: eight are named, and the others are counted.
+func TestManyFaults(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, httpapi.Options{})
+	for n, more := range map[int]string{8: "", 9: "; and 1 more.", 64: "; and 56 more.", 65: "; and 57 more.", 200: "; and 192 more."} {
+		members := make([]string, n)
+		for i := range members {
+			members[i] = `"x` + strconv.Itoa(i) + `":1`
+		}
+		f := s.do(t, "POST", "/v1/users", `{`+strings.Join(members, ",")+`}`).wantCode(t, http.StatusBadRequest, "INVALID")
+		named := strings.Count(f.Error, "has a member")
+		if named != 8 || !strings.HasSuffix(f.Error, more) || strings.Contains(f.Error, "more") != (n > 8) {
+			t.Errorf("%d faults: %s", n, f.Error)
+		}
+	}
+}
+
 // TestErrorsRepeatNothing: what a client sent does not come back in an error.
 func TestErrorsRepeatNothing(t *testing.T) {
 	t.Parallel()

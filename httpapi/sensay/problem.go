@@ -34,14 +34,15 @@ func describe(p *rest.Problem) (code, text string) {
 	if len(p.Errors) == 0 {
 		return code, p.Detail
 	}
-	return code, p.Title + ": " + listed(p.Errors) + "."
+	return code, p.Title + ": " + listed(p.Errors, p.Total) + "."
 }
 
 // maxFaults is how many faults an answer names: a body can have as many as it has
 // room for.
 const maxFaults = 8
 
-func listed(faults []rest.Field) string {
+// listed returns the first of so many faults.
+func listed(faults []rest.Field, total int) string {
 	// The names that the domain has for what is in a body. None of them comes out of
 	// the request.
 	wire := strings.NewReplacer(
@@ -54,7 +55,7 @@ func listed(faults []rest.Field) string {
 		}
 		text.WriteString(wire.Replace(f.Pointer) + " " + f.Message)
 	}
-	if more := len(faults) - maxFaults; more > 0 {
+	if more := total - maxFaults; more > 0 {
 		text.WriteString("; and " + strconv.Itoa(more) + " more")
 	}
 	return text.String()

@@ -17,7 +17,8 @@ type Problem struct {
 
 	Field    string  // conflicts: what is taken
 	HolderID string  // conflicts: by whom
-	Errors   []Field // everything that is wrong with the input
+	Errors   []Field // what is wrong with the input: the first faults of Total
+	Total    int
 
 	RequestID string // set when it is sent
 	Instance  string // likewise
@@ -68,7 +69,7 @@ func Invalid(fields ...Field) *Problem { return invalid(fields, len(fields)) }
 func invalid(fields []Field, count int) *Problem {
 	p := &Problem{
 		Status: http.StatusBadRequest, Code: "invalid", Title: "The input is not valid",
-		Detail: "See errors for what is wrong.", Errors: fields[:min(len(fields), maxFaults)],
+		Detail: "See errors for what is wrong.", Errors: fields[:min(len(fields), maxFaults)], Total: count,
 	}
 	if count > len(p.Errors) {
 		p.Detail = "See errors for the first " + strconv.Itoa(len(p.Errors)) + " of " + strconv.Itoa(count) + " things that are wrong."
