@@ -52,7 +52,7 @@ func readUser(body string) (in userInput, err error) {
 				return none, p.Object(func(name string) error { return in.member(&p, name) })
 			})
 		}
-		return ignore(&in.Input, &p, "$", name, "external_id", "profile")
+		return in.Ignore(&p, "$.", name, "external_id", "profile")
 	}))
 	refuseNull(&in.Input, profile, in.profile.Null)
 	return in, err
@@ -83,7 +83,7 @@ func (in *userInput) member(p *jsontext.Scanner, name string) error {
 			return in.secrets(p)
 		})
 	}
-	return ignore(&in.Input, p, profile, name, "first_name", "last_name", "display_name", "email", "avatar",
+	return in.Ignore(p, profile+".", name, "first_name", "last_name", "display_name", "email", "avatar",
 		"language", "metadata", "sensitive_metadata")
 }
 
@@ -92,7 +92,7 @@ func (in *userInput) secrets(p *jsontext.Scanner) (map[string]enduser.Secret, er
 	var values rest.Optional[map[string]enduser.Value]
 	err := p.Object(func(name string) error {
 		if name != "fields" {
-			return ignore(&in.Input, p, sensitive, name, "fields")
+			return in.Ignore(p, sensitive+".", name, "fields")
 		}
 		return rest.Member(&in.Input, p, fields, &values, func() (map[string]enduser.Value, error) {
 			return in.values(p, fields, maxSensitive)
@@ -178,18 +178,6 @@ func refuseNull(in *rest.Input, path string, null bool) {
 	if null {
 		in.Fault(path, rest.CodeType, "must not be null")
 	}
-}
-
-// ignore passes over a member of an object that nobody asked for. One that another
-// reader of the body might take for a known one is refused.
-func ignore(in *rest.Input, p *jsontext.Scanner, object, name string, known ...string) error {
-	for _, k := range known {
-		if strings.EqualFold(name, k) {
-			in.Fault(object, rest.CodeUnknown, "has a member that is "+k+" in another case")
-		}
-	}
-	_, err := p.Raw()
-	return err
 }
 
 // spec returns the user that a POST asks for.

@@ -32,7 +32,7 @@ func readConversation(body string) (in conversationInput, err error) {
 		case "end_user_id":
 			return rest.Member(&in.Input, &p, user, &in.endUserID, notBlank(&in.Input, &p, user))
 		}
-		return ignore(&in.Input, &p, "$", name, "channel_id", "end_user_id")
+		return in.Ignore(&p, "$.", name, "channel_id", "end_user_id")
 	}))
 	if err != nil {
 		return in, err

@@ -97,9 +97,9 @@ func TestHostileBodies(t *testing.T) {
 		{"empty secret", sensitive(`"a":""`), fields + "['a']"},
 		{"secret key with a dot", sensitive(`"a.b":1`), fields},
 
-		{"case variant", `{"profile":{},"EXTERNAL_ID":"b"}`, "$"},
-		{"case variant in the profile", inProfile(`"eMail":null`), "$.profile"},
-		{"U+017F", inProfile("\"fir\u017ft_name\":\"b\""), "$.profile"},
+		{"case variant", `{"profile":{},"EXTERNAL_ID":"b"}`, "$.EXTERNAL_ID"},
+		{"case variant in the profile", inProfile(`"eMail":null`), "$.profile.eMail"},
+		{"U+017F", inProfile("\"fir\u017ft_name\":\"b\""), "$.profile.fir\u017ft_name"},
 		{"number for a string", inProfile(`"email":1`), "$.profile.email"},
 		{"object for a string", `{"external_id":{"$ne":""},"profile":{}}`, "$.external_id"},
 		{"array for a string", inProfile(`"first_name":["A"]`), "$.profile.first_name"},

@@ -109,11 +109,7 @@ func describe(p *rest.Problem) (kind, message string, details []rest.Field) {
 		details = []rest.Field{{Pointer: jsonPath(p.Field), Message: "belongs to end user " + p.HolderID}}
 	case len(p.Errors) > 0:
 		details = p.Errors
-		what := strings.TrimPrefix(details[0].Pointer, "$.")
-		if what == "$" {
-			what = "body"
-		}
-		message = what + ": " + details[0].Message
+		message = strings.TrimPrefix(details[0].Pointer, "$.") + ": " + details[0].Message
 		if more := p.Total - 1; more > 0 {
 			message += "; and " + strconv.Itoa(more) + " more"
 		}

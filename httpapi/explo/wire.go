@@ -3,7 +3,6 @@ package explo
 import (
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
@@ -40,9 +39,7 @@ func readBody(body string, takes ...string) (in input, err error) {
 		if slices.Contains(takes, name) {
 			return in.member(&p, name)
 		}
-		in.refuseVariant(name, takes)
-		_, err := p.Raw()
-		return err
+		return in.Ignore(&p, "", name, takes...)
 	}))
 	if err == nil {
 		err = in.Err()
@@ -66,16 +63,6 @@ func (in *input) member(p *jsontext.Scanner, name string) error {
 		return rest.Member(&in.Input, p, name, &in.demo, p.Bool)
 	}
 	return in.Unknown(p, name) // no route takes it
-}
-
-// refuseVariant notes a name that is that of a member in another case: a program that
-// matches names in any case would read another body than this one does.
-func (in *input) refuseVariant(name string, takes []string) {
-	for _, known := range takes {
-		if strings.EqualFold(name, known) {
-			in.Fault(name, rest.CodeUnknown, "must be spelled "+known)
-		}
-	}
 }
 
 // metadata returns a function for rest.Member: it reads an object of any values.

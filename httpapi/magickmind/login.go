@@ -90,7 +90,7 @@ func (l *logins) login(c *call) error {
 		case "password":
 			return notBlank(&in, &p, name, &password)
 		default:
-			return ignore(&in, &p, name, "email", "password")
+			return in.Ignore(&p, "", name, "email", "password")
 		}
 	}))
 	if err != nil {
@@ -116,7 +116,7 @@ func (l *logins) refresh(c *call) error {
 		if name == "refresh_token" {
 			return notBlank(&in, &p, name, &token)
 		}
-		return ignore(&in, &p, name, "refresh_token")
+		return in.Ignore(&p, "", name, "refresh_token")
 	}))
 	if err != nil {
 		return err

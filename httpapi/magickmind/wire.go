@@ -46,7 +46,7 @@ func readUser(body string) (in userInput, err error) {
 		case "external_id":
 			return rest.Member(&in.Input, &p, name, &in.externalID, p.String)
 		default:
-			return ignore(&in.Input, &p, name, "name", "external_id")
+			return in.Ignore(&p, "", name, "name", "external_id")
 		}
 	}))
 	return in, err
@@ -80,16 +80,4 @@ func require(in *rest.Input, name string, member *rest.Optional[string]) {
 	if !member.Given {
 		in.Fault(name, enduser.CodeRequired, "is required")
 	}
-}
-
-// ignore passes over a member that nobody asked for. One that another reader of the
-// body might take for a known one is refused.
-func ignore(in *rest.Input, p *jsontext.Scanner, name string, known ...string) error {
-	for _, k := range known {
-		if strings.EqualFold(name, k) {
-			in.Fault(name, rest.CodeUnknown, "is not spelled "+k)
-		}
-	}
-	_, err := p.Raw()
-	return err
 }

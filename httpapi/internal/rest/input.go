@@ -87,6 +87,19 @@ func (in *Input) Unknown(p *jsontext.Scanner, name string) error {
 	return err
 }
 
+// Ignore passes over a member that nobody asked for. One that another reader of the
+// body might take for a known one, since it differs from that in case alone, is
+// noted: its name, behind what stands before the names of this object's members.
+func (in *Input) Ignore(p *jsontext.Scanner, before, name string, known ...string) error {
+	for _, k := range known {
+		if strings.EqualFold(name, k) {
+			in.Fault(before+name, CodeUnknown, "must be spelled "+k)
+		}
+	}
+	_, err := p.Raw()
+	return err
+}
+
 // ErrType is for functions given to Member: the value has another JSON type.
 var ErrType = errors.New("another JSON type was expected")
 
