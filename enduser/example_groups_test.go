@@ -2,6 +2,7 @@ package enduser_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log"
@@ -230,6 +231,23 @@ func ExampleTenant_ListGroups() {
 	// team-9 true false
 }
 
+func ExampleTenant_AllGroups() {
+	ctx := context.Background()
+	users, _ := exampleKeeper()
+	acme := users.Tenant("acme")
+	for _, id := range []string{"team-7", "team-8"} {
+		if _, err := acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: id}); err != nil {
+			log.Fatal(err)
+		}
+	}
+	for g, err := range acme.AllGroups(ctx) {
+		fmt.Println(g.ProvidedID, err)
+	}
+	// Output:
+	// team-7 <nil>
+	// team-8 <nil>
+}
+
 func ExampleTenant_RevealSensitive() {
 	ctx := context.Background()
 	users, advance := exampleKeeper()
@@ -305,12 +323,62 @@ func ExampleNewKeyring() {
 	// map[2026-06:1] <nil>
 }
 
+// A key is 32 random bytes, made once and kept where the host keeps its secrets.
 func ExampleNewKey() {
-	key, err := enduser.NewKey("2026-05", [32]byte([]byte("0123456789abcdef0123456789abcdef")))
+	var secret [32]byte
+	rand.Read(secret[:]) // of crypto/rand
+	key, err := enduser.NewKey("2026-05", secret)
 	fmt.Println(key, err) // its ID alone
-	_, err = enduser.NewKey("", [32]byte{1})
-	fmt.Println(err)
+	_, err = enduser.NewKey("", [32]byte{})
+	fmt.Println(errors.Is(err, enduser.ErrInvalid))
 	// Output:
 	// key 2026-05 <nil>
-	// enduser: invalid: key_id: must be 1 to 64 bytes of text
+	// true
+}
+
+// An order names its buyer by one ID, whichever the shop knows.
+func ExampleByEitherID() {
+	ctx := context.Background()
+	users, _ := exampleKeeper()
+	acme := users.Tenant("acme")
+	for _, s := range []enduser.Spec{{ExternalID: "ann", Name: "Ann"}, {Name: "Bob"}} {
+		if _, err := acme.Create(ctx, s); err != nil {
+			log.Fatal(err)
+		}
+	}
+	for _, id := range []string{"ANN", "id-2", "id-1"} { // Ann is id-1, and is not known by it
+		u, err := acme.Get(ctx, enduser.ByEitherID(id))
+		fmt.Println(id, u.Name, errors.Is(err, enduser.ErrNotFound))
+	}
+	// Output:
+	// ANN Ann false
+	// id-2 Bob false
+	// id-1  true
+}
+
+func ExampleTenant_AssociateIf() {
+	ctx := context.Background()
+	users, _ := exampleKeeper()
+	acme := users.Tenant("acme")
+	u, err := acme.Create(ctx, enduser.Spec{Name: "Ann", ExpiresIn: enduser.ProvisionalTTL})
+	if err != nil {
+		log.Fatal(err)
+	}
+	reachable := func(u enduser.User) error {
+		if u.Email == "" {
+			return errors.New("stays provisional without an address")
+		}
+		return nil
+	}
+	_, err = acme.AssociateIf(ctx, enduser.ByID(u.ID), reachable)
+	fmt.Println(err)
+	_, err = acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.User) error { u.Email = "ann@example.com"; return nil })
+	if err != nil {
+		log.Fatal(err)
+	}
+	u, err = acme.AssociateIf(ctx, enduser.ByID(u.ID), reachable)
+	fmt.Println(u.ExpiresAt.IsZero(), err)
+	// Output:
+	// stays provisional without an address
+	// true <nil>
 }
