@@ -1,0 +1,183 @@
+// Secrets keeps what a copy of the store must not show: the tokens of groups, and
+// sensitive values of users. They are sealed under keys in a file, the durable one of
+// which is then replaced by another.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/enduser/keyfile"
+	sqlitestore "github.com/rollbook-go/rollbook/store/sqlite"
+)
+
+func main() {
+	dir, err := os.MkdirTemp("", "secrets")
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = run(context.Background(), dir, os.Stdout)
+	if err := errors.Join(err, os.RemoveAll(dir)); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context, dir string, out io.Writer) (err error) {
+	// The keys have a folder of their own, which no backup takes: it would keep the
+	// keys that are to be destroyed. From the second start on, set Options.Existing.
+	keys := filepath.Join(dir, "keys")
+	if err := os.Mkdir(keys, 0o700); err != nil {
+		return err
+	}
+	ring, err := keyfile.Open(ctx, filepath.Join(keys, "rollbook.keys"), nil)
+	if err != nil {
+		return err
+	}
+	if err := backup(ctx, ring, filepath.Join(dir, "first.keys")); err != nil {
+		return err
+	}
+	st, err := sqlitestore.Open(ctx, filepath.Join(dir, "users.db"), nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	users := enduser.New(st, &enduser.Options{Keyring: ring})
+
+	// Values cannot be read 24 hours after they were written, whatever runs. But they
+	// are deleted, and their keys destroyed, only where Run or Sweep runs: in one
+	// process at least, on the host that has the file.
+	sweeping, stop := context.WithCancel(ctx)
+	var sweeper sync.WaitGroup
+	sweeper.Go(func() { _ = users.Run(sweeping) }) // it returns the context's error
+	defer func() { stop(); sweeper.Wait() }()
+
+	acme := users.Tenant("acme")
+	if err := group(ctx, acme, out); err != nil {
+		return err
+	}
+	if err := sensitive(ctx, acme, out); err != nil {
+		return err
+	}
+	// No other call is under way here. A server waits for a minute.
+	return rotate(ctx, users, ring, filepath.Join(dir, "second.keys"), 0)
+}
+
+// group makes a group whose programs prove with a token whose they are.
+func group(ctx context.Context, acme enduser.Tenant, out io.Writer) error {
+	team, err := acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team-7"})
+	if err != nil {
+		return err
+	}
+	old, err := acme.RevealGroupToken(ctx, team) // show it once, and keep it nowhere
+	if err != nil {
+		return err
+	}
+	// Who has the old token has an hour to change to the new one.
+	if team, err = acme.RotateGroupToken(ctx, enduser.GroupByID(team.ID), time.Hour); err != nil {
+		return err
+	}
+	token, err := acme.RevealGroupToken(ctx, team)
+	if err != nil {
+		return err
+	}
+	for _, t := range []string{token, old} {
+		asking, err := whose(ctx, acme, "Bearer "+t)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "a request from %s\n", asking.ProvidedID)
+	}
+	return nil
+}
+
+// whose returns the group that a request comes from, by its Authorization header.
+// If the error is an enduser.ErrNotFound, answer 401; otherwise 503.
+func whose(ctx context.Context, acme enduser.Tenant, authorization string) (enduser.Group, error) {
+	token, ok := strings.CutPrefix(authorization, "Bearer ")
+	if !ok {
+		return enduser.Group{}, enduser.ErrNotFound
+	}
+	return acme.AuthenticateGroup(ctx, token)
+}
+
+// sensitive keeps a value that nothing shows again but this program.
+func sensitive(ctx context.Context, acme enduser.Tenant, out io.Writer) error {
+	spec := enduser.Spec{ExternalID: "ann", Sensitive: map[string]enduser.Secret{
+		"session": enduser.NewSecret(enduser.String("s3cr3t")),
+	}}
+	if _, _, err := acme.Upsert(ctx, spec); err != nil {
+		return err
+	}
+	values, err := acme.RevealSensitive(ctx, enduser.ByExternalID("ann"))
+	if err != nil {
+		return err
+	}
+	session, _ := values["session"].Str()
+	fmt.Fprintf(out, "in print %v, in the program %s\n", spec.Sensitive, session)
+	return nil
+}
+
+// rotate puts a new durable key in the place of those that there are: it makes one,
+// keeps a copy at path, uses it, seals the tokens anew, and destroys the others. One
+// of its kind may run at a time; after an error it can be repeated, with another path.
+// wait is how long other calls may have the old key in hand.
+func rotate(ctx context.Context, users *enduser.Manager, ring *keyfile.Keyring, path string, wait time.Duration) error {
+	id, err := ring.Add(ctx)
+	if err != nil {
+		return err
+	}
+	if err := backup(ctx, ring, path); err != nil { // before anything is sealed under it
+		return err
+	}
+	if err := ring.Promote(ctx, id); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(wait):
+	}
+	if _, err := users.Reseal(ctx); err != nil { // something cannot be read: keep its key
+		return err
+	}
+	sealed, err := users.CountSealed(ctx)
+	if err != nil {
+		return err
+	}
+	keys, err := ring.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if key.Epoch || key.Primary { // epoch keys are destroyed in their time
+			continue
+		}
+		if n := sealed[key.ID]; n > 0 {
+			return fmt.Errorf("still sealed under %s: %d", key.ID, n)
+		}
+		if err := ring.Retire(ctx, key.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// backup keeps a copy of the durable keys: without one, losing the file loses all that
+// is sealed. With one, whoever has a copy of the store can read its tokens, so keep
+// the two apart, and not on this disk as here.
+func backup(ctx context.Context, ring *keyfile.Keyring, path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the path is ours
+	if err != nil {
+		return err
+	}
+	return errors.Join(ring.Backup(ctx, f), f.Sync(), f.Close())
+}
