@@ -90,10 +90,7 @@ func (a *api) listGroup(c *call, provided string) error {
 
 func (a *api) getGroup(c *call) error {
 	g, err := a.tenant(c).GetGroup(c.Request.Context(), groupRef(c))
-	if err == nil && !rest.IfNoneMatch(c.Request.Header, g.Revision) {
-		return c.NotModified(g.Revision)
-	}
-	return a.showGroup(c, g, err)
+	return c.ShowIfNew(g.Revision, asPath(err), func(b []byte) []byte { return appendGroup(b, &g) })
 }
 
 func (a *api) updateGroup(c *call) error {
@@ -113,7 +110,7 @@ func (a *api) updateGroup(c *call) error {
 		}
 		return in.patch(g)
 	})
-	return a.showGroup(c, g, err)
+	return c.Show(g.Revision, asPath(err), func(b []byte) []byte { return appendGroup(b, &g) })
 }
 
 // ifGroupMatch returns the request's precondition.
@@ -183,11 +180,4 @@ func staleToken() *rest.Problem {
 		Status: http.StatusConflict, Code: "stale-token", Title: "Not the current token",
 		Detail: "current_token is not the token of this group now.",
 	}
-}
-
-func (a *api) showGroup(c *call, g enduser.Group, err error) error {
-	if err != nil {
-		return asPath(err)
-	}
-	return c.Versioned(http.StatusOK, g.Revision, appendGroup(c.Buffer(), &g))
 }

@@ -90,11 +90,11 @@ func (in *groupInput) member(p *jsontext.Scanner, name string) error {
 
 // spec returns the group that a create asks for. Null is for PATCH.
 func (in *groupInput) spec() (enduser.GroupSpec, error) {
-	refuseNull(&in.Input, "provided_id", in.providedID.Null)
-	refuseNull(&in.Input, "name", in.name.Null)
-	refuseNull(&in.Input, "properties", in.properties.Null)
-	refuseNull(&in.Input, "mapping", in.mapping.Null)
-	refuseNull(&in.Input, "demo", in.demo.Null)
+	in.RefuseNull("provided_id", in.providedID.Null)
+	in.RefuseNull("name", in.name.Null)
+	in.RefuseNull("properties", in.properties.Null)
+	in.RefuseNull("mapping", in.mapping.Null)
+	in.RefuseNull("demo", in.demo.Null)
 	if !in.providedID.Given {
 		in.Fault("provided_id", enduser.CodeRequired, "must be given")
 	}
@@ -158,8 +158,8 @@ func readRotation(body string) (in rotation, err error) {
 const maxCurrentToken = 256 // bytes
 
 func (in *rotation) check() error {
-	refuseNull(&in.Input, "current_token", in.current.Null)
-	refuseNull(&in.Input, "overlap_seconds", in.overlap.Null)
+	in.RefuseNull("current_token", in.current.Null)
+	in.RefuseNull("overlap_seconds", in.overlap.Null)
 	if err := in.Err(); err != nil {
 		return err
 	}

@@ -113,7 +113,7 @@ func (a *api) replaceSensitive(c *call) error {
 		return err
 	}
 	for _, name := range in.nulls {
-		refuseNull(&in.Input, name, true)
+		in.RefuseNull(name, true)
 	}
 	if err := in.Err(); err != nil {
 		return err

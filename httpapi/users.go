@@ -183,10 +183,7 @@ func (a *api) upsertIf(c *call, spec enduser.Spec) error {
 
 func (a *api) get(c *call) error {
 	u, err := a.tenant(c).Get(c.Request.Context(), ref(c))
-	if err == nil && !rest.IfNoneMatch(c.Request.Header, u.Revision) {
-		return c.NotModified(u.Revision)
-	}
-	return a.show(c, u, err)
+	return c.ShowIfNew(u.Revision, asPath(err), func(b []byte) []byte { return appendUser(b, &u) })
 }
 
 func (a *api) update(c *call) error {
@@ -232,10 +229,7 @@ func (a *api) delete(c *call) error {
 }
 
 func (a *api) show(c *call, u enduser.User, err error) error {
-	if err != nil {
-		return asPath(err)
-	}
-	return c.Versioned(http.StatusOK, u.Revision, appendUser(c.Buffer(), &u))
+	return c.Show(u.Revision, asPath(err), func(b []byte) []byte { return appendUser(b, &u) })
 }
 
 func healthy(c *call) error { return c.JSON(http.StatusOK, append(c.Buffer(), `{"status":"ok"}`...)) }

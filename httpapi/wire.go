@@ -91,11 +91,11 @@ func (in *userInput) member(p *jsontext.Scanner, name string) error {
 	case "metadata":
 		return rest.Member(&in.Input, p, name, &in.metadata, rest.Object(p))
 	case "linked_accounts":
-		return rest.Member(&in.Input, p, name, &in.accounts, rest.Array(p, maxListed, func(i int) (enduser.Account, error) {
+		return rest.Member(&in.Input, p, name, &in.accounts, rest.Array(p, func(i int) (enduser.Account, error) {
 			return in.readAccount(p, i)
 		}))
 	case "groups":
-		return rest.Member(&in.Input, p, name, &in.groups, rest.Array(p, maxListed, func(int) (string, error) { return p.String() }))
+		return rest.Member(&in.Input, p, name, &in.groups, rest.Array(p, func(int) (string, error) { return p.String() }))
 	case "provisional":
 		return rest.Member(&in.Input, p, name, &in.provisional, p.Bool)
 	case "expires_in":
@@ -109,10 +109,6 @@ func (in *userInput) member(p *jsontext.Scanner, name string) error {
 	_, err := p.Raw()
 	return err
 }
-
-// maxListed is how many items of a list are kept to be judged: more than any policy
-// admits.
-const maxListed = 256
 
 func (in *userInput) readAccount(p *jsontext.Scanner, i int) (a enduser.Account, err error) {
 	err = p.Object(func(name string) (err error) {
@@ -134,21 +130,21 @@ const maxExpiresIn = 365 * 24 * 60 * 60 // seconds
 
 // spec returns the user that a create or upsert asks for. Null is for PATCH.
 func (in *userInput) spec() (enduser.Spec, error) {
-	refuseNull(&in.Input, "external_id", in.externalID.Null)
-	refuseNull(&in.Input, "name", in.name.Null)
-	refuseNull(&in.Input, "first_name", in.firstName.Null)
-	refuseNull(&in.Input, "last_name", in.lastName.Null)
-	refuseNull(&in.Input, "email", in.email.Null)
-	refuseNull(&in.Input, "avatar", in.avatar.Null)
-	refuseNull(&in.Input, "language", in.language.Null)
+	in.RefuseNull("external_id", in.externalID.Null)
+	in.RefuseNull("name", in.name.Null)
+	in.RefuseNull("first_name", in.firstName.Null)
+	in.RefuseNull("last_name", in.lastName.Null)
+	in.RefuseNull("email", in.email.Null)
+	in.RefuseNull("avatar", in.avatar.Null)
+	in.RefuseNull("language", in.language.Null)
 	if in.externalID.Given && !in.externalID.Null && in.externalID.Value == "" {
 		in.Fault("external_id", enduser.CodeRequired, "must not be empty")
 	}
-	refuseNull(&in.Input, "metadata", in.metadata.Null)
-	refuseNull(&in.Input, "linked_accounts", in.accounts.Null)
-	refuseNull(&in.Input, "groups", in.groups.Null)
-	refuseNull(&in.Input, "provisional", in.provisional.Null)
-	refuseNull(&in.Input, "expires_in", in.expiresIn.Null)
+	in.RefuseNull("metadata", in.metadata.Null)
+	in.RefuseNull("linked_accounts", in.accounts.Null)
+	in.RefuseNull("groups", in.groups.Null)
+	in.RefuseNull("provisional", in.provisional.Null)
+	in.RefuseNull("expires_in", in.expiresIn.Null)
 	s := enduser.Spec{
 		ExternalID: in.externalID.Value,
 		Name:       in.name.Value, FirstName: in.firstName.Value, LastName: in.lastName.Value,
@@ -173,12 +169,6 @@ func (in *userInput) spec() (enduser.Spec, error) {
 		s.Metadata = metadata
 	}
 	return s, in.Err()
-}
-
-func refuseNull(in *rest.Input, name string, null bool) {
-	if null {
-		in.Fault(name, rest.CodeType, "must not be null")
-	}
 }
 
 // patch applies the body to a user as a merge patch (RFC 7396).

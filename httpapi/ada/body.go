@@ -54,7 +54,7 @@ func readUser(body string) (in userInput, err error) {
 		}
 		return in.Ignore(&p, "$.", name, "external_id", "profile")
 	}))
-	refuseNull(&in.Input, profile, in.profile.Null)
+	in.RefuseNull(profile, in.profile.Null)
 	return in, err
 }
 
@@ -104,7 +104,7 @@ func (in *userInput) secrets(p *jsontext.Scanner) (map[string]enduser.Secret, er
 	if !values.Given {
 		in.Fault(fields, enduser.CodeRequired, "is required")
 	}
-	refuseNull(&in.Input, fields, values.Null)
+	in.RefuseNull(fields, values.Null)
 	secrets := make(map[string]enduser.Secret, len(values.Value))
 	for key, value := range values.Value {
 		secrets[key] = enduser.NewSecret(value)
@@ -174,12 +174,6 @@ func notBlank(in *rest.Input, p *jsontext.Scanner, path string) func() (string, 
 	}
 }
 
-func refuseNull(in *rest.Input, path string, null bool) {
-	if null {
-		in.Fault(path, rest.CodeType, "must not be null")
-	}
-}
-
 // spec returns the user that a POST asks for.
 func (in *userInput) spec() enduser.Spec {
 	for _, key := range slices.Sorted(maps.Keys(in.metadata.Value)) {
@@ -187,7 +181,7 @@ func (in *userInput) spec() enduser.Spec {
 		if _, too := in.sensitive.Value[key]; too {
 			in.Fault(member(fields, key), enduser.CodeDuplicate, "is also a key of metadata")
 		}
-		refuseNull(&in.Input, member(metadata, key), value.IsNull())
+		in.RefuseNull(member(metadata, key), value.IsNull())
 	}
 	return enduser.Spec{
 		ExternalID: in.externalID.Value, FirstName: in.firstName.Value, LastName: in.lastName.Value,

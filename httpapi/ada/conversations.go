@@ -43,8 +43,8 @@ func readConversation(body string) (in conversationInput, err error) {
 	if len(in.channelID.Value) > maxChannelID {
 		in.Fault(channel, enduser.CodeLength, "must have at most "+strconv.Itoa(maxChannelID)+" bytes")
 	}
-	refuseNull(&in.Input, channel, in.channelID.Null)
-	refuseNull(&in.Input, user, in.endUserID.Null)
+	in.RefuseNull(channel, in.channelID.Null)
+	in.RefuseNull(user, in.endUserID.Null)
 	return in, in.Err()
 }
 

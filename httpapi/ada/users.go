@@ -101,16 +101,10 @@ func (f *family) update(c *call) error {
 }
 
 func show(c *call, u *enduser.User, err error) error {
-	if err != nil {
-		return err
-	}
-	return c.Versioned(http.StatusOK, u.Revision, appendUser(c.Buffer(), u))
+	return c.Show(u.Revision, err, func(b []byte) []byte { return appendUser(b, u) })
 }
 
 // showIfNew is show for GET.
 func showIfNew(c *call, u *enduser.User, err error) error {
-	if err == nil && !rest.IfNoneMatch(c.Request.Header, u.Revision) {
-		return c.NotModified(u.Revision)
-	}
-	return show(c, u, err)
+	return c.ShowIfNew(u.Revision, err, func(b []byte) []byte { return appendUser(b, u) })
 }

@@ -59,10 +59,7 @@ func (f *family) create(c *call) error {
 
 func (f *family) get(c *call) error {
 	u, err := f.tenant(c).Get(c.Request.Context(), ref(c))
-	if err == nil && !rest.IfNoneMatch(c.Request.Header, u.Revision) {
-		return c.NotModified(u.Revision)
-	}
-	return show(c, &u, err)
+	return c.ShowIfNew(u.Revision, err, func(b []byte) []byte { return appendUser(b, &u) })
 }
 
 func (f *family) update(c *call) error {
@@ -81,7 +78,7 @@ func (f *family) update(c *call) error {
 		in.externalID.Set(&u.ExternalID)
 		return nil
 	})
-	return show(c, &u, err)
+	return c.Show(u.Revision, err, func(b []byte) []byte { return appendUser(b, &u) })
 }
 
 func (f *family) delete(c *call) error {
@@ -106,11 +103,4 @@ func (f *family) judge(c *call, in *userInput) error {
 		}
 	}
 	return in.Err()
-}
-
-func show(c *call, u *enduser.User, err error) error {
-	if err != nil {
-		return err
-	}
-	return c.Versioned(http.StatusOK, u.Revision, appendUser(c.Buffer(), u))
 }

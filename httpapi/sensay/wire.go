@@ -62,10 +62,6 @@ func readUser(body string) (in userInput, err error) {
 // item names an account of a body.
 func item(i int) string { return "linkedAccounts[" + strconv.Itoa(i) + "]" }
 
-// maxListed is how many accounts are kept to be judged: more than any policy
-// admits.
-const maxListed = 256
-
 func (in *userInput) member(p *jsontext.Scanner, name string) error {
 	switch name {
 	case "id":
@@ -75,7 +71,7 @@ func (in *userInput) member(p *jsontext.Scanner, name string) error {
 	case "email":
 		return member(in, p, name, &in.email, p.String)
 	case "linkedAccounts":
-		return member(in, p, name, &in.accounts, rest.Array(p, maxListed, func(i int) (enduser.Account, error) {
+		return member(in, p, name, &in.accounts, rest.Array(p, func(i int) (enduser.Account, error) {
 			return in.readAccount(p, i)
 		}))
 	}
@@ -88,9 +84,7 @@ func (in *userInput) member(p *jsontext.Scanner, name string) error {
 // member reads a member, of which none may be null.
 func member[T any](in *userInput, p *jsontext.Scanner, name string, to *rest.Optional[T], read func() (T, error)) error {
 	err := rest.Member(&in.Input, p, name, to, read)
-	if to.Null {
-		in.Fault(name, rest.CodeType, "must not be null")
-	}
+	in.RefuseNull(name, to.Null)
 	return err
 }
 

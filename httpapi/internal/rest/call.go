@@ -158,6 +158,23 @@ func (c *Call[P]) Versioned(status int, version int64, body []byte) error {
 	return c.JSON(status, body)
 }
 
+// Show answers 200 with a version of something, whose body is what write appends, or
+// with the error that there is instead.
+func (c *Call[P]) Show(version int64, err error, write func([]byte) []byte) error {
+	if err != nil {
+		return err
+	}
+	return c.Versioned(http.StatusOK, version, write(c.Buffer()))
+}
+
+// ShowIfNew is Show for GET: 304 if the client has the version.
+func (c *Call[P]) ShowIfNew(version int64, err error, write func([]byte) []byte) error {
+	if err == nil && !IfNoneMatch(c.Request.Header, version) {
+		return c.NotModified(version)
+	}
+	return c.Show(version, err, write)
+}
+
 // Locate says where the answer's Location header points: to the child of a path,
 // whose name needs no escaping.
 func (c *Call[P]) Locate(parent, child string) { c.parent, c.child = parent, child }

@@ -48,6 +48,10 @@ const (
 	maxPointer = 256
 )
 
+// maxListed is how many items of a list are kept to be judged: more than any policy
+// admits.
+const maxListed = 256
+
 // End returns the problem of a body that is no JSON object: the error of the scan,
 // or that something follows.
 func (in *Input) End(p *jsontext.Scanner, err error) error {
@@ -100,6 +104,13 @@ func (in *Input) Ignore(p *jsontext.Scanner, before, name string, known ...strin
 	return err
 }
 
+// RefuseNull notes a member that is null.
+func (in *Input) RefuseNull(name string, null bool) {
+	if null {
+		in.Fault(name, CodeType, "must not be null")
+	}
+}
+
 // ErrType is for functions given to Member: the value has another JSON type.
 var ErrType = errors.New("another JSON type was expected")
 
@@ -112,8 +123,8 @@ func Member[T any](in *Input, p *jsontext.Scanner, name string, to *Optional[T],
 	}
 	before := *p
 	value, err := read()
-	if many, ok := errors.AsType[tooMany](err); ok {
-		in.Fault(name, "too_many", "must have at most "+strconv.Itoa(int(many))+" items")
+	if errors.Is(err, errTooMany) {
+		in.Fault(name, "too_many", "must have at most "+strconv.Itoa(maxListed)+" items")
 		return nil
 	}
 	if errors.Is(err, jsontext.ErrType) || errors.Is(err, ErrType) || errors.Is(err, jsontext.ErrNumber) {
@@ -136,13 +147,13 @@ func Object(p *jsontext.Scanner) func() (string, error) {
 	}
 }
 
-// Array returns a function for Member: it reads an array of at most limit items. Of
-// more it keeps none.
-func Array[T any](p *jsontext.Scanner, limit int, item func(i int) (T, error)) func() ([]T, error) {
+// Array returns a function for Member: it reads an array of at most maxListed items.
+// Of more it keeps none.
+func Array[T any](p *jsontext.Scanner, item func(i int) (T, error)) func() ([]T, error) {
 	return func() ([]T, error) {
 		items, count := []T{}, 0
 		err := p.Array(func() error {
-			if count++; count > limit {
+			if count++; count > maxListed {
 				_, err := p.Raw()
 				return err
 			}
@@ -150,17 +161,14 @@ func Array[T any](p *jsontext.Scanner, limit int, item func(i int) (T, error)) f
 			items = append(items, value)
 			return err
 		})
-		if err == nil && count > limit {
-			return nil, tooMany(limit)
+		if err == nil && count > maxListed {
+			return nil, errTooMany
 		}
 		return items, err
 	}
 }
 
-// tooMany is the error of an array with more items than that.
-type tooMany int
-
-func (n tooMany) Error() string { return "more than " + strconv.Itoa(int(n)) + " items" }
+var errTooMany = errors.New("more than " + strconv.Itoa(maxListed) + " items")
 
 // AppendOptional writes a string, or null for an empty one.
 func AppendOptional(b []byte, s string) []byte {
