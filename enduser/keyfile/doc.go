@@ -62,7 +62,7 @@
 // it, has the epoch keys of the last 25 hours. Whoever has that and a copy of the
 // store can read the values of that time for ever: it voids the promise. Leave the
 // folder out of backups, and keep what [Keyring.Backup] writes instead: the durable
-// keys alone, in the same format. Make one after the first start and after each
+// keys alone, in the same format. Make one after the first start and before each
 // Promote, and keep it apart from the backups of the store, which it opens. Keep it
 // for as long as the backups of the store from its time are to be readable.
 //
