@@ -63,9 +63,9 @@ const (
 
 // asUser serves a route to requests that act as a user. That there is no such user,
 // from the beginning or in the end, is 401.
-func (a *api) asUser(handle func(*call, acting) error) func(*call) error {
+func (f *family) asUser(handle func(*call, acting) error) func(*call) error {
 	return func(c *call) error {
-		err := a.serveUser(c, handle)
+		err := f.serveUser(c, handle)
 		if errors.Is(err, enduser.ErrNotFound) && !errors.Is(err, enduser.ErrUnknown) {
 			p := rest.Unauthorized("")
 			p.Code, p.Detail = "unknown-acting-user", "X-USER-ID, with X-USER-ID-TYPE if it is the ID of a linked account, must name a user."
@@ -75,12 +75,12 @@ func (a *api) asUser(handle func(*call, acting) error) func(*call) error {
 	}
 }
 
-func (a *api) serveUser(c *call, handle func(*call, acting) error) error {
-	i, ok := a.identity(c.Request.Header)
+func (f *family) serveUser(c *call, handle func(*call, acting) error) error {
+	i, ok := f.identity(c.Request.Header)
 	if !ok {
 		return enduser.ErrNotFound
 	}
-	u, err := i.find(c.Request.Context(), a.tenant(c))
+	u, err := i.find(c.Request.Context(), f.tenant(c))
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (a *api) serveUser(c *call, handle func(*call, acting) error) error {
 
 // identity reads the headers that name a user; ok is false unless each is there
 // once, or not at all in the case of the type.
-func (a *api) identity(h http.Header) (i identity, ok bool) {
+func (f *family) identity(h http.Header) (i identity, ok bool) {
 	ids, types := h[actingID], h[actingType]
 	if len(ids) != 1 || len(types) > 1 {
 		return identity{}, false
@@ -99,7 +99,7 @@ func (a *api) identity(h http.Header) (i identity, ok bool) {
 		return i, true
 	}
 	i.accountType = types[0]
-	known := len(a.policy.AccountTypes) == 0 || slices.Contains(a.policy.AccountTypes, i.accountType)
+	known := len(f.policy.AccountTypes) == 0 || slices.Contains(f.policy.AccountTypes, i.accountType)
 	return i, known && i.accountType != ""
 }
 

@@ -40,13 +40,13 @@ func New(users *enduser.Manager, auth httpapi.Authenticator, opts *Options) (htt
 	if o.Policy.IsZero() {
 		o.Policy = Policy()
 	}
-	a := &api{users: users, policy: o.Policy}
+	f := &family{users: users, policy: o.Policy}
 	config := httpapi.Family(auth, &o.Options, secret, "")
 	config.Admit = admitVersion(config.Admit)
 	config.Append = appendProblem
 	config.ProblemType = "application/json"
 	config.Gzip = true
-	return stamp(rest.New(config, a.routes()...)), nil
+	return stamp(rest.New(config, f.routes()...)), nil
 }
 
 const maxSecret = 4096 // bytes

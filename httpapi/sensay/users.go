@@ -14,26 +14,26 @@ type (
 	route = rest.Route[httpapi.Principal]
 )
 
-// api is the family of routes.
-type api struct {
+// family is the routes of the users.
+type family struct {
 	users  *enduser.Manager
 	policy enduser.Policy
 }
 
-func (a *api) routes() []route {
+func (f *family) routes() []route {
 	return []route{
-		{Method: "POST", Path: "/v1/users", Access: rest.Write("createEndUser"), Body: true, Handle: asOrganization(a.create)},
-		{Method: "GET", Path: "/v1/users/{userID}", Access: rest.Read("getEndUser"), Handle: asOrganization(a.get)},
-		{Method: "GET", Path: "/v1/users/me", Access: rest.Read("getEndUser"), Handle: a.asUser(a.getMe)},
-		{Method: "PUT", Path: "/v1/users/me", Access: rest.Write("updateEndUser"), Body: true, Handle: a.asUser(a.updateMe)},
-		{Method: "DELETE", Path: "/v1/users/me", Access: rest.Write("deleteEndUser"), Handle: a.asUser(a.deleteMe)},
+		{Method: "POST", Path: "/v1/users", Access: rest.Write("createEndUser"), Body: true, Handle: asOrganization(f.create)},
+		{Method: "GET", Path: "/v1/users/{userID}", Access: rest.Read("getEndUser"), Handle: asOrganization(f.get)},
+		{Method: "GET", Path: "/v1/users/me", Access: rest.Read("getEndUser"), Handle: f.asUser(f.getMe)},
+		{Method: "PUT", Path: "/v1/users/me", Access: rest.Write("updateEndUser"), Body: true, Handle: f.asUser(f.updateMe)},
+		{Method: "DELETE", Path: "/v1/users/me", Access: rest.Write("deleteEndUser"), Handle: f.asUser(f.deleteMe)},
 	}
 }
 
 // tenant returns the handle that a call's users are reached through.
-func (a *api) tenant(c *call) enduser.Tenant { return c.Principal.In(a.users).With(a.policy) }
+func (f *family) tenant(c *call) enduser.Tenant { return c.Principal.In(f.users).With(f.policy) }
 
-func (a *api) create(c *call) error {
+func (f *family) create(c *call) error {
 	in, err := readUser(c.Body())
 	if err != nil {
 		return err
@@ -42,12 +42,12 @@ func (a *api) create(c *call) error {
 	if err != nil {
 		return err
 	}
-	u, err := a.tenant(c).Create(c.Request.Context(), spec)
+	u, err := f.tenant(c).Create(c.Request.Context(), spec)
 	return show(c, &u, err)
 }
 
-func (a *api) get(c *call) error {
-	u, err := identity{id: c.PathValue("userID")}.find(c.Request.Context(), a.tenant(c))
+func (f *family) get(c *call) error {
+	u, err := identity{id: c.PathValue("userID")}.find(c.Request.Context(), f.tenant(c))
 	if errors.Is(err, enduser.ErrNotFound) {
 		p := rest.NotFound()
 		p.Code, p.Detail = "user-not-found", "There is no user with this id."
@@ -56,9 +56,9 @@ func (a *api) get(c *call) error {
 	return showIfNew(c, &u, err)
 }
 
-func (a *api) getMe(c *call, me acting) error { return showIfNew(c, &me.user, nil) }
+func (f *family) getMe(c *call, me acting) error { return showIfNew(c, &me.user, nil) }
 
-func (a *api) updateMe(c *call, me acting) error {
+func (f *family) updateMe(c *call, me acting) error {
 	in, err := readUser(c.Body())
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func (a *api) updateMe(c *call, me acting) error {
 	if !in.id.Given {
 		return rest.Invalid(rest.Field{Pointer: "id", Code: enduser.CodeRequired, Message: "is required"})
 	}
-	u, err := a.tenant(c).Update(c.Request.Context(), me.ref(), func(u *enduser.User) error {
+	u, err := f.tenant(c).Update(c.Request.Context(), me.ref(), func(u *enduser.User) error {
 		if err := me.admits(c, u); err != nil {
 			return err
 		}
@@ -75,8 +75,8 @@ func (a *api) updateMe(c *call, me acting) error {
 	return show(c, &u, err)
 }
 
-func (a *api) deleteMe(c *call, me acting) error {
-	err := a.tenant(c).DeleteIf(c.Request.Context(), me.ref(), func(u enduser.User) error { return me.admits(c, &u) })
+func (f *family) deleteMe(c *call, me acting) error {
+	err := f.tenant(c).DeleteIf(c.Request.Context(), me.ref(), func(u enduser.User) error { return me.admits(c, &u) })
 	if err != nil {
 		return err
 	}
