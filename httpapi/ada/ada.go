@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
@@ -38,6 +39,11 @@ type Options struct {
 	// example "https://users.example.com". Empty: those by which the request came in,
 	// as its TLS state and Host say. Forwarded headers are never looked at, so set it
 	// behind a proxy that changes either.
+	//
+	// Behind a proxy that takes a prefix off the paths of requests it ends with that
+	// prefix: "https://example.com/users". A slash at its end makes no difference.
+	// Location is never changed by it: that is a path as the request had it, which such
+	// a proxy has to put the prefix on again.
 	BaseURL string
 }
 
@@ -47,7 +53,8 @@ const (
 )
 
 // New returns the handler of Ada's routes. It fails without users or auth, and for a
-// BaseURL that is not a scheme and a host. It is safe for concurrent use.
+// BaseURL that is not a scheme, a host and a path, if it has one. It is safe for
+// concurrent use.
 func New(users *enduser.Manager, auth httpapi.Authenticator, opts *Options) (http.Handler, error) {
 	if users == nil || auth == nil {
 		return nil, errors.New("ada: new: users and auth are required")
@@ -78,15 +85,16 @@ func New(users *enduser.Manager, auth httpapi.Authenticator, opts *Options) (htt
 	return rest.New(config, f.routes()...), nil
 }
 
-// parseBase returns a URL that is a scheme and a host, nil for "".
+// parseBase returns a URL that is a scheme, a host and a path without a slash at its
+// end; nil for "".
 func parseBase(text string) (*url.URL, error) {
 	if text == "" {
 		return nil, nil //nolint:nilnil // nothing is set
 	}
-	u, err := url.Parse(text)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" ||
-		*u != (url.URL{Scheme: u.Scheme, Host: u.Host}) {
-		return nil, errors.New("ada: new: BaseURL must be http or https and a host, and nothing else")
+	u, err := url.Parse(strings.TrimRight(text, "/"))
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.User != nil ||
+		strings.ContainsAny(text, "?#") {
+		return nil, errors.New("ada: new: BaseURL must be http or https, a host and perhaps a path, and nothing else")
 	}
 	return u, nil
 }

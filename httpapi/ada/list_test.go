@@ -79,6 +79,10 @@ func TestNextPageURL(t *testing.T) {
 		{"", "/ada", "http://api.example/ada/api/v2/end-users/?limit=1", "http://api.example/ada/api/v2/end-users/?cursor=C&limit=1"},
 		{"", "/a b", "http://api.example/a%20b/api/v2/end-users/", "http://api.example/a%20b/api/v2/end-users/?cursor=C"},
 		{"https://users.example.com", "", "http://10.0.0.1:8080/api/v2/end-users/", "https://users.example.com/api/v2/end-users/?cursor=C"},
+		{"https://example.com/users", "", "http://10.0.0.1/api/v2/end-users/?limit=1", "https://example.com/users/api/v2/end-users/?cursor=C&limit=1"},
+		{"https://example.com/a/b/", "/ada", "http://10.0.0.1/ada/api/v2/end-users", "https://example.com/a/b/ada/api/v2/end-users?cursor=C"},
+		{"https://example.com/a%2Fb%20c/", "", "http://10.0.0.1/api/v2/end-users", "https://example.com/a%2Fb%20c/api/v2/end-users?cursor=C"},
+		{"https://example.com/", "", "http://10.0.0.1/api/v2/end-users", "https://example.com/api/v2/end-users?cursor=C"},
 		{"http://users.example.com:81", "/ada", "https://internal/ada/api/v2/end-users/", "http://users.example.com:81/ada/api/v2/end-users/?cursor=C"},
 	} {
 		t.Run(tt.target, func(t *testing.T) {
@@ -114,10 +118,11 @@ func TestHostileHost(t *testing.T) {
 	}
 }
 
-// TestLocationUnderPrefix: it keeps the prefix of the mount, too.
+// TestLocationUnderPrefix: it keeps the prefix of the mount, too, and has nothing of
+// what BaseURL says.
 func TestLocationUnderPrefix(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, nil, nil)
+	s := newServer(t, nil, &ada.Options{BaseURL: "https://example.com/users"})
 	s.handler = http.StripPrefix("/ada", s.handler)
 	for _, slash := range []string{"", "/"} {
 		a := s.do(t, "POST", "/ada/api/v2/end-users"+slash, `{}`).want(t, 201)
@@ -138,10 +143,22 @@ func TestBaseURL(t *testing.T) {
 		"//example.com":             false,
 		"https://":                  false,
 		"https://:443":              false,
-		"https://example.com/":      false,
-		"https://example.com/ada":   false,
+		"https://example.com/":      true,
+		"https://example.com/ada":   true,
+		"https://example.com/a%2Fb": true,
+		"https://example.com/%zz":   false,
+		"https://example.com/ada?":  false,
+		"https://example.com/?a=b":  false,
+		"https://example.com/ada#a": false,
+		"https:/example.com/ada":    false,
+		"https:example.com/ada":     false,
+		"/ada":                      false,
 		"https://example.com?a=b":   false,
 		"https://example.com#a":     false,
+		"https://example.com#":      false,
+		"https://example.com/#/":    false,
+		"https:///":                 false,
+		"https:///ada":              false,
 		"https://a:b@example.com":   false,
 		"ftp://example.com":         false,
 		"javascript:alert(1)":       false,
