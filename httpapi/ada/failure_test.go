@@ -25,10 +25,10 @@ import (
 func TestUnavailable(t *testing.T) {
 	t.Parallel()
 	var logged bytes.Buffer
-	st := &faulty{Store: memory.New()}
+	st := &golden.Faulty{Store: memory.New()}
 	s := newServer(t, st, &ada.Options{Options: httpapi.Options{Logger: slog.New(slog.NewTextHandler(&logged, nil))}})
 	u := s.create(t, `{"external_id":"ann"}`)
-	st.fail(errors.New("dial 10.0.0.7: refused"))
+	st.Fail(errors.New("dial 10.0.0.7: refused"))
 	all := requests(u.ID)
 	all["find"] = request{method: "GET", path: users + "?external_id=ann"}
 	all["a new user's conversation"] = request{method: "POST", path: conversations, body: `{"channel_id":"c"}`}
@@ -48,9 +48,9 @@ func TestUnavailable(t *testing.T) {
 // have happened.
 func TestOutcomeUnknown(t *testing.T) {
 	t.Parallel()
-	st := &faulty{Store: memory.New()}
+	st := &golden.Faulty{Store: memory.New()}
 	s := newServer(t, st, nil)
-	st.lost.Store(true)
+	st.Lost.Store(true)
 	u := s.create(t, `{"external_id":"ann"}`)
 	s.do(t, "POST", users, `{"external_id":"ann"}`).want(t, 200)
 	all := requests(u.ID)
@@ -67,9 +67,9 @@ func TestOutcomeUnknown(t *testing.T) {
 
 func TestPanic(t *testing.T) {
 	t.Parallel()
-	st := &faulty{Store: memory.New()}
+	st := &golden.Faulty{Store: memory.New()}
 	s := newServer(t, st, nil)
-	st.panics.Store(true)
+	st.Panics.Store(true)
 	if p := s.do(t, "GET", users, "").want(t, 500).problem(t); p.Type != "internal" {
 		t.Errorf("got %+v", p)
 	}

@@ -57,7 +57,7 @@ const secret = "s3cret-4711"
 
 // watchful is a store that looks for secrets in what it is given.
 type watchful struct {
-	*faulty
+	*golden.Faulty
 	t     *testing.T
 	wrote int
 }
@@ -69,14 +69,14 @@ func (w *watchful) Apply(ctx context.Context, tenant string, ops ...store.Op) (s
 			w.t.Error("a secret is stored in clear")
 		}
 	}
-	return w.faulty.Apply(ctx, tenant, ops...)
+	return w.Faulty.Apply(ctx, tenant, ops...)
 }
 
 // TestSecretsStayInside sends secrets wherever a request has room for them and lets
 // everything go wrong: no answer and no line of a log has them.
 func TestSecretsStayInside(t *testing.T) {
 	t.Parallel()
-	st := &watchful{faulty: &faulty{Store: memory.New()}, t: t}
+	st := &watchful{Faulty: &golden.Faulty{Store: memory.New()}, t: t}
 	w := golden.NewWorld(t, st)
 	var logged bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -139,15 +139,15 @@ func TestSecretsStayInside(t *testing.T) {
 		quiet(s.do(t, "GET", users+"?external_id=ann", ""))
 	}
 	all()
-	st.lost.Store(true)
+	st.Lost.Store(true)
 	all()
-	st.lost.Store(false)
-	st.fail(errors.New("a store that is down"))
+	st.Lost.Store(false)
+	st.Fail(errors.New("a store that is down"))
 	all()
-	st.err.Store(nil)
-	st.panics.Store(true)
+	st.Fail(nil)
+	st.Panics.Store(true)
 	all()
-	st.panics.Store(false)
+	st.Panics.Store(false)
 
 	for _, status := range []int{200, 201, 400, 404, 412, 415, 500, 503} {
 		if !statuses[status] {

@@ -110,7 +110,7 @@ func always(string, []httpapi.Rate) (httpapi.Decision, error) {
 // TestClientStatuses meets every documented status of every operation.
 func TestClientStatuses(t *testing.T) {
 	golden.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
-		st := &faulty{Store: open(t)}
+		st := &golden.Faulty{Store: open(t)}
 		w := golden.NewWorld(t, st)
 		c := newClient(t, w, nil)
 		id := c.made(t, userRequest{ExternalID: value("ann")}).EndUserID
@@ -177,9 +177,9 @@ func TestClientStatuses(t *testing.T) {
 		unwell(&ada.Options{Options: httpapi.Options{
 			Limiter: limiterFunc(always), Rates: []httpapi.Rate{{Requests: 30, Per: time.Second}},
 		}}, 429)
-		st.fail(errors.New("the disk is gone"))
+		st.Fail(errors.New("the disk is gone"))
 		unwell(nil, 503)
-		st.panics.Store(true)
+		st.Panics.Store(true)
 		unwell(nil, 500)
 		c.ledger.Check(t, statuses())
 	})

@@ -2,12 +2,10 @@ package explo_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -18,52 +16,13 @@ import (
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
-// faulty is a store in which things go wrong on request.
-type faulty struct {
-	store.Store
-
-	err    atomic.Pointer[error] // of every call, if not nil
-	panics atomic.Bool
-	lost   atomic.Bool // writes happen and are not confirmed
-}
-
-func (f *faulty) fail(err error) { f.err.Store(&err) }
-
-func (f *faulty) fault() error {
-	if f.panics.Load() {
-		panic("a store that panics") //nolint:forbidigo // what the test is about
-	}
-	if err := f.err.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
-
-func (f *faulty) Get(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
-	if err := f.fault(); err != nil {
-		return store.Record{}, err
-	}
-	return f.Store.Get(ctx, tenant, key)
-}
-
-func (f *faulty) Apply(ctx context.Context, tenant string, ops ...store.Op) (store.Revision, error) {
-	if err := f.fault(); err != nil {
-		return 0, err
-	}
-	revision, err := f.Store.Apply(ctx, tenant, ops...)
-	if err == nil && f.lost.Load() {
-		return 0, store.ErrUnknown
-	}
-	return revision, err
-}
-
 func TestStoreErrors(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{fmt.Errorf("secret: %w", store.ErrUnavailable), errors.New("secret")} {
-		f := &faulty{Store: memory.New()}
+		f := &golden.Faulty{Store: memory.New()}
 		s := newServer(t, f, nil)
 		g := s.create(t, "kept")
-		f.fail(err)
+		f.Fail(err)
 		for _, r := range routes(g.Token, "kept") {
 			if a := s.send(t, r).wantCode(t, 503, "unavailable"); strings.Contains(a.body, "secret") {
 				t.Errorf("%s %s: %s", r.method, r.path, a.body)
@@ -77,10 +36,10 @@ func TestStoreErrors(t *testing.T) {
 // another.
 func TestLostReplies(t *testing.T) {
 	t.Parallel()
-	f := &faulty{Store: memory.New()}
+	f := &golden.Faulty{Store: memory.New()}
 	s := newServer(t, f, nil)
 	g := s.create(t, "kept")
-	f.lost.Store(true)
+	f.Lost.Store(true)
 	created := s.do(t, "GET", "/api/user", `{"user_group_id":"new"}`).want(t, 200).reply(t)
 	if created.New == nil || !*created.New {
 		t.Errorf("a create that was sent twice is not seen as one: %+v", created)
@@ -100,14 +59,14 @@ func TestLostReplies(t *testing.T) {
 func TestPanics(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	f := &faulty{Store: memory.New()}
+	f := &golden.Faulty{Store: memory.New()}
 	s := newServer(t, f, within(httpapi.Options{Logger: slog.New(slog.NewJSONHandler(&log, nil))}))
 	g := s.create(t, "kept")
 	before := state(t, s.acme())
 	for _, r := range routes(g.Token, "kept") {
-		f.panics.Store(true)
+		f.Panics.Store(true)
 		a := s.send(t, r)
-		f.panics.Store(false)
+		f.Panics.Store(false)
 		a.wantCode(t, 500, "internal")
 		if strings.Contains(a.body, "store that panics") || !strings.Contains(log.String(), a.header.Get("X-Request-Id")) {
 			t.Errorf("%s %s: %s", r.method, r.path, a.body)
@@ -124,7 +83,7 @@ func TestPanics(t *testing.T) {
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	f := &faulty{Store: memory.New()}
+	f := &golden.Faulty{Store: memory.New()}
 	s := newServer(t, f, within(httpapi.Options{
 		MaxBody: 1024,
 		Logger:  slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -162,13 +121,13 @@ func TestSilence(t *testing.T) {
 		check("an answer", s.do(t, "POST", "/api/"+g.Token+"?canary="+g.Token, `{}`).want(t, 404).body)
 	}
 	requests()
-	f.fail(errors.New("the store is on fire"))
+	f.Fail(errors.New("the store is on fire"))
 	requests()
-	f.err.Store(nil)
-	f.lost.Store(true)
+	f.Fail(nil)
+	f.Lost.Store(true)
 	check("an answer", s.do(t, "POST", "/api/user", `{"current_token":"`+lost.Token+`"}`).wantCode(t, 503, "outcome-unknown").body)
-	f.lost.Store(false)
-	f.panics.Store(true)
+	f.Lost.Store(false)
+	f.Panics.Store(true)
 	requests()
 	if log.Len() == 0 || failed < 500 {
 		t.Fatalf("%d failures, %d bytes of log", failed, log.Len())

@@ -64,7 +64,7 @@ func (always) Allow(context.Context, string, []httpapi.Rate) (httpapi.Decision, 
 // TestClientStatuses meets every documented status of every operation.
 func TestClientStatuses(t *testing.T) {
 	golden.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
-		st := &faulty{Store: open(t)}
+		st := &golden.Faulty{Store: open(t)}
 		w := golden.NewWorld(t, st)
 		c := newClient(t, w, nil)
 		token := ""
@@ -149,9 +149,9 @@ func TestClientStatuses(t *testing.T) {
 			}
 		}
 		unwell(&explo.Options{Options: httpapi.Options{Limiter: always{}, Rates: []httpapi.Rate{{Requests: 180, Per: time.Minute}}}}, 429)
-		st.fail(errors.New("the disk is gone"))
+		st.Fail(errors.New("the disk is gone"))
 		unwell(nil, 503)
-		st.panics.Store(true)
+		st.Panics.Store(true)
 		unwell(nil, 500)
 		c.ledger.Check(t, statuses())
 	})

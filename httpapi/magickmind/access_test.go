@@ -98,10 +98,10 @@ func TestStoreErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := &faulty{Store: memory.New()}
+			f := &golden.Faulty{Store: memory.New()}
 			s := newServer(t, f, nil)
 			u := s.create(t, `{"name":"A"}`)
-			f.fail(err)
+			f.Fail(err)
 			for action, r := range protected(u.ID) {
 				a := s.do(t, r.method, r.path, r.body).want(t, 503)
 				if p := a.problem(t).Error; p.Type != "urn:rollbook:problem:unavailable" || strings.Contains(a.body, "secret") {
@@ -112,10 +112,10 @@ func TestStoreErrors(t *testing.T) {
 	}
 	t.Run("unknown", func(t *testing.T) {
 		t.Parallel()
-		f := &faulty{Store: memory.New()}
+		f := &golden.Faulty{Store: memory.New()}
 		s := newServer(t, f, nil)
 		u := s.create(t, `{"name":"A"}`)
-		f.lost.Store(true)
+		f.Lost.Store(true)
 		for _, method := range []string{"PUT", "DELETE"} {
 			a := s.do(t, method, users+"/"+u.ID, `{"name":"B"}`).want(t, 503)
 			if p := a.problem(t).Error; p.Type != "urn:rollbook:problem:outcome-unknown" {
@@ -130,13 +130,13 @@ func TestStoreErrors(t *testing.T) {
 func TestPanics(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	f := &faulty{Store: memory.New()}
+	f := &golden.Faulty{Store: memory.New()}
 	s := newServer(t, f, &magickmind.Options{Options: httpapi.Options{Logger: slog.New(slog.NewJSONHandler(&log, nil))}})
 	u := s.create(t, `{"name":"A"}`)
 	for name, r := range protected(u.ID) {
-		f.panics.Store(true)
+		f.Panics.Store(true)
 		a := s.do(t, r.method, r.path, r.body).want(t, 500)
-		f.panics.Store(false)
+		f.Panics.Store(false)
 		if strings.Contains(a.body, "panics") || !strings.Contains(log.String(), a.header.Get("X-Request-Id")) {
 			t.Errorf("%s: %s\nlog: %s", name, a.body, log.String())
 		}
@@ -191,12 +191,12 @@ func TestRetriedCreate(t *testing.T) {
 // it finds that one.
 func TestLostReplies(t *testing.T) {
 	t.Parallel()
-	f := &faulty{Store: memory.New()}
+	f := &golden.Faulty{Store: memory.New()}
 	s := newServer(t, f, nil)
 	const body = `{"name":"Ann","external_id":"ann"}`
-	f.lost.Store(true)
+	f.Lost.Store(true)
 	u := s.create(t, body)
-	f.lost.Store(false)
+	f.Lost.Store(false)
 	if detail := s.do(t, "POST", users, body).want(t, 409).problem(t).Error.Detail; !strings.HasSuffix(detail, " "+u.ID) {
 		t.Errorf("%q does not lead to %s", detail, u.ID)
 	}
@@ -319,7 +319,7 @@ func TestHead(t *testing.T) {
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	f := &faulty{Store: memory.New()}
+	f := &golden.Faulty{Store: memory.New()}
 	s := newServer(t, f, &magickmind.Options{
 		Options: httpapi.Options{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))},
 		Login:   failing(session(), errors.New("the directory is on fire")),
@@ -342,9 +342,9 @@ func TestSilence(t *testing.T) {
 		}
 	}
 	requests()
-	f.fail(errors.New("the store is on fire"))
+	f.Fail(errors.New("the store is on fire"))
 	requests()
-	f.panics.Store(true)
+	f.Panics.Store(true)
 	requests()
 	if log.Len() == 0 {
 		t.Fatal("failures of the server are not logged")

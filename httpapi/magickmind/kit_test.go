@@ -7,7 +7,6 @@ import (
 	"net/http/httptest"
 	"regexp"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -309,51 +308,6 @@ func protected(id string) map[string]struct {
 		"updateEndUser": {"PUT", users + "/" + id, `{"name":"A"}`, true},
 		"deleteEndUser": {"DELETE", users + "/" + id, "", true},
 	}
-}
-
-// faulty is a store in which things go wrong on request.
-type faulty struct {
-	store.Store
-	err    atomic.Pointer[error] // of every call, if not nil
-	lost   atomic.Bool           // writes happen and are not confirmed
-	panics atomic.Bool
-}
-
-func (f *faulty) fail(err error) { f.err.Store(&err) }
-
-func (f *faulty) fault() error {
-	if f.panics.Load() {
-		panic("a store that panics") //nolint:forbidigo // what the test is about
-	}
-	if err := f.err.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
-
-func (f *faulty) Get(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
-	if err := f.fault(); err != nil {
-		return store.Record{}, err
-	}
-	return f.Store.Get(ctx, tenant, key)
-}
-
-func (f *faulty) Apply(ctx context.Context, tenant string, ops ...store.Op) (store.Revision, error) {
-	if err := f.fault(); err != nil {
-		return 0, err
-	}
-	rev, err := f.Store.Apply(ctx, tenant, ops...)
-	if err == nil && f.lost.Load() {
-		return 0, store.ErrUnknown
-	}
-	return rev, err
-}
-
-func (f *faulty) List(ctx context.Context, tenant string, q store.Query) ([]store.Record, error) {
-	if err := f.fault(); err != nil {
-		return nil, err
-	}
-	return f.Store.List(ctx, tenant, q)
 }
 
 // limiterFunc is a Limiter that is a function.

@@ -44,7 +44,7 @@ func (c *client) everything(id string) map[string]error {
 // TestClientStatuses meets every documented status of every operation.
 func TestClientStatuses(t *testing.T) {
 	golden.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
-		st := &faulty{Store: open(t)}
+		st := &golden.Faulty{Store: open(t)}
 		w := golden.NewWorld(t, st)
 		c := newClient(t, w, &magickmind.Options{Login: accounts{}})
 		id := must(c.create(createRequest{value("Ann"), value("taken")}))(t).ID
@@ -100,9 +100,9 @@ func TestClientStatuses(t *testing.T) {
 		c.withOptions(t, w, &magickmind.Options{Options: httpapi.Options{
 			Limiter: always{}, Rates: []httpapi.Rate{{Requests: 1, Per: time.Hour}},
 		}}, id, 429)
-		st.fail(errors.New("the disk is gone"))
+		st.Fail(errors.New("the disk is gone"))
 		c.withOptions(t, w, nil, id, 503)
-		st.panics.Store(true)
+		st.Panics.Store(true)
 		c.withOptions(t, w, nil, id, 500)
 		c.ledger.Check(t, statuses())
 	})

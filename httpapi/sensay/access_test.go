@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,49 +46,6 @@ func requests() map[string]request {
 		"updateCurrentUser": {"updateEndUser", "PUT", "/v1/users/me", `{"id":"ann","name":"Changed"}`, true, true},
 		"deleteCurrentUser": {"deleteEndUser", "DELETE", "/v1/users/me", "", true, true},
 	}
-}
-
-// faulty is a store in which things go wrong on request.
-type faulty struct {
-	store.Store
-	err    atomic.Pointer[error] // of every call, if not nil
-	lost   atomic.Bool           // writes happen, and nobody is told
-	panics atomic.Bool
-}
-
-func (f *faulty) fault() error {
-	if f.panics.Load() {
-		panic("a store that panics") //nolint:forbidigo // what the test is about
-	}
-	if err := f.err.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
-
-func (f *faulty) Get(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
-	if err := f.fault(); err != nil {
-		return store.Record{}, err
-	}
-	return f.Store.Get(ctx, tenant, key)
-}
-
-func (f *faulty) Apply(ctx context.Context, tenant string, ops ...store.Op) (store.Revision, error) {
-	if err := f.fault(); err != nil {
-		return 0, err
-	}
-	rev, err := f.Store.Apply(ctx, tenant, ops...)
-	if err == nil && f.lost.Load() {
-		return 0, store.ErrUnknown
-	}
-	return rev, err
-}
-
-func (f *faulty) List(ctx context.Context, tenant string, q store.Query) ([]store.Record, error) {
-	if err := f.fault(); err != nil {
-		return nil, err
-	}
-	return f.Store.List(ctx, tenant, q)
 }
 
 func TestReadOnly(t *testing.T) {
@@ -228,20 +184,20 @@ func TestRates(t *testing.T) {
 func TestStoreFails(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []error{fmt.Errorf("secret: %w", store.ErrUnavailable), errors.New("secret")} {
-		f := &faulty{Store: memory.New()}
+		f := &golden.Faulty{Store: memory.New()}
 		s := newServer(t, f, httpapi.Options{})
 		s.create(t, `{"id":"ann"}`)
-		f.err.Store(&fault)
+		f.Fail(fault)
 		for name, q := range requests() {
 			if a := q.send(t, s); a.status != 503 || a.failure(t).ErrorCode != "UNAVAILABLE" || strings.Contains(a.body, "secret") {
 				t.Errorf("%s: %d %s", name, a.status, a.body)
 			}
 		}
 	}
-	f := &faulty{Store: memory.New()}
+	f := &golden.Faulty{Store: memory.New()}
 	s := newServer(t, f, httpapi.Options{})
 	s.create(t, `{"id":"ann"}`)
-	f.lost.Store(true)
+	f.Lost.Store(true)
 	for _, name := range []string{"updateCurrentUser", "deleteCurrentUser"} {
 		requests()[name].send(t, s).wantCode(t, 503, "OUTCOME_UNKNOWN")
 	}
@@ -271,14 +227,14 @@ func TestEndedRequest(t *testing.T) {
 // next request is served.
 func TestPanics(t *testing.T) {
 	t.Parallel()
-	f := &faulty{Store: memory.New()}
+	f := &golden.Faulty{Store: memory.New()}
 	var log bytes.Buffer
 	s := newServer(t, f, httpapi.Options{Logger: slog.New(slog.NewJSONHandler(&log, nil))})
 	s.create(t, `{"id":"ann"}`)
 	for name, q := range requests() {
-		f.panics.Store(true)
+		f.Panics.Store(true)
 		a := q.send(t, s)
-		f.panics.Store(false)
+		f.Panics.Store(false)
 		a.wantCode(t, 500, "INTERNAL")
 		if strings.Contains(a.body, "store that panics") || !strings.Contains(log.String(), a.header.Get("X-Request-Id")) {
 			t.Errorf("%s: answer %s, log %s", name, a.body, log.String())
@@ -291,7 +247,7 @@ func TestPanics(t *testing.T) {
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	f := &faulty{Store: memory.New()}
+	f := &golden.Faulty{Store: memory.New()}
 	s := newServer(t, f, httpapi.Options{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	const body = `{"id":"canary","name":"canary","email":"canary@example.com","linkedAccounts":[{"accountID":"canary","accountType":"embed"}]}`
 	send := func() {
@@ -303,9 +259,9 @@ func TestSilence(t *testing.T) {
 	}
 	send()
 	err := errors.New("the store is on fire")
-	f.err.Store(&err)
+	f.Fail(err)
 	send()
-	f.panics.Store(true)
+	f.Panics.Store(true)
 	send()
 	if log.Len() == 0 {
 		t.Fatal("failures of the server are not logged")

@@ -48,7 +48,7 @@ func (always) Allow(context.Context, string, []httpapi.Rate) (httpapi.Decision, 
 // TestClientStatuses meets every documented status of every operation.
 func TestClientStatuses(t *testing.T) {
 	golden.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
-		st := &faulty{Store: open(t)}
+		st := &golden.Faulty{Store: open(t)}
 		w := golden.NewWorld(t, st)
 		c := newClient(t, w, httpapi.Options{})
 		must(c.create(userRequest{ID: new("ann")}))(t)
@@ -118,9 +118,9 @@ func TestClientStatuses(t *testing.T) {
 		}
 		unwell(httpapi.Options{Limiter: always{}, Rates: []httpapi.Rate{{Requests: 1, Per: time.Minute}}}, 429)
 		gone := errors.New("the disk is gone")
-		st.err.Store(&gone)
+		st.Fail(gone)
 		unwell(httpapi.Options{}, 503)
-		st.panics.Store(true)
+		st.Panics.Store(true)
 		unwell(httpapi.Options{}, 500)
 		c.ledger.Check(t, statuses())
 	})
