@@ -91,12 +91,7 @@ func (a *api) spec(c *call, in *userInput) (enduser.Spec, error) {
 	if err == nil || len(in.Wrong) == 0 {
 		return spec, err
 	}
-	if invalid, ok := errors.AsType[*enduser.InvalidError](a.tenant(c).Check(spec)); ok {
-		for _, v := range invalid.Violations {
-			in.Fault(v.Field, v.Code, v.Message)
-		}
-	}
-	return spec, in.Err()
+	return spec, c.Judge(&in.Input, func() error { return a.tenant(c).Check(spec) })
 }
 
 // write writes a user and answers 201 if it is new, 200 otherwise.

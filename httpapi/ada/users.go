@@ -1,7 +1,6 @@
 package ada
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -48,7 +47,7 @@ func (f *family) create(c *call) error {
 		return err
 	}
 	spec := in.spec()
-	if err := f.judge(c, &in, spec); err != nil {
+	if err := c.Judge(&in.Input, func() error { return f.tenant(c).Check(spec) }); err != nil {
 		return err
 	}
 	u, outcome, err := f.tenant(c).Ensure(c.Request.Context(), spec)
@@ -57,21 +56,6 @@ func (f *family) create(c *call) error {
 	}
 	c.Locate(strings.TrimSuffix(c.Target(), "/"), u.ID)
 	return c.Versioned(http.StatusCreated, u.Revision, appendUser(c.Buffer(), &u))
-}
-
-// judge returns what is wrong with a body as JSON, and then also what the domain
-// would say of it: everything at once. What only the domain refuses it refuses when
-// it writes.
-func (f *family) judge(c *call, in *userInput, spec enduser.Spec) error {
-	if len(in.Wrong) == 0 {
-		return nil
-	}
-	if invalid, ok := errors.AsType[*enduser.InvalidError](f.tenant(c).Check(spec)); ok {
-		for _, v := range invalid.Violations {
-			in.Fault(jsonPath(v.Field), v.Code, v.Message)
-		}
-	}
-	return in.Err()
 }
 
 func (f *family) get(c *call) error {

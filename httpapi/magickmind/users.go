@@ -1,7 +1,6 @@
 package magickmind
 
 import (
-	"errors"
 	"net/http"
 
 	"github.com/rollbook-go/rollbook/enduser"
@@ -90,17 +89,6 @@ func (f *family) delete(c *call) error {
 	return nil
 }
 
-// judge returns what is wrong with a body as JSON, and then also what the domain
-// would say of it: everything at once. What only the domain refuses it refuses when
-// it writes.
 func (f *family) judge(c *call, in *userInput) error {
-	if len(in.Wrong) == 0 {
-		return nil
-	}
-	if invalid, ok := errors.AsType[*enduser.InvalidError](f.tenant(c).Check(in.spec())); ok {
-		for _, v := range invalid.Violations {
-			in.Fault(v.Field, v.Code, v.Message)
-		}
-	}
-	return in.Err()
+	return c.Judge(&in.Input, func() error { return f.tenant(c).Check(in.spec()) })
 }

@@ -84,6 +84,22 @@ func (in *Input) Err() error {
 	return invalid(in.Wrong, len(in.Wrong)+in.more)
 }
 
+// Judge returns what is wrong with the form of a body and, if anything is, also what
+// the domain's check says of its content: everything at once. What the domain alone
+// refuses it refuses when it writes.
+func (c *Call[P]) Judge(in *Input, check func() error) error {
+	if len(in.Wrong) == 0 {
+		return nil
+	}
+	if p := c.h.config.Explain(check()); p != nil {
+		for _, f := range p.Errors {
+			in.Fault(f.Pointer, f.Code, f.Message)
+		}
+		in.more += p.Total - len(p.Errors)
+	}
+	return in.Err()
+}
+
 // Unknown notes a member that nobody asked for, and passes over it.
 func (in *Input) Unknown(p *jsontext.Scanner, name string) error {
 	in.Fault(name, CodeUnknown, "is not a member of this body")

@@ -32,7 +32,7 @@ type Config[P any] struct {
 	Admit func(http.Header, *http.Request, P, *Access) error
 
 	// Explain turns an error of the domain into a problem; nil if it does not know
-	// it.
+	// it, or if there is none.
 	Explain func(error) *Problem
 
 	// Append writes a problem in the family's form.
