@@ -10,7 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/httpapi/explo"
 	"github.com/rollbook-go/rollbook/internal/golden"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
@@ -133,4 +135,34 @@ func TestSilence(t *testing.T) {
 		t.Fatalf("%d failures, %d bytes of log", failed, log.Len())
 	}
 	check("the log", log.String())
+}
+
+// TestLostKey: a group whose token was sealed under a key that is gone says so, and a
+// new token mends it.
+func TestLostKey(t *testing.T) {
+	t.Parallel()
+	st := memory.New()
+	handler := func(id string) *server {
+		t.Helper()
+		key, err := enduser.NewKey(id, [32]byte{1: id[0]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := golden.NewWorld(t, st)
+		w.Users = enduser.New(st, &enduser.Options{Keyring: enduser.NewKeyring(key)})
+		h, err := explo.New(w.Users, w.Auth, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &server{h, w.Users, w}
+	}
+	old := handler("old").create(t, "kept")
+	s := handler("new")
+	for _, r := range [][2]string{{"GET", "/api/user"}, {"PUT", "/api/user"}, {"POST", "/api/create_user_group/"}} {
+		s.do(t, r[0], r[1], `{"user_group_id":"kept"}`).wantCode(t, 500, "no-key")
+	}
+	mended := s.do(t, "POST", "/api/user", `{"current_token":"`+old.Token+`"}`).group(t)
+	if got := s.do(t, "GET", "/api/user", `{"user_group_id":"kept"}`).group(t); got.Token != mended.Token || got.Token == old.Token {
+		t.Errorf("got %+v, want %+v", got, mended)
+	}
 }

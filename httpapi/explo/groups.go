@@ -1,6 +1,7 @@
 package explo
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/rollbook-go/rollbook/enduser"
@@ -108,6 +109,9 @@ func (f *family) delete(c *call, in *input) error {
 // so if its token cannot be shown, and the client has to know.
 func showWritten(c *call, t enduser.Tenant, g *enduser.Group, head string) error {
 	token, err := t.RevealGroupToken(c.Request.Context(), *g)
+	if errors.Is(err, enduser.ErrNoKey) { // of an old token: one that is new has its key
+		return err
+	}
 	if err != nil {
 		return rest.Unavailable("outcome-unknown", "The user group was written, but its token cannot be shown now. "+
 			"Get the user group to see it.").Because(err)
