@@ -40,8 +40,8 @@ func TestReadOnly(t *testing.T) {
 	check := s.untouched(t)
 	for name, r := range protected(u.ID) {
 		a := s.do(t, r.method, r.path, r.body, as(golden.Reader))
-		if want := map[bool]int{true: 403, false: 200}[r.write]; a.status != want {
-			t.Errorf("%s: got %d, want %d", name, a.status, want)
+		if want := map[bool]int{true: 403, false: 200}[r.write]; a.Status != want {
+			t.Errorf("%s: got %d, want %d", name, a.Status, want)
 		}
 	}
 	// Nobody learns from a refusal whether a user exists, or whether a body is good.
@@ -68,8 +68,8 @@ func TestAuthorize(t *testing.T) {
 		actions := map[string]bool{}
 		for name, r := range protected(u.ID) {
 			actions[name] = r.write
-			if a := s.do(t, r.method, r.path, r.body).want(t, want); strings.Contains(a.body, "secret") {
-				t.Errorf("%s: %s", name, a.body)
+			if a := s.do(t, r.method, r.path, r.body).want(t, want); strings.Contains(a.Body, "secret") {
+				t.Errorf("%s: %s", name, a.Body)
 			}
 		}
 		if diff := cmp.Diff(actions, asked); diff != "" {
@@ -104,8 +104,8 @@ func TestStoreErrors(t *testing.T) {
 			f.Fail(err)
 			for action, r := range protected(u.ID) {
 				a := s.do(t, r.method, r.path, r.body).want(t, 503)
-				if p := a.problem(t).Error; p.Type != "urn:rollbook:problem:unavailable" || strings.Contains(a.body, "secret") {
-					t.Errorf("%s: %s", action, a.body)
+				if p := a.problem(t).Error; p.Type != "urn:rollbook:problem:unavailable" || strings.Contains(a.Body, "secret") {
+					t.Errorf("%s: %s", action, a.Body)
 				}
 			}
 		})
@@ -119,7 +119,7 @@ func TestStoreErrors(t *testing.T) {
 		for _, method := range []string{"PUT", "DELETE"} {
 			a := s.do(t, method, users+"/"+u.ID, `{"name":"B"}`).want(t, 503)
 			if p := a.problem(t).Error; p.Type != "urn:rollbook:problem:outcome-unknown" {
-				t.Errorf("%s: %s", method, a.body)
+				t.Errorf("%s: %s", method, a.Body)
 			}
 		}
 	})
@@ -137,8 +137,8 @@ func TestPanics(t *testing.T) {
 		f.Panics.Store(true)
 		a := s.do(t, r.method, r.path, r.body).want(t, 500)
 		f.Panics.Store(false)
-		if strings.Contains(a.body, "panics") || !strings.Contains(log.String(), a.header.Get("X-Request-Id")) {
-			t.Errorf("%s: %s\nlog: %s", name, a.body, log.String())
+		if strings.Contains(a.Body, "panics") || !strings.Contains(log.String(), a.Header.Get("X-Request-Id")) {
+			t.Errorf("%s: %s\nlog: %s", name, a.Body, log.String())
 		}
 		s.do(t, "GET", users+"/"+u.ID, "").want(t, 200)
 	}
@@ -151,7 +151,7 @@ func TestNoPartialWrites(t *testing.T) {
 	onBackends(t, func(t *testing.T, s *server) {
 		u := s.create(t, `{"name":"Ann","external_id":"ann"}`)
 		s.create(t, `{"name":"Bea","external_id":"bea"}`)
-		etag := s.do(t, "GET", users+"/"+u.ID, "").header.Get("ETag")
+		etag := s.do(t, "GET", users+"/"+u.ID, "").Header.Get("ETag")
 		s.do(t, "PUT", users+"/"+u.ID, `{"name":"Ann Lee"}`, with("If-Match", etag)).want(t, 200)
 		check := s.untouched(t)
 		for body, want := range map[string]int{
@@ -285,17 +285,17 @@ func TestMounts(t *testing.T) {
 	mux.Handle("/magickmind/", http.StripPrefix("/magickmind", s.handler))
 	mounted := &server{s.World, mux}
 	a := mounted.do(t, "POST", "/magickmind"+users+"?x=y", `{"name":"A"}`).want(t, 201)
-	location := a.header.Get("Location")
+	location := a.Header.Get("Location")
 	if want := "/magickmind" + users + "/" + a.user(t).ID; location != want {
 		t.Errorf("Location %q, want %q", location, want)
 	}
-	if got := mounted.do(t, "GET", location, "").want(t, 200); got.body != a.body || got.header.Get("ETag") != a.header.Get("ETag") {
-		t.Errorf("Location leads to %v %s", got.header, got.body)
+	if got := mounted.do(t, "GET", location, "").want(t, 200); got.Body != a.Body || got.Header.Get("ETag") != a.Header.Get("ETag") {
+		t.Errorf("Location leads to %v %s", got.Header, got.Body)
 	}
 	mounted.do(t, "GET", "/magickmind/nothing", "").want(t, 404)
 	mounted.do(t, "PUT", "/magickmind"+users, "{}").want(t, 405)
 	absolute := s.do(t, "POST", "http://other.example.com"+users, `{"name":"A"}`).want(t, 201)
-	if location := absolute.header.Get("Location"); !strings.HasPrefix(location, users+"/") {
+	if location := absolute.Header.Get("Location"); !strings.HasPrefix(location, users+"/") {
 		t.Errorf("Location %q", location)
 	}
 }
@@ -310,7 +310,7 @@ func TestHead(t *testing.T) {
 	r.Header.Set("Authorization", "Bearer "+golden.Acme)
 	w := httptest.NewRecorder()
 	s.handler.ServeHTTP(w, r)
-	if w.Code != 200 || w.Body.Len() > 0 || w.Header().Get("ETag") != get.header.Get("ETag") {
+	if w.Code != 200 || w.Body.Len() > 0 || w.Header().Get("ETag") != get.Header.Get("ETag") {
 		t.Errorf("got %d %v %s", w.Code, w.Header(), w.Body)
 	}
 }

@@ -25,7 +25,7 @@ func FuzzBody(f *testing.F) {
 		kept := s.create(t, `{"name":"Kept","external_id":"kept"}`)
 		check := s.untouched(t)
 		put := s.do(t, "PUT", users+"/"+kept.ID, body)
-		switch put.status {
+		switch put.Status {
 		case 200:
 			if u := put.user(t); strings.TrimSpace(u.Name) == "" || u.ID != kept.ID || u.TenantID != "acme" {
 				t.Errorf("%q made %+v", body, u)
@@ -33,26 +33,26 @@ func FuzzBody(f *testing.F) {
 		case 400:
 			check()
 		default:
-			t.Errorf("PUT of %q: %d %s", body, put.status, put.body)
+			t.Errorf("PUT of %q: %d %s", body, put.Status, put.Body)
 		}
 		check = s.untouched(t)
 		post := s.do(t, "POST", users, body)
-		switch post.status {
+		switch post.Status {
 		case 201:
 			if u := post.user(t); strings.TrimSpace(u.Name) == "" || u.ID == kept.ID || u.TenantID != "acme" {
 				t.Errorf("%q made %+v", body, u)
 			}
-			if put.status != 200 {
-				t.Errorf("%q is good for POST alone: %s", body, put.body)
+			if put.Status != 200 {
+				t.Errorf("%q is good for POST alone: %s", body, put.Body)
 			}
 		case 400, 409:
 			check()
 		default:
-			t.Errorf("POST of %q: %d %s", body, post.status, post.body)
+			t.Errorf("POST of %q: %d %s", body, post.Status, post.Body)
 		}
 		for _, path := range []string{login, refresh} {
-			if a := s.do(t, "POST", path, body); a.status != 200 && a.status != 400 {
-				t.Errorf("%s of %q: %d %s", path, body, a.status, a.body)
+			if a := s.do(t, "POST", path, body); a.Status != 200 && a.Status != 400 {
+				t.Errorf("%s of %q: %d %s", path, body, a.Status, a.Body)
 			}
 		}
 	})

@@ -195,7 +195,7 @@ func TestCreateNeedsAName(t *testing.T) {
 	for _, body := range []string{`{}`, `{"external_id":"a"}`, `{"external_id":null,"nickname":"A"}`} {
 		s.do(t, "POST", users, body).wantFault(t, "name", enduser.CodeRequired)
 	}
-	if users, _ := s.everything(t); len(users) > 0 {
+	if users := golden.StateOf(t, s.Users.Tenant("acme")).Users; len(users) > 0 {
 		t.Errorf("there are %d users", len(users))
 	}
 }
@@ -226,7 +226,7 @@ func TestIdentity(t *testing.T) {
 			}
 			a := s.do(t, "POST", users, body(tt.second)).want(t, 409)
 			if p := a.problem(t).Error; !strings.HasSuffix(p.Detail, " "+first.ID) || len(p.Errors) != 1 || p.Errors[0].Field != "external_id" {
-				t.Errorf("the holder is %s, the answer %s", first.ID, a.body)
+				t.Errorf("the holder is %s, the answer %s", first.ID, a.Body)
 			}
 		})
 	}

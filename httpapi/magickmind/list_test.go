@@ -143,8 +143,8 @@ func TestCursorDefects(t *testing.T) {
 	reference.wantFault(t, "cursor", "invalid_value")
 	refused := func(query string, options ...option) {
 		t.Helper()
-		if a := s.do(t, "GET", users+"?"+query, "", append(options, same)...); a.status != 400 || a.body != reference.body {
-			t.Errorf("%.80s: got %d %s", query, a.status, a.body)
+		if a := s.do(t, "GET", users+"?"+query, "", append(options, same)...); a.Status != 400 || a.Body != reference.Body {
+			t.Errorf("%.80s: got %d %s", query, a.Status, a.Body)
 		}
 	}
 	for _, cursor := range []string{after, before} {

@@ -158,8 +158,8 @@ func TestLoginErrors(t *testing.T) {
 			for path, body := range map[string]string{login: wrong, refresh: `{"refresh_token":"canary"}`} {
 				log.Reset()
 				a := s.do(t, "POST", path, body, with("Authorization")).want(t, tt.want)
-				if strings.Contains(a.body, "secret") || len(a.problem(t).Error.Errors) > 0 || a.header.Get("Cache-Control") != "" {
-					t.Errorf("%s: %v %s", path, a.header, a.body)
+				if strings.Contains(a.Body, "secret") || len(a.problem(t).Error.Errors) > 0 || a.Header.Get("Cache-Control") != "" {
+					t.Errorf("%s: %v %s", path, a.Header, a.Body)
 				}
 				if !strings.Contains(log.String(), tt.logged) || (tt.logged == "") != (log.Len() == 0) || strings.Contains(log.String(), "canary") {
 					t.Errorf("%s: log: %s", path, log.String())
@@ -194,8 +194,8 @@ func TestSession(t *testing.T) {
 	} {
 		s := newServer(t, nil, &magickmind.Options{Login: failing(tt.session, nil)})
 		a := s.do(t, "POST", login, right).want(t, 200)
-		if a.body != tt.want || a.header.Get("Cache-Control") != "no-store" {
-			t.Errorf("got %v %s\nwant %s", a.header, a.body, tt.want)
+		if a.Body != tt.want || a.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("got %v %s\nwant %s", a.Header, a.Body, tt.want)
 		}
 	}
 }
@@ -266,7 +266,7 @@ func TestLoginRateHoldsTogether(t *testing.T) {
 // TestStrangersDoNotCount: who logs in is not counted where credentials are.
 func TestStrangersDoNotCount(t *testing.T) {
 	t.Parallel()
-	limiter := limiterFunc(func(key string, _ []httpapi.Rate) (httpapi.Decision, error) {
+	limiter := golden.LimiterFunc(func(key string, _ []httpapi.Rate) (httpapi.Decision, error) {
 		t.Errorf("asked about %q", key)
 		return httpapi.Decision{}, nil
 	})
@@ -282,7 +282,7 @@ func TestLoginLimiter(t *testing.T) {
 	t.Parallel()
 	var keys []string
 	fail := error(nil)
-	limiter := limiterFunc(func(key string, rates []httpapi.Rate) (httpapi.Decision, error) {
+	limiter := golden.LimiterFunc(func(key string, rates []httpapi.Rate) (httpapi.Decision, error) {
 		keys = append(keys, key)
 		if len(rates) != 1 || rates[0] != (httpapi.Rate{Requests: 10, Per: time.Minute}) {
 			t.Errorf("asked about %v", rates)
@@ -295,8 +295,8 @@ func TestLoginLimiter(t *testing.T) {
 	})
 	s.do(t, "POST", login, right).want(t, 200)
 	s.do(t, "POST", login, `{"email":"other@example.com","password":"x"}`).want(t, 400)
-	if a := s.do(t, "POST", login, right).want(t, 429); a.header.Get("Retry-After") != "90" {
-		t.Errorf("Retry-After %q", a.header.Get("Retry-After"))
+	if a := s.do(t, "POST", login, right).want(t, 429); a.Header.Get("Retry-After") != "90" {
+		t.Errorf("Retry-After %q", a.Header.Get("Retry-After"))
 	}
 	if keys[0] == keys[1] || keys[0] != keys[2] || strings.Contains(strings.Join(keys, ""), "example") {
 		t.Errorf("keys %q", keys)
@@ -305,8 +305,8 @@ func TestLoginLimiter(t *testing.T) {
 		t.Errorf("the key %q could be a tenant's", keys[0])
 	}
 	fail = errors.New("secret of the limiter")
-	if a := s.do(t, "POST", login, right).want(t, 503); strings.Contains(a.body, "secret") || !strings.Contains(log.String(), "secret of the limiter") {
-		t.Errorf("answer %s, log %s", a.body, log.String())
+	if a := s.do(t, "POST", login, right).want(t, 503); strings.Contains(a.Body, "secret") || !strings.Contains(log.String(), "secret of the limiter") {
+		t.Errorf("answer %s, log %s", a.Body, log.String())
 	}
 }
 
@@ -361,7 +361,7 @@ func TestLoginToken(t *testing.T) {
 	var got struct {
 		AccessToken string `json:"access_token"`
 	}
-	if err := json.Unmarshal([]byte(s.do(t, "POST", login, right, with("Authorization")).want(t, 200).body), &got); err != nil {
+	if err := json.Unmarshal([]byte(s.do(t, "POST", login, right, with("Authorization")).want(t, 200).Body), &got); err != nil {
 		t.Fatal(err)
 	}
 	if u := s.create(t, `{"name":"A"}`, as(got.AccessToken)); u.TenantID != "acme" || got.AccessToken != golden.Acme {

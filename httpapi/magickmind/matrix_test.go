@@ -26,7 +26,7 @@ func tryAll(t *testing.T, s *server, attacker option) {
 	victim := s.create(t, `{"name":"Ann Lee","external_id":"CRM-7"}`)
 	plain := s.create(t, `{"name":"Ann Lee"}`) // has its own ID for a place among the external IDs
 	s.create(t, `{"name":"Ann Lee","external_id":"third"}`)
-	etag := s.do(t, "GET", users+"/"+victim.ID, "").header.Get("ETag")
+	etag := s.do(t, "GET", users+"/"+victim.ID, "").Header.Get("ETag")
 	first := s.list(t, "limit=1")
 	second := s.list(t, "limit=1&cursor="+*first.Paging.Cursors.After)
 	after, before := *second.Paging.Cursors.After, *second.Paging.Cursors.Before
@@ -40,14 +40,14 @@ func tryAll(t *testing.T, s *server, attacker option) {
 		cells++
 		options = append(options, attacker)
 		got, want := s.do(t, method, path, body, options...), s.do(t, method, none, body, options...)
-		if got.status != want.status || got.masked() != want.masked() {
-			t.Errorf("%s %s: got %d %s\nwant %d %s", method, path, got.status, got.body, want.status, want.body)
+		if got.Status != want.Status || got.masked() != want.masked() {
+			t.Errorf("%s %s: got %d %s\nwant %d %s", method, path, got.Status, got.Body, want.Status, want.Body)
 		}
 		for _, a := range []answer{got, want} {
-			a.header.Del("X-Request-Id")
-			a.header.Del("Content-Length") // of the instance
+			a.Header.Del("X-Request-Id")
+			a.Header.Del("Content-Length") // of the instance
 		}
-		if diff := cmp.Diff(want.header, got.header); diff != "" {
+		if diff := cmp.Diff(want.Header, got.Header); diff != "" {
 			t.Errorf("%s %s: headers differ:\n%s", method, path, diff)
 		}
 		return got
@@ -95,7 +95,7 @@ func tryAll(t *testing.T, s *server, attacker option) {
 	}
 	for _, query := range []string{"tenant=acme", "tenant_id=acme", "environment=Customer", "access_token=" + golden.Acme} {
 		if got := equal("GET", users+"?"+query, users, "").want(t, 200); got.masked() != s.do(t, "GET", users, "", attacker).masked() {
-			t.Errorf("%s is listened to: %s", query, got.body)
+			t.Errorf("%s is listened to: %s", query, got.Body)
 		}
 	}
 

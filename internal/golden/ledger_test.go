@@ -20,6 +20,8 @@ type recorder struct {
 func (r *recorder) Helper()           {}
 func (r *recorder) Error(args ...any) { r.errors = append(r.errors, fmt.Sprint(args...)) }
 
+func (r *recorder) Errorf(format string, args ...any) { r.Error(fmt.Sprintf(format, args...)) }
+
 // A ledger that lets something through would make the clients' tests worthless.
 func TestLedgerNotices(t *testing.T) {
 	documented := map[string][]int{"create": {201, 400}, "get": {200}}
