@@ -35,8 +35,8 @@ func TestUnavailable(t *testing.T) {
 	for name, r := range all {
 		logged.Reset()
 		a := s.do(t, r.method, r.path, r.body, with("X-Request-Id", "id-of-"+r.method)).want(t, 503)
-		if p := a.problem(t); p.Type != "unavailable" || strings.Contains(a.body, "10.0.0.7") {
-			t.Errorf("%s: got %s", name, a.body)
+		if p := a.problem(t); p.Type != "unavailable" || strings.Contains(a.Body, "10.0.0.7") {
+			t.Errorf("%s: got %s", name, a.Body)
 		}
 		if line := logged.String(); !strings.Contains(line, "10.0.0.7") || !strings.Contains(line, "id-of-"+r.method) {
 			t.Errorf("%s: the log has %q", name, line)
@@ -106,8 +106,8 @@ func TestAuthorize(t *testing.T) {
 				s.do(t, r.method, path, r.body).want(t, status)
 			}
 			refuse = nil
-			if a := s.do(t, r.method, path, r.body); a.status >= 300 {
-				t.Errorf("%s %s: got %d", r.method, path, a.status)
+			if a := s.do(t, r.method, path, r.body); a.Status >= 300 {
+				t.Errorf("%s %s: got %d", r.method, path, a.Status)
 			}
 			first := httpapi.Action{Name: name, Write: r.write}
 			want := []httpapi.Action{first, first, first}
@@ -119,13 +119,6 @@ func TestAuthorize(t *testing.T) {
 			}
 		}
 	}
-}
-
-// limiterFunc is a Limiter that is a function.
-type limiterFunc func(key string, rates []httpapi.Rate) (httpapi.Decision, error)
-
-func (f limiterFunc) Allow(_ context.Context, key string, rates []httpapi.Rate) (httpapi.Decision, error) {
-	return f(key, rates)
 }
 
 // TestRates: nil means the vendor's, an empty list none, and others hold as given.
@@ -143,7 +136,7 @@ func TestRates(t *testing.T) {
 			var got []httpapi.Rate
 			h, err := ada.New(w.Users, w.Auth, &ada.Options{Options: httpapi.Options{
 				Rates: tt.given,
-				Limiter: limiterFunc(func(_ string, rates []httpapi.Rate) (httpapi.Decision, error) {
+				Limiter: golden.LimiterFunc(func(_ string, rates []httpapi.Rate) (httpapi.Decision, error) {
 					got = rates
 					return httpapi.Decision{Wait: 1500 * time.Millisecond}, nil
 				}),
@@ -155,8 +148,8 @@ func TestRates(t *testing.T) {
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("other rates were counted:\n%s", diff)
 			}
-			if (a.status == 429) != (tt.want != nil) || a.status == 429 && a.header.Get("Retry-After") != "2" {
-				t.Errorf("got %d with Retry-After %s", a.status, a.header.Get("Retry-After"))
+			if (a.Status == 429) != (tt.want != nil) || a.Status == 429 && a.Header.Get("Retry-After") != "2" {
+				t.Errorf("got %d with Retry-After %s", a.Status, a.Header.Get("Retry-After"))
 			}
 		})
 	}
@@ -173,7 +166,7 @@ func TestDefaultRatesHold(t *testing.T) {
 	}
 	s, refused := &server{w, h}, 0
 	for range 301 { // within a minute, however slow this machine is, or it proves nothing
-		if a := s.do(t, "GET", users+missing, ""); a.status == 429 {
+		if a := s.do(t, "GET", users+missing, ""); a.Status == 429 {
 			refused++
 		}
 	}

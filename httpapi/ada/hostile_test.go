@@ -146,8 +146,8 @@ func TestHostileBodies(t *testing.T) {
 						t.Errorf("%s blames %+v, want %s", route[0], d, tt.parameter)
 					}
 				}
-				if len(a.body) > 10_000 {
-					t.Errorf("%s has an answer of %d bytes", route[0], len(a.body))
+				if len(a.Body) > 10_000 {
+					t.Errorf("%s has an answer of %d bytes", route[0], len(a.Body))
 				}
 			}
 			if tt.parameter == "" {
@@ -171,8 +171,8 @@ func TestHostileBodies(t *testing.T) {
 		for _, route := range [][2]string{{"POST", users}, {"PATCH", users + kept.ID}} {
 			for n, more := range map[int]string{64: "; and 63 more", 65: "; and 64 more", 200: "; and 199 more"} {
 				a := s.do(t, route[0], route[1], metadata(numbered(n, "[]"))).want(t, 400)
-				if p := a.problem(t); len(p.Details) != 64 || len(a.body) > 20_000 || !strings.HasSuffix(p.Message, more) {
-					t.Errorf("%s of %d faults has %d details in %d bytes: %s", route[0], n, len(p.Details), len(a.body), p.Message)
+				if p := a.problem(t); len(p.Details) != 64 || len(a.Body) > 20_000 || !strings.HasSuffix(p.Message, more) {
+					t.Errorf("%s of %d faults has %d details in %d bytes: %s", route[0], n, len(p.Details), len(a.Body), p.Message)
 				}
 			}
 		}

@@ -3,7 +3,6 @@ package ada_test
 import (
 	"encoding/json"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -53,57 +52,29 @@ func newHandler(tb testing.TB, users *enduser.Manager, auth httpapi.Authenticato
 	return h
 }
 
-// onBackends runs a test over memory and over SQLite.
 func onBackends(t *testing.T, test func(t *testing.T, s *server)) {
 	t.Helper()
-	for name, open := range map[string]func(testing.TB) store.Store{
-		"memory": func(testing.TB) store.Store { return memory.New() },
-		"sqlite": golden.SQLite,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(t, newServer(t, open(t), nil))
-		})
-	}
+	golden.Embedded(t, func(t *testing.T, st store.Store) { test(t, newServer(t, st, nil)) })
 }
 
-// answer is what came back.
-type answer struct {
-	status int
-	header http.Header
-	body   string
-}
+type option = golden.Option
 
-// option changes a request before it is sent.
-type option func(*http.Request)
-
-func with(name string, values ...string) option {
-	return func(r *http.Request) {
-		r.Header.Del(name)
-		for _, value := range values {
-			r.Header.Add(name, value)
-		}
-	}
-}
+func with(name string, values ...string) option { return golden.With(name, values...) }
 
 func as(key string) option { return with("Authorization", "Bearer "+key) }
+
+// answer is what came back.
+type answer struct{ golden.Answer }
 
 // do sends a request, as acme unless an option says otherwise, and checks what
 // holds for every answer.
 func (s *server) do(tb testing.TB, method, target, body string, options ...option) answer {
 	tb.Helper()
-	r := httptest.NewRequest(method, target, strings.NewReader(body))
-	r.Header.Set("Authorization", "Bearer "+golden.Acme)
-	if method == http.MethodPost || method == http.MethodPatch {
-		r.Header.Set("Content-Type", "application/json")
+	a := answer{golden.Send(tb, s.handler, method, target, body, append([]option{as(golden.Acme)}, options...)...)}
+	a.Challenged(tb)
+	if a.Status >= http.StatusBadRequest && method != http.MethodHead {
+		a.checkProblem(tb)
 	}
-	for _, option := range options {
-		option(r)
-	}
-	w := httptest.NewRecorder()
-	s.handler.ServeHTTP(w, r)
-	a := answer{w.Code, w.Header(), w.Body.String()}
-	a.check(tb, method)
 	return a
 }
 
@@ -120,70 +91,27 @@ type detail struct {
 	Message   string `json:"message"`
 }
 
-func (a answer) check(tb testing.TB, method string) {
+func (a answer) checkProblem(tb testing.TB) {
 	tb.Helper()
-	if a.header.Get("X-Request-Id") == "" {
-		tb.Errorf("%d without X-Request-Id", a.status)
-	}
-	if a.status == http.StatusNotModified || method == http.MethodHead {
-		if a.body != "" {
-			tb.Errorf("%d has a body: %s", a.status, a.body)
-		}
-		return
-	}
-	if got := a.header.Get("Content-Type"); got != "application/json" {
-		tb.Errorf("%d has content type %q", a.status, got)
-	}
-	if a.status < http.StatusBadRequest {
-		if !json.Valid([]byte(a.body)) {
-			tb.Errorf("%d has a body that is not JSON: %s", a.status, a.body)
-		}
-		return
-	}
 	p := a.problem(tb)
-	if p.Message == "" || (p.Type == "validation_error") != (a.status == 400) {
-		tb.Errorf("%d has %s", a.status, a.body)
+	if p.Message == "" || (p.Type == "validation_error") != (a.Status == 400) {
+		tb.Errorf("%d has %s", a.Status, a.Body)
 	}
 	for _, d := range p.Details {
 		body := d.Location == "body" && strings.HasPrefix(d.Parameter, "$")
 		if d.Message == "" || !body && d.Location != "query" && d.Location != "path" {
-			tb.Errorf("%d has the detail %+v", a.status, d)
+			tb.Errorf("%d has the detail %+v", a.Status, d)
 		}
-	}
-	if retry := a.header.Get("Retry-After"); (a.status == 429 || a.status == 503) != (retry != "") {
-		tb.Errorf("%d has Retry-After %q", a.status, retry)
-	}
-	if challenge := a.header.Get("WWW-Authenticate"); (a.status == 401) != (challenge != "") {
-		tb.Errorf("%d has WWW-Authenticate %q", a.status, challenge)
-	}
-	if allow := a.header.Get("Allow"); (a.status == 405) != (allow != "") {
-		tb.Errorf("%d has Allow %q", a.status, allow)
-	}
-	for _, name := range []string{"Etag", "Location"} {
-		if _, ok := a.header[name]; ok {
-			tb.Errorf("%d has %s", a.status, name)
-		}
-	}
-}
-
-// decode reads the body, whose members must all be known.
-func (a answer) decode(tb testing.TB, to any) {
-	tb.Helper()
-	d := json.NewDecoder(strings.NewReader(a.body))
-	d.DisallowUnknownFields()
-	if err := d.Decode(to); err != nil {
-		tb.Fatalf("%d: %v in %s", a.status, err, a.body)
 	}
 }
 
 func (a answer) problem(tb testing.TB) problem {
 	tb.Helper()
-	var envelope struct {
+	envelope := golden.Read[struct {
 		Errors []problem `json:"errors"`
-	}
-	a.decode(tb, &envelope)
+	}](tb, a.Answer)
 	if len(envelope.Errors) != 1 {
-		tb.Fatalf("%d has not one error: %s", a.status, a.body)
+		tb.Fatalf("%d has not one error: %s", a.Status, a.Body)
 	}
 	return envelope.Errors[0]
 }
@@ -206,18 +134,15 @@ type user struct {
 	UpdatedAt string `json:"updated_at"`
 }
 
-func (a answer) user(tb testing.TB) (u user) {
+func (a answer) user(tb testing.TB) user {
 	tb.Helper()
-	a.decode(tb, &u)
-	return u
+	return golden.Read[user](tb, a.Answer)
 }
 
 // want fails the test at once if the answer has another status.
 func (a answer) want(tb testing.TB, status int) answer {
 	tb.Helper()
-	if a.status != status {
-		tb.Fatalf("got %d, want %d: %s", a.status, status, a.body)
-	}
+	a.Want(tb, status)
 	return a
 }
 
@@ -253,35 +178,13 @@ func (p page) ids() []string {
 	return ids
 }
 
-func (s *server) list(tb testing.TB, target string, options ...option) (p page) {
+func (s *server) list(tb testing.TB, target string, options ...option) page {
 	tb.Helper()
-	s.do(tb, "GET", target, "", options...).want(tb, 200).decode(tb, &p)
+	p := golden.Read[page](tb, s.do(tb, "GET", target, "", options...).want(tb, 200).Answer)
 	if p.Data == nil {
 		tb.Errorf("%s: data is null", target)
 	}
 	return p
-}
-
-// everything returns all users, their sensitive values and all changes of one of
-// acme's environments, for tests that nothing changes.
-func (s *server) everything(tb testing.TB, env enduser.Environment) (users []enduser.User, secrets []map[string]enduser.Value, changes []enduser.Change) {
-	tb.Helper()
-	acme := s.Users.Tenant("acme").In(env)
-	for u, err := range acme.All(tb.Context(), enduser.Filter{}) {
-		if err != nil {
-			tb.Fatal(err)
-		}
-		values, err := acme.RevealSensitive(tb.Context(), enduser.ByID(u.ID))
-		if err != nil {
-			tb.Fatal(err)
-		}
-		users, secrets = append(users, u), append(secrets, values)
-	}
-	changes, err := acme.Changes(tb.Context(), 0, 1000)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return users, secrets, changes
 }
 
 // secrets returns the sensitive values of a user of acme's, as JSON texts.

@@ -126,7 +126,7 @@ func TestLocationUnderPrefix(t *testing.T) {
 	s.handler = http.StripPrefix("/ada", s.handler)
 	for _, slash := range []string{"", "/"} {
 		a := s.do(t, "POST", "/ada/api/v2/end-users"+slash, `{}`).want(t, 201)
-		if got, want := a.header.Get("Location"), "/ada"+users+a.user(t).ID; got != want {
+		if got, want := a.Header.Get("Location"), "/ada"+users+a.user(t).ID; got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}

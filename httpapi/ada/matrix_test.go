@@ -6,9 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/internal/golden"
 )
 
@@ -31,7 +29,7 @@ func tryAll(t *testing.T, s *server, attacker option) {
 	victim := s.create(t, `{"external_id":"CRM-7","profile":{"first_name":"Ann",`+secret+`}}`)
 	plain := s.create(t, `{}`) // has its own ID for a place among the external IDs
 	s.create(t, `{"external_id":"third"}`)
-	etag := s.do(t, "GET", users+victim.ID, "").header.Get("ETag")
+	etag := s.do(t, "GET", users+victim.ID, "").Header.Get("ETag")
 	cursor := cursorOf(t, s.list(t, users+"?limit=1"))
 	mine := s.create(t, `{"external_id":"mine"}`, attacker)
 	acme := s.untouched(t)
@@ -43,10 +41,10 @@ func tryAll(t *testing.T, s *server, attacker option) {
 		options = append(options, attacker, with("X-Request-Id", "same"))
 		noBody := strings.ReplaceAll(strings.ReplaceAll(body, victim.ID, missing), plain.ID, missing)
 		got, want := s.do(t, method, path, body, options...), s.do(t, method, none, noBody, options...)
-		if got.status != want.status || got.body != want.body {
-			t.Errorf("%s %s %s: got %d %s\nwant %d %s", method, path, body, got.status, got.body, want.status, want.body)
+		if got.Status != want.Status || got.Body != want.Body {
+			t.Errorf("%s %s %s: got %d %s\nwant %d %s", method, path, body, got.Status, got.Body, want.Status, want.Body)
 		}
-		if diff := cmp.Diff(want.header, got.header); diff != "" {
+		if diff := cmp.Diff(want.Header, got.Header); diff != "" {
 			t.Errorf("%s %s: headers differ:\n%s", method, path, diff)
 		}
 		return got
@@ -98,8 +96,8 @@ func tryAll(t *testing.T, s *server, attacker option) {
 	}
 	for _, query := range []string{"tenant=acme", "tenant_id=acme", "environment=Customer", "access_token=" + golden.Acme} {
 		got := equal("GET", users+"?"+query, users, "").want(t, 200)
-		if want := s.do(t, "GET", users, "", attacker); got.body != want.body {
-			t.Errorf("%s is listened to: %s", query, got.body)
+		if want := s.do(t, "GET", users, "", attacker); got.Body != want.Body {
+			t.Errorf("%s is listened to: %s", query, got.Body)
 		}
 	}
 
@@ -126,25 +124,18 @@ func tryAll(t *testing.T, s *server, attacker option) {
 	}
 }
 
-// untouched returns a check that acme's users, in its first environment, their
-// secrets and the feed are what they are now.
+// untouched returns a check that what acme has in its first environment, secrets and
+// feed included, is what it is now.
 func (s *server) untouched(t *testing.T) func() {
 	t.Helper()
-	users, secrets, changes := s.everything(t, enduser.Customer)
-	if len(users) == 0 || len(changes) == 0 {
+	before := golden.StateOf(t, s.Users.Tenant("acme"))
+	if len(before.Users) == 0 || len(before.Changes) == 0 {
 		t.Fatal("there is nothing to touch")
 	}
 	return func() {
 		t.Helper()
-		nowUsers, nowSecrets, nowChanges := s.everything(t, enduser.Customer)
-		if diff := cmp.Diff(users, nowUsers); diff != "" {
-			t.Errorf("the users changed:\n%s", diff)
-		}
-		if diff := cmp.Diff(secrets, nowSecrets); diff != "" {
-			t.Errorf("the secrets changed:\n%s", diff)
-		}
-		if diff := cmp.Diff(changes, nowChanges, cmpopts.EquateEmpty()); diff != "" {
-			t.Errorf("the feed changed:\n%s", diff)
+		if diff := cmp.Diff(before, golden.StateOf(t, s.Users.Tenant("acme"))); diff != "" {
+			t.Errorf("what acme has changed:\n%s", diff)
 		}
 	}
 }

@@ -107,13 +107,13 @@ func TestSecretsStayInside(t *testing.T) {
 	quiet := func(a answer) {
 		t.Helper()
 		answers++
-		statuses[a.status] = true
-		if strings.Contains(a.body, secret) {
-			t.Errorf("%d shows a secret: %s", a.status, a.body)
+		statuses[a.Status] = true
+		if strings.Contains(a.Body, secret) {
+			t.Errorf("%d shows a secret: %s", a.Status, a.Body)
 		}
-		for name, values := range a.header {
+		for name, values := range a.Header {
 			if strings.Contains(strings.Join(values, " "), secret) {
-				t.Errorf("%d shows a secret in %s", a.status, name)
+				t.Errorf("%d shows a secret in %s", a.Status, name)
 			}
 		}
 	}
@@ -123,7 +123,7 @@ func TestSecretsStayInside(t *testing.T) {
 		for _, body := range bodies {
 			made := s.do(t, "POST", users, body)
 			quiet(made)
-			if made.status == 201 {
+			if made.Status == 201 {
 				id = made.user(t).ID
 			}
 			quiet(s.do(t, "POST", users, body)) // again, for what has an external ID
@@ -180,8 +180,8 @@ func TestNoKeyring(t *testing.T) {
 	} {
 		a := s.do(t, r[0], r[1], r[2])
 		a.wantFault(t, "$.profile.sensitive_metadata", "body")
-		if p := a.problem(t); !strings.Contains(p.Message, "keyring") || strings.Contains(a.body, secret) {
-			t.Errorf("%s says %s", r[0], a.body)
+		if p := a.problem(t); !strings.Contains(p.Message, "keyring") || strings.Contains(a.Body, secret) {
+			t.Errorf("%s says %s", r[0], a.Body)
 		}
 	}
 	if diff := cmp.Diff([]user{u}, s.list(t, users).Data); diff != "" {

@@ -175,7 +175,7 @@ func TestClientStatuses(t *testing.T) {
 			Authorize: func(context.Context, httpapi.Principal, httpapi.Action) error { return httpapi.ErrForbidden },
 		}}, 403)
 		unwell(&ada.Options{Options: httpapi.Options{
-			Limiter: limiterFunc(always), Rates: []httpapi.Rate{{Requests: 30, Per: time.Second}},
+			Limiter: golden.LimiterFunc(always), Rates: []httpapi.Rate{{Requests: 30, Per: time.Second}},
 		}}, 429)
 		st.Fail(errors.New("the disk is gone"))
 		unwell(nil, 503)

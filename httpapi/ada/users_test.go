@@ -41,8 +41,8 @@ func TestConcurrentPosts(t *testing.T) {
 		wg.Wait()
 		statuses, shown := map[int]int{}, map[string]int{}
 		for _, a := range answers {
-			statuses[a.status]++
-			shown[a.body+a.header.Get("ETag")]++
+			statuses[a.Status]++
+			shown[a.Body+a.Header.Get("ETag")]++
 		}
 		if diff := cmp.Diff(map[int]int{201: 1, 200: n - 1}, statuses); diff != "" {
 			t.Errorf("statuses differ:\n%s", diff)
@@ -105,25 +105,25 @@ func TestEntityTags(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil, nil)
 	made := s.do(t, "POST", users, `{"external_id":"ann"}`).want(t, 201)
-	old := made.header.Get("ETag")
+	old := made.Header.Get("ETag")
 	path := users + made.user(t).ID
 	for _, target := range []string{path, path + "/", users + "?external_id=ann"} {
-		if got := s.do(t, "GET", target, "").want(t, 200).header.Get("ETag"); got != old || got == "" {
+		if got := s.do(t, "GET", target, "").want(t, 200).Header.Get("ETag"); got != old || got == "" {
 			t.Errorf("%s has the tag %s, want %s", target, got, old)
 		}
 		s.do(t, "GET", target, "", with("If-None-Match", old)).want(t, 304)
 	}
-	if got := made.header.Get("Location"); got != path {
+	if got := made.Header.Get("Location"); got != path {
 		t.Errorf("Location is %s, want %s", got, path)
 	}
 	const change = `{"profile":{"first_name":"Ann"}}`
 	s.do(t, "PATCH", path, change, with("If-Match", `"999"`)).want(t, 412)
-	tag := s.do(t, "PATCH", path, change, with("If-Match", old)).want(t, 200).header.Get("ETag")
+	tag := s.do(t, "PATCH", path, change, with("If-Match", old)).want(t, 200).Header.Get("ETag")
 	if tag == old {
 		t.Error("a change has the same tag")
 	}
 	s.do(t, "PATCH", path, `{"profile":{"first_name":"Bob"}}`, with("If-Match", old)).want(t, 412)
-	if got := s.do(t, "PATCH", path, change, with("If-Match", "*")).want(t, 200).header.Get("ETag"); got != tag {
+	if got := s.do(t, "PATCH", path, change, with("If-Match", "*")).want(t, 200).Header.Get("ETag"); got != tag {
 		t.Errorf("a PATCH that changes nothing has the tag %s, want %s", got, tag)
 	}
 	s.do(t, "GET", path, "", with("If-None-Match", old)).want(t, 200)
@@ -169,7 +169,7 @@ func TestForeignMetadata(t *testing.T) {
 			t.Errorf("%s leaves %s, want %s", step.patch, got, step.kept)
 		}
 		for _, target := range []string{users + u.ID, users + "?external_id=ann", users} {
-			if body := s.do(t, "GET", target, "").want(t, 200).body; !strings.Contains(body, `"metadata":`+step.shown) {
+			if body := s.do(t, "GET", target, "").want(t, 200).Body; !strings.Contains(body, `"metadata":`+step.shown) {
 				t.Errorf("%s shows %s", target, body)
 			}
 		}
@@ -210,7 +210,7 @@ func TestTimes(t *testing.T) {
 		if got, want := a.user(t), s.Clock.Now().Format("2006-01-02T15:04:05+00:00"); got.CreatedAt != u.CreatedAt || got.UpdatedAt != want {
 			t.Errorf("created_at %s, updated_at %s, want %s", got.CreatedAt, got.UpdatedAt, want)
 		}
-		tags[a.header.Get("ETag")] = true
+		tags[a.Header.Get("ETag")] = true
 	}
 	if len(tags) != 3 {
 		t.Errorf("three changes have the ETags %v", tags)
