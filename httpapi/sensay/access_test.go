@@ -52,19 +52,19 @@ func TestReadOnly(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil, httpapi.Options{})
 	s.create(t, `{"id":"ann"}`)
-	before := stateOf(t, s.users.Tenant("acme"))
+	before := golden.StateOf(t, s.users.Tenant("acme"))
 	for name, q := range requests() {
 		want := 200
 		if q.write {
 			want = 403
 		}
-		if a := q.send(t, s, by(golden.Reader)); a.status != want {
-			t.Errorf("%s: got %d, want %d", name, a.status, want)
+		if a := q.send(t, s, by(golden.Reader)); a.Status != want {
+			t.Errorf("%s: got %d, want %d", name, a.Status, want)
 		}
 	}
 	// Nobody learns from a refusal whether a user exists.
 	s.do(t, "DELETE", "/v1/users/me", "", by(golden.Reader), as("nobody")).wantCode(t, 403, "FORBIDDEN")
-	if diff := cmp.Diff(before, stateOf(t, s.users.Tenant("acme"))); diff != "" {
+	if diff := cmp.Diff(before, golden.StateOf(t, s.users.Tenant("acme"))); diff != "" {
 		t.Errorf("a reader wrote:\n%s", diff)
 	}
 }
@@ -92,8 +92,8 @@ func TestAuthorize(t *testing.T) {
 		want := map[string]bool{}
 		for name, q := range requests() {
 			want[q.action] = q.write
-			if a := q.send(t, s).want(t, tt.want); strings.Contains(a.body, "secret") {
-				t.Errorf("%s: %s", name, a.body)
+			if a := q.send(t, s).want(t, tt.want); strings.Contains(a.Body, "secret") {
+				t.Errorf("%s: %s", name, a.Body)
 			}
 		}
 		if diff := cmp.Diff(want, asked); diff != "" {
@@ -123,8 +123,8 @@ func TestAuthenticator(t *testing.T) {
 			t.Fatal(err)
 		}
 		for action, q := range requests() {
-			if a := q.send(t, &server{handler: h}); a.status != tt.want || strings.Contains(a.body, "secret") {
-				t.Errorf("%s, %s: got %d %s, want %d", name, action, a.status, a.body, tt.want)
+			if a := q.send(t, &server{handler: h}); a.Status != tt.want || strings.Contains(a.Body, "secret") {
+				t.Errorf("%s, %s: got %d %s, want %d", name, action, a.Status, a.Body, tt.want)
 			}
 		}
 	}
@@ -170,8 +170,8 @@ func TestRates(t *testing.T) {
 		get(as("ann")).want(t, 401)
 		a := get()
 		a.wantCode(t, 429, "RATE_LIMITED")
-		if a.header.Get("RateLimit-Policy") != `"default";q=3;w=1` || a.header.Get("RateLimit") == "" {
-			t.Errorf("RateLimit-Policy %s, RateLimit %s", a.header.Get("RateLimit-Policy"), a.header.Get("RateLimit"))
+		if a.Header.Get("RateLimit-Policy") != `"default";q=3;w=1` || a.Header.Get("RateLimit") == "" {
+			t.Errorf("RateLimit-Policy %s, RateLimit %s", a.Header.Get("RateLimit-Policy"), a.Header.Get("RateLimit"))
 		}
 		get(by(golden.Other)).want(t, 404)
 		get(by("nobody-key")).want(t, 401)
@@ -189,8 +189,8 @@ func TestStoreFails(t *testing.T) {
 		s.create(t, `{"id":"ann"}`)
 		f.Fail(fault)
 		for name, q := range requests() {
-			if a := q.send(t, s); a.status != 503 || a.failure(t).ErrorCode != "UNAVAILABLE" || strings.Contains(a.body, "secret") {
-				t.Errorf("%s: %d %s", name, a.status, a.body)
+			if a := q.send(t, s); a.Status != 503 || a.failure(t).ErrorCode != "UNAVAILABLE" || strings.Contains(a.Body, "secret") {
+				t.Errorf("%s: %d %s", name, a.Status, a.Body)
 			}
 		}
 	}
@@ -209,16 +209,16 @@ func TestEndedRequest(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil, httpapi.Options{})
 	s.create(t, `{"id":"ann"}`)
-	before := stateOf(t, s.users.Tenant("acme"))
+	before := golden.StateOf(t, s.users.Tenant("acme"))
 	ctx, cancel := context.WithTimeout(t.Context(), 0)
 	defer cancel()
 	for name, q := range requests() {
 		a := q.send(t, s, func(r *http.Request) { *r = *r.WithContext(ctx) })
-		if a.status != 503 || a.failure(t).ErrorCode != "UNAVAILABLE" {
-			t.Errorf("%s: %d %s", name, a.status, a.body)
+		if a.Status != 503 || a.failure(t).ErrorCode != "UNAVAILABLE" {
+			t.Errorf("%s: %d %s", name, a.Status, a.Body)
 		}
 	}
-	if diff := cmp.Diff(before, stateOf(t, s.users.Tenant("acme"))); diff != "" {
+	if diff := cmp.Diff(before, golden.StateOf(t, s.users.Tenant("acme"))); diff != "" {
 		t.Errorf("something was written:\n%s", diff)
 	}
 }
@@ -236,8 +236,8 @@ func TestPanics(t *testing.T) {
 		a := q.send(t, s)
 		f.Panics.Store(false)
 		a.wantCode(t, 500, "INTERNAL")
-		if strings.Contains(a.body, "store that panics") || !strings.Contains(log.String(), a.header.Get("X-Request-Id")) {
-			t.Errorf("%s: answer %s, log %s", name, a.body, log.String())
+		if strings.Contains(a.Body, "store that panics") || !strings.Contains(log.String(), a.Header.Get("X-Request-Id")) {
+			t.Errorf("%s: answer %s, log %s", name, a.Body, log.String())
 		}
 		s.do(t, "GET", "/v1/users/ann", "").want(t, 200)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/internal/golden"
 )
 
 // FuzzBody: a body makes a user that can be read, acted as and sent back, or it is
@@ -22,20 +23,20 @@ func FuzzBody(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body string) {
 		s := newServer(t, nil, httpapi.Options{})
 		a := s.do(t, "POST", "/v1/users", body)
-		if a.status != http.StatusOK {
+		if a.Status != http.StatusOK {
 			a.want(t, http.StatusBadRequest)
 			s.create(t, `{"id":"a"}`) // which has no other spelling but A
-			if put := s.do(t, "PUT", "/v1/users/me", body, as("a")); put.status == http.StatusOK {
-				t.Errorf("PUT takes %q, which POST refused: %s", body, put.body)
+			if put := s.do(t, "PUT", "/v1/users/me", body, as("a")); put.Status == http.StatusOK {
+				t.Errorf("PUT takes %q, which POST refused: %s", body, put.Body)
 			}
-			if n := len(stateOf(t, s.users.Tenant("acme")).Changes); n != 1 {
+			if n := len(golden.StateOf(t, s.users.Tenant("acme")).Changes); n != 1 {
 				t.Errorf("%q was refused and made %d changes", body, n-1)
 			}
 			return
 		}
 		u := a.user(t)
 		got := s.do(t, "GET", "/v1/users/me", "", as(u.ID)).want(t, http.StatusOK)
-		if diff := cmp.Diff(a.body, got.body); diff != "" {
+		if diff := cmp.Diff(a.Body, got.Body); diff != "" {
 			t.Errorf("%q is read back otherwise:\n%s", body, diff)
 		}
 	})

@@ -121,7 +121,7 @@ func TestHostileBodies(t *testing.T) {
 	s := newServer(t, nil, httpapi.Options{})
 	s.create(t, `{"id":"kept","name":"Kept"}`)
 	acme := s.users.Tenant("acme")
-	before := stateOf(t, acme)
+	before := golden.StateOf(t, acme)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			fresh := strings.Replace(tt.body, `"kept"`, `"fresh"`, 1) // what would be a new user
@@ -130,12 +130,12 @@ func TestHostileBodies(t *testing.T) {
 				s.do(t, "PUT", "/v1/users/me", tt.body, as("kept"), with("Content-Type", "application/json")),
 			} {
 				if f := a.wantCode(t, http.StatusBadRequest, tt.code); len(f.Error) > 1000 {
-					t.Errorf("an answer of %d bytes", len(a.body))
+					t.Errorf("an answer of %d bytes", len(a.Body))
 				}
 			}
 		})
 	}
-	if diff := cmp.Diff(before, stateOf(t, acme)); diff != "" {
+	if diff := cmp.Diff(before, golden.StateOf(t, acme)); diff != "" {
 		t.Errorf("something was written:\n%s", diff)
 	}
 }
@@ -180,8 +180,8 @@ func TestErrorsRepeatNothing(t *testing.T) {
 			s.do(t, "GET", "/v1/users/canary%20", ""),
 			s.do(t, "GET", "/v1/users/me", "", as("no-canary")),
 		} {
-			if a.status < 400 || strings.Contains(a.body, "canary") {
-				t.Errorf("%s: %d %s", body, a.status, a.body)
+			if a.Status < 400 || strings.Contains(a.Body, "canary") {
+				t.Errorf("%s: %d %s", body, a.Status, a.Body)
 			}
 		}
 	}
@@ -220,14 +220,14 @@ func TestHostilePaths(t *testing.T) {
 	} {
 		t.Run(tt.method+" "+tt.path[:min(len(tt.path), 40)], func(t *testing.T) {
 			a := s.do(t, tt.method, tt.path, "").want(t, tt.want)
-			if allow := a.header.Get("Allow"); (tt.want == 405) != (allow != "") {
+			if allow := a.Header.Get("Allow"); (tt.want == 405) != (allow != "") {
 				t.Errorf("Allow is %q", allow)
 			}
 		})
 	}
 	a := s.do(t, "GET", "http://example.com/v1//users/ann", "") // the mux cleans paths
-	if a.status == 200 || a.status >= 500 {
-		t.Errorf("got %d", a.status)
+	if a.Status == 200 || a.Status >= 500 {
+		t.Errorf("got %d", a.Status)
 	}
 }
 

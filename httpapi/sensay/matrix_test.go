@@ -15,7 +15,7 @@ import (
 
 var requestID = regexp.MustCompile(`"request_id":"[^"]*"`)
 
-func (a answer) masked() string { return requestID.ReplaceAllString(a.body, `"request_id":""`) }
+func (a answer) masked() string { return requestID.ReplaceAllString(a.Body, `"request_id":""`) }
 
 // TestOthersUsersAreMissing names another tenant's, or another environment's, users
 // in every place of every route where a request can name one. The answer is the one
@@ -43,9 +43,9 @@ func testOthersUsersAreMissing(t *testing.T, s *server, attacker string) {
 	t.Helper()
 	victim := s.create(t, `{"id":"victim","name":"Ann","email":"ann@example.com","linkedAccounts":[{"accountID":"8035","accountType":"telegram"}]}`)
 	unnamed := s.create(t, `{"email":"bob@example.com","linkedAccounts":[{"accountID":"8036","accountType":"telegram"}]}`)
-	etag := s.do(t, "GET", "/v1/users/"+victim.ID, "").header.Get("ETag")
+	etag := s.do(t, "GET", "/v1/users/"+victim.ID, "").Header.Get("ETag")
 	acme := s.users.Tenant("acme")
-	before := stateOf(t, acme)
+	before := golden.StateOf(t, acme)
 	own, err := acme.Get(t.Context(), enduser.ByExternalID(victim.ID))
 	if err != nil {
 		t.Fatal(err)
@@ -72,12 +72,12 @@ func testOthersUsersAreMissing(t *testing.T, s *server, attacker string) {
 			for header, options := range headers {
 				cells++
 				got, want := cell.send(t, s, attacker, options), want[i].send(t, s, attacker, options)
-				if got.status < 400 || got.status != want.status || got.masked() != want.masked() {
-					t.Errorf("%s, %s, %+v: got %d %s\nwant %d %s", cell.name, header, named, got.status, got.body, want.status, want.body)
+				if got.Status < 400 || got.Status != want.Status || got.masked() != want.masked() {
+					t.Errorf("%s, %s, %+v: got %d %s\nwant %d %s", cell.name, header, named, got.Status, got.Body, want.Status, want.Body)
 				}
-				got.header.Del("X-Request-Id")
-				want.header.Del("X-Request-Id")
-				if diff := cmp.Diff(want.header, got.header); diff != "" {
+				got.Header.Del("X-Request-Id")
+				want.Header.Del("X-Request-Id")
+				if diff := cmp.Diff(want.Header, got.Header); diff != "" {
 					t.Errorf("%s, %s, %+v: headers differ:\n%s", cell.name, header, named, diff)
 				}
 			}
@@ -95,7 +95,7 @@ func testOthersUsersAreMissing(t *testing.T, s *server, attacker string) {
 	s.do(t, "DELETE", "/v1/users/me", "", by(attacker), as(unnamed.ID)).want(t, 204)
 	cells += 4
 
-	if diff := cmp.Diff(before, stateOf(t, acme)); diff != "" {
+	if diff := cmp.Diff(before, golden.StateOf(t, acme)); diff != "" {
 		t.Errorf("the victim's users or feed changed:\n%s", diff)
 	}
 	if cells < 100 {

@@ -67,13 +67,13 @@ func TestRacingCreates(t *testing.T) {
 				answers := together(n, func(i int) answer { return s.do(t, "POST", "/v1/users", body(i)) })
 				made := 0
 				for _, a := range answers {
-					if a.status == http.StatusOK {
+					if a.Status == http.StatusOK {
 						made++
 					} else {
 						a.wantCode(t, http.StatusConflict, code)
 					}
 				}
-				if users := stateOf(t, s.users.Tenant("acme")).Users; made != 1 || len(users) != 1 {
+				if users := golden.StateOf(t, s.users.Tenant("acme")).Users; made != 1 || len(users) != 1 {
 					t.Errorf("%d were told that they are made, and %d users exist", made, len(users))
 				}
 			})
@@ -96,18 +96,18 @@ func TestRacingUpdates(t *testing.T) {
 		if u := a.want(t, 200).user(t); u.Name != fmt.Sprintf("N%d", i) {
 			t.Errorf("%d was answered with %q", i, u.Name)
 		}
-		seen[a.header.Get("ETag")] = true
+		seen[a.Header.Get("ETag")] = true
 	}
 	if len(seen) != n {
 		t.Errorf("%d revisions for %d writes", len(seen), n)
 	}
 
-	etag := s.do(t, "GET", "/v1/users/ann", "").header.Get("ETag")
+	etag := s.do(t, "GET", "/v1/users/ann", "").Header.Get("ETag")
 	won := 0
 	for _, a := range together(n, func(i int) answer {
 		return s.do(t, "PUT", "/v1/users/me", fmt.Sprintf(`{"id":"ann","name":"M%d"}`, i), as("ann"), with("If-Match", etag))
 	}) {
-		if a.status == http.StatusOK {
+		if a.Status == http.StatusOK {
 			won++
 		} else {
 			a.wantCode(t, http.StatusPreconditionFailed, "PRECONDITION_FAILED")
@@ -156,8 +156,8 @@ func TestChangedMeanwhile(t *testing.T) {
 					s.do(t, "PUT", "/v1/users/me", `{"id":"ann","email":"ann@example.com"}`, as("ann")).want(t, 200)
 				}
 				st.first.Store(&meanwhile) // which takes no name away
-				if a := s.do(t, method, "/v1/users/me", body, acting); a.status/100 != 2 {
-					t.Errorf("got %d %s", a.status, a.body)
+				if a := s.do(t, method, "/v1/users/me", body, acting); a.Status/100 != 2 {
+					t.Errorf("got %d %s", a.Status, a.Body)
 				}
 			})
 		}
@@ -173,7 +173,7 @@ func TestRacingRenames(t *testing.T) {
 	for _, a := range together(32, func(i int) answer {
 		return s.do(t, "PUT", "/v1/users/me", fmt.Sprintf(`{"id":"ann-%d"}`, i), as("ann"))
 	}) {
-		if a.status == http.StatusOK {
+		if a.Status == http.StatusOK {
 			renamed++
 		} else {
 			a.wantCode(t, http.StatusUnauthorized, "UNKNOWN_ACTING_USER")
@@ -196,7 +196,7 @@ func TestRacingDeletes(t *testing.T) {
 		}
 		return s.do(t, "DELETE", "/v1/users/me", "", as("ann"))
 	}) {
-		switch a.status {
+		switch a.Status {
 		case http.StatusNoContent:
 			deleted++
 		case http.StatusOK:
@@ -204,7 +204,7 @@ func TestRacingDeletes(t *testing.T) {
 			a.wantCode(t, http.StatusUnauthorized, "UNKNOWN_ACTING_USER")
 		}
 	}
-	if users := stateOf(t, s.users.Tenant("acme")).Users; deleted != 1 || len(users) != 0 {
+	if users := golden.StateOf(t, s.users.Tenant("acme")).Users; deleted != 1 || len(users) != 0 {
 		t.Errorf("deleted %d times, and %d users are left", deleted, len(users))
 	}
 }

@@ -57,8 +57,8 @@ func TestEdges(t *testing.T) {
 	} {
 		s := newServer(t, nil, httpapi.Options{})
 		s.do(t, "POST", "/v1/users", body(1)).wantCode(t, 400, "INVALID")
-		if got := s.do(t, "POST", "/v1/users", body(0)); got.status != 200 {
-			t.Errorf("%s: %d %s", name, got.status, got.body)
+		if got := s.do(t, "POST", "/v1/users", body(0)); got.Status != 200 {
+			t.Errorf("%s: %d %s", name, got.Status, got.Body)
 		}
 	}
 	s := newServer(t, nil, httpapi.Options{})
@@ -68,8 +68,8 @@ func TestEdges(t *testing.T) {
 			want = 200
 		}
 		name := strings.NewReplacer(`"`, `\"`, `\`, `\\`).Replace(string(c))
-		if a := s.do(t, "POST", "/v1/users", `{"name":"`+name+`"}`); a.status != want {
-			t.Errorf("a name with %U: got %d, want %d", c, a.status, want)
+		if a := s.do(t, "POST", "/v1/users", `{"name":"`+name+`"}`); a.Status != want {
+			t.Errorf("a name with %U: got %d, want %d", c, a.Status, want)
 		}
 	}
 }
@@ -89,7 +89,7 @@ func TestRepeatedCreate(t *testing.T) {
 		for range 2 {
 			s.do(t, "POST", "/v1/users", body).wantCode(t, 409, "USER_EXISTS")
 		}
-		if n := len(stateOf(t, s.users.Tenant("acme")).Changes); n != 1 {
+		if n := len(golden.StateOf(t, s.users.Tenant("acme")).Changes); n != 1 {
 			t.Errorf("%s: %d changes", body, n)
 		}
 	}
@@ -117,11 +117,11 @@ func TestIdentity(t *testing.T) {
 	s.do(t, "POST", "/v1/users", `{"id":"`+strings.ToUpper(plain.ID)+`"}`).wantCode(t, 409, "USER_EXISTS")
 	s.do(t, "PUT", "/v1/users/me", `{"id":"`+plain.ID+`"}`, as("ann")).wantCode(t, 409, "USER_EXISTS")
 	// A spelling that is the same id changes nothing.
-	revision := s.do(t, "GET", "/v1/users/ann", "").header.Get("ETag")
+	revision := s.do(t, "GET", "/v1/users/ann", "").Header.Get("ETag")
 	for _, id := range []string{"ANN", "ann", "Ann"} {
 		a := s.do(t, "PUT", "/v1/users/me", `{"id":"`+id+`"}`, as("ann")).want(t, 200)
-		if a.header.Get("ETag") != revision || a.user(t).ID != "Ann" {
-			t.Errorf("%s: revision %s, was %s: %s", id, a.header.Get("ETag"), revision, a.body)
+		if a.Header.Get("ETag") != revision || a.user(t).ID != "Ann" {
+			t.Errorf("%s: revision %s, was %s: %s", id, a.Header.Get("ETag"), revision, a.Body)
 		}
 	}
 	for _, id := range []string{plain.ID, strings.ToUpper(plain.ID)} {
@@ -156,9 +156,9 @@ func TestUsersFromElsewhere(t *testing.T) {
 	if diff := cmp.Diff(want, a.user(t)); diff != "" {
 		t.Error(diff)
 	}
-	back := strings.Replace(a.body, `"success":true,`, "", 1)
-	if again := s.do(t, "PUT", "/v1/users/me", back, as("me")).want(t, 200); again.body != a.body || again.header.Get("ETag") != a.header.Get("ETag") {
-		t.Errorf("sent back it became %s", again.body)
+	back := strings.Replace(a.Body, `"success":true,`, "", 1)
+	if again := s.do(t, "PUT", "/v1/users/me", back, as("me")).want(t, 200); again.Body != a.Body || again.Header.Get("ETag") != a.Header.Get("ETag") {
+		t.Errorf("sent back it became %s", again.Body)
 	}
 	s.do(t, "GET", "/v1/users/me", "", asAccount("github", "1")).wantCode(t, 401, "UNKNOWN_ACTING_USER")
 	// An address that somebody has without claiming it is still taken.
@@ -194,7 +194,7 @@ func TestDeletedForGood(t *testing.T) {
 			t.Errorf("%s still names %s", ref, u)
 		}
 	}
-	if users := stateOf(t, acme).Users; len(users) != 0 {
+	if users := golden.StateOf(t, acme).Users; len(users) != 0 {
 		t.Errorf("%d users are left", len(users))
 	}
 	for _, option := range []option{as("ann"), asAccount("embed", "1")} {
@@ -213,14 +213,14 @@ func TestDeletedForGood(t *testing.T) {
 func TestPreconditions(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil, httpapi.Options{})
-	first := s.do(t, "POST", "/v1/users", `{"id":"ann"}`).want(t, 200).header.Get("ETag")
+	first := s.do(t, "POST", "/v1/users", `{"id":"ann"}`).want(t, 200).Header.Get("ETag")
 	get := func(path string, options ...option) string {
-		return s.do(t, "GET", path, "", options...).want(t, 200).header.Get("ETag")
+		return s.do(t, "GET", path, "", options...).want(t, 200).Header.Get("ETag")
 	}
 	if a, b := get("/v1/users/ann"), get("/v1/users/me", as("ann")); a != first || b != first {
 		t.Errorf("ETags %s, %s and %s of one revision", first, a, b)
 	}
-	second := s.do(t, "PUT", "/v1/users/me", `{"id":"ann","name":"Ann"}`, as("ann"), with("If-Match", first)).want(t, 200).header.Get("ETag")
+	second := s.do(t, "PUT", "/v1/users/me", `{"id":"ann","name":"Ann"}`, as("ann"), with("If-Match", first)).want(t, 200).Header.Get("ETag")
 	if second == first {
 		t.Error("a write kept the ETag")
 	}
@@ -233,8 +233,8 @@ func TestPreconditions(t *testing.T) {
 		if path == "/v1/users/me" {
 			acting = as("ann")
 		}
-		if a := s.do(t, "GET", path, "", acting, with("If-None-Match", second)); a.status != 304 || a.header.Get("ETag") != second {
-			t.Errorf("%s: %d with ETag %s", path, a.status, a.header.Get("ETag"))
+		if a := s.do(t, "GET", path, "", acting, with("If-None-Match", second)); a.Status != 304 || a.Header.Get("ETag") != second {
+			t.Errorf("%s: %d with ETag %s", path, a.Status, a.Header.Get("ETag"))
 		}
 		s.do(t, "GET", path, "", acting, with("If-None-Match", first)).want(t, 200)
 	}
@@ -305,8 +305,8 @@ func TestVary(t *testing.T) {
 		s.do(t, "GET", "/v1/users/me", "", as("ann")), s.do(t, "GET", "/v1/users/me", "", as("bob")), s.do(t, "GET", "/v1/users/ann", ""),
 		s.do(t, "GET", "/v1/users/ann", "", by("nobody-key")),
 	} {
-		if got := a.header.Get("Vary"); got != "X-ORGANIZATION-SECRET, X-USER-ID, X-USER-ID-TYPE" || a.header.Get("Cache-Control") != "private" {
-			t.Errorf("%d: Vary %q, Cache-Control %q", a.status, got, a.header.Get("Cache-Control"))
+		if got := a.Header.Get("Vary"); got != "X-ORGANIZATION-SECRET, X-USER-ID, X-USER-ID-TYPE" || a.Header.Get("Cache-Control") != "private" {
+			t.Errorf("%d: Vary %q, Cache-Control %q", a.Status, got, a.Header.Get("Cache-Control"))
 		}
 	}
 }
