@@ -67,8 +67,8 @@ func TestAuthenticator(t *testing.T) {
 			}
 			s := &server{handler: h}
 			for _, r := range routes("token", "id") {
-				if a := s.send(t, r).want(t, tt.want); strings.Contains(a.body, "secret") {
-					t.Errorf("%s %s: the answer says what is wrong inside: %s", r.method, r.path, a.body)
+				if a := s.send(t, r).want(t, tt.want); strings.Contains(a.Body, "secret") {
+					t.Errorf("%s %s: the answer says what is wrong inside: %s", r.method, r.path, a.Body)
 				}
 			}
 		})
@@ -111,7 +111,7 @@ func TestAuthorize(t *testing.T) {
 		},
 	}))
 	g := s.create(t, "kept")
-	before := state(t, s.acme())
+	before := golden.StateOf(t, s.acme())
 	for _, tt := range []struct {
 		err  error
 		want int
@@ -125,15 +125,15 @@ func TestAuthorize(t *testing.T) {
 		want := map[string]bool{}
 		for _, r := range routes(g.Token, "kept") {
 			want[r.action] = true
-			if a := s.send(t, r).wantCode(t, tt.want, tt.code); strings.Contains(a.body, "secret") {
-				t.Errorf("%s %s: %s", r.method, r.path, a.body)
+			if a := s.send(t, r).wantCode(t, tt.want, tt.code); strings.Contains(a.Body, "secret") {
+				t.Errorf("%s %s: %s", r.method, r.path, a.Body)
 			}
 		}
 		if diff := cmp.Diff(want, asked); diff != "" {
 			t.Errorf("actions (-want +got):\n%s", diff)
 		}
 	}
-	if diff := cmp.Diff(before, state(t, s.acme())); diff != "" {
+	if diff := cmp.Diff(before, golden.StateOf(t, s.acme())); diff != "" {
 		t.Errorf("a refused request wrote:\n%s", diff)
 	}
 }
@@ -148,13 +148,13 @@ func TestRates(t *testing.T) {
 		get().want(t, 200)
 		get().want(t, 200)
 		a := get().wantCode(t, 429, "rate-limited")
-		if a.header.Get("RateLimit-Policy") != `"default";q=2;w=60` {
-			t.Errorf("RateLimit-Policy %q", a.header.Get("RateLimit-Policy"))
+		if a.Header.Get("RateLimit-Policy") != `"default";q=2;w=60` {
+			t.Errorf("RateLimit-Policy %q", a.Header.Get("RateLimit-Policy"))
 		}
 		get(as(golden.Other)).want(t, 200)
-		wait, err := time.ParseDuration(a.header.Get("Retry-After") + "s")
+		wait, err := time.ParseDuration(a.Header.Get("Retry-After") + "s")
 		if err != nil || wait > 61*time.Second {
-			t.Fatalf("Retry-After %q", a.header.Get("Retry-After"))
+			t.Fatalf("Retry-After %q", a.Header.Get("Retry-After"))
 		}
 		time.Sleep(wait) //nolint:forbidigo // time of the bubble
 		get().want(t, 200)

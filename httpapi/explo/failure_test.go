@@ -26,8 +26,8 @@ func TestStoreErrors(t *testing.T) {
 		g := s.create(t, "kept")
 		f.Fail(err)
 		for _, r := range routes(g.Token, "kept") {
-			if a := s.send(t, r).wantCode(t, 503, "unavailable"); strings.Contains(a.body, "secret") {
-				t.Errorf("%s %s: %s", r.method, r.path, a.body)
+			if a := s.send(t, r).wantCode(t, 503, "unavailable"); strings.Contains(a.Body, "secret") {
+				t.Errorf("%s %s: %s", r.method, r.path, a.Body)
 			}
 		}
 	}
@@ -64,18 +64,18 @@ func TestPanics(t *testing.T) {
 	f := &golden.Faulty{Store: memory.New()}
 	s := newServer(t, f, within(httpapi.Options{Logger: slog.New(slog.NewJSONHandler(&log, nil))}))
 	g := s.create(t, "kept")
-	before := state(t, s.acme())
+	before := golden.StateOf(t, s.acme())
 	for _, r := range routes(g.Token, "kept") {
 		f.Panics.Store(true)
 		a := s.send(t, r)
 		f.Panics.Store(false)
 		a.wantCode(t, 500, "internal")
-		if strings.Contains(a.body, "store that panics") || !strings.Contains(log.String(), a.header.Get("X-Request-Id")) {
-			t.Errorf("%s %s: %s", r.method, r.path, a.body)
+		if strings.Contains(a.Body, "store that panics") || !strings.Contains(log.String(), a.Header.Get("X-Request-Id")) {
+			t.Errorf("%s %s: %s", r.method, r.path, a.Body)
 		}
 		s.do(t, "GET", "/api/user", `{"user_group_id":"kept"}`).want(t, 200)
 	}
-	if diff := cmp.Diff(before, state(t, s.acme())); diff != "" {
+	if diff := cmp.Diff(before, golden.StateOf(t, s.acme())); diff != "" {
 		t.Errorf("the group changed:\n%s", diff)
 	}
 }
@@ -112,22 +112,22 @@ func TestSilence(t *testing.T) {
 				r.body = strings.Replace(r.body, `"name":"New"`, `"name":["`+g.Token+`"]`, 1) // nothing here shall succeed
 				for _, options := range [][]option{{as(golden.Other)}, {as(golden.Reader)}, {as(g.Token)}, {with("Content-Type", "text/plain")}, {with("If-Match", `"0"`)}} {
 					a := s.send(t, r, options...)
-					if a.status < 400 {
+					if a.Status < 400 {
 						t.Errorf("%s %s succeeds: %s", r.method, r.path, r.body)
 					}
-					check("an answer", a.body)
+					check("an answer", a.Body)
 					failed++
 				}
 			}
 		}
-		check("an answer", s.do(t, "POST", "/api/"+g.Token+"?canary="+g.Token, `{}`).want(t, 404).body)
+		check("an answer", s.do(t, "POST", "/api/"+g.Token+"?canary="+g.Token, `{}`).want(t, 404).Body)
 	}
 	requests()
 	f.Fail(errors.New("the store is on fire"))
 	requests()
 	f.Fail(nil)
 	f.Lost.Store(true)
-	check("an answer", s.do(t, "POST", "/api/user", `{"current_token":"`+lost.Token+`"}`).wantCode(t, 503, "outcome-unknown").body)
+	check("an answer", s.do(t, "POST", "/api/user", `{"current_token":"`+lost.Token+`"}`).wantCode(t, 503, "outcome-unknown").Body)
 	f.Lost.Store(false)
 	f.Panics.Store(true)
 	requests()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/internal/golden"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
@@ -30,7 +31,7 @@ func TestHostileBodies(t *testing.T) {
 	}
 	s := newServer(t, nil, nil)
 	g := s.create(t, "kept")
-	before := state(t, s.acme())
+	before := golden.StateOf(t, s.acme())
 	malformed := []struct{ name, body string }{
 		{"empty", ""},
 		{"white space", " \n\t"},
@@ -131,7 +132,7 @@ func TestHostileBodies(t *testing.T) {
 			})
 		}
 	}
-	if diff := cmp.Diff(before, state(t, s.acme())); diff != "" {
+	if diff := cmp.Diff(before, golden.StateOf(t, s.acme())); diff != "" {
 		t.Errorf("something was written:\n%s", diff)
 	}
 }
@@ -150,8 +151,8 @@ func TestHostileIDs(t *testing.T) {
 			body := `{"user_group_id":"` + id + `"}`
 			s.do(t, "GET", "/api/user", body).wantCode(t, 400, "invalid")
 			s.do(t, "POST", "/api/create_user_group/", body).wantCode(t, 400, "invalid")
-			if a := s.do(t, "PUT", "/api/user", body); a.status != 400 && a.status != 404 {
-				t.Errorf("update: %d %s", a.status, a.body)
+			if a := s.do(t, "PUT", "/api/user", body); a.Status != 400 && a.Status != 404 {
+				t.Errorf("update: %d %s", a.Status, a.Body)
 			}
 		})
 	}
@@ -233,12 +234,12 @@ func TestBodyLimit(t *testing.T) {
 		s := newServer(t, memory.New(), within(o))
 		pad := func(body string, n int) string { return body + strings.Repeat(" ", n-len(body)) }
 		g := s.create(t, "kept")
-		before := state(t, s.acme())
+		before := golden.StateOf(t, s.acme())
 		for _, r := range routes(g.Token, "kept") {
 			s.do(t, r.method, r.path, pad(r.body, n+1)).wantCode(t, 413, "too-large")
 			s.do(t, r.method, r.path, pad(r.body, n+1), chunked).wantCode(t, 413, "too-large")
 		}
-		if diff := cmp.Diff(before, state(t, s.acme())); diff != "" {
+		if diff := cmp.Diff(before, golden.StateOf(t, s.acme())); diff != "" {
 			t.Errorf("something was written:\n%s", diff)
 		}
 		s.do(t, "PUT", "/api/user", pad(`{"user_group_id":"kept"}`, n)).want(t, 200)
@@ -260,11 +261,11 @@ func FuzzBodies(f *testing.F) {
 		s.create(t, "kept")
 		for _, r := range routes("", "") {
 			a := s.do(t, r.method, r.path, body)
-			if a.status != 200 && a.status != 400 && a.status != 404 {
-				t.Errorf("%s %s: %d %s", r.method, r.path, a.status, a.body)
+			if a.Status != 200 && a.Status != 400 && a.Status != 404 {
+				t.Errorf("%s %s: %d %s", r.method, r.path, a.Status, a.Body)
 			}
 			shown := a.reply(t).Group
-			if a.status != 200 || shown == nil {
+			if a.Status != 200 || shown == nil {
 				continue
 			}
 			if shown.Environment != string(enduser.Customer) {
@@ -275,7 +276,7 @@ func FuzzBodies(f *testing.F) {
 			if diff := cmp.Diff(*shown, again.group(t)); diff != "" {
 				t.Errorf("%s %s: what was shown and what is there differ:\n%s", r.method, r.path, diff)
 			}
-			if again.header.Get("ETag") != a.header.Get("ETag") {
+			if again.Header.Get("ETag") != a.Header.Get("ETag") {
 				t.Errorf("%s %s: what was shown is a change", r.method, r.path)
 			}
 		}

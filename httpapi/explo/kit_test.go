@@ -3,7 +3,6 @@ package explo_test
 import (
 	"encoding/json"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -54,44 +53,21 @@ func routes(token, id string) []route {
 
 type route struct{ action, method, path, body string }
 
-// answer is what came back.
-type answer struct {
-	status int
-	header http.Header
-	body   string
-}
+type option = golden.Option
 
-// option changes a request before it is sent.
-type option func(*http.Request)
-
-func with(name string, values ...string) option {
-	return func(r *http.Request) {
-		r.Header.Del(name)
-		for _, value := range values {
-			r.Header.Add(name, value)
-		}
-	}
-}
+func with(name string, values ...string) option { return golden.With(name, values...) }
 
 func as(key string) option { return with("Authorization", "Token "+key) }
 
-func newRequest(method, target, body string, options ...option) *http.Request {
-	r := httptest.NewRequest(method, target, strings.NewReader(body))
-	r.Header.Set("Authorization", "Token "+golden.Acme)
-	r.Header.Set("Content-Type", "application/json")
-	for _, option := range options {
-		option(r)
-	}
-	return r
-}
+// answer is what came back.
+type answer struct{ golden.Answer }
 
 // do sends a request, as acme unless an option says otherwise, and checks what
-// holds for every answer.
+// holds for every answer. All methods have a body.
 func (s *server) do(tb testing.TB, method, target, body string, options ...option) answer {
 	tb.Helper()
-	w := httptest.NewRecorder()
-	s.handler.ServeHTTP(w, newRequest(method, target, body, options...))
-	a := answer{w.Code, w.Header(), w.Body.String()}
+	options = append([]option{as(golden.Acme), with("Content-Type", "application/json")}, options...)
+	a := answer{golden.Send(tb, s.handler, method, target, body, options...)}
 	a.check(tb)
 	return a
 }
@@ -125,47 +101,35 @@ type group struct {
 func (a answer) reply(tb testing.TB) reply {
 	tb.Helper()
 	var r reply
-	d := json.NewDecoder(strings.NewReader(a.body))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&r); err != nil { // tests of concurrency are here in goroutines of their own
-		tb.Errorf("%d: %v in %s", a.status, err, a.body)
+	if err := a.Unmarshal(&r); err != nil { // tests of concurrency are here in goroutines of their own
+		tb.Errorf("%d: %v in %s", a.Status, err, a.Body)
 	}
 	return r
 }
 
 func (a answer) check(tb testing.TB) {
 	tb.Helper()
-	id, r := a.header.Get("X-Request-Id"), a.reply(tb)
-	if got := a.header.Get("Content-Type"); got != "application/json" || id == "" {
-		tb.Errorf("%d has content type %q and request ID %q", a.status, got, id)
-	}
-	if retry := a.header.Get("Retry-After"); (a.status == 429 || a.status == 503) != (retry != "") {
-		tb.Errorf("%d has Retry-After %q", a.status, retry)
-	}
-	if challenge := a.header.Get("WWW-Authenticate"); (a.status == 401) != (challenge != "") {
-		tb.Errorf("%d has WWW-Authenticate %q", a.status, challenge)
-	}
+	a.Challenged(tb)
+	id, r := a.Header.Get("X-Request-Id"), a.reply(tb)
 	shown := r.Group != nil
-	if (a.header.Get("ETag") != "") != shown || (a.header.Get("Cache-Control") == "no-store") != shown {
-		tb.Errorf("%d has ETag %q and Cache-Control %q: %s", a.status, a.header.Get("ETag"), a.header.Get("Cache-Control"), a.body)
+	if (a.Header.Get("ETag") != "") != shown || (a.Header.Get("Cache-Control") == "no-store") != shown {
+		tb.Errorf("%d has ETag %q and Cache-Control %q: %s", a.Status, a.Header.Get("ETag"), a.Header.Get("Cache-Control"), a.Body)
 	}
-	if a.status == http.StatusOK {
+	if a.Status == http.StatusOK {
 		if r.Success != 1 || r.Error != "" {
-			tb.Errorf("a success that says otherwise: %s", a.body)
+			tb.Errorf("a success that says otherwise: %s", a.Body)
 		}
 		return
 	}
-	if r.Success != 0 || r.Error == "" || r.Code == "" || r.RequestID != id || shown || !strings.HasPrefix(a.body, `{"success":0,"error":"`) {
-		tb.Errorf("%d with request ID %q: %s", a.status, id, a.body)
+	if r.Success != 0 || r.Error == "" || r.Code == "" || r.RequestID != id || shown || !strings.HasPrefix(a.Body, `{"success":0,"error":"`) {
+		tb.Errorf("%d with request ID %q: %s", a.Status, id, a.Body)
 	}
 }
 
 // want fails the test at once if the answer has another status.
 func (a answer) want(tb testing.TB, status int) answer {
 	tb.Helper()
-	if a.status != status {
-		tb.Fatalf("got %d, want %d: %s", a.status, status, a.body)
-	}
+	a.Want(tb, status)
 	return a
 }
 
@@ -173,7 +137,7 @@ func (a answer) want(tb testing.TB, status int) answer {
 func (a answer) wantCode(tb testing.TB, status int, code string) answer {
 	tb.Helper()
 	if got := a.want(tb, status).reply(tb).Code; got != code {
-		tb.Fatalf("got code %q, want %q: %s", got, code, a.body)
+		tb.Fatalf("got code %q, want %q: %s", got, code, a.Body)
 	}
 	return a
 }
@@ -182,7 +146,7 @@ func (a answer) group(tb testing.TB) group {
 	tb.Helper()
 	r := a.want(tb, http.StatusOK).reply(tb)
 	if r.Group == nil {
-		tb.Fatalf("no group: %s", a.body)
+		tb.Fatalf("no group: %s", a.Body)
 	}
 	return *r.Group
 }
@@ -192,44 +156,13 @@ func (s *server) create(tb testing.TB, id string, options ...option) group {
 	tb.Helper()
 	a := s.do(tb, "GET", "/api/user", `{"user_group_id":"`+id+`","name":"Name","mapping":{"40":"213"},"properties":{"a":[1]}}`, options...)
 	if r := a.want(tb, http.StatusOK).reply(tb); r.New == nil || !*r.New {
-		tb.Fatalf("%s is there already: %s", id, a.body)
+		tb.Fatalf("%s is there already: %s", id, a.Body)
 	}
 	return a.group(tb)
 }
 
 // acme returns the handle on the groups of acme's Customer environment.
 func (s *server) acme() enduser.Tenant { return s.users.Tenant("acme") }
-
-// state is everything that a tenant's environment has, as text.
-func state(tb testing.TB, t enduser.Tenant) string {
-	tb.Helper()
-	page, err := t.ListGroups(tb.Context(), enduser.GroupQuery{Limit: 100})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	changes, err := t.Changes(tb.Context(), 0, 0)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	type shown struct {
-		enduser.Group
-
-		Token string
-	}
-	groups := make([]shown, len(page.Groups))
-	for i, g := range page.Groups {
-		token, err := t.RevealGroupToken(tb.Context(), g)
-		if err != nil {
-			tb.Fatal(err)
-		}
-		groups[i] = shown{g, token}
-	}
-	text, err := json.MarshalIndent(map[string]any{"groups": groups, "changes": changes}, "", " ")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return string(text)
-}
 
 // within returns options of the families with nothing else set.
 func within(o httpapi.Options) *explo.Options { return &explo.Options{Options: o} }

@@ -41,7 +41,7 @@ func TestOthersGroupsAreMissing(t *testing.T) {
 					t.Fatal(err)
 				}
 				mine := s.create(t, "mine", as(attacker.key))
-				before, own := state(t, s.acme()), state(t, attacker.in(s.users))
+				before, own := golden.StateOf(t, s.acme()), golden.StateOf(t, attacker.in(s.users))
 
 				cells := 0
 				equal := func(r route, with, without string, options ...option) {
@@ -54,13 +54,13 @@ func TestOthersGroupsAreMissing(t *testing.T) {
 						t.Fatalf("%s does not name %s", r.body, with)
 					}
 					got, want := s.send(t, r, options...), s.send(t, none, options...)
-					mask := func(a answer) string { return varying.ReplaceAllString(a.body, "") }
-					if got.status < 400 || got.status != want.status || mask(got) != mask(want) {
-						t.Errorf("%s %s: got %d %s\nwant %d %s", r.method, r.path, got.status, got.body, want.status, want.body)
+					mask := func(a answer) string { return varying.ReplaceAllString(a.Body, "") }
+					if got.Status < 400 || got.Status != want.Status || mask(got) != mask(want) {
+						t.Errorf("%s %s: got %d %s\nwant %d %s", r.method, r.path, got.Status, got.Body, want.Status, want.Body)
 					}
-					got.header.Del("X-Request-Id")
-					want.header.Del("X-Request-Id")
-					if diff := cmp.Diff(want.header, got.header); diff != "" {
+					got.Header.Del("X-Request-Id")
+					want.Header.Del("X-Request-Id")
+					if diff := cmp.Diff(want.Header, got.Header); diff != "" {
 						t.Errorf("%s %s: headers differ:\n%s", r.method, r.path, diff)
 					}
 				}
@@ -99,7 +99,7 @@ func TestOthersGroupsAreMissing(t *testing.T) {
 				if cells < 90 {
 					t.Errorf("only %d cells were tried", cells)
 				}
-				if diff := cmp.Diff(own, state(t, attacker.in(s.users))); diff != "" {
+				if diff := cmp.Diff(own, golden.StateOf(t, attacker.in(s.users))); diff != "" {
 					t.Errorf("the attacker's groups changed:\n%s", diff)
 				}
 
@@ -109,7 +109,7 @@ func TestOthersGroupsAreMissing(t *testing.T) {
 					method := map[bool]string{true: "GET", false: "POST"}[path == "/api/user"]
 					taken := s.do(t, method, path, `{"user_group_id":"victim"}`, as(attacker.key))
 					if g := taken.group(t); g.Token == victim.Token || string(g.Mapping) != "{}" || g.Name != "" {
-						t.Errorf("%s %s shows the victim: %s", method, path, taken.body)
+						t.Errorf("%s %s shows the victim: %s", method, path, taken.Body)
 					}
 					s.do(t, "PUT", "/api/user", `{"user_group_id":"victim","name":"x"}`, as(attacker.key)).want(t, 200)
 					s.do(t, "POST", "/api/user", `{"current_token":"`+taken.group(t).Token+`"}`, as(attacker.key)).want(t, 200)
@@ -118,7 +118,7 @@ func TestOthersGroupsAreMissing(t *testing.T) {
 				if _, err := attacker.in(s.users).AuthenticateGroup(t.Context(), victim.Token); err == nil {
 					t.Error("the victim's token is accepted elsewhere")
 				}
-				if diff := cmp.Diff(before, state(t, s.acme())); diff != "" {
+				if diff := cmp.Diff(before, golden.StateOf(t, s.acme())); diff != "" {
 					t.Errorf("the victim's groups changed:\n%s", diff)
 				}
 			})

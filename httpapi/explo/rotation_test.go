@@ -53,7 +53,7 @@ func TestConcurrentRotations(t *testing.T) {
 						path := []string{"/api/user", "/api/refresh_user_group_token/"}[round%2]
 						var won []group
 						for _, a := range s.atOnce(t, n, "POST", path, `{"current_token":"`+old.Token+`"}`) {
-							if a.status == 200 {
+							if a.Status == 200 {
 								won = append(won, a.group(t))
 								continue
 							}
@@ -108,8 +108,8 @@ func TestRotationBesideUpdates(t *testing.T) {
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			for i := range 10 {
-				if a := s.do(t, "PUT", "/api/user", fmt.Sprintf(`{"user_group_id":"a","properties":{"n":%d}}`, i)); a.status != 200 {
-					t.Errorf("an update got %d: %s", a.status, a.body)
+				if a := s.do(t, "PUT", "/api/user", fmt.Sprintf(`{"user_group_id":"a","properties":{"n":%d}}`, i)); a.Status != 200 {
+					t.Errorf("an update got %d: %s", a.Status, a.Body)
 				}
 			}
 		})
@@ -117,8 +117,8 @@ func TestRotationBesideUpdates(t *testing.T) {
 			token := g.Token
 			for range 10 {
 				a := s.do(t, "POST", "/api/user", `{"current_token":"`+token+`"}`)
-				if a.status != 200 {
-					t.Errorf("a rotation got %d: %s", a.status, a.body)
+				if a.Status != 200 {
+					t.Errorf("a rotation got %d: %s", a.Status, a.Body)
 					return
 				}
 				token = a.reply(t).Group.Token
