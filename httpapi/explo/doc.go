@@ -26,7 +26,10 @@
 //	DELETE /api/delete_user_group/        deleteGroup
 //
 // The names are those of [httpapi.Action], as native routes have them; all of them
-// write. Each path works with a slash at its end and without. Every route has a JSON
+// write, and all but deleteGroup show a token, of a group that there is too: allow them
+// to nobody who must not have it.
+//
+// Each path works with a slash at its end and without. Every route has a JSON
 // body, GET and DELETE too: clients and proxies that send none with GET have to use
 // the POST route. HEAD does what GET does, but for showing it. The Customer API, which
 // Explo has instead today, and the older path /embed/create_user_group/ are not served.
