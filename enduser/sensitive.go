@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/rollbook-go/rollbook/internal/jsontext"
@@ -16,6 +15,9 @@ import (
 // SensitiveTTL is how long a sensitive value can be read after it was written. Then
 // it is gone for every call, and [Manager.Sweep] deletes it.
 const SensitiveTTL = 24 * time.Hour
+
+// sensitiveField is what errors and changes call the values.
+const sensitiveField = "sensitive_metadata"
 
 const (
 	maxSensitive      = 128 // values of a user at a time
@@ -97,26 +99,38 @@ func (t Tenant) RevealSensitive(ctx context.Context, ref Ref) (map[string]Value,
 	return values, lost.err()
 }
 
+// values returns how many values the edit sets.
+func (e *sensitiveEdit) values() int {
+	count := 0
+	for _, s := range e.set {
+		if !s.IsNull() {
+			count++
+		}
+	}
+	return count
+}
+
+func checkSensitiveCount(v *violations, count int) {
+	if count > maxSensitive {
+		v.add(sensitiveField, CodeCount, fmt.Sprintf("must have at most %d keys", maxSensitive))
+	}
+}
+
 // checkSensitive judges what is to be set.
 func checkSensitive(v *violations, edit *sensitiveEdit) {
 	if edit == nil {
 		return
 	}
-	set := 0
-	for _, s := range edit.set {
-		if !s.IsNull() {
-			set++
-		}
-	}
-	if set > maxSensitive {
-		v.add("sensitive_metadata", CodeCount, fmt.Sprintf("must have at most %d keys", maxSensitive))
+	before := len(*v)
+	checkSensitiveCount(v, edit.values())
+	if len(*v) > before {
 		return
 	}
 	for _, key := range sortedKeys(edit.set) {
-		s, field := edit.set[key], "sensitive_metadata."+key
+		s, field := edit.set[key], sensitiveField+"."+key
 		switch {
 		case key == "" || len(key) > maxSensitiveKey || !isOf(key, "-_"):
-			v.add("sensitive_metadata", CodeValue, "a key must have 1 to 128 letters, digits, - and _")
+			v.add(sensitiveField, CodeValue, "a key must have 1 to 128 letters, digits, - and _")
 			continue
 		case s.IsNull():
 			continue
@@ -151,24 +165,30 @@ type sealedValue struct {
 }
 
 func sensitivePlace(tenant, user, key string, until time.Time) place {
-	return place{tenant: tenant, record: user, field: "sensitive_metadata." + key, until: until}
+	return place{tenant: tenant, record: user, field: sensitiveField + "." + key, until: until}
 }
 
 // vaultID returns the ID of the record with a user's sensitive values. No user has
 // it, since IDs of users have no slash.
 func vaultID(user string) string { return kindVault + "/" + user }
 
+// storedVault returns the record with a user's sensitive values, if there is one.
+func (m *Manager) storedVault(ctx context.Context, tenant string, u *User) (r store.Record, exists bool, err error) {
+	if !u.hasVault {
+		return store.Record{}, false, nil
+	}
+	r, err = m.store.Get(ctx, tenant, store.ID(vaultID(u.ID)))
+	if errors.Is(err, store.ErrNotFound) { // the sweeper deleted the last value
+		return store.Record{}, false, nil
+	}
+	return r, err == nil, translate("get", err)
+}
+
 // vault returns a user's sensitive values.
 func (w *writer) vault(ctx context.Context, u *User) (vault, error) {
-	if !u.hasVault {
-		return vault{}, nil
-	}
-	r, err := w.m.store.Get(ctx, w.name, store.ID(vaultID(u.ID)))
-	switch {
-	case errors.Is(err, store.ErrNotFound): // the sweeper deleted the last value
-		return vault{}, nil
-	case err != nil:
-		return vault{}, translate("get", err)
+	r, exists, err := w.m.storedVault(ctx, w.name, u)
+	if err != nil || !exists {
+		return vault{}, err
 	}
 	v := vault{record: r}
 	if err = v.scan(); err != nil && u.edit != nil && u.edit.clear {
@@ -187,7 +207,7 @@ func (e *sensitiveEdit) fields(live []sealedValue) []string {
 	if e == nil {
 		return nil
 	}
-	const prefix = "sensitive_metadata."
+	const prefix = sensitiveField + "."
 	var fields []string
 	for key, s := range e.set {
 		if !s.IsNull() {
@@ -200,7 +220,7 @@ func (e *sensitiveEdit) fields(live []sealedValue) []string {
 		}
 	}
 	if len(fields) > maxNamedKeys {
-		return []string{strings.TrimSuffix(prefix, ".")}
+		return []string{sensitiveField}
 	}
 	slices.Sort(fields)
 	return fields
@@ -217,16 +237,10 @@ func (w *writer) edited(ctx context.Context, old *vault, u *User) ([]store.Op, e
 			values = append(values, s)
 		}
 	}
-	count := len(values)
-	for _, s := range u.edit.set {
-		if !s.IsNull() {
-			count++
-		}
-	}
-	if count > maxSensitive {
-		return nil, &InvalidError{Violations: []Violation{{
-			"sensitive_metadata", CodeCount, fmt.Sprintf("must have at most %d keys", maxSensitive),
-		}}}
+	var v violations
+	checkSensitiveCount(&v, len(values)+u.edit.values())
+	if err := v.err(); err != nil {
+		return nil, err
 	}
 	until := w.now.Add(SensitiveTTL)
 	for key, s := range u.edit.set {
@@ -255,7 +269,7 @@ func (w *writer) writeVault(old *vault, u *User, values []sealedValue) ([]store.
 	slices.SortFunc(values, func(a, b sealedValue) int { return cmp.Compare(a.key, b.key) })
 	r := vaultRecord(u.ID, values)
 	if len(r.Data) > maxVault {
-		return nil, &InvalidError{Violations: []Violation{{"sensitive_metadata", CodeLength, "is too long in all"}}}
+		return nil, &InvalidError{Violations: []Violation{{sensitiveField, CodeLength, "is too long in all"}}}
 	}
 	if exists {
 		return []store.Op{store.Replace(old.record, r, nil)}, nil
@@ -265,15 +279,9 @@ func (w *writer) writeVault(old *vault, u *User, values []sealedValue) ([]store.
 
 // dependents returns the ops that delete what belongs to a user that is deleted.
 func (m *Manager) dependents(ctx context.Context, tenant string, u *User) ([]store.Op, error) {
-	if !u.hasVault {
-		return nil, nil
-	}
-	r, err := m.store.Get(ctx, tenant, store.ID(vaultID(u.ID)))
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return nil, nil
-	case err != nil:
-		return nil, translate("get", err)
+	r, exists, err := m.storedVault(ctx, tenant, u)
+	if err != nil || !exists {
+		return nil, err
 	}
 	return []store.Op{store.Delete(r, nil)}, nil
 }
