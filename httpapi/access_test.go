@@ -15,6 +15,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/internal/golden"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
@@ -165,15 +166,15 @@ func TestAuthorize(t *testing.T) {
 // TestPanics: a hook or store that panics is a 500, and the next request is served.
 func TestPanics(t *testing.T) {
 	t.Parallel()
-	f := &faulty{Store: memory.New()}
+	f := &golden.Faulty{Store: memory.New()}
 	var log bytes.Buffer
 	s := newServer(t, f, &httpapi.Options{Logger: slog.New(slog.NewJSONHandler(&log, nil))})
 	u := s.create(t, `{"external_id":"x"}`)
 	g := s.createGroup(t, `{"provided_id":"x"}`)
 	for name, r := range protected(u.ID, g.ID) {
-		f.panics.Store(true)
+		f.Panics.Store(true)
 		a := s.do(t, r.method, r.path, r.body)
-		f.panics.Store(false)
+		f.Panics.Store(false)
 		a.wantCode(t, 500, "internal")
 		if strings.Contains(a.body, "store that panics") {
 			t.Errorf("%s: %s", name, a.body)
@@ -212,11 +213,11 @@ func TestStoreErrors(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			f := &faulty{Store: memory.New()}
+			f := &golden.Faulty{Store: memory.New()}
 			s := newServer(t, f, nil)
 			u := s.create(t, `{"external_id":"x"}`)
 			g := s.createGroup(t, `{"provided_id":"x"}`)
-			f.fail(tt.err)
+			f.Fail(tt.err)
 			for name, r := range protected(u.ID, g.ID) {
 				a := s.do(t, r.method, r.path, r.body)
 				if a.wantCode(t, tt.want, tt.code); strings.Contains(a.body, "secret") {
@@ -227,23 +228,12 @@ func TestStoreErrors(t *testing.T) {
 	}
 	t.Run("unknown", func(t *testing.T) {
 		t.Parallel()
-		f := &faulty{Store: memory.New()}
+		f := &golden.Faulty{Store: memory.New()}
 		s := newServer(t, f, nil)
 		u := s.create(t, `{"external_id":"x"}`)
-		lost := &lostReplies{f}
-		again := newServer(t, lost, nil)
-		again.do(t, "PATCH", "/v1/end-users/"+u.ID, `{"name":"A"}`).wantCode(t, 503, "outcome-unknown")
+		f.Lost.Store(true)
+		s.do(t, "PATCH", "/v1/end-users/"+u.ID, `{"name":"A"}`).wantCode(t, 503, "outcome-unknown")
 	})
-}
-
-// lostReplies is a store whose writes happen and are never confirmed.
-type lostReplies struct{ *faulty }
-
-func (l *lostReplies) Apply(ctx context.Context, tenant string, ops ...store.Op) (store.Revision, error) {
-	if _, err := l.faulty.Apply(ctx, tenant, ops...); err != nil {
-		return 0, err
-	}
-	return 0, store.ErrUnknown
 }
 
 func TestRequestID(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/rollbook-go/rollbook/enduser"
@@ -306,51 +305,4 @@ func (a answer) group(tb testing.TB) group {
 func (s *server) createGroup(tb testing.TB, body string, options ...option) group {
 	tb.Helper()
 	return s.do(tb, "POST", "/v1/groups", body, options...).want(tb, 201).group(tb)
-}
-
-// faulty is a store in which things go wrong on request.
-type faulty struct {
-	store.Store
-	err    atomic.Pointer[error] // of every call, if not nil
-	panics atomic.Bool
-}
-
-func (f *faulty) fail(err error) { f.err.Store(&err) }
-
-func (f *faulty) fault() error {
-	if f.panics.Load() {
-		panic("a store that panics") //nolint:forbidigo // what the test is about
-	}
-	if err := f.err.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
-
-func (f *faulty) Get(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
-	if err := f.fault(); err != nil {
-		return store.Record{}, err
-	}
-	return f.Store.Get(ctx, tenant, key)
-}
-
-func (f *faulty) Apply(ctx context.Context, tenant string, ops ...store.Op) (store.Revision, error) {
-	if err := f.fault(); err != nil {
-		return 0, err
-	}
-	return f.Store.Apply(ctx, tenant, ops...)
-}
-
-func (f *faulty) List(ctx context.Context, tenant string, q store.Query) ([]store.Record, error) {
-	if err := f.fault(); err != nil {
-		return nil, err
-	}
-	return f.Store.List(ctx, tenant, q)
-}
-
-func (f *faulty) Changes(ctx context.Context, tenant string, after store.Revision, limit int) ([]store.Change, error) {
-	if err := f.fault(); err != nil {
-		return nil, err
-	}
-	return f.Store.Changes(ctx, tenant, after, limit)
 }

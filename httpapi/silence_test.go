@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/internal/golden"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
@@ -15,7 +16,7 @@ import (
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	f := &faulty{Store: memory.New()}
+	f := &golden.Faulty{Store: memory.New()}
 	logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	s := newServer(t, f, &httpapi.Options{Logger: logger})
 	const body = `{"external_id":"canary-ext","name":"canary-name","email":"canary@example.com","metadata":{"canary-key":"canary-value"},"linked_accounts":[{"type":"canary-type","id":"canary-id"}],"groups":["canary-group"]}`
@@ -46,9 +47,9 @@ func TestSilence(t *testing.T) {
 		}
 	}
 	requests()
-	f.fail(errors.New("the store is on fire"))
+	f.Fail(errors.New("the store is on fire"))
 	requests()
-	f.panics.Store(true)
+	f.Panics.Store(true)
 	requests()
 	if log.Len() == 0 {
 		t.Fatal("failures of the server are not logged")

@@ -59,3 +59,11 @@ func (f *Faulty) List(ctx context.Context, tenant string, q store.Query) ([]stor
 	}
 	return f.Store.List(ctx, tenant, q)
 }
+
+// Changes implements store.Store.
+func (f *Faulty) Changes(ctx context.Context, tenant string, after store.Revision, limit int) ([]store.Change, error) {
+	if err := f.fault(); err != nil {
+		return nil, err
+	}
+	return f.Store.Changes(ctx, tenant, after, limit)
+}
