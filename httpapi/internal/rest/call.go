@@ -169,7 +169,7 @@ func (c *Call[P]) Show(version int64, err error, write func([]byte) []byte) erro
 
 // ShowIfNew is Show for GET: 304 if the client has the version.
 func (c *Call[P]) ShowIfNew(version int64, err error, write func([]byte) []byte) error {
-	if err == nil && !IfNoneMatch(c.Request.Header, version) {
+	if err == nil && !ifNoneMatch(c.Request.Header, version) {
 		return c.NotModified(version)
 	}
 	return c.Show(version, err, write)

@@ -8,22 +8,22 @@ import (
 
 // IfMatch refuses a write of another version than the one that the request names.
 func (c *Call[P]) IfMatch(version int64) error {
-	if !IfMatch(c.Request.Header, version) {
+	if !ifMatch(c.Request.Header, version) {
 		return PreconditionFailed()
 	}
 	return nil
 }
 
-// IfMatch reports whether the request's If-Match, if it has one, admits a version
+// ifMatch reports whether the request's If-Match, if it has one, admits a version
 // (RFC 9110 section 13.1.1, strong comparison). A malformed one admits nothing.
-func IfMatch(h http.Header, version int64) bool {
+func ifMatch(h http.Header, version int64) bool {
 	values := h["If-Match"]
 	return len(values) == 0 || tagListed(values, version, false)
 }
 
-// IfNoneMatch reports whether the request's If-None-Match, if it has one, admits a
+// ifNoneMatch reports whether the request's If-None-Match, if it has one, admits a
 // version (RFC 9110 section 13.1.2, weak comparison).
-func IfNoneMatch(h http.Header, version int64) bool {
+func ifNoneMatch(h http.Header, version int64) bool {
 	values := h["If-None-Match"]
 	return len(values) == 0 || !tagListed(values, version, true)
 }
