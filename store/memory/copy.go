@@ -8,13 +8,15 @@ import (
 
 // write is an op as the store keeps it: its own copy of everything.
 type write struct {
-	kind store.ChangeType
-	id   string
-	old  store.Revision // 0: a create
-	new  *store.Record  // nil: a deletion
-	note []byte         // nil: none
+	does    store.ChangeType
+	id      string
+	kind    string         // of New, or else of Old
+	old     store.Revision // 0: a create, or a removal
+	removal bool           // deletes whatever is there
+	new     *store.Record  // nil: a deletion
+	note    []byte         // nil: none
 
-	entry *entry // the record that the op is about, once judged
+	entry *entry // the record that the op is about, once checked
 }
 
 // copyIn copies the ops of a batch. The strings of index terms are still the
@@ -22,9 +24,12 @@ type write struct {
 func copyIn(ops []store.Op) []write {
 	writes := make([]write, len(ops))
 	for i, op := range ops {
-		w := write{kind: op.Type(), note: cloneNote(op.Note)}
+		w := write{does: op.Type(), note: cloneNote(op.Note)}
 		if op.Old != nil {
-			w.id, w.old = op.Old.ID, op.Old.Revision
+			w.id, w.kind, w.old = op.Old.ID, op.Old.Kind, op.Old.Revision
+			if w.removal = w.old == 0; w.removal { // the feed may keep it
+				w.kind = strings.Clone(w.kind)
+			}
 		}
 		if op.New != nil {
 			r := copyOut(op.New)
@@ -35,7 +40,7 @@ func copyIn(ops []store.Op) []write {
 				r.Unique[k] = cloneKey(key)
 			}
 			r.Due = store.FromMillis(store.Millis(r.Due))
-			w.id, w.new = r.ID, &r
+			w.id, w.kind, w.new = r.ID, r.Kind, &r
 		}
 		writes[i] = w
 	}

@@ -1,10 +1,11 @@
 package memory
 
 import (
-	"cmp"
 	"context"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/rollbook-go/rollbook/store"
 )
@@ -12,138 +13,270 @@ import (
 // noDue is later than every Due.
 const noDue = math.MaxInt64
 
-// Tenants implements [store.Store]. The order is that of their first writes.
-func (s *Store) Tenants(ctx context.Context, after string, limit int) ([]string, error) {
-	limit, err := store.CheckTenants(after, limit)
-	if err != nil {
-		return nil, err
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	tenants, err := s.tenantsAfter(after)
-	if err != nil {
-		return nil, err
-	}
-	names := make([]string, min(limit, len(tenants)))
-	for i := range names {
-		names[i] = tenants[i].name
-	}
-	return names, nil
-}
-
-// tenantsAfter returns the tenants behind one, all of them for "".
-func (s *Store) tenantsAfter(after string) ([]*tenant, error) {
-	from := 0
-	if after != "" {
-		sh := s.shard(after)
-		sh.mu.RLock()
-		t := sh.tenants[after]
-		sh.mu.RUnlock()
-		if t == nil {
-			return nil, &store.InvalidError{Op: -1, What: "after", Why: "not a tenant that was returned"}
-		}
-		from = t.place + 1
-	}
-	s.namesMu.RLock()
-	defer s.namesMu.RUnlock()
-	return s.names[from:], nil
-}
-
 // Due implements [store.Store].
-func (s *Store) Due(ctx context.Context, q store.DueQuery) ([]store.DueRecord, error) {
+func (s *Store) Due(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
+	begun := s.begin()
+	page, err := s.due(ctx, q)
+	items, damaged := 0, 0
+	for _, t := range page.Tenants {
+		items += len(t.Records)
+		damaged += len(t.Damaged)
+	}
+	s.end(begun, store.CallInfo{Method: "Due", Err: err, Items: items, Damaged: damaged})
+	return page, err
+}
+
+func (s *Store) due(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
 	q, err := store.CheckDueQuery(q)
 	if err != nil {
-		return nil, err
+		return store.DuePage{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return store.DuePage{}, err
+	}
+	r := &dueRead{store: s, query: q, before: store.Millis(q.Before), budget: store.DefaultBudget}
+	if q.Tenant != "" {
+		return r.one(ctx)
 	}
 	tenants, err := s.tenantsAfter(q.After)
 	if err != nil {
-		return nil, err
+		return store.DuePage{}, err
 	}
-	before := store.Millis(q.Before)
-	for {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		sharing := s.sharing(tenants, q, before)
-		if len(sharing) == 0 {
-			return nil, nil
-		}
-		var page []store.DueRecord
-		for _, t := range sharing {
-			for _, r := range s.dueOf(t, q.Kinds, before, q.Limit/len(sharing)) {
-				page = append(page, store.DueRecord{Tenant: t.name, Record: copyOut(r)})
-			}
-		}
-		if len(page) > 0 {
-			return page, nil
-		}
-		// All of it was dealt with between the two looks. There may be more.
-	}
+	return r.all(ctx, tenants)
 }
 
-// sharing returns the first tenants that have something due, at most as many as
-// a page has records.
-func (s *Store) sharing(tenants []*tenant, q store.DueQuery, before int64) []*tenant {
-	var sharing []*tenant
-	for _, t := range tenants {
-		if t.earliest.Load() >= before {
+// dueRead is a call of Due.
+type dueRead struct {
+	store  *Store
+	query  store.DueQuery
+	before int64 // milliseconds
+	budget int   // how much that gives nothing it may still look at
+}
+
+// one reads what one tenant has due.
+func (r *dueRead) one(ctx context.Context) (store.DuePage, error) {
+	w := &dueWalk{name: r.query.Tenant, limit: r.query.Limit}
+	if r.query.From != "" {
+		at, ok := parsePlace(r.query.From)
+		if !ok {
+			return store.DuePage{}, &store.InvalidError{Op: -1, What: "from", Why: "not a place that was returned"}
+		}
+		w.at = at
+	}
+	if err := r.run(ctx, w); err != nil {
+		return store.DuePage{}, err
+	}
+	page := assemble([]*dueWalk{w})
+	page.Next = "" // there is no other tenant
+	return page, nil
+}
+
+// all reads the first records that are due of the first tenants that have any. A
+// tenant whose damaged records are all that was found takes no part in the sharing.
+func (r *dueRead) all(ctx context.Context, tenants []*tenant) (store.DuePage, error) {
+	var found, sharing []*dueWalk
+	next := ""
+	for i, t := range tenants {
+		if r.budget == 0 {
+			next = tenants[i-1].name
+			break
+		}
+		if t.earliest.Load() >= r.before {
+			r.budget--
 			continue
 		}
-		if len(q.Kinds) > 0 && len(s.dueOf(t, q.Kinds, before, 1)) == 0 {
-			continue
+		w := &dueWalk{name: t.name, limit: 1}
+		if len(sharing) == r.query.Limit {
+			w.limit = 0
 		}
-		if sharing = append(sharing, t); len(sharing) == q.Limit {
+		if err := r.run(ctx, w); err != nil {
+			return store.DuePage{}, err
+		}
+		switch {
+		case w.limit == 0 && w.more:
+			next = tenants[i-1].name
+		case w.readable > 0:
+			sharing = append(sharing, w)
+			found = append(found, w)
+		case len(w.items) > 0:
+			found = append(found, w)
+		default:
+			r.budget = max(r.budget-1, 0)
+		}
+		if next != "" {
 			break
 		}
 	}
-	return sharing
-}
-
-// dueOf returns a tenant's first due records.
-func (s *Store) dueOf(t *tenant, kinds []string, before int64, limit int) []*store.Record {
-	sh := s.shard(t.name)
-	sh.mu.RLock()
-	defer sh.mu.RUnlock()
-	var due []*entry
-	for k := range t.kindsAmong(kinds) {
-		taken := 0
-		for e := range k.due.ascend(&entry{}) {
-			if e.due >= before || taken == limit {
-				break
-			}
-			taken++
-			due = append(due, e)
+	for _, w := range sharing {
+		if w.limit = r.query.Limit / len(sharing); !w.more {
+			continue
+		}
+		if err := r.run(ctx, w); err != nil {
+			return store.DuePage{}, err
 		}
 	}
-	slices.SortFunc(due, func(a, b *entry) int {
-		return cmp.Or(cmp.Compare(a.due, b.due), cmp.Compare(a.created, b.created))
-	})
-	due = due[:min(limit, len(due))]
-	records := make([]*store.Record, len(due))
-	for i, e := range due {
-		records[i] = e.record
+	page := assemble(found)
+	if page.Next == "" {
+		page.Next = next
 	}
-	return records
+	return page, nil
 }
 
-// kindsAmong walks the kinds that are named, all of them if none is.
-func (t *tenant) kindsAmong(names []string) func(yield func(*kind) bool) {
-	return func(yield func(*kind) bool) {
-		if len(names) == 0 {
-			for _, k := range t.kinds {
-				if !yield(k) {
-					return
+// run takes the steps of a walk and lets others have the lock between them.
+func (r *dueRead) run(ctx context.Context, w *dueWalk) error {
+	sh := r.store.shard(w.name)
+	for again := true; again; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		sh.mu.RLock()
+		again = r.step(w, sh.tenants[w.name])
+		sh.mu.RUnlock()
+	}
+	return nil
+}
+
+// dueWalk goes through what a tenant has due, in order.
+type dueWalk struct {
+	name     string
+	limit    int      // of readable records
+	at       duePlace // the last entry that it has taken
+	items    []dueItem
+	readable int
+	more     bool // there is something behind at
+}
+
+// dueItem is an entry as it was when a walk came by.
+type dueItem struct {
+	at      duePlace
+	record  *store.Record
+	damaged bool
+}
+
+// step looks at some more entries and reports whether the walk is to go on.
+func (r *dueRead) step(w *dueWalk, t *tenant) bool {
+	w.more = false
+	if t == nil {
+		return false
+	}
+	looked := 0
+	heads := t.dueHeads(r.query.Kinds, w.at)
+	for e := heads.next(); e != nil && e.due < r.before; e = heads.next() {
+		full := w.readable == w.limit
+		if e.damaged {
+			full = r.budget == 0
+		}
+		if full || looked == stride {
+			w.more = true
+			return !full
+		}
+		looked++
+		w.at = duePlace{due: e.due, created: e.created}
+		w.items = append(w.items, dueItem{at: w.at, record: e.record, damaged: e.damaged})
+		if e.damaged {
+			r.budget--
+		} else {
+			w.readable++
+		}
+	}
+	return false
+}
+
+// assemble makes a page of what walks have found, as much as the page may carry. Its
+// Next is set if it ends early.
+func assemble(walks []*dueWalk) store.DuePage {
+	var page store.DuePage
+	records, size := 0, 0
+	for _, w := range walks {
+		t := store.DueTenant{Tenant: w.name}
+		place, cut := duePlace{}, false
+		for _, item := range w.items {
+			if item.damaged {
+				t.Damaged = append(t.Damaged, item.record.ID)
+			} else {
+				size += len(item.record.Data)
+				if cut = records > 0 && size > store.MaxPageData; cut {
+					break
 				}
+				records++
+				t.Records = append(t.Records, copyOut(item.record))
 			}
-			return
+			place = item.at
 		}
-		for _, name := range names {
-			if k := t.kinds[name]; k != nil && !yield(k) {
-				return
+		if place != (duePlace{}) {
+			if w.more || cut {
+				t.Next = place.String()
 			}
+			page.Tenants = append(page.Tenants, t)
+		}
+		if cut {
+			page.Next = page.Tenants[len(page.Tenants)-1].Tenant
+			break
 		}
 	}
+	return page
+}
+
+// duePlace is a place in the order of what a tenant has due.
+type duePlace struct {
+	due     int64
+	created store.Revision
+}
+
+// String returns the form of a place that callers carry.
+func (p duePlace) String() string {
+	return strconv.FormatInt(p.due, 10) + "." + strconv.FormatInt(int64(p.created), 10)
+}
+
+func parsePlace(s string) (duePlace, bool) {
+	due, created, _ := strings.Cut(s, ".")
+	d, err := strconv.ParseInt(due, 10, 64)
+	if err != nil {
+		return duePlace{}, false
+	}
+	c, err := strconv.ParseInt(created, 10, 64)
+	p := duePlace{due: d, created: store.Revision(c)}
+	return p, err == nil && d > 0 && c > 0 && p.String() == s
+}
+
+// dueHeads walks what several kinds have due as one list.
+type dueHeads []cursor[byDue]
+
+// dueHeads returns what is due behind a place of the kinds that are named, of all if
+// none is.
+func (t *tenant) dueHeads(kinds []string, at duePlace) dueHeads {
+	from := &entry{due: at.due, created: at.created + 1}
+	var heads dueHeads
+	if len(kinds) == 0 {
+		for _, k := range t.kinds {
+			heads = append(heads, k.due.seek(from))
+		}
+	}
+	for _, name := range kinds {
+		if k := t.kinds[name]; k != nil {
+			heads = append(heads, k.due.seek(from))
+		}
+	}
+	return slices.DeleteFunc(heads, func(c cursor[byDue]) bool { return c.entry() == nil })
+}
+
+// next takes the earliest entry, nil if there is none left.
+func (h *dueHeads) next() *entry {
+	var o byDue
+	earliest := -1
+	var found *entry
+	for i := range *h {
+		if e := (*h)[i].entry(); found == nil || o.before(e, found) {
+			earliest, found = i, e
+		}
+	}
+	if found == nil {
+		return nil
+	}
+	if c := &(*h)[earliest]; !c.advance() {
+		*h = slices.Delete(*h, earliest, earliest+1)
+	}
+	return found
 }
 
 // earliestDue returns the earliest Due of the tenant, noDue if there is none.

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"sort"
 
@@ -15,7 +16,7 @@ const feedChunk = 512
 // a whole. What stands in a chunk is never changed; chunks grow at their end.
 type feed struct {
 	chunks  [][]store.Change
-	trimmed store.Revision // up to here it is forgotten
+	trimmed store.Revision // the last entry that was forgotten
 }
 
 func (f *feed) add(c store.Change) {
@@ -26,81 +27,149 @@ func (f *feed) add(c store.Change) {
 	f.chunks = append(f.chunks, []store.Change{c})
 }
 
-// after returns the entries behind a revision, at most limit of them, in parts
-// that stay as they are when the lock is gone.
-func (f *feed) after(revision store.Revision, limit int) [][]store.Change {
-	var parts [][]store.Change
-	for c := f.find(revision); c < len(f.chunks) && limit > 0; c++ {
-		part := behind(f.chunks[c], revision)
-		part = part[:min(limit, len(part))]
-		parts = append(parts, part)
-		limit -= len(part)
-	}
-	return parts
-}
-
-// reaches reports whether there is something to say about what comes after a
-// revision: an entry, or that it was trimmed.
-func (f *feed) reaches(revision store.Revision) bool {
-	return revision < f.trimmed || f.find(revision) < len(f.chunks)
-}
-
-// find returns the first chunk that has an entry behind a revision.
-func (f *feed) find(revision store.Revision) int {
-	return sort.Search(len(f.chunks), func(c int) bool {
-		return f.chunks[c][len(f.chunks[c])-1].Revision > revision
+// find returns where the entries behind a place begin: a chunk and the index in it, or
+// one past the last chunk.
+func (f *feed) find(after store.Revision) (chunk, i int) {
+	chunk = sort.Search(len(f.chunks), func(c int) bool {
+		return f.chunks[c][len(f.chunks[c])-1].Seq > after
 	})
+	if chunk == len(f.chunks) {
+		return chunk, 0
+	}
+	in := f.chunks[chunk]
+	return chunk, sort.Search(len(in), func(i int) bool { return in[i].Seq > after })
 }
 
-// behind returns the part of a chunk that comes after a revision.
-func behind(chunk []store.Change, revision store.Revision) []store.Change {
-	return chunk[sort.Search(len(chunk), func(i int) bool { return chunk[i].Revision > revision }):]
+// reaches reports whether there is an entry behind a place. Trimming does not change
+// that: it leaves the newest one.
+func (f *feed) reaches(after store.Revision) bool {
+	c, _ := f.find(after)
+	return c < len(f.chunks)
 }
 
-// trim forgets entries up to a revision and reports whether it was behind what
-// had been forgotten before.
-func (f *feed) trim(through store.Revision) bool {
-	if through <= f.trimmed {
-		return false
+// walk walks the entries that a query selects.
+func (f *feed) walk(q store.ChangeQuery) iter.Seq[*store.Change] {
+	if q.Desc {
+		return f.descend(q)
 	}
-	f.trimmed = through
-	f.chunks = slices.Delete(f.chunks, 0, f.find(through))
-	if len(f.chunks) > 0 { // a copy of the rest: the whole would keep what is forgotten
-		f.chunks[0] = slices.Clone(behind(f.chunks[0], through))
+	return func(yield func(*store.Change) bool) {
+		c, i := f.find(q.After)
+		for ; c < len(f.chunks); c, i = c+1, 0 {
+			for ; i < len(f.chunks[c]); i++ {
+				change := &f.chunks[c][i]
+				if q.Before > 0 && change.Seq >= q.Before || !yield(change) {
+					return
+				}
+			}
+		}
 	}
-	return true
+}
+
+func (f *feed) descend(q store.ChangeQuery) iter.Seq[*store.Change] {
+	return func(yield func(*store.Change) bool) {
+		c, i := len(f.chunks), 0
+		if q.Before > 0 {
+			c, i = f.find(q.Before - 1)
+		}
+		for {
+			for i--; i >= 0; i-- {
+				change := &f.chunks[c][i]
+				if change.Seq <= q.After || !yield(change) {
+					return
+				}
+			}
+			if c--; c < 0 {
+				return
+			}
+			i = len(f.chunks[c])
+		}
+	}
+}
+
+// page returns what a query selects. The notes are still those of the feed.
+func (f *feed) page(q store.ChangeQuery) store.ChangePage {
+	page := store.ChangePage{Trimmed: f.trimmed}
+	size := 0
+	for change := range f.walk(q) {
+		n := len(page.Changes)
+		if size += len(change.Note); n == q.Limit || n > 0 && size > store.MaxPageData {
+			page.Next = page.Changes[n-1].Seq
+			break
+		}
+		page.Changes = append(page.Changes, *change)
+	}
+	return page
+}
+
+// trim forgets the entries before the newest one that is not behind a place.
+func (f *feed) trim(through store.Revision) {
+	c, i := f.find(through)
+	if i--; i < 0 {
+		if c--; c < 0 {
+			return // there is none
+		}
+		i = len(f.chunks[c]) - 1
+	}
+	switch {
+	case i > 0:
+		f.trimmed = f.chunks[c][i-1].Seq
+	case c > 0:
+		before := f.chunks[c-1]
+		f.trimmed = before[len(before)-1].Seq
+	default:
+		return // nothing is before it
+	}
+	f.chunks = slices.Delete(f.chunks, 0, c)
+	f.chunks[0] = slices.Clone(f.chunks[0][i:]) // the whole would keep what is forgotten
 }
 
 // Changes implements [store.Store].
-func (s *Store) Changes(ctx context.Context, tenant string, after store.Revision, limit int) ([]store.Change, error) {
-	limit, err := store.CheckChanges(tenant, after, limit)
+func (s *Store) Changes(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
+	begun := s.begin()
+	page, err := s.changes(ctx, tenant, q)
+	damaged := 0
+	for i := range page.Changes {
+		if page.Changes[i].Damaged {
+			damaged++
+		}
+	}
+	s.end(begun, store.CallInfo{Method: "Changes", Err: err, Items: len(page.Changes), Damaged: damaged})
+	return page, err
+}
+
+func (s *Store) changes(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
+	q, err := store.CheckChanges(tenant, q)
 	if err != nil {
-		return nil, err
+		return store.ChangePage{}, err
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return store.ChangePage{}, err
 	}
 	sh := s.shard(tenant)
 	sh.mu.RLock()
-	var parts [][]store.Change
-	trimmed := false
+	var page store.ChangePage
 	if t := sh.tenants[tenant]; t != nil {
-		trimmed = after < t.feed.trimmed
-		parts = t.feed.after(after, limit)
+		page = t.feed.page(q)
 	}
 	sh.mu.RUnlock()
-	if trimmed {
-		return nil, store.ErrTrimmed
+	if q.After < page.Trimmed && (q.After > 0 || !q.Desc) {
+		return store.ChangePage{}, &store.TrimmedError{Through: page.Trimmed}
 	}
-	changes := slices.Concat(parts...)
-	for i := range changes {
-		changes[i].Note = cloneNote(changes[i].Note)
+	for i := range page.Changes {
+		page.Changes[i].Note = cloneNote(page.Changes[i].Note)
 	}
-	return changes, nil
+	return page, nil
 }
 
 // Trim implements [store.Store].
 func (s *Store) Trim(ctx context.Context, tenant string, through store.Revision) error {
+	begun := s.begin()
+	err := s.trim(ctx, tenant, through)
+	s.end(begun, store.CallInfo{Method: "Trim", Err: err})
+	return err
+}
+
+func (s *Store) trim(ctx context.Context, tenant string, through store.Revision) error {
 	if err := store.CheckTrim(tenant, through); err != nil {
 		return err
 	}
@@ -110,8 +179,8 @@ func (s *Store) Trim(ctx context.Context, tenant string, through store.Revision)
 	sh := s.shard(tenant)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if t := sh.tenants[tenant]; t != nil && t.feed.trim(min(through, t.last)) {
-		sh.ring(tenant)
+	if t := sh.tenants[tenant]; t != nil {
+		t.feed.trim(through)
 	}
 	return nil
 }
@@ -132,6 +201,13 @@ func (sh *shard) ring(tenant string) {
 
 // Wait implements [store.Waiter].
 func (s *Store) Wait(ctx context.Context, tenant string, after store.Revision) error {
+	begun := s.begin()
+	err := s.wait(ctx, tenant, after)
+	s.end(begun, store.CallInfo{Method: "Wait", Err: err})
+	return err
+}
+
+func (s *Store) wait(ctx context.Context, tenant string, after store.Revision) error {
 	if err := store.CheckTrim(tenant, after); err != nil {
 		return err
 	}

@@ -9,64 +9,113 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// stride is how many entries List looks at before it gives the lock back.
+// stride is how many entries a read looks at before it gives the lock back.
 const stride = 1024
 
 // List implements [store.Store]. A page is not of one moment: each of its
 // records is as it was when List came by.
-func (s *Store) List(ctx context.Context, tenant string, q store.Query) ([]store.Record, error) {
-	q, err := store.CheckQuery(tenant, q)
-	if err != nil {
-		return nil, err
+func (s *Store) List(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
+	begun := s.begin()
+	page, looked, err := s.list(ctx, tenant, q)
+	s.end(begun, store.CallInfo{
+		Method: "List", Err: err, Items: len(page.Records), Looked: looked, Damaged: len(page.Damaged),
+	})
+	return page, err
+}
+
+func (s *Store) list(ctx context.Context, tenant string, q store.Query) (page store.Page, looked int, err error) {
+	if q, err = store.CheckQuery(tenant, q); err != nil {
+		return store.Page{}, 0, err
 	}
-	w := walk{query: q, notDueBefore: store.Millis(q.NotDueBefore)}
+	var found []*store.Record
+	size := 0
+	w := newWalk(q, func(e *entry) bool {
+		if e.damaged {
+			page.Damaged = append(page.Damaged, e.record.ID)
+			return true
+		}
+		size += len(e.record.Data)
+		if len(found) == q.Limit || len(found) > 0 && size > store.MaxPageData {
+			return false
+		}
+		found = append(found, e.record)
+		return true
+	})
+	if err := s.run(ctx, tenant, w); err != nil {
+		return store.Page{}, w.looked, err
+	}
+	page.Records, page.Next = copyAll(found), w.next
+	return page, w.looked, nil
+}
+
+// run takes the steps of a walk and lets others have the lock between them.
+func (s *Store) run(ctx context.Context, tenant string, w *walk) error {
 	sh := s.shard(tenant)
 	for more := true; more; {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return err
 		}
 		sh.mu.RLock()
 		more = w.step(sh.tenants[tenant])
 		sh.mu.RUnlock()
 	}
-	return copyAll(w.found), nil
+	return nil
 }
 
-// walk is a List on its way. Its query narrows as it goes: Created never
+// walk is a List or a Count on its way. Its query narrows as it goes: Created never
 // changes, so the walk finds its place again after giving the lock back.
 type walk struct {
 	query        store.Query
 	notDueBefore int64
-	found        []*store.Record
+
+	// take is called for each record that matches, with the lock held. It returns
+	// false to end the walk before the record.
+	take func(*entry) bool
+
+	looked int            // entries looked at, query.Budget at most
+	next   store.Revision // where to go on, once the walk has ended; 0: nowhere
 }
 
-// step looks at some more entries and reports whether there are others.
+func newWalk(q store.Query, take func(*entry) bool) *walk {
+	return &walk{query: q, notDueBefore: store.Millis(q.NotDueBefore), take: take}
+}
+
+// step looks at some more entries and reports whether the walk has not ended.
 func (w *walk) step(t *tenant) bool {
 	if t == nil {
 		return false
 	}
 	q := &w.query
-	looked := 0
+	most := min(w.looked+stride, q.Budget)
 	for e := range w.entries(t) {
 		if q.Before > 0 && e.created >= q.Before || e.created <= q.After {
 			return false
 		}
-		if looked++; looked > stride {
-			return true
+		if w.looked == most {
+			return w.pause(most < q.Budget)
+		}
+		w.looked++
+		if w.matches(e) && !w.take(e) {
+			return w.pause(false)
 		}
 		if q.Desc {
 			q.Before = e.created
 		} else {
 			q.After = e.created
 		}
-		if !w.matches(e) {
-			continue
-		}
-		if w.found = append(w.found, e.record); len(w.found) == q.Limit {
-			return false
-		}
 	}
 	return false
+}
+
+// pause notes that there is something behind the walk's place.
+func (w *walk) pause(more bool) bool {
+	if w.next = w.query.After; w.query.Desc {
+		w.next = w.query.Before
+	}
+	if more {
+		w.next = 0
+	}
+	return more
 }
 
 // entries walks the shortest list that has all the records asked for.

@@ -43,16 +43,25 @@ import (
 )
 
 var (
-	_ store.Store  = (*Store)(nil)
-	_ store.Waiter = (*Store)(nil)
+	_ store.Store   = (*Store)(nil)
+	_ store.Waiter  = (*Store)(nil)
+	_ store.Counter = (*Store)(nil)
 )
 
 const shardCount = 256
+
+// Options configure a Store. The zero value is good.
+type Options struct {
+	// Observer is told of every call. Nothing is grouped here and nothing retried, so
+	// only its Call is used. Nil: nobody is told.
+	Observer *store.Observer
+}
 
 // Store is a store in memory. It is safe for concurrent use. New makes one.
 type Store struct {
 	seed   maphash.Seed
 	shards [shardCount]shard
+	called func(store.CallInfo) // nil: nobody is told
 
 	// names has every tenant in the order of its first write, which is the
 	// order of Tenants. It only grows: a part of it can be read without the lock.
@@ -68,9 +77,12 @@ type shard struct {
 	_       [64]byte         // keeps the locks of two shards off one cache line
 }
 
-// New returns an empty store.
-func New() *Store {
+// New returns an empty store. Nil options are the zero Options.
+func New(opts *Options) *Store {
 	s := &Store{seed: maphash.MakeSeed()}
+	if opts != nil && opts.Observer != nil {
+		s.called = opts.Observer.Call
+	}
 	for i := range s.shards {
 		s.shards[i].tenants = make(map[string]*tenant)
 		s.shards[i].waiting = make(map[string]*bell)
@@ -85,6 +97,13 @@ func (s *Store) shard(tenant string) *shard {
 // Get implements [store.Store]. It allocates at most twice: once for the keys
 // and once for the data of the record.
 func (s *Store) Get(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
+	begun := s.begin()
+	r, err := s.get(ctx, tenant, key)
+	s.end(begun, store.CallInfo{Method: "Get", Err: err, Items: one(err)})
+	return r, err
+}
+
+func (s *Store) get(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
 	if err := store.CheckKey(tenant, key); err != nil {
 		return store.Record{}, err
 	}
@@ -93,31 +112,41 @@ func (s *Store) Get(ctx context.Context, tenant string, key store.Key) (store.Re
 	}
 	sh := s.shard(tenant)
 	sh.mu.RLock()
-	r := sh.tenants[tenant].get(key)
+	r, damaged := sh.tenants[tenant].get(key)
 	sh.mu.RUnlock()
-	if r == nil {
+	switch {
+	case r == nil:
 		return store.Record{}, store.ErrNotFound
+	case damaged:
+		return store.Record{}, &store.DamagedError{ID: r.ID}
 	}
 	return copyOut(r), nil
 }
 
 // Apply implements [store.Store].
-func (s *Store) Apply(ctx context.Context, tenant string, ops ...store.Op) (store.Revision, error) {
-	if err := store.Check(tenant, ops); err != nil {
+func (s *Store) Apply(ctx context.Context, tenant string, b store.Batch) (store.Revision, error) {
+	begun := s.begin()
+	last, err := s.apply(ctx, tenant, b)
+	s.end(begun, store.CallInfo{Method: "Apply", Err: err, Items: len(b.Ops)})
+	return last, err
+}
+
+func (s *Store) apply(ctx context.Context, name string, b store.Batch) (store.Revision, error) {
+	if err := store.Check(name, b); err != nil {
 		return 0, err
 	}
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	writes := copyIn(ops)
-	last, err := s.apply(tenant, writes)
-	if err != nil {
-		return 0, err.public()
+	writes := copyIn(b.Ops)
+	last, refused := s.write(name, b.Require, writes)
+	if refused != nil {
+		return 0, refused.public()
 	}
 	return last, nil
 }
 
-func (s *Store) apply(name string, writes []write) (store.Revision, *refusal) {
+func (s *Store) write(name string, require []store.Require, writes []write) (store.Revision, *refusal) {
 	sh := s.shard(name)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -125,8 +154,8 @@ func (s *Store) apply(name string, writes []write) (store.Revision, *refusal) {
 	if !exists {
 		t = newTenant(name)
 	}
-	if err := t.judge(writes); err != nil {
-		return 0, err
+	if refused := t.check(require, writes); refused != nil {
+		return 0, refused
 	}
 	if t.apply(writes) {
 		sh.ring(name)

@@ -66,6 +66,43 @@ func (s *sorted[O]) find(e *entry) (chunk, i int) {
 	return chunk, sort.Search(len(in), func(i int) bool { return !o.before(in[i], e) })
 }
 
+// rank returns how many entries are before e.
+func (s *sorted[O]) rank(e *entry) int {
+	c, i := s.find(e)
+	for _, chunk := range s.chunks[:c] {
+		i += len(chunk)
+	}
+	return i
+}
+
+// cursor is a place in a list; it is good until the list changes.
+type cursor[O order] struct {
+	list     *sorted[O]
+	chunk, i int
+}
+
+// seek returns the place of the first entry that is not before from.
+func (s *sorted[O]) seek(from *entry) cursor[O] {
+	c, i := s.find(from)
+	return cursor[O]{list: s, chunk: c, i: i}
+}
+
+// entry returns the entry at the cursor, nil at the end of the list.
+func (c *cursor[O]) entry() *entry {
+	if c.chunk == len(c.list.chunks) {
+		return nil
+	}
+	return c.list.chunks[c.chunk][c.i]
+}
+
+// advance goes to the next entry and reports whether there is one.
+func (c *cursor[O]) advance() bool {
+	if c.i++; c.i == len(c.list.chunks[c.chunk]) {
+		c.chunk, c.i = c.chunk+1, 0
+	}
+	return c.entry() != nil
+}
+
 // insert adds an entry that is not in the list.
 func (s *sorted[O]) insert(e *entry) {
 	s.count++

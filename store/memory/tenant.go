@@ -20,6 +20,7 @@ type tenant struct {
 	kinds   map[string]*kind
 	terms   map[termKey]*term
 	feed    feed
+	damaged int // records that cannot be read
 
 	// earliest is the earliest Due of all records, noDue if there is none. Due
 	// reads it without the lock.
@@ -32,7 +33,11 @@ type entry struct {
 	record  *store.Record // never changed, only exchanged
 	created store.Revision
 	due     int64 // milliseconds; 0: none
-	leaving bool  // its record is the Old of an op of the batch being judged
+	leaving bool  // its record is the Old of an op of the batch being checked
+
+	// damaged: the record cannot be read. Memory does not decay: only tests set it, to
+	// see that the rest goes on. What is in record then only says what to tidy up.
+	damaged bool
 }
 
 // kind has the records of one kind.
@@ -65,10 +70,11 @@ func newTenant(name string) *tenant {
 	return t
 }
 
-// get returns the record with an ID or a unique key, or nil.
-func (t *tenant) get(key store.Key) *store.Record {
+// get returns the record with an ID or a unique key, or nil, and whether it cannot
+// be read.
+func (t *tenant) get(key store.Key) (r *store.Record, damaged bool) {
 	if t == nil {
-		return nil
+		return nil, false
 	}
 	var e *entry
 	if key.Kind == "" {
@@ -77,42 +83,97 @@ func (t *tenant) get(key store.Key) *store.Record {
 		e = t.holders[key]
 	}
 	if e == nil {
-		return nil
+		return nil, false
 	}
-	return e.record
+	return e.record, e.damaged
 }
 
-// refusal says why a batch is refused. Its holder still is the store's.
+// refusal says why a batch is refused. The holder of a taken key still is the store's.
 type refusal struct {
 	err    error
-	op     int
-	key    store.Key
+	taken  *store.TakenError // without its Holder; nil: see err
 	holder *store.Record
 }
 
 // public returns the error for the caller; to be called without the lock.
 func (r *refusal) public() error {
-	if r.holder == nil {
+	if r.taken == nil {
 		return r.err
 	}
-	return &store.TakenError{Op: r.op, Key: r.key, Holder: copyOut(r.holder)}
+	r.taken.Holder = copyOut(r.holder)
+	return r.taken
 }
 
-// judge decides whether a batch may be applied and finds the entries that it is
+// check decides whether a batch may be applied and finds the entries that it is
 // about. It changes nothing.
-func (t *tenant) judge(writes []write) *refusal {
+func (t *tenant) check(require []store.Require, writes []write) *refusal {
+	for i, r := range require {
+		if refused := t.checkRequire(i, r); refused != nil {
+			return refused
+		}
+	}
 	for i := range writes {
 		w := &writes[i]
 		w.entry = t.records[w.id]
-		switch {
-		case (w.entry != nil) != (w.old != 0), w.entry != nil && w.entry.record.Revision != w.old:
-			return &refusal{err: &store.StaleError{Op: i}}
-		case w.entry != nil && w.new != nil && w.entry.record.Kind != w.new.Kind:
-			return &refusal{err: &store.InvalidError{Op: i, What: "Old", Why: "not a record of the store"}}
+		if err := w.checkOld(i); err != nil {
+			return &refusal{err: err}
 		}
 	}
 	leave(writes, true)
 	defer leave(writes, false)
+	return t.checkKeys(writes)
+}
+
+func (t *tenant) checkRequire(i int, r store.Require) *refusal {
+	if r.ID == "" {
+		if e := t.holders[r.Free]; e != nil {
+			return e.refuse(&store.TakenError{Op: -1, Require: i, Key: r.Free})
+		}
+		return nil
+	}
+	if e := t.records[r.ID]; e.revision() != r.Revision || e != nil && e.damaged {
+		return &refusal{err: &store.StaleError{Op: -1, Require: i}}
+	}
+	return nil
+}
+
+// refuse returns the refusal of a batch that claims a key which the entry holds.
+func (e *entry) refuse(taken *store.TakenError) *refusal {
+	if e.damaged {
+		return &refusal{err: &store.DamagedError{ID: e.record.ID}}
+	}
+	return &refusal{taken: taken, holder: e.record}
+}
+
+// revision returns the revision of an entry's record, 0 if there is none.
+func (e *entry) revision() store.Revision {
+	if e == nil {
+		return 0
+	}
+	return e.record.Revision
+}
+
+// checkOld compares what an op expects with the record that is there.
+func (w *write) checkOld(op int) error {
+	e := w.entry
+	switch {
+	case e != nil && w.removal:
+		if !e.damaged && e.record.Kind != w.kind {
+			return &store.InvalidError{Op: op, What: "Old: kind", Why: "not the record's"}
+		}
+	case e != nil && e.damaged:
+		return &store.DamagedError{ID: w.id}
+	case w.removal, e.revision() != w.old:
+		return &store.StaleError{Op: op, Require: -1}
+	case e != nil && w.new != nil && e.record.Kind != w.kind:
+		return &store.InvalidError{Op: op, What: "Old", Why: "not a record of the store"}
+	}
+	return nil
+}
+
+// checkKeys finds the first unique key of a batch that is not free. The entries of
+// the batch must be marked as leaving.
+func (t *tenant) checkKeys(writes []write) *refusal {
 	var claimed map[store.Key]int // only a batch of several can claim twice
 	if len(writes) > 1 {
 		claimed = make(map[store.Key]int)
@@ -122,11 +183,12 @@ func (t *tenant) judge(writes []write) *refusal {
 			continue
 		}
 		for _, key := range w.new.Unique {
+			taken := func() *store.TakenError { return &store.TakenError{Op: i, Require: -1, Key: key} }
 			if e := t.holders[key]; e != nil && !e.leaving {
-				return &refusal{op: i, key: key, holder: e.record}
+				return e.refuse(taken())
 			}
 			if first, ok := claimed[key]; ok {
-				return &refusal{op: i, key: key, holder: writes[first].new}
+				return &refusal{taken: taken(), holder: writes[first].new}
 			}
 			if claimed != nil {
 				claimed[key] = i
@@ -144,7 +206,7 @@ func leave(writes []write, leaving bool) {
 	}
 }
 
-// apply writes a batch that was judged, and reports whether the feed has grown.
+// apply writes a batch that was checked, and reports whether the feed has grown.
 func (t *tenant) apply(writes []write) bool {
 	for _, w := range writes {
 		if w.entry != nil && (w.new == nil || !slices.Equal(w.entry.record.Unique, w.new.Unique)) {
@@ -157,7 +219,7 @@ func (t *tenant) apply(writes []write) bool {
 	for _, w := range writes {
 		t.last++
 		before := w.entry.dueTime()
-		switch w.kind {
+		switch w.does {
 		case store.Created:
 			w.entry = t.create(w.new)
 		case store.Updated:
@@ -169,7 +231,11 @@ func (t *tenant) apply(writes []write) bool {
 		if w.note != nil {
 			noted = true
 			r := w.entry.record
-			t.feed.add(store.Change{Revision: t.last, Type: w.kind, Kind: r.Kind, ID: r.ID, Note: w.note})
+			kind := r.Kind
+			if w.entry.damaged { // what it was is not known
+				kind = w.kind
+			}
+			t.feed.add(store.Change{Seq: t.last, Revision: t.last, Type: w.does, Kind: kind, ID: r.ID, Note: w.note})
 		}
 	}
 	if dueMoved {
@@ -257,6 +323,9 @@ func (t *tenant) replace(e *entry, r *store.Record) {
 // remove takes an entry out of everything but holders, which apply has cleared.
 func (t *tenant) remove(e *entry) {
 	r := e.record
+	if e.damaged {
+		t.damaged--
+	}
 	delete(t.records, r.ID)
 	for _, key := range r.Index {
 		t.unindex(r.Kind, key, e)
