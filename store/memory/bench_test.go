@@ -49,14 +49,14 @@ func (p *plain) Get(_ context.Context, tenant string, key store.Key) (store.Reco
 }
 
 // Apply knows creates and replacements that keep the unique keys.
-func (p *plain) Apply(_ context.Context, tenant string, ops ...store.Op) (store.Revision, error) {
+func (p *plain) Apply(_ context.Context, tenant string, b store.Batch) (store.Revision, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for i, op := range ops {
+	for i, op := range b.Ops {
 		at := plainKey{tenant, store.ID(op.New.ID)}
 		old, ok := p.records[at]
 		if ok != (op.Old != nil) || ok && op.Old.Revision != old.Revision {
-			return 0, &store.StaleError{Op: i}
+			return 0, &store.StaleError{Op: i, Require: -1}
 		}
 		p.last++
 		r := plainCopy(*op.New)
@@ -81,7 +81,7 @@ func plainCopy(r store.Record) store.Record {
 // getApplier is what both have.
 type getApplier interface {
 	Get(ctx context.Context, tenant string, key store.Key) (store.Record, error)
-	Apply(ctx context.Context, tenant string, ops ...store.Op) (store.Revision, error)
+	Apply(ctx context.Context, tenant string, b store.Batch) (store.Revision, error)
 }
 
 // BenchmarkMix compares Store with plain: 64 callers, 95 % Get by unique key and
@@ -91,7 +91,7 @@ func BenchmarkMix(b *testing.B) {
 	for _, tenants := range []int{1, 8, 64} {
 		b.Run(fmt.Sprintf("tenants=%d", tenants), func(b *testing.B) {
 			const passes = 10
-			stores := [2]getApplier{memory.New(), newPlain()}
+			stores := [2]getApplier{memory.New(nil), newPlain()}
 			perTenant := 32_000 / tenants
 			for _, s := range stores {
 				for t := range tenants {
@@ -127,7 +127,7 @@ func BenchmarkMix(b *testing.B) {
 func fill(b *testing.B, s getApplier, tenant string, n int) {
 	b.Helper()
 	for i := range n {
-		if _, err := s.Apply(b.Context(), tenant, store.Create(user(i), nil)); err != nil {
+		if _, err := s.Apply(b.Context(), tenant, store.Ops(store.Create(user(i), nil))); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -148,7 +148,7 @@ func mix(b *testing.B, s getApplier, names []string, keys []store.Key) {
 				tenant, key := names[rand.IntN(len(names))], keys[rand.IntN(len(keys))]
 				r, err := s.Get(ctx, tenant, key)
 				if err == nil && rand.IntN(100) < 5 {
-					_, err = s.Apply(ctx, tenant, store.Replace(r, r, nil))
+					_, err = s.Apply(ctx, tenant, store.Ops(store.Replace(r, r, nil)))
 				}
 				if err != nil && !errors.Is(err, store.ErrStale) {
 					b.Error(err)
@@ -166,9 +166,9 @@ func median(of []float64) float64 {
 }
 
 func BenchmarkGet(b *testing.B) {
-	s := memory.New()
+	s := memory.New(nil)
 	fill(b, s, "acme", 10_000)
-	if _, err := s.Apply(b.Context(), "acme", store.Create(store.Record{ID: "bare", Kind: "user"}, nil)); err != nil {
+	if _, err := s.Apply(b.Context(), "acme", store.Ops(store.Create(store.Record{ID: "bare", Kind: "user"}, nil))); err != nil {
 		b.Fatal(err)
 	}
 	for name, key := range map[string]store.Key{"full": user(1).Unique[0], "bare": store.ID("bare")} {
@@ -188,14 +188,14 @@ func BenchmarkGet(b *testing.B) {
 func BenchmarkMillion(b *testing.B) {
 	const records = 1_000_000
 	before := heap()
-	s := memory.New()
+	s := memory.New(nil)
 	begin := time.Now()
 	for i := range records {
 		r := user(i)
 		if i%1000 == 0 {
 			r.Index = append(r.Index, store.Key{Kind: "plan", Value: "rare"})
 		}
-		if _, err := s.Apply(b.Context(), "acme", store.Create(r, nil)); err != nil {
+		if _, err := s.Apply(b.Context(), "acme", store.Ops(store.Create(r, nil))); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -220,8 +220,8 @@ func BenchmarkMillion(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				page, err := s.List(b.Context(), "acme", q.query)
-				if err != nil || len(page) != 50 {
-					b.Fatalf("%d records, error %v", len(page), err)
+				if err != nil || len(page.Records) != 50 {
+					b.Fatalf("%d records, error %v", len(page.Records), err)
 				}
 			}
 		})
@@ -237,7 +237,7 @@ func BenchmarkMillion(b *testing.B) {
 			if old.Index[0].Value == "blocked" {
 				changed.Index = []store.Key{active}
 			}
-			if _, err := s.Apply(b.Context(), "acme", store.Replace(old, changed, nil)); err != nil {
+			if _, err := s.Apply(b.Context(), "acme", store.Ops(store.Replace(old, changed, nil))); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -250,7 +250,7 @@ func BenchmarkMillion(b *testing.B) {
 // something due.
 func BenchmarkTenants(b *testing.B) {
 	const tenants, records = 10_000, 100
-	s := memory.New()
+	s := memory.New(nil)
 	for t := range tenants {
 		name := "tenant-" + strconv.Itoa(t)
 		for i := range records {
@@ -258,7 +258,7 @@ func BenchmarkTenants(b *testing.B) {
 			if t%100 == 0 {
 				r.Due = store.FromMillis(1)
 			}
-			if _, err := s.Apply(b.Context(), name, store.Create(r, nil)); err != nil {
+			if _, err := s.Apply(b.Context(), name, store.Ops(store.Create(r, nil))); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -267,17 +267,17 @@ func BenchmarkTenants(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				page, err := s.Due(b.Context(), store.DueQuery{Before: store.FromMillis(before)})
-				if err != nil || (len(page) == 0) != (before == 1) {
-					b.Fatalf("%d records, error %v", len(page), err)
+				if err != nil || (len(page.Tenants) == 0) != (before == 1) {
+					b.Fatalf("%d tenants, error %v", len(page.Tenants), err)
 				}
 			}
 		})
 	}
 	b.Run("last page of names", func(b *testing.B) {
 		for b.Loop() {
-			page, err := s.Tenants(b.Context(), "tenant-"+strconv.Itoa(tenants-51), 50)
-			if err != nil || len(page) != 50 {
-				b.Fatalf("%d names, error %v", len(page), err)
+			page, err := s.Tenants(b.Context(), store.TenantQuery{After: "tenant-" + strconv.Itoa(tenants-51), Limit: 50})
+			if err != nil || len(page.Names) != 50 {
+				b.Fatalf("%d names, error %v", len(page.Names), err)
 			}
 		}
 	})

@@ -11,11 +11,11 @@ import (
 
 func Example() {
 	ctx := context.Background()
-	s := memory.New()
+	s := memory.New(nil)
 
 	email := store.Key{Kind: "email", Value: "ann@example.org"}
 	ann := store.Record{ID: "u1", Kind: "user", Unique: []store.Key{email}, Data: []byte("Ann")}
-	if _, err := s.Apply(ctx, "acme", store.Create(ann, nil)); err != nil {
+	if _, err := s.Apply(ctx, "acme", store.Ops(store.Create(ann, nil))); err != nil {
 		fmt.Println(err)
 		return
 	}
@@ -28,7 +28,8 @@ func Example() {
 	fmt.Printf("%s %s, revision %d\n", got.ID, got.Data, got.Revision)
 
 	// Another record cannot have the key, and the error says who has it.
-	_, err = s.Apply(ctx, "acme", store.Create(store.Record{ID: "u2", Kind: "user", Unique: []store.Key{email}}, nil))
+	other := store.Record{ID: "u2", Kind: "user", Unique: []store.Key{email}}
+	_, err = s.Apply(ctx, "acme", store.Ops(store.Create(other, nil)))
 	if taken, ok := errors.AsType[*store.TakenError](err); ok {
 		fmt.Println("taken by", taken.Holder.ID)
 	}

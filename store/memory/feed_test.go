@@ -13,14 +13,14 @@ import (
 func writeNoted(t *testing.T, s *Store, id string) {
 	t.Helper()
 	op := store.Create(store.Record{ID: id, Kind: "user"}, []byte("a note"))
-	if _, err := s.Apply(t.Context(), "acme", op); err != nil {
+	if _, err := s.Apply(t.Context(), "acme", store.Ops(op)); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // What Trim forgets is not kept out of sight.
 func TestTrimForgets(t *testing.T) {
-	s := New()
+	s := New(nil)
 	for i := range 700 {
 		writeNoted(t, s, strconv.Itoa(i))
 	}
@@ -32,7 +32,7 @@ func TestTrimForgets(t *testing.T) {
 		for _, chunk := range s.shard("acme").tenants["acme"].feed.chunks {
 			kept += len(chunk)
 		}
-		if want := 700 - int(through); kept != want {
+		if want := 701 - int(through); kept != want {
 			t.Errorf("%d entries kept after a trim to %d, want %d", kept, through, want)
 		}
 	}
@@ -41,7 +41,7 @@ func TestTrimForgets(t *testing.T) {
 // One of two waiters gives up: the other is still woken.
 func TestWaitOutlivesAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := New()
+		s := New(nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		impatient, patient := make(chan error), make(chan error)
 		go func() { impatient <- s.Wait(ctx, "acme", 0) }()
@@ -60,7 +60,7 @@ func TestWaitOutlivesAnother(t *testing.T) {
 
 // Who gives up waiting leaves nothing behind.
 func TestWaitLeavesNothing(t *testing.T) {
-	s := New()
+	s := New(nil)
 	for range 3 {
 		ctx, cancel := context.WithCancel(t.Context())
 		b := s.shard("acme").await("acme", 0)

@@ -5,23 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"testing"
 	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/rollbook-go/rollbook/internal/histories"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
-
-func TestHistories(t *testing.T) {
-	s := memory.New()
-	open := func() (store.Store, error) { return s, nil }
-	histories.Run(t, open, &histories.Options{Histories: 20})
-	histories.MutantCaught(t, open, nil)
-}
 
 // user is a record with all there is to copy.
 func user(i int) store.Record {
@@ -41,13 +34,13 @@ func user(i int) store.Record {
 // apply writes a batch of the tenant acme.
 func apply(t *testing.T, s store.Store, ops ...store.Op) {
 	t.Helper()
-	if _, err := s.Apply(t.Context(), "acme", ops...); err != nil {
+	if _, err := s.Apply(t.Context(), "acme", store.Ops(ops...)); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func TestGetAllocates(t *testing.T) {
-	s := memory.New()
+	s := memory.New(nil)
 	apply(t, s, store.Create(user(1), nil), store.Create(store.Record{ID: "bare", Kind: "user"}, nil))
 	tests := []struct {
 		name string
@@ -75,7 +68,7 @@ func TestGetAllocates(t *testing.T) {
 
 // Keys and terms share an array; appending to one must not write into the other.
 func TestSlicesAreCapped(t *testing.T) {
-	s := memory.New()
+	s := memory.New(nil)
 	apply(t, s, store.Create(user(1), nil))
 	got, err := s.Get(t.Context(), "acme", store.ID("user-1"))
 	if err != nil {
@@ -89,7 +82,7 @@ func TestSlicesAreCapped(t *testing.T) {
 
 // A page whose records are further apart than List looks without a pause.
 func TestListOfSparseMatches(t *testing.T) {
-	s := memory.New()
+	s := memory.New(nil)
 	const records, every = 10_000, 2_500
 	var want []string
 	for i := range records {
@@ -115,9 +108,7 @@ func TestListOfSparseMatches(t *testing.T) {
 				q.Kind, q.Desc = "user", desc
 				got := walkIDs(t, s, q)
 				if desc {
-					for i, j := 0, len(got)-1; i < j; i, j = i+1, j-1 {
-						got[i], got[j] = got[j], got[i]
-					}
+					slices.Reverse(got)
 				}
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Errorf("records (-want +got):\n%s", diff)
@@ -135,22 +126,22 @@ func walkIDs(t *testing.T, s store.Store, q store.Query) []string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, r := range page {
+		for _, r := range page.Records {
 			got = append(got, r.ID)
-			if q.Desc {
-				q.Before = r.Created
-			} else {
-				q.After = r.Created
-			}
 		}
-		if limit := q.Limit; len(page) == 0 || limit == 0 && len(page) < store.DefaultLimit || len(page) < limit {
+		switch {
+		case page.Next == 0:
 			return got
+		case q.Desc:
+			q.Before = page.Next
+		default:
+			q.After = page.Next
 		}
 	}
 }
 
 func TestListFromBeyondTheEnd(t *testing.T) {
-	s := memory.New()
+	s := memory.New(nil)
 	apply(t, s, store.Create(user(1), nil))
 	for _, q := range []store.Query{
 		{Kind: "user", After: math.MaxInt64},
@@ -159,8 +150,8 @@ func TestListFromBeyondTheEnd(t *testing.T) {
 		{Kind: "user", Before: 1, Desc: true},
 	} {
 		got, err := s.List(t.Context(), "acme", q)
-		if err != nil || len(got) > 0 {
-			t.Errorf("List(%+v) = %d records, error %v; want none", q, len(got), err)
+		if err != nil || len(got.Records) > 0 || got.Next != 0 {
+			t.Errorf("List(%+v) = %+v, error %v; want none", q, got, err)
 		}
 	}
 }
@@ -168,7 +159,7 @@ func TestListFromBeyondTheEnd(t *testing.T) {
 // What is kept for one version of a record must be gone with it: a replacement
 // that drops some keys and keeps others, in another order.
 func TestReplaceMovesKeys(t *testing.T) {
-	s := memory.New()
+	s := memory.New(nil)
 	a, b, c := store.Key{Kind: "k", Value: "a"}, store.Key{Kind: "k", Value: "b"}, store.Key{Kind: "k", Value: "c"}
 	apply(t, s, store.Create(store.Record{ID: "r", Kind: "user", Unique: []store.Key{a, b}, Index: []store.Key{a, b}}, nil))
 	old, err := s.Get(t.Context(), "acme", a)
@@ -182,7 +173,7 @@ func TestReplaceMovesKeys(t *testing.T) {
 			t.Errorf("Get by key %q found the record: %v, want %v", key.Value, got, want)
 		}
 		page, err := s.List(t.Context(), "acme", store.Query{Kind: "user", Match: []store.Key{key}})
-		if got := len(page) == 1; err != nil || got != want {
+		if got := len(page.Records) == 1; err != nil || got != want {
 			t.Errorf("List by term %q found the record: %v, want %v (error %v)", key.Value, got, want, err)
 		}
 	}
@@ -190,11 +181,11 @@ func TestReplaceMovesKeys(t *testing.T) {
 
 // A record of a kind that the store did not return is refused, not believed.
 func TestFalseOldIsRefused(t *testing.T) {
-	s := memory.New()
+	s := memory.New(nil)
 	apply(t, s, store.Create(user(1), nil))
 	forged := user(1)
 	forged.Kind, forged.Revision = "group", 1
-	_, err := s.Apply(t.Context(), "acme", store.Replace(forged, forged, nil))
+	_, err := s.Apply(t.Context(), "acme", store.Ops(store.Replace(forged, forged, nil)))
 	if !errors.Is(err, store.ErrInvalid) {
 		t.Errorf("Replace of another kind: %v, want ErrInvalid", err)
 	}
@@ -204,44 +195,71 @@ func TestFalseOldIsRefused(t *testing.T) {
 }
 
 func TestTrimWithinAChunk(t *testing.T) {
-	s := memory.New()
+	s := memory.New(nil)
 	const entries = 2000
 	for i := range entries {
 		apply(t, s, store.Create(store.Record{ID: strconv.Itoa(i), Kind: "user"}, []byte{}))
 	}
-	for _, through := range []store.Revision{1, 511, 512, 513, 1300, entries, entries + 5} {
+	for _, through := range []store.Revision{1, 511, 512, 513, 514, 1300, entries, entries + 5} {
 		if err := s.Trim(t.Context(), "acme", through); err != nil {
 			t.Fatal(err)
 		}
-		through = min(through, entries)
-		if _, err := s.Changes(t.Context(), "acme", through-1, 0); !errors.Is(err, store.ErrTrimmed) {
-			t.Errorf("Changes from before %d: %v, want ErrTrimmed", through, err)
-		}
-		n := 0
-		for after := through; ; {
-			page, err := s.Changes(t.Context(), "acme", after, store.MaxLimit)
-			if err != nil {
-				t.Fatal(err)
+		forgotten := min(through, entries) - 1 // the newest at or before through stays
+		if forgotten > 0 {
+			_, err := s.Changes(t.Context(), "acme", store.ChangeQuery{After: forgotten - 1})
+			if e, ok := errors.AsType[*store.TrimmedError](err); !ok || e.Through != forgotten {
+				t.Errorf("Changes from before %d: %v, want a TrimmedError through there", forgotten, err)
 			}
-			for _, c := range page {
-				if after++; c.Revision != after {
-					t.Fatalf("entry %d where %d is due", c.Revision, after)
+		}
+		for _, q := range []store.ChangeQuery{
+			{After: forgotten, Limit: store.MaxLimit},
+			{Desc: true, Limit: 300},
+			{After: forgotten, Desc: true, Limit: store.MaxLimit},
+		} {
+			got := walkSeqs(t, s, q, forgotten)
+			if q.Desc {
+				slices.Reverse(got)
+			}
+			for i, seq := range got {
+				if want := forgotten + store.Revision(i) + 1; seq != want {
+					t.Fatalf("%+v: entry %d where %d is due", q, seq, want)
 				}
 			}
-			n += len(page)
-			if len(page) < store.MaxLimit {
-				break
+			if want := entries - int(forgotten); len(got) != want {
+				t.Errorf("%+v: %d entries after a trim to %d, want %d", q, len(got), through, want)
 			}
 		}
-		if want := entries - int(through); n != want {
-			t.Errorf("%d entries after a trim to %d, want %d", n, through, want)
+	}
+}
+
+func walkSeqs(t *testing.T, s store.Store, q store.ChangeQuery, trimmed store.Revision) []store.Revision {
+	t.Helper()
+	var got []store.Revision
+	for {
+		page, err := s.Changes(t.Context(), "acme", q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if page.Trimmed != trimmed {
+			t.Errorf("trimmed through %d, want %d", page.Trimmed, trimmed)
+		}
+		for _, c := range page.Changes {
+			got = append(got, c.Seq)
+		}
+		switch {
+		case page.Next == 0:
+			return got
+		case q.Desc:
+			q.Before = page.Next
+		default:
+			q.After = page.Next
 		}
 	}
 }
 
 func TestWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := memory.New()
+		s := memory.New(nil)
 		results := make(chan error, 2)
 		for range 2 {
 			go func() { results <- s.Wait(t.Context(), "acme", 1) }()
@@ -262,25 +280,9 @@ func TestWait(t *testing.T) {
 	})
 }
 
-func TestWaitForATrim(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := memory.New()
-		apply(t, s, store.Create(user(1), nil), store.Create(user(2), nil))
-		result := make(chan error)
-		go func() { result <- s.Wait(t.Context(), "acme", 0) }()
-		synctest.Wait()
-		if err := s.Trim(t.Context(), "acme", 1); err != nil {
-			t.Fatal(err)
-		}
-		if err := <-result; err != nil {
-			t.Error(err)
-		}
-	})
-}
-
 func TestWaitEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := memory.New()
+		s := memory.New(nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		result := make(chan error)
 		go func() { result <- s.Wait(ctx, "acme", 0) }()
@@ -289,8 +291,8 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 		if err := <-result; !errors.Is(err, context.Canceled) {
 			t.Errorf("Wait = %v, want context.Canceled", err)
 		}
-		if names, err := s.Tenants(t.Context(), "", 0); err != nil || len(names) > 0 {
-			t.Errorf("Tenants = %q, %v: waiting for a tenant must not make it", names, err)
+		if page, err := s.Tenants(t.Context(), store.TenantQuery{}); err != nil || len(page.Names) > 0 {
+			t.Errorf("Tenants = %q, %v: waiting for a tenant must not make it", page.Names, err)
 		}
 	})
 }

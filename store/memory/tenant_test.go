@@ -15,13 +15,19 @@ import (
 // After any batches, accepted and refused, all indexes say what the records say.
 func TestIndexesEqualRecords(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s := New()
+		s := New(nil)
 		t.Repeat(map[string]func(*rapid.T){
 			"apply": func(t *rapid.T) {
-				_, err := s.Apply(context.Background(), "acme", drawBatch(t, s)...)
-				if err != nil && !errors.Is(err, store.ErrStale) && !errors.Is(err, store.ErrTaken) {
+				_, err := s.Apply(context.Background(), "acme", store.Ops(drawBatch(t, s)...))
+				switch {
+				case errors.Is(err, store.ErrStale), errors.Is(err, store.ErrTaken), errors.Is(err, store.ErrDamaged):
+				case err != nil:
 					t.Fatal(err)
 				}
+			},
+			"damage": func(t *rapid.T) {
+				id := strconv.Itoa(rapid.IntRange(0, 5).Draw(t, "id"))
+				_ = Damager{s}.Damage(context.Background(), "acme", id) // there may be no such record
 			},
 			"": func(t *rapid.T) {
 				if x := s.shard("acme").tenants["acme"]; x != nil {
@@ -46,6 +52,8 @@ func drawBatch(t *rapid.T, s *Store) []store.Op {
 		}
 		old, err := s.Get(context.Background(), "acme", store.ID(id))
 		switch {
+		case errors.Is(err, store.ErrDamaged) && rapid.Bool().Draw(t, "remove"):
+			ops[i] = store.Remove(id, r.Kind, nil)
 		case err != nil:
 			ops[i] = store.Create(r, nil)
 		case rapid.IntRange(0, 3).Draw(t, "delete") == 0:
@@ -71,11 +79,14 @@ func audit(t *rapid.T, x *tenant) {
 		id    string
 	}
 	want, got := map[place]int{}, map[place]int{}
-	earliest := int64(noDue)
+	earliest, damaged := int64(noDue), 0
 	for id, e := range x.records {
 		r := e.record
 		if r.ID != id || r.Created != e.created || store.Millis(r.Due) != e.due || e.leaving {
 			t.Fatalf("entry %+v of record %+v", e, r)
+		}
+		if e.damaged {
+			damaged++
 		}
 		want[place{"kind " + r.Kind, id}]++
 		for _, key := range r.Unique {
@@ -119,7 +130,7 @@ func audit(t *rapid.T, x *tenant) {
 	if len(got) != len(want) {
 		t.Fatalf("%d places, want %d", len(got), len(want))
 	}
-	if x.earliest.Load() != earliest {
-		t.Fatalf("earliest due %d, want %d", x.earliest.Load(), earliest)
+	if x.earliest.Load() != earliest || x.damaged != damaged {
+		t.Fatalf("earliest due %d, %d damaged, want %d, %d", x.earliest.Load(), x.damaged, earliest, damaged)
 	}
 }
