@@ -183,38 +183,47 @@ func (r *dueRead) step(w *dueWalk, t *tenant) bool {
 }
 
 // assemble makes a page of what walks have found, as much as the page may carry. Its
-// Next is set if it ends early.
+// Next is set if a walk is left out.
 func assemble(walks []*dueWalk) store.DuePage {
 	var page store.DuePage
-	records, size := 0, 0
-	for _, w := range walks {
-		t := store.DueTenant{Tenant: w.name}
-		place, cut := duePlace{}, false
-		for _, item := range w.items {
-			if item.damaged {
-				t.Damaged = append(t.Damaged, item.record.ID)
-			} else {
-				size += len(item.record.Data)
-				if cut = records > 0 && size > store.MaxPageData; cut {
-					break
-				}
-				records++
-				t.Records = append(t.Records, copyOut(item.record))
-			}
-			place = item.at
-		}
-		if place != (duePlace{}) {
-			if w.more || cut {
-				t.Next = place.String()
-			}
+	room := pageRoom{left: store.MaxPageData}
+	for i, w := range walks {
+		t, cut := w.take(&room)
+		if t.Records != nil || t.Damaged != nil {
 			page.Tenants = append(page.Tenants, t)
+			i++
+		}
+		if cut && i < len(walks) {
+			page.Next = page.Tenants[len(page.Tenants)-1].Tenant
 		}
 		if cut {
-			page.Next = page.Tenants[len(page.Tenants)-1].Tenant
 			break
 		}
 	}
 	return page
+}
+
+// take copies what a walk has found and there is room for, and reports whether that
+// is not all.
+func (w *dueWalk) take(room *pageRoom) (t store.DueTenant, cut bool) {
+	t.Tenant = w.name
+	for i, item := range w.items {
+		if item.damaged {
+			t.Damaged = append(t.Damaged, item.record.ID)
+			continue
+		}
+		if !room.take(len(item.record.Data)) {
+			if i > 0 {
+				t.Next = w.items[i-1].at.String()
+			}
+			return t, true
+		}
+		t.Records = append(t.Records, copyOut(item.record))
+	}
+	if w.more {
+		t.Next = w.at.String()
+	}
+	return t, false
 }
 
 // duePlace is a place in the order of what a tenant has due.

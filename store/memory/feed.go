@@ -89,11 +89,10 @@ func (f *feed) descend(q store.ChangeQuery) iter.Seq[*store.Change] {
 // page returns what a query selects. The notes are still those of the feed.
 func (f *feed) page(q store.ChangeQuery) store.ChangePage {
 	page := store.ChangePage{Trimmed: f.trimmed}
-	size := 0
+	room := pageRoom{left: store.MaxPageData}
 	for change := range f.walk(q) {
-		n := len(page.Changes)
-		if size += len(change.Note); n == q.Limit || n > 0 && size > store.MaxPageData {
-			page.Next = page.Changes[n-1].Seq
+		if len(page.Changes) == q.Limit || !room.take(len(change.Note)) {
+			page.Next = page.Changes[len(page.Changes)-1].Seq
 			break
 		}
 		page.Changes = append(page.Changes, *change)

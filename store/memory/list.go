@@ -28,14 +28,13 @@ func (s *Store) list(ctx context.Context, tenant string, q store.Query) (page st
 		return store.Page{}, 0, err
 	}
 	var found []*store.Record
-	size := 0
+	room := pageRoom{left: store.MaxPageData}
 	w := newWalk(q, func(e *entry) bool {
 		if e.damaged {
 			page.Damaged = append(page.Damaged, e.record.ID)
 			return true
 		}
-		size += len(e.record.Data)
-		if len(found) == q.Limit || len(found) > 0 && size > store.MaxPageData {
+		if len(found) == q.Limit || !room.take(len(e.record.Data)) {
 			return false
 		}
 		found = append(found, e.record)
@@ -154,5 +153,19 @@ func (w *walk) matches(e *entry) bool {
 			return false
 		}
 	}
+	return true
+}
+
+// pageRoom is how many bytes a page may still carry. The first record has room always.
+type pageRoom struct {
+	left int
+	used bool
+}
+
+func (p *pageRoom) take(size int) bool {
+	if p.used && size > p.left {
+		return false
+	}
+	p.left, p.used = p.left-size, true
 	return true
 }
