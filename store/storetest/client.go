@@ -3,7 +3,6 @@ package storetest
 import (
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/rollbook-go/rollbook/store"
 )
@@ -34,22 +33,28 @@ func (c *client) handle(i int) *client {
 	return &o
 }
 
-// try applies a batch and judges nothing.
-func (c *client) try(ops ...store.Op) (store.Revision, error) {
+// try applies ops and checks nothing.
+func (c *client) try(ops ...store.Op) (store.Revision, error) { return c.tryBatch(store.Ops(ops...)) }
+
+// tryBatch applies a batch and checks nothing.
+func (c *client) tryBatch(b store.Batch) (store.Revision, error) {
 	if err := c.verdict(); err != nil {
 		return 0, err
 	}
-	return c.store.Apply(c.ctx, c.name, ops...)
+	return c.store.Apply(c.ctx, c.name, b)
 }
 
-// apply applies a batch that has to succeed and returns its last revision.
-func (c *client) apply(ops ...store.Op) store.Revision {
+// apply applies ops that have to succeed and returns the last revision.
+func (c *client) apply(ops ...store.Op) store.Revision { return c.applyBatch(store.Ops(ops...)) }
+
+// applyBatch applies a batch that has to succeed and returns its last revision.
+func (c *client) applyBatch(b store.Batch) store.Revision {
 	if c.failed() {
 		return 0
 	}
-	rev, err := c.store.Apply(c.ctx, c.name, ops...)
+	rev, err := c.store.Apply(c.ctx, c.name, b)
 	if err != nil {
-		c.fail("Apply of %d ops: %w", len(ops), err)
+		c.fail("Apply of %d ops and %d requirements: %w", len(b.Ops), len(b.Require), err)
 	}
 	return rev
 }
@@ -86,37 +91,49 @@ func (c *client) replace(old, r store.Record) store.Record {
 // delete deletes old.
 func (c *client) delete(old store.Record) store.Revision { return c.apply(store.Delete(old, nil)) }
 
-// refused applies a batch that has to be refused with an error that is want.
+// refused applies ops that have to be refused with an error that is want.
 func (c *client) refused(want error, ops ...store.Op) error {
+	return c.refusedBatch(want, store.Ops(ops...))
+}
+
+// refusedBatch applies a batch that has to be refused with an error that is want.
+func (c *client) refusedBatch(want error, b store.Batch) error {
 	if c.failed() {
 		return nil
 	}
-	_, err := c.store.Apply(c.ctx, c.name, ops...)
+	_, err := c.store.Apply(c.ctx, c.name, b)
 	c.wantError("Apply", err, want)
 	return err
 }
 
-// stale applies a batch that has to be refused because of op number op.
-func (c *client) stale(op int, ops ...store.Op) {
-	err := c.refused(store.ErrStale, ops...)
-	var stale *store.StaleError
-	switch {
-	case c.failed():
-	case !errors.As(err, &stale):
-		c.fail("Apply: %v is ErrStale but no *StaleError", err)
-	case stale.Op != op:
-		c.fail("Apply: StaleError of op %d, want %d", stale.Op, op)
-	}
-}
+// stale applies ops that have to be refused because of op number op.
+func (c *client) stale(op int, ops ...store.Op) { c.staleBatch(op, -1, store.Ops(ops...)) }
 
-// taken applies a batch that has to be refused because op number op claims a key
-// that holder has.
-func (c *client) taken(op int, key store.Key, holder store.Record, ops ...store.Op) {
-	err := c.refused(store.ErrTaken, ops...)
+// staleBatch applies a batch that has to be stale because of an op or, with op -1,
+// of a requirement.
+func (c *client) staleBatch(op, require int, b store.Batch) {
+	err := c.refusedBatch(store.ErrStale, b)
 	if c.failed() {
 		return
 	}
-	if diff := diffTaken(err, &store.TakenError{Op: op, Key: key, Holder: holder}); diff != "" {
+	if diff := diffStale(err, &store.StaleError{Op: op, Require: require}); diff != "" {
+		c.fail("Apply: %s", diff)
+	}
+}
+
+// taken applies ops that have to be refused because op number op claims a key that
+// holder has.
+func (c *client) taken(op int, key store.Key, holder store.Record, ops ...store.Op) {
+	c.takenBatch(&store.TakenError{Op: op, Require: -1, Key: key, Holder: holder}, store.Ops(ops...))
+}
+
+// takenBatch applies a batch that has to be refused with this error.
+func (c *client) takenBatch(want *store.TakenError, b store.Batch) {
+	err := c.refusedBatch(store.ErrTaken, b)
+	if c.failed() {
+		return
+	}
+	if diff := diffTaken(err, want); diff != "" {
 		c.fail("Apply: %s", diff)
 	}
 }
@@ -137,7 +154,7 @@ func (c *client) wantError(call string, err, want error) {
 func sentinels() []error {
 	return []error{
 		store.ErrNotFound, store.ErrStale, store.ErrTaken, store.ErrTrimmed,
-		store.ErrInvalid, store.ErrUnavailable, store.ErrUnknown,
+		store.ErrInvalid, store.ErrDamaged, store.ErrUnavailable, store.ErrUnknown,
 	}
 }
 
@@ -183,29 +200,6 @@ func (c *client) absent(keys ...store.Key) {
 	}
 }
 
-// list returns a page.
-func (c *client) list(q store.Query) []store.Record {
-	if c.failed() {
-		return nil
-	}
-	page, err := c.store.List(c.ctx, c.name, q)
-	if err != nil {
-		c.fail("List %+v: %w", q, err)
-	}
-	return page
-}
-
-// lists checks that List returns exactly these records in this order.
-func (c *client) lists(q store.Query, want ...store.Record) {
-	got := c.list(q)
-	if c.failed() {
-		return
-	}
-	if diff := diffRecords(got, want); diff != "" {
-		c.fail("List %+v: %s", q, diff)
-	}
-}
-
 // exactly checks that the tenant has these records and, as far as their kinds,
 // keys and terms reach, no others: by Get, List and Due.
 func (c *client) exactly(want ...store.Record) {
@@ -225,79 +219,6 @@ func (c *client) exactly(want ...store.Record) {
 	c.dueAre(sorted...)
 }
 
-// dueAre checks that Due finds those of the records that have a Due, and no
-// others of this tenant. It is for places in which one page holds all of them.
-func (c *client) dueAre(records ...store.Record) {
-	var got, want []store.Record
-	for _, r := range records {
-		if !r.Due.IsZero() {
-			want = append(want, r)
-		}
-	}
-	for _, d := range c.due(store.DueQuery{Before: farFuture(), Limit: store.MaxLimit}) {
-		if d.Tenant == c.name {
-			got = append(got, d.Record)
-		}
-	}
-	if c.failed() {
-		return
-	}
-	if !slices.IsSortedFunc(got, byDue) {
-		c.fail("Due: the records of a tenant are not ordered by Due")
-	}
-	for _, records := range [][]store.Record{got, want} { // Due says nothing of equals
-		slices.SortFunc(records, byCreated)
-		slices.SortStableFunc(records, byDue)
-	}
-	if diff := diffRecords(got, want); diff != "" {
-		c.fail("Due: %s", diff)
-	}
-}
-
-// due returns a page of due records.
-func (c *client) due(q store.DueQuery) []store.DueRecord {
-	if c.failed() {
-		return nil
-	}
-	page, err := c.store.Due(c.ctx, q)
-	if err != nil {
-		c.fail("Due %+v: %w", q, err)
-	}
-	return page
-}
-
-// changes returns a page of the feed.
-func (c *client) changes(after store.Revision, limit int) []store.Change {
-	if c.failed() {
-		return nil
-	}
-	page, err := c.store.Changes(c.ctx, c.name, after, limit)
-	if err != nil {
-		c.fail("Changes after %d: %w", after, err)
-	}
-	return page
-}
-
-// feed checks that the feed after a revision is exactly this.
-func (c *client) feed(after store.Revision, want ...store.Change) {
-	got := c.changes(after, store.MaxLimit)
-	if c.failed() {
-		return
-	}
-	if diff := diffChanges(got, want); diff != "" {
-		c.fail("Changes after %d: %s", after, diff)
-	}
-}
-
-// trimmed checks that the feed no longer reaches back to a revision.
-func (c *client) trimmed(after store.Revision) {
-	if c.failed() {
-		return
-	}
-	_, err := c.store.Changes(c.ctx, c.name, after, 0)
-	c.wantError("Changes", err, store.ErrTrimmed)
-}
-
 // trim trims the feed.
 func (c *client) trim(through store.Revision) {
 	if c.failed() {
@@ -308,32 +229,6 @@ func (c *client) trim(through store.Revision) {
 	}
 }
 
-// tenants walks all tenants in pages of a size.
-func (c *client) tenants(size int) []string {
-	var all []string
-	after := ""
-	for !c.failed() {
-		page, err := c.store.Tenants(c.ctx, after, size)
-		if err != nil {
-			c.fail("Tenants: %w", err)
-		}
-		if len(page) > size {
-			c.fail("Tenants: %d names, limit %d", len(page), size)
-		}
-		for _, name := range page {
-			if slices.Contains(all, name) {
-				c.fail("Tenants: %q twice in a walk", name)
-			}
-			all = append(all, name)
-		}
-		if len(page) < size {
-			break
-		}
-		after = page[len(page)-1]
-	}
-	return all
-}
-
 // next checks that the tenant's next revision is want: that no refused batch has
 // taken one.
 func (c *client) next(want store.Revision) {
@@ -342,9 +237,6 @@ func (c *client) next(want store.Revision) {
 		c.fail("the next write has revision %d, want %d", got, want)
 	}
 }
-
-// farFuture is later than every Due.
-func farFuture() time.Time { return time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 // invalidOp returns InvalidError.Op, or -2 if err is none.
 func invalidOp(err error) int {

@@ -63,12 +63,37 @@ func diffRecords(got, want []store.Record) string {
 func diffChanges(got, want []store.Change) string {
 	for i := range min(len(got), len(want)) {
 		g, w := got[i], want[i]
-		if g.Revision != w.Revision || g.Type != w.Type || g.Kind != w.Kind || g.ID != w.ID || !bytes.Equal(g.Note, w.Note) {
+		if w.Seq == 0 { // equal in every store so far
+			w.Seq = w.Revision
+		}
+		if g.Seq != w.Seq || g.Damaged != w.Damaged || g.Revision != w.Revision || g.Type != w.Type || g.Kind != w.Kind || g.ID != w.ID || !bytes.Equal(g.Note, w.Note) {
 			return fmt.Sprintf("entry %d is %s, want %s", i, showChange(g), showChange(w))
 		}
 	}
 	if len(got) != len(want) {
 		return fmt.Sprintf("%d entries, want %d", len(got), len(want))
+	}
+	return ""
+}
+
+func diffStale(err error, want *store.StaleError) string {
+	var got *store.StaleError
+	switch {
+	case !errors.As(err, &got):
+		return fmt.Sprintf("error %v, want a *StaleError", err)
+	case *got != *want:
+		return fmt.Sprintf("StaleError of op %d, requirement %d, want %d and %d", got.Op, got.Require, want.Op, want.Require)
+	}
+	return ""
+}
+
+func diffTrimmed(err error, through store.Revision) string {
+	var got *store.TrimmedError
+	switch {
+	case !errors.As(err, &got):
+		return fmt.Sprintf("error %v, want a *TrimmedError", err)
+	case got.Through != through:
+		return fmt.Sprintf("trimmed through %d, want %d", got.Through, through)
 	}
 	return ""
 }
@@ -82,6 +107,8 @@ func diffTaken(err error, want *store.TakenError) string {
 		return fmt.Sprintf("%v is no *TakenError", err)
 	case got.Op != want.Op:
 		return fmt.Sprintf("TakenError of op %d, want %d", got.Op, want.Op)
+	case got.Require != want.Require:
+		return fmt.Sprintf("TakenError of requirement %d, want %d", got.Require, want.Require)
 	case got.Key != want.Key:
 		return fmt.Sprintf("TakenError of key %s, want %s", show(got.Key), show(want.Key))
 	}
@@ -127,7 +154,10 @@ func show(key store.Key) string {
 }
 
 func showChange(c store.Change) string {
-	return fmt.Sprintf("%d %v %.20q %.40q note %.40q", c.Revision, c.Type, c.Kind, c.ID, c.Note)
+	if c.Damaged {
+		return fmt.Sprintf("%d, damaged", c.Seq)
+	}
+	return fmt.Sprintf("%d (Seq %d) %v %.20q %.40q note %.40q", c.Revision, c.Seq, c.Type, c.Kind, c.ID, c.Note)
 }
 
 func brief(r store.Record) string {

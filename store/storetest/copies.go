@@ -76,21 +76,26 @@ func copiesOut(s *subject) {
 		spoil(c.get(store.ID("a")))
 		spoil(c.get(want.Unique[0]))
 		for _, q := range []store.Query{{Kind: "user"}, {Kind: "user", Match: want.Index}} {
-			page := c.list(q)
-			for _, r := range page {
+			c.walk(q, func(page store.Page) {
+				for _, r := range page.Records {
+					spoil(r)
+				}
+				clear(page.Records)
+			})
+		}
+		for _, t := range c.duePages(store.DueQuery{Before: farFuture()}) {
+			for _, r := range t.Records {
 				spoil(r)
 			}
-			clear(page)
+			clear(t.Records)
 		}
-		for _, d := range c.due(store.DueQuery{Before: farFuture()}) {
-			spoil(d.Record)
-		}
-		changes := c.changes(0, 0)
-		for _, change := range changes {
-			spoilBytes(change.Note)
-		}
-		clear(changes)
-		clear(c.tenants(5))
+		c.walkChanges(store.ChangeQuery{}, func(page store.ChangePage) {
+			for _, change := range page.Changes {
+				spoilBytes(change.Note)
+			}
+			clear(page.Changes)
+		})
+		c.walkTenants(5, func(page store.TenantPage) { clear(page.Names) })
 		c.exactly(want)
 		c.feed(0, store.Change{Revision: want.Revision, Type: store.Created, Kind: "user", ID: "a", Note: []byte("note")})
 		if names := c.tenants(5); !s.failed() && (len(names) != 1 || names[0] != "t") {
@@ -140,7 +145,7 @@ func copiesArguments(s *subject) {
 		s.fail("List changed its argument")
 	}
 	kinds := []string{"user", "group", "none"}
-	c.due(store.DueQuery{Kinds: kinds, Before: farFuture()})
+	c.duePage(store.DueQuery{Kinds: kinds, Before: farFuture()})
 	if kinds[0] != "user" || kinds[1] != "group" || kinds[2] != "none" {
 		s.fail("Due changed its argument")
 	}

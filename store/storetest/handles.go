@@ -36,7 +36,7 @@ func handlesSee(s *subject) {
 		b.taken(0, r.Unique[0], r, store.Create(store.Record{ID: "x", Kind: "user", Unique: r.Unique[:1]}, nil))
 		b.stale(0, store.Create(plain("r"), nil))
 		a.trim(rev)
-		b.trimmed(rev - 1)
+		b.feed(rev-1, store.Change{Revision: rev, Type: store.Created, Kind: "user", ID: "r", Note: note})
 		a.delete(r)
 		b.absent(store.ID("r"), r.Unique[0], r.Unique[1])
 		b.lists(store.Query{Kind: "user"})
@@ -64,7 +64,7 @@ func handlesReopen(s *subject) {
 	rev := c.apply(store.Create(plain("c"), []byte("note")))
 	third := plain("c")
 	third.Created, third.Revision = rev, rev
-	c.trim(2)
+	c.trim(rev)
 	h, err := s.open()
 	if err != nil {
 		s.fail("open a third handle: %w", err)
@@ -73,7 +73,6 @@ func handlesReopen(s *subject) {
 	late := &client{subject: s, store: h, name: "t"}
 	late.exactly(append(made, third)...)
 	late.feed(2, store.Change{Revision: rev, Type: store.Created, Kind: "user", ID: "c", Note: []byte("note")})
-	late.trimmed(1)
 	late.next(5)
 	c.has(late.get(store.ID("next revision")))
 }

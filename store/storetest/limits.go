@@ -193,10 +193,10 @@ func limitsDue(s *subject) {
 		r.Created, r.Revision, r.Due = rev, rev, test.due.UTC()
 		c.has(r)
 		if r.Due.IsZero() {
-			c.duePage(store.DueQuery{Before: farFuture()}, "t")
+			c.dueIs(store.DueQuery{Before: farFuture()})
 		} else {
-			c.duePage(store.DueQuery{Before: r.Due.Add(time.Millisecond)}, "t", r)
-			c.duePage(store.DueQuery{Before: r.Due}, "t")
+			c.dueIs(store.DueQuery{Before: r.Due.Add(time.Millisecond)}, r)
+			c.dueIs(store.DueQuery{Before: r.Due})
 		}
 		c.delete(r)
 	}
@@ -220,11 +220,11 @@ func limitsQueries(s *subject) {
 		return err
 	}
 	changes := func(after store.Revision, limit int) error {
-		_, err := c.store.Changes(c.ctx, c.name, after, limit)
+		_, err := c.store.Changes(c.ctx, c.name, store.ChangeQuery{After: after, Limit: limit})
 		return err
 	}
 	tenants := func(limit int) error {
-		_, err := c.store.Tenants(c.ctx, "", limit)
+		_, err := c.store.Tenants(c.ctx, store.TenantQuery{Limit: limit})
 		return err
 	}
 	kinds := func(n int) []string {

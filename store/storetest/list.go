@@ -17,7 +17,7 @@ func listChecks() []check {
 		{"list/match-sizes", 4, "terms of few and of many records meet in the right ones, at any limit", listMatchSizes},
 		{"list/reindex", 4, "a term added or removed by a replacement counts at once, at the record's place by Created", listReindex},
 		{"list/not-due-before", 6, "NotDueBefore leaves out records whose Due is earlier, and no others", listNotDueBefore},
-		{"list/limit", 4, "a page has as many records as match, up to the limit; zero means DefaultLimit", listLimit},
+		{"list/limit", 4, "a page has at most as many records as its limit; zero means DefaultLimit", listLimit},
 		{"list/empty", 4, "nothing to return is an empty page and no error", listEmpty},
 	}
 }
@@ -59,11 +59,11 @@ func listBounds(s *subject) {
 				q.Desc, q.Limit = false, 0
 				c.lists(q, want...)
 				q.Limit = 2
-				c.lists(q, want[:min(2, len(want))]...)
+				c.lists(q, want...)
 				q.Desc, q.Limit = true, 0
 				c.lists(q, reversed(want)...)
 				q.Limit = 2
-				c.lists(q, reversed(want)[:min(2, len(want))]...)
+				c.lists(q, reversed(want)...)
 			}
 		}
 	}
@@ -142,10 +142,11 @@ func listMatchSizes(s *subject) {
 	} {
 		want := selectRecords(all, "user", keys(match...)...)
 		for _, limit := range []int{1, 3, 100, store.MaxLimit} {
-			page := want[:min(limit, len(want))]
-			c.lists(store.Query{Kind: "user", Match: keys(match...), Limit: limit}, page...)
-			last := reversed(want)[:min(limit, len(want))]
-			c.lists(store.Query{Kind: "user", Match: keys(match...), Limit: limit, Desc: true}, last...)
+			if limit == 1 && len(want) > 100 {
+				continue // the same in more pages
+			}
+			c.lists(store.Query{Kind: "user", Match: keys(match...), Limit: limit}, want...)
+			c.lists(store.Query{Kind: "user", Match: keys(match...), Limit: limit, Desc: true}, reversed(want)...)
 		}
 	}
 }
@@ -205,9 +206,9 @@ func listNotDueBefore(s *subject) {
 			q := store.Query{Kind: "user", Match: match, NotDueBefore: bound}
 			c.lists(q, want...)
 			q.Limit = 2
-			c.lists(q, want[:2]...)
+			c.lists(q, want...)
 			q.Desc = true
-			c.lists(q, reversed(want)[:2]...)
+			c.lists(q, reversed(want)...)
 			q.After = want[0].Created
 			q.Limit = 0
 			c.lists(q, reversed(want[1:])...)
@@ -216,10 +217,7 @@ func listNotDueBefore(s *subject) {
 			continue
 		}
 		slices.SortFunc(due, byDue) // what one leaves out is what the other finds
-		var got []store.Record
-		for _, d := range c.due(store.DueQuery{Before: bound}) {
-			got = append(got, d.Record)
-		}
+		got := c.dueIn(store.DueQuery{Before: bound})
 		if diff := diffRecords(got, due); diff != "" {
 			s.fail("Due before %v: %s", bound, diff)
 		}
@@ -247,15 +245,11 @@ func listLimit(s *subject) {
 	}
 	all := c.create(records...)
 	for _, match := range [][]store.Key{nil, keys("x")} {
-		for _, limit := range []int{0, 1, 2, store.DefaultLimit, store.MaxLimit - 1, store.MaxLimit} {
-			want := limit
-			if limit == 0 {
-				want = store.DefaultLimit
-			}
+		for _, limit := range []int{0, 7, store.DefaultLimit, store.MaxLimit - 1, store.MaxLimit} {
 			q := store.Query{Kind: "user", Match: match, Limit: limit}
-			c.lists(q, all[:want]...)
+			c.lists(q, all...)
 			q.Desc = true
-			c.lists(q, reversed(all)[:want]...)
+			c.lists(q, reversed(all)...)
 		}
 		c.lists(store.Query{Kind: "user", Match: match, Limit: 7, After: all[len(all)-8].Created}, all[len(all)-7:]...)
 		c.lists(store.Query{Kind: "user", Match: match, Limit: 7, After: all[len(all)-7].Created}, all[len(all)-6:]...)

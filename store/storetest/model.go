@@ -14,7 +14,7 @@ type model struct {
 
 type modelTenant struct {
 	last    store.Revision
-	trimmed store.Revision
+	trimmed store.Revision // the last entry that was forgotten
 	records []store.Record // by Created
 	feed    []store.Change
 }
@@ -29,8 +29,12 @@ func (m *model) tenant(name string) *modelTenant {
 	return &modelTenant{}
 }
 
-func (m *model) apply(tenant string, ops []store.Op) (store.Revision, error) {
+func (m *model) apply(tenant string, b store.Batch) (store.Revision, error) {
 	before := m.tenant(tenant)
+	if err := before.requires(b.Require); err != nil {
+		return 0, err
+	}
+	ops := b.Ops
 	if err := before.stale(ops); err != nil {
 		return 0, err
 	}
@@ -56,7 +60,7 @@ func (m *model) apply(tenant string, ops []store.Op) (store.Revision, error) {
 					if holder.Revision > before.last { // an earlier op's New, never written
 						holder.Created, holder.Revision = 0, 0
 					}
-					return 0, &store.TakenError{Op: i, Key: key, Holder: holder}
+					return 0, &store.TakenError{Op: i, Require: -1, Key: key, Holder: holder}
 				}
 			}
 			r.Created, r.Revision = after.last, after.last
@@ -67,7 +71,7 @@ func (m *model) apply(tenant string, ops []store.Op) (store.Revision, error) {
 			after.records = append(after.records, r)
 		}
 		if op.Note != nil {
-			after.feed = append(after.feed, store.Change{Revision: after.last, Type: op.Type(), Kind: kind[op.ID()], ID: op.ID(), Note: op.Note})
+			after.feed = append(after.feed, store.Change{Seq: after.last, Revision: after.last, Type: op.Type(), Kind: kind[op.ID()], ID: op.ID(), Note: op.Note})
 		}
 	}
 	slices.SortFunc(after.records, byCreated)
@@ -75,18 +79,42 @@ func (m *model) apply(tenant string, ops []store.Op) (store.Revision, error) {
 	return after.last, nil
 }
 
-func (t *modelTenant) stale(ops []store.Op) error {
-	for i, op := range ops {
-		at := t.index(op.ID())
-		holds := at < 0
-		if op.Old != nil {
-			holds = at >= 0 && t.records[at].Revision == op.Old.Revision
+func (t *modelTenant) requires(all []store.Require) error {
+	for i, r := range all {
+		if r.ID == "" {
+			if holder, ok := t.get(r.Free); ok {
+				return &store.TakenError{Op: -1, Require: i, Key: r.Free, Holder: holder}
+			}
+			continue
 		}
-		if !holds {
-			return &store.StaleError{Op: i}
+		if t.revision(r.ID) != r.Revision {
+			return &store.StaleError{Op: -1, Require: i}
 		}
 	}
 	return nil
+}
+
+func (t *modelTenant) stale(ops []store.Op) error {
+	for i, op := range ops {
+		at := t.revision(op.ID())
+		holds := at == 0
+		if op.Old != nil {
+			removal := op.New == nil && op.Old.Revision == 0
+			holds = at == op.Old.Revision || removal && at != 0
+		}
+		if !holds || op.Old != nil && at == 0 {
+			return &store.StaleError{Op: i, Require: -1}
+		}
+	}
+	return nil
+}
+
+// revision returns the revision of a record, zero if there is none.
+func (t *modelTenant) revision(id string) store.Revision {
+	if i := t.index(id); i >= 0 {
+		return t.records[i].Revision
+	}
+	return 0
 }
 
 func (t *modelTenant) index(id string) int {
@@ -102,64 +130,62 @@ func (t *modelTenant) get(key store.Key) (store.Record, bool) {
 	return store.Record{}, false
 }
 
+// list returns what a whole walk does.
 func (t *modelTenant) list(q store.Query) []store.Record {
-	var page []store.Record
+	var all []store.Record
 	for _, r := range selectRecords(t.records, q.Kind, q.Match...) {
 		due := !q.NotDueBefore.IsZero() && !r.Due.IsZero() && r.Due.Before(q.NotDueBefore)
 		if r.Created > q.After && (q.Before == 0 || r.Created < q.Before) && !due {
-			page = append(page, r)
+			all = append(all, r)
 		}
 	}
 	if q.Desc {
-		slices.Reverse(page)
+		slices.Reverse(all)
 	}
-	return firstOf(page, q.Limit)
+	return all
 }
 
-func (t *modelTenant) changes(after store.Revision, limit int) ([]store.Change, error) {
-	if after < t.trimmed {
-		return nil, store.ErrTrimmed
+// changes returns what a whole walk does.
+func (t *modelTenant) changes(q store.ChangeQuery) ([]store.Change, error) {
+	if q.After < t.trimmed && (!q.Desc || q.After > 0) {
+		return nil, &store.TrimmedError{Through: t.trimmed}
 	}
-	var page []store.Change
+	var all []store.Change
 	for _, change := range t.feed {
-		if change.Revision > after {
-			page = append(page, change)
+		if change.Seq > q.After && (q.Before == 0 || change.Seq < q.Before) {
+			all = append(all, change)
 		}
 	}
-	return firstOf(page, limit), nil
+	if q.Desc {
+		slices.Reverse(all)
+	}
+	return all, nil
 }
 
 func (t *modelTenant) trim(through store.Revision) {
-	t.trimmed = max(t.trimmed, min(through, t.last))
-	t.feed = slices.DeleteFunc(slices.Clone(t.feed), func(c store.Change) bool { return c.Revision <= t.trimmed })
-}
-
-// due returns the page for a walk of tenants in the store's order.
-func (m *model) due(q store.DueQuery, order []string) []store.DueRecord {
-	var tenants []string
-	due := map[string][]store.Record{}
-	for _, name := range order[slices.Index(order, q.After)+1:] {
-		for _, r := range m.tenant(name).records {
-			if !r.Due.IsZero() && r.Due.Before(q.Before) && (len(q.Kinds) == 0 || slices.Contains(q.Kinds, r.Kind)) {
-				due[name] = append(due[name], r)
-			}
-		}
-		if len(due[name]) > 0 {
-			tenants = append(tenants, name)
+	newest := -1 // of those at or before through
+	for i, change := range t.feed {
+		if change.Seq <= through {
+			newest = i
 		}
 	}
-	tenants = firstOf(tenants, q.Limit)
-	var page []store.DueRecord
-	for _, name := range tenants {
-		slices.SortFunc(due[name], byDue)
-		for _, r := range due[name][:min(len(due[name]), limitOf(q.Limit)/len(tenants))] {
-			page = append(page, store.DueRecord{Tenant: name, Record: r})
-		}
+	if newest > 0 {
+		t.trimmed = t.feed[newest-1].Seq
+		t.feed = slices.Clone(t.feed[newest:])
 	}
-	return page
 }
 
-func firstOf[T any](items []T, limit int) []T { return items[:min(len(items), limitOf(limit))] }
+// due returns what is due of a tenant, by Due.
+func (t *modelTenant) due(q store.DueQuery) []store.Record {
+	var all []store.Record
+	for _, r := range t.records {
+		if !r.Due.IsZero() && r.Due.Before(q.Before) && (len(q.Kinds) == 0 || slices.Contains(q.Kinds, r.Kind)) {
+			all = append(all, r)
+		}
+	}
+	slices.SortFunc(all, byDue)
+	return all
+}
 
 func limitOf(limit int) int {
 	if limit == 0 {

@@ -162,7 +162,7 @@ func namesKinds(s *subject) {
 		c.lists(store.Query{Kind: r.Kind}, r)
 		if i%4 == 0 {
 			c.lists(store.Query{Kind: r.Kind, Match: keys("x")}, r)
-			c.duePage(store.DueQuery{Kinds: []string{r.Kind}, Before: day(2)}, "t", r)
+			c.dueIs(store.DueQuery{Kinds: []string{r.Kind}, Before: day(2)}, r)
 		}
 	}
 }
@@ -197,17 +197,17 @@ func namesTenants(s *subject) {
 				c.lists(store.Query{Kind: "user"})
 				c.lists(store.Query{Kind: "user", Match: full("same").Index[:1]})
 			}
-			if feed := feeds[name]; len(feed) > 0 {
-				c.feed(feed[0].Revision-1, feed...)
-			} else {
-				c.trimmed(0)
+			feed := feeds[name]
+			c.feed(feed[0].Revision-1, feed...)
+			if first := feed[0].Revision; first > 1 {
+				c.trimmed(0, first-1)
 			}
 		}
 		found := map[string]bool{}
-		for _, d := range s.tenant("").due(store.DueQuery{Before: day(2), Limit: len(all)}) {
-			found[d.Tenant] = true
-			if diff := diffRecord(d.Record, records[d.Tenant]); diff != "" && !s.failed() {
-				s.fail("Due of tenant %q: %s", d.Tenant, diff)
+		for _, t := range s.tenant("").dueTenants(store.DueQuery{Before: day(2), Limit: len(all)}) {
+			found[t.Tenant] = true
+			if diff := diffRecords(t.Records, []store.Record{records[t.Tenant]}); diff != "" && !s.failed() {
+				s.fail("Due of tenant %q: %s", t.Tenant, diff)
 			}
 		}
 		if len(found) != len(records) && !s.failed() {
@@ -227,8 +227,13 @@ func namesTenants(s *subject) {
 		case 2:
 			records[name] = c.replace(r, withData(full("same"), fmt.Sprint("again of tenant ", i)))
 		case 3:
-			c.trim(1)
-			feeds[name] = nil
+			note := []byte("again")
+			next := withData(full("same"), fmt.Sprint("noted, of tenant ", i))
+			rev := c.apply(store.Replace(r, next, note))
+			next.Created, next.Revision = r.Created, rev
+			records[name] = next
+			c.trim(rev)
+			feeds[name] = []store.Change{{Revision: rev, Type: store.Updated, Kind: "user", ID: "same", Note: note}}
 		}
 	}
 	look()

@@ -80,7 +80,7 @@ func canceledCreate(s *subject) {
 func createGivenUp(c *client, r store.Record, call func(f func(context.Context) error) error) store.Record {
 	op := store.Create(r, []byte(r.ID))
 	err := call(func(ctx context.Context) error {
-		_, err := c.store.Apply(ctx, c.name, op)
+		_, err := c.store.Apply(ctx, c.name, store.Ops(op))
 		return err
 	})
 	judgeGivenUp(c.subject, err)
@@ -141,7 +141,7 @@ func canceledReplace(s *subject) {
 		c := c.handle(i)
 		var rev store.Revision
 		err := giveUp(s, pause, rng, func(ctx context.Context) (err error) {
-			rev, err = c.store.Apply(ctx, c.name, store.Replace(r, next, nil))
+			rev, err = c.store.Apply(ctx, c.name, store.Ops(store.Replace(r, next, nil)))
 			return err
 		})
 		judgeGivenUp(s, err)
@@ -229,15 +229,17 @@ func canceledTrim(s *subject) {
 		rev := store.Revision(through)
 		err := giveUp(s, pause, rng, func(ctx context.Context) error { return c.store.Trim(ctx, c.name, rev) })
 		judgeGivenUp(s, err)
-		if err != nil {
-			_, read := c.store.Changes(s.ctx, c.name, rev-1, 1)
+		if err != nil && rev > 1 {
+			_, read := c.store.Changes(s.ctx, c.name, store.ChangeQuery{After: rev - 2})
 			if errors.Is(read, store.ErrTrimmed) && !errors.Is(err, store.ErrUnknown) {
 				s.fail("Trim returned %v, but it was done", err)
 			}
 			c.other().trim(rev)
 		}
-		c.trimmed(rev - 1)
-		c.feed(rev, all[through:]...)
+		if rev > 1 {
+			c.trimmed(rev-2, rev-1)
+		}
+		c.feed(rev-1, all[through-1:]...)
 	}
 }
 

@@ -52,7 +52,7 @@ func racesCreate(s *subject) {
 		}
 		c.has(<-winner)
 	}
-	if n := len(c.changes(0, 0)); n != 12 && !s.failed() {
+	if n := len(c.changes(store.ChangeQuery{})); n != 12 && !s.failed() {
 		s.fail("%d entries in the feed, want 12", n)
 	}
 	c.next(13)
@@ -115,7 +115,7 @@ func racesDelete(s *subject) {
 			s.fail("%d of %d callers deleted one record, want 1", n, racers)
 		}
 	}
-	if n := len(c.changes(0, 0)); n != 8 && !s.failed() {
+	if n := len(c.changes(store.ChangeQuery{})); n != 8 && !s.failed() {
 		s.fail("%d entries in the feed, want 8", n)
 	}
 	c.exactly()
@@ -320,7 +320,7 @@ func racesFeed(s *subject) {
 				default:
 				}
 				r := c.handle(i).get(store.ID("r"))
-				page := c.handle(i+1).changes(r.Revision-1, store.MaxLimit)
+				page := c.handle(i + 1).changes(store.ChangeQuery{After: r.Revision - 1, Limit: store.MaxLimit})
 				if s.failed() {
 					return
 				}
@@ -352,7 +352,7 @@ func racesEverything(s *subject) {
 			if page := shared.list(store.Query{Kind: "user", Match: full(id).Index[1:2]}); len(page) != 1 && !s.failed() {
 				s.fail("List: %d records, want the one just written", len(page))
 			}
-			shared.due(store.DueQuery{Before: day(2), Limit: 5})
+			shared.duePage(store.DueQuery{Before: day(2), Limit: 5})
 			shared.tenants(3)
 			own.trim(r.Revision)
 			own.feed(r.Revision)

@@ -73,23 +73,22 @@ func (r *run) called(format string, args ...any) {
 }
 
 func (r *run) apply(c *client) {
-	ops := r.batch(r.model.tenant(c.name))
-	r.called("%q %s", c.name, showOps(ops))
-	want, wantErr := r.model.apply(c.name, ops)
-	got, err := c.try(ops...)
+	t := r.model.tenant(c.name)
+	b := store.Batch{Ops: r.batch(t), Require: r.requirements(t)}
+	r.called("%q %s", c.name, showBatch(b))
+	want, wantErr := r.model.apply(c.name, b)
+	got, err := c.tryBatch(b)
 	r.diverged(diffOutcome(got, want, err, wantErr))
 }
 
 func diffOutcome(got, want store.Revision, err, wantErr error) string {
 	var wantTaken *store.TakenError
-	var stale, wantStale *store.StaleError
+	var wantStale *store.StaleError
 	switch {
 	case errors.As(wantErr, &wantTaken):
 		return diffTaken(err, wantTaken)
 	case errors.As(wantErr, &wantStale):
-		if !errors.As(err, &stale) || stale.Op != wantStale.Op {
-			return fmt.Sprintf("Apply: revision %d, error %v, want error %v", got, err, wantErr)
-		}
+		return diffStale(err, wantStale)
 	case err != nil || got != want:
 		return fmt.Sprintf("Apply: revision %d, error %v, want revision %d", got, err, want)
 	}
@@ -121,13 +120,33 @@ func (r *run) batch(t *modelTenant) []store.Op {
 			if dice%2 == 0 {
 				ops[i].New = nil
 			}
-		case dice < 40:
+		case dice < 35:
 			ops[i] = store.Delete(old, r.note())
+		case dice < 42: // stale if there is none
+			ops[i] = store.Remove(id, old.Kind, r.note())
 		default:
 			ops[i] = store.Replace(old, r.record(id, old.Kind, old), r.note())
 		}
 	}
 	return ops
+}
+
+// requirements returns none to two, most of which hold.
+func (r *run) requirements(t *modelTenant) []store.Require {
+	var all []store.Require
+	for range max(0, r.rng.IntN(5)-2) {
+		id := fmt.Sprint("id", r.rng.IntN(10))
+		old, exists := t.get(store.ID(id))
+		switch dice := r.rng.IntN(10); {
+		case dice < 3:
+			all = append(all, store.RequireFree(store.Key{Kind: "m", Value: fmt.Sprint(r.rng.IntN(14))}))
+		case exists == (dice > 3):
+			all = append(all, store.Require{ID: id, Revision: max(old.Revision, 1)})
+		default:
+			all = append(all, store.RequireNone(id))
+		}
+	}
+	return all
 }
 
 func (r *run) kind() string { return oneOf(r.rng, "user", "group") }
@@ -201,11 +220,10 @@ func (r *run) list(c *client) {
 		q.NotDueBefore = r.bound()
 	}
 	r.called("%q List %+v", c.name, q)
-	got, err := c.store.List(c.ctx, c.name, q)
-	if err != nil {
-		r.diverged(fmt.Sprintf("List: error %v", err))
+	if r.rng.IntN(3) == 0 {
+		q.Budget = 1 + r.rng.IntN(5)
 	}
-	r.diverged(diffRecords(got, t.list(q)))
+	r.diverged(diffRecords(c.list(q), t.list(q)))
 }
 
 func (r *run) revision(t *modelTenant) store.Revision {
@@ -219,18 +237,25 @@ func (r *run) bound() time.Time {
 
 func (r *run) feed(c *client) {
 	t := r.model.tenant(c.name)
-	after := t.trimmed
+	q := store.ChangeQuery{After: t.trimmed, Desc: r.rng.IntN(2) == 0, Limit: oneOf(r.rng, 0, 1, 2, 10)}
 	if r.rng.IntN(2) == 0 {
-		after = r.revision(t)
+		q.After = r.revision(t)
 	}
-	limit := oneOf(r.rng, 0, 1, 2, 10)
-	r.called("%q Changes after %d, limit %d", c.name, after, limit)
-	want, wantErr := t.changes(after, limit)
-	got, err := c.store.Changes(c.ctx, c.name, after, limit)
-	if !errors.Is(err, wantErr) {
-		r.diverged(fmt.Sprintf("Changes: error %v, want %v", err, wantErr))
+	if r.rng.IntN(3) == 0 {
+		q.Before = r.revision(t)
 	}
-	r.diverged(diffChanges(got, want))
+	r.called("%q Changes %+v", c.name, q)
+	want, wantErr := t.changes(q)
+	if wantErr != nil {
+		_, err := c.store.Changes(c.ctx, c.name, q)
+		r.diverged(diffTrimmed(err, t.trimmed))
+		return
+	}
+	page := c.changesPage(q)
+	if page.Trimmed != t.trimmed {
+		r.diverged(fmt.Sprintf("Changes: Trimmed %d, want %d", page.Trimmed, t.trimmed))
+	}
+	r.diverged(diffChanges(c.changes(q), want))
 }
 
 func (r *run) trim(c *client) {
@@ -268,11 +293,14 @@ func (r *run) due(c *client) {
 		q.After = oneOf(r.rng, r.order...)
 	}
 	r.called("Due %+v", q)
-	got, err := c.store.Due(c.ctx, q)
-	if err != nil {
-		r.diverged(fmt.Sprintf("Due: error %v", err))
+	due := dueModel{order: r.order, due: map[string][]store.Record{}}
+	for name, t := range r.model.tenants {
+		due.due[name] = t.due(q)
 	}
-	r.diverged(diffDue(got, r.model.due(q, r.order)))
+	due.walk(c, q, func(store.DueTenant) {})
+	r.called("%q Due %+v", c.name, q)
+	q.After = ""
+	r.diverged(diffRecords(c.dueIn(q), r.model.tenant(c.name).due(q)))
 }
 
 // everything compares all that can be read, at the end.
@@ -295,9 +323,12 @@ func (r *run) everything() {
 
 func oneOf[T any](rng *rand.Rand, items ...T) T { return items[rng.IntN(len(items))] }
 
-func showOps(ops []store.Op) string {
+func showBatch(batch store.Batch) string {
 	var b strings.Builder
-	for i, op := range ops {
+	for i, r := range batch.Require {
+		fmt.Fprintf(&b, "requirement %d %+v; ", i, r)
+	}
+	for i, op := range batch.Ops {
 		fmt.Fprintf(&b, "op %d %v %s", i, op.Type(), op.ID())
 		if op.Old != nil {
 			fmt.Fprintf(&b, " at %d", op.Old.Revision)

@@ -117,6 +117,7 @@ func checks() []check {
 		changesChecks(),
 		trimChecks(),
 		dueChecks(),
+		shareChecks(),
 		handleChecks(),
 		copyChecks(),
 		nameChecks(),

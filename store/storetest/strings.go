@@ -94,14 +94,14 @@ func slots() []slot {
 		{"List term's kind", 1, store.MaxKind, func(c *client, v string) error { return list(c, store.Query{Kind: "k", Match: one(v, "x")}) }},
 		{"List term's value", 0, store.MaxKeyValue, func(c *client, v string) error { return list(c, store.Query{Kind: "k", Match: one("v", v)}) }},
 		{"Changes tenant", 1, store.MaxTenant, func(c *client, v string) error {
-			_, err := c.store.Changes(c.ctx, v, 0, 1)
+			_, err := c.store.Changes(c.ctx, v, store.ChangeQuery{Limit: 1})
 			return err
 		}},
 		{"Trim tenant", 1, store.MaxTenant, func(c *client, v string) error { return c.store.Trim(c.ctx, v, 0) }},
 		{"Due kind", 1, store.MaxKind, func(c *client, v string) error { return due(c, store.DueQuery{Kinds: []string{"fine", v}}) }},
 		{"Due after", 0, store.MaxTenant, func(c *client, v string) error { return known(due(c, store.DueQuery{After: v}), v) }},
 		{"Tenants after", 0, store.MaxTenant, func(c *client, v string) error {
-			_, err := c.store.Tenants(c.ctx, v, 1)
+			_, err := c.store.Tenants(c.ctx, store.TenantQuery{After: v, Limit: 1})
 			return known(err, v)
 		}},
 	}

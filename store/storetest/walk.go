@@ -31,38 +31,6 @@ func walkChecks() []check {
 	})
 }
 
-// walk lists records page by page and hands each page to visit. It fails where
-// the order is broken or a record repeated.
-func (c *client) walk(q store.Query, visit func(page []store.Record)) {
-	seen := map[string]bool{}
-	for !c.failed() {
-		page := c.list(q)
-		for _, r := range page {
-			switch {
-			case q.Desc && q.Before != 0 && r.Created >= q.Before, !q.Desc && r.Created <= q.After:
-				c.fail("walk: record %q, created %d, does not lie beyond the cursor or is out of order", r.ID, r.Created)
-			case seen[r.ID]:
-				c.fail("walk: record %q twice", r.ID)
-			case !hasTerms(r, q.Match) || r.Kind != q.Kind:
-				c.fail("walk: record %q does not match", r.ID)
-			}
-			seen[r.ID] = true
-			if q.Desc {
-				q.Before = r.Created
-			} else {
-				q.After = r.Created
-			}
-		}
-		if len(page) > q.Limit {
-			c.fail("walk: %d records, limit %d", len(page), q.Limit)
-		}
-		visit(page)
-		if len(page) < q.Limit {
-			return
-		}
-	}
-}
-
 // population is a set of records of which some stay, matching, for good, and the
 // others come, go and change.
 type population struct {
@@ -136,8 +104,8 @@ func walkPages(s *subject, size int, desc bool) {
 		seen := map[string]bool{}
 		disturbed := 0
 		q := store.Query{Kind: "user", Match: keys(match...), Limit: size, Desc: desc}
-		c.walk(q, func(page []store.Record) {
-			for _, r := range page {
+		c.walk(q, func(page store.Page) {
+			for _, r := range page.Records {
 				seen[r.ID] = true
 			}
 			if disturbed++; disturbed <= 30 { // going up it would meet the new ones for ever
@@ -166,8 +134,8 @@ func walkConcurrent(s *subject) {
 		walks[i] = map[string]bool{}
 		wg.Go(func() {
 			q := store.Query{Kind: "user", Match: keys("x", "y")[:i%3], Limit: []int{1, 7, 50}[i/2], Desc: i%2 == 1}
-			c.walk(q, func(page []store.Record) {
-				for _, r := range page {
+			c.walk(q, func(page store.Page) {
+				for _, r := range page.Records {
 					walks[i][r.ID] = true
 				}
 				runtime.Gosched()

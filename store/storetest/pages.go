@@ -1,0 +1,429 @@
+package storetest
+
+import (
+	"slices"
+	"time"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// The reads of a client. A page may be short, or empty, wherever it likes, so that
+// what is compared is nearly always a walk.
+
+// pagesMost bounds a walk that does not come further: no check has so much to list.
+const pagesMost = 100_000
+
+// listPage returns a page, after a look at what every page has to keep.
+func (c *client) listPage(q store.Query) store.Page {
+	if c.failed() {
+		return store.Page{}
+	}
+	page, err := c.store.List(c.ctx, c.name, q)
+	if err != nil {
+		c.fail("List %+v: %w", q, err)
+		return store.Page{}
+	}
+	c.sized(page.Records)
+	if limit := limitOf(q.Limit); len(page.Records) > limit {
+		c.fail("List %+v: %d records, limit %d", q, len(page.Records), limit)
+	}
+	place := q.After
+	if q.Desc {
+		place = q.Before
+	}
+	for _, r := range page.Records {
+		switch {
+		case !beyond(r.Created, place, q.Desc):
+			c.fail("List %+v: record %q, created %d, does not lie beyond %d", q, r.ID, r.Created, place)
+		case !hasTerms(r, q.Match) || r.Kind != q.Kind:
+			c.fail("List %+v: record %q does not match", q, r.ID)
+		}
+		place = r.Created
+	}
+	if page.Next != 0 {
+		if len(page.Records) == 0 && !beyond(page.Next, place, q.Desc) || len(page.Records) > 0 && page.Next != place && !beyond(page.Next, place, q.Desc) {
+			c.fail("List %+v: Next %d comes no further than %d", q, page.Next, place)
+		}
+	}
+	return page
+}
+
+// beyond reports whether a place lies further along a walk than another, of which
+// zero is the beginning.
+func beyond(place, than store.Revision, desc bool) bool {
+	if desc {
+		return than == 0 || place < than
+	}
+	return place > than
+}
+
+// sized fails for a page whose bodies are larger than a page may be.
+func (c *client) sized(records []store.Record) {
+	size := 0
+	for _, r := range records {
+		size += len(r.Data)
+	}
+	if size > store.MaxPageData && len(records) > 1 {
+		c.fail("a page of %d records has %d bytes of Data, more than MaxPageData", len(records), size)
+	}
+}
+
+// walk lists page by page, from the place in q, and hands each page to visit. It
+// fails where a record is repeated.
+func (c *client) walk(q store.Query, visit func(page store.Page)) {
+	seen := map[string]bool{}
+	for range pagesMost {
+		page := c.listPage(q)
+		for _, r := range page.Records {
+			if seen[r.ID] {
+				c.fail("walk: record %q twice", r.ID)
+			}
+			seen[r.ID] = true
+		}
+		if c.failed() {
+			return
+		}
+		visit(page)
+		if page.Next == 0 {
+			return
+		}
+		if q.Desc {
+			q.Before = page.Next
+		} else {
+			q.After = page.Next
+		}
+	}
+	c.fail("walk: no end after %d pages", pagesMost)
+}
+
+// list returns the records of a walk.
+func (c *client) list(q store.Query) []store.Record {
+	var all []store.Record
+	c.walk(q, func(page store.Page) {
+		if len(page.Damaged) > 0 {
+			c.fail("List %+v: damaged: %q", q, page.Damaged)
+		}
+		all = append(all, page.Records...)
+	})
+	return all
+}
+
+// lists checks that a walk consists of exactly these records in this order.
+func (c *client) lists(q store.Query, want ...store.Record) {
+	got := c.list(q)
+	if c.failed() {
+		return
+	}
+	if diff := diffRecords(got, want); diff != "" {
+		c.fail("List %+v: %s", q, diff)
+	}
+}
+
+// changesPage returns a page of the feed, after a look at what every page has to keep.
+func (c *client) changesPage(q store.ChangeQuery) store.ChangePage {
+	if c.failed() {
+		return store.ChangePage{}
+	}
+	page, err := c.store.Changes(c.ctx, c.name, q)
+	if err != nil {
+		c.fail("Changes %+v: %w", q, err)
+		return store.ChangePage{}
+	}
+	size := 0
+	place := q.After
+	if q.Desc {
+		place = q.Before
+	}
+	for _, change := range page.Changes {
+		size += len(change.Note)
+		if !beyond(change.Seq, place, q.Desc) {
+			c.fail("Changes %+v: entry %d does not lie beyond %d", q, change.Seq, place)
+		}
+		place = change.Seq
+	}
+	if limit := limitOf(q.Limit); len(page.Changes) > limit {
+		c.fail("Changes %+v: %d entries, limit %d", q, len(page.Changes), limit)
+	}
+	if size > store.MaxPageData && len(page.Changes) > 1 {
+		c.fail("a page of %d entries has %d bytes of Notes, more than MaxPageData", len(page.Changes), size)
+	}
+	if page.Next != 0 && !beyond(page.Next, place, q.Desc) && (len(page.Changes) == 0 || page.Next != place) {
+		c.fail("Changes %+v: Next %d comes no further than %d", q, page.Next, place)
+	}
+	return page
+}
+
+// walkChanges reads the feed page by page, from the place in q, and hands each page to
+// visit.
+func (c *client) walkChanges(q store.ChangeQuery, visit func(store.ChangePage)) {
+	for range pagesMost {
+		page := c.changesPage(q)
+		if c.failed() {
+			return
+		}
+		visit(page)
+		if page.Next == 0 {
+			return
+		}
+		if q.Desc {
+			q.Before = page.Next
+		} else {
+			q.After = page.Next
+		}
+	}
+	c.fail("Changes: no end after %d pages", pagesMost)
+}
+
+// changes returns the entries of a walk through the feed.
+func (c *client) changes(q store.ChangeQuery) []store.Change {
+	var all []store.Change
+	c.walkChanges(q, func(page store.ChangePage) { all = append(all, page.Changes...) })
+	return all
+}
+
+// feedIs checks that a walk through the feed consists of exactly these entries.
+func (c *client) feedIs(q store.ChangeQuery, want ...store.Change) {
+	got := c.changes(q)
+	if c.failed() {
+		return
+	}
+	if diff := diffChanges(got, want); diff != "" {
+		c.fail("Changes %+v: %s", q, diff)
+	}
+}
+
+// feed checks that the feed after a place is exactly this.
+func (c *client) feed(after store.Revision, want ...store.Change) {
+	c.feedIs(store.ChangeQuery{After: after, Limit: store.MaxLimit}, want...)
+}
+
+// trimmed checks that reading after a place is a TrimmedError with the last entry
+// that was forgotten.
+func (c *client) trimmed(after, through store.Revision) {
+	if c.failed() {
+		return
+	}
+	_, err := c.store.Changes(c.ctx, c.name, store.ChangeQuery{After: after})
+	c.wantError("Changes", err, store.ErrTrimmed)
+	if c.failed() {
+		return
+	}
+	if diff := diffTrimmed(err, through); diff != "" {
+		c.fail("Changes after %d: %s", after, diff)
+	}
+}
+
+// walkTenants walks all tenants in pages of a size and hands each to visit.
+func (c *client) walkTenants(size int, visit func(store.TenantPage)) {
+	q := store.TenantQuery{Limit: size}
+	for range pagesMost {
+		if c.failed() {
+			return
+		}
+		page, err := c.store.Tenants(c.ctx, q)
+		limit := limitOf(size)
+		switch {
+		case err != nil:
+			c.fail("Tenants: %w", err)
+		case len(page.Names) > limit:
+			c.fail("Tenants: %d names, limit %d", len(page.Names), limit)
+		case page.Next != "" && page.Next == q.After:
+			c.fail("Tenants: Next is After: %q", q.After)
+		}
+		next := page.Next
+		visit(page)
+		if next == "" {
+			return
+		}
+		q.After = next
+	}
+	c.fail("Tenants: no end after %d pages", pagesMost)
+}
+
+// tenants returns the names of all tenants, walked in pages of a size.
+func (c *client) tenants(size int) []string {
+	var all []string
+	seen := map[string]bool{}
+	c.walkTenants(size, func(page store.TenantPage) {
+		for _, name := range page.Names {
+			if seen[name] {
+				c.fail("Tenants: %q twice in a walk", name)
+			}
+			seen[name] = true
+			all = append(all, name)
+		}
+	})
+	return all
+}
+
+// duePage returns a page of due records, after a look at what every page has to keep.
+func (c *client) duePage(q store.DueQuery) store.DuePage {
+	if c.failed() {
+		return store.DuePage{}
+	}
+	page, err := c.store.Due(c.ctx, q)
+	if err != nil {
+		c.fail("Due %+v: %w", q, err)
+		return store.DuePage{}
+	}
+	var all []store.Record
+	named := map[string]bool{}
+	for _, t := range page.Tenants {
+		all = append(all, t.Records...)
+		switch {
+		case named[t.Tenant]:
+			c.fail("Due %+v: tenant %q twice in a page", q, t.Tenant)
+		case q.Tenant != "" && t.Tenant != q.Tenant:
+			c.fail("Due %+v: tenant %q", q, t.Tenant)
+		case len(t.Next) > store.MaxPlace:
+			c.fail("Due %+v: a place of %d bytes", q, len(t.Next))
+		case !slices.IsSortedFunc(t.Records, byDue):
+			c.fail("Due %+v: the records of a tenant are not ordered by Due", q)
+		case q.Tenant == "" && len(t.Records)+len(t.Damaged) == 0 && t.Next == "":
+			c.fail("Due %+v: tenant %q, which has nothing due", q, t.Tenant)
+		}
+		named[t.Tenant] = true
+	}
+	c.sized(all)
+	switch limit := limitOf(q.Limit); {
+	case len(all) > limit:
+		c.fail("Due %+v: %d records, limit %d", q, len(all), limit)
+	case q.Tenant != "" && page.Next != "":
+		c.fail("Due %+v: goes on at tenant %q", q, page.Next)
+	case page.Next != "" && page.Next == q.After:
+		c.fail("Due %+v: Next is After", q)
+	}
+	return page
+}
+
+// dueIn returns what is due of the client's tenant, from a place on, in a walk.
+func (c *client) dueIn(q store.DueQuery) []store.Record {
+	var all []store.Record
+	q.Tenant = c.name
+	c.walkDue(q, func(t store.DueTenant) {
+		if len(t.Damaged) > 0 {
+			c.fail("Due %+v: damaged: %q", q, t.Damaged)
+		}
+		all = append(all, t.Records...)
+	})
+	return all
+}
+
+// walkDue walks what is due of one tenant. It fails where a record is repeated.
+func (c *client) walkDue(q store.DueQuery, visit func(t store.DueTenant)) {
+	seen := map[string]store.Revision{}
+	for range pagesMost {
+		page := c.duePage(q)
+		if c.failed() || len(page.Tenants) == 0 {
+			return
+		}
+		t := page.Tenants[0]
+		for _, r := range t.Records {
+			if seen[r.ID] == r.Revision && r.Revision != 0 {
+				c.fail("Due %+v: record %q twice in a walk", q, r.ID)
+			}
+			seen[r.ID] = r.Revision
+		}
+		if t.Next != "" && t.Next == q.From {
+			c.fail("Due %+v: Next is From", q)
+		}
+		if c.failed() {
+			return
+		}
+		visit(t)
+		if t.Next == "" {
+			return
+		}
+		q.From = t.Next
+	}
+	c.fail("Due: no end after %d pages", pagesMost)
+}
+
+// duePages walks the tenants that have something due and returns what the pages have.
+func (c *client) duePages(q store.DueQuery) []store.DueTenant {
+	var all []store.DueTenant
+	for range pagesMost {
+		page := c.duePage(q)
+		all = append(all, page.Tenants...)
+		if c.failed() || page.Next == "" {
+			return all
+		}
+		q.After = page.Next
+	}
+	c.fail("Due: no end after %d pages", pagesMost)
+	return nil
+}
+
+// dueTenants walks the tenants that have something due, each to its end, and returns
+// what is due in the order of the walk.
+func (c *client) dueTenants(q store.DueQuery) []store.DueTenant {
+	var all []store.DueTenant
+	seen := map[string]bool{}
+	for _, t := range c.duePages(q) {
+		if seen[t.Tenant] {
+			c.fail("Due %+v: tenant %q twice in a walk", q, t.Tenant)
+		}
+		seen[t.Tenant] = true
+		if t.Next != "" {
+			rest := store.DueQuery{Kinds: q.Kinds, Before: q.Before, Limit: q.Limit, Tenant: t.Tenant, From: t.Next}
+			c.walkDue(rest, func(more store.DueTenant) {
+				t.Records = append(t.Records, more.Records...)
+				t.Damaged = append(t.Damaged, more.Damaged...)
+			})
+		}
+		if t.Next = ""; len(t.Records)+len(t.Damaged) > 0 {
+			all = append(all, t)
+		}
+	}
+	return all
+}
+
+// dueIs checks that exactly these records are due, all of the client's tenant, both
+// when it is asked alone and when every tenant is.
+func (c *client) dueIs(q store.DueQuery, want ...store.Record) {
+	got := c.dueIn(q)
+	if c.failed() {
+		return
+	}
+	if diff := diffRecords(got, want); diff != "" {
+		c.fail("Due %+v of one tenant: %s", q, diff)
+	}
+	got = nil
+	for _, t := range c.dueTenants(q) {
+		if t.Tenant != c.name || len(t.Damaged) > 0 {
+			c.fail("Due %+v: tenant %q, %d damaged", q, t.Tenant, len(t.Damaged))
+		}
+		got = append(got, t.Records...)
+	}
+	if diff := diffRecords(got, want); diff != "" && !c.failed() {
+		c.fail("Due %+v: %s", q, diff)
+	}
+}
+
+// dueAre checks that Due finds those of the records that have a Due, and no others of
+// this tenant.
+func (c *client) dueAre(records ...store.Record) {
+	var want []store.Record
+	for _, r := range records {
+		if !r.Due.IsZero() {
+			want = append(want, r)
+		}
+	}
+	got := c.dueIn(store.DueQuery{Before: farFuture(), Limit: store.MaxLimit})
+	if c.failed() {
+		return
+	}
+	if !slices.IsSortedFunc(got, byDue) {
+		c.fail("Due: the records of a tenant are not ordered by Due")
+	}
+	for _, records := range [][]store.Record{got, want} { // Due says nothing of equals
+		slices.SortFunc(records, byCreated)
+		slices.SortStableFunc(records, byDue)
+	}
+	if diff := diffRecords(got, want); diff != "" {
+		c.fail("Due: %s", diff)
+	}
+}
+
+// farFuture is later than every Due.
+func farFuture() time.Time { return time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) }
