@@ -6,21 +6,29 @@ import (
 	"unicode/utf8"
 )
 
-// Check judges a call of Apply by rule 9. A store calls it before anything else;
-// a batch that passes is well formed, so the store itself has only to judge
+// noOp is the Op of an InvalidError that is not about an op.
+const noOp = -1
+
+// Check validates a call of Apply by rule 9. A store calls it before anything else;
+// a batch that passes is well formed, so the store itself has only to decide on
 // preconditions and keys. The error is an *InvalidError.
-func Check(tenant string, ops []Op) error {
+func Check(tenant string, b Batch) error {
 	if err := checkTenant(tenant); err != nil {
 		return err
 	}
 	switch {
-	case len(ops) == 0:
-		return invalid(-1, "batch", "empty")
-	case len(ops) > MaxOps:
-		return tooMany(-1, "batch", MaxOps, "ops")
+	case len(b.Ops) == 0:
+		return invalid(noOp, "batch", "no op")
+	case len(b.Ops)+len(b.Require) > MaxOps:
+		return tooMany(noOp, "batch", MaxOps, "ops and requirements")
+	}
+	for i, r := range b.Require {
+		if err := checkRequire(i, r); err != nil {
+			return err
+		}
 	}
 	size := 0
-	for i, op := range ops {
+	for i, op := range b.Ops {
 		if err := checkOp(i, op); err != nil {
 			return err
 		}
@@ -30,65 +38,123 @@ func Check(tenant string, ops []Op) error {
 		size += len(op.Note)
 	}
 	if size > MaxBatch {
-		return tooLong(-1, "batch", MaxBatch)
+		return tooLong(noOp, "batch", MaxBatch)
 	}
-	return checkIDsDiffer(ops)
+	return checkIDsDiffer(b.Ops)
 }
 
-// CheckKey judges a call of Get by rule 9.
+func checkRequire(i int, r Require) error {
+	what := fmt.Sprintf("requirement %d", i)
+	switch {
+	case r.ID == "" && r.Revision != 0:
+		return invalid(noOp, what, "a revision without an ID")
+	case r.ID == "":
+		return checkKey(noOp, what, r.Free)
+	case r.Free != (Key{}):
+		return invalid(noOp, what, "both an ID and a key")
+	case r.Revision < 0:
+		return invalid(noOp, what, "negative revision")
+	}
+	return checkString(noOp, what+": ID", r.ID, 1, MaxID)
+}
+
+// CheckKey validates a call of Get by rule 9.
 func CheckKey(tenant string, key Key) error {
 	if err := checkTenant(tenant); err != nil {
 		return err
 	}
 	if key.Kind == "" {
-		return checkString(-1, "ID", key.Value, 1, MaxID)
+		return checkString(noOp, "ID", key.Value, 1, MaxID)
 	}
-	return checkKey(-1, "key", 0, key)
+	return checkKey(noOp, "key", key)
 }
 
-// CheckQuery judges a call of List by rule 9 and returns the query with its
-// default limit filled in.
+// CheckQuery validates a call of List by rule 9 and returns the query with its
+// defaults filled in.
 func CheckQuery(tenant string, q Query) (Query, error) {
-	if err := checkTenant(tenant); err != nil {
+	if err := checkList(tenant, q.Kind, q.Match, q.After, q.Before); err != nil {
 		return q, err
-	}
-	if err := checkString(-1, "kind", q.Kind, 1, MaxKind); err != nil {
-		return q, err
-	}
-	if len(q.Match) > MaxMatch {
-		return q, tooMany(-1, "match", MaxMatch, "terms")
-	}
-	if err := checkKeys(-1, "match term", q.Match); err != nil {
-		return q, err
-	}
-	if q.After < 0 || q.Before < 0 {
-		return q, invalid(-1, "revision", "negative")
 	}
 	var err error
+	if q.Budget, err = checkNumber("budget", q.Budget, DefaultBudget, MaxBudget); err != nil {
+		return q, err
+	}
 	q.Limit, err = checkLimit(q.Limit)
 	return q, err
 }
 
-// CheckDueQuery judges a call of Due by rule 9 and returns the query with its
+// CheckCount validates a call of Count by rule 9 and returns the query with its
+// defaults filled in.
+func CheckCount(tenant string, q CountQuery) (CountQuery, error) {
+	if err := checkList(tenant, q.Kind, q.Match, q.After, q.Before); err != nil {
+		return q, err
+	}
+	var err error
+	q.Cap, err = checkNumber("cap", q.Cap, DefaultCount, MaxCount)
+	return q, err
+}
+
+func checkList(tenant, kind string, match []Key, after, before Revision) error {
+	if err := checkTenant(tenant); err != nil {
+		return err
+	}
+	if err := checkString(noOp, "kind", kind, 1, MaxKind); err != nil {
+		return err
+	}
+	if len(match) > MaxMatch {
+		return tooMany(noOp, "match", MaxMatch, "terms")
+	}
+	if err := checkKeys(noOp, "match term", match); err != nil {
+		return err
+	}
+	return checkRevisions(after, before)
+}
+
+// CheckDueQuery validates a call of Due by rule 9 and returns the query with its
 // default limit filled in.
 func CheckDueQuery(q DueQuery) (DueQuery, error) {
 	if len(q.Kinds) > MaxKinds {
-		return q, tooMany(-1, "kinds", MaxKinds, "kinds")
+		return q, tooMany(noOp, "kinds", MaxKinds, "kinds")
 	}
 	for i, kind := range q.Kinds {
-		if err := checkString(-1, "kind", kind, 1, MaxKind); err != nil {
+		if err := checkString(noOp, "kind", kind, 1, MaxKind); err != nil {
 			return q, err
 		}
 		for _, other := range q.Kinds[:i] {
 			if other == kind {
-				return q, invalid(-1, "kinds", "the same twice")
+				return q, invalid(noOp, "kinds", "the same twice")
 			}
 		}
 	}
-	if q.Before.IsZero() {
-		return q, invalid(-1, "before", "zero")
+	switch {
+	case q.Before.IsZero():
+		return q, invalid(noOp, "before", "zero")
+	case q.Tenant != "" && q.After != "":
+		return q, invalid(noOp, "after", "beside one tenant")
+	case q.Tenant == "" && q.From != "":
+		return q, invalid(noOp, "from", "without a tenant")
 	}
-	if err := checkString(-1, "after", q.After, 0, MaxTenant); err != nil {
+	if err := checkString(noOp, "tenant", q.Tenant, 0, MaxTenant); err != nil {
+		return q, err
+	}
+	if err := checkString(noOp, "after", q.After, 0, MaxTenant); err != nil {
+		return q, err
+	}
+	if len(q.From) > MaxPlace { // opaque: may be any bytes
+		return q, tooLong(noOp, "from", MaxPlace)
+	}
+	var err error
+	q.Limit, err = checkLimit(q.Limit)
+	return q, err
+}
+
+// CheckChanges validates a call of Changes by rule 9 and returns the query with its
+// default limit filled in.
+func CheckChanges(tenant string, q ChangeQuery) (ChangeQuery, error) {
+	if err := checkTenant(tenant); err != nil {
+		return q, err
+	}
+	if err := checkRevisions(q.After, q.Before); err != nil {
 		return q, err
 	}
 	var err error
@@ -96,33 +162,30 @@ func CheckDueQuery(q DueQuery) (DueQuery, error) {
 	return q, err
 }
 
-// CheckChanges judges a call of Changes by rule 9 and returns the limit, the
-// default filled in.
-func CheckChanges(tenant string, after Revision, limit int) (int, error) {
-	if err := CheckTrim(tenant, after); err != nil {
-		return limit, err
-	}
-	return checkLimit(limit)
-}
-
-// CheckTrim judges a call of Trim by rule 9.
+// CheckTrim validates a call of Trim, or of Wait, by rule 9.
 func CheckTrim(tenant string, through Revision) error {
 	if err := checkTenant(tenant); err != nil {
 		return err
 	}
-	if through < 0 {
-		return invalid(-1, "revision", "negative")
-	}
-	return nil
+	return checkRevisions(through, 0)
 }
 
-// CheckTenants judges a call of Tenants by rule 9 and returns the limit, the
-// default filled in.
-func CheckTenants(after string, limit int) (int, error) {
-	if err := checkString(-1, "after", after, 0, MaxTenant); err != nil {
-		return limit, err
+// CheckTenants validates a call of Tenants by rule 9 and returns the query with its
+// default limit filled in.
+func CheckTenants(q TenantQuery) (TenantQuery, error) {
+	if err := checkString(noOp, "after", q.After, 0, MaxTenant); err != nil {
+		return q, err
 	}
-	return checkLimit(limit)
+	var err error
+	q.Limit, err = checkLimit(q.Limit)
+	return q, err
+}
+
+func checkRevisions(a, b Revision) error {
+	if a < 0 || b < 0 {
+		return invalid(noOp, "revision", "negative")
+	}
+	return nil
 }
 
 func checkOp(i int, op Op) error {
@@ -133,8 +196,13 @@ func checkOp(i int, op Op) error {
 		if err := checkString(i, "ID", op.Old.ID, 1, MaxID); err != nil {
 			return err
 		}
-		if op.Old.Revision <= 0 {
+		switch removal := op.New == nil && op.Old.Revision == 0; {
+		case op.Old.Revision < 0, op.Old.Revision == 0 && !removal:
 			return invalid(i, "Old", "not a record of the store")
+		case removal:
+			if err := checkString(i, "kind", op.Old.Kind, 1, MaxKind); err != nil {
+				return err
+			}
 		}
 	}
 	if len(op.Note) > MaxNote {
@@ -189,7 +257,7 @@ func checkDue(op int, due time.Time) error {
 
 func checkKeys(op int, what string, keys []Key) error {
 	for i, key := range keys {
-		if err := checkKey(op, what, i, key); err != nil {
+		if err := checkKey(op, fmt.Sprintf("%s %d", what, i), key); err != nil {
 			return err
 		}
 	}
@@ -216,12 +284,12 @@ func checkKeys(op int, what string, keys []Key) error {
 	return nil
 }
 
-func checkKey(op int, what string, i int, key Key) error {
+func checkKey(op int, what string, key Key) error {
 	if why := stringFault(key.Kind, 1, MaxKind); why != "" {
-		return invalid(op, fmt.Sprintf("%s %d: kind", what, i), why)
+		return invalid(op, what+": kind", why)
 	}
 	if why := stringFault(key.Value, 0, MaxKeyValue); why != "" {
-		return invalid(op, fmt.Sprintf("%s %d: value", what, i), why)
+		return invalid(op, what+": value", why)
 	}
 	return nil
 }
@@ -249,16 +317,20 @@ func (op Op) ID() string {
 	return op.Old.ID
 }
 
-func checkTenant(tenant string) error { return checkString(-1, "tenant", tenant, 1, MaxTenant) }
+func checkTenant(tenant string) error { return checkString(noOp, "tenant", tenant, 1, MaxTenant) }
 
 func checkLimit(limit int) (int, error) {
+	return checkNumber("limit", limit, DefaultLimit, MaxLimit)
+}
+
+func checkNumber(what string, n, standard, most int) (int, error) {
 	switch {
-	case limit == 0:
-		return DefaultLimit, nil
-	case limit < 0 || limit > MaxLimit:
-		return limit, invalid(-1, "limit", fmt.Sprintf("not between 0 and %d", MaxLimit))
+	case n == 0:
+		return standard, nil
+	case n < 0 || n > most:
+		return n, invalid(noOp, what, fmt.Sprintf("not between 0 and %d", most))
 	}
-	return limit, nil
+	return n, nil
 }
 
 func checkString(op int, what, s string, shortest, longest int) error {

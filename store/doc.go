@@ -19,12 +19,16 @@
 // Rule 1: writes are atomic and conditional. [Store.Apply] does all of its ops
 // or none. An op with Old set holds if the record with that ID exists and its
 // stored revision equals Old.Revision; an op with Old nil (a create) holds if no
-// record has that ID. If an op does not hold the whole batch is refused with a
-// [StaleError] for the first op that failed. Preconditions are judged before
-// keys: a batch that is both stale and taken is stale. Old must otherwise be the
-// record that the store returned; a store may refuse another with ErrInvalid,
-// and never lets a false one damage its indexes. A replacement that would change
-// the stored record's kind is always ErrInvalid.
+// record has that ID; one made by [Remove] holds if some record has that ID. If an
+// op does not hold the whole batch is refused with a [StaleError] for the first op
+// that failed. What the batch requires beside its ops ([Batch.Require]) is held
+// against the state before the batch and comes first, in its order: the error is
+// that of the first requirement that fails, a StaleError, or for a key that had to be
+// free a [TakenError] with its holder. Then come the ops, and last the keys: a batch
+// that is both stale and taken is stale. Old must otherwise be the record that the
+// store returned; a store may refuse another with ErrInvalid, and never lets a false
+// one damage its indexes. A write that would change the stored record's kind is
+// always ErrInvalid.
 //
 // Rule 2: a unique key has at most one holder in a tenant, whatever the kinds of
 // the records. The keys of all Old records of a batch are released before the
@@ -41,26 +45,28 @@
 // created it and never changes; its Revision is that of the op that wrote it
 // last. The values of both in Op.New are ignored.
 //
-// Rule 4: [Store.List] is ordered by Created. A page shorter than its limit is
-// the last. Walking page by page, with After or Before set to the last Created
-// seen, never repeats a record and never misses one that existed and matched
-// from the walk's beginning to its end, whatever else is written meanwhile.
+// Rule 4: [Store.List] is ordered by Created. Walking page by page, from each page's
+// Next to the page that has none, in either direction, never repeats a record and
+// never misses one that existed and matched from the walk's beginning to its end,
+// whatever else is written meanwhile.
 //
 // Rule 5: [Store.Changes] holds every op that was applied with a Note exactly
-// once, under its revision, in ascending order, and nothing of ops that had none
+// once, under its revision, in the order of Seq, and nothing of ops that had none
 // (nil; an empty Note is a Note). It carries no payload but the Note, so that
 // erasing a record erases it from history too. A committed entry never appears
 // behind one that was already readable: a reader that continues from the last
-// revision it saw misses nothing. [Store.Trim] forgets entries up to a revision
-// for good; reading after an earlier revision than that is ErrTrimmed, whether or
-// not an entry was lost by it.
+// Seq it saw misses nothing. [Store.Trim] through R forgets, for good, the entries
+// before the newest one at or before R, and nothing if there is none. Reading after a
+// place is a [TrimmedError] exactly if an entry after it was forgotten; its Through is
+// the last one that was. So a feed that had an entry has one, and who has read that one
+// is never refused.
 //
 // Rule 6: a store has no clock and makes no IDs. Due only says when somebody
 // should look at a record: a record whose Due has passed stays as it is,
 // fetchable, listed and holding its keys, until somebody replaces or deletes it.
 // [Store.Due] finds such records across tenants, and shares each page between
 // the tenants, so that one tenant with much to do cannot keep the others
-// waiting.
+// waiting; asked for one tenant alone, it walks all that this tenant has due.
 //
 // Rule 7: a read sees every write that was acknowledged before the read began,
 // through whichever handle either was made. Get, Apply and Changes of one tenant
@@ -100,11 +106,30 @@
 // name can be seen or counted under another's, but for Tenants and Due, which
 // say whose each item is.
 //
+// Rule 13: reads are bounded, in items (the limit), in bytes ([MaxPageData]) and in
+// work ([Query].Budget). A page that ends early says where to go on, and has come
+// further than where it began; only a page that has nothing to go on to shows that
+// there is nothing else. The first item of a page is never left out for its size. Long
+// reads of one tenant do not hold up the others: between steps, of at most a page,
+// each tenant has its turn.
+//
+// Rule 14: what is damaged does not stand in the way. A record that the store cannot
+// read is named, by its ID, in every page of List and Due that would have had it, and
+// does not use up the page's limit nor its tenant's share; the walk goes on. Get of it,
+// a write over it, and a write that claims a unique key which it may hold, are a
+// [DamagedError], and change nothing; a requirement on its revision is stale. [Remove]
+// deletes it. Then its unique keys are free: a key is free if its holder does not exist,
+// or exists and does not list the key. Entries of indexes that it has left behind are
+// passed over, and may be removed at any later time. An entry of the feed that cannot be
+// read has its place in the page, with [Change].Damaged set. What else is damaged, such
+// as the list of tenants, is ErrUnavailable.
+//
 // # Optional interfaces
 //
-// A store may implement [Waiter] and [Scrubber]. Callers find them with [As],
-// which looks through wrappers, and do without where they are missing: [Wait]
-// polls. What is implemented is tested by storetest.
+// A store may implement [Waiter], [Scrubber] and [Counter]. Callers find them with
+// [As], which looks through wrappers, and do without where they are missing: [Wait]
+// polls, [Count] lists. What is implemented is tested by storetest. Every backend of
+// this module takes an [Observer], which is told of calls, groups and retries.
 //
 // # Closing
 //

@@ -11,20 +11,25 @@ var (
 	// ErrNotFound: no record has that ID or unique key.
 	ErrNotFound = errors.New("store: not found")
 
-	// ErrStale: a record is not, or no longer, at the revision that the op
-	// expected, or the ID of a create is in use. Read again and decide anew. The
-	// error is a *StaleError.
+	// ErrStale: a record is not, or no longer, at the revision that the op or a
+	// Require expected, or an ID that had to be free is in use. Read again and decide
+	// anew. The error is a *StaleError.
 	ErrStale = errors.New("store: stale")
 
 	// ErrTaken: another record holds a unique key. The error is a *TakenError.
 	ErrTaken = errors.New("store: taken")
 
-	// ErrTrimmed: the feed no longer reaches back to that revision.
+	// ErrTrimmed: an entry of the feed after that revision was forgotten. The error is
+	// a *TrimmedError.
 	ErrTrimmed = errors.New("store: trimmed")
 
 	// ErrInvalid: the call breaks rule 9. Nothing was written. The error is an
 	// *InvalidError.
 	ErrInvalid = errors.New("store: invalid")
+
+	// ErrDamaged: the record that was asked for, or that stands in the way of a write,
+	// cannot be read. Nothing was written. The error is a *DamagedError.
+	ErrDamaged = errors.New("store: damaged")
 
 	// ErrUnavailable: the store cannot serve the call now (closed, unreachable,
 	// disk full, locked for too long). Nothing was written.
@@ -34,13 +39,15 @@ var (
 	ErrUnknown = errors.New("store: outcome unknown")
 )
 
-// StaleError says which op of a batch was stale. It is an ErrStale.
+// StaleError says which op of a batch was stale, or what it required in vain. It is
+// an ErrStale.
 type StaleError struct {
-	Op int // index in the batch
+	Op      int // index in Batch.Ops; -1 if a Require failed
+	Require int // index in Batch.Require; -1 if an op failed
 }
 
 // Error implements error.
-func (e *StaleError) Error() string { return fmt.Sprintf("store: stale: op %d", e.Op) }
+func (e *StaleError) Error() string { return "store: stale: " + part(e.Op, e.Require) }
 
 // Is makes errors.Is(e, ErrStale) true.
 func (e *StaleError) Is(target error) bool { return target == ErrStale }
@@ -48,23 +55,55 @@ func (e *StaleError) Is(target error) bool { return target == ErrStale }
 // TakenError says which unique key of a batch is held elsewhere, and by what. It
 // is an ErrTaken. Its text names neither the key's value nor the holder.
 type TakenError struct {
-	Op     int    // index in the batch of the op that claims the key
-	Key    Key    // the key
-	Holder Record // the record that holds it
+	Op      int    // index in Batch.Ops of the op that claims the key; -1 if a Require failed
+	Require int    // index in Batch.Require; -1 if an op failed
+	Key     Key    // the key
+	Holder  Record // the record that holds it
 }
 
 // Error implements error.
 func (e *TakenError) Error() string {
-	return fmt.Sprintf("store: taken: op %d: a unique key of kind %q", e.Op, e.Key.Kind)
+	return fmt.Sprintf("store: taken: %s: a unique key of kind %q", part(e.Op, e.Require), e.Key.Kind)
 }
 
 // Is makes errors.Is(e, ErrTaken) true.
 func (e *TakenError) Is(target error) bool { return target == ErrTaken }
 
+// TrimmedError says up to where a feed was forgotten. It is an ErrTrimmed.
+type TrimmedError struct {
+	Through Revision // the last entry that was forgotten: reading after it is good
+}
+
+// Error implements error.
+func (e *TrimmedError) Error() string { return fmt.Sprintf("store: trimmed through %d", e.Through) }
+
+// Is makes errors.Is(e, ErrTrimmed) true.
+func (e *TrimmedError) Is(target error) bool { return target == ErrTrimmed }
+
+// DamagedError says which record cannot be read. It is an ErrDamaged. [Remove]
+// deletes such a record.
+type DamagedError struct {
+	ID string // the record's ID
+}
+
+// Error implements error.
+func (e *DamagedError) Error() string { return "store: damaged: record " + e.ID }
+
+// Is makes errors.Is(e, ErrDamaged) true.
+func (e *DamagedError) Is(target error) bool { return target == ErrDamaged }
+
+// part says what of a batch an error is about.
+func part(op, require int) string {
+	if op < 0 {
+		return fmt.Sprintf("requirement %d", require)
+	}
+	return fmt.Sprintf("op %d", op)
+}
+
 // InvalidError says what in a call is outside the contract. It is an ErrInvalid.
 type InvalidError struct {
 	Op   int    // index in the batch; -1 where it is not about an op
-	What string // the part, e.g. "tenant", "unique key 2: value"
+	What string // the part, e.g. "tenant", "unique key 2: value", "requirement 1: ID"
 	Why  string // e.g. "longer than 2048 bytes"
 }
 

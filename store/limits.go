@@ -10,12 +10,26 @@ const (
 	MaxIndex    = 256      // index terms of a record
 	MaxData     = 1 << 20  // a record's Data
 	MaxNote     = 64 << 10 // an op's Note
-	MaxOps      = 128      // ops of one Apply
+	MaxOps      = 128      // ops of one Apply, and what it requires beside them
 	MaxBatch    = 8 << 20  // Data and Notes of one Apply, added up
 	MaxMatch    = 16       // terms of a Query
 	MaxKinds    = 16       // kinds of a DueQuery
+	MaxPlace    = 1024     // a place in a tenant's due records
 	MaxLimit    = 1000     // items of a page, whichever method returns it
 
 	// DefaultLimit is the page size where a limit is zero.
 	DefaultLimit = 100
+
+	// MaxPageData bounds the bodies of a page, Data and Notes added up: a page ends
+	// before the item that would take it beyond, but never before the first.
+	MaxPageData = 1 << 20
+
+	// MaxBudget is the most entries that one call of List looks at, DefaultBudget where
+	// the query does not say. Due looks at no more than DefaultBudget that give nothing.
+	MaxBudget     = 100_000
+	DefaultBudget = 10_000
+
+	// MaxCount is the highest cap of a count, DefaultCount where the query says none.
+	MaxCount     = 100_000
+	DefaultCount = 10_000
 )

@@ -9,7 +9,7 @@ import (
 // Waiter is implemented by stores that can tell when a tenant's feed has grown.
 // Use [Wait], which polls where it is missing.
 type Waiter interface {
-	// Wait returns nil when Changes after that revision has something to return,
+	// Wait returns nil when Changes after that place has something to return,
 	// an entry or ErrTrimmed, whichever handle or process wrote it. It returns
 	// the context's error if that ends first, and ErrInvalid for a tenant or
 	// revision that Changes would refuse. It may wake without a reason.
@@ -23,6 +23,30 @@ type Scrubber interface {
 	// physically gone from the store's own files. Backups and replicas' files
 	// are out of its reach. It may take long and is safe to repeat.
 	Scrub(ctx context.Context) error
+}
+
+// Counter is implemented by stores that count faster than by listing. Use [Count],
+// which lists where it is missing.
+type Counter interface {
+	// Count returns how many records a query selects: what List returns in all pages.
+	// It ends when it has looked at CountQuery.Cap entries.
+	Count(ctx context.Context, tenant string, q CountQuery) (Counted, error)
+}
+
+// CountQuery selects the records that [Counter] counts; see [Query].
+type CountQuery struct {
+	Kind          string // required
+	Match         []Key
+	After, Before Revision
+	NotDueBefore  time.Time // zero: what is due and was not deleted yet is counted too
+	Cap           int       // 1 to MaxCount; 0: DefaultCount
+}
+
+// Counted is the result of a count. If it is not exact there are at least N: the cap
+// ended it. Records that cannot be read are not counted.
+type Counted struct {
+	N     int
+	Exact bool
 }
 
 // As returns s as the optional interface T, or the first store inside it that is
@@ -55,9 +79,9 @@ func Wait(ctx context.Context, s Store, tenant string, after Revision, poll time
 	ticker := time.NewTicker(poll)
 	defer ticker.Stop()
 	for {
-		changes, err := s.Changes(ctx, tenant, after, 1)
+		page, err := s.Changes(ctx, tenant, ChangeQuery{After: after, Limit: 1})
 		switch {
-		case errors.Is(err, ErrTrimmed) || len(changes) > 0:
+		case errors.Is(err, ErrTrimmed) || len(page.Changes) > 0:
 			return nil
 		case err != nil:
 			return err
@@ -68,4 +92,34 @@ func Wait(ctx context.Context, s Store, tenant string, after Revision, poll time
 		case <-ticker.C:
 		}
 	}
+}
+
+// Count counts the records that a query selects; see [Counter]. Where the store has no
+// Counter it lists them.
+func Count(ctx context.Context, s Store, tenant string, q CountQuery) (Counted, error) {
+	q, err := CheckCount(tenant, q)
+	if err != nil {
+		return Counted{}, err
+	}
+	if c, ok := As[Counter](s); ok {
+		return c.Count(ctx, tenant, q)
+	}
+	list := Query{Kind: q.Kind, Match: q.Match, After: q.After, Before: q.Before, NotDueBefore: q.NotDueBefore}
+	n := 0
+	for looked := 0; looked < q.Cap; {
+		// A store does not say how many entries it looked at, only that they were no
+		// more than the budget.
+		list.Limit, list.Budget = min(q.Cap-looked, MaxLimit), min(q.Cap-looked, MaxLimit)
+		page, err := s.List(ctx, tenant, list)
+		if err != nil {
+			return Counted{}, err
+		}
+		n += len(page.Records)
+		if page.Next == 0 {
+			return Counted{N: n, Exact: true}, nil
+		}
+		list.After = page.Next
+		looked += list.Budget
+	}
+	return Counted{N: n}, nil
 }

@@ -6,8 +6,9 @@ import (
 )
 
 // Revision counts the writes of one tenant: 1, 2, 3, … . It is a record's
-// version, its place in lists, and a position in the change feed. Zero is before
-// everything.
+// version, its place in lists, and a place in the change feed. Zero is before
+// everything. A store that goes back in time, by a restore or a failover, gives the
+// same numbers again to other writes: who keeps one outside has to notice.
 type Revision int64
 
 // Key is a unique key or an index term of a record: a name space and a value in
@@ -40,9 +41,9 @@ type Record struct {
 }
 
 // Op is one write of a batch: a create (Old nil), a replacement, or a deletion
-// (New nil). [Create], [Replace] and [Delete] make them.
+// (New nil). [Create], [Replace], [Delete] and [Remove] make them.
 type Op struct {
-	Old *Record // the record as the store returned it
+	Old *Record // the record as the store returned it; see also [Remove]
 	New *Record // the record as it shall be; Created and Revision are ignored
 
 	// Note is the op's entry in the change feed. Nil: no entry.
@@ -58,6 +59,48 @@ func Replace(old, r Record, note []byte) Op { return Op{Old: &old, New: &r, Note
 // Delete returns the op that deletes old.
 func Delete(old Record, note []byte) Op { return Op{Old: &old, Note: note} }
 
+// Remove returns the op that deletes the record with an ID in whatever state it is,
+// also if the store cannot read it (rule 14). ErrStale if there is none. The change
+// feed has the kind that is given here; for a record that can be read a kind that is
+// not its own is ErrInvalid.
+func Remove(id, kind string, note []byte) Op {
+	return Op{Old: &Record{ID: id, Kind: kind}, Note: note}
+}
+
+// Batch is what one call of Apply writes, all or nothing.
+type Batch struct {
+	Ops []Op // at least one; each about another ID
+
+	// Require are preconditions that write nothing. They are held against the state
+	// before the batch, in their order, before anything else.
+	Require []Require
+}
+
+// Ops returns a batch of ops that requires nothing else.
+func Ops(ops ...Op) Batch { return Batch{Ops: ops} }
+
+// Require is a precondition of a batch on something that the batch need not write.
+// [RequireAt], [RequireNone] and [RequireFree] make them.
+type Require struct {
+	// ID is the ID of a record that is at Revision, or, with Revision 0, an ID that
+	// no record has. If it does not hold, the batch is stale.
+	ID       string
+	Revision Revision
+
+	// Free, with ID "", is a unique key that no record holds. If one does, the batch
+	// is refused with a [TakenError] that has it.
+	Free Key
+}
+
+// RequireAt requires that a record is as the store returned it.
+func RequireAt(r Record) Require { return Require{ID: r.ID, Revision: r.Revision} }
+
+// RequireNone requires that no record has an ID.
+func RequireNone(id string) Require { return Require{ID: id} }
+
+// RequireFree requires that no record holds a unique key.
+func RequireFree(key Key) Require { return Require{Free: key} }
+
 // Query selects the records that [Store.List] returns.
 type Query struct {
 	Kind  string // required
@@ -71,7 +114,25 @@ type Query struct {
 	// out. Records without Due are never left out.
 	NotDueBefore time.Time
 
-	Limit int // 1 to MaxLimit; 0: DefaultLimit
+	Limit int // records of the page: 1 to MaxLimit; 0: DefaultLimit
+
+	// Budget bounds the work: the page ends when so many entries of an index were
+	// looked at, whether they matched or not. 1 to MaxBudget; 0: DefaultBudget.
+	Budget int
+}
+
+// Page is a part of a list.
+type Page struct {
+	Records []Record // in the order of the list
+
+	// Damaged are the IDs of records that belong to this part of the list, or may,
+	// and cannot be read (rule 14). They do not count towards the limit.
+	Damaged []string
+
+	// Next is where to go on: the After, or with Desc the Before, of the next call.
+	// Zero: there is nothing more. A page may be short, or empty, and have a Next;
+	// only a page without Next shows that there is nothing else.
+	Next Revision
 }
 
 // ChangeType says what an op did to its record.
@@ -112,67 +173,126 @@ func (op Op) Type() ChangeType {
 
 // Change is an entry of a tenant's change feed.
 type Change struct {
-	Revision Revision // of the op
+	// Seq is the entry's place in the feed: what After, Before, Trim and Wait speak
+	// of. It is the same number as Revision in every store so far; a store may number
+	// its feed by itself.
+	Seq Revision
+
+	Revision Revision // of the record after the op
 	Type     ChangeType
 	Kind     string // of the record
 	ID       string // of the record
 	Note     []byte // as given with the op
+
+	// Damaged: the entry cannot be read, and nothing but Seq is known (rule 14).
+	Damaged bool
+}
+
+// ChangeQuery selects the entries that [Store.Changes] returns.
+type ChangeQuery struct {
+	After  Revision // only entries after this one; 0: from the oldest
+	Before Revision // only entries before this one; 0: to the newest
+	Desc   bool     // newest first
+	Limit  int      // entries of the page: 1 to MaxLimit; 0: DefaultLimit
+}
+
+// ChangePage is a part of a change feed.
+type ChangePage struct {
+	Changes []Change
+
+	// Next is where to go on: the After, or with Desc the Before, of the next call.
+	// Zero: there is nothing more now.
+	Next Revision
+
+	// Trimmed is the last entry that Trim has forgotten; 0: none.
+	Trimmed Revision
 }
 
 // DueQuery selects the records that [Store.Due] returns.
 type DueQuery struct {
 	Kinds  []string  // only these kinds; none: every kind
 	Before time.Time // required: only records whose Due is earlier
-	After  string    // only tenants after this one in the store's order; "": from the first
-	Limit  int       // 1 to MaxLimit; 0: DefaultLimit
+	Limit  int       // records of the page: 1 to MaxLimit; 0: DefaultLimit
+
+	// After is a tenant that Tenants, or a page of Due, has named: only tenants after
+	// it in the store's order. "": from the first. With Tenant it must be "".
+	After string
+
+	// Tenant asks for the records of one tenant alone; "": of all. From is then where
+	// to go on, the [DueTenant].Next of an earlier call; "": from the earliest.
+	Tenant string
+	From   string
 }
 
-// DueRecord is a record that is due, and its tenant.
-type DueRecord struct {
-	Tenant string
-	Record Record
+// DuePage is what is due, of one tenant or of several.
+type DuePage struct {
+	Tenants []DueTenant // in the store's order
+
+	// Next is where to go on: the After of the next call. "": no tenant behind has
+	// anything due.
+	Next string
+}
+
+// DueTenant is what is due of a tenant.
+type DueTenant struct {
+	Tenant  string
+	Records []Record // by Due, the earliest first
+	Damaged []string // IDs of records that may be due and cannot be read; see [Page]
+
+	// Next is where to go on inside the tenant: the From of a call with that Tenant,
+	// and with the same Kinds and Before. "": nothing more is due. It is opaque, at
+	// most MaxPlace bytes long, and stays good when records come and go.
+	Next string
+}
+
+// TenantQuery selects the tenants that [Store.Tenants] returns.
+type TenantQuery struct {
+	After string // a tenant that an earlier call returned; "": from the first
+	Limit int    // 1 to MaxLimit; 0: DefaultLimit
+}
+
+// TenantPage is a part of the list of tenants.
+type TenantPage struct {
+	Names []string
+	Next  string // where to go on: the After of the next call. "": there are no more
 }
 
 // Store keeps the records of many tenants. The package comment has the rules
 // that every implementation obeys; the comments here say what each method
-// returns. All errors are those of rule 10 and 11, and where it says so one of
+// returns. All errors are those of rules 10, 11 and 14, and where it says so one of
 // ErrNotFound, ErrStale, ErrTaken and ErrTrimmed.
 type Store interface {
 	// Get returns the record that has the ID, or holds the unique key.
 	// ErrNotFound if there is none.
 	Get(ctx context.Context, tenant string, key Key) (Record, error)
 
-	// Apply writes a batch of at least one op, all or nothing, and returns the
-	// revision of the last. An ID occurs at most once in a batch. ErrStale if a
-	// precondition fails, ErrTaken if a unique key is held elsewhere.
-	Apply(ctx context.Context, tenant string, ops ...Op) (Revision, error)
+	// Apply writes a batch, all or nothing, and returns the revision of the last op.
+	// ErrStale if a precondition fails, ErrTaken if a unique key is held elsewhere.
+	Apply(ctx context.Context, tenant string, b Batch) (Revision, error)
 
 	// List returns a page of records, ordered by Created.
-	List(ctx context.Context, tenant string, q Query) ([]Record, error)
+	List(ctx context.Context, tenant string, q Query) (Page, error)
 
-	// Changes returns the entries of the feed after a revision, oldest first.
-	// Limit is 1 to MaxLimit; 0: DefaultLimit. ErrTrimmed if the feed was trimmed
-	// through a later revision.
-	Changes(ctx context.Context, tenant string, after Revision, limit int) ([]Change, error)
+	// Changes returns a page of the feed, ordered by Seq. ErrTrimmed if an entry after
+	// ChangeQuery.After was forgotten; with Desc and no After, which asks for no
+	// particular one, never.
+	Changes(ctx context.Context, tenant string, q ChangeQuery) (ChangePage, error)
 
-	// Trim forgets the feed up to a revision, that one included. A revision
-	// beyond the tenant's last means the last; one already trimmed changes
-	// nothing, and neither does a tenant that does not exist.
+	// Trim forgets the entries of the feed before the newest one at or before a
+	// revision; if there is none it forgets nothing. So a feed that ever had an entry
+	// has one, and a reader that has read up to the revision is never refused. A tenant
+	// that does not exist has no feed.
 	Trim(ctx context.Context, tenant string, through Revision) error
 
-	// Due returns records that are due, of many tenants, grouped by tenant in the
-	// order of Tenants and by Due inside a tenant. The T tenants of a page are the
-	// first that have something due, at most Limit, and each gives its earliest
-	// due records: Limit/T of them, rounded down, or all if it has fewer. So a page
-	// may be short while more is due: what was returned is to be deleted or given a
-	// later Due, and then asked for again. An empty page means that no tenant after
-	// DueQuery.After has anything due. After is a tenant that an earlier call
-	// returned; another may be refused as ErrInvalid.
-	Due(ctx context.Context, q DueQuery) ([]DueRecord, error)
+	// Due returns records that are due. Of all tenants it returns those of the first
+	// that have something due: of T tenants, at most Limit, the earliest due records of
+	// each, Limit/T of them rounded down, or all if there are fewer. So no tenant keeps
+	// another waiting. What was returned is to be deleted or given a later Due, and then
+	// asked for again. A DueQuery.After that no call has named may be refused as
+	// ErrInvalid, and so may a From that is not of an earlier call.
+	Due(ctx context.Context, q DueQuery) (DuePage, error)
 
-	// Tenants returns the names of tenants, in an order of the store's own. After
-	// is a tenant that an earlier call returned, "" for the first page; another
-	// may be refused as ErrInvalid. Limit is 1 to MaxLimit; 0: DefaultLimit. A
-	// page shorter than its limit is the last.
-	Tenants(ctx context.Context, after string, limit int) ([]string, error)
+	// Tenants returns the names of tenants, in an order of the store's own. An After
+	// that no call has named may be refused as ErrInvalid.
+	Tenants(ctx context.Context, q TenantQuery) (TenantPage, error)
 }

@@ -23,25 +23,35 @@ func allowed() []arrow {
 		redis  = "github.com/redis/go-redis/v9/..."
 	)
 	in := func(path string) string { return modulePath + path }
-	family := []string{in("/enduser"), in("/httpapi"), in("/httpapi/internal/rest"), in("/internal/jsontext")}
+	family := []string{
+		in("/enduser"), in("/httpapi"), in("/httpapi/internal/family"), in("/httpapi/internal/rest"),
+		in("/httpapi/internal/vendor"), in("/internal/jsontext"),
+	}
 	return []arrow{
 		{in(""), nil},
 		{in("/store"), nil},
 		{in("/store/storetest"), []string{in("/store")}},
-		{in("/store/memory"), []string{in("/store")}},
-		{in("/store/sqlite"), []string{in("/store"), sqlite}},
-		{in("/store/redis"), []string{in("/store"), redis}},
+		{in("/store/memory"), []string{in("/store"), in("/internal/fair")}},
+		{in("/store/sqlite"), []string{in("/store"), in("/internal/fair"), sqlite}},
+		{in("/store/redis"), []string{in("/store"), in("/internal/fair"), redis}},
 		{in("/store/redis/ratelimit"), []string{in("/httpapi"), redis, "github.com/go-redis/redis_rate/v10"}},
 
 		{in("/enduser"), []string{in("/store"), in("/internal/jsontext"), "golang.org/x/text/..."}},
 		{in("/enduser/keyfile"), []string{in("/enduser")}},
-		{in("/httpapi"), []string{in("/enduser"), in("/httpapi/internal/rest"), in("/internal/jsontext")}},
+		{in("/httpapi"), []string{
+			in("/enduser"), in("/httpapi/internal/family"), in("/httpapi/internal/rest"), in("/internal/jsontext"),
+		}},
+		{in("/httpapi/internal/family"), []string{in("/enduser"), in("/httpapi/internal/rest")}},
+		{in("/httpapi/internal/vendor"), []string{
+			in("/enduser"), in("/httpapi"), in("/httpapi/internal/family"), in("/httpapi/internal/rest"),
+		}},
 		{in("/httpapi/internal/rest"), []string{in("/internal/jsontext")}},
 		{in("/httpapi/magickmind"), family},
 		{in("/httpapi/explo"), family},
 		{in("/httpapi/sensay"), family},
 		{in("/httpapi/ada"), family},
 		{in("/internal/jsontext"), nil},
+		{in("/internal/fair"), nil},
 		{in("/examples/..."), []string{modulePath + "/...", redis, sqlite}},
 
 		// Only tests import these.

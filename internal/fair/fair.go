@@ -1,0 +1,148 @@
+// Package fair shares a bounded number of turns between tenants, so that one which
+// asks for much does not keep another waiting.
+//
+// A turn is the right to do one bounded step: to use a connection, to hold a page in
+// memory. Who walks far gives its turn back after each step and takes another.
+package fair
+
+import (
+	"context"
+	"sync"
+)
+
+// Turns gives out turns. Waiting tenants are served one after the other, each with
+// the oldest of its steps, however many it has. Quick steps go before long ones, and
+// of two turns or more the long ones never hold the last. It is safe for concurrent
+// use; New makes it.
+type Turns struct {
+	mu   sync.Mutex
+	free int
+	long int // turns that long steps may still take
+
+	quick, slow line
+}
+
+// New returns so many turns, at least one.
+func New(turns int) *Turns {
+	turns = max(turns, 1)
+	return &Turns{free: turns, long: max(turns-1, 1)}
+}
+
+// Quick waits for a turn to look something up. It returns how to give the turn back,
+// to be called once, or the context's error.
+func (t *Turns) Quick(ctx context.Context, tenant string) (done func(), err error) {
+	return t.take(ctx, tenant, &t.quick)
+}
+
+// Long waits for a turn for a step that may take a while; see Quick.
+func (t *Turns) Long(ctx context.Context, tenant string) (done func(), err error) {
+	return t.take(ctx, tenant, &t.slow)
+}
+
+func (t *Turns) take(ctx context.Context, tenant string, l *line) (func(), error) {
+	done := func() { t.giveBack(l) }
+	t.mu.Lock()
+	if t.open(l) && l.empty() {
+		t.grant(l)
+		t.mu.Unlock()
+		return done, nil
+	}
+	w := &waiter{granted: make(chan struct{})}
+	l.add(tenant, w)
+	t.mu.Unlock()
+	select {
+	case <-w.granted:
+		return done, nil
+	case <-ctx.Done():
+	}
+	t.mu.Lock()
+	left := l.remove(tenant, w)
+	t.mu.Unlock()
+	if !left { // granted just now: somebody else may have it
+		done()
+	}
+	return nil, ctx.Err()
+}
+
+// open reports whether a step of the line could begin.
+func (t *Turns) open(l *line) bool { return t.free > 0 && (l == &t.quick || t.long > 0) }
+
+func (t *Turns) grant(l *line) {
+	t.free--
+	if l == &t.slow {
+		t.long--
+	}
+}
+
+func (t *Turns) giveBack(l *line) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.free++
+	if l == &t.slow {
+		t.long++
+	}
+	for _, next := range [...]*line{&t.quick, &t.slow} {
+		for t.open(next) && !next.empty() {
+			t.grant(next)
+			close(next.next().granted)
+		}
+	}
+}
+
+// waiter is a step that waits for its turn.
+type waiter struct{ granted chan struct{} }
+
+// line holds the steps that wait, by tenant.
+type line struct {
+	tenants []string // those with somebody waiting, the next one first
+	waiting map[string][]*waiter
+}
+
+func (l *line) empty() bool { return len(l.tenants) == 0 }
+
+func (l *line) add(tenant string, w *waiter) {
+	if l.waiting == nil {
+		l.waiting = make(map[string][]*waiter)
+	}
+	if len(l.waiting[tenant]) == 0 {
+		l.tenants = append(l.tenants, tenant)
+	}
+	l.waiting[tenant] = append(l.waiting[tenant], w)
+}
+
+// next takes the oldest step of the tenant that is first, which then is last.
+func (l *line) next() *waiter {
+	tenant := l.tenants[0]
+	w := l.waiting[tenant][0]
+	l.tenants = l.tenants[1:]
+	if l.waiting[tenant] = l.waiting[tenant][1:]; len(l.waiting[tenant]) > 0 {
+		l.tenants = append(l.tenants, tenant)
+	} else {
+		delete(l.waiting, tenant)
+	}
+	return w
+}
+
+// remove takes out a step that nobody waits for any more, and reports whether it was
+// still there.
+func (l *line) remove(tenant string, w *waiter) bool {
+	for i, other := range l.waiting[tenant] {
+		if other != w {
+			continue
+		}
+		rest := append(l.waiting[tenant][:i:i], l.waiting[tenant][i+1:]...)
+		if len(rest) > 0 {
+			l.waiting[tenant] = rest
+			return true
+		}
+		delete(l.waiting, tenant)
+		for j, name := range l.tenants {
+			if name == tenant {
+				l.tenants = append(l.tenants[:j:j], l.tenants[j+1:]...)
+				break
+			}
+		}
+		return true
+	}
+	return false
+}
