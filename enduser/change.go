@@ -1,7 +1,9 @@
 package enduser
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -19,14 +21,16 @@ const (
 	ChangeUpdated    ChangeType = "updated"
 	ChangeAssociated ChangeType = "associated" // a provisional user became permanent
 	ChangeDeleted    ChangeType = "deleted"
-	ChangeExpired    ChangeType = "expired" // a provisional user was deleted after its deadline
+	ChangeExpired    ChangeType = "expired"    // a provisional user was deleted after its deadline
+	ChangeUnreadable ChangeType = "unreadable" // the entry is damaged: something changed
 )
 
 // Change is an entry of the change feed of a tenant's environment. It says that
 // something changed and never what it was or is, so that deleting a user leaves
 // nothing of it behind.
 type Change struct {
-	Revision int64 // the position in the feed; the revision of what changed, after it
+	Position Position // the entry's place in the feed
+	Revision int64    // of what changed, after it; later changes have higher ones
 	Type     ChangeType
 	Kind     string    // what changed: "user" or "group"
 	ID       string    // its ID
@@ -37,60 +41,316 @@ type Change struct {
 	Fields []string
 }
 
-// Changes returns the changes after a revision, oldest first: 0 is the beginning.
-// Every write that succeeded is in it exactly once, in the order in which it
-// happened. At most limit, 1 to 1,000; 0 means 100. ErrTrimmed if changes after
-// that revision may have been trimmed.
-func (t Tenant) Changes(ctx context.Context, after int64, limit int) ([]Change, error) {
-	name, _, err := t.begin()
+// ChangeQuery asks for a page of changes.
+type ChangeQuery struct {
+	// After asks for what follows a position, oldest first. Zero: from the oldest entry
+	// that is kept.
+	After Position
+
+	// Desc asks for the newest entries first, and Before, then, for those that are older
+	// than a position. After must be zero.
+	Desc   bool
+	Before Position
+
+	Limit int // 1 to 1,000; 0 means 100
+}
+
+// ChangePage is a part of the feed.
+type ChangePage struct {
+	Changes []Change
+
+	// Position is that of the last entry of the page: the After, or with Desc the Before,
+	// of the next call. It is set in an empty page, too.
+	Position Position
+
+	// More: there may be more to read at once.
+	More bool
+
+	// Trimmed: entries before the first of the page were forgotten. It is set where no
+	// position was given.
+	Trimmed bool
+}
+
+// defaultChanges is the size of a page of changes where a query says none.
+const defaultChanges = store.DefaultLimit
+
+// Changes returns changes of the feed. Every write that succeeded is in it exactly once,
+// in the order in which it happened. ErrTrimmed if an entry after the position was
+// forgotten, or if the position is of a history that the store has lost: then take
+// [Tenant.Latest], read all that the feed is followed for, and go on from there.
+func (t Tenant) Changes(ctx context.Context, q ChangeQuery) (ChangePage, error) {
+	f, err := t.feed()
 	if err != nil {
-		return nil, err
+		return ChangePage{}, err
 	}
-	entries, err := t.m.store.Changes(ctx, name, store.Revision(after), limit)
-	if err != nil {
-		return nil, translate("read changes", err)
+	if err := f.check(q); err != nil {
+		return ChangePage{}, err
 	}
-	changes := make([]Change, len(entries))
-	for i, e := range entries {
-		changes[i] = Change{Revision: int64(e.Revision), Kind: e.Kind, ID: e.ID}
-		if err := changes[i].scan(string(e.Note)); err != nil {
-			return nil, fmt.Errorf("%w: change %d: %w", ErrCorrupt, e.Revision, err)
+	q.Limit = cmp.Or(q.Limit, defaultChanges)
+	switch {
+	case q.Desc:
+		return f.newest(ctx, q)
+	case q.After.IsZero():
+		return f.oldest(ctx, q)
+	default:
+		return f.after(ctx, q)
+	}
+}
+
+// feed reads the changes of one environment.
+type feed struct {
+	store store.Store
+	name  string // the tenant's name in the store
+	scope scope
+}
+
+func (t Tenant) feed() (feed, error) {
+	c, err := t.begin()
+	return feed{store: t.m.store, name: c.name, scope: scopeOf("changes", c.name)}, err
+}
+
+func (f feed) check(q ChangeQuery) error {
+	var v violations
+	for _, p := range []Position{q.After, q.Before} {
+		if !p.IsZero() && p.scope != f.scope {
+			return badPosition()
 		}
 	}
-	return changes, nil
+	if q.Limit < 0 || q.Limit > store.MaxLimit {
+		v.add(Field{Name: "limit"}, CodeValue, "must be between 1 and 1,000")
+	}
+	if (q.Desc && !q.After.IsZero()) || (!q.Desc && !q.Before.IsZero()) {
+		v.add(Field{Name: "position"}, CodeValue, "must be After, or Before with Desc")
+	}
+	return v.err()
 }
 
-// WaitChanges returns nil when there may be changes after a revision, at once if
-// there are already. It returns the context's error if that ends first.
-func (t Tenant) WaitChanges(ctx context.Context, after int64) error {
-	name, _, err := t.begin()
+// read returns a page of the store with at least one entry, unless there is none.
+func (f feed) read(ctx context.Context, q store.ChangeQuery) (store.ChangePage, error) {
+	for {
+		page, err := f.store.Changes(ctx, f.name, q)
+		if err != nil || len(page.Changes) > 0 || page.Next == 0 {
+			return page, translate("read changes", err)
+		}
+		if q.Desc {
+			q.Before = page.Next
+		} else {
+			q.After = page.Next
+		}
+	}
+}
+
+// newest reads backwards.
+func (f feed) newest(ctx context.Context, q ChangeQuery) (ChangePage, error) {
+	if q.Before == f.origin() { // nothing is older
+		return ChangePage{Position: q.Before}, nil
+	}
+	page, err := f.read(ctx, store.ChangeQuery{Before: store.Revision(q.Before.revision), Desc: true, Limit: q.Limit})
+	if err != nil {
+		return ChangePage{}, err
+	}
+	out := f.page(page, cmp.Or(q.Before, f.origin()))
+	out.Trimmed = page.Next == 0 && page.Trimmed > 0
+	return out, nil
+}
+
+// oldest reads from the oldest entry that is kept. It begins again where Trim was
+// faster.
+func (f feed) oldest(ctx context.Context, q ChangeQuery) (ChangePage, error) {
+	after := store.Revision(0)
+	for {
+		page, err := f.read(ctx, store.ChangeQuery{After: after, Limit: q.Limit})
+		if trimmed, ok := errors.AsType[*store.TrimmedError](err); ok && trimmed.Through > after {
+			after = trimmed.Through
+			continue
+		}
+		if err != nil {
+			return ChangePage{}, err
+		}
+		out := f.page(page, f.origin())
+		out.Trimmed = after > 0
+		return out, nil
+	}
+}
+
+// after reads on. It asks for the position's own entry, too, which shows that the store
+// still has the history that the position is of.
+func (f feed) after(ctx context.Context, q ChangeQuery) (ChangePage, error) {
+	if q.After == f.origin() {
+		page, err := f.read(ctx, store.ChangeQuery{Limit: q.Limit})
+		return f.page(page, q.After), err
+	}
+	own := store.Revision(q.After.revision)
+	page, err := f.read(ctx, store.ChangeQuery{After: own - 1, Limit: min(q.Limit+1, store.MaxLimit)})
+	if err != nil {
+		return ChangePage{}, err
+	}
+	if len(page.Changes) == 0 || f.position(&page.Changes[0]) != q.After {
+		return ChangePage{}, lostHistory()
+	}
+	if page.Changes = page.Changes[1:]; len(page.Changes) == 0 && page.Next != 0 {
+		if page, err = f.read(ctx, store.ChangeQuery{After: page.Next, Limit: q.Limit}); err != nil {
+			return ChangePage{}, err
+		}
+	}
+	return f.page(page, q.After), nil
+}
+
+// lostHistory is the error for a position that the store's feed does not have.
+func lostHistory() error {
+	return fmt.Errorf("%w: the position is of a history that was lost", ErrTrimmed)
+}
+
+// origin is the position of an empty feed.
+func (f feed) origin() Position { return Position{scope: f.scope} }
+
+func (f feed) position(e *store.Change) Position {
+	var c Change
+	return f.scan(e, &c)
+}
+
+// scan reads an entry and returns its position.
+func (f feed) scan(e *store.Change, c *Change) Position {
+	*c = Change{Revision: int64(e.Revision), Kind: e.Kind, ID: e.ID}
+	stamp, err := c.scan(string(e.Note))
+	if err != nil || e.Damaged {
+		*c = Change{Revision: int64(e.Revision), Kind: e.Kind, ID: e.ID, Type: ChangeUnreadable}
+		stamp = 0
+	}
+	c.Position = Position{scope: f.scope, revision: int64(e.Seq), stamp: stamp}
+	return c.Position
+}
+
+// page turns a page of the store into one of changes. An empty one ends where it began.
+func (f feed) page(in store.ChangePage, at Position) ChangePage {
+	out := ChangePage{Changes: make([]Change, len(in.Changes)), Position: at, More: in.Next != 0}
+	for i := range in.Changes {
+		out.Position = f.scan(&in.Changes[i], &out.Changes[i])
+	}
+	return out
+}
+
+// rereadAfter is how long a wait goes by before the position is looked at again: a store
+// that went back in time does not grow beyond it for long.
+const rereadAfter = 30 * time.Second
+
+// WaitChanges returns nil when [Tenant.Changes] after a position may have something to
+// say, changes or ErrTrimmed, at once if it has already. It returns the context's error
+// if that ends first.
+func (t Tenant) WaitChanges(ctx context.Context, after Position) error {
+	f, err := t.feed()
 	if err != nil {
 		return err
 	}
-	return translate("wait for changes", store.Wait(ctx, t.m.store, name, store.Revision(after), 0))
+	for {
+		page, err := t.Changes(ctx, ChangeQuery{After: after, Limit: 1})
+		if errors.Is(err, ErrTrimmed) || len(page.Changes) > 0 {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		err = f.wait(ctx, after)
+		if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return translate("wait for changes", err)
+		}
+	}
 }
 
-// TrimChanges forgets the changes up to a revision, that one included, for good.
-func (t Tenant) TrimChanges(ctx context.Context, through int64) error {
-	name, _, err := t.begin()
+func (f feed) wait(ctx context.Context, after Position) error {
+	ctx, cancel := context.WithTimeout(ctx, rereadAfter)
+	defer cancel()
+	return store.Wait(ctx, f.store, f.name, store.Revision(after.revision), 0)
+}
+
+// TrimChanges forgets the changes before a position for good. The newest change is
+// always kept: who has read it is never refused. ErrTrimmed if the position is of a
+// history that was lost; nothing is forgotten then.
+func (t Tenant) TrimChanges(ctx context.Context, through Position) error {
+	f, err := t.feed()
 	if err != nil {
 		return err
 	}
-	return translate("trim changes", t.m.store.Trim(ctx, name, store.Revision(through)))
+	if err := f.check(ChangeQuery{After: through}); err != nil {
+		return err
+	}
+	if through.IsZero() || through == f.origin() {
+		return nil
+	}
+	switch _, err := f.after(ctx, ChangeQuery{After: through, Limit: 1}); {
+	case errors.Is(err, store.ErrTrimmed): // it was forgotten already
+		return nil
+	case err != nil:
+		return err
+	}
+	return translate("trim changes", f.store.Trim(ctx, f.name, store.Revision(through.revision)))
+}
+
+// Latest returns the position of the newest change: reading after it returns what
+// happens from now on. Who must miss nothing takes it first, then reads all that there
+// is, then follows the feed from it.
+func (t Tenant) Latest(ctx context.Context) (Position, error) {
+	page, err := t.Changes(ctx, ChangeQuery{Desc: true, Limit: 1})
+	return page.Position, err
+}
+
+// PositionAt returns a position before everything that happened at a time or later, for
+// [ChangeQuery].After. It errs early: changes from up to four minutes before may follow
+// it. It is right if the clocks of all Managers that wrote are at most a minute off.
+// ErrTrimmed if changes of that time were forgotten, or may have been.
+func (t Tenant) PositionAt(ctx context.Context, at time.Time) (Position, error) {
+	f, err := t.feed()
+	if err != nil {
+		return Position{}, err
+	}
+	// What was stamped two minutes before at was written a minute before it, by the true
+	// time, and so was all that stands in front of it.
+	const twice = 2 * time.Minute
+	first, err := t.Changes(ctx, ChangeQuery{Limit: 1})
+	if err != nil {
+		return Position{}, err
+	}
+	last, err := t.Latest(ctx)
+	if err != nil {
+		return Position{}, err
+	}
+	early := func(c *Change) bool { return c.Type != ChangeUnreadable && c.At.Before(at.Add(-twice)) }
+	if len(first.Changes) == 0 || !early(&first.Changes[0]) {
+		if first.Trimmed {
+			return Position{}, fmt.Errorf("%w: changes of that time are forgotten", ErrTrimmed)
+		}
+		return f.origin(), nil
+	}
+	// The entry at low is early, what follows high is not.
+	found := first.Changes[0].Position
+	for low, high := found.revision, last.revision; low < high; {
+		middle := low + (high-low)/2
+		page, err := f.read(ctx, store.ChangeQuery{After: store.Revision(middle), Limit: 1})
+		if err != nil {
+			return Position{}, err
+		}
+		var c Change
+		if len(page.Changes) > 0 {
+			f.scan(&page.Changes[0], &c)
+		}
+		if p := c.Position; p.revision > 0 && p.revision <= high && early(&c) {
+			low, found = p.revision, p
+		} else {
+			high = middle
+		}
+	}
+	return found, nil
 }
 
 // note returns the change's entry in the store's feed.
 func (w *writer) note(kind ChangeType, fields []string) []byte {
-	return appendNote(kind, w.actor, w.now, fields)
-}
-
-func appendNote(kind ChangeType, actor string, at time.Time, fields []string) []byte {
-	b := make([]byte, 0, 96)
+	b := make([]byte, 0, 128)
 	b = append(b, `{"type":"`...)
 	b = append(b, kind...)
 	b = append(b, `","at":`...)
-	b = strconv.AppendInt(b, at.UnixMilli(), 10)
-	b = appendText(b, "actor", actor)
+	b = strconv.AppendInt(b, w.now.UnixMilli(), 10)
+	b = appendStamp(b, w.stamp)
+	b = appendText(b, "actor", w.actor)
 	if len(fields) > 0 {
 		b = append(b, `,"fields":[`...)
 		for i, field := range fields {
@@ -104,16 +364,20 @@ func appendNote(kind ChangeType, actor string, at time.Time, fields []string) []
 	return append(b, '}')
 }
 
-func (c *Change) scan(note string) error {
+// scan reads a note.
+func (c *Change) scan(note string) (stamp, error) {
+	var s stamp
 	p := jsontext.NewScanner(note)
 	err := p.Object(func(name string) (err error) {
 		switch name {
 		case "type":
-			var s string
-			s, err = p.String()
-			c.Type = ChangeType(s)
+			var text string
+			text, err = p.String()
+			c.Type = ChangeType(text)
 		case "at":
 			c.At, err = scanTime(&p)
+		case "stamp":
+			s, err = scanStamp(&p)
 		case "actor":
 			c.Actor, err = p.String()
 		case "fields":
@@ -128,7 +392,7 @@ func (c *Change) scan(note string) error {
 		return err
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return p.End()
+	return s, p.End()
 }

@@ -1,286 +1,311 @@
 package enduser
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"iter"
-	"slices"
-	"unicode/utf8"
+	"strconv"
+	"time"
 
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Filter selects users. What is empty selects nothing out; what is given must all
-// hold. Every condition is answered by an index.
-type Filter struct {
-	ExternalID string
-	Email      string  // in any case
-	Account    Account // linked to the user
-	Name       string  // every word of it is a word of the user's name, in any case; at most 8 words
-	Group      string  // the provided ID of a group the user belongs to
-
-	// Metadata are values that the user's metadata has. The keys must be among the
-	// policy's IndexedMetadata; at most 6.
-	Metadata Metadata
-}
-
-// Query asks for a page of users, ordered by creation.
+// Query asks for a page of users, in the order in which the registry got them: that of
+// [User].AddedAt.
 type Query struct {
 	Filter
 
 	Desc  bool // newest first
 	Limit int  // 1 to 500; 0 means 50
 
-	// After asks for the users that follow a cursor in the order of the list,
-	// Before for those that stand immediately in front of it. At most one may be
-	// set; zero is the beginning. [User.Cursor] returns the cursor of a user.
-	After, Before int64
+	// After asks for the users that follow a cursor in the order of the list, Before for
+	// those that stand immediately in front of it. At most one may be set; zero is the
+	// beginning. [Page] has the cursors.
+	After, Before Cursor
+
+	// AddedAfter and AddedBefore select users that the registry got after, and before, a
+	// time. They are found by a search along the order of the list, and are exact where
+	// the clocks of all Managers that wrote agree: of clocks that differ, users that were
+	// added within that difference of a bound may be missing.
+	AddedAfter, AddedBefore time.Time
+
+	// ExpiringBefore selects the provisional users whose deadline is earlier. They come
+	// in the order of their deadlines; Desc and Before cannot be set.
+	ExpiringBefore time.Time
 }
 
 // Page is a part of a list. It is in the order of the list, whichever way it was
-// asked for.
+// asked for. Its users have about 1 MiB at most, or it has one user: it may be shorter
+// than the limit and have a Next.
 type Page struct {
 	Users []User
 
-	// HasMore says that users follow, HasPrevious that users stand in front. On the
-	// side that a cursor was given for it is true without looking: there the cursor's
-	// own user stood.
-	HasMore, HasPrevious bool
+	// Next is for Query.After, and gives the page that follows; zero if no user does.
+	// Previous is for Query.Before, and gives the page in front. On the side that a cursor
+	// was given for it is there without looking: where it came from there was a user.
+	// Users that follow may be gone when they are asked for.
+	Next, Previous Cursor
+
+	// Unreadable are the IDs of users of this part of the list that cannot be read: they
+	// are damaged, or were written by a newer program. [Tenant.Get] says why.
+	Unreadable []string
 }
 
 const (
 	maxPage         = 500
 	defaultPage     = 50
-	maxNameFilter   = 8
-	maxNameBytes    = 4096 // of the words of a filter
-	maxMetaFilter   = 6
 	pageOfIteration = 200
 )
 
-// Cursor returns the user's place in lists. It stays the same as long as the user
-// exists and can be used after it is gone.
-func (u User) Cursor() int64 { return u.created }
-
-// List returns a page of users. Walking through pages, by After or by Before,
+// List returns a page of users. Walking through pages, by Next or by Previous,
 // returns every user that exists and matches the whole time exactly once, whatever
-// else is written meanwhile.
+// else is written meanwhile. Only a page that nothing follows is empty. Where that
+// takes long, the context bounds it: if it ends, the error is the context's, and the
+// page has a Next from which to go on.
 func (t Tenant) List(ctx context.Context, q Query) (Page, error) {
-	page, _, err := t.list(ctx, q)
-	return page, err
-}
-
-// list returns a page and the cursor of its last record, which need not be among
-// its users: it may have expired just now.
-func (t Tenant) list(ctx context.Context, q Query) (Page, int64, error) {
-	name, p, err := t.begin()
+	l, err := t.lister(ctx, q)
 	if err != nil {
-		return Page{}, 0, err
+		return Page{}, err
 	}
-	terms, keys, err := p.terms(q)
+	switch {
+	case len(l.keys) > 0:
+		return l.listOne(ctx, t)
+	case !q.ExpiringBefore.IsZero():
+		return l.listExpiring(ctx, t)
+	}
+	if err := l.bound(ctx, t); err != nil {
+		return Page{}, err
+	}
+	found, err := list(ctx, t.m.store, l.span, l.query(), func(r *store.Record) (User, bool, error) {
+		u, live, err := t.decode(r, l.now)
+		return u, live && q.added(&u), err
+	})
+	return Page{found.items, found.next, found.previous, found.unreadable}, err
+}
+
+// added reports whether a user is within the bounds of AddedAt.
+func (q *Query) added(u *User) bool {
+	return (q.AddedAfter.IsZero() || u.AddedAt.After(q.AddedAfter)) &&
+		(q.AddedBefore.IsZero() || u.AddedAt.Before(q.AddedBefore))
+}
+
+// lister is a call that lists users.
+type lister struct {
+	Query
+	span        span
+	terms, keys []store.Key // index terms, or keys of what is unique
+	now         time.Time
+
+	low, high store.Revision // AddedAfter and AddedBefore as bounds of Created; 0: none
+}
+
+func (t Tenant) lister(_ context.Context, q Query) (*lister, error) {
+	c, err := t.begin()
 	if err != nil {
-		return Page{}, 0, err
+		return nil, err
 	}
-	if len(keys) > 0 {
-		page, err := t.listOne(ctx, name, keys, q)
-		return page, 0, err
+	l := &lister{Query: q, now: t.m.millis()}
+	l.span = span{
+		name: c.name, scope: q.scopeIn(c.name), desc: q.Desc, limit: q.Limit, after: q.After, before: q.Before,
 	}
-	now := t.m.millis()
-	s := span{desc: q.Desc, limit: q.Limit, after: q.After, before: q.Before}
-	sq := s.query(kindUser)
-	sq.Match, sq.NotDueBefore = terms, tick(now)
-	records, err := t.m.store.List(ctx, name, sq)
-	if err != nil {
-		return Page{}, 0, translate("list", err)
+	var v violations
+	l.span.check(&v)
+	if !q.ExpiringBefore.IsZero() && (q.Desc || !q.Before.IsZero()) {
+		v.add(Field{Name: "expiring_before"}, CodeValue, "goes with neither a descending order nor Before")
 	}
-	records, more, previous := s.cut(records)
-	page := Page{HasMore: more, HasPrevious: previous}
-	page.Users = make([]User, 0, len(records))
-	last := int64(0)
-	for i := range records {
-		u, live, err := t.decode(&records[i], now)
-		if err != nil {
-			return Page{}, 0, err
-		}
-		last = int64(records[i].Created)
-		if live {
-			page.Users = append(page.Users, u)
-		}
+	l.terms, l.keys = t.terms(&v, &c.schema, q.Filter)
+	if err := v.err(); err != nil {
+		return nil, err
 	}
-	return page, last, nil
+	return l, l.span.own()
 }
 
-// span is the part of a list that a page asks for.
-type span struct {
-	desc          bool
-	limit         int
-	after, before int64
+// scopeIn returns what the cursors of a query are bound to.
+func (q *Query) scopeIn(name string) scope {
+	return scopeOf("users", name, q.ExternalID, q.Email, q.Account.Type, q.Account.ID, q.Name, q.Group,
+		string(q.Metadata.AppendJSON(nil)), strconv.FormatBool(q.Desc),
+		timeText(q.AddedAfter), timeText(q.AddedBefore), timeText(q.ExpiringBefore))
 }
 
-func (s span) check(v *violations) {
-	if s.limit < 0 || s.limit > maxPage {
-		v.add("limit", CodeValue, "must be between 1 and 500")
+func timeText(t time.Time) string {
+	if t.IsZero() {
+		return ""
 	}
-	if s.after < 0 || s.before < 0 || (s.after != 0 && s.before != 0) {
-		v.add("cursor", CodeValue, "must be one cursor of the list")
+	return t.UTC().Format(time.RFC3339Nano)
+}
+
+// query asks the store for what the list has.
+func (l *lister) query() store.Query {
+	return store.Query{
+		Kind: kindUser, Match: l.terms, NotDueBefore: tick(l.now), After: l.low, Before: l.high, Desc: l.Desc,
 	}
 }
 
-// size returns how many items the page has at most.
-func (s span) size() int { return cmp.Or(s.limit, defaultPage) }
-
-// query asks the store for the page and one record more, by which is seen whether
-// there are others.
-func (s span) query(kind string) store.Query {
-	q := store.Query{Kind: kind, Desc: s.desc != (s.before != 0), Limit: s.size() + 1}
-	if from := store.Revision(s.after + s.before); q.Desc {
-		q.Before = from
-	} else {
-		q.After = from
+// bound finds the bounds of Created that AddedAfter and AddedBefore come to.
+func (l *lister) bound(ctx context.Context, t Tenant) (err error) {
+	if !l.AddedAfter.IsZero() {
+		l.low, err = t.firstAdded(ctx, l.span.name, func(at time.Time) bool { return at.After(l.AddedAfter) })
+		l.low = max(l.low-1, 0)
 	}
-	return q
+	if err == nil && !l.AddedBefore.IsZero() {
+		l.high, err = t.firstAdded(ctx, l.span.name, func(at time.Time) bool { return !at.Before(l.AddedBefore) })
+	}
+	return err
 }
 
-// cut returns the records of the page in the order of the list.
-func (s span) cut(records []store.Record) (page []store.Record, more, previous bool) {
-	beyond := len(records) > s.size()
-	page = records[:min(len(records), s.size())]
-	if s.before != 0 {
-		slices.Reverse(page)
-		return page, true, beyond
-	}
-	return page, beyond, s.after != 0
-}
-
-// All returns an iterator over all users that a filter selects, oldest first. It
-// reads a page at a time and holds nothing while the loop's body runs, which may
-// call the Manager. An error is yielded once, with the zero User, and ends it.
-func (t Tenant) All(ctx context.Context, f Filter) iter.Seq2[User, error] {
-	return func(yield func(User, error) bool) {
-		q := Query{Filter: f, Limit: pageOfIteration}
+// firstAdded returns the Created of the first user for which reached is true, or one
+// beyond the last user. Users ascend by the time at which they were added, as far as
+// clocks agree.
+func (t Tenant) firstAdded(ctx context.Context, name string, reached func(time.Time) bool) (store.Revision, error) {
+	// probe returns the first user of a query that can be read; created is 0 if there is
+	// none.
+	probe := func(q store.Query) (at time.Time, created store.Revision, err error) {
 		for {
-			page, last, err := t.list(ctx, q)
+			page, err := t.m.store.List(ctx, name, q)
 			if err != nil {
-				yield(User{}, err)
-				return
+				return time.Time{}, 0, translate("list", err)
 			}
-			for _, u := range page.Users {
-				if !yield(u, nil) {
-					return
+			for i := range page.Records {
+				if u, _, err := t.decode(&page.Records[i], time.Time{}); err == nil {
+					return u.AddedAt, page.Records[i].Created, nil
 				}
 			}
-			if !page.HasMore {
-				return
+			if page.Next == 0 {
+				return time.Time{}, 0, nil
 			}
-			q.After = last
+			if q.Desc {
+				q.Before = page.Next
+			} else {
+				q.After = page.Next
+			}
 		}
 	}
+	last, first, err := probe(store.Query{Kind: kindUser, Desc: true, Limit: 1})
+	if err != nil {
+		return 0, err
+	}
+	if first == 0 || !reached(last) {
+		return first + 1, nil
+	}
+	for low, end := store.Revision(0), first; low+1 < end; { // it is first, or between low and end
+		middle := low + (end-low)/2
+		at, created, err := probe(store.Query{Kind: kindUser, After: middle - 1, Before: end, Limit: 1})
+		if err != nil {
+			return 0, err
+		}
+		if created > 0 && !reached(at) {
+			low = created
+			continue
+		}
+		if created > 0 {
+			first = created
+		}
+		end = middle
+	}
+	return first, nil
 }
 
 // listOne answers a query that names a unique key: the list has one user or none.
-func (t Tenant) listOne(ctx context.Context, name string, keys []store.Key, q Query) (Page, error) {
+func (l *lister) listOne(ctx context.Context, t Tenant) (Page, error) {
 	page := Page{Users: []User{}}
-	r, err := t.m.store.Get(ctx, name, keys[0])
+	r, err := t.m.store.Get(ctx, l.span.name, l.keys[0])
 	if errors.Is(err, store.ErrNotFound) {
 		return page, nil
 	}
 	if err != nil {
 		return page, translate("list", err)
 	}
-	u, live, err := t.decode(&r, t.m.millis())
-	if err != nil || !live || !q.matches(&u) {
+	u, live, err := t.decode(&r, l.now)
+	if err != nil || !live || !t.matches(&l.Filter, &u) || !l.added(&u) || !l.span.contains(int64(r.Created)) {
 		return page, err
 	}
-	behind := u.created > q.After
-	if q.Desc {
-		behind = q.After == 0 || u.created < q.After
-	}
-	before := q.Before == 0 || u.created < q.Before
-	if q.Desc {
-		before = u.created > q.Before
-	}
-	if behind && before {
+	if l.ExpiringBefore.IsZero() || (!u.ExpiresAt.IsZero() && u.ExpiresAt.Before(l.ExpiringBefore)) {
 		page.Users = append(page.Users, u)
 	}
 	return page, nil
 }
 
-// terms translates a query for the store: index terms that must match, or, where
-// the filter names something unique, its keys.
-func (p *Policy) terms(q Query) (terms, keys []store.Key, err error) {
-	var v violations
-	f := q.Filter
-	span{limit: q.Limit, after: q.After, before: q.Before}.check(&v)
-	if f.ExternalID != "" {
-		checkFilter(&v, ByExternalID(f.ExternalID))
-		keys = append(keys, externalIDKey(f.ExternalID))
+// listExpiring answers a query by deadline.
+func (l *lister) listExpiring(ctx context.Context, t Tenant) (Page, error) {
+	page := Page{Users: []User{}}
+	q := store.DueQuery{
+		Tenant: l.span.name, Kinds: []string{kindUser}, Before: l.ExpiringBefore,
+		From: l.After.place, Limit: l.span.size(),
 	}
-	if f.Account != (Account{}) {
-		checkFilter(&v, ByAccount(f.Account.Type, f.Account.ID))
-		keys = append(keys, accountKey(f.Account))
-	}
-	if f.Email != "" {
-		checkFilter(&v, ByEmail(f.Email))
-		terms = append(terms, emailKey(f.Email))
-	}
-	if f.Name != "" {
-		names := words(f.Name, maxNameFilter+1)
-		if len(names) == 0 || len(names) > maxNameFilter || len(f.Name) > maxNameBytes || textFault(f.Name) != "" {
-			v.add("name", CodeValue, "must be 1 to 8 words")
-			names = nil
+	for {
+		due, err := t.m.store.Due(ctx, q)
+		if err != nil {
+			page.Next = l.span.place(q.From)
+			return page, translate("list", err)
 		}
-		for _, word := range names {
-			terms = append(terms, wordKey(word))
-		}
-	}
-	if f.Group != "" {
-		checkToken(&v, "group", f.Group, maxGroup)
-		terms = append(terms, groupKey(f.Group))
-	}
-	if len(f.Metadata) > maxMetaFilter {
-		v.add("metadata", CodeCount, "must be at most 6 keys")
-	}
-	for key, value := range f.Metadata {
-		switch {
-		case !slices.Contains(p.IndexedMetadata, key):
-			v.add("metadata", CodeValue, "a key is not indexed")
-			continue
-		case !utf8.ValidString(value.text):
-			v.add("metadata", CodeUTF8, textMessage(CodeUTF8))
-			continue
-		}
-		terms = append(terms, metadataKey(key, value))
-	}
-	return terms, keys, v.err()
-}
-
-func checkFilter(v *violations, ref Ref) {
-	if err, ok := errors.AsType[*InvalidError](ref.check()); ok {
-		*v = append(*v, err.Violations...)
-	}
-}
-
-// matches judges a user by the whole filter, as the indexes would.
-func (f *Filter) matches(u *User) bool {
-	switch {
-	case f.ExternalID != "" && (u.ExternalID == "" || compareKey(f.ExternalID) != compareKey(u.ExternalID)),
-		f.Email != "" && (u.Email == "" || emailKey(f.Email) != emailKey(u.Email)),
-		f.Account != (Account{}) && !slices.Contains(u.Accounts, f.Account),
-		f.Group != "" && !slices.ContainsFunc(u.Groups, func(g string) bool { return SameExternalID(g, f.Group) }):
-		return false
-	}
-	if f.Name != "" {
-		have := words(u.Name, maxNameWords)
-		for word := range eachWord(f.Name, maxNameFilter) {
-			if !slices.Contains(have, word) {
-				return false
+		q.From = ""
+		for _, of := range due.Tenants {
+			page.Unreadable = append(page.Unreadable, of.Damaged...)
+			for i := range of.Records {
+				u, live, err := t.decode(&of.Records[i], l.now)
+				switch {
+				case err != nil:
+					page.Unreadable = append(page.Unreadable, of.Records[i].ID)
+				case live && t.matches(&l.Filter, &u) && l.added(&u):
+					page.Users = append(page.Users, u)
+				}
 			}
+			q.From = of.Next
+		}
+		if q.From == "" || len(page.Users) > 0 {
+			page.Next = l.span.place(q.From)
+			return page, nil
 		}
 	}
-	for key, value := range f.Metadata {
-		if have, ok := u.Metadata[key]; !ok || have != value {
-			return false
-		}
+}
+
+// Count is how many users a query selects. If it is not exact there are at least N.
+type Count struct {
+	N     int
+	Exact bool
+}
+
+// maxCount is where a count ends.
+const maxCount = 10_000
+
+// Count counts the users that a query selects: those that [Tenant.List] returns in all
+// pages, Limit apart. It ends when it has looked at 10,000. Users that cannot be read are
+// not counted.
+func (t Tenant) Count(ctx context.Context, q Query) (Count, error) {
+	l, err := t.lister(ctx, q)
+	if err != nil {
+		return Count{}, err
 	}
-	return true
+	switch {
+	case len(l.keys) > 0:
+		page, err := l.listOne(ctx, t)
+		return Count{N: len(page.Users), Exact: true}, err
+	case !q.ExpiringBefore.IsZero():
+		return l.countExpiring(ctx, t)
+	}
+	if err := l.bound(ctx, t); err != nil {
+		return Count{}, err
+	}
+	sq := l.span.narrow(l.query())
+	counted, err := store.Count(ctx, t.m.store, l.span.name, store.CountQuery{
+		Kind: sq.Kind, Match: sq.Match, After: sq.After, Before: sq.Before, NotDueBefore: sq.NotDueBefore, Cap: maxCount,
+	})
+	return Count{counted.N, counted.Exact}, translate("count", err)
+}
+
+func (l *lister) countExpiring(ctx context.Context, t Tenant) (Count, error) {
+	count := Count{}
+	l.span.limit = maxPage
+	for looked := 0; looked < maxCount; looked += maxPage {
+		page, err := l.listExpiring(ctx, t)
+		if err != nil {
+			return Count{}, err
+		}
+		count.N += len(page.Users)
+		if page.Next.IsZero() {
+			count.Exact = true
+			break
+		}
+		l.After = page.Next
+	}
+	return count, nil
 }

@@ -18,16 +18,18 @@ func tick(now time.Time) time.Time { return now.Add(time.Millisecond) }
 const (
 	sweepPage = 256
 
-	// unreadable is how long the sweeper leaves alone what it cannot read.
-	unreadable = 24 * time.Hour
+	// postponed is how long the sweeper leaves alone what it can do nothing about.
+	postponed = 24 * time.Hour
 )
 
-// Sweep deletes what is over its time in all tenants: users whose deadline has
+// Sweep deletes what has expired in all tenants: users whose deadline has
 // passed, each with an "expired" change, sensitive values, tokens that are no longer
 // accepted, and the keys of a Keyring that is a [KeyDestroyer]. It returns how many
 // users it deleted. All of it is invisible from its deadline on whether Sweep runs
 // or not: it reclaims space. It may run in many processes at once. If the store
-// fails it returns what it has done, and the error.
+// fails it returns what it has done, and the error. What cannot be read does not keep
+// it from the rest: it is passed over, and the error, an ErrCorrupt or ErrNewer, names
+// the first and says how much there is.
 func (m *Manager) Sweep(ctx context.Context) (int, error) {
 	keys := error(nil)
 	if d, ok := m.keyring.(KeyDestroyer); ok {
@@ -35,105 +37,164 @@ func (m *Manager) Sweep(ctx context.Context) (int, error) {
 			keys = keyringError("destroy keys", err)
 		}
 	}
-	swept, err := m.sweep(ctx, m.millis())
-	return swept, errors.Join(translate("sweep", err), keys)
+	s := sweeper{m: m, now: m.millis()}
+	err := s.sweep(ctx)
+	return s.users, errors.Join(err, s.lost.err(), keys)
 }
 
-func (m *Manager) sweep(ctx context.Context, now time.Time) (swept int, err error) {
-	kinds := []string{kindUser, kindVault, kindGroup}
-	for worked := true; worked; {
-		worked = false
-		for after := ""; ; {
-			due, err := m.store.Due(ctx, store.DueQuery{Kinds: kinds, Before: tick(now), After: after, Limit: sweepPage})
+// sweeper is one call of Sweep.
+type sweeper struct {
+	m      *Manager
+	now    time.Time
+	users  int // deleted
+	worked bool
+	lost   failures // of the last pass
+}
+
+// sweep passes over what is due until there is nothing left that it can do.
+func (s *sweeper) sweep(ctx context.Context) error {
+	for s.worked = true; s.worked; {
+		s.worked, s.lost = false, failures{}
+		for q := s.query(); ; {
+			page, err := s.m.store.Due(ctx, q)
 			if err != nil {
-				return swept, err
+				return translate("sweep", err)
 			}
-			if len(due) == 0 {
+			for i := range page.Tenants {
+				if err := s.tenant(ctx, page.Tenants[i]); err != nil {
+					return err
+				}
+			}
+			if page.Next == "" {
 				break
 			}
-			for i := range due {
-				done, err := m.sweepOne(ctx, &due[i], now)
-				if err != nil {
-					return swept, err
-				}
-				if done && due[i].Record.Kind == kindUser {
-					swept++
-				}
-			}
-			worked = true
-			after = due[len(due)-1].Tenant
+			q.After = page.Next
 		}
 	}
-	return swept, nil
+	return nil
 }
 
-// sweepOne does what a record is due for, and says whether it did. What cannot be
-// judged is looked at again later, so that it does not stand in the way of the rest.
-func (m *Manager) sweepOne(ctx context.Context, due *store.DueRecord, now time.Time) (bool, error) {
-	ops, err := m.overdue(ctx, due, now)
-	if err != nil && !errors.Is(err, ErrCorrupt) {
-		return false, err
-	}
-	understood := len(ops) > 0
-	switch {
-	case understood:
-	case due.Record.Kind == kindVault && slices.Contains(due.Record.Index, termUnreadable):
-		// It was due a day ago: nothing in it can still be in its time.
-		ops = []store.Op{store.Delete(due.Record, nil)}
-	default:
-		m.log.LogAttrs(ctx, slog.LevelError, "enduser: sweep: nothing can be done for a due record",
-			slog.Any("tenant", m.storeTenant(due.Tenant)), slog.String("kind", due.Record.Kind), slog.String("id", due.Record.ID))
-		later := due.Record
-		later.Due = now.Add(unreadable)
-		if later.Kind == kindVault {
-			later.Index = []store.Key{termUnreadable}
+func (s *sweeper) query() store.DueQuery {
+	return store.DueQuery{Kinds: []string{kindUser, kindVault, kindGroup}, Before: tick(s.now), Limit: sweepPage}
+}
+
+// tenant does what a tenant's share of a page is due for. If nothing of it can be done
+// it goes on inside the tenant: what is in the way would be there again.
+func (s *sweeper) tenant(ctx context.Context, due store.DueTenant) error {
+	q := s.query()
+	q.Tenant = due.Tenant
+	for {
+		for _, id := range due.Damaged {
+			s.lost.add(unreadable("record", id, ErrCorrupt))
 		}
-		ops = []store.Op{store.Replace(due.Record, later, nil)}
+		worked := false
+		for i := range due.Records {
+			done, err := s.record(ctx, due.Tenant, &due.Records[i])
+			if err != nil && !s.lost.add(err) {
+				return err
+			}
+			worked = worked || done
+		}
+		s.worked = s.worked || worked
+		if worked || due.Next == "" {
+			return nil
+		}
+		q.From = due.Next
+		page, err := s.m.store.Due(ctx, q)
+		if err != nil {
+			return translate("sweep", err)
+		}
+		if len(page.Tenants) == 0 {
+			return nil
+		}
+		due = page.Tenants[0]
 	}
-	_, err = m.store.Apply(ctx, due.Tenant, ops...)
+}
+
+// record does what a record is due for, and reports whether it did something. The error
+// is an UnreadableError for what cannot be read, or it ends the sweep.
+func (s *sweeper) record(ctx context.Context, name string, r *store.Record) (bool, error) {
+	w := s.m.writerOf(name, s.now)
+	ops, lost := w.overdue(ctx, r)
+	switch {
+	case errors.Is(lost, ErrNewer): // for a newer program
+		return false, lost
+	case lost != nil && !errors.Is(lost, ErrCorrupt):
+		return false, lost
+	case len(ops) == 0 && r.Kind == kindVault && slices.Contains(r.Index, termUnreadable):
+		// It was due a day ago: nothing in it can still be in its time.
+		ops = []store.Op{store.Delete(*r, nil)}
+	case len(ops) == 0:
+		ops = []store.Op{store.Replace(*r, s.postpone(*r), nil)}
+		s.m.log.LogAttrs(ctx, slog.LevelError, "enduser: sweep: nothing can be done for a due record",
+			slog.Any("tenant", w.Tenant), slog.String("kind", r.Kind), slog.String("id", r.ID))
+	}
+	_, err := s.m.store.Apply(ctx, name, store.Ops(ops...))
 	switch {
 	case errors.Is(err, store.ErrStale): // somebody else was faster
-		return false, nil
+		return false, lost
 	case err != nil:
-		return false, err
+		return false, translate("sweep", err)
 	}
-	return understood, nil
+	if r.Kind == kindUser && lost == nil && len(ops) > 0 && ops[len(ops)-1].Type() == store.Deleted {
+		s.users++
+	}
+	return true, lost
+}
+
+// postpone returns the record as it is looked at again later.
+func (s *sweeper) postpone(r store.Record) store.Record {
+	r.Due = s.now.Add(postponed)
+	if r.Kind == kindVault {
+		r.Index = append(slices.Clone(r.Index), termUnreadable)
+	}
+	return r
 }
 
 // overdue returns the writes that a record is due for, none if it is not.
-func (m *Manager) overdue(ctx context.Context, due *store.DueRecord, now time.Time) ([]store.Op, error) {
-	tenant, env := parseStoreTenant(due.Tenant)
-	switch due.Record.Kind {
+func (w *writer) overdue(ctx context.Context, r *store.Record) ([]store.Op, error) {
+	switch r.Kind {
 	case kindUser:
-		u, err := decodeUser(tenant, env, &due.Record)
-		if err != nil || !u.Expired(now) {
-			return nil, err
-		}
-		ops, err := m.dependents(ctx, due.Tenant, &u)
-		return append(ops, store.Delete(due.Record, appendNote(ChangeExpired, "", now, nil))), err
+		return w.overdueUser(ctx, r)
 	case kindVault:
-		v := vault{record: due.Record}
-		if err := v.scan(); err != nil {
-			return nil, err
-		}
-		live := v.live(now)
-		switch len(live) {
-		case len(v.values):
-			return nil, nil
-		case 0:
-			return []store.Op{store.Delete(due.Record, nil)}, nil
-		}
-		r := due.Record
-		kept := vaultRecord("", live)
-		r.Due, r.Data = kept.Due, kept.Data
-		return []store.Op{store.Replace(due.Record, r, nil)}, nil
+		return w.overdueVault(r)
 	default:
-		g, err := m.storeTenant(due.Tenant).decodeGroup(&due.Record)
-		if err != nil || !g.forget(now) {
-			return nil, err
-		}
-		return []store.Op{store.Replace(due.Record, g.record(), nil)}, nil
+		return w.overdueGroup(r)
 	}
+}
+
+func (w *writer) overdueUser(ctx context.Context, r *store.Record) ([]store.Op, error) {
+	u, err := decodeUser(w.Tenant.name, w.env, r)
+	if err != nil || !u.Expired(w.now) {
+		return nil, err
+	}
+	ops, err := w.m.dependents(ctx, w.name, &u)
+	return append(ops, store.Delete(*r, w.note(ChangeExpired, nil))), err
+}
+
+func (w *writer) overdueVault(r *store.Record) ([]store.Op, error) {
+	v := vault{record: *r}
+	if err := v.scan(); err != nil {
+		return nil, err
+	}
+	live := v.live(w.now)
+	switch len(live) {
+	case len(v.values):
+		return nil, nil
+	case 0:
+		return []store.Op{store.Delete(*r, nil)}, nil
+	}
+	kept, err := v.rewrite(live)
+	return []store.Op{store.Replace(*r, kept, nil)}, err
+}
+
+func (w *writer) overdueGroup(r *store.Record) ([]store.Op, error) {
+	g, err := w.decodeGroup(r)
+	if err != nil || !g.forget(w.now) {
+		return nil, err
+	}
+	kept, err := w.rewriteGroup(*r, &g)
+	return []store.Op{store.Replace(*r, kept, nil)}, err
 }
 
 // Run sweeps every [Options].SweepEvery until the context ends, and returns its
@@ -160,61 +221,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	}
 }
 
-// Reindex rewrites the users of a tenant's environment whose index terms are not
-// those that the policy asks for: after a metadata key was added to
-// IndexedMetadata. Users get a new revision, but no change in the feed and no new
-// stamp. It returns how many were rewritten, works a page at a time, and can be
-// repeated after an error.
-func (t Tenant) Reindex(ctx context.Context) (int, error) {
-	w, err := t.writer()
-	if err != nil {
-		return 0, err
-	}
-	rewritten := 0
-	for after := store.Revision(0); ; {
-		records, err := w.m.store.List(ctx, w.name, store.Query{Kind: kindUser, After: after, Limit: pageOfIteration})
-		if err != nil {
-			return rewritten, translate("reindex", err)
-		}
-		for i := range records {
-			done, err := w.reindex(ctx, records[i])
-			if err != nil {
-				return rewritten, err
-			}
-			if done {
-				rewritten++
-			}
-		}
-		if len(records) < pageOfIteration {
-			return rewritten, nil
-		}
-		after = records[len(records)-1].Created
-	}
-}
-
-func (w *writer) reindex(ctx context.Context, r store.Record) (bool, error) {
-	for try := 0; ; try++ {
-		u, err := decodeUser(w.Tenant.name, w.env, &r)
-		if err != nil {
-			return false, err
-		}
-		want := w.policy.record(&u)
-		if slices.Equal(want.Unique, r.Unique) && slices.Equal(want.Index, r.Index) {
-			return false, nil
-		}
-		_, err = w.m.store.Apply(ctx, w.name, store.Replace(r, want, nil))
-		if taken, ok := errors.AsType[*store.TakenError](err); ok {
-			return false, w.conflict(taken)
-		}
-		if !errors.Is(err, store.ErrStale) || try == maxTries {
-			return err == nil, translate("reindex", err)
-		}
-		r, err = w.m.store.Get(ctx, w.name, store.ID(u.ID))
-		if errors.Is(err, store.ErrNotFound) {
-			return false, nil
-		}
-		if err != nil {
-			return false, translate("reindex", err)
-		}
-	}
+// writerOf returns a writer for what the store knows under a name, without actor.
+func (m *Manager) writerOf(name string, now time.Time) writer {
+	return writer{Tenant: m.storeTenant(name), name: name, now: now, stamp: newStamp()}
 }

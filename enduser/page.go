@@ -1,0 +1,218 @@
+package enduser
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// span is the part of a list that a page asks for.
+type span struct {
+	name          string // of the tenant, in the store
+	scope         scope
+	desc          bool
+	limit         int
+	after, before Cursor
+}
+
+func (s span) check(v *violations) {
+	if s.limit < 0 || s.limit > maxPage {
+		v.add(Field{Name: "limit"}, CodeValue, "must be between 1 and 500")
+	}
+	if !s.after.IsZero() && !s.before.IsZero() {
+		v.add(Field{Name: "cursor"}, CodeValue, "must be one cursor of the list")
+	}
+}
+
+// own refuses the cursors of other lists.
+func (s span) own() error {
+	for _, c := range []Cursor{s.after, s.before} {
+		if !c.IsZero() && c.scope != s.scope {
+			return badCursor()
+		}
+	}
+	return nil
+}
+
+// size returns how many items the page has at most.
+func (s span) size() int { return cmp.Or(s.limit, defaultPage) }
+
+// at returns the cursor of a revision.
+func (s span) at(created store.Revision) Cursor { return Cursor{scope: s.scope, at: int64(created)} }
+
+// place returns the cursor of a place in a list by deadline; zero for no place.
+func (s span) place(place string) Cursor {
+	if place == "" {
+		return Cursor{}
+	}
+	return Cursor{scope: s.scope, place: place}
+}
+
+// narrow puts the bounds of the span into a query that has none beyond them.
+func (s span) narrow(q store.Query) store.Query {
+	for _, bound := range []struct {
+		cursor Cursor
+		after  bool
+	}{{s.after, !s.desc}, {s.before, s.desc}} {
+		switch at := store.Revision(bound.cursor.at); {
+		case at == 0:
+		case bound.after:
+			q.After = max(q.After, at)
+		case q.Before == 0 || at < q.Before:
+			q.Before = at
+		}
+	}
+	return q
+}
+
+// contains reports whether what was created with a revision is in the span.
+func (s span) contains(created int64) bool {
+	q := s.narrow(store.Query{})
+	return created > int64(q.After) && (q.Before == 0 || created < int64(q.Before))
+}
+
+// listed is a page of whatever a list has.
+type listed[T any] struct {
+	items          []T
+	next, previous Cursor
+	unreadable     []string
+}
+
+// list returns the page of a span. It steps on until there is an item, or nothing more.
+// decode says what a record holds, and whether the list has it.
+func list[T any](
+	ctx context.Context, st store.Store, s span, q store.Query, decode func(*store.Record) (T, bool, error),
+) (listed[T], error) {
+	q = s.narrow(q)
+	backward := !s.before.IsZero()
+	q.Desc = s.desc != backward
+	p := pager[T]{span: s, decode: decode, want: s.size() + 1} // the one beyond shows whether any follows
+	more, err := p.read(ctx, st, q)
+	if len(p.items) > s.size() {
+		if len(p.unreadable) > 0 { // they may stand beyond, too: read again, and not so far
+			p = pager[T]{span: s, decode: decode, want: s.size()}
+			more, err = p.read(ctx, st, q)
+		} else {
+			p.items, p.created = p.items[:s.size()], p.created[:s.size()]
+			more = p.created[s.size()-1]
+		}
+	}
+	out := listed[T]{items: p.items, unreadable: p.unreadable}
+	beyond, back := &out.next, &out.previous
+	if backward {
+		slices.Reverse(out.items)
+		beyond, back = back, beyond
+	}
+	if more > 0 {
+		*beyond = s.at(more)
+	}
+	if from := s.from(); !from.IsZero() {
+		*back = s.at(p.first(from, q.Desc))
+	}
+	return out, err
+}
+
+// from returns the cursor that the page was asked for by.
+func (s span) from() Cursor {
+	if s.before.IsZero() {
+		return s.after
+	}
+	return s.before
+}
+
+// pager collects the items of a page.
+type pager[T any] struct {
+	span   span
+	decode func(*store.Record) (T, bool, error)
+	want   int
+
+	items      []T
+	created    []store.Revision // of the items
+	unreadable []string
+}
+
+// first returns what the way back begins behind: the first item, or, if there is none,
+// a place from which the one that the page was asked for by is in sight again.
+func (p *pager[T]) first(from Cursor, desc bool) store.Revision {
+	switch at := store.Revision(from.at); {
+	case len(p.created) > 0:
+		return p.created[0]
+	case desc:
+		return at - 1
+	default:
+		return at + 1
+	}
+}
+
+// What is looked at to fill a page that has an item already. A store may give short
+// pages; and where what matches is rare, a short page is better than much work.
+const (
+	fillBudget = 10_000 // entries, in all
+	fillEmpty  = 2      // pages without an item, one after the other
+)
+
+// read collects items until there are as many as wanted, or as is reasonable, but at
+// least one. It returns where the rest begins; 0 if there is none.
+func (p *pager[T]) read(ctx context.Context, st store.Store, q store.Query) (rest store.Revision, err error) {
+	p.items = make([]T, 0, min(p.want, defaultPage+1))
+	for size, empty := 0, 0; ; {
+		q.Limit = p.want - len(p.items)
+		if len(p.items) > 0 {
+			q.Budget = fillBudget / (2*p.want + 2)
+		}
+		page, err := st.List(ctx, p.span.name, q)
+		if err == nil {
+			err = p.add(&page)
+		} else {
+			err = translate("list", err)
+		}
+		if err != nil {
+			return next(&q), err
+		}
+		for i := range page.Records {
+			size += len(page.Records[i].Data)
+		}
+		if empty++; len(page.Records) > 0 {
+			empty = 0
+		}
+		full := len(p.items) == p.want || size > store.MaxPageData/2 || empty == fillEmpty
+		if page.Next == 0 || len(p.items) > 0 && full {
+			return page.Next, nil
+		}
+		if q.Desc {
+			q.Before = page.Next
+		} else {
+			q.After = page.Next
+		}
+	}
+}
+
+// next returns where a query begins.
+func next(q *store.Query) store.Revision {
+	if q.Desc {
+		return q.Before
+	}
+	return q.After
+}
+
+func (p *pager[T]) add(page *store.Page) error {
+	p.unreadable = append(p.unreadable, page.Damaged...)
+	for i := range page.Records {
+		r := &page.Records[i]
+		item, in, err := p.decode(r)
+		if _, ok := errors.AsType[*UnreadableError](err); ok {
+			p.unreadable = append(p.unreadable, r.ID)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if in {
+			p.items, p.created = append(p.items, item), append(p.created, r.Created)
+		}
+	}
+	return nil
+}

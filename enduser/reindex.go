@@ -1,0 +1,64 @@
+package enduser
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// Reindex rewrites the users of a tenant's environment whose index terms are not those
+// that the tenant's [Schema] asks for: after a metadata key was added to IndexedMetadata,
+// or taken away. Nothing else takes terms away that a user still has. Users get a new
+// revision and version, but no change in the feed and no new UpdatedAt. It returns how
+// many were rewritten, works a page at a time, and can be repeated after an error. What
+// cannot be read or written over is passed over: the error, an ErrCorrupt or ErrNewer,
+// names the first and says how many there are.
+func (t Tenant) Reindex(ctx context.Context) (int, error) {
+	w, err := t.writer()
+	if err != nil {
+		return 0, err
+	}
+	rewritten := 0
+	var lost failures
+	err = t.m.eachRecord(ctx, w.name, kindUser, &lost, func(r *store.Record) error {
+		done, err := w.reindex(ctx, *r)
+		if done {
+			rewritten++
+		}
+		return err
+	})
+	return rewritten, errors.Join(err, lost.err())
+}
+
+func (w *writer) reindex(ctx context.Context, r store.Record) (done bool, err error) {
+	w.stamp = newStamp()
+	first := true
+	err = w.settle(ctx, r.ID, func() (err error) {
+		if !first {
+			if r, err = w.m.store.Get(ctx, w.name, store.ID(r.ID)); err != nil {
+				return translate("reindex", err)
+			}
+		}
+		first = false
+		u, err := decodeUser(w.Tenant.name, w.env, &r)
+		if err != nil {
+			return err
+		}
+		want, err := w.reindexed(r, &u)
+		if err != nil || slices.Equal(want.Unique, r.Unique) && slices.Equal(want.Index, r.Index) {
+			return err
+		}
+		_, err = w.m.store.Apply(ctx, w.name, store.Ops(store.Replace(r, want, nil)))
+		if taken, ok := errors.AsType[*store.TakenError](err); ok {
+			return w.conflict(taken)
+		}
+		done = err == nil
+		return err
+	})
+	if errors.Is(err, ErrNotFound) { // deleted meanwhile
+		err = nil
+	}
+	return done, err
+}

@@ -1,0 +1,175 @@
+package enduser
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// All returns an iterator over all users that a filter selects, oldest first. It
+// reads a page at a time and holds nothing while the loop's body runs, which may
+// call the Manager. For a user that cannot be read it yields an *[UnreadableError] and
+// goes on; any other error is yielded last. The user beside an error is the zero User.
+func (t Tenant) All(ctx context.Context, f Filter) iter.Seq2[User, error] {
+	return func(yield func(User, error) bool) {
+		l, err := t.lister(ctx, Query{Filter: f})
+		if err != nil {
+			yield(User{}, err)
+			return
+		}
+		if len(l.keys) > 0 {
+			page, err := l.listOne(ctx, t)
+			for _, u := range page.Users {
+				yield(u, nil)
+			}
+			if err != nil {
+				yield(User{}, err)
+			}
+			return
+		}
+		each(ctx, t.m.store, l.span.name, l.query(), func(r *store.Record) (User, bool, error) {
+			return t.decode(r, t.m.millis())
+		}, yield)
+	}
+}
+
+// Expiring returns an iterator over the provisional users whose deadline is earlier than
+// a time, by their deadlines; see [Tenant.All]. Those who are kept or deleted while it
+// runs may be in it or not.
+func (t Tenant) Expiring(ctx context.Context, before time.Time) iter.Seq2[User, error] {
+	return func(yield func(User, error) bool) {
+		q := Query{ExpiringBefore: before, Limit: pageOfIteration}
+		if before.IsZero() {
+			yield(User{}, invalidField(Field{Name: "before"}, CodeRequired, "must be a time"))
+			return
+		}
+		for {
+			page, err := t.List(ctx, q)
+			for _, u := range page.Users {
+				if !yield(u, nil) {
+					return
+				}
+			}
+			for _, id := range page.Unreadable {
+				if !yield(User{}, unreadable(kindUser, id, ErrCorrupt)) {
+					return
+				}
+			}
+			if err != nil {
+				yield(User{}, err)
+				return
+			}
+			if page.Next.IsZero() {
+				return
+			}
+			q.After = page.Next
+		}
+	}
+}
+
+// each yields what the records of a query hold, as [Tenant.All] promises.
+func each[T any](
+	ctx context.Context, st store.Store, name string, q store.Query,
+	decode func(*store.Record) (T, bool, error), yield func(T, error) bool,
+) {
+	var none T
+	q.Limit = pageOfIteration
+	for {
+		page, err := st.List(ctx, name, q)
+		if err != nil {
+			yield(none, translate("list", err))
+			return
+		}
+		for i := range page.Records {
+			item, in, err := decode(&page.Records[i])
+			if err != nil {
+				item, in = none, true
+			}
+			if in && !yield(item, err) {
+				return
+			}
+		}
+		for _, id := range page.Damaged {
+			if !yield(none, unreadable(q.Kind, id, ErrCorrupt)) {
+				return
+			}
+		}
+		if page.Next == 0 {
+			return
+		}
+		q.After = page.Next
+	}
+}
+
+// eachTenant calls fn with the names under which the store knows its tenants.
+func (m *Manager) eachTenant(ctx context.Context, fn func(name string) error) error {
+	for q := (store.TenantQuery{}); ; {
+		page, err := m.store.Tenants(ctx, q)
+		if err != nil {
+			return translate("list tenants", err)
+		}
+		for _, name := range page.Names {
+			if err := fn(name); err != nil {
+				return err
+			}
+		}
+		if page.Next == "" {
+			return nil
+		}
+		q.After = page.Next
+	}
+}
+
+// eachRecord calls fn with the records of a kind of one tenant. What cannot be read, or
+// is sealed under a key that is gone, is added to the failures and does not end it.
+func (m *Manager) eachRecord(ctx context.Context, name, kind string, lost *failures, fn func(*store.Record) error) error {
+	for q := (store.Query{Kind: kind}); ; {
+		page, err := m.store.List(ctx, name, q)
+		if err != nil {
+			return translate("list", err)
+		}
+		for _, id := range page.Damaged {
+			lost.add(unreadable(kind, id, ErrCorrupt))
+		}
+		for i := range page.Records {
+			if err := fn(&page.Records[i]); err != nil && !lost.add(err) {
+				return err
+			}
+		}
+		if page.Next == 0 {
+			return nil
+		}
+		q.After = page.Next
+	}
+}
+
+// failures are what a walk passed over.
+type failures struct {
+	first error
+	count int
+}
+
+// add takes an error that ends nothing but the work on one record, and reports whether
+// it is one.
+func (f *failures) add(err error) bool {
+	_, one := errors.AsType[*UnreadableError](err)
+	if !one && !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrNoKey) && !errors.Is(err, ErrNewer) {
+		return false
+	}
+	f.first = cmp.Or(f.first, err)
+	f.count++
+	return true
+}
+
+// err returns the first failure, and says how many there were.
+func (f *failures) err() error {
+	if f.count < 2 {
+		return f.first
+	}
+	return fmt.Errorf("%w (%d in all)", f.first, f.count)
+}
