@@ -27,6 +27,11 @@ func (s *Store) count(ctx context.Context, tenant string, q store.CountQuery) (c
 			return store.Counted{N: n, Exact: true}, 0, nil
 		}
 	}
+	done, err := s.turns.Long(ctx, tenant)
+	if err != nil {
+		return store.Counted{}, 0, err
+	}
+	defer done()
 	w := newWalk(store.Query{
 		Kind: q.Kind, Match: q.Match, After: q.After, Before: q.Before,
 		NotDueBefore: q.NotDueBefore, Budget: q.Cap,

@@ -34,6 +34,11 @@ func (s *Store) due(ctx context.Context, q store.DueQuery) (store.DuePage, error
 	if err := ctx.Err(); err != nil {
 		return store.DuePage{}, err
 	}
+	done, err := s.turns.Long(ctx, q.Tenant)
+	if err != nil {
+		return store.DuePage{}, err
+	}
+	defer done()
 	r := &dueRead{store: s, query: q, before: store.Millis(q.Before), budget: store.DefaultBudget}
 	if q.Tenant != "" {
 		return r.one(ctx)

@@ -144,6 +144,11 @@ func (s *Store) changes(ctx context.Context, tenant string, q store.ChangeQuery)
 	if err := ctx.Err(); err != nil {
 		return store.ChangePage{}, err
 	}
+	done, err := s.turns.Long(ctx, tenant)
+	if err != nil {
+		return store.ChangePage{}, err
+	}
+	defer done()
 	sh := s.shard(tenant)
 	sh.mu.RLock()
 	var page store.ChangePage
@@ -182,74 +187,4 @@ func (s *Store) trim(ctx context.Context, tenant string, through store.Revision)
 		t.feed.trim(through)
 	}
 	return nil
-}
-
-// bell wakes those who wait for a tenant's feed.
-type bell struct {
-	rung    chan struct{}
-	waiting int
-}
-
-// ring wakes who waits for a tenant; with the lock held.
-func (sh *shard) ring(tenant string) {
-	if b := sh.waiting[tenant]; b != nil {
-		close(b.rung)
-		delete(sh.waiting, tenant)
-	}
-}
-
-// Wait implements [store.Waiter].
-func (s *Store) Wait(ctx context.Context, tenant string, after store.Revision) error {
-	begun := s.begin()
-	err := s.wait(ctx, tenant, after)
-	s.end(begun, store.CallInfo{Method: "Wait", Err: err})
-	return err
-}
-
-func (s *Store) wait(ctx context.Context, tenant string, after store.Revision) error {
-	if err := store.CheckTrim(tenant, after); err != nil {
-		return err
-	}
-	sh := s.shard(tenant)
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		b := sh.await(tenant, after)
-		if b == nil {
-			return nil
-		}
-		select {
-		case <-b.rung:
-		case <-ctx.Done():
-			sh.leave(tenant, b)
-			return ctx.Err()
-		}
-	}
-}
-
-// await returns what will ring when the feed changes, nil if it already reaches
-// beyond the revision.
-func (sh *shard) await(tenant string, after store.Revision) *bell {
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	if t := sh.tenants[tenant]; t != nil && t.feed.reaches(after) {
-		return nil
-	}
-	b := sh.waiting[tenant]
-	if b == nil {
-		b = &bell{rung: make(chan struct{})}
-		sh.waiting[tenant] = b
-	}
-	b.waiting++
-	return b
-}
-
-// leave gives up waiting; the last to leave takes the bell along.
-func (sh *shard) leave(tenant string, b *bell) {
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	if b.waiting--; b.waiting == 0 && sh.waiting[tenant] == b {
-		delete(sh.waiting, tenant)
-	}
 }

@@ -27,6 +27,11 @@ func (s *Store) list(ctx context.Context, tenant string, q store.Query) (page st
 	if q, err = store.CheckQuery(tenant, q); err != nil {
 		return store.Page{}, 0, err
 	}
+	done, err := s.turns.Long(ctx, tenant)
+	if err != nil {
+		return store.Page{}, 0, err
+	}
+	defer done()
 	var found []*store.Record
 	room := pageRoom{left: store.MaxPageData}
 	w := newWalk(q, func(e *entry) bool {

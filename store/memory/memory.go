@@ -11,20 +11,26 @@
 // A Store is spread over 256 shards by tenant, each with one lock. Reads of a
 // tenant run beside each other, and beside writes of tenants in other shards.
 // Under a lock only pointers move: records are never changed once they are
-// written, and are copied before the lock is taken and after it is released. List
-// gives the lock back after every 1,024 records it has looked at. No call waits
-// for anything else, so contexts matter before a call, between the steps of List
-// and Due, and in Wait. There is no ErrUnavailable and no ErrUnknown, there are
-// no goroutines, and there is nothing to close: a Store that is not referred to
-// any more is garbage.
+// written, and are copied before the lock is taken and after it is released. Reads
+// of pages give the lock back after every 1,024 entries that they have looked at.
+//
+// Copying large pages keeps processors busy. So List, Changes, Due and Count take
+// turns: one fewer at a time than there are processors, at least one, and tenants
+// that wait are served one after the other. Get and Apply wait for nothing. A context
+// matters before a call, where it waits for its turn, between steps, and in Wait.
+// There is no ErrUnavailable and no ErrUnknown, there are no goroutines, and there is
+// nothing to close: a Store that is not referred to any more is garbage.
 //
 // # Cost
 //
 // Get, and Apply for each key, is a map lookup; an index term costs Apply a
 // binary search in the list of that term, however many records it has. List
 // walks the shortest list that its query names and finds its place in it by
-// binary search, at any depth. Due looks at each tenant once, by its earliest
-// Due only.
+// binary search, at any depth; each entry that it comes by counts towards the query's
+// Budget. After the last record that it may return it looks for the next, so that
+// Next is zero at the end. Count without Match and NotDueBefore looks at no entry.
+// Due passes over a tenant with nothing due by its earliest Due alone; such a tenant
+// counts as one entry that gives nothing.
 //
 // A record takes about 260 bytes and its Data, plus about 120 bytes and the
 // value for each unique key, 45 bytes for each index term that it has in common
@@ -37,8 +43,10 @@ package memory
 import (
 	"context"
 	"hash/maphash"
+	"runtime"
 	"sync"
 
+	"github.com/rollbook-go/rollbook/internal/fair"
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -62,6 +70,7 @@ type Store struct {
 	seed   maphash.Seed
 	shards [shardCount]shard
 	called func(store.CallInfo) // nil: nobody is told
+	turns  *fair.Turns          // for reads of whole pages
 
 	// names has every tenant in the order of its first write, which is the
 	// order of Tenants. It only grows: a part of it can be read without the lock.
@@ -79,7 +88,7 @@ type shard struct {
 
 // New returns an empty store. Nil options are the zero Options.
 func New(opts *Options) *Store {
-	s := &Store{seed: maphash.MakeSeed()}
+	s := &Store{seed: maphash.MakeSeed(), turns: fair.New(runtime.GOMAXPROCS(0))}
 	if opts != nil && opts.Observer != nil {
 		s.called = opts.Observer.Call
 	}
