@@ -2,6 +2,7 @@ package memory_test
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"testing"
 
@@ -97,6 +98,7 @@ func TestCountLooksAtLittle(t *testing.T) {
 	}{
 		{"all", store.CountQuery{Cap: 1}, store.Counted{N: many, Exact: true}, 0},
 		{"between", store.CountQuery{After: 700, Before: 50_000}, store.Counted{N: 49_299, Exact: true}, 0},
+		{"behind all", store.CountQuery{After: math.MaxInt64}, store.Counted{Exact: true}, 0},
 		{"nothing between", store.CountQuery{After: 700, Before: 500}, store.Counted{Exact: true}, 0},
 		{"match, capped", store.CountQuery{Match: odd, Cap: 5_000}, store.Counted{N: 5_000}, 5_000},
 		{"match", store.CountQuery{Match: odd, Before: 1_001}, store.Counted{N: 500, Exact: true}, 500},

@@ -64,7 +64,7 @@ func (s *Store) countKind(tenant string, q store.CountQuery) (n int, ok bool) {
 		n = records.rank(&entry{created: q.Before})
 	}
 	if q.After > 0 {
-		n -= records.rank(&entry{created: q.After + 1})
+		n -= records.rank(&entry{created: min(q.After, t.last) + 1})
 	}
 	return max(n, 0), t.damaged == 0
 }

@@ -198,10 +198,10 @@ func assemble(walks []*dueWalk) store.DuePage {
 			page.Tenants = append(page.Tenants, t)
 			i++
 		}
-		if cut && i < len(walks) {
-			page.Next = page.Tenants[len(page.Tenants)-1].Tenant
-		}
 		if cut {
+			if i < len(walks) {
+				page.Next = page.Tenants[len(page.Tenants)-1].Tenant
+			}
 			break
 		}
 	}

@@ -29,6 +29,7 @@ func TestIndexesEqualRecords(t *testing.T) {
 				id := strconv.Itoa(rapid.IntRange(0, 5).Draw(t, "id"))
 				_ = Damager{s}.Damage(context.Background(), "acme", id) // there may be no such record
 			},
+			"count": func(t *rapid.T) { countsWhatIsListed(t, s) },
 			"": func(t *rapid.T) {
 				if x := s.shard("acme").tenants["acme"]; x != nil {
 					audit(t, x)
@@ -36,6 +37,29 @@ func TestIndexesEqualRecords(t *testing.T) {
 			},
 		})
 	})
+}
+
+func countsWhatIsListed(t *rapid.T, s *Store) {
+	bound := rapid.Int64Range(0, 20)
+	q := store.CountQuery{
+		Kind:   rapid.SampledFrom([]string{"user", "group"}).Draw(t, "kind"),
+		After:  store.Revision(bound.Draw(t, "after")),
+		Before: store.Revision(bound.Draw(t, "before")),
+	}
+	if rapid.Bool().Draw(t, "filtered") {
+		q.Match = drawKeys(t, "match")
+		q.NotDueBefore = store.FromMillis(rapid.Int64Range(0, 5).Draw(t, "not due before"))
+	}
+	page, err := s.List(context.Background(), "acme", store.Query{
+		Kind: q.Kind, Match: q.Match, After: q.After, Before: q.Before, NotDueBefore: q.NotDueBefore,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Count(context.Background(), "acme", q)
+	if want := (store.Counted{N: len(page.Records), Exact: true}); err != nil || got != want {
+		t.Fatalf("Count(%+v) = %+v, error %v, want %+v", q, got, err, want)
+	}
 }
 
 func drawBatch(t *rapid.T, s *Store) []store.Op {
