@@ -9,14 +9,21 @@ import (
 )
 
 // Apply implements [store.Store].
-func (s *Store) Apply(ctx context.Context, tenant string, ops ...store.Op) (store.Revision, error) {
-	if err := store.Check(tenant, ops); err != nil {
-		return 0, err
+func (s *Store) Apply(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
+	c := s.observe("Apply")
+	rev, queued, err := s.apply(ctx, tenant, batch)
+	c.end(store.CallInfo{Items: len(batch.Ops), Queued: queued}, err)
+	return rev, err
+}
+
+func (s *Store) apply(ctx context.Context, tenant string, batch store.Batch) (rev store.Revision, queued int, err error) {
+	if err := store.Check(tenant, batch); err != nil {
+		return 0, 0, err
 	}
 	if err := ctx.Err(); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	b := newBatch(tenant, ops)
+	b := newBatch(tenant, batch)
 	return s.writer.submit(ctx, b, b.size)
 }
 
@@ -24,18 +31,24 @@ func (s *Store) Apply(ctx context.Context, tenant string, ops ...store.Op) (stor
 // before it is written, and is encoded by the caller's goroutine, since the
 // writer's is the one that everybody waits for.
 type batch struct {
-	tenant string
-	ops    []op
-	size   int
+	tenant  string
+	require []store.Require
+	ops     []op
+	size    int
+
+	// left are the keys to be claimed that have a row of a record which no longer
+	// holds them.
+	left []store.Key
 }
 
 type op struct {
-	kind store.ChangeType
-	old  store.Revision // the expected one; 0 for a create
-	rec  store.Record   // the new record; of a deletion ID and Kind alone
-	keys []byte         // rec.Unique and rec.Index, encoded
-	due  int64
-	note []byte // nil: none
+	kind   store.ChangeType
+	remove bool           // in whatever state the record is
+	old    store.Revision // the expected one
+	rec    store.Record   // the new record; of a deletion ID and Kind alone
+	keys   []byte         // rec.Unique and rec.Index, encoded
+	due    int64
+	note   []byte // nil: none
 
 	stored stored // what was found
 }
@@ -43,6 +56,7 @@ type op struct {
 // stored is the part of a record that a write needs.
 type stored struct {
 	found    bool
+	damaged  bool // keys cannot be read
 	rid      int64
 	kind     string
 	created  int64
@@ -53,13 +67,14 @@ type stored struct {
 	index    []store.Key
 }
 
-func newBatch(tenant string, ops []store.Op) *batch {
-	b := &batch{tenant: tenant, ops: make([]op, len(ops))}
-	for i, in := range ops {
+func newBatch(tenant string, in store.Batch) *batch {
+	b := &batch{tenant: tenant, require: slices.Clone(in.Require), ops: make([]op, len(in.Ops))}
+	for i, in := range in.Ops {
 		o := &b.ops[i]
 		o.kind = in.Type()
 		if in.Old != nil {
 			o.old = in.Old.Revision
+			o.remove = in.New == nil && o.old == 0
 			o.rec.ID, o.rec.Kind = in.Old.ID, in.Old.Kind
 		}
 		if in.New != nil {
@@ -78,104 +93,22 @@ func newBatch(tenant string, ops []store.Op) *batch {
 	return b
 }
 
-// run judges the batch and writes it. It reads all that it needs to know before
+// run checks the batch and writes it. It reads all that it needs to know before
 // it writes anything, so that a refused batch leaves nothing to undo.
 func (b *batch) run(tx *transaction) (rev store.Revision, refused, failed error) {
 	t, failed := tx.tenant(b.tenant)
 	if failed != nil {
 		return 0, nil, failed
 	}
-	if refused, failed = b.judge(tx, t); refused != nil || failed != nil {
-		return 0, refused, failed
-	}
-	if refused, failed = b.judgeKeys(tx, t); refused != nil || failed != nil {
-		return 0, refused, failed
+	for _, check := range [...]func(*transaction, *tenant) (refused, failed error){
+		b.checkRequired, b.checkOps, b.checkKeys,
+	} {
+		if refused, failed = check(tx, t); refused != nil || failed != nil {
+			return 0, refused, failed
+		}
 	}
 	rev, failed = b.write(tx, t)
 	return rev, nil, failed
-}
-
-// judge judges the preconditions.
-func (b *batch) judge(tx *transaction, t *tenant) (refused, failed error) {
-	for i := range b.ops {
-		o := &b.ops[i]
-		o.stored = stored{}
-		if t.n != 0 {
-			if failed = tx.find(t.n, o.rec.ID, &o.stored); failed != nil {
-				return nil, failed
-			}
-		}
-		if (o.old == 0) == o.stored.found || o.stored.found && int64(o.old) != o.stored.revision {
-			return &store.StaleError{Op: i}, nil
-		}
-	}
-	for i := range b.ops {
-		o := &b.ops[i]
-		if !o.stored.found {
-			continue
-		}
-		if o.rec.Kind != o.stored.kind {
-			return &store.InvalidError{Op: i, What: "Old", Why: "not the record of the store"}, nil
-		}
-		if bytes.Equal(o.keys, o.stored.keys) {
-			continue
-		}
-		o.stored.unique, o.stored.index, failed = parseKeys(o.stored.keys)
-		if failed != nil {
-			return nil, failed
-		}
-	}
-	return nil, nil
-}
-
-// judgeKeys judges the unique keys of the new records. A key whose holder is a
-// record of the batch is free, since all of those are released first, unless an
-// earlier op of the batch claims it.
-func (b *batch) judgeKeys(tx *transaction, t *tenant) (refused, failed error) {
-	single := len(b.ops) == 1
-	var claims map[store.Key]int // op
-	if !single {
-		claims = make(map[store.Key]int)
-	}
-	for i := range b.ops {
-		o := &b.ops[i]
-		kept := bytes.Equal(o.keys, o.stored.keys)
-		for _, key := range o.rec.Unique {
-			if !single {
-				if first, dup := claims[key]; dup {
-					return &store.TakenError{Op: i, Key: key, Holder: b.ops[first].copyOfNew()}, nil
-				}
-				claims[key] = i
-			}
-			if t.n == 0 || kept || slices.Contains(o.stored.unique, key) {
-				continue // its own, or the tenant's first
-			}
-			rid, held, failed := tx.holder(t.n, key)
-			if failed != nil {
-				return nil, failed
-			}
-			if !held || b.releases(rid) {
-				continue
-			}
-			holder, failed := tx.record(rid)
-			if failed != nil {
-				return nil, failed
-			}
-			return &store.TakenError{Op: i, Key: key, Holder: holder}, nil
-		}
-	}
-	return nil, nil
-}
-
-// releases reports whether the record is the Old of an op, whose keys are all
-// released.
-func (b *batch) releases(rid int64) bool {
-	for i := range b.ops {
-		if s := &b.ops[i].stored; s.found && s.rid == rid {
-			return true
-		}
-	}
-	return false
 }
 
 func (o *op) copyOfNew() store.Record {
@@ -187,6 +120,11 @@ func (o *op) copyOfNew() store.Record {
 func (b *batch) write(tx *transaction, t *tenant) (store.Revision, error) {
 	if t.n == 0 {
 		if err := tx.create(t); err != nil {
+			return 0, err
+		}
+	}
+	for _, key := range b.left {
+		if err := tx.exec(sqlReleaseKey, t.n, key.Kind, key.Value); err != nil {
 			return 0, err
 		}
 	}
@@ -208,7 +146,7 @@ func (b *batch) write(tx *transaction, t *tenant) (store.Revision, error) {
 			return 0, err
 		}
 		if o.due != o.stored.due {
-			tx.reschedule(t.n, o.rec.Kind)
+			tx.reschedule(t.n, o.storedKind())
 		}
 		if o.note == nil {
 			continue
@@ -220,6 +158,15 @@ func (b *batch) write(tx *transaction, t *tenant) (store.Revision, error) {
 		}
 	}
 	return store.Revision(t.revision), nil
+}
+
+// storedKind returns the kind under which the record is kept: a removal may have
+// given a damaged one another.
+func (o *op) storedKind() string {
+	if o.stored.found {
+		return o.stored.kind
+	}
+	return o.rec.Kind
 }
 
 func (o *op) write(tx *transaction, t *tenant) error {

@@ -42,7 +42,7 @@ func upsertPerson(ctx context.Context, q querier, tenant, revision int64, p pers
 		_, err = q.exec(ctx, sqlUpdateData, revision, body, rid)
 		return err
 	}
-	err = q.row(ctx, sqlHolder, []any{&rid}, tenant, "external", p.external)
+	err = q.row(ctx, sqlKeyRow, []any{&rid}, tenant, "external", p.external)
 	if !errors.Is(err, sql.ErrNoRows) {
 		return errors.Join(err, errors.New("taken"))
 	}

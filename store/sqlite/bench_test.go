@@ -128,7 +128,7 @@ func (o ours) upsert(ctx context.Context, p person, body []byte) (int64, error) 
 	if p.revision > 0 {
 		op.Old = &store.Record{ID: p.id, Kind: "user", Revision: store.Revision(p.revision)}
 	}
-	revision, err := o.store.Apply(ctx, p.tenant, op)
+	revision, err := o.store.Apply(ctx, p.tenant, store.Ops(op))
 	return int64(revision), err
 }
 
@@ -151,7 +151,7 @@ func prepareDatabase(b *testing.B, users int) (path string, c *crowd) {
 		for i, p := range people {
 			ops[i] = store.Create(p.record(benchBody(rng)), nil)
 		}
-		last, err := s.Apply(b.Context(), tenant, ops...)
+		last, err := s.Apply(b.Context(), tenant, store.Ops(ops...))
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -32,7 +32,7 @@ func TestCancel(t *testing.T) {
 				create := store.Create(store.Record{
 					ID: id, Kind: "user", Unique: []store.Key{{Kind: "external", Value: id}},
 				}, []byte(id))
-				_, err := s.Apply(ctx, "t", create)
+				_, err := s.Apply(ctx, "t", store.Ops(create))
 				cancel()
 				_, found := s.Get(t.Context(), "t", store.ID(id))
 				if found != nil && !errors.Is(found, store.ErrNotFound) {
@@ -57,7 +57,7 @@ func TestCancel(t *testing.T) {
 				if err == nil {
 					continue
 				}
-				switch _, again := s.Apply(t.Context(), "t", create); {
+				switch _, again := s.Apply(t.Context(), "t", store.Ops(create)); {
 				case again == nil:
 				case errors.Is(again, store.ErrStale) && errors.Is(err, store.ErrUnknown):
 					o.unknownDone++
@@ -94,17 +94,21 @@ func TestReadCancelled(t *testing.T) {
 			ID: fmt.Sprint(i), Kind: "user", Data: make([]byte, 2000), Due: store.FromMillis(1),
 		}, []byte("note")))
 	}
-	if _, err := s.Apply(t.Context(), "t", ops...); err != nil {
+	if _, err := s.Apply(t.Context(), "t", store.Ops(ops...)); err != nil {
 		t.Fatal(err)
 	}
 	for range times(1000, 100) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rand.IntN(1000))*time.Microsecond)
 		page, err := s.List(ctx, "t", store.Query{Kind: "user"})
-		whole(t, len(page), err)
+		whole(t, len(page.Records), err)
 		due, err := s.Due(ctx, store.DueQuery{Before: store.FromMillis(2)})
-		whole(t, len(due), err)
-		changes, err := s.Changes(ctx, "t", 0, 0)
-		whole(t, len(changes), err)
+		found := 0
+		for _, tenant := range due.Tenants {
+			found += len(tenant.Records)
+		}
+		whole(t, found, err)
+		changes, err := s.Changes(ctx, "t", store.ChangeQuery{})
+		whole(t, len(changes.Changes), err)
 		cancel()
 		if _, err := s.Get(t.Context(), "t", store.ID("7")); err != nil {
 			t.Fatalf("the call after a canceled one: %v", err)
@@ -125,7 +129,7 @@ func whole(t *testing.T, n int, err error) {
 func TestContention(t *testing.T) {
 	path := file(t)
 	stores := []*sqlite.Store{open(t, path, nil), open(t, path, nil)}
-	if _, err := stores[0].Apply(t.Context(), "t", store.Create(store.Record{ID: "n", Kind: "counter"}, nil)); err != nil {
+	if _, err := stores[0].Apply(t.Context(), "t", store.Ops(store.Create(store.Record{ID: "n", Kind: "counter"}, nil))); err != nil {
 		t.Fatal(err)
 	}
 	var wg sync.WaitGroup
@@ -140,7 +144,7 @@ func TestContention(t *testing.T) {
 				}
 				r := old
 				r.Data = append(r.Data, byte(caller))
-				switch _, err = s.Apply(t.Context(), "t", store.Replace(old, r, nil)); {
+				switch _, err = s.Apply(t.Context(), "t", store.Ops(store.Replace(old, r, nil))); {
 				case err == nil:
 					done++
 				case !errors.Is(err, store.ErrStale):
@@ -177,10 +181,10 @@ func TestLocked(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	if _, err := patient.Apply(ctx, "t", create("left")); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, store.ErrUnknown) {
+	if _, err := patient.Apply(ctx, "t", store.Ops(create("left"))); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, store.ErrUnknown) {
 		t.Errorf("with a deadline: %v", err)
 	}
-	if _, err := hasty.Apply(t.Context(), "t", create("hasty")); !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUnknown) {
+	if _, err := hasty.Apply(t.Context(), "t", store.Ops(create("hasty"))); !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUnknown) {
 		t.Errorf("after LockTimeout: %v", err)
 	}
 	if _, err := patient.Get(t.Context(), "t", store.ID("left")); !errors.Is(err, store.ErrNotFound) {
@@ -188,7 +192,7 @@ func TestLocked(t *testing.T) {
 	}
 	waited := make(chan error, 1)
 	go func() {
-		_, err := patient.Apply(t.Context(), "t", create("waited"))
+		_, err := patient.Apply(t.Context(), "t", store.Ops(create("waited")))
 		waited <- err
 	}()
 	eventually(t, "the write waits", func() bool { return patient.Queued() == 1 })
@@ -197,7 +201,7 @@ func TestLocked(t *testing.T) {
 		t.Errorf("when the lock is free: %v", err)
 	}
 	page, err := patient.List(t.Context(), "t", store.Query{Kind: "user"})
-	if err != nil || len(page) != 1 || page[0].ID != "waited" {
+	if err != nil || len(page.Records) != 1 || page.Records[0].ID != "waited" {
 		t.Errorf("what was written: %v, %v", page, err)
 	}
 }

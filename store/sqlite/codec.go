@@ -3,6 +3,7 @@ package sqlite
 import (
 	"encoding/binary"
 	"errors"
+	"hash/crc32"
 
 	"github.com/rollbook-go/rollbook/store"
 )
@@ -11,7 +12,7 @@ var errCorrupt = errors.New("sqlite: a stored record is damaged")
 
 // encodeKeys encodes the unique keys and index terms of a record: two counts,
 // then kind and value of each, every string behind its length. All numbers are
-// unsigned varints.
+// unsigned varints. A CRC-32 ends it, so that a flipped bit never makes another key.
 func encodeKeys(unique, index []store.Key) []byte {
 	b := binary.AppendUvarint(nil, uint64(len(unique)))
 	b = binary.AppendUvarint(b, uint64(len(index)))
@@ -23,12 +24,21 @@ func encodeKeys(unique, index []store.Key) []byte {
 			b = append(b, key.Value...)
 		}
 	}
-	return b
+	return appendSum(b)
 }
+
+func appendSum(b []byte) []byte { return binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b)) }
 
 // parseKeys is the inverse of encodeKeys. It believes nothing: what it reads may
 // come from a damaged file.
 func parseKeys(b []byte) (unique, index []store.Key, err error) {
+	if len(b) < crc32.Size {
+		return nil, nil, errCorrupt
+	}
+	b, sum := b[:len(b)-crc32.Size], binary.LittleEndian.Uint32(b[len(b)-crc32.Size:])
+	if crc32.ChecksumIEEE(b) != sum {
+		return nil, nil, errCorrupt
+	}
 	text := string(b) // one allocation; every key is a part of it
 	nu, text, ok := cutNumber(text, store.MaxUnique)
 	if !ok {

@@ -1,7 +1,9 @@
 package sqlite
 
 import (
+	"bytes"
 	"errors"
+	"hash/crc32"
 	"os/exec"
 	"strings"
 	"testing"
@@ -33,13 +35,30 @@ func TestKeysRoundTrip(t *testing.T) {
 	})
 }
 
+// TestFlippedBits: no flipped bit makes another key.
+func TestFlippedBits(t *testing.T) {
+	whole := encodeKeys([]store.Key{{Kind: "email", Value: "a@example.com"}}, []store.Key{{Kind: "word"}})
+	for bit := range 8 * len(whole) {
+		b := bytes.Clone(whole)
+		b[bit/8] ^= 1 << (bit % 8)
+		if u, i, err := parseKeys(b); !errors.Is(err, errCorrupt) {
+			t.Errorf("bit %d: %q, %q, %v", bit, u, i, err)
+		}
+	}
+}
+
 func FuzzParseKeys(f *testing.F) {
 	f.Add([]byte(nil))
-	f.Add(encodeKeys([]store.Key{{Kind: "email", Value: "a@example.com"}}, []store.Key{{Kind: "word"}}))
+	whole := encodeKeys([]store.Key{{Kind: "email", Value: "a@example.com"}}, []store.Key{{Kind: "word"}})
+	f.Add(whole)
+	f.Add(whole[:len(whole)-crc32.Size])
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01})
 	f.Add([]byte{1, 0, 1, 'k', 0x80, 0x80, 0x80, 0x01})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		u, i, err := parseKeys(b)
+		if _, _, err := parseKeys(b); err != nil && !errors.Is(err, errCorrupt) {
+			t.Error(err)
+		}
+		u, i, err := parseKeys(appendSum(b))
 		if err != nil {
 			if !errors.Is(err, errCorrupt) {
 				t.Error(err)

@@ -38,7 +38,7 @@ func onFile(path string, opts *sqlite.Options) storetest.Place {
 				return nil, err
 			}
 			opened = append(opened, s)
-			return s, nil
+			return damager{s, path}, nil
 		},
 		Close: func() error {
 			var errs []error
@@ -68,7 +68,7 @@ func TestConformanceTwoProcesses(t *testing.T) {
 					return nil, err
 				}
 				there = append(there, r)
-				return r, nil
+				return damager{r, path}, nil
 			},
 			Close: func() error {
 				var errs []error
@@ -104,11 +104,4 @@ func TestHistoriesTwoProcesses(t *testing.T) {
 func TestHistoriesHavePower(t *testing.T) {
 	path := file(t)
 	histories.MutantCaught(t, func() (store.Store, error) { return open(t, path, nil), nil }, nil)
-}
-
-func times(n, short int) int {
-	if testing.Short() {
-		return short
-	}
-	return n
 }

@@ -48,7 +48,8 @@ func unknown(err error) error { return fmt.Errorf("%w: %w", store.ErrUnknown, er
 type lockWait time.Duration
 
 // retry calls f until it is not refused for a lock, ctx ends or the time is over.
-func (w lockWait) retry(ctx context.Context, f func() error) error {
+// Before each attempt but the first it calls again, if that is not nil.
+func (w lockWait) retry(ctx context.Context, again func(error), f func() error) error {
 	err := f()
 	if !isBusy(err) {
 		return err
@@ -62,6 +63,9 @@ func (w lockWait) retry(ctx context.Context, f func() error) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(pause):
+		}
+		if again != nil {
+			again(err)
 		}
 		if err = f(); !isBusy(err) {
 			return err

@@ -31,7 +31,7 @@ func Example() {
 		ID: "u1", Kind: "user", Data: []byte(`{"name":"Ann"}`),
 		Unique: []store.Key{{Kind: "email", Value: "ann@example.com"}},
 	}
-	if _, err := s.Apply(ctx, "acme", store.Create(ann, nil)); err != nil {
+	if _, err := s.Apply(ctx, "acme", store.Ops(store.Create(ann, nil))); err != nil {
 		log.Fatal(err)
 	}
 	got, err := s.Get(ctx, "acme", store.Key{Kind: "email", Value: "ann@example.com"})
@@ -74,7 +74,8 @@ func ExampleNew() {
 	defer s.Close()
 
 	for _, body := range []string{`{"name":"Ann"}`, `{"name":"Bob"}`} {
-		if _, err := s.Apply(ctx, "acme", store.Create(store.Record{ID: body, Kind: "user", Data: []byte(body)}, nil)); err != nil {
+		op := store.Create(store.Record{ID: body, Kind: "user", Data: []byte(body)}, nil)
+		if _, err := s.Apply(ctx, "acme", store.Ops(op)); err != nil {
 			log.Fatal(err)
 		}
 	}

@@ -105,8 +105,8 @@ func (g *groups) members(t *testing.T) []member {
 			Due:    store.FromMillis(int64(1000 + g.next)),
 		}
 	}
-	rev, err := g.store.Apply(t.Context(), "t",
-		store.Create(person(4, "old"), nil), store.Create(person(5, "old"), nil), store.Create(person(6, "old"), nil))
+	rev, err := g.store.Apply(t.Context(), "t", store.Ops(
+		store.Create(person(4, "old"), nil), store.Create(person(5, "old"), nil), store.Create(person(6, "old"), nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func (g *groups) run(t *testing.T, at int, kind fault) int {
 			if i == leaver {
 				c = ctx
 			}
-			_, errs[i] = g.store.Apply(c, "t", m.ops...)
+			_, errs[i] = g.store.Apply(c, "t", store.Ops(m.ops...))
 		})
 	}
 	eventually(t, "all calls are in the queue", func() bool { return g.store.Queued() == len(members) })
@@ -165,7 +165,7 @@ func (g *groups) run(t *testing.T, at int, kind fault) int {
 	}
 	// The next group. It also comes after the end of this one, which a caller who
 	// left has not waited for.
-	if _, err := g.store.Apply(t.Context(), "t", store.Create(store.Record{ID: fmt.Sprint("next-", g.next), Kind: "user"}, nil)); err != nil {
+	if _, err := g.store.Apply(t.Context(), "t", store.Ops(store.Create(store.Record{ID: fmt.Sprint("next-", g.next), Kind: "user"}, nil))); err != nil {
 		t.Errorf("%v at %d: the next group: %v", kind, at, err)
 	}
 	for i, m := range members {
@@ -237,7 +237,7 @@ func TestDiskFull(t *testing.T) {
 	var kept []store.Record
 	for i := 0; ; i++ {
 		r := store.Record{ID: fmt.Sprint(i), Kind: "user", Data: make([]byte, 10_000)}
-		r.Revision, err = s.Apply(t.Context(), "t", store.Create(r, nil))
+		r.Revision, err = s.Apply(t.Context(), "t", store.Ops(store.Create(r, nil)))
 		if err != nil {
 			break
 		}
@@ -248,13 +248,13 @@ func TestDiskFull(t *testing.T) {
 	if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUnknown) {
 		t.Errorf("full: %v", err)
 	}
-	if page, err := s.List(t.Context(), "t", store.Query{Kind: "user"}); err != nil || len(page) != len(kept) {
-		t.Errorf("%d records after %d were acknowledged: %v", len(page), len(kept), err)
+	if page, err := s.List(t.Context(), "t", store.Query{Kind: "user"}); err != nil || len(page.Records) != len(kept) {
+		t.Errorf("%d records after %d were acknowledged: %v", len(page.Records), len(kept), err)
 	}
-	if _, err := s.Apply(t.Context(), "t", store.Delete(kept[0], nil), store.Delete(kept[1], nil)); err != nil {
+	if _, err := s.Apply(t.Context(), "t", store.Ops(store.Delete(kept[0], nil), store.Delete(kept[1], nil))); err != nil {
 		t.Errorf("making room: %v", err)
 	}
-	if _, err := s.Apply(t.Context(), "t", store.Create(kept[0], nil)); err != nil {
+	if _, err := s.Apply(t.Context(), "t", store.Ops(store.Create(kept[0], nil))); err != nil {
 		t.Errorf("after making room: %v", err)
 	}
 	checkFile(t, path)

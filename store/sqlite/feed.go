@@ -4,60 +4,104 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"math"
 
 	"github.com/rollbook-go/rollbook/store"
 )
 
 // The left join gives one row even if there is no entry, so that whether the feed
 // was trimmed and what it holds come from one moment.
-const sqlChanges = `SELECT t.trimmed, c.revision, c.type, c.kind, c.id, c.note
-	FROM rollbook_tenant t LEFT JOIN rollbook_change c ON c.tenant = t.n AND c.revision > ?2
-	WHERE t.n = ?1 ORDER BY c.revision LIMIT (?3+0)`
+const (
+	sqlChanges = `SELECT t.trimmed, c.revision, c.type, c.kind, c.id, c.note
+		FROM rollbook_tenant t LEFT JOIN rollbook_change c
+			ON c.tenant = t.n AND c.revision > ?2 AND c.revision < ?3
+		WHERE t.n = ?1 ORDER BY c.revision LIMIT (?4+0)`
+	sqlChangesDesc = `SELECT t.trimmed, c.revision, c.type, c.kind, c.id, c.note
+		FROM rollbook_tenant t LEFT JOIN rollbook_change c
+			ON c.tenant = t.n AND c.revision > ?2 AND c.revision < ?3
+		WHERE t.n = ?1 ORDER BY c.revision DESC LIMIT (?4+0)`
+)
 
 // Changes implements [store.Store].
-func (s *Store) Changes(ctx context.Context, tenant string, after store.Revision, limit int) ([]store.Change, error) {
-	limit, err := store.CheckChanges(tenant, after, limit)
-	if err != nil {
-		return nil, err
+func (s *Store) Changes(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
+	c := s.observe("Changes")
+	page, err := s.changePage(ctx, tenant, q)
+	info := store.CallInfo{Items: len(page.Changes)}
+	for i := range page.Changes {
+		if page.Changes[i].Damaged {
+			info.Damaged++
+		}
 	}
-	return read(ctx, s, func(ctx context.Context) ([]store.Change, error) {
+	c.end(info, err)
+	return page, err
+}
+
+func (s *Store) changePage(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
+	q, err := store.CheckChanges(tenant, q)
+	if err != nil {
+		return store.ChangePage{}, err
+	}
+	query := sqlChanges
+	if q.Desc {
+		query = sqlChangesDesc
+	}
+	before := int64(q.Before)
+	if before == 0 {
+		before = math.MaxInt64
+	}
+	t := readTurn{method: "Changes", tenant: tenant, long: q.Limit > store.DefaultLimit}
+	return read(ctx, s, t, func(ctx context.Context) (store.ChangePage, error) {
 		n, err := s.number(ctx, tenant)
 		if n == 0 || err != nil {
-			return nil, err
+			return store.ChangePage{}, err
 		}
-		rows, err := s.reads.query(ctx, sqlChanges, n, int64(after), limit)
+		rows, err := s.reads.query(ctx, query, n, int64(q.After), before, q.Limit+1)
 		if err != nil {
-			return nil, err
+			return store.ChangePage{}, err
 		}
-		return changes(rows, after)
+		return changes(rows, q)
 	})
 }
 
-func changes(rows *sql.Rows, after store.Revision) ([]store.Change, error) {
+// changes reads a page of at most q.Limit entries of one more.
+func changes(rows *sql.Rows, q store.ChangeQuery) (page store.ChangePage, err error) {
 	defer func() { _ = rows.Close() }() // Err below has what matters
-	var page []store.Change
+	size := 0
 	for rows.Next() {
 		var trimmed int64
-		var revision, kind sql.NullInt64
+		var seq, kind sql.NullInt64
 		var recordKind, id sql.NullString
 		var note []byte
-		if err := rows.Scan(&trimmed, &revision, &kind, &recordKind, &id, &note); err != nil {
-			return nil, err
+		if err := rows.Scan(&trimmed, &seq, &kind, &recordKind, &id, &note); err != nil {
+			return page, err
 		}
-		if trimmed > int64(after) {
-			return nil, store.ErrTrimmed
+		page.Trimmed = store.Revision(trimmed)
+		if page.Trimmed > q.After && (q.After > 0 || !q.Desc) {
+			return page, &store.TrimmedError{Through: page.Trimmed}
 		}
-		if revision.Valid {
-			page = append(page, store.Change{
-				Revision: store.Revision(revision.Int64),
-				Type:     store.ChangeType(kind.Int64), //nolint:gosec // a column of small numbers
-				Kind:     recordKind.String,
-				ID:       id.String,
-				Note:     note,
-			})
+		if !seq.Valid {
+			break
 		}
+		c := change(seq.Int64, kind.Int64, recordKind.String, id.String, note)
+		size += len(c.Note)
+		if n := len(page.Changes); n == q.Limit || n > 0 && size > store.MaxPageData {
+			page.Next = page.Changes[n-1].Seq
+			break
+		}
+		page.Changes = append(page.Changes, c)
 	}
 	return page, rows.Err()
+}
+
+func change(seq, kind int64, recordKind, id string, note []byte) store.Change {
+	c := store.Change{Seq: store.Revision(seq)}
+	if kind < int64(store.Created) || kind > int64(store.Deleted) || recordKind == "" || id == "" {
+		c.Damaged = true
+		return c
+	}
+	c.Revision, c.Type = c.Seq, store.ChangeType(kind)
+	c.Kind, c.ID, c.Note = recordKind, id, note
+	return c
 }
 
 // A long feed is trimmed in steps, so that other writes need not wait for all of
@@ -66,17 +110,25 @@ const trimStep = 1000 // entries
 
 // Trim implements [store.Store].
 func (s *Store) Trim(ctx context.Context, tenant string, through store.Revision) error {
+	c := s.observe("Trim")
+	queued, err := s.trim(ctx, tenant, through)
+	c.end(store.CallInfo{Queued: queued}, err)
+	return err
+}
+
+func (s *Store) trim(ctx context.Context, tenant string, through store.Revision) (queued int, err error) {
 	if err := store.CheckTrim(tenant, through); err != nil {
-		return err
+		return 0, err
 	}
 	for begun := false; ; begun = true {
 		t := &trim{tenant: tenant, through: int64(through)}
-		_, err := s.writer.submit(ctx, t, 0)
+		_, ahead, err := s.writer.submit(ctx, t, 0)
+		queued = max(queued, ahead)
 		switch {
 		case err != nil && begun && !errors.Is(err, store.ErrUnknown):
-			return unknown(err)
+			return queued, unknown(err)
 		case err != nil || t.done:
-			return err
+			return queued, err
 		}
 	}
 }
@@ -93,21 +145,16 @@ func (t *trim) run(tx *transaction) (_ store.Revision, refused, failed error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	through := min(t.through, row.revision)
-	for deleted := int64(0); row.trimmed < through && deleted < trimStep; {
-		upTo := min(through, row.trimmed+trimStep)
-		result, err := tx.s.exec(sqlTrimChanges, row.n, row.trimmed, upTo)
-		tx.writes++
-		if err != nil {
-			return 0, nil, err
-		}
-		n, err := result.RowsAffected()
-		if err != nil {
-			return 0, nil, err
-		}
-		deleted += n
-		row.trimmed, row.changed, row.noted = upTo, true, true
+	last, n, err := tx.oldChanges(row.n, t.through)
+	if err != nil {
+		return 0, nil, err
 	}
-	t.done = row.trimmed >= through
+	if n > 0 {
+		if err := tx.exec(sqlTrimChanges, row.n, last); err != nil {
+			return 0, nil, err
+		}
+		row.trimmed, row.changed, row.noted = last, true, true
+	}
+	t.done = n < trimStep
 	return 0, nil, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/rollbook-go/rollbook/store"
@@ -15,7 +16,7 @@ const (
 	sqlGetByID = `SELECT ` + recordColumns + ` FROM rollbook_record r WHERE r.tenant = ? AND r.id = ?`
 
 	sqlGetByKey = `SELECT ` + recordColumns + `
-		FROM rollbook_key k CROSS JOIN rollbook_record r ON r.rid = k.rid
+		FROM rollbook_key k CROSS JOIN rollbook_record r ON r.rid = k.rid AND r.tenant = k.tenant
 		WHERE k.tenant = ? AND k.kind = ? AND k.value = ?`
 
 	sqlNumber  = `SELECT n FROM rollbook_tenant WHERE name = ?`
@@ -24,17 +25,28 @@ const (
 
 // Get implements [store.Store].
 func (s *Store) Get(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
+	c := s.observe("Get")
+	r, err := s.get(ctx, tenant, key)
+	found := 0
+	if err == nil {
+		found = 1
+	}
+	c.end(store.CallInfo{Items: found}, err)
+	return r, err
+}
+
+func (s *Store) get(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
 	if err := store.CheckKey(tenant, key); err != nil {
 		return store.Record{}, err
 	}
-	return read(ctx, s, func(ctx context.Context) (store.Record, error) {
+	return read(ctx, s, readTurn{method: "Get", tenant: tenant}, func(ctx context.Context) (r store.Record, err error) {
 		ctx = s.reads.point(ctx)
 		n, err := s.number(ctx, tenant)
 		if err != nil {
-			return store.Record{}, err
+			return r, err
 		}
 		if n == 0 {
-			return store.Record{}, store.ErrNotFound
+			return r, store.ErrNotFound
 		}
 		var row recordRow
 		if key.Kind == "" {
@@ -43,12 +55,16 @@ func (s *Store) Get(ctx context.Context, tenant string, key store.Key) (store.Re
 			err = s.reads.row(ctx, sqlGetByKey, row.dest(), n, key.Kind, key.Value)
 		}
 		if errors.Is(err, sql.ErrNoRows) {
-			return store.Record{}, store.ErrNotFound
+			return r, store.ErrNotFound
 		}
 		if err != nil {
-			return store.Record{}, err
+			return r, err
 		}
-		return row.record()
+		r, err = row.record()
+		if err == nil && key.Kind != "" && !slices.Contains(r.Unique, key) {
+			return r, store.ErrNotFound // the key's row was left behind
+		}
+		return r, err
 	})
 }
 
@@ -64,57 +80,52 @@ func (row *recordRow) dest() []any {
 	return []any{&row.rec.ID, &row.rec.Kind, &row.created, &row.revision, &row.due, &row.keys, &row.rec.Data}
 }
 
+// record returns the record, or a DamagedError.
 func (row *recordRow) record() (store.Record, error) {
 	r := row.rec
 	r.Created, r.Revision, r.Due = store.Revision(row.created), store.Revision(row.revision), store.FromMillis(row.due)
 	var err error
-	r.Unique, r.Index, err = parseKeys(row.keys)
-	return r, err
-}
-
-// records reads a page.
-func records(rows *sql.Rows) ([]store.Record, error) {
-	defer func() { _ = rows.Close() }() // Err below has what matters
-	var page []store.Record
-	for rows.Next() {
-		var row recordRow
-		if err := rows.Scan(row.dest()...); err != nil {
-			return nil, err
-		}
-		r, err := row.record()
-		if err != nil {
-			return nil, err
-		}
-		page = append(page, r)
+	if r.Unique, r.Index, err = parseKeys(row.keys); err != nil {
+		return store.Record{}, &store.DamagedError{ID: r.ID}
 	}
-	return page, rows.Err()
+	return r, nil
 }
 
 // Tenants implements [store.Store]. The order is that of creation.
-func (s *Store) Tenants(ctx context.Context, after string, limit int) ([]string, error) {
-	limit, err := store.CheckTenants(after, limit)
+func (s *Store) Tenants(ctx context.Context, q store.TenantQuery) (store.TenantPage, error) {
+	c := s.observe("Tenants")
+	page, err := s.tenantPage(ctx, q)
+	c.end(store.CallInfo{Items: len(page.Names)}, err)
+	return page, err
+}
+
+func (s *Store) tenantPage(ctx context.Context, q store.TenantQuery) (store.TenantPage, error) {
+	q, err := store.CheckTenants(q)
 	if err != nil {
-		return nil, err
+		return store.TenantPage{}, err
 	}
-	return read(ctx, s, func(ctx context.Context) ([]string, error) {
-		n, err := s.cursor(ctx, after)
+	return read(ctx, s, readTurn{method: "Tenants"}, func(ctx context.Context) (page store.TenantPage, err error) {
+		n, err := s.cursor(ctx, q.After)
 		if err != nil {
-			return nil, err
+			return page, err
 		}
-		rows, err := s.reads.query(ctx, sqlTenants, n, limit)
+		rows, err := s.reads.query(ctx, sqlTenants, n, q.Limit+1)
 		if err != nil {
-			return nil, err
+			return page, err
 		}
 		defer func() { _ = rows.Close() }() // Err below has what matters
-		var names []string
 		for rows.Next() {
 			var name string
 			if err := rows.Scan(&name); err != nil {
-				return nil, err
+				return page, err
 			}
-			names = append(names, name)
+			if len(page.Names) == q.Limit {
+				page.Next = page.Names[q.Limit-1]
+				break
+			}
+			page.Names = append(page.Names, name)
 		}
-		return names, rows.Err()
+		return page, rows.Err()
 	})
 }
 

@@ -130,14 +130,14 @@ func readFeed(t *testing.T, s store.Store, tenant string, feed []store.Change) [
 		if len(feed) > 0 {
 			after = feed[len(feed)-1].Revision
 		}
-		page, err := s.Changes(t.Context(), tenant, after, store.MaxLimit)
+		page, err := s.Changes(t.Context(), tenant, store.ChangeQuery{After: after, Limit: store.MaxLimit})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(page) == 0 {
+		feed = append(feed, page.Changes...)
+		if page.Next == 0 {
 			return feed
 		}
-		feed = append(feed, page...)
 	}
 }
 
@@ -195,7 +195,7 @@ func writeSomething(s store.Store) error {
 	case rand.IntN(5) == 0:
 		op = store.Delete(old, []byte(word))
 	}
-	rev, err := s.Apply(ctx, tenant, op)
+	rev, err := s.Apply(ctx, tenant, store.Ops(op))
 	if errors.Is(err, store.ErrStale) || errors.Is(err, store.ErrTaken) {
 		return nil
 	}

@@ -67,7 +67,7 @@ func migrate(ctx context.Context, conn *sql.Conn, steps []migration, wait lockWa
 	if version > len(steps) {
 		return ErrNewerSchema
 	}
-	err = wait.retry(ctx, func() error {
+	err = wait.retry(ctx, nil, func() error {
 		_, err := conn.ExecContext(ctx, sqlBegin)
 		return err
 	})

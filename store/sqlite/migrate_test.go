@@ -34,7 +34,7 @@ func TestMigrateAtOnce(t *testing.T) {
 			}
 			s, err := sqlite.Open(t.Context(), path, nil)
 			if err == nil {
-				_, err = s.Apply(t.Context(), "t", store.Create(store.Record{ID: fmt.Sprint(i), Kind: "user"}, nil))
+				_, err = s.Apply(t.Context(), "t", store.Ops(store.Create(store.Record{ID: fmt.Sprint(i), Kind: "user"}, nil)))
 				err = errors.Join(err, s.Close())
 			}
 			if err != nil {
@@ -84,7 +84,7 @@ func TestMigrateInterrupted(t *testing.T) {
 		t.Errorf("left: %q", left)
 	}
 	s := open(t, path, nil) // the connection above holds no lock any more
-	if _, err := s.Apply(t.Context(), "t", store.Create(store.Record{ID: "a", Kind: "user"}, nil)); err != nil {
+	if _, err := s.Apply(t.Context(), "t", store.Ops(store.Create(store.Record{ID: "a", Kind: "user"}, nil))); err != nil {
 		t.Error(err)
 	}
 

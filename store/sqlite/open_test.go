@@ -28,7 +28,7 @@ func TestOpenPaths(t *testing.T) {
 			}
 			path := filepath.Join(t.TempDir(), name)
 			s := open(t, path, nil)
-			if _, err := s.Apply(t.Context(), "t", store.Create(store.Record{ID: "a", Kind: "user"}, nil)); err != nil {
+			if _, err := s.Apply(t.Context(), "t", store.Ops(store.Create(store.Record{ID: "a", Kind: "user"}, nil))); err != nil {
 				t.Fatal(err)
 			}
 			var names []string
@@ -49,7 +49,7 @@ func TestOpenRelativePath(t *testing.T) {
 	t.Chdir(t.TempDir())
 	s := open(t, "rollbook.db", &sqlite.Options{Readers: 2})
 	t.Chdir(t.TempDir()) // connections that are opened later find the file
-	if _, err := s.Apply(t.Context(), "t", store.Create(store.Record{ID: "a", Kind: "user"}, nil)); err != nil {
+	if _, err := s.Apply(t.Context(), "t", store.Ops(store.Create(store.Record{ID: "a", Kind: "user"}, nil))); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat("rollbook.db"); !errors.Is(err, fs.ErrNotExist) {
@@ -190,7 +190,7 @@ func TestNewRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Apply(t.Context(), "t", store.Create(store.Record{ID: "a", Kind: "user"}, nil)); err != nil {
+	if _, err := s.Apply(t.Context(), "t", store.Ops(store.Create(store.Record{ID: "a", Kind: "user"}, nil))); err != nil {
 		t.Error(err)
 	}
 	if err := s.Close(); err != nil {
@@ -228,7 +228,7 @@ func TestClose(t *testing.T) {
 				errs[i] = s.Wait(t.Context(), "t", 0)
 				return
 			}
-			_, errs[i] = s.Apply(t.Context(), "t", store.Create(store.Record{ID: string(rune('a' + i)), Kind: "user"}, nil))
+			_, errs[i] = s.Apply(t.Context(), "t", store.Ops(store.Create(store.Record{ID: string(rune('a' + i)), Kind: "user"}, nil)))
 		})
 	}
 	eventually(t, "all wait", func() bool { return s.Queued() == len(errs)-1 })
@@ -238,7 +238,7 @@ func TestClose(t *testing.T) {
 	wg.Wait()
 	_, getErr := s.Get(t.Context(), "t", store.ID("a"))
 	_, listErr := s.List(t.Context(), "t", store.Query{Kind: "user"})
-	_, applyErr := s.Apply(t.Context(), "t", store.Create(store.Record{ID: "a", Kind: "user"}, nil))
+	_, applyErr := s.Apply(t.Context(), "t", store.Ops(store.Create(store.Record{ID: "a", Kind: "user"}, nil)))
 	_, dueErr := s.Due(t.Context(), store.DueQuery{Before: store.FromMillis(1)})
 	later := []error{getErr, listErr, applyErr, dueErr, s.Trim(t.Context(), "t", 1), s.Scrub(t.Context()), s.Wait(t.Context(), "t", 0)}
 	for i, err := range append(errs, later...) {
@@ -255,7 +255,7 @@ func TestClose(t *testing.T) {
 	}
 	eventually(t, "no goroutine is left", func() bool { return runtime.NumGoroutine() <= before })
 	after := open(t, path, nil)
-	if names, err := after.Tenants(t.Context(), "", 0); err != nil || len(names) > 0 {
+	if names, err := after.Tenants(t.Context(), store.TenantQuery{}); err != nil || len(names.Names) > 0 {
 		t.Errorf("tenants %v, %v", names, err)
 	}
 }
@@ -278,7 +278,7 @@ func TestNewFilesArePrivate(t *testing.T) {
 	modes := func(path string) (modes []fs.FileMode) {
 		t.Helper()
 		s := open(t, path, nil)
-		if _, err := s.Apply(t.Context(), "t", store.Create(store.Record{ID: "a", Kind: "user"}, nil)); err != nil {
+		if _, err := s.Apply(t.Context(), "t", store.Ops(store.Create(store.Record{ID: "a", Kind: "user"}, nil))); err != nil {
 			t.Fatal(err)
 		}
 		names, err := os.ReadDir(filepath.Dir(path))

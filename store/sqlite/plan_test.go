@@ -21,11 +21,15 @@ func TestPlans(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
+	feed := []string{
+		"SEARCH t USING INTEGER PRIMARY KEY (rowid=?)",
+		"SEARCH c USING PRIMARY KEY (tenant=? AND revision>? AND revision<?) LEFT-JOIN",
+	}
 	statements := map[string][]string{ // to the steps of its plan
 		sqlTenant:       {"SEARCH rollbook_tenant USING INDEX sqlite_autoindex_rollbook_tenant_1 (name=?)"},
 		sqlUpdateTenant: {"SEARCH rollbook_tenant USING INTEGER PRIMARY KEY (rowid=?)"},
 		sqlFind:         {"SEARCH rollbook_record USING INDEX sqlite_autoindex_rollbook_record_1 (tenant=? AND id=?)"},
-		sqlHolder:       {"SEARCH rollbook_key USING PRIMARY KEY (tenant=? AND kind=? AND value=?)"},
+		sqlKeyRow:       {"SEARCH rollbook_key USING PRIMARY KEY (tenant=? AND kind=? AND value=?)"},
 		sqlRecord:       {"SEARCH rollbook_record USING INTEGER PRIMARY KEY (rowid=?)"},
 		sqlUpdate:       {"SEARCH rollbook_record USING INTEGER PRIMARY KEY (rowid=?)"},
 		sqlUpdateData:   {"SEARCH rollbook_record USING INTEGER PRIMARY KEY (rowid=?)"},
@@ -33,7 +37,13 @@ func TestPlans(t *testing.T) {
 		sqlReleaseKey:   {"SEARCH rollbook_key USING PRIMARY KEY (tenant=? AND kind=? AND value=?)"},
 		sqlDeleteTerm: {"SEARCH rollbook_term USING PRIMARY KEY" +
 			" (tenant=? AND record_kind=? AND kind=? AND value=? AND created=?)"},
-		sqlTrimChanges: {"SEARCH rollbook_change USING PRIMARY KEY (tenant=? AND revision>? AND revision<?)"},
+		sqlNewestChange: {"SEARCH rollbook_change USING PRIMARY KEY (tenant=? AND revision<?)"},
+		sqlTrimStep: {
+			"CO-ROUTINE (subquery-1)",
+			"SEARCH rollbook_change USING PRIMARY KEY (tenant=? AND revision<?)",
+			"SCAN (subquery-1)", // at most trimStep rows
+		},
+		sqlTrimChanges: {"SEARCH rollbook_change USING PRIMARY KEY (tenant=? AND revision<?)"},
 		sqlEarliest:    {"SEARCH rollbook_record USING COVERING INDEX rollbook_record_due (tenant=? AND kind=? AND due>?)"},
 		sqlUnschedule:  {"SEARCH rollbook_schedule USING PRIMARY KEY (kind=? AND tenant=?)"},
 		sqlGetByID:     {"SEARCH r USING INDEX sqlite_autoindex_rollbook_record_1 (tenant=? AND id=?)"},
@@ -43,10 +53,8 @@ func TestPlans(t *testing.T) {
 		},
 		sqlNumber:  {"SEARCH rollbook_tenant USING COVERING INDEX sqlite_autoindex_rollbook_tenant_1 (name=?)"},
 		sqlTenants: {"SEARCH rollbook_tenant USING INTEGER PRIMARY KEY (rowid>?)"},
-		sqlChanges: {
-			"SEARCH t USING INTEGER PRIMARY KEY (rowid=?)",
-			"SEARCH c USING PRIMARY KEY (tenant=? AND revision>?) LEFT-JOIN",
-		},
+		sqlChanges:     feed,
+		sqlChangesDesc: feed,
 		sqlCountTerm: {
 			"CO-ROUTINE (subquery-1)",
 			"SEARCH rollbook_term USING PRIMARY KEY" +
@@ -60,28 +68,20 @@ func TestPlans(t *testing.T) {
 			"SEARCH t USING INTEGER PRIMARY KEY (rowid=?)",
 			"USE TEMP B-TREE FOR ORDER BY", // of the tenants that have work
 		},
-		sqlDueRecords: {"SEARCH r USING INDEX rollbook_record_due (tenant=? AND kind=? AND due>? AND due<?)"},
 		sqlHasNews: {
 			"SEARCH t USING INTEGER PRIMARY KEY (rowid=?)",
 			"SCALAR SUBQUERY 1",
 			"SEARCH c USING PRIMARY KEY (tenant=? AND revision>?)",
 		},
 	}
-	for _, desc := range []bool{false, true} {
-		statements[listSQL(0, desc)] = []string{
-			"SEARCH r USING INDEX rollbook_record_created (tenant=? AND kind=? AND created>? AND created<?)",
+	for terms := range store.MaxMatch + 1 {
+		for _, desc := range []bool{false, true} {
+			statements[walkSQL(terms, desc, true)] = walkPlan(terms)
+			statements[walkSQL(terms, desc, false)] = walkPlan(terms)
 		}
-		for terms := 1; terms <= store.MaxMatch; terms++ {
-			plan := []string{
-				"SEARCH w USING PRIMARY KEY (tenant=? AND record_kind=? AND kind=? AND value=? AND created>? AND created<?)",
-			}
-			for i := 1; i < terms; i++ {
-				plan = append(plan, fmt.Sprintf("SEARCH p%d USING PRIMARY KEY"+
-					" (tenant=? AND record_kind=? AND kind=? AND value=? AND created=?)", i))
-			}
-			plan = append(plan, "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)")
-			statements[listSQL(terms, desc)] = plan
-		}
+	}
+	for kinds := 1; kinds <= store.MaxKinds; kinds++ {
+		statements[dueSQL(kinds)] = duePlan(kinds)
 	}
 	check := func(when string) {
 		t.Helper()
@@ -104,7 +104,7 @@ func TestPlans(t *testing.T) {
 		}, []byte("note")))
 	}
 	for tenant := range 20 {
-		if _, err := s.Apply(t.Context(), fmt.Sprint("tenant", tenant), ops...); err != nil {
+		if _, err := s.Apply(t.Context(), fmt.Sprint("tenant", tenant), store.Ops(ops...)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -125,9 +125,40 @@ func TestPlans(t *testing.T) {
 	check("analyzed")
 }
 
+// walkPlan is the plan of a walk: the co-routines end with their LIMIT, and nothing
+// is computed before it is asked for.
+func walkPlan(terms int) []string {
+	entries := "SEARCH rollbook_record USING COVERING INDEX rollbook_record_created" +
+		" (tenant=? AND kind=? AND created>? AND created<?)"
+	if terms > 0 {
+		entries = "SEARCH rollbook_term USING PRIMARY KEY" +
+			" (tenant=? AND record_kind=? AND kind=? AND value=? AND created>? AND created<?)"
+	}
+	steps := []string{"COMPOUND QUERY", "LEFT-MOST SUBQUERY", "CO-ROUTINE w", entries, "SCAN w"}
+	for i := 1; i < terms; i++ {
+		steps = append(steps, fmt.Sprintf("SEARCH p%d USING PRIMARY KEY"+
+			" (tenant=? AND record_kind=? AND kind=? AND value=? AND created=?)", i))
+	}
+	return append(steps, "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)",
+		"UNION ALL", "CO-ROUTINE (subquery-3)", entries, "SCAN (subquery-3)")
+}
+
+// duePlan is the plan of a page of due records, without the tree in which the
+// searches are merged.
+func duePlan(kinds int) []string {
+	steps := []string{"CO-ROUTINE w"}
+	for range kinds {
+		for _, bound := range []string{"due=? AND rowid>?", "due>? AND due<?"} {
+			steps = append(steps,
+				"SEARCH rollbook_record USING COVERING INDEX rollbook_record_due (tenant=? AND kind=? AND "+bound+")")
+		}
+	}
+	return append(steps, "SCAN w", "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)")
+}
+
 func plan(t *testing.T, db *sql.DB, query string) (steps []string) {
 	t.Helper()
-	args := make([]any, 6+2*store.MaxMatch) // more than any has; the driver ignores the rest
+	args := make([]any, 8+2*store.MaxMatch) // more than any has; the driver ignores the rest
 	rows, err := db.QueryContext(t.Context(), `EXPLAIN QUERY PLAN `+query, args...)
 	if err != nil {
 		t.Fatalf("%s: %v", query, err)
@@ -139,7 +170,11 @@ func plan(t *testing.T, db *sql.DB, query string) (steps []string) {
 		if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
 			t.Fatal(err)
 		}
-		steps = append(steps, step)
+		switch step {
+		case "MERGE (UNION ALL)", "LEFT", "RIGHT": // an order that is kept
+		default:
+			steps = append(steps, step)
+		}
 	}
 	if err := rows.Err(); err != nil {
 		t.Fatal(err)

@@ -48,13 +48,14 @@ type request struct {
 
 	Tenant   string
 	Key      store.Key
-	Ops      []store.Op
+	Batch    store.Batch
 	Noted    []bool // gob does not tell an empty Note from none
 	Query    store.Query
+	Count    store.CountQuery
+	Changes  store.ChangeQuery
 	Revision store.Revision
-	Limit    int
 	Due      store.DueQuery
-	After    string
+	Tenants  store.TenantQuery
 }
 
 type response struct {
@@ -62,10 +63,11 @@ type response struct {
 	Handle   int
 	Record   store.Record
 	Revision store.Revision
-	Records  []store.Record
-	Changes  []store.Change
-	Due      []store.DueRecord
-	Tenants  []string
+	Page     store.Page
+	Counted  store.Counted
+	Changes  store.ChangePage
+	Due      store.DuePage
+	Tenants  store.TenantPage
 	Err      *wireError
 }
 
@@ -77,11 +79,13 @@ type wireError struct {
 	Stale   *store.StaleError
 	Taken   *store.TakenError
 	Invalid *store.InvalidError
+	Trimmed *store.TrimmedError
+	Damaged *store.DamagedError
 }
 
 func sentinels() []error {
 	return []error{
-		store.ErrNotFound, store.ErrTrimmed, store.ErrUnavailable, store.ErrUnknown,
+		store.ErrNotFound, store.ErrUnavailable, store.ErrUnknown,
 		context.Canceled, context.DeadlineExceeded,
 	}
 }
@@ -99,6 +103,8 @@ func toWire(err error) *wireError {
 	errors.As(err, &w.Stale)
 	errors.As(err, &w.Taken)
 	errors.As(err, &w.Invalid)
+	errors.As(err, &w.Trimmed)
+	errors.As(err, &w.Damaged)
 	return w
 }
 
@@ -112,6 +118,10 @@ func (w *wireError) error() error {
 		return w.Taken
 	case w.Invalid != nil:
 		return w.Invalid
+	case w.Trimmed != nil:
+		return w.Trimmed
+	case w.Damaged != nil:
+		return w.Damaged
 	}
 	errs := make([]error, 0, len(w.Kinds)+1)
 	for _, kind := range w.Kinds {
@@ -185,21 +195,23 @@ func dispatch(ctx context.Context, s *sqlite.Store, q *request, r *response) (er
 		r.Record, err = s.Get(ctx, q.Tenant, q.Key)
 	case "apply":
 		for i, noted := range q.Noted {
-			if noted && q.Ops[i].Note == nil {
-				q.Ops[i].Note = []byte{}
+			if noted && q.Batch.Ops[i].Note == nil {
+				q.Batch.Ops[i].Note = []byte{}
 			}
 		}
-		r.Revision, err = s.Apply(ctx, q.Tenant, q.Ops...)
+		r.Revision, err = s.Apply(ctx, q.Tenant, q.Batch)
 	case "list":
-		r.Records, err = s.List(ctx, q.Tenant, q.Query)
+		r.Page, err = s.List(ctx, q.Tenant, q.Query)
+	case "count":
+		r.Counted, err = s.Count(ctx, q.Tenant, q.Count)
 	case "changes":
-		r.Changes, err = s.Changes(ctx, q.Tenant, q.Revision, q.Limit)
+		r.Changes, err = s.Changes(ctx, q.Tenant, q.Changes)
 	case "trim":
 		err = s.Trim(ctx, q.Tenant, q.Revision)
 	case "due":
 		r.Due, err = s.Due(ctx, q.Due)
 	case "tenants":
-		r.Tenants, err = s.Tenants(ctx, q.After, q.Limit)
+		r.Tenants, err = s.Tenants(ctx, q.Tenants)
 	case "wait":
 		err = s.Wait(ctx, q.Tenant, q.Revision)
 	case "scrub":
@@ -300,6 +312,7 @@ var (
 	_ store.Store    = (*remote)(nil)
 	_ store.Waiter   = (*remote)(nil)
 	_ store.Scrubber = (*remote)(nil)
+	_ store.Counter  = (*remote)(nil)
 )
 
 func (p *process) open(path string) (*remote, error) {
@@ -325,22 +338,27 @@ func (r *remote) Get(ctx context.Context, tenant string, key store.Key) (store.R
 	return a.Record, err
 }
 
-func (r *remote) Apply(ctx context.Context, tenant string, ops ...store.Op) (store.Revision, error) {
-	noted := make([]bool, len(ops))
-	for i, op := range ops {
+func (r *remote) Apply(ctx context.Context, tenant string, b store.Batch) (store.Revision, error) {
+	noted := make([]bool, len(b.Ops))
+	for i, op := range b.Ops {
 		noted[i] = op.Note != nil
 	}
-	a, err := r.call(ctx, request{Method: "apply", Tenant: tenant, Ops: ops, Noted: noted})
+	a, err := r.call(ctx, request{Method: "apply", Tenant: tenant, Batch: b, Noted: noted})
 	return a.Revision, err
 }
 
-func (r *remote) List(ctx context.Context, tenant string, q store.Query) ([]store.Record, error) {
+func (r *remote) List(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
 	a, err := r.call(ctx, request{Method: "list", Tenant: tenant, Query: q})
-	return a.Records, err
+	return a.Page, err
 }
 
-func (r *remote) Changes(ctx context.Context, tenant string, after store.Revision, limit int) ([]store.Change, error) {
-	a, err := r.call(ctx, request{Method: "changes", Tenant: tenant, Revision: after, Limit: limit})
+func (r *remote) Count(ctx context.Context, tenant string, q store.CountQuery) (store.Counted, error) {
+	a, err := r.call(ctx, request{Method: "count", Tenant: tenant, Count: q})
+	return a.Counted, err
+}
+
+func (r *remote) Changes(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
+	a, err := r.call(ctx, request{Method: "changes", Tenant: tenant, Changes: q})
 	return a.Changes, err
 }
 
@@ -349,13 +367,13 @@ func (r *remote) Trim(ctx context.Context, tenant string, through store.Revision
 	return err
 }
 
-func (r *remote) Due(ctx context.Context, q store.DueQuery) ([]store.DueRecord, error) {
+func (r *remote) Due(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
 	a, err := r.call(ctx, request{Method: "due", Due: q})
 	return a.Due, err
 }
 
-func (r *remote) Tenants(ctx context.Context, after string, limit int) ([]string, error) {
-	a, err := r.call(ctx, request{Method: "tenants", After: after, Limit: limit})
+func (r *remote) Tenants(ctx context.Context, q store.TenantQuery) (store.TenantPage, error) {
+	a, err := r.call(ctx, request{Method: "tenants", Tenants: q})
 	return a.Tenants, err
 }
 

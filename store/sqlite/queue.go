@@ -57,16 +57,17 @@ type queue struct {
 
 func newQueue() *queue { return &queue{wake: make(chan struct{}, 1)} }
 
-// add returns false if the queue is closed.
-func (q *queue) add(c *call) bool {
+// add returns how many calls were waiting before, and false if the queue is closed.
+func (q *queue) add(c *call) (ahead int, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
-		return false
+		return 0, false
 	}
+	ahead = len(q.calls)
 	q.calls = append(q.calls, c)
 	q.signal()
-	return true
+	return ahead, true
 }
 
 func (q *queue) signal() {

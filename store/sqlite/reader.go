@@ -6,16 +6,17 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/rollbook-go/rollbook/internal/fair"
 	"github.com/rollbook-go/rollbook/store"
 )
 
 // reader is the pool that reads, with its prepared statements. Turns bound the
-// calls that read at once, so that a call which waits for its turn can look at
-// its context and hold no connection.
+// steps that read at once, so that a call which waits for its turn can look at
+// its context and hold no connection, and share them between the tenants.
 type reader struct {
 	db    *sql.DB
 	owned bool
-	turns chan struct{}
+	turns *fair.Turns
 
 	mu     sync.RWMutex
 	stmts  map[string]*sql.Stmt // by their text; a fixed number
@@ -23,7 +24,7 @@ type reader struct {
 }
 
 func newReader(db *sql.DB, o Options, owned bool) *reader {
-	return &reader{db: db, owned: owned, turns: make(chan struct{}, o.Readers), stmts: make(map[string]*sql.Stmt)}
+	return &reader{db: db, owned: owned, turns: fair.New(o.Readers), stmts: make(map[string]*sql.Stmt)}
 }
 
 // statement returns a prepared statement, which stays prepared until close.
@@ -95,10 +96,25 @@ func (r *reader) close() error {
 	return errors.Join(errs...)
 }
 
+// readTurn is a step that reads: of which method, for which tenant, and whether it may
+// take a while. "" is a step for all tenants.
+type readTurn struct {
+	method string
+	tenant string
+	long   bool
+}
+
+func (r *reader) take(ctx context.Context, t readTurn) (done func(), err error) {
+	if t.long {
+		return r.turns.Long(ctx, t.tenant)
+	}
+	return r.turns.Quick(ctx, t.tenant)
+}
+
 // read calls f in turn, again while another process holds a lock, and gives its
 // error the form that the contract asks for. What f returned beside an error is
 // thrown away: half a page is none.
-func read[T any](ctx context.Context, s *Store, f func(context.Context) (T, error)) (T, error) {
+func read[T any](ctx context.Context, s *Store, t readTurn, f func(context.Context) (T, error)) (T, error) {
 	var none, result T
 	if err := ctx.Err(); err != nil {
 		return none, err
@@ -106,27 +122,24 @@ func read[T any](ctx context.Context, s *Store, f func(context.Context) (T, erro
 	if s.isClosed() {
 		return none, errClosed
 	}
-	select {
-	case s.reads.turns <- struct{}{}:
-	default:
-		select {
-		case s.reads.turns <- struct{}{}:
-		case <-ctx.Done():
-			return none, ctx.Err()
-		case <-s.closed:
-			return none, errClosed
-		}
+	done, err := s.reads.take(ctx, t)
+	if err != nil {
+		return none, err
 	}
-	defer func() { <-s.reads.turns }()
-
-	err := s.wait.retry(ctx, func() (err error) {
+	defer done()
+	if s.isClosed() {
+		return none, errClosed
+	}
+	again := func(err error) { s.observeRetry(t.method, err) }
+	err = s.wait.retry(ctx, again, func() (err error) {
 		result, err = f(ctx)
 		return err
 	})
 	switch {
 	case err == nil:
 		return result, nil
-	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrTrimmed), errors.Is(err, store.ErrInvalid):
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrTrimmed),
+		errors.Is(err, store.ErrInvalid), errors.Is(err, store.ErrDamaged):
 		return none, err
 	case ctx.Err() != nil:
 		return none, ctx.Err()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/rollbook-go/rollbook/store"
 )
 
 // Scrub implements [store.Scrubber]. Deleted and overwritten data is zeroed in
@@ -14,6 +16,13 @@ import (
 // It tries until ctx ends, and then returns the context's error. Writes and reads
 // go on meanwhile.
 func (s *Store) Scrub(ctx context.Context) error {
+	c := s.observe("Scrub")
+	err := s.scrub(ctx)
+	c.end(store.CallInfo{}, err)
+	return err
+}
+
+func (s *Store) scrub(ctx context.Context) error {
 	pause := 2 * time.Millisecond
 	for {
 		err := s.checkpoint(ctx)
@@ -32,6 +41,7 @@ func (s *Store) Scrub(ctx context.Context) error {
 			return errClosed
 		case <-time.After(pause):
 		}
+		s.observeRetry("Scrub", err)
 		pause = min(2*pause, 100*time.Millisecond)
 	}
 }

@@ -51,7 +51,7 @@ func fillWithCanaries(t *testing.T, path string, scrub bool) {
 	ctx := t.Context()
 	apply := func(ops ...store.Op) store.Revision {
 		t.Helper()
-		rev, err := s.Apply(ctx, "t", ops...)
+		rev, err := s.Apply(ctx, "t", store.Ops(ops...))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,6 +70,7 @@ func fillWithCanaries(t *testing.T, path string, scrub bool) {
 		changed.Revision = apply(store.Replace(r, changed, nil))
 		apply(store.Delete(changed, []byte(strings.Repeat(canary, 500))))
 	}
+	apply(store.Create(store.Record{ID: "last", Kind: "user"}, []byte("harmless"))) // its entry stays
 	if err := s.Trim(ctx, "t", 1000); err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +100,7 @@ func TestScrubWaitsForReaders(t *testing.T) {
 	s := open(t, path, &sqlite.Options{Sync: sqlite.Normal})
 	create := func(id string) {
 		t.Helper()
-		if _, err := s.Apply(t.Context(), "t", store.Create(store.Record{ID: id, Kind: "user"}, nil)); err != nil {
+		if _, err := s.Apply(t.Context(), "t", store.Ops(store.Create(store.Record{ID: id, Kind: "user"}, nil))); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -22,6 +22,7 @@ var (
 	_ store.Store    = (*Store)(nil)
 	_ store.Waiter   = (*Store)(nil)
 	_ store.Scrubber = (*Store)(nil)
+	_ store.Counter  = (*Store)(nil)
 )
 
 // Sync says what an acknowledged write survives.
@@ -58,8 +59,8 @@ type Options struct {
 	// Sync is what acknowledged writes survive; default Full.
 	Sync Sync
 
-	// Readers is the number of calls that read at once; the others wait. Default
-	// GOMAXPROCS.
+	// Readers is the number of calls that read at once; the others wait, and tenants
+	// take turns. Lists never use the last of two readers or more. Default GOMAXPROCS.
 	Readers int
 
 	// MmapSize is how much of the file each connection maps into memory, in
@@ -78,6 +79,9 @@ type Options struct {
 
 	// Logger is told of failed transactions. Default: silence.
 	Logger *slog.Logger
+
+	// Observer is told of calls, transactions and retries. Default: nobody is.
+	Observer *store.Observer
 }
 
 func (o *Options) withDefaults() (Options, error) {
@@ -112,12 +116,13 @@ func (o *Options) withDefaults() (Options, error) {
 	return v, nil
 }
 
-// Store keeps records in a SQLite file. It is a [store.Store], [store.Waiter] and
-// [store.Scrubber], and is safe for concurrent use.
+// Store keeps records in a SQLite file. It is a [store.Store], [store.Waiter],
+// [store.Scrubber] and [store.Counter], and is safe for concurrent use.
 type Store struct {
-	opts  Options
-	wait  lockWait
-	owned bool // the pools are ours to close
+	opts     Options
+	wait     lockWait
+	observer store.Observer
+	owned    bool // the pools are ours to close
 
 	writer  *writer
 	reads   *reader
@@ -264,6 +269,9 @@ func start(ctx context.Context, writer, reader *sql.DB, o Options, owned bool) (
 		return nil, errors.New("sqlite: writer and reader are pools of different files")
 	}
 	s := &Store{opts: o, wait: wait, owned: owned, closed: make(chan struct{})}
+	if o.Observer != nil {
+		s.observer = *o.Observer
+	}
 	s.writer = newWriter(writer, o, s)
 	s.reads = newReader(reader, o, owned)
 	return s, nil
@@ -272,7 +280,7 @@ func start(ctx context.Context, writer, reader *sql.DB, o Options, owned bool) (
 // prepare calls f with a connection, again and again while another process holds
 // a lock: two that open a new file at once get in each other's way.
 func prepare(ctx context.Context, db *sql.DB, wait lockWait, f func(*sql.Conn) (string, error)) (file string, err error) {
-	err = wait.retry(ctx, func() error {
+	err = wait.retry(ctx, nil, func() error {
 		conn, err := db.Conn(ctx)
 		if err != nil {
 			return err

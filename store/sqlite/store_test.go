@@ -40,3 +40,10 @@ func eventually(t testing.TB, what string, holds func() bool) {
 		runtime.Gosched()
 	}
 }
+
+func times(n, short int) int {
+	if testing.Short() {
+		return short
+	}
+	return n
+}

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"database/sql/driver"
+	"slices"
 
 	"github.com/rollbook-go/rollbook/store"
 )
@@ -13,8 +14,8 @@ const (
 	sqlUpdateTenant = `UPDATE rollbook_tenant SET revision = ?, trimmed = ? WHERE n = ?`
 
 	sqlFind   = `SELECT rid, kind, created, revision, due, keys FROM rollbook_record WHERE tenant = ? AND id = ?`
-	sqlHolder = `SELECT rid FROM rollbook_key WHERE tenant = ? AND kind = ? AND value = ?`
-	sqlRecord = `SELECT id, kind, created, revision, due, keys, data FROM rollbook_record WHERE rid = ?`
+	sqlKeyRow = `SELECT rid FROM rollbook_key WHERE tenant = ? AND kind = ? AND value = ?`
+	sqlRecord = `SELECT id, kind, created, revision, due, keys, data FROM rollbook_record WHERE rid = ? AND tenant = ?`
 
 	sqlInsert = `INSERT INTO rollbook_record (tenant, id, kind, created, revision, due, keys, data)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
@@ -30,8 +31,12 @@ const (
 	sqlDeleteTerm = `DELETE FROM rollbook_term
 		WHERE tenant = ? AND record_kind = ? AND kind = ? AND value = ? AND created = ?`
 
-	sqlNote        = `INSERT INTO rollbook_change (tenant, revision, type, kind, id, note) VALUES (?, ?, ?, ?, ?, ?)`
-	sqlTrimChanges = `DELETE FROM rollbook_change WHERE tenant = ? AND revision > ? AND revision <= ?`
+	sqlNote         = `INSERT INTO rollbook_change (tenant, revision, type, kind, id, note) VALUES (?, ?, ?, ?, ?, ?)`
+	sqlNewestChange = `SELECT revision FROM rollbook_change WHERE tenant = ? AND revision <= ?
+		ORDER BY revision DESC LIMIT 1`
+	sqlTrimStep = `SELECT max(revision), count(*) FROM
+		(SELECT revision FROM rollbook_change WHERE tenant = ? AND revision < ? ORDER BY revision LIMIT (?+0))`
+	sqlTrimChanges = `DELETE FROM rollbook_change WHERE tenant = ? AND revision <= ?`
 
 	sqlEarliest = `SELECT min(due) FROM rollbook_record WHERE tenant = ? AND kind = ? AND due > 0`
 	sqlSchedule = `INSERT INTO rollbook_schedule (kind, tenant, due) VALUES (?, ?, ?)
@@ -119,32 +124,56 @@ func (tx *transaction) find(tenant int64, id string, s *stored) error {
 	return scan(row, &s.rid, &s.kind, &s.created, &s.revision, &s.due, &s.keys)
 }
 
-func (tx *transaction) holder(tenant int64, key store.Key) (rid int64, held bool, err error) {
+// keyRow returns the record that a key's row names. It may hold the key no longer.
+func (tx *transaction) keyRow(tenant int64, key store.Key) (rid int64, found bool, err error) {
 	row := tx.row[:1]
-	held, err = tx.s.row(sqlHolder, row, tenant, key.Kind, key.Value)
-	if err != nil || !held {
+	found, err = tx.s.row(sqlKeyRow, row, tenant, key.Kind, key.Value)
+	if err != nil || !found {
 		return 0, false, err
 	}
-	return rid, true, scan(row, &rid)
+	err = scan(row, &rid)
+	return rid, true, err
 }
 
-func (tx *transaction) record(rid int64) (r store.Record, err error) {
+// holder returns the record that a key's row names, if it holds the key. A damaged
+// record has left its rows behind when it was removed, and its number may have
+// become another's. A DamagedError says that the record cannot be read.
+func (tx *transaction) holder(tenant, rid int64, key store.Key) (r store.Record, held bool, err error) {
 	row := tx.row[:7]
-	found, err := tx.s.row(sqlRecord, row, rid)
+	found, err := tx.s.row(sqlRecord, row, rid, tenant)
+	if err != nil || !found {
+		return r, false, err
+	}
+	var rr recordRow
+	err = scan(row, &rr.rec.ID, &rr.rec.Kind, &rr.created, &rr.revision, &rr.due, &rr.keys, &rr.rec.Data)
 	if err != nil {
-		return r, err
+		return r, false, err
 	}
-	if !found {
-		return r, errCorrupt // a key is held by nobody
+	r, err = rr.record()
+	return r, slices.Contains(r.Unique, key), err
+}
+
+// oldChanges returns how many of a feed's entries the next step of a trim forgets,
+// and the last of them: the newest entry at or before through is kept.
+func (tx *transaction) oldChanges(tenant, through int64) (last, n int64, err error) {
+	row := tx.row[:1]
+	var newest int64
+	found, err := tx.s.row(sqlNewestChange, row, tenant, through)
+	if err != nil || !found {
+		return 0, 0, err
 	}
-	var created, revision, due int64
-	var keys []byte
-	if err := scan(row, &r.ID, &r.Kind, &created, &revision, &due, &keys, &r.Data); err != nil {
-		return r, err
+	if err := scan(row, &newest); err != nil {
+		return 0, 0, err
 	}
-	r.Created, r.Revision, r.Due = store.Revision(created), store.Revision(revision), store.FromMillis(due)
-	r.Unique, r.Index, err = parseKeys(keys)
-	return r, err
+	row = tx.row[:2]
+	if _, err := tx.s.row(sqlTrimStep, row, tenant, newest, int64(trimStep)); err != nil {
+		return 0, 0, err
+	}
+	if row[0] == nil { // max of nothing
+		return 0, 0, nil
+	}
+	err = scan(row, &last, &n)
+	return last, n, err
 }
 
 // reschedule notes that the earliest due of a tenant and kind may have changed.

@@ -19,6 +19,13 @@ const sqlHasNews = `SELECT 1 FROM rollbook_tenant t WHERE t.n = ?1 AND (t.trimme
 // Wait implements [store.Waiter]. A write of this Store wakes it at once, one of
 // another process within about 200 ms.
 func (s *Store) Wait(ctx context.Context, tenant string, after store.Revision) error {
+	c := s.observe("Wait")
+	err := s.waitFor(ctx, tenant, after)
+	c.end(store.CallInfo{}, err)
+	return err
+}
+
+func (s *Store) waitFor(ctx context.Context, tenant string, after store.Revision) error {
 	if err := store.CheckTrim(tenant, after); err != nil {
 		return err
 	}
@@ -42,7 +49,7 @@ func (s *Store) Wait(ctx context.Context, tenant string, after store.Revision) e
 }
 
 func (s *Store) hasNews(ctx context.Context, tenant string, after store.Revision) (bool, error) {
-	return read(ctx, s, func(ctx context.Context) (bool, error) {
+	return read(ctx, s, readTurn{method: "Wait", tenant: tenant}, func(ctx context.Context) (bool, error) {
 		ctx = s.reads.point(ctx)
 		n, err := s.number(ctx, tenant)
 		if n == 0 || err != nil {

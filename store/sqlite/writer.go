@@ -46,19 +46,22 @@ func newWriter(db *sql.DB, o Options, s *Store) *writer {
 	return w
 }
 
-// submit has a task done and waits for its answer.
-func (w *writer) submit(ctx context.Context, t task, size int) (store.Revision, error) {
+// submit has a task done and waits for its answer. It also returns how many calls
+// waited before it.
+func (w *writer) submit(ctx context.Context, t task, size int) (rev store.Revision, queued int, err error) {
 	if err := ctx.Err(); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if !w.start() {
-		return 0, errClosed
+		return 0, 0, errClosed
 	}
 	c := &call{task: t, size: size, done: make(chan answer, 1)}
-	if !w.queue.add(c) {
-		return 0, errClosed
+	queued, ok := w.queue.add(c)
+	if !ok {
+		return 0, 0, errClosed
 	}
-	return c.await(ctx)
+	rev, err = c.await(ctx)
+	return rev, queued, err
 }
 
 // start starts the goroutine if it does not run, and reports whether it does.
@@ -143,6 +146,7 @@ func (w *writer) lock() bool {
 		if w.queue.waiting() == 0 {
 			return false
 		}
+		w.store.observeRetry("", err)
 		if err = w.begin(); err == nil {
 			return true
 		}
@@ -199,6 +203,7 @@ func (w *writer) abandon() {
 
 // write runs a group in the transaction that lock has begun, and answers it.
 func (w *writer) write(group []*call) {
+	g := w.store.observeGroup(len(group))
 	tx := newTransaction(w.session)
 	answers := make([]answer, len(group))
 	wrote := make([]bool, len(group))
@@ -222,13 +227,15 @@ func (w *writer) write(group []*call) {
 	})
 	switch {
 	case outcome == nil:
+		g.end(nil)
 		w.store.committed(tx)
 		for i, c := range group {
 			c.answer(answers[i].rev, answers[i].err)
 		}
 	case failed != nil:
-		w.rolledBack(group, failed)
+		w.rolledBack(g, group, failed)
 	default:
+		g.end(outcome)
 		w.commitFailed(group, wrote, outcome)
 	}
 }
@@ -237,7 +244,7 @@ func (w *writer) write(group []*call) {
 // transaction without saying so, and a statement that followed it would be a
 // transaction of its own: so nothing follows but ROLLBACK and the end of the
 // connection. Nothing of the group was written.
-func (w *writer) rolledBack(group []*call, failed error) {
+func (w *writer) rolledBack(g groupObserver, group []*call, failed error) {
 	intact := w.session.do(func() error {
 		_, err := w.session.exec(sqlRollback)
 		return err
@@ -247,11 +254,13 @@ func (w *writer) rolledBack(group []*call, failed error) {
 	// A constraint is the fault of one call and of a damaged index, and leaves the
 	// transaction intact. Each call gets its own, so that the others do not suffer.
 	if intact && primaryCode(failed) == codeConstraint && len(group) > 1 {
+		w.store.observeRetry("", failed)
 		for i := range group {
 			w.alone(group[i : i+1])
 		}
 		return
 	}
+	g.end(failed)
 	w.drop()
 	answerAll(group, unavailable(failed))
 }

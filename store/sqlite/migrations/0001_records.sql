@@ -3,7 +3,7 @@ CREATE TABLE rollbook_tenant (
   n        INTEGER PRIMARY KEY,
   name     TEXT    NOT NULL UNIQUE,
   revision INTEGER NOT NULL,            -- of the last op
-  trimmed  INTEGER NOT NULL DEFAULT 0   -- the feed begins after this revision
+  trimmed  INTEGER NOT NULL DEFAULT 0   -- the last entry of the feed that was forgotten
 ) STRICT;
 
 CREATE TABLE rollbook_record (
@@ -14,7 +14,7 @@ CREATE TABLE rollbook_record (
   created  INTEGER NOT NULL,
   revision INTEGER NOT NULL,
   due      INTEGER NOT NULL,            -- milliseconds since the Unix epoch, 0: never
-  keys     BLOB    NOT NULL,            -- unique keys and index terms, in their order
+  keys     BLOB    NOT NULL,            -- unique keys and index terms, in their order, and a checksum
   data     BLOB    NOT NULL,            -- last, so that no other column lies behind overflow pages
   UNIQUE (tenant, id)
 ) STRICT;
@@ -22,7 +22,9 @@ CREATE TABLE rollbook_record (
 CREATE UNIQUE INDEX rollbook_record_created ON rollbook_record (tenant, kind, created);
 CREATE INDEX rollbook_record_due ON rollbook_record (tenant, kind, due) WHERE due > 0;
 
--- The holder of each unique key.
+-- The holder of each unique key. A damaged record that was removed leaves its rows
+-- here and in rollbook_term behind: a row counts only if the record that it names
+-- lists the key.
 CREATE TABLE rollbook_key (
   tenant INTEGER NOT NULL,
   kind   TEXT    NOT NULL,
@@ -31,7 +33,8 @@ CREATE TABLE rollbook_key (
   PRIMARY KEY (tenant, kind, value)
 ) STRICT, WITHOUT ROWID;
 
--- The records that have each index term, in the order of lists.
+-- The records that have each index term, in the order of lists. created is never
+-- used twice, so that a row that was left behind finds no record of its tenant.
 CREATE TABLE rollbook_term (
   tenant      INTEGER NOT NULL,
   record_kind TEXT    NOT NULL,

@@ -1,0 +1,60 @@
+package sqlite
+
+import (
+	"errors"
+	"time"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// callObserver tells the observer of a call that has returned.
+type callObserver struct {
+	told   func(store.CallInfo) // nil: nobody asks
+	method string
+	began  time.Time
+}
+
+func (s *Store) observe(method string) callObserver {
+	if s.observer.Call == nil {
+		return callObserver{}
+	}
+	return callObserver{told: s.observer.Call, method: method, began: time.Now()}
+}
+
+// end completes what is known of the call.
+func (c callObserver) end(info store.CallInfo, err error) {
+	if c.told == nil {
+		return
+	}
+	if errors.Is(err, store.ErrDamaged) {
+		info.Damaged++
+	}
+	info.Method, info.Took, info.Err = c.method, time.Since(c.began), err
+	c.told(info)
+}
+
+// groupObserver tells the observer of a transaction of the writer.
+type groupObserver struct {
+	told  func(store.GroupInfo) // nil: nobody asks
+	calls int
+	began time.Time
+}
+
+func (s *Store) observeGroup(calls int) groupObserver {
+	if s.observer.Group == nil {
+		return groupObserver{}
+	}
+	return groupObserver{told: s.observer.Group, calls: calls, began: time.Now()}
+}
+
+func (g groupObserver) end(err error) {
+	if g.told != nil {
+		g.told(store.GroupInfo{Calls: g.calls, Took: time.Since(g.began), Err: err})
+	}
+}
+
+func (s *Store) observeRetry(method string, err error) {
+	if s.observer.Retry != nil {
+		s.observer.Retry(store.RetryInfo{Method: method, Err: err})
+	}
+}

@@ -1,0 +1,206 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// A list with several terms walks the rarest and looks the others up. How rare a
+// term is need not be known better than this.
+const countTerms = 1000
+
+const sqlCountTerm = `SELECT count(*) FROM (SELECT 1 FROM rollbook_term
+	WHERE tenant = ? AND record_kind = ? AND kind = ? AND value = ? AND created > ? AND created < ? LIMIT (?+0))`
+
+// stepWork bounds the entries that one step looks up, so that other tenants have
+// their turn soon.
+const stepWork = 2000
+
+// walkSQL returns the statement for a step of a walk with so many terms. Its
+// parameters are the tenant, the kind, the bounds of Created, the bound of Due and
+// the entries to look at, then kind and value of each term, the one to walk first.
+// Its rows are those of the records that match, in the order of the walk, and one
+// with no ID that says how many entries there were (revision) and which was the last
+// (created). Who has enough reads no further, and what follows is not computed.
+//
+// CROSS JOIN fixes the order: walk the first term, look the others up in the
+// index, and only then read the record. A bare parameter as LIMIT would have SQLite
+// prepare the statement again for every call, since its planner looks at the value;
+// a sum is an expression that it leaves alone.
+func walkSQL(terms int, desc, data bool) string {
+	order, last, body := "", "max", "r.data"
+	if desc {
+		order, last = " DESC", "min"
+	}
+	if !data {
+		body = "x''"
+	}
+	entries := `rollbook_record WHERE tenant = ?1 AND kind = ?2`
+	if terms > 0 {
+		entries = `rollbook_term WHERE tenant = ?1 AND record_kind = ?2 AND kind = ?7 AND value = ?8`
+	}
+	entries = `(SELECT rid, created FROM ` + entries +
+		` AND created > ?3 AND created < ?4 ORDER BY created` + order + ` LIMIT (?6+0))`
+
+	var b strings.Builder
+	b.WriteString(`SELECT r.id, r.kind, r.created, r.revision, r.due, r.keys, ` + body + ` FROM ` + entries + ` w`)
+	for i := 1; i < terms; i++ {
+		fmt.Fprintf(&b, ` CROSS JOIN rollbook_term p%d ON p%[1]d.tenant = ?1 AND p%[1]d.record_kind = ?2`+
+			` AND p%[1]d.kind = ?%[2]d AND p%[1]d.value = ?%[3]d AND p%[1]d.created = w.created`, i, 7+2*i, 8+2*i)
+	}
+	// A term that a removed record has left behind has a number that may be another
+	// record's by now, but a Created that no record of the tenant has.
+	b.WriteString(` CROSS JOIN rollbook_record r ON r.rid = w.rid` +
+		` WHERE r.tenant = ?1 AND r.created = w.created AND (r.due = 0 OR r.due >= ?5)` +
+		` UNION ALL SELECT '', '', ifnull(` + last + `(created), 0), count(*), 0, x'', x'' FROM ` + entries)
+	return b.String()
+}
+
+// walk is a list or a count on its way.
+type walk struct {
+	method string
+	tenant string
+	query  store.Query
+	data   bool // bodies are wanted
+
+	begun         bool
+	n             int64       // the tenant's number
+	match         []store.Key // the rarest term in front
+	after, before int64       // what is left
+}
+
+func newWalk(method, tenant string, q store.Query) *walk {
+	w := &walk{method: method, tenant: tenant, query: q, after: int64(q.After), before: int64(q.Before)}
+	if w.before == 0 {
+		w.before = math.MaxInt64
+	}
+	return w
+}
+
+// room is what a step may return.
+type room struct {
+	records int
+	data    int  // bytes of bodies
+	first   bool // the first record has room whatever its size
+	damaged int
+}
+
+// part is what a step has found.
+type part struct {
+	records []store.Record
+	damaged []string
+	data    int   // bytes
+	looked  int   // entries, of a step that came to its end
+	last    int64 // Created of the last entry that is done with; 0: none
+	full    bool  // something more was found, for which there was no room
+	ended   bool  // nothing is left
+}
+
+// step looks at so many entries at most. It runs in a turn of its own.
+func (w *walk) step(ctx context.Context, s *Store, entries int, free room) (part, error) {
+	p, err := read(ctx, s, readTurn{method: w.method, tenant: w.tenant, long: true}, func(ctx context.Context) (part, error) {
+		if possible, err := w.begin(ctx, s); !possible || err != nil {
+			return part{ended: true}, err
+		}
+		return w.run(ctx, s, entries, free)
+	})
+	switch {
+	case p.last == 0:
+	case w.query.Desc:
+		w.before = p.last
+	default:
+		w.after = p.last
+	}
+	return p, err
+}
+
+// next returns where a walk goes on that ends here.
+func (w *walk) next() store.Revision {
+	if w.query.Desc {
+		return store.Revision(w.before)
+	}
+	return store.Revision(w.after)
+}
+
+// entries returns how many entries the next step may look at.
+func (w *walk) entries(left int) int { return min(left, stepWork/max(len(w.query.Match), 1)) }
+
+func (w *walk) run(ctx context.Context, s *Store, entries int, free room) (p part, err error) {
+	args := make([]any, 0, 6+2*len(w.match))
+	args = append(args, w.n, w.query.Kind, w.after, w.before, store.Millis(w.query.NotDueBefore), entries)
+	for _, term := range w.match {
+		args = append(args, term.Kind, term.Value)
+	}
+	rows, err := s.reads.query(ctx, walkSQL(len(w.match), w.query.Desc, w.data), args...)
+	if err != nil {
+		return p, err
+	}
+	defer func() { _ = rows.Close() }() // Err below has what matters
+	for rows.Next() && !p.full {
+		var row recordRow
+		if err := rows.Scan(row.dest()...); err != nil {
+			return p, err
+		}
+		if row.rec.ID == "" {
+			if p.looked = int(row.revision); p.looked > 0 {
+				p.last = row.created
+			}
+			p.ended = p.looked < entries
+			break
+		}
+		p.add(&row, free)
+	}
+	return p, rows.Err()
+}
+
+func (p *part) add(row *recordRow, free room) {
+	r, err := row.record()
+	switch {
+	case len(p.records) == free.records, len(p.damaged) == free.damaged,
+		p.data+len(r.Data) > free.data && (len(p.records) > 0 || !free.first):
+		p.full = true
+		return
+	case err != nil:
+		p.damaged = append(p.damaged, row.rec.ID)
+	default:
+		p.records = append(p.records, r)
+		p.data += len(r.Data)
+	}
+	p.last = row.created
+}
+
+// begin finds the tenant and puts the rarest term in front. It reports whether
+// anything can match. That the counts may be outdated when the list is read does
+// not matter: the order decides only how fast it is, and a list that was empty
+// at some moment of the call may be returned as empty.
+func (w *walk) begin(ctx context.Context, s *Store) (possible bool, err error) {
+	if w.begun {
+		return true, nil
+	}
+	if w.n, err = s.number(ctx, w.tenant); w.n == 0 || err != nil {
+		return false, err
+	}
+	match := w.query.Match
+	if len(match) > 1 {
+		rarest, fewest := 0, min(countTerms, w.query.Budget)
+		for i, term := range match {
+			var count int
+			err := s.reads.row(ctx, sqlCountTerm, []any{&count},
+				w.n, w.query.Kind, term.Kind, term.Value, w.after, w.before, fewest)
+			if err != nil || count == 0 {
+				return false, err
+			}
+			if count < fewest {
+				rarest, fewest = i, count
+			}
+		}
+		match = append([]store.Key{match[rarest]}, match[:rarest]...)
+		match = append(match, w.query.Match[rarest+1:]...)
+	}
+	w.match, w.begun = match, true
+	return true, nil
+}
