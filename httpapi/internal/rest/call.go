@@ -21,7 +21,7 @@ type Call[P any] struct {
 	header    http.Header
 	body      string
 	in, out   []byte // kept from call to call
-	version   int64  // of what is shown; 0: none
+	version   string // of what is shown; "": none
 	public    bool   // the route needs no credential
 	parent    string // of what was made, for Location; "" for none
 	child     string
@@ -144,23 +144,24 @@ func (c *Call[P]) Query() (url.Values, error) {
 	return values, nil
 }
 
-// NotModified answers 304 with the version that the client has.
-func (c *Call[P]) NotModified(version int64) error {
-	c.version = version
-	c.Empty(http.StatusNotModified)
-	return nil
-}
-
 // Versioned answers with a body and the version of what it shows, as a strong
-// entity tag (RFC 9110 section 8.8.3).
-func (c *Call[P]) Versioned(status int, version int64, body []byte) error {
+// entity tag (RFC 9110 section 8.8.3). The version is a text without quotation marks;
+// "" for none.
+func (c *Call[P]) Versioned(status int, version string, body []byte) error {
 	c.version = version
 	return c.JSON(status, body)
 }
 
+// VersionedEmpty is Versioned without a body.
+func (c *Call[P]) VersionedEmpty(status int, version string) error {
+	c.version = version
+	c.Empty(status)
+	return nil
+}
+
 // Show answers 200 with a version of something, whose body is what write appends, or
 // with the error that there is instead.
-func (c *Call[P]) Show(version int64, err error, write func([]byte) []byte) error {
+func (c *Call[P]) Show(version string, err error, write func([]byte) []byte) error {
 	if err != nil {
 		return err
 	}
@@ -168,9 +169,9 @@ func (c *Call[P]) Show(version int64, err error, write func([]byte) []byte) erro
 }
 
 // ShowIfNew is Show for GET: 304 if the client has the version.
-func (c *Call[P]) ShowIfNew(version int64, err error, write func([]byte) []byte) error {
+func (c *Call[P]) ShowIfNew(version string, err error, write func([]byte) []byte) error {
 	if err == nil && !ifNoneMatch(c.Request.Header, version) {
-		return c.NotModified(version)
+		return c.VersionedEmpty(http.StatusNotModified, version)
 	}
 	return c.Show(version, err, write)
 }
@@ -198,14 +199,14 @@ func (c *Call[P]) Fail(err error) {
 		if p.cause != nil {
 			why = p.cause
 		}
-		c.log("request failed", slog.Int("status", p.Status), slog.Any("error", why))
+		c.Log(slog.LevelError, "request failed", slog.Int("status", p.Status), slog.Any("error", why))
 	}
 	c.write(p)
 }
 
 // write answers with a problem.
 func (c *Call[P]) write(p *Problem) {
-	c.version, c.parent = 0, ""
+	c.version, c.parent = "", ""
 	said := *p
 	said.RequestID = c.RequestID()
 	said.Route = c.Request.Pattern
@@ -240,8 +241,8 @@ func (c *Call[P]) setHeader(body []byte) {
 	var ends [4]int
 	text = append(append(text, c.given...), c.ownID()...)
 	ends[0] = len(text)
-	if c.version > 0 {
-		text = append(strconv.AppendInt(append(text, '"'), c.version, 10), '"')
+	if c.version != "" {
+		text = append(append(append(text, '"'), c.version...), '"')
 	}
 	ends[1] = len(text)
 	text = strconv.AppendInt(text, int64(len(body)), 10)
@@ -259,7 +260,7 @@ func (c *Call[P]) setHeader(body []byte) {
 		from = end
 	}
 	c.header["X-Request-Id"] = lists[0:1:1]
-	if c.version > 0 {
+	if c.version != "" {
 		c.header["Etag"] = lists[1:2:2]
 	}
 	if len(body) > 0 {
@@ -273,9 +274,9 @@ func (c *Call[P]) setHeader(body []byte) {
 	}
 }
 
-// log writes one line about the request; neither its query nor its headers, which
+// Log writes one line about the request; neither its query nor its headers, which
 // may carry personal data.
-func (c *Call[P]) log(what string, attrs ...slog.Attr) {
+func (c *Call[P]) Log(level slog.Level, what string, attrs ...slog.Attr) {
 	attrs = append(attrs, slog.String("request_id", c.RequestID()), slog.String("method", c.Request.Method))
-	c.h.config.Logger.LogAttrs(c.Request.Context(), slog.LevelError, "httpapi: "+what, attrs...)
+	c.h.config.Logger.LogAttrs(c.Request.Context(), level, "httpapi: "+what, attrs...)
 }

@@ -40,12 +40,12 @@ type Input struct {
 	more  int
 }
 
-// maxFaults is how many faults an answer names, and maxPointer how many bytes it
-// repeats of what a request calls a member: an answer should not be longer than what
-// it answers.
+// maxFaults is how many faults an answer names, and maxName how many bytes it repeats
+// of what a request calls a member: an answer should not be longer than what it
+// answers.
 const (
-	maxFaults  = 64
-	maxPointer = 256
+	maxFaults = 64
+	maxName   = 256
 )
 
 // maxListed is how many items of a list are kept to be judged: more than any policy
@@ -64,16 +64,25 @@ func (in *Input) End(p *jsontext.Scanner, err error) error {
 	return err
 }
 
-// Fault notes what is wrong with a member.
-func (in *Input) Fault(field, code, message string) {
+// Fault records what is wrong with a member.
+func (in *Input) Fault(name, code, message string) { in.FaultAt(Path{Name: name}, code, message) }
+
+// FaultAt records what is wrong with a part of a member.
+func (in *Input) FaultAt(path Path, code, message string) {
 	if len(in.Wrong) == maxFaults {
 		in.more++
 		return
 	}
-	if len(field) > maxPointer {
-		field = strings.ToValidUTF8(field[:maxPointer], "") + "…"
+	path.Name, path.Key, path.Member = cut(path.Name), cut(path.Key), cut(path.Member)
+	in.Wrong = append(in.Wrong, Field{Path: path, Code: code, Message: message})
+}
+
+// cut shortens what a request calls a member.
+func cut(name string) string {
+	if len(name) <= maxName {
+		return name
 	}
-	in.Wrong = append(in.Wrong, Field{Pointer: field, Code: code, Message: message})
+	return strings.ToValidUTF8(name[:maxName], "") + "…"
 }
 
 // Err returns everything that is wrong.
@@ -93,7 +102,7 @@ func (c *Call[P]) Judge(in *Input, check func() error) error {
 	}
 	if p := c.h.config.Explain(check()); p != nil {
 		for _, f := range p.Errors {
-			in.Fault(f.Pointer, f.Code, f.Message)
+			in.FaultAt(f.Path, f.Code, f.Message)
 		}
 		in.more += p.Total - len(p.Errors)
 	}

@@ -19,6 +19,7 @@ type Problem struct {
 	HolderID string  // conflicts: by whom
 	Errors   []Field // what is wrong with the input: the first faults of Total
 	Total    int
+	Cursor   string // of a list or feed that took too long: the place reached; "" for none
 
 	RequestID string // set when it is sent
 	Instance  string // likewise
@@ -31,10 +32,19 @@ type Problem struct {
 
 // Field is one thing that is wrong with the input.
 type Field struct {
-	Pointer string // as the domain names it: "email", "linked_accounts[0].type"
+	Path    Path
 	Code    string
 	Message string
 	Query   bool // it is a parameter of the query or path, not a member of the body
+}
+
+// Path says which part of the input something is about. It has the form of the domain's
+// field, whose value converts to it.
+type Path struct {
+	Name   string // "email", "linked_accounts"; whatever a request calls it, of what is unknown
+	Key    string // of an object, the key; "" for the whole
+	Item   int    // of a list, the item's number, from 1; 0 for the whole
+	Member string // of an item, its member; "" for the whole
 }
 
 // Error implements error.

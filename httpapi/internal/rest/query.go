@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Query reads the parameters of a request and collects what is wrong with them. An
@@ -57,9 +58,23 @@ func (q *Query) Number(name string, standard, from, to int) int {
 	return n
 }
 
-// Fault notes what is wrong with a parameter.
+// Time returns a time of RFC 3339; the zero time if the parameter is absent.
+func (q *Query) Time(name string) time.Time {
+	value := q.Text(name)
+	if value == "" {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339, value)
+	if err != nil || t.IsZero() {
+		q.Fault(name, CodeValue, "must be a time as RFC 3339 has it, such as 2006-01-02T15:04:05Z")
+	}
+	return t
+}
+
+// Fault records what is wrong with a parameter.
 func (q *Query) Fault(name, code, message string) {
-	q.wrong = append(q.wrong, Field{Pointer: strings.ToValidUTF8(name, "\ufffd"), Code: code, Message: message, Query: true})
+	name = strings.ToValidUTF8(name, "\ufffd")
+	q.wrong = append(q.wrong, Field{Path: Path{Name: name}, Code: code, Message: message, Query: true})
 }
 
 // Strict refuses the parameters that nobody asked for, and returns everything that
@@ -78,6 +93,6 @@ func (q *Query) Err() error {
 	if len(q.wrong) == 0 {
 		return nil
 	}
-	slices.SortFunc(q.wrong, func(a, b Field) int { return strings.Compare(a.Pointer, b.Pointer) })
+	slices.SortFunc(q.wrong, func(a, b Field) int { return strings.Compare(a.Path.Name, b.Path.Name) })
 	return Invalid(q.wrong...)
 }

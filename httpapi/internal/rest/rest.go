@@ -138,7 +138,7 @@ func (c *Call[P]) recover() {
 	if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(v) //nolint:forbidigo // net/http's own way to end a connection
 	}
-	c.log("panic", slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+	c.Log(slog.LevelError, "panic", slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
 	if c.wrote {
 		panic(http.ErrAbortHandler) //nolint:forbidigo // half an answer must not look like a whole one
 	}

@@ -1,0 +1,124 @@
+package family
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
+)
+
+// Explain turns an error of the domain into a problem; nil if it is not known. The paths
+// of its fields are the domain's.
+func Explain(err error) *rest.Problem {
+	if p := rest.AsProblem(err); p != nil {
+		return p
+	}
+	if p := explainServer(err); p != nil {
+		return p
+	}
+	switch {
+	case errors.Is(err, enduser.ErrNotFound):
+		return rest.NotFound()
+	case errors.Is(err, enduser.ErrVersion):
+		return rest.PreconditionFailed()
+	case errors.Is(err, enduser.ErrAmbiguous):
+		return &rest.Problem{
+			Status: http.StatusConflict, Code: "ambiguous", Title: "Ambiguous",
+			Detail: "Several users have this e-mail address.",
+		}
+	case errors.Is(err, enduser.ErrTrimmed):
+		return &rest.Problem{
+			Status: http.StatusGone, Code: "trimmed", Title: "Changes are no longer kept",
+			Detail: "The feed does not reach back to there, or the cursor is of a history that was lost. " +
+				"To miss nothing, take the cursor of now, walk through the whole list, then read on from that cursor.",
+		}
+	}
+	if conflict, ok := errors.AsType[*enduser.ConflictError](err); ok {
+		holder := "user"
+		if conflict.Field == "provided_id" {
+			holder = "group"
+		}
+		return &rest.Problem{
+			Status: http.StatusConflict, Code: "conflict", Title: "Belongs to another " + holder,
+			Detail: "What must be unique belongs to another " + holder + ".",
+			Field:  conflict.Field, HolderID: conflict.HolderID,
+		}
+	}
+	if invalid, ok := errors.AsType[*enduser.InvalidError](err); ok {
+		return explainInvalid(invalid)
+	}
+	return nil
+}
+
+// explainServer explains what is the server's own to say: that it cannot do what it was
+// asked for, or not now.
+func explainServer(err error) *rest.Problem {
+	switch {
+	case errors.Is(err, enduser.ErrUnknown): // first: it may wrap any of the others
+		return rest.Unavailable("outcome-unknown", "The write may or may not have happened. Read before repeating it.")
+	case errors.Is(err, enduser.ErrNoKey): // no trying again helps
+		return (&rest.Problem{
+			Status: http.StatusInternalServerError, Code: "no-key", Title: "A key is gone",
+			Detail: "The server no longer has the key that the token was sealed under. Rotate the token.",
+		}).Because(err)
+	case errors.Is(err, enduser.ErrNewer): // another server, or this one after its upgrade, can
+		return rest.Unavailable("newer", "This was written by a newer version of the server than this one. Nothing was written.").
+			Because(err)
+	case errors.Is(err, enduser.ErrCorrupt):
+		return (&rest.Problem{
+			Status: http.StatusInternalServerError, Code: "corrupt", Title: "Damaged",
+			Detail: "What is stored here is damaged and cannot be read. It can be deleted.",
+		}).Because(err)
+	case errors.Is(err, enduser.ErrContended):
+		return rest.Unavailable("contended", "Others keep changing this. Try again.")
+	case errors.Is(err, enduser.ErrNoKeyring):
+		return noKeyring()
+	case errors.Is(err, enduser.ErrUnavailable), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return rest.Unavailable("unavailable", "The store cannot be used now. Nothing was written.").Because(err)
+	}
+	return nil
+}
+
+// noKeyring is the problem of a server that was set up without the means to keep
+// secrets: it will be the same until somebody sets it up with them.
+func noKeyring() *rest.Problem {
+	return &rest.Problem{
+		Status: http.StatusNotImplemented, Code: "no-keyring", Title: "Not set up",
+		Detail: "The server has no keyring, which this needs. Nothing was written.",
+	}
+}
+
+func explainInvalid(invalid *enduser.InvalidError) *rest.Problem {
+	fields := make([]rest.Field, len(invalid.Violations))
+	for i, v := range invalid.Violations {
+		if v.Code == enduser.CodeCursor {
+			return InvalidCursor()
+		}
+		fields[i] = rest.Field{Path: rest.Path(v.Field), Code: v.Code, Message: v.Message}
+	}
+	return rest.Invalid(fields...)
+}
+
+// InvalidCursor is the problem of a cursor that is none, or is of another list.
+func InvalidCursor() *rest.Problem {
+	return rest.BadRequest("invalid-cursor", "The cursor is not one of this list.")
+}
+
+// Placed returns err with what it says of fields changed by place: for what came in the
+// path or the query, or where the body has other names. It leaves other errors as they
+// are.
+func Placed(err error, place func(*rest.Field)) error {
+	p := Explain(err)
+	if p == nil || len(p.Errors) == 0 {
+		return err
+	}
+	for i := range p.Errors {
+		place(&p.Errors[i])
+	}
+	return p
+}
+
+// Parameter is for Placed: the field is a parameter of the path or query.
+func Parameter(f *rest.Field) { f.Query = true }

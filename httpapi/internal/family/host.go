@@ -1,0 +1,163 @@
+package family
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
+)
+
+// Call and Route are those of all families.
+type (
+	Call  = rest.Call[Principal]
+	Route = rest.Route[Principal]
+)
+
+// Principal is what a credential stands for; see httpapi.Principal.
+type Principal struct {
+	Tenant      string
+	Environment enduser.Environment
+	Actor       string
+	ReadOnly    bool
+	Credential  string
+}
+
+// Action is what a request is about to do; see httpapi.Action.
+type Action struct {
+	Name  string
+	Write bool
+}
+
+// The errors by which the host refuses a request.
+var (
+	ErrUnauthorized = errors.New("httpapi: unauthorized")
+	ErrForbidden    = errors.New("httpapi: forbidden")
+)
+
+// Host is what the host of a family has set up; see httpapi.Options, whose zero values
+// are good here, too.
+type Host struct {
+	Users  *enduser.Manager
+	Policy enduser.Policy
+
+	Authenticate func(r *http.Request, credential string) (Principal, error)
+	Authorize    func(context.Context, Principal, Action) error          // nil: ReadOnly alone decides
+	Limit        func(ctx context.Context, key string) (Decision, error) // nil: no limits
+
+	MaxBody     int64
+	BodyTimeout time.Duration
+	ReadFor     time.Duration
+	Closing     <-chan struct{}
+	Logger      *slog.Logger
+}
+
+// WithDefaults returns the host with the defaults of what is zero.
+func (h Host) WithDefaults() Host {
+	const (
+		maxBody     = 1 << 20
+		bodyTimeout = 30 * time.Second
+		readFor     = 10 * time.Second
+	)
+	if h.MaxBody <= 0 {
+		h.MaxBody = maxBody
+	}
+	if h.BodyTimeout <= 0 {
+		h.BodyTimeout = bodyTimeout
+	}
+	if h.ReadFor <= 0 {
+		h.ReadFor = readFor
+	}
+	if h.Logger == nil {
+		h.Logger = slog.New(slog.DiscardHandler)
+	}
+	return h
+}
+
+// Tenant returns the handle that a call's users and groups are reached through.
+func (h *Host) Tenant(c *Call) enduser.Tenant {
+	p := c.Principal
+	return h.Users.Tenant(p.Tenant).In(p.Environment).As(p.Actor).With(h.Policy)
+}
+
+// Config returns the configuration of a family that takes the credential out of its own
+// header, and whose answer to a bad one has a challenge (RFC 9110 section 11.6.1; "" for
+// none). What is left to the family are Append and ProblemType, and Explain where it has
+// names of its own.
+func (h *Host) Config(credential func(http.Header) string, challenge string) rest.Config[Principal] {
+	return rest.Config[Principal]{
+		Authenticate: func(r *http.Request) (Principal, error) {
+			p, err := h.Authenticate(r, credential(r.Header))
+			switch {
+			case errors.Is(err, ErrUnauthorized), err == nil && p.Tenant == "":
+				return p, rest.Unauthorized(challenge)
+			case err != nil:
+				return p, rest.Unavailable("unavailable", "The credential could not be checked.").Because(err)
+			}
+			p.Environment = cmp.Or(p.Environment, enduser.Customer)
+			return p, nil
+		},
+		Admit:       h.admit,
+		Explain:     Explain,
+		MaxBody:     h.MaxBody,
+		BodyTimeout: h.BodyTimeout,
+		Logger:      h.Logger,
+	}
+}
+
+// admit counts a request before it asks for rights: one that has none can still be too
+// many.
+func (h *Host) admit(header http.Header, r *http.Request, p Principal, access *rest.Access) error {
+	if h.Limit != nil {
+		if err := h.limit(header, r, p); err != nil {
+			return err
+		}
+	}
+	if h.Authorize == nil {
+		if access.Write && p.ReadOnly {
+			return rest.Forbidden()
+		}
+		return nil
+	}
+	for _, name := range []string{access.Action, access.Also} {
+		if name == "" {
+			continue
+		}
+		switch err := h.Authorize(r.Context(), p, Action{Name: name, Write: access.Write}); {
+		case err == nil:
+		case errors.Is(err, ErrForbidden):
+			return rest.Forbidden()
+		default:
+			return rest.Unavailable("unavailable", "The rights of the credential could not be checked.").Because(err)
+		}
+	}
+	return nil
+}
+
+// Decision is what a limiter says of a request; see httpapi.Decision.
+type Decision struct {
+	Allowed   bool
+	Wait      time.Duration
+	Requests  int // with Per, the limit that is closest to being reached
+	Per       time.Duration
+	Remaining int
+	Reset     time.Duration
+}
+
+// limit asks the limiter and sets the RateLimit fields
+// (draft-ietf-httpapi-ratelimit-headers).
+func (h *Host) limit(header http.Header, r *http.Request, p Principal) error {
+	d, err := h.Limit(r.Context(), p.Tenant+"\x00"+string(p.Environment)+"\x00"+p.Credential)
+	if err != nil {
+		return rest.Unavailable("unavailable", "The rate limit could not be checked.").Because(err)
+	}
+	rest.SetRateLimit(header, int64(d.Requests), d.Per, int64(d.Remaining), d.Reset)
+	if !d.Allowed {
+		return rest.TooMany(d.Wait)
+	}
+	return nil
+}
