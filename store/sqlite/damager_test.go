@@ -58,8 +58,9 @@ func (d damager) edit(ctx context.Context, f func(*sql.DB) (sql.Result, error)) 
 	if err != nil {
 		return err
 	}
-	if n, err := result.RowsAffected(); err != nil || n != 1 {
-		return fmt.Errorf("%d rows were changed: %w", n, err)
+	n, err := result.RowsAffected()
+	if err == nil && n != 1 {
+		err = fmt.Errorf("%d rows were changed", n)
 	}
-	return nil
+	return err
 }

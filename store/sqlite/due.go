@@ -1,10 +1,12 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,12 +18,28 @@ const (
 	// sqlNextKind walks the kinds that have anything scheduled. They are few.
 	sqlNextKind = `SELECT kind FROM rollbook_schedule WHERE kind > ? ORDER BY kind LIMIT 1`
 
-	// sqlDueTenants finds the tenants with work by its time: those that have none
-	// yet are not visited, however many they are. The unary plus keeps the planner
-	// from walking them all in the order of their numbers; sorting the others is
-	// the smaller price.
-	sqlDueTenants = `SELECT s.tenant, (SELECT t.name FROM rollbook_tenant t WHERE t.n = s.tenant)
-		FROM rollbook_schedule s WHERE s.kind = ? AND s.due < ? AND +s.tenant > ? ORDER BY +s.tenant LIMIT (?+0)`
+	// sqlCountDue says whether few tenants of a kind have work.
+	sqlCountDue = `SELECT count(*) FROM
+		(SELECT 1 FROM rollbook_schedule WHERE kind = ? AND due < ? LIMIT (?+0))`
+
+	// sqlFewTenants finds tenants with work by its time: those that have none yet are
+	// not visited, however many they are. The unary plus keeps the planner from walking
+	// them all in the order of their numbers; sorting the few others is the smaller
+	// price.
+	sqlFewTenants = `SELECT s.tenant, t.name, -1 FROM
+		(SELECT tenant FROM rollbook_schedule WHERE kind = ?1 AND due < ?2 AND +tenant > ?3
+			ORDER BY +tenant LIMIT (?4+0)) s CROSS JOIN rollbook_tenant t ON t.n = s.tenant`
+
+	// sqlManyTenants walks the tenants of a kind in their order and looks at so many at
+	// most. The last of its rows says how many there were, and which was the last; see
+	// walkSQL.
+	sqlManyTenants = `SELECT s.tenant, t.name, -1 FROM ` + scheduled + ` s
+			CROSS JOIN rollbook_tenant t ON t.n = s.tenant WHERE s.due < ?2
+		UNION ALL SELECT ifnull(e.last, 0), ifnull(t.name, ''), e.n FROM
+			(SELECT max(tenant) AS last, count(*) AS n FROM ` + scheduled + `) e
+			LEFT JOIN rollbook_tenant t ON t.n = e.last`
+	scheduled = `(SELECT tenant, due FROM rollbook_schedule WHERE kind = ?1 AND tenant > ?3
+		ORDER BY tenant LIMIT (?4+0))`
 )
 
 // dueSQL returns the statement for a tenant's due records of so many kinds. Its
@@ -68,95 +86,98 @@ func (s *Store) duePage(ctx context.Context, q store.DueQuery) (page store.DuePa
 	if !ok {
 		return page, &store.InvalidError{Op: -1, What: "from", Why: "not of an earlier call"}
 	}
-	t := readTurn{method: "Due", tenant: q.Tenant, long: true}
-	return read(ctx, s, t, func(ctx context.Context) (page store.DuePage, err error) {
-		d, err := s.newDueReader(ctx, q)
-		if err != nil || len(d.kinds) == 0 {
-			return page, err
+	d := &dueReader{s: s, before: store.Millis(q.Before), kinds: q.Kinds}
+	if q.Tenant == "" {
+		return d.all(ctx, q)
+	}
+	n, err := dueStep(ctx, d, q.Tenant, func(ctx context.Context) (int64, error) {
+		if err := d.findKinds(ctx); err != nil {
+			return 0, err
 		}
-		if q.Tenant == "" {
-			return d.all(ctx, s, q)
-		}
-		n, err := s.number(ctx, q.Tenant)
-		if n == 0 || err != nil {
-			return page, err
-		}
-		due, _, err := d.tenant(ctx, n, q.Tenant, from, q.Limit)
-		if err == nil && !nothing(&due) {
-			page.Tenants = []store.DueTenant{due}
-		}
-		return page, err
+		return s.number(ctx, q.Tenant)
 	})
+	if n == 0 || len(d.kinds) == 0 || err != nil {
+		return page, err
+	}
+	due, err := d.read(ctx, dueTenant{n, q.Tenant}, from, q.Limit)
+	if err == nil && due.found() {
+		page.Tenants = []store.DueTenant{due.DueTenant}
+	}
+	return page, err
 }
 
-// dueReader reads one page.
+// dueReader reads one page. Each tenant's part is a step in a turn of its own: the
+// tenants may have less, or more, due by then.
 type dueReader struct {
-	tx      *sql.Tx // nil: the page is one statement
-	records *sql.Stmt
-	before  int64
-	kinds   []string
+	s      *Store
+	before int64
+	kinds  []string
 
-	size, damaged, found int // so far: bytes of bodies, damaged records, others
+	records, data, damaged int // so far: records, bytes of their bodies, others
 }
 
-func (s *Store) newDueReader(ctx context.Context, q store.DueQuery) (d *dueReader, err error) {
-	d = &dueReader{before: store.Millis(q.Before), kinds: q.Kinds}
-	for last := ""; len(q.Kinds) == 0; d.kinds = append(d.kinds, last) {
-		err := s.reads.row(ctx, sqlNextKind, []any{&last}, last)
+func dueStep[T any](ctx context.Context, d *dueReader, tenant string, f func(context.Context) (T, error)) (T, error) {
+	return read(ctx, d.s, readTurn{method: "Due", tenant: tenant, long: true}, f)
+}
+
+func (d *dueReader) findKinds(ctx context.Context) error {
+	if len(d.kinds) > 0 {
+		return nil
+	}
+	var kinds []string
+	for last := ""; ; kinds = append(kinds, last) {
+		err := d.s.reads.row(ctx, sqlNextKind, []any{&last}, last)
 		if errors.Is(err, sql.ErrNoRows) {
-			break
+			d.kinds = kinds
+			return nil
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if len(d.kinds) > 0 {
-		d.records, err = s.reads.statement(ctx, dueSQL(len(d.kinds)))
-	}
-	return d, err
 }
 
 // all reads what is due of the first tenants that have anything.
-func (d *dueReader) all(ctx context.Context, s *Store, q store.DueQuery) (page store.DuePage, err error) {
-	after, err := s.cursor(ctx, q.After)
-	if err != nil {
-		return page, err
-	}
-	// Before the transaction, which may hold the pool's last connection.
-	dueTenants, err := s.reads.statement(ctx, sqlDueTenants)
-	if err != nil {
-		return page, err
-	}
-	// One snapshot: what the schedule says is due must be found due.
-	if d.tx, err = s.reads.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true}); err != nil {
-		return page, err
-	}
-	defer func() { _ = d.tx.Rollback() }() // nothing was written
-
-	tenants, err := d.tenants(ctx, dueTenants, after, q.Limit+1)
-	if err != nil || len(tenants) == 0 {
-		return page, err
-	}
-	behind := tenants[min(len(tenants), q.Limit):]
-	tenants = tenants[:min(len(tenants), q.Limit)]
-	for i, t := range tenants {
-		due, full, err := d.tenant(ctx, t.n, t.name, place{}, q.Limit/len(tenants))
+func (d *dueReader) all(ctx context.Context, q store.DueQuery) (page store.DuePage, err error) {
+	found, err := dueStep(ctx, d, "", func(ctx context.Context) (dueTenants, error) {
+		if err := d.findKinds(ctx); err != nil {
+			return dueTenants{}, err
+		}
+		after, err := d.s.cursor(ctx, q.After)
 		if err != nil {
-			return page, err
+			return dueTenants{}, err
 		}
-		if nothing(&due) { // its first record has no room
-			page.Next = tenants[max(i-1, 0)].name
-			break
+		return d.tenants(ctx, after, q.Limit)
+	})
+	if err != nil {
+		return page, err
+	}
+	last := q.After
+	for _, t := range found.tenants {
+		due, err := d.read(ctx, t, place{}, q.Limit/len(found.tenants))
+		if err != nil {
+			return store.DuePage{}, err
 		}
-		page.Tenants = append(page.Tenants, due)
-		if more := i+1 < len(tenants) || len(behind) > 0; more && (full || i+1 == len(tenants)) {
-			page.Next = t.name
+		if due.found() {
+			page.Tenants = append(page.Tenants, due.DueTenant)
+			last = t.name
 		}
-		if full {
-			break
+		if due.full {
+			if last != found.last {
+				page.Next = last
+			}
+			return page, nil
 		}
 	}
+	page.Next = found.next
 	return page, nil
+}
+
+// dueTenants are the first tenants that have something due.
+type dueTenants struct {
+	tenants []dueTenant
+	next    string // where to go on behind them; "": nowhere
+	last    string // the last of them, if there is nowhere to go on
 }
 
 type dueTenant struct {
@@ -164,71 +185,125 @@ type dueTenant struct {
 	name string
 }
 
-// tenants returns the first tenants that have work of any of the kinds.
-func (d *dueReader) tenants(ctx context.Context, st *sql.Stmt, after int64, limit int) ([]dueTenant, error) {
+// tenants returns the first tenants that have work of any of the kinds. It looks at
+// no more than so many of each kind that have none.
+func (d *dueReader) tenants(ctx context.Context, after int64, limit int) (found dueTenants, err error) {
 	var all []dueTenant
+	end := dueTenant{n: math.MaxInt64} // behind it nobody was looked for
 	for _, kind := range d.kinds {
-		rows, err := d.tx.StmtContext(ctx, st).QueryContext(ctx, kind, d.before, after, limit)
+		var count int
+		err := d.s.reads.row(ctx, sqlCountDue, []any{&count}, kind, d.before, store.DefaultBudget+1)
 		if err != nil {
-			return nil, err
+			return found, err
 		}
-		for rows.Next() && err == nil {
-			var t dueTenant
-			err = rows.Scan(&t.n, &t.name)
-			all = append(all, t)
+		query, most := sqlFewTenants, limit+1
+		if count > store.DefaultBudget {
+			query, most = sqlManyTenants, store.DefaultBudget
 		}
-		if err = errors.Join(err, rows.Err(), rows.Close()); err != nil {
-			return nil, err
+		some, last, err := d.tenantsOf(ctx, query, most, limit, kind, after)
+		if err != nil {
+			return found, err
+		}
+		all = append(all, some...)
+		if last.n < end.n {
+			end = last
 		}
 	}
-	slices.SortFunc(all, func(a, b dueTenant) int { return int(a.n - b.n) })
+	slices.SortFunc(all, func(a, b dueTenant) int { return cmp.Compare(a.n, b.n) })
 	all = slices.Compact(all)
-	return all[:min(len(all), limit)], nil
+	all = slices.DeleteFunc(all, func(t dueTenant) bool { return t.n > end.n })
+	found.tenants, found.next = all[:min(len(all), limit)], end.name
+	if len(all) > limit {
+		found.next = all[limit-1].name
+	}
+	if found.next == "" && len(all) > 0 {
+		found.last = all[len(all)-1].name
+	}
+	return found, nil
 }
 
-// tenant reads a tenant's due records from a place on, and reports whether the page
-// has no room for the next one.
-func (d *dueReader) tenant(ctx context.Context, n int64, name string, last place, share int) (t store.DueTenant, full bool, err error) {
-	t.Tenant = name
-	args := make([]any, 0, 5+len(d.kinds))
-	args = append(args, n, d.before, last.due, last.rid, share+store.MaxLimit-d.damaged+1)
-	for _, kind := range d.kinds {
-		args = append(args, kind)
-	}
-	st := d.records
-	if d.tx != nil {
-		st = d.tx.StmtContext(ctx, st)
-	}
-	rows, err := st.QueryContext(ctx, args...)
+// tenantsOf returns tenants that have work of a kind, and the one behind which
+// nobody was looked for.
+func (d *dueReader) tenantsOf(ctx context.Context, query string, most, limit int, kind string, after int64) (some []dueTenant, end dueTenant, err error) {
+	end.n = math.MaxInt64
+	rows, err := d.s.reads.query(ctx, query, kind, d.before, after, most)
 	if err != nil {
-		return t, false, err
+		return nil, end, err
 	}
 	defer func() { _ = rows.Close() }() // Err below has what matters
+	for len(some) <= limit && rows.Next() {
+		var t dueTenant
+		var looked int
+		if err := rows.Scan(&t.n, &t.name, &looked); err != nil {
+			return nil, end, err
+		}
+		switch {
+		case looked < 0:
+			some = append(some, t)
+		case looked == most:
+			end = t
+		}
+	}
+	return some, end, rows.Err()
+}
+
+// duePart is what is due of a tenant.
+type duePart struct {
+	store.DueTenant
+	data int  // bytes of bodies
+	full bool // the page has no room for the next record
+}
+
+func (p *duePart) found() bool { return len(p.Records)+len(p.Damaged) > 0 }
+
+// read reads a tenant's due records from a place on.
+func (d *dueReader) read(ctx context.Context, t dueTenant, from place, share int) (duePart, error) {
+	p, err := dueStep(ctx, d, t.name, func(ctx context.Context) (duePart, error) {
+		args := make([]any, 0, 5+len(d.kinds))
+		args = append(args, t.n, d.before, from.due, from.rid, share+store.MaxLimit-d.damaged+1)
+		for _, kind := range d.kinds {
+			args = append(args, kind)
+		}
+		rows, err := d.s.reads.query(ctx, dueSQL(len(d.kinds)), args...)
+		if err != nil {
+			return duePart{}, err
+		}
+		defer func() { _ = rows.Close() }() // Err below has what matters
+		return d.part(rows, t.name, from, share)
+	})
+	d.records, d.data, d.damaged = d.records+len(p.Records), d.data+p.data, d.damaged+len(p.Damaged)
+	return p, err
+}
+
+func (d *dueReader) part(rows *sql.Rows, tenant string, last place, share int) (p duePart, err error) {
+	p.Tenant = tenant
 	for rows.Next() {
 		var rid int64
 		var row recordRow
 		if err := rows.Scan(append([]any{&rid}, row.dest()...)...); err != nil {
-			return t, false, err
+			return p, err
 		}
-		r, damaged := row.record()
-		full = d.damaged == store.MaxLimit || d.found > 0 && d.size+len(r.Data) > store.MaxPageData
-		switch {
-		case full, len(t.Records) == share:
-			t.Next = last.String()
-			return t, full && len(t.Records) < share, nil
-		case damaged != nil:
-			t.Damaged = append(t.Damaged, row.rec.ID)
-			d.damaged++
-		default:
-			t.Records = append(t.Records, r)
-			d.found, d.size = d.found+1, d.size+len(r.Data)
+		if len(p.Records) == share {
+			p.Next = last.String()
+			break
+		}
+		r, err := row.record()
+		damaged := err != nil
+		first := d.records+len(p.Records) == 0
+		if d.damaged+len(p.Damaged) == store.MaxLimit || !first && d.data+p.data+len(r.Data) > store.MaxPageData {
+			p.Next, p.full = last.String(), true
+			break
+		}
+		if damaged {
+			p.Damaged = append(p.Damaged, row.rec.ID)
+		} else {
+			p.Records = append(p.Records, r)
+			p.data += len(r.Data)
 		}
 		last = place{due: row.due, rid: rid}
 	}
-	return t, false, rows.Err()
+	return p, rows.Err()
 }
-
-func nothing(t *store.DueTenant) bool { return len(t.Records)+len(t.Damaged) == 0 }
 
 // place is a place in the order of a tenant's due records.
 type place struct{ due, rid int64 }

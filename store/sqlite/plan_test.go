@@ -51,8 +51,8 @@ func TestPlans(t *testing.T) {
 			"SEARCH k USING PRIMARY KEY (tenant=? AND kind=? AND value=?)",
 			"SEARCH r USING INTEGER PRIMARY KEY (rowid=?)",
 		},
-		sqlNumber:  {"SEARCH rollbook_tenant USING COVERING INDEX sqlite_autoindex_rollbook_tenant_1 (name=?)"},
-		sqlTenants: {"SEARCH rollbook_tenant USING INTEGER PRIMARY KEY (rowid>?)"},
+		sqlNumber:      {"SEARCH rollbook_tenant USING COVERING INDEX sqlite_autoindex_rollbook_tenant_1 (name=?)"},
+		sqlTenants:     {"SEARCH rollbook_tenant USING INTEGER PRIMARY KEY (rowid>?)"},
 		sqlChanges:     feed,
 		sqlChangesDesc: feed,
 		sqlCountTerm: {
@@ -62,11 +62,27 @@ func TestPlans(t *testing.T) {
 			"SCAN (subquery-1)", // at most countTerms rows
 		},
 		sqlNextKind: {"SEARCH rollbook_schedule USING COVERING INDEX rollbook_schedule_due (kind>?)"},
-		sqlDueTenants: {
-			"SEARCH s USING COVERING INDEX rollbook_schedule_due (kind=? AND due<?)",
-			"CORRELATED SCALAR SUBQUERY 1",
+		sqlCountDue: {
+			"CO-ROUTINE (subquery-1)",
+			"SEARCH rollbook_schedule USING COVERING INDEX rollbook_schedule_due (kind=? AND due<?)",
+			"SCAN (subquery-1)", // at most store.DefaultBudget rows
+		},
+		sqlFewTenants: {
+			"CO-ROUTINE s",
+			"SEARCH rollbook_schedule USING COVERING INDEX rollbook_schedule_due (kind=? AND due<?)",
+			"USE TEMP B-TREE FOR ORDER BY", // of at most store.DefaultBudget tenants
+			"SCAN s",
 			"SEARCH t USING INTEGER PRIMARY KEY (rowid=?)",
-			"USE TEMP B-TREE FOR ORDER BY", // of the tenants that have work
+		},
+		sqlManyTenants: {
+			"COMPOUND QUERY", "LEFT-MOST SUBQUERY", "CO-ROUTINE s",
+			"SEARCH rollbook_schedule USING PRIMARY KEY (kind=? AND tenant>?)",
+			"SCAN s",
+			"SEARCH t USING INTEGER PRIMARY KEY (rowid=?)",
+			"UNION ALL", "CO-ROUTINE e", "CO-ROUTINE (subquery-3)",
+			"SEARCH rollbook_schedule USING PRIMARY KEY (kind=? AND tenant>?)",
+			"SCAN (subquery-3)", "SCAN e", // one row
+			"SEARCH t USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN",
 		},
 		sqlHasNews: {
 			"SEARCH t USING INTEGER PRIMARY KEY (rowid=?)",
