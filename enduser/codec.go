@@ -10,24 +10,104 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// codecVersion returns the form of a user's body: 2 if there may be sensitive values,
-// which form 1 does not know of, so that programs that know 1 alone can read all
-// others. A body of another version, or with a member that its version does not have,
-// is not read: writing it back would lose what a newer program put there.
-// testdata/codec has bodies of every version.
-func (u *User) codecVersion() int64 {
-	if u.hasVault {
-		return 2
+// bodyVersion is the version of this program as a reader and writer of bodies. Every
+// body says which version can read it ("r") and which may write it ("w"), at least. What
+// a newer program adds needs neither raised as long as older ones may carry it along
+// unread: members of the body, unique keys and index terms, not members further inside.
+// testdata/codec has bodies.
+const bodyVersion = 1
+
+// appendVersions begins a body.
+func appendVersions(b []byte) []byte { return append(b, `{"r":1,"w":1`...) }
+
+// versions are the two that a body needs.
+type versions struct{ read, write int64 }
+
+// member reads a member if it is one of the two.
+func (v *versions) member(p *jsontext.Scanner, name string) (is bool, err error) {
+	switch name {
+	case "r":
+		if v.read, err = p.Int(); err == nil && v.read > bodyVersion {
+			err = errNewerBody
+		}
+		return true, err
+	case "w":
+		v.write, err = p.Int()
+		return true, err
 	}
-	return 1
+	return false, nil
 }
 
-// encodeUser returns the body of u: a JSON object without empty members. ID and
-// revisions stand in the record.
-func encodeUser(u *User) []byte {
-	b := make([]byte, 0, 256+len(u.Metadata)*48)
-	b = append(b, `{"v":`...)
-	b = strconv.AppendInt(b, u.codecVersion(), 10)
+// other reads a member that a kind of body does not know: one of the two, or a newer
+// program's.
+func (v *versions) other(p *jsontext.Scanner, name string) error {
+	if is, err := v.member(p, name); is {
+		return err
+	}
+	_, err := p.Raw()
+	return err
+}
+
+// end checks what was read of a whole body, with the error of that.
+func (v *versions) end(p *jsontext.Scanner, err error) error {
+	if err == nil {
+		err = p.End()
+	}
+	if err == nil && (v.read < 1 || v.write < 1) {
+		err = errors.New("the body has no version")
+	}
+	return err
+}
+
+var errNewerBody = fmt.Errorf("%w: a body of a newer form", ErrNewer)
+
+// carried is what a record holds of a newer program's.
+type carried struct {
+	members       []byte // of the body, each with a comma in front
+	unique, index []store.Key
+}
+
+// carry returns what a write over a record has to keep, own being the members of the body
+// that it writes itself. ErrNewer if the record must not be written over.
+func carry(kind string, r *store.Record, own func(member string) bool) (carried, error) {
+	c := carried{unique: r.Unique, index: r.Index}
+	p := jsontext.NewScanner(string(r.Data))
+	var v versions
+	err := p.Object(func(name string) error {
+		if is, err := v.member(&p, name); is {
+			return err
+		}
+		value, err := p.Raw()
+		if !own(name) {
+			c.members = append(append(jsontext.AppendString(append(c.members, ','), name), ':'), value...)
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		return carried{}, unreadable(kind, r.ID, err)
+	case v.write > bodyVersion:
+		return carried{}, newer(kind, r.ID)
+	}
+	return c, nil
+}
+
+// isUserMember reports whether encodeUser writes a member.
+func isUserMember(name string) bool {
+	switch name {
+	case "external_id", "name", "first_name", "last_name", "email", "avatar", "language", "metadata",
+		"system_properties", "linked_accounts", "groups", "created_by", "updated_by", "created_at", "updated_at",
+		"added_at", "expires_at", "sensitive", "stamp":
+		return true
+	}
+	return false
+}
+
+// encodeUser returns the body of u: a JSON object without empty members, and behind them
+// the members that are carried along. ID and revisions stand in the record.
+func encodeUser(u *User, s stamp, members []byte) []byte {
+	b := make([]byte, 0, 288+len(u.Metadata)*48+len(members))
+	b = appendVersions(b)
 	b = appendText(b, "external_id", u.ExternalID)
 	b = appendText(b, "name", u.Name)
 	b = appendText(b, "first_name", u.FirstName)
@@ -62,11 +142,13 @@ func encodeUser(u *User) []byte {
 	b = appendText(b, "updated_by", u.UpdatedBy)
 	b = appendTime(b, "created_at", u.CreatedAt)
 	b = appendTime(b, "updated_at", u.UpdatedAt)
+	b = appendTime(b, "added_at", u.AddedAt)
 	b = appendTime(b, "expires_at", u.ExpiresAt)
 	if u.hasVault {
 		b = append(b, `,"sensitive":true`...)
 	}
-	return append(b, '}')
+	b = appendStamp(b, s)
+	return append(append(b, members...), '}')
 }
 
 func appendText(b []byte, name, value string) []byte {
@@ -96,33 +178,32 @@ func appendName(b []byte, name string) []byte {
 	return append(b, '"', ':')
 }
 
-// decodeUser reads the user that a record holds. The error is ErrCorrupt.
+// decodeUser reads the user that a record holds. The error is an *UnreadableError.
 func decodeUser(tenant string, env Environment, r *store.Record) (User, error) {
 	u := User{
 		ID:          r.ID,
 		Tenant:      tenant,
 		Environment: env,
 		Revision:    int64(r.Revision),
-		created:     int64(r.Created),
 	}
 	for _, key := range r.Unique {
 		if key.Kind == keyEmail {
 			u.emailClaimed = true
 		}
 	}
-	if err := u.scan(string(r.Data)); err != nil {
-		return User{}, fmt.Errorf("%w: user %s: %w", ErrCorrupt, r.ID, err)
+	s, err := u.scan(string(r.Data))
+	if err != nil {
+		return User{}, unreadable(kindUser, r.ID, err)
 	}
+	u.Version = versionOf(r, s)
 	return u, nil
 }
 
-func (u *User) scan(body string) error {
+func (u *User) scan(body string) (s stamp, err error) {
 	p := jsontext.NewScanner(body)
-	version := int64(0)
-	err := p.Object(func(name string) (err error) {
+	var v versions
+	err = p.Object(func(name string) (err error) {
 		switch name {
-		case "v":
-			version, err = p.Int()
 		case "external_id":
 			u.ExternalID, err = p.String()
 		case "name":
@@ -157,40 +238,36 @@ func (u *User) scan(body string) error {
 			u.CreatedAt, err = scanTime(&p)
 		case "updated_at":
 			u.UpdatedAt, err = scanTime(&p)
+		case "added_at":
+			u.AddedAt, err = scanTime(&p)
 		case "expires_at":
 			u.ExpiresAt, err = scanTime(&p)
 		case "sensitive":
 			u.hasVault, err = p.Bool()
+		case "stamp":
+			s, err = scanStamp(&p)
 		default:
-			err = errUnknownMember
+			err = v.other(&p, name)
 		}
 		return err
 	})
-	if err == nil {
-		err = p.End()
-	}
-	if err == nil && version != u.codecVersion() {
-		err = fmt.Errorf("version %d of the body is not known", version)
-	}
-	return err
+	return s, v.end(&p, err)
 }
 
 func (u *User) scanAccount(p *jsontext.Scanner) error {
 	var a Account
-	members := 0
 	err := p.Object(func(name string) (err error) {
-		members++
 		switch name {
 		case "type":
 			a.Type, err = p.String()
 		case "id":
 			a.ID, err = p.String()
 		default:
-			err = errUnknownMember
+			_, err = p.Raw()
 		}
 		return err
 	})
-	if err == nil && members != 2 {
+	if err == nil && (a.Type == "" || a.ID == "") {
 		err = errors.New("a linked account is not whole")
 	}
 	u.Accounts = append(u.Accounts, a)

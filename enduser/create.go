@@ -15,40 +15,53 @@ func (t Tenant) Create(ctx context.Context, s Spec) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
-	u, _, err := w.create(ctx, s, nil)
-	return u, err
+	c, err := w.create(ctx, s, false)
+	if err == nil && c.result != created {
+		err = c.conflict
+	}
+	if err != nil {
+		return User{}, err
+	}
+	return c.user, nil
 }
 
-// Check reports what a spec has that the policy does not admit, as Create would,
+// Check reports what a spec has that the policy does not allow, as Create would,
 // without writing anything. What is taken it does not see.
 func (t Tenant) Check(s Spec) error {
 	w, err := t.writer()
 	if err != nil {
 		return err
 	}
-	_, err = w.make(s)
+	_, _, err = w.describe(s, "check")
 	return err
 }
 
 // Ensure returns the user that the spec identifies, and makes it if there is none.
 // It never changes a user that exists. A user is identified by its external ID;
 // without one by its first account; without that, where they are unique, by its
-// e-mail address; otherwise every call makes a user. ErrConflict if something else
+// e-mail address; a spec with none of them is ErrInvalid. ErrConflict if something else
 // in the spec belongs to another user; ErrAmbiguous if the address identifies and
-// several users have it.
+// several users have it. What else is in a spec matters only if it makes a user.
 func (t Tenant) Ensure(ctx context.Context, s Spec) (User, Outcome, error) {
 	w, err := t.writer()
 	if err != nil {
 		return User{}, 0, err
 	}
-	return w.create(ctx, s, func(_ context.Context, _ store.Record, u User, _ reread) (User, Outcome, error) {
-		return u, Unchanged, nil
-	})
+	switch c, err := w.create(ctx, s, true); {
+	case err != nil:
+		return User{}, 0, err
+	case c.result == created:
+		return c.user, Created, nil
+	case c.result == existing:
+		return c.user, Unchanged, nil
+	default:
+		return User{}, 0, c.conflict
+	}
 }
 
 // Upsert makes the user that the spec identifies (see [Tenant.Ensure]), or merges
 // into it what the spec gives. What is as given already is not written: then there
-// is no new revision and no change in the feed. Sensitive values, which nobody can
+// is no new version and no change in the feed. Sensitive values, which nobody can
 // compare, are written each time. It can be repeated safely after
 // any error.
 func (t Tenant) Upsert(ctx context.Context, s Spec) (User, Outcome, error) {
@@ -56,14 +69,21 @@ func (t Tenant) Upsert(ctx context.Context, s Spec) (User, Outcome, error) {
 	if err != nil {
 		return User{}, 0, err
 	}
-	merge := func(ctx context.Context, r store.Record, _ User, again reread) (User, Outcome, error) {
-		return w.update(ctx, r, again, func(u *User) error {
-			s.Merge(u)
-			return nil
-		}, ChangeUpdated)
+	merge := func(e *Edit) error {
+		s.Merge(e)
+		return nil
 	}
 	for range maxTries {
-		u, outcome, err := w.create(ctx, s, merge)
+		c, err := w.create(ctx, s, true)
+		switch {
+		case err != nil:
+			return User{}, 0, err
+		case c.result == created:
+			return c.user, Created, nil
+		case c.result == conflicting:
+			return User{}, 0, c.conflict
+		}
+		u, outcome, err := w.update(ctx, c.record, w.rereader(&c), nil, merge, ChangeUpdated)
 		if !errors.Is(err, ErrNotFound) || errors.Is(err, ErrUnknown) { // else deleted or renamed between the two
 			return u, outcome, err
 		}
@@ -71,66 +91,99 @@ func (t Tenant) Upsert(ctx context.Context, s Spec) (User, Outcome, error) {
 	return User{}, 0, ErrContended
 }
 
-// reread returns the record of a user again; ErrNotFound if it is gone, or is no
-// longer the one that was asked for.
-type reread func(context.Context) (store.Record, error)
-
-// found is called with the user that a spec identifies, if it exists.
-type found func(context.Context, store.Record, User, reread) (User, Outcome, error)
-
-// create writes a new user, or hands the one that the spec identifies to found.
-// With nil found a user that exists is a conflict. One round trip if the user is
-// new.
-func (w *writer) create(ctx context.Context, s Spec, found found) (User, Outcome, error) {
-	u, err := w.make(s)
-	if err != nil {
-		return User{}, 0, err
-	}
-	op := store.Create(w.policy.record(&u), w.note(ChangeCreated, nil))
-	identity := identity(&u, op.New)
-	switch conflict, others, err := w.emailConflict(ctx, &u); {
-	case err != nil:
-		return User{}, 0, err
-	case others > 1 && found != nil && identity.Kind == keyEmail:
-		return User{}, 0, ErrAmbiguous
-	case conflict != nil:
-		return w.identified(ctx, identity, conflict, found)
-	}
-	vault, err := w.edited(ctx, &vault{}, &u)
-	if err != nil {
-		// What exists may need no new seal.
-		if r, getErr := w.m.store.Get(ctx, w.name, identity); getErr == nil && found != nil {
-			if u, live, _ := w.decode(&r, w.now); live && u.goesBy(identity) {
-				return w.hold(ctx, r, identity, nil, found)
-			}
-		}
-		return User{}, 0, err
-	}
-	if len(vault) > 0 {
-		op.New.Data = encodeUser(&u)
-	}
-	u.edit = nil
-	done, taken, err := w.apply(ctx, op, vault...)
-	switch {
-	case errors.Is(err, store.ErrStale): // its ID is in use: NewID has returned it before
-		return User{}, 0, translate("create", err)
-	case err != nil:
-		return User{}, 0, err
-	case taken == nil && done.Data != nil: // it was written by an earlier try
-		u, _, err := w.decode(&done, w.now)
-		return u, Created, err
-	case taken == nil:
-		u.Revision, u.created = int64(done.Revision), int64(done.Revision)
-		return u, Created, nil
-	case taken.Key != identity:
-		return User{}, 0, w.conflict(taken)
-	}
-	return w.hold(ctx, taken.Holder, identity, w.conflict(taken), found)
+// creation is what became of a create.
+type creation struct {
+	result   creationResult
+	user     User           // the one that is new, or exists
+	record   store.Record   // of the one that exists
+	identity store.Key      // by which it exists
+	conflict *ConflictError // what is in the way; also of one that exists, for a call that must make one
 }
 
-// identified hands the user that an identity names to found. If there is none the
-// conflict stands: the identity is judged first, as the store does.
-func (w *writer) identified(ctx context.Context, identity store.Key, conflict *ConflictError, found found) (User, Outcome, error) {
+type creationResult uint8
+
+const (
+	created     creationResult = iota + 1
+	existing                   // the user that the spec identifies exists
+	conflicting                // something in the spec belongs to another
+)
+
+// create writes a new user, or finds the one that the spec identifies. It is one round
+// trip either way. With ensure it is for a call that takes the one that exists: then the
+// spec has to identify, and what is wrong with it is an error only if there is none.
+func (w *writer) create(ctx context.Context, s Spec, ensure bool) (creation, error) {
+	u, edit, err := w.describe(s, w.m.newID())
+	if ensure && !u.identifies() {
+		return creation{}, unidentified(err)
+	}
+	if err != nil {
+		return w.existing(ctx, ensure, &u, err)
+	}
+	op := store.Create(w.record(&u), w.note(ChangeCreated, nil))
+	identity := identityKey(&u, op.New)
+	switch conflict, others, err := w.emailConflict(ctx, &u); {
+	case err != nil:
+		return creation{}, err
+	case others > 1 && ensure && identity.Kind == keyEmail:
+		return creation{}, ErrAmbiguous
+	case conflict != nil:
+		return w.besides(ctx, identity, conflict)
+	}
+	values, err := w.edited(ctx, &vault{}, &u, &edit)
+	if err != nil {
+		return w.existing(ctx, ensure, &u, err)
+	}
+	if len(values) > 0 {
+		op.New.Data = encodeUser(&u, w.stamp, nil)
+	}
+	done, err := w.apply(ctx, op, values...)
+	switch {
+	case lost(err): // its ID is in use: NewID has returned it before
+		return creation{}, translate("create", err)
+	case err != nil:
+		return creation{}, err
+	case done.earlier != nil:
+		u, _, err := w.decode(done.earlier, w.now)
+		return creation{result: created, user: u}, err
+	case done.taken == nil:
+		u.Version, u.Revision = w.written(done.revision), int64(done.revision)
+		return creation{result: created, user: u}, nil
+	case done.taken.Key != identity:
+		return creation{result: conflicting, conflict: w.conflict(done.taken)}, nil
+	}
+	return w.found(done.taken.Holder, identity, w.conflict(done.taken))
+}
+
+// existing returns the user that a new one would be, where that cannot be written: it
+// may be there already, and need neither a policy that allows it nor a new seal. Else
+// the error stands.
+func (w *writer) existing(ctx context.Context, ensure bool, u *User, err error) (creation, error) {
+	if !ensure {
+		return creation{}, err
+	}
+	ref := ByExternalID(u.ExternalID)
+	switch {
+	case u.ExternalID != "":
+	case len(u.Accounts) > 0:
+		ref = ByAccount(u.Accounts[0])
+	default:
+		ref = ByEmail(u.Email)
+	}
+	r, there, getErr := w.get(ctx, w.name, ref, w.now)
+	switch {
+	case errors.Is(getErr, ErrNotFound), errors.Is(getErr, ErrInvalid):
+		return creation{}, err
+	case getErr != nil:
+		return creation{}, getErr
+	}
+	key, err := ref.key(w.Tenant)
+	return creation{result: existing, user: there, record: r, identity: key}, err
+}
+
+// besides finds the user that an identity names where something else is in the way of
+// a new one. If there is none the conflict stands: the identity comes first, as in the
+// store.
+func (w *writer) besides(ctx context.Context, identity store.Key, conflict *ConflictError) (creation, error) {
 	key := identity
 	if identity.Kind == keyEmail {
 		key = store.ID(conflict.HolderID)
@@ -138,51 +191,57 @@ func (w *writer) identified(ctx context.Context, identity store.Key, conflict *C
 	r, err := w.m.store.Get(ctx, w.name, key)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		return User{}, 0, conflict
+		return creation{result: conflicting, conflict: conflict}, nil
 	case err != nil:
-		return User{}, 0, translate("get", err)
+		return creation{}, translate("get", err)
 	}
 	if _, gone := w.expired(&r); !gone {
 		conflict = w.conflict(&store.TakenError{Key: identity, Holder: r})
 	}
-	return w.hold(ctx, r, identity, conflict, found)
+	return w.found(r, identity, conflict)
 }
 
-// hold hands the user that a record holds to found. The conflict stands if there
-// is no found, or if the user does not go by the identity.
-func (w *writer) hold(ctx context.Context, r store.Record, identity store.Key, conflict *ConflictError, found found) (User, Outcome, error) {
+// found returns the user that a record holds. The conflict stands if the user does not
+// go by the identity.
+func (w *writer) found(r store.Record, identity store.Key, conflict *ConflictError) (creation, error) {
 	u, live, err := w.decode(&r, w.now)
 	if err != nil {
-		return User{}, 0, err
+		return creation{}, err
 	}
-	if found == nil || !live || !u.goesBy(identity) {
-		return User{}, 0, conflict
+	c := creation{result: existing, user: u, record: r, identity: identity, conflict: conflict}
+	if !live || !u.goesBy(identity) {
+		c.result = conflicting
 	}
-	return found(ctx, r, u, func(ctx context.Context) (store.Record, error) {
-		r, err := w.m.store.Get(ctx, w.name, store.ID(u.ID))
+	return c, nil
+}
+
+// rereader returns how to read the user that exists again, as long as it goes by what
+// it was found by.
+func (w *writer) rereader(c *creation) reread {
+	return func(ctx context.Context) (store.Record, error) {
+		r, err := w.m.store.Get(ctx, w.name, store.ID(c.user.ID))
 		if err != nil {
 			return r, translate("get", err)
 		}
 		u, live, err := w.decode(&r, w.now)
-		if err == nil && (!live || !u.goesBy(identity)) {
+		if err == nil && (!live || !u.goesBy(c.identity)) {
 			err = ErrNotFound
 		}
 		return r, err
-	})
+	}
 }
 
-// make returns the user that a spec describes.
-func (w *writer) make(s Spec) (User, error) {
-	if s.ExpiresIn < 0 {
-		return User{}, &InvalidError{Violations: []Violation{{"expires_in", CodeValue, "must not be negative"}}}
-	}
-	u := User{
-		ID: w.m.newID(), Tenant: w.Tenant.name, Environment: w.env,
-		CreatedBy: w.actor, UpdatedBy: w.actor, CreatedAt: w.now, UpdatedAt: w.now,
-	}
+// describe returns the user that a spec describes, under an ID. The error is an
+// *InvalidError.
+func (w *writer) describe(s Spec, id string) (User, sensitiveEdit, error) {
+	e := Edit{exact: w.exact, User: User{
+		ID: id, Tenant: w.Tenant.name, Environment: w.env,
+		CreatedBy: w.actor, UpdatedBy: w.actor, CreatedAt: w.now, UpdatedAt: w.now, AddedAt: w.now,
+	}}
 	plain := s
 	plain.Accounts, plain.Groups = nil, nil
-	plain.Merge(&u)
+	plain.Merge(&e)
+	u := e.User
 	// As they were given: what is in them twice is a mistake.
 	u.Accounts, u.Groups = slices.Clone(s.Accounts), slices.Clone(s.Groups)
 	if s.ExpiresIn > 0 {
@@ -190,7 +249,32 @@ func (w *writer) make(s Spec) (User, error) {
 	}
 	u.normalize()
 	u.emailClaimed = w.policy.UniqueEmail && u.Email != ""
-	return u, w.policy.validate(&User{}, &u)
+	if s.ExpiresIn < 0 {
+		return u, e.sensitive, invalidField(Field{Name: "expires_in"}, CodeValue, "must not be negative")
+	}
+	return u, e.sensitive, w.policy.validate(&User{}, &u, &e.sensitive)
+}
+
+// identifies reports whether a new user has what identifies it.
+func (u *User) identifies() bool { return u.ExternalID != "" || len(u.Accounts) > 0 || u.emailClaimed }
+
+// identityKey returns the one of a new record's unique keys that identifies its user.
+// Of a user that nothing identifies it is that of its own ID.
+func identityKey(u *User, r *store.Record) store.Key {
+	if u.ExternalID == "" && len(r.Unique) > 1 {
+		return r.Unique[1]
+	}
+	return r.Unique[0]
+}
+
+// unidentified returns the error for a spec that identifies nobody, with what else is
+// wrong with it.
+func unidentified(err error) error {
+	v := violations{{Field{Name: "external_id"}, CodeRequired, "must be given, or an account, to identify a user"}}
+	if invalid, ok := errors.AsType[*InvalidError](err); ok {
+		v = append(v, invalid.Violations...)
+	}
+	return v.err()
 }
 
 // emailConflict finds another user with an address that must be unique, who has it
@@ -200,11 +284,9 @@ func (w *writer) emailConflict(ctx context.Context, u *User) (conflict *Conflict
 	if !u.emailClaimed {
 		return nil, 0, nil
 	}
-	records, err := w.m.store.List(ctx, w.name, store.Query{
-		Kind: kindUser, Match: []store.Key{emailKey(u.Email)}, NotDueBefore: tick(w.now), Limit: 3,
-	})
+	records, err := w.withEmail(ctx, w.name, u.Email, w.now, 3)
 	if err != nil {
-		return nil, 0, translate("look for the e-mail address", err)
+		return nil, 0, err
 	}
 	for _, r := range records {
 		if r.ID == u.ID {

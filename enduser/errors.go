@@ -1,9 +1,12 @@
 package enduser
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/rollbook-go/rollbook/store"
 )
 
 // The errors of this package, for [errors.Is]. Their texts never carry personal
@@ -13,13 +16,17 @@ var (
 	// it has expired.
 	ErrNotFound = errors.New("enduser: not found")
 
-	// ErrInvalid: something given is not admitted. Nothing was written. The error
+	// ErrInvalid: something given is not allowed. Nothing was written. The error
 	// is an *InvalidError that names every violation.
 	ErrInvalid = errors.New("enduser: invalid")
 
 	// ErrConflict: something that must be unique belongs to another. Nothing
 	// was written. The error is a *ConflictError.
 	ErrConflict = errors.New("enduser: conflict")
+
+	// ErrVersion: the user or group is not at a version that [IfVersion] names.
+	// Nothing was written.
+	ErrVersion = errors.New("enduser: another version")
 
 	// ErrAmbiguous: several users have the e-mail address.
 	ErrAmbiguous = errors.New("enduser: ambiguous")
@@ -28,20 +35,25 @@ var (
 	// call tried to change it. Nothing was written; try later.
 	ErrContended = errors.New("enduser: contended")
 
-	// ErrTrimmed: the change feed no longer reaches back to that position.
+	// ErrTrimmed: entries of the change feed after that position were forgotten, or
+	// the position is of a history that the store has lost.
 	ErrTrimmed = errors.New("enduser: changes trimmed")
 
 	// ErrUnavailable: the store or the Keyring cannot be reached or used now. Nothing
 	// was written.
 	ErrUnavailable = errors.New("enduser: unavailable")
 
-	// ErrUnknown: the write may or may not have happened. Repeating an Upsert,
-	// Ensure or EnsureGroup is safe; before repeating anything else, read.
+	// ErrUnknown: the write may or may not have happened. Repeating an Upsert or an
+	// Ensure is safe; before repeating anything else, read.
 	ErrUnknown = errors.New("enduser: outcome unknown")
 
 	// ErrCorrupt: the store returned something that cannot be read, or a sealed text
 	// that was not sealed for the place where it stands.
 	ErrCorrupt = errors.New("enduser: corrupt record")
+
+	// ErrNewer: a newer program has written the user or group in a way that this one
+	// cannot read, or must not write over. Nothing was written. Deleting it works.
+	ErrNewer = errors.New("enduser: written by a newer program")
 
 	// ErrNoKeyring: the call has to seal or open a secret, and the Manager has no
 	// Keyring. Nothing was written.
@@ -58,23 +70,24 @@ const (
 	CodeLength    = "too_long"           // over its limit
 	CodeCount     = "too_many"           // over its limit
 	CodeUTF8      = "invalid_utf8"       // not valid UTF-8
-	CodeCharacter = "invalid_characters" // a character that is not admitted
+	CodeCharacter = "invalid_characters" // a character that is not allowed
 	CodeSpace     = "surrounding_space"  // begins or ends with white space
-	CodeFormat    = "invalid_format"     // not an e-mail address, URL or language tag
+	CodeFormat    = "invalid_format"     // not an e-mail address, URL, language tag or version
 	CodeJSON      = "invalid_json"       // not acceptable as a JSON value
 	CodeDuplicate = "duplicate"          // given twice
 	CodeReadOnly  = "read_only"          // not to be changed
-	CodeValue     = "invalid_value"      // not one of the values admitted
+	CodeValue     = "invalid_value"      // not one of the values allowed
+	CodeCursor    = "invalid_cursor"     // not a cursor of this list, or a position of this feed
 )
 
-// Violation is one reason why something is not admitted.
+// Violation is one reason why something is not allowed.
 type Violation struct {
-	Field   string // as in JSON: "email", "metadata.plan", "linked_accounts[0].type"
+	Field   Field
 	Code    string // one of the Code constants
 	Message string // for people; carries no personal data
 }
 
-// InvalidError lists everything that was not admitted. It is an ErrInvalid.
+// InvalidError lists everything that was not allowed. It is an ErrInvalid.
 type InvalidError struct {
 	Violations []Violation // at least one
 }
@@ -83,9 +96,10 @@ type InvalidError struct {
 func (e *InvalidError) Error() string {
 	var b strings.Builder
 	b.WriteString("enduser: invalid")
-	for i, v := range e.Violations {
-		b.WriteString([]string{": ", "; "}[min(i, 1)])
-		b.WriteString(v.Field + ": " + v.Message)
+	separator := ": "
+	for _, v := range e.Violations {
+		b.WriteString(separator + v.Field.String() + ": " + v.Message)
+		separator = "; "
 	}
 	return b.String()
 }
@@ -102,12 +116,105 @@ type ConflictError struct {
 
 // Error implements error.
 func (e *ConflictError) Error() string {
-	holder := "user"
+	holder := kindUser
 	if e.Field == "provided_id" {
-		holder = "group"
+		holder = kindGroup
 	}
 	return fmt.Sprintf("enduser: conflict: %s belongs to %s %s", e.Field, holder, e.HolderID)
 }
 
 // Is makes errors.Is(e, ErrConflict) true.
 func (e *ConflictError) Is(target error) bool { return target == ErrConflict }
+
+// UnreadableError says what cannot be read. It is an ErrCorrupt or an ErrNewer. Delete
+// with the ID deletes it.
+type UnreadableError struct {
+	// Kind is "user", "group", or "sensitive" for the sensitive values of the user with
+	// that ID; "" if nobody can tell.
+	Kind string
+	ID   string
+	Err  error // why: wraps ErrCorrupt or ErrNewer
+}
+
+// Error implements error.
+func (e *UnreadableError) Error() string {
+	kind := e.Kind
+	switch kind {
+	case "":
+		kind = "record"
+	case kindVault:
+		kind = "the sensitive values of user"
+	}
+	return fmt.Sprintf("enduser: %s %s cannot be read: %s", kind, e.ID, strings.TrimPrefix(e.Err.Error(), "enduser: "))
+}
+
+// Unwrap returns e.Err.
+func (e *UnreadableError) Unwrap() error { return e.Err }
+
+// unreadable returns the error for a record that cannot be read; what is no ErrNewer is
+// an ErrCorrupt.
+func unreadable(kind, id string, err error) error {
+	if user, ok := strings.CutPrefix(id, kindVault+"/"); ok {
+		kind, id = kindVault, user
+	}
+	if !errors.Is(err, ErrNewer) && !errors.Is(err, ErrCorrupt) {
+		err = &failure{sentinel: ErrCorrupt, cause: err}
+	}
+	return &UnreadableError{Kind: kind, ID: id, Err: err}
+}
+
+// newer returns the error for a record that must not be written over.
+func newer(kind, id string) error { return fmt.Errorf("%w: %s %s", ErrNewer, kind, id) }
+
+// failure is an error from below in the terms of this package.
+type failure struct {
+	sentinel error  // what it is
+	what     string // what was being done; "" if that is plain
+	cause    error
+	says     error // the sentinel of the store that cause has in front of its text; nil: none
+}
+
+// Error implements error. It does not say twice what it is.
+func (f *failure) Error() string {
+	text := f.sentinel.Error()
+	if f.what != "" {
+		text += ": " + f.what
+	}
+	cause := f.cause.Error()
+	if f.says != nil {
+		cause = strings.TrimPrefix(strings.TrimPrefix(cause, f.says.Error()), ": ")
+	}
+	if cause != "" {
+		text += ": " + cause
+	}
+	return text
+}
+
+// Unwrap implements the interface of [errors.Is].
+func (f *failure) Unwrap() []error { return []error{f.sentinel, f.cause} }
+
+// translate turns an error of the store into one of this package; nil stays nil.
+func translate(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	switch {
+	case errors.Is(err, store.ErrUnknown): // first: it may wrap any of the others
+		return &failure{ErrUnknown, what, err, store.ErrUnknown}
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("enduser: %s: %w", what, err)
+	case errors.Is(err, store.ErrNotFound):
+		return &failure{ErrNotFound, what, err, store.ErrNotFound}
+	case errors.Is(err, store.ErrTrimmed):
+		return &failure{ErrTrimmed, what, err, store.ErrTrimmed}
+	case errors.Is(err, store.ErrStale):
+		return &failure{ErrContended, what, err, store.ErrStale}
+	}
+	if damaged, ok := errors.AsType[*store.DamagedError](err); ok {
+		return unreadable("", damaged.ID, err)
+	}
+	if invalid, ok := errors.AsType[*store.InvalidError](err); ok {
+		return invalidField(Field{Name: invalid.What}, CodeValue, invalid.Why)
+	}
+	return &failure{ErrUnavailable, what, err, store.ErrUnavailable}
+}

@@ -13,18 +13,19 @@ import (
 // tenant. Users belong to it who name its ProvidedID among their Groups; they may
 // name it before it exists, and go on naming it when it is deleted. It has a token
 // by which programs that show something to its users prove which group they are;
-// see [Tenant.AuthenticateGroup].
+// see [Groups.Authenticate].
 type Group struct {
 	// ID is the group's own ID, made by the Manager.
 	ID string
 
 	// ProvidedID is the ID by which the tenant's own systems know the group, in the
-	// spelling that was given. It is unique in the tenant's environment, compared as
-	// external IDs of users are, has at most 255 characters, and never changes.
+	// spelling that was given. It is unique in the tenant's environment, in any case,
+	// has at most 255 characters, and never changes.
 	ProvidedID string
 
-	// Number is the group's number: unique in the tenant's environment, and the same
-	// as long as the group exists.
+	// Number is the group's number, for programs that want a small one: from 1 to
+	// 2^31-1, drawn at random, unique in the tenant's environment, and the same as long
+	// as the group exists.
 	Number int64
 
 	Tenant      string
@@ -37,8 +38,11 @@ type Group struct {
 
 	CreatedBy, UpdatedBy string    // the actors; see [Tenant.As]
 	CreatedAt, UpdatedAt time.Time // UTC, whole milliseconds
+	AddedAt              time.Time // when the registry first had the group: the order of lists
 
-	// Revision is the version: it grows with every write of the group.
+	// Version identifies this state of the group: every write makes another. Revision
+	// grows with every write, unless the store goes back in time.
+	Version  Version
 	Revision int64
 
 	token    groupToken
@@ -71,17 +75,14 @@ func (g Group) LogValue() slog.Value {
 // String returns which group it is and nothing about it.
 func (g Group) String() string { return "group " + g.ID }
 
-// Cursor returns the group's place in lists; see [User.Cursor].
-func (g Group) Cursor() int64 { return g.Number }
-
 // Equal reports whether two groups are the same in everything that can be seen. Two of
-// one group with the same revision have the same token.
+// one group with the same version have the same token.
 func (g Group) Equal(h Group) bool {
 	h.token = g.token
 	return g.ID == h.ID && g.Tenant == h.Tenant && g.Environment == h.Environment && g.ProvidedID == h.ProvidedID &&
 		g.Number == h.Number && g.CreatedBy == h.CreatedBy && g.UpdatedBy == h.UpdatedBy &&
-		g.CreatedAt.Equal(h.CreatedAt) && g.UpdatedAt.Equal(h.UpdatedAt) &&
-		g.Revision == h.Revision && len(changedGroupFields(&g, &h)) == 0
+		g.CreatedAt.Equal(h.CreatedAt) && g.UpdatedAt.Equal(h.UpdatedAt) && g.AddedAt.Equal(h.AddedAt) &&
+		g.Version == h.Version && g.Revision == h.Revision && len(changedGroupFields(&g, &h)) == 0
 }
 
 // Clone returns a copy that shares nothing with g.
@@ -160,17 +161,18 @@ func (r GroupRef) LogValue() slog.Value { return slog.StringValue(r.String()) }
 // key returns the unique key by which the store finds what the reference names.
 func (r GroupRef) key() (store.Key, error) {
 	var v violations
+	field := Field{Name: r.String()}
 	switch code := textFault(r.value); {
 	case r.by == groupByNothing:
-		v.add("ref", CodeRequired, "must name a group")
+		v.add(field, CodeRequired, "must name a group")
 	case r.value == "":
-		v.add(r.String(), CodeRequired, "must not be empty")
+		v.add(field, CodeRequired, "must not be empty")
 	case len(r.value) > maxBytesPerCharacter*maxProvidedID || (r.by == groupByID && len(r.value) > maxIDBytes):
-		v.add(r.String(), CodeLength, "is too long")
+		v.add(field, CodeLength, "is too long")
 	case code != "":
-		v.add(r.String(), code, textMessage(code))
+		v.add(field, code, textMessage(code))
 	case r.by == groupByProvidedID && len(compareKey(r.value)) > maxExternalIDKey:
-		v.add(r.String(), CodeLength, "is too long")
+		v.add(field, CodeLength, "is too long")
 	}
 	if err := v.err(); err != nil {
 		return store.Key{}, err
@@ -192,13 +194,13 @@ func (r GroupRef) names(g *Group) bool {
 
 const maxProvidedID = 255 // characters
 
-// makeGroup returns the group that a spec describes, without a token.
+// makeGroup returns the group that a spec describes, without number and token.
 func (w *writer) makeGroup(s GroupSpec) (Group, error) {
 	g := Group{
 		ID: w.m.newID(), Tenant: w.Tenant.name, Environment: w.env,
 		ProvidedID: s.ProvidedID, Name: s.Name, Demo: s.Demo,
 		Properties: Metadata(nil).merge(s.Properties), Mapping: Metadata(nil).merge(s.Mapping),
-		CreatedBy: w.actor, UpdatedBy: w.actor, CreatedAt: w.now, UpdatedAt: w.now,
+		CreatedBy: w.actor, UpdatedBy: w.actor, CreatedAt: w.now, UpdatedAt: w.now, AddedAt: w.now,
 	}
 	g.normalize()
 	return g, w.policy.validateGroup(&Group{}, &g)
@@ -215,16 +217,17 @@ func (g *Group) normalize() {
 	}
 }
 
-// validateGroup judges by the policy what g has and old has not.
+// validateGroup checks by the policy what g has and old has not.
 func (p *Policy) validateGroup(old, g *Group) error {
 	var v violations
+	providedID := Field{Name: "provided_id"}
 	if g.ProvidedID == "" {
-		v.add("provided_id", CodeRequired, "must not be empty")
+		v.add(providedID, CodeRequired, "must not be empty")
 	} else if g.ProvidedID != old.ProvidedID {
-		checkIdentifier(&v, "provided_id", g.ProvidedID, maxProvidedID)
+		checkIdentifier(&v, providedID, g.ProvidedID, maxProvidedID)
 	}
 	if g.Name != old.Name {
-		p.checkName(&v, "name", g.Name)
+		p.checkName(&v, Field{Name: "name"}, g.Name)
 	}
 	p.checkMetadata(&v, "properties", old.Properties, g.Properties)
 	p.checkMetadata(&v, "mapping", old.Mapping, g.Mapping)
@@ -247,10 +250,12 @@ func checkGroupReadOnly(old, g *Group) error {
 		{"updated_by", old.UpdatedBy != g.UpdatedBy},
 		{"created_at", !old.CreatedAt.Equal(g.CreatedAt)},
 		{"updated_at", !old.UpdatedAt.Equal(g.UpdatedAt)},
+		{"added_at", !old.AddedAt.Equal(g.AddedAt)},
+		{"version", old.Version != g.Version},
 		{"revision", old.Revision != g.Revision},
 	} {
 		if f.changed {
-			v.add(f.field, CodeReadOnly, "must not be changed")
+			v.add(Field{Name: f.field}, CodeReadOnly, "must not be changed")
 		}
 	}
 	return v.err()

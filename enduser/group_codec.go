@@ -3,7 +3,6 @@ package enduser
 import (
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"strconv"
 
 	"github.com/rollbook-go/rollbook/internal/jsontext"
@@ -15,30 +14,51 @@ const kindGroup = "group"
 
 // The kinds of a group's unique keys.
 const (
-	keyProvidedID = "provided_id." + keyVersion
-	keyGroupToken = "group_token" // SHA-256 of the token, hexadecimal
+	keyProvidedID  = "provided_id." + keyVersion
+	keyGroupNumber = "group_number" // decimal
+	keyGroupToken  = "group_token"  // SHA-256 of the token, hexadecimal
 )
 
-// groupCodecVersion is the form of a group's body; see codecVersion.
-const groupCodecVersion = 1
+// groupRecord returns the record that holds a new group. Conflicts are found in the order of
+// its unique keys.
+func (w *writer) groupRecord(g *Group) store.Record { return w.groupOver(g, carried{}) }
 
-// record returns the record that holds g. Conflicts are found in the order of its
-// unique keys.
-func (g *Group) record() store.Record {
-	r := store.Record{ID: g.ID, Kind: kindGroup, Due: g.due(), Data: encodeGroup(g)}
-	r.Unique = append(r.Unique, providedIDKey(g.ProvidedID), tokenKey(g.token.hash))
+// rewriteGroup returns the record that holds g over r, which holds an earlier state. It
+// keeps what a newer program has put there. ErrNewer if r must not be written over.
+func (w *writer) rewriteGroup(r store.Record, g *Group) (store.Record, error) {
+	from, err := carry(kindGroup, &r, isGroupMember)
+	if err != nil {
+		return store.Record{}, err
+	}
+	return w.groupOver(g, from), nil
+}
+
+func (w *writer) groupOver(g *Group, from carried) store.Record {
+	r := store.Record{ID: g.ID, Kind: kindGroup, Due: g.due(), Data: encodeGroup(g, w.stamp, from.members)}
+	r.Unique = append(r.Unique, providedIDKey(g.ProvidedID), groupNumberKey(g.Number), tokenKey(g.token.hash))
 	for _, p := range g.previous {
 		r.Unique = append(r.Unique, tokenKey(p.hash))
 	}
+	r.Unique, r.Index = appendForeign(r.Unique, from.unique), appendForeign(nil, from.index)
 	return r
 }
 
-// encodeGroup returns the body of g. ID, number and revision stand in the record.
-func encodeGroup(g *Group) []byte {
-	b := make([]byte, 0, 512)
-	b = append(b, `{"v":`...)
-	b = strconv.AppendInt(b, groupCodecVersion, 10)
+// isGroupMember reports whether encodeGroup writes a member.
+func isGroupMember(name string) bool {
+	switch name {
+	case "provided_id", "number", "name", "properties", "mapping", "demo", "token_hash", "token", "previous",
+		"created_by", "updated_by", "created_at", "updated_at", "added_at", "stamp":
+		return true
+	}
+	return false
+}
+
+// encodeGroup returns the body of g; see encodeUser.
+func encodeGroup(g *Group, s stamp, members []byte) []byte {
+	b := make([]byte, 0, 512+len(members))
+	b = appendVersions(b)
 	b = appendText(b, "provided_id", g.ProvidedID)
+	b = strconv.AppendInt(appendName(b, "number"), g.Number, 10)
 	b = appendText(b, "name", g.Name)
 	b = appendMetadata(b, "properties", g.Properties)
 	b = appendMetadata(b, "mapping", g.Mapping)
@@ -62,7 +82,9 @@ func encodeGroup(g *Group) []byte {
 	b = appendText(b, "updated_by", g.UpdatedBy)
 	b = appendTime(b, "created_at", g.CreatedAt)
 	b = appendTime(b, "updated_at", g.UpdatedAt)
-	return append(b, '}')
+	b = appendTime(b, "added_at", g.AddedAt)
+	b = appendStamp(b, s)
+	return append(append(b, members...), '}')
 }
 
 func appendSealed(b []byte, name string, sealed []byte) []byte {
@@ -77,26 +99,26 @@ func scanSealed(p *jsontext.Scanner) ([]byte, error) {
 	return base64.RawStdEncoding.Strict().DecodeString(text)
 }
 
-// decodeGroup reads the group that a record holds. The error is ErrCorrupt.
+// decodeGroup reads the group that a record holds. The error is an *UnreadableError.
 func (t Tenant) decodeGroup(r *store.Record) (Group, error) {
-	g := Group{
-		ID: r.ID, Tenant: t.name, Environment: t.env, Revision: int64(r.Revision), Number: int64(r.Created),
+	g := Group{ID: r.ID, Tenant: t.name, Environment: t.env, Revision: int64(r.Revision)}
+	s, err := g.scan(string(r.Data))
+	if err != nil {
+		return Group{}, unreadable(kindGroup, r.ID, err)
 	}
-	if err := g.scan(string(r.Data)); err != nil {
-		return Group{}, fmt.Errorf("%w: group %s: %w", ErrCorrupt, r.ID, err)
-	}
+	g.Version = versionOf(r, s)
 	return g, nil
 }
 
-func (g *Group) scan(body string) error {
+func (g *Group) scan(body string) (s stamp, err error) {
 	p := jsontext.NewScanner(body)
-	version := int64(0)
-	err := p.Object(func(name string) (err error) {
+	var v versions
+	err = p.Object(func(name string) (err error) {
 		switch name {
-		case "v":
-			version, err = p.Int()
 		case "provided_id":
 			g.ProvidedID, err = p.String()
+		case "number":
+			g.Number, err = p.Int()
 		case "name":
 			g.Name, err = p.String()
 		case "properties":
@@ -119,20 +141,20 @@ func (g *Group) scan(body string) error {
 			g.CreatedAt, err = scanTime(&p)
 		case "updated_at":
 			g.UpdatedAt, err = scanTime(&p)
+		case "added_at":
+			g.AddedAt, err = scanTime(&p)
+		case "stamp":
+			s, err = scanStamp(&p)
 		default:
-			err = errUnknownMember
+			err = v.other(&p, name)
 		}
 		return err
 	})
-	switch {
-	case err != nil:
-		return err
-	case version != groupCodecVersion:
-		return fmt.Errorf("version %d of the body is not known", version)
-	case g.ProvidedID == "" || g.token.hash == "" || g.token.sealed == nil:
-		return errors.New("the group is not whole")
+	err = v.end(&p, err)
+	if err == nil && (g.ProvidedID == "" || g.Number <= 0 || g.token.hash == "" || g.token.sealed == nil) {
+		err = errors.New("the group is not whole")
 	}
-	return p.End()
+	return s, err
 }
 
 func (g *Group) scanPrevious(p *jsontext.Scanner) error {
@@ -144,7 +166,7 @@ func (g *Group) scanPrevious(p *jsontext.Scanner) error {
 		case "until":
 			t.until, err = scanTime(p)
 		default:
-			err = errUnknownMember
+			_, err = p.Raw()
 		}
 		return err
 	})

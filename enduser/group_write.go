@@ -2,239 +2,261 @@ package enduser
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
-	"iter"
+	"strconv"
 
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// CreateGroup makes a new group with a new token, which [Tenant.RevealGroupToken] shows.
-// ErrConflict if another group has the provided ID; ErrNoKeyring if there is none and
-// the Manager has no Keyring.
-func (t Tenant) CreateGroup(ctx context.Context, s GroupSpec) (Group, error) {
-	g, outcome, err := t.EnsureGroup(ctx, s)
+// Groups is a handle on the groups of one environment of one tenant; [Tenant.Groups]
+// makes it. It is a small value, safe for concurrent use.
+type Groups struct{ t Tenant }
+
+// Groups returns the handle on the groups of the tenant's environment. Its writes are
+// stamped with the actor of t and obey the policy of t.
+func (t Tenant) Groups() Groups { return Groups{t} }
+
+// Create makes a new group with a new token, which it returns. ErrConflict if another
+// group has the provided ID; ErrNoKeyring if none has and the Manager has no Keyring.
+// With ErrUnknown the token, and the group without Version, are returned too: they are
+// the group's if the write happened.
+func (g Groups) Create(ctx context.Context, s GroupSpec) (Group, string, error) {
+	w, err := g.t.writer()
+	if err != nil {
+		return Group{}, "", err
+	}
+	made, token, outcome, err := w.createGroup(ctx, s, false)
 	if err == nil && outcome != Created {
-		return Group{}, &ConflictError{Field: "provided_id", HolderID: g.ID}
+		return Group{}, "", &ConflictError{Field: "provided_id", HolderID: made.ID}
 	}
-	return g, err
+	return made, token, err
 }
 
-// EnsureGroup returns the group with the provided ID, and makes it if there is none.
+// Ensure returns the group with the provided ID, and makes it if there is none.
 // It never changes a group that exists. ErrNoKeyring if it would have to make one
-// without a Keyring.
-func (t Tenant) EnsureGroup(ctx context.Context, s GroupSpec) (Group, Outcome, error) {
-	w, err := t.writer()
+// without a Keyring. [Groups.Reveal] shows the token.
+func (g Groups) Ensure(ctx context.Context, s GroupSpec) (Group, Outcome, error) {
+	w, err := g.t.writer()
 	if err != nil {
 		return Group{}, 0, err
 	}
-	g, err := w.makeGroup(s)
+	made, _, outcome, err := w.createGroup(ctx, s, true)
 	if err != nil {
 		return Group{}, 0, err
 	}
-	if g.token, err = w.newToken(ctx, &g); err != nil {
-		// One that exists needs no new token.
-		if _, there, getErr := w.getGroup(ctx, w.name, GroupByProvidedID(s.ProvidedID)); getErr == nil {
-			return there, Unchanged, nil
-		}
-		return Group{}, 0, err
-	}
-	done, taken, err := w.apply(ctx, store.Create(g.record(), w.note(ChangeCreated, nil)))
-	switch {
-	case errors.Is(err, store.ErrStale): // its ID is in use: NewID has returned it before
-		return Group{}, 0, translate("create", err)
-	case err != nil:
-		return Group{}, 0, err
-	case taken != nil:
-		g, err := t.decodeGroup(&taken.Holder)
-		return g, Unchanged, err
-	case done.Data != nil: // it was written by an earlier try
-		g, err := t.decodeGroup(&done)
-		return g, Created, err
-	}
-	g.Revision, g.Number = int64(done.Revision), int64(done.Revision)
-	return g, Created, nil
+	return made, outcome, nil
 }
 
-// GetGroup returns a group. ErrNotFound if there is none.
-func (t Tenant) GetGroup(ctx context.Context, ref GroupRef) (Group, error) {
-	name, _, err := t.begin()
+// createGroup writes a new group, or finds the one with the provided ID. With ensure it
+// is for a call that takes the one that exists. With ErrUnknown the group and its token
+// are returned.
+func (w *writer) createGroup(ctx context.Context, s GroupSpec, ensure bool) (Group, string, Outcome, error) {
+	g, err := w.makeGroup(s)
+	token := ""
+	valid := err == nil
+	if valid {
+		g.token, token, err = w.newToken(ctx, &g)
+	}
+	if err != nil {
+		// One that exists needs no new token, nor a policy that allows it.
+		if valid || ensure {
+			if _, there, getErr := w.getGroup(ctx, w.name, GroupByProvidedID(s.ProvidedID)); getErr == nil {
+				return there, "", Unchanged, nil
+			}
+		}
+		return Group{}, "", 0, err
+	}
+	for range maxTries {
+		g.Number = newGroupNumber()
+		done, err := w.apply(ctx, store.Create(w.groupRecord(&g), w.note(ChangeCreated, nil)))
+		switch {
+		case lost(err): // its ID is in use: NewID has returned it before
+			return Group{}, "", 0, translate("create", err)
+		case errors.Is(err, ErrUnknown):
+			return g, token, 0, err
+		case err != nil:
+			return Group{}, "", 0, err
+		case done.taken != nil && done.taken.Key.Kind == keyGroupNumber:
+			continue
+		case done.taken != nil:
+			there, err := w.decodeGroup(&done.taken.Holder)
+			return there, "", Unchanged, err
+		case done.earlier != nil:
+			g, err = w.decodeGroup(done.earlier)
+			return g, token, Created, err
+		}
+		g.Version, g.Revision = w.written(done.revision), int64(done.revision)
+		return g, token, Created, nil
+	}
+	return Group{}, "", 0, ErrContended
+}
+
+// newGroupNumber draws a number for a group.
+func newGroupNumber() int64 {
+	for {
+		var b [4]byte
+		_, _ = rand.Read(b[:]) // never fails: crypto/rand
+		if n := binary.BigEndian.Uint32(b[:]) >> 1; n > 0 {
+			return int64(n)
+		}
+	}
+}
+
+func groupNumberKey(n int64) store.Key {
+	return store.Key{Kind: keyGroupNumber, Value: strconv.FormatInt(n, 10)}
+}
+
+// Get returns a group. ErrNotFound if there is none; an [UnreadableError] if it cannot
+// be read.
+func (g Groups) Get(ctx context.Context, ref GroupRef) (Group, error) {
+	c, err := g.t.begin()
 	if err != nil {
 		return Group{}, err
 	}
-	_, g, err := t.getGroup(ctx, name, ref)
-	return g, err
+	_, found, err := g.t.getGroup(ctx, c.name, ref)
+	return found, err
 }
 
 func (t Tenant) getGroup(ctx context.Context, name string, ref GroupRef) (store.Record, Group, error) {
-	key, err := ref.key()
+	r, err := t.findGroup(ctx, name, ref)
 	if err != nil {
-		return store.Record{}, Group{}, err
-	}
-	r, err := t.m.store.Get(ctx, name, key)
-	if err != nil {
-		return store.Record{}, Group{}, translate("get", err)
-	}
-	if r.Kind != kindGroup {
-		return store.Record{}, Group{}, ErrNotFound
+		return r, Group{}, err
 	}
 	g, err := t.decodeGroup(&r)
 	if err == nil && !ref.names(&g) {
 		err = ErrNotFound
 	}
-	return r, g, err
+	if err != nil {
+		return r, Group{}, err
+	}
+	return r, g, nil
 }
 
-// UpdateGroup changes a group: fn gets a copy and changes it, as [Tenant.Update]
+// findGroup returns the record that a reference leads to.
+func (t Tenant) findGroup(ctx context.Context, name string, ref GroupRef) (store.Record, error) {
+	key, err := ref.key()
+	if err != nil {
+		return store.Record{}, err
+	}
+	r, err := t.m.store.Get(ctx, name, key)
+	if err == nil && r.Kind != kindGroup {
+		return store.Record{}, ErrNotFound
+	}
+	return r, translate("get", err)
+}
+
+// Update changes a group: fn gets a copy and changes it, as [Tenant.Update]
 // does with users. What it may change are Name, Properties, Mapping and Demo.
-func (t Tenant) UpdateGroup(ctx context.Context, ref GroupRef, fn func(*Group) error) (Group, error) {
-	w, err := t.writer()
+func (g Groups) Update(ctx context.Context, ref GroupRef, fn func(*Group) error, conds ...Condition) (Group, error) {
+	w, err := g.t.writer()
 	if err != nil {
 		return Group{}, err
 	}
-	return w.changeGroup(ctx, ref, func(g *Group) error {
+	changed, err := w.changeGroup(ctx, ref, conds, func(g *Group) error {
 		token, previous := g.token, g.previous
 		err := fn(g)
 		g.token, g.previous = token, previous // *g may be one that fn had from before
 		return err
 	})
+	if err != nil {
+		return Group{}, err
+	}
+	return changed, nil
 }
 
-func (w *writer) changeGroup(ctx context.Context, ref GroupRef, fn func(*Group) error) (Group, error) {
-	var turn turn
-	defer turn.end()
-	for try := 0; ; try++ {
-		r, old, err := w.getGroup(ctx, w.name, ref)
-		if err != nil {
-			return Group{}, err
+// changeGroup changes a group, and tries again while others change it. With an error
+// it returns the group as it was to be.
+func (w *writer) changeGroup(ctx context.Context, ref GroupRef, conds conditions, fn func(*Group) error) (Group, error) {
+	again := func(ctx context.Context) (store.Record, error) { return w.findGroup(ctx, w.name, ref) }
+	r, err := again(ctx)
+	if err != nil {
+		return Group{}, err
+	}
+	var g Group
+	err = w.settleFrom(ctx, r, again, func(r store.Record) error {
+		old, err := w.decodeGroup(&r)
+		if err == nil && !ref.names(&old) {
+			err = ErrNotFound
 		}
-		g := old.editable()
+		if err == nil {
+			err = conds.ofGroup(&old)
+		}
+		if err != nil {
+			return err
+		}
+		g = old.editable()
 		if err := fn(&g); err != nil {
-			return Group{}, err
+			return err
 		}
 		g = g.Clone() // what fn put in is the caller's
 		g.normalize()
 		fields := changedGroupFields(&old, &g)
 		if err := checkGroupReadOnly(&old, &g); err != nil {
-			return Group{}, err
+			return err
 		}
 		if len(fields) == 0 {
-			return old, nil
+			g = old
+			return nil
 		}
-		if err := w.policy.validateGroup(&old, &g); err != nil {
-			return Group{}, err
-		}
-		g.UpdatedBy, g.UpdatedAt = w.actor, later(w.now, old.UpdatedAt)
-		g.forget(w.now)
-		done, taken, err := w.apply(ctx, store.Replace(r, g.record(), w.note(ChangeUpdated, fields)))
-		switch {
-		case taken != nil: // a token that is in use, of 2^256
-			return Group{}, w.conflict(taken)
-		case err == nil:
-			g.Revision = int64(done.Revision)
-			return g, nil
-		case !errors.Is(err, store.ErrStale):
-			return Group{}, err
-		}
-		if err := turn.next(ctx, w, r.ID, try); err != nil {
-			return Group{}, err
-		}
+		return w.replaceGroup(ctx, &r, &old, &g, fields)
+	})
+	return g, err
+}
+
+// replaceGroup writes g over old, the state in r. ErrStale of the store if that is no
+// longer so.
+func (w *writer) replaceGroup(ctx context.Context, r *store.Record, old, g *Group, fields []string) error {
+	if err := w.policy.validateGroup(old, g); err != nil {
+		return err
 	}
-}
-
-// DeleteGroup deletes a group; its token is no longer accepted. Users who name it
-// among their Groups are left as they are. ErrNotFound if there is none.
-func (t Tenant) DeleteGroup(ctx context.Context, ref GroupRef) error {
-	return t.DeleteGroupIf(ctx, ref, func(Group) error { return nil })
-}
-
-// DeleteGroupIf deletes a group unless fn, which gets it, returns an error;
-// DeleteGroupIf then returns that error. If others change the group meanwhile fn is
-// called again.
-func (t Tenant) DeleteGroupIf(ctx context.Context, ref GroupRef, fn func(Group) error) error {
-	w, err := t.writer()
+	g.UpdatedBy, g.UpdatedAt = w.actor, later(w.now, old.UpdatedAt)
+	g.forget(w.now)
+	g.Version, g.Revision = Version{}, 0
+	next, err := w.rewriteGroup(*r, g)
 	if err != nil {
 		return err
 	}
-	var turn turn
-	defer turn.end()
-	for try := 0; ; try++ {
-		r, g, err := t.getGroup(ctx, w.name, ref)
-		if err != nil {
-			return err
-		}
-		if err := fn(g.Clone()); err != nil {
-			return err
-		}
-		_, err = w.m.store.Apply(ctx, w.name, store.Delete(r, w.note(ChangeDeleted, nil)))
-		if !errors.Is(err, store.ErrStale) {
-			return translate("delete", err)
-		}
-		if err := turn.next(ctx, &w, r.ID, try); err != nil {
-			return err
-		}
+	done, err := w.apply(ctx, store.Replace(*r, next, w.note(ChangeUpdated, fields)))
+	switch {
+	case done.taken != nil: // a token that is in use, of 2^256
+		return w.conflict(done.taken)
+	case err == nil:
+		g.Version, g.Revision = w.written(done.revision), int64(done.revision)
 	}
+	return err
 }
 
-// AllGroups returns an iterator over all groups, oldest first, as [Tenant.All] does
-// over users.
-func (t Tenant) AllGroups(ctx context.Context) iter.Seq2[Group, error] {
-	return func(yield func(Group, error) bool) {
-		q := GroupQuery{Limit: pageOfIteration}
-		for {
-			page, err := t.ListGroups(ctx, q)
-			if err != nil {
-				yield(Group{}, err)
-				return
-			}
-			for _, g := range page.Groups {
-				if !yield(g, nil) {
-					return
-				}
-			}
-			if !page.HasMore {
-				return
-			}
-			q.After = page.Groups[len(page.Groups)-1].Cursor()
-		}
-	}
-}
-
-// GroupQuery asks for a page of groups, ordered by creation. Its members are those
-// of [Query].
-type GroupQuery struct {
-	Desc          bool
-	Limit         int
-	After, Before int64
-}
-
-// GroupPage is a part of a list of groups; see [Page].
-type GroupPage struct {
-	Groups               []Group
-	HasMore, HasPrevious bool
-}
-
-// ListGroups returns a page of groups. What is promised of [Tenant.List] holds.
-func (t Tenant) ListGroups(ctx context.Context, q GroupQuery) (GroupPage, error) {
-	name, _, err := t.begin()
+// Delete deletes a group, if the conditions hold; its token is no longer accepted. Users
+// who name it among their Groups are left as they are. ErrNotFound if there is none.
+// What cannot be read is deleted as [Tenant.Delete] does.
+func (g Groups) Delete(ctx context.Context, ref GroupRef, conds ...Condition) error {
+	w, err := g.t.writer()
 	if err != nil {
-		return GroupPage{}, err
+		return err
 	}
-	s := span{desc: q.Desc, limit: q.Limit, after: q.After, before: q.Before}
-	var v violations
-	s.check(&v)
-	if err := v.err(); err != nil {
-		return GroupPage{}, err
+	again := func(ctx context.Context) (store.Record, error) { return w.findGroup(ctx, w.name, ref) }
+	r, err := again(ctx)
+	if ref.by == groupByID && errors.Is(err, store.ErrDamaged) {
+		return w.remove(ctx, kindGroup, ref.value, conds, err)
 	}
-	records, err := t.m.store.List(ctx, name, s.query(kindGroup))
 	if err != nil {
-		return GroupPage{}, translate("list", err)
+		return err
 	}
-	records, more, previous := s.cut(records)
-	page := GroupPage{Groups: make([]Group, len(records)), HasMore: more, HasPrevious: previous}
-	for i := range records {
-		if page.Groups[i], err = t.decodeGroup(&records[i]); err != nil {
-			return GroupPage{}, err
+	return w.settleFrom(ctx, r, again, func(r store.Record) error {
+		switch found, err := w.decodeGroup(&r); {
+		case err != nil:
+			if err := conditions(conds).ofUnreadable(err); err != nil {
+				return err
+			}
+		case !ref.names(&found):
+			return ErrNotFound
+		default:
+			if err := conditions(conds).ofGroup(&found); err != nil {
+				return err
+			}
 		}
-	}
-	return page, nil
+		return w.delete(ctx, []store.Op{store.Delete(r, w.note(ChangeDeleted, nil))})
+	})
 }

@@ -66,6 +66,3 @@ func orbit(r rune) rune {
 	}
 	return smallest
 }
-
-// SameExternalID reports whether two spellings are the same external ID.
-func SameExternalID(a, b string) bool { return compareKey(a) == compareKey(b) }

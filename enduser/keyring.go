@@ -57,10 +57,10 @@ const maxKeyID = 64
 func NewKey(id string, secret [32]byte) (Key, error) {
 	var v violations
 	if id == "" || len(id) > maxKeyID || textFault(id) != "" {
-		v.add("key_id", CodeValue, "must be 1 to 64 bytes of text")
+		v.add(Field{Name: "key_id"}, CodeValue, "must be 1 to 64 bytes of text")
 	}
 	if secret == [32]byte{} {
-		v.add("secret", CodeValue, "must not be all zero")
+		v.add(Field{Name: "secret"}, CodeValue, "must not be all zero")
 	}
 	if err := v.err(); err != nil {
 		return Key{}, err

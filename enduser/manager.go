@@ -1,12 +1,9 @@
 package enduser
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
-	"fmt"
 	"hash/maphash"
 	"log/slog"
 	"time"
@@ -22,6 +19,7 @@ type Manager struct {
 	now    func() time.Time
 	newID  func() string
 	policy func(tenant string) (Policy, bool)
+	schema func(tenant string) Schema
 	log    *slog.Logger
 	every  time.Duration
 	queues queues
@@ -37,8 +35,14 @@ type Options struct {
 	// safe for concurrent use.
 	Policy func(tenant string) (Policy, bool)
 
-	// Keyring seals secrets: the tokens of groups, and sensitive values. Nil, which a
-	// nil pointer in it is not: none, and calls that need one fail with ErrNoKeyring.
+	// Schema returns by what the users of a tenant can be found. Nil: the zero Schema
+	// for every tenant. It is called for every call of a handle, as Policy is, and
+	// should be the same in all processes on one store.
+	Schema func(tenant string) Schema
+
+	// Keyring seals secrets: the tokens of groups, and sensitive values. Nil means no
+	// keyring: calls that need one fail with ErrNoKeyring. (A nil pointer in the
+	// interface is not nil.)
 	Keyring Keyring
 
 	// Logger is told what the sweeper does and what it could not do. Nil: nobody.
@@ -57,14 +61,18 @@ type Options struct {
 }
 
 // New returns a Manager on a store. The store stays the caller's to close. Nil
-// options mean the zero Options.
+// options mean the zero Options. It panics if there is no store, which is a mistake
+// of the program.
 func New(s store.Store, opts *Options) *Manager {
+	if s == nil {
+		panic("enduser.New: the store is nil")
+	}
 	var o Options
 	if opts != nil {
 		o = *opts
 	}
 	m := &Manager{
-		store: s, now: o.Now, newID: o.NewID, policy: o.Policy, log: o.Logger, every: o.SweepEvery,
+		store: s, now: o.Now, newID: o.NewID, policy: o.Policy, schema: o.Schema, log: o.Logger, every: o.SweepEvery,
 		queues: queues{seed: maphash.MakeSeed()}, keyring: o.Keyring,
 	}
 	if m.now == nil {
@@ -75,6 +83,9 @@ func New(s store.Store, opts *Options) *Manager {
 	}
 	if m.policy == nil {
 		m.policy = func(string) (Policy, bool) { return Policy{}, false }
+	}
+	if m.schema == nil {
+		m.schema = func(string) Schema { return Schema{} }
 	}
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)
@@ -104,8 +115,8 @@ func (m *Manager) HasKeyring() bool { return m.keyring != nil }
 
 // storeTenant returns the handle on what the store knows under a name.
 func (m *Manager) storeTenant(name string) Tenant {
-	tenant, env := parseStoreTenant(name)
-	return m.Tenant(tenant).In(env)
+	tenant, env, exact := parseStoreTenant(name)
+	return m.Tenant(tenant).In(env).pin(exact)
 }
 
 // newID returns an ID of 24 hexadecimal digits that sorts by time.
@@ -118,58 +129,3 @@ func newID(now time.Time) string {
 
 // millis returns the time in the precision in which it is kept.
 func (m *Manager) millis() time.Time { return wholeMillis(m.now()) }
-
-// translate turns an error of the store into one of this package; nil stays nil.
-func translate(what string, err error) error {
-	if err == nil {
-		return nil
-	}
-	if invalid, ok := errors.AsType[*store.InvalidError](err); ok {
-		return &InvalidError{Violations: []Violation{{invalid.What, CodeValue, invalid.Why}}}
-	}
-	for _, pair := range []struct{ from, to error }{
-		{store.ErrUnknown, ErrUnknown}, // first: it may wrap any of the others
-		{context.Canceled, nil},
-		{context.DeadlineExceeded, nil},
-		{store.ErrNotFound, ErrNotFound},
-		{store.ErrTrimmed, ErrTrimmed},
-		{store.ErrStale, ErrContended},
-	} {
-		if !errors.Is(err, pair.from) {
-			continue
-		}
-		if pair.to == nil {
-			return fmt.Errorf("enduser: %s: %w", what, err)
-		}
-		return fmt.Errorf("%w: %s: %w", pair.to, what, err)
-	}
-	return fmt.Errorf("%w: %s: %w", ErrUnavailable, what, err)
-}
-
-// queues let the calls of this process that fight for one record take turns. They
-// are fairness, not safety: that is the store's compare-and-swap.
-type queues struct {
-	seed  maphash.Seed
-	lanes [64]chan struct{}
-}
-
-// enter waits for the record's turn and returns how to give it on. It does not
-// wait for ever, since a function given to Update may itself be writing.
-func (q *queues) enter(ctx context.Context, tenant, id string) (leave func(), err error) {
-	var h maphash.Hash
-	h.SetSeed(q.seed)
-	_, _ = h.WriteString(tenant)
-	_ = h.WriteByte(0)
-	_, _ = h.WriteString(id)
-	lane := q.lanes[h.Sum64()%uint64(len(q.lanes))]
-	patience := time.NewTimer(time.Second)
-	defer patience.Stop()
-	select {
-	case lane <- struct{}{}:
-		return func() { <-lane }, nil
-	case <-patience.C:
-		return func() {}, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}

@@ -60,7 +60,7 @@ func Float(f float64) Value {
 func JSON(text string) (Value, error) {
 	compact, err := jsontext.Compact(text)
 	if err != nil {
-		return Value{}, &InvalidError{Violations: []Violation{{"metadata", CodeJSON, err.Error()}}}
+		return Value{}, invalidField(Field{Name: "metadata"}, CodeJSON, err.Error())
 	}
 	return valueOf(compact), nil
 }
@@ -82,6 +82,15 @@ func (v Value) Text() string {
 		return "null"
 	}
 	return v.text
+}
+
+// String implements fmt.Stringer: the string that v is, or the JSON text of anything
+// else.
+func (v Value) String() string {
+	if s, ok := v.Str(); ok {
+		return s
+	}
+	return v.Text()
 }
 
 // Str returns the string that v is, and whether it is one.
@@ -226,7 +235,7 @@ func ParseMetadata(object string) (Metadata, error) {
 	if err == nil {
 		return m, nil
 	}
-	return nil, &InvalidError{Violations: []Violation{{"metadata", CodeJSON, err.Error()}}}
+	return nil, invalidField(Field{Name: "metadata"}, CodeJSON, err.Error())
 }
 
 // MergePatch returns the metadata changed by a JSON object as a merge patch (RFC

@@ -1,14 +1,15 @@
 package enduser
 
 import (
+	"cmp"
 	"reflect"
-	"slices"
 	"time"
 )
 
-// Policy says what users of a tenant may be. The zero value is a good policy. A
-// policy judges what a write sets, never what is there already, so that a
-// stricter one does not make existing users unwritable.
+// Policy says what may be written through a handle; by what users are found is the
+// tenant's [Schema]. The zero value is a good policy. A policy validates what a write
+// sets, never what is there already, so that a stricter one does not make existing
+// users unwritable.
 type Policy struct {
 	// UniqueEmail makes e-mail addresses unique: a write that sets one claims it
 	// for the user. An address that another user has, claimed or not, is a
@@ -17,10 +18,6 @@ type Policy struct {
 
 	// AccountTypes lists the types that a linked account may have. None: any.
 	AccountTypes []string
-
-	// IndexedMetadata lists the metadata keys by which users can be listed, at most
-	// 32. Users written before a key was listed are found after [Manager.Reindex].
-	IndexedMetadata []string
 
 	// Limits; zero means the default.
 	MaxExternalID    int // characters; 36, at most 255
@@ -39,20 +36,39 @@ type Policy struct {
 const ProvisionalTTL = 24 * time.Hour
 
 const (
-	maxExternalID      = 255          // characters, under any policy
-	maxExternalIDKey   = 512          // bytes of the comparison key
-	maxEmail           = 254          // bytes
-	maxEmailKey        = 3 * maxEmail // of the comparison key; folding makes no text longer than that
-	maxAccountID       = 256          // characters, under any policy
-	maxAccountType     = 64           // characters
-	maxGroup           = 256          // characters of a group's ID
-	maxLanguage        = 64           // bytes
-	maxIndexedMetadata = 32
-	maxNameWords       = 16
+	maxExternalID    = 255          // characters, under any policy
+	maxExternalIDKey = 512          // bytes of the comparison key
+	maxEmail         = 254          // bytes
+	maxEmailKey      = 3 * maxEmail // of the comparison key; folding makes no text longer than that
+	maxAccountID     = 256          // characters, under any policy
+	maxAccountType   = 64           // characters
+	maxGroup         = 256          // characters of a group's ID
+	maxLanguage      = 64           // bytes
+	maxNameWords     = 16
 )
 
 // IsZero reports whether the policy says nothing.
 func (p Policy) IsZero() bool { return reflect.ValueOf(p).IsZero() }
+
+// Or returns p with every zero field set to that of base, and with UniqueEmail where
+// either has it.
+func (p Policy) Or(base Policy) Policy {
+	p.UniqueEmail = p.UniqueEmail || base.UniqueEmail
+	if len(p.AccountTypes) == 0 {
+		p.AccountTypes = base.AccountTypes
+	}
+	p.MaxExternalID = cmp.Or(p.MaxExternalID, base.MaxExternalID)
+	p.MaxName = cmp.Or(p.MaxName, base.MaxName)
+	p.MaxEmail = cmp.Or(p.MaxEmail, base.MaxEmail)
+	p.MaxAvatar = cmp.Or(p.MaxAvatar, base.MaxAvatar)
+	p.MaxMetadataKeys = cmp.Or(p.MaxMetadataKeys, base.MaxMetadataKeys)
+	p.MaxMetadataKey = cmp.Or(p.MaxMetadataKey, base.MaxMetadataKey)
+	p.MaxMetadataBytes = cmp.Or(p.MaxMetadataBytes, base.MaxMetadataBytes)
+	p.MaxAccounts = cmp.Or(p.MaxAccounts, base.MaxAccounts)
+	p.MaxAccountID = cmp.Or(p.MaxAccountID, base.MaxAccountID)
+	p.MaxGroups = cmp.Or(p.MaxGroups, base.MaxGroups)
+	return p
+}
 
 // withDefaults fills in the defaults and cuts what is beyond what the store can
 // hold.
@@ -77,10 +93,5 @@ func (p Policy) withDefaults() Policy {
 		}
 		*l.field = min(*l.field, l.atMost)
 	}
-	if len(p.IndexedMetadata) > 1 {
-		keys := slices.Sorted(slices.Values(p.IndexedMetadata))
-		p.IndexedMetadata = slices.Compact(keys)
-	}
-	p.IndexedMetadata = p.IndexedMetadata[:min(len(p.IndexedMetadata), maxIndexedMetadata)]
 	return p
 }

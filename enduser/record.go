@@ -4,15 +4,14 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"slices"
 	"strings"
 	"time"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/rollbook-go/rollbook/store"
 )
-
-var errUnknownMember = errors.New("a member is not known")
 
 // kindUser is the kind of the records that hold users.
 const kindUser = "user"
@@ -21,6 +20,7 @@ const kindUser = "user"
 // version in the kind.
 const (
 	keyExternalID = "external_id." + keyVersion // unique; a user without one holds its own ID
+	keyExactID    = "external_id.exact"         // the same, where external IDs are compared exactly
 	keyAccount    = "account"                   // unique: type NUL id
 	keyEmail      = "email." + keyVersion       // unique where claimed; always an index term
 	termWord      = "word." + keyVersion
@@ -31,21 +31,86 @@ const (
 // termUnreadable marks a record that was due and could not be read.
 var termUnreadable = store.Key{Kind: "unreadable", Value: "1"} //nolint:gochecknoglobals // a constant
 
-// record returns the record that holds u. The order of its unique keys is the
+// ownKind reports whether this program makes unique keys or index terms of a kind. All
+// others are a newer program's, and kept.
+func ownKind(kind string) bool {
+	switch kind {
+	case keyExternalID, keyExactID, keyAccount, keyEmail, termWord, termGroup, termMetadata,
+		keyProvidedID, keyGroupNumber, keyGroupToken, termUnreadable.Kind:
+		return true
+	}
+	return false
+}
+
+// appendForeign appends the keys of kinds that this program does not know.
+func appendForeign(keys, old []store.Key) []store.Key {
+	for _, key := range old {
+		if !ownKind(key.Kind) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// record returns the record that holds a new user. The order of its unique keys is the
 // order in which conflicts are found: what identifies a user comes first.
-func (p *Policy) record(u *User) store.Record {
+func (w *writer) record(u *User) store.Record { return w.recordBy(&w.schema, u, carried{}) }
+
+// rewrite returns the record that holds u over r, which holds an earlier state. It keeps
+// what a newer program has put there, and what the user can be found by under other
+// schemas. ErrNewer if r must not be written over.
+func (w *writer) rewrite(r store.Record, u *User) (store.Record, error) {
+	schema := w.schema.with(r.Index)
+	return w.over(&r, &schema, u)
+}
+
+// reindexed is rewrite with the terms that the schema asks for, and no others.
+func (w *writer) reindexed(r store.Record, u *User) (store.Record, error) {
+	return w.over(&r, &w.schema, u)
+}
+
+func (w *writer) over(r *store.Record, schema *Schema, u *User) (store.Record, error) {
+	from, err := carry(kindUser, r, isUserMember)
+	if err != nil {
+		return store.Record{}, err
+	}
+	return w.recordBy(schema, u, from), nil
+}
+
+// with returns the schema that also asks for the metadata keys and words that a record
+// has terms of.
+func (s Schema) with(terms []store.Key) Schema {
+	own := len(s.IndexedMetadata)
+	for _, term := range terms {
+		switch term.Kind {
+		case termWord:
+			s.NoNameIndex = false
+		case termMetadata:
+			key, _, _ := strings.Cut(term.Value, "\x00")
+			if !slices.Contains(s.IndexedMetadata, key) {
+				s.IndexedMetadata = append(s.IndexedMetadata[:len(s.IndexedMetadata):len(s.IndexedMetadata)], key)
+			}
+		}
+	}
+	if len(s.IndexedMetadata) > own {
+		slices.Sort(s.IndexedMetadata)
+	}
+	return s
+}
+
+func (w *writer) recordBy(schema *Schema, u *User, from carried) store.Record {
 	r := store.Record{
 		ID:   u.ID,
 		Kind: kindUser,
 		Due:  u.ExpiresAt,
-		Data: encodeUser(u),
+		Data: encodeUser(u, w.stamp, from.members),
 	}
-	r.Unique = make([]store.Key, 0, 2+len(u.Accounts))
-	r.Unique = append(r.Unique, externalIDKey(cmp.Or(u.ExternalID, u.ID)))
+	r.Unique = make([]store.Key, 0, 2+len(u.Accounts)+len(from.unique))
+	r.Unique = append(r.Unique, w.externalIDKey(cmp.Or(u.ExternalID, u.ID)))
 	for _, a := range u.Accounts {
 		r.Unique = append(r.Unique, accountKey(a))
 	}
-	r.Index = make([]store.Key, 0, 4+len(u.Groups)+len(p.IndexedMetadata))
+	r.Index = make([]store.Key, 0, 4+len(u.Groups)+len(schema.IndexedMetadata)+len(from.index))
 	if u.Email != "" {
 		key := emailKey(u.Email)
 		if u.emailClaimed {
@@ -53,30 +118,29 @@ func (p *Policy) record(u *User) store.Record {
 		}
 		r.Index = append(r.Index, key)
 	}
-	for word := range eachWord(u.Name, maxNameWords) {
-		r.Index = append(r.Index, wordKey(word))
+	if !schema.NoNameIndex {
+		for word := range eachWord(u.Name, maxNameWords) {
+			r.Index = append(r.Index, wordKey(word))
+		}
 	}
 	for _, group := range u.Groups {
 		r.Index = append(r.Index, groupKey(group))
 	}
-	for _, key := range p.IndexedMetadata {
+	for _, key := range schema.IndexedMetadata {
 		if value, ok := u.Metadata[key]; ok {
 			r.Index = append(r.Index, metadataKey(key, value))
 		}
 	}
+	r.Unique, r.Index = appendForeign(r.Unique, from.unique), appendForeign(r.Index, from.index)
 	return r
 }
 
-// identity returns the key among a new record's that identifies its user: the
-// first, unless that is the user's own ID and there is another.
-func identity(u *User, r *store.Record) store.Key {
-	if u.ExternalID == "" && len(r.Unique) > 1 {
-		return r.Unique[1]
+func externalIDKey(id string, exact bool) store.Key {
+	if exact {
+		return store.Key{Kind: keyExactID, Value: norm.NFC.String(id)}
 	}
-	return r.Unique[0]
+	return store.Key{Kind: keyExternalID, Value: compareKey(id)}
 }
-
-func externalIDKey(id string) store.Key { return store.Key{Kind: keyExternalID, Value: compareKey(id)} }
 
 func emailKey(address string) store.Key {
 	return store.Key{Kind: keyEmail, Value: compareKey(strings.TrimSpace(address))}
@@ -104,101 +168,9 @@ func cut(text string) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// storeTenant returns the name under which the store knows an environment of a
-// tenant. No two pairs have the same: a name that looks like one of a Testing
-// environment, or like one that was escaped, is escaped.
-func storeTenant(tenant string, env Environment) string {
-	switch {
-	case env == Testing:
-		return testingPrefix + tenant
-	case strings.HasPrefix(tenant, testingPrefix), strings.HasPrefix(tenant, customerPrefix):
-		return customerPrefix + tenant
-	default:
-		return tenant
-	}
-}
-
-const (
-	testingPrefix  = "t/"
-	customerPrefix = "c/"
-)
-
-// parseStoreTenant is the inverse of storeTenant.
-func parseStoreTenant(name string) (tenant string, env Environment) {
-	if rest, found := strings.CutPrefix(name, testingPrefix); found {
-		return rest, Testing
-	}
-	return strings.TrimPrefix(name, customerPrefix), Customer
-}
-
 func wholeMillis(t time.Time) time.Time {
 	if t.IsZero() {
 		return time.Time{}
 	}
 	return time.UnixMilli(t.UnixMilli()).UTC()
-}
-
-// changedFields returns the names of what differs between two states of a user,
-// in the order of the fields; nil if nothing does.
-func changedFields(old, u *User) []string {
-	var fields []string
-	for _, f := range []struct {
-		name    string
-		changed bool
-	}{
-		{"external_id", old.ExternalID != u.ExternalID},
-		{"name", old.Name != u.Name},
-		{"first_name", old.FirstName != u.FirstName},
-		{"last_name", old.LastName != u.LastName},
-		{"email", old.Email != u.Email},
-		{"avatar", old.Avatar != u.Avatar},
-		{"language", old.Language != u.Language},
-	} {
-		if f.changed {
-			fields = append(fields, f.name)
-		}
-	}
-	fields = append(fields, changedKeys("metadata", old.Metadata, u.Metadata)...)
-	fields = append(fields, changedKeys("system_properties", old.SystemProperties, u.SystemProperties)...)
-	if !slices.Equal(old.Accounts, u.Accounts) {
-		fields = append(fields, "linked_accounts")
-	}
-	if !slices.Equal(old.Groups, u.Groups) {
-		fields = append(fields, "groups")
-	}
-	if !old.ExpiresAt.Equal(u.ExpiresAt) {
-		fields = append(fields, "expires_at")
-	}
-	return fields
-}
-
-// Up to so many changed metadata keys are named one by one, and so many bytes of
-// them: the entries of the feed have a limit.
-const (
-	maxNamedKeys  = 64
-	maxNamedBytes = 8 << 10
-)
-
-func changedKeys(name string, old, m Metadata) []string {
-	var fields []string
-	prefix := name + "."
-	for key, value := range m {
-		if before, ok := old[key]; !ok || before != value {
-			fields = append(fields, prefix+key)
-		}
-	}
-	for key := range old {
-		if _, ok := m[key]; !ok {
-			fields = append(fields, prefix+key)
-		}
-	}
-	size := 0
-	for _, field := range fields {
-		size += len(field)
-	}
-	if len(fields) > maxNamedKeys || size > maxNamedBytes {
-		return []string{name}
-	}
-	slices.Sort(fields)
-	return fields
 }

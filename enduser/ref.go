@@ -1,6 +1,13 @@
 package enduser
 
-import "log/slog"
+import (
+	"log/slog"
+	"slices"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/rollbook-go/rollbook/store"
+)
 
 // Ref names a user. [ByID], [ByExternalID], [ByEmail] and [ByAccount] make it.
 type Ref struct {
@@ -33,9 +40,7 @@ func ByExternalID(externalID string) Ref { return Ref{by: byExternalID, value: e
 func ByEmail(address string) Ref { return Ref{by: byEmail, value: address} }
 
 // ByAccount names the user to whom that account is linked.
-func ByAccount(accountType, accountID string) Ref {
-	return Ref{by: byAccount, typ: accountType, value: accountID}
-}
+func ByAccount(a Account) Ref { return Ref{by: byAccount, typ: a.Type, value: a.ID} }
 
 // ByEitherID names the user with that external ID, or the one whose own ID that is if
 // it has no external ID: in any spelling that is the same ID. One ID never names two
@@ -63,3 +68,85 @@ func (r Ref) GoString() string { return "enduser.Ref(" + r.String() + ")" }
 
 // LogValue implements [slog.LogValuer]; see String.
 func (r Ref) LogValue() slog.Value { return slog.StringValue(r.String()) }
+
+// key returns the unique key by which the store finds what the reference names.
+func (r Ref) key(t Tenant) (store.Key, error) {
+	if err := r.check(); err != nil {
+		return store.Key{}, err
+	}
+	switch r.by {
+	case byExternalID, byEitherID:
+		return t.externalIDKey(r.value), nil
+	case byAccount:
+		return accountKey(Account{r.typ, r.value}), nil
+	default:
+		return store.ID(r.value), nil
+	}
+}
+
+// names reports whether the user is one that the reference means. A user without
+// external ID holds its own ID in the name space of external IDs, but does not go
+// by it.
+func (r Ref) names(u *User) bool { return r.by != byExternalID || u.ExternalID != "" }
+
+// goesBy reports whether a unique key names the user.
+func (u *User) goesBy(key store.Key) bool {
+	switch key.Kind {
+	case keyExternalID:
+		return u.ExternalID != "" && externalIDKey(u.ExternalID, false) == key
+	case keyExactID:
+		return u.ExternalID != "" && externalIDKey(u.ExternalID, true) == key
+	case keyAccount:
+		return slices.ContainsFunc(u.Accounts, func(a Account) bool { return accountKey(a) == key })
+	case keyEmail:
+		return u.Email != "" && emailKey(u.Email) == key
+	default:
+		return u.ID == key.Value
+	}
+}
+
+// maxIDBytes is the length of the longest ID of a record.
+const maxIDBytes = store.MaxID
+
+// check refuses references that can name nobody.
+func (r Ref) check() error {
+	var v violations
+	field := Field{Name: r.String()}
+	switch {
+	case r.by == byNothing:
+		v.add(field, CodeRequired, "must name a user")
+	case r.value == "" || (r.by == byAccount && r.typ == ""):
+		v.add(field, CodeRequired, "must not be empty")
+	case len(r.value) > r.maxBytes() || len(r.typ) > utf8.UTFMax*maxAccountType:
+		v.add(field, CodeLength, "is too long")
+	case !utf8.ValidString(r.value) || !utf8.ValidString(r.typ):
+		v.add(field, CodeUTF8, textMessage(CodeUTF8))
+	case hasControl(r.value) || hasControl(r.typ):
+		v.add(field, CodeCharacter, "must not contain control characters")
+	case (r.by == byExternalID || r.by == byEitherID) && len(compareKey(r.value)) > maxExternalIDKey,
+		r.by == byEmail && len(emailKey(r.value).Value) > maxEmailKey:
+		v.add(field, CodeLength, "is too long")
+	}
+	return v.err()
+}
+
+// maxBytes returns the length of the longest value that can name somebody.
+func (r Ref) maxBytes() int {
+	switch r.by {
+	case byExternalID, byEitherID, byEmail: // in the longest spelling; what is compared is much shorter
+		return maxBytesPerCharacter * maxExternalID
+	case byAccount:
+		return utf8.UTFMax * maxAccountID
+	default:
+		return maxIDBytes
+	}
+}
+
+func hasControl(s string) bool {
+	for _, r := range s {
+		if unicode.IsControl(r) {
+			return true
+		}
+	}
+	return false
+}

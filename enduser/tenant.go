@@ -3,10 +3,8 @@ package enduser
 import (
 	"context"
 	"log/slog"
-	"slices"
+	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/rollbook-go/rollbook/store"
 )
@@ -21,6 +19,8 @@ type Tenant struct {
 	env    Environment
 	actor  string
 	policy Policy
+
+	pinned, exact bool // exact says how external IDs are compared, and not the schema
 }
 
 // In returns the handle on another environment of the tenant.
@@ -39,8 +39,8 @@ func (t Tenant) As(actor string) Tenant {
 	return t
 }
 
-// With returns a handle whose writes obey a policy, unless the host has set one
-// for the tenant in [Options].
+// With returns a handle whose writes obey a policy. It has no effect where the host
+// has set one for the tenant in [Options].Policy.
 func (t Tenant) With(p Policy) Tenant {
 	t.policy = p
 	return t
@@ -58,170 +58,201 @@ func (t Tenant) Name() string { return t.name }
 // Environment returns the environment of the handle.
 func (t Tenant) Environment() Environment { return t.env }
 
+// SameExternalID reports whether two spellings are the same external ID of a user of
+// the tenant; see [Schema].ExactIDs.
+func (t Tenant) SameExternalID(a, b string) bool { return t.externalIDKey(a) == t.externalIDKey(b) }
+
 const maxTenantName = 255 // bytes
 
-// begin judges the handle and returns the tenant's name in the store and the
-// policy that holds. Every method begins with it.
-func (t Tenant) begin() (name string, p Policy, err error) {
-	var v violations
-	if t.m == nil || t.name == "" || len(t.name) > maxTenantName || textFault(t.name) != "" {
-		v.add("tenant", CodeValue, "must be 1 to 255 bytes of text")
-	}
-	if t.env != Customer && t.env != Testing {
-		v.add("environment", CodeValue, "must be Customer or Testing")
-	}
-	if len(t.actor) > maxTenantName+1 || textFault(t.actor) != "" {
-		v.add("actor", CodeValue, "must be at most 256 bytes of text")
-	}
-	if err := v.err(); err != nil {
-		return "", Policy{}, err
-	}
-	p, fixed := t.m.policy(t.name)
-	if !fixed {
-		p = t.policy
-	}
-	return storeTenant(t.name, t.env), p.withDefaults(), nil
+// scopeOfCall is what holds for a call of a handle.
+type scopeOfCall struct {
+	name   string // the tenant's name in the store
+	policy Policy
+	schema Schema
+	exact  bool // external IDs are compared exactly
 }
 
+// begin validates the handle. Every method begins with it.
+func (t Tenant) begin() (scopeOfCall, error) {
+	var v violations
+	if t.m == nil || t.name == "" || len(t.name) > maxTenantName || textFault(t.name) != "" {
+		v.add(Field{Name: "tenant"}, CodeValue, "must be 1 to 255 bytes of text")
+	}
+	if t.env != Customer && t.env != Testing {
+		v.add(Field{Name: "environment"}, CodeValue, "must be Customer or Testing")
+	}
+	if len(t.actor) > maxTenantName+1 || textFault(t.actor) != "" {
+		v.add(Field{Name: "actor"}, CodeValue, "must be at most 256 bytes of text")
+	}
+	if err := v.err(); err != nil {
+		return scopeOfCall{}, err
+	}
+	policy, fixed := t.m.policy(t.name)
+	if !fixed {
+		policy = t.policy
+	}
+	c := scopeOfCall{policy: policy.withDefaults(), schema: t.m.schema(t.name).withDefaults(), exact: t.exact}
+	if !t.pinned {
+		c.exact = c.schema.ExactIDs
+	}
+	c.name = storeTenant(t.name, t.env, c.exact)
+	return c, nil
+}
+
+// pin returns the handle with the way of comparing external IDs settled.
+func (t Tenant) pin(exact bool) Tenant {
+	t.pinned, t.exact = true, exact
+	return t
+}
+
+// comparesExactly reports whether external IDs are compared exactly.
+func (t Tenant) comparesExactly() bool {
+	if t.pinned || t.m == nil {
+		return t.exact
+	}
+	return t.m.schema(t.name).ExactIDs
+}
+
+// externalIDKey returns the unique key of an external ID.
+func (t Tenant) externalIDKey(id string) store.Key { return externalIDKey(id, t.comparesExactly()) }
+
 // Get returns a user. ErrNotFound if there is none, or it has expired;
-// ErrAmbiguous if several have the e-mail address.
+// ErrAmbiguous if several have the e-mail address; an [UnreadableError] if it cannot be
+// read.
 func (t Tenant) Get(ctx context.Context, ref Ref) (User, error) {
-	name, _, err := t.begin()
+	c, err := t.begin()
 	if err != nil {
 		return User{}, err
 	}
-	_, u, err := t.get(ctx, name, ref, t.m.millis())
+	_, u, err := t.pin(c.exact).get(ctx, c.name, ref, t.m.millis())
 	return u, err
 }
 
-// get returns a user that lives at a time, and the record that holds it. One call
-// has one time, so that nothing expires in the middle of it.
+// get returns a user that lives at a time, and the record that holds it; the record
+// also if the user cannot be read. One call has one time, so that nothing expires in
+// the middle of it.
 func (t Tenant) get(ctx context.Context, name string, ref Ref, now time.Time) (store.Record, User, error) {
-	if ref.by == byEmail {
-		return t.getByEmail(ctx, name, ref, now)
-	}
-	key, err := ref.key()
+	r, err := t.find(ctx, name, ref, now)
 	if err != nil {
 		return store.Record{}, User{}, err
-	}
-	r, err := t.m.store.Get(ctx, name, key)
-	if err != nil {
-		return store.Record{}, User{}, translate("get", err)
 	}
 	u, live, err := t.decode(&r, now)
 	if err == nil && (!live || !ref.names(&u)) {
 		err = ErrNotFound
 	}
-	return r, u, err
+	if err != nil {
+		return r, User{}, err
+	}
+	return r, u, nil
 }
 
-func (t Tenant) getByEmail(ctx context.Context, name string, ref Ref, now time.Time) (store.Record, User, error) {
-	if err := ref.check(); err != nil {
-		return store.Record{}, User{}, err
+// find returns the record that a reference leads to.
+func (t Tenant) find(ctx context.Context, name string, ref Ref, now time.Time) (store.Record, error) {
+	if ref.by != byEmail {
+		key, err := ref.key(t)
+		if err != nil {
+			return store.Record{}, err
+		}
+		r, err := t.m.store.Get(ctx, name, key)
+		return r, translate("get", err)
 	}
-	records, err := t.m.store.List(ctx, name, store.Query{
-		Kind: kindUser, Match: []store.Key{emailKey(ref.value)}, NotDueBefore: tick(now), Limit: 2,
-	})
+	if err := ref.check(); err != nil {
+		return store.Record{}, err
+	}
+	records, err := t.withEmail(ctx, name, ref.value, now, 2)
 	switch {
 	case err != nil:
-		return store.Record{}, User{}, translate("get", err)
+		return store.Record{}, err
 	case len(records) == 0:
-		return store.Record{}, User{}, ErrNotFound
+		return store.Record{}, ErrNotFound
 	case len(records) > 1:
-		return store.Record{}, User{}, ErrAmbiguous
+		return store.Record{}, ErrAmbiguous
 	}
-	u, live, err := t.decode(&records[0], now)
-	if err == nil && !live {
-		err = ErrNotFound
-	}
-	return records[0], u, err
+	return records[0], nil
 }
 
-// decode reads a record; live is false for what is not a user or has expired.
+// withEmail returns the records of users who have an e-mail address and live: enough of
+// them, or all.
+func (t Tenant) withEmail(
+	ctx context.Context, name, address string, now time.Time, enough int,
+) ([]store.Record, error) {
+	q := store.Query{Kind: kindUser, Match: []store.Key{emailKey(address)}, NotDueBefore: tick(now), Limit: enough}
+	var records []store.Record
+	damaged := ""
+	for {
+		page, err := t.m.store.List(ctx, name, q)
+		if err != nil {
+			return nil, translate("get", err)
+		}
+		if len(page.Damaged) > 0 {
+			damaged = page.Damaged[0]
+		}
+		records = append(records, page.Records...)
+		if len(records) >= enough || page.Next == 0 {
+			break
+		}
+		q.After = page.Next
+	}
+	if len(records) < enough && damaged != "" { // nobody can tell whose address it is
+		return nil, unreadable(kindUser, damaged, ErrCorrupt)
+	}
+	return records, nil
+}
+
+// decode reads a record; live is false for what is not a user or has expired. The
+// error is an *UnreadableError.
 func (t Tenant) decode(r *store.Record, now time.Time) (u User, live bool, err error) {
 	if r.Kind != kindUser {
 		return User{}, false, nil
 	}
 	u, err = decodeUser(t.name, t.env, r)
-	return u, !u.Expired(now), err
+	return u, err == nil && !u.Expired(now), err
 }
 
-// key returns the unique key by which the store finds what the reference names.
-func (r Ref) key() (store.Key, error) {
-	if err := r.check(); err != nil {
-		return store.Key{}, err
-	}
-	switch r.by {
-	case byExternalID, byEitherID:
-		return externalIDKey(r.value), nil
-	case byAccount:
-		return accountKey(Account{r.typ, r.value}), nil
-	default:
-		return store.ID(r.value), nil
-	}
-}
+// The prefixes of the names under which the store knows tenants; see storeTenant.
+const (
+	testingPrefix      = "t/"
+	exactPrefix        = "e/"
+	exactTestingPrefix = "et/"
+	customerPrefix     = "c/" // of a name that would look like one with a prefix
+)
 
-// names reports whether the user is one that the reference means. A user without
-// external ID holds its own ID in the name space of external IDs, but does not go
-// by it.
-func (r Ref) names(u *User) bool { return r.by != byExternalID || u.ExternalID != "" }
-
-// goesBy reports whether a unique key names the user.
-func (u *User) goesBy(key store.Key) bool {
-	switch key.Kind {
-	case keyExternalID:
-		return u.ExternalID != "" && externalIDKey(u.ExternalID) == key
-	case keyAccount:
-		return slices.ContainsFunc(u.Accounts, func(a Account) bool { return accountKey(a) == key })
-	case keyEmail:
-		return u.Email != "" && emailKey(u.Email) == key
-	default:
-		return u.ID == key.Value
-	}
-}
-
-// maxIDBytes is the length of the longest ID of a record.
-const maxIDBytes = store.MaxID
-
-// check refuses references that can name nobody.
-func (r Ref) check() error {
-	var v violations
-	field := r.String()
+// storeTenant returns the name under which the store knows an environment of a
+// tenant. No two have the same. How external IDs are compared is part of it: who
+// disagrees about that sees another, empty tenant, and never makes a second holder of
+// an ID.
+func storeTenant(tenant string, env Environment, exact bool) string {
 	switch {
-	case r.by == byNothing:
-		v.add("ref", CodeRequired, "must name a user")
-	case r.value == "" || (r.by == byAccount && r.typ == ""):
-		v.add(field, CodeRequired, "must not be empty")
-	case len(r.value) > r.maxBytes() || len(r.typ) > utf8.UTFMax*maxAccountType:
-		v.add(field, CodeLength, "is too long")
-	case !utf8.ValidString(r.value) || !utf8.ValidString(r.typ):
-		v.add(field, CodeUTF8, textMessage(CodeUTF8))
-	case hasControl(r.value) || hasControl(r.typ):
-		v.add(field, CodeCharacter, "must not contain control characters")
-	case (r.by == byExternalID || r.by == byEitherID) && len(compareKey(r.value)) > maxExternalIDKey,
-		r.by == byEmail && len(emailKey(r.value).Value) > maxEmailKey:
-		v.add(field, CodeLength, "is too long")
+	case env == Testing && exact:
+		return exactTestingPrefix + tenant
+	case env == Testing:
+		return testingPrefix + tenant
+	case exact:
+		return exactPrefix + tenant
 	}
-	return v.err()
-}
-
-// maxBytes returns the length of the longest value that can name somebody.
-func (r Ref) maxBytes() int {
-	switch r.by {
-	case byExternalID, byEitherID, byEmail: // in the longest spelling; what is compared is much shorter
-		return maxBytesPerCharacter * maxExternalID
-	case byAccount:
-		return utf8.UTFMax * maxAccountID
-	default:
-		return maxIDBytes
-	}
-}
-
-func hasControl(s string) bool {
-	for _, r := range s {
-		if unicode.IsControl(r) {
-			return true
+	for _, prefix := range [...]string{testingPrefix, exactPrefix, exactTestingPrefix, customerPrefix} {
+		if strings.HasPrefix(tenant, prefix) {
+			return customerPrefix + tenant
 		}
 	}
-	return false
+	return tenant
+}
+
+// parseStoreTenant is the inverse of storeTenant.
+func parseStoreTenant(name string) (tenant string, env Environment, exact bool) {
+	for _, p := range [...]struct {
+		prefix string
+		env    Environment
+		exact  bool
+	}{
+		{testingPrefix, Testing, false},
+		{exactPrefix, Customer, true},
+		{exactTestingPrefix, Testing, true},
+		{customerPrefix, Customer, false},
+	} {
+		if rest, found := strings.CutPrefix(name, p.prefix); found {
+			return rest, p.env, p.exact
+		}
+	}
+	return name, Customer, false
 }

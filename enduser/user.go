@@ -1,7 +1,6 @@
 package enduser
 
 import (
-	"cmp"
 	"log/slog"
 	"maps"
 	"slices"
@@ -27,7 +26,7 @@ type User struct {
 	// ExternalID is the ID by which the tenant's own systems know the user, in the
 	// spelling that was given; "" if none. It is unique in the tenant's
 	// environment. Spellings that differ only in case, or in how accents are
-	// composed, are the same ID.
+	// composed, are the same ID; with [Schema].ExactIDs only the latter.
 	ExternalID string
 
 	Tenant      string
@@ -50,19 +49,19 @@ type User struct {
 
 	CreatedBy, UpdatedBy string    // the actors; see [Tenant.As]
 	CreatedAt, UpdatedAt time.Time // UTC, whole milliseconds
+	AddedAt              time.Time // when the registry first had the user: the order of lists
 
 	// ExpiresAt is the deadline of a provisional user. From then on it does not
 	// exist for any call, and [Manager.Sweep] deletes it. Zero: never.
 	ExpiresAt time.Time
 
-	// Revision is the version: it grows with every write of the user.
+	// Version identifies this state of the user: every write makes another. Revision
+	// grows with every write, unless the store goes back in time.
+	Version  Version
 	Revision int64
 
-	created      int64 // revision of the creation: the place in lists
-	emailClaimed bool  // the e-mail address is held as a unique key
-	hasVault     bool  // there may be a record of sensitive values
-
-	edit *sensitiveEdit // what a function given to Update does to them
+	emailClaimed bool // the e-mail address is held as a unique key
+	hasVault     bool // there may be a record of sensitive values
 }
 
 // Account is an account of a user elsewhere, e.g. {"discord", "8035"}. Both parts
@@ -89,8 +88,8 @@ func (u User) String() string { return "user " + u.ID }
 func (u User) Equal(v User) bool {
 	return u.ID == v.ID && u.Tenant == v.Tenant && u.Environment == v.Environment &&
 		u.CreatedBy == v.CreatedBy && u.UpdatedBy == v.UpdatedBy &&
-		u.CreatedAt.Equal(v.CreatedAt) && u.UpdatedAt.Equal(v.UpdatedAt) &&
-		u.Revision == v.Revision && len(changedFields(&u, &v)) == 0
+		u.CreatedAt.Equal(v.CreatedAt) && u.UpdatedAt.Equal(v.UpdatedAt) && u.AddedAt.Equal(v.AddedAt) &&
+		u.Version == v.Version && u.Revision == v.Revision && len(changedFields(&u, &v)) == 0
 }
 
 // Clone returns a copy that shares nothing with u.
@@ -99,9 +98,6 @@ func (u User) Clone() User {
 	u.SystemProperties = maps.Clone(u.SystemProperties)
 	u.Accounts = slices.Clone(u.Accounts)
 	u.Groups = slices.Clone(u.Groups)
-	if u.edit != nil {
-		u.edit = &sensitiveEdit{clear: u.edit.clear, set: maps.Clone(u.edit.set)}
-	}
 	return u
 }
 
@@ -141,34 +137,12 @@ type Spec struct {
 
 	// Sensitive are values that can be written and not read, each for [SensitiveTTL].
 	// A null one removes what is there. Giving a value again writes it again, also the
-	// same: its time begins anew. See [User.SetSensitive] for limits.
+	// same: its time begins anew. See [Edit.SetSensitive] for limits.
 	Sensitive map[string]Secret
 
 	// ExpiresIn makes a new user provisional: unless somebody calls Associate in
 	// time it expires. Zero: it does not. It has no effect on a user that exists.
 	ExpiresIn time.Duration
-}
-
-// Merge writes what the spec gives into u, as [Tenant.Upsert] does.
-func (s Spec) Merge(u *User) {
-	u.Name = cmp.Or(s.Name, u.Name)
-	u.FirstName = cmp.Or(s.FirstName, u.FirstName)
-	u.LastName = cmp.Or(s.LastName, u.LastName)
-	u.Email = cmp.Or(s.Email, u.Email)
-	u.Avatar = cmp.Or(s.Avatar, u.Avatar)
-	u.Language = cmp.Or(s.Language, u.Language)
-	if s.ExternalID != "" && (u.ExternalID == "" || !SameExternalID(s.ExternalID, u.ExternalID)) {
-		u.ExternalID = s.ExternalID
-	}
-	u.Metadata = u.Metadata.merge(s.Metadata)
-	u.SystemProperties = u.SystemProperties.merge(s.SystemProperties)
-	for _, account := range s.Accounts {
-		u.link(account)
-	}
-	for key, secret := range s.Sensitive {
-		u.SetSensitive(key, secret)
-	}
-	u.join(s.Groups)
 }
 
 // join adds the groups that the user does not name yet, in any spelling.

@@ -16,7 +16,7 @@ import (
 // violations collects everything that is wrong with a write.
 type violations []Violation
 
-func (v *violations) add(field, code, message string) {
+func (v *violations) add(field Field, code, message string) {
 	*v = append(*v, Violation{field, code, message})
 }
 
@@ -48,8 +48,9 @@ func (u *User) normalize() {
 	u.ExpiresAt = wholeMillis(u.ExpiresAt)
 }
 
-// validate judges by the policy what u has and old has not.
-func (p *Policy) validate(old, u *User) error {
+// validate checks by the policy what u has and old has not, and what is done to the
+// sensitive values.
+func (p *Policy) validate(old, u *User, edit *sensitiveEdit) error {
 	var v violations
 	if u.ExternalID != old.ExternalID {
 		p.checkExternalID(&v, u.ExternalID)
@@ -60,7 +61,7 @@ func (p *Policy) validate(old, u *User) error {
 		{"last_name", u.LastName, old.LastName},
 	} {
 		if f.now != f.before {
-			p.checkName(&v, f.name, f.now)
+			p.checkName(&v, Field{Name: f.name}, f.now)
 		}
 	}
 	if u.Email != old.Email {
@@ -76,23 +77,21 @@ func (p *Policy) validate(old, u *User) error {
 	p.checkMetadata(&v, "system_properties", old.SystemProperties, u.SystemProperties)
 	p.checkAccounts(&v, old.Accounts, u.Accounts)
 	p.checkGroups(&v, old.Groups, u.Groups)
-	checkSensitive(&v, u.edit)
+	checkSensitive(&v, edit)
 	if !u.ExpiresAt.Equal(old.ExpiresAt) && !u.ExpiresAt.IsZero() && (u.ExpiresAt.UnixMilli() <= 0 || u.ExpiresAt.Year() > 9999) {
-		v.add("expires_at", CodeValue, "must lie between the years 1970 and 9999")
+		v.add(Field{Name: "expires_at"}, CodeValue, "must lie between the years 1970 and 9999")
 	}
 	return v.err()
 }
 
 func (p *Policy) checkExternalID(v *violations, id string) {
-	const field = "external_id"
-	if id == "" {
-		return
+	if id != "" {
+		checkIdentifier(v, Field{Name: "external_id"}, id, p.MaxExternalID)
 	}
-	checkIdentifier(v, field, id, p.MaxExternalID)
 }
 
-// checkIdentifier judges an identifier that people compare.
-func checkIdentifier(v *violations, field, id string, limit int) {
+// checkIdentifier validates an identifier that people compare.
+func checkIdentifier(v *violations, field Field, id string, limit int) {
 	if len(id) > maxBytesPerCharacter*limit {
 		v.add(field, CodeLength, fmt.Sprintf("must have at most %d characters", limit))
 		return
@@ -115,7 +114,7 @@ func checkIdentifier(v *violations, field, id string, limit int) {
 // an identifier is longer.
 const maxBytesPerCharacter = 4 * (maxMarks + 1)
 
-func (p *Policy) checkName(v *violations, field, name string) {
+func (p *Policy) checkName(v *violations, field Field, name string) {
 	if len(name) > maxBytesPerCharacter*p.MaxName {
 		v.add(field, CodeLength, fmt.Sprintf("must have at most %d characters", p.MaxName))
 		return
@@ -128,7 +127,7 @@ func (p *Policy) checkName(v *violations, field, name string) {
 }
 
 func (p *Policy) checkEmail(v *violations, address string) {
-	const field = "email"
+	field := Field{Name: "email"}
 	if len(address) > p.MaxEmail {
 		v.add(field, CodeLength, fmt.Sprintf("must have at most %d bytes", p.MaxEmail))
 		return
@@ -143,7 +142,7 @@ func (p *Policy) checkEmail(v *violations, address string) {
 }
 
 // isAddress reports whether s is an addr-spec (RFC 5322 section 3.4.1). Nearly all
-// are plain enough to be judged at once.
+// are plain enough to be seen at once.
 func isAddress(s string) bool {
 	if isPlainAddress(s) {
 		return true
@@ -172,7 +171,7 @@ func isPlainAddress(s string) bool {
 }
 
 func (p *Policy) checkAvatar(v *violations, avatar string) {
-	const field = "avatar"
+	field := Field{Name: "avatar"}
 	if avatar == "" {
 		return
 	}
@@ -220,14 +219,14 @@ func checkLanguage(v *violations, tag string) {
 		return
 	}
 	if len(tag) > maxLanguage {
-		v.add("language", CodeLength, fmt.Sprintf("must have at most %d bytes", maxLanguage))
+		v.add(Field{Name: "language"}, CodeLength, fmt.Sprintf("must have at most %d bytes", maxLanguage))
 		return
 	}
 	if isPlainLanguage(tag) {
 		return
 	}
 	if _, err := language.Parse(tag); err != nil || strings.Contains(tag, "_") {
-		v.add("language", CodeFormat, "must be a language tag (BCP 47)")
+		v.add(Field{Name: "language"}, CodeFormat, "must be a language tag (BCP 47)")
 	}
 }
 
@@ -249,7 +248,8 @@ func isPlainLanguage(s string) bool {
 // stands two levels deep, and the whole must be readable.
 const maxValueDepth = jsontext.MaxDepth - 2
 
-func (p *Policy) checkMetadata(v *violations, field string, old, m Metadata) {
+func (p *Policy) checkMetadata(v *violations, name string, old, m Metadata) {
+	field := Field{Name: name}
 	var few [16]string
 	for _, key := range m.sortedKeys(few[:0]) {
 		value := m[key]
@@ -264,9 +264,9 @@ func (p *Policy) checkMetadata(v *violations, field string, old, m Metadata) {
 		case length(key) > p.MaxMetadataKey:
 			v.add(field, CodeLength, fmt.Sprintf("a key must have at most %d characters", p.MaxMetadataKey))
 		case !utf8.ValidString(value.text):
-			v.add(field+"."+key, CodeUTF8, textMessage(CodeUTF8))
+			v.add(Field{Name: name, Key: key}, CodeUTF8, textMessage(CodeUTF8))
 		case jsontext.Depth(value.text) > maxValueDepth:
-			v.add(field+"."+key, CodeJSON, fmt.Sprintf("must be nested at most %d deep", maxValueDepth))
+			v.add(Field{Name: name, Key: key}, CodeJSON, fmt.Sprintf("must be nested at most %d deep", maxValueDepth))
 		}
 	}
 	if len(m) > max(p.MaxMetadataKeys, len(old)) {
@@ -281,23 +281,24 @@ func (p *Policy) checkAccounts(v *violations, old, accounts []Account) {
 	if slices.Equal(old, accounts) {
 		return
 	}
+	const name = "linked_accounts"
 	if len(accounts) > max(p.MaxAccounts, len(old)) {
-		v.add("linked_accounts", CodeCount, fmt.Sprintf("must be at most %d", p.MaxAccounts))
+		v.add(Field{Name: name}, CodeCount, fmt.Sprintf("must be at most %d", p.MaxAccounts))
 		return // looking at each takes time that grows with the square of their number
 	}
 	for i, a := range accounts {
 		if slices.Contains(accounts[:i], a) {
-			v.add(fmt.Sprintf("linked_accounts[%d]", i), CodeDuplicate, "is given twice")
+			v.add(Field{Name: name, Item: i + 1}, CodeDuplicate, "is given twice")
 		}
 		if slices.Contains(old, a) {
 			continue
 		}
-		p.checkAccountType(v, fmt.Sprintf("linked_accounts[%d].type", i), a.Type)
-		checkToken(v, fmt.Sprintf("linked_accounts[%d].id", i), a.ID, p.MaxAccountID)
+		p.checkAccountType(v, Field{Name: name, Item: i + 1, Member: "type"}, a.Type)
+		checkToken(v, Field{Name: name, Item: i + 1, Member: "id"}, a.ID, p.MaxAccountID)
 	}
 }
 
-func (p *Policy) checkAccountType(v *violations, field, accountType string) {
+func (p *Policy) checkAccountType(v *violations, field Field, accountType string) {
 	checkToken(v, field, accountType, maxAccountType)
 	if len(p.AccountTypes) > 0 && accountType != "" && !slices.Contains(p.AccountTypes, accountType) {
 		v.add(field, CodeValue, "must be one of "+strings.Join(p.AccountTypes, ", "))
@@ -309,12 +310,12 @@ func (p *Policy) checkGroups(v *violations, old, groups []string) {
 		return
 	}
 	if len(groups) > max(p.MaxGroups, len(old)) {
-		v.add("groups", CodeCount, fmt.Sprintf("must be at most %d", p.MaxGroups))
+		v.add(Field{Name: "groups"}, CodeCount, fmt.Sprintf("must be at most %d", p.MaxGroups))
 		return // likewise
 	}
 	named := make(map[string]bool, len(groups))
 	for i, group := range groups {
-		field, before := fmt.Sprintf("groups[%d]", i), len(*v)
+		field, before := Field{Name: "groups", Item: i + 1}, len(*v)
 		if !slices.Contains(old, group) {
 			checkToken(v, field, group, maxGroup)
 		}
@@ -329,9 +330,9 @@ func (p *Policy) checkGroups(v *violations, old, groups []string) {
 	}
 }
 
-// checkToken judges a string that other systems made and that is compared byte by
+// checkToken validates a string that other systems made and that is compared byte by
 // byte.
-func checkToken(v *violations, field, s string, limit int) {
+func checkToken(v *violations, field Field, s string, limit int) {
 	switch code := textFault(s); {
 	case s == "":
 		v.add(field, CodeRequired, "must not be empty")

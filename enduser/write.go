@@ -3,7 +3,8 @@ package enduser
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rollbook-go/rollbook/store"
@@ -35,74 +36,101 @@ func (o Outcome) String() string {
 
 // writer is one call that writes: the handle, and what holds for the call.
 type writer struct {
-	Tenant
+	Tenant        // which compares external IDs as the schema says, for the whole call
 	name   string // the tenant's name in the store
 	policy Policy
+	schema Schema
 	now    time.Time
+	stamp  stamp // of all that the call writes, however often it tries
 }
 
 func (t Tenant) writer() (writer, error) {
-	name, p, err := t.begin()
+	c, err := t.begin()
 	if err != nil {
 		return writer{}, err
 	}
-	return writer{Tenant: t, name: name, policy: p, now: t.m.millis()}, nil
+	return writer{t.pin(c.exact), c.name, c.policy, c.schema, t.m.millis(), newStamp()}, nil
 }
 
-// apply writes one op, with others on what depends on its record, and returns the
-// record's new revision. A unique key held by a user that has expired is taken over:
-// that user is deleted in the same batch. A key held by a living one is returned.
+// written returns the version of what the call wrote.
+func (w *writer) written(rev store.Revision) Version { return Version{int64(rev), w.stamp} }
+
+// applied is what became of a write.
+type applied struct {
+	revision store.Revision    // of the record
+	earlier  *store.Record     // an earlier try of the call wrote it: the record as it is by now
+	taken    *store.TakenError // nothing was written: somebody holds a key
+}
+
+// apply writes one op, with others on what depends on its record. A unique key held by
+// a user that has expired is taken over: that user is deleted in the same batch.
 //
 // A create whose outcome is unknown is sent again, since its ID makes it the same
-// create: if that ID is then in use, an earlier try was done, and the record is
-// returned as it is by now. Nothing else is repeated. An outcome that was unknown
-// once stays so unless a later try tells.
-func (w *writer) apply(ctx context.Context, op store.Op, with ...store.Op) (done store.Record, taken *store.TakenError, err error) {
-	ops := append(with, op) // the last has the revision that is returned
-	count := len(ops)
+// create: if that ID is then in use, an earlier try was done. Nothing else is repeated.
+// An outcome that was unknown once stays so unless a later try tells. The error is the
+// store's own if the write was stale.
+func (w *writer) apply(ctx context.Context, op store.Op, with ...store.Op) (applied, error) {
+	own := append(with[:len(with):len(with)], op)
+	var over []store.Op // deletions of users that have expired; they come first
 	unknown := error(nil)
 	for try := range maxTries + store.MaxUnique { // each key may have an expired holder
-		rev, err := w.m.store.Apply(ctx, w.name, ops...)
+		ops := own
+		if len(over) > 0 {
+			ops = slices.Concat(over, own)
+		}
+		rev, err := w.m.store.Apply(ctx, w.name, store.Ops(ops...))
 		if err == nil {
-			return store.Record{Revision: rev}, nil, nil
+			return applied{revision: rev}, nil
 		}
 		if taken, ok := errors.AsType[*store.TakenError](err); ok {
-			holder, gone := w.expired(&taken.Holder)
-			if !gone || len(ops) > store.MaxOps-2 {
-				return store.Record{}, taken, nil
+			deletions, err := w.takeOver(ctx, &taken.Holder)
+			if err != nil || len(deletions) == 0 || len(ops)+len(deletions) > store.MaxOps {
+				return applied{taken: taken}, err
 			}
-			over, err := w.m.dependents(ctx, w.name, &holder)
-			if err != nil {
-				return store.Record{}, nil, err
-			}
-			over = append(over, store.Delete(taken.Holder, w.note(ChangeExpired, nil)))
-			ops = append(over, ops...)
+			over = append(over, deletions...)
 			continue
 		}
 		stale, ok := errors.AsType[*store.StaleError](err)
-		switch own := len(ops) - count; {
-		case ok && stale.Op < own: // an expired one was swept or taken over meanwhile
-			ops = ops[own:]
+		switch {
+		case ok && stale.Op < len(over): // an expired one was swept or taken over meanwhile
+			over = nil
 		case ok && unknown != nil:
-			r, err := w.m.store.Get(ctx, w.name, store.ID(op.New.ID))
-			if err != nil { // it was done, and cannot be shown
-				return r, nil, errors.Join(translate("create", unknown), translate("get", err))
-			}
-			return r, nil, nil
+			return w.earlier(ctx, op.New.ID, unknown)
 		case ok:
-			return store.Record{}, nil, err
+			return applied{}, err
 		case op.Old == nil && errors.Is(err, store.ErrUnknown) && try < 2 && ctx.Err() == nil:
 			unknown = err
 		case unknown != nil:
-			return store.Record{}, nil, translate("create", errors.Join(unknown, err))
+			return applied{}, translate("create", fmt.Errorf("%w; then: %w", unknown, err))
 		default:
-			return store.Record{}, nil, translate("write", err)
+			return applied{}, translate("write", err)
 		}
 	}
 	if unknown != nil {
-		return store.Record{}, nil, translate("create", unknown)
+		return applied{}, translate("create", unknown)
 	}
-	return store.Record{}, nil, ErrContended
+	return applied{}, ErrContended
+}
+
+// earlier returns what an earlier try of a create has written, whose outcome was
+// unknown until now.
+func (w *writer) earlier(ctx context.Context, id string, unknown error) (applied, error) {
+	r, err := w.m.store.Get(ctx, w.name, store.ID(id))
+	if err != nil { // it was done, and cannot be shown
+		return applied{}, errors.Join(translate("create", unknown), translate("get", err))
+	}
+	return applied{earlier: &r}, nil
+}
+
+// takeOver returns the ops that delete the user that holds a key, none if it has not
+// expired.
+func (w *writer) takeOver(ctx context.Context, holder *store.Record) ([]store.Op, error) {
+	u, gone := w.expired(holder)
+	if !gone {
+		return nil, nil
+	}
+	ops, err := w.m.dependents(ctx, w.name, &u)
+	return append(ops, store.Delete(*holder, w.note(ChangeExpired, nil))), err
 }
 
 // expired returns the user of a record and whether its deadline has passed.
@@ -125,43 +153,4 @@ func (w *writer) conflict(taken *store.TakenError) *ConflictError {
 		field = "token"
 	}
 	return &ConflictError{Field: field, HolderID: taken.Holder.ID}
-}
-
-// maxTries bounds how often a call that lost a race tries again.
-const maxTries = 24
-
-// turn is a call's place in the fight for one record: after the first loss it
-// waits for the others of this process, then tries again with pauses that grow,
-// for those of other processes.
-type turn struct{ leave func() }
-
-func (t *turn) end() {
-	if t.leave != nil {
-		t.leave()
-	}
-}
-
-func (t *turn) next(ctx context.Context, w *writer, id string, try int) error {
-	if try >= maxTries {
-		return ErrContended
-	}
-	if t.leave == nil {
-		leave, err := w.m.queues.enter(ctx, w.name, id)
-		if err != nil {
-			return translate("wait", err)
-		}
-		t.leave = leave
-		return nil
-	}
-	if try < 4 {
-		return nil
-	}
-	pause := time.NewTimer(rand.N(time.Millisecond << min(try-4, 6))) //nolint:gosec // spreads load
-	defer pause.Stop()
-	select {
-	case <-pause.C:
-		return nil
-	case <-ctx.Done():
-		return translate("wait", ctx.Err())
-	}
 }

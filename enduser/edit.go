@@ -1,0 +1,61 @@
+package enduser
+
+import (
+	"cmp"
+	"maps"
+)
+
+// Edit is a user that a function given to [Tenant.Update] changes: its members are the
+// user's.
+type Edit struct {
+	User
+
+	sensitive sensitiveEdit
+	exact     bool // external IDs are compared exactly
+}
+
+// sensitiveEdit is what an Edit does to the sensitive values.
+type sensitiveEdit struct {
+	clear bool
+	set   map[string]Secret
+}
+
+func (e *sensitiveEdit) isZero() bool { return !e.clear && len(e.set) == 0 }
+
+// SetSensitive sets a sensitive value, which then has [SensitiveTTL] to live, or
+// with a null Secret removes it. The key has 1 to 128 letters, digits, "-" and "_", a
+// string at most 4 KiB; a user has at most 128 values, which have at most 768 KiB when
+// they are sealed.
+func (e *Edit) SetSensitive(key string, s Secret) {
+	if e.sensitive.set == nil {
+		e.sensitive.set = make(map[string]Secret)
+	}
+	e.sensitive.set[key] = s
+}
+
+// ClearSensitive removes all sensitive values but those that SetSensitive sets
+// afterwards.
+func (e *Edit) ClearSensitive() { e.sensitive = sensitiveEdit{clear: true} }
+
+// Merge writes what the spec gives into e, as [Tenant.Upsert] does.
+func (s Spec) Merge(e *Edit) {
+	e.Name = cmp.Or(s.Name, e.Name)
+	e.FirstName = cmp.Or(s.FirstName, e.FirstName)
+	e.LastName = cmp.Or(s.LastName, e.LastName)
+	e.Email = cmp.Or(s.Email, e.Email)
+	e.Avatar = cmp.Or(s.Avatar, e.Avatar)
+	e.Language = cmp.Or(s.Language, e.Language)
+	if s.ExternalID != "" && (e.ExternalID == "" || externalIDKey(s.ExternalID, e.exact) != externalIDKey(e.ExternalID, e.exact)) {
+		e.ExternalID = s.ExternalID
+	}
+	e.Metadata = e.Metadata.merge(s.Metadata)
+	e.SystemProperties = e.SystemProperties.merge(s.SystemProperties)
+	for _, account := range s.Accounts {
+		e.link(account)
+	}
+	if len(s.Sensitive) > 0 && e.sensitive.set == nil {
+		e.sensitive.set = make(map[string]Secret, len(s.Sensitive))
+	}
+	maps.Copy(e.sensitive.set, s.Sensitive)
+	e.join(s.Groups)
+}

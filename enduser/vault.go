@@ -1,0 +1,219 @@
+package enduser
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/rollbook-go/rollbook/internal/jsontext"
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// kindVault is the kind of the records that hold sensitive values.
+const kindVault = "sensitive"
+
+// vault is a user's sensitive values as they are kept: a record of their own, which
+// is written with the user and deleted with it.
+type vault struct {
+	record store.Record // Revision 0: there is none
+	values []sealedValue
+	lost   bool // the record cannot be read, and need not be
+}
+
+type sealedValue struct {
+	key    string
+	until  time.Time
+	sealed []byte
+}
+
+func sensitivePlace(tenant, user, key string, until time.Time) place {
+	return place{tenant: tenant, record: user, field: sensitiveField + "." + key, until: until}
+}
+
+// vaultID returns the ID of the record with a user's sensitive values. No user has
+// it, since IDs of users have no slash.
+func vaultID(user string) string { return kindVault + "/" + user }
+
+// vault returns a user's sensitive values. What is to be cleared need not be readable.
+func (w *writer) vault(ctx context.Context, u *User, clear bool) (vault, error) {
+	if !u.hasVault {
+		return vault{}, nil
+	}
+	var v vault
+	r, err := w.m.store.Get(ctx, w.name, store.ID(vaultID(u.ID)))
+	if errors.Is(err, store.ErrNotFound) { // the sweeper deleted the last value
+		return vault{}, nil
+	}
+	if err = translate("get", err); err == nil {
+		v.record = r
+		err = v.scan()
+	}
+	if clear && errors.Is(err, ErrCorrupt) {
+		v.values, v.lost, err = nil, true, nil
+	}
+	return v, err
+}
+
+// live keeps the values that have not expired.
+func (v *vault) live(now time.Time) []sealedValue {
+	return slices.DeleteFunc(slices.Clone(v.values), func(s sealedValue) bool { return !now.Before(s.until) })
+}
+
+// edited returns the write that brings an edit about, nil for none, and notes with the
+// user whether there are values then.
+func (w *writer) edited(ctx context.Context, old *vault, u *User, edit *sensitiveEdit) ([]store.Op, error) {
+	if edit.isZero() {
+		return nil, nil
+	}
+	var values []sealedValue
+	for _, s := range old.live(w.now) {
+		if _, given := edit.set[s.key]; !given && !edit.clear {
+			values = append(values, s)
+		}
+	}
+	var v violations
+	checkSensitiveCount(&v, len(values)+edit.values())
+	if err := v.err(); err != nil {
+		return nil, err
+	}
+	until := w.now.Add(SensitiveTTL)
+	for key, s := range edit.set {
+		if s.IsNull() {
+			continue
+		}
+		sealed, err := w.m.seal(ctx, (*s.value).Text(), sensitivePlace(w.name, u.ID, key, until))
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, sealedValue{key, until, sealed})
+	}
+	u.hasVault = len(values) > 0
+	return old.replaced(u.ID, values)
+}
+
+// replaced returns the write that makes the values those of a user.
+func (v *vault) replaced(user string, values []sealedValue) ([]store.Op, error) {
+	exists := v.record.Revision > 0
+	if len(values) == 0 {
+		switch {
+		case v.lost:
+			return []store.Op{store.Remove(vaultID(user), kindVault, nil)}, nil
+		case exists:
+			return []store.Op{store.Delete(v.record, nil)}, nil
+		}
+		return nil, nil
+	}
+	if v.lost && !exists { // an ID can be written but once in a batch
+		return nil, unreadable(kindVault, user, ErrCorrupt)
+	}
+	r := vaultRecord(user, values, carried{})
+	if exists && !v.lost {
+		var err error
+		if r, err = v.rewrite(values); err != nil {
+			return nil, err
+		}
+	}
+	if len(r.Data) > maxVault {
+		return nil, invalidField(Field{Name: sensitiveField}, CodeLength, "is too long in all")
+	}
+	if exists {
+		return []store.Op{store.Replace(v.record, r, nil)}, nil
+	}
+	return []store.Op{store.Create(r, nil)}, nil
+}
+
+// rewrite returns the record that holds values over the vault's. It keeps what a newer
+// program has put there. ErrNewer if the record must not be written over.
+func (v *vault) rewrite(values []sealedValue) (store.Record, error) {
+	user := v.record.ID[len(vaultID("")):]
+	from, err := carry(kindVault, &v.record, func(name string) bool { return name == "values" })
+	if err != nil {
+		return store.Record{}, err
+	}
+	return vaultRecord(user, values, from), nil
+}
+
+// vaultRecord returns the record that holds a user's values. It is due when the
+// first of them expires.
+func vaultRecord(user string, values []sealedValue, from carried) store.Record {
+	r := store.Record{ID: vaultID(user), Kind: kindVault}
+	slices.SortFunc(values, func(a, b sealedValue) int { return cmp.Compare(a.key, b.key) })
+	b := append(appendVersions(nil), `,"values":[`...)
+	for i, s := range values {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if r.Due.IsZero() || s.until.Before(r.Due) {
+			r.Due = s.until
+		}
+		b = jsontext.AppendString(append(b, `{"key":`...), s.key)
+		b = append(appendSealed(appendTime(b, "until", s.until), "sealed", s.sealed), '}')
+	}
+	b = append(append(b, ']'), from.members...)
+	r.Data = append(b, '}')
+	r.Unique, r.Index = appendForeign(nil, from.unique), appendForeign(nil, from.index)
+	return r
+}
+
+// scan reads the record's values. The error is an *UnreadableError.
+func (v *vault) scan() error {
+	p := jsontext.NewScanner(string(v.record.Data))
+	var vs versions
+	err := p.Object(func(name string) error {
+		if name == "values" {
+			return p.Array(func() error { return v.scanValue(&p) })
+		}
+		return vs.other(&p, name)
+	})
+	if err = vs.end(&p, err); err != nil {
+		return unreadable(kindVault, v.record.ID, err)
+	}
+	return nil
+}
+
+func (v *vault) scanValue(p *jsontext.Scanner) error {
+	var s sealedValue
+	err := p.Object(func(name string) (err error) {
+		switch name {
+		case "key":
+			s.key, err = p.String()
+		case "until":
+			s.until, err = scanTime(p)
+		case "sealed":
+			s.sealed, err = scanSealed(p)
+		default:
+			_, err = p.Raw()
+		}
+		return err
+	})
+	if err == nil && (s.key == "" || s.until.IsZero() || s.sealed == nil) {
+		err = errors.New("a value is not whole")
+	}
+	v.values = append(v.values, s)
+	return err
+}
+
+// dependents returns the ops that delete what belongs to a user that is deleted.
+func (m *Manager) dependents(ctx context.Context, tenant string, u *User) ([]store.Op, error) {
+	if !u.hasVault {
+		return nil, nil
+	}
+	return m.vaultDeletion(ctx, tenant, u.ID)
+}
+
+// vaultDeletion returns the op that deletes a user's sensitive values in whatever state
+// they are, nil if there are none.
+func (m *Manager) vaultDeletion(ctx context.Context, tenant, user string) ([]store.Op, error) {
+	r, err := m.store.Get(ctx, tenant, store.ID(vaultID(user)))
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, nil
+	case errors.Is(err, store.ErrDamaged):
+		return []store.Op{store.Remove(vaultID(user), kindVault, nil)}, nil
+	case err != nil:
+		return nil, translate("get", err)
+	}
+	return []store.Op{store.Delete(r, nil)}, nil
+}
