@@ -10,72 +10,133 @@ import (
 	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
 
-// changes answers what changed after a cursor. With wait it keeps the request open
-// until something does, at most so many seconds.
+// feedQuery is what a request for changes asks for.
+type feedQuery struct {
+	enduser.ChangeQuery
+
+	now   bool
+	since time.Time
+	wait  time.Duration
+}
+
+// changes answers what changed after a cursor, now, or a time; or, newest first, what
+// changed last. With wait it keeps the request open until something does, at most so
+// many seconds.
 func (a *api) changes(c *call) error {
-	values, err := c.Query()
+	q, err := readFeedQuery(c)
 	if err != nil {
 		return err
 	}
-	q := rest.Query{Values: values}
-	cursor := q.Text("after")
-	limit := q.Number("limit", 100, 1, 1000)
-	wait := q.Number("wait", 0, 0, 30)
-	if err := q.Strict(); err != nil {
-		return err
+	r := a.Read(c)
+	defer r.End()
+	t := a.Tenant(c)
+	switch {
+	case q.now:
+		q.After, err = t.Latest(r.Context)
+	case !q.since.IsZero():
+		q.After, err = t.PositionAt(r.Context, q.since)
 	}
-	s := rest.NewScope("changes", c.Principal.Tenant, string(c.Principal.Environment))
-	after := int64(0)
-	if cursor != "" {
-		var err error
-		if after, err = s.Decode(cursor); err != nil {
+	if err != nil {
+		return r.Explain(err, "")
+	}
+	page, err := t.Changes(r.Context, q.ChangeQuery)
+	if err != nil {
+		return r.Explain(err, q.at())
+	}
+	if len(page.Changes) == 0 && q.wait > 0 {
+		if page, err = a.awaitChanges(c, t, q, page); err != nil {
 			return err
 		}
 	}
-	t := a.tenant(c)
-	changes, err := t.Changes(c.Request.Context(), after, limit)
-	if err == nil && len(changes) == 0 && wait > 0 {
-		if err = a.wait(c, t, after, time.Duration(wait)*time.Second); err == nil {
-			changes, err = t.Changes(c.Request.Context(), after, limit)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	if len(changes) > 0 {
-		cursor = s.Encode(changes[len(changes)-1].Revision)
-	}
-	return c.JSON(http.StatusOK, appendChanges(c.Buffer(), changes, cursor, len(changes) == limit))
+	return c.JSON(http.StatusOK, appendChanges(c.Buffer(), &page))
 }
 
-// wait returns when there is something to read, the time is over, or the server
-// closes. An end of the request itself is an error.
-func (a *api) wait(c *call, t enduser.Tenant, after int64, limit time.Duration) error {
+func readFeedQuery(c *call) (f feedQuery, err error) {
+	values, err := c.Query()
+	if err != nil {
+		return f, err
+	}
+	q := rest.Query{Values: values}
+	after, before := q.Text("after"), q.Text("before")
+	if from := q.Text("from"); from != "" {
+		if f.now = from == "now"; !f.now {
+			q.Fault("from", enduser.CodeValue, "must be now")
+		}
+	}
+	f.since = q.Time("since")
+	f.Desc = q.OneOf("order", "asc", "desc") == "desc"
+	f.Limit = q.Number("limit", 100, 1, 1000)
+	f.wait = time.Duration(q.Number("wait", 0, 0, 30)) * time.Second
+	begin := ""
+	for _, name := range []string{"after", "from", "since"} {
+		switch {
+		case values.Get(name) == "":
+		case f.Desc:
+			q.Fault(name, enduser.CodeValue, "must not be given with order=desc")
+		case begin != "":
+			q.Fault(name, enduser.CodeValue, "must not be given with "+begin)
+		default:
+			begin = name
+		}
+	}
+	if f.Desc && f.wait > 0 {
+		q.Fault("wait", enduser.CodeValue, "must not be given with order=desc")
+	}
+	if !f.Desc && before != "" {
+		q.Fault("before", enduser.CodeValue, "must be given with order=desc")
+	}
+	if err := q.Strict(); err != nil {
+		return f, err
+	}
+	if f.After, err = enduser.ParsePosition(after); err == nil {
+		f.Before, err = enduser.ParsePosition(before)
+	}
+	return f, err
+}
+
+// at returns where the query begins, as text.
+func (q *feedQuery) at() string {
+	if q.Desc {
+		return q.Before.String()
+	}
+	return q.After.String()
+}
+
+// awaitChanges returns the first page that is not empty behind one that is, or that one
+// when the time is over or the server closes. An end of the request itself is an error.
+func (a *api) awaitChanges(c *call, t enduser.Tenant, q feedQuery, empty enduser.ChangePage) (enduser.ChangePage, error) {
+	q.After = empty.Position
 	request := c.Request.Context()
-	ctx, cancel := context.WithTimeout(request, limit)
+	ctx, cancel := context.WithTimeout(request, q.wait)
 	defer cancel()
-	if a.options.Closing != nil {
+	if a.Closing != nil {
 		stop := make(chan struct{})
 		defer close(stop)
 		go func() {
 			select {
-			case <-a.options.Closing:
+			case <-a.Closing:
 				cancel()
 			case <-stop:
 			}
 		}()
 	}
-	err := t.WaitChanges(ctx, after)
+	err := t.WaitChanges(ctx, q.After)
 	if ctx.Err() != nil {
-		return request.Err()
+		return empty, request.Err()
 	}
-	return err
+	if err != nil {
+		return empty, err
+	}
+	r := a.Read(c)
+	defer r.End()
+	page, err := t.Changes(r.Context, q.ChangeQuery)
+	return page, r.Explain(err, q.at())
 }
 
-func appendChanges(b []byte, changes []enduser.Change, cursor string, more bool) []byte {
+func appendChanges(b []byte, page *enduser.ChangePage) []byte {
 	b = append(b, `{"data":[`...)
-	for i := range changes {
-		ch := &changes[i]
+	for i := range page.Changes {
+		ch := &page.Changes[i]
 		if i > 0 {
 			b = append(b, ',')
 		}
@@ -85,8 +146,10 @@ func appendChanges(b []byte, changes []enduser.Change, cursor string, more bool)
 		b = appendInt(append(b, `,"revision":`...), ch.Revision)
 		b = rest.AppendOptional(append(b, `,"actor":`...), ch.Actor)
 		b = appendTime(append(b, `,"at":`...), ch.At)
-		b = append(rest.AppendStrings(append(b, `,"fields":`...), ch.Fields), '}')
+		b = rest.AppendStrings(append(b, `,"fields":`...), ch.Fields)
+		b = append(jsontext.AppendString(append(b, `,"cursor":`...), ch.Position.String()), '}')
 	}
-	b = rest.AppendOptional(append(b, `],"cursor":`...), cursor)
-	return append(rest.AppendBool(append(b, `,"has_more":`...), more), '}')
+	b = jsontext.AppendString(append(b, `],"cursor":`...), page.Position.String())
+	b = rest.AppendBool(append(b, `,"has_more":`...), page.More)
+	return append(rest.AppendBool(append(b, `,"trimmed":`...), page.Trimmed), '}')
 }

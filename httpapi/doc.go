@@ -21,11 +21,22 @@
 // # Answers
 //
 // Every answer has an X-Request-Id; a sane one that the request brought is kept.
-// One user or group comes with an ETag made of its revision, which If-Match and
-// If-None-Match take (RFC 9110 section 13). Errors are problem details (RFC 9457)
-// with a stable code. Errors that are not known are a fixed 500 with the request
-// ID, and are logged once under it. The 400, 417, 431 and 501 that net/http itself
-// sends for requests that are not HTTP are outside of this.
+// One user or group comes with an ETag made of its version, which If-Match and
+// If-None-Match take (RFC 9110 section 13) and which no other state of it ever has.
+// Errors are problem details (RFC 9457) with a stable code. Errors that are not known
+// are a fixed 500 with the request ID, and are logged once under it. The 400, 417, 431
+// and 501 that net/http itself sends for requests that are not HTTP are outside of this.
+//
+// A page of a list is empty only if nothing follows it. Its cursors lead to the pages
+// beside it and belong to that list alone, with its filter and order; elsewhere they are
+// a 400, invalid-cursor. Users and groups that cannot be read are left out of lists, and
+// logged. One of them is a 500, corrupt, or, if a newer version of the server wrote it,
+// a 503, newer; it can be deleted.
+//
+// /v1/changes is read from one cursor to the next; every answer has one. A reader whose
+// cursor leads to what is no longer kept, or to a history that the store has lost, gets
+// a 410: to miss nothing it takes the cursor of from=now, walks through the whole list,
+// and then reads on from that cursor.
 //
 // The token of a group is in the answers that make it, and sensitive values are in
 // none. Both need a keyring in [enduser.Options]; without one they are a 501.
@@ -34,5 +45,5 @@
 //
 // The handler limits bodies and the time to read them. Set ReadHeaderTimeout,
 // IdleTimeout and MaxHeaderBytes on the http.Server, but no WriteTimeout under
-// 35 s if /v1/changes is to wait. Forwarded headers are never looked at.
+// 35 s if /v1/changes is to wait. Forwarded headers are never read.
 package httpapi

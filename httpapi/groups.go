@@ -6,8 +6,12 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
+
+// groups returns the handle that a call's groups are reached through.
+func (a *api) groups(c *call) enduser.Groups { return a.Tenant(c).Groups() }
 
 // groupRef names the group of the path.
 func groupRef(c *call) enduser.GroupRef { return enduser.GroupByID(c.PathValue("id")) }
@@ -23,23 +27,18 @@ func (a *api) createGroup(c *call) error {
 	if err != nil {
 		return err
 	}
-	t := a.tenant(c)
-	g, err := t.CreateGroup(c.Request.Context(), spec)
+	g, token, err := a.groups(c).Create(c.Request.Context(), spec)
 	if err != nil {
 		return err
 	}
 	c.Locate(collection(c, groupsPath), g.ID)
-	return a.showToken(c, t, http.StatusCreated, &g)
+	return showToken(c, http.StatusCreated, &g, token)
 }
 
 // showToken answers with a group and its token, which is new.
-func (a *api) showToken(c *call, t enduser.Tenant, status int, g *enduser.Group) error {
-	token, err := t.RevealGroupToken(c.Request.Context(), *g)
-	if err != nil { // not what explain says: something was written
-		return rest.Unavailable("outcome-unknown", "The group was written, and its new token cannot be shown. Rotate it.").Because(err)
-	}
+func showToken(c *call, status int, g *enduser.Group, token string) error {
 	c.Header()["Cache-Control"] = []string{"no-store"}
-	return c.Versioned(status, g.Revision, appendNewGroup(c.Buffer(), g, token))
+	return c.Versioned(status, g.Version.String(), appendNewGroup(c.Buffer(), g, token))
 }
 
 // listGroups answers a page of groups, or the one with a provided ID.
@@ -64,33 +63,35 @@ func (a *api) listGroups(c *call) error {
 	if provided != "" {
 		return a.listGroup(c, provided)
 	}
-	s := rest.NewScope("groups", c.Principal.Tenant, string(c.Principal.Environment), direction(gq.Desc))
-	if gq.After, gq.Before, err = places.decode(s); err != nil {
+	if gq.After, gq.Before, err = places.cursors(); err != nil {
 		return err
 	}
-	page, err := a.tenant(c).ListGroups(c.Request.Context(), gq)
+	r := a.Read(c)
+	defer r.End()
+	page, err := a.groups(c).List(r.Context, gq)
 	if err != nil {
-		return asQuery(err)
+		return r.Explain(asParameters(err), places.reached(page.Next, page.Previous))
 	}
-	return c.JSON(http.StatusOK, appendGroupPage(c.Buffer(), &page, s))
+	family.LogUnreadable(c, page.Unreadable)
+	return c.JSON(http.StatusOK, appendGroupPage(c.Buffer(), &page))
 }
 
 // listGroup answers a page of the group with a provided ID, if there is one.
 func (a *api) listGroup(c *call, provided string) error {
 	var page enduser.GroupPage
-	g, err := a.tenant(c).GetGroup(c.Request.Context(), enduser.GroupByProvidedID(provided))
+	g, err := a.groups(c).Get(c.Request.Context(), enduser.GroupByProvidedID(provided))
 	switch {
 	case err == nil:
 		page.Groups = []enduser.Group{g}
 	case !errors.Is(err, enduser.ErrNotFound):
-		return asQuery(err)
+		return asParameters(err)
 	}
-	return c.JSON(http.StatusOK, appendGroupPage(c.Buffer(), &page, nil))
+	return c.JSON(http.StatusOK, appendGroupPage(c.Buffer(), &page))
 }
 
 func (a *api) getGroup(c *call) error {
-	g, err := a.tenant(c).GetGroup(c.Request.Context(), groupRef(c))
-	return c.ShowIfNew(g.Revision, asPath(err), func(b []byte) []byte { return appendGroup(b, &g) })
+	g, err := a.groups(c).Get(c.Request.Context(), groupRef(c))
+	return c.ShowIfNew(g.Version.String(), asPath(err), func(b []byte) []byte { return appendGroup(b, &g) })
 }
 
 func (a *api) updateGroup(c *call) error {
@@ -104,22 +105,12 @@ func (a *api) updateGroup(c *call) error {
 	if err := in.Err(); err != nil {
 		return err
 	}
-	g, err := a.tenant(c).UpdateGroup(c.Request.Context(), groupRef(c), func(g *enduser.Group) error {
-		if err := c.IfMatch(g.Revision); err != nil {
-			return err
-		}
-		return in.patch(g)
-	})
-	return c.Show(g.Revision, asPath(err), func(b []byte) []byte { return appendGroup(b, &g) })
-}
-
-// ifGroupMatch returns the request's precondition.
-func ifGroupMatch(c *call) func(enduser.Group) error {
-	return func(g enduser.Group) error { return c.IfMatch(g.Revision) }
+	g, err := a.groups(c).Update(c.Request.Context(), groupRef(c), in.patch, family.Conditions(c)...)
+	return c.Show(g.Version.String(), asPath(err), func(b []byte) []byte { return appendGroup(b, &g) })
 }
 
 func (a *api) deleteGroup(c *call) error {
-	if err := a.tenant(c).DeleteGroupIf(c.Request.Context(), groupRef(c), ifGroupMatch(c)); err != nil {
+	if err := a.groups(c).Delete(c.Request.Context(), groupRef(c), family.Conditions(c)...); err != nil {
 		return asPath(err)
 	}
 	c.Empty(http.StatusNoContent)
@@ -136,42 +127,47 @@ func (a *api) rotateGroupToken(c *call) error {
 	if err := in.check(); err != nil {
 		return err
 	}
-	t, ctx := a.tenant(c), c.Request.Context()
 	overlap := time.Duration(in.overlap.Value) * time.Second
+	rotate := func(ref enduser.GroupRef, conds ...enduser.Condition) (enduser.Group, string, error) {
+		return a.groups(c).Rotate(c.Request.Context(), ref, overlap, append(conds, family.Conditions(c)...)...)
+	}
 	var g enduser.Group
+	var token string
 	if in.current.Given {
-		g, err = a.rotateCurrent(c, t, in.current.Value, overlap)
+		g, token, err = rotate(enduser.GroupByToken(in.current.Value), enduser.IfGroup(isOfPath(c)))
+		if errors.Is(err, enduser.ErrNotFound) {
+			err = a.notCurrent(c)
+		}
 	} else {
-		g, err = t.RotateGroupTokenIf(ctx, groupRef(c), overlap, ifGroupMatch(c))
+		g, token, err = rotate(groupRef(c))
 	}
 	if err != nil {
 		return asPath(err)
 	}
-	return a.showToken(c, t, http.StatusOK, &g)
+	return showToken(c, http.StatusOK, &g, token)
 }
 
-// rotateCurrent rotates the token of the path's group if that is its current one.
-func (a *api) rotateCurrent(c *call, t enduser.Tenant, current string, overlap time.Duration) (enduser.Group, error) {
-	ctx := c.Request.Context()
-	holds := ifGroupMatch(c)
-	g, err := t.RotateGroupTokenIf(ctx, enduser.GroupByToken(current), overlap, func(g enduser.Group) error {
+// isOfPath returns the condition that a group is the path's.
+func isOfPath(c *call) func(enduser.Group) error {
+	return func(g enduser.Group) error {
 		if g.ID != c.PathValue("id") {
 			return enduser.ErrNotFound
 		}
-		return holds(g)
-	})
-	if !errors.Is(err, enduser.ErrNotFound) {
-		return g, err
+		return nil
 	}
-	// It is another group's, or nobody's: what is wrong is the path, else If-Match,
-	// else the token.
-	if g, err = t.GetGroup(ctx, groupRef(c)); err == nil {
-		err = holds(g)
+}
+
+// notCurrent returns what is wrong if a current_token is another group's, or nobody's:
+// the path, else If-Match, else the token.
+func (a *api) notCurrent(c *call) error {
+	g, err := a.groups(c).Get(c.Request.Context(), groupRef(c))
+	if err == nil {
+		err = c.IfMatch(g.Version.String())
 	}
 	if err == nil {
 		err = staleToken()
 	}
-	return enduser.Group{}, err
+	return err
 }
 
 // staleToken is the problem of a rotation that somebody else was faster with.

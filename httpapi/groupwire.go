@@ -33,10 +33,12 @@ func appendGroupMembers(b []byte, g *enduser.Group) []byte {
 	b = rest.AppendOptional(append(b, `,"updated_by":`...), g.UpdatedBy)
 	b = appendTime(append(b, `,"created_at":`...), g.CreatedAt)
 	b = appendTime(append(b, `,"updated_at":`...), g.UpdatedAt)
-	return appendInt(append(b, `,"revision":`...), g.Revision)
+	b = appendTime(append(b, `,"added_at":`...), g.AddedAt)
+	b = appendInt(append(b, `,"revision":`...), g.Revision)
+	return jsontext.AppendString(append(b, `,"version":`...), g.Version.String())
 }
 
-func appendGroupPage(b []byte, page *enduser.GroupPage, s rest.Scope) []byte {
+func appendGroupPage(b []byte, page *enduser.GroupPage) []byte {
 	b = append(b, `{"data":[`...)
 	for i := range page.Groups {
 		if i > 0 {
@@ -44,11 +46,7 @@ func appendGroupPage(b []byte, page *enduser.GroupPage, s rest.Scope) []byte {
 		}
 		b = appendGroup(b, &page.Groups[i])
 	}
-	var first, last int64
-	if n := len(page.Groups); n > 0 {
-		first, last = page.Groups[0].Cursor(), page.Groups[n-1].Cursor()
-	}
-	return appendPaging(b, s, first, last, page.HasPrevious, page.HasMore)
+	return appendPaging(b, page.Next, page.Previous)
 }
 
 // groupInput is the body of a request that writes a group.
@@ -79,7 +77,8 @@ func (in *groupInput) member(p *jsontext.Scanner, name string) error {
 		return rest.Member(&in.Input, p, name, &in.mapping, rest.Object(p))
 	case "demo":
 		return rest.Member(&in.Input, p, name, &in.demo, p.Bool)
-	case "id", "number", "tenant_id", "environment", "created_by", "updated_by", "created_at", "updated_at", "revision", "token":
+	case "id", "number", "tenant_id", "environment", "created_by", "updated_by", "created_at", "updated_at",
+		"added_at", "revision", "version", "token":
 		in.Fault(name, enduser.CodeReadOnly, "is set by the server")
 	default:
 		return in.Unknown(p, name)

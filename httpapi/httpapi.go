@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -9,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
 
@@ -33,7 +33,7 @@ func (p Principal) In(users *enduser.Manager) enduser.Tenant {
 
 // ErrUnauthorized is what an Authenticator returns for a credential that is
 // missing or not valid. It is answered with 401, whatever the reason.
-var ErrUnauthorized = errors.New("httpapi: unauthorized")
+var ErrUnauthorized = family.ErrUnauthorized
 
 // Authenticator says what a request's credential stands for. The credential is the
 // one that the family of routes takes out of its own header, the native one out of
@@ -54,12 +54,13 @@ type Action struct {
 }
 
 // ErrForbidden is what Authorize returns to refuse: 403.
-var ErrForbidden = errors.New("httpapi: forbidden")
+var ErrForbidden = family.ErrForbidden
 
 // Options are the settings of a handler. The zero value is good.
 type Options struct {
 	// Policy is the policy of writes, unless the host set one for the tenant in
-	// enduser.Options.
+	// enduser.Options. For a family of routes that speaks the wire format of another
+	// product, what is zero is what that family says.
 	Policy enduser.Policy
 
 	// Authorize may refuse what a credential is about to do, with ErrForbidden. It is
@@ -75,6 +76,11 @@ type Options struct {
 
 	MaxBody     int64         // bytes of a request body; 0: 1 MiB
 	BodyTimeout time.Duration // for reading a body; 0: 30 s
+
+	// ReadFor is how long a request for a list or for changes may look for what it is to
+	// answer; after that the answer is 503 with the code read-timeout, and has the cursor
+	// from which to go on. It is not for the wait of a long poll. 0: 10 s.
+	ReadFor time.Duration
 
 	// Closing ends long polls when it is closed, so that a server can shut down.
 	Closing <-chan struct{}
@@ -93,77 +99,43 @@ func New(users *enduser.Manager, auth Authenticator, opts *Options) (http.Handle
 	if opts != nil {
 		o = *opts
 	}
-	a := &api{users: users, options: o}
-	config := Family(auth, &o, Bearer, challenge)
+	a := &api{o.host(users, auth)}
+	config := a.Config(family.Bearer, challenge)
 	config.Append = appendProblem
 	config.ProblemType = "application/problem+json"
 	config.MergePatch = true
-	return &native{rest.New(config, a.routes()...), rest.New(config, a.sensitiveRoutes()...)}, nil
-}
-
-// Family is not for hosts: it returns the configuration that the families of routes,
-// the packages below this one, have in common. A family takes the credential out of its own
-// header, and its answer to a bad one has a challenge (RFC 9110 section 11.6.1; ""
-// for none).
-func Family(auth Authenticator, o *Options, credential func(http.Header) string, challenge string) rest.Config[Principal] {
-	if o.MaxBody <= 0 {
-		o.MaxBody = 1 << 20
-	}
-	if o.BodyTimeout <= 0 {
-		o.BodyTimeout = 30 * time.Second
-	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	if o.Limiter == nil && len(o.Rates) > 0 {
-		o.Limiter = NewLimiter()
-	}
-	return rest.Config[Principal]{
-		Authenticate: func(r *http.Request) (Principal, error) {
-			p, err := auth(r, credential(r.Header))
-			switch {
-			case errors.Is(err, ErrUnauthorized), err == nil && p.Tenant == "":
-				return p, rest.Unauthorized(challenge)
-			case err != nil:
-				return p, rest.Unavailable("unavailable", "The credential could not be checked.").Because(err)
-			}
-			p.Environment = cmp.Or(p.Environment, enduser.Customer)
-			return p, nil
-		},
-		Admit:       o.admit,
-		Explain:     explain,
-		MaxBody:     o.MaxBody,
-		BodyTimeout: o.BodyTimeout,
-		Logger:      o.Logger,
-	}
+	return rest.New(config, a.routes()...), nil
 }
 
 const challenge = `Bearer realm="rollbook"`
 
-// admit judges rates first: who may do nothing can still be too fast.
-func (o *Options) admit(h http.Header, r *http.Request, p Principal, access *rest.Access) error {
+// host returns the settings as the family has them. Package vendor has the same for the
+// other families.
+func (o Options) host(users *enduser.Manager, auth Authenticator) family.Host {
+	h := family.Host{
+		Users:  users,
+		Policy: o.Policy,
+		Authenticate: func(r *http.Request, credential string) (family.Principal, error) {
+			p, err := auth(r, credential)
+			return family.Principal(p), err
+		},
+		MaxBody: o.MaxBody, BodyTimeout: o.BodyTimeout, ReadFor: o.ReadFor, Closing: o.Closing, Logger: o.Logger,
+	}
+	if o.Authorize != nil {
+		h.Authorize = func(ctx context.Context, p family.Principal, a family.Action) error {
+			return o.Authorize(ctx, Principal(p), Action(a))
+		}
+	}
 	if len(o.Rates) > 0 {
-		if err := o.limit(h, r, p); err != nil {
-			return err
+		if o.Limiter == nil {
+			o.Limiter = NewLimiter()
+		}
+		h.Limit = func(ctx context.Context, key string) (family.Decision, error) {
+			d, err := o.Limiter.Allow(ctx, key, o.Rates)
+			return family.Decision{
+				Allowed: d.Allowed, Wait: d.Wait, Requests: d.Limit.Requests, Per: d.Limit.Per, Remaining: d.Remaining, Reset: d.Reset,
+			}, err
 		}
 	}
-	if o.Authorize == nil {
-		if access.Write && p.ReadOnly {
-			return rest.Forbidden()
-		}
-		return nil
-	}
-	for _, name := range []string{access.Action, access.Also} {
-		if name == "" {
-			continue
-		}
-		switch err := o.Authorize(r.Context(), p, Action{Name: name, Write: access.Write}); {
-		case err == nil:
-		case errors.Is(err, ErrForbidden):
-			return rest.Forbidden()
-		default:
-			return rest.Unavailable("unavailable", "The rights of the credential could not be checked.").Because(err)
-		}
-	}
-	return nil
+	return h.WithDefaults()
 }

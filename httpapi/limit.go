@@ -2,12 +2,9 @@ package httpapi
 
 import (
 	"context"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
 
 // Rate is a limit: so many requests in any span of that length.
@@ -195,19 +192,4 @@ func (w *window) wait(now time.Duration, rate Rate) time.Duration {
 		}
 	}
 	return 0
-}
-
-// limit asks the limiter and sets the RateLimit fields
-// (draft-ietf-httpapi-ratelimit-headers).
-func (o *Options) limit(h http.Header, r *http.Request, p Principal) error {
-	key := p.Tenant + "\x00" + string(p.Environment) + "\x00" + p.Credential
-	d, err := o.Limiter.Allow(r.Context(), key, o.Rates)
-	if err != nil {
-		return rest.Unavailable("unavailable", "The rate limit could not be checked.").Because(err)
-	}
-	rest.SetRateLimit(h, int64(d.Limit.Requests), d.Limit.Per, int64(d.Remaining), d.Reset)
-	if !d.Allowed {
-		return rest.TooMany(d.Wait)
-	}
-	return nil
 }

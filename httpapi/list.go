@@ -1,10 +1,12 @@
 package httpapi
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
 
@@ -23,31 +25,44 @@ func (a *api) list(c *call) error {
 			Email:      q.Text("email"),
 			Name:       q.Text("name"),
 			Group:      q.Text("group"),
+			Account:    accountOf(&q),
+			Metadata:   metadataOf(&q),
 		},
-		Limit: q.Number("limit", 50, 1, 200),
-		Desc:  q.OneOf("order", "asc", "desc") == "desc",
+		Limit:      q.Number("limit", 50, 1, 200),
+		Desc:       q.OneOf("order", "asc", "desc") == "desc",
+		AddedAfter: q.Time("added_after"), AddedBefore: q.Time("added_before"),
+		ExpiringBefore: q.Time("expiring_before"),
 	}
-	if account := q.Text("account"); account != "" {
-		typ, id, ok := strings.Cut(account, ":")
-		if !ok || typ == "" || id == "" {
-			q.Fault("account", enduser.CodeFormat, "must be a type, a colon and an id")
-		}
-		eq.Account = enduser.Account{Type: typ, ID: id}
-	}
-	eq.Metadata = metadataOf(&q)
 	places := placesOf(&q)
+	if !eq.ExpiringBefore.IsZero() && (eq.Desc || places.before != "") {
+		q.Fault("expiring_before", enduser.CodeValue, "must be given with neither order=desc nor before: the list is in the order of deadlines")
+	}
 	if err := q.Strict(); err != nil {
 		return err
 	}
-	s := listScope(c.Principal, &eq)
-	if eq.After, eq.Before, err = places.decode(s); err != nil {
+	if eq.After, eq.Before, err = places.cursors(); err != nil {
 		return err
 	}
-	page, err := a.tenant(c).List(c.Request.Context(), eq)
+	r := a.Read(c)
+	defer r.End()
+	page, err := a.Tenant(c).List(r.Context, eq)
 	if err != nil {
-		return asQuery(err)
+		return r.Explain(asParameters(err), places.reached(page.Next, page.Previous))
 	}
-	return c.JSON(http.StatusOK, appendPage(c.Buffer(), &page, s))
+	family.LogUnreadable(c, page.Unreadable)
+	return c.JSON(http.StatusOK, appendPage(c.Buffer(), &page))
+}
+
+// accountOf returns the account whose type and ID are given: both or neither.
+func accountOf(q *rest.Query) enduser.Account {
+	a := enduser.Account{Type: q.Text("account_type"), ID: q.Text("account_id")}
+	switch {
+	case a.ID == "" && a.Type != "":
+		q.Fault("account_id", enduser.CodeRequired, "must be given with account_type")
+	case a.Type == "" && a.ID != "":
+		q.Fault("account_type", enduser.CodeRequired, "must be given with account_id")
+	}
+	return a
 }
 
 // metadataOf returns the values of the parameters metadata.KEY: JSON if they are a
@@ -75,22 +90,7 @@ func metadataOf(q *rest.Query) enduser.Metadata {
 	return m
 }
 
-// listScope is what the cursors of a list are bound to: whose it is, its filter
-// and its order.
-func listScope(p Principal, q *enduser.Query) rest.Scope {
-	s := rest.NewScope("end-users", p.Tenant, string(p.Environment)).With(q.ExternalID).With(q.Email).With(q.Name).With(q.Group).
-		With(q.Account.Type).With(q.Account.ID).With(string(q.Metadata.AppendJSON(nil)))
-	return s.With(direction(q.Desc))
-}
-
-func direction(desc bool) string {
-	if desc {
-		return "desc"
-	}
-	return "asc"
-}
-
-// places are the cursors of a request for a list.
+// places are the cursors of a request for a list, as text.
 type places struct{ after, before string }
 
 func placesOf(q *rest.Query) places {
@@ -103,30 +103,26 @@ func placesOf(q *rest.Query) places {
 
 func (p places) given() bool { return p.after != "" || p.before != "" }
 
-// decode returns the places of a list; zero for one that is not given.
-func (p places) decode(s rest.Scope) (after, before int64, err error) {
-	switch {
-	case p.after != "":
-		after, err = s.Decode(p.after)
-	case p.before != "":
-		before, err = s.Decode(p.before)
+func (p places) cursors() (after, before enduser.Cursor, err error) {
+	if after, err = enduser.ParseCursor(p.after); err == nil {
+		before, err = enduser.ParseCursor(p.before)
 	}
 	return after, before, err
 }
 
-// asQuery says of input that is not admitted that it came in the query.
-func asQuery(err error) error {
-	p := explain(err)
-	if p == nil || len(p.Errors) == 0 {
-		return err
+// reached returns where to go on, in the direction of the request, from a page that took
+// too long.
+func (p places) reached(next, previous enduser.Cursor) string {
+	if p.before != "" {
+		return cmp.Or(previous.String(), p.before)
 	}
-	for i := range p.Errors {
-		p.Errors[i].Query = true
-	}
-	return p
+	return cmp.Or(next.String(), p.after)
 }
 
-func appendPage(b []byte, page *enduser.Page, s rest.Scope) []byte {
+// asParameters says of what is wrong that it came in the path or the query.
+func asParameters(err error) error { return family.Placed(err, family.Parameter) }
+
+func appendPage(b []byte, page *enduser.Page) []byte {
 	b = append(b, `{"data":[`...)
 	for i := range page.Users {
 		if i > 0 {
@@ -134,25 +130,14 @@ func appendPage(b []byte, page *enduser.Page, s rest.Scope) []byte {
 		}
 		b = appendUser(b, &page.Users[i])
 	}
-	var first, last int64
-	if n := len(page.Users); n > 0 {
-		first, last = page.Users[0].Cursor(), page.Users[n-1].Cursor()
-	}
-	return appendPaging(b, s, first, last, page.HasPrevious, page.HasMore)
+	return appendPaging(b, page.Next, page.Previous)
 }
 
-// appendPaging ends a page: where it begins and ends, if something is beyond.
-func appendPaging(b []byte, s rest.Scope, first, last int64, previous, more bool) []byte {
-	var after, before string
-	if more && last > 0 {
-		after = s.Encode(last)
-	}
-	if previous && first > 0 {
-		before = s.Encode(first)
-	}
-	b = rest.AppendOptional(append(b, `],"paging":{"cursors":{"after":`...), after)
-	b = rest.AppendOptional(append(b, `,"before":`...), before)
-	b = rest.AppendBool(append(b, `},"has_more":`...), more)
-	b = rest.AppendBool(append(b, `,"has_previous":`...), previous)
+// appendPaging ends a page: where what is beyond it begins and ends.
+func appendPaging(b []byte, next, previous enduser.Cursor) []byte {
+	b = rest.AppendOptional(append(b, `],"paging":{"cursors":{"after":`...), next.String())
+	b = rest.AppendOptional(append(b, `,"before":`...), previous.String())
+	b = rest.AppendBool(append(b, `},"has_more":`...), !next.IsZero())
+	b = rest.AppendBool(append(b, `,"has_previous":`...), !previous.IsZero())
 	return append(b, "}}"...)
 }

@@ -1,13 +1,13 @@
 package httpapi
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"strconv"
 	"strings"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
@@ -36,69 +36,15 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	_, _ = w.Write(appendProblem(nil, &said)) // who went away gets nothing
 }
 
-// explain turns an error of the domain into a problem; nil if it is not known.
+// explain is family.Explain with what middleware may say.
 func explain(err error) *rest.Problem {
-	if p := rest.AsProblem(err); p != nil {
-		return p
-	}
 	switch {
 	case errors.Is(err, ErrUnauthorized):
 		return rest.Unauthorized(challenge)
 	case errors.Is(err, ErrForbidden):
 		return rest.Forbidden()
-	case errors.Is(err, enduser.ErrUnknown): // first: it may wrap any of the others
-		return rest.Unavailable("outcome-unknown", "The write may or may not have happened. Read before repeating it.")
-	case errors.Is(err, enduser.ErrNoKey): // no trying again helps
-		return (&rest.Problem{
-			Status: http.StatusInternalServerError, Code: "no-key", Title: "A key is gone",
-			Detail: "The server no longer has the key that the token was sealed under. Rotate the token.",
-		}).Because(err)
-	case errors.Is(err, enduser.ErrNotFound):
-		return rest.NotFound()
-	case errors.Is(err, enduser.ErrAmbiguous):
-		return &rest.Problem{
-			Status: http.StatusConflict, Code: "ambiguous", Title: "Ambiguous",
-			Detail: "Several users have this e-mail address.",
-		}
-	case errors.Is(err, enduser.ErrContended):
-		return rest.Unavailable("contended", "Others keep changing this. Try again.")
-	case errors.Is(err, enduser.ErrTrimmed):
-		return &rest.Problem{
-			Status: http.StatusGone, Code: "trimmed", Title: "Changes are no longer kept",
-			Detail: "The feed does not reach back to this cursor. Read everything anew.",
-		}
-	case errors.Is(err, enduser.ErrNoKeyring):
-		return noKeyring()
-	case errors.Is(err, enduser.ErrUnavailable), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return rest.Unavailable("unavailable", "The store cannot be used now. Nothing was written.").Because(err)
-	}
-	if conflict, ok := errors.AsType[*enduser.ConflictError](err); ok {
-		holder := "user"
-		if conflict.Field == "provided_id" {
-			holder = "group"
-		}
-		return &rest.Problem{
-			Status: http.StatusConflict, Code: "conflict", Title: "Belongs to another " + holder,
-			Detail: "What must be unique belongs to another " + holder + ".",
-			Field:  conflict.Field, HolderID: conflict.HolderID,
-		}
-	}
-	if invalid, ok := errors.AsType[*enduser.InvalidError](err); ok {
-		fields := make([]rest.Field, len(invalid.Violations))
-		for i, v := range invalid.Violations {
-			fields[i] = rest.Field{Pointer: v.Field, Code: v.Code, Message: v.Message}
-		}
-		return rest.Invalid(fields...)
-	}
-	return nil
-}
-
-// noKeyring is the problem of a server that was set up without the means to keep
-// secrets: it will be the same until somebody sets it up with them.
-func noKeyring() *rest.Problem {
-	return &rest.Problem{
-		Status: http.StatusNotImplemented, Code: "no-keyring", Title: "Not set up",
-		Detail: "The server has no keyring, which this needs. Nothing was written.",
+	default:
+		return family.Explain(err)
 	}
 }
 
@@ -116,35 +62,46 @@ func appendProblem(b []byte, p *rest.Problem) []byte {
 		b = jsontext.AppendString(append(b, `,"field":`...), p.Field)
 		b = jsontext.AppendString(append(b, `,"holder_id":`...), p.HolderID)
 	}
+	if p.Cursor != "" {
+		b = jsontext.AppendString(append(b, `,"cursor":`...), p.Cursor)
+	}
 	if len(p.Errors) > 0 {
 		b = append(b, `,"errors":[`...)
-		for i, f := range p.Errors {
+		for i := range p.Errors {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			if f.Query {
-				b = jsontext.AppendString(append(b, `{"parameter":`...), f.Pointer)
-			} else {
-				b = jsontext.AppendString(append(b, `{"pointer":`...), pointer(f.Pointer))
-			}
-			b = jsontext.AppendString(append(b, `,"code":`...), f.Code)
-			b = jsontext.AppendString(append(b, `,"message":`...), f.Message)
-			b = append(b, '}')
+			b = appendField(b, &p.Errors[i])
 		}
 		b = append(b, ']')
 	}
 	return append(b, '}')
 }
 
-// pointer turns the name that the domain gives a field into a JSON pointer (RFC
-// 6901): linked_accounts[0].type is /linked_accounts/0/type, and "" the whole body.
-func pointer(field string) string {
-	if field == "" {
-		return ""
+func appendField(b []byte, f *rest.Field) []byte {
+	if f.Query {
+		b = jsontext.AppendString(append(b, `{"parameter":`...), enduser.Field(f.Path).String())
+	} else {
+		b = jsontext.AppendString(append(b, `{"pointer":`...), pointer(f.Path))
 	}
-	escape := strings.NewReplacer("~", "~0", "/", "~1")
-	if name, key, ok := strings.Cut(field, "."); ok && !strings.Contains(name, "[") {
-		return "/" + name + "/" + escape.Replace(key) // a metadata key, whatever is in it
+	b = jsontext.AppendString(append(b, `,"code":`...), f.Code)
+	b = jsontext.AppendString(append(b, `,"message":`...), f.Message)
+	return append(b, '}')
+}
+
+// pointer returns a path as a JSON pointer (RFC 6901); "" is the whole body.
+func pointer(path rest.Path) string {
+	var b []byte
+	token := func(text string) {
+		if text != "" {
+			b = append(append(b, '/'), strings.NewReplacer("~", "~0", "/", "~1").Replace(text)...)
+		}
 	}
-	return "/" + strings.NewReplacer("[", "/", "]", "", ".", "/").Replace(field)
+	token(path.Name)
+	if path.Item > 0 {
+		b = strconv.AppendInt(append(b, '/'), int64(path.Item-1), 10)
+	}
+	token(path.Key)
+	token(path.Member)
+	return string(b)
 }

@@ -2,57 +2,14 @@ package httpapi
 
 import (
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
-
-// native serves the native routes. Those of sensitive values have a mux of their
-// own: one would refuse PUT /v1/end-users/{id}/sensitive beside
-// /v1/end-users/by-external-id/{external_id}, since neither is the narrower. What
-// both have, /v1/end-users/by-external-id/sensitive, is the latter's: it names the
-// user with the external ID "sensitive".
-type native struct{ routes, sensitive http.Handler }
-
-// ServeHTTP implements http.Handler.
-func (n *native) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if ofSensitive(r) {
-		n.sensitive.ServeHTTP(w, r)
-		return
-	}
-	n.routes.ServeHTTP(w, r)
-}
-
-// ofSensitive reports whether the path is /v1/end-users/{id}/sensitive.
-func ofSensitive(r *http.Request) bool {
-	if !strings.HasSuffix(r.URL.Path, "/sensitive") {
-		return false
-	}
-	user, ok := strings.CutSuffix(r.URL.EscapedPath(), "/sensitive")
-	escaped, under := strings.CutPrefix(user, usersPath+"/")
-	if !ok || !under || escaped == "" || strings.Contains(escaped, "/") {
-		return false
-	}
-	id, err := url.PathUnescape(escaped)
-	return err == nil && id != "by-external-id"
-}
-
-func (a *api) sensitiveRoutes() []route {
-	return []route{
-		{
-			Method: "PUT", Path: "/v1/end-users/{id}/sensitive", Body: true,
-			Access: rest.Write("replaceSensitive"), Handle: a.replaceSensitive,
-		},
-		{
-			Method: "PATCH", Path: "/v1/end-users/{id}/sensitive", Body: true,
-			Access: rest.Write("updateSensitive"), Handle: a.updateSensitive,
-		},
-	}
-}
 
 // sensitive is the body of a request that writes sensitive values. They go into the
 // store and come out nowhere: no answer, and no error, has one.
@@ -80,7 +37,7 @@ func readSensitive(body string) (in sensitive, err error) {
 		if err != nil || !keys || members > maxSensitive {
 			return err
 		}
-		value, err := enduser.JSON(text) // which kinds are admitted is the domain's to say
+		value, err := enduser.JSON(text) // which kinds are allowed is the domain's to say
 		if value.IsNull() {
 			in.nulls = append(in.nulls, name)
 		}
@@ -118,9 +75,9 @@ func (a *api) replaceSensitive(c *call) error {
 	if err := in.Err(); err != nil {
 		return err
 	}
-	return a.writeSensitive(c, func(u *enduser.User) {
-		u.ClearSensitive()
-		in.set(u)
+	return a.writeSensitive(c, func(e *enduser.Edit) {
+		e.ClearSensitive()
+		in.set(e)
 	})
 }
 
@@ -134,41 +91,30 @@ func (a *api) updateSensitive(c *call) error {
 	return a.writeSensitive(c, in.set)
 }
 
-func (in *sensitive) set(u *enduser.User) {
+func (in *sensitive) set(e *enduser.Edit) {
 	for name, value := range in.values {
-		u.SetSensitive(name, value)
+		e.SetSensitive(name, value)
 	}
 }
 
-func (a *api) writeSensitive(c *call, set func(*enduser.User)) error {
-	u, err := a.tenant(c).Update(c.Request.Context(), ref(c), func(u *enduser.User) error {
-		if err := c.IfMatch(u.Revision); err != nil {
-			return err
-		}
-		set(u)
+func (a *api) writeSensitive(c *call, set func(*enduser.Edit)) error {
+	u, err := a.Tenant(c).Update(c.Request.Context(), ref(c), func(e *enduser.Edit) error {
+		set(e)
 		return nil
-	})
+	}, family.Conditions(c)...)
 	if err != nil {
-		return asSensitive(asPath(err))
+		return family.Placed(err, inSensitive)
 	}
-	c.Header()["Etag"] = []string{strconv.Quote(strconv.FormatInt(u.Revision, 10))}
-	c.Empty(http.StatusNoContent)
-	return nil
+	return c.VersionedEmpty(http.StatusNoContent, u.Version.String())
 }
 
-const sensitivePrefix = "sensitive_metadata"
-
-// asSensitive says of what is not admitted where it stands in the body, which has
-// the values as its own members.
-func asSensitive(err error) error {
-	p := explain(err)
-	if p == nil || len(p.Errors) == 0 {
-		return err
+// inSensitive says where in a request for sensitive values a field stands: the body has
+// them as its own members.
+func inSensitive(f *rest.Field) {
+	switch f.Path.Name {
+	case "id":
+		f.Query = true
+	case "sensitive_metadata":
+		f.Path = rest.Path{Key: f.Path.Key}
 	}
-	for i, f := range p.Errors {
-		if key, ok := strings.CutPrefix(f.Pointer, sensitivePrefix); ok {
-			p.Errors[i].Pointer = strings.TrimPrefix(key, ".")
-		}
-	}
-	return p
 }

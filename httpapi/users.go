@@ -6,57 +6,67 @@ import (
 	"strings"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
 
 type (
-	call  = rest.Call[Principal]
-	route = rest.Route[Principal]
+	call  = family.Call
+	route = family.Route
 )
 
 // api is the native family of routes.
-type api struct {
-	users   *enduser.Manager
-	options Options
-}
+type api struct{ family.Host }
+
+// The paths of what can be made.
+const (
+	usersPath  = "/v1/end-users"
+	groupsPath = "/v1/groups"
+)
 
 func (a *api) routes() []route {
+	const (
+		user       = usersPath + "/{id}"
+		byExternal = usersPath + "/by-external-id/{external_id}"
+		sensitive  = "/v1/sensitive/{id}"
+		group      = groupsPath + "/{id}"
+	)
 	return []route{
-		{Method: "POST", Path: "/v1/end-users", Access: rest.Write("createEndUser"), Body: true, Handle: a.create},
-		{Method: "GET", Path: "/v1/end-users", Access: rest.Read("listEndUsers"), Handle: a.list},
-		{Method: "GET", Path: "/v1/end-users/{id}", Access: rest.Read("getEndUser"), Handle: a.get},
-		{Method: "PATCH", Path: "/v1/end-users/{id}", Access: rest.Write("updateEndUser"), Body: true, Handle: a.update},
-		{Method: "DELETE", Path: "/v1/end-users/{id}", Access: rest.Write("deleteEndUser"), Handle: a.delete},
-		{Method: "POST", Path: "/v1/end-users/{id}/associate", Access: rest.Write("associateEndUser"), Handle: a.associate},
-		{Method: "PUT", Path: "/v1/end-users/by-external-id/{external_id}", Access: rest.Write("upsertEndUser"), Body: true, Handle: a.upsert},
-		{Method: "POST", Path: "/v1/groups", Access: rest.Write("createGroup"), Body: true, Handle: a.createGroup},
-		{Method: "GET", Path: "/v1/groups", Access: rest.Read("listGroups"), Handle: a.listGroups},
-		{Method: "GET", Path: "/v1/groups/{id}", Access: rest.Read("getGroup"), Handle: a.getGroup},
-		{Method: "PATCH", Path: "/v1/groups/{id}", Access: rest.Write("updateGroup"), Body: true, Handle: a.updateGroup},
-		{Method: "DELETE", Path: "/v1/groups/{id}", Access: rest.Write("deleteGroup"), Handle: a.deleteGroup},
-		{Method: "POST", Path: "/v1/groups/{id}/rotate", Access: rest.Write("rotateGroupToken"), Body: true, Handle: a.rotateGroupToken},
+		{Method: "POST", Path: usersPath, Access: rest.Write("createEndUser"), Body: true, Handle: a.create},
+		{Method: "GET", Path: usersPath, Access: rest.Read("listEndUsers"), Handle: a.list},
+		{Method: "GET", Path: user, Access: rest.Read("getEndUser"), Handle: a.get},
+		{Method: "PATCH", Path: user, Access: rest.Write("updateEndUser"), Body: true, Handle: a.update},
+		{Method: "DELETE", Path: user, Access: rest.Write("deleteEndUser"), Handle: a.delete},
+		{Method: "POST", Path: user + "/associate", Access: rest.Write("associateEndUser"), Handle: a.associate},
+		{Method: "GET", Path: byExternal, Access: rest.Read("getEndUser"), Handle: a.get},
+		{Method: "PUT", Path: byExternal, Access: rest.Write("upsertEndUser"), Body: true, Handle: a.upsert},
+		{Method: "PATCH", Path: byExternal, Access: rest.Write("updateEndUser"), Body: true, Handle: a.update},
+		{Method: "DELETE", Path: byExternal, Access: rest.Write("deleteEndUser"), Handle: a.delete},
+		{Method: "PUT", Path: sensitive, Access: rest.Write("replaceSensitive"), Body: true, Handle: a.replaceSensitive},
+		{Method: "PATCH", Path: sensitive, Access: rest.Write("updateSensitive"), Body: true, Handle: a.updateSensitive},
+		{Method: "POST", Path: groupsPath, Access: rest.Write("createGroup"), Body: true, Handle: a.createGroup},
+		{Method: "GET", Path: groupsPath, Access: rest.Read("listGroups"), Handle: a.listGroups},
+		{Method: "GET", Path: group, Access: rest.Read("getGroup"), Handle: a.getGroup},
+		{Method: "PATCH", Path: group, Access: rest.Write("updateGroup"), Body: true, Handle: a.updateGroup},
+		{Method: "DELETE", Path: group, Access: rest.Write("deleteGroup"), Handle: a.deleteGroup},
+		{Method: "POST", Path: group + "/rotate", Access: rest.Write("rotateGroupToken"), Body: true, Handle: a.rotateGroupToken},
 		{Method: "GET", Path: "/v1/changes", Access: rest.Read("listChanges"), Handle: a.changes},
 		{Method: "GET", Path: "/openapi.json", Public: true, Handle: serveOpenAPI},
 		{Method: "GET", Path: "/healthz", Public: true, Handle: healthy},
 	}
 }
 
-// tenant returns the handle that a call's users are reached through.
-func (a *api) tenant(c *call) enduser.Tenant {
-	return c.Principal.In(a.users).With(a.options.Policy)
+// ref names the user of the path.
+func ref(c *call) enduser.Ref {
+	if id := c.PathValue("external_id"); id != "" {
+		return enduser.ByExternalID(id)
+	}
+	return enduser.ByID(c.PathValue("id"))
 }
 
-// ref names the user of the path.
-func ref(c *call) enduser.Ref { return enduser.ByID(c.PathValue("id")) }
-
-// asPath says of an ID that is not admitted that it came in the path.
+// asPath says of an ID that cannot be one that it came in the path.
 func asPath(err error) error {
-	p := explain(err)
-	if p == nil || len(p.Errors) != 1 || p.Errors[0].Pointer != "id" {
-		return err
-	}
-	p.Errors[0].Query = true
-	return p
+	return family.Placed(err, func(f *rest.Field) { f.Query = f.Path.Name == "id" })
 }
 
 // create makes a user, or does with the one there is what on_conflict says.
@@ -91,12 +101,12 @@ func (a *api) spec(c *call, in *userInput) (enduser.Spec, error) {
 	if err == nil || len(in.Wrong) == 0 {
 		return spec, err
 	}
-	return spec, c.Judge(&in.Input, func() error { return a.tenant(c).Check(spec) })
+	return spec, c.Judge(&in.Input, func() error { return a.Tenant(c).Check(spec) })
 }
 
 // write writes a user and answers 201 if it is new, 200 otherwise.
 func (a *api) write(c *call, spec enduser.Spec, onConflict string) error {
-	t, ctx := a.tenant(c), c.Request.Context()
+	t, ctx := a.Tenant(c), c.Request.Context()
 	var u enduser.User
 	var outcome enduser.Outcome
 	var err error
@@ -115,17 +125,11 @@ func (a *api) write(c *call, spec enduser.Spec, onConflict string) error {
 	case err != nil:
 		return err
 	case outcome != enduser.Created:
-		return c.Versioned(http.StatusOK, u.Revision, appendUser(c.Buffer(), &u))
+		return c.Versioned(http.StatusOK, u.Version.String(), appendUser(c.Buffer(), &u))
 	}
 	c.Locate(collection(c, usersPath), u.ID)
-	return c.Versioned(http.StatusCreated, u.Revision, appendUser(c.Buffer(), &u))
+	return c.Versioned(http.StatusCreated, u.Version.String(), appendUser(c.Buffer(), &u))
 }
-
-// The paths of what can be made.
-const (
-	usersPath  = "/v1/end-users"
-	groupsPath = "/v1/groups"
-)
 
 // collection returns the path of the users or groups, below the path under which the
 // host mounted the routes.
@@ -148,37 +152,37 @@ func (a *api) upsert(c *call) error {
 		return err
 	}
 	id := c.PathValue("external_id")
-	if spec.ExternalID != "" && !enduser.SameExternalID(spec.ExternalID, id) {
-		return rest.Invalid(rest.Field{Pointer: "external_id", Code: enduser.CodeValue, Message: "is not the one of the path"})
+	if spec.ExternalID != "" && !a.Tenant(c).SameExternalID(spec.ExternalID, id) {
+		field := rest.Field{Path: rest.Path{Name: "external_id"}, Code: enduser.CodeValue, Message: "is not the one of the path"}
+		return rest.Invalid(field)
 	}
 	spec.ExternalID = id
-	if len(c.Request.Header["If-Match"]) > 0 {
-		return a.upsertIf(c, spec)
+	switch {
+	case len(c.Request.Header["If-Match"]) > 0:
+		err = a.upsertIf(c, spec)
+	case len(c.Request.Header["If-None-Match"]) > 0:
+		err = a.write(c, spec, "fail")
+	default:
+		err = a.write(c, spec, "merge")
 	}
-	if len(c.Request.Header["If-None-Match"]) > 0 {
-		return a.write(c, spec, "fail")
-	}
-	return a.write(c, spec, "merge")
+	return family.Placed(err, func(f *rest.Field) { f.Query = f.Path.Name == "external_id" })
 }
 
 // upsertIf merges into the user that If-Match names a version of: it must exist.
 func (a *api) upsertIf(c *call, spec enduser.Spec) error {
-	u, err := a.tenant(c).Update(c.Request.Context(), enduser.ByExternalID(spec.ExternalID), func(u *enduser.User) error {
-		if err := c.IfMatch(u.Revision); err != nil {
-			return err
-		}
-		spec.Merge(u)
+	u, err := a.Tenant(c).Update(c.Request.Context(), ref(c), func(e *enduser.Edit) error {
+		spec.Merge(e)
 		return nil
-	})
+	}, family.Conditions(c)...)
 	if errors.Is(err, enduser.ErrNotFound) {
 		return rest.PreconditionFailed()
 	}
-	return a.show(c, u, err)
+	return show(c, &u, err)
 }
 
 func (a *api) get(c *call) error {
-	u, err := a.tenant(c).Get(c.Request.Context(), ref(c))
-	return c.ShowIfNew(u.Revision, asPath(err), func(b []byte) []byte { return appendUser(b, &u) })
+	u, err := a.Tenant(c).Get(c.Request.Context(), ref(c))
+	return c.ShowIfNew(u.Version.String(), asParameters(err), func(b []byte) []byte { return appendUser(b, &u) })
 }
 
 func (a *api) update(c *call) error {
@@ -195,36 +199,32 @@ func (a *api) update(c *call) error {
 	if err := in.Err(); err != nil {
 		return err
 	}
-	u, err := a.tenant(c).Update(c.Request.Context(), ref(c), func(u *enduser.User) error {
-		if err := c.IfMatch(u.Revision); err != nil {
-			return err
-		}
-		return in.patch(u)
-	})
-	return a.show(c, u, err)
+	found := false
+	u, err := a.Tenant(c).Update(c.Request.Context(), ref(c), func(e *enduser.Edit) error {
+		found = true
+		return in.patch(e)
+	}, family.Conditions(c)...)
+	if !found { // what is wrong is the path
+		err = asParameters(err)
+	}
+	return show(c, &u, err)
 }
 
 func (a *api) associate(c *call) error {
-	u, err := a.tenant(c).AssociateIf(c.Request.Context(), ref(c), ifMatch(c))
-	return a.show(c, u, err)
-}
-
-// ifMatch returns the request's precondition.
-func ifMatch(c *call) func(enduser.User) error {
-	return func(u enduser.User) error { return c.IfMatch(u.Revision) }
+	u, err := a.Tenant(c).Associate(c.Request.Context(), ref(c), family.Conditions(c)...)
+	return show(c, &u, asParameters(err))
 }
 
 func (a *api) delete(c *call) error {
-	err := a.tenant(c).DeleteIf(c.Request.Context(), ref(c), ifMatch(c))
-	if err != nil {
-		return asPath(err)
+	if err := a.Tenant(c).Delete(c.Request.Context(), ref(c), family.Conditions(c)...); err != nil {
+		return asParameters(err)
 	}
 	c.Empty(http.StatusNoContent)
 	return nil
 }
 
-func (a *api) show(c *call, u enduser.User, err error) error {
-	return c.Show(u.Revision, asPath(err), func(b []byte) []byte { return appendUser(b, &u) })
+func show(c *call, u *enduser.User, err error) error {
+	return c.Show(u.Version.String(), err, func(b []byte) []byte { return appendUser(b, u) })
 }
 
 func healthy(c *call) error { return c.JSON(http.StatusOK, append(c.Buffer(), `{"status":"ok"}`...)) }

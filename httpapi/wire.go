@@ -37,8 +37,10 @@ func appendUser(b []byte, u *enduser.User) []byte {
 	b = rest.AppendOptional(append(b, `,"updated_by":`...), u.UpdatedBy)
 	b = appendTime(append(b, `,"created_at":`...), u.CreatedAt)
 	b = appendTime(append(b, `,"updated_at":`...), u.UpdatedAt)
+	b = appendTime(append(b, `,"added_at":`...), u.AddedAt)
 	b = appendTime(append(b, `,"expires_at":`...), u.ExpiresAt)
 	b = appendInt(append(b, `,"revision":`...), u.Revision)
+	b = jsontext.AppendString(append(b, `,"version":`...), u.Version.String())
 	return append(b, '}')
 }
 
@@ -101,7 +103,7 @@ func (in *userInput) member(p *jsontext.Scanner, name string) error {
 	case "expires_in":
 		return rest.Member(&in.Input, p, name, &in.expiresIn, p.Int)
 	case "id", "tenant_id", "environment", "system_properties", "created_by", "updated_by",
-		"created_at", "updated_at", "expires_at", "revision":
+		"created_at", "updated_at", "added_at", "expires_at", "revision", "version":
 		in.Fault(name, enduser.CodeReadOnly, "is set by the server")
 	default:
 		return in.Unknown(p, name)
@@ -118,7 +120,8 @@ func (in *userInput) readAccount(p *jsontext.Scanner, i int) (a enduser.Account,
 		case "id":
 			a.ID, err = p.String()
 		default:
-			in.Fault("linked_accounts["+strconv.Itoa(i)+"]."+name, rest.CodeUnknown, "is not a member of a linked account")
+			path := rest.Path{Name: "linked_accounts", Item: i + 1, Member: name}
+			in.FaultAt(path, rest.CodeUnknown, "is not a member of a linked account")
 			_, err = p.Raw()
 		}
 		return err
@@ -172,7 +175,7 @@ func (in *userInput) spec() (enduser.Spec, error) {
 }
 
 // patch applies the body to a user as a merge patch (RFC 7396).
-func (in *userInput) patch(u *enduser.User) error {
+func (in *userInput) patch(u *enduser.Edit) error {
 	in.externalID.Set(&u.ExternalID)
 	in.name.Set(&u.Name)
 	in.firstName.Set(&u.FirstName)
