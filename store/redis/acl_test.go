@@ -64,7 +64,10 @@ func TestLeastPrivilege(t *testing.T) {
 					c := dial()
 					clients = append(clients, c)
 					st, err := redisstore.New(c, nil)
-					return struct{ store.Store }{st}, err // without Scrub, which needs more
+					return struct {
+						store.Store
+						store.Counter
+					}{st, st}, err // without Scrub, which needs more rights
 				},
 				Close: func() error {
 					errs := []error{empty()}

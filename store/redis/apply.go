@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"strconv"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -12,20 +13,113 @@ import (
 )
 
 // Apply implements store.Store: one round trip, whether the batch is done or
-// refused. An Old that the store did not return is ErrInvalid.
-func (s *Store) Apply(ctx context.Context, tenant string, ops ...store.Op) (store.Revision, error) {
-	if err := store.Check(tenant, ops); err != nil {
+// refused, but for two rare things: a [store.Remove] reads first what it removes, and a
+// unique key whose holder does not list it is claimed a second time. An Old that the
+// store did not return is ErrInvalid.
+func (s *Store) Apply(ctx context.Context, tenant string, b store.Batch) (rev store.Revision, err error) {
+	c := s.begin("Apply")
+	defer func() { c.end(len(b.Ops), err) }()
+	if err := store.Check(tenant, b); err != nil {
 		return 0, err
 	}
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
 	sp := s.space(tenant)
-	p, err := newPlan(sp, ops)
-	if err != nil {
-		return 0, err
+	k := known{unlisted: map[string]string{}}
+	for {
+		if k.removals, err = s.removals(ctx, sp, b.Ops); err != nil {
+			return 0, err
+		}
+		p, err := newPlan(sp, b, k)
+		if err != nil {
+			return 0, err
+		}
+		w := s.newWrite(sp, p, rand.Text())
+		rev, err := w.run(ctx)
+		c.Queued = w.queued
+		var free *unlistedError
+		var other *mismatchError
+		switch {
+		case errors.Is(err, errMoved):
+		case errors.As(err, &free):
+			k.unlisted[free.field] = free.holder
+		case errors.As(err, &other):
+			return 0, s.mismatch(ctx, sp, b.Ops[other.op].ID(), other.op)
+		default:
+			return rev, err
+		}
+		s.retried("Apply", err)
 	}
-	return s.newWrite(sp, p, rand.Text()).run(ctx)
+}
+
+var errMoved = errors.New("a record was written between the reading and the removing of it")
+
+// unlistedError: a unique key has a holder that does not list it, so it is free.
+type unlistedError struct{ field, holder string }
+
+func (*unlistedError) Error() string { return "a unique key has a holder that does not list it" }
+
+// mismatchError: a stored record is at the revision of an op's Old, but is not Old.
+type mismatchError struct{ op int }
+
+func (*mismatchError) Error() string { return "a record is not the op's Old" }
+
+// mismatch says why: the stored record is damaged, or Old was not of the store.
+func (s *Store) mismatch(ctx context.Context, sp space, id string, op int) error {
+	var damaged *store.DamagedError
+	if _, err := s.getByID(ctx, sp, id); errors.As(err, &damaged) {
+		return err
+	}
+	return falseOld(op)
+}
+
+// removals reads what the removals of a batch remove, one page after another.
+func (s *Store) removals(ctx context.Context, sp space, ops []store.Op) (map[string]removal, error) {
+	var wanted, kinds []string
+	for _, op := range ops {
+		if isRemoval(op) {
+			wanted, kinds = append(wanted, op.ID()), append(kinds, op.Old.Kind)
+		}
+	}
+	if wanted == nil {
+		return nil, nil
+	}
+	found := make(map[string]removal, len(wanted))
+	for i := 0; i < len(wanted); {
+		got, _, err := s.fetch(ctx, sp, "Apply", wanted[i:], store.MaxPageData)
+		if err != nil {
+			return nil, err
+		}
+		for _, stored := range got {
+			found[wanted[i]] = newRemoval(sp.tenant, wanted[i], kinds[i], stored)
+			i++
+		}
+	}
+	return found, nil
+}
+
+// newRemoval says what to expect and what to clear away. Of a damaged record whose
+// digest holds it is known where it stands. Of another only that it is in the list of
+// its kind, if that is the one which the op gives; what else it stands in is left
+// behind and passed over.
+func newRemoval(tenant, id, kind, stored string) removal {
+	if stored == "" {
+		return removal{expect: expectMissing}
+	}
+	r, err := decodeRecord(tenant, id, stored)
+	if err == nil {
+		r.Data = nil
+		return removal{old: &r, expect: expectRead + digits(r.Revision)}
+	}
+	r = store.Record{ID: id, Kind: kind}
+	if len(stored) > bodyAt {
+		if head, ok := decodeBody(tenant, id, stored[bodyAt:]); ok {
+			head.Data = nil
+			r = head
+		}
+	}
+	return removal{old: &r, expect: expectDamaged + sha1hex(stored)}
 }
 
 // write is an Apply under way: one plan, one nonce, however often it is sent.
@@ -38,7 +132,8 @@ type write struct {
 	retry int   // the index in args of the mark of a repetition
 	size  int
 
-	maybe bool // an earlier try may have been done
+	maybe  bool // an earlier try may have been done
+	queued int  // requests that were in the queue before it, at the first try
 }
 
 func (s *Store) newWrite(sp space, p *plan, nonce string) *write {
@@ -58,7 +153,7 @@ func (s *Store) newWrite(sp space, p *plan, nonce string) *write {
 
 func (w *write) run(ctx context.Context) (store.Revision, error) {
 	var rev store.Revision
-	err := w.store.repeat(ctx, func(n int) error {
+	err := w.store.repeat(ctx, "Apply", func(n int) error {
 		var err error
 		rev, err = w.try(ctx, n)
 		return err
@@ -87,6 +182,9 @@ func (w *write) try(ctx context.Context, n int) (store.Revision, error) {
 		done:   make(chan struct{}),
 	}
 	sent, err := w.store.send(ctx, w.space, r, true)
+	if n == 0 {
+		w.queued = r.queued
+	}
 	if err != nil {
 		w.maybe = w.maybe || sent
 		return 0, err
@@ -132,41 +230,66 @@ func (w *write) finish(ctx context.Context, err error) error {
 func (p *plan) outcome(got reply) (store.Revision, error) {
 	switch {
 	case got.is("done", 1):
-		if rev, ok := parseRevision(got.args[0]); ok && rev >= store.Revision(len(p.ops)) {
+		if rev, ok := parseDigits(got.args[0]); ok && rev >= store.Revision(len(p.ids)) {
 			return rev, nil
 		}
-	case got.is("stale", 1):
-		if i, ok := index(got.args[0], len(p.ops)); ok {
-			return 0, outcome{&store.StaleError{Op: i}}
+	case got.is("stale", 2):
+		if op, require, ok := p.part(got.args, len(p.ids)); ok {
+			return 0, outcome{&store.StaleError{Op: op, Require: require}}
 		}
 	case got.is("false", 1):
-		if i, ok := index(got.args[0], len(p.ops)); ok {
-			return 0, outcome{falseOld(i)}
+		if i, ok := index(got.args[0], len(p.ids)); ok {
+			return 0, outcome{&mismatchError{op: i}}
 		}
-	case got.is("taken", 3):
-		if i, ok := index(got.args[0], len(p.claims)); ok {
-			c := p.claims[i]
-			holder, err := decodeRecord(p.tenant, got.args[1], got.args[2])
-			if err != nil {
-				return 0, outcome{unavailable(err)}
-			}
-			return 0, outcome{p.taken(c, holder)}
+	case got.is("damaged", 1):
+		return 0, outcome{&store.DamagedError{ID: got.args[0]}}
+	case got.is("moved", 0):
+		return 0, outcome{errMoved}
+	case got.is("taken", 4):
+		if claimed, require, ok := p.part(got.args, len(p.claims)); ok {
+			return 0, outcome{p.taken(claimed, require, got.args[2], got.args[3])}
 		}
 	case got.is("twice", 0) && p.twice != nil:
-		holder := cloneRecord(*p.ops[p.twice.earlier].New)
-		return 0, outcome{p.taken(*p.twice, holder)}
-	case got.is("damaged", 0):
-		return 0, outcome{unavailable(errDamaged)}
+		holder := cloneRecord(*p.batch.Ops[p.twice.earlier].New)
+		return 0, outcome{&store.TakenError{Op: p.twice.op, Require: -1, Key: p.claimed(*p.twice), Holder: holder}}
 	case got.is("dead", 0):
 		return 0, outcome{unavailable(errors.New("an earlier try of the call was refused"))}
 	case got.is("reused", 0):
 		return 0, outcome{unavailable(errors.New("the nonce was used for another write"))}
 	}
-	return 0, outcome{unknown(errDamaged)}
+	return 0, outcome{unknown(errReply)}
 }
 
-func (p *plan) taken(c claim, holder store.Record) error {
-	return &store.TakenError{Op: c.op, Key: p.ops[c.op].New.Unique[c.key], Holder: holder}
+// part reads which of the ops or claims, or which requirement, an answer is about; -1
+// for the other.
+func (p *plan) part(args []string, most int) (op, require int, ok bool) {
+	switch args[0] {
+	case "op":
+		op, ok = index(args[1], most)
+		return op, -1, ok
+	case "require":
+		require, ok = index(args[1], len(p.batch.Require))
+		return -1, require, ok
+	}
+	return 0, 0, false
+}
+
+// taken says what it means that a record is named as the holder of a key.
+func (p *plan) taken(claimed, require int, id, stored string) error {
+	t := &store.TakenError{Op: -1, Require: require}
+	if require < 0 {
+		t.Op, t.Key = p.claims[claimed].op, p.claimed(p.claims[claimed])
+	} else {
+		t.Key = p.batch.Require[require].Free
+	}
+	var err error
+	if t.Holder, err = decodeRecord(p.tenant, id, stored); err != nil {
+		return &store.DamagedError{ID: id}
+	}
+	if !slices.Contains(t.Holder.Unique, t.Key) {
+		return &unlistedError{field: uniqueField(t.Key), holder: digits(t.Holder.Revision) + id}
+	}
+	return t
 }
 
 func index(s string, n int) (int, bool) {

@@ -1,4 +1,4 @@
--- One Apply. Everything is judged before anything but the nonce is written, because
+-- One Apply. Everything is checked before anything but the nonce is written, because
 -- Redis does not undo a script that fails half way. Replies are flat arrays of
 -- strings that start with a status, the tenant and the nonce. Numbers are strings of
 -- digits: tostring would round them.
@@ -8,10 +8,10 @@
 local records, unique, feed, nonce = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local tenants, queue = KEYS[5], KEYS[6]
 local tenant, name, hash, again, twice = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local n, claims, releases, holds = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-local unlists, lists = tonumber(ARGV[10]), tonumber(ARGV[11])
-local dues, queued = tonumber(ARGV[12]), tonumber(ARGV[13])
-local at = 13 -- the last argument that was used
+local n, requires, claims = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local releases, holds, unlists = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
+local lists, plans, queued = tonumber(ARGV[12]), tonumber(ARGV[13]), tonumber(ARGV[14])
+local at = 14 -- the last argument that was used
 
 -- The revision counter is the record with the empty ID.
 local ids = at
@@ -39,53 +39,102 @@ if not redis.call('SET', nonce, hash .. last, 'PX', 60000, 'NX') then
 end
 
 -- A refused write gives the nonce back, or marks it if an earlier try may be late.
-local function refuse(reply)
-  if dead then
-    return reply
-  end
-  if again == '1' then
+local function refuse(status, ...)
+  if not dead and again == '1' then
     redis.call('SET', nonce, hash .. '-', 'PX', 60000)
-  else
+  elseif not dead then
     redis.call('UNLINK', nonce)
   end
-  return reply
+  return {status, tenant, name, ...}
 end
 
--- Preconditions.
-for i = 1, n do
-  local expected, old = ARGV[at + 1], olds[i + 1]
-  if expected == '' then
-    if old then
-      return refuse({'stale', tenant, name, string.format('%d', i - 1)})
+local function digits(number)
+  return string.format('%d', number)
+end
+
+-- Says whether a stored record is not as it was written; see codec.go.
+local function broken(value)
+  local front, body = string.sub(value, 1, 48), string.sub(value, 65)
+  return string.find(front, '%D') or #body < 17 or string.sub(body, 1, 1) ~= '\1'
+    or tonumber(string.sub(front, 1, 16)) - tonumber(string.sub(front, 17, 32)) ~= tonumber(string.sub(front, 33))
+    or string.sub(redis.sha1hex(body), 1, 16) ~= string.sub(value, 49, 64)
+end
+
+-- Requirements. The operations come before them in ARGV.
+at = at + 4 * n
+for i = 1, requires do
+  local how, what, want = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+  if how == 'free' then
+    local holder = redis.call('HGET', unique, what)
+    local value = holder and redis.call('HGET', records, holder)
+    if value and want ~= string.sub(value, 1, 16) .. holder then
+      return refuse('taken', 'require', digits(i - 1), holder, value)
     end
-  elseif not old or string.sub(old, 1, 16) ~= expected then
-    return refuse({'stale', tenant, name, string.format('%d', i - 1)})
-  elseif string.sub(old, 33, 48) ~= ARGV[at + 2] then
-    return refuse({'false', tenant, name, string.format('%d', i - 1)})
+  else
+    local value = redis.call('HGET', records, what)
+    if want == '' and value
+      or want ~= '' and (not value or string.sub(value, 1, 16) ~= want or broken(value)) then
+      return refuse('stale', 'require', digits(i - 1))
+    end
   end
-  at = at + 4
+  at = at + 3
 end
 
--- Unique keys that no record of this batch releases. Lua's stack holds some
--- thousand arguments, so long lists go in pieces.
+-- What the ops expect.
+local removed = {} -- the damaged records that this batch removes
+for i = 1, n do
+  local expected, digest = ARGV[ops + 4 * i - 3], ARGV[ops + 4 * i - 2]
+  local how, want = string.sub(expected, 1, 1), string.sub(expected, 2)
+  local old, place = olds[i + 1], digits(i - 1)
+  if how == 'd' then -- removes a damaged record
+    if not old then
+      return refuse('stale', 'op', place)
+    elseif redis.sha1hex(old) ~= want then
+      return refuse('moved')
+    end
+    removed[ARGV[ids + i]] = true
+  elseif how == 'm' then -- removes what was not there
+    if old then
+      return refuse('moved')
+    end
+    return refuse('stale', 'op', place)
+  elseif how == 'r' then -- removes what could be read
+    if not old then
+      return refuse('stale', 'op', place)
+    elseif string.sub(old, 1, 16) ~= want or string.sub(old, 66, 81) ~= digest or broken(old) then
+      return refuse('moved')
+    end
+  elseif old and broken(old) then
+    return refuse('damaged', ARGV[ids + i])
+  elseif how == 'c' then -- creates
+    if old then
+      return refuse('stale', 'op', place)
+    end
+  elseif not old or string.sub(old, 1, 16) ~= want then -- replaces or deletes
+    return refuse('stale', 'op', place)
+  elseif string.sub(old, 66, 81) ~= digest then
+    return refuse('false', place)
+  end
+end
+
+-- Unique keys that no record of this batch releases. A key is free if the record that
+-- holds it is gone, or, at the revision that the client says, does not list it. Lua's
+-- stack holds some thousand arguments, so long lists go in pieces.
 local piece = 1000
 for from = 1, claims, piece do
   local to = math.min(from + piece - 1, claims)
   local holders = redis.call('HMGET', unique, unpack(ARGV, at + from, at + to))
   for i = from, to do
     local holder = holders[i - from + 1]
-    if holder then
-      local value = redis.call('HGET', records, holder)
-      if not value then
-        return refuse({'damaged', tenant, name})
-      end
-      return refuse({'taken', tenant, name, string.format('%d', i - 1), holder, value})
+    local value = holder and not removed[holder] and redis.call('HGET', records, holder)
+    if value and ARGV[at + claims + i] ~= string.sub(value, 1, 16) .. holder then
+      return refuse('taken', 'op', digits(i - 1), holder, value)
     end
   end
 end
-at = at + claims
+at = at + 2 * claims
 if twice == '1' then
-  return refuse({'twice', tenant, name})
+  return refuse('twice')
 end
 
 if dead then
@@ -102,12 +151,13 @@ local created, written, deleted = {}, {'', last}, {}
 for i = 1, n do
   local number = string.format('%016.0f', revision + i)
   local old, body, note = olds[i + 1], ARGV[ops + 4 * i - 1], ARGV[ops + 4 * i]
-  created[i] = old and string.sub(old, 17, 32) or number
   if body == '' then
     deleted[#deleted + 1] = ARGV[ids + i]
   else
+    created[i] = old and string.sub(old, 17, 32) or number
     written[#written + 1] = ARGV[ids + i]
-    written[#written + 1] = number .. created[i] .. body
+    written[#written + 1] = number .. created[i]
+      .. string.format('%016.0f', revision + i - tonumber(created[i])) .. body
   end
   if note ~= '' then
     redis.call('ZADD', feed, number, number .. note)
@@ -135,14 +185,14 @@ for _ = 1, lists do
   redis.call('ZADD', KEYS[tonumber(ARGV[at + 1])], created[i], ARGV[ids + i])
   at = at + 2
 end
-for _ = 1, dues do
-  redis.call('ZADD', KEYS[tonumber(ARGV[at + 1])], ARGV[at + 2], ARGV[at + 3])
-  at = at + 3
+for _ = 1, plans do -- by Due
+  redis.call('ZADD', KEYS[tonumber(ARGV[at + 1])], '0', ARGV[at + 2])
+  at = at + 2
 end
 for _ = 1, queued do
-  local first = redis.call('ZRANGE', KEYS[tonumber(ARGV[at + 1])], 0, 0, 'WITHSCORES')
+  local first = redis.call('ZRANGE', KEYS[tonumber(ARGV[at + 1])], 0, 0)
   if first[1] then
-    redis.call('ZADD', queue, first[2], ARGV[at + 2])
+    redis.call('ZADD', queue, string.sub(first[1], 1, 16), ARGV[at + 2])
   else
     redis.call('ZREM', queue, ARGV[at + 2])
   end

@@ -143,6 +143,13 @@ func (b backend) check(tb testing.TB, prefix string) {
 	}
 }
 
+// withoutScrub is a store where Scrub is of no use or not permitted.
+type withoutScrub struct {
+	store.Store
+	store.Counter
+	storetest.Damager
+}
+
 func newPrefix() string { return "test-" + rand.Text() + ":" }
 
 // place is for the conformance kit: a prefix of its own, a client for each handle.
@@ -157,8 +164,7 @@ func (b backend) place() (storetest.Place, error) {
 			if err != nil || b.real {
 				return st, err
 			}
-			// miniredis has no files, and so nothing to scrub.
-			return struct{ store.Store }{st}, nil
+			return withoutScrub{st, st, st}, nil // miniredis has no files
 		},
 		Close: func() error {
 			c := b.dial()

@@ -36,7 +36,7 @@ func BenchmarkCoalesced(b *testing.B) {
 	}
 	pooled := func(ctx context.Context, tenant string, op store.Op) (store.Revision, error) {
 		sp := st.space(tenant)
-		p, err := newPlan(sp, []store.Op{op})
+		p, err := newPlan(sp, store.Ops(op), known{})
 		if err != nil {
 			return 0, err
 		}
@@ -52,7 +52,7 @@ func BenchmarkCoalesced(b *testing.B) {
 		return p.outcome(got)
 	}
 	coalesced := func(ctx context.Context, tenant string, op store.Op) (store.Revision, error) {
-		return st.Apply(ctx, tenant, op)
+		return st.Apply(ctx, tenant, store.Ops(op))
 	}
 	benchPass(b, coalesced) // the server learns the script
 	for b.Loop() {

@@ -49,6 +49,7 @@ func (s *Store) probe(ctx context.Context) error {
 		{"zrangebylex", sp.tenants(), "-", "-"},
 		{"zmscore", sp.feed(), "a"},
 		{"hmget", sp.records(), "a"},
+		{"hstrlen", sp.records(), "a"},
 	}
 	for _, args := range commands {
 		if err := s.client.Do(ctx, args...).Err(); err != nil {

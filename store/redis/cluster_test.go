@@ -76,22 +76,22 @@ func TestTenantNames(t *testing.T) {
 	}
 	close(work)
 	wg.Wait()
-	after := ""
+	q := store.TenantQuery{Limit: store.MaxLimit}
 	for {
-		page, err := st.Tenants(t.Context(), after, store.MaxLimit)
+		page, err := st.Tenants(t.Context(), q)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, name := range page {
+		for _, name := range page.Names {
 			if !names[name] {
 				t.Fatalf("tenant %q is listed twice or was never written", name)
 			}
 			delete(names, name)
 		}
-		if len(page) < store.MaxLimit {
+		if page.Next == "" {
 			break
 		}
-		after = page[len(page)-1]
+		q.After = page.Next
 	}
 	if len(names) > 0 {
 		t.Errorf("%d tenants are not listed", len(names))
@@ -110,7 +110,7 @@ func writeAndRead(ctx context.Context, st store.Store, tenant string) error {
 	if !utf8.ValidString(r.ID) {
 		r.ID = "{id}"
 	}
-	rev, err := st.Apply(ctx, tenant, store.Create(r, []byte("note")))
+	rev, err := st.Apply(ctx, tenant, store.Ops(store.Create(r, []byte("note"))))
 	if err != nil {
 		return err
 	}
@@ -121,9 +121,9 @@ func writeAndRead(ctx context.Context, st store.Store, tenant string) error {
 	if rev != 1 || got.ID != r.ID || string(got.Data) != tenant {
 		return fmt.Errorf("revision %d, read %+v", rev, got)
 	}
-	list, err := st.List(ctx, tenant, store.Query{Kind: "user", Match: r.Index})
-	if err != nil || len(list) != 1 {
-		return fmt.Errorf("list: %d records, %w", len(list), err)
+	page, err := st.List(ctx, tenant, store.Query{Kind: "user", Match: r.Index})
+	if err != nil || len(page.Records) != 1 {
+		return fmt.Errorf("list: %d records, %w", len(page.Records), err)
 	}
 	return nil
 }
@@ -133,7 +133,7 @@ func TestWaitReplicas(t *testing.T) {
 	op := store.Create(user("id"), []byte("note"))
 	t.Run("enough", func(t *testing.T) {
 		st := b.open(t, &redisstore.Options{Prefix: newPrefix(), WaitReplicas: 1})
-		if _, err := st.Apply(t.Context(), "tenant", op); err != nil {
+		if _, err := st.Apply(t.Context(), "tenant", store.Ops(op)); err != nil {
 			t.Error(err)
 		}
 		if err := st.Trim(t.Context(), "tenant", 1); err != nil {
@@ -142,12 +142,12 @@ func TestWaitReplicas(t *testing.T) {
 	})
 	t.Run("too few", func(t *testing.T) {
 		st := b.open(t, &redisstore.Options{Prefix: newPrefix(), WaitReplicas: 2, WaitTimeout: 50 * time.Millisecond})
-		_, err := st.Apply(t.Context(), "tenant", op)
+		_, err := st.Apply(t.Context(), "tenant", store.Ops(op))
 		wantError(t, err, store.ErrUnknown)
 		if _, err := st.Get(t.Context(), "tenant", store.ID("id")); err != nil {
 			t.Errorf("the master has it, but: %v", err)
 		}
-		_, err = st.Apply(t.Context(), "tenant", op)
+		_, err = st.Apply(t.Context(), "tenant", store.Ops(op))
 		wantError(t, err, store.ErrStale) // a refusal needs no replica
 		wantError(t, st.Trim(t.Context(), "tenant", 1), store.ErrUnknown)
 	})
@@ -189,7 +189,7 @@ func TestFailover(t *testing.T) {
 				r := user(fmt.Sprintf("%d-%d", c, n))
 				r.Unique = []store.Key{{Kind: "name", Value: r.ID}}
 				r.Index = []store.Key{{Kind: "client", Value: fmt.Sprint(c)}}
-				_, err := st.Apply(context.WithoutCancel(ctx), tenant, store.Create(r, []byte("note")))
+				_, err := st.Apply(context.WithoutCancel(ctx), tenant, store.Ops(store.Create(r, []byte("note"))))
 				switch {
 				case err == nil:
 					acked.Add(1)
@@ -224,7 +224,7 @@ func TestFailover(t *testing.T) {
 	}
 	stop()
 	wg.Wait()
-	if _, err := st.Tenants(t.Context(), "", 0); err != nil {
+	if _, err := st.Tenants(t.Context(), store.TenantQuery{}); err != nil {
 		t.Error(err)
 	}
 }

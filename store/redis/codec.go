@@ -2,10 +2,11 @@ package redis
 
 import (
 	"bytes"
+	"crypto/sha1" //nolint:gosec // against decay: the only hash that a script can compute
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,25 +19,33 @@ import (
 //
 //	revision  16 decimal digits
 //	created   16 decimal digits
-//	digest    16 bytes
+//	age       16 decimal digits: revision minus created
+//	checksum  16 hexadecimal digits, of everything behind it
 //	format    1 byte
+//	digest    16 bytes
 //	head      kind, due, unique keys, index terms
 //	data      the rest
 //
-// The script writes the first two and compares the digest; everything else is
-// opaque to it. The digest covers tenant, ID and head. Comparing it shows that
-// the keys which an op declares for its Old are the stored ones, and that a
+// The script writes the first three; everything behind them is opaque to it, but it
+// can verify the checksum. The digest covers tenant, ID and head. Comparing it shows
+// that the keys which an op declares for its Old are the stored ones, and that a
 // reply is about the record that was asked for.
 const (
 	digitsLen   = 16
+	headerLen   = 3 * digitsLen // in front of the checksum
+	checksumLen = 16
+	bodyAt      = headerLen + checksumLen
 	digestLen   = 16
-	headerLen   = 2 * digitsLen
+	headAt      = 1 + digestLen // in the body
 	formatV1    = 1
 	maxRevision = 1 << 53
 )
 
-// errDamaged: what is stored, or what was answered, cannot be what was asked for.
-var errDamaged = errors.New("a reply is not about the call, or stored data is damaged")
+// errReply: what was answered cannot be an answer to the call.
+var errReply = errors.New("a reply is not about the call")
+
+// errDamaged: a stored record cannot be read.
+var errDamaged = errors.New("a stored record cannot be read")
 
 // head encodes what the digest covers of a record beside its name.
 func head(r *store.Record) []byte {
@@ -69,106 +78,68 @@ func digest(tenant, id string, head []byte) string {
 	return string(sum[:digestLen])
 }
 
-// encodeBody returns what the script stores behind revision and created.
+// sha1hex is what scripts know under this name.
+func sha1hex(s string) string {
+	sum := sha1.Sum([]byte(s)) //nolint:gosec // see the import
+	return hex.EncodeToString(sum[:])
+}
+
+func checksum(body string) string { return sha1hex(body)[:checksumLen] }
+
+// encodeBody returns what the script stores behind revision, created and age.
 func encodeBody(tenant string, r *store.Record) string {
 	h := head(r)
 	var b strings.Builder
-	b.Grow(digestLen + 1 + len(h) + len(r.Data))
-	b.WriteString(digest(tenant, r.ID, h))
+	b.Grow(headAt + len(h) + len(r.Data))
 	b.WriteByte(formatV1)
+	b.WriteString(digest(tenant, r.ID, h))
 	b.Write(h)
 	b.Write(r.Data)
-	return b.String()
+	body := b.String()
+	return checksum(body) + body
 }
 
-// decodeRecord reads a stored record and verifies that it is the tenant's and
-// has that ID.
+// decodeRecord reads a stored record and verifies that it is the tenant's, has that
+// ID, and is as it was written. The error is errDamaged.
 func decodeRecord(tenant, id, stored string) (store.Record, error) {
+	if len(stored) < bodyAt || checksum(stored[bodyAt:]) != stored[headerLen:bodyAt] {
+		return store.Record{}, errDamaged
+	}
+	r, ok := decodeBody(tenant, id, stored[bodyAt:])
+	var ok1, ok2, ok3 bool
+	var age store.Revision
+	r.Revision, ok1 = parseDigits(stored[:digitsLen])
+	r.Created, ok2 = parseDigits(stored[digitsLen : 2*digitsLen])
+	age, ok3 = parseDigits(stored[2*digitsLen : headerLen])
+	if !ok || !ok1 || !ok2 || !ok3 || r.Revision-r.Created != age {
+		return store.Record{}, errDamaged
+	}
+	return r, nil
+}
+
+// decodeBody reads what stands behind the checksum. The digest shows that all but the
+// data is as it was written.
+func decodeBody(tenant, id, body string) (store.Record, bool) {
 	r := store.Record{ID: id}
-	if len(stored) < headerLen+digestLen+1 {
-		return r, errDamaged
+	if len(body) < headAt || body[0] != formatV1 {
+		return r, false
 	}
-	var ok1, ok2 bool
-	r.Revision, ok1 = parseRevision(stored[:digitsLen])
-	r.Created, ok2 = parseRevision(stored[digitsLen:headerLen])
-	if !ok1 || !ok2 {
-		return r, errDamaged
-	}
-	want := stored[headerLen : headerLen+digestLen]
-	if format := stored[headerLen+digestLen]; format != formatV1 {
-		return r, fmt.Errorf("a record has format %d, which is newer than this program", format)
-	}
-	in := decoder{rest: stored[headerLen+digestLen+1:]}
-	body := in.rest
+	in := decoder{rest: body[headAt:]}
 	r.Kind = in.string()
 	due := in.uvarint()
 	r.Unique = in.keys(store.MaxUnique)
 	r.Index = in.keys(store.MaxIndex)
 	if in.failed || due > maxRevision {
-		return r, errDamaged
+		return r, false
 	}
 	r.Due = store.FromMillis(int64(due))
-	if digest(tenant, id, []byte(body[:len(body)-len(in.rest)])) != want {
-		return r, errDamaged
+	if digest(tenant, id, []byte(body[headAt:len(body)-len(in.rest)])) != body[1:headAt] {
+		return r, false
 	}
 	if in.rest != "" {
 		r.Data = []byte(in.rest)
 	}
-	return r, nil
-}
-
-// A change is stored as the 16 digits of its revision, which the script writes,
-// followed by what encodeChange returns.
-func encodeChange(tenant string, op store.Op) string {
-	if op.Note == nil {
-		return ""
-	}
-	r := op.New
-	if r == nil {
-		r = op.Old
-	}
-	b := make([]byte, 0, tagLen+len(r.Kind)+len(r.ID)+len(op.Note)+8)
-	b = append(b, tenantTag(tenant)...)
-	b = append(b, formatV1, byte(op.Type()))
-	b = appendString(b, r.Kind)
-	b = appendString(b, r.ID)
-	b = append(b, op.Note...)
-	return string(b)
-}
-
-func decodeChange(tag []byte, member string) (store.Change, error) {
-	var c store.Change
-	if len(member) < digitsLen+tagLen+2 {
-		return c, errDamaged
-	}
-	var ok bool
-	if c.Revision, ok = parseRevision(member[:digitsLen]); !ok {
-		return c, errDamaged
-	}
-	member = member[digitsLen:]
-	if !bytes.Equal([]byte(member[:tagLen]), tag) {
-		return c, errDamaged
-	}
-	if format := member[tagLen]; format != formatV1 {
-		return c, fmt.Errorf("a change has format %d, which is newer than this program", format)
-	}
-	c.Type = store.ChangeType(member[tagLen+1])
-	in := decoder{rest: member[tagLen+2:]}
-	c.Kind = in.string()
-	c.ID = in.string()
-	if in.failed {
-		return c, errDamaged
-	}
-	c.Note = []byte(in.rest)
-	return c, nil
-}
-
-// tagLen is the length of the tenant's mark in a change.
-const tagLen = 8
-
-func tenantTag(tenant string) []byte {
-	sum := sha256.Sum256([]byte(tenant))
-	return sum[:tagLen]
+	return r, true
 }
 
 // digits writes a revision so that the script can compare it as a string.
@@ -180,9 +151,16 @@ func digits(r store.Revision) string {
 	return "0000000000000000"[:digitsLen-len(s)] + s
 }
 
-func parseRevision(s string) (store.Revision, bool) {
-	n, err := strconv.ParseInt(s, 10, 64)
-	return store.Revision(n), err == nil && n >= 0
+// parseDigits is the inverse of digits, and takes nothing else.
+func parseDigits(s string) (store.Revision, bool) {
+	n := store.Revision(0)
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return 0, false
+		}
+		n = 10*n + store.Revision(s[i]-'0')
+	}
+	return n, len(s) == digitsLen
 }
 
 func appendString(b []byte, s string) []byte {

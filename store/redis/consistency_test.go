@@ -1,6 +1,7 @@
 package redis
 
 import (
+	stdcmp "cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,13 +17,13 @@ import (
 
 // Inconsistencies reads every key under a prefix and compares everything that is
 // derived with the records: an error says what differs. Nobody may write
-// meanwhile.
+// meanwhile. Where something was damaged more may be stored than is derived.
 func Inconsistencies(ctx context.Context, client goredis.UniversalClient, prefix string) error {
 	d, err := readDump(ctx, client, prefix)
 	if err != nil {
 		return err
 	}
-	want := dump{hashes: map[string]map[string]string{}, zsets: map[string]map[string]float64{}}
+	want := dump{hashes: map[string]map[string]string{}, zsets: map[string]map[string]float64{}, damaged: d.damaged}
 	l := layout{prefix: prefix}
 	var faults []error
 	for key, fields := range d.hashes {
@@ -41,9 +42,13 @@ func Inconsistencies(ctx context.Context, client goredis.UniversalClient, prefix
 			want.add(s.tenants(), tenant, 0)
 			if d.zsets[s.feed()] != nil {
 				want.zsets[s.feed()] = d.zsets[s.feed()]
-				faults = append(faults, checkFeed(tenant, d.zsets[s.feed()], fields))
+				faults = append(faults, checkFeed(tenant, &d, d.zsets[s.feed()], fields))
 			}
 		}
+	}
+	if d.damaged {
+		keepCommon(d.hashes, want.hashes)
+		keepCommon(d.zsets, want.zsets)
 	}
 	if diff := cmp.Diff(want.hashes, d.hashes); diff != "" {
 		faults = append(faults, fmt.Errorf("hashes (-derived +stored):\n%s", diff))
@@ -54,14 +59,35 @@ func Inconsistencies(ctx context.Context, client goredis.UniversalClient, prefix
 	return errors.Join(faults...)
 }
 
+// keepCommon removes what was left behind: what is stored and not derived, and an
+// earlier place in a queue than the derived one.
+func keepCommon[V stdcmp.Ordered](stored, derived map[string]map[string]V) {
+	for key, fields := range stored {
+		for field, value := range fields {
+			want, ok := derived[key][field]
+			if !ok {
+				delete(fields, field)
+			} else if value < want && strings.HasSuffix(key, queueKey) {
+				fields[field] = want
+			}
+		}
+		if len(fields) == 0 {
+			delete(stored, key)
+		}
+	}
+}
+
 // derive adds what the records of a tenant demand.
 func (d *dump) derive(s space, records map[string]string) error {
-	last, _ := parseRevision(records[counterField])
+	last, _ := parseDigits(records[counterField])
 	for id, stored := range records {
 		if id == counterField || id == trimmedField {
 			continue
 		}
 		r, err := decodeRecord(s.tenant, id, stored)
+		if err != nil && d.damaged {
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("record %q of %q: %w", id, s.tenant, err)
 		}
@@ -73,7 +99,7 @@ func (d *dump) derive(s space, records map[string]string) error {
 			d.add(s.index(r.Kind, term), id, float64(r.Created))
 		}
 		if ms := store.Millis(r.Due); ms > 0 {
-			d.add(s.due(r.Kind), id, float64(ms))
+			d.add(s.due(r.Kind), dueMember(ms, id), 0)
 			queue, member := s.queue(), queueMember(r.Kind, s.tenant)
 			if at, ok := d.zsets[queue][member]; !ok || float64(ms) < at {
 				d.add(queue, member, float64(ms))
@@ -92,14 +118,17 @@ func (d *dump) derive(s space, records map[string]string) error {
 	return nil
 }
 
-func checkFeed(tenant string, members map[string]float64, records map[string]string) error {
-	last, _ := parseRevision(records[counterField])
-	trimmed, _ := parseRevision(records[trimmedField])
+func checkFeed(tenant string, d *dump, members map[string]float64, records map[string]string) error {
+	last, _ := parseDigits(records[counterField])
+	trimmed, _ := parseDigits(records[trimmedField])
 	seen := map[store.Revision]bool{}
 	for member, score := range members {
-		c, err := decodeChange(tenantTag(tenant), member)
-		if err != nil {
-			return fmt.Errorf("change of %q: %w", tenant, err)
+		c := decodeChange(string(tenantTag(tenant)), member, store.Revision(score))
+		if c.Damaged && d.damaged {
+			continue
+		}
+		if c.Damaged {
+			return fmt.Errorf("change %v of %q: damaged", score, tenant)
 		}
 		if float64(c.Revision) != score || c.Revision <= trimmed || c.Revision > last || seen[c.Revision] {
 			return fmt.Errorf("change %d of %q: at %v, trimmed %d, last %d", c.Revision, tenant, score, trimmed, last)
@@ -113,6 +142,8 @@ func checkFeed(tenant string, members map[string]float64, records map[string]str
 type dump struct {
 	hashes map[string]map[string]string
 	zsets  map[string]map[string]float64
+
+	damaged bool // something was, on purpose
 }
 
 func (d *dump) add(key, member string, score float64) {
@@ -131,6 +162,7 @@ func readDump(ctx context.Context, client goredis.UniversalClient, prefix string
 		defer mu.Unlock()
 		maps.Copy(all.hashes, d.hashes)
 		maps.Copy(all.zsets, d.zsets)
+		all.damaged = all.damaged || d.damaged
 		return err
 	}
 	if c, ok := client.(*goredis.ClusterClient); ok {
@@ -163,6 +195,10 @@ func readNode(ctx context.Context, node *goredis.Client, prefix string) (dump, e
 			}
 		case "none": // a nonce that expired meanwhile
 		case "string":
+			if key == prefix+damagedKey {
+				d.damaged = true
+				continue
+			}
 			ttl, err := node.PTTL(ctx, key).Result()
 			if err != nil {
 				return d, err

@@ -84,7 +84,7 @@
 // The store needs these rights, and no others:
 //
 //	ACL SETUSER rollbook on >password resetkeys ~rollbook:* resetchannels nocommands
-//	  +evalsha +eval +get +set +pexpire +hget +hmget +hset +hdel
+//	  +evalsha +eval +get +set +pexpire +hget +hmget +hstrlen +hset +hdel
 //	  +zadd +zrem +zcard +zcount +zrange +zrangebyscore +zrevrangebyscore
 //	  +zrangebylex +zmscore +zremrangebyrank +unlink +ping +hello +select +wait
 //	  +cluster|slots +cluster|shards +cluster|nodes +command +readonly +asking

@@ -1,283 +1,250 @@
 package redis
 
 import (
-	"cmp"
 	"context"
 	"slices"
-	"strconv"
-
-	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Every bucket has a queue: its (kind, tenant) pairs by their earliest Due. Due
-// reads the queues of all buckets behind the last tenant, then the due records of
-// the tenants that share the page, then the records.
-
-const (
-	// bucketsAtOnce is how many buckets one pipeline of Due asks.
-	bucketsAtOnce = 256
-	// dueTries is how often Due reads a group of tenants that others work on.
-	dueTries = 3
-)
-
-// debtor is a tenant with something due, and the kinds of it.
-type debtor struct {
-	space  space
-	bucket int
-	kinds  []string
+// Due implements store.Store. Tenants come by bucket and then by name. A page of all
+// tenants takes five round trips, each to all servers at once: the queues, the entries,
+// the sizes of their records, and the records.
+func (s *Store) Due(ctx context.Context, q store.DueQuery) (page store.DuePage, err error) {
+	c := s.begin("Due")
+	defer func() {
+		items := 0
+		for _, t := range page.Tenants {
+			items += len(t.Records)
+			c.Damaged += len(t.Damaged)
+		}
+		c.end(items, err)
+	}()
+	if q, err = store.CheckDueQuery(q); err != nil {
+		return store.DuePage{}, err
+	}
+	r := &dueRead{store: s, q: q, before: "(" + digits(store.Revision(store.Millis(q.Before)))}
+	if q.Tenant != "" {
+		return r.alone(ctx)
+	}
+	return r.shared(ctx)
 }
 
-// Due implements store.Store. Tenants come by bucket and then by name.
-func (s *Store) Due(ctx context.Context, q store.DueQuery) ([]store.DueRecord, error) {
-	q, err := store.CheckDueQuery(q)
-	if err != nil {
-		return nil, err
+// dueRead is a Due under way.
+type dueRead struct {
+	store  *Store
+	q      store.DueQuery
+	before string // the end of what is due, for ZRANGEBYLEX
+	room   int    // bytes that may still be fetched
+	idle   int    // entries and tenants that gave nothing
+}
+
+func (r *dueRead) tired() bool { return r.idle >= store.DefaultBudget }
+
+// alone returns what is due of one tenant.
+func (r *dueRead) alone(ctx context.Context) (store.DuePage, error) {
+	if r.q.From != "" {
+		if _, ok := parseDue(r.q.From); !ok {
+			return store.DuePage{}, &store.InvalidError{Op: -1, What: "from", Why: "not a place that was returned"}
+		}
 	}
-	for {
-		debtors, err := s.debtors(ctx, q)
+	r.room = store.MaxPageData
+	d, err := r.debtor(ctx)
+	if err != nil || d == nil {
+		return store.DuePage{}, err
+	}
+	if err := r.walk(ctx, d, r.q.Limit); err != nil || d.empty() {
+		return store.DuePage{}, err
+	}
+	return store.DuePage{Tenants: []store.DueTenant{d.page()}}, nil
+}
+
+// shared returns what is due of the first tenants that have something due.
+func (r *dueRead) shared(ctx context.Context) (page store.DuePage, err error) {
+	for len(page.Tenants) == 0 {
+		r.room = store.MaxPageData
+		debtors, more, err := r.debtors(ctx)
 		if err != nil || len(debtors) == 0 {
-			return nil, err
+			return store.DuePage{}, err
 		}
-		for range dueTries {
-			page, err := s.dueOf(ctx, q, debtors)
-			if err != nil || len(page) > 0 {
-				return page, err
-			}
-		}
-		// Others were faster with all of them: look further.
-		q.After = debtors[len(debtors)-1].space.tenant
-	}
-}
-
-// debtors returns the first tenants after q.After that have something due, at
-// most q.Limit.
-func (s *Store) debtors(ctx context.Context, q store.DueQuery) ([]debtor, error) {
-	var found []debtor
-	first := 0
-	if q.After != "" {
-		first = bucketOf(q.After)
-	}
-	before := "(" + strconv.FormatInt(store.Millis(q.Before), 10)
-	for ; first < buckets && len(found) < q.Limit; first += bucketsAtOnce {
-		n := min(bucketsAtOnce, buckets-first)
-		vals, err := s.scatter(ctx, n, func(i int) []any {
-			return []any{"zrangebyscore", s.bucket(first+i, queueKey), "-inf", before}
-		})
+		served, err := r.serve(ctx, debtors)
 		if err != nil {
-			return nil, err
+			return store.DuePage{}, err
 		}
-		for i, val := range vals {
-			members, ok := val.([]any)
-			if !ok {
-				return nil, unavailable(errDamaged)
-			}
-			more, err := s.debtorsIn(first+i, members, q)
-			if err != nil {
-				return nil, err
-			}
-			found = append(found, more...)
-		}
-	}
-	return found[:min(len(found), q.Limit)], nil
-}
-
-func (s *Store) debtorsIn(bucket int, members []any, q store.DueQuery) ([]debtor, error) {
-	kinds := make(map[string][]string)
-	for _, m := range members {
-		member, _ := m.(string)
-		kind, tenant, ok := splitMember(member)
-		if !ok || bucketOf(tenant) != bucket {
-			return nil, unavailable(errDamaged)
-		}
-		if len(q.Kinds) > 0 && !slices.Contains(q.Kinds, kind) {
-			continue
-		}
-		if q.After != "" && bucket == bucketOf(q.After) && tenant <= q.After {
-			continue
-		}
-		kinds[tenant] = append(kinds[tenant], kind)
-	}
-	found := make([]debtor, 0, len(kinds))
-	for tenant, of := range kinds {
-		found = append(found, debtor{space: s.space(tenant), bucket: bucket, kinds: of})
-	}
-	slices.SortFunc(found, func(a, b debtor) int { return cmp.Compare(a.space.tenant, b.space.tenant) })
-	return found, nil
-}
-
-// dueOf returns the page that these tenants share.
-func (s *Store) dueOf(ctx context.Context, q store.DueQuery, debtors []debtor) ([]store.DueRecord, error) {
-	share := q.Limit / len(debtors)
-	entries, err := s.dueEntries(ctx, q, debtors, share)
-	if err != nil {
-		return nil, err
-	}
-	var asked []int // debtors that still have entries
-	for i := range debtors {
-		if len(entries[i]) > 0 {
-			asked = append(asked, i)
-		}
-	}
-	vals, err := s.scatter(ctx, len(asked), func(i int) []any {
-		of := asked[i]
-		return append([]any{"hmget", debtors[of].space.records()}, ids(entries[of])...)
-	})
-	if err != nil {
-		return nil, err
-	}
-	var page []store.DueRecord
-	for i, val := range vals {
-		of := asked[i]
-		tenant := debtors[of].space.tenant
-		list, ok := val.([]any)
-		if !ok || len(list) != len(entries[of]) {
-			return nil, unavailable(errDamaged)
-		}
-		for j, v := range list {
-			stored, ok := v.(string)
-			if !ok {
+		for _, d := range served {
+			if d.empty() { // others were faster, or what was left behind keeps it in the queue
+				r.idle++
 				continue
 			}
-			r, err := decodeRecord(tenant, entries[of][j].id, stored)
-			if err != nil {
-				return nil, unavailable(err)
-			}
-			if store.Millis(r.Due) == entries[of][j].score && slices.Contains(debtors[of].kinds, r.Kind) {
-				page = append(page, store.DueRecord{Tenant: tenant, Record: r})
-			}
+			page.Tenants = append(page.Tenants, d.page())
 		}
+		page.Next = ""
+		if more || len(served) < len(debtors) {
+			page.Next = served[len(served)-1].space.tenant
+		}
+		if page.Next == "" || r.tired() {
+			break
+		}
+		r.q.After = page.Next
 	}
 	return page, nil
 }
 
-// dueEntries returns for each tenant the IDs of its share, by Due.
-func (s *Store) dueEntries(ctx context.Context, q store.DueQuery, debtors []debtor, share int) ([][]entry, error) {
-	type list struct {
-		of   int
-		name string
+// serve reads the share of each tenant, and returns those for which the page has room.
+func (r *dueRead) serve(ctx context.Context, debtors []*debtor) ([]*debtor, error) {
+	share := r.q.Limit / len(debtors)
+	if err := r.entries(ctx, debtors, share); err != nil {
+		return nil, err
 	}
-	var lists []list
-	for i, d := range debtors {
-		for _, kind := range d.kinds {
-			lists = append(lists, list{of: i, name: d.space.due(kind)})
-		}
-	}
-	before := "(" + strconv.FormatInt(store.Millis(q.Before), 10)
-	vals, err := s.scatter(ctx, len(lists), func(i int) []any {
-		return []any{
-			"zrangebyscore", lists[i].name, "-inf", before,
-			"withscores", "limit", "0", strconv.Itoa(share),
-		}
-	})
+	debtors, err := r.allot(ctx, debtors)
 	if err != nil {
 		return nil, err
 	}
-	entries := make([][]entry, len(debtors))
-	for i, val := range vals {
-		more, err := parseEntries(val)
-		if err != nil {
-			return nil, unavailable(err)
+	if err := r.records(ctx, debtors); err != nil {
+		return nil, err
+	}
+	for i, d := range debtors {
+		if r.tired() {
+			return debtors[:max(i, 1)], nil
 		}
-		of := lists[i].of
-		entries[of] = append(entries[of], more...)
+		// What gave nothing takes no share. This is rare: one tenant after another.
+		if d.more && !d.full && len(d.found.Records) < share {
+			if err := r.walk(ctx, d, share); err != nil {
+				return nil, err
+			}
+		}
 	}
-	for i := range entries {
-		slices.SortStableFunc(entries[i], func(a, b entry) int { return cmp.Compare(a.score, b.score) })
-		entries[i] = entries[i][:min(len(entries[i]), share)]
-	}
-	return entries, nil
+	return debtors, nil
 }
 
-// Tenants implements store.Store: by bucket and then by name, in two round trips.
-func (s *Store) Tenants(ctx context.Context, after string, limit int) ([]string, error) {
-	limit, err := store.CheckTenants(after, limit)
+// entries reads the first entries of each tenant.
+func (r *dueRead) entries(ctx context.Context, debtors []*debtor, n int) error {
+	var asked [][]any
+	for _, d := range debtors {
+		asked = append(asked, r.asks(d, n)...)
+	}
+	vals, err := r.store.scatter(ctx, "Due", len(asked), func(i int) []any { return asked[i] })
+	if err != nil {
+		return err
+	}
+	for _, d := range debtors {
+		if err := d.merge(vals[:len(d.kinds)], n); err != nil {
+			return unavailable(err)
+		}
+		vals = vals[len(d.kinds):]
+	}
+	return nil
+}
+
+// allot cuts the entries of each tenant to what the page has room for, by the sizes of
+// their records: an equal part for each, but at least the first record. Tenants for
+// which there is no room are left out.
+func (r *dueRead) allot(ctx context.Context, debtors []*debtor) ([]*debtor, error) {
+	var asked [][]any
+	for _, d := range debtors {
+		for _, e := range d.entries {
+			asked = append(asked, []any{"hstrlen", d.space.records(), e.id})
+		}
+	}
+	lengths, err := r.store.scatter(ctx, "Due", len(asked), func(i int) []any { return asked[i] })
 	if err != nil {
 		return nil, err
 	}
-	first, from := 0, "-"
-	if after != "" {
-		first, from = bucketOf(after), "("+after
+	part := store.MaxPageData / len(debtors)
+	for i, d := range debtors {
+		n, size := 0, 0
+		for _, val := range lengths[:len(d.entries)] {
+			length := int(number(val))
+			first := n == 0 && r.room == store.MaxPageData
+			if length > r.room && !first || n > 0 && size+length > part {
+				break
+			}
+			n, size, r.room = n+1, size+length, r.room-length
+		}
+		if n == 0 && len(d.entries) > 0 {
+			return debtors[:i], nil
+		}
+		lengths = lengths[len(d.entries):]
+		if n < len(d.entries) {
+			d.entries, d.more, d.full = d.entries[:n], true, true
+		}
 	}
-	// How many each bucket has, to ask for no more names than the page holds. A
-	// tenant is never forgotten, so a bucket has at least as many afterwards.
-	counts, err := s.scatter(ctx, buckets-first, func(i int) []any {
-		return []any{"zcard", s.bucket(first+i, tenantsKey)}
+	return debtors, nil
+}
+
+// records fetches the records of the entries that are left.
+func (r *dueRead) records(ctx context.Context, debtors []*debtor) error {
+	asked := slices.Clone(debtors)
+	asked = slices.DeleteFunc(asked, func(d *debtor) bool { return len(d.entries) == 0 })
+	vals, err := r.store.scatter(ctx, "Due", len(asked), func(i int) []any {
+		return append([]any{"hmget", asked[i].space.records()}, anys(names(asked[i].entries))...)
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	type part struct{ bucket, most int }
-	var parts []part
-	have := 0
-	for i, val := range counts {
-		n := int(number(val))
-		if n == 0 {
+	for i, d := range asked {
+		stored, err := storedValues(vals[i], len(d.entries))
+		if err != nil {
+			return unavailable(err)
+		}
+		r.see(d, stored)
+	}
+	return nil
+}
+
+// walk goes on inside a tenant until it has so many records, or there is no more.
+func (r *dueRead) walk(ctx context.Context, d *debtor, limit int) error {
+	for n := limit - len(d.found.Records); d.more && !r.tired(); n *= 2 {
+		n = min(n, stretchMost)
+		vals, err := r.store.read(ctx, d.space, "Due", r.asks(d, n)...)
+		if err != nil {
+			return err
+		}
+		if err := d.merge(vals, n); err != nil {
+			return unavailable(err)
+		}
+		for len(d.entries) > 0 {
+			left := limit - len(d.found.Records)
+			if left == 0 {
+				d.more = true
+				return nil
+			}
+			stored, size, err := r.store.fetch(ctx, d.space, "Due", names(d.entries[:min(len(d.entries), left)]), r.room)
+			if err != nil {
+				return err
+			}
+			if len(stored) == 0 { // the page has no room for it
+				d.more = true
+				return nil
+			}
+			r.room -= size
+			r.see(d, stored)
+		}
+		if len(d.found.Records) == limit {
+			return nil
+		}
+	}
+	return nil
+}
+
+// see takes the records of a tenant's next entries.
+func (r *dueRead) see(d *debtor, stored []string) {
+	for i, value := range stored {
+		e := d.entries[i]
+		d.at = dueMember(e.score, e.id)
+		if value == "" {
+			r.idle++
 			continue
 		}
-		parts = append(parts, part{bucket: first + i, most: limit - have})
-		if i == 0 && after != "" {
-			continue // it is not known how many of them come after
-		}
-		if have += n; have >= limit {
-			break
-		}
-	}
-	names, err := s.scatter(ctx, len(parts), func(i int) []any {
-		low := "-"
-		if parts[i].bucket == first {
-			low = from
-		}
-		return []any{
-			"zrangebylex", s.bucket(parts[i].bucket, tenantsKey), low, "+",
-			"limit", "0", strconv.Itoa(parts[i].most),
-		}
-	})
-	if err != nil {
-		return nil, err
-	}
-	var page []string
-	for i, val := range names {
-		list, ok := val.([]any)
-		if !ok {
-			return nil, unavailable(errDamaged)
-		}
-		for _, v := range list {
-			name, ok := v.(string)
-			if !ok || bucketOf(name) != parts[i].bucket {
-				return nil, unavailable(errDamaged)
-			}
-			page = append(page, name)
+		rec, err := decodeRecord(d.space.tenant, e.id, value)
+		switch {
+		case err != nil:
+			d.found.Damaged = append(d.found.Damaged, e.id)
+		case store.Millis(rec.Due) == e.score && slices.Contains(d.kinds, rec.Kind):
+			d.found.Records = append(d.found.Records, rec)
+		default:
+			r.idle++
 		}
 	}
-	return page[:min(len(page), limit)], nil
-}
-
-// scatter sends n commands about many buckets in one pipeline, which go-redis
-// splits between the nodes of a Cluster, and returns their replies.
-func (s *Store) scatter(ctx context.Context, n int, command func(i int) []any) ([]any, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if n == 0 {
-		return nil, nil
-	}
-	var vals []any
-	err := s.repeat(ctx, func(int) error {
-		pipe := s.client.Pipeline()
-		cmds := make([]*goredis.Cmd, n)
-		for i := range cmds {
-			cmds[i] = goredis.NewCmd(ctx, command(i)...)
-			_ = pipe.Process(ctx, cmds[i])
-		}
-		_, _ = pipe.Exec(ctx) // each command has its own error
-		var err error
-		vals, err = values(cmds)
-		return err
-	})
-	if err != nil && ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	return vals, unavailable(err)
+	d.entries = d.entries[len(stored):]
 }

@@ -75,7 +75,7 @@ func passing(err error) bool {
 	var settled outcome
 	var reply goredis.Error
 	switch {
-	case errors.As(err, &settled), errors.Is(err, goredis.ErrClosed), errors.Is(err, errDamaged):
+	case errors.As(err, &settled), errors.Is(err, goredis.ErrClosed), errors.Is(err, errReply):
 		return false
 	case !errors.As(err, &reply):
 		return true // of the network

@@ -34,12 +34,12 @@ func Example() {
 		Unique: []store.Key{{Kind: "email", Value: "ann@example.com"}},
 		Data:   []byte(`{"name":"Ann"}`),
 	}
-	rev, err := st.Apply(ctx, "acme", store.Create(ann, nil))
+	rev, err := st.Apply(ctx, "acme", store.Ops(store.Create(ann, nil)))
 	fmt.Println("revision", rev, err)
 
 	again := ann
 	again.ID = "2"
-	_, err = st.Apply(ctx, "acme", store.Create(again, nil))
+	_, err = st.Apply(ctx, "acme", store.Ops(store.Create(again, nil)))
 	var taken *store.TakenError
 	if errors.As(err, &taken) {
 		fmt.Println("held by record", taken.Holder.ID)

@@ -52,7 +52,7 @@ func user(id string) store.Record { return store.Record{ID: id, Kind: "user"} }
 func TestContextEndsBeforeAndAfterSending(t *testing.T) {
 	server := redistest.Server(t)
 	st := on(server).open(t, nil)
-	if _, err := st.Apply(t.Context(), "tenant", store.Create(user("0"), nil)); err != nil {
+	if _, err := st.Apply(t.Context(), "tenant", store.Ops(store.Create(user("0"), nil))); err != nil {
 		t.Fatal(err)
 	}
 	if err := server.Pause(); err != nil {
@@ -62,7 +62,7 @@ func TestContextEndsBeforeAndAfterSending(t *testing.T) {
 	apply := func(id string) chan error {
 		done := make(chan error, 1)
 		go func() {
-			_, err := st.Apply(ctx, "tenant", store.Create(user(id), nil))
+			_, err := st.Apply(ctx, "tenant", store.Ops(store.Create(user(id), nil)))
 			done <- err
 		}()
 		return done
@@ -91,11 +91,11 @@ func TestContextEndsBeforeAndAfterSending(t *testing.T) {
 	if err := server.Resume(); err != nil {
 		t.Fatal(err)
 	}
-	list, err := st.List(t.Context(), "tenant", store.Query{Kind: "user"})
-	if err != nil || len(list) > 1+len(sent) {
-		t.Errorf("%d records, %v; want at most %d: the one that waited was not sent", len(list), err, 1+len(sent))
+	page, err := st.List(t.Context(), "tenant", store.Query{Kind: "user"})
+	if err != nil || len(page.Records) > 1+len(sent) {
+		t.Errorf("%d records, %v; want at most %d: the one that waited was not sent", len(page.Records), err, 1+len(sent))
 	}
-	_, err = st.Apply(ctx, "tenant", store.Create(user("late"), nil))
+	_, err = st.Apply(ctx, "tenant", store.Ops(store.Create(user("late"), nil)))
 	if !errors.Is(err, context.Canceled) || errors.Is(err, store.ErrUnknown) {
 		t.Errorf("after the context's end: %v", err)
 	}
@@ -114,11 +114,11 @@ func TestUnreachable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = st.Apply(t.Context(), "tenant", store.Create(user("id"), nil))
+	_, err = st.Apply(t.Context(), "tenant", store.Ops(store.Create(user("id"), nil)))
 	wantError(t, err, store.ErrUnavailable)
 	_, err = st.Get(t.Context(), "tenant", store.ID("id"))
 	wantError(t, err, store.ErrUnavailable)
-	_, err = st.Tenants(t.Context(), "", 0)
+	_, err = st.Tenants(t.Context(), store.TenantQuery{})
 	wantError(t, err, store.ErrUnavailable)
 	wantError(t, st.Trim(t.Context(), "tenant", 1), store.ErrUnavailable)
 	wantError(t, st.CheckServer(t.Context()), store.ErrUnavailable)
@@ -137,14 +137,14 @@ func TestRefusals(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := st.Tenants(t.Context(), "", 0); err != nil { // connected
+		if _, err := st.Tenants(t.Context(), store.TenantQuery{}); err != nil { // connected
 			t.Fatal(err)
 		}
 		m.SetError(reply)
-		_, err = st.Apply(t.Context(), "tenant", store.Create(user("id"), nil))
+		_, err = st.Apply(t.Context(), "tenant", store.Ops(store.Create(user("id"), nil)))
 		wantError(t, err, store.ErrUnavailable)
 		m.SetError("ERR something else")
-		_, err = st.Apply(t.Context(), "tenant", store.Create(user("id"), nil))
+		_, err = st.Apply(t.Context(), "tenant", store.Ops(store.Create(user("id"), nil)))
 		wantError(t, err, store.ErrUnknown)
 		_ = client.Close()
 	}
@@ -166,7 +166,7 @@ func TestScriptsAreForgotten(t *testing.T) {
 		var wg sync.WaitGroup
 		for tenant := range 8 {
 			wg.Go(func() {
-				rev, err := st.Apply(t.Context(), string(rune('a'+tenant)), store.Create(r, nil))
+				rev, err := st.Apply(t.Context(), string(rune('a'+tenant)), store.Ops(store.Create(r, nil)))
 				if err != nil || rev != store.Revision(i+1) {
 					t.Errorf("revision %d, %v; want %d", rev, err, i+1)
 				}
@@ -198,7 +198,7 @@ func TestNothingIsLeftRunning(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*time.Millisecond)
 				defer cancel()
 				for n := 0; ctx.Err() == nil; n++ {
-					_, _ = st.Apply(ctx, "tenant", store.Create(user(strings.Repeat("i", n%50+1)), nil))
+					_, _ = st.Apply(ctx, "tenant", store.Ops(store.Create(user(strings.Repeat("i", n%50+1)), nil)))
 					_, _ = st.Get(ctx, "tenant", store.ID("i"))
 				}
 			})

@@ -9,60 +9,65 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Changes implements store.Store in one round trip.
-func (s *Store) Changes(ctx context.Context, tenant string, after store.Revision, limit int) ([]store.Change, error) {
-	limit, err := store.CheckChanges(tenant, after, limit)
-	if err != nil {
-		return nil, err
+// Changes implements store.Store in one round trip. The server reads the feed in
+// pieces of sixteen entries and stops where a page is full, so it sends no more than a
+// page and holds no more than two.
+func (s *Store) Changes(ctx context.Context, tenant string, q store.ChangeQuery) (page store.ChangePage, err error) {
+	c := s.begin("Changes")
+	defer func() { c.end(len(page.Changes), err) }()
+	if q, err = store.CheckChanges(tenant, q); err != nil {
+		return store.ChangePage{}, err
 	}
 	sp := s.space(tenant)
-	// The entries first, the mark second: Trim moves the mark before it removes
-	// anything, so whoever misses an entry sees a mark behind it.
-	vals, err := s.read(ctx, sp,
-		[]any{
-			"zrangebyscore", sp.feed(), "(" + strconv.FormatInt(int64(after), 10), "+inf",
-			"limit", "0", strconv.Itoa(limit),
-		},
-		[]any{"hget", sp.records(), trimmedField})
+	newest := "0"
+	if q.Desc {
+		newest = "1"
+	}
+	got, err := s.readScript(ctx, sp, "Changes", s.scripts.changes, []string{sp.records(), sp.feed()},
+		trimmedField, strconv.FormatInt(int64(q.After), 10), strconv.FormatInt(int64(q.Before), 10), newest,
+		strconv.Itoa(q.Limit), strconv.Itoa(store.MaxPageData))
 	if err != nil {
-		return nil, err
+		return store.ChangePage{}, err
 	}
-	if mark, ok := vals[1].(string); ok {
-		trimmed, ok := parseRevision(mark)
+	if got.status != "page" || len(got.args) < 2 || len(got.args)%2 != 0 {
+		return store.ChangePage{}, unavailable(errReply)
+	}
+	mark, err := strconv.ParseInt(got.args[0], 10, 64)
+	if err != nil {
+		return store.ChangePage{}, unavailable(errReply)
+	}
+	page.Trimmed = store.Revision(mark)
+	if q.After < page.Trimmed && (!q.Desc || q.After > 0) {
+		return store.ChangePage{}, &store.TrimmedError{Through: page.Trimmed}
+	}
+	tag := string(tenantTag(tenant))
+	for i := 2; i < len(got.args); i += 2 {
+		seq, ok := parseDigits(got.args[i+1])
 		if !ok {
-			return nil, unavailable(errDamaged)
+			return store.ChangePage{}, unavailable(errReply)
 		}
-		if after < trimmed {
-			return nil, store.ErrTrimmed
+		change := decodeChange(tag, got.args[i], seq)
+		if change.Damaged {
+			c.Damaged++
 		}
+		page.Changes = append(page.Changes, change)
 	}
-	list, ok := vals[0].([]any)
-	if !ok {
-		return nil, unavailable(errDamaged)
+	if n := len(page.Changes); got.args[1] == "more" && n > 0 {
+		page.Next = page.Changes[n-1].Seq
 	}
-	tag := tenantTag(tenant)
-	changes := make([]store.Change, 0, len(list))
-	for _, val := range list {
-		member, _ := val.(string)
-		c, err := decodeChange(tag, member)
-		if err == nil && c.Revision <= after {
-			err = errDamaged
-		}
-		if err != nil {
-			return nil, unavailable(err)
-		}
-		changes = append(changes, c)
-	}
-	return changes, nil
+	return page, nil
 }
 
 // trimAtOnce bounds the entries that one script removes, and so for how long it
 // keeps the server from others.
 const trimAtOnce = 1000
 
-// Trim implements store.Store. The feed ends at the revision at once; the entries
-// are removed in pieces. Where Trim ends in ErrUnknown, repeat it.
-func (s *Store) Trim(ctx context.Context, tenant string, through store.Revision) error {
+// Trim implements store.Store. What is forgotten is not shown any more from the first
+// round trip on; the entries are removed in pieces. Where Trim ends in ErrUnknown,
+// repeat it.
+func (s *Store) Trim(ctx context.Context, tenant string, through store.Revision) (err error) {
+	c := s.begin("Trim")
+	defer func() { c.end(0, err) }()
 	if err := store.CheckTrim(tenant, through); err != nil {
 		return err
 	}
@@ -75,7 +80,7 @@ func (s *Store) Trim(ctx context.Context, tenant string, through store.Revision)
 	t := &trimming{}
 	for {
 		var got reply
-		err := s.repeat(ctx, func(int) error {
+		err := s.repeat(ctx, "Trim", func(int) error {
 			var err error
 			got, err = s.tryTrim(ctx, sp, args, t)
 			return err
@@ -88,7 +93,7 @@ func (s *Store) Trim(ctx context.Context, tenant string, through store.Revision)
 		case got.is("done", 0):
 			return nil
 		case !got.is("more", 0):
-			return unknown(errDamaged)
+			return unknown(errReply)
 		}
 		if ctx.Err() != nil {
 			return unknown(ctx.Err())

@@ -2,10 +2,15 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/rollbook-go/rollbook/internal/fair"
+	"github.com/rollbook-go/rollbook/store"
 )
 
 // Limits of one pipeline.
@@ -15,6 +20,10 @@ const (
 	maxInFlight   = 2
 )
 
+// longAtOnce is how many long requests are on their way to one server: each answers
+// with about a page, so this bounds how many bytes a point read waits behind.
+const longAtOnce = 4
+
 // request is what one call sends at a time: commands that go to one server, in
 // order, in one pipeline.
 type request struct {
@@ -22,10 +31,12 @@ type request struct {
 	cmds   []*goredis.Cmd
 	script *script // that cmds[0] runs by its hash; nil if it does not
 	size   int     // of the arguments, about
+	long   bool    // the answer may be as large as a page; see sendLong
 
 	acked    int           // replicas that have the write, if the lane waits for them
 	done     chan struct{} // closed when cmds have their replies
 	followed bool          // cmds were sent again where a Cluster node pointed
+	queued   int           // requests that were in the queue before it
 }
 
 // lane joins the requests of concurrent callers into pipelines to one server. A
@@ -35,6 +46,9 @@ type request struct {
 type lane struct {
 	client *goredis.Client
 	wait   replicaWait
+	long   *fair.Turns
+	retry  func(error)           // is told of scripts that are sent again
+	group  func(store.GroupInfo) // is told of pipelines; nil: nobody
 
 	mu       sync.Mutex
 	queue    []*request
@@ -54,9 +68,29 @@ func (l *lane) send(ctx context.Context, r *request) (sent bool) {
 	}
 }
 
+// sendLong sends r alone, once it is the tenant's turn, and waits for its replies; see
+// send. The turn lasts until they are here, whether anybody still waits for them or not.
+func (l *lane) sendLong(ctx context.Context, tenant string, r *request) (sent bool, err error) {
+	release, err := l.long.Long(ctx, tenant)
+	if err != nil {
+		return false, err
+	}
+	go func() {
+		defer release()
+		l.exec([]*request{r})
+		close(r.done)
+	}()
+	select {
+	case <-r.done:
+	case <-ctx.Done():
+	}
+	return true, nil
+}
+
 func (l *lane) submit(r *request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	r.queued = len(l.queue)
 	l.queue = append(l.queue, r)
 	if l.inFlight < maxInFlight {
 		l.inFlight++
@@ -122,6 +156,9 @@ func (l *lane) take() []*request {
 // exec sends a batch, and again as source text what the server did not know by
 // its hash: go-redis does that for single commands only.
 func (l *lane) exec(batch []*request) {
+	if l.group != nil {
+		defer l.tellGroup(batch, time.Now())
+	}
 	l.pipeline(batch)
 	var unknown []*request
 	for _, r := range batch {
@@ -131,8 +168,23 @@ func (l *lane) exec(batch []*request) {
 		}
 	}
 	if len(unknown) > 0 {
+		l.retry(errors.New("the server does not know a script yet"))
 		l.pipeline(unknown)
 	}
+}
+
+// tellGroup tells of a pipeline; it has failed if none of its requests has a reply.
+func (l *lane) tellGroup(batch []*request, begun time.Time) {
+	g := store.GroupInfo{Calls: len(batch), Took: time.Since(begun), Err: batch[0].cmds[0].Err()}
+	for _, r := range batch {
+		if r.cmds[0].Err() == nil {
+			g.Err = nil
+		}
+	}
+	if g.Err != nil {
+		g.Err = clean(g.Err)
+	}
+	l.group(g)
 }
 
 // pipeline sends the requests over one connection, so that WAIT, which knows only
@@ -167,7 +219,7 @@ func bySource(ctx context.Context, cmd *goredis.Cmd, s script) *goredis.Cmd {
 	return goredis.NewCmd(ctx, args...)
 }
 
-// lanes finds the lane to a server. Reads and writes have separate ones, so that
+// lanes are the lanes that were needed, by server. Reads and writes have separate ones, so that
 // no read waits for replicas.
 type lanes struct {
 	mu   sync.Mutex
@@ -179,7 +231,9 @@ type laneID struct {
 	write  bool
 }
 
-func (ls *lanes) get(client *goredis.Client, write bool, wait replicaWait) *lane {
+// lane returns the lane to a server; of no client, that for what goes to many.
+func (s *Store) lane(client *goredis.Client, write bool) *lane {
+	ls := &s.lanes
 	id := laneID{client: client, write: write}
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
@@ -196,9 +250,13 @@ func (ls *lanes) get(client *goredis.Client, write bool, wait replicaWait) *lane
 	if ls.open == nil {
 		ls.open = make(map[laneID]*lane)
 	}
-	l := &lane{client: client}
+	l := &lane{
+		client: client,
+		long:   fair.New(longAtOnce + 1), // long requests never hold the last turn
+		retry:  func(err error) { s.retried("", err) },
+	}
 	if write {
-		l.wait = wait
+		l.wait, l.group = s.wait, s.observer.Group
 	}
 	ls.open[id] = l
 	return l

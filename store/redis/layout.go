@@ -31,8 +31,8 @@ const (
 	queueKey   = ":q"
 )
 
-// Two fields of the hash of records are no records: the revision counter and the
-// revision up to which the feed is trimmed. No ID is empty or has a byte 0xff,
+// Two fields of the hash of records are no records: the revision counter and the last
+// entry of the feed that was trimmed. No ID is empty or has a byte 0xff,
 // which UTF-8 does not know.
 const (
 	counterField = ""
@@ -80,6 +80,19 @@ func uniqueField(key store.Key) string { return lengthPrefixed(key.Kind) + key.V
 
 // queueMember is a tenant's entry for a kind in its bucket's queue of due records.
 func queueMember(kind, tenant string) string { return lengthPrefixed(kind) + tenant }
+
+// dueMember is a record's entry in the due records of its kind, which all have the
+// score 0 and so are in the order of Due and then of ID.
+func dueMember(due int64, id string) string { return digits(store.Revision(due)) + id }
+
+// parseDue is the inverse of dueMember.
+func parseDue(member string) (entry, bool) {
+	if len(member) <= digitsLen {
+		return entry{}, false
+	}
+	due, ok := parseDigits(member[:digitsLen])
+	return entry{score: int64(due), id: member[digitsLen:]}, ok
+}
 
 // splitMember is the inverse of queueMember and of uniqueField.
 func splitMember(member string) (head, rest string, ok bool) {

@@ -9,48 +9,169 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-const (
-	// fetchAtOnce is how many records one HMGET asks for.
-	fetchAtOnce = 256
-	// probeAtOnce is how many IDs of the shortest list are looked up in the others.
-	probeAtOnce = 512
-)
+// stretchMost is how many entries of a list are read at once, and how many records are
+// asked for.
+const stretchMost = 512
 
-// List implements store.Store. A page of a kind, or of one term, is two round
-// trips; with more terms the shortest list is read and looked up in the others.
-// Records are read one after another, not as of one moment.
-func (s *Store) List(ctx context.Context, tenant string, q store.Query) ([]store.Record, error) {
-	q, err := store.CheckQuery(tenant, q)
+// List implements store.Store. A page of a kind, or of one term, is three round
+// trips: entries, the sizes of their records, and those that fit. With more terms the
+// shortest list is read and looked up in the others; the budget counts what is read of
+// it. Records are read one after another, not as of one moment. What is fetched and
+// does not match counts towards the page's bytes, so such a page may be short.
+func (s *Store) List(ctx context.Context, tenant string, q store.Query) (page store.Page, err error) {
+	c := s.begin("List")
+	defer func() { c.end(len(page.Records), err) }()
+	if q, err = store.CheckQuery(tenant, q); err != nil {
+		return store.Page{}, err
+	}
+	w := &walk{store: s, space: s.space(tenant), method: "List", q: q, left: q.Limit, room: store.MaxPageData}
+	w.take = func(r store.Record) { page.Records = append(page.Records, r) }
+	err = w.run(ctx)
+	c.Looked, c.Damaged = w.looked, len(w.damaged)
 	if err != nil {
-		return nil, err
+		return store.Page{}, err
 	}
-	w := &walk{store: s, space: s.space(tenant), q: q}
-	if err := w.choose(ctx); err != nil {
-		return nil, err
-	}
-	for !w.done {
-		if err := w.step(ctx); err != nil {
-			return nil, err
-		}
-	}
-	return w.page, nil
+	page.Damaged, page.Next = w.damaged, w.next
+	return page, nil
 }
 
-// walk is a List under way.
+// Count implements [store.Counter]. It reads the records that it counts, since entries
+// of the lists may be left over; a page of them at a time.
+func (s *Store) Count(ctx context.Context, tenant string, q store.CountQuery) (counted store.Counted, err error) {
+	c := s.begin("Count")
+	defer func() { c.end(0, err) }()
+	if q, err = store.CheckCount(tenant, q); err != nil {
+		return store.Counted{}, err
+	}
+	w := &walk{store: s, space: s.space(tenant), method: "Count", left: q.Cap, paged: true, q: store.Query{
+		Kind: q.Kind, Match: q.Match, After: q.After, Before: q.Before, NotDueBefore: q.NotDueBefore, Budget: q.Cap,
+	}}
+	w.take = func(store.Record) { counted.N++ }
+	err = w.run(ctx)
+	c.Looked, c.Damaged = w.looked, len(w.damaged)
+	if err != nil {
+		return store.Counted{}, err
+	}
+	counted.Exact = w.next == 0
+	return counted, nil
+}
+
+// walk is a List or Count under way.
 type walk struct {
 	store  *Store
 	space  space
+	method string
 	q      store.Query // After and Before close in on what is left
 	driver string      // the list that is read
 	others []string    // the lists that have to have each ID too
-	page   []store.Record
-	done   bool
+
+	take    func(store.Record) // is given what matches
+	left    int                // how many more it wants
+	room    int                // bytes that may still be fetched
+	paged   bool               // of each step, not of all
+	looked  int                // entries of the driver
+	damaged []string
+	next    store.Revision // where to go on, if there is more
 }
 
-// entry is a member of a sorted set with its score.
+// entry is a member of a sorted set with its place in the order.
 type entry struct {
 	id    string
 	score int64
+}
+
+// run walks until it has enough or there is no more.
+func (w *walk) run(ctx context.Context) error {
+	if err := w.choose(ctx); err != nil {
+		return err
+	}
+	for n := w.left; ; n *= 2 {
+		if len(w.others) > 0 {
+			n = stretchMost
+		}
+		n = min(n, stretchMost, w.q.Budget-w.looked)
+		entries, err := w.stretch(ctx, n+1)
+		if err != nil {
+			return err
+		}
+		more := len(entries) > n
+		entries = entries[:min(n, len(entries))]
+		if len(entries) == 0 {
+			w.next = 0
+			return nil
+		}
+		w.looked += len(entries)
+		if stopped, err := w.visit(ctx, entries); stopped || err != nil {
+			return err
+		}
+		w.goOn(store.Revision(entries[len(entries)-1].score))
+		switch {
+		case !more:
+			w.next = 0
+			return nil
+		case w.left == 0 || w.looked == w.q.Budget:
+			return nil
+		}
+	}
+}
+
+// goOn notes that everything up to a place is done.
+func (w *walk) goOn(place store.Revision) {
+	w.next = place
+	if w.q.Desc {
+		w.q.Before = place
+	} else {
+		w.q.After = place
+	}
+}
+
+// visit takes the records of entries. It has stopped if the page was full before the
+// last of them.
+func (w *walk) visit(ctx context.Context, entries []entry) (stopped bool, err error) {
+	if entries, err = w.probe(ctx, entries); err != nil {
+		return false, err
+	}
+	for len(entries) > 0 {
+		var stored []string
+		if w.left > 0 {
+			if w.paged {
+				w.room = store.MaxPageData
+			}
+			var size int
+			chunk := entries[:min(len(entries), w.left)]
+			if stored, size, err = w.store.fetch(ctx, w.space, w.method, names(chunk), w.room); err != nil {
+				return false, err
+			}
+			w.room -= size
+		}
+		if len(stored) == 0 { // the next one is for the next page
+			if w.next = store.Revision(entries[0].score) - 1; w.q.Desc {
+				w.next += 2
+			}
+			return true, nil
+		}
+		for i, value := range stored {
+			w.see(entries[i], value)
+		}
+		entries = entries[len(stored):]
+	}
+	return false, nil
+}
+
+// see takes a record if it is there and matches: since the lists were read it may have
+// been deleted or written, and the entry may be one that was left behind.
+func (w *walk) see(e entry, stored string) {
+	if stored == "" {
+		return
+	}
+	r, err := decodeRecord(w.space.tenant, e.id, stored)
+	switch {
+	case err != nil:
+		w.damaged = append(w.damaged, e.id)
+	case int64(r.Created) == e.score && matches(&r, w.q):
+		w.take(r)
+		w.left--
+	}
 }
 
 // choose picks the shortest of the lists that the query names.
@@ -68,7 +189,7 @@ func (w *walk) choose(ctx context.Context) error {
 		w.others = append(w.others, w.space.index(w.q.Kind, term))
 		counts[i] = []any{"zcard", w.others[i]}
 	}
-	vals, err := w.store.read(ctx, w.space, counts...)
+	vals, err := w.store.read(ctx, w.space, w.method, counts...)
 	if err != nil {
 		return err
 	}
@@ -83,39 +204,6 @@ func (w *walk) choose(ctx context.Context) error {
 	return nil
 }
 
-// step reads the next stretch of the list.
-func (w *walk) step(ctx context.Context) error {
-	n := min(w.q.Limit-len(w.page), fetchAtOnce)
-	if len(w.others) > 0 {
-		n = probeAtOnce
-	}
-	entries, err := w.stretch(ctx, n)
-	if err != nil {
-		return err
-	}
-	w.done = len(entries) < n
-	if len(entries) == 0 {
-		return nil
-	}
-	if last := store.Revision(entries[len(entries)-1].score); w.q.Desc {
-		w.q.Before = last
-	} else {
-		w.q.After = last
-	}
-	if entries, err = w.probe(ctx, entries); err != nil {
-		return err
-	}
-	for len(entries) > 0 && len(w.page) < w.q.Limit {
-		n := min(len(entries), w.q.Limit-len(w.page), fetchAtOnce)
-		if err := w.fetch(ctx, entries[:n]); err != nil {
-			return err
-		}
-		entries = entries[n:]
-	}
-	w.done = w.done || len(w.page) == w.q.Limit
-	return nil
-}
-
 func (w *walk) stretch(ctx context.Context, n int) ([]entry, error) {
 	low, high := "("+strconv.FormatInt(int64(w.q.After), 10), "+inf"
 	if w.q.Before > 0 {
@@ -125,7 +213,7 @@ func (w *walk) stretch(ctx context.Context, n int) ([]entry, error) {
 	if w.q.Desc {
 		command[0], command[2], command[3] = "zrevrangebyscore", high, low
 	}
-	vals, err := w.store.read(ctx, w.space, command)
+	vals, err := w.store.read(ctx, w.space, w.method, command)
 	if err != nil {
 		return nil, err
 	}
@@ -140,9 +228,9 @@ func (w *walk) probe(ctx context.Context, entries []entry) ([]entry, error) {
 	}
 	commands := make([][]any, len(w.others))
 	for i, list := range w.others {
-		commands[i] = append([]any{"zmscore", list}, ids(entries)...)
+		commands[i] = append([]any{"zmscore", list}, anys(names(entries))...)
 	}
-	vals, err := w.store.read(ctx, w.space, commands...)
+	vals, err := w.store.read(ctx, w.space, w.method, commands...)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +240,7 @@ func (w *walk) probe(ctx context.Context, entries []entry) ([]entry, error) {
 		for _, val := range vals {
 			scores, ok := val.([]any)
 			if !ok || len(scores) != len(entries) {
-				return nil, unavailable(errDamaged)
+				return nil, unavailable(errReply)
 			}
 			in = in && scores[i] != nil
 		}
@@ -161,34 +249,6 @@ func (w *walk) probe(ctx context.Context, entries []entry) ([]entry, error) {
 		}
 	}
 	return kept, nil
-}
-
-// fetch adds the records of entries to the page. One that was deleted, or no
-// longer matches, since the lists were read, is left out.
-func (w *walk) fetch(ctx context.Context, entries []entry) error {
-	command := append([]any{"hmget", w.space.records()}, ids(entries)...)
-	vals, err := w.store.read(ctx, w.space, command)
-	if err != nil {
-		return err
-	}
-	list, ok := vals[0].([]any)
-	if !ok || len(list) != len(entries) {
-		return unavailable(errDamaged)
-	}
-	for i, val := range list {
-		stored, ok := val.(string)
-		if !ok {
-			continue
-		}
-		r, err := decodeRecord(w.space.tenant, entries[i].id, stored)
-		if err != nil {
-			return unavailable(err)
-		}
-		if int64(r.Created) == entries[i].score && matches(&r, w.q) {
-			w.page = append(w.page, r)
-		}
-	}
-	return nil
 }
 
 // matches judges what the lists said when they were read.
@@ -209,12 +269,20 @@ func due(at, before time.Time) bool {
 	return !at.IsZero() && !before.IsZero() && store.Millis(at) < store.Millis(before)
 }
 
-func ids(entries []entry) []any {
-	list := make([]any, len(entries))
+func names(entries []entry) []string {
+	list := make([]string, len(entries))
 	for i, e := range entries {
 		list[i] = e.id
 	}
 	return list
+}
+
+func anys(list []string) []any {
+	all := make([]any, len(list))
+	for i, s := range list {
+		all[i] = s
+	}
+	return all
 }
 
 // parseEntries reads what a range WITHSCORES returns: pairs in RESP3, one flat
@@ -222,7 +290,7 @@ func ids(entries []entry) []any {
 func parseEntries(val any) ([]entry, error) {
 	list, ok := val.([]any)
 	if !ok {
-		return nil, errDamaged
+		return nil, errReply
 	}
 	var flat []any
 	for _, v := range list {
@@ -233,14 +301,14 @@ func parseEntries(val any) ([]entry, error) {
 		}
 	}
 	if len(flat)%2 != 0 {
-		return nil, errDamaged
+		return nil, errReply
 	}
 	entries := make([]entry, 0, len(flat)/2)
 	for i := 0; i < len(flat); i += 2 {
 		id, ok := flat[i].(string)
 		score, isNumber := float(flat[i+1])
 		if !ok || !isNumber {
-			return nil, errDamaged
+			return nil, errReply
 		}
 		entries = append(entries, entry{id: id, score: int64(score)})
 	}

@@ -102,7 +102,7 @@ func loseReplies(t *testing.T, st store.Store, network *lossyNetwork) {
 			op = store.Replace(old, r, []byte("note"))
 		}
 		network.armed.Store(true)
-		rev, err := st.Apply(t.Context(), "tenant", op)
+		rev, err := st.Apply(t.Context(), "tenant", store.Ops(op))
 		if err != nil {
 			t.Fatalf("write %d: %v", i, err)
 		}
@@ -113,9 +113,9 @@ func loseReplies(t *testing.T, st store.Store, network *lossyNetwork) {
 			t.Fatal(err)
 		}
 	}
-	changes, err := st.Changes(t.Context(), "tenant", 0, store.MaxLimit)
-	if err != nil || len(changes) != writes {
-		t.Errorf("%d changes, %v; want %d", len(changes), err, writes)
+	page, err := st.Changes(t.Context(), "tenant", store.ChangeQuery{Limit: store.MaxLimit})
+	if err != nil || len(page.Changes) != writes {
+		t.Errorf("%d changes, %v; want %d", len(page.Changes), err, writes)
 	}
 	if lost := network.lost.Load(); lost != writes {
 		t.Errorf("%d replies were lost, want %d", lost, writes)
@@ -127,7 +127,7 @@ func loseReplies(t *testing.T, st store.Store, network *lossyNetwork) {
 func teachScript(t *testing.T, st store.Store) {
 	t.Helper()
 	r := store.Record{ID: "first", Kind: "first"}
-	if _, err := st.Apply(t.Context(), "tenant", store.Create(r, nil)); err != nil {
+	if _, err := st.Apply(t.Context(), "tenant", store.Ops(store.Create(r, nil))); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -144,7 +144,7 @@ func TestLostReplyIsUnknown(t *testing.T) {
 	}
 	teachScript(t, st)
 	network.armed.Store(true)
-	_, err = st.Apply(t.Context(), "tenant", store.Create(store.Record{ID: "id", Kind: "user"}, nil))
+	_, err = st.Apply(t.Context(), "tenant", store.Ops(store.Create(store.Record{ID: "id", Kind: "user"}, nil)))
 	wantError(t, err, store.ErrUnknown)
 	if _, err := st.Get(t.Context(), "tenant", store.ID("id")); err != nil {
 		t.Errorf("the write was done, but: %v", err)

@@ -74,7 +74,7 @@ func TestScrub(t *testing.T) {
 	st := on(server).open(t, nil)
 	const canary = "canary-7d1f0c"
 	secret := store.Record{ID: "id", Kind: "secret", Data: []byte(canary)}
-	rev, err := st.Apply(t.Context(), "tenant", store.Create(secret, nil))
+	rev, err := st.Apply(t.Context(), "tenant", store.Ops(store.Create(secret, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func TestScrub(t *testing.T) {
 		t.Fatal(err)
 	}
 	secret.Created, secret.Revision = rev, rev
-	if _, err := st.Apply(t.Context(), "tenant", store.Delete(secret, nil)); err != nil {
+	if _, err := st.Apply(t.Context(), "tenant", store.Ops(store.Delete(secret, nil))); err != nil {
 		t.Fatal(err)
 	}
 	if n := filesWith(t, server.Dir, canary); n < 2 {

@@ -19,23 +19,26 @@ const nonceAt = 3
 // plan is an Apply in the form of apply.lua: what changes in every key, worked
 // out from Old and New so that the script has nothing to decide but whether. ARGV
 // is the tenant, the nonce, the fingerprint, "1" for a repetition, "1" if a key is
-// claimed twice, eight counts, and then the lists below in their order.
+// claimed twice, nine counts, and then the lists below in their order.
 type plan struct {
 	tenant string
-	ops    []store.Op
-	keys   []string       // KEYS
-	at     map[string]int // index in keys of a sorted set, from 1 as in Lua
+	batch  store.Batch
+	known  known
+	olds   []*store.Record // what each op finds
+	keys   []string        // KEYS
+	at     map[string]int  // index in keys of a sorted set, from 1 as in Lua
 
 	ids        []string // of each op
-	each       []string // revision, digest, body and note of each op
+	each       []string // what each op expects, the digest of its Old, its body and its note
+	require    []string // how, what and the expected revision of each requirement
+	claims     []claim  // keys that have to be free, in the order of rule 2, and what they may have
 	release    []string // unique keys that nobody holds any more
 	hold       []string // unique keys with the IDs of their new holders
-	unlist     []string // sorted sets with the IDs that leave them
+	unlist     []string // sorted sets with the members that leave them
 	list       []string // sorted sets by Created with the ops whose records enter
-	schedule   []string // sorted sets by Due, the new Due, the ID
+	schedule   []string // sorted sets by Due with the members that enter
 	queue      []string // sorted sets by Due that change, and their queue members
-	claims     []claim  // keys that have to be free, in the order of judgment
-	twice      *claim   // the first key that two ops claim; nothing behind it is judged
+	twice      *claim   // the first key that two ops claim; nothing behind it is checked
 	repetition int      // the place in ARGV of the mark of a repetition
 }
 
@@ -45,18 +48,56 @@ type claim struct {
 	earlier int // the op that claimed it first, where two do
 }
 
-func newPlan(s space, ops []store.Op) (*plan, error) {
-	p := &plan{tenant: s.tenant, ops: ops}
+// known is what was read for a batch before it is sent.
+type known struct {
+	removals map[string]removal // by ID: what Remove has found
+	unlisted map[string]string  // by unique key: a record that is named as its holder and does not list it
+}
+
+// removal is a record that is to be removed whatever is there.
+type removal struct {
+	old    *store.Record // what is known of it; nil if it is not there
+	expect string
+}
+
+// How an op, in front of what it expects, is told to apply.lua.
+const (
+	expectNone    = "c" // that there is no record
+	expectWritten = "w" // a revision
+	expectRead    = "r" // a revision, of a removal
+	expectMissing = "m" // nothing, of a removal
+	expectDamaged = "d" // the bytes with a hash, of a removal
+)
+
+func isRemoval(op store.Op) bool { return op.New == nil && op.Old.Revision == 0 }
+
+func newPlan(s space, b store.Batch, k known) (*plan, error) {
+	p := &plan{tenant: s.tenant, batch: b, known: k}
 	p.keys = make([]string, fixedKeys, fixedKeys+8)
 	p.keys[0], p.keys[1], p.keys[2] = s.records(), s.unique(), s.feed()
 	p.keys[4], p.keys[5] = s.tenants(), s.queue()
-	for i, op := range ops {
+	for _, r := range b.Require {
+		p.requires(r)
+	}
+	for i, op := range b.Ops {
 		if err := checkOld(i, op.Old); err != nil {
 			return nil, err
 		}
-		p.describe(op)
-		p.moveLists(s, i, op)
-		p.moveDue(s, op)
+		old, expect := op.Old, expectNone
+		switch {
+		case op.Old == nil:
+		case isRemoval(op):
+			old, expect = k.removals[op.ID()].old, k.removals[op.ID()].expect
+			if old != nil && old.Revision != 0 && old.Kind != op.Old.Kind {
+				return nil, &store.InvalidError{Op: i, What: "Old: kind", Why: "not the record's"}
+			}
+		default:
+			expect = expectWritten + digits(old.Revision)
+		}
+		p.olds = append(p.olds, old)
+		p.describe(op, old, expect)
+		p.moveLists(s, i, op, old)
+		p.moveDue(s, op, old)
 	}
 	p.moveUnique()
 	return p, nil
@@ -79,40 +120,50 @@ func falseOld(op int) error {
 	return &store.InvalidError{Op: op, What: "Old", Why: "not a record of the store"}
 }
 
-func (p *plan) describe(op store.Op) {
-	var revision, old, body string
-	if op.Old != nil {
-		revision = digits(op.Old.Revision)
-		old = digest(p.tenant, op.Old.ID, head(op.Old))
+func (p *plan) requires(r store.Require) {
+	switch {
+	case r.ID == "":
+		field := uniqueField(r.Free)
+		p.require = append(p.require, "free", field, p.known.unlisted[field])
+	case r.Revision == 0:
+		p.require = append(p.require, "record", r.ID, "")
+	default:
+		p.require = append(p.require, "record", r.ID, digits(r.Revision))
+	}
+}
+
+func (p *plan) describe(op store.Op, old *store.Record, expect string) {
+	var sum, body string
+	if old != nil {
+		sum = digest(p.tenant, old.ID, head(old))
 	}
 	if op.New != nil {
 		body = encodeBody(p.tenant, op.New)
 	}
 	p.ids = append(p.ids, op.ID())
-	p.each = append(p.each, revision, old, body, encodeChange(p.tenant, op))
+	p.each = append(p.each, expect, sum, body, encodeChange(p.tenant, op))
 }
 
 // moveLists works out the sorted sets by Created. A term that stays is not
 // touched, so that a walk never misses the record.
-func (p *plan) moveLists(s space, i int, op store.Op) {
+func (p *plan) moveLists(s space, i int, op store.Op, old *store.Record) {
 	op1 := strconv.Itoa(i + 1)
 	var before, after []store.Key
-	if op.Old != nil {
-		before = op.Old.Index
+	if old != nil {
+		before = old.Index
 	}
 	if op.New != nil {
 		after = op.New.Index
 	}
-	switch op.Type() {
-	case store.Created:
+	switch {
+	case op.Type() == store.Created:
 		p.list = append(p.list, p.key(s.kind(op.New.Kind)), op1)
-	case store.Deleted:
-		p.unlist = append(p.unlist, p.key(s.kind(op.Old.Kind)), op.ID())
-	case store.Updated: // its kind stays
+	case op.Type() == store.Deleted && old != nil:
+		p.unlist = append(p.unlist, p.key(s.kind(old.Kind)), op.ID())
 	}
 	for _, term := range before {
 		if !slices.Contains(after, term) {
-			p.unlist = append(p.unlist, p.key(s.index(op.Old.Kind, term)), op.ID())
+			p.unlist = append(p.unlist, p.key(s.index(old.Kind, term)), op.ID())
 		}
 	}
 	for _, term := range after {
@@ -122,11 +173,11 @@ func (p *plan) moveLists(s space, i int, op store.Op) {
 	}
 }
 
-func (p *plan) moveDue(s space, op store.Op) {
+func (p *plan) moveDue(s space, op store.Op, old *store.Record) {
 	var before, after int64
 	var kind string
-	if op.Old != nil {
-		before, kind = store.Millis(op.Old.Due), op.Old.Kind
+	if old != nil {
+		before, kind = store.Millis(old.Due), old.Kind
 	}
 	if op.New != nil {
 		after, kind = store.Millis(op.New.Due), op.New.Kind
@@ -135,10 +186,11 @@ func (p *plan) moveDue(s space, op store.Op) {
 		return
 	}
 	key := p.key(s.due(kind))
-	if after == 0 {
-		p.unlist = append(p.unlist, key, op.ID())
-	} else {
-		p.schedule = append(p.schedule, key, strconv.FormatInt(after, 10), op.ID())
+	if before != 0 {
+		p.unlist = append(p.unlist, key, dueMember(before, op.ID()))
+	}
+	if after != 0 {
+		p.schedule = append(p.schedule, key, dueMember(after, op.ID()))
 	}
 	if !slices.Contains(p.queue, key) {
 		p.queue = append(p.queue, key, queueMember(kind, p.tenant))
@@ -149,16 +201,16 @@ func (p *plan) moveDue(s space, op store.Op) {
 // claimed second.
 func (p *plan) moveUnique() {
 	released := make(map[store.Key]int) // by which op
-	for i, op := range p.ops {
-		if op.Old == nil {
+	for i, old := range p.olds {
+		if old == nil {
 			continue
 		}
-		for _, k := range op.Old.Unique {
+		for _, k := range old.Unique {
 			released[k] = i
 		}
 	}
 	claimed := make(map[store.Key]int)
-	for i, op := range p.ops {
+	for i, op := range p.batch.Ops {
 		if op.New == nil {
 			continue
 		}
@@ -179,11 +231,11 @@ func (p *plan) moveUnique() {
 			}
 		}
 	}
-	for _, op := range p.ops {
-		if op.Old == nil {
+	for _, old := range p.olds {
+		if old == nil {
 			continue
 		}
-		for _, k := range op.Old.Unique {
+		for _, k := range old.Unique {
 			if _, kept := claimed[k]; !kept {
 				p.release = append(p.release, uniqueField(k))
 			}
@@ -211,14 +263,15 @@ func (p *plan) args(nonce string) []string {
 		list []string
 		unit int // of the list's count
 	}{
-		{p.release, 1}, {p.hold, 1}, {p.unlist, 2}, {p.list, 2}, {p.schedule, 3}, {p.queue, 2},
+		{p.release, 1}, {p.hold, 1}, {p.unlist, 2}, {p.list, 2}, {p.schedule, 2}, {p.queue, 2},
 	}
-	size := 13 + len(p.ids) + len(p.each) + len(p.claims)
+	size := 14 + len(p.ids) + len(p.each) + len(p.require) + 2*len(p.claims)
 	for _, l := range lists {
 		size += len(l.list)
 	}
 	args := make([]string, 0, size)
-	args = append(args, p.tenant, nonce, "", "0", "0", strconv.Itoa(len(p.ops)), strconv.Itoa(len(p.claims)))
+	args = append(args, p.tenant, nonce, "", "0", "0",
+		strconv.Itoa(len(p.ids)), strconv.Itoa(len(p.batch.Require)), strconv.Itoa(len(p.claims)))
 	p.repetition = 3
 	if p.twice != nil {
 		args[4] = "1"
@@ -228,8 +281,12 @@ func (p *plan) args(nonce string) []string {
 	}
 	args = append(args, p.ids...)
 	args = append(args, p.each...)
+	args = append(args, p.require...)
 	for _, c := range p.claims {
-		args = append(args, uniqueField(p.ops[c.op].New.Unique[c.key]))
+		args = append(args, uniqueField(p.claimed(c)))
+	}
+	for _, c := range p.claims {
+		args = append(args, p.known.unlisted[uniqueField(p.claimed(c))])
 	}
 	for _, l := range lists {
 		args = append(args, l.list...)
@@ -237,6 +294,8 @@ func (p *plan) args(nonce string) []string {
 	args[2] = fingerprint(args)
 	return args
 }
+
+func (p *plan) claimed(c claim) store.Key { return p.batch.Ops[c.op].New.Unique[c.key] }
 
 // fingerprint binds a nonce to the arguments that it is first used with.
 func fingerprint(args []string) string {

@@ -42,10 +42,13 @@ func TestRoundTrips(t *testing.T) {
 	email := store.Key{Kind: "email", Value: "ann@example.com"}
 	ann := store.Record{ID: "1", Kind: "user", Unique: []store.Key{email}, Data: []byte("ann")}
 	// The server learns the scripts, the client connects.
-	if _, err := st.Apply(t.Context(), "other", store.Create(ann, nil)); err != nil {
+	if _, err := st.Apply(t.Context(), "other", store.Ops(store.Create(ann, nil))); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := st.Get(t.Context(), "other", email); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := st.Changes(t.Context(), "other", store.ChangeQuery{}); err != nil {
 		t.Fatal(err)
 	}
 	var counter tripCounter
@@ -58,11 +61,11 @@ func TestRoundTrips(t *testing.T) {
 		call func() error
 	}{
 		{"upsert of a new user", 1, func() error {
-			_, err := st.Apply(t.Context(), "tenant", store.Create(ann, []byte("note")))
+			_, err := st.Apply(t.Context(), "tenant", store.Ops(store.Create(ann, []byte("note"))))
 			return err
 		}},
 		{"ensure of a known user", 1, func() error {
-			_, err := st.Apply(t.Context(), "tenant", store.Create(known, []byte("note")))
+			_, err := st.Apply(t.Context(), "tenant", store.Ops(store.Create(known, []byte("note"))))
 			holder := wantTaken(t, err)
 			if string(holder.Data) != "ann" || holder.ID != "1" || holder.Revision != 1 {
 				t.Errorf("the holder is %+v", holder)
@@ -71,8 +74,8 @@ func TestRoundTrips(t *testing.T) {
 		}},
 		{"get by ID", 1, func() error { _, err := st.Get(t.Context(), "tenant", store.ID("1")); return err }},
 		{"get by key", 1, func() error { _, err := st.Get(t.Context(), "tenant", email); return err }},
-		{"changes", 1, func() error { _, err := st.Changes(t.Context(), "tenant", 0, 0); return err }},
-		{"page", 2, func() error { _, err := st.List(t.Context(), "tenant", store.Query{Kind: "user"}); return err }},
+		{"changes", 1, func() error { _, err := st.Changes(t.Context(), "tenant", store.ChangeQuery{}); return err }},
+		{"page", 3, func() error { _, err := st.List(t.Context(), "tenant", store.Query{Kind: "user"}); return err }},
 	} {
 		before := counter.trips.Load()
 		if err := step.call(); err != nil {

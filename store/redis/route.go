@@ -16,18 +16,19 @@ const (
 )
 
 // read sends commands about one tenant in one round trip and returns their
-// replies, nil where Redis has none. They run in order on one connection.
-func (s *Store) read(ctx context.Context, sp space, commands ...[]any) ([]any, error) {
+// replies, nil where Redis has none. They run in order on one connection. What is
+// answered must not be much larger than a page; see lane.long.
+func (s *Store) read(ctx context.Context, sp space, method string, commands ...[]any) ([]any, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	var vals []any
-	err := s.repeat(ctx, func(int) error {
+	err := s.repeat(ctx, method, func(int) error {
 		cmds := make([]*goredis.Cmd, len(commands))
 		for i, args := range commands {
 			cmds[i] = goredis.NewCmd(ctx, args...)
 		}
-		r := &request{ctx: ctx, cmds: cmds, done: make(chan struct{})}
+		r := &request{ctx: ctx, cmds: cmds, long: method != "Get", done: make(chan struct{})}
 		if _, err := s.send(ctx, sp, r, false); err != nil {
 			return err
 		}
@@ -42,13 +43,13 @@ func (s *Store) read(ctx context.Context, sp space, commands ...[]any) ([]any, e
 }
 
 // readScript runs a script that only reads; see reply for its answer.
-func (s *Store) readScript(ctx context.Context, sp space, sc script, keys []string, args ...any) (reply, error) {
+func (s *Store) readScript(ctx context.Context, sp space, method string, sc script, keys []string, args ...any) (reply, error) {
 	if err := ctx.Err(); err != nil {
 		return reply{}, err
 	}
 	var got reply
-	err := s.repeat(ctx, func(int) error {
-		r := &request{ctx: ctx, script: &sc, done: make(chan struct{})}
+	err := s.repeat(ctx, method, func(int) error {
+		r := &request{ctx: ctx, script: &sc, long: method != "Get", done: make(chan struct{})}
 		r.cmds = []*goredis.Cmd{goredis.NewCmd(ctx, scriptArgs(sc, keys, append([]any{sp.tenant}, args...))...)}
 		if _, err := s.send(ctx, sp, r, false); err != nil {
 			return err
@@ -76,8 +77,14 @@ func (s *Store) send(ctx context.Context, sp space, r *request, write bool) (sen
 	if err != nil {
 		return false, err
 	}
-	if !s.lanes.get(node, write, s.wait).send(ctx, r) {
-		return false, ctx.Err()
+	l := s.lane(node, write)
+	if r.long {
+		sent, err = l.sendLong(ctx, sp.tenant, r)
+	} else if sent = l.send(ctx, r); !sent {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return sent, err
 	}
 	select {
 	case <-r.done:
@@ -114,7 +121,7 @@ func (s *Store) node(ctx context.Context, sp space) (*goredis.Client, error) {
 }
 
 // repeat calls try until it succeeds, fails for good, or time is up.
-func (s *Store) repeat(ctx context.Context, try func(n int) error) error {
+func (s *Store) repeat(ctx context.Context, method string, try func(n int) error) error {
 	var up *time.Timer
 	pause := minPause
 	for n := 0; ; n++ {
@@ -134,6 +141,7 @@ func (s *Store) repeat(ctx context.Context, try func(n int) error) error {
 			return err
 		}
 		pause = min(2*pause, maxPause)
+		s.retried(method, err)
 	}
 }
 
@@ -184,17 +192,17 @@ type reply struct {
 func parseReply(val any, echo ...string) (reply, error) {
 	list, ok := val.([]any)
 	if !ok || len(list) < 1+len(echo) {
-		return reply{}, errDamaged
+		return reply{}, errReply
 	}
 	words := make([]string, len(list))
 	for i, v := range list {
 		if words[i], ok = v.(string); !ok {
-			return reply{}, errDamaged
+			return reply{}, errReply
 		}
 	}
 	for i, want := range echo {
 		if words[1+i] != want {
-			return reply{}, errDamaged
+			return reply{}, errReply
 		}
 	}
 	return reply{status: words[0], args: words[1+len(echo):]}, nil

@@ -15,7 +15,9 @@ import (
 //
 // It needs rights that the other methods do not need and that many hosted servers
 // give nobody; the error is then ErrNotPermitted and everything is as before.
-func (s *Store) Scrub(ctx context.Context) error {
+func (s *Store) Scrub(ctx context.Context) (err error) {
+	c := s.begin("Scrub")
+	defer func() { c.end(0, err) }()
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 var _ interface {
 	store.Store
 	store.Scrubber
+	store.Counter
 } = (*Store)(nil)
 
 // Options are the settings of a Store. The zero value of each field is a good one.
@@ -40,6 +42,9 @@ type Options struct {
 	// not at all. Repeating is safe: see the package comment.
 	RetryFor time.Duration
 
+	// Observer is told what the store does; nil: nobody.
+	Observer *store.Observer
+
 	// Logger gets what CheckServer and Scrub have to say; nil: nobody. Nothing
 	// personal is logged.
 	Logger *slog.Logger
@@ -60,6 +65,7 @@ type Store struct {
 
 	wait     replicaWait
 	retryFor time.Duration
+	observer store.Observer
 	log      *slog.Logger
 }
 
@@ -80,6 +86,9 @@ func New(client goredis.UniversalClient, opts *Options) (*Store, error) {
 		wait:     replicaWait{replicas: opts.WaitReplicas, timeout: opts.WaitTimeout},
 		retryFor: opts.RetryFor,
 		log:      opts.Logger,
+	}
+	if opts.Observer != nil {
+		s.observer = *opts.Observer
 	}
 	if s.prefix == "" {
 		s.prefix = DefaultPrefix
@@ -155,17 +164,18 @@ func (w replicaWait) check(readTimeout time.Duration) error {
 // script is a Lua script and the name by which a server that has seen it runs it.
 type script struct{ source, sha string }
 
-type scripts struct{ apply, get, trim, probe script }
+type scripts struct{ apply, get, changes, trim, probe script }
 
 func newScripts() scripts {
 	named := func(source string) script {
 		return script{source: source, sha: goredis.NewScript(source).Hash()}
 	}
 	return scripts{
-		apply: named(applySource),
-		get:   named(getSource),
-		trim:  named(trimSource),
-		probe: named(probeSource),
+		apply:   named(applySource),
+		get:     named(getSource),
+		changes: named(changesSource),
+		trim:    named(trimSource),
+		probe:   named(probeSource),
 	}
 }
 
@@ -175,6 +185,9 @@ var applySource string
 //go:embed get.lua
 var getSource string
 
+//go:embed changes.lua
+var changesSource string
+
 //go:embed trim.lua
 var trimSource string
 
@@ -183,7 +196,9 @@ var probeSource string
 
 // Get implements store.Store. By ID it is one HGET, by a unique key one script:
 // one round trip each.
-func (s *Store) Get(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
+func (s *Store) Get(ctx context.Context, tenant string, key store.Key) (r store.Record, err error) {
+	c := s.begin("Get")
+	defer func() { c.end(one(err), err) }()
 	if err := store.CheckKey(tenant, key); err != nil {
 		return store.Record{}, err
 	}
@@ -191,7 +206,7 @@ func (s *Store) Get(ctx context.Context, tenant string, key store.Key) (store.Re
 	if key.Kind == "" {
 		return s.getByID(ctx, sp, key.Value)
 	}
-	reply, err := s.readScript(ctx, sp, s.scripts.get,
+	reply, err := s.readScript(ctx, sp, "Get", s.scripts.get,
 		[]string{sp.unique(), sp.records()}, uniqueField(key))
 	if err != nil {
 		return store.Record{}, err
@@ -199,15 +214,21 @@ func (s *Store) Get(ctx context.Context, tenant string, key store.Key) (store.Re
 	switch {
 	case reply.is("none", 0):
 		return store.Record{}, store.ErrNotFound
-	case reply.is("found", 2):
-		r, err := decodeRecord(tenant, reply.args[0], reply.args[1])
-		return r, unavailable(err)
+	case !reply.is("found", 2):
+		return store.Record{}, unavailable(errReply)
 	}
-	return store.Record{}, unavailable(errDamaged)
+	r, err = decodeRecord(tenant, reply.args[0], reply.args[1])
+	switch {
+	case err != nil:
+		return store.Record{}, &store.DamagedError{ID: reply.args[0]}
+	case !slices.Contains(r.Unique, key): // left behind by a record that was removed
+		return store.Record{}, store.ErrNotFound
+	}
+	return r, nil
 }
 
 func (s *Store) getByID(ctx context.Context, sp space, id string) (store.Record, error) {
-	vals, err := s.read(ctx, sp, []any{"hget", sp.records(), id})
+	vals, err := s.read(ctx, sp, "Get", []any{"hget", sp.records(), id})
 	if err != nil {
 		return store.Record{}, err
 	}
@@ -216,7 +237,10 @@ func (s *Store) getByID(ctx context.Context, sp space, id string) (store.Record,
 		return store.Record{}, store.ErrNotFound
 	case string:
 		r, err := decodeRecord(sp.tenant, id, v)
-		return r, unavailable(err)
+		if err != nil {
+			return store.Record{}, &store.DamagedError{ID: id}
+		}
+		return r, nil
 	}
-	return store.Record{}, unavailable(errDamaged)
+	return store.Record{}, unavailable(errReply)
 }

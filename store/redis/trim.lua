@@ -1,17 +1,21 @@
--- Forgets a part of the feed: KEYS are records and feed. The mark is set first and
--- never moves back, so a reader that misses an entry sees why. One call removes
--- at most ARGV[3] entries and says whether more remain. ARGV[4] is the field of
--- the mark.
-local revision = tonumber(redis.call('HGET', KEYS[1], '') or '0')
-local through = math.min(tonumber(ARGV[2]), revision)
-local trimmed = tonumber(redis.call('HGET', KEYS[1], ARGV[4]) or '0')
-redis.call('ZCARD', KEYS[2])
-if through > trimmed then
-  redis.call('HSET', KEYS[1], ARGV[4], string.format('%016.0f', through))
-  trimmed = through
+-- Forgets the feed before its newest entry at or before ARGV[2]: KEYS are records and
+-- feed. The mark, which is the last entry that was forgotten, is set first and never
+-- moves back; what lies before it is not shown any more. One call removes at most
+-- ARGV[3] entries and says whether more remain. ARGV[4] is the field of the mark.
+local function before(high)
+  return redis.call('ZREVRANGEBYSCORE', KEYS[2], high, '-inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
 end
-local old = redis.call('ZCOUNT', KEYS[2], '-inf', string.format('%016.0f', trimmed))
-local most = tonumber(ARGV[3])
+local mark = redis.call('HGET', KEYS[1], ARGV[4])
+local kept = before(ARGV[2])
+local gone = kept and before('(' .. kept)
+if gone and tonumber(gone) > tonumber(mark or '0') then
+  mark = string.format('%016.0f', tonumber(gone))
+  redis.call('HSET', KEYS[1], ARGV[4], mark)
+end
+if not mark then
+  return {'done', ARGV[1]}
+end
+local old, most = redis.call('ZCOUNT', KEYS[2], '-inf', mark), tonumber(ARGV[3])
 if old > 0 then
   redis.call('ZREMRANGEBYRANK', KEYS[2], 0, math.min(old, most) - 1)
 end

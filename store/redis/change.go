@@ -1,0 +1,72 @@
+package redis
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"hash/crc32"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// A change is a member of the feed whose score is its revision:
+//
+//	revision  16 decimal digits, which the script writes
+//	tag       8 bytes, the tenant's
+//	checksum  4 bytes, of everything behind it
+//	format    1 byte
+//	type      1 byte
+//	the rest  kind, ID, note
+const (
+	tagLen   = 8
+	crcAt    = digitsLen + tagLen
+	changeAt = crcAt + crc32.Size
+)
+
+// encodeChange returns what the script stores behind the revision; "" for an op
+// without a note.
+func encodeChange(tenant string, op store.Op) string {
+	if op.Note == nil {
+		return ""
+	}
+	r := op.New
+	if r == nil {
+		r = op.Old
+	}
+	b := make([]byte, 0, tagLen+crc32.Size+len(r.Kind)+len(r.ID)+len(op.Note)+8)
+	b = append(b, formatV1, byte(op.Type()))
+	b = appendString(b, r.Kind)
+	b = appendString(b, r.ID)
+	b = append(b, op.Note...)
+	front := append(tenantTag(tenant), 0, 0, 0, 0)
+	binary.BigEndian.PutUint32(front[tagLen:], crc(b))
+	return string(front) + string(b)
+}
+
+// decodeChange reads a member of a tenant's feed. One that cannot be read, or is not
+// the tenant's, is damaged.
+func decodeChange(tag, member string, seq store.Revision) store.Change {
+	damaged := store.Change{Seq: seq, Damaged: true}
+	if len(member) < changeAt+2 || member[digitsLen:crcAt] != tag || member[:digitsLen] != digits(seq) {
+		return damaged
+	}
+	body := member[changeAt:]
+	if binary.BigEndian.Uint32([]byte(member[crcAt:changeAt])) != crc([]byte(body)) || body[0] != formatV1 {
+		return damaged
+	}
+	c := store.Change{Seq: seq, Revision: seq, Type: store.ChangeType(body[1])}
+	in := decoder{rest: body[2:]}
+	c.Kind = in.string()
+	c.ID = in.string()
+	if in.failed {
+		return damaged
+	}
+	c.Note = []byte(in.rest)
+	return c
+}
+
+func tenantTag(tenant string) []byte {
+	sum := sha256.Sum256([]byte(tenant))
+	return sum[:tagLen:tagLen]
+}
+
+func crc(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }

@@ -1,0 +1,51 @@
+package redis
+
+import (
+	"context"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// fetch returns the stored records of the first IDs, "" for one that is not there, as
+// many as are together no larger than room, and their size. Their sizes are asked for
+// before they are. If room is a whole page there is at least one.
+func (s *Store) fetch(ctx context.Context, sp space, method string, ids []string, room int) (stored []string, size int, err error) {
+	asked := make([][]any, len(ids))
+	for i, id := range ids {
+		asked[i] = []any{"hstrlen", sp.records(), id}
+	}
+	lengths, err := s.read(ctx, sp, method, asked...)
+	if err != nil {
+		return nil, 0, err
+	}
+	n := 0
+	for ; n < len(ids); n++ {
+		length := int(number(lengths[n]))
+		if size+length > room && (n > 0 || room < store.MaxPageData) {
+			break
+		}
+		size += length
+	}
+	if n == 0 {
+		return nil, 0, nil
+	}
+	vals, err := s.read(ctx, sp, method, append([]any{"hmget", sp.records()}, anys(ids[:n])...))
+	if err != nil {
+		return nil, 0, err
+	}
+	stored, err = storedValues(vals[0], n)
+	return stored, size, unavailable(err)
+}
+
+// storedValues reads the answer to an HMGET of n fields.
+func storedValues(val any, n int) ([]string, error) {
+	list, ok := val.([]any)
+	if !ok || len(list) != n {
+		return nil, errReply
+	}
+	stored := make([]string, n)
+	for i, v := range list {
+		stored[i], _ = v.(string)
+	}
+	return stored, nil
+}

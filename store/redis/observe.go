@@ -1,0 +1,50 @@
+package redis
+
+import (
+	"errors"
+	"time"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// call is a call of a method that the observer will be told of.
+type call struct {
+	store.CallInfo
+	tell  func(store.CallInfo) // nil: nobody is told
+	begun time.Time
+}
+
+func (s *Store) begin(method string) *call {
+	c := &call{CallInfo: store.CallInfo{Method: method}, tell: s.observer.Call}
+	if c.tell != nil {
+		c.begun = time.Now()
+	}
+	return c
+}
+
+// end tells of a call that returns now.
+func (c *call) end(items int, err error) {
+	if c.tell == nil {
+		return
+	}
+	c.Took, c.Items, c.Err = time.Since(c.begun), items, err
+	if errors.Is(err, store.ErrDamaged) {
+		c.Damaged = 1
+	}
+	c.tell(c.CallInfo)
+}
+
+// retried tells that something is tried again, and why.
+func (s *Store) retried(method string, cause error) {
+	if s.observer.Retry != nil {
+		s.observer.Retry(store.RetryInfo{Method: method, Err: clean(cause)})
+	}
+}
+
+// one is how many items a call has returned that returns one or an error.
+func one(err error) int {
+	if err != nil {
+		return 0
+	}
+	return 1
+}
