@@ -19,10 +19,10 @@ func IfVersion(versions ...Version) Condition {
 }
 
 // IfUser returns the condition that fn returns nil for the user, which fn must not
-// change. The call fails with fn's error.
+// change. The call fails with fn's error. For a group it is ErrInvalid.
 func IfUser(fn func(User) error) Condition { return Condition{user: fn} }
 
-// IfGroup is IfUser for groups.
+// IfGroup is [IfUser] for groups.
 func IfGroup(fn func(Group) error) Condition { return Condition{group: fn} }
 
 // conditions hold all together, and are asked in their order.
@@ -32,6 +32,9 @@ func (cs conditions) ofUser(u *User) error {
 	for _, c := range cs {
 		if err := c.atVersion(u.Version); err != nil {
 			return err
+		}
+		if c.group != nil {
+			return wrongCondition()
 		}
 		if c.user != nil {
 			if err := c.user(u.Clone()); err != nil {
@@ -47,6 +50,9 @@ func (cs conditions) ofGroup(g *Group) error {
 		if err := c.atVersion(g.Version); err != nil {
 			return err
 		}
+		if c.user != nil {
+			return wrongCondition()
+		}
 		if c.group != nil {
 			if err := c.group(g.Clone()); err != nil {
 				return err
@@ -54,6 +60,10 @@ func (cs conditions) ofGroup(g *Group) error {
 		}
 	}
 	return nil
+}
+
+func wrongCondition() error {
+	return invalidField(Field{Name: "condition"}, CodeValue, "must be IfVersion, IfUser for users, or IfGroup for groups")
 }
 
 func (c Condition) atVersion(v Version) error {

@@ -27,21 +27,14 @@ func (t Tenant) Reindex(ctx context.Context) (int, error) {
 		if done {
 			rewritten++
 		}
-		return err
+		return unlessGone(err)
 	})
 	return rewritten, errors.Join(err, lost.err())
 }
 
 func (w *writer) reindex(ctx context.Context, r store.Record) (done bool, err error) {
 	w.stamp = newStamp()
-	first := true
-	err = w.settle(ctx, r.ID, func() (err error) {
-		if !first {
-			if r, err = w.m.store.Get(ctx, w.name, store.ID(r.ID)); err != nil {
-				return translate("reindex", err)
-			}
-		}
-		first = false
+	err = w.settleFrom(ctx, r, w.byID("reindex", r.ID), func(r store.Record) error {
 		u, err := decodeUser(w.Tenant.name, w.env, &r)
 		if err != nil {
 			return err
@@ -50,15 +43,29 @@ func (w *writer) reindex(ctx context.Context, r store.Record) (done bool, err er
 		if err != nil || slices.Equal(want.Unique, r.Unique) && slices.Equal(want.Index, r.Index) {
 			return err
 		}
-		_, err = w.m.store.Apply(ctx, w.name, store.Ops(store.Replace(r, want, nil)))
-		if taken, ok := errors.AsType[*store.TakenError](err); ok {
-			return w.conflict(taken)
-		}
-		done = err == nil
+		done, err = w.replaceQuietly(ctx, "reindex", r, want)
 		return err
 	})
-	if errors.Is(err, ErrNotFound) { // deleted meanwhile
-		err = nil
-	}
 	return done, err
+}
+
+// byID returns how to read a record again.
+func (w *writer) byID(what, id string) reread {
+	return func(ctx context.Context) (store.Record, error) {
+		r, err := w.m.store.Get(ctx, w.name, store.ID(id))
+		return r, translate(what, err)
+	}
+}
+
+// replaceQuietly writes a record over another without a change in the feed. The error is
+// the store's own if others were faster.
+func (w *writer) replaceQuietly(ctx context.Context, what string, old, r store.Record) (done bool, err error) {
+	_, err = w.m.store.Apply(ctx, w.name, store.Ops(store.Replace(old, r, nil)))
+	if taken, ok := errors.AsType[*store.TakenError](err); ok {
+		return false, w.conflict(taken)
+	}
+	if lost(err) {
+		return false, err
+	}
+	return err == nil, translate(what, err)
 }

@@ -71,21 +71,14 @@ func (m *Manager) Reseal(ctx context.Context) (int, error) {
 			if done {
 				resealed++
 			}
-			return err
+			return unlessGone(err)
 		})
 	})
 	return resealed, errors.Join(err, lost.err())
 }
 
 func (w *writer) reseal(ctx context.Context, r store.Record) (done bool, err error) {
-	first := true
-	err = w.settle(ctx, r.ID, func() (err error) {
-		if !first {
-			if r, err = w.m.store.Get(ctx, w.name, store.ID(r.ID)); err != nil {
-				return translate("reseal", err)
-			}
-		}
-		first = false
+	err = w.settleFrom(ctx, r, w.byID("reseal", r.ID), func(r store.Record) error {
 		g, err := w.decodeGroup(&r)
 		if err != nil {
 			return err
@@ -104,13 +97,9 @@ func (w *writer) reseal(ctx context.Context, r store.Record) (done bool, err err
 		if err != nil {
 			return err
 		}
-		_, err = w.m.store.Apply(ctx, w.name, store.Ops(store.Replace(r, next, nil)))
-		done = err == nil
+		done, err = w.replaceQuietly(ctx, "reseal", r, next)
 		return err
 	})
-	if errors.Is(err, ErrNotFound) { // deleted meanwhile
-		err = nil
-	}
 	return done, err
 }
 
