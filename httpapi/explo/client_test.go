@@ -65,7 +65,7 @@ type tokenRequest struct {
 // The bodies of answers.
 type (
 	userGroup struct {
-		TeamID            int64   `json:"team_id"`
+		TeamID            int32   `json:"team_id"` // as wide as in clients that exist
 		Token             string  `json:"token"`
 		Name              string  `json:"name"`
 		ProvidedID        string  `json:"provided_id"`

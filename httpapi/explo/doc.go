@@ -6,7 +6,7 @@
 //
 // A user group is a customer of the tenant. It is known by the tenant's own
 // user_group_id and has a token, with which a dashboard that is embedded somewhere
-// proves whose data it shows; [enduser.Tenant.AuthenticateGroup] takes it.
+// proves whose data it shows; [enduser.Groups.Authenticate] takes it.
 //
 // # Documents
 //
@@ -73,8 +73,8 @@
 // Explo's own examples end with is_demo_group. The environment is described there and
 // not shown, properties are in some of the template's pages, and mapping is in none;
 // here all three are always there, so that whoever leaves the vendor can see what was
-// given. A token has 64 characters. team_id is the group's number: unique in the
-// tenant's environment, and the same as long as the group exists.
+// given. A token has 64 characters. team_id is the group's number: random, below
+// 2^31, unique in the tenant's environment, and the same as long as the group exists.
 //
 // Answers with a token are not to be cached (Cache-Control: no-store). They have an
 // ETag; refresh, update and delete take it in If-Match and answer 412 if the group is

@@ -23,7 +23,7 @@ func exampleUsers() *enduser.Manager {
 	if err != nil {
 		log.Fatal(err)
 	}
-	return enduser.New(memory.New(), &enduser.Options{Keyring: enduser.NewKeyring(key)})
+	return enduser.New(memory.New(nil), &enduser.Options{Keyring: enduser.NewKeyring(key)})
 }
 
 func exampleTokens() *httpapi.Tokens {
@@ -66,12 +66,12 @@ func ExampleNew() {
 
 	status, token := ask(mux, "POST", "/explo/api/create_user_group/", `{"user_group_id":"example_1","name":"Example 1"}`)
 	fmt.Println("created:", status)
-	viewer, err := users.Tenant("acme").AuthenticateGroup(context.Background(), token)
+	viewer, err := users.Tenant("acme").Groups().Authenticate(context.Background(), token)
 	fmt.Println("viewer:", viewer.Name, err)
 
 	status, _ = ask(mux, "POST", "/explo/api/refresh_user_group_token/", `{"current_token":"`+token+`"}`)
 	fmt.Println("refreshed:", status)
-	_, err = users.Tenant("acme").AuthenticateGroup(context.Background(), token)
+	_, err = users.Tenant("acme").Groups().Authenticate(context.Background(), token)
 	fmt.Println("the old token is unknown:", errors.Is(err, enduser.ErrNotFound))
 	// Output:
 	// created: 200
@@ -82,7 +82,7 @@ func ExampleNew() {
 
 // Tokens cannot be kept without a keyring.
 func ExampleNew_keyring() {
-	_, err := explo.New(enduser.New(memory.New(), nil), exampleTokens().Authenticate, nil)
+	_, err := explo.New(enduser.New(memory.New(nil), nil), exampleTokens().Authenticate, nil)
 	fmt.Println(errors.Is(err, enduser.ErrNoKeyring))
 	// Output: true
 }
@@ -103,7 +103,7 @@ func ExampleOptions() {
 		status, _ := ask(h, "POST", "/api/user", body)
 		fmt.Println(status)
 	}
-	_, err = users.Tenant("acme").AuthenticateGroup(context.Background(), token)
+	_, err = users.Tenant("acme").Groups().Authenticate(context.Background(), token)
 	fmt.Println(err)
 	// Output:
 	// 200

@@ -21,7 +21,7 @@ import (
 func TestStoreErrors(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{fmt.Errorf("secret: %w", store.ErrUnavailable), errors.New("secret")} {
-		f := &golden.Faulty{Store: memory.New()}
+		f := &golden.Faulty{Store: memory.New(nil)}
 		s := newServer(t, f, nil)
 		g := s.create(t, "kept")
 		f.Fail(err)
@@ -38,7 +38,7 @@ func TestStoreErrors(t *testing.T) {
 // another.
 func TestLostReplies(t *testing.T) {
 	t.Parallel()
-	f := &golden.Faulty{Store: memory.New()}
+	f := &golden.Faulty{Store: memory.New(nil)}
 	s := newServer(t, f, nil)
 	g := s.create(t, "kept")
 	f.Lost.Store(true)
@@ -61,7 +61,7 @@ func TestLostReplies(t *testing.T) {
 func TestPanics(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	f := &golden.Faulty{Store: memory.New()}
+	f := &golden.Faulty{Store: memory.New(nil)}
 	s := newServer(t, f, within(httpapi.Options{Logger: slog.New(slog.NewJSONHandler(&log, nil))}))
 	g := s.create(t, "kept")
 	before := golden.StateOf(t, s.acme())
@@ -85,7 +85,7 @@ func TestPanics(t *testing.T) {
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	f := &golden.Faulty{Store: memory.New()}
+	f := &golden.Faulty{Store: memory.New(nil)}
 	s := newServer(t, f, within(httpapi.Options{
 		MaxBody: 1024,
 		Logger:  slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -141,7 +141,7 @@ func TestSilence(t *testing.T) {
 // new token mends it.
 func TestLostKey(t *testing.T) {
 	t.Parallel()
-	st := memory.New()
+	st := memory.New(nil)
 	handler := func(id string) *server {
 		t.Helper()
 		key, err := enduser.NewKey(id, [32]byte{1: id[0]})

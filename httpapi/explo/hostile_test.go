@@ -231,7 +231,7 @@ func TestBodyLimit(t *testing.T) {
 		if o.MaxBody > 0 {
 			n = limit
 		}
-		s := newServer(t, memory.New(), within(o))
+		s := newServer(t, memory.New(nil), within(o))
 		pad := func(body string, n int) string { return body + strings.Repeat(" ", n-len(body)) }
 		g := s.create(t, "kept")
 		before := golden.StateOf(t, s.acme())

@@ -25,7 +25,7 @@ type server struct {
 func newServer(tb testing.TB, st store.Store, o *explo.Options) *server {
 	tb.Helper()
 	if st == nil {
-		st = memory.New()
+		st = memory.New(nil)
 	}
 	w := golden.NewWorld(tb, st)
 	h, err := explo.New(w.Users, w.Auth, o)

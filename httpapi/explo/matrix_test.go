@@ -22,7 +22,7 @@ func TestOthersGroupsAreMissing(t *testing.T) {
 	t.Parallel()
 	const missing = "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
 	for backend, open := range map[string]func(testing.TB) store.Store{
-		"memory": func(testing.TB) store.Store { return memory.New() },
+		"memory": func(testing.TB) store.Store { return memory.New(nil) },
 		"sqlite": golden.SQLite,
 	} {
 		for name, attacker := range map[string]struct {
@@ -36,7 +36,7 @@ func TestOthersGroupsAreMissing(t *testing.T) {
 				t.Parallel()
 				s := newServer(t, open(t), nil)
 				victim := s.create(t, "victim")
-				stored, err := s.acme().GetGroup(t.Context(), enduser.GroupByProvidedID("victim"))
+				stored, err := s.acme().Groups().Get(t.Context(), enduser.GroupByProvidedID("victim"))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -115,7 +115,7 @@ func TestOthersGroupsAreMissing(t *testing.T) {
 					s.do(t, "POST", "/api/user", `{"current_token":"`+taken.group(t).Token+`"}`, as(attacker.key)).want(t, 200)
 					s.do(t, "DELETE", "/api/user", `{"user_group_id":"victim"}`, as(attacker.key)).want(t, 200)
 				}
-				if _, err := attacker.in(s.users).AuthenticateGroup(t.Context(), victim.Token); err == nil {
+				if _, err := attacker.in(s.users).Groups().Authenticate(t.Context(), victim.Token); err == nil {
 					t.Error("the victim's token is accepted elsewhere")
 				}
 				if diff := cmp.Diff(before, golden.StateOf(t, s.acme())); diff != "" {

@@ -3,39 +3,34 @@ package explo
 import (
 	"strings"
 
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
 
-// explainer returns a function that says of groups what another says of users.
-func explainer(explain func(error) *rest.Problem) func(error) *rest.Problem {
-	return func(err error) *rest.Problem {
-		p := explain(err)
-		if p == nil {
-			return nil
-		}
-		switch p.Code {
-		case "not-found":
-			p.Detail = "No user group has this current_token or user_group_id."
-		case "contended":
-			p.Detail = "Others keep changing this user group. Try again."
-		}
-		for i := range p.Errors {
-			p.Errors[i].Pointer = memberOf(p.Errors[i].Pointer)
-		}
-		return p
+// explain says of groups what family.Explain says of users, and names the members of
+// bodies as they are here.
+func explain(err error) *rest.Problem {
+	p := family.Explain(err)
+	if p == nil {
+		return nil
 	}
-}
-
-// memberOf returns the member of a body that a field of a group stands in.
-func memberOf(field string) string {
-	switch field {
-	case "provided_id":
-		return "user_group_id"
-	case "token":
-		return "current_token"
+	switch p.Code {
+	case "not-found":
+		p.Detail = "No user group has this current_token or user_group_id."
+	case "contended":
+		p.Detail = "Others keep changing this user group. Try again."
 	}
-	return field
+	for i := range p.Errors {
+		switch name := &p.Errors[i].Path.Name; *name {
+		case "provided_id":
+			*name = "user_group_id"
+		case "token":
+			*name = "current_token"
+		}
+	}
+	return p
 }
 
 // appendProblem writes a problem in the form that a failure has here. It never has a
@@ -57,7 +52,7 @@ func text(p *rest.Problem) string {
 		if i > 0 {
 			b.WriteString("; ")
 		}
-		b.WriteString(f.Pointer + ": " + f.Message)
+		b.WriteString(enduser.Field(f.Path).String() + ": " + f.Message)
 	}
 	return b.String()
 }

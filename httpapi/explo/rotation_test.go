@@ -32,7 +32,7 @@ func (s *server) atOnce(t *testing.T, n int, method, path, body string) []answer
 
 func (s *server) authenticates(t *testing.T, token string) bool {
 	t.Helper()
-	_, err := s.acme().AuthenticateGroup(t.Context(), token)
+	_, err := s.acme().Groups().Authenticate(t.Context(), token)
 	if err != nil && !errors.Is(err, enduser.ErrNotFound) {
 		t.Fatal(err)
 	}

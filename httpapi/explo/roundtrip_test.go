@@ -127,7 +127,7 @@ func (c *client) reads(t *testing.T, w *golden.World, want userGroup, mapping ob
 		}
 	}
 	// the mapping is not shown by any route
-	g, err := w.Users.Tenant("acme").GetGroup(context.Background(), enduser.GroupByProvidedID(want.ProvidedID))
+	g, err := w.Users.Tenant("acme").Groups().Get(context.Background(), enduser.GroupByProvidedID(want.ProvidedID))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func (c *client) reads(t *testing.T, w *golden.World, want userGroup, mapping ob
 func TestClientRoundTrip(t *testing.T) {
 	golden.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
 		w := golden.NewWorld(t, open(t))
-		numbers := make(map[int64]string)
+		numbers := make(map[int32]string)
 		for name, f := range newClient(t, w, nil).forms() {
 			t.Run(name, func(t *testing.T) {
 				c := newClient(t, w, nil)

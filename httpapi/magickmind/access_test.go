@@ -24,7 +24,7 @@ import (
 
 func TestNewFailsClosed(t *testing.T) {
 	t.Parallel()
-	w := golden.NewWorld(t, memory.New())
+	w := golden.NewWorld(t, memory.New(nil))
 	if _, err := magickmind.New(w.Users, nil, nil); err == nil {
 		t.Error("New accepts no Authenticator")
 	}
@@ -98,7 +98,7 @@ func TestStoreErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := &golden.Faulty{Store: memory.New()}
+			f := &golden.Faulty{Store: memory.New(nil)}
 			s := newServer(t, f, nil)
 			u := s.create(t, `{"name":"A"}`)
 			f.Fail(err)
@@ -112,7 +112,7 @@ func TestStoreErrors(t *testing.T) {
 	}
 	t.Run("unknown", func(t *testing.T) {
 		t.Parallel()
-		f := &golden.Faulty{Store: memory.New()}
+		f := &golden.Faulty{Store: memory.New(nil)}
 		s := newServer(t, f, nil)
 		u := s.create(t, `{"name":"A"}`)
 		f.Lost.Store(true)
@@ -130,7 +130,7 @@ func TestStoreErrors(t *testing.T) {
 func TestPanics(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	f := &golden.Faulty{Store: memory.New()}
+	f := &golden.Faulty{Store: memory.New(nil)}
 	s := newServer(t, f, &magickmind.Options{Options: httpapi.Options{Logger: slog.New(slog.NewJSONHandler(&log, nil))}})
 	u := s.create(t, `{"name":"A"}`)
 	for name, r := range protected(u.ID) {
@@ -191,7 +191,7 @@ func TestRetriedCreate(t *testing.T) {
 // it finds that one.
 func TestLostReplies(t *testing.T) {
 	t.Parallel()
-	f := &golden.Faulty{Store: memory.New()}
+	f := &golden.Faulty{Store: memory.New(nil)}
 	s := newServer(t, f, nil)
 	const body = `{"name":"Ann","external_id":"ann"}`
 	f.Lost.Store(true)
@@ -208,7 +208,7 @@ func TestLostReplies(t *testing.T) {
 // TestWithoutActor: where a credential names no actor, the tenant stands for it.
 func TestWithoutActor(t *testing.T) {
 	t.Parallel()
-	w := golden.NewWorld(t, memory.New())
+	w := golden.NewWorld(t, memory.New(nil))
 	tokens, err := httpapi.NewTokens(map[string]httpapi.Principal{golden.Acme: {Tenant: "acme"}})
 	if err != nil {
 		t.Fatal(err)
@@ -264,14 +264,24 @@ func TestUsersOfOtherFamilies(t *testing.T) {
 	})
 }
 
-// TestPolicy: that of this family holds unless the host has one.
+// TestPolicy: each limit of this family holds unless the host has another one.
 func TestPolicy(t *testing.T) {
 	t.Parallel()
-	body := func(n int) string { return `{"name":"A","external_id":"` + strings.Repeat("é", n) + `"}` }
-	for limit, policy := range map[int]enduser.Policy{255: {}, 36: {MaxName: 10}, 100: {MaxExternalID: 100}} {
-		s := newServer(t, nil, &magickmind.Options{Options: httpapi.Options{Policy: policy}})
-		s.do(t, "POST", users, body(limit+1)).wantFault(t, "external_id", enduser.CodeLength)
-		s.create(t, body(limit))
+	for _, tt := range []struct {
+		policy         enduser.Policy
+		name, external int
+	}{
+		{enduser.Policy{}, 256, 255},
+		{enduser.Policy{MaxName: 10}, 10, 255},
+		{enduser.Policy{MaxExternalID: 100}, 256, 100},
+	} {
+		s := newServer(t, nil, &magickmind.Options{Options: httpapi.Options{Policy: tt.policy}})
+		body := func(name, external int) string {
+			return `{"name":"` + strings.Repeat("é", name) + `","external_id":"` + strings.Repeat("é", external) + `"}`
+		}
+		s.do(t, "POST", users, body(tt.name, tt.external+1)).wantFault(t, "external_id", enduser.CodeLength)
+		s.do(t, "POST", users, body(tt.name+1, tt.external)).wantFault(t, "name", enduser.CodeLength)
+		s.create(t, body(tt.name, tt.external))
 	}
 	if got := magickmind.Policy(); got.MaxExternalID != 255 {
 		t.Errorf("got %+v", got)
@@ -319,7 +329,7 @@ func TestHead(t *testing.T) {
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	f := &golden.Faulty{Store: memory.New()}
+	f := &golden.Faulty{Store: memory.New(nil)}
 	s := newServer(t, f, &magickmind.Options{
 		Options: httpapi.Options{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))},
 		Login:   failing(session(), errors.New("the directory is on fire")),

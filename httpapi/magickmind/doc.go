@@ -58,6 +58,8 @@
 //   - The type of a 503 tells whether something may have been written:
 //     "urn:rollbook:problem:outcome-unknown" if so. All other types are
 //     "about:blank".
+//   - A list that is not done within Options.ReadFor is 503, too, with a type that ends
+//     with read-timeout. The error's cursor, if there is one, is where to go on.
 //   - A user that another family of routes made may have no name: it is shown as "".
 //   - created_by and updated_by are the credential's actor; the tenant's ID, as in
 //     the reference, where it has none.

@@ -39,7 +39,7 @@ func newTokens() *httpapi.Tokens {
 // A program that was written against the vendor's API finds it below the path under
 // which the host mounts it.
 func ExampleNew() {
-	users := enduser.New(memory.New(), nil)
+	users := enduser.New(memory.New(nil), nil)
 	h, err := magickmind.New(users, newTokens().Authenticate, nil)
 	if err != nil {
 		log.Fatal(err)
@@ -73,7 +73,7 @@ func (directory) Refresh(context.Context, magickmind.Secret) (magickmind.Session
 // The host decides who may log in, and which key they get. Whoever guesses has three
 // tries in ten minutes.
 func ExampleLogin() {
-	users := enduser.New(memory.New(), nil)
+	users := enduser.New(memory.New(nil), nil)
 	h, err := magickmind.New(users, newTokens().Authenticate, &magickmind.Options{
 		Login:     directory{"crm@example.com", "correct horse", "an-example-key"},
 		LoginRate: httpapi.Rate{Requests: 3, Per: 10 * time.Minute},
@@ -94,7 +94,7 @@ func ExampleLogin() {
 
 // A host that limits logins itself leaves them alone here.
 func ExampleOptions() {
-	h, err := magickmind.New(enduser.New(memory.New(), nil), newTokens().Authenticate, &magickmind.Options{
+	h, err := magickmind.New(enduser.New(memory.New(nil), nil), newTokens().Authenticate, &magickmind.Options{
 		Options:   httpapi.Options{Rates: []httpapi.Rate{{Requests: 600, Per: time.Minute}}},
 		Login:     directory{"crm@example.com", "correct horse", "an-example-key"},
 		LoginRate: httpapi.Rate{Requests: -1},
@@ -120,7 +120,7 @@ func ExampleSecret() {
 // A tenant whose users come from several families of routes can have one policy for
 // good.
 func ExamplePolicy() {
-	users := enduser.New(memory.New(), &enduser.Options{
+	users := enduser.New(memory.New(nil), &enduser.Options{
 		Policy: func(tenant string) (enduser.Policy, bool) { return magickmind.Policy(), tenant == "acme" },
 	})
 	u, err := users.Tenant("acme").Create(context.Background(), enduser.Spec{ExternalID: strings.Repeat("7", 200)})

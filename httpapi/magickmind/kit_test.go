@@ -27,7 +27,7 @@ type server struct {
 func newServer(tb testing.TB, st store.Store, o *magickmind.Options) *server {
 	tb.Helper()
 	if st == nil {
-		st = memory.New()
+		st = memory.New(nil)
 	}
 	w := golden.NewWorld(tb, st)
 	h, err := magickmind.New(w.Users, w.Auth, o)
@@ -72,6 +72,7 @@ type problem struct {
 		Detail    string  `json:"detail"`
 		Instance  string  `json:"instance"`
 		RequestID string  `json:"request_id"`
+		Cursor    string  `json:"cursor"`
 		Errors    []fault `json:"errors"`
 	} `json:"error"`
 }

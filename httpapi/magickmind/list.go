@@ -3,9 +3,10 @@ package magickmind
 import (
 	"cmp"
 	"net/http"
+	"strings"
 
 	"github.com/rollbook-go/rollbook/enduser"
-	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
 
@@ -15,7 +16,7 @@ const (
 )
 
 // list answers a page of users.
-func (f *family) list(c *call) error {
+func (a *api) list(c *call) error {
 	values, err := c.Query()
 	if err != nil {
 		return err
@@ -26,16 +27,22 @@ func (f *family) list(c *call) error {
 		Limit:  pageSize(&q),
 		Desc:   q.OneOf("order", "asc", "desc") == "desc",
 	}
-	s := newScopes(c.Principal, &eq)
-	s.read(&q, &eq)
+	readCursor(&q, &eq)
 	if err := q.Err(); err != nil {
 		return err
 	}
-	page, err := f.tenant(c).List(c.Request.Context(), eq)
+	read := a.Read(c)
+	defer read.End()
+	page, err := a.Tenant(c).List(read.Context, eq)
 	if err != nil {
-		return err
+		reached := page.Next.String()
+		if !eq.Before.IsZero() {
+			reached = backwards(page.Previous)
+		}
+		return read.Explain(err, reached)
 	}
-	return c.JSON(http.StatusOK, appendPage(c.Buffer(), &page, s))
+	family.LogUnreadable(c, page.Unreadable)
+	return c.JSON(http.StatusOK, appendPage(c.Buffer(), &page))
 }
 
 // pageSize returns the parameter that the vendor's client spells limit, and its
@@ -48,40 +55,37 @@ func pageSize(q *rest.Query) int {
 	return cmp.Or(limit, capital, defaultPage)
 }
 
-// scopes are what the cursors of a list are bound to: whose it is, its filter and
-// order, and to which side of the cursor the page lies. There is one parameter for
-// both sides: the scope that a cursor fits tells which it is.
-type scopes struct{ after, before rest.Scope }
+// towardsBefore begins the cursors of what lies before them. There is one parameter
+// for both sides, and a cursor has to say which it is for.
+const towardsBefore = "before-"
 
-func newScopes(p httpapi.Principal, q *enduser.Query) scopes {
-	order := "asc"
-	if q.Desc {
-		order = "desc"
+// backwards returns the text of a cursor whose page lies before it.
+func backwards(cursor enduser.Cursor) string {
+	if cursor.IsZero() {
+		return ""
 	}
-	towards := func(side string) rest.Scope {
-		return rest.NewScope("magickmind", p.Tenant, string(p.Environment), q.Name, q.ExternalID, order, side)
-	}
-	return scopes{towards("after"), towards("before")}
+	return towardsBefore + cursor.String()
 }
 
-// read reads the cursor of a request, if it has one.
-func (s scopes) read(q *rest.Query, eq *enduser.Query) {
-	cursor := q.Text("cursor")
-	if cursor == "" {
-		return
+// readCursor reads the cursor of a request, if it has one.
+func readCursor(q *rest.Query, eq *enduser.Query) {
+	place := &eq.After
+	text, before := strings.CutPrefix(q.Text("cursor"), towardsBefore)
+	if before {
+		place = &eq.Before
 	}
-	if place, err := s.after.Decode(cursor); err == nil {
-		eq.After = place
-	} else if place, err := s.before.Decode(cursor); err == nil {
-		eq.Before = place
-	} else {
-		q.Fault("cursor", enduser.CodeValue, "is not a cursor of this list")
+	var err error
+	if *place, err = enduser.ParseCursor(text); err != nil || before && place.IsZero() {
+		q.Fault("cursor", enduser.CodeValue, notACursor)
 	}
 }
+
+// notACursor is said of every cursor that is none of the list, whatever is wrong with it.
+const notACursor = "is not a cursor of this list"
 
 // appendPage writes a page. Clients follow has_more and has_previous, so neither is
 // true without the cursor that leads on.
-func appendPage(b []byte, page *enduser.Page, s scopes) []byte {
+func appendPage(b []byte, page *enduser.Page) []byte {
 	b = append(b, `{"data":[`...)
 	for i := range page.Users {
 		if i > 0 {
@@ -89,15 +93,7 @@ func appendPage(b []byte, page *enduser.Page, s scopes) []byte {
 		}
 		b = appendUser(b, &page.Users[i])
 	}
-	var after, before string
-	if n := len(page.Users); n > 0 {
-		if page.HasMore {
-			after = s.after.Encode(page.Users[n-1].Cursor())
-		}
-		if page.HasPrevious {
-			before = s.before.Encode(page.Users[0].Cursor())
-		}
-	}
+	after, before := page.Next.String(), backwards(page.Previous)
 	b = rest.AppendOptional(append(b, `],"paging":{"cursors":{"after":`...), after)
 	b = rest.AppendOptional(append(b, `,"before":`...), before)
 	b = rest.AppendBool(append(b, `},"has_more":`...), after != "")

@@ -1,14 +1,21 @@
 package magickmind_test
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/httpapi/magickmind"
 	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/store"
+	"github.com/rollbook-go/rollbook/store/memory"
 )
 
 func TestPaging(t *testing.T) {
@@ -160,14 +167,15 @@ func TestCursorDefects(t *testing.T) {
 		} {
 			refused("name=ann&cursor=" + garbage)
 		}
-		raw, err := base64.RawURLEncoding.DecodeString(cursor)
+		text := strings.TrimPrefix(cursor, "before-")
+		raw, err := base64.RawURLEncoding.DecodeString(text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for bit := range 8 * len(raw) {
+		for bit := range 8 * 9 { // of what it is bound to; the place behind that is any
 			flipped := slices.Clone(raw)
 			flipped[bit/8] ^= 1 << (bit % 8)
-			refused("name=ann&cursor=" + base64.RawURLEncoding.EncodeToString(flipped))
+			refused("name=ann&cursor=" + strings.TrimSuffix(cursor, text) + base64.RawURLEncoding.EncodeToString(flipped))
 		}
 		refused("name=ann&cursor="+cursor, as(golden.Other))
 		refused("name=ann&cursor="+cursor, as(golden.Testing))
@@ -198,4 +206,72 @@ func TestLastPage(t *testing.T) {
 			t.Errorf("got %v", p.names())
 		}
 	})
+}
+
+// TestReadTimeout: a list that takes too long is 503 and says how far it came. From
+// there the client goes on, in the direction in which it read.
+func TestReadTimeout(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st := &slow{Store: memory.New(nil)}
+		s := newServer(t, st, &magickmind.Options{Options: httpapi.Options{ReadFor: time.Second}})
+		for _, name := range []string{"A", "B", "C", "D", "E"} {
+			s.create(t, `{"name":"`+name+`"}`)
+		}
+		last := *s.list(t, "limit=4").Paging.Cursors.After
+		before := *s.list(t, "cursor="+last).Paging.Cursors.Before
+		for _, tt := range []struct {
+			query string
+			reach store.Revision
+			want  string
+		}{
+			{"", 3, "D E"},
+			{"order=desc", 3, "B A"},
+			{"cursor=" + before, 3, "A B"},
+			{"name=nobody", 0, ""}, // nothing was read
+		} {
+			st.stall(tt.reach)
+			a := s.do(t, "GET", users+"?"+tt.query, "").want(t, 503)
+			st.stall(-1)
+			p := a.problem(t).Error
+			if p.Type != "urn:rollbook:problem:read-timeout" || (p.Cursor != "") != (tt.reach > 0) {
+				t.Fatalf("%s: %s", tt.query, a.Body)
+			}
+			if tt.reach == 0 {
+				continue
+			}
+			query := p.Cursor
+			if tt.query == "order=desc" {
+				query += "&order=desc"
+			}
+			if got := strings.Join(s.list(t, "cursor="+query).names(), " "); got != tt.want {
+				t.Errorf("%s: got %q, want %q", tt.query, got, tt.want)
+			}
+		}
+	})
+}
+
+// slow is a Store whose lists come to a place without having found anything, and then
+// no further.
+type slow struct {
+	store.Store
+
+	stalled bool
+	reach   store.Revision // 0: they do not even come anywhere
+}
+
+// stall stalls the lists from then on, at a place that they come to first; -1 lets them
+// go on.
+func (s *slow) stall(reach store.Revision) { s.stalled, s.reach = reach >= 0, reach }
+
+func (s *slow) List(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
+	if !s.stalled {
+		return s.Store.List(ctx, tenant, q)
+	}
+	if next := s.reach; next > 0 {
+		s.reach = 0
+		return store.Page{Next: next}, nil
+	}
+	<-ctx.Done()
+	return store.Page{}, ctx.Err()
 }

@@ -1,18 +1,19 @@
 package magickmind
 
 import (
-	"errors"
 	"net/http"
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
+	"github.com/rollbook-go/rollbook/httpapi/internal/vendor"
 )
 
 // Options are the settings of a handler. The zero value is good.
 type Options struct {
-	// Options are those of every family of routes. A Policy that says nothing stands
-	// for the function Policy of this package.
+	// Options are those of every family of routes. Zero fields of their Policy stand
+	// for those of the function Policy of this package.
 	httpapi.Options
 
 	// Login lets the host's accounts log in for a bearer token. Nil: there are no
@@ -41,22 +42,21 @@ const challenge = `Bearer realm="rollbook"`
 // New returns the handler of the routes. It fails without users or auth: there is no
 // access without a credential. It is safe for concurrent use.
 func New(users *enduser.Manager, auth httpapi.Authenticator, opts *Options) (http.Handler, error) {
-	if users == nil || auth == nil {
-		return nil, errors.New("magickmind: new: users and auth are required")
-	}
 	var o Options
 	if opts != nil {
 		o = *opts
 	}
-	if o.Policy.IsZero() {
-		o.Policy = Policy()
+	host, err := vendor.Host("magickmind", users, auth, o.Options, Policy())
+	if err != nil {
+		return nil, err
 	}
-	f := &family{users: users, policy: o.Policy}
-	routes := f.routes()
+	a := &api{host}
+	routes := a.routes()
 	if o.Login != nil {
 		routes = append(routes, newLogins(&o).routes()...)
 	}
-	config := httpapi.Family(auth, &o.Options, httpapi.Bearer, challenge)
+	config := host.Config(family.Bearer, challenge)
+	config.Explain = explain
 	config.Append = appendProblem
 	config.ProblemType = "application/json"
 	return rest.New(config, routes...), nil

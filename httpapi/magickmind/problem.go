@@ -4,10 +4,21 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
+
+// explain says of a cursor what is said of every parameter.
+func explain(err error) *rest.Problem {
+	p := family.Explain(err)
+	if p != nil && p.Code == "invalid-cursor" {
+		return rest.Invalid(rest.Field{Path: rest.Path{Name: "cursor"}, Code: enduser.CodeValue, Message: notACursor})
+	}
+	return p
+}
 
 // appendProblem writes a problem in the vendor's envelope.
 func appendProblem(b []byte, p *rest.Problem) []byte {
@@ -18,7 +29,7 @@ func appendProblem(b []byte, p *rest.Problem) []byte {
 	detail, faults := p.Detail, p.Errors
 	if p.Field != "" {
 		detail = "The " + p.Field + " belongs to end user " + p.HolderID
-		faults = []rest.Field{{Pointer: p.Field, Code: p.Code, Message: "belongs to another end user"}}
+		faults = []rest.Field{{Path: rest.Path{Name: p.Field}, Code: p.Code, Message: "belongs to another end user"}}
 	}
 	b = jsontext.AppendString(append(b, `{"error":{"type":`...), kind)
 	b = jsontext.AppendString(append(b, `,"title":`...), title)
@@ -26,13 +37,16 @@ func appendProblem(b []byte, p *rest.Problem) []byte {
 	b = jsontext.AppendString(append(b, `,"detail":`...), detail)
 	b = jsontext.AppendString(append(b, `,"instance":`...), p.Instance)
 	b = jsontext.AppendString(append(b, `,"request_id":`...), p.RequestID)
+	if p.Cursor != "" { // of a list that took too long: how far it came
+		b = jsontext.AppendString(append(b, `,"cursor":`...), p.Cursor)
+	}
 	if len(faults) > 0 {
 		b = append(b, `,"errors":[`...)
 		for i, f := range faults {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = jsontext.AppendString(append(b, `{"field":`...), f.Pointer)
+			b = jsontext.AppendString(append(b, `{"field":`...), enduser.Field(f.Path).String())
 			b = jsontext.AppendString(append(b, `,"code":`...), f.Code)
 			b = append(jsontext.AppendString(append(b, `,"message":`...), f.Message), '}')
 		}
