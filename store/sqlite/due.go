@@ -47,7 +47,8 @@ const (
 // and the kinds. What is due at the time of the place and what is due later are two
 // searches of the index, for each kind; all are merged as they are read, and LIMIT
 // keeps the planner from pulling the records into it. Of two lower bounds the planner
-// takes the first; that Due is above 0 is only said because the index is partial.
+// takes the first; that Due is above 0 is only said because the index is partial, and
+// the sum keeps the planner from comparing the parameter with that for every call.
 func dueSQL(kinds int) string {
 	var b strings.Builder
 	b.WriteString(`SELECT r.rid, ` + recordColumns + ` FROM (`)
@@ -58,7 +59,7 @@ func dueSQL(kinds int) string {
 		fmt.Fprintf(&b, `SELECT due, rid FROM rollbook_record WHERE tenant = ?1 AND kind = ?%[1]d`+
 			` AND due = ?3 AND rid > ?4 AND due < ?2 AND due > 0`+
 			` UNION ALL SELECT due, rid FROM rollbook_record WHERE tenant = ?1 AND kind = ?%[1]d`+
-			` AND due > ?3 AND due < ?2 AND due > 0`, 6+i)
+			` AND due > (?3+0) AND due < ?2 AND due > 0`, 6+i)
 	}
 	b.WriteString(` ORDER BY due, rid LIMIT (?5+0)) w CROSS JOIN rollbook_record r ON r.rid = w.rid`)
 	return b.String()
@@ -264,7 +265,7 @@ func (d *dueReader) read(ctx context.Context, t dueTenant, from place, share int
 		for _, kind := range d.kinds {
 			args = append(args, kind)
 		}
-		rows, err := d.s.reads.query(ctx, dueSQL(len(d.kinds)), args...)
+		rows, err := d.s.reads.query(d.s.reads.point(ctx), dueSQL(len(d.kinds)), args...)
 		if err != nil {
 			return duePart{}, err
 		}

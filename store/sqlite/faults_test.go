@@ -53,7 +53,12 @@ type groups struct {
 
 func newGroups(t *testing.T, path string) *groups {
 	t.Helper()
-	opts := &sqlite.Options{Sync: sqlite.Normal}
+	return newObservedGroups(t, path, nil)
+}
+
+func newObservedGroups(t *testing.T, path string, o *store.Observer) *groups {
+	t.Helper()
+	opts := &sqlite.Options{Sync: sqlite.Normal, Observer: o}
 	writerDSN, err := sqlite.DSN(path, opts, false)
 	if err != nil {
 		t.Fatal(err)

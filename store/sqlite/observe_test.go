@@ -1,0 +1,152 @@
+package sqlite_test
+
+import (
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/rollbook-go/rollbook/store"
+	"github.com/rollbook-go/rollbook/store/sqlite"
+)
+
+// observed keeps what an observer was told.
+type observed struct {
+	mu      sync.Mutex
+	calls   []store.CallInfo
+	groups  []store.GroupInfo
+	retries []store.RetryInfo
+}
+
+func (o *observed) observer() *store.Observer {
+	return &store.Observer{
+		Call:  func(c store.CallInfo) { o.mu.Lock(); defer o.mu.Unlock(); o.calls = append(o.calls, c) },
+		Group: func(g store.GroupInfo) { o.mu.Lock(); defer o.mu.Unlock(); o.groups = append(o.groups, g) },
+		Retry: func(r store.RetryInfo) { o.mu.Lock(); defer o.mu.Unlock(); o.retries = append(o.retries, r) },
+	}
+}
+
+func TestObserverCalls(t *testing.T) {
+	path := file(t)
+	var o observed
+	s := open(t, path, &sqlite.Options{Observer: o.observer()})
+	d := damager{s, path}
+	a, b := user("a", "x"), user("b", "y")
+	b.Due = store.FromMillis(1)
+	d.apply(t, "t", store.Create(a, []byte("note")), store.Create(b, []byte("note")))
+	d.damage(t, "t", "a")
+	if err := d.DamageChange(t.Context(), "t", 1); err != nil {
+		t.Fatal(err)
+	}
+	done := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	_, err := s.Get(t.Context(), "t", store.ID("b"))
+	done(err)
+	_, damaged := s.Get(t.Context(), "t", store.ID("a"))
+	_, stale := s.Apply(t.Context(), "t", store.Ops(store.Create(b, nil)))
+	_, err = s.List(t.Context(), "t", store.Query{Kind: "user"})
+	done(err)
+	_, err = s.Changes(t.Context(), "t", store.ChangeQuery{})
+	done(err)
+	_, err = s.Due(t.Context(), store.DueQuery{Before: store.FromMillis(2)})
+	done(err)
+	_, err = s.Tenants(t.Context(), store.TenantQuery{})
+	done(err)
+	_, err = s.Count(t.Context(), "t", store.CountQuery{Kind: "user"})
+	done(err)
+	_, invalid := s.List(t.Context(), "", store.Query{})
+	done(s.Wait(t.Context(), "t", 0))
+	done(s.Trim(t.Context(), "t", 1))
+	done(s.Scrub(t.Context()))
+	want := []store.CallInfo{
+		{Method: "Apply", Items: 2},
+		{Method: "Get", Items: 1},
+		{Method: "Get", Err: damaged, Damaged: 1},
+		{Method: "Apply", Items: 1, Err: stale},
+		{Method: "List", Items: 1, Looked: 2, Damaged: 1},
+		{Method: "Changes", Items: 2, Damaged: 1},
+		{Method: "Due", Items: 1},
+		{Method: "Tenants", Items: 1},
+		{Method: "Count", Looked: 2, Damaged: 1},
+		{Method: "List", Err: invalid},
+		{Method: "Wait"}, {Method: "Trim"}, {Method: "Scrub"},
+	}
+	if diff := cmp.Diff(want, o.calls, cmpopts.IgnoreFields(store.CallInfo{}, "Took"), cmpopts.EquateErrors()); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+	for _, c := range o.calls {
+		if c.Took < 0 || c.Took > time.Hour {
+			t.Errorf("%s took %v", c.Method, c.Took)
+		}
+	}
+	groups := []store.GroupInfo{{Calls: 1}, {Calls: 1}, {Calls: 1}} // two of Apply, one of Trim
+	if diff := cmp.Diff(groups, o.groups, cmpopts.IgnoreFields(store.GroupInfo{}, "Took")); diff != "" {
+		t.Errorf("groups (-want +got):\n%s", diff)
+	}
+}
+
+// TestObserverWaits: calls that wait for a lock say how many waited before them, and
+// the attempts to get it are told.
+func TestObserverWaits(t *testing.T) {
+	path := file(t)
+	var o observed
+	s := open(t, path, &sqlite.Options{Observer: o.observer()})
+	db := rawOpen(t, path)
+	defer db.Close()
+	locker := connection(t, db)
+	execute(t, locker, `BEGIN IMMEDIATE`)
+	var wg sync.WaitGroup
+	for i := range 3 {
+		wg.Go(func() {
+			if _, err := s.Apply(t.Context(), "t", store.Ops(store.Create(user(string(rune('a'+i))), nil))); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	eventually(t, "all wait, and the lock was tried again", func() bool {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		return s.Queued() == 3 && len(o.retries) > 0
+	})
+	execute(t, locker, `ROLLBACK`)
+	wg.Wait()
+	if len(o.groups) != 1 || o.groups[0].Calls != 3 || o.groups[0].Err != nil {
+		t.Errorf("groups %+v", o.groups)
+	}
+	var queued []int
+	for _, c := range o.calls {
+		queued = append(queued, c.Queued)
+	}
+	if slices.Sort(queued); !slices.Equal(queued, []int{0, 1, 2}) {
+		t.Errorf("queued %v", queued)
+	}
+	for _, r := range o.retries {
+		if r.Method != "" || r.Err == nil {
+			t.Errorf("retry %+v", r)
+		}
+	}
+}
+
+// TestObserverFailures: a group that is lost is told, as are its calls.
+func TestObserverFailures(t *testing.T) {
+	var o observed
+	g := newObservedGroups(t, file(t), o.observer())
+	damager{Store: g.store}.apply(t, "t", store.Create(user("first"), nil)) // opens the connection
+	g.driver.arm(3, ioError, nil, nil)
+	_, err := g.store.Apply(t.Context(), "t", store.Ops(store.Create(user("a", "x"), nil)))
+	g.driver.disarm()
+	if !errors.Is(err, store.ErrUnavailable) {
+		t.Fatal(err)
+	}
+	if len(o.groups) != 2 || !errors.Is(o.groups[1].Err, errIO) || len(o.calls) != 2 || !errors.Is(o.calls[1].Err, errIO) {
+		t.Errorf("groups %+v, calls %+v", o.groups, o.calls)
+	}
+}
