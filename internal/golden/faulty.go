@@ -41,11 +41,11 @@ func (f *Faulty) Get(ctx context.Context, tenant string, key store.Key) (store.R
 }
 
 // Apply implements store.Store.
-func (f *Faulty) Apply(ctx context.Context, tenant string, ops ...store.Op) (store.Revision, error) {
+func (f *Faulty) Apply(ctx context.Context, tenant string, b store.Batch) (store.Revision, error) {
 	if err := f.fault(); err != nil {
 		return 0, err
 	}
-	rev, err := f.Store.Apply(ctx, tenant, ops...)
+	rev, err := f.Store.Apply(ctx, tenant, b)
 	if err == nil && f.Lost.Load() {
 		return 0, store.ErrUnknown
 	}
@@ -53,17 +53,17 @@ func (f *Faulty) Apply(ctx context.Context, tenant string, ops ...store.Op) (sto
 }
 
 // List implements store.Store.
-func (f *Faulty) List(ctx context.Context, tenant string, q store.Query) ([]store.Record, error) {
+func (f *Faulty) List(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
 	if err := f.fault(); err != nil {
-		return nil, err
+		return store.Page{}, err
 	}
 	return f.Store.List(ctx, tenant, q)
 }
 
 // Changes implements store.Store.
-func (f *Faulty) Changes(ctx context.Context, tenant string, after store.Revision, limit int) ([]store.Change, error) {
+func (f *Faulty) Changes(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
 	if err := f.fault(); err != nil {
-		return nil, err
+		return store.ChangePage{}, err
 	}
-	return f.Store.Changes(ctx, tenant, after, limit)
+	return f.Store.Changes(ctx, tenant, q)
 }

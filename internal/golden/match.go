@@ -20,10 +20,11 @@ var kinds = map[string]string{ //nolint:gosec // patterns of tokens, no tokens
 	"request_id":  `[!-~]{1,128}`,
 	"fingerprint": `[0-9a-f]{32}`,
 	"number":      `[0-9]+`,
+	"version":     `[A-Za-z0-9_-]{20}`,
 	"text":        `.+`,
 }
 
-var placeholder = regexp.MustCompile(`<(id|token|time|cursor|request_id|fingerprint|number|text)(:[a-z0-9_]+)?>`)
+var placeholder = regexp.MustCompile(`<(id|token|time|cursor|request_id|fingerprint|number|version|text)(:[a-z0-9_]+)?>`)
 
 // Fill replaces the placeholders of a request by what they stand for.
 func (c Captured) Fill(text string) string {

@@ -1,6 +1,7 @@
 package golden
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/rollbook-go/rollbook/enduser"
@@ -8,14 +9,13 @@ import (
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
-// State is everything that a tenant's environment has: at most 100 groups, and 1000
-// changes.
+// State is everything that a tenant's environment has.
 type State struct {
 	Users   []enduser.User
 	Secrets []map[string]enduser.Value // of each user
 	Groups  []enduser.Group
 	Tokens  []string // of each group
-	Changes []enduser.Change
+	Changes []string // entries of the feed as text
 }
 
 // StateOf returns what a tenant's environment has now. Its Manager must have a
@@ -34,16 +34,21 @@ func StateOf(tb testing.TB, t enduser.Tenant) (s State) {
 		fatal(err)
 		s.Users, s.Secrets = append(s.Users, u), append(s.Secrets, secrets)
 	}
-	page, err := t.ListGroups(tb.Context(), enduser.GroupQuery{Limit: 100})
-	fatal(err)
-	for _, g := range page.Groups {
-		token, err := t.RevealGroupToken(tb.Context(), g)
+	for g, err := range t.Groups().All(tb.Context()) {
+		fatal(err)
+		token, err := t.Groups().Reveal(tb.Context(), g)
 		fatal(err)
 		s.Groups, s.Tokens = append(s.Groups, g), append(s.Tokens, token)
 	}
-	changes, err := t.Changes(tb.Context(), 0, 1000)
-	fatal(err)
-	s.Changes = append(s.Changes, changes...) // nil if there are none, on every store
+	page := enduser.ChangePage{More: true}
+	for page.More {
+		var err error
+		page, err = t.Changes(tb.Context(), enduser.ChangeQuery{After: page.Position})
+		fatal(err)
+		for _, c := range page.Changes {
+			s.Changes = append(s.Changes, fmt.Sprint(c.Position, c.Revision, c.Type, c.Kind, c.ID, c.Actor, c.At, c.Fields))
+		}
+	}
 	return s
 }
 
@@ -51,7 +56,7 @@ func StateOf(tb testing.TB, t enduser.Tenant) (s State) {
 func Embedded(t *testing.T, test func(t *testing.T, st store.Store)) {
 	t.Helper()
 	for name, open := range map[string]func(testing.TB) store.Store{
-		"memory": func(testing.TB) store.Store { return memory.New() },
+		"memory": func(testing.TB) store.Store { return memory.New(nil) },
 		"sqlite": SQLite,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -29,22 +29,22 @@ func TestStateOfNotices(t *testing.T) {
 				return err
 			}, func(s golden.State) any { return s.Users }},
 			{"a secret", func() error {
-				_, err := acme.Update(t.Context(), ann, func(u *enduser.User) error {
-					enduser.Spec{Sensitive: pin(2)}.Merge(u)
+				_, err := acme.Update(t.Context(), ann, func(e *enduser.Edit) error {
+					enduser.Spec{Sensitive: pin(2)}.Merge(e)
 					return nil
 				})
 				return err
 			}, func(s golden.State) any { return s.Secrets }},
 			{"a group", func() error {
-				_, err := acme.CreateGroup(t.Context(), enduser.GroupSpec{ProvidedID: "g"})
+				_, _, err := acme.Groups().Create(t.Context(), enduser.GroupSpec{ProvidedID: "g"})
 				return err
 			}, func(s golden.State) any { return s.Groups }},
 			{"a token", func() error {
-				_, err := acme.RotateGroupToken(t.Context(), group, 0)
+				_, _, err := acme.Groups().Rotate(t.Context(), group, 0)
 				return err
 			}, func(s golden.State) any { return s.Tokens }},
 			{"no user", func() error { return acme.Delete(t.Context(), ann) }, func(s golden.State) any { return s.Users }},
-			{"no group", func() error { return acme.DeleteGroup(t.Context(), group) }, func(s golden.State) any { return s.Groups }},
+			{"no group", func() error { return acme.Groups().Delete(t.Context(), group) }, func(s golden.State) any { return s.Groups }},
 		} {
 			before := golden.StateOf(t, acme)
 			if diff := cmp.Diff(before, golden.StateOf(t, acme)); diff != "" {

@@ -90,7 +90,7 @@ type Handler func(tb testing.TB, w *World) http.Handler
 func Backends(t *testing.T, test func(t *testing.T, open func(testing.TB) store.Store)) {
 	t.Helper()
 	t.Run("memory", func(t *testing.T) {
-		test(t, func(testing.TB) store.Store { return memory.New() })
+		test(t, func(testing.TB) store.Store { return memory.New(nil) })
 	})
 	t.Run("sqlite", func(t *testing.T) { test(t, SQLite) })
 	t.Run("miniredis", func(t *testing.T) {
