@@ -13,17 +13,17 @@ import (
 // applied. They are copies, and well formed.
 func edited(edit func(t *mapTenant, op *store.Op)) func(b *broken) {
 	return func(b *broken) {
-		b.apply = func(ctx context.Context, tenant string, ops []store.Op) (store.Revision, error) {
-			if err := store.Check(tenant, ops); err != nil {
+		b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
+			if err := store.Check(tenant, batch); err != nil {
 				return 0, err
 			}
-			ops = slices.Clone(ops)
+			batch.Ops = slices.Clone(batch.Ops)
 			b.mu.Lock()
-			for i := range ops {
-				edit(b.tenant(tenant), &ops[i])
+			for i := range batch.Ops {
+				edit(b.tenant(tenant), &batch.Ops[i])
 			}
 			b.mu.Unlock()
-			return b.mapStore.Apply(ctx, tenant, ops...)
+			return b.mapStore.Apply(ctx, tenant, batch)
 		}
 	}
 }
@@ -31,10 +31,10 @@ func edited(edit func(t *mapTenant, op *store.Op)) func(b *broken) {
 // refusing returns a harm that changes the error of every refused batch.
 func refusing(change func(b *broken, tenant string, ops []store.Op, err error) error) func(b *broken) {
 	return func(b *broken) {
-		b.apply = func(ctx context.Context, tenant string, ops []store.Op) (store.Revision, error) {
-			rev, err := b.mapStore.Apply(ctx, tenant, ops...)
+		b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
+			rev, err := b.mapStore.Apply(ctx, tenant, batch)
 			if err != nil {
-				err = change(b, tenant, ops, err)
+				err = change(b, tenant, batch.Ops, err)
 			}
 			return rev, err
 		}
@@ -44,11 +44,11 @@ func refusing(change func(b *broken, tenant string, ops []store.Op, err error) e
 // oneByOne applies the ops of a batch each for itself, up to the first error.
 func oneByOne(only error) func(b *broken) {
 	return func(b *broken) {
-		b.apply = func(ctx context.Context, tenant string, ops []store.Op) (store.Revision, error) {
-			rev, err := b.mapStore.Apply(ctx, tenant, ops...)
+		b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
+			rev, err := b.mapStore.Apply(ctx, tenant, batch)
 			if errors.Is(err, only) {
-				for _, op := range ops {
-					if rev, err := b.mapStore.Apply(ctx, tenant, op); err != nil {
+				for _, op := range batch.Ops {
+					if rev, err := b.mapStore.Apply(ctx, tenant, store.Ops(op)); err != nil {
 						return rev, err
 					}
 				}
@@ -90,11 +90,11 @@ func applyMutants() []mutant {
 			}
 		})},
 		{name: "create of another kind overwrites", rejected: "apply/create-existing", harm: func(b *broken) {
-			b.applies(steps{judge: func(t *mapTenant, ops []store.Op) error {
+			b.applies(steps{refuses: func(t *mapTenant, ops []store.Op) error {
 				if r, ok := stored(t, &ops[0]); ok && ops[0].Old == nil && r.Kind != ops[0].New.Kind {
 					return nil
 				}
-				return judge(t, ops)
+				return refuses(t, ops)
 			}})
 		}},
 		{name: "replace creates", rejected: "apply/stale-absent tenants/apart", harm: edited(func(t *mapTenant, op *store.Op) {
@@ -111,7 +111,7 @@ func applyMutants() []mutant {
 		{name: "the stale op is always the first", rejected: "apply/first-stale random/seed-2", harm: refusing(func(_ *broken, _ string, _ []store.Op, err error) error {
 			var stale *store.StaleError
 			if errors.As(err, &stale) {
-				return &store.StaleError{}
+				return &store.StaleError{Require: -1}
 			}
 			return err
 		})},
@@ -120,7 +120,7 @@ func applyMutants() []mutant {
 			defer b.mu.Unlock()
 			for i := len(ops) - 1; i >= 0 && errors.Is(err, store.ErrStale); i-- {
 				if b.tenant(tenant).stale(ops[i:i+1]) != nil {
-					return &store.StaleError{Op: i}
+					return &store.StaleError{Op: i, Require: -1}
 				}
 			}
 			return err
@@ -138,7 +138,7 @@ func applyMutants() []mutant {
 			return err
 		})},
 		{name: "keys are judged before preconditions", rejected: "apply/stale-before-taken", harm: func(b *broken) {
-			b.applies(steps{judge: func(t *mapTenant, ops []store.Op) error {
+			b.applies(steps{refuses: func(t *mapTenant, ops []store.Op) error {
 				if err := t.taken(ops); err != nil {
 					return err
 				}
@@ -146,7 +146,7 @@ func applyMutants() []mutant {
 			}})
 		}},
 		{name: "op by op: precondition, keys, next", rejected: "apply/stale-before-taken", harm: func(b *broken) {
-			b.applies(steps{judge: func(t *mapTenant, ops []store.Op) error {
+			b.applies(steps{refuses: func(t *mapTenant, ops []store.Op) error {
 				for i := range ops {
 					if err := t.stale(ops[:i+1]); err != nil {
 						return err
@@ -155,18 +155,19 @@ func applyMutants() []mutant {
 						return err
 					}
 				}
-				return judge(t, ops)
+				return refuses(t, ops)
 			}})
 		}},
 		{name: "a stale batch is written in part", rejected: "apply/atomic-stale revisions/refused changes/refused", harm: oneByOne(store.ErrStale)},
 		{name: "a taken batch is written in part", rejected: "apply/atomic-taken keys/first-taken keys/twice-in-batch", harm: oneByOne(store.ErrTaken)},
 		{name: "an invalid batch is written in part", rejected: "apply/atomic-invalid limits/batch", harm: oneByOne(store.ErrInvalid)},
 		{name: "a batch is cut at 100 ops", rejected: "apply/large-batch limits/apply", harm: func(b *broken) {
-			b.apply = func(ctx context.Context, tenant string, ops []store.Op) (store.Revision, error) {
-				if err := store.Check(tenant, ops); err != nil {
+			b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
+				if err := store.Check(tenant, batch); err != nil {
 					return 0, err
 				}
-				return b.mapStore.Apply(ctx, tenant, ops[:min(100, len(ops))]...)
+				batch.Ops = batch.Ops[:min(100, len(batch.Ops))]
+				return b.mapStore.Apply(ctx, tenant, batch)
 			}
 		}},
 		{name: "deletions are forgotten", rejected: "apply/round-trip keys/released due/drain", harm: func(b *broken) {
@@ -201,7 +202,7 @@ func applyMutants() []mutant {
 			}})
 		}},
 		{name: "the kind of a false Old is written", rejected: "tamper/replace", harm: func(b *broken) {
-			b.applies(steps{judge: func(t *mapTenant, ops []store.Op) error {
+			b.applies(steps{refuses: func(t *mapTenant, ops []store.Op) error {
 				if err := t.stale(ops); err != nil && !errors.Is(err, store.ErrInvalid) {
 					return err
 				}

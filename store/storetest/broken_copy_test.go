@@ -44,25 +44,27 @@ func copyMutants() []mutant {
 			return page
 		})},
 		{name: "Due returns what it keeps", rejected: "copies/out", harm: func(b *broken) {
-			b.due = func(ctx context.Context, q store.DueQuery) ([]store.DueRecord, error) {
+			b.due = func(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
 				page, err := b.mapStore.Due(ctx, q)
 				b.mu.Lock()
 				defer b.mu.Unlock()
-				for i, d := range page {
-					page[i].Record = b.tenant(d.Tenant).records[d.Record.ID]
+				for _, t := range page.Tenants {
+					for i, r := range t.Records {
+						t.Records[i] = b.tenant(t.Tenant).records[r.ID]
+					}
 				}
 				return page, err
 			}
 		}},
 		{name: "Changes returns what it keeps", rejected: "copies/out", harm: func(b *broken) {
-			b.changes = func(ctx context.Context, tenant string, after store.Revision, limit int) ([]store.Change, error) {
-				page, err := b.mapStore.Changes(ctx, tenant, after, limit)
+			b.changes = func(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
+				page, err := b.mapStore.Changes(ctx, tenant, q)
 				b.mu.Lock()
 				defer b.mu.Unlock()
-				for i, c := range page {
+				for i, c := range page.Changes {
 					for _, kept := range b.tenant(tenant).feed {
 						if kept.Revision == c.Revision {
-							page[i] = kept
+							page.Changes[i] = kept
 						}
 					}
 				}
@@ -100,13 +102,13 @@ func copyMutants() []mutant {
 		})},
 		{name: "Due sorts its kinds", rejected: "copies/arguments", harm: dueBy(func(q *store.DueQuery) { slices.Sort(q.Kinds) }, nil)},
 		{name: "a record without keys is refused", rejected: "copies/nil apply/round-trip", harm: func(b *broken) {
-			b.apply = func(ctx context.Context, tenant string, ops []store.Op) (store.Revision, error) {
-				for _, op := range ops {
+			b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
+				for _, op := range batch.Ops {
 					if op.New != nil && op.New.Unique == nil {
 						return 0, &store.InvalidError{}
 					}
 				}
-				return b.mapStore.Apply(ctx, tenant, ops...)
+				return b.mapStore.Apply(ctx, tenant, batch)
 			}
 		}},
 		{name: "keys and terms are kept as sets", rejected: "copies/order keys/own", harm: edited(func(_ *mapTenant, op *store.Op) {

@@ -5,53 +5,71 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// dueBy returns a harm that changes how Due answers: plan gets what is due of
-// each tenant, in the right order, and returns the page.
-func dueBy(change func(q *store.DueQuery), plan func(q store.DueQuery, names []string, due map[string][]store.DueRecord) []store.DueRecord) func(b *broken) {
+// plan returns a page of Due. It gets the tenants that have something due, one if one
+// is asked for, and what is due of each, in the right order.
+type plan func(q store.DueQuery, names []string, due map[string][]store.Record) store.DuePage
+
+// dueBy returns a harm that changes what Due is asked, or how it answers.
+func dueBy(change func(q *store.DueQuery), answer plan) func(b *broken) {
 	return func(b *broken) {
-		b.due = func(ctx context.Context, q store.DueQuery) ([]store.DueRecord, error) {
+		b.due = func(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
 			q, err := store.CheckDueQuery(q)
 			if err := cmp.Or(ctx.Err(), err); err != nil {
-				return nil, err
+				return store.DuePage{}, err
 			}
 			if change != nil {
 				change(&q)
 			}
-			if plan == nil {
+			if answer == nil {
 				return b.mapStore.Due(ctx, q)
 			}
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			var names []string
-			due := map[string][]store.DueRecord{}
+			due := map[string][]store.Record{}
 			for _, name := range b.mapStore.names() {
-				for _, r := range b.tenants[name].records {
-					if !r.Due.IsZero() && r.Due.Before(q.Before) && (len(q.Kinds) == 0 || slices.Contains(q.Kinds, r.Kind)) {
-						due[name] = append(due[name], store.DueRecord{Tenant: name, Record: copyOf(r)})
-					}
+				if name <= q.After || q.Tenant != "" && name != q.Tenant {
+					continue
 				}
-				slices.SortFunc(due[name], func(a, b store.DueRecord) int { return byDue(a.Record, b.Record) })
-				if len(due[name]) > 0 && name > q.After {
+				for _, r := range b.tenants[name].due(q) {
+					due[name] = append(due[name], copyOf(r))
+				}
+				if len(due[name]) > 0 {
 					names = append(names, name)
 				}
 			}
-			return plan(q, names, due), nil
+			return answer(q, names, due), nil
 		}
 	}
 }
 
-// share gives each tenant up to n records.
-func share(names []string, due map[string][]store.DueRecord, n int) []store.DueRecord {
-	var page []store.DueRecord
-	for _, name := range names {
-		page = append(page, due[name][:min(n, len(due[name]))]...)
+// share gives the first tenants up to n records each, and says where to go on.
+func share(names []string, tenants int, due map[string][]store.Record, n int) store.DuePage {
+	var page store.DuePage
+	tenants = min(tenants, len(names))
+	for _, name := range names[:tenants] {
+		t := store.DueTenant{Tenant: name, Records: due[name][:min(n, len(due[name]))]}
+		if n < len(due[name]) && n > 0 {
+			t.Next = duePlace(due[name][n-1])
+		}
+		page.Tenants = append(page.Tenants, t)
+	}
+	if tenants < len(names) {
+		page.Next = names[tenants-1]
 	}
 	return page
+}
+
+// rightly is the plan that is right.
+func rightly(q store.DueQuery, names []string, due map[string][]store.Record) store.DuePage {
+	return share(names, q.Limit, due, q.Limit/max(1, min(q.Limit, len(names))))
 }
 
 func dueMutants() []mutant {
@@ -60,53 +78,64 @@ func dueMutants() []mutant {
 		{name: "Before is cut to milliseconds", rejected: "due/before", harm: dueBy(func(q *store.DueQuery) { q.Before = q.Before.Truncate(time.Millisecond) }, nil)},
 		{name: "kinds are ignored", rejected: "due/kinds due/share-kinds names/kinds", harm: dueBy(func(q *store.DueQuery) { q.Kinds = nil }, nil)},
 		{name: "only the first kind counts", rejected: "due/kinds due/share-kinds", harm: dueBy(func(q *store.DueQuery) { q.Kinds = q.Kinds[:min(1, len(q.Kinds))] }, nil)},
-		{name: "the first tenants fill the page", rejected: "due/flood due/share", harm: dueBy(nil, func(q store.DueQuery, names []string, due map[string][]store.DueRecord) []store.DueRecord {
-			page := share(names, due, store.MaxLimit)
-			return page[:min(q.Limit, len(page))]
+		{name: "the first tenants fill the page", rejected: "due/flood due/share", harm: dueBy(nil, func(q store.DueQuery, names []string, due map[string][]store.Record) store.DuePage {
+			room, tenants := q.Limit, 0
+			for _, name := range names {
+				due[name] = due[name][:min(room, len(due[name]))]
+				if room -= len(due[name]); room >= 0 && len(due[name]) > 0 {
+					tenants++
+				}
+			}
+			return share(names, tenants, due, q.Limit)
 		})},
-		{name: "shares are rounded up", rejected: "due/share due/drain", harm: dueBy(nil, func(q store.DueQuery, names []string, due map[string][]store.DueRecord) []store.DueRecord {
-			names = names[:min(q.Limit, len(names))]
-			return share(names, due, (q.Limit+len(names)-1)/max(1, len(names)))
+		{name: "shares are rounded up", rejected: "due/share due/drain", harm: dueBy(nil, func(q store.DueQuery, names []string, due map[string][]store.Record) store.DuePage {
+			tenants := max(1, min(q.Limit, len(names)))
+			return share(names, tenants, due, (q.Limit+tenants-1)/tenants)
 		})},
-		{name: "one record for each tenant", rejected: "due/share due/limit due/order", harm: dueBy(nil, func(q store.DueQuery, names []string, due map[string][]store.DueRecord) []store.DueRecord {
-			return share(names[:min(q.Limit, len(names))], due, 1)
+		{name: "nothing says that a tenant has more due", rejected: "due/share due/order due/one-tenant due/moving", harm: dueBy(nil, func(q store.DueQuery, names []string, due map[string][]store.Record) store.DuePage {
+			page := rightly(q, names, due)
+			for i := range page.Tenants {
+				page.Tenants[i].Next = ""
+			}
+			return page
 		})},
-		{name: "more tenants than records", rejected: "due/share due/walk", harm: dueBy(nil, func(q store.DueQuery, names []string, due map[string][]store.DueRecord) []store.DueRecord {
-			return share(names, due, q.Limit/max(1, len(names)))
+		{name: "nothing says that tenants behind have something due", rejected: "due/share due/walk", harm: dueBy(nil, func(q store.DueQuery, names []string, due map[string][]store.Record) store.DuePage {
+			page := rightly(q, names, due)
+			page.Next = ""
+			return page
 		})},
-		{name: "tenants with other kinds take a share", rejected: "due/share-kinds", harm: func(b *broken) {
-			dueBy(nil, func(q store.DueQuery, names []string, due map[string][]store.DueRecord) []store.DueRecord {
-				sharing := 0
-				for name, t := range b.tenants {
-					for _, r := range t.records {
-						if name > q.After && !r.Due.IsZero() && r.Due.Before(q.Before) {
-							sharing++
-							break
-						}
+		{name: "more tenants than records", rejected: "due/share due/walk", harm: dueBy(nil, func(q store.DueQuery, names []string, due map[string][]store.Record) store.DuePage {
+			return share(names, len(names), due, q.Limit/max(1, len(names)))
+		})},
+		{name: "tenants that have other kinds due are named", rejected: "due/share-kinds", harm: func(b *broken) {
+			b.due = func(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
+				page, err := b.mapStore.Due(ctx, q)
+				q.Kinds = nil
+				every, _ := b.mapStore.Due(ctx, q)
+				for _, t := range every.Tenants {
+					if !slices.ContainsFunc(page.Tenants, func(other store.DueTenant) bool { return other.Tenant == t.Tenant }) {
+						page.Tenants = append(page.Tenants, store.DueTenant{Tenant: t.Tenant})
 					}
 				}
-				return share(names[:min(q.Limit, len(names))], due, q.Limit/max(1, min(sharing, q.Limit)))
-			})(b)
+				return page, err
+			}
 		}},
-		{name: "Due goes by Created", rejected: "due/order due/moves", harm: dueBy(nil, func(q store.DueQuery, names []string, due map[string][]store.DueRecord) []store.DueRecord {
+		{name: "Due goes by Created", rejected: "due/order due/moves due/one-tenant", harm: dueBy(nil, func(q store.DueQuery, names []string, due map[string][]store.Record) store.DuePage {
 			for _, name := range names {
-				slices.SortFunc(due[name], func(a, b store.DueRecord) int { return byCreated(a.Record, b.Record) })
+				slices.SortFunc(due[name], byCreated)
 			}
-			names = names[:min(q.Limit, len(names))]
-			return share(names, due, q.Limit/max(1, len(names)))
+			return rightly(q, names, due)
 		})},
-		{name: "one record for each Due", rejected: "due/equal", harm: dueBy(nil, func(q store.DueQuery, names []string, due map[string][]store.DueRecord) []store.DueRecord {
+		{name: "one record for each Due", rejected: "due/equal due/ties", harm: dueBy(nil, func(q store.DueQuery, names []string, due map[string][]store.Record) store.DuePage {
 			for name, records := range due {
-				due[name] = slices.CompactFunc(records, func(a, b store.DueRecord) bool { return a.Record.Due.Equal(b.Record.Due) })
+				due[name] = slices.CompactFunc(records, func(a, b store.Record) bool { return a.Due.Equal(b.Due) })
 			}
-			names = names[:min(q.Limit, len(names))]
-			return share(names, due, q.Limit/max(1, len(names)))
+			return rightly(q, names, due)
 		})},
-		{name: "Due goes by Due across tenants", rejected: "due/tenants due/share", harm: dueBy(nil, func(q store.DueQuery, names []string, due map[string][]store.DueRecord) []store.DueRecord {
-			names = names[:min(q.Limit, len(names))]
-			page := share(names, due, q.Limit/max(1, len(names)))
-			slices.SortFunc(page, func(a, b store.DueRecord) int { return byDue(a.Record, b.Record) })
-			return page
+		{name: "tenants go by their earliest Due", rejected: "due/tenants due/share", harm: dueBy(nil, func(q store.DueQuery, names []string, due map[string][]store.Record) store.DuePage {
+			slices.SortStableFunc(names, func(a, b string) int { return -byDue(due[a][0], due[b][0]) })
+			slices.Reverse(names)
+			return rightly(q, names, due)
 		})},
 		{name: "After includes its tenant", rejected: "due/walk due/tenants", harm: dueBy(func(q *store.DueQuery) {
 			if q.After != "" {
@@ -115,26 +144,76 @@ func dueMutants() []mutant {
 		}, nil)},
 		{name: "Due has another default limit", rejected: "due/limit", harm: dueBy(func(q *store.DueQuery) {
 			if q.Limit == store.DefaultLimit {
-				q.Limit = 50
+				q.Limit = 150
 			}
 		}, nil)},
-		{name: "due records come without Data", rejected: "due/order", harm: dueBy(nil, func(q store.DueQuery, names []string, due map[string][]store.DueRecord) []store.DueRecord {
-			names = names[:min(q.Limit, len(names))]
-			page := share(names, due, q.Limit/max(1, len(names)))
-			for i := range page {
-				page[i].Record.Data = nil
+		{name: "due records come without Data", rejected: "due/order due/one-tenant", harm: dueBy(nil, func(q store.DueQuery, names []string, due map[string][]store.Record) store.DuePage {
+			for _, name := range names {
+				for i := range due[name] {
+					due[name][i].Data = nil
+				}
 			}
-			return page
+			return rightly(q, names, due)
 		})},
+		{name: "a place is a Due alone", rejected: "due/ties due/equal", harm: func(b *broken) {
+			b.due = func(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
+				if q.From != "" {
+					q.From += "\xff"
+				}
+				page, err := b.mapStore.Due(ctx, q)
+				for i, t := range page.Tenants {
+					page.Tenants[i].Next, _, _ = strings.Cut(t.Next, " ")
+				}
+				return page, err
+			}
+		}},
+		{name: "a place includes its record", rejected: "due/one-tenant due/ties", harm: func(b *broken) {
+			b.due = func(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
+				if q.From != "" {
+					q.From = q.From[:len(q.From)-1]
+				}
+				return b.mapStore.Due(ctx, q)
+			}
+		}},
+		{name: "a place is a number of records", rejected: "due/moving", harm: func(b *broken) {
+			b.due = func(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
+				q, err := store.CheckDueQuery(q)
+				if err := cmp.Or(ctx.Err(), err); err != nil || q.Tenant == "" {
+					return b.mapStore.Due(ctx, q)
+				}
+				from, _ := strconv.Atoi(q.From)
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				q.From = ""
+				all := b.tenant(q.Tenant).due(q)
+				all = all[min(from, len(all)):]
+				t := store.DueTenant{Tenant: q.Tenant, Records: all[:min(q.Limit, len(all))]}
+				if len(t.Records) < len(all) {
+					t.Next = strconv.Itoa(from + q.Limit)
+				}
+				return store.DuePage{Tenants: []store.DueTenant{t}}, nil
+			}
+		}},
+		{name: "From is forgotten without a tenant", rejected: "limits/queries", harm: func(b *broken) {
+			b.due = func(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
+				if q.Tenant == "" {
+					q.From = ""
+				}
+				return b.mapStore.Due(ctx, q)
+			}
+		}},
+		{name: "one tenant's Due is of all", rejected: "due/apart due/order", harm: dueBy(func(q *store.DueQuery) { q.Tenant, q.From = "", "" }, nil)},
 		{name: "what Due returned is gone", rejected: "due/stays", harm: func(b *broken) {
-			b.due = func(ctx context.Context, q store.DueQuery) ([]store.DueRecord, error) {
+			b.due = func(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
 				page, err := b.mapStore.Due(ctx, q)
 				b.mu.Lock()
 				defer b.mu.Unlock()
-				for _, d := range page {
-					r := b.tenants[d.Tenant].records[d.Record.ID]
-					r.Due = time.Time{}
-					b.tenants[d.Tenant].records[r.ID] = r
+				for _, t := range page.Tenants {
+					for _, r := range t.Records {
+						r = b.tenants[t.Tenant].records[r.ID]
+						r.Due = time.Time{}
+						b.tenants[t.Tenant].records[r.ID] = r
+					}
 				}
 				return page, err
 			}
@@ -149,8 +228,8 @@ func dueMutants() []mutant {
 			}
 		}},
 		{name: "what is due gives up its keys", rejected: "due/stays", harm: func(b *broken) {
-			b.applies(steps{judge: func(t *mapTenant, ops []store.Op) error {
-				err := judge(t, ops)
+			b.applies(steps{refuses: func(t *mapTenant, ops []store.Op) error {
+				err := refuses(t, ops)
 				var taken *store.TakenError
 				if errors.As(err, &taken) && !taken.Holder.Due.IsZero() && taken.Holder.Due.Year() < 2020 {
 					return nil
@@ -193,9 +272,9 @@ func tenantMutants() []mutant {
 			}
 		}},
 		{name: "List ignores the tenant", rejected: "names/tenants list/empty", harm: func(b *broken) {
-			b.list = func(ctx context.Context, tenant string, q store.Query) ([]store.Record, error) {
+			b.list = func(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
 				page, err := b.mapStore.List(ctx, tenant, q)
-				if err == nil && len(page) == 0 {
+				if err == nil && len(page.Records) == 0 {
 					return b.mapStore.List(ctx, elsewhere(b, tenant), q)
 				}
 				return page, err
@@ -203,9 +282,9 @@ func tenantMutants() []mutant {
 		}},
 		{name: "keys are unique among all tenants", rejected: "tenants/apart names/tenants", harm: func(b *broken) {
 			holders := map[store.Key]string{}
-			b.applies(steps{judge: func(t *mapTenant, ops []store.Op) error {
+			b.applies(steps{refuses: func(t *mapTenant, ops []store.Op) error {
 				t.holders = holders
-				return judge(t, ops)
+				return refuses(t, ops)
 			}})
 		}},
 		{name: "deletions reach into other tenants", rejected: "tenants/apart", harm: func(b *broken) {
@@ -219,11 +298,12 @@ func tenantMutants() []mutant {
 			}})
 		}},
 		{name: "an empty tenant does not exist", rejected: "tenants/exist", harm: func(b *broken) {
-			b.names = func(ctx context.Context, after string, limit int) ([]string, error) {
-				names, err := b.mapStore.Tenants(ctx, after, limit)
+			b.names = func(ctx context.Context, q store.TenantQuery) (store.TenantPage, error) {
+				page, err := b.mapStore.Tenants(ctx, q)
 				b.mu.Lock()
 				defer b.mu.Unlock()
-				return slices.DeleteFunc(names, func(name string) bool { return len(b.tenants[name].records) == 0 }), err
+				page.Names = slices.DeleteFunc(page.Names, func(name string) bool { return len(b.tenants[name].records) == 0 })
+				return page, err
 			}
 		}},
 		{name: "a refused batch makes a tenant", rejected: "tenants/exist strings/utf8", harm: refusing(func(b *broken, tenant string, _ []store.Op, err error) error {
@@ -233,10 +313,10 @@ func tenantMutants() []mutant {
 			return err
 		})},
 		{name: "tenants come in any order", rejected: "tenants/walk tenants/concurrent", harm: func(b *broken) {
-			b.names = func(ctx context.Context, after string, limit int) ([]string, error) {
-				limit, err := store.CheckTenants(after, limit)
+			b.names = func(ctx context.Context, q store.TenantQuery) (store.TenantPage, error) {
+				q, err := store.CheckTenants(q)
 				if err := cmp.Or(ctx.Err(), err); err != nil {
-					return nil, err
+					return store.TenantPage{}, err
 				}
 				b.mu.Lock()
 				defer b.mu.Unlock()
@@ -244,30 +324,42 @@ func tenantMutants() []mutant {
 				for name := range b.tenants {
 					names = append(names, name)
 				}
-				names = names[slices.Index(names, after)+1:]
-				return names[:min(limit, len(names))], nil
-			}
-		}},
-		{name: "a page of tenants includes its cursor", rejected: "tenants/walk tenants/concurrent", harm: func(b *broken) {
-			b.names = func(ctx context.Context, after string, limit int) ([]string, error) {
-				if after != "" && len(after) < 20 {
-					after = after[:len(after)-1]
+				names = names[slices.Index(names, q.After)+1:]
+				page := store.TenantPage{Names: names[:min(q.Limit, len(names))]}
+				if len(page.Names) < len(names) {
+					page.Next = page.Names[len(page.Names)-1]
 				}
-				return b.mapStore.Tenants(ctx, after, limit)
+				return page, nil
 			}
 		}},
-		{name: "a page of tenants misses one", rejected: "tenants/walk tenants/concurrent", harm: func(b *broken) {
-			b.names = func(ctx context.Context, after string, limit int) ([]string, error) {
-				if after != "" && len(after) < 20 {
-					after += "\x7f"
-				}
-				return b.mapStore.Tenants(ctx, after+" 1", limit)
+		{name: "a page of tenants includes its cursor", rejected: "tenants/walk tenants/concurrent", harm: naming(func(q *store.TenantQuery) {
+			if q.After != "" && len(q.After) < 20 {
+				q.After = q.After[:len(q.After)-1]
 			}
-		}},
-		{name: "Tenants has another default limit", rejected: "tenants/limit", harm: func(b *broken) {
-			b.names = func(ctx context.Context, after string, limit int) ([]string, error) {
-				return b.mapStore.Tenants(ctx, after, cmp.Or(limit, 10))
+		}, nil)},
+		{name: "a page of tenants misses one", rejected: "tenants/walk tenants/concurrent", harm: naming(func(q *store.TenantQuery) {
+			if q.After != "" && len(q.After) < 20 {
+				q.After += "\x7f"
 			}
-		}},
+			q.After += " 1"
+		}, nil)},
+		{name: "Tenants has another default limit", rejected: "tenants/limit", harm: naming(func(q *store.TenantQuery) { q.Limit = cmp.Or(q.Limit, 1000) }, nil)},
+		{name: "the first page of tenants is the last", rejected: "tenants/walk tenants/limit", harm: naming(nil, func(page *store.TenantPage) { page.Next = "" })},
+	}
+}
+
+// naming returns a harm that changes what Tenants is asked and what it answers.
+func naming(ask func(q *store.TenantQuery), answer func(page *store.TenantPage)) func(b *broken) {
+	return func(b *broken) {
+		b.names = func(ctx context.Context, q store.TenantQuery) (store.TenantPage, error) {
+			if ask != nil {
+				ask(&q)
+			}
+			page, err := b.mapStore.Tenants(ctx, q)
+			if answer != nil {
+				answer(&page)
+			}
+			return page, err
+		}
 	}
 }

@@ -33,17 +33,37 @@ func changing(change func(entry *store.Change)) func(b *broken) {
 }
 
 func feedMutants() []mutant {
-	changesWith := func(f func(b *broken, t *mapTenant, tenant string, after store.Revision, limit int) ([]store.Change, error)) func(b *broken) {
+	changesWith := func(f func(t *mapTenant, q store.ChangeQuery, all []store.Change) []store.Change) func(b *broken) {
 		return func(b *broken) {
-			b.changes = func(ctx context.Context, tenant string, after store.Revision, limit int) ([]store.Change, error) {
-				limit, err := store.CheckChanges(tenant, after, limit)
+			b.changes = func(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
+				q, err := store.CheckChanges(tenant, q)
 				if err := cmp.Or(ctx.Err(), err); err != nil {
-					return nil, err
+					return store.ChangePage{}, err
+				}
+				whole := q
+				whole.Limit = store.MaxLimit
+				page, err := b.mapStore.Changes(ctx, tenant, whole)
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				page.Changes = f(b.tenant(tenant), q, page.Changes)
+				if page.Next = 0; len(page.Changes) > q.Limit {
+					page.Changes = page.Changes[:q.Limit]
+					page.Next = page.Changes[q.Limit-1].Seq
+				}
+				return page, err
+			}
+		}
+	}
+	changesAsking := func(ask func(t *mapTenant, q *store.ChangeQuery)) func(b *broken) {
+		return func(b *broken) {
+			b.changes = func(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
+				if _, err := store.CheckChanges(tenant, q); err != nil {
+					return store.ChangePage{}, err
 				}
 				b.mu.Lock()
-				t := b.tenant(tenant)
+				ask(b.tenant(tenant), &q)
 				b.mu.Unlock()
-				return f(b, t, tenant, after, limit)
+				return b.mapStore.Changes(ctx, tenant, q)
 			}
 		}
 	}
@@ -62,11 +82,12 @@ func feedMutants() []mutant {
 		}
 	}
 	trim := func(t *mapTenant, through store.Revision) {
-		t.trimmed = max(t.trimmed, min(through, t.last))
-		t.feed = slices.DeleteFunc(t.feed, func(c store.Change) bool { return c.Revision <= t.trimmed })
+		for len(t.feed) > 1 && t.feed[1].Seq <= through {
+			t.trimmed, t.feed = t.feed[0].Seq, t.feed[1:]
+		}
 	}
 	return []mutant{
-		{name: "the feed loses every third entry", rejected: "changes/order changes/tail trim/forgets", harm: feeding(func(t *mapTenant, _ store.Op, i int) {
+		{name: "the feed loses every third entry", rejected: "changes/order changes/tail trim/every", harm: feeding(func(t *mapTenant, _ store.Op, i int) {
 			if t.last%3 == 0 {
 				t.feed = t.feed[:i]
 			}
@@ -76,7 +97,7 @@ func feedMutants() []mutant {
 		})},
 		{name: "ops without a Note have entries", rejected: "changes/notes changes/after", harm: feeding(func(t *mapTenant, op store.Op, i int) {
 			if i == len(t.feed) {
-				t.feed = append(t.feed, store.Change{Revision: t.last, Type: op.Type(), Kind: "user", ID: op.ID()})
+				t.feed = append(t.feed, store.Change{Seq: t.last, Revision: t.last, Type: op.Type(), Kind: "user", ID: op.ID()})
 			}
 		})},
 		{name: "empty Notes have no entries", rejected: "changes/notes random/seed-0", harm: feeding(func(t *mapTenant, op store.Op, i int) {
@@ -101,39 +122,59 @@ func feedMutants() []mutant {
 			}
 		})},
 		{name: "entries have the revision of the batch", rejected: "changes/notes changes/order", harm: func(b *broken) {
-			b.apply = func(ctx context.Context, tenant string, ops []store.Op) (store.Revision, error) {
-				rev, err := b.mapStore.Apply(ctx, tenant, ops...)
+			b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
+				rev, err := b.mapStore.Apply(ctx, tenant, batch)
 				b.mu.Lock()
 				defer b.mu.Unlock()
 				for i := range b.tenant(tenant).feed {
-					if c := &b.tenant(tenant).feed[i]; err == nil && c.Revision > rev-store.Revision(len(ops)) {
-						c.Revision = rev
+					if c := &b.tenant(tenant).feed[i]; err == nil && c.Revision > rev-store.Revision(len(batch.Ops)) {
+						c.Revision, c.Seq = rev, rev
 					}
 				}
 				return rev, err
 			}
 		}},
-		{name: "the newest entry comes first", rejected: "changes/types changes/order", harm: changesWith(func(b *broken, _ *mapTenant, tenant string, after store.Revision, limit int) ([]store.Change, error) {
-			page, err := b.mapStore.Changes(context.Background(), tenant, after, limit)
-			slices.Reverse(page)
-			return page, err
+		{name: "the newest entry comes first", rejected: "changes/types changes/order", harm: changesWith(func(_ *mapTenant, _ store.ChangeQuery, all []store.Change) []store.Change {
+			slices.Reverse(all)
+			return all
 		})},
-		{name: "entries come in the order of their text", rejected: "changes/order", harm: changesWith(func(b *broken, _ *mapTenant, tenant string, after store.Revision, limit int) ([]store.Change, error) {
-			page, err := b.mapStore.Changes(context.Background(), tenant, after, limit)
-			slices.SortFunc(page, func(a, b store.Change) int { return cmp.Compare(a.ID, b.ID) })
-			return page, err
+		{name: "entries come in the order of their text", rejected: "changes/order", harm: changesWith(func(_ *mapTenant, _ store.ChangeQuery, all []store.Change) []store.Change {
+			slices.SortFunc(all, func(a, b store.Change) int { return cmp.Compare(a.ID, b.ID) })
+			return all
 		})},
-		{name: "the feed includes the entry it continues from", rejected: "changes/after changes/tail trim/trimmed", harm: changesWith(func(b *broken, t *mapTenant, tenant string, after store.Revision, limit int) ([]store.Change, error) {
-			return b.mapStore.Changes(context.Background(), tenant, max(after-1, t.trimmed, 0), limit)
+		{name: "the feed includes the entry it continues from", rejected: "changes/after changes/tail trim/every", harm: changesAsking(func(t *mapTenant, q *store.ChangeQuery) {
+			if q.After > t.trimmed {
+				q.After--
+			}
 		})},
-		{name: "the feed has a limit of its own", rejected: "changes/limit", harm: changesWith(func(b *broken, _ *mapTenant, tenant string, after store.Revision, limit int) ([]store.Change, error) {
-			return b.mapStore.Changes(context.Background(), tenant, after, min(limit, 500))
+		{name: "the feed has a limit of its own", rejected: "changes/limit", harm: changesWith(func(_ *mapTenant, _ store.ChangeQuery, all []store.Change) []store.Change {
+			return all[:min(500, len(all))]
+		})},
+		{name: "the feed has another default limit", rejected: "changes/limit", harm: changesAsking(func(_ *mapTenant, q *store.ChangeQuery) { q.Limit = cmp.Or(q.Limit, 150) })},
+		{name: "the feed ignores Before", rejected: "changes/bounds trim/descending", harm: changesAsking(func(_ *mapTenant, q *store.ChangeQuery) { q.Before = 0 })},
+		{name: "the feed includes Before", rejected: "changes/bounds changes/down", harm: changesAsking(func(_ *mapTenant, q *store.ChangeQuery) { q.Before += min(q.Before, 1) })},
+		{name: "the feed never descends", rejected: "changes/bounds changes/down trim/descending", harm: changesAsking(func(_ *mapTenant, q *store.ChangeQuery) { q.Desc = false })},
+		{name: "a descending page has the oldest entries", rejected: "changes/bounds changes/down", harm: func(b *broken) {
+			b.changes = func(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
+				desc := q.Desc
+				q.Desc = false
+				page, err := b.mapStore.Changes(ctx, tenant, q)
+				if desc {
+					slices.Reverse(page.Changes)
+				}
+				return page, err
+			}
+		}},
+		{name: "a descending feed ignores After", rejected: "changes/bounds trim/descending", harm: changesAsking(func(_ *mapTenant, q *store.ChangeQuery) {
+			if q.Desc {
+				q.After = 0
+			}
 		})},
 		{name: "a refused batch has entries", rejected: "changes/refused apply/atomic-stale", harm: refusing(func(b *broken, tenant string, ops []store.Op, err error) error {
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			if t := b.tenant(tenant); errors.Is(err, store.ErrStale) {
-				t.feed = append(t.feed, store.Change{Revision: t.last, ID: ops[0].ID()})
+				t.feed = append(t.feed, store.Change{Seq: t.last, Revision: t.last, ID: ops[0].ID()})
 			}
 			return err
 		})},
@@ -146,12 +187,13 @@ func feedMutants() []mutant {
 			}})
 		}},
 		{name: "entries appear late", rejected: "changes/tail races/feed", harm: func(b *broken) {
-			b.apply = func(ctx context.Context, tenant string, ops []store.Op) (store.Revision, error) {
-				silent := slices.Clone(ops)
-				for i := range silent {
-					silent[i].Note = nil
+			b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
+				silent := batch
+				silent.Ops = slices.Clone(batch.Ops)
+				for i := range silent.Ops {
+					silent.Ops[i].Note = nil
 				}
-				rev, err := b.mapStore.Apply(ctx, tenant, silent...)
+				rev, err := b.mapStore.Apply(ctx, tenant, silent)
 				if err != nil {
 					return rev, err
 				}
@@ -161,44 +203,98 @@ func feedMutants() []mutant {
 				b.mu.Lock()
 				defer b.mu.Unlock()
 				t := b.tenant(tenant)
-				for i, op := range ops {
-					if op.Note != nil {
-						t.feed = append(t.feed, store.Change{Revision: rev - store.Revision(len(ops)-1-i), Type: op.Type(), Kind: "user", ID: op.ID(), Note: op.Note})
+				for i, op := range batch.Ops {
+					if at := rev - store.Revision(len(batch.Ops)-1-i); op.Note != nil {
+						t.feed = append(t.feed, store.Change{Seq: at, Revision: at, Type: op.Type(), Kind: "user", ID: op.ID(), Note: op.Note})
 					}
 				}
 				slices.SortFunc(t.feed, func(a, b store.Change) int { return cmp.Compare(a.Revision, b.Revision) })
 				return rev, nil
 			}
 		}},
-		{name: "one feed for all tenants", rejected: "changes/tenant", harm: changesWith(func(b *broken, _ *mapTenant, tenant string, after store.Revision, limit int) ([]store.Change, error) {
-			page, err := b.mapStore.Changes(context.Background(), tenant, after, limit)
-			if len(page) == 0 && err == nil {
-				return b.mapStore.Changes(context.Background(), "a", after, limit)
+		{name: "one feed for all tenants", rejected: "changes/tenant", harm: func(b *broken) {
+			b.changes = func(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
+				page, err := b.mapStore.Changes(ctx, tenant, q)
+				if len(page.Changes) == 0 && err == nil {
+					return b.mapStore.Changes(ctx, "a", q)
+				}
+				return page, err
 			}
-			return page, err
-		})},
-		{name: "Trim does nothing", rejected: "trim/forgets trim/trimmed waiter/trimmed outcome/trim", patience: time.Second, harm: trimWith(func(*broken, *mapTenant, string, store.Revision) {})},
-		{name: "reading from before a Trim is no error", rejected: "trim/trimmed trim/no-notes random/seed-0", harm: changesWith(func(b *broken, t *mapTenant, tenant string, after store.Revision, limit int) ([]store.Change, error) {
-			return b.mapStore.Changes(context.Background(), tenant, max(after, t.trimmed), limit)
-		})},
-		{name: "ErrTrimmed only if an entry was lost", rejected: "trim/no-notes waiter/trimmed", patience: time.Second, harm: trimWith(func(_ *broken, t *mapTenant, _ string, through store.Revision) {
-			n := len(t.feed)
-			before := t.trimmed
-			trim(t, through)
-			if n == len(t.feed) {
-				t.trimmed = before
+		}},
+		{name: "Trim does nothing", rejected: "trim/every trim/again trim/newest trim/page outcome/trim", harm: trimWith(func(*broken, *mapTenant, string, store.Revision) {})},
+		{name: "reading after a place behind which entries were forgotten is no error", rejected: "trim/every waiter/trimmed random/seed-0", patience: time.Second, harm: func(b *broken) {
+			changesAsking(func(t *mapTenant, q *store.ChangeQuery) { q.After = max(q.After, t.trimmed) })(b)
+			b.wait = func(ctx context.Context, tenant string, after store.Revision) error {
+				b.mu.Lock()
+				after = max(after, b.tenant(tenant).trimmed)
+				b.mu.Unlock()
+				if after == 3 {
+					after++
+				}
+				return b.mapStore.Wait(ctx, tenant, after)
+			}
+		}},
+		{name: "Trim forgets the revisions without an entry as well", rejected: "trim/every", harm: trimWith(func(_ *broken, t *mapTenant, _ string, through store.Revision) {
+			if trim(t, through); t.trimmed > 0 {
+				t.trimmed = t.feed[0].Seq - 1
 			}
 		})},
-		{name: "Trim leaves the last entry", rejected: "trim/forgets trim/trimmed", harm: trimWith(func(_ *broken, t *mapTenant, _ string, through store.Revision) { trim(t, through-1) })},
-		{name: "Trim takes one entry more", rejected: "trim/forgets trim/trimmed", harm: trimWith(func(_ *broken, t *mapTenant, _ string, through store.Revision) { trim(t, through+1) })},
-		{name: "Trim reaches into the future", rejected: "trim/beyond", harm: trimWith(func(_ *broken, t *mapTenant, _ string, through store.Revision) {
+		{name: "Trim forgets up to the revision", rejected: "trim/every trim/newest", harm: trimWith(func(_ *broken, t *mapTenant, _ string, through store.Revision) {
+			for len(t.feed) > 0 && t.feed[0].Seq <= through {
+				t.trimmed, t.feed = t.feed[0].Seq, t.feed[1:]
+			}
+		})},
+		{name: "Trim forgets only what is before the revision", rejected: "trim/every", harm: trimWith(func(_ *broken, t *mapTenant, _ string, through store.Revision) { trim(t, through-1) })},
+		{name: "Trim takes one entry more", rejected: "trim/every", harm: trimWith(func(_ *broken, t *mapTenant, _ string, through store.Revision) { trim(t, through+1) })},
+		{name: "Trim forgets the entry before the first as well", rejected: "trim/nothing", harm: trimWith(func(_ *broken, t *mapTenant, _ string, through store.Revision) {
+			if trim(t, through); len(t.feed) > 0 {
+				t.trimmed = max(t.trimmed, min(through, t.feed[0].Seq-1))
+			}
+		})},
+		{name: "Trim reaches into the future", rejected: "trim/newest trim/every", harm: trimWith(func(_ *broken, t *mapTenant, _ string, through store.Revision) {
 			trim(t, through)
 			t.trimmed = max(t.trimmed, through)
 		})},
-		{name: "Trim brings back what an earlier one took", rejected: "trim/repeated", harm: trimWith(func(_ *broken, t *mapTenant, _ string, through store.Revision) {
-			trim(t, through)
-			t.trimmed = min(through, t.last)
+		{name: "Trim brings back what an earlier one took", rejected: "trim/again", harm: trimWith(func(_ *broken, t *mapTenant, _ string, through store.Revision) {
+			if trim(t, through); through < t.trimmed {
+				t.trimmed = 0
+			}
 		})},
+		{name: "Through is the first entry that is left", rejected: "trim/every handles/see", harm: func(b *broken) {
+			b.changes = func(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
+				page, err := b.mapStore.Changes(ctx, tenant, q)
+				var trimmed *store.TrimmedError
+				if errors.As(err, &trimmed) {
+					trimmed.Through++
+				}
+				return page, err
+			}
+		}},
+		{name: "a bare ErrTrimmed", rejected: "trim/every", harm: func(b *broken) {
+			b.changes = func(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
+				page, err := b.mapStore.Changes(ctx, tenant, q)
+				if errors.Is(err, store.ErrTrimmed) {
+					err = store.ErrTrimmed
+				}
+				return page, err
+			}
+		}},
+		{name: "descending from the newest is ErrTrimmed", rejected: "trim/descending trim/page", harm: func(b *broken) {
+			b.changes = func(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
+				page, err := b.mapStore.Changes(ctx, tenant, q)
+				if page.Trimmed > q.After {
+					return store.ChangePage{}, &store.TrimmedError{Through: page.Trimmed}
+				}
+				return page, err
+			}
+		}},
+		{name: "a page does not say what was forgotten", rejected: "trim/page random/seed-1", harm: func(b *broken) {
+			b.changes = func(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
+				page, err := b.mapStore.Changes(ctx, tenant, q)
+				page.Trimmed = 0
+				return page, err
+			}
+		}},
 		{name: "Trim makes a tenant", rejected: "trim/nothing tenants/exist", harm: trimWith(func(b *broken, t *mapTenant, tenant string, through store.Revision) {
 			trim(t, through)
 			b.tenants[tenant] = t

@@ -36,8 +36,8 @@ func keyMutants() []mutant {
 			}})
 		}},
 		{name: "keys are claimed before they are released", rejected: "keys/move keys/takeover keys/rotate races/swap", harm: func(b *broken) {
-			b.applies(steps{judge: func(t *mapTenant, ops []store.Op) error {
-				if err := judge(t, ops); err != nil {
+			b.applies(steps{refuses: func(t *mapTenant, ops []store.Op) error {
+				if err := refuses(t, ops); err != nil {
 					return err
 				}
 				for i, op := range ops { // only the op's own keys are free
@@ -51,7 +51,7 @@ func keyMutants() []mutant {
 			}})
 		}},
 		{name: "keys are released and claimed op by op", rejected: "keys/move keys/takeover", harm: func(b *broken) {
-			b.applies(steps{judge: func(t *mapTenant, ops []store.Op) error {
+			b.applies(steps{refuses: func(t *mapTenant, ops []store.Op) error {
 				for i := range ops {
 					if err := t.stale(ops); err != nil {
 						return err
@@ -64,8 +64,8 @@ func keyMutants() []mutant {
 			}})
 		}},
 		{name: "two ops of a batch may claim one key", rejected: "keys/twice-in-batch tenants/exist", harm: func(b *broken) {
-			b.applies(steps{judge: func(t *mapTenant, ops []store.Op) error {
-				err := judge(t, ops)
+			b.applies(steps{refuses: func(t *mapTenant, ops []store.Op) error {
+				err := refuses(t, ops)
 				var taken *store.TakenError
 				if errors.As(err, &taken) && taken.Holder.Revision == 0 {
 					return nil
@@ -74,7 +74,7 @@ func keyMutants() []mutant {
 			}})
 		}},
 		{name: "stored holders come before those in the batch", rejected: "keys/twice-in-batch", harm: func(b *broken) {
-			b.applies(steps{judge: func(t *mapTenant, ops []store.Op) error {
+			b.applies(steps{refuses: func(t *mapTenant, ops []store.Op) error {
 				if err := t.stale(ops); err != nil {
 					return err
 				}
@@ -97,8 +97,8 @@ func keyMutants() []mutant {
 			}})
 		}},
 		{name: "a key is unique for each kind of record", rejected: "keys/across-kinds", harm: func(b *broken) {
-			b.applies(steps{judge: func(t *mapTenant, ops []store.Op) error {
-				err := judge(t, ops)
+			b.applies(steps{refuses: func(t *mapTenant, ops []store.Op) error {
+				err := refuses(t, ops)
 				var taken *store.TakenError
 				if errors.As(err, &taken) && ops[taken.Op].New.Kind != taken.Holder.Kind {
 					return nil
@@ -107,10 +107,10 @@ func keyMutants() []mutant {
 			}})
 		}},
 		{name: "keys are not unique", rejected: "keys/taken races/key tenants/apart random/seed-3 random/seed-6", harm: func(b *broken) {
-			b.applies(steps{judge: func(t *mapTenant, ops []store.Op) error { return t.stale(ops) }})
+			b.applies(steps{refuses: func(t *mapTenant, ops []store.Op) error { return t.stale(ops) }})
 		}},
 		{name: "a record's own key is taken", rejected: "keys/own", harm: func(b *broken) {
-			b.applies(steps{judge: func(t *mapTenant, ops []store.Op) error {
+			b.applies(steps{refuses: func(t *mapTenant, ops []store.Op) error {
 				if err := t.stale(ops); err != nil {
 					return err
 				}

@@ -35,21 +35,19 @@ func folding(fold func(store.Key) store.Key) func(b *broken) {
 			}
 			return store.Record{}, store.ErrNotFound
 		}
-		b.list = func(ctx context.Context, tenant string, q store.Query) ([]store.Record, error) {
-			if _, err := store.CheckQuery(tenant, q); err != nil {
-				return nil, err
-			}
+		listing(func(ctx context.Context, b *broken, tenant string, q store.Query) ([]store.Record, error) {
 			match := q.Match
 			q.Match = nil
-			return answered(ctx, b, tenant, q, func(r store.Record) bool {
+			all, err := b.records(ctx, tenant, q)
+			return slices.DeleteFunc(all, func(r store.Record) bool {
 				for _, term := range match {
 					if !slices.ContainsFunc(r.Index, func(own store.Key) bool { return equal(own, term) }) {
-						return false
+						return true
 					}
 				}
-				return true
-			})
-		}
+				return false
+			}), err
+		})(b)
 	}
 }
 
@@ -65,14 +63,14 @@ func foldingTenants(fold func(string) string) func(b *broken) {
 		b.get = func(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
 			return m.Get(ctx, fold(tenant), key)
 		}
-		b.apply = func(ctx context.Context, tenant string, ops []store.Op) (store.Revision, error) {
-			return m.Apply(ctx, fold(tenant), ops...)
+		b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
+			return m.Apply(ctx, fold(tenant), batch)
 		}
-		b.list = func(ctx context.Context, tenant string, q store.Query) ([]store.Record, error) {
+		b.list = func(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
 			return m.List(ctx, fold(tenant), q)
 		}
-		b.changes = func(ctx context.Context, tenant string, after store.Revision, limit int) ([]store.Change, error) {
-			return m.Changes(ctx, fold(tenant), after, limit)
+		b.changes = func(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
+			return m.Changes(ctx, fold(tenant), q)
 		}
 	}
 }
@@ -108,21 +106,19 @@ func nameMutants() []mutant {
 		{name: "kind and value are joined", rejected: "names/pairs", harm: joined("")},
 		{name: "kind and value are joined by a colon", rejected: "names/pairs", harm: joined(":")},
 		{name: "kind and value are joined by NUL", rejected: "names/pairs", harm: joined("\x00")},
-		{name: "kinds of records are folded", rejected: "list/kinds names/kinds", harm: func(b *broken) {
-			b.list = func(ctx context.Context, tenant string, q store.Query) ([]store.Record, error) {
-				kind := q.Kind
-				var all []store.Record
-				for _, q.Kind = range []string{strings.ToLower(kind), kind, strings.ToUpper(kind)} {
-					page, err := b.mapStore.List(ctx, tenant, q)
-					if err != nil {
-						return nil, err
-					}
-					all = append(all, page...)
+		{name: "kinds of records are folded", rejected: "list/kinds names/kinds", harm: listing(func(ctx context.Context, b *broken, tenant string, q store.Query) ([]store.Record, error) {
+			kind := q.Kind
+			var all []store.Record
+			for _, q.Kind = range []string{strings.ToLower(kind), kind, strings.ToUpper(kind)} {
+				some, err := b.records(ctx, tenant, q)
+				if err != nil {
+					return nil, err
 				}
-				slices.SortFunc(all, byCreated)
-				return slices.CompactFunc(all, func(a, b store.Record) bool { return a.ID == b.ID }), nil
+				all = append(all, some...)
 			}
-		}},
+			slices.SortFunc(all, byCreated)
+			return slices.CompactFunc(all, func(a, b store.Record) bool { return a.ID == b.ID }), nil
+		})},
 		{name: "tenants are hashed by what is in braces", rejected: "names/tenants", harm: foldingTenants(func(s string) string {
 			if _, after, ok := strings.Cut(s, "{"); ok {
 				if tag, _, ok := strings.Cut(after, "}"); ok && tag != "" {
@@ -160,16 +156,16 @@ func repairing(repair func(string) string) func(b *broken) {
 		return out
 	}
 	return func(b *broken) {
-		b.apply = func(ctx context.Context, tenant string, ops []store.Op) (store.Revision, error) {
-			ops = slices.Clone(ops)
-			for i, op := range ops {
+		b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
+			batch.Ops = slices.Clone(batch.Ops)
+			for i, op := range batch.Ops {
 				if op.New != nil && op.Old == nil {
 					r := copyOf(*op.New)
 					r.ID, r.Kind, r.Unique, r.Index = repair(r.ID), repair(r.Kind), keys(r.Unique), keys(r.Index)
-					ops[i].New = &r
+					batch.Ops[i].New = &r
 				}
 			}
-			return b.mapStore.Apply(ctx, repair(tenant), ops...)
+			return b.mapStore.Apply(ctx, repair(tenant), batch)
 		}
 	}
 }
@@ -178,16 +174,16 @@ func repairing(repair func(string) string) func(b *broken) {
 // in a smaller form.
 func largely(shrink func(op *store.Op, r *store.Record)) func(b *broken) {
 	return func(b *broken) {
-		b.apply = func(ctx context.Context, tenant string, ops []store.Op) (store.Revision, error) {
-			ops = slices.Clone(ops)
-			for i, op := range ops {
+		b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
+			batch.Ops = slices.Clone(batch.Ops)
+			for i, op := range batch.Ops {
 				if op.New != nil {
 					r := *op.New
-					shrink(&ops[i], &r)
-					ops[i].New = &r
+					shrink(&batch.Ops[i], &r)
+					batch.Ops[i].New = &r
 				}
 			}
-			return b.mapStore.Apply(ctx, tenant, ops...)
+			return b.mapStore.Apply(ctx, tenant, batch)
 		}
 	}
 }
@@ -195,13 +191,13 @@ func largely(shrink func(op *store.Op, r *store.Record)) func(b *broken) {
 func limitMutants() []mutant {
 	refuse := func(when func(op store.Op) bool) func(b *broken) {
 		return func(b *broken) {
-			b.apply = func(ctx context.Context, tenant string, ops []store.Op) (store.Revision, error) {
-				for _, op := range ops {
+			b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
+				for _, op := range batch.Ops {
 					if op.New != nil && when(op) {
 						return 0, &store.InvalidError{}
 					}
 				}
-				return b.mapStore.Apply(ctx, tenant, ops...)
+				return b.mapStore.Apply(ctx, tenant, batch)
 			}
 		}
 	}
@@ -250,9 +246,9 @@ func limitMutants() []mutant {
 			}
 		})},
 		{name: "the greatest batch is refused", rejected: "limits/batch", harm: func(b *broken) {
-			b.apply = func(ctx context.Context, tenant string, ops []store.Op) (store.Revision, error) {
+			b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
 				size := 0
-				for _, op := range ops {
+				for _, op := range batch.Ops {
 					if op.New != nil {
 						size += len(op.New.Data)
 					}
@@ -260,7 +256,7 @@ func limitMutants() []mutant {
 				if size >= store.MaxBatch {
 					return 0, &store.InvalidError{Op: -1}
 				}
-				return b.mapStore.Apply(ctx, tenant, ops...)
+				return b.mapStore.Apply(ctx, tenant, batch)
 			}
 		}},
 		{name: "a Due is rounded", rejected: "limits/due", harm: largely(func(_ *store.Op, r *store.Record) {
@@ -295,16 +291,17 @@ func limitMutants() []mutant {
 			return err
 		})},
 		{name: "the greatest limit is refused", rejected: "limits/queries list/limit", harm: func(b *broken) {
-			b.list = func(ctx context.Context, tenant string, q store.Query) ([]store.Record, error) {
+			b.list = func(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
 				if q.Limit >= store.MaxLimit {
-					return nil, &store.InvalidError{Op: -1}
+					return store.Page{}, &store.InvalidError{Op: -1}
 				}
 				return b.mapStore.List(ctx, tenant, q)
 			}
 		}},
 		{name: "a limit too great is the greatest", rejected: "limits/queries", harm: func(b *broken) {
-			b.changes = func(ctx context.Context, tenant string, after store.Revision, limit int) ([]store.Change, error) {
-				return b.mapStore.Changes(ctx, tenant, after, min(limit, store.MaxLimit))
+			b.changes = func(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
+				q.Limit = min(q.Limit, store.MaxLimit)
+				return b.mapStore.Changes(ctx, tenant, q)
 			}
 		}},
 		{name: "a negative revision is zero", rejected: "limits/queries", harm: func(b *broken) {
@@ -313,7 +310,7 @@ func limitMutants() []mutant {
 			}
 		}},
 		{name: "Due without Before finds all", rejected: "limits/queries", harm: func(b *broken) {
-			b.due = func(ctx context.Context, q store.DueQuery) ([]store.DueRecord, error) {
+			b.due = func(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
 				if q.Before.IsZero() {
 					q.Before = farFuture()
 				}

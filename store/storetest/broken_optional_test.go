@@ -31,7 +31,7 @@ func waiterMutants() []mutant {
 		{name: "Wait returns ErrTrimmed", rejected: "waiter/ready waiter/trimmed", harm: func(b *broken) {
 			b.wait = func(ctx context.Context, tenant string, after store.Revision) error {
 				err := b.mapStore.Wait(ctx, tenant, after)
-				if _, read := b.mapStore.Changes(ctx, tenant, after, 1); read != nil {
+				if _, read := b.mapStore.Changes(ctx, tenant, store.ChangeQuery{After: after}); read != nil {
 					err = read
 				}
 				return err

@@ -12,8 +12,8 @@ import (
 )
 
 // slowly applies a batch and then stays a little longer, as a disk would.
-func slowly(ctx context.Context, b *broken, tenant string, ops []store.Op) (store.Revision, error) {
-	rev, err := b.mapStore.Apply(ctx, tenant, ops...)
+func slowly(ctx context.Context, b *broken, tenant string, batch store.Batch) (store.Revision, error) {
+	rev, err := b.mapStore.Apply(ctx, tenant, batch)
 	if err == nil {
 		select {
 		case <-ctx.Done():
@@ -26,10 +26,10 @@ func slowly(ctx context.Context, b *broken, tenant string, ops []store.Op) (stor
 func outcomeMutants() []mutant {
 	given := func(outcome func(b *broken, ctx context.Context, tenant string, ops []store.Op, rev store.Revision) (store.Revision, error)) func(b *broken) {
 		return func(b *broken) {
-			b.apply = func(ctx context.Context, tenant string, ops []store.Op) (store.Revision, error) {
-				rev, err := slowly(ctx, b, tenant, ops)
+			b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
+				rev, err := slowly(ctx, b, tenant, batch)
 				if err == nil && ctx.Err() != nil {
-					return outcome(b, ctx, tenant, ops, rev)
+					return outcome(b, ctx, tenant, batch.Ops, rev)
 				}
 				return rev, err
 			}
@@ -51,7 +51,7 @@ func outcomeMutants() []mutant {
 		{
 			name: "a write that was done is tried again", rejected: "outcome/canceled-create outcome/any-look",
 			harm: given(func(b *broken, ctx context.Context, tenant string, ops []store.Op, _ store.Revision) (store.Revision, error) {
-				return b.mapStore.Apply(context.WithoutCancel(ctx), tenant, ops...)
+				return b.mapStore.Apply(context.WithoutCancel(ctx), tenant, store.Ops(ops...))
 			}),
 		},
 		{
@@ -84,24 +84,24 @@ func outcomeMutants() []mutant {
 			}),
 		},
 		{name: "every write is done twice", rejected: "outcome/repeat apply/round-trip revisions/count", harm: func(b *broken) {
-			b.apply = func(ctx context.Context, tenant string, ops []store.Op) (store.Revision, error) {
-				if _, err := b.mapStore.Apply(ctx, tenant, ops...); err != nil {
+			b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
+				if _, err := b.mapStore.Apply(ctx, tenant, batch); err != nil {
 					return 0, err
 				}
-				return b.mapStore.Apply(ctx, tenant, ops...)
+				return b.mapStore.Apply(ctx, tenant, batch)
 			}
 		}},
 		{name: "an equal batch gets the first one's answer", rejected: "outcome/repeat", harm: func(b *broken) {
 			var mu sync.Mutex
 			answers := map[string]store.Revision{}
-			b.apply = func(ctx context.Context, tenant string, ops []store.Op) (store.Revision, error) {
+			b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
 				mu.Lock()
 				defer mu.Unlock()
-				id := tenant + showOps(ops)
+				id := tenant + showBatch(batch)
 				if rev, ok := answers[id]; ok {
 					return rev, nil
 				}
-				rev, err := b.mapStore.Apply(ctx, tenant, ops...)
+				rev, err := b.mapStore.Apply(ctx, tenant, batch)
 				if err == nil {
 					answers[id] = rev
 				}
@@ -133,18 +133,18 @@ func contextMutants() []mutant {
 			}
 		},
 		"Apply": func(b *broken) {
-			b.apply = func(ctx context.Context, tenant string, ops []store.Op) (store.Revision, error) {
-				return b.mapStore.Apply(free(ctx), tenant, ops...)
+			b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
+				return b.mapStore.Apply(free(ctx), tenant, batch)
 			}
 		},
 		"List": func(b *broken) {
-			b.list = func(ctx context.Context, tenant string, q store.Query) ([]store.Record, error) {
+			b.list = func(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
 				return b.mapStore.List(free(ctx), tenant, q)
 			}
 		},
 		"Changes": func(b *broken) {
-			b.changes = func(ctx context.Context, tenant string, after store.Revision, limit int) ([]store.Change, error) {
-				return b.mapStore.Changes(free(ctx), tenant, after, limit)
+			b.changes = func(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
+				return b.mapStore.Changes(free(ctx), tenant, q)
 			}
 		},
 		"Trim": func(b *broken) {
@@ -153,13 +153,13 @@ func contextMutants() []mutant {
 			}
 		},
 		"Due": func(b *broken) {
-			b.due = func(ctx context.Context, q store.DueQuery) ([]store.DueRecord, error) {
+			b.due = func(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
 				return b.mapStore.Due(free(ctx), q)
 			}
 		},
 		"Tenants": func(b *broken) {
-			b.names = func(ctx context.Context, after string, limit int) ([]string, error) {
-				return b.mapStore.Tenants(free(ctx), after, limit)
+			b.names = func(ctx context.Context, q store.TenantQuery) (store.TenantPage, error) {
+				return b.mapStore.Tenants(free(ctx), q)
 			}
 		},
 	} {
@@ -181,13 +181,13 @@ func contextMutants() []mutant {
 		mutant{name: "a write is undone when its context ends", rejected: "contexts/after", harm: func(b *broken) {
 			b.applies(steps{})
 			apply := b.apply
-			b.apply = func(ctx context.Context, tenant string, ops []store.Op) (store.Revision, error) {
-				rev, err := apply(ctx, tenant, ops)
+			b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
+				rev, err := apply(ctx, tenant, batch)
 				undo := func() {
 					if ctx.Err() != nil && err == nil {
 						b.mu.Lock()
 						defer b.mu.Unlock()
-						delete(b.tenant(tenant).records, ops[0].ID())
+						delete(b.tenant(tenant).records, batch.Ops[0].ID())
 					}
 				}
 				b.get = func(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
@@ -209,11 +209,11 @@ func contextMutants() []mutant {
 				}
 				return r, err
 			}
-			b.apply = func(ctx context.Context, tenant string, ops []store.Op) (store.Revision, error) {
+			b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
 				if ctx.Err() == nil && len(poisoned) > 0 {
 					return 0, context.Canceled
 				}
-				return b.mapStore.Apply(ctx, tenant, ops...)
+				return b.mapStore.Apply(ctx, tenant, batch)
 			}
 		}},
 		mutant{name: "writes of several tenants meet in one", rejected: "races/everything", harm: func(b *broken) {
@@ -253,7 +253,7 @@ func handleMutants() []mutant {
 		}, patience: time.Second},
 		{name: "the second handle cannot write", rejected: "handles/alternate handles/many", other: func(b *broken) store.Store {
 			reader := *b
-			reader.apply = func(context.Context, string, []store.Op) (store.Revision, error) { return 0, store.ErrUnavailable }
+			reader.apply = func(context.Context, string, store.Batch) (store.Revision, error) { return 0, store.ErrUnavailable }
 			return &reader
 		}},
 	}

@@ -13,9 +13,9 @@ import (
 // asking returns a harm that changes every query of List before it is answered.
 func asking(change func(q *store.Query)) func(b *broken) {
 	return func(b *broken) {
-		b.list = func(ctx context.Context, tenant string, q store.Query) ([]store.Record, error) {
+		b.list = func(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
 			if _, err := store.CheckQuery(tenant, q); err != nil {
-				return nil, err
+				return store.Page{}, err
 			}
 			change(&q)
 			return b.mapStore.List(ctx, tenant, q)
@@ -23,24 +23,56 @@ func asking(change func(q *store.Query)) func(b *broken) {
 	}
 }
 
-// answering returns a harm that changes every page of List, which it gets
-// without a limit.
-func answering(change func(t *mapTenant, q store.Query, page []store.Record) []store.Record) func(b *broken) {
-	return func(b *broken) {
-		b.list = func(ctx context.Context, tenant string, q store.Query) ([]store.Record, error) {
-			q, err := store.CheckQuery(tenant, q)
-			if err != nil {
-				return nil, err
-			}
-			whole := q
-			whole.Limit = store.MaxLimit
-			page, err := b.mapStore.List(ctx, tenant, whole)
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			page = change(b.tenant(tenant), q, page)
-			return page[:min(q.Limit, len(page))], err
+// records returns all that a query selects, whatever its limit.
+func (b *broken) records(ctx context.Context, tenant string, q store.Query) ([]store.Record, error) {
+	q.Limit, q.Budget = store.MaxLimit, store.MaxBudget
+	var all []store.Record
+	for {
+		page, err := b.mapStore.List(ctx, tenant, q)
+		all = append(all, page.Records...)
+		if err != nil || page.Next == 0 {
+			return all, err
+		}
+		if q.Desc {
+			q.Before = page.Next
+		} else {
+			q.After = page.Next
 		}
 	}
+}
+
+// pageOf returns the first page of what a query selects.
+func pageOf(q store.Query, all []store.Record) store.Page {
+	page := store.Page{Records: all}
+	if len(all) > q.Limit {
+		page.Records = all[:q.Limit]
+		page.Next = all[q.Limit-1].Created
+	}
+	return page
+}
+
+// listing returns a harm by which List returns pages of what f does.
+func listing(f func(ctx context.Context, b *broken, tenant string, q store.Query) ([]store.Record, error)) func(b *broken) {
+	return func(b *broken) {
+		b.list = func(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
+			q, err := store.CheckQuery(tenant, q)
+			if err := cmp.Or(ctx.Err(), err); err != nil {
+				return store.Page{}, err
+			}
+			all, err := f(ctx, b, tenant, q)
+			return pageOf(q, all), err
+		}
+	}
+}
+
+// answering returns a harm that changes what List selects.
+func answering(change func(t *mapTenant, q store.Query, all []store.Record) []store.Record) func(b *broken) {
+	return listing(func(ctx context.Context, b *broken, tenant string, q store.Query) ([]store.Record, error) {
+		all, err := b.records(ctx, tenant, q)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return change(b.tenant(tenant), q, all), err
+	})
 }
 
 func listMutants() []mutant {
@@ -76,75 +108,55 @@ func listMutants() []mutant {
 			}
 		})},
 		{name: "Desc is ignored", rejected: "list/order list/bounds walk/down-7 random/seed-7", harm: asking(func(q *store.Query) { q.Desc = false })},
-		{name: "Desc reverses the first page", rejected: "list/bounds list/limit walk/down-7", harm: func(b *broken) {
-			b.list = func(ctx context.Context, tenant string, q store.Query) ([]store.Record, error) {
-				desc := q.Desc
-				q.Desc = false
-				page, err := b.mapStore.List(ctx, tenant, q)
-				if desc {
-					slices.Reverse(page)
-				}
-				return page, err
+		{name: "Desc reverses the first page", rejected: "list/bounds list/limit walk/down-7", harm: listing(func(ctx context.Context, b *broken, tenant string, q store.Query) ([]store.Record, error) {
+			desc := q.Desc
+			q.Desc = false
+			all, err := b.records(ctx, tenant, q)
+			if all = all[:min(q.Limit, len(all))]; desc {
+				slices.Reverse(all)
 			}
-		}},
+			return all, err
+		})},
 		{name: "only the first term counts", rejected: "list/match list/match-sizes", harm: asking(func(q *store.Query) { q.Match = q.Match[:min(1, len(q.Match))] })},
 		{name: "the last of 16 terms does not count", rejected: "list/match", harm: asking(func(q *store.Query) { q.Match = q.Match[:min(store.MaxMatch-1, len(q.Match))] })},
-		{name: "terms are joined by or", rejected: "list/match list/match-sizes random/seed-8", harm: func(b *broken) {
-			b.list = func(ctx context.Context, tenant string, q store.Query) ([]store.Record, error) {
-				if len(q.Match) < 2 {
-					return b.mapStore.List(ctx, tenant, q)
-				}
-				match := q.Match
-				q.Match = nil
-				return answered(ctx, b, tenant, q, func(r store.Record) bool {
-					return slices.ContainsFunc(match, func(term store.Key) bool { return slices.Contains(r.Index, term) })
-				})
-			}
-		}},
-		{name: "the limit comes before the terms", rejected: "list/match-sizes walk/up-7", harm: func(b *broken) {
-			b.list = func(ctx context.Context, tenant string, q store.Query) ([]store.Record, error) {
-				match := q.Match
-				q.Match = nil
-				page, err := b.mapStore.List(ctx, tenant, q)
-				return slices.DeleteFunc(page, func(r store.Record) bool { return !hasTerms(r, match) }), err
-			}
-		}},
+		{name: "terms are joined by or", rejected: "list/match list/match-sizes random/seed-8", harm: listing(func(ctx context.Context, b *broken, tenant string, q store.Query) ([]store.Record, error) {
+			match := q.Match
+			q.Match = nil
+			all, err := b.records(ctx, tenant, q)
+			return slices.DeleteFunc(all, func(r store.Record) bool {
+				return len(match) > 0 && !slices.ContainsFunc(match, func(term store.Key) bool { return slices.Contains(r.Index, term) })
+			}), err
+		})},
+		{name: "a page that the terms made short is the last", rejected: "list/match-sizes walk/up-7", harm: short(func(q *store.Query) func(store.Record) bool {
+			match := q.Match
+			q.Match = nil
+			return func(r store.Record) bool { return hasTerms(r, match) }
+		})},
 		{name: "at most 100 records of a term are looked at", rejected: "list/match-sizes list/limit", harm: answering(func(_ *mapTenant, q store.Query, page []store.Record) []store.Record {
 			if len(q.Match) > 0 {
 				page = page[:min(100, len(page))]
 			}
 			return page
 		})},
-		{name: "List returns all kinds", rejected: "list/kinds names/kinds", harm: func(b *broken) {
-			b.list = func(_ context.Context, tenant string, q store.Query) ([]store.Record, error) {
-				q, err := store.CheckQuery(tenant, q)
-				if err != nil {
-					return nil, err
+		{name: "List returns all kinds", rejected: "list/kinds names/kinds", harm: answering(func(t *mapTenant, q store.Query, all []store.Record) []store.Record {
+			all = nil
+			for _, r := range t.records {
+				if r.Created > q.After && (q.Before == 0 || r.Created < q.Before) && matches(r, q) {
+					all = append(all, copyOf(r))
 				}
-				b.mu.Lock()
-				defer b.mu.Unlock()
-				var page []store.Record
-				for _, r := range b.tenant(tenant).records {
-					q.Kind = r.Kind
-					if matches(r, q) {
-						page = append(page, copyOf(r))
-					}
-				}
-				slices.SortFunc(page, byCreated)
-				return page[:min(q.Limit, len(page))], nil
 			}
-		}},
-		{name: "kinds are prefixes", rejected: "list/kinds", harm: func(b *broken) {
-			b.list = func(ctx context.Context, tenant string, q store.Query) ([]store.Record, error) {
-				page, err := b.mapStore.List(ctx, tenant, q)
-				if q.Kind == "user" {
-					q.Kind = "users"
-					more, _ := b.mapStore.List(ctx, tenant, q)
-					page = append(page, more...)
-				}
-				return page, err
+			slices.SortFunc(all, byCreated)
+			return all
+		})},
+		{name: "kinds are prefixes", rejected: "list/kinds", harm: listing(func(ctx context.Context, b *broken, tenant string, q store.Query) ([]store.Record, error) {
+			all, err := b.records(ctx, tenant, q)
+			if q.Kind == "user" {
+				q.Kind = "users"
+				more, _ := b.records(ctx, tenant, q)
+				all = append(all, more...)
 			}
-		}},
+			return all, err
+		})},
 		{name: "dropped terms still count", rejected: "list/reindex tamper/replace names/terms", harm: func(b *broken) {
 			var ghosts []store.Record
 			b.applies(steps{write: func(t *mapTenant, op store.Op) {
@@ -153,15 +165,15 @@ func listMutants() []mutant {
 				}
 				t.write(op)
 			}})
-			b.list = func(ctx context.Context, tenant string, q store.Query) ([]store.Record, error) {
-				page, err := b.mapStore.List(ctx, tenant, q)
+			listing(func(ctx context.Context, b *broken, tenant string, q store.Query) ([]store.Record, error) {
+				all, err := b.records(ctx, tenant, q)
 				for _, ghost := range ghosts {
-					if len(q.Match) > 0 && err == nil && matches(ghost, q) && !slices.ContainsFunc(page, func(r store.Record) bool { return r.ID == ghost.ID }) {
-						page = append(page, ghost)
+					if len(q.Match) > 0 && ghost.Kind == q.Kind && matches(ghost, q) && !slices.ContainsFunc(all, func(r store.Record) bool { return r.ID == ghost.ID }) {
+						all = append(all, ghost)
 					}
 				}
-				return page, err
-			}
+				return all, err
+			})(b)
 		}},
 		{name: "terms of a replacement do not count", rejected: "list/reindex", harm: answering(func(_ *mapTenant, q store.Query, page []store.Record) []store.Record {
 			return slices.DeleteFunc(page, func(r store.Record) bool { return len(q.Match) > 0 && r.Created != r.Revision })
@@ -176,75 +188,78 @@ func listMutants() []mutant {
 		{name: "NotDueBefore leaves out records without Due", rejected: "list/not-due-before", harm: answering(func(_ *mapTenant, q store.Query, page []store.Record) []store.Record {
 			return slices.DeleteFunc(page, func(r store.Record) bool { return !q.NotDueBefore.IsZero() && r.Due.IsZero() })
 		})},
-		{name: "the limit comes before NotDueBefore", rejected: "list/not-due-before", harm: func(b *broken) {
-			b.list = func(ctx context.Context, tenant string, q store.Query) ([]store.Record, error) {
-				bound := q.NotDueBefore
-				q.NotDueBefore = time.Time{}
-				page, err := b.mapStore.List(ctx, tenant, q)
-				return slices.DeleteFunc(page, func(r store.Record) bool { return !r.Due.IsZero() && r.Due.Before(bound) }), err
-			}
-		}},
+		{name: "a page that NotDueBefore made short is the last", rejected: "list/not-due-before", harm: short(func(q *store.Query) func(store.Record) bool {
+			bound := q.NotDueBefore
+			q.NotDueBefore = time.Time{}
+			return func(r store.Record) bool { return r.Due.IsZero() || !r.Due.Before(bound) }
+		})},
 		{name: "one record more than the limit", rejected: "list/limit list/bounds walk/up-7", harm: asking(func(q *store.Query) {
 			if q.Limit > 0 && q.Limit < store.MaxLimit {
 				q.Limit++
 			}
 		})},
-		{name: "one record less than the limit", rejected: "list/limit walk/up-7", harm: asking(func(q *store.Query) {
-			if q.Limit > 1 {
-				q.Limit--
-			}
-		})},
-		{name: "another default limit", rejected: "list/limit", harm: asking(func(q *store.Query) { q.Limit = cmp.Or(q.Limit, 50) })},
-		{name: "nothing to return is ErrNotFound", rejected: "list/empty", harm: func(b *broken) {
-			b.list = func(ctx context.Context, tenant string, q store.Query) ([]store.Record, error) {
+		{name: "a page at its limit is the last", rejected: "list/limit walk/up-7 walk/down-7", harm: func(b *broken) {
+			b.list = func(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
 				page, err := b.mapStore.List(ctx, tenant, q)
-				if err == nil && len(page) == 0 {
-					err = store.ErrNotFound
-				}
+				page.Next = 0
 				return page, err
 			}
 		}},
+		{name: "another default limit", rejected: "list/limit", harm: asking(func(q *store.Query) { q.Limit = cmp.Or(q.Limit, 150) })},
+		{name: "nothing to return is ErrNotFound", rejected: "list/empty", harm: listing(func(ctx context.Context, b *broken, tenant string, q store.Query) ([]store.Record, error) {
+			all, err := b.records(ctx, tenant, q)
+			if err == nil && len(all) == 0 {
+				err = store.ErrNotFound
+			}
+			return all, err
+		})},
 	}
 }
 
-// answered answers a query with the records that keep accepts.
-func answered(ctx context.Context, b *broken, tenant string, q store.Query, keep func(store.Record) bool) ([]store.Record, error) {
-	limit := cmp.Or(q.Limit, store.DefaultLimit)
-	q.Limit = store.MaxLimit
-	page, err := b.mapStore.List(ctx, tenant, q)
-	page = slices.DeleteFunc(page, func(r store.Record) bool { return !keep(r) })
-	return page[:min(limit, len(page))], err
+// short returns a harm by which a filter, which it takes out of the query, shortens a
+// page after its limit, and a short page is the last.
+func short(filter func(q *store.Query) func(store.Record) bool) func(b *broken) {
+	return func(b *broken) {
+		b.list = func(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
+			keep := filter(&q)
+			page, err := b.mapStore.List(ctx, tenant, q)
+			n := len(page.Records)
+			page.Records = slices.DeleteFunc(page.Records, func(r store.Record) bool { return !keep(r) })
+			if len(page.Records) < n {
+				page.Next = 0
+			}
+			return page, err
+		}
+	}
 }
 
 func walkMutants() []mutant {
 	return []mutant{
 		{name: "pages are cut by offset", rejected: "walk/up-1 walk/up-7 walk/up-200 walk/down-1 walk/down-7 walk/down-200 walk/concurrent", harm: func(b *broken) {
 			offsets := map[[2]store.Revision]int{} // where the page after a cursor begins
-			b.list = func(ctx context.Context, tenant string, q store.Query) ([]store.Record, error) {
+			b.list = func(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
 				q, err := store.CheckQuery(tenant, q)
 				if err != nil {
-					return nil, err
+					return store.Page{}, err
 				}
 				whole := q
-				whole.After, whole.Before, whole.Limit = 0, 0, store.MaxLimit
-				page, err := b.mapStore.List(ctx, tenant, whole)
+				whole.After, whole.Before = 0, 0
+				all, err := b.records(ctx, tenant, whole)
 				b.mu.Lock()
 				defer b.mu.Unlock()
-				from := min(len(page), offsets[[2]store.Revision{q.After, q.Before}])
-				page = page[from:min(len(page), from+q.Limit)]
-				if len(page) > 0 {
-					next := [2]store.Revision{page[len(page)-1].Created, 0}
-					if q.Desc {
-						next[0], next[1] = 0, next[0]
-					}
-					offsets[next] = from + len(page)
+				from := min(len(all), offsets[[2]store.Revision{q.After, q.Before}])
+				page := pageOf(q, all[from:])
+				next := [2]store.Revision{page.Next, 0}
+				if q.Desc {
+					next[0], next[1] = 0, next[0]
 				}
+				offsets[next] = from + len(page.Records)
 				return page, err
 			}
 		}},
 		{name: "a record that is written leaves its page for a moment", rejected: "races/reads walk/concurrent", harm: func(b *broken) {
-			b.apply = func(ctx context.Context, tenant string, ops []store.Op) (store.Revision, error) {
-				for _, op := range ops {
+			b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
+				for _, op := range batch.Ops {
 					if op.Old != nil && op.New != nil {
 						b.mu.Lock()
 						r, ok := b.tenant(tenant).records[op.Old.ID]
@@ -258,7 +273,7 @@ func walkMutants() []mutant {
 						}
 					}
 				}
-				return b.mapStore.Apply(ctx, tenant, ops...)
+				return b.mapStore.Apply(ctx, tenant, batch)
 			}
 		}},
 		{name: "Get looks twice", rejected: "races/swap", harm: func(b *broken) {

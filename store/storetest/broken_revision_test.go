@@ -51,10 +51,10 @@ func revisionMutants() []mutant {
 			}})
 		}},
 		{name: "Apply returns the first revision", rejected: "revisions/count apply/large-batch", harm: func(b *broken) {
-			b.apply = func(ctx context.Context, tenant string, ops []store.Op) (store.Revision, error) {
-				rev, err := b.mapStore.Apply(ctx, tenant, ops...)
+			b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
+				rev, err := b.mapStore.Apply(ctx, tenant, batch)
 				if err == nil {
-					rev -= store.Revision(len(ops) - 1)
+					rev -= store.Revision(len(batch.Ops) - 1)
 				}
 				return rev, err
 			}

@@ -16,14 +16,15 @@ import (
 type broken struct {
 	*mapStore
 	get     func(ctx context.Context, tenant string, key store.Key) (store.Record, error)
-	apply   func(ctx context.Context, tenant string, ops []store.Op) (store.Revision, error)
-	list    func(ctx context.Context, tenant string, q store.Query) ([]store.Record, error)
-	changes func(ctx context.Context, tenant string, after store.Revision, limit int) ([]store.Change, error)
+	apply   func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error)
+	list    func(ctx context.Context, tenant string, q store.Query) (store.Page, error)
+	changes func(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error)
 	trim    func(ctx context.Context, tenant string, through store.Revision) error
-	due     func(ctx context.Context, q store.DueQuery) ([]store.DueRecord, error)
-	names   func(ctx context.Context, after string, limit int) ([]string, error)
+	due     func(ctx context.Context, q store.DueQuery) (store.DuePage, error)
+	names   func(ctx context.Context, q store.TenantQuery) (store.TenantPage, error)
 	wait    func(ctx context.Context, tenant string, after store.Revision) error
 	scrub   func(ctx context.Context) error
+	count   func(ctx context.Context, tenant string, q store.CountQuery) (store.Counted, error)
 }
 
 // newBroken returns a map store that is not broken yet.
@@ -31,11 +32,8 @@ func newBroken() *broken {
 	m := newMapStore()
 	return &broken{
 		mapStore: m,
-		get:      m.Get,
-		apply: func(ctx context.Context, tenant string, ops []store.Op) (store.Revision, error) {
-			return m.Apply(ctx, tenant, ops...)
-		},
-		list: m.List, changes: m.Changes, trim: m.Trim, due: m.Due, names: m.Tenants, wait: m.Wait, scrub: m.Scrub,
+		get:      m.Get, apply: m.Apply, list: m.List, changes: m.Changes, trim: m.Trim, due: m.Due,
+		names: m.Tenants, wait: m.Wait, scrub: m.Scrub, count: m.Count,
 	}
 }
 
@@ -43,28 +41,28 @@ func (b *broken) Get(ctx context.Context, tenant string, key store.Key) (store.R
 	return b.get(ctx, tenant, key)
 }
 
-func (b *broken) Apply(ctx context.Context, tenant string, ops ...store.Op) (store.Revision, error) {
-	return b.apply(ctx, tenant, ops)
+func (b *broken) Apply(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
+	return b.apply(ctx, tenant, batch)
 }
 
-func (b *broken) List(ctx context.Context, tenant string, q store.Query) ([]store.Record, error) {
+func (b *broken) List(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
 	return b.list(ctx, tenant, q)
 }
 
-func (b *broken) Changes(ctx context.Context, tenant string, after store.Revision, limit int) ([]store.Change, error) {
-	return b.changes(ctx, tenant, after, limit)
+func (b *broken) Changes(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
+	return b.changes(ctx, tenant, q)
 }
 
 func (b *broken) Trim(ctx context.Context, tenant string, through store.Revision) error {
 	return b.trim(ctx, tenant, through)
 }
 
-func (b *broken) Due(ctx context.Context, q store.DueQuery) ([]store.DueRecord, error) {
+func (b *broken) Due(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
 	return b.due(ctx, q)
 }
 
-func (b *broken) Tenants(ctx context.Context, after string, limit int) ([]string, error) {
-	return b.names(ctx, after, limit)
+func (b *broken) Tenants(ctx context.Context, q store.TenantQuery) (store.TenantPage, error) {
+	return b.names(ctx, q)
 }
 
 func (b *broken) Wait(ctx context.Context, tenant string, after store.Revision) error {
@@ -73,25 +71,28 @@ func (b *broken) Wait(ctx context.Context, tenant string, after store.Revision) 
 
 func (b *broken) Scrub(ctx context.Context) error { return b.scrub(ctx) }
 
-// steps are the steps of Apply; the zero value has the right ones.
-type steps struct {
-	judge   func(t *mapTenant, ops []store.Op) error
-	pause   func()
-	release func(t *mapTenant, op store.Op)
-	write   func(t *mapTenant, op store.Op)
+func (b *broken) Count(ctx context.Context, tenant string, q store.CountQuery) (store.Counted, error) {
+	return b.count(ctx, tenant, q)
 }
 
-func judge(t *mapTenant, ops []store.Op) error {
-	if err := t.stale(ops); err != nil {
-		return err
-	}
-	return t.taken(ops)
+// steps are the steps of Apply; the zero value has the right ones.
+type steps struct {
+	requires func(t *mapTenant, all []store.Require) error
+	refuses  func(t *mapTenant, ops []store.Op) error // after what the batch requires
+	pause    func()
+	release  func(t *mapTenant, op store.Op)
+	write    func(t *mapTenant, op store.Op)
 }
+
+func refuses(t *mapTenant, ops []store.Op) error { return t.refuses(store.Ops(ops...)) }
 
 // applies makes Apply consist of these steps.
 func (b *broken) applies(s steps) {
-	if s.judge == nil {
-		s.judge = judge
+	if s.requires == nil {
+		s.requires = (*mapTenant).requires
+	}
+	if s.refuses == nil {
+		s.refuses = refuses
 	}
 	if s.release == nil {
 		s.release = (*mapTenant).release
@@ -99,14 +100,17 @@ func (b *broken) applies(s steps) {
 	if s.write == nil {
 		s.write = (*mapTenant).write
 	}
-	b.apply = func(ctx context.Context, tenant string, ops []store.Op) (store.Revision, error) {
-		if err := errors.Join(ctx.Err(), store.Check(tenant, ops)); err != nil {
+	b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
+		if err := errors.Join(ctx.Err(), store.Check(tenant, batch)); err != nil {
 			return 0, err
 		}
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		t := b.tenant(tenant)
-		if err := s.judge(t, ops); err != nil {
+		if err := s.requires(t, batch.Require); err != nil {
+			return 0, err
+		}
+		if err := s.refuses(t, batch.Ops); err != nil {
 			return 0, err
 		}
 		if s.pause != nil {
@@ -114,10 +118,10 @@ func (b *broken) applies(s steps) {
 			s.pause()
 			b.mu.Lock()
 		}
-		for _, op := range ops {
+		for _, op := range batch.Ops {
 			s.release(t, op)
 		}
-		for _, op := range ops {
+		for _, op := range batch.Ops {
 			s.write(t, op)
 		}
 		b.tenants[tenant] = t
@@ -158,7 +162,7 @@ func mutants() []mutant {
 	return slices.Concat(
 		applyMutants(), keyMutants(), revisionMutants(), listMutants(), walkMutants(), feedMutants(), dueMutants(),
 		handleMutants(), copyMutants(), nameMutants(), limitMutants(), outcomeMutants(), contextMutants(), tenantMutants(),
-		waiterMutants(), scrubberMutants(),
+		waiterMutants(), scrubberMutants(), requireMutants(), removeMutants(), pageMutants(), damageMutants(), counterMutants(),
 	)
 }
 
@@ -191,7 +195,7 @@ func TestMutantsAreRejected(t *testing.T) {
 func rejects(ctx context.Context, c check, m mutant) bool {
 	for range attempts {
 		ctx, cancel := context.WithTimeout(ctx, cmp.Or(m.patience, deadline))
-		err := c.judge(ctx, m.place)
+		err := c.in(ctx, m.place)
 		cancel()
 		if err != nil {
 			return true
@@ -216,7 +220,7 @@ func TestEveryCheckRejects(t *testing.T) {
 		}
 		rules[c.rule] = true
 	}
-	for rule := 1; rule <= 12; rule++ {
+	for rule := 1; rule <= 14; rule++ {
 		if !rules[rule] {
 			t.Errorf("no check shows rule %d", rule)
 		}

@@ -16,6 +16,8 @@ func changesChecks() []check {
 		{"changes/order", 5, "entries ascend by revision, inside a batch as well", changesOrder},
 		{"changes/after", 5, "Changes starts behind the revision it is given, an entry's or not", changesAfter},
 		{"changes/limit", 5, "a page has at most as many entries as its limit; zero means DefaultLimit", changesLimit},
+		{"changes/bounds", 5, "After and Before leave out the entry they name and all beyond it, in both directions", changesBounds},
+		{"changes/down", 5, "the newest entries come first in a descending walk, which new ones do not disturb", changesDown},
 		{"changes/refused", 5, "a refused batch leaves no entry", changesRefused},
 		{"changes/tenant", 5, "a feed holds the entries of its tenant", changesTenant},
 		{"changes/deleted", 5, "entries stay when their record is deleted or written again", changesDeleted},
@@ -120,6 +122,62 @@ func changesLimit(s *subject) {
 	}
 	for _, limit := range []int{1, 2} {
 		c.feedIs(store.ChangeQuery{After: store.MaxLimit - 5, Limit: limit}, all[store.MaxLimit-5:]...)
+	}
+}
+
+func changesBounds(s *subject) {
+	c := s.tenant("t")
+	all := gaps(c)
+	for after := range store.Revision(13) {
+		for before := range store.Revision(13) {
+			var want []store.Change
+			for _, w := range all {
+				if w.Revision > after && (before == 0 || w.Revision < before) {
+					want = append(want, w)
+				}
+			}
+			for _, limit := range []int{0, 1, 2} {
+				q := store.ChangeQuery{After: after, Before: before, Limit: limit}
+				c.feedIs(q, want...)
+				q.Desc = true
+				c.handle(limit).feedIs(q, reversed(want)...)
+			}
+		}
+	}
+	c.feedIs(store.ChangeQuery{Before: 1<<63 - 1}, all...)
+	c.feedIs(store.ChangeQuery{Before: 1<<63 - 1, Desc: true}, reversed(all)...)
+	c.feedIs(store.ChangeQuery{After: 1 << 53, Before: 1<<63 - 1, Desc: true})
+}
+
+func changesDown(s *subject) {
+	c := s.tenant("t")
+	all := noted(c, 130)
+	for _, limit := range []int{1, 7, 100, 0} {
+		var got []store.Change
+		pages := 0
+		c.walkChanges(store.ChangeQuery{Desc: true, Limit: limit}, func(page store.ChangePage) {
+			got = append(got, page.Changes...)
+			if pages++; pages <= 10 {
+				id := fmt.Sprint("new", limit, "-", pages)
+				rev := c.other().apply(store.Create(plain(id), []byte(id)))
+				all = append(all, store.Change{Revision: rev, Type: store.Created, Kind: "user", ID: id, Note: []byte(id)})
+			}
+		})
+		if len(got) == 0 && !s.failed() {
+			s.fail("Changes, descending: nothing")
+		}
+		if s.failed() {
+			return
+		}
+		// A walk that began with an empty page may have met what was new then.
+		newest := int(got[0].Revision)
+		if newest < len(all)-min(pages, 10) {
+			s.fail("Changes, descending: the first entry is %d, want %d or a newer one", newest, len(all)-min(pages, 10))
+			return
+		}
+		if diff := diffChanges(got, reversed(all[:newest])); diff != "" {
+			s.fail("Changes, descending, limit %d: %s", limit, diff)
+		}
 	}
 }
 

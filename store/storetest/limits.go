@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/rollbook-go/rollbook/store"
@@ -70,7 +71,7 @@ func limitsApply(s *subject) {
 		{"New with another ID", false, []store.Op{store.Replace(base, other, nil)}},
 		{"New with another kind", false, []store.Op{store.Replace(base, kind, nil)}},
 		{"Replace of revision 0", false, []store.Op{store.Replace(bare, full("base"), nil)}},
-		{"Delete of revision 0", false, []store.Op{store.Delete(bare, nil)}},
+		{"Remove without a kind", false, []store.Op{store.Remove("base", "", nil)}},
 		{"Delete of revision -1", false, []store.Op{store.Delete(below, nil)}},
 		{"MaxUnique-1 keys", true, with(func(r *store.Record) { r.Unique = numbered(store.MaxUnique - 1) })},
 		{"MaxUnique keys", true, with(func(r *store.Record) { r.Unique = numbered(store.MaxUnique) })},
@@ -223,6 +224,7 @@ func limitsQueries(s *subject) {
 		_, err := c.store.Changes(c.ctx, c.name, store.ChangeQuery{After: after, Limit: limit})
 		return err
 	}
+	_, beforeNegative := c.store.Changes(c.ctx, c.name, store.ChangeQuery{Before: -1})
 	tenants := func(limit int) error {
 		_, err := c.store.Tenants(c.ctx, store.TenantQuery{Limit: limit})
 		return err
@@ -254,6 +256,11 @@ func limitsQueries(s *subject) {
 		{"List with limit MaxLimit-1", true, list(store.Query{Limit: store.MaxLimit - 1})},
 		{"List with limit MaxLimit", true, list(store.Query{Limit: store.MaxLimit})},
 		{"List with limit MaxLimit+1", false, list(store.Query{Limit: store.MaxLimit + 1})},
+		{"List with budget -1", false, list(store.Query{Budget: -1})},
+		{"List with budget 1", true, list(store.Query{Budget: 1})},
+		{"List with budget MaxBudget", true, list(store.Query{Budget: store.MaxBudget})},
+		{"List with budget MaxBudget+1", false, list(store.Query{Budget: store.MaxBudget + 1})},
+		{"Changes before -1", false, beforeNegative},
 		{"Changes after -1", false, changes(-1, 1)},
 		{"Changes after the greatest revision", true, changes(top, 1)},
 		{"Changes with limit -1", false, changes(0, -1)},
@@ -271,6 +278,10 @@ func limitsQueries(s *subject) {
 		{"Due with limit MaxLimit-1", true, due(store.DueQuery{Limit: store.MaxLimit - 1})},
 		{"Due with limit MaxLimit", true, due(store.DueQuery{Limit: store.MaxLimit})},
 		{"Due with limit MaxLimit+1", false, due(store.DueQuery{Limit: store.MaxLimit + 1})},
+		{"Due of a tenant", true, due(store.DueQuery{Tenant: "t"})},
+		{"Due of a tenant after another", false, due(store.DueQuery{Tenant: "t", After: "t"})},
+		{"Due from a place without a tenant", false, due(store.DueQuery{From: "place"})},
+		{"Due from a place that is too long", false, due(store.DueQuery{Tenant: "t", From: strings.Repeat("x", store.MaxPlace+1)})},
 		{"Tenants with limit -1", false, tenants(-1)},
 		{"Tenants with limit MaxLimit-1", true, tenants(store.MaxLimit - 1)},
 		{"Tenants with limit MaxLimit", true, tenants(store.MaxLimit)},

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -23,16 +24,22 @@ type mapStore struct {
 
 type mapTenant struct {
 	last    store.Revision
-	trimmed store.Revision
+	trimmed store.Revision // the last entry that was forgotten
 	records map[string]store.Record
-	holders map[store.Key]string // unique key to ID
+	holders map[store.Key]string // unique key to ID; the lazy rule says whether it holds
 	feed    []store.Change
+
+	// damaged has the records that cannot be read. Of them only what this store would
+	// keep outside of the body is used: their place, and what they were indexed by.
+	damaged map[string]bool
 }
 
 var (
 	_ store.Store    = (*mapStore)(nil)
 	_ store.Waiter   = (*mapStore)(nil)
 	_ store.Scrubber = (*mapStore)(nil)
+	_ store.Counter  = (*mapStore)(nil)
+	_ Damager        = (*mapStore)(nil)
 )
 
 func newMapStore() *mapStore {
@@ -43,7 +50,7 @@ func (s *mapStore) tenant(name string) *mapTenant {
 	if t, ok := s.tenants[name]; ok {
 		return t
 	}
-	return &mapTenant{records: map[string]store.Record{}, holders: map[store.Key]string{}}
+	return &mapTenant{records: map[string]store.Record{}, holders: map[store.Key]string{}, damaged: map[string]bool{}}
 }
 
 // Get implements store.Store.
@@ -59,30 +66,30 @@ func (s *mapStore) Get(ctx context.Context, tenant string, key store.Key) (store
 		id = t.holders[key]
 	}
 	r, ok := t.records[id]
-	if !ok {
+	switch {
+	case !ok:
 		return store.Record{}, store.ErrNotFound
+	case t.damaged[id]:
+		return store.Record{}, &store.DamagedError{ID: id}
 	}
 	return copyOf(r), nil
 }
 
 // Apply implements store.Store.
-func (s *mapStore) Apply(ctx context.Context, tenant string, ops ...store.Op) (store.Revision, error) {
-	if err := cmp.Or(ctx.Err(), store.Check(tenant, ops)); err != nil {
+func (s *mapStore) Apply(ctx context.Context, tenant string, b store.Batch) (store.Revision, error) {
+	if err := cmp.Or(ctx.Err(), store.Check(tenant, b)); err != nil {
 		return 0, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.tenant(tenant)
-	if err := t.stale(ops); err != nil {
+	if err := t.refuses(b); err != nil {
 		return 0, err
 	}
-	if err := t.taken(ops); err != nil {
-		return 0, err
-	}
-	for _, op := range ops {
+	for _, op := range b.Ops {
 		t.release(op)
 	}
-	for _, op := range ops {
+	for _, op := range b.Ops {
 		t.write(op)
 	}
 	s.tenants[tenant] = t
@@ -90,23 +97,64 @@ func (s *mapStore) Apply(ctx context.Context, tenant string, ops ...store.Op) (s
 	return t.last, nil
 }
 
-// stale judges the preconditions of a batch.
+// refuses returns why a batch cannot be written, nil if it can.
+func (t *mapTenant) refuses(b store.Batch) error {
+	if err := t.requires(b.Require); err != nil {
+		return err
+	}
+	if err := t.stale(b.Ops); err != nil {
+		return err
+	}
+	return t.taken(b.Ops)
+}
+
+// requires checks what a batch requires beside its ops.
+func (t *mapTenant) requires(all []store.Require) error {
+	for i, r := range all {
+		if r.ID == "" {
+			id, held := t.holders[r.Free]
+			switch {
+			case held && t.damaged[id]:
+				return &store.DamagedError{ID: id}
+			case held:
+				return &store.TakenError{Op: -1, Require: i, Key: r.Free, Holder: copyOf(t.records[id])}
+			}
+			continue
+		}
+		if stored, exists := t.records[r.ID]; exists != (r.Revision != 0) || exists && (stored.Revision != r.Revision || t.damaged[r.ID]) {
+			return &store.StaleError{Op: -1, Require: i}
+		}
+	}
+	return nil
+}
+
+// removal reports whether an op deletes whatever is there.
+func removal(op store.Op) bool { return op.New == nil && op.Old.Revision == 0 }
+
+// stale checks the preconditions of a batch.
 func (t *mapTenant) stale(ops []store.Op) error {
 	for i, op := range ops {
 		stored, exists := t.records[op.ID()]
 		switch {
-		case op.Old == nil && exists:
-			return &store.StaleError{Op: i}
-		case op.Old != nil && (!exists || stored.Revision != op.Old.Revision):
-			return &store.StaleError{Op: i}
-		case op.New != nil && exists && op.New.Kind != stored.Kind:
+		case op.Old == nil && exists, op.Old != nil && !exists:
+			return &store.StaleError{Op: i, Require: -1}
+		case !exists:
+		case removal(op):
+			if !t.damaged[stored.ID] && stored.Kind != op.Old.Kind {
+				return &store.InvalidError{Op: i, What: "kind", Why: "not the record's"}
+			}
+		case t.damaged[stored.ID]:
+			return &store.DamagedError{ID: stored.ID}
+		case stored.Revision != op.Old.Revision:
+			return &store.StaleError{Op: i, Require: -1}
+		case op.New != nil && op.New.Kind != stored.Kind:
 			return &store.InvalidError{Op: i, What: "Old", Why: "not the stored record"}
 		}
 	}
 	return nil
 }
 
-// taken judges the unique keys of a batch whose preconditions hold.
+// taken checks the unique keys of a batch whose preconditions hold.
 func (t *mapTenant) taken(ops []store.Op) error {
 	freed := map[store.Key]bool{}
 	for _, op := range ops {
@@ -123,10 +171,13 @@ func (t *mapTenant) taken(ops []store.Op) error {
 		}
 		for _, key := range op.New.Unique {
 			if other, ok := claimed[key]; ok {
-				return &store.TakenError{Op: i, Key: key, Holder: copyOf(*other)}
+				return &store.TakenError{Op: i, Require: -1, Key: key, Holder: copyOf(*other)}
 			}
 			if id, ok := t.holders[key]; ok && !freed[key] {
-				return &store.TakenError{Op: i, Key: key, Holder: copyOf(t.records[id])}
+				if t.damaged[id] {
+					return &store.DamagedError{ID: id}
+				}
+				return &store.TakenError{Op: i, Require: -1, Key: key, Holder: copyOf(t.records[id])}
 			}
 			claimed[key] = op.New
 		}
@@ -143,13 +194,16 @@ func (t *mapTenant) release(op store.Op) {
 	}
 }
 
-// write writes an op that was judged and whose keys are free.
+// write writes an op that was checked and whose keys are free.
 func (t *mapTenant) write(op store.Op) {
 	t.last++
-	change := store.Change{Revision: t.last, Type: op.Type(), ID: op.ID(), Note: bytes.Clone(op.Note)}
+	change := store.Change{Seq: t.last, Revision: t.last, Type: op.Type(), ID: op.ID(), Note: bytes.Clone(op.Note)}
 	if op.New == nil {
-		change.Kind = t.records[op.Old.ID].Kind
+		if change.Kind = t.records[op.Old.ID].Kind; removal(op) {
+			change.Kind = op.Old.Kind
+		}
 		delete(t.records, op.Old.ID)
+		delete(t.damaged, op.Old.ID)
 	} else {
 		r := copyOf(*op.New)
 		r.Created, r.Revision = t.last, t.last
@@ -167,123 +221,30 @@ func (t *mapTenant) write(op store.Op) {
 	}
 }
 
-// List implements store.Store.
-func (s *mapStore) List(ctx context.Context, tenant string, q store.Query) ([]store.Record, error) {
-	q, err := store.CheckQuery(tenant, q)
-	if err := cmp.Or(ctx.Err(), err); err != nil {
-		return nil, err
-	}
+// Damage implements Damager.
+func (s *mapStore) Damage(_ context.Context, tenant, id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var page []store.Record
-	for _, r := range s.tenant(tenant).records {
-		if matches(r, q) {
-			page = append(page, r)
-		}
-	}
-	slices.SortFunc(page, func(a, b store.Record) int { return cmp.Compare(a.Created, b.Created) })
-	if q.Desc {
-		slices.Reverse(page)
-	}
-	return copiesOf(page[:min(q.Limit, len(page))]), nil
-}
-
-func matches(r store.Record, q store.Query) bool {
-	for _, term := range q.Match {
-		if !slices.Contains(r.Index, term) {
-			return false
-		}
-	}
-	return r.Kind == q.Kind && r.Created > q.After && (q.Before == 0 || r.Created < q.Before) &&
-		(q.NotDueBefore.IsZero() || r.Due.IsZero() || !r.Due.Before(q.NotDueBefore))
-}
-
-// Changes implements store.Store.
-func (s *mapStore) Changes(ctx context.Context, tenant string, after store.Revision, limit int) ([]store.Change, error) {
-	limit, err := store.CheckChanges(tenant, after, limit)
-	if err := cmp.Or(ctx.Err(), err); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t := s.tenant(tenant)
-	if after < t.trimmed {
-		return nil, store.ErrTrimmed
-	}
-	var page []store.Change
-	for _, change := range t.feed {
-		if change.Revision > after && len(page) < limit {
-			change.Note = bytes.Clone(change.Note)
-			page = append(page, change)
-		}
-	}
-	return page, nil
-}
-
-// Trim implements store.Store.
-func (s *mapStore) Trim(ctx context.Context, tenant string, through store.Revision) error {
-	if err := cmp.Or(ctx.Err(), store.CheckTrim(tenant, through)); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t := s.tenant(tenant)
-	t.trimmed = max(t.trimmed, min(through, t.last))
-	t.feed = slices.DeleteFunc(t.feed, func(c store.Change) bool { return c.Revision <= t.trimmed })
-	s.wake()
+	s.tenant(tenant).damaged[id] = true
 	return nil
 }
 
-// Due implements store.Store.
-func (s *mapStore) Due(ctx context.Context, q store.DueQuery) ([]store.DueRecord, error) {
-	q, err := store.CheckDueQuery(q)
-	if err := cmp.Or(ctx.Err(), err); err != nil {
-		return nil, err
-	}
+// DamageChange implements Damager.
+func (s *mapStore) DamageChange(_ context.Context, tenant string, seq store.Revision) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var tenants []string
-	due := map[string][]store.Record{}
-	for _, name := range s.names() {
-		for _, r := range s.tenants[name].records {
-			if !r.Due.IsZero() && r.Due.Before(q.Before) && (len(q.Kinds) == 0 || slices.Contains(q.Kinds, r.Kind)) {
-				due[name] = append(due[name], r)
-			}
-		}
-		if name > q.After && len(due[name]) > 0 && len(tenants) < q.Limit {
-			tenants = append(tenants, name)
+	for i, change := range s.tenant(tenant).feed {
+		if change.Seq == seq {
+			s.tenant(tenant).feed[i] = store.Change{Seq: seq, Damaged: true}
 		}
 	}
-	var page []store.DueRecord
-	for _, name := range tenants {
-		records := due[name]
-		slices.SortFunc(records, func(a, b store.Record) int { return a.Due.Compare(b.Due) })
-		for _, r := range records[:min(q.Limit/len(tenants), len(records))] {
-			page = append(page, store.DueRecord{Tenant: name, Record: copyOf(r)})
-		}
-	}
-	return page, nil
+	return nil
 }
 
-// Tenants implements store.Store.
-func (s *mapStore) Tenants(ctx context.Context, after string, limit int) ([]string, error) {
-	limit, err := store.CheckTenants(after, limit)
-	if err := cmp.Or(ctx.Err(), err); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	names := slices.DeleteFunc(s.names(), func(name string) bool { return name <= after })
-	return names[:min(limit, len(names))], nil
-}
-
-func (s *mapStore) names() []string {
-	var names []string
-	for name := range s.tenants {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
+// wake wakes those that wait for any feed. s.mu is held.
+func (s *mapStore) wake() {
+	close(s.grown)
+	s.grown = make(chan struct{})
 }
 
 // Wait implements store.Waiter.
@@ -292,9 +253,9 @@ func (s *mapStore) Wait(ctx context.Context, tenant string, after store.Revision
 		s.mu.Lock()
 		grown := s.grown
 		s.mu.Unlock()
-		page, err := s.Changes(ctx, tenant, after, 1)
+		page, err := s.Changes(ctx, tenant, store.ChangeQuery{After: after, Limit: 1})
 		switch {
-		case len(page) > 0 || errors.Is(err, store.ErrTrimmed):
+		case len(page.Changes) > 0 || errors.Is(err, store.ErrTrimmed):
 			return nil
 		case err != nil:
 			return err
@@ -307,14 +268,11 @@ func (s *mapStore) Wait(ctx context.Context, tenant string, after store.Revision
 	}
 }
 
-// wake wakes those that wait for any feed. s.mu is held.
-func (s *mapStore) wake() {
-	close(s.grown)
-	s.grown = make(chan struct{})
-}
-
 // Scrub implements store.Scrubber: a map keeps nothing that was deleted.
 func (s *mapStore) Scrub(ctx context.Context) error { return ctx.Err() }
+
+// names returns the tenants in their order. s.mu is held.
+func (s *mapStore) names() []string { return slices.Sorted(maps.Keys(s.tenants)) }
 
 func copyOf(r store.Record) store.Record {
 	r.Unique, r.Index, r.Data = slices.Clone(r.Unique), slices.Clone(r.Index), bytes.Clone(r.Data)
@@ -324,12 +282,4 @@ func copyOf(r store.Record) store.Record {
 		r.Due = time.Time{}
 	}
 	return r
-}
-
-func copiesOf(records []store.Record) []store.Record {
-	var out []store.Record
-	for _, r := range records {
-		out = append(out, copyOf(r))
-	}
-	return out
 }

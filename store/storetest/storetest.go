@@ -14,16 +14,21 @@
 // package store's comment that it shows. Checks use two handles on one place at
 // the same time, as two processes would, and so find what only one handle knows.
 //
-// The optional interfaces store.Waiter and store.Scrubber are looked for with
-// store.As and tested where they are found.
+// The optional interfaces store.Waiter, store.Scrubber and store.Counter are looked for
+// with store.As and tested where they are found. So is Damager, for rule 14.
+//
+// A page may be short, or empty, and have more behind it, so that the checks compare
+// walks rather than pages. Stingy makes a store that has nothing but such pages, for the
+// tests of what is built on stores.
 //
 // Nothing here depends on how fast a store is: there are no sleeps and no
 // assertions on time. A check has a minute; one that takes longer hangs.
 //
 // What a test from inside the process cannot show is not shown: that
 // acknowledged writes survive a crash or a power cut, what happens when a reply
-// is lost on the way, and that Scrub leaves nothing on the disk. A backend needs
-// tests of its own for these.
+// is lost on the way, that Scrub leaves nothing on the disk, how many entries of an index
+// a call looks at, and whether tenants have their turns. A backend needs tests of its own
+// for these.
 package storetest
 
 import (
@@ -75,7 +80,7 @@ func Run(t *testing.T, newPlace func() (Place, error)) {
 	t.Helper()
 	for _, c := range checks() {
 		t.Run(c.name, func(t *testing.T) {
-			if err := c.judge(t.Context(), newPlace); err != nil {
+			if err := c.in(t.Context(), newPlace); err != nil {
 				t.Error(err)
 			}
 		})
@@ -88,7 +93,7 @@ func Run(t *testing.T, newPlace func() (Place, error)) {
 func Check(ctx context.Context, newPlace func() (Place, error)) error {
 	var failures []error
 	for _, c := range checks() {
-		if err := c.judge(ctx, newPlace); err != nil {
+		if err := c.in(ctx, newPlace); err != nil {
 			failures = append(failures, err)
 		}
 	}
@@ -109,15 +114,19 @@ const deadline = time.Minute
 func checks() []check {
 	return slices.Concat(
 		applyChecks(),
+		requireChecks(),
+		removeChecks(),
 		keyChecks(),
 		tamperChecks(),
 		revisionChecks(),
 		listChecks(),
 		walkChecks(),
+		pageChecks(),
 		changesChecks(),
 		trimChecks(),
 		dueChecks(),
 		shareChecks(),
+		dueWalkChecks(),
 		handleChecks(),
 		copyChecks(),
 		nameChecks(),
@@ -129,12 +138,14 @@ func checks() []check {
 		tenantChecks(),
 		waiterChecks(),
 		scrubberChecks(),
+		counterChecks(),
+		damageChecks(),
 		randomChecks(),
 	)
 }
 
-// judge runs the check in a place of its own. The error is a *Failure.
-func (c check) judge(ctx context.Context, newPlace func() (Place, error)) error {
+// in runs the check in a place of its own. The error is a *Failure.
+func (c check) in(ctx context.Context, newPlace func() (Place, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
 	err := ctx.Err()

@@ -99,6 +99,26 @@ func slots() []slot {
 		}},
 		{"Trim tenant", 1, store.MaxTenant, func(c *client, v string) error { return c.store.Trim(c.ctx, v, 0) }},
 		{"Due kind", 1, store.MaxKind, func(c *client, v string) error { return due(c, store.DueQuery{Kinds: []string{"fine", v}}) }},
+		{"Apply Remove's ID", 1, store.MaxID, func(c *client, v string) error {
+			_, err := c.try(store.Remove(v, "k", nil))
+			return err
+		}},
+		{"Apply Remove's kind", 1, store.MaxKind, func(c *client, v string) error {
+			_, err := c.try(store.Remove("nothing", v, nil))
+			return err
+		}},
+		{"Apply required ID", 0, store.MaxID, func(c *client, v string) error {
+			if v == "" { // a requirement of a key then, see require/limits
+				return nil
+			}
+			_, err := c.tryBatch(store.Batch{Ops: []store.Op{store.Remove("nothing", "k", nil)}, Require: []store.Require{store.RequireNone(v)}})
+			return err
+		}},
+		{"Apply required key's value", 0, store.MaxKeyValue, func(c *client, v string) error {
+			_, err := c.tryBatch(store.Batch{Ops: []store.Op{store.Remove("nothing", "k", nil)}, Require: []store.Require{store.RequireFree(store.Key{Kind: "k", Value: v})}})
+			return err
+		}},
+		{"Due tenant", 0, store.MaxTenant, func(c *client, v string) error { return due(c, store.DueQuery{Tenant: v}) }},
 		{"Due after", 0, store.MaxTenant, func(c *client, v string) error { return known(due(c, store.DueQuery{After: v}), v) }},
 		{"Tenants after", 0, store.MaxTenant, func(c *client, v string) error {
 			_, err := c.store.Tenants(c.ctx, store.TenantQuery{After: v, Limit: 1})
