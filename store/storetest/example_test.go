@@ -15,7 +15,7 @@ import (
 func ExampleRun() {
 	_ = func(t *testing.T) { // func TestStore(t *testing.T) {
 		storetest.Run(t, func() (storetest.Place, error) {
-			s := memory.New()
+			s := memory.New(nil)
 			return storetest.Place{Open: func() (store.Store, error) { return s, nil }}, nil
 		})
 	}
@@ -30,7 +30,7 @@ func (d deaf) Get(ctx context.Context, tenant string, key store.Key) (store.Reco
 
 func ExampleCheck() {
 	err := storetest.Check(context.Background(), func() (storetest.Place, error) {
-		s := deaf{memory.New()}
+		s := deaf{memory.New(nil)}
 		return storetest.Place{Open: func() (store.Store, error) { return s, nil }}, nil
 	})
 	var failure *storetest.Failure

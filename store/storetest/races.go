@@ -86,7 +86,7 @@ func racesKey(s *subject) {
 		}
 		for _, r := range results {
 			if r.err != nil {
-				if diff := diffTaken(r.err, &store.TakenError{Op: 0, Key: key(k), Holder: won[0]}); diff != "" {
+				if diff := diffTaken(r.err, &store.TakenError{Op: 0, Require: -1, Key: key(k), Holder: won[0]}); diff != "" {
 					s.fail("a caller that lost: %s", diff)
 				}
 				c.absent(store.ID(r.record.ID))

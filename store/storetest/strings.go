@@ -100,7 +100,7 @@ func slots() []slot {
 		{"Trim tenant", 1, store.MaxTenant, func(c *client, v string) error { return c.store.Trim(c.ctx, v, 0) }},
 		{"Due kind", 1, store.MaxKind, func(c *client, v string) error { return due(c, store.DueQuery{Kinds: []string{"fine", v}}) }},
 		{"Apply Remove's ID", 1, store.MaxID, func(c *client, v string) error {
-			_, err := c.try(store.Remove(v, "k", nil))
+			_, err := c.try(store.Remove(v, "user", nil))
 			return err
 		}},
 		{"Apply Remove's kind", 1, store.MaxKind, func(c *client, v string) error {
