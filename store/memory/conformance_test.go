@@ -3,7 +3,6 @@ package memory_test
 import (
 	"testing"
 
-	"github.com/rollbook-go/rollbook/internal/histories"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 	"github.com/rollbook-go/rollbook/store/storetest"
@@ -16,11 +15,4 @@ func TestConformance(t *testing.T) {
 		s := memory.Damager{Store: memory.New(nil)}
 		return storetest.Place{Open: func() (store.Store, error) { return s, nil }}, nil
 	})
-}
-
-func TestHistories(t *testing.T) {
-	s := memory.New(nil)
-	open := func() (store.Store, error) { return s, nil }
-	histories.Run(t, open, &histories.Options{Histories: 20})
-	histories.MutantCaught(t, open, nil)
 }
