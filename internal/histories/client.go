@@ -49,8 +49,10 @@ func (c *client) run(ctx context.Context) error {
 			c.create(ctx)
 		case n < 80:
 			c.replace(ctx)
-		case n < 85:
+		case n < 83:
 			c.delete(ctx)
+		case n < 85:
+			c.apply(ctx, op{id: c.random.IntN(ids), old: whatever, note: c.name()})
 		case n < 94:
 			c.swap(ctx)
 		default:
@@ -178,19 +180,25 @@ func (c *client) name() string {
 
 // apply makes the write and remembers what is known after it.
 func (c *client) apply(ctx context.Context, ops ...op) {
-	sent := make([]store.Op, len(ops))
+	b := batch{ops: ops, require: c.requirements()}
+	sent := store.Batch{Ops: make([]store.Op, len(ops))}
+	for _, r := range b.require {
+		sent.Require = append(sent.Require, r.sent())
+	}
 	for i, op := range ops {
 		old := c.known[op.id]
 		switch {
+		case op.old == whatever:
+			sent.Ops[i] = store.Remove(idNames[op.id], recordKind, []byte(op.note))
 		case op.old == 0:
-			sent[i] = store.Create(op.record(), []byte(op.note))
+			sent.Ops[i] = store.Create(op.record(), []byte(op.note))
 		case op.data == "":
-			sent[i] = store.Delete(old, []byte(op.note))
+			sent.Ops[i] = store.Delete(old, []byte(op.note))
 		default:
-			sent[i] = store.Replace(old, op.record(), []byte(op.note))
+			sent.Ops[i] = store.Replace(old, op.record(), []byte(op.note))
 		}
 	}
-	result := c.callApply(ctx, input{method: apply, ops: ops}, sent)
+	result := c.callApply(ctx, input{method: apply, batch: b}, sent)
 	for i, op := range ops {
 		old := c.known[op.id]
 		c.known[op.id] = store.Record{}
@@ -205,6 +213,31 @@ func (c *client) apply(ctx context.Context, ops ...op) {
 		}
 		c.known[op.id] = r
 	}
+}
+
+// requirements returns what one write in four requires besides: one or two things that
+// held when they were last read, or perhaps do.
+func (c *client) requirements() []requirement {
+	if c.random.IntN(4) > 0 {
+		return nil
+	}
+	var all []requirement
+	for range 1 + c.random.IntN(2) {
+		r := requirement{id: c.random.IntN(ids)}
+		if r.revision = c.known[r.id].Revision; r.revision == 0 && c.random.IntN(2) == 0 {
+			r = requirement{id: -1, key: c.random.IntN(keys)}
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+// sent is the requirement as the store wants it.
+func (r requirement) sent() store.Require {
+	if r.id < 0 {
+		return store.RequireFree(store.Key{Kind: uniqueKind, Value: keyNames[r.key]})
+	}
+	return store.Require{ID: idNames[r.id], Revision: r.revision}
 }
 
 // learn keeps a record that was read.

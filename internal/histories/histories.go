@@ -6,7 +6,7 @@
 // tenant, over two handles, and some of their contexts end at a random moment.
 // What they asked for, what they were told and when is a history; porcupine
 // looks for an order of its calls that respects time and in which the model
-// (rules 1, 2, 3 and 5 of the contract, revisions included) gives every caller
+// (rules 1, 2, 3 and 5 of the contract, requirements and revisions included) gives every caller
 // the answer it got.
 //
 // A write that ended in [store.ErrUnknown] may or may not have happened, at any

@@ -21,11 +21,11 @@ func opener(s store.Store) func() (store.Store, error) {
 }
 
 func TestRun(t *testing.T) {
-	Run(t, opener(memory.New()), &Options{Histories: 20})
+	Run(t, opener(memory.New(nil)), &Options{Histories: 20})
 }
 
 func TestMutantCaught(t *testing.T) {
-	MutantCaught(t, opener(memory.New()), nil)
+	MutantCaught(t, opener(memory.New(nil)), nil)
 }
 
 // Each mutant has to show in 99 of 100 single histories: a checker that misses
@@ -34,7 +34,7 @@ func TestPower(t *testing.T) {
 	const seeds, required = 100, 99
 	for _, mutant := range mutants {
 		t.Run(mutant.name, func(t *testing.T) {
-			s := memory.New()
+			s := memory.New(nil)
 			handles := [2]store.Store{mutant.wrong(s), mutant.wrong(s)}
 			n := 0
 			for seed := range uint64(seeds) {
@@ -57,8 +57,8 @@ type faulty struct {
 	apply  func(f *faulty, n int64, do func() (store.Revision, error)) (store.Revision, error)
 }
 
-func (f *faulty) Apply(ctx context.Context, tenant string, ops ...store.Op) (store.Revision, error) {
-	do := func() (store.Revision, error) { return f.Store.Apply(ctx, tenant, ops...) }
+func (f *faulty) Apply(ctx context.Context, tenant string, b store.Batch) (store.Revision, error) {
+	do := func() (store.Revision, error) { return f.Store.Apply(ctx, tenant, b) }
 	if n := f.writes.Add(1); n%20 == 0 {
 		return f.apply(f, n, do)
 	}
@@ -66,7 +66,7 @@ func (f *faulty) Apply(ctx context.Context, tenant string, ops ...store.Op) (sto
 }
 
 func TestUnknownMayHaveHappenedOrNot(t *testing.T) {
-	s := &faulty{Store: memory.New(), apply: func(_ *faulty, n int64, do func() (store.Revision, error)) (store.Revision, error) {
+	s := &faulty{Store: memory.New(nil), apply: func(_ *faulty, n int64, do func() (store.Revision, error)) (store.Revision, error) {
 		if n%40 == 0 {
 			_, _ = do()
 		}
@@ -86,7 +86,7 @@ func TestLiesAreCaught(t *testing.T) {
 		},
 		"written and stale": func(_ *faulty, _ int64, do func() (store.Revision, error)) (store.Revision, error) {
 			_, _ = do()
-			return 0, &store.StaleError{}
+			return 0, &store.StaleError{Require: -1}
 		},
 		"a revision that is not its own": func(_ *faulty, _ int64, do func() (store.Revision, error)) (store.Revision, error) {
 			revision, err := do()
@@ -95,7 +95,7 @@ func TestLiesAreCaught(t *testing.T) {
 	}
 	for name, lie := range lies {
 		t.Run(name, func(t *testing.T) {
-			s := &faulty{Store: memory.New(), apply: lie}
+			s := &faulty{Store: memory.New(nil), apply: lie}
 			for seed := range uint64(10) {
 				o := (&Options{Seed: seed + 1, Faults: true}).withDefaults()
 				if !caught(t, [2]store.Store{s, s}, o) {
@@ -118,7 +118,7 @@ func (r *report) Errorf(format string, args ...any) {
 
 func TestRunReports(t *testing.T) {
 	r := &report{TB: t}
-	Run(r, opener(checkThenAct{Store: memory.New()}), &Options{Seed: 7})
+	Run(r, opener(checkThenAct{Store: memory.New(nil)}), &Options{Seed: 7})
 	if len(r.errors) != 1 || !strings.Contains(r.errors[0], "seed 7") || !strings.Contains(r.errors[0], "Illegal") {
 		t.Fatalf("reported %q, want seed and verdict", r.errors)
 	}
@@ -131,7 +131,7 @@ func TestRunReportsErrorsOutsideTheContract(t *testing.T) {
 	wrong := errors.New("database is closed")
 	for _, err := range []error{wrong, store.ErrUnavailable, store.ErrUnknown} {
 		r := &report{TB: t}
-		s := &faulty{Store: memory.New(), apply: func(*faulty, int64, func() (store.Revision, error)) (store.Revision, error) {
+		s := &faulty{Store: memory.New(nil), apply: func(*faulty, int64, func() (store.Revision, error)) (store.Revision, error) {
 			return 0, err
 		}}
 		Run(r, opener(s), nil)
@@ -144,7 +144,7 @@ func TestRunReportsErrorsOutsideTheContract(t *testing.T) {
 // A store that is never there is consistent, and proves nothing.
 func TestRunReportsEmptyHistories(t *testing.T) {
 	r := &report{TB: t}
-	Run(r, opener(absent{memory.New()}), &Options{Faults: true})
+	Run(r, opener(absent{memory.New(nil)}), &Options{Faults: true})
 	if len(r.errors) != 1 || !strings.Contains(r.errors[0], "proves nothing") {
 		t.Errorf("reported %q, want that it proves nothing", r.errors)
 	}
@@ -152,7 +152,7 @@ func TestRunReportsEmptyHistories(t *testing.T) {
 
 type absent struct{ store.Store }
 
-func (absent) Apply(context.Context, string, ...store.Op) (store.Revision, error) {
+func (absent) Apply(context.Context, string, store.Batch) (store.Revision, error) {
 	return 0, store.ErrUnavailable
 }
 
@@ -163,7 +163,7 @@ func (absent) Get(context.Context, string, store.Key) (store.Record, error) {
 func TestModel(t *testing.T) {
 	a := op{id: 0, unique: "01", data: "a", note: "a"}
 	b := op{id: 1, unique: "2", data: "b", note: "b"}
-	full, first := state{}.apply([]op{a, b})
+	full, first := state{}.apply(batch{ops: []op{a, b}})
 	if want := (answer{outcome: done, revision: 2}); first != want {
 		t.Fatalf("two creates: %+v, want %+v", first, want)
 	}
@@ -171,26 +171,40 @@ func TestModel(t *testing.T) {
 	tests := []struct {
 		name string
 		ops  []op
+		need []requirement
 		want answer
 	}{
-		{"create of what is there", []op{a}, answer{outcome: stale}},
-		{"replace of another revision", []op{{id: 2, unique: "3", data: "c"}, {id: 0, old: 9, data: "a"}}, answer{outcome: stale, op: 1}},
-		{"stale before taken", []op{{id: 2, unique: "0", data: "c"}, {id: 0, old: 9, data: "a"}}, answer{outcome: stale, op: 1}},
+		{"create of what is there", []op{a}, nil, answer{outcome: stale, require: -1}},
+		{"replace of another revision", []op{{id: 2, unique: "3", data: "c"}, {id: 0, old: 9, data: "a"}}, nil, answer{outcome: stale, op: 1, require: -1}},
+		{"stale before taken", []op{{id: 2, unique: "0", data: "c"}, {id: 0, old: 9, data: "a"}}, nil, answer{outcome: stale, op: 1, require: -1}},
 		{
 			"first taken key in the order of the op",
-			[]op{{id: 2, unique: "310", data: "c"}},
-			answer{outcome: taken, key: 1, id: 0, doc: docA},
+			[]op{{id: 2, unique: "310", data: "c"}}, nil,
+			answer{outcome: taken, require: -1, key: 1, id: 0, doc: docA},
 		},
 		{
 			"swap of keys",
-			[]op{{id: 0, old: 1, unique: "2", data: "a"}, {id: 1, old: 2, unique: "01", data: "b"}},
+			[]op{{id: 0, old: 1, unique: "2", data: "a"}, {id: 1, old: 2, unique: "01", data: "b"}}, nil,
 			answer{outcome: done, revision: 4},
 		},
-		{"key of a deleted record", []op{{id: 0, old: 1}, {id: 2, unique: "0", data: "c"}}, answer{outcome: done, revision: 4}},
+		{"key of a deleted record", []op{{id: 0, old: 1}, {id: 2, unique: "0", data: "c"}}, nil, answer{outcome: done, revision: 4}},
+		{"removal", []op{{id: 0, old: whatever}}, nil, answer{outcome: done, revision: 3}},
+		{"removal of nothing", []op{{id: 2, old: whatever}}, nil, answer{outcome: stale, require: -1}},
+		{
+			"requirements before ops, in their order", []op{a},
+			[]requirement{{id: 0, revision: 1}, {id: -1, key: 1}, {id: 2, revision: 9}},
+			answer{outcome: taken, op: -1, require: 1, key: 1, id: 0, doc: docA},
+		},
+		{"requirements of what the batch frees", []op{{id: 0, old: 1}}, []requirement{{id: 0}}, answer{outcome: stale, op: -1}},
+		{
+			"requirements that hold", []op{{id: 2, unique: "3", data: "c"}},
+			[]requirement{{id: 1, revision: 2}, {id: 2}, {id: -1, key: 3}},
+			answer{outcome: done, revision: 3},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if next, got := full.apply(test.ops); got != test.want {
+			if next, got := full.apply(batch{test.ops, test.need}); got != test.want {
 				t.Errorf("%+v, want %+v", got, test.want)
 			} else if got.outcome != done && !equal(next, full) {
 				t.Error("a refused batch changed the state")
@@ -201,7 +215,7 @@ func TestModel(t *testing.T) {
 
 // Time counts: a read that began after a write was acknowledged has to see it.
 func TestStaleReadIsIllegal(t *testing.T) {
-	write := input{method: apply, ops: []op{{id: 0, data: "a", note: "a"}}}
+	write := input{method: apply, batch: batch{ops: []op{{id: 0, data: "a", note: "a"}}}}
 	for _, test := range []struct {
 		readCalled int64
 		want       porcupine.CheckResult

@@ -48,9 +48,23 @@ type input struct {
 	method method
 	id     int // get: by ID, or -1
 	key    int // get: by unique key
-	ops    []op
-	after  store.Revision
-	limit  int
+	batch
+	after store.Revision
+	limit int
+}
+
+// batch is a store.Batch.
+type batch struct {
+	ops     []op
+	require []requirement
+}
+
+// requirement is a store.Require: of a record's revision, 0 for none, or with id -1 of
+// a key that is free.
+type requirement struct {
+	id       int
+	revision store.Revision
+	key      int
 }
 
 type method uint8
@@ -61,7 +75,11 @@ const (
 	changes
 )
 
-// op is a store.Op: a create without old, a deletion without data.
+// whatever is the revision of a removal.
+const whatever = store.Revision(-1)
+
+// op is a store.Op: a create without old, a deletion without data, which of whatever
+// is there is a removal.
 type op struct {
 	id     int
 	old    store.Revision
@@ -74,12 +92,14 @@ type op struct {
 type output struct {
 	answer
 	feed []change
+	next store.Revision // where the feed goes on; 0: it does not
 }
 
 type answer struct {
 	outcome  outcome
 	revision store.Revision // done
-	op       int            // stale, taken
+	op       int            // stale, taken; -1: a requirement
+	require  int            // stale, taken; -1: an op
 	key      int            // taken
 	id       int            // found, taken: the holder
 	doc      doc            // found, taken: the holder
@@ -125,9 +145,9 @@ func step(s state, in input, out output) (bool, any) {
 	case get:
 		return s.get(in) == out.answer, s
 	case changes:
-		return out.outcome == listed && s.changes(in, out.feed), s
+		return out.outcome == listed && s.changes(in, out), s
 	default:
-		next, answer := s.apply(in.ops)
+		next, answer := s.apply(in.batch)
 		return answer == out.answer, next
 	}
 }
@@ -157,25 +177,44 @@ func (d doc) holds(key int) bool {
 	return d.revision > 0 && strings.IndexByte(d.unique, byte('0'+key)) >= 0
 }
 
+// requires returns the answer to the first requirement that fails.
+func (s state) requires(all []requirement) (a answer, failed bool) {
+	for i, r := range all {
+		if r.id >= 0 {
+			if s.docs[r.id].revision != r.revision {
+				return answer{outcome: stale, op: -1, require: i}, true
+			}
+			continue
+		}
+		if holder := s.holder(r.key); holder >= 0 {
+			return answer{outcome: taken, op: -1, require: i, key: r.key, id: holder, doc: s.docs[holder]}, true
+		}
+	}
+	return answer{}, false
+}
+
 // apply is rules 1, 2, 3 and 5.
-func (s state) apply(ops []op) (state, answer) {
-	for i, op := range ops {
-		if s.docs[op.id].revision != op.old {
-			return s, answer{outcome: stale, op: i}
+func (s state) apply(b batch) (state, answer) {
+	if a, failed := s.requires(b.require); failed {
+		return s, a
+	}
+	for i, op := range b.ops {
+		if at := s.docs[op.id].revision; at != op.old && (op.old != whatever || at == 0) {
+			return s, answer{outcome: stale, op: i, require: -1}
 		}
 	}
 	next := s
-	for _, op := range ops {
+	for _, op := range b.ops {
 		next.docs[op.id] = doc{}
 	}
-	for i, op := range ops {
+	for i, op := range b.ops {
 		next.last++
 		kind := store.Deleted
 		if op.data != "" {
 			for _, digit := range []byte(op.unique) {
 				key := int(digit - '0')
 				if holder := next.holder(key); holder >= 0 {
-					return s, answer{outcome: taken, op: i, key: key, id: holder, doc: next.docs[holder]}
+					return s, answer{outcome: taken, op: i, require: -1, key: key, id: holder, doc: next.docs[holder]}
 				}
 			}
 			created := s.docs[op.id].created
@@ -191,14 +230,16 @@ func (s state) apply(ops []op) (state, answer) {
 	return next, answer{outcome: done, revision: next.last}
 }
 
-// changes reports whether got is the right page.
-func (s state) changes(in input, got []change) bool {
+// changes reports whether a page is right: it has all entries up to where it goes on.
+func (s state) changes(in input, out output) bool {
 	var page []change
 	for e := s.feed; e != nil && e.revision > in.after; e = e.before {
-		page = append(page, e.change)
+		if out.next == 0 || e.revision <= out.next {
+			page = append(page, e.change)
+		}
 	}
 	slices.Reverse(page)
-	return slices.Equal(page[:min(len(page), in.limit)], got)
+	return len(out.feed) <= in.limit && (out.next == 0 || out.next > in.after) && slices.Equal(page, out.feed)
 }
 
 func equal(a, b state) bool {
@@ -225,16 +266,28 @@ func (in input) String() string {
 	case changes:
 		return fmt.Sprintf("changes after %d, %d at most", in.after, in.limit)
 	default:
-		parts := make([]string, len(in.ops))
-		for i, op := range in.ops {
-			parts[i] = op.String()
+		var parts []string
+		for _, r := range in.require {
+			parts = append(parts, r.String())
+		}
+		for _, op := range in.ops {
+			parts = append(parts, op.String())
 		}
 		return strings.Join(parts, " + ")
 	}
 }
 
+func (r requirement) String() string {
+	if r.id < 0 {
+		return fmt.Sprintf("require key %d free", r.key)
+	}
+	return fmt.Sprintf("require %d@%d", r.id, r.revision)
+}
+
 func (o op) String() string {
 	switch {
+	case o.old == whatever:
+		return fmt.Sprintf("remove %d", o.id)
 	case o.old == 0:
 		return fmt.Sprintf("create %d [%s] %s", o.id, o.unique, o.data)
 	case o.data == "":
@@ -249,13 +302,13 @@ func (out output) String() string {
 	case done:
 		return fmt.Sprintf("done @%d", out.revision)
 	case stale:
-		return fmt.Sprintf("stale: op %d", out.op)
+		return fmt.Sprintf("stale: op %d requirement %d", out.op, out.require)
 	case taken:
-		return fmt.Sprintf("taken: op %d key %d by %d %v", out.op, out.key, out.id, out.doc)
+		return fmt.Sprintf("taken: op %d requirement %d key %d by %d %v", out.op, out.require, out.key, out.id, out.doc)
 	case found:
 		return fmt.Sprintf("%d %v", out.id, out.doc)
 	case listed:
-		return fmt.Sprint(out.feed)
+		return fmt.Sprintf("%v, next %d", out.feed, out.next)
 	default:
 		return out.outcome.String()
 	}

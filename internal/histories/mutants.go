@@ -68,36 +68,75 @@ func yield() {
 	}
 }
 
-// checkThenAct judges preconditions by reading, and writes unconditionally later.
+// checkThenAct checks preconditions by reading, and writes unconditionally later.
 type checkThenAct struct {
 	store.Store
 	createsOnly bool
 }
 
-func (m checkThenAct) Apply(ctx context.Context, tenant string, ops ...store.Op) (store.Revision, error) {
-	for i, op := range ops {
+func (m checkThenAct) Apply(ctx context.Context, tenant string, b store.Batch) (store.Revision, error) {
+	if m.createsOnly && len(b.Require) > 0 {
+		return m.Store.Apply(ctx, tenant, b)
+	}
+	if err := m.requires(ctx, tenant, b.Require); err != nil {
+		return 0, err
+	}
+	for i, op := range b.Ops {
 		if m.createsOnly && op.Old != nil {
-			return m.Store.Apply(ctx, tenant, ops...)
+			return m.Store.Apply(ctx, tenant, b)
 		}
-		current, err := m.Get(ctx, tenant, store.ID(op.ID()))
-		switch {
-		case err != nil && !errors.Is(err, store.ErrNotFound):
+		at, err := m.revision(ctx, tenant, op.ID())
+		if err != nil {
 			return 0, err
-		case (err == nil) != (op.Old != nil) || err == nil && current.Revision != op.Old.Revision:
-			return 0, &store.StaleError{Op: i}
+		}
+		removal := op.New == nil && op.Old.Revision == 0
+		if (at > 0) != (op.Old != nil) || at > 0 && at != op.Old.Revision && !removal {
+			return 0, &store.StaleError{Op: i, Require: -1}
 		}
 	}
 	yield()
 	for {
-		forced, err := m.force(ctx, tenant, ops)
+		forced, err := m.force(ctx, tenant, b.Ops)
 		if err != nil {
 			return 0, err
 		}
-		revision, err := m.Store.Apply(ctx, tenant, forced...)
+		revision, err := m.Store.Apply(ctx, tenant, store.Ops(forced...))
 		if !errors.Is(err, store.ErrStale) {
 			return revision, err
 		}
 	}
+}
+
+// requires checks what a batch requires, by reading.
+func (m checkThenAct) requires(ctx context.Context, tenant string, all []store.Require) error {
+	for i, r := range all {
+		if r.ID == "" {
+			holder, err := m.Get(ctx, tenant, r.Free)
+			switch {
+			case err == nil:
+				return &store.TakenError{Op: -1, Require: i, Key: r.Free, Holder: holder}
+			case !errors.Is(err, store.ErrNotFound):
+				return err
+			}
+			continue
+		}
+		switch at, err := m.revision(ctx, tenant, r.ID); {
+		case err != nil:
+			return err
+		case at != r.Revision:
+			return &store.StaleError{Op: -1, Require: i}
+		}
+	}
+	return nil
+}
+
+// revision reads the revision of a record, 0 if there is none.
+func (m checkThenAct) revision(ctx context.Context, tenant, id string) (store.Revision, error) {
+	r, err := m.Get(ctx, tenant, store.ID(id))
+	if errors.Is(err, store.ErrNotFound) {
+		return 0, nil
+	}
+	return r.Revision, err
 }
 
 // force returns ops that hold now, whatever they expected.
@@ -111,7 +150,7 @@ func (m checkThenAct) force(ctx context.Context, tenant string, ops []store.Op) 
 		case !errors.Is(err, store.ErrNotFound):
 			return nil, err
 		case op.New == nil:
-			return nil, &store.StaleError{Op: i} // nothing left to delete
+			return nil, &store.StaleError{Op: i, Require: -1} // nothing left to delete
 		default:
 			op.Old = nil
 		}
@@ -166,14 +205,14 @@ type repeatedWrite struct {
 	writes int
 }
 
-func (m *repeatedWrite) Apply(ctx context.Context, tenant string, ops ...store.Op) (store.Revision, error) {
+func (m *repeatedWrite) Apply(ctx context.Context, tenant string, b store.Batch) (store.Revision, error) {
 	m.mu.Lock()
 	m.writes++
 	lost := m.writes%50 == 0
 	m.mu.Unlock()
-	revision, err := m.Store.Apply(ctx, tenant, ops...)
+	revision, err := m.Store.Apply(ctx, tenant, b)
 	if lost && err == nil {
-		revision, err = m.Store.Apply(ctx, tenant, ops...)
+		revision, err = m.Store.Apply(ctx, tenant, b)
 	}
 	return revision, err
 }

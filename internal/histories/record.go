@@ -76,11 +76,10 @@ func (r *recorder) finish(ctx context.Context) (*history, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading the feed: %w", err)
 		}
-		for _, c := range page {
+		for _, c := range page.feed {
 			wrote[c.note] = c.revision
-			after = c.revision
 		}
-		if len(page) < store.MaxLimit {
+		if after = page.next; after == 0 {
 			break
 		}
 	}
@@ -98,7 +97,7 @@ func (r *recorder) finish(ctx context.Context) (*history, error) {
 
 // page reads a page of the feed when the clients are done. With Faults it tries
 // for as long as checking may take.
-func (r *recorder) page(ctx context.Context, after store.Revision) ([]change, error) {
+func (r *recorder) page(ctx context.Context, after store.Revision) (output, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.options.Timeout)
 	defer cancel()
 	reader := newClient(r, r.options.Clients)
@@ -106,18 +105,15 @@ func (r *recorder) page(ctx context.Context, after store.Revision) ([]change, er
 	defer again.Stop()
 	for {
 		out, err := reader.timed(input{method: changes, after: after, limit: store.MaxLimit}, func() (output, error) {
-			got, err := r.handles[0].Changes(ctx, r.tenant, after, store.MaxLimit)
-			if err != nil {
-				return output{answer: answer{outcome: failed}}, err
-			}
-			return output{answer{outcome: listed}, changesOf(got)}, nil
+			got, err := r.handles[0].Changes(ctx, r.tenant, store.ChangeQuery{After: after, Limit: store.MaxLimit})
+			return pageOf(got, err)
 		})
 		if err == nil || !r.options.Faults || !errors.Is(err, store.ErrUnavailable) {
-			return out.feed, err
+			return out, err
 		}
 		select {
 		case <-ctx.Done():
-			return nil, err
+			return output{}, err
 		case <-again.C:
 		}
 	}
@@ -151,14 +147,12 @@ func (c *client) timed(in input, do func() (output, error)) (output, error) {
 func (c *client) call(ctx context.Context, in input) {
 	c.limited(ctx, in, func(ctx context.Context, s store.Store) (output, error) {
 		if in.method == changes {
-			got, err := s.Changes(ctx, c.tenant, in.after, in.limit)
-			if err != nil {
-				return output{answer: answer{outcome: failed}}, err
+			got, err := s.Changes(ctx, c.tenant, store.ChangeQuery{After: in.after, Limit: in.limit})
+			if n := len(got.Changes); n > 0 {
+				c.read = got.Changes[n-1].Seq
 			}
-			if len(got) > 0 {
-				c.read = got[len(got)-1].Revision
-			}
-			return output{answer{outcome: listed}, changesOf(got)}, nil
+			c.read = max(c.read, got.Next)
+			return pageOf(got, err)
 		}
 		key := store.Key{Kind: uniqueKind, Value: keyNames[in.key]}
 		if in.id >= 0 {
@@ -177,21 +171,21 @@ func (c *client) call(ctx context.Context, in input) {
 }
 
 // callApply makes a write.
-func (c *client) callApply(ctx context.Context, in input, ops []store.Op) output {
+func (c *client) callApply(ctx context.Context, in input, b store.Batch) output {
 	return c.limited(ctx, in, func(ctx context.Context, s store.Store) (output, error) {
-		revision, err := s.Apply(ctx, c.tenant, ops...)
+		revision, err := s.Apply(ctx, c.tenant, b)
 		var staleErr *store.StaleError
 		var takenErr *store.TakenError
 		switch {
 		case err == nil:
 			return output{answer: answer{outcome: done, revision: revision}}, nil
 		case errors.As(err, &staleErr):
-			return output{answer: answer{outcome: stale, op: staleErr.Op}}, nil
+			return output{answer: answer{outcome: stale, op: staleErr.Op, require: staleErr.Require}}, nil
 		case errors.As(err, &takenErr):
 			holder := takenErr.Holder
 			c.learn(holder)
 			return output{answer: answer{
-				outcome: taken, op: takenErr.Op, key: keyNumber(takenErr.Key), id: numberOf(holder.ID), doc: docOf(holder),
+				outcome: taken, op: takenErr.Op, require: takenErr.Require, key: keyNumber(takenErr.Key), id: numberOf(holder.ID), doc: docOf(holder),
 			}}, nil
 		case errors.Is(err, store.ErrUnknown):
 			if ctx.Err() == nil && !c.options.Faults {
@@ -273,13 +267,18 @@ func keyNumber(key store.Key) int {
 
 func numberOf(id string) int { return slices.Index(idNames[:], id) }
 
-func changesOf(got []store.Change) []change {
-	out := make([]change, len(got))
-	for i, c := range got {
-		out[i] = change{c.Revision, c.Type, numberOf(c.ID), string(c.Note)}
-		if c.Kind != recordKind {
-			out[i].id = -1
-		}
+// pageOf is the answer of Changes.
+func pageOf(got store.ChangePage, err error) (output, error) {
+	if err != nil {
+		return output{answer: answer{outcome: failed}}, err
 	}
-	return out
+	out := output{answer: answer{outcome: listed}, next: got.Next}
+	for _, c := range got.Changes {
+		id := numberOf(c.ID)
+		if c.Kind != recordKind || c.Seq != c.Revision {
+			id = -1
+		}
+		out.feed = append(out.feed, change{c.Revision, c.Type, id, string(c.Note)})
+	}
+	return out, nil
 }
