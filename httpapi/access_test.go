@@ -37,8 +37,8 @@ func protected(id, group string) map[string]struct {
 		"deleteEndUser":    {"DELETE", "/v1/end-users/" + id, "", true},
 		"associateEndUser": {"POST", "/v1/end-users/" + id + "/associate", "", true},
 		"upsertEndUser":    {"PUT", "/v1/end-users/by-external-id/x", `{}`, true},
-		"replaceSensitive": {"PUT", "/v1/end-users/" + id + "/sensitive", `{"a":"b"}`, true},
-		"updateSensitive":  {"PATCH", "/v1/end-users/" + id + "/sensitive", `{"a":"b"}`, true},
+		"replaceSensitive": {"PUT", "/v1/sensitive/" + id, `{"a":"b"}`, true},
+		"updateSensitive":  {"PATCH", "/v1/sensitive/" + id, `{"a":"b"}`, true},
 		"createGroup":      {"POST", "/v1/groups", `{"provided_id":"new"}`, true},
 		"listGroups":       {"GET", "/v1/groups", "", false},
 		"getGroup":         {"GET", "/v1/groups/" + group, "", false},
@@ -51,7 +51,7 @@ func protected(id, group string) map[string]struct {
 
 func TestNewFailsClosed(t *testing.T) {
 	t.Parallel()
-	users := enduser.New(memory.New(), nil)
+	users := enduser.New(memory.New(nil), nil)
 	if _, err := httpapi.New(users, nil, nil); err == nil {
 		t.Error("New accepts no Authenticator")
 	}
@@ -166,7 +166,7 @@ func TestAuthorize(t *testing.T) {
 // TestPanics: a hook or store that panics is a 500, and the next request is served.
 func TestPanics(t *testing.T) {
 	t.Parallel()
-	f := &golden.Faulty{Store: memory.New()}
+	f := &golden.Faulty{Store: memory.New(nil)}
 	var log bytes.Buffer
 	s := newServer(t, f, &httpapi.Options{Logger: slog.New(slog.NewJSONHandler(&log, nil))})
 	u := s.create(t, `{"external_id":"x"}`)
@@ -213,7 +213,7 @@ func TestStoreErrors(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			f := &golden.Faulty{Store: memory.New()}
+			f := &golden.Faulty{Store: memory.New(nil)}
 			s := newServer(t, f, nil)
 			u := s.create(t, `{"external_id":"x"}`)
 			g := s.createGroup(t, `{"provided_id":"x"}`)
@@ -228,7 +228,7 @@ func TestStoreErrors(t *testing.T) {
 	}
 	t.Run("unknown", func(t *testing.T) {
 		t.Parallel()
-		f := &golden.Faulty{Store: memory.New()}
+		f := &golden.Faulty{Store: memory.New(nil)}
 		s := newServer(t, f, nil)
 		u := s.create(t, `{"external_id":"x"}`)
 		f.Lost.Store(true)
@@ -268,11 +268,14 @@ func TestWriteError(t *testing.T) {
 		{enduser.ErrAmbiguous, 409, "ambiguous"},
 		{enduser.ErrTrimmed, 410, "trimmed"},
 		{&enduser.ConflictError{Field: "email", HolderID: "u1"}, 409, "conflict"},
-		{&enduser.InvalidError{Violations: []enduser.Violation{{Field: "metadata.a/b~c", Code: "c", Message: "m"}}}, 400, "invalid"},
+		{&enduser.InvalidError{Violations: []enduser.Violation{{Field: enduser.Field{Name: "metadata", Key: "a/b~c"}, Code: "c", Message: "m"}}}, 400, "invalid"},
 		{httpapi.ErrUnauthorized, 401, "unauthorized"},
 		{httpapi.ErrForbidden, 403, "forbidden"},
 		{errors.New("secret"), 500, "internal"},
-		{enduser.ErrCorrupt, 500, "internal"},
+		{enduser.ErrCorrupt, 500, "corrupt"},
+		{fmt.Errorf("secret: %w", enduser.ErrNewer), 503, "newer"},
+		{enduser.ErrVersion, 412, "precondition-failed"},
+		{&enduser.InvalidError{Violations: []enduser.Violation{{Code: enduser.CodeCursor}}}, 400, "invalid-cursor"},
 		{fmt.Errorf("secret: %w", enduser.ErrNoKeyring), 501, "no-keyring"},
 		{fmt.Errorf("secret: %w", enduser.ErrNoKey), 500, "no-key"},
 	} {
@@ -315,7 +318,7 @@ func TestMounts(t *testing.T) {
 		t.Errorf("Location %q, want %q", g.header.Get("Location"), want)
 	}
 	mounted.do(t, "GET", g.header.Get("Location"), "").want(t, 200)
-	mounted.do(t, "PUT", location+"/sensitive", `{"a":"b"}`).want(t, 204)
+	mounted.do(t, "PUT", strings.Replace(location, "/v1/end-users/", "/v1/sensitive/", 1), `{"a":"b"}`).want(t, 204)
 	c := mounted.do(t, "POST", "/v1/end-users/v1/end-users", `{}`).want(t, 201)
 	mounted.do(t, "GET", c.header.Get("Location"), "").want(t, 200)
 	mounted.do(t, "GET", "/registry/v1/end-users/", "").want(t, 404)

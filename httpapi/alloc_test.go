@@ -36,9 +36,9 @@ type spy struct {
 	op store.Op
 }
 
-func (s *spy) Apply(ctx context.Context, tenant string, ops ...store.Op) (store.Revision, error) {
-	s.op = ops[0]
-	return s.Store.Apply(ctx, tenant, ops...)
+func (s *spy) Apply(ctx context.Context, tenant string, b store.Batch) (store.Revision, error) {
+	s.op = b.Ops[0]
+	return s.Store.Apply(ctx, tenant, b)
 }
 
 // What a request allocates beside what the store does. The targets are 16 for a
@@ -48,7 +48,7 @@ func TestAllocations(t *testing.T) { //nolint:paralleltest // AllocsPerRun count
 		t.Skip("under the race detector sync.Pool drops what it is given")
 	}
 	const key, runs = "a-key-of-the-test", 500
-	st := &spy{Store: memory.New()}
+	st := &spy{Store: memory.New(nil)}
 	tokens, err := httpapi.NewTokens(map[string]httpapi.Principal{key: {Tenant: "acme", Actor: "crm"}})
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +99,7 @@ func TestAllocations(t *testing.T) { //nolint:paralleltest // AllocsPerRun count
 		r.ID = ids[i]
 		r.Unique[0].Value = ids[i]
 		i++
-		if _, err := st.Store.Apply(t.Context(), "other", store.Create(r, st.op.Note)); err != nil {
+		if _, err := st.Store.Apply(t.Context(), "other", store.Ops(store.Create(r, st.op.Note))); err != nil {
 			t.Fatal(err)
 		}
 	})

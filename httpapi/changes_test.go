@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
 )
 
@@ -21,12 +23,14 @@ type change struct {
 	Actor    *string  `json:"actor"`
 	At       string   `json:"at"`
 	Fields   []string `json:"fields"`
+	Cursor   string   `json:"cursor"`
 }
 
 type feedPage struct {
 	Data    []change `json:"data"`
-	Cursor  *string  `json:"cursor"`
+	Cursor  string   `json:"cursor"`
 	HasMore bool     `json:"has_more"`
+	Trimmed bool     `json:"trimmed"`
 }
 
 func (s *server) feed(tb testing.TB, query string, options ...option) feedPage {
@@ -42,7 +46,7 @@ func (s *server) feed(tb testing.TB, query string, options ...option) feedPage {
 func TestChanges(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, s *server) {
-		if p := s.feed(t, ""); len(p.Data) != 0 || p.Cursor != nil || p.HasMore {
+		if p := s.feed(t, ""); len(p.Data) != 0 || p.Cursor == "" || p.HasMore || p.Trimmed {
 			t.Errorf("the feed of nothing is %+v", p)
 		}
 		s.create(t, `{"external_id":"noise"}`, as(otherKey))
@@ -77,7 +81,7 @@ func TestChanges(t *testing.T) {
 		for query := "limit=1"; ; {
 			page := s.feed(t, query)
 			got = append(got, page.Data...)
-			query = "limit=1&after=" + *page.Cursor
+			query = "limit=1&after=" + page.Cursor
 			if !page.HasMore {
 				break
 			}
@@ -85,25 +89,46 @@ func TestChanges(t *testing.T) {
 		if diff := cmp.Diff(p.Data, got); diff != "" {
 			t.Errorf("one at a time (-want +got):\n%s", diff)
 		}
-		end := s.feed(t, "after="+*p.Cursor)
-		if len(end.Data) != 0 || end.Cursor == nil || *end.Cursor != *p.Cursor {
+		end := s.feed(t, "after="+p.Cursor)
+		if len(end.Data) != 0 || end.Cursor != p.Cursor {
 			t.Errorf("behind the end: %+v", end)
 		}
 	})
 }
 
+// TestChangesTrimmed: who has read all that was forgotten goes on; who has not is told,
+// and so is who begins.
 func TestChangesTrimmed(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, nil, nil)
-	s.create(t, `{}`)
-	first := s.feed(t, "limit=1")
-	last := s.create(t, `{}`)
-	if err := s.users.Tenant("acme").TrimChanges(t.Context(), last.Revision); err != nil {
-		t.Fatal(err)
-	}
-	s.do(t, "GET", "/v1/changes?after="+*first.Cursor, "").wantCode(t, 410, "trimmed")
-	s.do(t, "GET", "/v1/changes", "").wantCode(t, 410, "trimmed")
-	s.do(t, "GET", "/v1/changes?wait=30&after="+*first.Cursor, "").wantCode(t, 410, "trimmed")
+	onBackends(t, func(t *testing.T, s *server) {
+		s.create(t, `{}`)
+		first := s.feed(t, "limit=1")
+		s.create(t, `{}`)
+		s.create(t, `{}`)
+		last := s.feed(t, "")
+		through, err := enduser.ParsePosition(last.Cursor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.users.Tenant("acme").TrimChanges(t.Context(), through); err != nil {
+			t.Fatal(err)
+		}
+		for _, query := range []string{"after=" + first.Cursor, "wait=30&after=" + first.Cursor, "since=2020-01-01T00:00:00Z"} {
+			p := s.do(t, "GET", "/v1/changes?"+query, "").wantCode(t, 410, "trimmed")
+			if !strings.Contains(p.Detail, "take the cursor of now, walk through the whole list, then read on") {
+				t.Errorf("%s: %s", query, p.Detail)
+			}
+		}
+		if p := s.feed(t, "after="+last.Cursor); len(p.Data) != 0 || p.Cursor != last.Cursor || p.Trimmed {
+			t.Errorf("after the newest: %+v", p)
+		}
+		if p := s.feed(t, ""); len(p.Data) != 1 || !p.Trimmed || p.Cursor != last.Cursor {
+			t.Errorf("from the oldest that is kept: %+v", p)
+		}
+		if p := s.feed(t, "order=desc"); len(p.Data) != 1 || !p.Trimmed || p.HasMore {
+			t.Errorf("newest first: %+v", p)
+		}
+	})
 }
 
 // TestLongPoll: a poll ends with a write, the end of its time, the end of the
@@ -119,7 +144,7 @@ func TestLongPoll(t *testing.T) {
 			s.create(t, `{"external_id":"a"}`)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			cursor := *s.feed(t, "").Cursor
+			cursor := s.feed(t, "").Cursor
 			start := time.Now()
 			done := make(chan answer, 1)
 			go func() { done <- s.do(t, "GET", "/v1/changes?wait="+wait+"&after="+cursor, "", under(ctx)) }()
@@ -159,7 +184,7 @@ func TestLongPoll(t *testing.T) {
 		t.Parallel()
 		for _, wait := range []int{1, 30} {
 			a, took := poll(t, nil, fmt.Sprint(wait), func(*server, context.CancelFunc) {})
-			if p := decode(t, a); len(p.Data) != 0 || p.Cursor == nil || took != time.Duration(wait)*time.Second {
+			if p := decode(t, a); len(p.Data) != 0 || p.Cursor == "" || took != time.Duration(wait)*time.Second {
 				t.Errorf("after %v %+v", took, p)
 			}
 		}
@@ -170,7 +195,7 @@ func TestLongPoll(t *testing.T) {
 			closing := make(chan struct{})
 			s := newServer(t, nil, &httpapi.Options{Closing: closing})
 			s.create(t, `{}`)
-			cursor := *s.feed(t, "").Cursor
+			cursor := s.feed(t, "").Cursor
 			done := make(chan answer, 1)
 			go func() { done <- s.do(t, "GET", "/v1/changes?wait=30&after="+cursor, "") }()
 			synctest.Wait()

@@ -38,7 +38,7 @@ func newTokens() *httpapi.Tokens {
 
 // The same user twice: the second request finds the first one's.
 func ExampleNew() {
-	users := enduser.New(memory.New(), nil)
+	users := enduser.New(memory.New(nil), nil)
 	h, err := httpapi.New(users, newTokens().Authenticate, nil)
 	if err != nil {
 		log.Fatal(err)
@@ -63,7 +63,7 @@ func ExampleNew_groups() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	users := enduser.New(memory.New(), &enduser.Options{Keyring: enduser.NewKeyring(key)})
+	users := enduser.New(memory.New(nil), &enduser.Options{Keyring: enduser.NewKeyring(key)})
 	h, err := httpapi.New(users, newTokens().Authenticate, nil)
 	if err != nil {
 		log.Fatal(err)
@@ -76,7 +76,7 @@ func ExampleNew_groups() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	r := httptest.NewRequest(http.MethodPut, "/v1/end-users/"+u.ID+"/sensitive", strings.NewReader(`{"session":"s3cr3t"}`))
+	r := httptest.NewRequest(http.MethodPut, "/v1/sensitive/"+u.ID, strings.NewReader(`{"session":"s3cr3t"}`))
 	r.Header.Set("Authorization", "Bearer an-example-key")
 	r.Header.Set("Content-Type", "application/json")
 	w := httptest.NewRecorder()
@@ -95,7 +95,7 @@ func ExampleNew_groups() {
 
 // Limits hold all at once, for each credential.
 func ExampleOptions() {
-	h, err := httpapi.New(enduser.New(memory.New(), nil), newTokens().Authenticate, &httpapi.Options{
+	h, err := httpapi.New(enduser.New(memory.New(nil), nil), newTokens().Authenticate, &httpapi.Options{
 		Rates: []httpapi.Rate{{Requests: 2, Per: time.Hour}, {Requests: 100, Per: 24 * time.Hour}},
 	})
 	if err != nil {
@@ -118,7 +118,7 @@ func ExampleAuthenticator() {
 		}
 		return httpapi.Principal{Tenant: r.TLS.VerifiedChains[0][0].Subject.CommonName}, nil
 	}
-	h, err := httpapi.New(enduser.New(memory.New(), nil), auth, nil)
+	h, err := httpapi.New(enduser.New(memory.New(nil), nil), auth, nil)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -60,6 +60,8 @@ func TestHostileGroups(t *testing.T) {
 		{"server's created_at", `"created_at":null`, "invalid", "/created_at"},
 		{"server's updated_at", `"updated_at":null`, "invalid", "/updated_at"},
 		{"server's revision", `"revision":1`, "invalid", "/revision"},
+		{"server's version", `"version":"x"`, "invalid", "/version"},
+		{"server's added_at", `"added_at":"x"`, "invalid", "/added_at"},
 		{"token of one's own", `"token":"` + strings.Repeat("a", 64) + `"`, "invalid", "/token"},
 		{"previous tokens", `"previous":[]`, "invalid", "/previous"},
 	} {

@@ -2,7 +2,6 @@ package httpapi_test
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -26,7 +25,7 @@ func TestCreateGroup(t *testing.T) {
 			ID: g.ID, ProvidedID: "Team-7", Number: g.Number, TenantID: "acme", Environment: "Customer", Name: p("Team"),
 			Properties: []byte(`{"deep":{"a":[1,null]},"region":"eu"}`), Mapping: []byte(`{"public":"db1"}`), Demo: true,
 			CreatedBy: p("crm"), UpdatedBy: p("crm"), CreatedAt: g.CreatedAt, UpdatedAt: g.CreatedAt,
-			Revision: g.Revision, Token: g.Token,
+			AddedAt: g.CreatedAt, Revision: g.Revision, Version: g.Version, Token: g.Token,
 		}
 		if diff := cmp.Diff(want, g); diff != "" {
 			t.Errorf("created (-want +got):\n%s", diff)
@@ -40,7 +39,7 @@ func TestCreateGroup(t *testing.T) {
 		if got, want := a.header.Get("Location"), "/v1/groups/"+g.ID; got != want {
 			t.Errorf("Location %q, want %q", got, want)
 		}
-		if got, want := a.header.Get("ETag"), fmt.Sprintf(`"%d"`, g.Revision); got != want {
+		if got, want := a.header.Get("ETag"), tagOf(g.Version); got != want {
 			t.Errorf("ETag %s, want %s", got, want)
 		}
 		if got := a.header.Get("Cache-Control"); got != "no-store" {
@@ -50,7 +49,7 @@ func TestCreateGroup(t *testing.T) {
 		if want := strings.Replace(a.body, `,"token":"`+g.Token+`"`, "", 1); read.body != want {
 			t.Errorf("GET shows %s, want %s", read.body, want)
 		}
-		found, err := s.users.Tenant("acme").AuthenticateGroup(t.Context(), g.Token)
+		found, err := s.users.Tenant("acme").Groups().Authenticate(t.Context(), g.Token)
 		if err != nil || found.ID != g.ID {
 			t.Errorf("the token is that of %v, %v", found, err)
 		}
@@ -146,7 +145,7 @@ func TestUpdateGroup(t *testing.T) {
 			t.Helper()
 			a := s.do(t, "PATCH", path, body, options...).want(t, 200)
 			got := a.group(t)
-			if want := fmt.Sprintf(`"%d"`, got.Revision); a.header.Get("ETag") != want {
+			if want := tagOf(got.Version); a.header.Get("ETag") != want {
 				t.Errorf("ETag %s, want %s", a.header.Get("ETag"), want)
 			}
 			return got
@@ -159,12 +158,12 @@ func TestUpdateGroup(t *testing.T) {
 			t.Error("a patch that changes nothing made a revision")
 		}
 		next := patch(`{"name":"New","properties":{"deep":{"b":2},"region":null},"mapping":{"x":9007199254740993}}`,
-			with("Content-Type", "application/merge-patch+json"), with("If-Match", fmt.Sprintf(`"%d"`, g.Revision)))
+			with("Content-Type", "application/merge-patch+json"), with("If-Match", tagOf(g.Version)))
 		if *next.Name != "New" || string(next.Properties) != `{"deep":{"a":[1,null],"b":2}}` ||
 			string(next.Mapping) != `{"public":"db1","x":9007199254740993}` || !next.Demo || next.Revision <= g.Revision {
 			t.Errorf("patched: %+v", next)
 		}
-		s.do(t, "PATCH", path, `{"name":"x"}`, with("If-Match", fmt.Sprintf(`"%d"`, g.Revision))).wantCode(t, 412, "precondition-failed")
+		s.do(t, "PATCH", path, `{"name":"x"}`, with("If-Match", tagOf(g.Version))).wantCode(t, 412, "precondition-failed")
 		cleared := patch(`{"name":null,"properties":null,"mapping":null,"demo":null}`)
 		if cleared.Name != nil || string(cleared.Properties) != `{}` || string(cleared.Mapping) != `{}` || cleared.Demo {
 			t.Errorf("cleared: %+v", cleared)
@@ -172,7 +171,7 @@ func TestUpdateGroup(t *testing.T) {
 		if cleared.ProvidedID != g.ProvidedID || cleared.Number != g.Number || cleared.CreatedAt != g.CreatedAt {
 			t.Errorf("a patch changed what never changes: %+v", cleared)
 		}
-		if _, err := s.users.Tenant("acme").AuthenticateGroup(t.Context(), g.Token); err != nil {
+		if _, err := s.users.Tenant("acme").Groups().Authenticate(t.Context(), g.Token); err != nil {
 			t.Errorf("a patch changed the token: %v", err)
 		}
 		for _, id := range []string{"Team-7", "TEAM-7", "other"} {
@@ -192,13 +191,13 @@ func TestDeleteGroup(t *testing.T) {
 		u := s.create(t, `{"groups":["team-7"]}`)
 		path := "/v1/groups/" + g.ID
 		s.do(t, "DELETE", path, "", with("If-Match", `"1000000"`)).wantCode(t, 412, "precondition-failed")
-		s.do(t, "DELETE", path, "", with("If-Match", fmt.Sprintf(`"%d"`, g.Revision))).want(t, 204)
+		s.do(t, "DELETE", path, "", with("If-Match", tagOf(g.Version))).want(t, 204)
 		for _, method := range []string{"GET", "DELETE"} {
 			s.do(t, method, path, "").wantCode(t, 404, "not-found")
 		}
 		s.do(t, "POST", path+"/rotate", `{}`).wantCode(t, 404, "not-found")
 		s.do(t, "POST", path+"/rotate", `{"current_token":"`+g.Token+`"}`).wantCode(t, 404, "not-found")
-		if _, err := s.users.Tenant("acme").AuthenticateGroup(t.Context(), g.Token); !errors.Is(err, enduser.ErrNotFound) {
+		if _, err := s.users.Tenant("acme").Groups().Authenticate(t.Context(), g.Token); !errors.Is(err, enduser.ErrNotFound) {
 			t.Errorf("the token of a deleted group: %v", err)
 		}
 		if got := s.do(t, "GET", "/v1/end-users/"+u.ID, "").want(t, 200).user(t); !slices.Equal(got.Groups, []string{"team-7"}) {

@@ -35,7 +35,7 @@ func appendGroupMembers(b []byte, g *enduser.Group) []byte {
 	b = appendTime(append(b, `,"updated_at":`...), g.UpdatedAt)
 	b = appendTime(append(b, `,"added_at":`...), g.AddedAt)
 	b = appendInt(append(b, `,"revision":`...), g.Revision)
-	return jsontext.AppendString(append(b, `,"version":`...), g.Version.String())
+	return appendVersion(append(b, `,"version":`...), g.Version)
 }
 
 func appendGroupPage(b []byte, page *enduser.GroupPage) []byte {

@@ -182,9 +182,16 @@ func TestHostileQueries(t *testing.T) {
 		{"limit=%201", "limit"},
 		{"order=random", "order"},
 		{"order=ASC", "order"},
-		{"account=github", "account"},
-		{"account=github:", "account"},
-		{"account=:1", "account"},
+		{"account=github:1", "account"},
+		{"account_type=github", "account_id"},
+		{"account_id=1", "account_type"},
+		{"account_type=github&account_id=", "account_id"},
+		{"added_after=yesterday", "added_after"},
+		{"added_before=2026-01-28", "added_before"},
+		{"added_before=2026-01-28T10:43:43", "added_before"},
+		{"expiring_before=0001-01-01T00:00:00Z", "expiring_before"},
+		{"expiring_before=2026-01-28T10:43:43Z&order=desc", "expiring_before"},
+		{"expiring_before=2026-01-28T10:43:43Z&before=x", "expiring_before"},
 		{"after=x&before=y", "before"},
 		{"unknown=1", "unknown"},
 		{"Limit=1", "Limit"},
@@ -208,7 +215,7 @@ func TestHostileQueries(t *testing.T) {
 	for _, query := range []string{"on_conflict=replace", "on_conflict=FAIL", "x=1", "on_conflict=fail&on_conflict=fail"} {
 		s.do(t, "POST", "/v1/end-users?"+query, "{}").wantCode(t, 400, "invalid")
 	}
-	for _, query := range []string{"limit=", "order=", "after=", "before=", "name=", "email=", "account=", "external_id=", "group=", "metadata.x="} {
+	for _, query := range []string{"limit=", "order=", "after=", "before=", "name=", "email=", "account_type=&account_id=", "added_after=", "added_before=", "expiring_before=", "external_id=", "group=", "metadata.x="} {
 		s.do(t, "GET", "/v1/end-users?"+query, "").want(t, 200)
 	}
 }

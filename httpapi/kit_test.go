@@ -52,7 +52,7 @@ func newServer(tb testing.TB, st store.Store, o *httpapi.Options) *server {
 func newServerOf(tb testing.TB, st store.Store, mo *enduser.Options, auth httpapi.Authenticator, o *httpapi.Options) *server {
 	tb.Helper()
 	if st == nil {
-		st = memory.New()
+		st = memory.New(nil)
 	}
 	if mo == nil {
 		mo = &enduser.Options{Keyring: keyring(tb)}
@@ -152,6 +152,7 @@ type problem struct {
 	RequestID string `json:"request_id"`
 	Field     string `json:"field"`
 	HolderID  string `json:"holder_id"`
+	Cursor    string `json:"cursor"`
 	Errors    []struct {
 		Pointer   string `json:"pointer"`
 		Parameter string `json:"parameter"`
@@ -210,6 +211,9 @@ func (a answer) problem(tb testing.TB) problem {
 	return p
 }
 
+// tagOf returns the entity tag of a version.
+func tagOf(version string) string { return `"` + version + `"` }
+
 // user is one user as the routes show it.
 type user struct {
 	ID               string            `json:"id"`
@@ -230,8 +234,10 @@ type user struct {
 	UpdatedBy        *string           `json:"updated_by"`
 	CreatedAt        string            `json:"created_at"`
 	UpdatedAt        string            `json:"updated_at"`
+	AddedAt          string            `json:"added_at"`
 	ExpiresAt        *string           `json:"expires_at"`
 	Revision         int64             `json:"revision"`
+	Version          string            `json:"version"`
 }
 
 func (a answer) user(tb testing.TB) user {
@@ -290,7 +296,9 @@ type group struct {
 	UpdatedBy   *string         `json:"updated_by"`
 	CreatedAt   string          `json:"created_at"`
 	UpdatedAt   string          `json:"updated_at"`
+	AddedAt     string          `json:"added_at"`
 	Revision    int64           `json:"revision"`
+	Version     string          `json:"version"`
 	Token       string          `json:"token"` // of a create and a rotation alone
 }
 

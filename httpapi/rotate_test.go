@@ -13,7 +13,7 @@ import (
 // accepts reports whether a token is accepted now, as that of a group.
 func (s *server) accepts(tb testing.TB, g group, token string) bool {
 	tb.Helper()
-	found, err := s.users.Tenant("acme").AuthenticateGroup(tb.Context(), token)
+	found, err := s.users.Tenant("acme").Groups().Authenticate(tb.Context(), token)
 	return err == nil && found.ID == g.ID
 }
 
@@ -27,7 +27,7 @@ func TestRotate(t *testing.T) {
 		if next.ID != g.ID || next.Number != g.Number || next.Revision <= g.Revision || len(next.Token) != 64 || next.Token == g.Token {
 			t.Errorf("rotated: %+v", next)
 		}
-		if a.header.Get("ETag") != fmt.Sprintf(`"%d"`, next.Revision) || a.header.Get("Cache-Control") != "no-store" || a.header.Get("Location") != "" {
+		if a.header.Get("ETag") != tagOf(next.Version) || a.header.Get("Cache-Control") != "no-store" || a.header.Get("Location") != "" {
 			t.Errorf("headers %v", a.header)
 		}
 		if s.accepts(t, g, g.Token) || !s.accepts(t, g, next.Token) {
@@ -59,7 +59,7 @@ func TestRotateIfMatch(t *testing.T) {
 	s := newServer(t, nil, nil)
 	g := s.createGroup(t, everyGroup)
 	path := "/v1/groups/" + g.ID + "/rotate"
-	old, current := with("If-Match", `"1000000"`), with("If-Match", fmt.Sprintf(`"%d"`, g.Revision))
+	old, current := with("If-Match", `"1000000"`), with("If-Match", tagOf(g.Version))
 	for _, body := range []string{`{}`, `{"current_token":"` + g.Token + `"}`, `{"current_token":"x"}`} {
 		s.do(t, "POST", path, body, old).wantCode(t, 412, "precondition-failed")
 	}
@@ -108,7 +108,7 @@ func TestRotateAtOnce(t *testing.T) {
 				g := s.createGroup(t, everyGroup)
 				body, option := `{"overlap_seconds":3600,"current_token":"`+g.Token+`"}`, with("X-None")
 				if name == "If-Match" {
-					body, option = `{"overlap_seconds":3600}`, with("If-Match", fmt.Sprintf(`"%d"`, g.Revision))
+					body, option = `{"overlap_seconds":3600}`, with("If-Match", tagOf(g.Version))
 				}
 				answers := atOnce(32, func(int) answer { return s.do(t, "POST", "/v1/groups/"+g.ID+"/rotate", body, option) })
 				wins := 0

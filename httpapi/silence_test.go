@@ -16,7 +16,7 @@ import (
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	f := &golden.Faulty{Store: memory.New()}
+	f := &golden.Faulty{Store: memory.New(nil)}
 	logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	s := newServer(t, f, &httpapi.Options{Logger: logger})
 	const body = `{"external_id":"canary-ext","name":"canary-name","email":"canary@example.com","metadata":{"canary-key":"canary-value"},"linked_accounts":[{"type":"canary-type","id":"canary-id"}],"groups":["canary-group"]}`
@@ -29,11 +29,11 @@ func TestSilence(t *testing.T) {
 			{"POST", "/v1/end-users", `{"canary":"canary"}`},
 			{"PUT", "/v1/end-users/by-external-id/canary-ext", body},
 			{"PATCH", "/v1/end-users/" + u.ID, body},
-			{"GET", "/v1/end-users?email=canary@example.com&name=canary&external_id=canary&account=canary:canary", ""},
+			{"GET", "/v1/end-users?email=canary@example.com&name=canary&external_id=canary&account_type=canary&account_id=canary", ""},
 			{"GET", "/v1/end-users/canary", ""},
-			{"PUT", "/v1/end-users/" + u.ID + "/sensitive", sensitive},
-			{"PATCH", "/v1/end-users/" + u.ID + "/sensitive", sensitive},
-			{"PATCH", "/v1/end-users/" + u.ID + "/sensitive", `{"canary key":"canary","canary":[],"c":"` + strings.Repeat("canary", 1000) + `"}`},
+			{"PUT", "/v1/sensitive/" + u.ID, sensitive},
+			{"PATCH", "/v1/sensitive/" + u.ID, sensitive},
+			{"PATCH", "/v1/sensitive/" + u.ID, `{"canary key":"canary","canary":[],"c":"` + strings.Repeat("canary", 1000) + `"}`},
 			{"POST", "/v1/groups", groupBody},
 			{"POST", "/v1/groups", `{"provided_id":"<canary>"}`},
 			{"GET", "/v1/groups?provided_id=canary-group", ""},

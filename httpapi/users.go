@@ -3,6 +3,7 @@ package httpapi
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/rollbook-go/rollbook/enduser"
@@ -119,6 +120,10 @@ func (a *api) write(c *call, spec enduser.Spec, onConflict string) error {
 	default:
 		u, outcome, err = t.Ensure(ctx, spec)
 	}
+	if identifiesNobody(err) {
+		u, err = t.Create(ctx, spec)
+		outcome = enduser.Created
+	}
 	switch conflict, ok := errors.AsType[*enduser.ConflictError](err); {
 	case ok && conflict.Field == "external_id" && len(c.Request.Header["If-None-Match"]) > 0:
 		return rest.PreconditionFailed()
@@ -129,6 +134,15 @@ func (a *api) write(c *call, spec enduser.Spec, onConflict string) error {
 	}
 	c.Locate(collection(c, usersPath), u.ID)
 	return c.Versioned(http.StatusCreated, u.Version.String(), appendUser(c.Buffer(), &u))
+}
+
+// identifiesNobody reports whether a spec was refused since it has nothing by which a
+// user may be there already.
+func identifiesNobody(err error) bool {
+	invalid, ok := errors.AsType[*enduser.InvalidError](err)
+	return ok && slices.ContainsFunc(invalid.Violations, func(v enduser.Violation) bool {
+		return v.Field.Name == "external_id" && v.Code == enduser.CodeRequired
+	})
 }
 
 // collection returns the path of the users or groups, below the path under which the

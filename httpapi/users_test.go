@@ -18,7 +18,7 @@ import (
 
 func backends() map[string]func(testing.TB) store.Store {
 	return map[string]func(testing.TB) store.Store{
-		"memory": func(testing.TB) store.Store { return memory.New() },
+		"memory": func(testing.TB) store.Store { return memory.New(nil) },
 		"sqlite": openSQLite,
 	}
 }
@@ -50,7 +50,7 @@ func TestCreateShowsEverything(t *testing.T) {
 			Language: p("de-AT"), Metadata: []byte(`{"deep":{"a":[1,{"b":null}]},"on":true,"plan":"pro","seats":12}`),
 			LinkedAccounts: []enduser.Account{{Type: "github", ID: "1"}, {Type: "x", ID: "a:b"}}, Groups: []string{"g1", "g2"},
 			SystemProperties: []byte(`{}`), CreatedBy: p("crm"), UpdatedBy: p("crm"),
-			CreatedAt: u.CreatedAt, UpdatedAt: u.CreatedAt, Revision: u.Revision,
+			CreatedAt: u.CreatedAt, UpdatedAt: u.CreatedAt, AddedAt: u.CreatedAt, Revision: u.Revision, Version: u.Version,
 		}
 		if diff := cmp.Diff(want, u); diff != "" {
 			t.Errorf("created (-want +got):\n%s", diff)
@@ -64,7 +64,7 @@ func TestCreateShowsEverything(t *testing.T) {
 		if got, want := a.header.Get("Location"), "/v1/end-users/"+u.ID; got != want {
 			t.Errorf("Location %q, want %q", got, want)
 		}
-		if got, want := a.header.Get("ETag"), fmt.Sprintf(`"%d"`, u.Revision); got != want {
+		if got, want := a.header.Get("ETag"), tagOf(u.Version); got != want {
 			t.Errorf("ETag %s, want %s", got, want)
 		}
 		read := s.do(t, "GET", "/v1/end-users/"+u.ID, "").want(t, 200)
@@ -297,12 +297,12 @@ func TestPatch(t *testing.T) {
 						if got.Revision <= before.Revision {
 							t.Errorf("revision %d after %d", got.Revision, before.Revision)
 						}
-						want.Revision, want.UpdatedAt = got.Revision, got.UpdatedAt
+						want.Revision, want.Version, want.UpdatedAt = got.Revision, got.Version, got.UpdatedAt
 					}
 					if diff := cmp.Diff(want, got); diff != "" {
 						t.Errorf("patched (-want +got):\n%s", diff)
 					}
-					if a.header.Get("ETag") != fmt.Sprintf(`"%d"`, got.Revision) {
+					if a.header.Get("ETag") != tagOf(got.Version) {
 						t.Errorf("ETag %s of revision %d", a.header.Get("ETag"), got.Revision)
 					}
 				}
@@ -333,8 +333,8 @@ func TestPatchRefuses(t *testing.T) {
 	}
 }
 
-// TestRepetitions: what a body has twice is a mistake; what the user has already is
-// not added again.
+// TestRepetitions: what a new user or a replaced list has twice is a mistake; what a
+// user has already is not added again, however often it is given.
 func TestRepetitions(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil, nil)
@@ -343,10 +343,12 @@ func TestRepetitions(t *testing.T) {
 	for _, body := range []string{
 		`{"external_id":"a","linked_accounts":[{"type":"a","id":"b"},{"type":"a","id":"b"}]}`, `{"external_id":"a","groups":["g","G"]}`,
 	} {
-		for method, path := range map[string]string{
-			"POST": "/v1/end-users", "PUT": "/v1/end-users/by-external-id/a", "PATCH": "/v1/end-users/" + u.ID,
-		} {
-			s.do(t, method, path, body).wantCode(t, 400, "invalid")
+		s.do(t, "PATCH", "/v1/end-users/"+u.ID, body).wantCode(t, 400, "invalid")
+		s.do(t, "POST", "/v1/end-users", strings.Replace(body, `"a"`, `"new"`, 1)).wantCode(t, 400, "invalid")
+		for method, path := range map[string]string{"POST": "/v1/end-users?on_conflict=merge", "PUT": "/v1/end-users/by-external-id/a"} {
+			if got := s.do(t, method, path, body).want(t, 200).user(t); got.Version != u.Version {
+				t.Errorf("%s of %s merged %+v", method, body, got)
+			}
 		}
 	}
 	if again := s.do(t, "PUT", "/v1/end-users/by-external-id/a", strings.Replace(once, `"g"`, `"G"`, 1)).want(t, 200).user(t); again.Revision != u.Revision {
@@ -387,7 +389,7 @@ func TestPreconditions(t *testing.T) {
 	onBackends(t, func(t *testing.T, s *server) {
 		u := s.create(t, `{"external_id":"a","name":"Ann"}`)
 		path, byID := "/v1/end-users/"+u.ID, "/v1/end-users/by-external-id/a"
-		old := fmt.Sprintf(`"%d"`, u.Revision)
+		old := tagOf(u.Version)
 		now := s.do(t, "PATCH", path, `{"name":"Bea"}`, with("If-Match", old)).want(t, 200).header.Get("ETag")
 		if now == old {
 			t.Fatal("the entity tag did not change")
@@ -441,7 +443,7 @@ func TestLostUpdates(t *testing.T) {
 		statuses := make([]int, 16)
 		for i := range statuses {
 			wg.Go(func() {
-				statuses[i] = s.do(t, "PATCH", "/v1/end-users/"+u.ID, fmt.Sprintf(`{"name":"n%d"}`, i), with("If-Match", fmt.Sprintf(`"%d"`, u.Revision))).status
+				statuses[i] = s.do(t, "PATCH", "/v1/end-users/"+u.ID, fmt.Sprintf(`{"name":"n%d"}`, i), with("If-Match", tagOf(u.Version))).status
 			})
 		}
 		wg.Wait()

@@ -40,11 +40,16 @@ func appendUser(b []byte, u *enduser.User) []byte {
 	b = appendTime(append(b, `,"added_at":`...), u.AddedAt)
 	b = appendTime(append(b, `,"expires_at":`...), u.ExpiresAt)
 	b = appendInt(append(b, `,"revision":`...), u.Revision)
-	b = jsontext.AppendString(append(b, `,"version":`...), u.Version.String())
-	return append(b, '}')
+	return append(appendVersion(append(b, `,"version":`...), u.Version), '}')
 }
 
 func appendInt(b []byte, n int64) []byte { return strconv.AppendInt(b, n, 10) }
+
+// appendVersion writes a version, which needs no escaping.
+func appendVersion(b []byte, v enduser.Version) []byte {
+	b, _ = v.AppendText(append(b, '"')) // never fails
+	return append(b, '"')
+}
 
 // appendTime writes a time as RFC 3339 in UTC with milliseconds.
 func appendTime(b []byte, t time.Time) []byte {
