@@ -45,7 +45,8 @@
 //
 //   - Get or create takes user_group_id, name, mapping, properties and is_demo_group.
 //     With an ID that is known it changes nothing, shows the group as it is, token
-//     included, and says "new_user_group":false.
+//     included, and says "new_user_group":false, also if the limits below would not
+//     allow a new group that was like this.
 //   - Update takes the same. user_group_id says which group; what is absent stays as it
 //     is, mapping and properties are replaced as a whole.
 //   - Refresh takes current_token. The old token is no longer accepted from then on,

@@ -125,6 +125,9 @@ func TestHostileBodies(t *testing.T) {
 		}
 		for _, tt := range table {
 			t.Run(r.method+" "+r.path+" "+tt.name, func(t *testing.T) {
+				if r.action == "createGroup" { // what would be made is what must be right
+					tt.members = strings.ReplaceAll(tt.members, "kept", "new")
+				}
 				a := s.do(t, r.method, r.path, "{"+tt.members+"}").wantCode(t, 400, "invalid")
 				if got := a.reply(t).Error; !strings.HasPrefix(got, tt.text) {
 					t.Errorf("got %q, want %q", got, tt.text)
@@ -137,7 +140,7 @@ func TestHostileBodies(t *testing.T) {
 	}
 }
 
-// TestHostileIDs: an ID of a group is judged as external IDs of users are.
+// TestHostileIDs: an ID of a group is validated as external IDs of users are.
 func TestHostileIDs(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil, nil)

@@ -95,11 +95,14 @@ func TestClientStatuses(t *testing.T) {
 					`{`, `{}`, `{"name":"A"}`, `{"user_group_id":""}`, `{"user_group_id":7,"name":"A"}`, `{"user_group_id":"one","name":7}`,
 					`{"user_group_id":"one","name":"A","mapping":[]}`, `{"user_group_id":"one","name":"A","properties":"x"}`,
 					`{"user_group_id":"one","name":"A","is_demo_group":1}`,
-					`{"user_group_id":"one","name":"A","properties":{"":1}}`, `{"user_group_id":"one","name":"A","mapping":{"":"x"}}`,
 				}
-				if name == "get" || name == "create_user_group" {
+				keys := []string{`{"user_group_id":"new","properties":{"":1}}`, `{"user_group_id":"new","mapping":{"":"x"}}`}
+				if name == "get" || name == "create_user_group" { // one that is there is shown whatever else is sent
 					bodies = append(bodies, `{"user_group_id":"`+strings.Repeat("x", 256)+`","name":"A"}`)
+				} else {
+					keys[0], keys[1] = strings.Replace(keys[0], "new", "one", 1), strings.Replace(keys[1], "new", "one", 1)
 				}
+				bodies = append(bodies, keys...)
 			}
 			for _, body := range bodies {
 				_, err = call(strings.NewReader(body))
