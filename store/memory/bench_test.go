@@ -314,7 +314,7 @@ func BenchmarkNeighbor(b *testing.B) {
 			begin := time.Now()
 			for b.Loop() {
 				at := time.Now()
-				time.Sleep(pause) // to be woken is a part of it
+				<-time.After(pause) // to be woken is a part of it
 				if _, err := s.Get(ctx, "acme", store.ID("user-7")); err != nil {
 					b.Fatal(err)
 				}
