@@ -14,7 +14,7 @@ import (
 // spelling. The README shows this file as a program.
 func Example() {
 	ctx := context.Background()
-	users := enduser.New(memory.New(), nil)
+	users := enduser.New(memory.New(nil), nil)
 	acme := users.Tenant("acme").As("crm")
 
 	for _, id := range []string{"crm-7", "CRM-7"} {

@@ -20,7 +20,7 @@ func main() {
 }
 
 func run(ctx context.Context, out io.Writer) error {
-	acme := enduser.New(memory.New(), nil).Tenant("acme")
+	acme := enduser.New(memory.New(nil), nil).Tenant("acme")
 	for _, spec := range []enduser.Spec{{ExternalID: "crm-7", Name: "Ann"}, {ExternalID: "crm-8", Name: "Bob"}} {
 		if _, _, err := acme.Upsert(ctx, spec); err != nil {
 			return err

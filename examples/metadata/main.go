@@ -27,8 +27,10 @@ func main() {
 }
 
 func run(ctx context.Context, out io.Writer) error {
-	acme := enduser.New(memory.New(), nil).Tenant("acme").
-		With(enduser.Policy{IndexedMetadata: []string{"plan"}})
+	users := enduser.New(memory.New(nil), &enduser.Options{
+		Schema: func(string) enduser.Schema { return enduser.Schema{IndexedMetadata: []string{"plan"}} },
+	})
+	acme := users.Tenant("acme")
 
 	for id, s := range map[string]Subscription{"ann": {"pro", 5}, "bob": {"free", 1}} {
 		metadata, err := enduser.MetadataOf(s)
@@ -59,14 +61,14 @@ func run(ctx context.Context, out io.Writer) error {
 // addSeats changes a subscription by what it is. Keys that are not the struct's
 // stay as they are, and so does what others write at the same time.
 func addSeats(ctx context.Context, acme enduser.Tenant, id string, n int64) error {
-	_, err := acme.Update(ctx, enduser.ByExternalID(id), func(u *enduser.User) error {
-		s, err := enduser.MetadataAs[Subscription](u.Metadata)
+	_, err := acme.Update(ctx, enduser.ByExternalID(id), func(e *enduser.Edit) error {
+		s, err := enduser.MetadataAs[Subscription](e.Metadata)
 		if err != nil {
 			return err
 		}
 		s.Seats += n
 		changed, err := enduser.MetadataOf(s)
-		maps.Copy(u.Metadata, changed)
+		maps.Copy(e.Metadata, changed)
 		return err
 	})
 	return err

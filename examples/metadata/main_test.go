@@ -20,7 +20,7 @@ func TestRun(t *testing.T) {
 }
 
 func TestAddSeatsLosesNone(t *testing.T) {
-	acme := enduser.New(memory.New(), nil).Tenant("acme")
+	acme := enduser.New(memory.New(nil), nil).Tenant("acme")
 	_, err := acme.Create(t.Context(), enduser.Spec{ExternalID: "ann", Metadata: enduser.Metadata{"note": enduser.String("kept")}})
 	if err != nil {
 		t.Fatal(err)

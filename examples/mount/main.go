@@ -17,7 +17,7 @@ import (
 )
 
 func main() {
-	users := enduser.New(memory.New(), nil)
+	users := enduser.New(memory.New(nil), nil)
 	key := rand.Text()
 	h, err := routes(users, key)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 const testKey = "a-long-random-key"
 
 func TestRoutes(t *testing.T) {
-	users := enduser.New(memory.New(), nil)
+	users := enduser.New(memory.New(nil), nil)
 	h, err := routes(users, testKey)
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +57,7 @@ func TestRoutes(t *testing.T) {
 }
 
 func TestRoutesNeedAKey(t *testing.T) {
-	if _, err := routes(enduser.New(memory.New(), nil), "short"); err == nil {
+	if _, err := routes(enduser.New(memory.New(nil), nil), "short"); err == nil {
 		t.Error("a key of five characters was taken")
 	}
 	if _, err := routes(nil, testKey); err == nil {

@@ -73,19 +73,13 @@ func run(ctx context.Context, dir string, out io.Writer) (err error) {
 
 // group makes a group whose programs prove with a token whose they are.
 func group(ctx context.Context, acme enduser.Tenant, out io.Writer) error {
-	team, err := acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team-7"})
-	if err != nil {
-		return err
-	}
-	old, err := acme.RevealGroupToken(ctx, team) // show it once, and keep it nowhere
+	// A token is shown once, and kept nowhere.
+	team, old, err := acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team-7"})
 	if err != nil {
 		return err
 	}
 	// Who has the old token has an hour to change to the new one.
-	if team, err = acme.RotateGroupToken(ctx, enduser.GroupByID(team.ID), time.Hour); err != nil {
-		return err
-	}
-	token, err := acme.RevealGroupToken(ctx, team)
+	_, token, err := acme.Groups().Rotate(ctx, enduser.GroupByID(team.ID), time.Hour)
 	if err != nil {
 		return err
 	}
@@ -106,7 +100,7 @@ func whose(ctx context.Context, acme enduser.Tenant, authorization string) (endu
 	if !ok {
 		return enduser.Group{}, enduser.ErrNotFound
 	}
-	return acme.AuthenticateGroup(ctx, token)
+	return acme.Groups().Authenticate(ctx, token)
 }
 
 // sensitive keeps a value that nothing shows again but this program.

@@ -144,9 +144,9 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{store: memory.New(), ring: ring}
+	w := &world{store: memory.New(nil), ring: ring}
 	w.users = enduser.New(w.store, &enduser.Options{Keyring: ring})
-	if _, err := w.users.Tenant("acme").CreateGroup(t.Context(), enduser.GroupSpec{ProvidedID: "team-7"}); err != nil {
+	if _, _, err := w.users.Tenant("acme").Groups().Create(t.Context(), enduser.GroupSpec{ProvidedID: "team-7"}); err != nil {
 		t.Fatal(err)
 	}
 	return w
@@ -155,12 +155,12 @@ func newWorld(t *testing.T) *world {
 // token returns the group's token.
 func (w *world) token(t *testing.T) string {
 	t.Helper()
-	acme := w.users.Tenant("acme")
-	g, err := acme.GetGroup(t.Context(), enduser.GroupByProvidedID("team-7"))
+	groups := w.users.Tenant("acme").Groups()
+	g, err := groups.Get(t.Context(), enduser.GroupByProvidedID("team-7"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := acme.RevealGroupToken(t.Context(), g)
+	token, err := groups.Reveal(t.Context(), g)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ func openStore(ctx context.Context, name, sync string) (store.Store, io.Closer, 
 		if rest != "" {
 			return nil, nil, errors.New("-store memory: takes nothing behind the colon")
 		}
-		return memory.New(), nothing{}, nil
+		return memory.New(nil), nothing{}, nil
 	case "sqlite":
 		opts := &sqlitestore.Options{}
 		if sync == "normal" {

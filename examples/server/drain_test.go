@@ -20,7 +20,7 @@ import (
 // return an error if that took more than ten seconds.
 func TestDrain(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
-	users := enduser.New(memory.New(), nil)
+	users := enduser.New(memory.New(nil), nil)
 	closing := make(chan struct{})
 	c := &config{rate: "on", keys: keyFlags{principals: map[string]httpapi.Principal{testKey: {Tenant: "demo"}}}}
 	h, err := handler(users, c, log, closing)

@@ -52,9 +52,9 @@ func keepsSecrets(t *testing.T, dir, store, files string) {
 	send(http.StatusOK, "POST", "/ada/api/v2/end-users/", `{"external_id":"MARIA","profile":{`+fields+`}}`)
 	u := mustMake(t, s.url, "crm-7", http.StatusCreated)
 	send(http.StatusOK, "PATCH", "/ada/api/v2/end-users/"+u.ID, `{"profile":{`+fields+`}}`)
-	send(http.StatusNoContent, "PATCH", "/v1/end-users/"+u.ID+"/sensitive", `{"one":"`+canary+`"}`)
-	send(http.StatusNoContent, "PUT", "/v1/end-users/"+u.ID+"/sensitive", `{"two":"`+canary+`"}`)
-	send(http.StatusBadRequest, "PUT", "/v1/end-users/"+u.ID+"/sensitive", `{"two":["`+canary+`"]}`)
+	send(http.StatusNoContent, "PATCH", "/v1/sensitive/"+u.ID, `{"one":"`+canary+`"}`)
+	send(http.StatusNoContent, "PUT", "/v1/sensitive/"+u.ID, `{"two":"`+canary+`"}`)
+	send(http.StatusBadRequest, "PUT", "/v1/sensitive/"+u.ID, `{"two":["`+canary+`"]}`)
 	send(http.StatusBadRequest, "PATCH", "/ada/api/v2/end-users/"+u.ID, `{"profile":{"sensitive_metadata":{"fields":{"a b":"`+canary+`"}}}}`)
 	for _, path := range []string{
 		"/v1/end-users", "/v1/end-users/" + u.ID, "/v1/changes", "/ada/api/v2/end-users/", "/ada/api/v2/end-users/?external_id=maria",

@@ -44,7 +44,7 @@ func testSignUp(t *testing.T, st store.Store) {
 	}
 }
 
-func inMemory(*testing.T) store.Store { return memory.New() }
+func inMemory(*testing.T) store.Store { return memory.New(nil) }
 
 func onSQLite(t *testing.T) store.Store {
 	st, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "users.db"), nil)
