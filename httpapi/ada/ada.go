@@ -9,7 +9,9 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
+	"github.com/rollbook-go/rollbook/httpapi/internal/vendor"
 )
 
 // Policy returns what users may be where nothing else is said: the limits that the
@@ -30,9 +32,9 @@ func DefaultRates() []httpapi.Rate {
 
 // Options are the settings of a handler. The zero value is good.
 type Options struct {
-	// Options are those of every family of routes, but for these: a zero Policy
-	// means that of the function [Policy], nil Rates mean [DefaultRates] and an empty
-	// list none, a MaxBody of 0 means 10 MiB. Closing has no effect.
+	// Options are those of every family of routes, but for these: what is zero in
+	// Policy is that of the function [Policy], nil Rates mean [DefaultRates] and an
+	// empty list none, a MaxBody of 0 means 10 MiB. Closing has no effect.
 	httpapi.Options
 
 	// BaseURL is the scheme and host in front of the path of next_page_url, for
@@ -56,9 +58,6 @@ const (
 // BaseURL that is not a scheme, a host and a path, if it has one. It is safe for
 // concurrent use.
 func New(users *enduser.Manager, auth httpapi.Authenticator, opts *Options) (http.Handler, error) {
-	if users == nil || auth == nil {
-		return nil, errors.New("ada: new: users and auth are required")
-	}
 	var o Options
 	if opts != nil {
 		o = *opts
@@ -67,22 +66,23 @@ func New(users *enduser.Manager, auth httpapi.Authenticator, opts *Options) (htt
 	if err != nil {
 		return nil, err
 	}
-	if o.Policy.IsZero() {
-		o.Policy = Policy()
-	}
 	if o.Rates == nil {
 		o.Rates = DefaultRates()
 	}
 	if o.MaxBody <= 0 {
 		o.MaxBody = maxBody
 	}
-	f := &family{users: users, policy: o.Policy, base: base}
-	config := httpapi.Family(auth, &o.Options, httpapi.Bearer, challenge)
-	config.Explain = explain(config.Explain)
+	h, err := vendor.Host("ada", users, auth, o.Options, Policy())
+	if err != nil {
+		return nil, err
+	}
+	a := &api{h, base}
+	config := h.Config(family.Bearer, challenge)
+	config.Explain = explain
 	config.Append = appendProblem
 	config.ProblemType = "application/json"
 	config.MergePatch = true
-	return rest.New(config, f.routes()...), nil
+	return rest.New(config, a.routes()...), nil
 }
 
 // parseBase returns a URL that is a scheme, a host and a path without a slash at its

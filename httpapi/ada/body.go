@@ -21,7 +21,7 @@ const (
 
 const (
 	maxSensitive = 20    // sensitive values of a request
-	maxMetadata  = 4_096 // keys of a request's metadata: no policy admits more of a user
+	maxMetadata  = 4_096 // keys of a request's metadata: no policy allows more of a user
 )
 
 // userInput is the body of a request that writes a user. Its faults are named by JSON
@@ -38,8 +38,8 @@ type userInput struct {
 	sensitive rest.Optional[map[string]enduser.Secret]
 }
 
-// readUser reads a body. The faults of its members are noted, not returned: spec and
-// change judge the rest.
+// readUser reads a body. The faults of its members are recorded, not returned: spec and
+// change check the rest.
 func readUser(body string) (in userInput, err error) {
 	p := jsontext.NewScanner(body)
 	err = in.End(&p, p.Object(func(name string) error {
@@ -168,7 +168,7 @@ func notBlank(in *rest.Input, p *jsontext.Scanner, path string) func() (string, 
 		s, err := p.String()
 		if err == nil && strings.TrimSpace(s) == "" {
 			in.Fault(path, enduser.CodeRequired, "must not be empty")
-			s = "" // nobody has to judge it again
+			s = "" // one fault is enough
 		}
 		return s, err
 	}
@@ -191,24 +191,24 @@ func (in *userInput) spec() enduser.Spec {
 }
 
 // change applies the body of a PATCH to a user.
-func (in *userInput) change(u *enduser.User) {
-	in.externalID.Set(&u.ExternalID)
-	in.firstName.Set(&u.FirstName)
-	in.lastName.Set(&u.LastName)
-	in.displayName.Set(&u.Name)
-	in.email.Set(&u.Email)
-	in.avatar.Set(&u.Avatar)
-	in.language.Set(&u.Language)
+func (in *userInput) change(e *enduser.Edit) {
+	in.externalID.Set(&e.ExternalID)
+	in.firstName.Set(&e.FirstName)
+	in.lastName.Set(&e.LastName)
+	in.displayName.Set(&e.Name)
+	in.email.Set(&e.Email)
+	in.avatar.Set(&e.Avatar)
+	in.language.Set(&e.Language)
 	if in.metadata.Null {
-		u.Metadata = nil
+		e.Metadata = nil
 	}
 	for key, value := range in.metadata.Value {
-		u.Metadata[key] = value // the domain removes what is null
+		e.Metadata[key] = value // the domain removes what is null
 	}
 	if in.sensitive.Null {
-		u.ClearSensitive()
+		e.ClearSensitive()
 	}
 	for key, secret := range in.sensitive.Value {
-		u.SetSensitive(key, secret)
+		e.SetSensitive(key, secret)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
@@ -22,15 +23,17 @@ type conversationInput struct {
 // maxChannelID bounds what is repeated in the answer.
 const maxChannelID = 256 // bytes
 
+// The JSON paths of its members.
+const channelID, endUserID = "$.channel_id", "$.end_user_id"
+
 func readConversation(body string) (in conversationInput, err error) {
-	const channel, user = "$.channel_id", "$.end_user_id"
 	p := jsontext.NewScanner(body)
 	err = in.End(&p, p.Object(func(name string) error {
 		switch name {
 		case "channel_id":
-			return rest.Member(&in.Input, &p, channel, &in.channelID, notBlank(&in.Input, &p, channel))
+			return rest.Member(&in.Input, &p, channelID, &in.channelID, notBlank(&in.Input, &p, channelID))
 		case "end_user_id":
-			return rest.Member(&in.Input, &p, user, &in.endUserID, notBlank(&in.Input, &p, user))
+			return rest.Member(&in.Input, &p, endUserID, &in.endUserID, notBlank(&in.Input, &p, endUserID))
 		}
 		return in.Ignore(&p, "$.", name, "channel_id", "end_user_id")
 	}))
@@ -38,23 +41,23 @@ func readConversation(body string) (in conversationInput, err error) {
 		return in, err
 	}
 	if !in.channelID.Given {
-		in.Fault(channel, enduser.CodeRequired, "is required")
+		in.Fault(channelID, enduser.CodeRequired, "is required")
 	}
 	if len(in.channelID.Value) > maxChannelID {
-		in.Fault(channel, enduser.CodeLength, "must have at most "+strconv.Itoa(maxChannelID)+" bytes")
+		in.Fault(channelID, enduser.CodeLength, "must have at most "+strconv.Itoa(maxChannelID)+" bytes")
 	}
-	in.RefuseNull(channel, in.channelID.Null)
-	in.RefuseNull(user, in.endUserID.Null)
+	in.RefuseNull(channelID, in.channelID.Null)
+	in.RefuseNull(endUserID, in.endUserID.Null)
 	return in, in.Err()
 }
 
 // converse keeps the user of a conversation, or makes one that stays.
-func (f *family) converse(c *call) error {
+func (a *api) converse(c *call) error {
 	in, err := readConversation(c.Body())
 	if err != nil {
 		return err
 	}
-	t, ctx := f.tenant(c), c.Request.Context()
+	t, ctx := a.Tenant(c), c.Request.Context()
 	var u enduser.User
 	if in.endUserID.Given {
 		u, err = t.Associate(ctx, enduser.ByID(in.endUserID.Value))
@@ -62,9 +65,9 @@ func (f *family) converse(c *call) error {
 		u, err = t.Create(ctx, enduser.Spec{})
 	}
 	if err != nil {
-		return blame(err, "id", rest.Field{Pointer: "$.end_user_id"})
+		return family.Placed(err, func(f *rest.Field) { f.Path = rest.Path{Name: endUserID} })
 	}
-	return c.JSON(http.StatusCreated, appendConversation(c.Buffer(), in.channelID.Value, u.ID, f.users.Now()))
+	return c.JSON(http.StatusCreated, appendConversation(c.Buffer(), in.channelID.Value, u.ID, a.Users.Now()))
 }
 
 // appendConversation writes a conversation that begins now. Its ID has the form of

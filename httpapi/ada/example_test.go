@@ -38,7 +38,7 @@ func send(h http.Handler, method, path, body string) *httptest.ResponseRecorder 
 
 // The same user twice: the second request finds the first one's and changes nothing.
 func ExampleNew() {
-	users := enduser.New(memory.New(), nil)
+	users := enduser.New(memory.New(nil), nil)
 	h, err := ada.New(users, newTokens().Authenticate, nil)
 	if err != nil {
 		log.Fatal(err)
@@ -59,7 +59,7 @@ func ExampleNew() {
 // A user is gone after 24 hours unless a conversation keeps it. The host's own
 // program can do the same with Associate.
 func ExampleNew_conversation() {
-	users := enduser.New(memory.New(), nil)
+	users := enduser.New(memory.New(nil), nil)
 	h, err := ada.New(users, newTokens().Authenticate, nil)
 	if err != nil {
 		log.Fatal(err)
@@ -86,7 +86,7 @@ func ExampleNew_sensitive() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	users := enduser.New(memory.New(), &enduser.Options{Keyring: enduser.NewKeyring(key)})
+	users := enduser.New(memory.New(nil), &enduser.Options{Keyring: enduser.NewKeyring(key)})
 	h, err := ada.New(users, newTokens().Authenticate, nil)
 	if err != nil {
 		log.Fatal(err)
@@ -105,7 +105,7 @@ func ExampleNew_sensitive() {
 
 // Behind a proxy the URL of the next page needs the name that clients know.
 func ExampleOptions() {
-	h, err := ada.New(enduser.New(memory.New(), nil), newTokens().Authenticate, &ada.Options{
+	h, err := ada.New(enduser.New(memory.New(nil), nil), newTokens().Authenticate, &ada.Options{
 		BaseURL: "https://users.example.com",
 		Options: httpapi.Options{Rates: []httpapi.Rate{}}, // the proxy limits rates
 	})
@@ -140,7 +140,7 @@ func ExampleDefaultRates() {
 
 // A host that serves several families sets the policy once, for all of them.
 func ExamplePolicy() {
-	users := enduser.New(memory.New(), &enduser.Options{
+	users := enduser.New(memory.New(nil), &enduser.Options{
 		Policy: func(string) (enduser.Policy, bool) { return ada.Policy(), true },
 	})
 	long := strings.Repeat("x", 37)

@@ -25,7 +25,7 @@ import (
 func TestUnavailable(t *testing.T) {
 	t.Parallel()
 	var logged bytes.Buffer
-	st := &golden.Faulty{Store: memory.New()}
+	st := &golden.Faulty{Store: memory.New(nil)}
 	s := newServer(t, st, &ada.Options{Options: httpapi.Options{Logger: slog.New(slog.NewTextHandler(&logged, nil))}})
 	u := s.create(t, `{"external_id":"ann"}`)
 	st.Fail(errors.New("dial 10.0.0.7: refused"))
@@ -48,7 +48,7 @@ func TestUnavailable(t *testing.T) {
 // have happened.
 func TestOutcomeUnknown(t *testing.T) {
 	t.Parallel()
-	st := &golden.Faulty{Store: memory.New()}
+	st := &golden.Faulty{Store: memory.New(nil)}
 	s := newServer(t, st, nil)
 	st.Lost.Store(true)
 	u := s.create(t, `{"external_id":"ann"}`)
@@ -67,7 +67,7 @@ func TestOutcomeUnknown(t *testing.T) {
 
 func TestPanic(t *testing.T) {
 	t.Parallel()
-	st := &golden.Faulty{Store: memory.New()}
+	st := &golden.Faulty{Store: memory.New(nil)}
 	s := newServer(t, st, nil)
 	st.Panics.Store(true)
 	if p := s.do(t, "GET", users, "").want(t, 500).problem(t); p.Type != "internal" {
@@ -77,7 +77,7 @@ func TestPanic(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
-	w := golden.NewWorld(t, memory.New())
+	w := golden.NewWorld(t, memory.New(nil))
 	if h, err := ada.New(nil, w.Auth, nil); err == nil || h != nil {
 		t.Error("no users are needed")
 	}
@@ -124,7 +124,7 @@ func TestAuthorize(t *testing.T) {
 // TestRates: nil means the vendor's, an empty list none, and others hold as given.
 func TestRates(t *testing.T) {
 	t.Parallel()
-	w := golden.NewWorld(t, memory.New())
+	w := golden.NewWorld(t, memory.New(nil))
 	vendors := []httpapi.Rate{{Requests: 30, Per: time.Second}, {Requests: 300, Per: time.Minute}, {Requests: 60_000, Per: 24 * time.Hour}}
 	mine := []httpapi.Rate{{Requests: 1, Per: time.Hour}}
 	for _, tt := range []struct {
@@ -159,7 +159,7 @@ func TestRates(t *testing.T) {
 // credential alone.
 func TestDefaultRatesHold(t *testing.T) {
 	t.Parallel()
-	w := golden.NewWorld(t, memory.New())
+	w := golden.NewWorld(t, memory.New(nil))
 	h, err := ada.New(w.Users, w.Auth, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -196,7 +196,8 @@ func TestBodyLimit(t *testing.T) {
 	}
 }
 
-// TestPolicies: that of the options holds, and that of the host holds before it.
+// TestPolicies: what that of the options says changes that and nothing else, and that of
+// the Manager holds as it is, before both.
 func TestPolicies(t *testing.T) {
 	t.Parallel()
 	id := func(n int) string { return `{"external_id":"` + strings.Repeat("a", n) + `"}` }
@@ -204,7 +205,14 @@ func TestPolicies(t *testing.T) {
 	s.create(t, id(3))
 	s.do(t, "POST", users, id(4)).wantFault(t, "$.external_id", "body")
 
-	w := golden.NewWorld(t, memory.New())
+	s = newServer(t, nil, &ada.Options{Options: httpapi.Options{Policy: enduser.Policy{UniqueEmail: true}}})
+	s.do(t, "POST", users, id(37)).wantFault(t, "$.external_id", "body")
+	s.do(t, "POST", users, inProfile(`"metadata":{"a":"`+strings.Repeat("x", 10_240)+`"}`)).wantFault(t, "$.profile.metadata", "body")
+	s.create(t, inProfile(`"email":"ann@example.com"`))
+	// An address identifies nobody here, so that this is a user more, and not the first.
+	s.do(t, "POST", users, inProfile(`"email":"ann@example.com"`)).want(t, 409)
+
+	w := golden.NewWorld(t, memory.New(nil))
 	w.Users = enduser.New(w.Store, &enduser.Options{
 		Now: w.Clock.Now,
 		Policy: func(string) (enduser.Policy, bool) {

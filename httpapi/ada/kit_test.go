@@ -29,7 +29,7 @@ type server struct {
 func newServer(tb testing.TB, st store.Store, o *ada.Options) *server {
 	tb.Helper()
 	if st == nil {
-		st = memory.New()
+		st = memory.New(nil)
 	}
 	w := golden.NewWorld(tb, st)
 	return &server{w, newHandler(tb, w.Users, w.Auth, o)}
@@ -107,13 +107,24 @@ func (a answer) checkProblem(tb testing.TB) {
 
 func (a answer) problem(tb testing.TB) problem {
 	tb.Helper()
-	envelope := golden.Read[struct {
+	p, _ := a.failure(tb)
+	return p
+}
+
+// failure returns what an error answer says, and, of a list that took too long, the URL
+// of what is left.
+func (a answer) failure(tb testing.TB) (p problem, next string) {
+	tb.Helper()
+	f := golden.Read[struct {
 		Errors []problem `json:"errors"`
+		Meta   struct {
+			NextPageURL string `json:"next_page_url"`
+		} `json:"meta"`
 	}](tb, a.Answer)
-	if len(envelope.Errors) != 1 {
+	if len(f.Errors) != 1 {
 		tb.Fatalf("%d has not one error: %s", a.Status, a.Body)
 	}
-	return envelope.Errors[0]
+	return f.Errors[0], f.Meta.NextPageURL
 }
 
 // user is one user as the routes show it.

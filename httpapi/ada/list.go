@@ -8,7 +8,7 @@ import (
 	"strconv"
 
 	"github.com/rollbook-go/rollbook/enduser"
-	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
 
@@ -18,43 +18,45 @@ const (
 )
 
 // list answers a page of users, or the one that has an external ID.
-func (f *family) list(c *call) error {
+func (a *api) list(c *call) error {
 	values, err := c.Query()
 	if err != nil {
 		return err
 	}
 	q := rest.Query{Values: values}
 	limit, cursor := q.Number("limit", 0, 1, maxPage), q.Text("cursor")
-	eq := enduser.Query{Limit: cmp.Or(limit, defaultPage)}
-	s := listScope(c.Principal)
-	if cursor != "" {
-		if eq.After, err = s.Decode(cursor); err != nil {
-			q.Fault("cursor", enduser.CodeValue, "is not a cursor of this list")
-		}
-	}
 	if values.Has("external_id") {
-		return f.find(c, &q, limit != 0 || cursor != "")
+		return a.find(c, &q, limit != 0 || cursor != "")
+	}
+	eq := enduser.Query{Limit: cmp.Or(limit, defaultPage)}
+	if eq.After, err = enduser.ParseCursor(cursor); err != nil {
+		blameCursor(&q)
 	}
 	if err := q.Err(); err != nil {
 		return err
 	}
-	page, err := f.tenant(c).List(c.Request.Context(), eq)
+	read := a.Read(c)
+	defer read.End()
+	page, err := a.Tenant(c).List(read.Context, eq)
+	if invalid, ok := errors.AsType[*enduser.InvalidError](err); ok && invalid.Violations[0].Code == enduser.CodeCursor {
+		blameCursor(&q)
+		return q.Err()
+	}
+	next := a.nextPage(c, page.Next, limit)
 	if err != nil {
-		return err
+		return read.Explain(err, next)
 	}
-	next := url.Values{}
-	if n := len(page.Users); n > 0 && page.HasMore {
-		next.Set("cursor", s.Encode(page.Users[n-1].Cursor()))
-		if limit != 0 {
-			next.Set("limit", strconv.Itoa(limit))
-		}
-	}
-	return c.JSON(http.StatusOK, appendPage(c.Buffer(), page.Users, f.urlOf(c, next)))
+	family.LogUnreadable(c, page.Unreadable)
+	return c.JSON(http.StatusOK, appendPage(c.Buffer(), page.Users, next))
+}
+
+func blameCursor(q *rest.Query) {
+	q.Fault("cursor", enduser.CodeCursor, "is not a cursor of this list")
 }
 
 // find shows the user that has an external ID. Where nobody has it, it makes a
 // difference whether anybody could.
-func (f *family) find(c *call, q *rest.Query, paged bool) error {
+func (a *api) find(c *call, q *rest.Query, paged bool) error {
 	id := q.Text("external_id")
 	switch {
 	case paged:
@@ -65,29 +67,29 @@ func (f *family) find(c *call, q *rest.Query, paged bool) error {
 	if err := q.Err(); err != nil {
 		return err
 	}
-	t := f.tenant(c)
+	t := a.Tenant(c)
 	u, err := t.Get(c.Request.Context(), enduser.ByExternalID(id))
 	if errors.Is(err, enduser.ErrNotFound) {
 		if wrong := t.Check(enduser.Spec{ExternalID: id}); wrong != nil {
 			err = wrong
 		}
 	}
-	return showIfNew(c, &u, blame(err, "external_id", rest.Field{Pointer: "external_id", Query: true}))
+	return showIfNew(c, &u, family.Placed(err, family.Parameter))
 }
 
-// listScope is what the cursors of a list are bound to: whose it is.
-func listScope(p httpapi.Principal) rest.Scope {
-	return rest.NewScope("ada", p.Tenant, string(p.Environment))
-}
-
-// urlOf returns the absolute URL of a request with another query, "" for none. It has
-// neither scheme nor host if nobody said which: HTTP/1.0 knows requests without Host.
-func (f *family) urlOf(c *call, query url.Values) string {
-	if len(query) == 0 {
+// nextPage returns the absolute URL of the page from a cursor on, with the limit of the
+// request; "" for the zero cursor. It has neither scheme nor host if nobody said which:
+// HTTP/1.0 knows requests without Host.
+func (a *api) nextPage(c *call, from enduser.Cursor, limit int) string {
+	if from.IsZero() {
 		return ""
 	}
+	query := url.Values{"cursor": {from.String()}}
+	if limit != 0 {
+		query.Set("limit", strconv.Itoa(limit))
+	}
 	target := c.Target() + "?" + query.Encode()
-	base := f.base
+	base := a.base
 	if base == nil && c.Request.Host != "" {
 		base = &url.URL{Scheme: "http", Host: c.Request.Host}
 		if c.Request.TLS != nil {

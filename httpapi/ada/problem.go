@@ -8,63 +8,52 @@ import (
 	"unicode"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
 
-// explain says of errors of the domain what known does, in the names that this
-// family has for what is in a request.
-func explain(known func(error) *rest.Problem) func(error) *rest.Problem {
-	return func(err error) *rest.Problem {
-		if errors.Is(err, enduser.ErrNoKeyring) {
-			return rest.Invalid(rest.Field{
-				Pointer: sensitive, Code: enduser.CodeValue, Message: "cannot be kept: this server has no keyring",
-			})
-		}
-		p := known(err)
-		if p == nil {
-			return nil
-		}
-		for i := range p.Errors {
-			f := &p.Errors[i]
-			if f.Query = f.Pointer == "id"; f.Query {
-				f.Pointer = inPath
-				continue
-			}
-			f.Pointer = jsonPath(f.Pointer)
-		}
-		return p
+// explain turns an error of the domain into a problem, in the names that this family
+// has for what is in a request.
+func explain(err error) *rest.Problem {
+	if errors.Is(err, enduser.ErrNoKeyring) {
+		return rest.Invalid(rest.Field{
+			Path: rest.Path{Name: sensitive}, Code: enduser.CodeValue, Message: "cannot be kept: this server has no keyring",
+		})
 	}
+	p := family.Explain(err)
+	if p == nil {
+		return nil
+	}
+	for i := range p.Errors {
+		f := &p.Errors[i]
+		if f.Query = f.Path.Name == "id"; f.Query {
+			f.Path = rest.Path{Name: inPath}
+		} else {
+			f.Path = rest.Path{Name: jsonPath(f.Path)}
+		}
+	}
+	return p
 }
 
 // inPath is the parameter of paths.
 const inPath = "end_user_id"
 
-// blame says where in the request the ID stands that an error is about. It returns
-// other errors as they are.
-func blame(err error, field string, place rest.Field) error {
-	invalid, ok := errors.AsType[*enduser.InvalidError](err)
-	if !ok || invalid.Violations[0].Field != field {
-		return err
-	}
-	place.Code, place.Message = invalid.Violations[0].Code, invalid.Violations[0].Message
-	return rest.Invalid(place)
-}
-
 // jsonPath returns where in a body the domain's field stands.
-func jsonPath(field string) string {
-	if key, ok := strings.CutPrefix(field, "sensitive_metadata."); ok {
-		return member(fields, key)
-	}
-	switch field {
+func jsonPath(field rest.Path) string {
+	path := "$." + field.Name
+	switch field.Name {
 	case "sensitive_metadata":
-		return fields
+		path = fields
 	case "name":
-		return profile + ".display_name"
+		path = profile + ".display_name"
 	case "first_name", "last_name", "email", "avatar", "language", "metadata":
-		return profile + "." + field
+		path = profile + "." + field.Name
 	}
-	return "$." + field
+	if field.Key != "" {
+		path = member(path, field.Key)
+	}
+	return path
 }
 
 // member returns the JSON path of a member that the client has named (RFC 9535
@@ -78,7 +67,8 @@ func member(object, name string) string {
 	return object + "['" + name + "']"
 }
 
-// appendProblem writes a problem as the vendor's schema has it.
+// appendProblem writes a problem as the vendor's schema has it. Where a list took too
+// long it has the list's meta beside it: p.Cursor is then the URL of what is left.
 func appendProblem(b []byte, p *rest.Problem) []byte {
 	kind, message, details := describe(p)
 	b = jsontext.AppendString(append(b, `{"errors":[{"type":`...), kind)
@@ -89,13 +79,17 @@ func appendProblem(b []byte, p *rest.Problem) []byte {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = jsontext.AppendString(append(b, `{"parameter":`...), f.Pointer)
+			b = jsontext.AppendString(append(b, `{"parameter":`...), f.Path.Name)
 			b = jsontext.AppendString(append(b, `,"location":`...), location(&f))
 			b = append(jsontext.AppendString(append(b, `,"message":`...), f.Message), '}')
 		}
 		b = append(b, ']')
 	}
-	return append(b, `}]}`...)
+	b = append(b, `}]`...)
+	if p.Cursor != "" {
+		b = append(jsontext.AppendString(append(b, `,"meta":{"next_page_url":`...), p.Cursor), '}')
+	}
+	return append(b, '}')
 }
 
 // describe returns a problem's type, text and details.
@@ -106,10 +100,10 @@ func describe(p *rest.Problem) (kind, message string, details []rest.Field) {
 	}
 	switch {
 	case p.Field != "":
-		details = []rest.Field{{Pointer: jsonPath(p.Field), Message: "belongs to end user " + p.HolderID}}
+		details = []rest.Field{{Path: rest.Path{Name: jsonPath(rest.Path{Name: p.Field})}, Message: "belongs to end user " + p.HolderID}}
 	case len(p.Errors) > 0:
 		details = p.Errors
-		message = strings.TrimPrefix(details[0].Pointer, "$.") + ": " + details[0].Message
+		message = strings.TrimPrefix(details[0].Path.Name, "$.") + ": " + details[0].Message
 		if more := p.Total - 1; more > 0 {
 			message += "; and " + strconv.Itoa(more) + " more"
 		}
@@ -121,7 +115,7 @@ func location(f *rest.Field) string {
 	switch {
 	case !f.Query:
 		return "body"
-	case f.Pointer == inPath:
+	case f.Path.Name == inPath:
 		return "path"
 	default:
 		return "query"

@@ -178,8 +178,8 @@ func TestClientRoundTrip(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 		// what only the host's own program writes is shown
-		_, err := w.Users.Tenant("acme").Update(context.Background(), enduser.ByID(got.EndUserID), func(u *enduser.User) error {
-			u.SystemProperties = enduser.Metadata{"sunshine_user_id": enduser.String("5f7e0e2c1e7c7e000f0f9c3a")}
+		_, err := w.Users.Tenant("acme").Update(context.Background(), enduser.ByID(got.EndUserID), func(e *enduser.Edit) error {
+			e.SystemProperties = enduser.Metadata{"sunshine_user_id": enduser.String("5f7e0e2c1e7c7e000f0f9c3a")}
 			return nil
 		})
 		if err != nil {

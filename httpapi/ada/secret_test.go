@@ -62,21 +62,21 @@ type watchful struct {
 	wrote int
 }
 
-func (w *watchful) Apply(ctx context.Context, tenant string, ops ...store.Op) (store.Revision, error) {
-	for _, op := range ops {
+func (w *watchful) Apply(ctx context.Context, tenant string, b store.Batch) (store.Revision, error) {
+	for _, op := range b.Ops {
 		w.wrote += len(op.New.Data)
 		if bytes.Contains(op.New.Data, []byte(secret)) || bytes.Contains(op.Note, []byte(secret)) {
 			w.t.Error("a secret is stored in clear")
 		}
 	}
-	return w.Faulty.Apply(ctx, tenant, ops...)
+	return w.Faulty.Apply(ctx, tenant, b)
 }
 
 // TestSecretsStayInside sends secrets wherever a request has room for them and lets
 // everything go wrong: no answer and no line of a log has them.
 func TestSecretsStayInside(t *testing.T) {
 	t.Parallel()
-	st := &watchful{Faulty: &golden.Faulty{Store: memory.New()}, t: t}
+	st := &watchful{Faulty: &golden.Faulty{Store: memory.New(nil)}, t: t}
 	w := golden.NewWorld(t, st)
 	var logged bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -168,7 +168,7 @@ func TestSecretsStayInside(t *testing.T) {
 // TestNoKeyring: without one, secrets are refused and nothing of the request is kept.
 func TestNoKeyring(t *testing.T) {
 	t.Parallel()
-	w := golden.NewWorld(t, memory.New())
+	w := golden.NewWorld(t, memory.New(nil))
 	w.Users = enduser.New(w.Store, &enduser.Options{Now: w.Clock.Now})
 	s := &server{w, newHandler(t, w.Users, w.Auth, nil)}
 	u := s.create(t, `{"external_id":"ann"}`)

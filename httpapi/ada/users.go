@@ -1,69 +1,79 @@
 package ada
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"github.com/rollbook-go/rollbook/enduser"
-	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
 
-type (
-	call  = rest.Call[httpapi.Principal]
-	route = rest.Route[httpapi.Principal]
-)
+type call = family.Call
 
-// family is the routes.
-type family struct {
-	users  *enduser.Manager
-	policy enduser.Policy
-	base   *url.URL // nil: what the request came by
+// api is the routes.
+type api struct {
+	*family.Host
+	base *url.URL // nil: what the request came by
 }
 
 // routes have the actions of the native routes that do the same, so that a host's
-// Authorize judges both alike.
-func (f *family) routes() []route {
+// Authorize treats both alike.
+func (a *api) routes() []family.Route {
 	const users, user, conversations = "/api/v2/end-users", "/api/v2/end-users/{id}", "/api/v2/conversations"
-	return rest.Slashed([]route{
-		{Method: "POST", Path: users, Access: rest.Write("createEndUser"), Body: true, Handle: f.create},
-		{Method: "GET", Path: users, Access: rest.Read("listEndUsers"), Handle: f.list},
-		{Method: "GET", Path: user, Access: rest.Read("getEndUser"), Handle: f.get},
-		{Method: "PATCH", Path: user, Access: rest.Write("updateEndUser"), Body: true, Handle: f.update},
-		{Method: "POST", Path: conversations, Access: rest.Access{Action: "associateEndUser", Also: "createEndUser", Write: true}, Body: true, Handle: f.converse},
+	return rest.Slashed([]family.Route{
+		{Method: "POST", Path: users, Access: rest.Write("createEndUser"), Body: true, Handle: a.create},
+		{Method: "GET", Path: users, Access: rest.Read("listEndUsers"), Handle: a.list},
+		{Method: "GET", Path: user, Access: rest.Read("getEndUser"), Handle: a.get},
+		{Method: "PATCH", Path: user, Access: rest.Write("updateEndUser"), Body: true, Handle: a.update},
+		{Method: "POST", Path: conversations, Access: rest.Access{Action: "associateEndUser", Also: "createEndUser", Write: true}, Body: true, Handle: a.converse},
 	}...)
 }
-
-// tenant returns the handle that a call's users are reached through.
-func (f *family) tenant(c *call) enduser.Tenant { return c.Principal.In(f.users).With(f.policy) }
 
 // ref names the user of the path.
 func ref(c *call) enduser.Ref { return enduser.ByID(c.PathValue("id")) }
 
-func (f *family) create(c *call) error {
+func (a *api) create(c *call) error {
 	in, err := readUser(c.Body())
 	if err != nil {
 		return err
 	}
-	spec := in.spec()
-	if err := c.Judge(&in.Input, func() error { return f.tenant(c).Check(spec) }); err != nil {
+	t, spec := a.Tenant(c), in.spec()
+	if err := c.Judge(&in.Input, func() error { return t.Check(spec) }); err != nil {
 		return err
 	}
-	u, outcome, err := f.tenant(c).Ensure(c.Request.Context(), spec)
-	if err != nil || outcome != enduser.Created {
+	u, created, err := ensure(c.Request.Context(), t, spec)
+	if err != nil || !created {
 		return show(c, &u, err)
 	}
 	c.Locate(strings.TrimSuffix(c.Target(), "/"), u.ID)
-	return c.Versioned(http.StatusCreated, u.Revision, appendUser(c.Buffer(), &u))
+	return c.Versioned(http.StatusCreated, u.Version.String(), appendUser(c.Buffer(), &u))
 }
 
-func (f *family) get(c *call) error {
-	u, err := f.tenant(c).Get(c.Request.Context(), ref(c))
+// ensure returns the user that has the external ID of a spec, or makes one; without an
+// external ID always. What the spec has beside the ID of a known user is not applied,
+// but must be what a new one may have.
+func ensure(ctx context.Context, t enduser.Tenant, spec enduser.Spec) (u enduser.User, created bool, err error) {
+	if spec.ExternalID == "" {
+		u, err = t.Create(ctx, spec)
+		return u, true, err
+	}
+	u, outcome, err := t.Ensure(ctx, spec)
+	if err == nil && outcome != enduser.Created {
+		spec.ExternalID = ""
+		err = t.Check(spec)
+	}
+	return u, outcome == enduser.Created, err
+}
+
+func (a *api) get(c *call) error {
+	u, err := a.Tenant(c).Get(c.Request.Context(), ref(c))
 	return showIfNew(c, &u, err)
 }
 
-func (f *family) update(c *call) error {
+func (a *api) update(c *call) error {
 	in, err := readUser(c.Body())
 	if err != nil {
 		return err
@@ -74,21 +84,18 @@ func (f *family) update(c *call) error {
 	if err := in.Err(); err != nil {
 		return err
 	}
-	u, err := f.tenant(c).Update(c.Request.Context(), ref(c), func(u *enduser.User) error {
-		if err := c.IfMatch(u.Revision); err != nil {
-			return err
-		}
-		in.change(u)
+	u, err := a.Tenant(c).Update(c.Request.Context(), ref(c), func(e *enduser.Edit) error {
+		in.change(e)
 		return nil
-	})
+	}, family.Conditions(c)...)
 	return show(c, &u, err)
 }
 
 func show(c *call, u *enduser.User, err error) error {
-	return c.Show(u.Revision, err, func(b []byte) []byte { return appendUser(b, u) })
+	return c.Show(u.Version.String(), err, func(b []byte) []byte { return appendUser(b, u) })
 }
 
 // showIfNew is show for GET.
 func showIfNew(c *call, u *enduser.User, err error) error {
-	return c.ShowIfNew(u.Revision, err, func(b []byte) []byte { return appendUser(b, u) })
+	return c.ShowIfNew(u.Version.String(), err, func(b []byte) []byte { return appendUser(b, u) })
 }

@@ -67,6 +67,17 @@ func TestPostOfKnownChangesNothing(t *testing.T) {
 	}
 	check()
 	s.do(t, "POST", users, `{"external_id":"ann","profile":{"email":"x"}}`).wantFault(t, "$.profile.email", "body")
+	check()
+}
+
+// TestPostWithoutID: nothing else identifies a user, so each makes one.
+func TestPostWithoutID(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, nil)
+	const body = `{"profile":{"first_name":"Ann","email":"ann@example.com"}}`
+	if a, b := s.create(t, body), s.create(t, body); a.ID == b.ID {
+		t.Error("the second is the first")
+	}
 }
 
 // TestOnlyAssociationKeeps: nothing that a client writes but a conversation makes a
@@ -191,6 +202,12 @@ func TestForeignUsers(t *testing.T) {
 		t.Errorf("got %s, want %s", got.ID, u.ID)
 	}
 	s.do(t, "GET", users+"?external_id="+long+"b", "").wantFault(t, "external_id", "query")
+	// What somebody has is not checked again; what nobody has, and the rest, is.
+	if got := s.do(t, "POST", users, `{"external_id":"`+long+`"}`).want(t, 200).user(t); got.ID != u.ID {
+		t.Errorf("got %s, want %s", got.ID, u.ID)
+	}
+	s.do(t, "POST", users, `{"external_id":"`+long+`","profile":{"email":"x"}}`).wantFault(t, "$.profile.email", "body")
+	s.do(t, "POST", users, `{"external_id":"`+long+`b"}`).wantFault(t, "$.external_id", "body")
 	if got := s.do(t, "PATCH", users+u.ID, `{"profile":{"language":"de"}}`).want(t, 200).user(t); *got.Profile.DisplayName != "Ann" {
 		t.Errorf("got %+v", got)
 	}

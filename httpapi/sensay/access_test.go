@@ -118,7 +118,7 @@ func TestAuthenticator(t *testing.T) {
 		}, 503},
 		"panic": {func(*http.Request, string) (httpapi.Principal, error) { panic(secret) }, 500}, //nolint:forbidigo // what the test is about
 	} {
-		h, err := sensay.New(golden.NewWorld(t, memory.New()).Users, tt.auth, nil)
+		h, err := sensay.New(golden.NewWorld(t, memory.New(nil)).Users, tt.auth, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -184,7 +184,7 @@ func TestRates(t *testing.T) {
 func TestStoreFails(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []error{fmt.Errorf("secret: %w", store.ErrUnavailable), errors.New("secret")} {
-		f := &golden.Faulty{Store: memory.New()}
+		f := &golden.Faulty{Store: memory.New(nil)}
 		s := newServer(t, f, httpapi.Options{})
 		s.create(t, `{"id":"ann"}`)
 		f.Fail(fault)
@@ -194,7 +194,7 @@ func TestStoreFails(t *testing.T) {
 			}
 		}
 	}
-	f := &golden.Faulty{Store: memory.New()}
+	f := &golden.Faulty{Store: memory.New(nil)}
 	s := newServer(t, f, httpapi.Options{})
 	s.create(t, `{"id":"ann"}`)
 	f.Lost.Store(true)
@@ -227,7 +227,7 @@ func TestEndedRequest(t *testing.T) {
 // next request is served.
 func TestPanics(t *testing.T) {
 	t.Parallel()
-	f := &golden.Faulty{Store: memory.New()}
+	f := &golden.Faulty{Store: memory.New(nil)}
 	var log bytes.Buffer
 	s := newServer(t, f, httpapi.Options{Logger: slog.New(slog.NewJSONHandler(&log, nil))})
 	s.create(t, `{"id":"ann"}`)
@@ -247,7 +247,7 @@ func TestPanics(t *testing.T) {
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	f := &golden.Faulty{Store: memory.New()}
+	f := &golden.Faulty{Store: memory.New(nil)}
 	s := newServer(t, f, httpapi.Options{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	const body = `{"id":"canary","name":"canary","email":"canary@example.com","linkedAccounts":[{"accountID":"canary","accountType":"embed"}]}`
 	send := func() {

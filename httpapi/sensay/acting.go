@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
 
@@ -16,7 +17,7 @@ type identity struct{ id, accountType string }
 
 func (i identity) ref() enduser.Ref {
 	if i.accountType != "" {
-		return enduser.ByAccount(i.accountType, i.id)
+		return enduser.ByAccount(enduser.Account{Type: i.accountType, ID: i.id})
 	}
 	return enduser.ByEitherID(i.id)
 }
@@ -30,30 +31,33 @@ func (i identity) find(ctx context.Context, t enduser.Tenant) (enduser.User, err
 	return u, err
 }
 
-// names reports whether the user goes by the identity.
-func (i identity) names(u *enduser.User) bool {
+// names reports whether a user of the tenant goes by the identity.
+func (i identity) names(t enduser.Tenant, u *enduser.User) bool {
 	if i.accountType != "" {
 		return slices.Contains(u.Accounts, enduser.Account{Type: i.accountType, ID: i.id})
 	}
-	return enduser.SameExternalID(i.id, shownID(u))
+	return t.SameExternalID(i.id, shownID(u))
 }
 
 // acting is the user as whom a request acts.
 type acting struct {
 	identity
-	user enduser.User
+	user   enduser.User
+	tenant enduser.Tenant
 }
 
 func (me *acting) ref() enduser.Ref { return enduser.ByID(me.user.ID) }
 
-// admits judges the user as it is at the moment of a write: whether it still goes
-// by the name that the request gave, and whether it is the version that If-Match
-// asks for.
-func (me *acting) admits(c *call, u *enduser.User) error {
-	if !me.names(u) {
-		return enduser.ErrNotFound
-	}
-	return c.IfMatch(u.Revision)
+// conditions are what must hold of the user when it is written: it still goes by the
+// name that the request gave, and is at the version that If-Match asks for.
+func (me *acting) conditions(c *call) []enduser.Condition {
+	named := enduser.IfUser(func(u enduser.User) error {
+		if !me.names(me.tenant, &u) {
+			return enduser.ErrNotFound
+		}
+		return nil
+	})
+	return append([]enduser.Condition{named}, family.Conditions(c)...)
 }
 
 const (
@@ -63,9 +67,9 @@ const (
 
 // asUser serves a route to requests that act as a user. That there is no such user,
 // from the beginning or in the end, is 401.
-func (f *family) asUser(handle func(*call, acting) error) func(*call) error {
+func (a *api) asUser(handle func(*call, acting) error) func(*call) error {
 	return func(c *call) error {
-		err := f.serveUser(c, handle)
+		err := a.serveUser(c, handle)
 		if errors.Is(err, enduser.ErrNotFound) && !errors.Is(err, enduser.ErrUnknown) {
 			p := rest.Unauthorized("")
 			p.Code, p.Detail = "unknown-acting-user", "X-USER-ID, with X-USER-ID-TYPE if it is the ID of a linked account, must name a user."
@@ -75,21 +79,22 @@ func (f *family) asUser(handle func(*call, acting) error) func(*call) error {
 	}
 }
 
-func (f *family) serveUser(c *call, handle func(*call, acting) error) error {
-	i, ok := f.identity(c.Request.Header)
+func (a *api) serveUser(c *call, handle func(*call, acting) error) error {
+	i, ok := a.identity(c.Request.Header)
 	if !ok {
 		return enduser.ErrNotFound
 	}
-	u, err := i.find(c.Request.Context(), f.tenant(c))
+	t := a.Tenant(c)
+	u, err := i.find(c.Request.Context(), t)
 	if err != nil {
 		return err
 	}
-	return handle(c, acting{i, u})
+	return handle(c, acting{i, u, t})
 }
 
 // identity reads the headers that name a user; ok is false unless each is there
 // once, or not at all in the case of the type.
-func (f *family) identity(h http.Header) (i identity, ok bool) {
+func (a *api) identity(h http.Header) (i identity, ok bool) {
 	ids, types := h[actingID], h[actingType]
 	if len(ids) != 1 || len(types) > 1 {
 		return identity{}, false
@@ -99,7 +104,7 @@ func (f *family) identity(h http.Header) (i identity, ok bool) {
 		return i, true
 	}
 	i.accountType = types[0]
-	known := len(f.policy.AccountTypes) == 0 || slices.Contains(f.policy.AccountTypes, i.accountType)
+	known := len(a.Policy.AccountTypes) == 0 || slices.Contains(a.Policy.AccountTypes, i.accountType)
 	return i, known && i.accountType != ""
 }
 

@@ -41,7 +41,7 @@ func newTokens() *httpapi.Tokens {
 // The organization makes a user, the user changes its name, and nobody can be made
 // twice.
 func ExampleNew() {
-	users := enduser.New(memory.New(), nil)
+	users := enduser.New(memory.New(nil), nil)
 	h, err := sensay.New(users, newTokens().Authenticate, nil)
 	if err != nil {
 		log.Fatal(err)
@@ -55,13 +55,11 @@ func ExampleNew() {
 	// 409 {"success":false,"error":"A user with this email exists already.","error_code":"EMAIL_EXISTS","fingerprint":"9a940dde7b8bf1bc8f01eae37a12b517","request_id":"example-1"}
 }
 
-// A host whose users have longer names changes that and keeps the rest.
-func ExamplePolicy() {
-	policy := sensay.Policy()
-	policy.MaxName = 100
-	users := enduser.New(memory.New(), nil)
+// A host whose users have longer names says that alone: the rest stays the vendor's.
+func ExampleOptions_policy() {
+	users := enduser.New(memory.New(nil), nil)
 	h, err := sensay.New(users, newTokens().Authenticate, &sensay.Options{
-		Options: httpapi.Options{Policy: policy},
+		Options: httpapi.Options{Policy: enduser.Policy{MaxName: 100}},
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -73,7 +71,7 @@ func ExamplePolicy() {
 
 // What holds for every family is in the embedded options.
 func ExampleOptions() {
-	users := enduser.New(memory.New(), nil)
+	users := enduser.New(memory.New(nil), nil)
 	h, err := sensay.New(users, newTokens().Authenticate, &sensay.Options{
 		Options: httpapi.Options{MaxBody: 1000},
 	})

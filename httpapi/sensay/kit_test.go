@@ -31,10 +31,18 @@ type server struct {
 func newServer(tb testing.TB, st store.Store, o httpapi.Options) *server {
 	tb.Helper()
 	if st == nil {
-		st = memory.New()
+		st = memory.New(nil)
 	}
 	w := golden.NewWorld(tb, st)
 	return &server{newHandler(tb, w, o), w.Users}
+}
+
+// newServerOf is newServer on a Manager with options.
+func newServerOf(tb testing.TB, o *enduser.Options) *server {
+	tb.Helper()
+	w := golden.NewWorld(tb, memory.New(nil))
+	w.Users = enduser.New(w.Store, o)
+	return &server{newHandler(tb, w, httpapi.Options{}), w.Users}
 }
 
 type option = golden.Option

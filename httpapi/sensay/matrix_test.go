@@ -23,7 +23,7 @@ func (a answer) masked() string { return requestID.ReplaceAllString(a.Body, `"re
 func TestOthersUsersAreMissing(t *testing.T) {
 	t.Parallel()
 	backends := map[string]func(testing.TB) store.Store{
-		"memory": func(testing.TB) store.Store { return memory.New() },
+		"memory": func(testing.TB) store.Store { return memory.New(nil) },
 		"sqlite": golden.SQLite,
 	}
 	for backend, open := range backends {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
@@ -43,22 +44,35 @@ const maxFaults = 8
 
 // listed returns the first of so many faults.
 func listed(faults []rest.Field, total int) string {
-	// The names that the domain has for what is in a body. None of them comes out of
-	// the request.
-	wire := strings.NewReplacer(
-		"external_id", "id", "linked_accounts", "linkedAccounts", "].id", "].accountID", "].type", "].accountType",
-	)
 	var text strings.Builder
 	for i, f := range faults[:min(len(faults), maxFaults)] {
 		if i > 0 {
 			text.WriteString("; ")
 		}
-		text.WriteString(wire.Replace(f.Pointer) + " " + f.Message)
+		text.WriteString(wire(f.Path) + " " + f.Message)
 	}
 	if more := total - maxFaults; more > 0 {
 		text.WriteString("; and " + strconv.Itoa(more) + " more")
 	}
 	return text.String()
+}
+
+// wire returns a path in the names that bodies of this family have. None of them comes
+// out of the request.
+func wire(p rest.Path) string {
+	switch p.Name {
+	case "external_id":
+		p.Name = "id"
+	case "linked_accounts":
+		p.Name = "linkedAccounts"
+	}
+	switch p.Member {
+	case "type":
+		p.Member = "accountType"
+	case "id":
+		p.Member = "accountID"
+	}
+	return enduser.Field(p).String()
 }
 
 // appendFingerprint writes 32 hex digits that stand for an error_code and a route.

@@ -49,7 +49,7 @@ func TestRacingCreates(t *testing.T) {
 	t.Parallel()
 	const n = 64
 	stores := map[string]func(testing.TB) store.Store{
-		"memory": func(testing.TB) store.Store { return memory.New() },
+		"memory": func(testing.TB) store.Store { return memory.New(nil) },
 		"sqlite": golden.SQLite,
 	}
 	bodies := map[string]func(i int) string{
@@ -99,7 +99,7 @@ func TestRacingUpdates(t *testing.T) {
 		seen[a.Header.Get("ETag")] = true
 	}
 	if len(seen) != n {
-		t.Errorf("%d revisions for %d writes", len(seen), n)
+		t.Errorf("%d versions for %d writes", len(seen), n)
 	}
 
 	etag := s.do(t, "GET", "/v1/users/ann", "").Header.Get("ETag")
@@ -124,11 +124,11 @@ type interrupted struct {
 	first atomic.Pointer[func()] // done once
 }
 
-func (i *interrupted) Apply(ctx context.Context, tenant string, ops ...store.Op) (store.Revision, error) {
+func (i *interrupted) Apply(ctx context.Context, tenant string, b store.Batch) (store.Revision, error) {
 	if first := i.first.Swap(nil); first != nil {
 		(*first)()
 	}
-	return i.Store.Apply(ctx, tenant, ops...)
+	return i.Store.Apply(ctx, tenant, b)
 }
 
 // TestChangedMeanwhile: a user that loses the name under which a request acts
@@ -139,7 +139,7 @@ func TestChangedMeanwhile(t *testing.T) {
 		for method, body := range map[string]string{"PUT": `{"id":"other","name":"Changed"}`, "DELETE": ""} {
 			t.Run(method+" by "+name, func(t *testing.T) {
 				t.Parallel()
-				st := &interrupted{Store: memory.New()}
+				st := &interrupted{Store: memory.New(nil)}
 				s := newServer(t, st, httpapi.Options{})
 				s.create(t, `{"id":"ann","linkedAccounts":[{"accountType":"embed","accountID":"1"}]}`)
 				meanwhile := func() {

@@ -1,13 +1,14 @@
 package sensay
 
 import (
-	"errors"
 	"net/http"
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
+	"github.com/rollbook-go/rollbook/httpapi/internal/vendor"
 )
 
 // Policy returns what users may be where nothing else is said: the limits that the
@@ -21,32 +22,33 @@ func Policy() enduser.Policy {
 	}
 }
 
-// Options are the settings of a handler. The zero value is good. A zero Policy
-// means that of the function [Policy]; Closing has no effect.
+// Options are the settings of a handler. The zero value is good.
 type Options struct {
+	// Options are those of every family of routes, but for these: what is zero in
+	// Policy is that of the function [Policy], and Closing has no effect. So a limit
+	// that is given here changes that limit alone: e-mail addresses stay unique. A
+	// policy in [enduser.Options] holds as it is, instead of both.
 	httpapi.Options
 }
 
 // New returns the handler of Sensay's routes. It fails without users or auth. It
 // is safe for concurrent use.
 func New(users *enduser.Manager, auth httpapi.Authenticator, opts *Options) (http.Handler, error) {
-	if users == nil || auth == nil {
-		return nil, errors.New("sensay: new: users and auth are required")
-	}
 	var o Options
 	if opts != nil {
 		o = *opts
 	}
-	if o.Policy.IsZero() {
-		o.Policy = Policy()
+	h, err := vendor.Host("sensay", users, auth, o.Options, Policy())
+	if err != nil {
+		return nil, err
 	}
-	f := &family{users: users, policy: o.Policy}
-	config := httpapi.Family(auth, &o.Options, secret, "")
+	a := &api{h}
+	config := h.Config(secret, "")
 	config.Admit = admitVersion(config.Admit)
 	config.Append = appendProblem
 	config.ProblemType = "application/json"
 	config.Gzip = true
-	return stamp(rest.New(config, f.routes()...)), nil
+	return stamp(rest.New(config, a.routes()...)), nil
 }
 
 const maxSecret = 4096 // bytes
@@ -73,11 +75,11 @@ func stamp(h http.Handler) http.Handler {
 	})
 }
 
-type admit = func(http.Header, *http.Request, httpapi.Principal, *rest.Access) error
+type admit = func(http.Header, *http.Request, family.Principal, *rest.Access) error
 
-// admitVersion refuses a version that is no date, once everything else is admitted.
+// admitVersion refuses a version that is no date, once everything else is allowed.
 func admitVersion(next admit) admit {
-	return func(h http.Header, r *http.Request, p httpapi.Principal, access *rest.Access) error {
+	return func(h http.Header, r *http.Request, p family.Principal, access *rest.Access) error {
 		if err := next(h, r, p, access); err != nil {
 			return err
 		}

@@ -5,49 +5,41 @@ import (
 	"net/http"
 
 	"github.com/rollbook-go/rollbook/enduser"
-	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
 
-type (
-	call  = rest.Call[httpapi.Principal]
-	route = rest.Route[httpapi.Principal]
-)
+type call = family.Call
 
-// family is the routes of the users.
-type family struct {
-	users  *enduser.Manager
-	policy enduser.Policy
-}
+// api is the routes of the users.
+type api struct{ *family.Host }
 
-func (f *family) routes() []route {
-	return []route{
-		{Method: "POST", Path: "/v1/users", Access: rest.Write("createEndUser"), Body: true, Handle: asOrganization(f.create)},
-		{Method: "GET", Path: "/v1/users/{userID}", Access: rest.Read("getEndUser"), Handle: asOrganization(f.get)},
-		{Method: "GET", Path: "/v1/users/me", Access: rest.Read("getEndUser"), Handle: f.asUser(f.getMe)},
-		{Method: "PUT", Path: "/v1/users/me", Access: rest.Write("updateEndUser"), Body: true, Handle: f.asUser(f.updateMe)},
-		{Method: "DELETE", Path: "/v1/users/me", Access: rest.Write("deleteEndUser"), Handle: f.asUser(f.deleteMe)},
+func (a *api) routes() []family.Route {
+	return []family.Route{
+		{Method: "POST", Path: "/v1/users", Access: rest.Write("createEndUser"), Body: true, Handle: asOrganization(a.create)},
+		{Method: "GET", Path: "/v1/users/{userID}", Access: rest.Read("getEndUser"), Handle: asOrganization(a.get)},
+		{Method: "GET", Path: "/v1/users/me", Access: rest.Read("getEndUser"), Handle: a.asUser(a.getMe)},
+		{Method: "PUT", Path: "/v1/users/me", Access: rest.Write("updateEndUser"), Body: true, Handle: a.asUser(a.updateMe)},
+		{Method: "DELETE", Path: "/v1/users/me", Access: rest.Write("deleteEndUser"), Handle: a.asUser(a.deleteMe)},
 	}
 }
 
-// tenant returns the handle that a call's users are reached through.
-func (f *family) tenant(c *call) enduser.Tenant { return c.Principal.In(f.users).With(f.policy) }
-
-func (f *family) create(c *call) error {
+func (a *api) create(c *call) error {
 	in, err := readUser(c.Body())
 	if err != nil {
 		return err
 	}
-	spec, err := in.spec()
+	t := a.Tenant(c)
+	spec, err := in.spec(t)
 	if err != nil {
 		return err
 	}
-	u, err := f.tenant(c).Create(c.Request.Context(), spec)
+	u, err := t.Create(c.Request.Context(), spec)
 	return show(c, &u, err)
 }
 
-func (f *family) get(c *call) error {
-	u, err := identity{id: c.PathValue("userID")}.find(c.Request.Context(), f.tenant(c))
+func (a *api) get(c *call) error {
+	u, err := identity{id: c.PathValue("userID")}.find(c.Request.Context(), a.Tenant(c))
 	if errors.Is(err, enduser.ErrNotFound) {
 		p := rest.NotFound()
 		p.Code, p.Detail = "user-not-found", "There is no user with this id."
@@ -56,28 +48,24 @@ func (f *family) get(c *call) error {
 	return showIfNew(c, &u, err)
 }
 
-func (f *family) getMe(c *call, me acting) error { return showIfNew(c, &me.user, nil) }
+func (a *api) getMe(c *call, me acting) error { return showIfNew(c, &me.user, nil) }
 
-func (f *family) updateMe(c *call, me acting) error {
+func (a *api) updateMe(c *call, me acting) error {
 	in, err := readUser(c.Body())
 	if err != nil {
 		return err
 	}
 	if !in.id.Given {
-		return rest.Invalid(rest.Field{Pointer: "id", Code: enduser.CodeRequired, Message: "is required"})
+		return rest.Invalid(rest.Field{Path: rest.Path{Name: "id"}, Code: enduser.CodeRequired, Message: "is required"})
 	}
-	u, err := f.tenant(c).Update(c.Request.Context(), me.ref(), func(u *enduser.User) error {
-		if err := me.admits(c, u); err != nil {
-			return err
-		}
-		return in.change(u)
-	})
+	u, err := me.tenant.Update(c.Request.Context(), me.ref(), func(e *enduser.Edit) error {
+		return in.change(me.tenant, e)
+	}, me.conditions(c)...)
 	return show(c, &u, err)
 }
 
-func (f *family) deleteMe(c *call, me acting) error {
-	err := f.tenant(c).DeleteIf(c.Request.Context(), me.ref(), func(u enduser.User) error { return me.admits(c, &u) })
-	if err != nil {
+func (a *api) deleteMe(c *call, me acting) error {
+	if err := me.tenant.Delete(c.Request.Context(), me.ref(), me.conditions(c)...); err != nil {
 		return err
 	}
 	c.Empty(http.StatusNoContent)
@@ -85,10 +73,10 @@ func (f *family) deleteMe(c *call, me acting) error {
 }
 
 func show(c *call, u *enduser.User, err error) error {
-	return c.Show(u.Revision, err, func(b []byte) []byte { return appendUser(b, u) })
+	return c.Show(u.Version.String(), err, func(b []byte) []byte { return appendUser(b, u) })
 }
 
 // showIfNew is show for GET.
 func showIfNew(c *call, u *enduser.User, err error) error {
-	return c.ShowIfNew(u.Revision, err, func(b []byte) []byte { return appendUser(b, u) })
+	return c.ShowIfNew(u.Version.String(), err, func(b []byte) []byte { return appendUser(b, u) })
 }

@@ -16,7 +16,7 @@ import (
 
 func TestNewFailsClosed(t *testing.T) {
 	t.Parallel()
-	w := golden.NewWorld(t, memory.New())
+	w := golden.NewWorld(t, memory.New(nil))
 	if _, err := sensay.New(w.Users, nil, nil); err == nil {
 		t.Error("New accepts no Authenticator")
 	}
@@ -28,14 +28,59 @@ func TestNewFailsClosed(t *testing.T) {
 	}
 }
 
-// TestPolicyOfTheHost: a policy that the host gives holds instead of ours.
+// TestPolicyOfTheHost: what a policy of the host says changes that and nothing else, and
+// what the tenant's users are found by changes no rule at all. A policy of the Manager
+// holds as it is.
 func TestPolicyOfTheHost(t *testing.T) {
 	t.Parallel()
+	vendors := func(s *server) {
+		t.Helper()
+		s.create(t, `{"id":"`+strings.Repeat("a", 255)+`","email":"ann@example.com"}`)
+		s.do(t, "POST", "/v1/users", `{"email":"ann@example.com"}`).wantCode(t, 409, "EMAIL_EXISTS")
+		s.do(t, "POST", "/v1/users", `{"linkedAccounts":[{"accountID":"1","accountType":"slack"}]}`).wantCode(t, 400, "INVALID")
+		s.do(t, "GET", "/v1/users/me", "", asAccount("slack", "1")).wantCode(t, 401, "UNKNOWN_ACTING_USER")
+	}
 	s := newServer(t, nil, httpapi.Options{Policy: enduser.Policy{MaxName: 3}})
 	s.do(t, "POST", "/v1/users", `{"name":"Anna"}`).wantCode(t, 400, "INVALID")
-	s.create(t, `{"name":"Ann","email":"ann@example.com","linkedAccounts":[{"accountID":"1","accountType":"github"}]}`)
-	s.create(t, `{"email":"ann@example.com"}`)
+	s.create(t, `{"name":"Ann"}`)
+	vendors(s)
+
+	s = newServer(t, nil, httpapi.Options{Policy: enduser.Policy{AccountTypes: []string{"github"}}})
+	s.do(t, "POST", "/v1/users", `{"name":"`+strings.Repeat("a", 51)+`"}`).wantCode(t, 400, "INVALID")
+	s.create(t, `{"linkedAccounts":[{"accountID":"1","accountType":"github"}]}`)
 	s.do(t, "GET", "/v1/users/me", "", asAccount("github", "1")).want(t, 200)
+	vendors(s)
+
+	s = newServerOf(t, &enduser.Options{Schema: func(string) enduser.Schema {
+		return enduser.Schema{IndexedMetadata: []string{"plan"}}
+	}})
+	s.do(t, "POST", "/v1/users", `{"name":"`+strings.Repeat("a", 51)+`"}`).wantCode(t, 400, "INVALID")
+	vendors(s)
+
+	s = newServerOf(t, &enduser.Options{Policy: func(string) (enduser.Policy, bool) {
+		return enduser.Policy{MaxName: 60}, true
+	}})
+	s.create(t, `{"name":"`+strings.Repeat("a", 60)+`","email":"ann@example.com"}`)
+	s.create(t, `{"email":"ann@example.com","linkedAccounts":[{"accountID":"1","accountType":"slack"}]}`)
+}
+
+// TestExactIDs: where the tenant compares external IDs exactly, this family does.
+func TestExactIDs(t *testing.T) {
+	t.Parallel()
+	s := newServerOf(t, &enduser.Options{Schema: func(string) enduser.Schema { return enduser.Schema{ExactIDs: true} }})
+	s.create(t, `{"id":"ann","name":"First"}`)
+	s.create(t, `{"id":"Ann","name":"Second"}`)
+	s.do(t, "GET", "/v1/users/ANN", "").wantCode(t, 404, "USER_NOT_FOUND")
+	for id, name := range map[string]string{"ann": "First", "Ann": "Second"} {
+		if u := s.do(t, "GET", "/v1/users/me", "", as(id)).want(t, 200).user(t); u.Name != name {
+			t.Errorf("%s is %+v", id, u)
+		}
+	}
+	s.do(t, "PUT", "/v1/users/me", `{"id":"Ann"}`, as("ann")).wantCode(t, 409, "USER_EXISTS")
+	s.do(t, "PUT", "/v1/users/me", `{"id":"ANN"}`, as("Ann")).want(t, 200) // another ID
+	s.do(t, "GET", "/v1/users/me", "", as("Ann")).wantCode(t, 401, "UNKNOWN_ACTING_USER")
+	s.do(t, "GET", "/v1/users/ANN", "").want(t, 200)
+	s.do(t, "POST", "/v1/users", `{"id":"me"}`).wantCode(t, 400, "INVALID")
 }
 
 // TestEdges: n is accepted and n+1 is not.
@@ -117,11 +162,11 @@ func TestIdentity(t *testing.T) {
 	s.do(t, "POST", "/v1/users", `{"id":"`+strings.ToUpper(plain.ID)+`"}`).wantCode(t, 409, "USER_EXISTS")
 	s.do(t, "PUT", "/v1/users/me", `{"id":"`+plain.ID+`"}`, as("ann")).wantCode(t, 409, "USER_EXISTS")
 	// A spelling that is the same id changes nothing.
-	revision := s.do(t, "GET", "/v1/users/ann", "").Header.Get("ETag")
+	version := s.do(t, "GET", "/v1/users/ann", "").Header.Get("ETag")
 	for _, id := range []string{"ANN", "ann", "Ann"} {
 		a := s.do(t, "PUT", "/v1/users/me", `{"id":"`+id+`"}`, as("ann")).want(t, 200)
-		if a.Header.Get("ETag") != revision || a.user(t).ID != "Ann" {
-			t.Errorf("%s: revision %s, was %s: %s", id, a.Header.Get("ETag"), revision, a.Body)
+		if a.Header.Get("ETag") != version || a.user(t).ID != "Ann" {
+			t.Errorf("%s: ETag %s, was %s: %s", id, a.Header.Get("ETag"), version, a.Body)
 		}
 	}
 	for _, id := range []string{plain.ID, strings.ToUpper(plain.ID)} {
@@ -171,7 +216,7 @@ func TestUsersFromElsewhere(t *testing.T) {
 	}
 	changed := native.Clone()
 	changed.ExternalID, changed.Name = "zoe", "Zoe"
-	changed.Revision, changed.UpdatedBy = u.Revision, "crm"
+	changed.Revision, changed.Version, changed.UpdatedBy = u.Revision, u.Version, "crm"
 	if !u.Equal(changed) {
 		t.Errorf("PUT changed more than it was asked to: %+v", u)
 	}
@@ -189,7 +234,7 @@ func TestDeletedForGood(t *testing.T) {
 	const body = `{"id":"ann","name":"Ann","email":"ann@example.com","linkedAccounts":[{"accountID":"1","accountType":"embed"}]}`
 	s.create(t, body)
 	s.do(t, "DELETE", "/v1/users/me", "", asAccount("embed", "1")).want(t, 204)
-	for _, ref := range []enduser.Ref{enduser.ByExternalID("ann"), enduser.ByEmail("ann@example.com"), enduser.ByAccount("embed", "1")} {
+	for _, ref := range []enduser.Ref{enduser.ByExternalID("ann"), enduser.ByEmail("ann@example.com"), enduser.ByAccount(enduser.Account{Type: "embed", ID: "1"})} {
 		if u, err := acme.Get(t.Context(), ref); err == nil {
 			t.Errorf("%s still names %s", ref, u)
 		}
@@ -218,7 +263,7 @@ func TestPreconditions(t *testing.T) {
 		return s.do(t, "GET", path, "", options...).want(t, 200).Header.Get("ETag")
 	}
 	if a, b := get("/v1/users/ann"), get("/v1/users/me", as("ann")); a != first || b != first {
-		t.Errorf("ETags %s, %s and %s of one revision", first, a, b)
+		t.Errorf("ETags %s, %s and %s of one version", first, a, b)
 	}
 	second := s.do(t, "PUT", "/v1/users/me", `{"id":"ann","name":"Ann"}`, as("ann"), with("If-Match", first)).want(t, 200).Header.Get("ETag")
 	if second == first {

@@ -3,7 +3,6 @@ package sensay
 import (
 	"cmp"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 
@@ -45,7 +44,7 @@ type userInput struct {
 	accounts rest.Optional[[]enduser.Account]
 }
 
-// readUser reads a body. It judges its form; spec and change judge what is in it.
+// readUser reads a body. It checks its form; spec and change check what is in it.
 func readUser(body string) (in userInput, err error) {
 	p := jsontext.NewScanner(body)
 	if err = in.End(&p, p.Object(func(name string) error { return in.member(&p, name) })); err != nil {
@@ -53,14 +52,14 @@ func readUser(body string) (in userInput, err error) {
 	}
 	for i, a := range in.accounts.Value { // the domain would take the same one twice for one
 		if slices.Contains(in.accounts.Value[:i], a) {
-			in.Fault(item(i), enduser.CodeDuplicate, "is given twice")
+			in.FaultAt(item(i), enduser.CodeDuplicate, "is given twice")
 		}
 	}
 	return in, in.Err()
 }
 
 // item names an account of a body.
-func item(i int) string { return "linkedAccounts[" + strconv.Itoa(i) + "]" }
+func item(i int) rest.Path { return rest.Path{Name: "linkedAccounts", Item: i + 1} }
 
 func (in *userInput) member(p *jsontext.Scanner, name string) error {
 	switch name {
@@ -96,7 +95,7 @@ func (in *userInput) readAccount(p *jsontext.Scanner, i int) (a enduser.Account,
 		case "accountID":
 			a.ID, err = p.String()
 		default:
-			in.Fault(item(i), rest.CodeUnknown, "has a member that is neither accountID nor accountType")
+			in.FaultAt(item(i), rest.CodeUnknown, "has a member that is neither accountID nor accountType")
 			_, err = p.Raw()
 		}
 		return err
@@ -105,10 +104,10 @@ func (in *userInput) readAccount(p *jsontext.Scanner, i int) (a enduser.Account,
 }
 
 // spec returns the user that a create asks for.
-func (in *userInput) spec() (enduser.Spec, error) {
+func (in *userInput) spec(t enduser.Tenant) (enduser.Spec, error) {
 	var wrong rest.Input
 	if in.id.Given {
-		checkID(&wrong, in.id.Value)
+		checkID(&wrong, t, in.id.Value)
 	}
 	checkName(&wrong, in.name.Value)
 	in.checkEmail(&wrong)
@@ -117,30 +116,30 @@ func (in *userInput) spec() (enduser.Spec, error) {
 	}, wrong.Err()
 }
 
-// change applies the body to a user. What stays as it is is not judged, however it
-// came to be so.
-func (in *userInput) change(u *enduser.User) error {
+// change applies the body to a user of the tenant. What stays as it is is not checked,
+// however it came to be so.
+func (in *userInput) change(t enduser.Tenant, e *enduser.Edit) error {
 	var wrong rest.Input
-	if !enduser.SameExternalID(in.id.Value, shownID(u)) {
-		checkID(&wrong, in.id.Value)
-		u.ExternalID = in.id.Value
+	if !t.SameExternalID(in.id.Value, shownID(&e.User)) {
+		checkID(&wrong, t, in.id.Value)
+		e.ExternalID = in.id.Value
 	}
-	if in.name.Given && in.name.Value != u.Name {
+	if in.name.Given && in.name.Value != e.Name {
 		checkName(&wrong, in.name.Value)
 	}
 	in.checkEmail(&wrong)
-	in.name.Set(&u.Name)
-	in.email.Set(&u.Email)
-	in.accounts.Set(&u.Accounts)
+	in.name.Set(&e.Name)
+	in.email.Set(&e.Email)
+	in.accounts.Set(&e.Accounts)
 	return wrong.Err()
 }
 
-// checkID refuses the ids that no path can name; the policy judges the others.
-func checkID(in *rest.Input, id string) {
+// checkID refuses the ids that no path can name; the others are for the policy.
+func checkID(in *rest.Input, t enduser.Tenant, id string) {
 	switch {
 	case id == "":
 		in.Fault("id", enduser.CodeRequired, "must not be empty")
-	case enduser.SameExternalID(id, "me"):
+	case t.SameExternalID(id, "me"):
 		in.Fault("id", enduser.CodeValue, "must not be me, which stands for the acting user")
 	}
 }
