@@ -74,7 +74,7 @@ func (r *dueRead) debtors(ctx context.Context) (found []*debtor, more bool, err 
 func (r *dueRead) debtor(ctx context.Context) (*debtor, error) {
 	sp := r.store.space(r.q.Tenant)
 	bucket := bucketOf(r.q.Tenant)
-	vals, err := r.store.read(ctx, sp, "Due", r.queued(bucket))
+	vals, err := r.store.read(ctx, sp, "Due", short, r.queued(bucket))
 	if err != nil {
 		return nil, err
 	}

@@ -196,7 +196,7 @@ func (r *dueRead) records(ctx context.Context, debtors []*debtor) error {
 func (r *dueRead) walk(ctx context.Context, d *debtor, limit int) error {
 	for n := limit - len(d.found.Records); d.more && !r.tired(); n *= 2 {
 		n = min(n, stretchMost)
-		vals, err := r.store.read(ctx, d.space, "Due", r.asks(d, n)...)
+		vals, err := r.store.read(ctx, d.space, "Due", short, r.asks(d, n)...)
 		if err != nil {
 			return err
 		}

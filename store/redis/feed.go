@@ -9,9 +9,9 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Changes implements store.Store in one round trip. The server reads the feed in
-// pieces of sixteen entries and stops where a page is full, so it sends no more than a
-// page and holds no more than two.
+// Changes implements store.Store in one round trip, or two if the page is larger than
+// 16 KiB. The server reads the feed in pieces of sixteen entries and stops where a page
+// is full, so it sends no more than a page and holds no more than two.
 func (s *Store) Changes(ctx context.Context, tenant string, q store.ChangeQuery) (page store.ChangePage, err error) {
 	c := s.begin("Changes")
 	defer func() { c.end(len(page.Changes), err) }()
@@ -23,14 +23,21 @@ func (s *Store) Changes(ctx context.Context, tenant string, q store.ChangeQuery)
 	if q.Desc {
 		newest = "1"
 	}
-	got, err := s.readScript(ctx, sp, "Changes", s.scripts.changes, []string{sp.records(), sp.feed()},
-		trimmedField, strconv.FormatInt(int64(q.After), 10), strconv.FormatInt(int64(q.Before), 10), newest,
-		strconv.Itoa(q.Limit), strconv.Itoa(store.MaxPageData))
+	ask := func(class class, room int) (reply, error) {
+		got, err := s.readScript(ctx, sp, "Changes", class, s.scripts.changes, []string{sp.records(), sp.feed()},
+			trimmedField, strconv.FormatInt(int64(q.After), 10), strconv.FormatInt(int64(q.Before), 10), newest,
+			strconv.Itoa(q.Limit), strconv.Itoa(room))
+		if err == nil && (got.status != "page" || len(got.args) < 2 || len(got.args)%2 != 0) {
+			err = unavailable(errReply)
+		}
+		return got, err
+	}
+	got, err := ask(short, shortAnswer)
+	if err == nil && got.args[1] == "more" && len(got.args)/2-1 < q.Limit {
+		got, err = ask(long, store.MaxPageData)
+	}
 	if err != nil {
 		return store.ChangePage{}, err
-	}
-	if got.status != "page" || len(got.args) < 2 || len(got.args)%2 != 0 {
-		return store.ChangePage{}, unavailable(errReply)
 	}
 	mark, err := strconv.ParseInt(got.args[0], 10, 64)
 	if err != nil {

@@ -6,15 +6,20 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
+// fetchMost is how many records are asked for at once: where they are large few of
+// those fit, and the sizes of the others were asked for in vain.
+const fetchMost = 128
+
 // fetch returns the stored records of the first IDs, "" for one that is not there, as
 // many as are together no larger than room, and their size. Their sizes are asked for
 // before they are. If room is a whole page there is at least one.
 func (s *Store) fetch(ctx context.Context, sp space, method string, ids []string, room int) (stored []string, size int, err error) {
+	ids = ids[:min(len(ids), fetchMost)]
 	asked := make([][]any, len(ids))
 	for i, id := range ids {
 		asked[i] = []any{"hstrlen", sp.records(), id}
 	}
-	lengths, err := s.read(ctx, sp, method, asked...)
+	lengths, err := s.read(ctx, sp, method, short, asked...)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -29,7 +34,11 @@ func (s *Store) fetch(ctx context.Context, sp space, method string, ids []string
 	if n == 0 {
 		return nil, 0, nil
 	}
-	vals, err := s.read(ctx, sp, method, append([]any{"hmget", sp.records()}, anys(ids[:n])...))
+	class := long
+	if size <= shortAnswer {
+		class = short
+	}
+	vals, err := s.read(ctx, sp, method, class, append([]any{"hmget", sp.records()}, anys(ids[:n])...))
 	if err != nil {
 		return nil, 0, err
 	}

@@ -20,9 +20,24 @@ const (
 	maxInFlight   = 2
 )
 
-// longAtOnce is how many long requests are on their way to one server: each answers
-// with about a page, so this bounds how many bytes a point read waits behind.
-const longAtOnce = 4
+// class is how a request is sent, by what its answer may cost others.
+type class int
+
+const (
+	point class = iota // in a pipeline with those of other callers
+	short              // alone, when it is the tenant's turn: some hundred entries
+	long               // alone, when it is the tenant's turn: up to a page
+)
+
+const (
+	// longAtOnce and shortAtOnce are how many requests of a class are on their way to one
+	// server: they bound how much a point read has to wait behind.
+	longAtOnce  = 4
+	shortAtOnce = 8
+
+	// shortAnswer is the most bytes of an answer that is short.
+	shortAnswer = 16 << 10
+)
 
 // request is what one call sends at a time: commands that go to one server, in
 // order, in one pipeline.
@@ -31,7 +46,7 @@ type request struct {
 	cmds   []*goredis.Cmd
 	script *script // that cmds[0] runs by its hash; nil if it does not
 	size   int     // of the arguments, about
-	long   bool    // the answer may be as large as a page; see sendLong
+	class  class
 
 	acked    int           // replicas that have the write, if the lane waits for them
 	done     chan struct{} // closed when cmds have their replies
@@ -46,6 +61,7 @@ type request struct {
 type lane struct {
 	client *goredis.Client
 	wait   replicaWait
+	short  *fair.Turns
 	long   *fair.Turns
 	retry  func(error)           // is told of scripts that are sent again
 	group  func(store.GroupInfo) // is told of pipelines; nil: nobody
@@ -68,10 +84,14 @@ func (l *lane) send(ctx context.Context, r *request) (sent bool) {
 	}
 }
 
-// sendLong sends r alone, once it is the tenant's turn, and waits for its replies; see
+// sendAlone sends r alone, once it is the tenant's turn, and waits for its replies; see
 // send. The turn lasts until they are here, whether anybody still waits for them or not.
-func (l *lane) sendLong(ctx context.Context, tenant string, r *request) (sent bool, err error) {
-	release, err := l.long.Long(ctx, tenant)
+func (l *lane) sendAlone(ctx context.Context, tenant string, r *request) (sent bool, err error) {
+	turns := l.short
+	if r.class == long {
+		turns = l.long
+	}
+	release, err := turns.Long(ctx, tenant)
 	if err != nil {
 		return false, err
 	}
@@ -252,7 +272,8 @@ func (s *Store) lane(client *goredis.Client, write bool) *lane {
 	}
 	l := &lane{
 		client: client,
-		long:   fair.New(longAtOnce + 1), // long requests never hold the last turn
+		short:  fair.New(shortAtOnce + 1), // the last turn is never a long step's
+		long:   fair.New(longAtOnce + 1),
 		retry:  func(err error) { s.retried("", err) },
 	}
 	if write {

@@ -9,8 +9,7 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// stretchMost is how many entries of a list are read at once, and how many records are
-// asked for.
+// stretchMost is how many entries of a list are read at once.
 const stretchMost = 512
 
 // List implements store.Store. A page of a kind, or of one term, is three round
@@ -189,7 +188,7 @@ func (w *walk) choose(ctx context.Context) error {
 		w.others = append(w.others, w.space.index(w.q.Kind, term))
 		counts[i] = []any{"zcard", w.others[i]}
 	}
-	vals, err := w.store.read(ctx, w.space, w.method, counts...)
+	vals, err := w.store.read(ctx, w.space, w.method, short, counts...)
 	if err != nil {
 		return err
 	}
@@ -213,7 +212,7 @@ func (w *walk) stretch(ctx context.Context, n int) ([]entry, error) {
 	if w.q.Desc {
 		command[0], command[2], command[3] = "zrevrangebyscore", high, low
 	}
-	vals, err := w.store.read(ctx, w.space, w.method, command)
+	vals, err := w.store.read(ctx, w.space, w.method, short, command)
 	if err != nil {
 		return nil, err
 	}
@@ -230,7 +229,7 @@ func (w *walk) probe(ctx context.Context, entries []entry) ([]entry, error) {
 	for i, list := range w.others {
 		commands[i] = append([]any{"zmscore", list}, anys(names(entries))...)
 	}
-	vals, err := w.store.read(ctx, w.space, w.method, commands...)
+	vals, err := w.store.read(ctx, w.space, w.method, short, commands...)
 	if err != nil {
 		return nil, err
 	}

@@ -16,9 +16,8 @@ const (
 )
 
 // read sends commands about one tenant in one round trip and returns their
-// replies, nil where Redis has none. They run in order on one connection. What is
-// answered must not be much larger than a page; see lane.long.
-func (s *Store) read(ctx context.Context, sp space, method string, commands ...[]any) ([]any, error) {
+// replies, nil where Redis has none. They run in order on one connection.
+func (s *Store) read(ctx context.Context, sp space, method string, class class, commands ...[]any) ([]any, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -28,7 +27,7 @@ func (s *Store) read(ctx context.Context, sp space, method string, commands ...[
 		for i, args := range commands {
 			cmds[i] = goredis.NewCmd(ctx, args...)
 		}
-		r := &request{ctx: ctx, cmds: cmds, long: method != "Get", done: make(chan struct{})}
+		r := &request{ctx: ctx, cmds: cmds, class: class, done: make(chan struct{})}
 		if _, err := s.send(ctx, sp, r, false); err != nil {
 			return err
 		}
@@ -43,13 +42,13 @@ func (s *Store) read(ctx context.Context, sp space, method string, commands ...[
 }
 
 // readScript runs a script that only reads; see reply for its answer.
-func (s *Store) readScript(ctx context.Context, sp space, method string, sc script, keys []string, args ...any) (reply, error) {
+func (s *Store) readScript(ctx context.Context, sp space, method string, class class, sc script, keys []string, args ...any) (reply, error) {
 	if err := ctx.Err(); err != nil {
 		return reply{}, err
 	}
 	var got reply
 	err := s.repeat(ctx, method, func(int) error {
-		r := &request{ctx: ctx, script: &sc, long: method != "Get", done: make(chan struct{})}
+		r := &request{ctx: ctx, script: &sc, class: class, done: make(chan struct{})}
 		r.cmds = []*goredis.Cmd{goredis.NewCmd(ctx, scriptArgs(sc, keys, append([]any{sp.tenant}, args...))...)}
 		if _, err := s.send(ctx, sp, r, false); err != nil {
 			return err
@@ -78,8 +77,8 @@ func (s *Store) send(ctx context.Context, sp space, r *request, write bool) (sen
 		return false, err
 	}
 	l := s.lane(node, write)
-	if r.long {
-		sent, err = l.sendLong(ctx, sp.tenant, r)
+	if r.class != point {
+		sent, err = l.sendAlone(ctx, sp.tenant, r)
 	} else if sent = l.send(ctx, r); !sent {
 		err = ctx.Err()
 	}

@@ -206,7 +206,7 @@ func (s *Store) Get(ctx context.Context, tenant string, key store.Key) (r store.
 	if key.Kind == "" {
 		return s.getByID(ctx, sp, key.Value)
 	}
-	reply, err := s.readScript(ctx, sp, "Get", s.scripts.get,
+	reply, err := s.readScript(ctx, sp, "Get", point, s.scripts.get,
 		[]string{sp.unique(), sp.records()}, uniqueField(key))
 	if err != nil {
 		return store.Record{}, err
@@ -228,7 +228,7 @@ func (s *Store) Get(ctx context.Context, tenant string, key store.Key) (r store.
 }
 
 func (s *Store) getByID(ctx context.Context, sp space, id string) (store.Record, error) {
-	vals, err := s.read(ctx, sp, "Get", []any{"hget", sp.records(), id})
+	vals, err := s.read(ctx, sp, "Get", point, []any{"hget", sp.records(), id})
 	if err != nil {
 		return store.Record{}, err
 	}
