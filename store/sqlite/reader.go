@@ -130,7 +130,10 @@ func read[T any](ctx context.Context, s *Store, t readTurn, f func(context.Conte
 	if s.isClosed() {
 		return none, errClosed
 	}
-	again := func(err error) { s.observeRetry(t.method, err) }
+	var again func(error)
+	if s.observer.Retry != nil {
+		again = func(err error) { s.observeRetry(t.method, err) }
+	}
 	err = s.wait.retry(ctx, again, func() (err error) {
 		result, err = f(ctx)
 		return err
