@@ -100,6 +100,9 @@ func removeBatch(s *subject) {
 	c.stale(2, store.Remove("heir", "user", note), store.Create(plain("heir2"), nil), store.Remove("gone", "user", nil))
 	c.refused(store.ErrInvalid, store.Remove("heir", "user", nil), store.Create(plain("heir"), nil)) // one ID twice
 	c.exactly(heir)
+	next := plain("next")
+	next.Unique = made[0].Unique[1:] // free since then
+	c.exactly(heir, c.create1(next))
 }
 
 func removeRace(s *subject) {
