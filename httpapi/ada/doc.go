@@ -25,7 +25,8 @@
 // # Users
 //
 // POST makes a user, or returns the one that has the external_id, in any case, as it
-// is: the rest of the body is judged and not applied. So it can be repeated safely.
+// is: the rest of the body is checked and not applied. So it can be repeated safely.
+// Without external_id every POST makes another user, whatever else is in it.
 //
 // A user that was made has 24 hours. Unless a conversation, or
 // [enduser.Tenant.Associate], makes it permanent it is gone then and its external_id
@@ -60,7 +61,7 @@
 // error. Every 400 is a validation_error. What is to blame stands in details: a JSON
 // path for a member of the body, a name for a parameter of path and query. The other
 // types are not_found, conflict and so on; outcome_unknown, a 503, says that the
-// write may have happened. A request is judged in this order: path and method (404,
+// write may have happened. A request is checked in this order: path and method (404,
 // 405), credential (401), rate (429), rights (403), form of the body (413, 415), and
 // what is in it.
 //
@@ -84,11 +85,17 @@
 //     tag. An empty one is refused; an empty name is no name.
 //   - A sensitive string has at most 4 KiB, a key 128 characters, a user 128 values.
 //     A null is accepted by POST and does nothing.
-//   - A look-up by an external_id that breaks the rules for new ones is 400, unless
-//     another family of routes has given it to a user.
+//   - A look-up by an external_id that breaks the rules for new ones is 400, and so is
+//     a POST, unless another family of routes has given it to a user.
 //   - A page has 20 users where limit does not say otherwise, oldest first, and 100
-//     at most. The cursor is opaque, and good also after the user it came from is
-//     gone; next_page_url is null on the last page and keeps limit.
+//     at most. One that another follows is never empty, but may be short: of very
+//     large users, and where reading takes longer than ReadFor. If nothing was found
+//     by then it is a 503 read_timeout, whose meta has the next_page_url to go on from.
+//   - The cursor is opaque, and good also after the user it came from is gone;
+//     next_page_url is null on the last page and keeps limit.
+//   - Users that cannot be read, since they are damaged or a newer program wrote
+//     them, are left out of lists and logged. To ask for one is a 500 corrupt or a 503
+//     newer.
 //   - Rates are counted for all routes together, by credential, over rolling windows.
 //     429 and 503 have Retry-After.
 //   - An answer with one user has an ETag, and 201 a Location. PATCH takes If-Match

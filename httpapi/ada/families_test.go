@@ -182,7 +182,7 @@ func TestClientFamilies(t *testing.T) {
 		f.do(t, "PUT", "/magickmind/v1/end-users/"+u.ID, "", `{"name":"Roy","external_id":"`+long+`"}`)
 		u.ExternalID, u.Name = long, "Roy"
 		f.shows(t, "changed by magickmind", u)
-		// what a family keeps it does not judge by its own limits
+		// what a family keeps need not be within its own limits
 		f.do(t, "PATCH", "/ada/api/v2/end-users/"+u.ID, "", `{"profile":{"first_name":"R"}}`)
 		f.shows(t, "touched by ada", u)
 		f.do(t, "PATCH", "/ada/api/v2/end-users/"+u.ID, "", `{"external_id":"crm-9","profile":{"display_name":"Zoë 北京"}}`)

@@ -72,7 +72,7 @@ func tryAll(t *testing.T, s *server, attacker option) {
 					`{"end_user_id":"` + u.ID + `","profile":{}}`: 404,
 					`{}`:                              400,
 					`{"profile":`:                     400,
-					`{"profile":{"email":"no"}}`:      404, // what the domain judges it judges of a user
+					`{"profile":{"email":"no"}}`:      404, // what the domain checks it checks of a user
 					`{"external_id":"","profile":{}}`: 400,
 				} {
 					equal("PATCH", users+u.ID+slash, users+missing+slash, body, headers...).want(t, status)

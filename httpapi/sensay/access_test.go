@@ -130,7 +130,7 @@ func TestAuthenticator(t *testing.T) {
 	}
 }
 
-// TestOrder: each defect hides those that are judged behind it.
+// TestOrder: each defect hides those that are checked behind it.
 func TestOrder(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil, httpapi.Options{MaxBody: 100})
@@ -200,6 +200,34 @@ func TestStoreFails(t *testing.T) {
 	f.Lost.Store(true)
 	for _, name := range []string{"updateCurrentUser", "deleteCurrentUser"} {
 		requests()[name].send(t, s).wantCode(t, 503, "OUTCOME_UNKNOWN")
+	}
+}
+
+// TestUnreadable: a user that is damaged is not one that is missing, nor is one that a
+// newer program wrote.
+func TestUnreadable(t *testing.T) {
+	t.Parallel()
+	for code, body := range map[string]string{"CORRUPT": `{"r":1,"w":1,"secret`, "NEWER": `{"r":99,"w":99,"secret":1}`} {
+		st := memory.New(nil)
+		s := newServer(t, st, httpapi.Options{})
+		s.create(t, `{"id":"ann"}`)
+		p, err := st.List(t.Context(), "acme", store.Query{Kind: "user"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := p.Records[0]
+		r.Data = []byte(body)
+		if _, err := st.Apply(t.Context(), "acme", store.Ops(store.Replace(p.Records[0], r, nil))); err != nil {
+			t.Fatal(err)
+		}
+		status := map[string]int{"CORRUPT": 500, "NEWER": 503}[code]
+		all := requests()
+		all["createUser"] = request{method: "POST", path: "/v1/users", body: `{"id":"ann"}`}
+		for name, q := range all {
+			if f := q.send(t, s).wantCode(t, status, code); strings.Contains(f.Error, "secret") {
+				t.Errorf("%s: %s", name, f.Error)
+			}
+		}
 	}
 }
 

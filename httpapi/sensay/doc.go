@@ -28,17 +28,17 @@
 // # Users
 //
 // A user's id is its external ID if it has one, and the ID that the Manager gave
-// it otherwise. It is compared as external IDs are: in any case. [Policy] makes
-// e-mail addresses unique, and what is unique is answered with 409: error_code is
-// USER_EXISTS, EMAIL_EXISTS or LINKED_ACCOUNT_EXISTS. A create that is repeated is
-// USER_EXISTS.
+// it otherwise. It is compared as external IDs are: in any case, or exactly where
+// [enduser.Schema] says so. [Policy] makes e-mail addresses unique, and what is unique
+// is answered with 409: error_code is USER_EXISTS, EMAIL_EXISTS or
+// LINKED_ACCOUNT_EXISTS. A create that is repeated is USER_EXISTS.
 //
 // # Errors
 //
 // Errors are {"success":false,"error","error_code","fingerprint","request_id"}.
 // error is for people and carries nothing personal; error_code is stable; the
 // fingerprint is the same for the same error_code of the same route, so that reports
-// can be grouped by it. A request is judged in this order: path and method (404, 405),
+// can be grouped by it. A request is checked in this order: path and method (404, 405),
 // secret (401), rate (429), rights (403), X-API-Version (400), form of the body (413,
 // 415), acting user (401), content of the body (400).
 //
@@ -48,20 +48,22 @@
 //     vendor's newer schema wants it; errors have success:false, where the page's
 //     generated sample has true. Errors of status 500 have no inner_exception.
 //   - X-API-Version may be any date and is answered with 2025-03-25, on every
-//     response; what is no date, or given twice, is 400. It is judged behind the
+//     response; what is no date, or given twice, is 400. It is checked behind the
 //     secret, so that strangers are told nothing else.
 //   - PUT leaves what is absent as it is. linkedAccounts, if given, replaces the
 //     list; a name of "" removes the name; an id that is another one renames the
 //     user. An e-mail address cannot be removed: the vendor has no value for that.
 //   - null is refused everywhere, and so are unknown members, the ids "" and "me",
-//     and an account that is given twice. White space in names is admitted as the
+//     and an account that is given twice. White space in names is allowed as the
 //     vendor's pattern has it, but for control characters.
-//   - The newer schema has success in every answer and admits no such member in a
+//   - The newer schema has success in every answer and allows no such member in a
 //     request. So the body of a GET, sent back by PUT as it is, is 400; without
 //     success it is accepted.
 //   - What a user has from elsewhere, a name with other letters or an account of
 //     another type, is shown as it is and may be sent back by PUT.
 //   - Content-Type is asked of requests that have a body, not of others.
 //   - A 401 has no WWW-Authenticate: the credential has no scheme to name.
-//   - ETag, If-Match and If-None-Match work as in package httpapi.
+//   - ETag, If-Match and If-None-Match work as in package httpapi. A user that is
+//     damaged is a 500 CORRUPT, one that a newer program wrote so that this one cannot
+//     read it a 503 NEWER.
 package sensay

@@ -182,7 +182,7 @@ func TestClientUpdate(t *testing.T) {
 }
 
 // TestClientSentBack: what is shown cannot be sent back as it is. The vendor's schema
-// has success in every answer and admits no such member in a request.
+// has success in every answer and allows no such member in a request.
 func TestClientSentBack(t *testing.T) {
 	golden.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
 		c := newClient(t, golden.NewWorld(t, open(t)), httpapi.Options{})

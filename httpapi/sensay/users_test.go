@@ -182,7 +182,7 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-// TestUsersFromElsewhere: what other families wrote is shown, kept and admitted
+// TestUsersFromElsewhere: what other families wrote is shown, kept and allowed
 // back, though no body of this one could have asked for it.
 func TestUsersFromElsewhere(t *testing.T) {
 	t.Parallel()

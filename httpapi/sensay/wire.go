@@ -144,7 +144,7 @@ func checkID(in *rest.Input, t enduser.Tenant, id string) {
 	}
 }
 
-// checkName admits what the vendor's pattern does: ^[a-zA-Z0-9\s().,'\-/]*$
+// checkName allows what the vendor's pattern does: ^[a-zA-Z0-9\s().,'\-/]*$
 func checkName(in *rest.Input, name string) {
 	for _, r := range name {
 		switch {
