@@ -75,7 +75,7 @@ func each(t *testing.T, test func(t *testing.T, st store.Store)) {
 	}
 }
 
-func onMemory(testing.TB) store.Store { return memory.New() }
+func onMemory(testing.TB) store.Store { return memory.New(nil) }
 
 func onSQLite(tb testing.TB) store.Store {
 	tb.Helper()

@@ -25,7 +25,7 @@ var (
 type registry struct {
 	enduser.Tenant
 	n      int
-	cursor func(share float64) int64 // of the user at that share of the list
+	cursor func(share float64) enduser.Cursor // of about the user at that share of the list
 }
 
 // person describes the ith user: about 600 bytes, one of 40 names and 20 plans, in
@@ -62,7 +62,20 @@ func load(b *testing.B, acme enduser.Tenant, n int) registry {
 		b.FailNow()
 	}
 	b.Logf("%d users loaded in %v", n, time.Since(begin).Round(time.Second))
-	return registry{Tenant: acme, n: n, cursor: func(share float64) int64 { return int64(share * float64(n)) }}
+	return registry{Tenant: acme, n: n, cursor: cursors(b, acme)}
+}
+
+// cursors walks a tenant once, and keeps where its pages end.
+func cursors(b *testing.B, acme enduser.Tenant) func(share float64) enduser.Cursor {
+	b.Helper()
+	ends := []enduser.Cursor{{}}
+	for q := (enduser.Query{Limit: 500}); ; {
+		page := must(acme.List(b.Context(), q))(b)
+		if q.After = page.Next; q.After.IsZero() {
+			return func(share float64) enduser.Cursor { return ends[int(share*float64(len(ends)-1))] }
+		}
+		ends = append(ends, q.After)
+	}
 }
 
 // BenchmarkScale asks what a registry costs when it is a hundred times as large.
@@ -80,11 +93,12 @@ func BenchmarkScale(b *testing.B) {
 			continue
 		}
 		b.Run(backend.name, func(b *testing.B) {
-			users := enduser.New(backend.open(b), nil)
-			policy := enduser.Policy{IndexedMetadata: []string{"plan"}}
+			users := enduser.New(backend.open(b), &enduser.Options{Schema: func(string) enduser.Schema {
+				return enduser.Schema{IndexedMetadata: []string{"plan"}}
+			}})
 			pair := [2]registry{
-				load(b, users.Tenant("few").With(policy), *fewUsers),
-				load(b, users.Tenant("many").With(policy), *manyUsers),
+				load(b, users.Tenant("few"), *fewUsers),
+				load(b, users.Tenant("many"), *manyUsers),
 			}
 			ctx := b.Context()
 			get := func(r registry) error {

@@ -45,15 +45,17 @@ func TestCancelledUpserts(t *testing.T) {
 		wg.Wait()
 		t.Logf("of %d calls %d ended with an unknown outcome, %d without one", n, unknown.Load(), absent.Load())
 		fed := make(map[string]int)
-		for after, more := int64(20), true; more; {
-			page := must(w.acme.Changes(t.Context(), after, 1000))(t)
-			for _, c := range page {
-				if c.Type == enduser.ChangeCreated {
+		for q := (enduser.ChangeQuery{Limit: 1000}); ; {
+			page := must(w.acme.Changes(t.Context(), q))(t)
+			for _, c := range page.Changes {
+				if c.Type == enduser.ChangeCreated && c.Revision > 20 {
 					fed[c.ID]++
 				}
-				after = c.Revision
 			}
-			more = len(page) > 0
+			if !page.More {
+				break
+			}
+			q.After = page.Position
 		}
 		for id, times := range fed {
 			if times != 1 {
@@ -113,6 +115,7 @@ func TestEndedContext(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		w := newWorld(st)
 		u := must(w.acme.Create(t.Context(), enduser.Spec{ExternalID: "a"}))(t)
+		latest := must(w.acme.Latest(t.Context()))(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		_, _, ensured := w.acme.Ensure(ctx, enduser.Spec{ExternalID: "b"})
@@ -123,9 +126,9 @@ func TestEndedContext(t *testing.T) {
 			"update":  second(w.acme.Update(ctx, enduser.ByID(u.ID), rename)),
 			"delete":  w.acme.Delete(ctx, enduser.ByID(u.ID)),
 			"list":    second(w.acme.List(ctx, enduser.Query{})),
-			"changes": second(w.acme.Changes(ctx, 0, 0)),
-			"wait":    w.acme.WaitChanges(ctx, 100),
-			"trim":    w.acme.TrimChanges(ctx, 1),
+			"changes": second(w.acme.Changes(ctx, enduser.ChangeQuery{})),
+			"wait":    w.acme.WaitChanges(ctx, latest),
+			"trim":    w.acme.TrimChanges(ctx, latest),
 			"sweep":   second(w.users.Sweep(ctx)),
 			"reindex": second(w.acme.Reindex(ctx)),
 			"run":     w.users.Run(ctx),

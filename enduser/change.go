@@ -106,7 +106,10 @@ type feed struct {
 
 func (t Tenant) feed() (feed, error) {
 	c, err := t.begin()
-	return feed{store: t.m.store, name: c.name, scope: scopeOf("changes", c.name)}, err
+	if err != nil {
+		return feed{}, err
+	}
+	return feed{store: t.m.store, name: c.name, scope: scopeOf("changes", c.name)}, nil
 }
 
 func (f feed) check(q ChangeQuery) error {

@@ -256,18 +256,21 @@ func (u *User) scan(body string) (s stamp, err error) {
 
 func (u *User) scanAccount(p *jsontext.Scanner) error {
 	var a Account
+	parts := 0
 	err := p.Object(func(name string) (err error) {
+		parts++
 		switch name {
 		case "type":
 			a.Type, err = p.String()
 		case "id":
 			a.ID, err = p.String()
 		default:
+			parts--
 			_, err = p.Raw()
 		}
 		return err
 	})
-	if err == nil && (a.Type == "" || a.ID == "") {
+	if err == nil && parts < 2 {
 		err = errors.New("a linked account is not whole")
 	}
 	u.Accounts = append(u.Accounts, a)

@@ -13,8 +13,8 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// checkCorrupt decodes a body and reports whether it was refused. It must be, if
-// must is set; it must be refused as ErrCorrupt, whole, and without quoting.
+// checkCorrupt decodes a body and reports whether it was refused. It must be, as
+// ErrCorrupt, if must is set; it must be refused whole, and without quoting.
 func checkCorrupt(t interface{ Errorf(string, ...any) }, what, body string, must bool) bool {
 	u, err := decodeUser("acme", Customer, &store.Record{ID: "0123", Revision: 3, Created: 2, Data: []byte(body)})
 	if err == nil {
@@ -23,7 +23,11 @@ func checkCorrupt(t interface{ Errorf(string, ...any) }, what, body string, must
 		}
 		return false
 	}
-	if !errors.Is(err, ErrCorrupt) {
+	unreadable, ok := errors.AsType[*UnreadableError](err)
+	if !ok || unreadable.Kind != "user" || unreadable.ID != "0123" || errors.Is(err, ErrCorrupt) == errors.Is(err, ErrNewer) {
+		t.Errorf("%s: %v, want an UnreadableError that is an ErrCorrupt or ErrNewer", what, err)
+	}
+	if must && !errors.Is(err, ErrCorrupt) {
 		t.Errorf("%s: %v, want ErrCorrupt", what, err)
 	}
 	if diff := cmp.Diff(User{}, u, compareUsers); diff != "" {
@@ -43,7 +47,13 @@ func accepted(t interface{ Errorf(string, ...any) }, what, body string) {
 	if err != nil {
 		return
 	}
-	r.Data = encodeUser(&u)
+	w := writer{stamp: u.Version.stamp}
+	if r, err = w.rewrite(r, &u); err != nil {
+		if !errors.Is(err, ErrNewer) {
+			t.Errorf("%s: what was read cannot be written: %v: %q", what, err, body)
+		}
+		return
+	}
 	again, err := decodeUser("acme", Customer, &r)
 	if err != nil {
 		t.Errorf("%s: what was read cannot be written and read: %v: %q", what, err, r.Data)
@@ -68,7 +78,7 @@ func (u *User) normalizeEmpty() {
 
 func fullBody() string {
 	u := fullUser()
-	return string(encodeUser(&u))
+	return string(bodyOf(&u))
 }
 
 func TestTruncatedBodies(t *testing.T) {
@@ -128,22 +138,26 @@ func TestCorruptBodies(t *testing.T) {
 		"two bodies":              body + body,
 		"byte order mark":         "\ufeff" + body,
 		"zeros":                   strings.Repeat("\x00", len(body)),
-		"no version":              replace(`"v":1,`, ""),
-		"version 0":               replace(`"v":1`, `"v":0`),
-		"version 2":               replace(`"v":1`, `"v":2`),
-		"version -1":              replace(`"v":1`, `"v":-1`),
-		"version 1.0":             replace(`"v":1`, `"v":1.0`),
-		"version as text":         replace(`"v":1`, `"v":"1"`),
-		"version null":            replace(`"v":1`, `"v":null`),
-		"version twice":           replace(`"v":1`, `"v":1,"v":1`),
-		"huge version":            replace(`"v":1`, `"v":99999999999999999999`),
-		"unknown member":          replace(`"v":1`, `"v":1,"canary":1`),
-		"member in another case":  replace(`"name"`, `"Name"`),
+		"no version":              replace(`"r":1,"w":1,`, ""),
+		"no reading version":      replace(`"r":1,`, ""),
+		"no writing version":      replace(`"w":1,`, ""),
+		"version 0":               replace(`"r":1`, `"r":0`),
+		"version -1":              replace(`"r":1`, `"r":-1`),
+		"writing version 0":       replace(`"w":1`, `"w":0`),
+		"version 1.0":             replace(`"r":1`, `"r":1.0`),
+		"version as text":         replace(`"r":1`, `"r":"1"`),
+		"version null":            replace(`"w":1`, `"w":null`),
+		"version twice":           replace(`"r":1`, `"r":1,"r":1`),
+		"huge version":            replace(`"r":1`, `"r":99999999999999999999`),
+		"unknown member, broken":  replace(`"w":1`, `"w":1,"canary":[1`),
+		"unknown member twice":    replace(`"w":1`, `"w":1,"canary":1,"canary":1`),
+		"stamp of 49 bits":        replace(`"stamp":1250999896491`, `"stamp":281474976710656`),
+		"negative stamp":          replace(`"stamp":1250999896491`, `"stamp":-1`),
+		"stamp as text":           replace(`"stamp":1250999896491`, `"stamp":"1250999896491"`),
 		"member given twice":      replace(`"name":`, `"name":"x","name":`),
 		"hidden duplicate":        replace(`"name":`, `"n\u0061me":"x","name":`),
 		"metadata key twice":      replace(`"plan":`, `"plan":"canary","plan":`),
 		"nested key twice":        replace(`"b":[1`, `"b":1,"b":[1`),
-		"unknown in account":      replace(`{"type":"discord"`, `{"x":1,"type":"discord"`),
 		"account twice typed":     replace(`{"type":"discord"`, `{"type":"x","type":"discord"`),
 		"account of another type": replace(`{"type":"discord","id":"8035"}`, `"discord"`),
 		"account null":            replace(`{"type":"discord","id":"8035"}`, `null`),
@@ -185,8 +199,8 @@ func TestCorruptBodies(t *testing.T) {
 // An account has both its parts: half of one names no account.
 func TestAccountsAreWhole(t *testing.T) {
 	t.Parallel()
-	for _, account := range []string{`{}`, `{"type":"t"}`, `{"id":"1"}`} {
-		checkCorrupt(t, account, `{"v":1,"linked_accounts":[`+account+`]}`, true)
+	for _, account := range []string{`{}`, `{"type":"t"}`, `{"id":"1"}`, `{"id":"1","x":1}`} {
+		checkCorrupt(t, account, `{"r":1,"w":1,"linked_accounts":[`+account+`]}`, true)
 	}
 }
 
@@ -195,7 +209,7 @@ func TestMutatedBodies(t *testing.T) {
 	t.Parallel()
 	bodies := []string{fullBody()}
 	for _, u := range goldenBodies() {
-		bodies = append(bodies, string(encodeUser(&u)))
+		bodies = append(bodies, string(bodyOf(&u)))
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		for i := range 10 { // times 100 checks
@@ -224,11 +238,11 @@ func TestMutatedBodies(t *testing.T) {
 
 func FuzzDecodeUser(f *testing.F) {
 	for _, u := range goldenBodies() {
-		f.Add(string(encodeUser(&u)))
+		f.Add(string(bodyOf(&u)))
 	}
 	for _, s := range []string{
-		"", "{}", `{"v":1}`, `{"v":2}`, `{"v":1,"metadata":{"a":{"b":[1]}},"groups":["x"],"linked_accounts":[{"type":"t","id":"i"}]}`,
-		`{"v":1,"created_at":9223372036854775807}`, `{"v":1,"name":"\ud800"}`, `{"v":1,"metadata":{ "a" : 1 }}`, `{"v":1,"metadata":{"a":null}}`,
+		"", "{}", `{"r":1,"w":1}`, `{"r":2,"w":2}`, `{"r":1,"w":1,"more":[{}],"metadata":{"a":{"b":[1]}},"groups":["x"],"linked_accounts":[{"type":"t","id":"i"}]}`,
+		`{"r":1,"w":1,"created_at":9223372036854775807}`, `{"r":1,"w":1,"name":"\ud800"}`, `{"r":1,"w":1,"metadata":{ "a" : 1 }}`, `{"r":1,"w":1,"metadata":{"a":null}}`,
 	} {
 		f.Add(s)
 	}

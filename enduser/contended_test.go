@@ -35,7 +35,7 @@ func TestStorms(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := &faulty{Store: memory.New()}
+				f := &faulty{Store: memory.New(nil)}
 				w := newWorld(f)
 				must(w.acme.Create(t.Context(), enduser.Spec{ExternalID: "a"}))(t)
 				f.before = stale(0)
@@ -49,7 +49,7 @@ func TestStorms(t *testing.T) {
 	// An expired holder that comes back each time it is swept by others.
 	t.Run("takeover", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			f := &faulty{Store: memory.New()}
+			f := &faulty{Store: memory.New(nil)}
 			w := newWorld(f)
 			must(w.acme.Create(t.Context(), enduser.Spec{ExternalID: "a", ExpiresIn: time.Second}))(t)
 			w.advance(time.Second)
@@ -70,7 +70,7 @@ func TestStorms(t *testing.T) {
 	// A user that is always deleted just before it is changed.
 	t.Run("deleted", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			mem := memory.New()
+			mem := memory.New(nil)
 			other := enduser.New(mem, nil).Tenant("acme")
 			f := &faulty{Store: mem}
 			w := newWorld(f)
@@ -100,7 +100,7 @@ func TestUpsertRacingRename(t *testing.T) {
 		f.before = func(_ int64, ops []store.Op) error {
 			if ops[0].Old != nil && !done {
 				done = true
-				must(other.Update(ctx, enduser.ByID(u.ID), func(u *enduser.User) error { u.ExternalID = "b"; return nil }))(t)
+				must(other.Update(ctx, enduser.ByID(u.ID), func(u *enduser.Edit) error { u.ExternalID = "b"; return nil }))(t)
 			}
 			return nil
 		}

@@ -12,7 +12,7 @@ import (
 // levels deeper than alone.
 func TestDeepMetadataCanBeRead(t *testing.T) {
 	t.Parallel()
-	acme := enduser.New(memory.New(), nil).Tenant("acme")
+	acme := enduser.New(memory.New(nil), nil).Tenant("acme")
 	for depth := 28; depth <= 32; depth++ {
 		value, err := enduser.JSON(strings.Repeat("[", depth) + `"[{"` + strings.Repeat("]", depth))
 		if err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-func setEmail(address string) func(*enduser.User) error {
-	return func(u *enduser.User) error { u.Email = address; return nil }
+func setEmail(address string) func(*enduser.Edit) error {
+	return func(u *enduser.Edit) error { u.Email = address; return nil }
 }
 
 func TestEmailsNeedNotBeUnique(t *testing.T) {
@@ -17,9 +17,9 @@ func TestEmailsNeedNotBeUnique(t *testing.T) {
 		ctx := t.Context()
 		acme := newWorld(st).acme
 		spec := enduser.Spec{Email: "a@example.com"}
-		a := upserted(acme.Ensure(ctx, spec))(t, enduser.Created)
+		a := must(acme.Create(ctx, spec))(t)
 		must(acme.Get(ctx, enduser.ByEmail("A@example.com")))(t)
-		b := upserted(acme.Upsert(ctx, spec))(t, enduser.Created)
+		b := must(acme.Create(ctx, spec))(t)
 		for name, err := range map[string]error{
 			"get":       second(acme.Get(ctx, enduser.ByEmail("A@example.com"))),
 			"update":    second(acme.Update(ctx, enduser.ByEmail("a@example.com"), setEmail(""))),
@@ -71,7 +71,7 @@ func TestUniqueEmails(t *testing.T) {
 		wantConflict(t, "unclaimed holder", second(strict.Create(ctx, enduser.Spec{ExternalID: "d", Email: "B@example.com"})), "email", b.ID)
 
 		// What a write keeps is not judged by its policy.
-		must(strict.Update(ctx, enduser.ByID(b.ID), func(u *enduser.User) error { u.Name = "B"; return nil }))(t)
+		must(strict.Update(ctx, enduser.ByID(b.ID), func(u *enduser.Edit) error { u.Name = "B"; return nil }))(t)
 		must(loose.Create(ctx, enduser.Spec{ExternalID: "b2", Email: "b@example.com"}))(t)
 
 		// The claim follows the address, whoever moves it, and ends with it.

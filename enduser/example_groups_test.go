@@ -28,7 +28,7 @@ func exampleKey(id string) enduser.Key {
 func exampleKeeper() (*enduser.Manager, func(time.Duration)) {
 	now := time.Date(2026, time.May, 4, 9, 30, 0, 0, time.UTC)
 	ids := 0
-	users := enduser.New(memory.New(), &enduser.Options{
+	users := enduser.New(memory.New(nil), &enduser.Options{
 		Now:     func() time.Time { return now },
 		NewID:   func() string { ids++; return fmt.Sprintf("id-%d", ids) },
 		Keyring: enduser.NewKeyring(exampleKey("2026-05")),
@@ -36,31 +36,30 @@ func exampleKeeper() (*enduser.Manager, func(time.Duration)) {
 	return users, func(d time.Duration) { now = now.Add(d) }
 }
 
-func ExampleTenant_CreateGroup() {
+func ExampleGroups_Create() {
 	ctx := context.Background()
 	users, _ := exampleKeeper()
 	acme := users.Tenant("acme")
 
-	g, err := acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "Team-7", Name: "The Seven"})
+	g, token, err := acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "Team-7", Name: "The Seven"})
 	if err != nil {
 		log.Fatal(err)
 	}
-	token, err := acme.RevealGroupToken(ctx, g)
-	fmt.Println(g, g.Number, len(token), err)
-	_, err = acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "TEAM-7"})
+	fmt.Println(g, len(token))
+	_, _, err = acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "TEAM-7"})
 	fmt.Println(err)
 	// Output:
-	// group id-1 1 64 <nil>
+	// group id-1 64
 	// enduser: conflict: provided_id belongs to group id-1
 }
 
-func ExampleTenant_EnsureGroup() {
+func ExampleGroups_Ensure() {
 	ctx := context.Background()
 	users, _ := exampleKeeper()
 	acme := users.Tenant("acme")
 
 	for _, name := range []string{"The Seven", "Somebody else"} {
-		g, outcome, err := acme.EnsureGroup(ctx, enduser.GroupSpec{ProvidedID: "team-7", Name: name})
+		g, outcome, err := acme.Groups().Ensure(ctx, enduser.GroupSpec{ProvidedID: "team-7", Name: name})
 		fmt.Println(outcome, g.Name, err)
 	}
 	// Output:
@@ -68,22 +67,18 @@ func ExampleTenant_EnsureGroup() {
 	// unchanged The Seven <nil>
 }
 
-func ExampleTenant_GetGroup() {
+func ExampleGroups_Get() {
 	ctx := context.Background()
 	users, _ := exampleKeeper()
 	acme := users.Tenant("acme")
-	g, err := acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team-7"})
-	if err != nil {
-		log.Fatal(err)
-	}
-	token, err := acme.RevealGroupToken(ctx, g)
+	g, token, err := acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team-7"})
 	if err != nil {
 		log.Fatal(err)
 	}
 	for _, ref := range []enduser.GroupRef{
 		enduser.GroupByID(g.ID), enduser.GroupByProvidedID("TEAM-7"), enduser.GroupByToken(token), enduser.GroupByID("id-2"),
 	} {
-		g, err := acme.GetGroup(ctx, ref)
+		g, err := acme.Groups().Get(ctx, ref)
 		fmt.Println(ref, g.ID, errors.Is(err, enduser.ErrNotFound))
 	}
 	// Output:
@@ -93,14 +88,14 @@ func ExampleTenant_GetGroup() {
 	// id  true
 }
 
-func ExampleTenant_UpdateGroup() {
+func ExampleGroups_Update() {
 	ctx := context.Background()
 	users, _ := exampleKeeper()
 	acme := users.Tenant("acme")
-	if _, err := acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team-7"}); err != nil {
+	if _, _, err := acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team-7"}); err != nil {
 		log.Fatal(err)
 	}
-	g, err := acme.UpdateGroup(ctx, enduser.GroupByProvidedID("team-7"), func(g *enduser.Group) error {
+	g, err := acme.Groups().Update(ctx, enduser.GroupByProvidedID("team-7"), func(g *enduser.Group) error {
 		g.Name = "The Seven"
 		g.Properties["region"] = enduser.String("emea")
 		return nil
@@ -109,32 +104,24 @@ func ExampleTenant_UpdateGroup() {
 	// Output: The Seven "emea" 2 <nil>
 }
 
-func ExampleTenant_RotateGroupToken() {
+func ExampleGroups_Rotate() {
 	ctx := context.Background()
 	users, advance := exampleKeeper()
 	acme := users.Tenant("acme")
-	g, err := acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team-7"})
-	if err != nil {
-		log.Fatal(err)
-	}
-	old, err := acme.RevealGroupToken(ctx, g)
+	_, old, err := acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team-7"})
 	if err != nil {
 		log.Fatal(err)
 	}
 
 	// Who has the old token has an hour to learn the new one.
-	g, err = acme.RotateGroupToken(ctx, enduser.GroupByToken(old), time.Hour)
-	if err != nil {
-		log.Fatal(err)
-	}
-	token, err := acme.RevealGroupToken(ctx, g)
+	_, token, err := acme.Groups().Rotate(ctx, enduser.GroupByToken(old), time.Hour)
 	fmt.Println(token != old, err)
-	_, err = acme.RotateGroupToken(ctx, enduser.GroupByToken(old), time.Hour) // it is no longer the group's
+	_, _, err = acme.Groups().Rotate(ctx, enduser.GroupByToken(old), time.Hour) // it is no longer the group's
 	fmt.Println(errors.Is(err, enduser.ErrNotFound))
-	_, err = acme.AuthenticateGroup(ctx, old)
+	_, err = acme.Groups().Authenticate(ctx, old)
 	fmt.Println(err)
 	advance(time.Hour)
-	_, err = acme.AuthenticateGroup(ctx, old)
+	_, err = acme.Groups().Authenticate(ctx, old)
 	fmt.Println(errors.Is(err, enduser.ErrNotFound))
 	// Output:
 	// true <nil>
@@ -143,38 +130,35 @@ func ExampleTenant_RotateGroupToken() {
 	// true
 }
 
-func ExampleTenant_RotateGroupTokenIf() {
+func ExampleIfGroup() {
 	ctx := context.Background()
 	users, _ := exampleKeeper()
 	acme := users.Tenant("acme")
-	g, err := acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team-7", Demo: true})
+	g, _, err := acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team-7", Demo: true})
 	if err != nil {
 		log.Fatal(err)
 	}
-	_, err = acme.RotateGroupTokenIf(ctx, enduser.GroupByID(g.ID), enduser.MaxOverlap, func(g enduser.Group) error {
+	noDemo := enduser.IfGroup(func(g enduser.Group) error {
 		if g.Demo {
 			return errors.New("the token of a demo stays")
 		}
 		return nil
 	})
+	_, _, err = acme.Groups().Rotate(ctx, enduser.GroupByID(g.ID), enduser.MaxOverlap, noDemo)
 	fmt.Println(err)
 	// Output: the token of a demo stays
 }
 
-func ExampleTenant_AuthenticateGroup() {
+func ExampleGroups_Authenticate() {
 	ctx := context.Background()
 	users, _ := exampleKeeper()
 	acme := users.Tenant("acme")
-	g, err := acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team-7", Properties: enduser.Metadata{"region": enduser.String("emea")}})
-	if err != nil {
-		log.Fatal(err)
-	}
-	token, err := acme.RevealGroupToken(ctx, g)
+	_, token, err := acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team-7", Properties: enduser.Metadata{"region": enduser.String("emea")}})
 	if err != nil {
 		log.Fatal(err)
 	}
 	for _, t := range []string{token, token[1:]} {
-		g, err := acme.AuthenticateGroup(ctx, t)
+		g, err := acme.Groups().Authenticate(ctx, t)
 		fmt.Println(g.ProvidedID, g.Properties["region"].Text(), errors.Is(err, enduser.ErrNotFound))
 	}
 	// Output:
@@ -182,65 +166,61 @@ func ExampleTenant_AuthenticateGroup() {
 	//  null true
 }
 
-func ExampleTenant_DeleteGroupIf() {
+func ExampleGroups_Delete() {
 	ctx := context.Background()
 	users, _ := exampleKeeper()
 	acme := users.Tenant("acme")
-	g, err := acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team-7"})
+	g, _, err := acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team-7"})
 	if err != nil {
 		log.Fatal(err)
 	}
-	read := g.Revision - 1 // somebody has changed it since
-	err = acme.DeleteGroupIf(ctx, enduser.GroupByID(g.ID), func(g enduser.Group) error {
-		if g.Revision != read {
-			return errors.New("not what you have read")
-		}
-		return nil
-	})
-	fmt.Println(err)
-	fmt.Println(acme.DeleteGroup(ctx, enduser.GroupByID(g.ID)))
+	if _, _, err := acme.Groups().Rotate(ctx, enduser.GroupByID(g.ID), 0); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(acme.Groups().Delete(ctx, enduser.GroupByID(g.ID), enduser.IfVersion(g.Version))) // it is another by now
+	fmt.Println(acme.Groups().Delete(ctx, enduser.GroupByID(g.ID)))
 	// Output:
-	// not what you have read
+	// enduser: another version
 	// <nil>
 }
 
-func ExampleTenant_ListGroups() {
+func ExampleGroups_List() {
 	ctx := context.Background()
 	users, _ := exampleKeeper()
 	acme := users.Tenant("acme")
 	for _, id := range []string{"team-7", "team-8", "team-9"} {
-		if _, err := acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: id}); err != nil {
+		if _, _, err := acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: id}); err != nil {
 			log.Fatal(err)
 		}
 	}
 	q := enduser.GroupQuery{Limit: 2}
 	for more := true; more; {
-		page, err := acme.ListGroups(ctx, q)
+		page, err := acme.Groups().List(ctx, q)
 		if err != nil {
 			log.Fatal(err)
 		}
 		for _, g := range page.Groups {
 			fmt.Print(g.ProvidedID, " ")
-			q.After = g.Cursor()
 		}
-		fmt.Println(page.HasPrevious, page.HasMore)
-		more = page.HasMore
+		more = !page.Next.IsZero()
+		fmt.Println(!page.Previous.IsZero(), more)
+		q.After = page.Next
 	}
 	// Output:
 	// team-7 team-8 false true
 	// team-9 true false
 }
 
-func ExampleTenant_AllGroups() {
+func ExampleGroups_All() {
 	ctx := context.Background()
 	users, _ := exampleKeeper()
 	acme := users.Tenant("acme")
 	for _, id := range []string{"team-7", "team-8"} {
-		if _, err := acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: id}); err != nil {
+		if _, _, err := acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: id}); err != nil {
 			log.Fatal(err)
 		}
 	}
-	for g, err := range acme.AllGroups(ctx) {
+	for g, err := range acme.Groups().All(ctx) {
 		fmt.Println(g.ProvidedID, err)
 	}
 	// Output:
@@ -274,7 +254,7 @@ func ExampleTenant_RevealSensitive() {
 	// 0 null <nil>
 }
 
-func ExampleUser_SetSensitive() {
+func ExampleEdit_SetSensitive() {
 	ctx := context.Background()
 	users, _ := exampleKeeper()
 	acme := users.Tenant("acme")
@@ -282,31 +262,31 @@ func ExampleUser_SetSensitive() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	for _, edit := range []func(*enduser.User){
-		func(u *enduser.User) { u.SetSensitive("card", enduser.NewSecret(enduser.String("4111"))) },
-		func(u *enduser.User) { u.SetSensitive("pin", enduser.Secret{}) }, // null removes it
-		func(u *enduser.User) { u.ClearSensitive() },
+	for _, edit := range []func(*enduser.Edit){
+		func(u *enduser.Edit) { u.SetSensitive("card", enduser.NewSecret(enduser.String("4111"))) },
+		func(u *enduser.Edit) { u.SetSensitive("pin", enduser.Secret{}) }, // null removes it
+		func(u *enduser.Edit) { u.ClearSensitive() },
 	} {
-		if _, err := acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.User) error { edit(u); return nil }); err != nil {
+		if _, err := acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.Edit) error { edit(u); return nil }); err != nil {
 			log.Fatal(err)
 		}
 		values, err := acme.RevealSensitive(ctx, enduser.ByID(u.ID))
 		fmt.Println(values, err)
 	}
 	// Output:
-	// map[card:{"4111"} pin:{1234}] <nil>
-	// map[card:{"4111"}] <nil>
+	// map[card:4111 pin:1234] <nil>
+	// map[card:4111] <nil>
 	// map[] <nil>
 }
 
 func ExampleNewKeyring() {
 	ctx := context.Background()
-	st := memory.New()
+	st := memory.New(nil)
 	manager := func(keys ...enduser.Key) *enduser.Manager {
 		return enduser.New(st, &enduser.Options{Keyring: enduser.NewKeyring(keys[0], keys[1:]...)})
 	}
 	old, next := exampleKey("2026-05"), exampleKey("2026-06")
-	if _, err := manager(old).Tenant("acme").CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team-7"}); err != nil {
+	if _, _, err := manager(old).Tenant("acme").Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team-7"}); err != nil {
 		log.Fatal(err)
 	}
 
@@ -356,7 +336,7 @@ func ExampleByEitherID() {
 	// id-1  true
 }
 
-func ExampleTenant_AssociateIf() {
+func ExampleTenant_Associate_condition() {
 	ctx := context.Background()
 	users, _ := exampleKeeper()
 	acme := users.Tenant("acme")
@@ -370,13 +350,13 @@ func ExampleTenant_AssociateIf() {
 		}
 		return nil
 	}
-	_, err = acme.AssociateIf(ctx, enduser.ByID(u.ID), reachable)
+	_, err = acme.Associate(ctx, enduser.ByID(u.ID), enduser.IfUser(reachable))
 	fmt.Println(err)
-	_, err = acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.User) error { u.Email = "ann@example.com"; return nil })
+	_, err = acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.Edit) error { u.Email = "ann@example.com"; return nil })
 	if err != nil {
 		log.Fatal(err)
 	}
-	u, err = acme.AssociateIf(ctx, enduser.ByID(u.ID), reachable)
+	u, err = acme.Associate(ctx, enduser.ByID(u.ID), enduser.IfUser(reachable))
 	fmt.Println(u.ExpiresAt.IsZero(), err)
 	// Output:
 	// stays provisional without an address

@@ -89,7 +89,7 @@ func ExampleKeyring() {
 	}
 	now := time.Date(2026, time.May, 4, 9, 30, 0, 0, time.UTC)
 	clock := func() time.Time { return now }
-	users := enduser.New(memory.New(), &enduser.Options{Now: clock, Keyring: &kmsKeyring{
+	users := enduser.New(memory.New(nil), &enduser.Options{Now: clock, Keyring: &kmsKeyring{
 		service: service,
 		wrapped: map[string][]byte{"2026-05": wrapped},
 		primary: "2026-05",
@@ -97,19 +97,19 @@ func ExampleKeyring() {
 		opened:  map[string]openedKey{},
 	}})
 	acme := users.Tenant("acme")
-	g, err := acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team-7"})
+	g, _, err := acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team-7"})
 	if err != nil {
 		log.Fatal(err)
 	}
 
 	service.fault = errors.New("kms: no route to host")
-	_, err = acme.RevealGroupToken(ctx, g)
+	_, err = acme.Groups().Reveal(ctx, g)
 	fmt.Println("cached:", err, service.calls)
 	now = now.Add(openedFor)
-	_, err = acme.RevealGroupToken(ctx, g)
+	_, err = acme.Groups().Reveal(ctx, g)
 	fmt.Println("away:", errors.Is(err, enduser.ErrUnavailable))
 	service.fault = errDestroyed
-	_, err = acme.RevealGroupToken(ctx, g)
+	_, err = acme.Groups().Reveal(ctx, g)
 	fmt.Println("gone:", errors.Is(err, enduser.ErrNoKey))
 	// Output:
 	// cached: <nil> 1

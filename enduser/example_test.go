@@ -16,7 +16,7 @@ import (
 func exampleManager() (*enduser.Manager, func(time.Duration)) {
 	now := time.Date(2026, time.May, 4, 9, 30, 0, 0, time.UTC)
 	ids := 0
-	users := enduser.New(memory.New(), &enduser.Options{
+	users := enduser.New(memory.New(nil), &enduser.Options{
 		Now:   func() time.Time { return now },
 		NewID: func() string { ids++; return fmt.Sprintf("user-%d", ids) },
 	})
@@ -25,7 +25,7 @@ func exampleManager() (*enduser.Manager, func(time.Duration)) {
 
 func Example() {
 	ctx := context.Background()
-	users := enduser.New(memory.New(), nil)
+	users := enduser.New(memory.New(nil), nil)
 	acme := users.Tenant("acme").As("key_42")
 
 	for _, spec := range []enduser.Spec{
@@ -46,7 +46,7 @@ func Example() {
 }
 
 func ExampleNew() {
-	users := enduser.New(memory.New(), &enduser.Options{
+	users := enduser.New(memory.New(nil), &enduser.Options{
 		SweepEvery: 10 * time.Second,
 		// The host knows for good what some tenants may do.
 		Policy: func(tenant string) (enduser.Policy, bool) {
@@ -139,8 +139,8 @@ func ExampleTenant_Upsert() {
 		fmt.Println(outcome, u.Metadata, err)
 	}
 	// Output:
-	// created map[plan:{"free"} trial:{true}] <nil>
-	// updated map[plan:{"pro"}] <nil>
+	// created map[plan:free trial:true] <nil>
+	// updated map[plan:pro] <nil>
 }
 
 func ExampleTenant_Get() {
@@ -157,7 +157,7 @@ func ExampleTenant_Get() {
 		enduser.ByID("user-1"),
 		enduser.ByExternalID("CRM-7"),
 		enduser.ByEmail("Ann@Example.com"),
-		enduser.ByAccount("discord", "8035"),
+		enduser.ByAccount(enduser.Account{Type: "discord", ID: "8035"}),
 		enduser.ByExternalID("crm-8"),
 	} {
 		u, err := acme.Get(ctx, ref)
@@ -181,7 +181,7 @@ func ExampleTenant_Update() {
 	}
 
 	errFull := errors.New("no seat left")
-	take := func(u *enduser.User) error {
+	take := func(u *enduser.Edit) error {
 		seats, _ := u.Metadata["seats"].Int64()
 		if seats == 0 {
 			return errFull
@@ -215,7 +215,7 @@ func ExampleTenant_Link() {
 		u, err := acme.Link(ctx, enduser.ByExternalID(id), discord)
 		fmt.Println(u.Accounts, err)
 	}
-	u, err := acme.Unlink(ctx, enduser.ByAccount("discord", "8035"), discord)
+	u, err := acme.Unlink(ctx, enduser.ByAccount(enduser.Account{Type: "discord", ID: "8035"}), discord)
 	fmt.Println(u.ExternalID, u.Accounts, err)
 	// Output:
 	// [{discord 8035}] <nil>
@@ -244,7 +244,7 @@ func ExampleTenant_Associate() {
 	// buyer stays
 }
 
-func ExampleTenant_DeleteIf() {
+func ExampleIfUser() {
 	ctx := context.Background()
 	users, _ := exampleManager()
 	acme := users.Tenant("acme")
@@ -252,12 +252,12 @@ func ExampleTenant_DeleteIf() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	err = acme.DeleteIf(ctx, enduser.ByID(u.ID), func(u enduser.User) error {
+	err = acme.Delete(ctx, enduser.ByID(u.ID), enduser.IfUser(func(u enduser.User) error {
 		if len(u.Groups) > 0 {
 			return errors.New("still in a group")
 		}
 		return nil
-	})
+	}))
 	fmt.Println(err)
 	fmt.Println(acme.Delete(ctx, enduser.ByID(u.ID)))
 	// Output:
@@ -265,10 +265,34 @@ func ExampleTenant_DeleteIf() {
 	// <nil>
 }
 
-func ExampleTenant_List() {
+func ExampleIfVersion() {
 	ctx := context.Background()
 	users, _ := exampleManager()
-	acme := users.Tenant("acme").With(enduser.Policy{IndexedMetadata: []string{"plan"}})
+	acme := users.Tenant("acme")
+	seen, err := acme.Create(ctx, enduser.Spec{ExternalID: "a", Name: "Ann"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	rename := func(name string) error {
+		_, err := acme.Update(ctx, enduser.ByID(seen.ID), func(e *enduser.Edit) error {
+			e.Name = name
+			return nil
+		}, enduser.IfVersion(seen.Version))
+		return err
+	}
+	fmt.Println(rename("Ann Lee"))
+	fmt.Println(rename("Ann Li")) // it is another version by now
+	// Output:
+	// <nil>
+	// enduser: another version
+}
+
+func ExampleTenant_List() {
+	ctx := context.Background()
+	users := enduser.New(memory.New(nil), &enduser.Options{Schema: func(string) enduser.Schema {
+		return enduser.Schema{IndexedMetadata: []string{"plan"}}
+	}})
+	acme := users.Tenant("acme")
 	for i, name := range []string{"Ann Lee", "Bob Lee", "Cleo Lee", "Dana Smith"} {
 		s := enduser.Spec{Name: name, Groups: []string{"team"}}
 		if i > 0 {
@@ -289,9 +313,9 @@ func ExampleTenant_List() {
 		}
 		for _, u := range page.Users {
 			fmt.Println(u.Name)
-			q.After = u.Cursor()
 		}
-		more = page.HasMore
+		q.After = page.Next
+		more = !page.Next.IsZero()
 	}
 	// Output:
 	// Bob Lee
@@ -312,7 +336,7 @@ func ExampleTenant_All() {
 			log.Fatal(err)
 		}
 		// The loop holds nothing: it may call the Manager.
-		u, err = acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.User) error {
+		u, err = acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.Edit) error {
 			u.Groups = append(u.Groups, "everybody")
 			return nil
 		})
@@ -335,22 +359,27 @@ func ExampleTenant_Changes() {
 	if err := acme.Delete(ctx, enduser.ByExternalID("a")); err != nil {
 		log.Fatal(err)
 	}
-	// A reader keeps the revision that it has seen, and waits for more.
-	for after := int64(0); after < 3; {
+	// A reader keeps the position that it has reached, and waits for more.
+	var first, after enduser.Position
+	for seen := 0; seen < 3; {
 		if err := acme.WaitChanges(ctx, after); err != nil {
 			log.Fatal(err)
 		}
-		changes, err := acme.Changes(ctx, after, 100)
+		page, err := acme.Changes(ctx, enduser.ChangeQuery{After: after})
 		if err != nil {
 			log.Fatal(err)
 		}
-		for _, c := range changes {
+		for _, c := range page.Changes {
 			fmt.Println(c.Revision, c.Type, c.ID, c.Actor, c.Fields)
-			after = c.Revision
 		}
+		if seen == 0 {
+			first = page.Changes[0].Position
+		}
+		seen += len(page.Changes)
+		after = page.Position
 	}
-	fmt.Println(acme.TrimChanges(ctx, 3))
-	_, err := acme.Changes(ctx, 0, 100)
+	fmt.Println(acme.TrimChanges(ctx, after))
+	_, err := acme.Changes(ctx, enduser.ChangeQuery{After: first})
 	fmt.Println(errors.Is(err, enduser.ErrTrimmed))
 	// Output:
 	// 1 created user-1 key_42 []
@@ -362,14 +391,15 @@ func ExampleTenant_Changes() {
 
 func ExampleTenant_Reindex() {
 	ctx := context.Background()
-	users, _ := exampleManager()
+	schema := enduser.Schema{}
+	users := enduser.New(memory.New(nil), &enduser.Options{Schema: func(string) enduser.Schema { return schema }})
 	acme := users.Tenant("acme")
 	pro := enduser.Metadata{"plan": enduser.String("pro")}
 	if _, err := acme.Create(ctx, enduser.Spec{ExternalID: "a", Metadata: pro}); err != nil {
 		log.Fatal(err)
 	}
 
-	acme = acme.With(enduser.Policy{IndexedMetadata: []string{"plan"}}) // from now on
+	schema.IndexedMetadata = []string{"plan"} // from now on
 	fmt.Println(acme.Reindex(ctx))
 	page, err := acme.List(ctx, enduser.Query{Filter: enduser.Filter{Metadata: pro}})
 	fmt.Println(len(page.Users), err)

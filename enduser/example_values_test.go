@@ -41,8 +41,10 @@ func ExampleInvalidError() {
 	// language invalid_format
 }
 
-func ExampleSameExternalID() {
-	fmt.Println(enduser.SameExternalID("Crm-É", "cRM-e\u0301"), enduser.SameExternalID("straße", "STRASSE"))
+func ExampleTenant_SameExternalID() {
+	users, _ := exampleManager()
+	acme := users.Tenant("acme")
+	fmt.Println(acme.SameExternalID("Crm-É", "cRM-e\u0301"), acme.SameExternalID("straße", "STRASSE"))
 	// Output: true false
 }
 

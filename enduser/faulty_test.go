@@ -23,16 +23,16 @@ type faulty struct {
 
 func (f *faulty) Unwrap() store.Store { return f.Store }
 
-func (f *faulty) Apply(ctx context.Context, tenant string, ops ...store.Op) (store.Revision, error) {
+func (f *faulty) Apply(ctx context.Context, tenant string, b store.Batch) (store.Revision, error) {
 	n := f.applies.Add(1)
 	if f.before != nil {
-		if err := f.before(n, ops); err != nil {
+		if err := f.before(n, b.Ops); err != nil {
 			return 0, err
 		}
 	}
-	rev, err := f.Store.Apply(ctx, tenant, ops...)
+	rev, err := f.Store.Apply(ctx, tenant, b)
 	if err == nil && f.after != nil {
-		if err := f.after(n, ops); err != nil {
+		if err := f.after(n, b.Ops); err != nil {
 			return 0, err
 		}
 	}
@@ -48,19 +48,19 @@ func (f *faulty) Get(ctx context.Context, tenant string, key store.Key) (store.R
 	return f.Store.Get(ctx, tenant, key)
 }
 
-func (f *faulty) List(ctx context.Context, tenant string, q store.Query) ([]store.Record, error) {
+func (f *faulty) List(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
 	if f.list != nil {
 		if err := f.list(); err != nil {
-			return nil, err
+			return store.Page{}, err
 		}
 	}
 	return f.Store.List(ctx, tenant, q)
 }
 
-func (f *faulty) Due(ctx context.Context, q store.DueQuery) ([]store.DueRecord, error) {
+func (f *faulty) Due(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
 	if f.due != nil {
 		if err := f.due(); err != nil {
-			return nil, err
+			return store.DuePage{}, err
 		}
 	}
 	return f.Store.Due(ctx, q)

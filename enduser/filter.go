@@ -83,7 +83,7 @@ func metadataTerms(v *violations, schema *Schema, m Metadata) []store.Key {
 }
 
 func (t Tenant) checkFilter(v *violations, ref Ref) {
-	if err, ok := errors.AsType[*InvalidError](t.checkRef(ref)); ok {
+	if err, ok := errors.AsType[*InvalidError](ref.check()); ok {
 		*v = append(*v, err.Violations...)
 	}
 }

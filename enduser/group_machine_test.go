@@ -16,6 +16,7 @@ type modelGroup struct {
 
 	token string
 	old   []string
+	seen  map[enduser.Version]bool
 }
 
 // changeGroup says in the feed what happened to a group.
@@ -60,6 +61,13 @@ func (m *machine) groupRef(t *rapid.T, mod *model) (enduser.GroupRef, *modelGrou
 
 func sameGroup(t *rapid.T, got enduser.Group, want *modelGroup) {
 	t.Helper()
+	if want.Version.IsZero() { // it was written just now
+		want.Version = got.Version
+		if want.seen[got.Version] || got.Version.IsZero() {
+			t.Fatalf("version %q again", got.Version)
+		}
+		want.seen[got.Version] = true
+	}
 	if d := cmp.Diff(want.Group, got, sameUsers); d != "" {
 		t.Fatalf("group (-want +got):\n%s", d)
 	}
@@ -73,8 +81,8 @@ func (m *machine) createGroup(t *rapid.T) {
 	var err error
 	outcome := enduser.Created
 	if rapid.Bool().Draw(t, "ensure") {
-		g, outcome, err = tenant.EnsureGroup(m.ctx, s)
-	} else if g, err = tenant.CreateGroup(m.ctx, s); i >= 0 {
+		g, outcome, err = tenant.Groups().Ensure(m.ctx, s)
+	} else if g, _, err = tenant.Groups().Create(m.ctx, s); i >= 0 {
 		conflict, ok := errors.AsType[*enduser.ConflictError](err)
 		if !ok || *conflict != (enduser.ConflictError{Field: "provided_id", HolderID: mod.groups[i].ID}) {
 			t.Fatalf("error %v, want a conflict with %s", err, mod.groups[i].ID)
@@ -90,11 +98,11 @@ func (m *machine) createGroup(t *rapid.T) {
 	}
 	mod.changeGroup(enduser.ChangeCreated, g.ID, actor, nil)
 	want := &modelGroup{Group: enduser.Group{
-		ID: g.ID, ProvidedID: s.ProvidedID, Number: mod.revision, Tenant: tenant.Name(), Environment: tenant.Environment(), Name: s.Name, Demo: s.Demo,
-		CreatedBy: actor, UpdatedBy: actor, CreatedAt: mod.now, UpdatedAt: mod.now, Revision: mod.revision,
-	}}
+		ID: g.ID, ProvidedID: s.ProvidedID, Number: g.Number, Tenant: tenant.Name(), Environment: tenant.Environment(), Name: s.Name, Demo: s.Demo,
+		CreatedBy: actor, UpdatedBy: actor, CreatedAt: mod.now, UpdatedAt: mod.now, AddedAt: mod.now, Revision: mod.revision,
+	}, seen: make(map[enduser.Version]bool)}
 	sameGroup(t, g, want)
-	if want.token, err = tenant.RevealGroupToken(m.ctx, g); err != nil {
+	if want.token, err = tenant.Groups().Reveal(m.ctx, g); err != nil {
 		t.Fatal(err)
 	}
 	mod.groups = append(mod.groups, want)
@@ -103,7 +111,7 @@ func (m *machine) createGroup(t *rapid.T) {
 // wrote records a write of a group in the model.
 func (m *model) wrote(g *modelGroup, actor string, fields []string) {
 	m.changeGroup(enduser.ChangeUpdated, g.ID, actor, fields)
-	g.Revision, g.UpdatedBy = m.revision, actor
+	g.Version, g.Revision, g.UpdatedBy = enduser.Version{}, m.revision, actor
 	if g.UpdatedAt.Before(m.now) {
 		g.UpdatedAt = m.now
 	}
@@ -113,7 +121,7 @@ func (m *machine) updateGroup(t *rapid.T) {
 	tenant, mod, _, actor := m.turn(t)
 	ref, want := m.groupRef(t, mod)
 	rename, demo, plan := name(t), rapid.Bool().Draw(t, "demo"), metadata(t)["plan"]
-	got, err := tenant.UpdateGroup(m.ctx, ref, func(g *enduser.Group) error {
+	got, err := tenant.Groups().Update(m.ctx, ref, func(g *enduser.Group) error {
 		g.Name, g.Demo, g.Properties["plan"] = rename, demo, plan
 		return nil
 	})
@@ -149,7 +157,7 @@ func (m *machine) updateGroup(t *rapid.T) {
 func (m *machine) rotateGroup(t *rapid.T) {
 	tenant, mod, _, actor := m.turn(t)
 	ref, want := m.groupRef(t, mod)
-	got, err := tenant.RotateGroupToken(m.ctx, ref, 0)
+	got, _, err := tenant.Groups().Rotate(m.ctx, ref, 0)
 	if want == nil {
 		if !errors.Is(err, enduser.ErrNotFound) {
 			t.Fatalf("rotation of none: %v", err)
@@ -162,7 +170,7 @@ func (m *machine) rotateGroup(t *rapid.T) {
 	mod.wrote(want, actor, []string{"token"})
 	sameGroup(t, got, want)
 	want.old = append(want.old, want.token)
-	if want.token, err = tenant.RevealGroupToken(m.ctx, got); err != nil {
+	if want.token, err = tenant.Groups().Reveal(m.ctx, got); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -170,7 +178,7 @@ func (m *machine) rotateGroup(t *rapid.T) {
 func (m *machine) deleteGroup(t *rapid.T) {
 	tenant, mod, _, actor := m.turn(t)
 	ref, want := m.groupRef(t, mod)
-	err := tenant.DeleteGroup(m.ctx, ref)
+	err := tenant.Groups().Delete(m.ctx, ref)
 	if want == nil {
 		if !errors.Is(err, enduser.ErrNotFound) {
 			t.Fatalf("deletion of none: %v", err)
@@ -186,17 +194,17 @@ func (m *machine) deleteGroup(t *rapid.T) {
 
 // checkGroups compares all groups, and what their tokens are good for.
 func (m *machine) checkGroups(t *rapid.T, tenant enduser.Tenant, mod *model) {
-	page, err := tenant.ListGroups(m.ctx, enduser.GroupQuery{Limit: 500})
+	page, err := tenant.Groups().List(m.ctx, enduser.GroupQuery{Limit: 500})
 	if err != nil || len(page.Groups) != len(mod.groups) {
 		t.Fatalf("%d groups, %v, want %d", len(page.Groups), err, len(mod.groups))
 	}
 	for i, want := range mod.groups {
 		sameGroup(t, page.Groups[i], want)
-		if g, err := tenant.AuthenticateGroup(m.ctx, want.token); err != nil || g.ID != want.ID {
+		if g, err := tenant.Groups().Authenticate(m.ctx, want.token); err != nil || g.ID != want.ID {
 			t.Fatalf("the token of %s: %v, %s", want.ID, err, g.ID)
 		}
 		for _, old := range want.old[max(0, len(want.old)-1):] {
-			if _, err := tenant.AuthenticateGroup(m.ctx, old); !errors.Is(err, enduser.ErrNotFound) {
+			if _, err := tenant.Groups().Authenticate(m.ctx, old); !errors.Is(err, enduser.ErrNotFound) {
 				t.Fatalf("an old token of %s: %v", want.ID, err)
 			}
 		}

@@ -23,8 +23,8 @@ func TestConcurrentRotations(t *testing.T) {
 		other := enduser.New(st, &enduser.Options{Now: w.now, Keyring: enduser.NewKeyring(testKey("k1"))}).Tenant("acme").As("ann")
 		for try := range size(200, 16) {
 			overlap := time.Duration(try%2) * time.Hour
-			g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("team-", try)}))(t)
-			token := must(w.acme.RevealGroupToken(ctx, g))(t)
+			g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("team-", try)}))(t)
+			token := must(w.acme.Groups().Reveal(ctx, g))(t)
 			var won atomic.Int64
 			var winner atomic.Value
 			var wg sync.WaitGroup
@@ -33,7 +33,7 @@ func TestConcurrentRotations(t *testing.T) {
 				acme := []enduser.Tenant{w.acme, other}[i%2]
 				wg.Go(func() {
 					<-start
-					rotated, err := acme.RotateGroupToken(ctx, enduser.GroupByToken(token), overlap)
+					rotated, _, err := acme.Groups().Rotate(ctx, enduser.GroupByToken(token), overlap)
 					switch {
 					case err == nil:
 						won.Add(1)
@@ -49,9 +49,9 @@ func TestConcurrentRotations(t *testing.T) {
 				t.Fatalf("try %d: %d rotations won", try, n)
 			}
 			rotated, _ := winner.Load().(enduser.Group)
-			diff(t, "the group", must(w.acme.GetGroup(ctx, enduser.GroupByID(g.ID)))(t), rotated)
-			accepts(t, fmt.Sprint("try ", try), w.acme, g.ID, []string{token, must(w.acme.RevealGroupToken(ctx, rotated))(t)}, overlap > 0, true)
-			if n := len(must(w.acme.Changes(ctx, g.Revision, 0))(t)); n != 1 {
+			diff(t, "the group", must(w.acme.Groups().Get(ctx, enduser.GroupByID(g.ID)))(t), rotated)
+			accepts(t, fmt.Sprint("try ", try), w.acme, g.ID, []string{token, must(w.acme.Groups().Reveal(ctx, rotated))(t)}, overlap > 0, true)
+			if n := len(changesAfter(t, w.acme, g.Revision)); n != 1 {
 				t.Errorf("try %d: %d changes after the creation", try, n)
 			}
 		}
@@ -65,44 +65,44 @@ func TestRotationsRacingUpdates(t *testing.T) {
 		ctx := t.Context()
 		w := newWorld(st)
 		for try := range size(20, 2) {
-			g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("team-", try)}))(t)
+			g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("team-", try)}))(t)
 			ref := enduser.GroupByID(g.ID)
 			tokens := make([]string, callers)
 			at(func(i int) {
 				if i%8 == 0 {
-					rotated, err := w.acme.RotateGroupToken(ctx, ref, time.Hour)
+					rotated, _, err := w.acme.Groups().Rotate(ctx, ref, time.Hour)
 					if err != nil {
 						t.Errorf("caller %d: %v", i, err)
 						return
 					}
-					tokens[i], err = w.acme.RevealGroupToken(ctx, rotated)
+					tokens[i], err = w.acme.Groups().Reveal(ctx, rotated)
 					if err != nil {
 						t.Errorf("caller %d: %v", i, err)
 					}
 					return
 				}
-				if _, err := w.acme.UpdateGroup(ctx, ref, func(g *enduser.Group) error {
+				if _, err := w.acme.Groups().Update(ctx, ref, func(g *enduser.Group) error {
 					g.Properties[fmt.Sprint("k", i)] = enduser.Int(int64(i))
 					return nil
 				}); err != nil {
 					t.Errorf("caller %d: %v", i, err)
 				}
 			})
-			got := must(w.acme.GetGroup(ctx, ref))(t)
+			got := must(w.acme.Groups().Get(ctx, ref))(t)
 			if len(got.Properties) != callers-callers/8 {
 				t.Errorf("try %d: %d properties, want %d", try, len(got.Properties), callers-callers/8)
 			}
-			current := must(w.acme.RevealGroupToken(ctx, got))(t)
+			current := must(w.acme.Groups().Reveal(ctx, got))(t)
 			seen := 0
 			for i := 0; i < callers; i += 8 {
 				if tokens[i] == current {
 					seen++
 				}
-				if _, err := w.acme.AuthenticateGroup(ctx, tokens[i]); err != nil { // all within their overlap
+				if _, err := w.acme.Groups().Authenticate(ctx, tokens[i]); err != nil { // all within their overlap
 					t.Errorf("try %d: the token of caller %d: %v", try, i, err)
 				}
 			}
-			if n := len(must(w.acme.Changes(ctx, g.Revision, 0))(t)); seen != 1 || n != callers {
+			if n := len(changesAfter(t, w.acme, g.Revision)); seen != 1 || n != callers {
 				t.Errorf("try %d: the current token is that of %d callers; %d changes", try, seen, n)
 			}
 		}
@@ -121,7 +121,7 @@ func TestConcurrentEnsureGroup(t *testing.T) {
 			var created atomic.Int64
 			tokens := make([]string, callers)
 			at(func(i int) {
-				g, outcome, err := acme.EnsureGroup(ctx, enduser.GroupSpec{ProvidedID: spellings[i%4]})
+				g, outcome, err := acme.Groups().Ensure(ctx, enduser.GroupSpec{ProvidedID: spellings[i%4]})
 				if err != nil {
 					t.Errorf("try %d, caller %d: %v", try, i, err)
 					return
@@ -129,7 +129,7 @@ func TestConcurrentEnsureGroup(t *testing.T) {
 				if outcome == enduser.Created {
 					created.Add(1)
 				}
-				if tokens[i], err = acme.RevealGroupToken(ctx, g); err != nil {
+				if tokens[i], err = acme.Groups().Reveal(ctx, g); err != nil {
 					t.Errorf("try %d, caller %d: %v", try, i, err)
 				}
 			})
@@ -150,13 +150,13 @@ func TestSweepsRacingRotations(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)
-		g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
 		ref := enduser.GroupByID(g.ID)
 		var wg sync.WaitGroup
 		rotations := size(200, 40)
 		wg.Go(func() {
 			for range rotations {
-				if _, err := w.acme.RotateGroupToken(ctx, ref, time.Second); err != nil {
+				if _, _, err := w.acme.Groups().Rotate(ctx, ref, time.Second); err != nil {
 					t.Errorf("rotate: %v", err)
 				}
 				w.advance(300 * time.Millisecond)
@@ -174,7 +174,7 @@ func TestSweepsRacingRotations(t *testing.T) {
 		wg.Wait()
 		w.advance(time.Second)
 		must(w.users.Sweep(ctx))(t)
-		if r := must(st.Get(ctx, "acme", store.ID(g.ID)))(t); len(r.Unique) != 2 || !r.Due.IsZero() {
+		if r := must(st.Get(ctx, "acme", store.ID(g.ID)))(t); len(r.Unique) != 3 || !r.Due.IsZero() {
 			t.Errorf("%d keys are left, due %v", len(r.Unique), r.Due)
 		}
 		if n := len(feed(t, w.acme)); n != 1+rotations {
@@ -203,17 +203,17 @@ func TestUnknownOutcomesOfGroups(t *testing.T) {
 				}
 				return nil
 			})
-			g, outcome, err := acme.EnsureGroup(ctx, enduser.GroupSpec{ProvidedID: id})
+			g, outcome, err := acme.Groups().Ensure(ctx, enduser.GroupSpec{ProvidedID: id})
 			g = ensured(g, outcome, err)(t, enduser.Created)
-			token := must(acme.RevealGroupToken(ctx, g))(t)
-			diff(t, id, must(acme.AuthenticateGroup(ctx, token))(t), g)
+			token := must(acme.Groups().Reveal(ctx, g))(t)
+			diff(t, id, must(acme.Groups().Authenticate(ctx, token))(t), g)
 
 			hook(func(int64, []store.Op) error { return lost })
 			ref := enduser.GroupByID(g.ID)
 			before := f.applies.Load()
-			wantErr(t, "rotate", second(acme.RotateGroupToken(ctx, ref, 0)), enduser.ErrUnknown)
-			wantErr(t, "update", second(acme.UpdateGroup(ctx, ref, func(g *enduser.Group) error { g.Name += "x"; return nil })), enduser.ErrUnknown)
-			wantErr(t, "delete", acme.DeleteGroup(ctx, ref), enduser.ErrUnknown)
+			wantErr(t, "rotate", third(acme.Groups().Rotate(ctx, ref, 0)), enduser.ErrUnknown)
+			wantErr(t, "update", second(acme.Groups().Update(ctx, ref, func(g *enduser.Group) error { g.Name += "x"; return nil })), enduser.ErrUnknown)
+			wantErr(t, "delete", acme.Groups().Delete(ctx, ref), enduser.ErrUnknown)
 			if n := f.applies.Load() - before; n != 3 {
 				t.Errorf("%d writes for three calls", n)
 			}
@@ -225,7 +225,7 @@ func TestUnknownOutcomesOfGroups(t *testing.T) {
 			diff(t, id+": feed", feed(t, acme), want)
 			if i == 0 {
 				accepts(t, id, acme, g.ID, []string{token}, true)
-				if err := acme.DeleteGroup(ctx, ref); err != nil {
+				if err := acme.Groups().Delete(ctx, ref); err != nil {
 					t.Error(err)
 				}
 			}

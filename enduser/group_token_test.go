@@ -17,7 +17,7 @@ import (
 func accepts(t testing.TB, what string, tenant enduser.Tenant, group string, tokens []string, want ...bool) {
 	t.Helper()
 	for i, token := range tokens {
-		g, err := tenant.AuthenticateGroup(t.Context(), token)
+		g, err := tenant.Groups().Authenticate(t.Context(), token)
 		switch {
 		case i < len(want) && want[i] && (err != nil || g.ID != group):
 			t.Errorf("%s: token %d: %v, %s", what, i, err, g.ID)
@@ -31,13 +31,13 @@ func accepts(t testing.TB, what string, tenant enduser.Tenant, group string, tok
 // about half of the time: 6 standard deviations from that is once in 500 million.
 func TestTokensAreRandom(t *testing.T) {
 	t.Parallel()
-	w := newWorld(memory.New())
-	g := must(w.acme.CreateGroup(t.Context(), enduser.GroupSpec{ProvidedID: "team"}))(t)
+	w := newWorld(memory.New(nil))
+	g := made(w.acme.Groups().Create(t.Context(), enduser.GroupSpec{ProvidedID: "team"}))(t)
 	const n = 2000
 	var ones [256]int
 	seen := make(map[string]bool)
 	for range n {
-		token := must(w.acme.RevealGroupToken(t.Context(), g))(t)
+		token := must(w.acme.Groups().Reveal(t.Context(), g))(t)
 		b, err := hex.DecodeString(token)
 		if err != nil || len(token) != 64 || token != strings.ToLower(token) || seen[token] {
 			t.Fatalf("a token of %d characters, %v, seen %v", len(token), err, seen[token])
@@ -46,7 +46,7 @@ func TestTokensAreRandom(t *testing.T) {
 		for i := range ones {
 			ones[i] += int(b[i/8] >> (i % 8) & 1)
 		}
-		g = must(w.acme.RotateGroupToken(t.Context(), enduser.GroupByToken(token), 0))(t)
+		g = made(w.acme.Groups().Rotate(t.Context(), enduser.GroupByToken(token), 0))(t)
 	}
 	for i, count := range ones {
 		if count < n/2-134 || count > n/2+134 {
@@ -61,17 +61,17 @@ func TestRotateToken(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)
-		g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team", Name: "Team"}))(t)
+		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team", Name: "Team"}))(t)
 		stale := g
-		tokens := []string{must(w.acme.RevealGroupToken(ctx, g))(t)}
+		tokens := []string{must(w.acme.Groups().Reveal(ctx, g))(t)}
 		rotate := func(overlap time.Duration) {
 			t.Helper()
 			before := g
-			g = must(w.acme.As("bob").RotateGroupToken(ctx, enduser.GroupByToken(tokens[len(tokens)-1]), overlap))(t)
-			tokens = append(tokens, must(w.acme.RevealGroupToken(ctx, g))(t))
-			before.Revision, before.UpdatedBy, before.UpdatedAt = g.Revision, "bob", w.now().UTC()
+			g = made(w.acme.As("bob").Groups().Rotate(ctx, enduser.GroupByToken(tokens[len(tokens)-1]), overlap))(t)
+			tokens = append(tokens, must(w.acme.Groups().Reveal(ctx, g))(t))
+			before.Version, before.Revision, before.UpdatedBy, before.UpdatedAt = g.Version, g.Revision, "bob", w.now().UTC()
 			diff(t, "rotated", g, before)
-			change := must(w.acme.Changes(ctx, g.Revision-1, 0))(t)
+			change := changesAfter(t, w.acme, g.Revision-1)
 			diff(t, "feed", change, []enduser.Change{{
 				Revision: g.Revision, Type: enduser.ChangeUpdated, Kind: "group", ID: g.ID, Actor: "bob", At: w.now().UTC(), Fields: []string{"token"},
 			}})
@@ -83,12 +83,12 @@ func TestRotateToken(t *testing.T) {
 		}
 		w.advance(time.Minute - time.Millisecond)
 		accepts(t, "a millisecond before", w.acme, g.ID, tokens, true, true)
-		diff(t, "by the old one", must(w.acme.AuthenticateGroup(ctx, tokens[0]))(t), g)
+		diff(t, "by the old one", must(w.acme.Groups().Authenticate(ctx, tokens[0]))(t), g)
 		w.advance(time.Millisecond)
 		accepts(t, "at the deadline", w.acme, g.ID, tokens, false, true)
 
 		// What a stale value shows is the token of its time.
-		if shown := must(w.acme.RevealGroupToken(ctx, stale))(t); shown != tokens[0] {
+		if shown := must(w.acme.Groups().Reveal(ctx, stale))(t); shown != tokens[0] {
 			t.Error("the stale group shows another token")
 		}
 		rotate(time.Hour)
@@ -103,48 +103,48 @@ func TestRotateToken(t *testing.T) {
 	})
 }
 
-func TestRotateTokenIf(t *testing.T) {
+func TestRotateTokenOnCondition(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)
-		g := must(w.acme.CreateGroup(ctx, wholeSpec()))(t)
-		token := must(w.acme.RevealGroupToken(ctx, g))(t)
+		g := made(w.acme.Groups().Create(ctx, wholeSpec()))(t)
+		token := must(w.acme.Groups().Reveal(ctx, g))(t)
 		refuse := errors.New("refused")
-		_, err := w.acme.RotateGroupTokenIf(ctx, enduser.GroupByID(g.ID), time.Hour, func(got enduser.Group) error {
+		_, _, err := w.acme.Groups().Rotate(ctx, enduser.GroupByID(g.ID), time.Hour, enduser.IfGroup(func(got enduser.Group) error {
 			diff(t, "fn gets", got, g)
 			got.Properties["region"] = enduser.Null // its own
 			return refuse
-		})
+		}))
 		wantErr(t, "refused", err, refuse)
 		accepts(t, "after that", w.acme, g.ID, []string{token}, true)
 		diff(t, "feed", feed(t, w.acme), []string{"created " + g.ID})
-		rotated := must(w.acme.RotateGroupTokenIf(ctx, enduser.GroupByID(g.ID), 0, func(got enduser.Group) error {
+		rotated := made(w.acme.Groups().Rotate(ctx, enduser.GroupByID(g.ID), 0, enduser.IfGroup(func(got enduser.Group) error {
 			got.Properties["region"] = enduser.Int(1)
 			return nil
-		}))(t)
+		})))(t)
 		diff(t, "properties", rotated.Properties, g.Properties)
-		accepts(t, "in the end", w.acme, g.ID, []string{token, must(w.acme.RevealGroupToken(ctx, rotated))(t)}, false, true)
+		accepts(t, "in the end", w.acme, g.ID, []string{token, must(w.acme.Groups().Reveal(ctx, rotated))(t)}, false, true)
 	})
 }
 
 func TestOverlapLimits(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := newWorld(memory.New())
-	g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
-	tokens := []string{must(w.acme.RevealGroupToken(ctx, g))(t)}
+	w := newWorld(memory.New(nil))
+	g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+	tokens := []string{must(w.acme.Groups().Reveal(ctx, g))(t)}
 	for _, overlap := range []time.Duration{-1, -time.Hour, enduser.MaxOverlap + 1} {
-		_, err := w.acme.RotateGroupToken(ctx, enduser.GroupByID(g.ID), overlap)
+		_, _, err := w.acme.Groups().Rotate(ctx, enduser.GroupByID(g.ID), overlap)
 		wantInvalid(t, overlap.String(), err, "overlap invalid_value")
 	}
 	accepts(t, "refused", w.acme, g.ID, tokens, true)
-	g = must(w.acme.RotateGroupToken(ctx, enduser.GroupByID(g.ID), enduser.MaxOverlap))(t)
-	tokens = append(tokens, must(w.acme.RevealGroupToken(ctx, g))(t))
+	g = made(w.acme.Groups().Rotate(ctx, enduser.GroupByID(g.ID), enduser.MaxOverlap))(t)
+	tokens = append(tokens, must(w.acme.Groups().Reveal(ctx, g))(t))
 	w.advance(enduser.MaxOverlap - time.Millisecond)
 	accepts(t, "30 days", w.acme, g.ID, tokens, true, true)
 	// An overlap of less than the precision of time is none.
-	g = must(w.acme.RotateGroupToken(ctx, enduser.GroupByID(g.ID), time.Nanosecond))(t)
-	tokens = append(tokens, must(w.acme.RevealGroupToken(ctx, g))(t))
+	g = made(w.acme.Groups().Rotate(ctx, enduser.GroupByID(g.ID), time.Nanosecond))(t)
+	tokens = append(tokens, must(w.acme.Groups().Reveal(ctx, g))(t))
 	accepts(t, "a nanosecond", w.acme, g.ID, tokens, true, false, true)
 	w.advance(time.Millisecond)
 	accepts(t, "30 days later", w.acme, g.ID, tokens, false, false, true)
@@ -156,16 +156,16 @@ func TestPreviousTokensAreBounded(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)
-		g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
 		var tokens []string
 		var want []bool
 		for i := range 12 {
-			tokens = append(tokens, must(w.acme.RevealGroupToken(ctx, g))(t))
+			tokens = append(tokens, must(w.acme.Groups().Reveal(ctx, g))(t))
 			want = append(want, i >= 4)
-			g = must(w.acme.RotateGroupToken(ctx, enduser.GroupByID(g.ID), time.Hour))(t)
+			g = made(w.acme.Groups().Rotate(ctx, enduser.GroupByID(g.ID), time.Hour))(t)
 		}
 		accepts(t, "twelve", w.acme, g.ID, tokens, want...)
-		if keys := must(st.Get(ctx, "acme", store.ID(g.ID)))(t).Unique; len(keys) != 1+1+8 {
+		if keys := must(st.Get(ctx, "acme", store.ID(g.ID)))(t).Unique; len(keys) != 2+1+8 {
 			t.Errorf("%d keys", len(keys))
 		}
 	})
@@ -177,27 +177,31 @@ func TestSweepDropsTokens(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)
-		g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
-		tokens := []string{must(w.acme.RevealGroupToken(ctx, g))(t)}
+		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		tokens := []string{must(w.acme.Groups().Reveal(ctx, g))(t)}
 		for i := range 3 {
-			g = must(w.acme.RotateGroupToken(ctx, enduser.GroupByID(g.ID), time.Duration(i+1)*time.Minute))(t)
-			tokens = append(tokens, must(w.acme.RevealGroupToken(ctx, g))(t))
+			g = made(w.acme.Groups().Rotate(ctx, enduser.GroupByID(g.ID), time.Duration(i+1)*time.Minute))(t)
+			tokens = append(tokens, must(w.acme.Groups().Reveal(ctx, g))(t))
 		}
-		fed := feed(t, w.acme)
+		fed, last := feed(t, w.acme), g.Version
 		for i := range 5 {
 			if n := must(w.users.Sweep(ctx))(t); n != 0 {
 				t.Errorf("swept %d users", n)
 			}
 			r := must(st.Get(ctx, "acme", store.ID(g.ID)))(t)
-			if left := max(0, 3-i); len(r.Unique) != 2+left || r.Due.IsZero() != (left == 0) {
+			if left := max(0, 3-i); len(r.Unique) != 3+left || r.Due.IsZero() != (left == 0) {
 				t.Errorf("after %d minutes: %d keys, due %v", i, len(r.Unique), r.Due)
 			}
 			accepts(t, fmt.Sprint(i, " minutes"), w.acme, g.ID, tokens, i < 1, i < 2, i < 3, true)
-			got := must(w.acme.GetGroup(ctx, enduser.GroupByID(g.ID)))(t)
+			got := must(w.acme.Groups().Get(ctx, enduser.GroupByID(g.ID)))(t)
 			if want := g.Revision + int64(min(i, 3)); got.Revision != want {
 				t.Errorf("after %d minutes: revision %d, want %d", i, got.Revision, want)
 			}
-			got.Revision = g.Revision
+			if swept := i > 0 && i <= 3; swept != (got.Version != last) {
+				t.Errorf("after %d minutes: version %s, was %s", i, got.Version, last)
+			}
+			last = got.Version
+			got.Version, got.Revision = g.Version, g.Revision
 			diff(t, "the group", got, g)
 			w.advance(time.Minute)
 		}
@@ -209,15 +213,15 @@ func TestTokensElsewhere(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)
-		g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
-		token := must(w.acme.RevealGroupToken(ctx, g))(t)
+		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		token := must(w.acme.Groups().Reveal(ctx, g))(t)
 		for _, other := range []enduser.Tenant{w.acme.In(enduser.Testing), w.users.Tenant("umbrella"), w.users.Tenant("ACME")} {
-			must(other.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
-			wantErr(t, other.String(), second(other.AuthenticateGroup(ctx, token)), enduser.ErrNotFound)
-			wantErr(t, other.String()+" reveals", second(other.RevealGroupToken(ctx, g)), enduser.ErrInvalid)
+			made(other.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+			wantErr(t, other.String(), second(other.Groups().Authenticate(ctx, token)), enduser.ErrNotFound)
+			wantErr(t, other.String()+" reveals", second(other.Groups().Reveal(ctx, g)), enduser.ErrInvalid)
 			forged := g
 			forged.Tenant, forged.Environment = other.Name(), other.Environment()
-			wantErr(t, other.String()+" reveals a forged one", second(other.RevealGroupToken(ctx, forged)), enduser.ErrCorrupt)
+			wantErr(t, other.String()+" reveals a forged one", second(other.Groups().Reveal(ctx, forged)), enduser.ErrCorrupt)
 		}
 		near := []string{
 			"", " ", token[:63], token + "0", " " + token, token + "\n", strings.ToUpper(token), token + "\x00", token[:32], "Token " + token,
@@ -232,12 +236,12 @@ func TestTokensElsewhere(t *testing.T) {
 			if strings.ToUpper(token) == token { // all digits: once in 10^13 runs
 				break
 			}
-			_, err := w.acme.AuthenticateGroup(ctx, text)
+			_, err := w.acme.Groups().Authenticate(ctx, text)
 			wantErr(t, fmt.Sprintf("%.70q", text), err, enduser.ErrNotFound)
 		}
 		accepts(t, "itself", w.acme, g.ID, []string{token}, true)
 		for what, group := range map[string]enduser.Group{"zero": {}, "made up": {ID: g.ID, ProvidedID: g.ProvidedID, Tenant: "acme", Revision: g.Revision}} {
-			wantInvalid(t, what, second(w.acme.RevealGroupToken(ctx, group)), "group invalid_value")
+			wantInvalid(t, what, second(w.acme.Groups().Reveal(ctx, group)), "group invalid_value")
 		}
 	})
 }
@@ -248,20 +252,20 @@ func TestUpdateKeepsTheToken(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)
-		before := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
-		old := must(w.acme.RevealGroupToken(ctx, before))(t)
-		now := must(w.acme.RevealGroupToken(ctx, must(w.acme.RotateGroupToken(ctx, enduser.GroupByID(before.ID), 0))(t)))(t)
-		changed := must(w.acme.UpdateGroup(ctx, enduser.GroupByID(before.ID), func(g *enduser.Group) error {
+		before := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		old := must(w.acme.Groups().Reveal(ctx, before))(t)
+		now := must(w.acme.Groups().Reveal(ctx, made(w.acme.Groups().Rotate(ctx, enduser.GroupByID(before.ID), 0))(t)))(t)
+		changed := must(w.acme.Groups().Update(ctx, enduser.GroupByID(before.ID), func(g *enduser.Group) error {
 			saved := before
-			saved.Name, saved.Revision, saved.UpdatedAt, saved.UpdatedBy = "New", g.Revision, g.UpdatedAt, g.UpdatedBy
+			saved.Name, saved.Version, saved.Revision, saved.UpdatedAt, saved.UpdatedBy = "New", g.Version, g.Revision, g.UpdatedAt, g.UpdatedBy
 			*g = saved
 			return nil
 		}))(t)
-		if changed.Name != "New" || must(w.acme.RevealGroupToken(ctx, changed))(t) != now {
+		if changed.Name != "New" || must(w.acme.Groups().Reveal(ctx, changed))(t) != now {
 			t.Errorf("the update gave %+v", changed)
 		}
-		wantErr(t, "the old token", second(w.acme.AuthenticateGroup(ctx, old)), enduser.ErrNotFound)
-		must(w.acme.AuthenticateGroup(ctx, now))(t)
+		wantErr(t, "the old token", second(w.acme.Groups().Authenticate(ctx, old)), enduser.ErrNotFound)
+		must(w.acme.Groups().Authenticate(ctx, now))(t)
 	})
 }
 
@@ -269,15 +273,15 @@ func TestUpdateKeepsTheToken(t *testing.T) {
 // not.
 func TestLiveTokensAreKept(t *testing.T) {
 	ctx := t.Context()
-	w := newWorld(memory.New())
-	g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
-	first := must(w.acme.RevealGroupToken(ctx, g))(t)
+	w := newWorld(memory.New(nil))
+	g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+	first := must(w.acme.Groups().Reveal(ctx, g))(t)
 	ref := enduser.GroupByID(g.ID)
-	must(w.acme.RotateGroupToken(ctx, ref, enduser.MaxOverlap))(t)
+	made(w.acme.Groups().Rotate(ctx, ref, enduser.MaxOverlap))(t)
 	for range 7 {
-		must(w.acme.RotateGroupToken(ctx, ref, time.Second))(t)
+		made(w.acme.Groups().Rotate(ctx, ref, time.Second))(t)
 	}
 	w.advance(time.Hour)
-	must(w.acme.RotateGroupToken(ctx, ref, time.Second))(t)
-	must(w.acme.AuthenticateGroup(ctx, first))(t)
+	made(w.acme.Groups().Rotate(ctx, ref, time.Second))(t)
+	must(w.acme.Groups().Authenticate(ctx, first))(t)
 }

@@ -13,7 +13,7 @@ import (
 
 func TestGroupLimits(t *testing.T) {
 	t.Parallel()
-	w := newWorld(memory.New())
+	w := newWorld(memory.New(nil))
 	many := make(enduser.Metadata)
 	for i := range 257 {
 		many[fmt.Sprint("k", i)] = enduser.Int(1)
@@ -62,22 +62,22 @@ func TestGroupLimits(t *testing.T) {
 			[]string{"provided_id invalid_characters", "name invalid_characters", "properties required", "mapping too_many"},
 		},
 	} {
-		_, created := w.acme.CreateGroup(t.Context(), c.spec)
+		_, _, created := w.acme.Groups().Create(t.Context(), c.spec)
 		if c.want == nil {
 			if created != nil {
 				t.Errorf("%s: %v", name, created)
 				continue
 			}
-			g := must(w.acme.GetGroup(t.Context(), enduser.GroupByProvidedID(c.spec.ProvidedID)))(t)
+			g := must(w.acme.Groups().Get(t.Context(), enduser.GroupByProvidedID(c.spec.ProvidedID)))(t)
 			if g.ProvidedID != c.spec.ProvidedID {
 				t.Errorf("%s: %q", name, g.ProvidedID)
 			}
 			continue
 		}
 		wantInvalid(t, name, created, c.want...)
-		_, _, ensured := w.acme.EnsureGroup(t.Context(), c.spec)
+		_, _, ensured := w.acme.Groups().Ensure(t.Context(), c.spec)
 		wantInvalid(t, name, ensured, c.want...)
-		_, err := w.acme.GetGroup(t.Context(), enduser.GroupByProvidedID(id))
+		_, err := w.acme.Groups().Get(t.Context(), enduser.GroupByProvidedID(id))
 		wantErr(t, name, err, enduser.ErrNotFound)
 	}
 }
@@ -86,20 +86,20 @@ func TestGroupLimits(t *testing.T) {
 func TestGroupPolicy(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := newWorld(memory.New())
+	w := newWorld(memory.New(nil))
 	ref := enduser.GroupByProvidedID("team")
-	must(w.acme.CreateGroup(ctx, enduser.GroupSpec{
+	made(w.acme.Groups().Create(ctx, enduser.GroupSpec{
 		ProvidedID: "team", Name: "A long name", Properties: enduser.Metadata{"a": enduser.Int(1), "b": enduser.Int(2)},
 	}))(t)
 	strict := w.acme.With(enduser.Policy{MaxName: 4, MaxMetadataKeys: 1, MaxExternalID: 2})
-	must(strict.UpdateGroup(ctx, ref, func(g *enduser.Group) error { g.Demo = true; return nil }))(t)
-	must(strict.RotateGroupToken(ctx, ref, 0))(t)
-	_, err := strict.UpdateGroup(ctx, ref, func(g *enduser.Group) error {
+	must(strict.Groups().Update(ctx, ref, func(g *enduser.Group) error { g.Demo = true; return nil }))(t)
+	made(strict.Groups().Rotate(ctx, ref, 0))(t)
+	_, err := strict.Groups().Update(ctx, ref, func(g *enduser.Group) error {
 		g.Name, g.Properties["c"] = "Another", enduser.Int(3)
 		return nil
 	})
 	wantInvalid(t, "strict", err, "name too_long", "properties too_many")
-	must(strict.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "longer than two"}))(t) // that limit is for users
+	made(strict.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "longer than two"}))(t) // that limit is for users
 }
 
 // What the Manager alone sets cannot be changed; nothing is written, and everything
@@ -108,7 +108,7 @@ func TestGroupReadOnly(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)
-		g := must(w.acme.CreateGroup(ctx, wholeSpec()))(t)
+		g := made(w.acme.Groups().Create(ctx, wholeSpec()))(t)
 		changes := map[string]func(*enduser.Group){
 			"id":          func(g *enduser.Group) { g.ID = "x" },
 			"provided_id": func(g *enduser.Group) { g.ProvidedID = "team-é" }, // also another spelling
@@ -124,10 +124,10 @@ func TestGroupReadOnly(t *testing.T) {
 		var all []string
 		for field, change := range changes {
 			all = append(all, field+" read_only")
-			_, err := w.acme.UpdateGroup(ctx, enduser.GroupByID(g.ID), func(g *enduser.Group) error { change(g); return nil })
+			_, err := w.acme.Groups().Update(ctx, enduser.GroupByID(g.ID), func(g *enduser.Group) error { change(g); return nil })
 			wantInvalid(t, field, err, field+" read_only")
 		}
-		_, err := w.acme.UpdateGroup(ctx, enduser.GroupByID(g.ID), func(g *enduser.Group) error {
+		_, err := w.acme.Groups().Update(ctx, enduser.GroupByID(g.ID), func(g *enduser.Group) error {
 			for _, change := range changes {
 				change(g)
 			}
@@ -135,10 +135,10 @@ func TestGroupReadOnly(t *testing.T) {
 		})
 		wantInvalid(t, "all", err, all...)
 		// Nor by putting another group in its place.
-		other := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "other"}))(t)
-		_, err = w.acme.UpdateGroup(ctx, enduser.GroupByID(g.ID), func(g *enduser.Group) error { *g = other; return nil })
+		other := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "other"}))(t)
+		_, err = w.acme.Groups().Update(ctx, enduser.GroupByID(g.ID), func(g *enduser.Group) error { *g = other; return nil })
 		wantErr(t, "another group", err, enduser.ErrInvalid)
-		diff(t, "after", must(w.acme.GetGroup(ctx, enduser.GroupByID(g.ID)))(t), g)
+		diff(t, "after", must(w.acme.Groups().Get(ctx, enduser.GroupByID(g.ID)))(t), g)
 		diff(t, "feed", feed(t, w.acme), []string{"created " + g.ID, "created " + other.ID})
 	})
 }
@@ -183,7 +183,7 @@ func TestGroupRefs(t *testing.T) {
 			t.Error(err)
 		}
 		// A group is no user either.
-		g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
 		for name, ref := range map[string]enduser.Ref{"ID": enduser.ByID(g.ID), "external ID": enduser.ByExternalID(g.ID)} {
 			wantErr(t, "user by "+name, second(w.acme.Get(ctx, ref)), enduser.ErrNotFound)
 			wantErr(t, "delete by "+name, w.acme.Delete(ctx, ref), enduser.ErrNotFound)
@@ -202,7 +202,7 @@ func TestGroupRefs(t *testing.T) {
 // Whatever spelling a provided ID was admitted in finds the group.
 func TestGroupsAreFoundByTheirSpelling(t *testing.T) {
 	t.Parallel()
-	w := newWorld(memory.New())
+	w := newWorld(memory.New(nil))
 	for name, id := range map[string]string{
 		"255 letters with a mark":       strings.Repeat("e\u0301", 255),
 		"170 letters with two marks":    strings.Repeat("a\u0302\u0301", 170),
@@ -210,12 +210,12 @@ func TestGroupsAreFoundByTheirSpelling(t *testing.T) {
 		"128 letters of four bytes":     strings.Repeat("\U00010400", 128),
 		"170 letters that lose a third": strings.Repeat("\u212b", 255),
 	} {
-		g, err := w.acme.CreateGroup(t.Context(), enduser.GroupSpec{ProvidedID: id})
+		g, _, err := w.acme.Groups().Create(t.Context(), enduser.GroupSpec{ProvidedID: id})
 		if err != nil {
 			t.Logf("%s: not admitted: %v", name, err)
 			continue
 		}
-		got, err := w.acme.GetGroup(t.Context(), enduser.GroupByProvidedID(id))
+		got, err := w.acme.Groups().Get(t.Context(), enduser.GroupByProvidedID(id))
 		if err != nil || got.ID != g.ID {
 			t.Errorf("%s, %d bytes: %v", name, len(id), err)
 		}

@@ -15,7 +15,8 @@ import (
 type probe struct {
 	id, externalID, email string
 	account               enduser.Account
-	cursor, revision      int64
+	cursor                enduser.Cursor   // in front of the user
+	position              enduser.Position // of its creation
 
 	group groupProbe
 }
@@ -24,8 +25,11 @@ type probe struct {
 // another.
 type groupProbe struct{ id, providedID, token string }
 
-func probeOf(u enduser.User) probe {
-	return probe{u.ID, u.ExternalID, u.Email, u.Accounts[0], u.Cursor(), u.Revision, nobody().group}
+// probeOf returns the probe of the last user of a tenant.
+func probeOf(t testing.TB, tenant enduser.Tenant, u enduser.User) probe {
+	t.Helper()
+	page := must(tenant.List(t.Context(), enduser.Query{Limit: 1}))(t)
+	return probe{u.ID, u.ExternalID, u.Email, u.Accounts[0], page.Next, must(tenant.Latest(t.Context()))(t), nobody().group}
 }
 
 // nobody is what no user and no group has.
@@ -33,7 +37,7 @@ func nobody() probe {
 	return probe{
 		"nobody", "nobody", "nobody@example.com",
 		enduser.Account{Type: "no", ID: "body"},
-		1 << 40, 1 << 40,
+		enduser.Cursor{}, enduser.Position{},
 		groupProbe{"nobody", "nobody", strings.Repeat("0", 64)},
 	}
 }
@@ -52,11 +56,11 @@ func operations(t testing.TB) map[string]func(enduser.Tenant, probe) error {
 			}
 			return a.Delete(ctx, enduser.ByID(u.ID))
 		},
-		"changes": func(a enduser.Tenant, _ probe) error { return second(a.Changes(ctx, 0, 1)) },
-		"trim":    func(a enduser.Tenant, _ probe) error { return a.TrimChanges(ctx, 0) },
+		"changes": func(a enduser.Tenant, _ probe) error { return second(a.Changes(ctx, enduser.ChangeQuery{Limit: 1})) },
+		"trim":    func(a enduser.Tenant, _ probe) error { return a.TrimChanges(ctx, enduser.Position{}) },
 		"wait": func(a enduser.Tenant, _ probe) error {
-			// 0 has something to return, or the handle is not admitted.
-			return a.WaitChanges(ctx, 0)
+			// There is something to return, or the handle is not allowed.
+			return a.WaitChanges(ctx, enduser.Position{})
 		},
 		"reindex": func(a enduser.Tenant, _ probe) error { return second(a.Reindex(ctx)) },
 		"list":    func(a enduser.Tenant, _ probe) error { return second(a.List(ctx, enduser.Query{})) },
@@ -68,17 +72,17 @@ func operations(t testing.TB) map[string]func(enduser.Tenant, probe) error {
 			}
 			return nil
 		},
-		"list groups": func(a enduser.Tenant, _ probe) error { return second(a.ListGroups(ctx, enduser.GroupQuery{})) },
+		"list groups": func(a enduser.Tenant, _ probe) error { return second(a.Groups().List(ctx, enduser.GroupQuery{})) },
 		"ensure group": func(a enduser.Tenant, _ probe) error {
-			_, _, err := a.EnsureGroup(ctx, enduser.GroupSpec{ProvidedID: "kept"})
+			_, _, err := a.Groups().Ensure(ctx, enduser.GroupSpec{ProvidedID: "kept"})
 			return err
 		},
 		"create group nothing taken": func(a enduser.Tenant, _ probe) error {
-			g, err := a.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "short-lived"})
+			g, _, err := a.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "short-lived"})
 			if err != nil {
 				return err
 			}
-			return a.DeleteGroup(ctx, enduser.GroupByID(g.ID))
+			return a.Groups().Delete(ctx, enduser.GroupByID(g.ID))
 		},
 		"ensure": func(a enduser.Tenant, _ probe) error {
 			_, _, err := a.Ensure(ctx, enduser.Spec{ExternalID: "kept"})
@@ -103,7 +107,7 @@ func operations(t testing.TB) map[string]func(enduser.Tenant, probe) error {
 			"delete":           func(a enduser.Tenant, r enduser.Ref) error { return a.Delete(ctx, r) },
 			"reveal sensitive": func(a enduser.Tenant, r enduser.Ref) error { return second(a.RevealSensitive(ctx, r)) },
 			"delete if": func(a enduser.Tenant, r enduser.Ref) error {
-				return a.DeleteIf(ctx, r, func(enduser.User) error { return errors.New("fn was called with a user") })
+				return a.Delete(ctx, r, enduser.IfUser(func(enduser.User) error { return errors.New("fn was called with a user") }))
 			},
 		} {
 			ops[method+" by "+by] = func(a enduser.Tenant, p probe) error { return call(a, ref(p)) }
@@ -114,7 +118,7 @@ func operations(t testing.TB) map[string]func(enduser.Tenant, probe) error {
 			ops[method+" by "+by] = func(a enduser.Tenant, p probe) error { return call(a, ref(p.group)) }
 		}
 	}
-	ops["authenticate group by token"] = func(a enduser.Tenant, p probe) error { return second(a.AuthenticateGroup(ctx, p.group.token)) }
+	ops["authenticate group by token"] = func(a enduser.Tenant, p probe) error { return second(a.Groups().Authenticate(ctx, p.group.token)) }
 	return ops
 }
 
@@ -131,17 +135,17 @@ func groupMethods(t testing.TB) map[string]func(enduser.Tenant, enduser.GroupRef
 	t.Helper()
 	ctx := t.Context()
 	return map[string]func(enduser.Tenant, enduser.GroupRef) error{
-		"get group": func(a enduser.Tenant, r enduser.GroupRef) error { return second(a.GetGroup(ctx, r)) },
+		"get group": func(a enduser.Tenant, r enduser.GroupRef) error { return second(a.Groups().Get(ctx, r)) },
 		"update group": func(a enduser.Tenant, r enduser.GroupRef) error {
-			return second(a.UpdateGroup(ctx, r, func(g *enduser.Group) error { g.Name = "Eve"; return nil }))
+			return second(a.Groups().Update(ctx, r, func(g *enduser.Group) error { g.Name = "Eve"; return nil }))
 		},
-		"rotate token": func(a enduser.Tenant, r enduser.GroupRef) error { return second(a.RotateGroupToken(ctx, r, time.Hour)) },
-		"delete group": func(a enduser.Tenant, r enduser.GroupRef) error { return a.DeleteGroup(ctx, r) },
+		"rotate token": func(a enduser.Tenant, r enduser.GroupRef) error { return third(a.Groups().Rotate(ctx, r, time.Hour)) },
+		"delete group": func(a enduser.Tenant, r enduser.GroupRef) error { return a.Groups().Delete(ctx, r) },
 		"rotate token if": func(a enduser.Tenant, r enduser.GroupRef) error {
-			return second(a.RotateGroupTokenIf(ctx, r, 0, func(enduser.Group) error { return errors.New("fn was called with a group") }))
+			return third(a.Groups().Rotate(ctx, r, 0, enduser.IfGroup(func(enduser.Group) error { return errors.New("fn was called with a group") })))
 		},
 		"delete group if": func(a enduser.Tenant, r enduser.GroupRef) error {
-			return a.DeleteGroupIf(ctx, r, func(enduser.Group) error { return errors.New("fn was called with a group") })
+			return a.Groups().Delete(ctx, r, enduser.IfGroup(func(enduser.Group) error { return errors.New("fn was called with a group") }))
 		},
 	}
 }
@@ -151,11 +155,11 @@ func refsOf() map[string]func(probe) enduser.Ref {
 		"ID":          func(p probe) enduser.Ref { return enduser.ByID(p.id) },
 		"external ID": func(p probe) enduser.Ref { return enduser.ByExternalID(p.externalID) },
 		"e-mail":      func(p probe) enduser.Ref { return enduser.ByEmail(p.email) },
-		"account":     func(p probe) enduser.Ref { return enduser.ByAccount(p.account.Type, p.account.ID) },
+		"account":     func(p probe) enduser.Ref { return enduser.ByAccount(p.account) },
 	}
 }
 
-func rename(u *enduser.User) error { u.Name = "Eve"; return nil }
+func rename(u *enduser.Edit) error { u.Name = "Eve"; return nil }
 
 // pairs are handles that share nothing, with names chosen to collide wherever
 // names are glued together, cut or used as patterns.
@@ -205,6 +209,7 @@ func pairs(users *enduser.Manager) map[string][2]enduser.Tenant {
 func TestIsolation(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		w := newWorld(st)
+		w.schema = enduser.Schema{IndexedMetadata: []string{"plan"}}
 		for name, pair := range pairs(w.users) {
 			for _, handles := range [][2]enduser.Tenant{pair, {pair[1], pair[0]}} {
 				isolate(t, name, handles[0], handles[1])
@@ -217,20 +222,19 @@ func TestIsolation(t *testing.T) {
 func isolate(t *testing.T, name string, victim, other enduser.Tenant) {
 	t.Helper()
 	ctx := t.Context()
-	policy := enduser.Policy{UniqueEmail: true, IndexedMetadata: []string{"plan"}}
-	victim, other = victim.With(policy).As("victim"), other.With(policy).As("other")
+	victim, other = victim.With(unique).As("victim"), other.With(unique).As("other")
 	spec := enduser.Spec{
 		ExternalID: "crm-7", Name: "Ann", Email: "ann@example.com", Groups: []string{"g"},
 		Accounts: []enduser.Account{{Type: "irc", ID: "a"}}, Metadata: enduser.Metadata{"plan": enduser.String("pro")},
 		Sensitive: map[string]enduser.Secret{"ssn": enduser.NewSecret(enduser.String("078-05-1120"))}, ExpiresIn: time.Hour,
 	}
-	team := must(victim.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "g", Name: "Team"}))(t)
-	token := must(victim.RevealGroupToken(ctx, team))(t)
+	team := made(victim.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "g", Name: "Team"}))(t)
+	token := must(victim.Groups().Reveal(ctx, team))(t)
 	first := must(victim.Create(ctx, enduser.Spec{ExternalID: "first", ExpiresIn: time.Hour}))(t)
 	want := must(victim.Create(ctx, spec))(t)
-	fed := must(victim.Changes(ctx, first.Revision-1, 0))(t)
+	fed := changesAfter(t, victim, first.Revision-1)
 	base := must(other.Create(ctx, enduser.Spec{}))(t).Revision // and there is something to wait for
-	foreign, missing := probeOf(want), nobody()
+	foreign, missing := probeOf(t, victim, want), nobody()
 	foreign.group = groupProbe{team.ID, team.ProvidedID, token}
 	for op, call := range operations(t) {
 		got, expected := call(other, foreign), call(other, missing)
@@ -245,8 +249,7 @@ func isolate(t *testing.T, name string, victim, other enduser.Tenant) {
 		"all": {}, "external ID": {Filter: enduser.Filter{ExternalID: "CRM-7"}}, "e-mail": {Filter: enduser.Filter{Email: spec.Email}},
 		"account": {Filter: enduser.Filter{Account: spec.Accounts[0]}}, "name": {Filter: enduser.Filter{Name: "ann"}},
 		"group": {Filter: enduser.Filter{Group: "g"}}, "metadata": {Filter: enduser.Filter{Metadata: spec.Metadata}},
-		"name and group": {Filter: enduser.Filter{Name: "ann", Group: "g"}}, "after": {After: 1}, "before": {Before: want.Cursor()},
-		"newest first": {Desc: true}, "newest first, after": {Desc: true, After: want.Cursor()},
+		"name and group": {Filter: enduser.Filter{Name: "ann", Group: "g"}}, "newest first": {Desc: true},
 	} {
 		for _, u := range must(other.List(ctx, q))(t).Users {
 			if u.CreatedBy != "other" || u.Tenant != other.Name() || u.Environment != other.Environment() {
@@ -254,17 +257,33 @@ func isolate(t *testing.T, name string, victim, other enduser.Tenant) {
 			}
 		}
 	}
-	for _, g := range must(other.ListGroups(ctx, enduser.GroupQuery{}))(t).Groups {
+	// Cursors and positions are bound to the tenant.
+	for what, err := range map[string]error{
+		"after":      second(other.List(ctx, enduser.Query{After: foreign.cursor})),
+		"before":     second(other.List(ctx, enduser.Query{Before: foreign.cursor})),
+		"changes":    second(other.Changes(ctx, enduser.ChangeQuery{After: foreign.position})),
+		"newest":     second(other.Changes(ctx, enduser.ChangeQuery{Before: foreign.position, Desc: true})),
+		"wait":       other.WaitChanges(ctx, foreign.position),
+		"trim":       other.TrimChanges(ctx, foreign.position),
+		"at version": second(other.Update(ctx, enduser.ByID(want.ID), rename, enduser.IfVersion(want.Version))),
+	} {
+		if what == "at version" {
+			wantErr(t, name+": "+what, err, enduser.ErrNotFound)
+			continue
+		}
+		wantErr(t, name+": "+what, err, enduser.ErrInvalid)
+	}
+	for _, g := range must(other.Groups().List(ctx, enduser.GroupQuery{}))(t).Groups {
 		if g.CreatedBy != "other" || g.Tenant != other.Name() || g.Environment != other.Environment() {
 			t.Errorf("%s: list of groups: %s of %q %s", name, g.ID, g.Tenant, g.Environment)
 		}
 	}
 	// A group that the other came by opens nothing with the other's handle.
-	wantErr(t, name+": reveal", second(other.RevealGroupToken(ctx, team)), enduser.ErrInvalid)
+	wantErr(t, name+": reveal", second(other.Groups().Reveal(ctx, team)), enduser.ErrInvalid)
 	forged := team
 	forged.Tenant, forged.Environment = other.Name(), other.Environment()
-	wantErr(t, name+": reveal a forged one", second(other.RevealGroupToken(ctx, forged)), enduser.ErrCorrupt)
-	for _, c := range must(other.Changes(ctx, base-1, 0))(t) {
+	wantErr(t, name+": reveal a forged one", second(other.Groups().Reveal(ctx, forged)), enduser.ErrCorrupt)
+	for _, c := range changesAfter(t, other, base-1) {
 		if c.Actor != "other" || c.ID == want.ID {
 			t.Errorf("%s: the feed shows %+v", name, c)
 		}
@@ -273,28 +292,28 @@ func isolate(t *testing.T, name string, victim, other enduser.Tenant) {
 	plain := spec
 	plain.Sensitive = nil // those are written without a change
 	same := upserted(other.Upsert(ctx, plain))(t, enduser.Created)
-	if n := len(must(other.Changes(ctx, base, 0))(t)); same.Revision != base+int64(n) {
+	if n := len(changesAfter(t, other, base)); same.Revision != base+int64(n) {
 		t.Errorf("%s: revision %d after %d changes behind %d", name, same.Revision, n, base)
 	}
 	must(other.Update(ctx, enduser.ByEmail(spec.Email), rename))(t)
 	if values := must(other.RevealSensitive(ctx, enduser.ByEmail(spec.Email)))(t); len(values) != 0 {
 		t.Errorf("%s: the other has values %v", name, values)
 	}
-	theirs := must(other.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "G"}))(t)
-	must(other.RotateGroupToken(ctx, enduser.GroupByProvidedID("g"), 0))(t)
-	if err := other.DeleteGroup(ctx, enduser.GroupByID(theirs.ID)); err != nil {
+	theirs := made(other.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "G"}))(t)
+	made(other.Groups().Rotate(ctx, enduser.GroupByProvidedID("g"), 0))(t)
+	if err := other.Groups().Delete(ctx, enduser.GroupByID(theirs.ID)); err != nil {
 		t.Error(err)
 	}
 	if err := other.Delete(ctx, enduser.ByExternalID("crm-7")); err != nil {
 		t.Error(err)
 	}
-	if err := other.TrimChanges(ctx, same.Revision); err != nil {
+	if err := other.TrimChanges(ctx, must(other.Latest(ctx))(t)); err != nil {
 		t.Error(err)
 	}
 	diff(t, name+": the victim's user", must(victim.Get(ctx, enduser.ByID(want.ID)))(t), want)
 	diff(t, name+": the victim's values", must(victim.RevealSensitive(ctx, enduser.ByID(want.ID)))(t), map[string]enduser.Value{"ssn": enduser.String("078-05-1120")})
-	diff(t, name+": the victim's group", must(victim.AuthenticateGroup(ctx, token))(t), team)
-	diff(t, name+": the victim's feed", must(victim.Changes(ctx, first.Revision-1, 0))(t), fed)
+	diff(t, name+": the victim's group", must(victim.Groups().Authenticate(ctx, token))(t), team)
+	diff(t, name+": the victim's feed", changesAfter(t, victim, first.Revision-1), fed)
 
 	// Clean for the next pair: the names are used again.
 	for _, tenant := range []enduser.Tenant{victim, other} {
@@ -303,8 +322,8 @@ func isolate(t *testing.T, name string, victim, other enduser.Tenant) {
 				t.Fatal(err)
 			}
 		}
-		for _, g := range must(tenant.ListGroups(ctx, enduser.GroupQuery{}))(t).Groups {
-			if err := tenant.DeleteGroup(ctx, enduser.GroupByID(g.ID)); err != nil {
+		for _, g := range must(tenant.Groups().List(ctx, enduser.GroupQuery{}))(t).Groups {
+			if err := tenant.Groups().Delete(ctx, enduser.GroupByID(g.ID)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -350,7 +369,7 @@ func TestSweepKeepsTenantsApart(t *testing.T) {
 			t.Errorf("swept %d, want %d", n, len(want))
 		}
 		for key, tenant := range want {
-			changes := must(tenant.Changes(ctx, 2, 0))(t)
+			changes := changesAfter(t, tenant, 2)
 			if len(changes) != 1 || changes[0].Type != enduser.ChangeExpired {
 				t.Errorf("%q: %+v", key, changes)
 			}

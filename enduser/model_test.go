@@ -18,13 +18,14 @@ type model struct {
 	groups   []*modelGroup
 	feed     []enduser.Change
 	revision int64
-	trimmed  int64
+	trimmed  int64            // the last revision whose change was forgotten
+	first    enduser.Position // of the first change
 }
 
 type modelUser struct {
 	enduser.User
-	cursor  int64
-	claimed bool // the e-mail address
+	claimed bool                     // the e-mail address
+	seen    map[enduser.Version]bool // all that it had
 }
 
 // key is the comparison of the few strings that the random runs use.
@@ -127,8 +128,8 @@ func (m *model) identified(s enduser.Spec, policy enduser.Policy) *modelUser {
 // that stand against it.
 func (m *model) create(id, actor string, in enduser.Tenant, s enduser.Spec, policy enduser.Policy) (*modelUser, []enduser.ConflictError) {
 	u := &modelUser{User: enduser.User{
-		ID: id, Tenant: in.Name(), Environment: in.Environment(), CreatedBy: actor, UpdatedBy: actor, CreatedAt: m.now, UpdatedAt: m.now,
-	}}
+		ID: id, Tenant: in.Name(), Environment: in.Environment(), CreatedBy: actor, UpdatedBy: actor, CreatedAt: m.now, UpdatedAt: m.now, AddedAt: m.now,
+	}, seen: make(map[enduser.Version]bool)}
 	merge(s, &u.User)
 	u.Email = strings.TrimSpace(u.Email)
 	if s.ExpiresIn > 0 {
@@ -143,7 +144,7 @@ func (m *model) create(id, actor string, in enduser.Tenant, s enduser.Spec, poli
 		m.end(e, enduser.ChangeExpired, actor)
 	}
 	m.change(enduser.ChangeCreated, id, actor, nil)
-	u.Revision, u.cursor = m.revision, m.revision
+	u.Revision = m.revision
 	m.users = append(m.users, u)
 	return u, nil
 }
@@ -184,7 +185,7 @@ func merge(s enduser.Spec, u *enduser.User) {
 
 // write changes a user. It reports whether anything changed.
 func (m *model) write(old *modelUser, actor string, kind enduser.ChangeType, policy enduser.Policy, fn func(*enduser.User)) (bool, []enduser.ConflictError) {
-	u := &modelUser{User: old.Clone(), cursor: old.cursor, claimed: old.claimed}
+	u := &modelUser{User: old.Clone(), claimed: old.claimed, seen: old.seen}
 	fn(&u.User)
 	u.Email = strings.TrimSpace(u.Email)
 	fields := differ(old.User, u.User)
@@ -201,7 +202,7 @@ func (m *model) write(old *modelUser, actor string, kind enduser.ChangeType, pol
 		m.end(e, enduser.ChangeExpired, actor)
 	}
 	m.change(kind, u.ID, actor, fields)
-	u.Revision, u.UpdatedBy = m.revision, actor
+	u.Version, u.Revision, u.UpdatedBy = enduser.Version{}, m.revision, actor
 	if u.UpdatedAt.Before(m.now) {
 		u.UpdatedAt = m.now
 	}

@@ -39,11 +39,11 @@ func TestStricterPolicyKeepsWhatIsThere(t *testing.T) {
 			AccountTypes: []string{"slack"}, MaxExternalID: 3, MaxName: 3, MaxEmail: 3, MaxAvatar: 3, MaxAccountID: 1,
 			MaxMetadataKey: 1, MaxMetadataBytes: 2, MaxMetadataKeys: 1, MaxGroups: 1, MaxAccounts: 1,
 		})
-		u = must(strict.Update(ctx, enduser.ByID(u.ID), func(u *enduser.User) error { u.FirstName = "Bo"; return nil }))(t)
+		u = must(strict.Update(ctx, enduser.ByID(u.ID), func(u *enduser.Edit) error { u.FirstName = "Bo"; return nil }))(t)
 		if u.FirstName != "Bo" || u.Name != s.Name {
 			t.Errorf("%+v", u)
 		}
-		_, err := strict.Update(ctx, enduser.ByID(u.ID), func(u *enduser.User) error {
+		_, err := strict.Update(ctx, enduser.ByID(u.ID), func(u *enduser.Edit) error {
 			u.ExternalID, u.Name, u.Email = "yyyy", "nnnn", "b@example.com"
 			return nil
 		})
@@ -51,11 +51,13 @@ func TestStricterPolicyKeepsWhatIsThere(t *testing.T) {
 	})
 }
 
-// A policy that names an indexed key twice means it once.
+// A schema that names an indexed key twice means it once.
 func TestIndexedMetadataTwice(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
-		acme := newWorld(st).acme.With(enduser.Policy{IndexedMetadata: []string{"plan", "plan"}})
+		w := newWorld(st)
+		w.schema = enduser.Schema{IndexedMetadata: []string{"plan", "plan"}}
+		acme := w.acme
 		pro := enduser.Metadata{"plan": enduser.String("pro")}
 		u, err := acme.Create(ctx, enduser.Spec{Metadata: pro})
 		if err != nil {
@@ -77,9 +79,10 @@ func TestReindex(t *testing.T) {
 		must(w.acme.Create(ctx, enduser.Spec{Name: "has no plan"}))(t)
 		must(w.acme.In(enduser.Testing).Create(ctx, enduser.Spec{Metadata: enduser.Metadata{"plan": enduser.String("pro")}}))(t)
 		before := must(w.acme.Get(ctx, enduser.ByID("u1")))(t)
-		fed := len(must(w.acme.Changes(ctx, 0, 1000))(t))
+		fed := len(changesAfter(t, w.acme, 0))
 
-		acme := w.acme.With(indexed)
+		w.schema = enduser.Schema{IndexedMetadata: []string{"plan", "n"}}
+		acme := w.acme
 		pro := enduser.Query{Filter: enduser.Filter{Metadata: enduser.Metadata{"plan": enduser.String("pro")}}, Limit: 500}
 		if got := len(must(acme.List(ctx, pro))(t).Users); got != 0 {
 			t.Errorf("%d users are found before they are indexed", got)
@@ -96,12 +99,12 @@ func TestReindex(t *testing.T) {
 			t.Errorf("%d users of the other environment were indexed too", got)
 		}
 		after := must(acme.Get(ctx, enduser.ByID("u1")))(t)
-		if after.Revision <= before.Revision || after.Cursor() != before.Cursor() {
-			t.Errorf("revision %d and cursor %d, was %d and %d", after.Revision, after.Cursor(), before.Revision, before.Cursor())
+		if after.Revision <= before.Revision || after.Version == before.Version {
+			t.Errorf("revision %d and version %s, was %d and %s", after.Revision, after.Version, before.Revision, before.Version)
 		}
-		after.Revision = before.Revision
+		after.Version, after.Revision = before.Version, before.Revision
 		diff(t, "the user", after, before)
-		if got := len(must(w.acme.Changes(ctx, 0, 1000))(t)); got != fed {
+		if got := len(changesAfter(t, w.acme, 0)); got != fed {
 			t.Errorf("the feed has %d changes, want %d", got, fed)
 		}
 	})

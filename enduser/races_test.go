@@ -85,7 +85,7 @@ func TestConcurrentUpdates(t *testing.T) {
 			acme := enduser.New(st, nil).Tenant(fmt.Sprint("acme-", try))
 			u := must(acme.Create(ctx, enduser.Spec{Metadata: enduser.Metadata{"first": enduser.Bool(true)}}))(t)
 			at(func(i int) {
-				if _, err := acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.User) error {
+				if _, err := acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.Edit) error {
 					u.Metadata[fmt.Sprint("k", i)] = enduser.Int(int64(i))
 					return nil
 				}); err != nil {
@@ -118,7 +118,7 @@ func TestConcurrentLinks(t *testing.T) {
 			at(func(i int) {
 				_, errs[i] = acme.Link(ctx, enduser.ByID(users[i].ID), enduser.Account{Type: "irc", ID: "nick"})
 			})
-			holder := must(acme.Get(ctx, enduser.ByAccount("irc", "nick")))(t)
+			holder := must(acme.Get(ctx, enduser.ByAccount(enduser.Account{Type: "irc", ID: "nick"})))(t)
 			for i, err := range errs {
 				if users[i].ID != holder.ID {
 					wantConflict(t, "the others", err, "linked_accounts", holder.ID)
@@ -148,7 +148,7 @@ func TestUpsertsRacingDeletes(t *testing.T) {
 				}
 			})
 			alive := ""
-			for _, c := range must(acme.Changes(ctx, 0, 1000))(t) {
+			for _, c := range changesAfter(t, acme, 0) {
 				switch {
 				case c.Type == enduser.ChangeCreated && alive == "":
 					alive = c.ID
@@ -211,7 +211,7 @@ func TestTwoManagers(t *testing.T) {
 			done := 0
 			var mu sync.Mutex
 			at(func(i int) {
-				_, err := acme[i%2].Update(ctx, enduser.ByExternalID("a"), func(u *enduser.User) error {
+				_, err := acme[i%2].Update(ctx, enduser.ByExternalID("a"), func(u *enduser.Edit) error {
 					u.Metadata[fmt.Sprint("k", i)] = enduser.Int(1)
 					return nil
 				})

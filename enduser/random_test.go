@@ -38,7 +38,10 @@ func TestRandomSequences(t *testing.T) {
 				if b.name == "memory" {
 					st = b.open(nil) // but not this one, whose sweep looks at every tenant
 				}
-				users := enduser.New(st, &enduser.Options{Now: clock.now, NewID: nextID, Keyring: enduser.NewKeyring(testKey("k1"))})
+				users := enduser.New(st, &enduser.Options{
+					Now: clock.now, NewID: nextID, Keyring: enduser.NewKeyring(testKey("k1")),
+					Schema: func(string) enduser.Schema { return enduser.Schema{IndexedMetadata: []string{"plan"}} },
+				})
 				m := newMachine(clock, users, users.Tenant(fmt.Sprint("tenant-", n)))
 				// What an earlier sequence left behind is no concern of this one.
 				clock.advance(time.Hour)
@@ -91,7 +94,7 @@ func newMachine(c *clock, users *enduser.Manager, tenant enduser.Tenant) *machin
 // turn draws whose turn it is.
 func (m *machine) turn(t *rapid.T) (enduser.Tenant, *model, enduser.Policy, string) {
 	env := rapid.SampledFrom([]enduser.Environment{enduser.Customer, enduser.Customer, enduser.Testing}).Draw(t, "environment")
-	policy := enduser.Policy{UniqueEmail: rapid.Bool().Draw(t, "unique"), IndexedMetadata: []string{"plan"}}
+	policy := enduser.Policy{UniqueEmail: rapid.Bool().Draw(t, "unique")}
 	actor := rapid.SampledFrom([]string{"ann", "bob", ""}).Draw(t, "actor")
 	mod := m.models[env]
 	mod.now = m.now().UTC()

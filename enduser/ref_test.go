@@ -22,8 +22,8 @@ func TestGetByEveryRef(t *testing.T) {
 			"e-mail":                      enduser.ByEmail("Ann@Example.com"),
 			"e-mail in another case":      enduser.ByEmail("ANN@EXAMPLE.COM"),
 			"e-mail with space":           enduser.ByEmail(" ann@example.com "),
-			"first account":               enduser.ByAccount("discord", "8035"),
-			"second account":              enduser.ByAccount("slack", "U1"),
+			"first account":               enduser.ByAccount(enduser.Account{Type: "discord", ID: "8035"}),
+			"second account":              enduser.ByAccount(enduser.Account{Type: "slack", ID: "U1"}),
 		} {
 			diff(t, name, must(w.acme.Get(ctx, ref))(t), want)
 		}
@@ -33,9 +33,9 @@ func TestGetByEveryRef(t *testing.T) {
 			"ID as external ID":       enduser.ByExternalID("u1"),
 			"external ID as ID":       enduser.ByID("Crm-7"),
 			"e-mail":                  enduser.ByEmail("example.com"),
-			"account in another case": enduser.ByAccount("Discord", "8035"),
-			"account of another type": enduser.ByAccount("slack", "8035"),
-			"account cut elsewhere":   enduser.ByAccount("slackU", "1"),
+			"account in another case": enduser.ByAccount(enduser.Account{Type: "Discord", ID: "8035"}),
+			"account of another type": enduser.ByAccount(enduser.Account{Type: "slack", ID: "8035"}),
+			"account cut elsewhere":   enduser.ByAccount(enduser.Account{Type: "slackU", ID: "1"}),
 		} {
 			_, err := w.acme.Get(ctx, ref)
 			wantErr(t, name, err, enduser.ErrNotFound)
@@ -52,14 +52,14 @@ func TestEveryMethodTakesEveryRef(t *testing.T) {
 			func(u enduser.User) enduser.Ref { return enduser.ByID(u.ID) },
 			func(enduser.User) enduser.Ref { return enduser.ByExternalID("CRM-7") },
 			func(enduser.User) enduser.Ref { return enduser.ByEmail("ANN@example.com") },
-			func(enduser.User) enduser.Ref { return enduser.ByAccount("slack", "U1") },
+			func(enduser.User) enduser.Ref { return enduser.ByAccount(enduser.Account{Type: "slack", ID: "U1"}) },
 		} {
 			u := must(w.acme.Create(ctx, everything()))(t)
 			r := ref(u)
 			must(w.acme.Associate(ctx, r))(t)
 			must(w.acme.Link(ctx, r, enduser.Account{Type: "irc", ID: "ann"}))(t)
 			must(w.acme.Unlink(ctx, r, enduser.Account{Type: "irc", ID: "ann"}))(t)
-			got := must(w.acme.Update(ctx, r, func(u *enduser.User) error { u.Name = "B"; return nil }))(t)
+			got := must(w.acme.Update(ctx, r, func(u *enduser.Edit) error { u.Name = "B"; return nil }))(t)
 			if got.ID != u.ID || got.Name != "B" || !got.ExpiresAt.IsZero() {
 				t.Errorf("%+v is not what was asked for", got)
 			}
@@ -85,20 +85,20 @@ func TestRefsThatNameNobody(t *testing.T) {
 			"no ID":             {enduser.ByID(""), "id required"},
 			"no external ID":    {enduser.ByExternalID(""), "external_id required"},
 			"no e-mail":         {enduser.ByEmail(""), "email required"},
-			"no account":        {enduser.ByAccount("", ""), "linked_account required"},
-			"no account type":   {enduser.ByAccount("", "1"), "linked_account required"},
-			"no account ID":     {enduser.ByAccount("slack", ""), "linked_account required"},
+			"no account":        {enduser.ByAccount(enduser.Account{Type: "", ID: ""}), "linked_account required"},
+			"no account type":   {enduser.ByAccount(enduser.Account{Type: "", ID: "1"}), "linked_account required"},
+			"no account ID":     {enduser.ByAccount(enduser.Account{Type: "slack", ID: ""}), "linked_account required"},
 			"long ID":           {enduser.ByID(long), "id too_long"},
 			"long external ID":  {enduser.ByExternalID(long), "external_id too_long"},
 			"long e-mail":       {enduser.ByEmail(long), "email too_long"},
-			"long account":      {enduser.ByAccount(long, "1"), "linked_account too_long"},
+			"long account":      {enduser.ByAccount(enduser.Account{Type: long, ID: "1"}), "linked_account too_long"},
 			"ID not UTF-8":      {enduser.ByID("a\xff"), "id invalid_utf8"},
 			"external ID":       {enduser.ByExternalID("a\xff"), "external_id invalid_utf8"},
-			"NUL in an account": {enduser.ByAccount("slack", "\x00"), "linked_account invalid_characters"},
+			"NUL in an account": {enduser.ByAccount(enduser.Account{Type: "slack", ID: "\x00"}), "linked_account invalid_characters"},
 		} {
 			_, err := w.acme.Get(t.Context(), c.ref)
 			wantInvalid(t, "get: "+name, err, c.want)
-			_, err = w.acme.Update(t.Context(), c.ref, func(*enduser.User) error { return nil })
+			_, err = w.acme.Update(t.Context(), c.ref, func(*enduser.Edit) error { return nil })
 			wantInvalid(t, "update: "+name, err, c.want)
 			wantInvalid(t, "delete: "+name, w.acme.Delete(t.Context(), c.ref), c.want)
 		}
@@ -115,9 +115,9 @@ func TestLongRefs(t *testing.T) {
 			"external ID":     enduser.ByExternalID(strings.Repeat("x", 1024)),
 			"keys that grow":  enduser.ByExternalID(strings.Repeat("\u0390", 512)),
 			"e-mail":          enduser.ByEmail(strings.Repeat("x", 1024)),
-			"account":         enduser.ByAccount(strings.Repeat("x", 1024), strings.Repeat("y", 1024)),
-			"account, type":   enduser.ByAccount(strings.Repeat("x", 1024), "y"),
-			"hostile account": enduser.ByAccount("}{", "'; --"),
+			"account":         enduser.ByAccount(enduser.Account{Type: strings.Repeat("x", 1024), ID: strings.Repeat("y", 1024)}),
+			"account, type":   enduser.ByAccount(enduser.Account{Type: strings.Repeat("x", 1024), ID: "y"}),
+			"hostile account": enduser.ByAccount(enduser.Account{Type: "}{", ID: "'; --"}),
 		} {
 			_, err := w.acme.Get(t.Context(), ref)
 			sentinel(t, "get "+name, err)
@@ -142,11 +142,11 @@ func TestLongRefs(t *testing.T) {
 // TestLongestNamesFind: what was admitted finds its user and group in the spelling in
 // which it was given, however long that is.
 func TestLongestNamesFind(t *testing.T) {
-	acme := newWorld(memory.New()).acme.With(enduser.Policy{MaxExternalID: 255})
+	acme := newWorld(memory.New(nil)).acme.With(enduser.Policy{MaxExternalID: 255})
 	long := strings.Repeat("e\u0301", 255) // 765 bytes; its key has 510
 	account := enduser.Account{Type: strings.Repeat("𝔱", 64), ID: strings.Repeat("𝔦", 256)}
 	u := must(acme.Create(t.Context(), enduser.Spec{ExternalID: long, Accounts: []enduser.Account{account}}))(t)
-	for _, ref := range []enduser.Ref{enduser.ByExternalID(long), enduser.ByAccount(account.Type, account.ID)} {
+	for _, ref := range []enduser.Ref{enduser.ByExternalID(long), enduser.ByAccount(account)} {
 		if got, err := acme.Get(t.Context(), ref); err != nil || got.ID != u.ID {
 			t.Errorf("by %v: %v, %v", ref, got, err)
 		}
@@ -155,13 +155,13 @@ func TestLongestNamesFind(t *testing.T) {
 	if err != nil || len(page.Users) != 1 {
 		t.Errorf("list: %v, %v", page.Users, err)
 	}
-	g := must(acme.CreateGroup(t.Context(), enduser.GroupSpec{ProvidedID: long}))(t)
-	if got, err := acme.GetGroup(t.Context(), enduser.GroupByProvidedID(long)); err != nil || got.ID != g.ID {
+	g := made(acme.Groups().Create(t.Context(), enduser.GroupSpec{ProvidedID: long}))(t)
+	if got, err := acme.Groups().Get(t.Context(), enduser.GroupByProvidedID(long)); err != nil || got.ID != g.ID {
 		t.Errorf("group: %v, %v", got, err)
 	}
 	for _, ref := range []enduser.Ref{
 		enduser.ByExternalID(strings.Repeat("x", 513)), enduser.ByExternalID(strings.Repeat("e\u0301", 300)),
-		enduser.ByEmail(strings.Repeat("x", 763)), enduser.ByAccount("x", strings.Repeat("x", 1025)), enduser.ByID(strings.Repeat("x", 257)),
+		enduser.ByEmail(strings.Repeat("x", 763)), enduser.ByAccount(enduser.Account{Type: "x", ID: strings.Repeat("x", 1025)}), enduser.ByID(strings.Repeat("x", 257)),
 	} {
 		_, err := acme.Get(t.Context(), ref)
 		wantErr(t, "longer by "+ref.String(), err, enduser.ErrInvalid)

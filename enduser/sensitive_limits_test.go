@@ -58,7 +58,7 @@ func TestSensitiveLimits(t *testing.T) {
 			},
 		} {
 			u := must(w.acme.Create(ctx, enduser.Spec{}))(t)
-			update := func(u *enduser.User) error {
+			update := func(u *enduser.Edit) error {
 				for key, s := range c.set {
 					u.SetSensitive(key, s)
 				}
@@ -94,7 +94,7 @@ func TestSensitiveCount(t *testing.T) {
 		u := must(w.acme.Create(ctx, enduser.Spec{Sensitive: numbered(128, secret("x"))}))(t)
 		ref := enduser.ByID(u.ID)
 		add := func(keys ...string) error {
-			return second(w.acme.Update(ctx, ref, func(u *enduser.User) error {
+			return second(w.acme.Update(ctx, ref, func(u *enduser.Edit) error {
 				for _, key := range keys {
 					u.SetSensitive(key, secret("y"))
 				}
@@ -105,7 +105,7 @@ func TestSensitiveCount(t *testing.T) {
 		if err := add("k0", "k127"); err != nil {
 			t.Error("those that are there:", err)
 		}
-		must(w.acme.Update(ctx, ref, func(u *enduser.User) error {
+		must(w.acme.Update(ctx, ref, func(u *enduser.Edit) error {
 			u.SetSensitive("k1", enduser.Secret{})
 			u.SetSensitive("one-more", secret("y"))
 			return nil
@@ -115,12 +115,12 @@ func TestSensitiveCount(t *testing.T) {
 		}
 		// More changed keys than 64 are not named one by one.
 		before := must(w.acme.Get(ctx, ref))(t)
-		must(w.acme.Update(ctx, ref, func(u *enduser.User) error {
+		must(w.acme.Update(ctx, ref, func(u *enduser.Edit) error {
 			u.ClearSensitive()
 			u.SetSensitive("k5", secret("z"))
 			return nil
 		}))(t)
-		change := must(w.acme.Changes(ctx, before.Revision, 0))(t)
+		change := changesAfter(t, w.acme, before.Revision)
 		if len(change) != 1 || strings.Join(change[0].Fields, " ") != "sensitive_metadata" {
 			t.Errorf("changes %+v", change)
 		}

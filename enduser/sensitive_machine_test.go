@@ -32,7 +32,7 @@ type until struct {
 func TestRandomSensitive(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		st := memory.New()
+		st := memory.New(nil)
 		m := &sensitiveMachine{newWorld(st), st, make(map[string]map[string]until), make(map[string]time.Time)}
 		t.Repeat(map[string]func(*rapid.T){
 			"": m.check, "ensure": m.ensure, "upsert": m.upsert, "update": m.update, "delete": m.delete,
@@ -124,7 +124,7 @@ func (m *sensitiveMachine) update(t *rapid.T) {
 	id := m.id(t)
 	given, plain := m.drawn(t)
 	cleared := rapid.IntRange(0, 3).Draw(t, "clear") == 0
-	_, err := m.acme.Update(context.Background(), enduser.ByExternalID(id), func(u *enduser.User) error {
+	_, err := m.acme.Update(context.Background(), enduser.ByExternalID(id), func(u *enduser.Edit) error {
 		if cleared {
 			u.ClearSensitive()
 		}
@@ -184,8 +184,8 @@ func (m *sensitiveMachine) check(t *rapid.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, v := range kept {
-		if !slices.ContainsFunc(all, func(u store.Record) bool { return "sensitive/"+u.ID == v.ID }) {
+	for _, v := range kept.Records {
+		if !slices.ContainsFunc(all.Records, func(u store.Record) bool { return "sensitive/"+u.ID == v.ID }) {
 			t.Fatalf("%s has no user", v.ID)
 		}
 	}

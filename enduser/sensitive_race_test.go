@@ -42,16 +42,16 @@ func TestUnknownOutcomesOfSensitive(t *testing.T) {
 			want := values{"k": enduser.String("v")}
 			for _, step := range []struct {
 				name string
-				edit func(*enduser.User)
+				edit func(*enduser.Edit)
 				done values
 			}{
-				{"set", func(u *enduser.User) { u.SetSensitive("l", secret("w")) }, values{"k": enduser.String("v"), "l": enduser.String("w")}},
-				{"clear", func(u *enduser.User) { u.ClearSensitive() }, values{}},
-				{"set anew", func(u *enduser.User) { u.SetSensitive("m", secret("x")) }, values{"m": enduser.String("x")}},
+				{"set", func(u *enduser.Edit) { u.SetSensitive("l", secret("w")) }, values{"k": enduser.String("v"), "l": enduser.String("w")}},
+				{"clear", func(u *enduser.Edit) { u.ClearSensitive() }, values{}},
+				{"set anew", func(u *enduser.Edit) { u.SetSensitive("m", secret("x")) }, values{"m": enduser.String("x")}},
 			} {
 				tries := 0
 				hook(func(int64, []store.Op) error { tries++; return lost })
-				_, err := w.acme.Update(ctx, ref, func(u *enduser.User) error { step.edit(u); u.Name = step.name; return nil })
+				_, err := w.acme.Update(ctx, ref, func(u *enduser.Edit) error { step.edit(u); u.Name = step.name; return nil })
 				wantErr(t, when+": "+step.name, err, enduser.ErrUnknown)
 				hook(nil)
 				if tries != 1 {
@@ -65,7 +65,7 @@ func TestUnknownOutcomesOfSensitive(t *testing.T) {
 					t.Errorf("%s: %s: the user was written: %v", when, step.name, named)
 				}
 				if !done { // then it is done now
-					must(w.acme.Update(ctx, ref, func(u *enduser.User) error { step.edit(u); return nil }))(t)
+					must(w.acme.Update(ctx, ref, func(u *enduser.Edit) error { step.edit(u); return nil }))(t)
 					want = step.done
 				}
 				reveals(t, when+": "+step.name+", repeated", w.acme, ref, want)
@@ -98,7 +98,7 @@ func TestConcurrentSensitiveUpdates(t *testing.T) {
 				if i >= callers-8 {
 					key, s = fmt.Sprint("k", i-(callers-8)), enduser.Secret{}
 				}
-				if _, err := w.acme.Update(ctx, ref, func(u *enduser.User) error { u.SetSensitive(key, s); return nil }); err != nil {
+				if _, err := w.acme.Update(ctx, ref, func(u *enduser.Edit) error { u.SetSensitive(key, s); return nil }); err != nil {
 					t.Errorf("try %d, caller %d: %v", try, i, err)
 				}
 			})
@@ -107,7 +107,7 @@ func TestConcurrentSensitiveUpdates(t *testing.T) {
 				want[fmt.Sprint("k", i+8)] = enduser.Int(int64(i))
 			}
 			reveals(t, fmt.Sprint("try ", try), w.acme, ref, want)
-			changes := must(w.acme.Changes(ctx, u.Revision, 1000))(t)
+			changes := changesAfter(t, w.acme, u.Revision)
 			if len(changes) != callers {
 				t.Errorf("try %d: %d changes, want %d", try, len(changes), callers)
 			}
@@ -133,9 +133,9 @@ func TestNoValuesWithoutUser(t *testing.T) {
 					case 0, 1:
 						_, _, err = w.acme.Ensure(ctx, enduser.Spec{ExternalID: id, ExpiresIn: time.Second, Sensitive: secrets{"k": secret("v")}})
 					case 2:
-						_, err = w.acme.Update(ctx, ref, func(u *enduser.User) error { u.SetSensitive(fmt.Sprint("k", worker), secret("v")); return nil })
+						_, err = w.acme.Update(ctx, ref, func(u *enduser.Edit) error { u.SetSensitive(fmt.Sprint("k", worker), secret("v")); return nil })
 					case 3:
-						_, err = w.acme.Update(ctx, ref, func(u *enduser.User) error { u.ClearSensitive(); return nil })
+						_, err = w.acme.Update(ctx, ref, func(u *enduser.Edit) error { u.ClearSensitive(); return nil })
 					case 4:
 						if i%4 == 0 {
 							err = w.acme.Delete(ctx, ref)

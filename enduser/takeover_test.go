@@ -25,10 +25,10 @@ func TestTakeover(t *testing.T) {
 				if err != nil {
 					return u, err
 				}
-				return acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.User) error { s.Merge(u); return nil })
+				return acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.Edit) error { s.Merge(u); return nil })
 			},
 		} {
-			start := int64(len(must(acme.Changes(ctx, 0, 0))(t)))
+			start := int64(len(changesAfter(t, acme, 0)))
 			var old []string
 			for _, s := range []enduser.Spec{ // three users that stand in the way of one
 				{ExternalID: "a"},
@@ -48,7 +48,7 @@ func TestTakeover(t *testing.T) {
 				t.Errorf("round %d: the sweep found %d", round, n)
 			}
 			expired := make(map[string]int)
-			for _, c := range must(acme.Changes(ctx, start, 0))(t) {
+			for _, c := range changesAfter(t, acme, start) {
 				if c.Type == enduser.ChangeExpired {
 					expired[c.ID]++
 					if c.Revision > u.Revision {

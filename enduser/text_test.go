@@ -244,7 +244,7 @@ func TestTextMessageOfNames(t *testing.T) {
 	t.Parallel()
 	p := Policy{}.withDefaults()
 	var v violations
-	p.checkName(&v, "name", "a\nb")
+	p.checkName(&v, Field{Name: "name"}, "a\nb")
 	if len(v) != 1 || v[0].Code != CodeCharacter {
 		t.Fatalf("violations %v", v)
 	}

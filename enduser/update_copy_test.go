@@ -15,13 +15,13 @@ import (
 func TestUpdateLeavesTheCallersMapAlone(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	acme := enduser.New(memory.New(), nil).Tenant("acme")
+	acme := enduser.New(memory.New(nil), nil).Tenant("acme")
 	if _, err := acme.Create(ctx, enduser.Spec{ExternalID: "crm-7"}); err != nil {
 		t.Fatal(err)
 	}
 	shared := enduser.Metadata{"plan": enduser.String("pro"), "gone": enduser.Null}
 	before := maps.Clone(shared)
-	u, err := acme.Update(ctx, enduser.ByExternalID("crm-7"), func(u *enduser.User) error {
+	u, err := acme.Update(ctx, enduser.ByExternalID("crm-7"), func(u *enduser.Edit) error {
 		u.Metadata = shared
 		return nil
 	})
@@ -40,7 +40,7 @@ func TestUpdateLeavesTheCallersMapAlone(t *testing.T) {
 func TestUpsertLeavesTheSpecAlone(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	acme := enduser.New(memory.New(), nil).Tenant("acme")
+	acme := enduser.New(memory.New(nil), nil).Tenant("acme")
 	spec := enduser.Spec{
 		ExternalID: "crm-7", Metadata: enduser.Metadata{"plan": enduser.String("pro"), "gone": enduser.Null},
 		Accounts: []enduser.Account{{Type: "t", ID: "1"}}, Groups: []string{"g"},
@@ -63,24 +63,25 @@ func TestUpsertLeavesTheSpecAlone(t *testing.T) {
 func TestUpdateOfTheWholeUser(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	st := memory.New()
+	st := memory.New(nil)
 	acme := enduser.New(st, nil).Tenant("acme").With(enduser.Policy{UniqueEmail: true})
 	old, err := acme.Create(ctx, enduser.Spec{ExternalID: "crm-7", Email: "a@b.c"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	u, err := acme.Update(ctx, enduser.ByID(old.ID), func(u *enduser.User) error {
-		*u = enduser.User{
+	u, err := acme.Update(ctx, enduser.ByID(old.ID), func(u *enduser.Edit) error {
+		u.User = enduser.User{
 			ID: u.ID, ExternalID: u.ExternalID, Tenant: u.Tenant, Environment: u.Environment, Name: "Ann", Email: u.Email,
-			CreatedBy: u.CreatedBy, UpdatedBy: u.UpdatedBy, CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt, Revision: u.Revision,
+			CreatedBy: u.CreatedBy, UpdatedBy: u.UpdatedBy, CreatedAt: u.CreatedAt, UpdatedAt: u.UpdatedAt, AddedAt: u.AddedAt,
+			Version: u.Version, Revision: u.Revision,
 		}
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if u.Cursor() != old.Cursor() {
-		t.Errorf("the user's cursor is %d, was %d", u.Cursor(), old.Cursor())
+	if u.Version == old.Version || u.Version.IsZero() {
+		t.Errorf("the user's version is %s, was %s", u.Version, old.Version)
 	}
 	if _, err := st.Get(ctx, onlyTenant(t, st), store.Key{Kind: "email.1", Value: "A@B.C"}); err != nil {
 		t.Errorf("the claim on the address: %v", err)

@@ -14,8 +14,8 @@ func laxUser() User {
 		Email: "not an address", Avatar: "javascript:alert(1)", Language: "no language",
 		Metadata:         Metadata{"": Int(1), "a\nb": Int(1), "k": String("\xff")},
 		SystemProperties: keys(300),
-		Accounts:         list(40, func(i int) Account { return Account{"\x00", fmt.Sprint(i)} }),
-		Groups:           list(200, func(i int) string { return fmt.Sprint("\x00", i) }),
+		Accounts:         times(40, func(i int) Account { return Account{"\x00", fmt.Sprint(i)} }),
+		Groups:           times(200, func(i int) string { return fmt.Sprint("\x00", i) }),
 	}
 }
 
@@ -50,7 +50,7 @@ func TestWhatIsKeptIsNotJudged(t *testing.T) {
 		old := laxUser()
 		u := old.Clone()
 		row.change(&u)
-		checkJudgement(t, row.name, violationsOf(p.validate(&old, &u)), row.want...)
+		checkJudgement(t, row.name, violationsOf(p.validate(&old, &u, &sensitiveEdit{})), row.want...)
 	}
 }
 
@@ -72,7 +72,7 @@ func TestTakingAwayIsNotJudged(t *testing.T) {
 		old := laxUser()
 		u := old.Clone()
 		row.change(&u)
-		checkJudgement(t, "taking away "+row.name, violationsOf(p.validate(&old, &u)))
+		checkJudgement(t, "taking away "+row.name, violationsOf(p.validate(&old, &u, &sensitiveEdit{})))
 	}
 }
 
@@ -85,7 +85,7 @@ func TestAddingBeyondALimitIsJudged(t *testing.T) {
 	u.SystemProperties["new"] = Int(1)
 	u.Accounts = append(u.Accounts, Account{"t", "new"})
 	u.Groups = append(u.Groups, "new")
-	checkJudgement(t, "added", violationsOf(p.validate(&old, &u)),
+	checkJudgement(t, "added", violationsOf(p.validate(&old, &u, &sensitiveEdit{})),
 		bad("system_properties", CodeCount), bad("linked_accounts", CodeCount), bad("groups", CodeCount))
 }
 
@@ -102,6 +102,6 @@ func TestExchangedItemsAreJudgedAlone(t *testing.T) {
 	u.Metadata["k"] = String("\xff")
 	u.Accounts[1] = Account{"t", ""}
 	u.Groups[1] = ""
-	checkJudgement(t, "exchanged", violationsOf(p.validate(&old, &u)),
+	checkJudgement(t, "exchanged", violationsOf(p.validate(&old, &u, &sensitiveEdit{})),
 		bad("metadata.k", CodeUTF8), bad("linked_accounts[1].id", CodeRequired), bad("groups[1]", CodeRequired))
 }

@@ -15,7 +15,7 @@ import (
 func judge(p Policy, u User) []Violation {
 	p = p.withDefaults()
 	u.normalize()
-	return violationsOf(p.validate(&User{}, &u))
+	return violationsOf(p.validate(&User{}, &u, &sensitiveEdit{}))
 }
 
 func violationsOf(err error) []Violation {
@@ -37,7 +37,18 @@ func checkJudgement(t *testing.T, what string, got []Violation, want ...Violatio
 	}
 }
 
-func bad(field, code string) Violation { return Violation{Field: field, Code: code} }
+// bad returns the violation of a field that is written as Field.String writes it.
+func bad(field, code string) Violation {
+	f := Field{Name: field}
+	if name, rest, ok := strings.Cut(field, "["); ok {
+		item, member, _ := strings.Cut(rest, "]")
+		f.Name, f.Member = name, strings.TrimPrefix(member, ".")
+		f.Item = int(item[0]-'0') + 1
+	} else if name, key, ok := strings.Cut(field, "."); ok {
+		f.Name, f.Key = name, key
+	}
+	return Violation{Field: f, Code: code}
+}
 
 // keys returns metadata of n keys.
 func keys(n int) Metadata {
@@ -48,7 +59,7 @@ func keys(n int) Metadata {
 	return m
 }
 
-func list[T any](n int, item func(i int) T) (l []T) {
+func times[T any](n int, item func(i int) T) (l []T) {
 	for i := range n {
 		l = append(l, item(i))
 	}
@@ -154,7 +165,7 @@ var limits = []struct {
 		"accounts", 16, 32,
 		func(p *Policy, n int) { p.MaxAccounts = n },
 		func(n int) User {
-			return User{Accounts: list(n, func(i int) Account { return Account{"t", fmt.Sprint(i)} })}
+			return User{Accounts: times(n, func(i int) Account { return Account{"t", fmt.Sprint(i)} })}
 		},
 		bad("linked_accounts", CodeCount),
 	},
@@ -172,7 +183,7 @@ var limits = []struct {
 	{
 		"groups", 64, 128,
 		func(p *Policy, n int) { p.MaxGroups = n },
-		func(n int) User { return User{Groups: list(n, func(i int) string { return fmt.Sprint(i) })} },
+		func(n int) User { return User{Groups: times(n, func(i int) string { return fmt.Sprint(i) })} },
 		bad("groups", CodeCount),
 	},
 	{

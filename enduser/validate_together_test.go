@@ -2,6 +2,7 @@ package enduser
 
 import (
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -41,8 +42,8 @@ func TestViolationsAreReportedTogether(t *testing.T) {
 	t.Parallel()
 	p := Policy{AccountTypes: []string{"discord"}}.withDefaults()
 	u := allWrong()
-	err := p.validate(&User{}, &u)
-	less := func(a, b Violation) bool { return a.Field+" "+a.Code < b.Field+" "+b.Code }
+	err := p.validate(&User{}, &u, &sensitiveEdit{})
+	less := func(a, b Violation) bool { return a.Field.String()+" "+a.Code < b.Field.String()+" "+b.Code }
 	if diff := cmp.Diff(allViolations, violationsOf(err), cmpopts.SortSlices(less)); diff != "" {
 		t.Errorf("violations (-want +got):\n%s", diff)
 	}
@@ -51,11 +52,11 @@ func TestViolationsAreReportedTogether(t *testing.T) {
 		t.Fatalf("%T", err)
 	}
 	for _, v := range invalid.Violations {
-		if v.Field == "" || v.Message == "" || !slices.Contains(codes(), v.Code) {
+		if v.Field == (Field{}) || v.Message == "" || !slices.Contains(codes(), v.Code) {
 			t.Errorf("incomplete violation: %+v", v)
 		}
-		if !strings.Contains(err.Error(), v.Field+": "+v.Message) {
-			t.Errorf("the error's text lacks %q", v.Field+": "+v.Message)
+		if !strings.Contains(err.Error(), v.Field.String()+": "+v.Message) {
+			t.Errorf("the error's text lacks %q", v.Field.String()+": "+v.Message)
 		}
 	}
 	for _, other := range []error{ErrConflict, ErrNotFound, ErrUnknown, ErrCorrupt} {
@@ -77,9 +78,9 @@ func TestViolationsAreInOneOrder(t *testing.T) {
 	for _, key := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
 		u.Metadata[key] = String("\xff")
 	}
-	first := p.validate(&User{}, &u).Error()
+	first := p.validate(&User{}, &u, &sensitiveEdit{}).Error()
 	for range 50 {
-		if again := p.validate(&User{}, &u).Error(); again != first {
+		if again := p.validate(&User{}, &u, &sensitiveEdit{}).Error(); again != first {
 			t.Fatalf("the order changes:\n%s\n%s", first, again)
 		}
 	}
@@ -88,7 +89,7 @@ func TestViolationsAreInOneOrder(t *testing.T) {
 func codes() []string {
 	return []string{
 		CodeRequired, CodeLength, CodeCount, CodeUTF8, CodeCharacter, CodeSpace, CodeFormat, CodeJSON, CodeDuplicate,
-		CodeReadOnly, CodeValue,
+		CodeReadOnly, CodeValue, CodeCursor,
 	}
 }
 
@@ -98,6 +99,7 @@ func TestCodesAreStable(t *testing.T) {
 	want := []string{
 		"required", "too_long", "too_many", "invalid_utf8", "invalid_characters", "surrounding_space", "invalid_format",
 		"invalid_json", "duplicate", "read_only", "invalid_value",
+		"invalid_cursor",
 	}
 	if diff := cmp.Diff(want, codes()); diff != "" {
 		t.Errorf("codes (-want +got):\n%s", diff)
@@ -130,12 +132,50 @@ func TestPolicyDefaults(t *testing.T) {
 	if diff := cmp.Diff(zero, zero.withDefaults()); diff != "" {
 		t.Errorf("not idempotent (-want +got):\n%s", diff)
 	}
+}
+
+func TestSchemaDefaults(t *testing.T) {
+	t.Parallel()
 	many := make([]string, 40)
 	for i := range many {
-		many[i] = strings.Repeat("k", i+1)
+		many[i] = strings.Repeat("k", 40-i)
 	}
-	p := Policy{IndexedMetadata: many}
-	if got := len(p.withDefaults().IndexedMetadata); got != 32 || len(p.IndexedMetadata) != 40 {
-		t.Errorf("%d indexed keys, and the caller's policy has %d", got, len(p.IndexedMetadata))
+	s := Schema{IndexedMetadata: many}
+	got := s.withDefaults()
+	if n := len(got.IndexedMetadata); n != 32 || !slices.IsSorted(got.IndexedMetadata) || len(s.IndexedMetadata) != 40 || len(many[0]) != 40 {
+		t.Errorf("%d indexed keys, and the caller's schema has %d", n, len(s.IndexedMetadata))
+	}
+	if diff := cmp.Diff(got, got.withDefaults()); diff != "" {
+		t.Errorf("not idempotent (-want +got):\n%s", diff)
+	}
+	twice := Schema{IndexedMetadata: []string{"b", "a", "b"}}.withDefaults()
+	if diff := cmp.Diff([]string{"a", "b"}, twice.IndexedMetadata); diff != "" {
+		t.Errorf("indexed keys (-want +got):\n%s", diff)
+	}
+}
+
+// Or fills in field by field, of every field that a policy has.
+func TestPolicyOr(t *testing.T) {
+	t.Parallel()
+	base := Policy{
+		UniqueEmail: true, AccountTypes: []string{"irc"}, MaxExternalID: 1, MaxName: 2, MaxEmail: 3, MaxAvatar: 4, MaxMetadataKeys: 5,
+		MaxMetadataKey: 6, MaxMetadataBytes: 7, MaxAccounts: 8, MaxAccountID: 9, MaxGroups: 10,
+	}
+	if v := reflect.ValueOf(base); v.NumField() != 12 {
+		t.Errorf("a policy has %d fields: add the new ones here", v.NumField())
+	}
+	if diff := cmp.Diff(base, Policy{}.Or(base)); diff != "" {
+		t.Errorf("nothing or all (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(base, base.Or(Policy{MaxName: 99, AccountTypes: []string{"x"}, MaxGroups: 99})); diff != "" {
+		t.Errorf("all or something (-want +got):\n%s", diff)
+	}
+	for i := range reflect.TypeFor[Policy]().NumField() {
+		one := reflect.New(reflect.TypeFor[Policy]()).Elem()
+		one.Field(i).Set(reflect.ValueOf(base).Field(i))
+		got := Policy{}.Or(one.Interface().(Policy))
+		if diff := cmp.Diff(one.Interface(), any(got)); diff != "" {
+			t.Errorf("field %d (-want +got):\n%s", i, diff)
+		}
 	}
 }

@@ -40,13 +40,17 @@ func counter(prefix string) func() string {
 // world is a Manager with a clock and IDs that a test foresees.
 type world struct {
 	*clock
-	users *enduser.Manager
-	acme  enduser.Tenant
+	users  *enduser.Manager
+	acme   enduser.Tenant
+	schema enduser.Schema // of all tenants; to be set before anything is called
 }
 
 func newWorld(st store.Store) *world {
 	w := &world{clock: newClock()}
-	w.users = enduser.New(st, &enduser.Options{Now: w.now, NewID: counter("u"), Keyring: enduser.NewKeyring(testKey("k1"))})
+	w.users = enduser.New(st, &enduser.Options{
+		Now: w.now, NewID: counter("u"), Keyring: enduser.NewKeyring(testKey("k1")),
+		Schema: func(string) enduser.Schema { return w.schema },
+	})
 	w.acme = w.users.Tenant("acme").As("ann")
 	return w
 }
@@ -67,15 +71,31 @@ func keyBytes(id string) []byte {
 // unique is the policy under which e-mail addresses are unique.
 var unique = enduser.Policy{UniqueEmail: true}
 
-// sameUsers compares users by what is public.
+// sameUsers compares users by what is public. A position that a test does not say is
+// any.
 var sameUsers = cmp.Options{
 	cmpopts.IgnoreUnexported(enduser.User{}, enduser.Group{}),
 	cmpopts.EquateEmpty(),
 	cmp.Comparer(func(a, b enduser.Value) bool { return a == b }),
+	cmp.Comparer(func(a, b enduser.Position) bool { return a == b || a.IsZero() || b.IsZero() }),
 }
 
+// diff compares what a test got with what it wants. The version of a user or group that
+// it wants is any if it says none.
 func diff(t testing.TB, what string, got, want any) {
 	t.Helper()
+	switch w := want.(type) {
+	case enduser.User:
+		if w.Version.IsZero() {
+			w.Version = got.(enduser.User).Version
+			want = w
+		}
+	case enduser.Group:
+		if w.Version.IsZero() {
+			w.Version = got.(enduser.Group).Version
+			want = w
+		}
+	}
 	if d := cmp.Diff(want, got, sameUsers); d != "" {
 		t.Errorf("%s (-want +got):\n%s", what, d)
 	}
@@ -113,7 +133,7 @@ func wantInvalid(t testing.TB, what string, err error, want ...string) {
 		if v.Message == "" {
 			t.Errorf("%s: %s has no message", what, v.Field)
 		}
-		got = append(got, v.Field+" "+v.Code)
+		got = append(got, v.Field.String()+" "+v.Code)
 	}
 	slices.Sort(got)
 	slices.Sort(want)
@@ -130,6 +150,25 @@ func must[T any](v T, err error) func(testing.TB) T {
 		return v
 	}
 }
+
+// made is must for calls that return a group and its token.
+func made(g enduser.Group, token string, err error) func(testing.TB) enduser.Group {
+	return func(t testing.TB) enduser.Group {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(token) != 64 {
+			t.Errorf("the token is %q", token)
+		}
+		return g
+	}
+}
+
+// second and third return the error of a call that returns something beside it.
+func second[T any](_ T, err error) error { return err }
+
+func third[T, U any](_ T, _ U, err error) error { return err }
 
 // upserted is must for Upsert and Ensure; it also checks the outcome.
 func upserted(u enduser.User, outcome enduser.Outcome, err error) func(testing.TB, enduser.Outcome) enduser.User {
@@ -158,10 +197,17 @@ func ids(users []enduser.User) []string {
 func feed(t testing.TB, tenant enduser.Tenant) []string {
 	t.Helper()
 	var out []string
-	for _, c := range must(tenant.Changes(t.Context(), 0, 1000))(t) {
+	for _, c := range changesAfter(t, tenant, 0) {
 		out = append(out, fmt.Sprintf("%s %s", c.Type, c.ID))
 	}
 	return out
+}
+
+// changesAfter returns a tenant's changes after a revision, the first 1,000 of all.
+func changesAfter(t testing.TB, tenant enduser.Tenant, after int64) []enduser.Change {
+	t.Helper()
+	all := must(tenant.Changes(t.Context(), enduser.ChangeQuery{Limit: 1000}))(t).Changes
+	return slices.DeleteFunc(all, func(c enduser.Change) bool { return c.Revision <= after })
 }
 
 // sentinel checks that an error is ErrNotFound, or ErrInvalid with its detail.
