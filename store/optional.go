@@ -78,13 +78,17 @@ func Wait(ctx context.Context, s Store, tenant string, after Revision, poll time
 	}
 	ticker := time.NewTicker(poll)
 	defer ticker.Stop()
+	q := ChangeQuery{After: after, Limit: 1}
 	for {
-		page, err := s.Changes(ctx, tenant, ChangeQuery{After: after, Limit: 1})
+		page, err := s.Changes(ctx, tenant, q)
 		switch {
 		case errors.Is(err, ErrTrimmed) || len(page.Changes) > 0:
 			return nil
 		case err != nil:
 			return err
+		case page.Next != 0:
+			q.After = page.Next
+			continue
 		}
 		select {
 		case <-ctx.Done():
@@ -107,8 +111,8 @@ func Count(ctx context.Context, s Store, tenant string, q CountQuery) (Counted, 
 	list := Query{Kind: q.Kind, Match: q.Match, After: q.After, Before: q.Before, NotDueBefore: q.NotDueBefore}
 	n := 0
 	for looked := 0; looked < q.Cap; {
-		// A store does not say how many entries it looked at, only that they were no
-		// more than the budget.
+		// A store does not say how many entries it looked at: they were no more than the
+		// budget, nor than the places that the page came further.
 		list.Limit, list.Budget = min(q.Cap-looked, MaxLimit), min(q.Cap-looked, MaxLimit)
 		page, err := s.List(ctx, tenant, list)
 		if err != nil {
@@ -118,8 +122,8 @@ func Count(ctx context.Context, s Store, tenant string, q CountQuery) (Counted, 
 		if page.Next == 0 {
 			return Counted{N: n, Exact: true}, nil
 		}
+		looked += int(min(Revision(list.Budget), page.Next-list.After))
 		list.After = page.Next
-		looked += list.Budget
 	}
 	return Counted{N: n}, nil
 }

@@ -62,3 +62,13 @@ func TestChecksAreNamedOnce(t *testing.T) {
 		seen[c.name] = true
 	}
 }
+
+// TestRunOnStingy shows that a store may be as mean as Stingy, and that no check asks
+// for more than the contract does.
+func TestRunOnStingy(t *testing.T) {
+	t.Parallel()
+	Run(t, func() (Place, error) {
+		s := newMapStore()
+		return Place{Open: func() (store.Store, error) { return Stingy(s), nil }}, nil
+	})
+}

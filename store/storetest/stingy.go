@@ -1,0 +1,159 @@
+package storetest
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// Stingy returns a store that keeps what s keeps and gives as little of it at a time as
+// the contract allows: a page of List, Changes, Due or Tenants has one item at most,
+// and every second page, the first one too, is empty and has more behind it wherever
+// there is a place to go on to before the next item. Who takes a short page for the last,
+// or an empty one for nothing, does not pass a test over it.
+//
+// It is a store like any other and passes Run if s does. It counts by listing and waits
+// as s does; what s has of store.Scrubber and Damager it has too. Its calls cost up to
+// three of s.
+func Stingy(s store.Store) store.Store {
+	mean := &stingy{Store: s}
+	scrubber, scrubs := store.As[store.Scrubber](s)
+	damager, damages := store.As[Damager](s)
+	switch {
+	case scrubs && damages:
+		return struct {
+			*stingy
+			store.Scrubber
+			Damager
+		}{mean, scrubber, damager}
+	case scrubs:
+		return struct {
+			*stingy
+			store.Scrubber
+		}{mean, scrubber}
+	case damages:
+		return struct {
+			*stingy
+			Damager
+		}{mean, damager}
+	}
+	return mean
+}
+
+// stingy has no Unwrap: what is inside would count, and is generous.
+type stingy struct{ store.Store }
+
+// List implements store.Store. Where the next record lies further on than the next
+// place, an empty page goes on right before it.
+func (s *stingy) List(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
+	if _, err := store.CheckQuery(tenant, q); err != nil {
+		return store.Page{}, err
+	}
+	q.Limit = 1
+	page, err := s.Store.List(ctx, tenant, q)
+	if err != nil || len(page.Records) == 0 {
+		return page, err
+	}
+	created := page.Records[0].Created
+	place, there := before(created, q.After, q.Before, q.Desc)
+	if !there {
+		return page, nil
+	}
+	// What is damaged on the way there is named on the way there.
+	if q.Desc {
+		q.After = max(q.After, created)
+	} else {
+		q.Before = created
+	}
+	page, err = s.Store.List(ctx, tenant, q)
+	if err == nil && page.Next == 0 {
+		page.Next = place
+	}
+	return page, err
+}
+
+// before returns the place right before an item of a walk, and whether the walk has not
+// come there yet.
+func before(item, after, upTo store.Revision, desc bool) (place store.Revision, there bool) {
+	if desc {
+		return item + 1, upTo == 0 || item+1 < upTo
+	}
+	return item - 1, item-1 > after
+}
+
+// Changes implements store.Store; see List.
+func (s *stingy) Changes(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
+	if _, err := store.CheckChanges(tenant, q); err != nil {
+		return store.ChangePage{}, err
+	}
+	q.Limit = 1
+	page, err := s.Store.Changes(ctx, tenant, q)
+	if err != nil || len(page.Changes) == 0 {
+		return page, err
+	}
+	if place, there := before(page.Changes[0].Seq, q.After, q.Before, q.Desc); there {
+		return store.ChangePage{Next: place, Trimmed: page.Trimmed}, nil
+	}
+	return page, nil
+}
+
+// fed marks a place at which an empty page has been given already. No tenant's name and
+// no place of another store begins with it.
+const fed = "\x00storetest.Stingy\x00"
+
+// hungry says what to ask for at a place where names or places have no numbers between
+// them: the place itself, and where an empty page goes on. An empty one cannot be given
+// twice at one place, nor where the mark does not fit.
+func hungry(place string, most int) (ask, next string) {
+	ask, marked := strings.CutPrefix(place, fed)
+	if marked || len(fed)+len(place) > most {
+		return ask, ""
+	}
+	return ask, fed + place
+}
+
+// Due implements store.Store.
+func (s *stingy) Due(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
+	if _, err := store.CheckDueQuery(q); err != nil {
+		return store.DuePage{}, err
+	}
+	var next, from string
+	q.After, next = hungry(q.After, store.MaxTenant)
+	q.From, from = hungry(q.From, store.MaxPlace)
+	q.Limit = 1
+	page, err := s.Store.Due(ctx, q)
+	switch {
+	case err != nil:
+		return page, err
+	case q.Tenant != "" && from != "":
+		return store.DuePage{Tenants: []store.DueTenant{{Tenant: q.Tenant, Next: from}}}, nil
+	case q.Tenant == "" && next != "":
+		return store.DuePage{Next: next}, nil
+	}
+	return page, nil
+}
+
+// Tenants implements store.Store.
+func (s *stingy) Tenants(ctx context.Context, q store.TenantQuery) (store.TenantPage, error) {
+	if _, err := store.CheckTenants(q); err != nil {
+		return store.TenantPage{}, err
+	}
+	var next string
+	q.After, next = hungry(q.After, store.MaxTenant)
+	q.Limit = 1
+	page, err := s.Store.Tenants(ctx, q)
+	if err == nil && next != "" {
+		return store.TenantPage{Next: next}, nil
+	}
+	return page, err
+}
+
+// Wait implements store.Waiter. It asks a store that has no Waiter every millisecond.
+func (s *stingy) Wait(ctx context.Context, tenant string, after store.Revision) error {
+	if err := store.CheckTrim(tenant, after); err != nil {
+		return err
+	}
+	return store.Wait(ctx, s.Store, tenant, after, time.Millisecond)
+}
