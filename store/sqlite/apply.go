@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"slices"
+	"strconv"
 
 	"github.com/rollbook-go/rollbook/store"
 )
@@ -36,8 +37,7 @@ type batch struct {
 	ops     []op
 	size    int
 
-	// left are the keys to be claimed that have a row of a record which no longer
-	// holds them.
+	// left are the keys to be claimed that have a row which names no holder of them.
 	left []store.Key
 }
 
@@ -123,6 +123,9 @@ func (b *batch) write(tx *transaction, t *tenant) (store.Revision, error) {
 			return 0, err
 		}
 	}
+	if err := b.forgetDamaged(tx, t); err != nil {
+		return 0, err
+	}
 	for _, key := range b.left {
 		if err := tx.exec(sqlReleaseKey, t.n, key.Kind, key.Value); err != nil {
 			return 0, err
@@ -158,6 +161,37 @@ func (b *batch) write(tx *transaction, t *tenant) (store.Revision, error) {
 		}
 	}
 	return store.Revision(t.revision), nil
+}
+
+// forgetDamaged deletes what the indexes have of damaged records that are removed.
+// Which keys and terms these had nobody knows, so that all of the tenant's are looked
+// at: it is rare, and what a record was found by must not outlive it.
+func (b *batch) forgetDamaged(tx *transaction, t *tenant) error {
+	var rids, created []int64
+	for i := range b.ops {
+		if s := &b.ops[i].stored; s.damaged {
+			rids, created = append(rids, s.rid), append(created, s.created)
+		}
+	}
+	if len(rids) == 0 {
+		return nil
+	}
+	if err := tx.exec(sqlForgetKeys, t.n, numberList(rids)); err != nil {
+		return err
+	}
+	return tx.exec(sqlForgetTerms, t.n, numberList(created))
+}
+
+// numberList returns a JSON array.
+func numberList(numbers []int64) string {
+	list := []byte{'['}
+	for i, n := range numbers {
+		if i > 0 {
+			list = append(list, ',')
+		}
+		list = strconv.AppendInt(list, n, 10)
+	}
+	return string(append(list, ']'))
 }
 
 // storedKind returns the kind under which the record is kept: a removal may have

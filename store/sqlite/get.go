@@ -62,7 +62,7 @@ func (s *Store) get(ctx context.Context, tenant string, key store.Key) (store.Re
 		}
 		r, err = row.record()
 		if err == nil && key.Kind != "" && !slices.Contains(r.Unique, key) {
-			return r, store.ErrNotFound // the key's row was left behind
+			return r, store.ErrNotFound // the key's row names another than its holder
 		}
 		return r, err
 	})

@@ -35,6 +35,14 @@ func TestPlans(t *testing.T) {
 		sqlUpdateData:   {"SEARCH rollbook_record USING INTEGER PRIMARY KEY (rowid=?)"},
 		sqlDelete:       {"SEARCH rollbook_record USING INTEGER PRIMARY KEY (rowid=?)"},
 		sqlReleaseKey:   {"SEARCH rollbook_key USING PRIMARY KEY (tenant=? AND kind=? AND value=?)"},
+		sqlForgetKeys: { // all of the tenant's
+			"SEARCH rollbook_key USING PRIMARY KEY (tenant=?)",
+			"LIST SUBQUERY 1", "SCAN json_each VIRTUAL TABLE INDEX 1:", "CREATE BLOOM FILTER",
+		},
+		sqlForgetTerms: { // all of the tenant's
+			"SEARCH rollbook_term USING PRIMARY KEY (tenant=?)",
+			"LIST SUBQUERY 1", "SCAN json_each VIRTUAL TABLE INDEX 1:", "CREATE BLOOM FILTER",
+		},
 		sqlDeleteTerm: {"SEARCH rollbook_term USING PRIMARY KEY" +
 			" (tenant=? AND record_kind=? AND kind=? AND value=? AND created=?)"},
 		sqlNewestChange: {"SEARCH rollbook_change USING PRIMARY KEY (tenant=? AND revision<?)"},

@@ -143,8 +143,8 @@ func (b *batch) checkKey(tx *transaction, t *tenant, i int, key store.Key) (refu
 			return &store.TakenError{Op: i, Require: -1, Key: key, Holder: holder}, nil
 		}
 	}
-	// The row is deleted whatever the record's own keys say: it may be damaged, or
-	// have the row's number by chance.
+	// The row names nobody, one that has the number of the holder by chance, or one
+	// whose keys are released.
 	b.left = append(b.left, key)
 	return nil, nil
 }

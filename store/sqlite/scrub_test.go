@@ -70,6 +70,11 @@ func fillWithCanaries(t *testing.T, path string, scrub bool) {
 		changed.Revision = apply(store.Replace(r, changed, nil))
 		apply(store.Delete(changed, []byte(strings.Repeat(canary, 500))))
 	}
+	apply(store.Create(r, nil))
+	if err := (damager{s, path}).Damage(ctx, "t", r.ID); err != nil {
+		t.Fatal(err)
+	}
+	apply(store.Remove(r.ID, "user", nil))
 	apply(store.Create(store.Record{ID: "last", Kind: "user"}, []byte("harmless"))) // its entry stays
 	if err := s.Trim(ctx, "t", 1000); err != nil {
 		t.Fatal(err)

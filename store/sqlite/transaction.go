@@ -26,6 +26,9 @@ const (
 	sqlClaimKey   = `INSERT INTO rollbook_key (tenant, kind, value, rid) VALUES (?, ?, ?, ?)`
 	sqlReleaseKey = `DELETE FROM rollbook_key WHERE tenant = ? AND kind = ? AND value = ?`
 
+	sqlForgetKeys  = `DELETE FROM rollbook_key WHERE tenant = ? AND rid IN (SELECT value FROM json_each(?))`
+	sqlForgetTerms = `DELETE FROM rollbook_term WHERE tenant = ? AND created IN (SELECT value FROM json_each(?))`
+
 	sqlInsertTerm = `INSERT INTO rollbook_term (tenant, record_kind, kind, value, created, rid)
 		VALUES (?, ?, ?, ?, ?, ?)`
 	sqlDeleteTerm = `DELETE FROM rollbook_term
@@ -124,7 +127,8 @@ func (tx *transaction) find(tenant int64, id string, s *stored) error {
 	return scan(row, &s.rid, &s.kind, &s.created, &s.revision, &s.due, &s.keys)
 }
 
-// keyRow returns the record that a key's row names. It may hold the key no longer.
+// keyRow returns the record that a key's row names. Where the file was damaged that
+// may be nobody, or one that does not hold the key.
 func (tx *transaction) keyRow(tenant int64, key store.Key) (rid int64, found bool, err error) {
 	row := tx.row[:1]
 	found, err = tx.s.row(sqlKeyRow, row, tenant, key.Kind, key.Value)
@@ -135,9 +139,8 @@ func (tx *transaction) keyRow(tenant int64, key store.Key) (rid int64, found boo
 	return rid, true, err
 }
 
-// holder returns the record that a key's row names, if it holds the key. A damaged
-// record has left its rows behind when it was removed, and its number may have
-// become another's. A DamagedError says that the record cannot be read.
+// holder returns the record that a key's row names, if it holds the key. A DamagedError
+// says that the record cannot be read.
 func (tx *transaction) holder(tenant, rid int64, key store.Key) (r store.Record, held bool, err error) {
 	row := tx.row[:7]
 	found, err := tx.s.row(sqlRecord, row, rid, tenant)

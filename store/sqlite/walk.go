@@ -52,8 +52,8 @@ func walkSQL(terms int, desc, data bool) string {
 		fmt.Fprintf(&b, ` CROSS JOIN rollbook_term p%d ON p%[1]d.tenant = ?1 AND p%[1]d.record_kind = ?2`+
 			` AND p%[1]d.kind = ?%[2]d AND p%[1]d.value = ?%[3]d AND p%[1]d.created = w.created`, i, 7+2*i, 8+2*i)
 	}
-	// A term that a removed record has left behind has a number that may be another
-	// record's by now, but a Created that no record of the tenant has.
+	// Should a term's record be lost, its number may have become another's, but no other
+	// record of the tenant has its Created.
 	b.WriteString(` CROSS JOIN rollbook_record r ON r.rid = w.rid` +
 		` WHERE r.tenant = ?1 AND r.created = w.created AND (r.due = 0 OR r.due >= ?5)` +
 		` UNION ALL SELECT '', '', ifnull(` + last + `(created), 0), count(*), 0, x'', x'' FROM ` + entries)

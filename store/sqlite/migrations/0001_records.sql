@@ -22,9 +22,8 @@ CREATE TABLE rollbook_record (
 CREATE UNIQUE INDEX rollbook_record_created ON rollbook_record (tenant, kind, created);
 CREATE INDEX rollbook_record_due ON rollbook_record (tenant, kind, due) WHERE due > 0;
 
--- The holder of each unique key. A damaged record that was removed leaves its rows
--- here and in rollbook_term behind: a row counts only if the record that it names
--- lists the key.
+-- The holder of each unique key. A row counts only if the record that it names lists
+-- the key: a file may be damaged.
 CREATE TABLE rollbook_key (
   tenant INTEGER NOT NULL,
   kind   TEXT    NOT NULL,
@@ -33,8 +32,8 @@ CREATE TABLE rollbook_key (
   PRIMARY KEY (tenant, kind, value)
 ) STRICT, WITHOUT ROWID;
 
--- The records that have each index term, in the order of lists. created is never
--- used twice, so that a row that was left behind finds no record of its tenant.
+-- The records that have each index term, in the order of lists. A row counts only if
+-- the record that it names has its created, which no two records of a tenant share.
 CREATE TABLE rollbook_term (
   tenant      INTEGER NOT NULL,
   record_kind TEXT    NOT NULL,
