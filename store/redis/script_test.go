@@ -18,8 +18,13 @@ import (
 // raw runs the script of an Apply and returns its reply as it is.
 func raw(t *testing.T, s *Store, nonce string, again bool, ops ...store.Op) []any {
 	t.Helper()
+	return rawBatch(t, s, nonce, again, store.Ops(ops...), known{})
+}
+
+func rawBatch(t *testing.T, s *Store, nonce string, again bool, b store.Batch, k known) []any {
+	t.Helper()
 	sp := s.space("tenant")
-	p, err := newPlan(sp, store.Ops(ops...), known{})
+	p, err := newPlan(sp, b, k)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,6 +78,8 @@ func TestScriptParity(t *testing.T) {
 	want := []string{
 		"done", "done", "reused", "stale", "stale", "dead", "false", "taken", "twice",
 		"done", "done", "done", "done", "none", "found", "found", "page", "page", "more", "done", "page",
+		"stale", "stale", "taken", "done", "stale", "done", "moved", "moved", "stale", "moved",
+		"damaged", "stale", "moved", "taken", "done", "taken", "done",
 	}
 	if diff := cmp.Diff(want, statuses); diff != "" {
 		t.Errorf("statuses (-want +got):\n%s", diff)
@@ -153,7 +160,73 @@ func playScripts(t *testing.T, s *Store) (replies [][]any) {
 			[]string{sp.records(), sp.feed()}, []any{"tenant", fmt.Sprint(int64(maxRevision)), "2", trimmedField})))
 	}
 	changes("0", "100")
+	return append(replies, playSecond(t, s)...)
+}
+
+// playSecond plays requirements, removals, and keys whose holder does not list them.
+func playSecond(t *testing.T, s *Store) (replies [][]any) {
+	t.Helper()
+	sp := s.space("tenant")
+	play := func(b store.Batch, k known) {
+		replies = append(replies, rawBatch(t, s, fmt.Sprint("second", len(replies)), false, b, k))
+	}
+	key := store.Key{Kind: "second", Value: "key"}
+	a := store.Record{ID: "second a", Kind: "user", Unique: []store.Key{key}, Due: time.UnixMilli(7)}
+	b := store.Record{ID: "second b", Kind: "user"}
+	requires := func(r ...store.Require) store.Batch {
+		return store.Batch{Ops: []store.Op{store.Create(b, nil)}, Require: r}
+	}
+	rev := rawBatch(t, s, "second", false, store.Ops(store.Create(a, nil)), known{})[3].(string)
+	a.Revision, _ = parseDigits(rev)
+	play(requires(store.RequireAt(a), store.RequireNone(a.ID)), known{})
+	play(requires(store.Require{ID: a.ID, Revision: 1}), known{})
+	play(requires(store.RequireFree(key)), known{})
+	play(requires(store.RequireAt(a), store.RequireNone("none"), store.RequireFree(store.Key{Kind: "second"})), known{})
+
+	removes := func(id string, k removal) {
+		play(store.Ops(store.Remove(id, "user", nil)), known{removals: map[string]removal{id: k}})
+	}
+	removes("none", removal{expect: expectMissing})
+	removes(b.ID, removal{old: &b, expect: expectDamaged + sha1hex(s.stored(t, b.ID))})
+	removes(a.ID, removal{expect: expectMissing})
+	removes(a.ID, removal{old: &a, expect: expectRead + digits(1)})
+	removes("none", removal{old: &b, expect: expectRead + digits(1)})
+	removes(a.ID, removal{old: &a, expect: expectDamaged + sha1hex("other")})
+
+	// Damaged in its data.
+	stored := s.stored(t, a.ID)
+	if err := s.client.HSet(t.Context(), sp.records(), a.ID, stored+"x").Err(); err != nil {
+		t.Fatal(err)
+	}
+	play(store.Ops(store.Delete(a, nil)), known{})
+	play(requires(store.RequireAt(a)), known{})
+	removes(a.ID, removal{old: &a, expect: expectRead + digits(a.Revision)})
+	taker := store.Record{ID: "second c", Kind: "user", Unique: []store.Key{key}}
+	play(store.Ops(store.Create(taker, nil)), known{})
+	damaged := removal{old: &store.Record{ID: a.ID, Kind: "user"}, expect: expectDamaged + sha1hex(stored+"x")}
+	play(store.Ops(store.Remove(a.ID, "user", []byte("note")), store.Create(taker, nil)),
+		known{removals: map[string]removal{a.ID: damaged}})
+
+	// A key whose holder does not list it is free only at the revision that is known.
+	if err := s.client.HSet(t.Context(), sp.unique(), uniqueField(store.Key{Kind: "left"}), taker.ID).Err(); err != nil {
+		t.Fatal(err)
+	}
+	last := store.Record{ID: "second d", Kind: "user", Unique: []store.Key{{Kind: "left"}}}
+	unlisted := func(rev string) known {
+		return known{unlisted: map[string]string{uniqueField(last.Unique[0]): rev + taker.ID}}
+	}
+	play(store.Ops(store.Create(last, nil)), unlisted(digits(1)))
+	play(store.Ops(store.Create(last, nil)), unlisted(s.stored(t, taker.ID)[:digitsLen]))
 	return replies
+}
+
+func (s *Store) stored(t *testing.T, id string) string {
+	t.Helper()
+	stored, err := s.client.HGet(t.Context(), s.space("tenant").records(), id).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stored
 }
 
 // Replies that are not about the call are never believed.
