@@ -32,9 +32,9 @@ func damagedStore(t *testing.T) damager {
 	return damager{open(t, path, nil), path}
 }
 
-func (d damager) damage(t *testing.T, tenant, id string) {
+func (d damager) damage(t *testing.T, id string) {
 	t.Helper()
-	if err := d.Damage(t.Context(), tenant, id); err != nil {
+	if err := d.Damage(t.Context(), "t", id); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -70,11 +70,11 @@ func (d damager) finds(t *testing.T, tenant, key string, want ...string) {
 }
 
 // lose deletes a record's row alone.
-func (d damager) lose(t *testing.T, tenant, id string) {
+func (d damager) lose(t *testing.T, id string) {
 	t.Helper()
-	err := d.edit(t.Context(), func(db *sql.DB) (sql.Result, error) {
+	err := d.edit(func(db *sql.DB) (sql.Result, error) {
 		return db.ExecContext(t.Context(), `DELETE FROM rollbook_record
-			WHERE tenant = (SELECT n FROM rollbook_tenant WHERE name = ?) AND id = ?`, tenant, id)
+			WHERE tenant = (SELECT n FROM rollbook_tenant WHERE name = 't') AND id = ?`, id)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +88,7 @@ func TestRowsLeftBehind(t *testing.T) {
 		d := damagedStore(t)
 		d.apply(t, "other", store.Create(user("first"), nil)) // so that both tenants exist
 		d.apply(t, "t", store.Create(user("a", "x", "y"), nil))
-		d.lose(t, "t", "a")
+		d.lose(t, "a")
 		d.finds(t, "t", "x")
 
 		d.apply(t, next, store.Create(user("b", "z"), nil)) // has a's row number
@@ -119,7 +119,7 @@ func TestRowsLeftBehind(t *testing.T) {
 func TestRemoveAndClaim(t *testing.T) {
 	d := damagedStore(t)
 	d.apply(t, "t", store.Create(user("a", "x", "y"), nil), store.Create(user("b", "z"), nil))
-	d.damage(t, "t", "a")
+	d.damage(t, "a")
 	var damaged *store.DamagedError
 	for _, op := range []store.Op{store.Create(user("c", "y"), nil), store.Create(user("c", "new", "x"), nil)} {
 		if _, err := d.Apply(t.Context(), "t", store.Ops(op)); !errors.As(err, &damaged) || damaged.ID != "a" {
@@ -140,7 +140,7 @@ func TestRemoveAndClaim(t *testing.T) {
 func TestClaimOfOwnRow(t *testing.T) {
 	d := damagedStore(t)
 	d.apply(t, "t", store.Create(user("lost", "own"), nil))
-	d.lose(t, "t", "lost")
+	d.lose(t, "lost")
 	rev := d.apply(t, "t", store.Create(user("next"), nil))
 	next := user("next", "own")
 	next.Revision = rev
@@ -155,7 +155,7 @@ func TestRemoveDue(t *testing.T) {
 	a := user("a")
 	a.Due = store.FromMillis(5)
 	d.apply(t, "t", store.Create(a, nil))
-	d.damage(t, "t", "a")
+	d.damage(t, "a")
 	q := store.DueQuery{Before: store.FromMillis(10)}
 	page, err := d.Due(t.Context(), q)
 	want := store.DuePage{Tenants: []store.DueTenant{{Tenant: "t", Damaged: []string{"a"}}}}
@@ -175,9 +175,9 @@ func TestDamageInAGroup(t *testing.T) {
 	path := file(t)
 	g := newGroups(t, path)
 	d := damager{g.store, path}
-	rev := d.apply(t, "t", store.Create(user("a", "x"), nil), store.Create(user("b", "y"), nil))
-	d.damage(t, "t", "a")
-	a := user("a")
+	rev := d.apply(t, "t", store.Create(user("broken", "x"), nil), store.Create(user("b", "y"), nil))
+	d.damage(t, "broken")
+	a := user("broken")
 	a.Revision = rev - 1
 	free := store.RequireFree(store.Key{Kind: "k", Value: "x"})
 	batches := []store.Batch{

@@ -23,7 +23,7 @@ func (d damager) Unwrap() store.Store { return d.Store }
 
 // Damage flips a bit in the record's keys.
 func (d damager) Damage(ctx context.Context, tenant, id string) error {
-	return d.edit(ctx, func(db *sql.DB) (sql.Result, error) {
+	return d.edit(func(db *sql.DB) (sql.Result, error) {
 		var rid int64
 		var keys []byte
 		err := db.QueryRowContext(ctx, `SELECT rid, keys FROM rollbook_record
@@ -38,13 +38,13 @@ func (d damager) Damage(ctx context.Context, tenant, id string) error {
 
 // DamageChange gives the entry a type that there is not.
 func (d damager) DamageChange(ctx context.Context, tenant string, seq store.Revision) error {
-	return d.edit(ctx, func(db *sql.DB) (sql.Result, error) {
+	return d.edit(func(db *sql.DB) (sql.Result, error) {
 		return db.ExecContext(ctx, `UPDATE rollbook_change SET type = 77
 			WHERE tenant = (SELECT n FROM rollbook_tenant WHERE name = ?) AND revision = ?`, tenant, int64(seq))
 	})
 }
 
-func (d damager) edit(ctx context.Context, f func(*sql.DB) (sql.Result, error)) (err error) {
+func (d damager) edit(f func(*sql.DB) (sql.Result, error)) (err error) {
 	uri, err := sqlite.DatabaseURI(d.path)
 	if err != nil {
 		return err

@@ -9,9 +9,15 @@
 // written at once. A call is answered after the commit. The first write starts a
 // goroutine that does this; Close ends it.
 //
-// Reads use a pool of their own and wait neither for writes nor for each other,
-// up to Options.Readers at a time. No transaction outlives the call that needs
-// it.
+// Reads use a pool of their own and do not wait for writes. Up to Options.Readers of
+// them run at a time, and where more want to, the tenants take turns. A List, a Count
+// and a Due work in steps of a few milliseconds, each in a turn of its own, and never
+// use the last of two readers or more, so that a Get does not wait for them. No
+// transaction outlives the step that needs it.
+//
+// Of the terms of a query the rarest is walked, and its entries are what
+// [store.Query].Budget counts and [store.CallInfo] calls looked at; the other terms
+// are looked up for each. To find the rarest, up to 1,000 entries of each are counted.
 //
 // # What survives what
 //
@@ -25,12 +31,21 @@
 //
 // # How a write can fail
 //
-// A write that fails with ErrStale, ErrTaken, ErrInvalid, ErrUnavailable or the
-// context's own error was not done. It is ErrUnknown only if the context ended
+// A write that fails with ErrStale, ErrTaken, ErrDamaged, ErrInvalid, ErrUnavailable
+// or the context's own error was not done. It is ErrUnknown only if the context ended
 // while its transaction was being written, or if the COMMIT itself failed. When
 // a statement fails (the disk is full, say) the whole transaction is rolled back,
 // every call in it gets ErrUnavailable, and the next one begins on a new
 // connection.
+//
+// # Damage
+//
+// A record's keys and terms are kept with a checksum: one whose bits have changed is
+// damaged ([store.ErrDamaged]). Bodies and notes have none: that is for the file system.
+// What SQLite itself finds wrong with the file is ErrUnavailable.
+// A damaged record's rows in the indexes can only be found by looking at all of its
+// tenant's, so that removing one takes a second or so for each million users, in which
+// nobody else writes.
 //
 // # Several processes
 //

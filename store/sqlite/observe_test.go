@@ -38,7 +38,7 @@ func TestObserverCalls(t *testing.T) {
 	a, b := user("a", "x"), user("b", "y")
 	b.Due = store.FromMillis(1)
 	d.apply(t, "t", store.Create(a, []byte("note")), store.Create(b, []byte("note")))
-	d.damage(t, "t", "a")
+	d.damage(t, "a")
 	if err := d.DamageChange(t.Context(), "t", 1); err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,9 @@ func TestObserverCalls(t *testing.T) {
 		{Method: "Tenants", Items: 1},
 		{Method: "Count", Looked: 2, Damaged: 1},
 		{Method: "List", Err: invalid},
-		{Method: "Wait"}, {Method: "Trim"}, {Method: "Scrub"},
+		{Method: "Wait"},
+		{Method: "Trim"},
+		{Method: "Scrub"},
 	}
 	if diff := cmp.Diff(want, o.calls, cmpopts.IgnoreFields(store.CallInfo{}, "Took"), cmpopts.EquateErrors()); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
