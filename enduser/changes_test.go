@@ -3,6 +3,7 @@ package enduser_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -14,7 +15,7 @@ func TestChangesSayWhatWasDone(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)
-		diff(t, "nothing", must(w.acme.Changes(ctx, 0, 0))(t), []enduser.Change{})
+		diff(t, "nothing", changesAfter(t, w.acme, 0), []enduser.Change{})
 		s := everything()
 		must(w.acme.Create(ctx, s))(t)
 		w.advance(time.Second)
@@ -27,7 +28,7 @@ func TestChangesSayWhatWasDone(t *testing.T) {
 		upserted(bob.Upsert(ctx, s))(t, enduser.Updated)
 		must(bob.Associate(ctx, enduser.ByID("u1")))(t)
 		must(bob.Associate(ctx, enduser.ByID("u1")))(t) // nothing
-		must(bob.Update(ctx, enduser.ByID("u1"), func(u *enduser.User) error {
+		must(bob.Update(ctx, enduser.ByID("u1"), func(u *enduser.Edit) error {
 			u.ExternalID, u.FirstName, u.LastName, u.Avatar, u.Language = "", "", "", "", ""
 			return nil
 		}))(t)
@@ -35,7 +36,7 @@ func TestChangesSayWhatWasDone(t *testing.T) {
 			t.Fatal(err)
 		}
 		later := epoch.Add(time.Second)
-		diff(t, "feed", must(w.acme.Changes(ctx, 0, 0))(t), []enduser.Change{
+		diff(t, "feed", changesAfter(t, w.acme, 0), []enduser.Change{
 			{Revision: 1, Type: enduser.ChangeCreated, Kind: "user", ID: "u1", Actor: "ann", At: epoch},
 			{Revision: 2, Type: enduser.ChangeUpdated, Kind: "user", ID: "u1", Actor: "bob", At: later, Fields: []string{
 				"name", "email", "metadata.a.b", "metadata.plan", "system_properties.beta", "linked_accounts", "groups",
@@ -54,41 +55,40 @@ func TestChangesPageAndTrim(t *testing.T) {
 		ctx := t.Context()
 		acme := newWorld(st).acme
 		want := ids(people(t, acme, 30))
-		var got []string
-		for after := int64(0); ; {
-			page := must(acme.Changes(ctx, after, 7))(t)
-			for _, c := range page {
-				got = append(got, c.ID)
-				after = c.Revision
-			}
-			if len(page) < 7 {
-				break
-			}
+		whole := readFeed(t, acme, enduser.ChangeQuery{Limit: 1000})
+		for _, limit := range []int{1, 7, 29, 30, 31} {
+			diff(t, fmt.Sprint("in pages of ", limit), changedIDs(readFeed(t, acme, enduser.ChangeQuery{Limit: limit})), want)
 		}
-		diff(t, "in pages", got, want)
-		diff(t, "after the last", must(acme.Changes(ctx, 30, 0))(t), []enduser.Change{})
-		diff(t, "beyond the last", must(acme.Changes(ctx, 1<<40, 0))(t), []enduser.Change{})
+		last := must(acme.Latest(ctx))(t)
+		page := must(acme.Changes(ctx, enduser.ChangeQuery{After: last}))(t)
+		if len(page.Changes) != 0 || page.More || page.Trimmed || page.Position != last {
+			t.Errorf("after the last: %+v", page)
+		}
 
-		if err := acme.TrimChanges(ctx, 10); err != nil {
+		at := func(revision int) enduser.Position { return whole[revision-1].Position }
+		if err := acme.TrimChanges(ctx, at(10)); err != nil {
 			t.Fatal(err)
 		}
-		for _, after := range []int64{0, 9} {
-			_, err := acme.Changes(ctx, after, 0)
-			wantErr(t, "trimmed", err, enduser.ErrTrimmed)
+		_, err := acme.Changes(ctx, enduser.ChangeQuery{After: at(9)})
+		wantErr(t, "trimmed", err, enduser.ErrTrimmed)
+		page = must(acme.Changes(ctx, enduser.ChangeQuery{After: at(10), Limit: 1}))(t)
+		if len(page.Changes) != 1 || page.Changes[0].Revision != 11 || page.Trimmed || !page.More {
+			t.Errorf("after the trim: %+v", page)
 		}
-		if page := must(acme.Changes(ctx, 10, 1))(t); len(page) != 1 || page[0].Revision != 11 {
-			t.Errorf("after the trim: %v", page)
+		page = must(acme.Changes(ctx, enduser.ChangeQuery{Limit: 1}))(t)
+		if len(page.Changes) != 1 || page.Changes[0].Revision != 10 || !page.Trimmed {
+			t.Errorf("from the oldest that is kept: %+v", page)
 		}
 		must(acme.Get(ctx, enduser.ByID(want[0])))(t) // trimming takes no users away
-		if err := acme.TrimChanges(ctx, 5); err != nil {
+		if err := acme.TrimChanges(ctx, at(5)); err != nil {
 			t.Error("trimmed already:", err)
 		}
 
 		for name, err := range map[string]error{
-			"limit":          second(acme.Changes(ctx, 0, 1001)),
-			"negative limit": second(acme.Changes(ctx, 0, -1)),
-			"negative":       second(acme.Changes(ctx, -1, 1)),
-			"trim":           acme.TrimChanges(ctx, -1),
+			"limit":          second(acme.Changes(ctx, enduser.ChangeQuery{Limit: 1001})),
+			"negative limit": second(acme.Changes(ctx, enduser.ChangeQuery{Limit: -1})),
+			"after and desc": second(acme.Changes(ctx, enduser.ChangeQuery{After: last, Desc: true})),
+			"before":         second(acme.Changes(ctx, enduser.ChangeQuery{Before: last})),
 		} {
 			sentinel(t, name, err)
 			wantErr(t, name, err, enduser.ErrInvalid)
@@ -96,31 +96,65 @@ func TestChangesPageAndTrim(t *testing.T) {
 	})
 }
 
-func second[T any](_ T, err error) error { return err }
+// readFeed reads a tenant's feed page by page, from where the query begins.
+func readFeed(t testing.TB, tenant enduser.Tenant, q enduser.ChangeQuery) (all []enduser.Change) {
+	t.Helper()
+	for {
+		page := must(tenant.Changes(t.Context(), q))(t)
+		all = append(all, page.Changes...)
+		if n := len(page.Changes); n > 0 && page.Position != page.Changes[n-1].Position {
+			t.Errorf("the position of a page is %v, and its last entry's %v", page.Position, page.Changes[n-1].Position)
+		}
+		if !page.More {
+			return all
+		}
+		if q.Desc {
+			q.Before = page.Position
+		} else {
+			q.After = page.Position
+		}
+	}
+}
+
+// changedIDs returns what changes are about.
+func changedIDs(changes []enduser.Change) []string {
+	out := make([]string, len(changes))
+	for i, c := range changes {
+		out[i] = c.ID
+	}
+	return out
+}
 
 func TestWaitChanges(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		w := newWorld(st)
-		u := must(w.acme.Create(t.Context(), enduser.Spec{}))(t)
-		if err := w.acme.WaitChanges(t.Context(), 0); err != nil {
-			t.Error("there is one already:", err)
+		origin := must(w.acme.Latest(t.Context()))(t)
+		must(w.acme.Create(t.Context(), enduser.Spec{}))(t)
+		for name, p := range map[string]enduser.Position{"the origin": origin, "none": {}} {
+			if err := w.acme.WaitChanges(t.Context(), p); err != nil {
+				t.Errorf("after %s there is one already: %v", name, err)
+			}
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		done := make(chan error, 1)
-		go func() { done <- w.acme.WaitChanges(ctx, u.Revision) }()
+		wait := func() {
+			after := must(w.acme.Latest(ctx))(t)
+			go func() { done <- w.acme.WaitChanges(ctx, after) }()
+		}
+		wait()
 		must(w.users.Tenant("other").Create(ctx, enduser.Spec{}))(t)
 		must(w.acme.Create(ctx, enduser.Spec{}))(t)
 		if err := <-done; err != nil {
 			t.Error("a write did not wake it:", err)
 		}
-		go func() { done <- w.acme.WaitChanges(ctx, 1<<40) }()
+		wait()
 		cancel()
 		wantErr(t, "context", <-done, context.Canceled)
-		if err := w.acme.TrimChanges(t.Context(), 2); err != nil {
+		if err := w.acme.TrimChanges(t.Context(), must(w.acme.Latest(t.Context()))(t)); err != nil {
 			t.Fatal(err)
 		}
-		if err := w.acme.WaitChanges(t.Context(), 0); err != nil {
+		if err := w.acme.WaitChanges(t.Context(), origin); err != nil {
 			t.Error("ErrTrimmed is something to read:", err)
 		}
 	})
@@ -134,6 +168,7 @@ func TestChangesDoNotRunAhead(t *testing.T) {
 		acme := newWorld(st).acme
 		done := make(chan error, 1)
 		const n = 100
+		after := must(acme.Latest(ctx))(t)
 		go func() {
 			for range n {
 				if _, err := acme.Create(ctx, enduser.Spec{}); err != nil {
@@ -143,20 +178,21 @@ func TestChangesDoNotRunAhead(t *testing.T) {
 			}
 			done <- nil
 		}()
-		for after, seen := int64(0), 0; seen < n; {
+		for next := int64(1); next <= n; {
 			if err := acme.WaitChanges(ctx, after); err != nil {
 				t.Fatal(err)
 			}
-			for _, c := range must(acme.Changes(ctx, after, 0))(t) {
-				if c.Revision != after+1 {
-					t.Fatalf("revision %d follows %d: the feed has a gap", c.Revision, after)
+			page := must(acme.Changes(ctx, enduser.ChangeQuery{After: after}))(t)
+			for _, c := range page.Changes {
+				if c.Revision != next {
+					t.Fatalf("revision %d stands where %d belongs: the feed has a gap", c.Revision, next)
 				}
-				after = c.Revision
-				seen++
+				next++
 				if _, err := acme.Get(ctx, enduser.ByID(c.ID)); err != nil {
 					t.Errorf("change %d: %v", c.Revision, err)
 				}
 			}
+			after = page.Position
 		}
 		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
 			t.Error(err)

@@ -16,11 +16,12 @@ func TestInvisibleAtTheDeadline(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)
-		acme := w.acme.With(enduser.Policy{IndexedMetadata: []string{"plan"}})
+		w.schema = enduser.Schema{IndexedMetadata: []string{"plan"}}
+		acme := w.acme
 		s := everything()
 		s.ExpiresIn = time.Minute
 		u := must(acme.Create(ctx, s))(t)
-		p := probeOf(u)
+		p := probeOf(t, acme, u)
 		filters := []enduser.Filter{
 			{},
 			{ExternalID: p.externalID},

@@ -14,70 +14,82 @@ func TestListGroups(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)
-		empty := must(w.acme.ListGroups(ctx, enduser.GroupQuery{}))(t)
-		if empty.Groups == nil || len(empty.Groups) != 0 || empty.HasMore || empty.HasPrevious {
+		empty := must(w.acme.Groups().List(ctx, enduser.GroupQuery{}))(t)
+		if empty.Groups == nil || len(empty.Groups) != 0 || !empty.Next.IsZero() || !empty.Previous.IsZero() {
 			t.Errorf("no groups: %+v", empty)
 		}
 		var want []enduser.Group
 		for i := range 11 {
 			must(w.acme.Create(ctx, enduser.Spec{}))(t) // between them, and not in the list
-			g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("g", i), Name: fmt.Sprint("Group ", i)}))(t)
-			must(w.acme.In(enduser.Testing).CreateGroup(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("g", i)}))(t)
+			g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("g", i), Name: fmt.Sprint("Group ", i)}))(t)
+			made(w.acme.In(enduser.Testing).Groups().Create(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("g", i)}))(t)
 			want = append(want, g)
 		}
-		if err := w.acme.DeleteGroup(ctx, enduser.GroupByID(want[4].ID)); err != nil {
+		if err := w.acme.Groups().Delete(ctx, enduser.GroupByID(want[4].ID)); err != nil {
 			t.Fatal(err)
 		}
 		want = slices.Delete(want, 4, 5)
-		want[2] = must(w.acme.UpdateGroup(ctx, enduser.GroupByID(want[2].ID), func(g *enduser.Group) error { g.Demo = true; return nil }))(t)
+		want[2] = must(w.acme.Groups().Update(ctx, enduser.GroupByID(want[2].ID), func(g *enduser.Group) error { g.Demo = true; return nil }))(t)
 		for _, desc := range []bool{false, true} {
 			if desc {
 				slices.Reverse(want)
 			}
 			for _, limit := range []int{1, 3, 10, 11, 500, 0} {
 				what := fmt.Sprintf("desc %v, limit %d", desc, limit)
-				forth, last := walkGroups(t, w.acme, enduser.GroupQuery{Desc: desc, Limit: limit})
+				q := enduser.GroupQuery{Desc: desc, Limit: limit}
+				forth, inLast, previous := walkGroups(t, w.acme, q)
 				diff(t, what, forth, want)
-				// Back from the last, without it.
+				// Back from the last page, without it.
 				var back []enduser.Group
-				q := enduser.GroupQuery{Desc: desc, Limit: limit, Before: last.Cursor()}
-				for more := true; more; {
-					page := must(w.acme.ListGroups(ctx, q))(t)
-					if !page.HasMore {
+				for q.Before = previous; !q.Before.IsZero(); {
+					page := must(w.acme.Groups().List(ctx, q))(t)
+					if page.Next.IsZero() {
 						t.Errorf("%s: nothing after a page before another", what)
 					}
 					back = append(slices.Clone(page.Groups), back...)
-					if more = page.HasPrevious; more {
-						q.Before = page.Groups[0].Cursor()
-					}
+					q.Before = page.Previous
 				}
-				diff(t, what+", back", back, want[:len(want)-1])
+				diff(t, what+", back", back, want[:len(want)-inLast])
 			}
 		}
-		for what, q := range map[string]enduser.GroupQuery{
-			"limit": {Limit: -1}, "limit ": {Limit: 501},
-			"cursor": {After: -1}, "cursor ": {Before: -1}, "cursor  ": {After: 1, Before: 2},
-		} {
-			_, err := w.acme.ListGroups(ctx, q)
-			wantInvalid(t, what, err, map[byte]string{'l': "limit invalid_value", 'c': "cursor invalid_value"}[what[0]])
+		for _, limit := range []int{-1, 501} {
+			_, err := w.acme.Groups().List(ctx, enduser.GroupQuery{Limit: limit})
+			wantInvalid(t, "limit", err, "limit invalid_value")
 		}
+		next := must(w.acme.Groups().List(ctx, enduser.GroupQuery{Limit: 1}))(t).Next
+		for what, c := range map[string]struct {
+			groups enduser.Groups
+			query  enduser.GroupQuery
+			want   string
+		}{
+			"two cursors":         {w.acme.Groups(), enduser.GroupQuery{After: next, Before: next}, "cursor invalid_value"},
+			"another order":       {w.acme.Groups(), enduser.GroupQuery{After: next, Desc: true}, "cursor invalid_cursor"},
+			"another environment": {w.acme.In(enduser.Testing).Groups(), enduser.GroupQuery{After: next}, "cursor invalid_cursor"},
+			"another tenant":      {w.users.Tenant("other").Groups(), enduser.GroupQuery{Before: next}, "cursor invalid_cursor"},
+		} {
+			_, err := c.groups.List(ctx, c.query)
+			wantInvalid(t, what, err, c.want)
+		}
+		_, err := w.acme.List(ctx, enduser.Query{After: next})
+		wantInvalid(t, "a list of users", err, "cursor invalid_cursor")
 	})
 }
 
-// walkGroups reads a list page by page.
-func walkGroups(t *testing.T, tenant enduser.Tenant, q enduser.GroupQuery) (all []enduser.Group, last enduser.Group) {
+// walkGroups reads a list page by page. It also returns how many groups the last page
+// has, and its Previous.
+func walkGroups(t *testing.T, tenant enduser.Tenant, q enduser.GroupQuery) (all []enduser.Group, inLast int, previous enduser.Cursor) {
 	t.Helper()
-	for more := true; more; {
-		page := must(tenant.ListGroups(t.Context(), q))(t)
-		if page.HasPrevious != (len(all) > 0) {
-			t.Errorf("%+v: has previous %v", q, page.HasPrevious)
+	for {
+		page := must(tenant.Groups().List(t.Context(), q))(t)
+		if page.Previous.IsZero() != (len(all) == 0) {
+			t.Errorf("%+v: previous %v", q, page.Previous)
 		}
 		all = append(all, page.Groups...)
-		more = page.HasMore
-		last = all[len(all)-1]
-		q.After = last.Cursor()
+		if page.Next.IsZero() {
+			return all, len(page.Groups), page.Previous
+		}
+		q.After = page.Next
 	}
-	return all, last
 }
 
 // Users belong to a group by its provided ID in any case, before it exists, while
@@ -95,7 +107,7 @@ func TestUsersOfAGroup(t *testing.T) {
 			}
 		}
 		members("before", first.ID)
-		g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "TEAM-É"}))(t)
+		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "TEAM-É"}))(t)
 		members("created", first.ID)
 		next := must(w.acme.Create(ctx, enduser.Spec{Groups: []string{g.ProvidedID, "other"}}))(t)
 		members("another", first.ID, next.ID)
@@ -105,12 +117,12 @@ func TestUsersOfAGroup(t *testing.T) {
 		s.Groups[0] = "TEAM-é"
 		u := upserted(w.acme.Upsert(ctx, s))(t, enduser.Unchanged)
 		diff(t, "groups", u.Groups, []string{"team-É"})
-		_, err := w.acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.User) error {
+		_, err := w.acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.Edit) error {
 			u.Groups = []string{"team-é", "TEAM-e\u0301"}
 			return nil
 		})
 		wantInvalid(t, "twice", err, "groups[1] duplicate")
-		if err := w.acme.DeleteGroup(ctx, enduser.GroupByID(g.ID)); err != nil {
+		if err := w.acme.Groups().Delete(ctx, enduser.GroupByID(g.ID)); err != nil {
 			t.Fatal(err)
 		}
 		members("deleted", first.ID, next.ID, u.ID)
@@ -124,10 +136,10 @@ func TestAllGroups(t *testing.T) {
 		w := newWorld(st)
 		const count = 450 // more than two pages
 		for i := range count {
-			must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("g", i)}))(t)
+			made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("g", i)}))(t)
 		}
 		n := 0
-		for g, err := range w.acme.AllGroups(ctx) {
+		for g, err := range w.acme.Groups().All(ctx) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -135,7 +147,7 @@ func TestAllGroups(t *testing.T) {
 				t.Fatalf("group %d is %s", n, g.ProvidedID)
 			}
 			if n++; n == 250 { // the body of the loop may write
-				if err := w.acme.DeleteGroup(ctx, enduser.GroupByID(g.ID)); err != nil {
+				if err := w.acme.Groups().Delete(ctx, enduser.GroupByID(g.ID)); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -143,7 +155,7 @@ func TestAllGroups(t *testing.T) {
 		if n != count {
 			t.Errorf("%d groups, want %d", n, count)
 		}
-		for _, err := range w.users.Tenant("").AllGroups(ctx) {
+		for _, err := range w.users.Tenant("").Groups().All(ctx) {
 			wantErr(t, "no tenant", err, enduser.ErrInvalid)
 			n++
 		}

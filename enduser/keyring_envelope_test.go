@@ -28,7 +28,7 @@ func keyOf(tb testing.TB, id, secret string) Key {
 
 // sealer returns a Manager that seals under the first key and opens all.
 func sealer(primary Key, others ...Key) *Manager {
-	return New(memory.New(), &Options{Keyring: NewKeyring(primary, others...)})
+	return New(memory.New(nil), &Options{Keyring: NewKeyring(primary, others...)})
 }
 
 // seal seals a text that must not fail.

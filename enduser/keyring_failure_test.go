@@ -43,16 +43,19 @@ func (r *brokenRing) DestroyKeys(context.Context) error {
 // sealingCalls are the calls that seal or open something.
 func sealingCalls(ctx context.Context, w *world, g enduser.Group, u enduser.User) (seal, open map[string]func() error) {
 	seal = map[string]func() error{
-		"create group": func() error { return second(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "new"})) },
-		"ensure group": func() error { _, _, err := w.acme.EnsureGroup(ctx, enduser.GroupSpec{ProvidedID: "new"}); return err },
-		"rotate":       func() error { return second(w.acme.RotateGroupToken(ctx, enduser.GroupByID(g.ID), time.Hour)) },
-		"create user":  func() error { return second(w.acme.Create(ctx, enduser.Spec{Sensitive: secrets{"k": secret("v")}})) },
+		"create group": func() error { return third(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "new"})) },
+		"ensure group": func() error {
+			_, _, err := w.acme.Groups().Ensure(ctx, enduser.GroupSpec{ProvidedID: "new"})
+			return err
+		},
+		"rotate":      func() error { return third(w.acme.Groups().Rotate(ctx, enduser.GroupByID(g.ID), time.Hour)) },
+		"create user": func() error { return second(w.acme.Create(ctx, enduser.Spec{Sensitive: secrets{"k": secret("v")}})) },
 		"update user": func() error {
-			return second(w.acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.User) error { u.SetSensitive("k", secret("w")); return nil }))
+			return second(w.acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.Edit) error { u.SetSensitive("k", secret("w")); return nil }))
 		},
 	}
 	open = map[string]func() error{
-		"reveal token":     func() error { return second(w.acme.RevealGroupToken(ctx, g)) },
+		"reveal token":     func() error { return second(w.acme.Groups().Reveal(ctx, g)) },
 		"reveal sensitive": func() error { return second(w.acme.RevealSensitive(ctx, enduser.ByID(u.ID))) },
 		"reseal":           func() error { return second(w.users.Reseal(ctx)) },
 	}
@@ -69,7 +72,7 @@ func TestKeyringThatFails(t *testing.T) {
 		w.users = enduser.New(st, &enduser.Options{Now: w.now, NewID: counter("u"), Keyring: ring})
 		w.acme = w.users.Tenant("acme")
 		u := must(w.acme.Create(ctx, enduser.Spec{Sensitive: secrets{"k": secret("v")}}))(t)
-		g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
 		if d := ring.deadlines; len(d) != 2 || !d[0].Equal(epoch.Add(enduser.SensitiveTTL)) || !d[1].IsZero() {
 			t.Errorf("keys were asked for with deadlines %v", d)
 		}
@@ -108,10 +111,10 @@ func TestKeyringThatFails(t *testing.T) {
 		}
 		// What needs no key goes on.
 		ring.sealing, ring.opening = down, down
-		must(w.acme.UpdateGroup(ctx, enduser.GroupByID(g.ID), func(g *enduser.Group) error { g.Name = "x"; return nil }))(t)
-		must(w.acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.User) error { u.ClearSensitive(); return nil }))(t)
+		must(w.acme.Groups().Update(ctx, enduser.GroupByID(g.ID), func(g *enduser.Group) error { g.Name = "x"; return nil }))(t)
+		must(w.acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.Edit) error { u.ClearSensitive(); return nil }))(t)
 		must(w.users.CountSealed(ctx))(t)
-		if err := w.acme.DeleteGroup(ctx, enduser.GroupByID(g.ID)); err != nil {
+		if err := w.acme.Groups().Delete(ctx, enduser.GroupByID(g.ID)); err != nil {
 			t.Error(err)
 		}
 	})
@@ -149,21 +152,21 @@ func TestLostKey(t *testing.T) {
 		ctx := t.Context()
 		w := newWorld(st)
 		u := must(w.acme.Create(ctx, enduser.Spec{Sensitive: secrets{"k": secret("v")}}))(t)
-		g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
-		token := must(w.acme.RevealGroupToken(ctx, g))(t)
+		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		token := must(w.acme.Groups().Reveal(ctx, g))(t)
 		users := enduser.New(st, &enduser.Options{Now: w.now, NewID: counter("o"), Keyring: enduser.NewKeyring(testKey("k2"))})
 		acme := users.Tenant("acme")
 		wantErr(t, "reveal", second(acme.RevealSensitive(ctx, enduser.ByID(u.ID))), enduser.ErrNoKey)
-		wantErr(t, "reveal token", second(acme.RevealGroupToken(ctx, g)), enduser.ErrNoKey)
+		wantErr(t, "reveal token", second(acme.Groups().Reveal(ctx, g)), enduser.ErrNoKey)
 		wantErr(t, "reseal", second(users.Reseal(ctx)), enduser.ErrNoKey)
 		accepts(t, "authenticated all the same", acme, g.ID, []string{token}, true)
 		// Writing needs the new key alone, and what is under the old one stays.
-		must(acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.User) error { u.SetSensitive("l", secret("w")); return nil }))(t)
+		must(acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.Edit) error { u.SetSensitive("l", secret("w")); return nil }))(t)
 		wantErr(t, "reveal", second(acme.RevealSensitive(ctx, enduser.ByID(u.ID))), enduser.ErrNoKey)
-		must(acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.User) error { u.SetSensitive("k", secret("x")); return nil }))(t)
+		must(acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.Edit) error { u.SetSensitive("k", secret("x")); return nil }))(t)
 		reveals(t, "written anew", acme, enduser.ByID(u.ID), values{"k": enduser.String("x"), "l": enduser.String("w")})
-		g = must(acme.RotateGroupToken(ctx, enduser.GroupByToken(token), 0))(t)
-		must(acme.RevealGroupToken(ctx, g))(t)
+		g = made(acme.Groups().Rotate(ctx, enduser.GroupByToken(token), 0))(t)
+		must(acme.Groups().Reveal(ctx, g))(t)
 		if n := must(users.Reseal(ctx))(t); n != 0 {
 			t.Errorf("sealed %d anew", n)
 		}

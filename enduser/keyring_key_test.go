@@ -33,9 +33,9 @@ func TestNewKey(t *testing.T) {
 			t.Errorf("%s: %v, %q, %s", name, err, key.ID(), key)
 		}
 		// And it seals.
-		acme := enduser.New(memory.New(), &enduser.Options{Keyring: enduser.NewKeyring(key)}).Tenant("acme")
-		g := must(acme.CreateGroup(t.Context(), enduser.GroupSpec{ProvidedID: "team"}))(t)
-		must(acme.RevealGroupToken(t.Context(), g))(t)
+		acme := enduser.New(memory.New(nil), &enduser.Options{Keyring: enduser.NewKeyring(key)}).Tenant("acme")
+		g := made(acme.Groups().Create(t.Context(), enduser.GroupSpec{ProvidedID: "team"}))(t)
+		must(acme.Groups().Reveal(t.Context(), g))(t)
 	}
 }
 
@@ -45,14 +45,14 @@ func TestNewKeyCopiesItsBytes(t *testing.T) {
 	ctx := t.Context()
 	bytes := [32]byte{1, 2, 3}
 	key := must(enduser.NewKey("k", bytes))(t)
-	st := memory.New()
+	st := memory.New(nil)
 	acme := enduser.New(st, &enduser.Options{Keyring: enduser.NewKeyring(key)}).Tenant("acme")
-	g := must(acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+	g := made(acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
 	again := must(enduser.NewKey("k", bytes))(t)
 	bytes[0] = 9
-	must(enduser.New(st, &enduser.Options{Keyring: enduser.NewKeyring(again)}).Tenant("acme").RevealGroupToken(ctx, g))(t)
+	must(enduser.New(st, &enduser.Options{Keyring: enduser.NewKeyring(again)}).Tenant("acme").Groups().Reveal(ctx, g))(t)
 	false1 := must(enduser.NewKey("k", bytes))(t)
-	_, err := enduser.New(st, &enduser.Options{Keyring: enduser.NewKeyring(false1)}).Tenant("acme").RevealGroupToken(ctx, g)
+	_, err := enduser.New(st, &enduser.Options{Keyring: enduser.NewKeyring(false1)}).Tenant("acme").Groups().Reveal(ctx, g)
 	wantErr(t, "other bytes", err, enduser.ErrCorrupt)
 }
 
@@ -118,7 +118,7 @@ func TestSecretsAndKeysAreRedacted(t *testing.T) {
 		s, s, map[string]enduser.Secret{"k": s}, []enduser.Secret{s}, &s, s, enduser.Spec{Sensitive: secrets{"k": s}},
 	}
 	keys := keyHolder{key, key, []enduser.Key{key}, ring}
-	user := enduser.User{ID: "u1"}
+	user := enduser.Edit{User: enduser.User{ID: "u1"}}
 	user.SetSensitive("k", s)
 	hidden := []string{
 		text, hex.EncodeToString([]byte(text)), strings.ToUpper(hex.EncodeToString([]byte(text))), reversed(text), "5ecret",
@@ -174,11 +174,11 @@ func TestSecretsAndKeysAreRedacted(t *testing.T) {
 func TestTokensAreRedacted(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := newWorld(memory.New())
-	g := must(w.acme.CreateGroup(ctx, wholeSpec()))(t)
-	old := must(w.acme.RevealGroupToken(ctx, g))(t)
-	g = must(w.acme.RotateGroupToken(ctx, enduser.GroupByID(g.ID), enduser.MaxOverlap))(t)
-	token := must(w.acme.RevealGroupToken(ctx, g))(t)
+	w := newWorld(memory.New(nil))
+	g := made(w.acme.Groups().Create(ctx, wholeSpec()))(t)
+	old := must(w.acme.Groups().Reveal(ctx, g))(t)
+	g = made(w.acme.Groups().Rotate(ctx, enduser.GroupByID(g.ID), enduser.MaxOverlap))(t)
+	token := must(w.acme.Groups().Reveal(ctx, g))(t)
 	check := func(what, shown string) {
 		t.Helper()
 		for _, h := range []string{token, old} {
@@ -191,7 +191,7 @@ func TestTokensAreRedacted(t *testing.T) {
 	}
 	ref := enduser.GroupByToken(token)
 	shown := map[string]any{
-		"group": g, "pointer": &g, "list": []enduser.Group{g}, "page": must(w.acme.ListGroups(ctx, enduser.GroupQuery{}))(t),
+		"group": g, "pointer": &g, "list": []enduser.Group{g}, "page": must(w.acme.Groups().List(ctx, enduser.GroupQuery{}))(t),
 		"unexported": struct{ g enduser.Group }{g}, "reference": ref, "pointer to a reference": &ref, "list of references": []enduser.GroupRef{ref},
 		"exported reference": struct{ Ref enduser.GroupRef }{ref}, "unexported reference": struct{ ref enduser.GroupRef }{ref}, "spec": wholeSpec(),
 	}
@@ -206,14 +206,14 @@ func TestTokensAreRedacted(t *testing.T) {
 		}
 		check(name+" as JSON", string(b))
 	}
-	bare := enduser.New(memory.New(), nil).Tenant("acme")
+	bare := enduser.New(memory.New(nil), nil).Tenant("acme")
 	for name, err := range map[string]error{
-		"another tenant":       second(w.users.Tenant("umbrella").RevealGroupToken(ctx, g)),
-		"another's token":      second(w.users.Tenant("umbrella").AuthenticateGroup(ctx, token)),
-		"no keyring":           second(bare.RevealGroupToken(ctx, g)),
-		"the old token":        second(w.acme.RotateGroupToken(ctx, enduser.GroupByToken(old), 0)),
-		"a broken token":       second(w.acme.GetGroup(ctx, enduser.GroupByToken(token+"\n"))),
-		"a token that is long": second(w.acme.AuthenticateGroup(ctx, strings.Repeat(token, 99))),
+		"another tenant":       second(w.users.Tenant("umbrella").Groups().Reveal(ctx, g)),
+		"another's token":      second(w.users.Tenant("umbrella").Groups().Authenticate(ctx, token)),
+		"no keyring":           second(bare.Groups().Reveal(ctx, g)),
+		"the old token":        third(w.acme.Groups().Rotate(ctx, enduser.GroupByToken(old), 0)),
+		"a broken token":       second(w.acme.Groups().Get(ctx, enduser.GroupByToken(token+"\n"))),
+		"a token that is long": second(w.acme.Groups().Authenticate(ctx, strings.Repeat(token, 99))),
 	} {
 		if err == nil {
 			t.Errorf("%s: no error", name)

@@ -41,18 +41,18 @@ func TestKeyRotation(t *testing.T) {
 		first := open("k1")
 		for i := range groups {
 			tenant := place(first, i)
-			tokens[i] = must(tenant.RevealGroupToken(ctx, must(tenant.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("g", i)}))(t)))(t)
+			tokens[i] = must(tenant.Groups().Reveal(ctx, made(tenant.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("g", i)}))(t)))(t)
 		}
 		u := must(place(first, 0).Create(ctx, enduser.Spec{Sensitive: secrets{"a": secret("1"), "b": secret("2")}}))(t)
 		readable := func(what string, m *enduser.Manager) {
 			t.Helper()
 			for i := range groups {
 				tenant := place(m, i)
-				g, err := tenant.GetGroup(ctx, enduser.GroupByToken(tokens[i]))
+				g, err := tenant.Groups().Get(ctx, enduser.GroupByToken(tokens[i]))
 				if err != nil {
 					t.Fatalf("%s: group %d: %v", what, i, err)
 				}
-				if token, err := tenant.RevealGroupToken(ctx, g); err != nil || token != tokens[i] {
+				if token, err := tenant.Groups().Reveal(ctx, g); err != nil || token != tokens[i] {
 					t.Fatalf("%s: group %d: %v", what, i, err)
 				}
 			}
@@ -69,8 +69,8 @@ func TestKeyRotation(t *testing.T) {
 				t.Errorf("%s behind: sealed %d anew", step.next, n)
 			}
 			readable(step.next+" in front", front)
-			fed := must(place(front, 3).Changes(ctx, 0, 1000))(t)
-			before := must(place(front, 3).GetGroup(ctx, enduser.GroupByToken(tokens[3])))(t)
+			fed := changesAfter(t, place(front, 3), 0)
+			before := must(place(front, 3).Groups().Get(ctx, enduser.GroupByToken(tokens[3])))(t)
 			w.advance(time.Minute)
 			if n := must(front.Reseal(ctx))(t); n != groups {
 				t.Errorf("%s: sealed %d anew, want %d", step.next, n, groups)
@@ -78,13 +78,13 @@ func TestKeyRotation(t *testing.T) {
 			if n := must(front.Reseal(ctx))(t); n != 0 {
 				t.Errorf("%s: sealed %d anew the second time", step.next, n)
 			}
-			after := must(place(front, 3).GetGroup(ctx, enduser.GroupByToken(tokens[3])))(t)
-			if after.Revision <= before.Revision {
+			after := must(place(front, 3).Groups().Get(ctx, enduser.GroupByToken(tokens[3])))(t)
+			if after.Revision <= before.Revision || after.Version == before.Version {
 				t.Errorf("%s: revision %d, was %d", step.next, after.Revision, before.Revision)
 			}
-			before.Revision = after.Revision
-			diff(t, "no new stamp", after, before)
-			diff(t, "no change in the feed", must(place(front, 3).Changes(ctx, 0, 1000))(t), fed)
+			before.Version, before.Revision = after.Version, after.Revision
+			diff(t, "neither actor nor time is new", after, before)
+			diff(t, "no change in the feed", changesAfter(t, place(front, 3), 0), fed)
 			// Sensitive values are left to their deadline.
 			want := map[string]int{step.next: groups}
 			if step.old == "k1" {
@@ -109,7 +109,7 @@ func TestResealRacingWrites(t *testing.T) {
 		next := enduser.New(st, &enduser.Options{Now: w.now, Keyring: enduser.NewKeyring(testKey("k2"), testKey("k1"))})
 		for try := range size(20, 2) {
 			for i := range 24 {
-				must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("g", i)}))(t)
+				made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("g", i)}))(t)
 			}
 			var wg sync.WaitGroup
 			tokens := make([]string, 24)
@@ -120,13 +120,13 @@ func TestResealRacingWrites(t *testing.T) {
 					switch i % 3 {
 					case 0:
 						var g enduser.Group
-						if g, err = w.acme.RotateGroupToken(ctx, ref, 0); err == nil {
-							tokens[i], err = w.acme.RevealGroupToken(ctx, g)
+						if g, _, err = w.acme.Groups().Rotate(ctx, ref, 0); err == nil {
+							tokens[i], err = w.acme.Groups().Reveal(ctx, g)
 						}
 					case 1:
-						_, err = w.acme.UpdateGroup(ctx, ref, func(g *enduser.Group) error { g.Name = "x"; return nil })
+						_, err = w.acme.Groups().Update(ctx, ref, func(g *enduser.Group) error { g.Name = "x"; return nil })
 					default:
-						err = w.acme.DeleteGroup(ctx, ref)
+						err = w.acme.Groups().Delete(ctx, ref)
 					}
 					if err != nil {
 						t.Errorf("try %d, group %d: %v", try, i, err)
@@ -144,7 +144,7 @@ func TestResealRacingWrites(t *testing.T) {
 			must(next.Reseal(ctx))(t)
 			diff(t, "sealed", must(next.CountSealed(ctx))(t), map[string]int{"k2": 16})
 			for i := range 24 {
-				g, err := next.Tenant("acme").GetGroup(ctx, enduser.GroupByProvidedID(fmt.Sprint("g", i)))
+				g, err := next.Tenant("acme").Groups().Get(ctx, enduser.GroupByProvidedID(fmt.Sprint("g", i)))
 				switch {
 				case i%3 == 2:
 					wantErr(t, "deleted", err, enduser.ErrNotFound)
@@ -154,10 +154,10 @@ func TestResealRacingWrites(t *testing.T) {
 				case i%3 == 1 && g.Name != "x":
 					t.Errorf("try %d, group %d: the update is lost", try, i)
 				}
-				if token := must(next.Tenant("acme").RevealGroupToken(ctx, g))(t); i%3 == 0 && token != tokens[i] {
+				if token := must(next.Tenant("acme").Groups().Reveal(ctx, g))(t); i%3 == 0 && token != tokens[i] {
 					t.Errorf("try %d, group %d: the rotation is lost", try, i)
 				}
-				if err := w.acme.DeleteGroup(ctx, enduser.GroupByID(g.ID)); err != nil {
+				if err := w.acme.Groups().Delete(ctx, enduser.GroupByID(g.ID)); err != nil {
 					t.Error(err)
 				}
 			}
@@ -174,7 +174,7 @@ func TestResealErrors(t *testing.T) {
 		if n := must(bare.Reseal(ctx))(t); n != 0 || len(must(bare.CountSealed(ctx))(t)) != 0 {
 			t.Error("an empty store has secrets")
 		}
-		g := must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
 		must(w.acme.Create(ctx, enduser.Spec{Sensitive: secrets{"k": secret("v")}}))(t)
 		wantErr(t, "without keyring", second(bare.Reseal(ctx)), enduser.ErrNoKeyring)
 		diff(t, "counting needs none", must(bare.CountSealed(ctx))(t), map[string]int{"k1": 2})
@@ -201,29 +201,29 @@ func TestResealErrors(t *testing.T) {
 		at := strings.Index(string(r.Data), `"token":"`) + len(`"token":"`)
 		broken.Data = append([]byte{}, r.Data...)
 		broken.Data[at] = 'C' // another version
-		if _, err := st.Apply(ctx, "acme", store.Replace(r, broken, nil)); err != nil {
+		if _, err := st.Apply(ctx, "acme", store.Ops(store.Replace(r, broken, nil))); err != nil {
 			t.Fatal(err)
 		}
 		wantErr(t, "reseal", second(next.Reseal(ctx)), enduser.ErrCorrupt)
 		wantErr(t, "count", second(next.CountSealed(ctx)), enduser.ErrCorrupt)
-		wantErr(t, "reveal", second(w.acme.RevealGroupToken(ctx, must(w.acme.GetGroup(ctx, enduser.GroupByID(g.ID)))(t))), enduser.ErrCorrupt)
+		wantErr(t, "reveal", second(w.acme.Groups().Reveal(ctx, must(w.acme.Groups().Get(ctx, enduser.GroupByID(g.ID)))(t))), enduser.ErrCorrupt)
 	})
 }
 
 // TestResealPassesByWhatItCannotRead: one group that is damaged keeps neither the
 // others from being sealed anew nor the secrets from being counted.
 func TestResealPassesByWhatItCannotRead(t *testing.T) {
-	ctx, st := t.Context(), memory.New()
+	ctx, st := t.Context(), memory.New(nil)
 	w := newWorld(st)
 	for i := range 3 {
-		must(w.acme.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("g", i)}))(t)
+		made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("g", i)}))(t)
 	}
-	must(w.users.Tenant("zeta").CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "g"}))(t)
-	groups := must(w.acme.ListGroups(ctx, enduser.GroupQuery{}))(t).Groups
+	made(w.users.Tenant("zeta").Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "g"}))(t)
+	groups := must(w.acme.Groups().List(ctx, enduser.GroupQuery{}))(t).Groups
 	r := must(st.Get(ctx, "acme", store.ID(groups[0].ID)))(t)
 	broken := r
 	broken.Data = []byte("?")
-	if _, err := st.Apply(ctx, "acme", store.Replace(r, broken, nil)); err != nil {
+	if _, err := st.Apply(ctx, "acme", store.Ops(store.Replace(r, broken, nil))); err != nil {
 		t.Fatal(err)
 	}
 	next := enduser.New(st, &enduser.Options{Keyring: enduser.NewKeyring(testKey("k2"), testKey("k1"))})

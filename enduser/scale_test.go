@@ -37,22 +37,26 @@ func (c *counting) Get(ctx context.Context, tenant string, key store.Key) (store
 	return c.Store.Get(ctx, tenant, key)
 }
 
-func (c *counting) List(ctx context.Context, tenant string, q store.Query) ([]store.Record, error) {
-	records, err := c.Store.List(ctx, tenant, q)
-	c.note(q.Limit, len(records))
-	return records, err
+func (c *counting) List(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
+	page, err := c.Store.List(ctx, tenant, q)
+	c.note(q.Limit, len(page.Records))
+	return page, err
 }
 
-func (c *counting) Changes(ctx context.Context, tenant string, after store.Revision, limit int) ([]store.Change, error) {
-	changes, err := c.Store.Changes(ctx, tenant, after, limit)
-	c.note(limit, len(changes))
-	return changes, err
+func (c *counting) Changes(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
+	page, err := c.Store.Changes(ctx, tenant, q)
+	c.note(q.Limit, len(page.Changes))
+	return page, err
 }
 
-func (c *counting) Due(ctx context.Context, q store.DueQuery) ([]store.DueRecord, error) {
-	due, err := c.Store.Due(ctx, q)
-	c.note(q.Limit, len(due))
-	return due, err
+func (c *counting) Due(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
+	page, err := c.Store.Due(ctx, q)
+	n := 0
+	for _, of := range page.Tenants {
+		n += len(of.Records)
+	}
+	c.note(q.Limit, n)
+	return page, err
 }
 
 // No call, however many users there are, asks the store for more than a page, and
@@ -62,7 +66,8 @@ func TestNoCallReadsMoreThanAPage(t *testing.T) {
 		ctx := t.Context()
 		c := &counting{Store: st}
 		w := newWorld(c)
-		acme := w.acme.With(enduser.Policy{UniqueEmail: true, IndexedMetadata: []string{"plan"}})
+		w.schema = enduser.Schema{IndexedMetadata: []string{"plan"}}
+		acme := w.acme.With(unique)
 		const n = 600
 		var wg sync.WaitGroup
 		for g := range 8 {
@@ -107,7 +112,7 @@ func TestNoCallReadsMoreThanAPage(t *testing.T) {
 				}
 				return nil
 			}},
-			{"changes", 1000, 0, 1, func() error { return second(acme.Changes(ctx, 0, 1000)) }},
+			{"changes", 1000, 0, 1, func() error { return second(acme.Changes(ctx, enduser.ChangeQuery{Limit: 1000})) }},
 			{"reindex", 201, 0, 4, func() error { return second(acme.Reindex(ctx)) }},
 			{"sweep", 256, 0, 40, func() error { w.advance(time.Hour); return second(w.users.Sweep(ctx)) }},
 		} {

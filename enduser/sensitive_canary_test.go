@@ -39,7 +39,7 @@ func hoard(t *testing.T, st store.Store) (hidden []string) {
 	number := int64(7_314_159_265_358_979)
 	hidden = append(hidden, fmt.Sprint(number))
 	token := func(tenant enduser.Tenant, g enduser.Group) {
-		hidden = append(hidden, must(tenant.RevealGroupToken(ctx, g))(t))
+		hidden = append(hidden, must(tenant.Groups().Reveal(ctx, g))(t))
 	}
 	for _, tenant := range []enduser.Tenant{w.acme, w.acme.In(enduser.Testing)} {
 		u := must(tenant.Create(ctx, enduser.Spec{
@@ -48,7 +48,7 @@ func hoard(t *testing.T, st store.Store) (hidden []string) {
 		}))(t)
 		ref := enduser.ByID(u.ID)
 		upserted(tenant.Upsert(ctx, enduser.Spec{ExternalID: "A", Sensitive: secrets{"ssn": next()}}))(t, enduser.Updated)
-		must(tenant.Update(ctx, ref, func(u *enduser.User) error {
+		must(tenant.Update(ctx, ref, func(u *enduser.Edit) error {
 			u.SetSensitive("card", enduser.Secret{})
 			u.SetSensitive("late", next())
 			return nil
@@ -57,10 +57,10 @@ func hoard(t *testing.T, st store.Store) (hidden []string) {
 		upserted(tenant.Ensure(ctx, enduser.Spec{ExternalID: "b", Sensitive: secrets{"ssn": next()}, ExpiresIn: time.Minute}))(t, enduser.Created)
 		_, err := tenant.Create(ctx, enduser.Spec{ExternalID: "a", Sensitive: secrets{"ssn": next()}})
 		wantErr(t, "refused", err, enduser.ErrConflict)
-		g := must(tenant.CreateGroup(ctx, enduser.GroupSpec{ProvidedID: "team", Properties: enduser.Metadata{"k": enduser.String(control)}}))(t)
+		g := made(tenant.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team", Properties: enduser.Metadata{"k": enduser.String(control)}}))(t)
 		token(tenant, g)
 		for _, overlap := range []time.Duration{time.Minute, time.Hour, 0, time.Hour} {
-			g = must(tenant.RotateGroupToken(ctx, enduser.GroupByID(g.ID), overlap))(t)
+			g = made(tenant.Groups().Rotate(ctx, enduser.GroupByID(g.ID), overlap))(t)
 			token(tenant, g)
 		}
 		gone := must(tenant.Create(ctx, enduser.Spec{Sensitive: secrets{"ssn": next()}}))(t)
@@ -128,14 +128,14 @@ func TestNoSecretInTheStore(t *testing.T) {
 		search(t, "what the store was given", given.kept.Bytes(), hidden)
 		var kept bytes.Buffer
 		kinds := make(map[string]int)
-		for _, name := range must(st.Tenants(t.Context(), "", 0))(t) {
+		for _, name := range must(st.Tenants(t.Context(), store.TenantQuery{}))(t).Names {
 			for _, kind := range []string{"user", "group", "sensitive"} {
-				for _, r := range must(st.List(t.Context(), name, store.Query{Kind: kind}))(t) {
+				for _, r := range must(st.List(t.Context(), name, store.Query{Kind: kind}))(t).Records {
 					kinds[kind]++
 					fmt.Fprintf(&kept, "%s %s %q %q\n", r.ID, r.Data, r.Unique, r.Index)
 				}
 			}
-			for _, c := range must(st.Changes(t.Context(), name, 0, 0))(t) {
+			for _, c := range must(st.Changes(t.Context(), name, store.ChangeQuery{Limit: store.MaxLimit}))(t).Changes {
 				fmt.Fprintf(&kept, "%+v %s\n", c, c.Note)
 			}
 		}
@@ -155,14 +155,14 @@ type recorder struct {
 
 func (r *recorder) Unwrap() store.Store { return r.Store }
 
-func (r *recorder) Apply(ctx context.Context, tenant string, ops ...store.Op) (store.Revision, error) {
-	for _, op := range ops {
+func (r *recorder) Apply(ctx context.Context, tenant string, b store.Batch) (store.Revision, error) {
+	for _, op := range b.Ops {
 		if op.New != nil {
 			fmt.Fprintf(&r.kept, "%s %s %q %q", op.New.ID, op.New.Data, op.New.Unique, op.New.Index)
 		}
 		fmt.Fprintf(&r.kept, " %s\n", op.Note)
 	}
-	return r.Store.Apply(ctx, tenant, ops...)
+	return r.Store.Apply(ctx, tenant, b)
 }
 
 func (r *recorder) Get(ctx context.Context, tenant string, key store.Key) (store.Record, error) {

@@ -45,7 +45,7 @@ func TestSweepsDoNotCollide(t *testing.T) {
 		})
 		wg.Wait()
 		expired := make(map[string]int)
-		for _, c := range must(w.acme.Changes(ctx, 0, 1000))(t) {
+		for _, c := range changesAfter(t, w.acme, 0) {
 			if c.Type == enduser.ChangeExpired {
 				expired[c.ID]++
 				if c.Actor == "ann" {
@@ -71,12 +71,12 @@ func TestSweepPassesByWhatItCannotRead(t *testing.T) {
 		w := newWorld(st)
 		for _, r := range []store.Record{
 			{ID: "bad", Kind: "user", Due: epoch, Data: []byte("?")},
-			{ID: "not-expired", Kind: "user", Due: epoch, Data: []byte(`{"v":1}`)},
+			{ID: "not-expired", Kind: "user", Due: epoch, Data: []byte(`{"r":1,"w":1}`)},
 		} {
 			for i := range 300 { // more than a page
 				r := r
 				r.ID = fmt.Sprint(r.ID, i)
-				if _, err := st.Apply(ctx, "acme", store.Create(r, nil)); err != nil {
+				if _, err := st.Apply(ctx, "acme", store.Ops(store.Create(r, nil))); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -99,7 +99,7 @@ func TestSweepPassesByWhatItCannotRead(t *testing.T) {
 
 func TestRunSweepsUntilItsContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		users := enduser.New(memory.New(), &enduser.Options{SweepEvery: time.Minute})
+		users := enduser.New(memory.New(nil), &enduser.Options{SweepEvery: time.Minute})
 		acme := users.Tenant("acme")
 		ctx, cancel := context.WithCancel(t.Context())
 		must(acme.Create(ctx, enduser.Spec{ExternalID: "goes", ExpiresIn: enduser.ProvisionalTTL}))(t)
@@ -115,7 +115,7 @@ func TestRunSweepsUntilItsContextEnds(t *testing.T) {
 		wantErr(t, "at the deadline", err, enduser.ErrNotFound)
 		<-time.After(70 * time.Second) // a pause and its jitter
 		synctest.Wait()
-		changes := must(acme.Changes(ctx, 2, 0))(t)
+		changes := changesAfter(t, acme, 2)
 		if len(changes) != 1 || changes[0].Type != enduser.ChangeExpired || changes[0].Actor != "" {
 			t.Errorf("changes %+v", changes)
 		}
@@ -128,7 +128,7 @@ func TestRunSweepsUntilItsContextEnds(t *testing.T) {
 // A store that fails for a while does not end Run.
 func TestRunOutlivesFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := &faulty{Store: memory.New()}
+		st := &faulty{Store: memory.New(nil)}
 		users := enduser.New(st, nil)
 		acme := users.Tenant("acme")
 		ctx, cancel := context.WithCancel(t.Context())
@@ -145,13 +145,13 @@ func TestRunOutlivesFailures(t *testing.T) {
 		go func() { done <- users.Run(ctx) }()
 		<-time.After(5 * time.Minute)
 		synctest.Wait()
-		if n := len(must(acme.Changes(ctx, 0, 0))(t)); n != 1 {
+		if n := len(changesAfter(t, acme, 0)); n != 1 {
 			t.Errorf("%d changes while the store fails", n)
 		}
 		down.Store(false)
 		<-time.After(time.Minute)
 		synctest.Wait()
-		if n := len(must(acme.Changes(ctx, 0, 0))(t)); n != 2 {
+		if n := len(changesAfter(t, acme, 0)); n != 2 {
 			t.Errorf("%d changes after it recovered, want 2", n)
 		}
 		down.Store(true)

@@ -128,7 +128,7 @@ func (m *Manager) eachTenant(ctx context.Context, fn func(name string) error) er
 // eachRecord calls fn with the records of a kind of one tenant. What cannot be read, or
 // is sealed under a key that is gone, is added to the failures and does not end it.
 func (m *Manager) eachRecord(ctx context.Context, name, kind string, lost *failures, fn func(*store.Record) error) error {
-	for q := (store.Query{Kind: kind}); ; {
+	for q := (store.Query{Kind: kind, Limit: pageOfIteration}); ; {
 		page, err := m.store.List(ctx, name, q)
 		if err != nil {
 			return translate("list", err)

@@ -33,7 +33,7 @@ func ExampleOpen() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	users := enduser.New(memory.New(), &enduser.Options{Keyring: ring})
+	users := enduser.New(memory.New(nil), &enduser.Options{Keyring: ring})
 	fmt.Println(users.HasKeyring())
 	// Output: true
 }

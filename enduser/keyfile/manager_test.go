@@ -16,7 +16,7 @@ import (
 // TestRotateManager rotates under two Managers, as the package comment says.
 func TestRotateManager(t *testing.T) {
 	t.Parallel()
-	path, c, st := newPath(t), newClock(), memory.New()
+	path, c, st := newPath(t), newClock(), memory.New(nil)
 	ring := open(t, path, c)
 	users := enduser.New(st, &enduser.Options{Now: c.Now, Keyring: ring})
 	others := enduser.New(st, &enduser.Options{Now: c.Now, Keyring: open(t, path, c)})
@@ -25,13 +25,11 @@ func TestRotateManager(t *testing.T) {
 	tokens := make(map[string]string)
 	create := func(m *enduser.Manager, name string) {
 		t.Helper()
-		g, err := m.Tenant("acme").CreateGroup(t.Context(), enduser.GroupSpec{ProvidedID: name})
+		g, token, err := m.Tenant("acme").Groups().Create(t.Context(), enduser.GroupSpec{ProvidedID: name})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if tokens[g.ID], err = m.Tenant("acme").RevealGroupToken(t.Context(), g); err != nil {
-			t.Fatal(err)
-		}
+		tokens[g.ID] = token
 		groups = append(groups, g)
 	}
 	counted := func(want map[string]int) {
@@ -64,11 +62,11 @@ func TestRotateManager(t *testing.T) {
 	}
 	for _, m := range []*enduser.Manager{users, others, enduser.New(st, &enduser.Options{Now: c.Now, Keyring: open(t, path, c)})} {
 		for _, g := range groups {
-			g, err := m.Tenant("acme").GetGroup(t.Context(), enduser.GroupByID(g.ID))
+			g, err := m.Tenant("acme").Groups().Get(t.Context(), enduser.GroupByID(g.ID))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if token, err := m.Tenant("acme").RevealGroupToken(t.Context(), g); err != nil || token != tokens[g.ID] {
+			if token, err := m.Tenant("acme").Groups().Reveal(t.Context(), g); err != nil || token != tokens[g.ID] {
 				t.Errorf("group %s has another token after the rotation: %v", g.ProvidedID, err)
 			}
 		}
@@ -79,7 +77,7 @@ func TestRotateManager(t *testing.T) {
 // set back to before the sweep has the sealed value, and nobody can read it.
 func TestCopyOfTheStore(t *testing.T) {
 	t.Parallel()
-	path, c, st := newPath(t), newClock(), memory.New()
+	path, c, st := newPath(t), newClock(), memory.New(nil)
 	ring := open(t, path, c)
 	users := enduser.New(st, &enduser.Options{Now: c.Now, Keyring: ring})
 	acme := users.Tenant("acme")
@@ -87,8 +85,8 @@ func TestCopyOfTheStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = acme.Update(t.Context(), enduser.ByID(u.ID), func(u *enduser.User) error {
-		u.SetSensitive("pin", enduser.NewSecret(enduser.String("1234")))
+	_, err = acme.Update(t.Context(), enduser.ByID(u.ID), func(e *enduser.Edit) error {
+		e.SetSensitive("pin", enduser.NewSecret(enduser.String("1234")))
 		return nil
 	})
 	if err != nil {
@@ -100,7 +98,7 @@ func TestCopyOfTheStore(t *testing.T) {
 	}
 	// Nothing swept the value, but another Manager's sweep destroys the key.
 	c.Set(start.Truncate(time.Hour).Add(25 * time.Hour))
-	if _, err := enduser.New(memory.New(), &enduser.Options{Now: c.Now, Keyring: ring}).Sweep(t.Context()); err != nil {
+	if _, err := enduser.New(memory.New(nil), &enduser.Options{Now: c.Now, Keyring: ring}).Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	counts, err := users.CountSealed(t.Context())
