@@ -205,15 +205,22 @@ func (c *client) absent(keys ...store.Key) {
 func (c *client) exactly(want ...store.Record) {
 	c.has(want...)
 	sorted := slices.SortedFunc(slices.Values(want), byCreated)
-	listed := map[string]bool{}
+	type list struct {
+		kind string
+		term store.Key
+	}
+	listed := map[list]bool{}
 	for _, w := range sorted {
-		if !listed[w.Kind] {
-			listed[w.Kind] = true
+		if !listed[list{kind: w.Kind}] {
+			listed[list{kind: w.Kind}] = true
 			c.lists(store.Query{Kind: w.Kind, Limit: store.MaxLimit}, selectRecords(sorted, w.Kind)...)
 		}
 		for _, term := range w.Index {
-			c.lists(store.Query{Kind: w.Kind, Match: []store.Key{term}, Limit: store.MaxLimit},
-				selectRecords(sorted, w.Kind, term)...)
+			if !listed[list{w.Kind, term}] {
+				listed[list{w.Kind, term}] = true
+				c.lists(store.Query{Kind: w.Kind, Match: []store.Key{term}, Limit: store.MaxLimit},
+					selectRecords(sorted, w.Kind, term)...)
+			}
 		}
 	}
 	c.dueAre(sorted...)

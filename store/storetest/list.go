@@ -248,8 +248,9 @@ func listLimit(s *subject) {
 		for _, limit := range []int{0, 7, store.DefaultLimit, store.MaxLimit - 1, store.MaxLimit} {
 			q := store.Query{Kind: "user", Match: match, Limit: limit}
 			c.lists(q, all...)
-			q.Desc = true
-			c.lists(q, reversed(all)...)
+			if q.Desc = true; limit == 0 || limit == store.MaxLimit {
+				c.lists(q, reversed(all)...)
+			}
 		}
 		c.lists(store.Query{Kind: "user", Match: match, Limit: 7, After: all[len(all)-8].Created}, all[len(all)-7:]...)
 		c.lists(store.Query{Kind: "user", Match: match, Limit: 7, After: all[len(all)-7].Created}, all[len(all)-6:]...)

@@ -194,11 +194,11 @@ func (r *room) takes(data int) bool {
 func (t *mapTenant) due(q store.DueQuery) []store.Record {
 	var all []store.Record
 	for _, r := range t.records {
-		if !r.Due.IsZero() && r.Due.Before(q.Before) && (len(q.Kinds) == 0 || slices.Contains(q.Kinds, r.Kind)) && duePlace(r) > q.From {
+		if !r.Due.IsZero() && r.Due.Before(q.Before) && (len(q.Kinds) == 0 || slices.Contains(q.Kinds, r.Kind)) && (q.From == "" || duePlace(r) > q.From) {
 			all = append(all, r)
 		}
 	}
-	slices.SortFunc(all, func(a, b store.Record) int { return strings.Compare(duePlace(a), duePlace(b)) })
+	slices.SortFunc(all, func(a, b store.Record) int { return cmp.Or(a.Due.Compare(b.Due), strings.Compare(a.ID, b.ID)) })
 	return all
 }
 

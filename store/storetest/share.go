@@ -254,7 +254,8 @@ func dueDrain(s *subject) {
 func dueLimit(s *subject) {
 	m := populateDue(s, store.MaxLimit+1)
 	c := s.tenant("")
-	for _, limit := range []int{0, 1, store.DefaultLimit, store.MaxLimit - 1, store.MaxLimit} {
-		m.walks(c, store.DueQuery{Limit: limit})
+	for _, limit := range []int{0, 1, store.DefaultLimit, store.MaxLimit - 1} {
+		m.walk(c, store.DueQuery{Limit: limit}, func(store.DueTenant) {})
 	}
+	m.walks(c, store.DueQuery{Limit: store.MaxLimit})
 }
