@@ -43,6 +43,18 @@ func (s *server) feed(tb testing.TB, query string, options ...option) feedPage {
 	return p
 }
 
+// wholeFeed returns all pages of the feed as one: a page may be short.
+func (s *server) wholeFeed(tb testing.TB, options ...option) feedPage {
+	tb.Helper()
+	whole := s.feed(tb, "", options...)
+	for whole.HasMore {
+		next := s.feed(tb, "after="+whole.Cursor, options...)
+		whole.Data = append(whole.Data, next.Data...)
+		whole.Cursor, whole.HasMore = next.Cursor, next.HasMore
+	}
+	return whole
+}
+
 func TestChanges(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, s *server) {
@@ -59,7 +71,7 @@ func TestChanges(t *testing.T) {
 		s.do(t, "POST", path+"/associate", "").want(t, 200)
 		s.do(t, "DELETE", path, "").want(t, 204)
 
-		p := s.feed(t, "")
+		p := s.wholeFeed(t)
 		var types []string
 		for i, ch := range p.Data {
 			types = append(types, ch.Type)
@@ -96,6 +108,111 @@ func TestChanges(t *testing.T) {
 	})
 }
 
+// TestFeedBeginnings: the feed is read from now on, from a time on, and backwards.
+func TestFeedBeginnings(t *testing.T) {
+	t.Parallel()
+	for name, open := range backends() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			now := time.Date(2026, 1, 28, 10, 0, 0, 0, time.UTC)
+			mo := &enduser.Options{Now: func() time.Time { return now }}
+			s := newServerOf(t, open(t), mo, tokens(t).Authenticate, nil)
+			empty := s.feed(t, "from=now")
+			if len(empty.Data) != 0 || empty.Cursor == "" || empty.HasMore || empty.Trimmed {
+				t.Errorf("now, of an empty feed: %+v", empty)
+			}
+			if p := s.feed(t, "order=desc"); len(p.Data) != 0 || p.Cursor == "" || p.HasMore {
+				t.Errorf("backwards, an empty feed: %+v", p)
+			}
+			ids := []string{}
+			for range 5 {
+				ids = append(ids, s.create(t, `{}`).ID)
+				now = now.Add(time.Hour)
+			}
+			read := func(query, parameter string) (got []string) {
+				t.Helper()
+				p := s.feed(t, query)
+				for {
+					for _, ch := range p.Data {
+						got = append(got, ch.ID)
+					}
+					if len(p.Data) > 0 && p.Cursor != p.Data[len(p.Data)-1].Cursor {
+						t.Errorf("%s ends at %s, and its last change is %s", query, p.Cursor, p.Data[len(p.Data)-1].Cursor)
+					}
+					if !p.HasMore {
+						return got
+					}
+					p = s.feed(t, parameter+p.Cursor)
+				}
+			}
+			if got := read("after="+empty.Cursor, "after="); !slices.Equal(got, ids) {
+				t.Errorf("from then on: %v, want %v", got, ids)
+			}
+			if got := read("from=now", "after="); len(got) != 0 {
+				t.Errorf("from now on: %v", got)
+			}
+			for since, want := range map[string][]string{
+				"2020-01-01T00:00:00Z": ids, "2026-01-28T12:00:00Z": ids[2:], "2026-01-28T13:30:00%2B01:00": ids[3:], "2026-01-28T23:00:00Z": {},
+			} {
+				if got := read("since="+since, "after="); !slices.Equal(got, want) {
+					t.Errorf("since %s: %v, want %v", since, got, want)
+				}
+			}
+			slices.Reverse(ids)
+			for _, limit := range []string{"1", "2", "100"} {
+				query := "order=desc&limit=" + limit
+				if got := read(query, query+"&before="); !slices.Equal(got, ids) {
+					t.Errorf("backwards, by %s: %v, want %v", limit, got, ids)
+				}
+			}
+			for query, parameter := range map[string]string{
+				"from=then": "from", "since=yesterday": "since", "from=now&after=" + empty.Cursor: "from", "since=2026-01-28T12:00:00Z&from=now": "since",
+				"order=desc&from=now": "from", "order=desc&after=" + empty.Cursor: "after", "order=desc&since=2026-01-28T12:00:00Z": "since",
+				"order=desc&wait=1": "wait", "before=" + empty.Cursor: "before", "order=down": "order", "limit=1001": "limit", "wait=31": "wait", "to=now": "to",
+			} {
+				p := s.do(t, "GET", "/v1/changes?"+query, "").wantCode(t, 400, "invalid")
+				if len(p.Errors) != 1 || p.Errors[0].Parameter != parameter {
+					t.Errorf("%s: %+v", query, p.Errors)
+				}
+			}
+			s.do(t, "GET", "/v1/changes?order=desc&before=x", "").wantCode(t, 400, "invalid-cursor")
+		})
+	}
+}
+
+// TestNothingIsMissed: who takes the cursor of now, walks through the list, and reads on
+// has seen every user, whatever was written meanwhile.
+func TestNothingIsMissed(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, s *server) {
+		want, seen := map[string]bool{}, map[string]bool{}
+		create := func() { want[s.create(t, `{}`).ID] = true }
+		for range 5 {
+			create()
+		}
+		cursor := s.feed(t, "from=now").Cursor
+		for p := s.list(t, "limit=2"); ; p = s.list(t, "limit=2&after="+*p.Paging.Cursors.After) {
+			create()
+			for _, u := range p.Data {
+				seen[u.ID] = true
+			}
+			if !p.Paging.HasMore || len(want) > 20 {
+				break
+			}
+		}
+		for more := true; more; {
+			p := s.feed(t, "after="+cursor)
+			for _, ch := range p.Data {
+				seen[ch.ID] = true
+			}
+			cursor, more = p.Cursor, p.HasMore
+		}
+		if diff := cmp.Diff(want, seen); diff != "" {
+			t.Errorf("users (-want +got):\n%s", diff)
+		}
+	})
+}
+
 // TestChangesTrimmed: who has read all that was forgotten goes on; who has not is told,
 // and so is who begins.
 func TestChangesTrimmed(t *testing.T) {
@@ -105,7 +222,7 @@ func TestChangesTrimmed(t *testing.T) {
 		first := s.feed(t, "limit=1")
 		s.create(t, `{}`)
 		s.create(t, `{}`)
-		last := s.feed(t, "")
+		last := s.wholeFeed(t)
 		through, err := enduser.ParsePosition(last.Cursor)
 		if err != nil {
 			t.Fatal(err)

@@ -216,7 +216,7 @@ func TestGroupChanges(t *testing.T) {
 	s.do(t, "POST", path+"/rotate", `{}`).want(t, 200)
 	s.do(t, "DELETE", path, "").want(t, 204)
 	var got []string
-	for _, ch := range s.feed(t, "").Data {
+	for _, ch := range s.wholeFeed(t).Data {
 		if ch.Kind != "group" || ch.ID != g.ID || *ch.Actor != "crm" {
 			t.Errorf("change %+v", ch)
 		}

@@ -171,7 +171,7 @@ func TestHostileBodies(t *testing.T) {
 	if got := s.do(t, "GET", "/v1/end-users/"+kept.ID, "").want(t, 200).user(t); got.Revision != kept.Revision {
 		t.Errorf("the user was changed: %+v", got)
 	}
-	if changes := s.feed(t, "").Data; len(changes) != 1 {
+	if changes := s.wholeFeed(t).Data; len(changes) != 1 {
 		t.Errorf("the feed has %d changes, want the one that made the user", len(changes))
 	}
 }

@@ -62,7 +62,7 @@ func TestKeyrings(t *testing.T) {
 			a.wantCode(t, 503, "unavailable")
 		}
 	}
-	if n := len(s.feed(t, "").Data); n != 3 {
+	if n := len(s.wholeFeed(t).Data); n != 3 {
 		t.Errorf("%d changes, want that of two creates and a patch", n)
 	}
 	// What makes a token shows it without asking for the key again.

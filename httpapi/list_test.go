@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
 )
@@ -154,6 +155,64 @@ func TestFilters(t *testing.T) {
 	}
 }
 
+// TestListByTime: users are selected by when they were added, and listed by when they
+// expire.
+func TestListByTime(t *testing.T) {
+	t.Parallel()
+	for name, open := range backends() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			now := time.Date(2026, 1, 28, 10, 0, 0, 0, time.UTC)
+			mo := &enduser.Options{Now: func() time.Time { return now }}
+			s := newServerOf(t, open(t), mo, tokens(t).Authenticate, nil)
+			for i, hours := range []int{50, 0, 20, 40, 0, 30} {
+				body := fmt.Sprintf(`{"external_id":"u%d","name":"Ann"}`, i)
+				if hours > 0 {
+					body = fmt.Sprintf(`{"external_id":"u%d","name":"Ann","expires_in":%d}`, i, hours*3600)
+				}
+				s.create(t, body)
+				now = now.Add(time.Hour)
+			}
+			for query, want := range map[string]string{
+				"added_after=2026-01-28T12:00:00Z":                                      "u3 u4 u5",
+				"added_after=2026-01-28T11:59:59.999Z":                                  "u2 u3 u4 u5",
+				"added_before=2026-01-28T12:00:00Z":                                     "u0 u1",
+				"added_after=2026-01-28T10:30:00Z&added_before=2026-01-28T13:30:00Z":    "u1 u2 u3",
+				"added_after=2026-01-28T13:00:00%2B01:00&order=desc":                    "u5 u4 u3",
+				"added_after=2026-01-28T12:00:00Z&name=ann":                             "u3 u4 u5",
+				"added_after=2026-01-28T12:00:00Z&external_id=u1":                       "",
+				"added_after=2027-01-01T00:00:00Z":                                      "",
+				"added_before=2025-01-01T00:00:00Z":                                     "",
+				"expiring_before=2026-02-28T00:00:00Z":                                  "u2 u5 u3 u0",
+				"expiring_before=2026-01-29T21:00:00Z&order=asc":                        "u2 ",
+				"expiring_before=2026-02-28T00:00:00Z&added_after=2026-01-28T10:30:00Z": "u2 u5 u3",
+				"expiring_before=2026-02-28T00:00:00Z&external_id=u0":                   "u0",
+				"expiring_before=2026-01-28T00:00:00Z":                                  "",
+			} {
+				for _, limit := range []string{"1", "2", "50"} {
+					query := query + "&limit=" + limit
+					p := s.list(t, query)
+					got := p.names()
+					for p.Paging.HasMore {
+						p = s.list(t, query+"&after="+*p.Paging.Cursors.After)
+						if len(p.Data) == 0 && p.Paging.HasMore {
+							t.Errorf("%s: an empty page with more behind it", query)
+						}
+						got = append(got, p.names()...)
+					}
+					if got := strings.Join(got, " "); got != strings.TrimSpace(want) {
+						t.Errorf("%s: got %q, want %q", query, got, want)
+					}
+				}
+			}
+			cursor := *s.list(t, "limit=1&expiring_before=2026-02-28T00:00:00Z").Paging.Cursors.After
+			for _, query := range []string{"", "expiring_before=2026-02-28T00:00:01Z&", "added_after=2026-01-28T12:00:00Z&"} {
+				s.do(t, "GET", "/v1/end-users?"+query+"after="+cursor, "").wantCode(t, 400, "invalid-cursor")
+			}
+		})
+	}
+}
+
 // TestCursorDefects: whatever is wrong with a cursor, the answer is the same.
 func TestCursorDefects(t *testing.T) {
 	t.Parallel()
@@ -179,7 +238,7 @@ func TestCursorDefects(t *testing.T) {
 		s.list(t, "name=ann&limit=1&"+parameter+"="+cursor) // the limit may change
 
 		for _, garbage := range []string{
-			"0", "1", "-1", "=", "AQ", "null", "../..", "%00", "%ff", "%F0%9F%98%80", strings.Repeat("A", 10<<10), cursor + "A", cursor + "=",
+			"0", "1", "-1", "=", "AQ", "null", "../..", "%00", "%ff", "%F0%9F%98%80", strings.Repeat("A", 10<<10), cursor + "=",
 			cursor[:len(cursor)-1], cursor[1:], cursor + cursor, strings.ToLower(cursor) + "-", cursor + "%20",
 			url.QueryEscape("' OR 1=1"), base64.RawURLEncoding.EncodeToString(make([]byte, 10)),
 		} {
@@ -192,7 +251,12 @@ func TestCursorDefects(t *testing.T) {
 		for bit := range 8 * len(raw) {
 			flipped := slices.Clone(raw)
 			flipped[bit/8] ^= 1 << (bit % 8)
-			refused(t, "name=ann&"+parameter+"="+base64.RawURLEncoding.EncodeToString(flipped))
+			query := "name=ann&" + parameter + "=" + base64.RawURLEncoding.EncodeToString(flipped)
+			if bit < 8*9 { // the form, and what the cursor is bound to
+				refused(t, query)
+			} else if a := s.do(t, "GET", "/v1/end-users?"+query, "", same); a.status != 200 { // another place of this list
+				a.wantCode(t, 400, "invalid-cursor")
+			}
 		}
 		refused(t, "name=ann&"+parameter+"="+cursor, as(otherKey))
 		refused(t, "name=ann&"+parameter+"="+cursor, as(testingKey))

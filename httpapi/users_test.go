@@ -14,16 +14,18 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
+	"github.com/rollbook-go/rollbook/store/storetest"
 )
 
 func backends() map[string]func(testing.TB) store.Store {
 	return map[string]func(testing.TB) store.Store{
 		"memory": func(testing.TB) store.Store { return memory.New(nil) },
 		"sqlite": openSQLite,
+		"stingy": func(testing.TB) store.Store { return storetest.Stingy(memory.New(nil)) },
 	}
 }
 
-// onBackends runs a test over memory and over SQLite.
+// onBackends runs a test over each of the backends.
 func onBackends(t *testing.T, test func(t *testing.T, s *server)) {
 	t.Helper()
 	for name, open := range backends() {

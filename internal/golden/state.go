@@ -57,6 +57,7 @@ func Embedded(t *testing.T, test func(t *testing.T, st store.Store)) {
 	t.Helper()
 	for name, open := range map[string]func(testing.TB) store.Store{
 		"memory": func(testing.TB) store.Store { return memory.New(nil) },
+		"stingy": stingy,
 		"sqlite": SQLite,
 	} {
 		t.Run(name, func(t *testing.T) {

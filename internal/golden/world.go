@@ -21,6 +21,7 @@ import (
 	"github.com/rollbook-go/rollbook/store/memory"
 	redisstore "github.com/rollbook-go/rollbook/store/redis"
 	sqlitestore "github.com/rollbook-go/rollbook/store/sqlite"
+	"github.com/rollbook-go/rollbook/store/storetest"
 )
 
 // The credentials of a World.
@@ -92,6 +93,7 @@ func Backends(t *testing.T, test func(t *testing.T, open func(testing.TB) store.
 	t.Run("memory", func(t *testing.T) {
 		test(t, func(testing.TB) store.Store { return memory.New(nil) })
 	})
+	t.Run("stingy", func(t *testing.T) { test(t, stingy) })
 	t.Run("sqlite", func(t *testing.T) { test(t, SQLite) })
 	t.Run("miniredis", func(t *testing.T) {
 		test(t, onRedis(miniredis.RunT(t).Addr()))
@@ -100,6 +102,9 @@ func Backends(t *testing.T, test func(t *testing.T, open func(testing.TB) store.
 		test(t, onRedis(redistest.Server(t).Addr))
 	})
 }
+
+// stingy returns an empty store that gives as little at a time as it may.
+func stingy(testing.TB) store.Store { return storetest.Stingy(memory.New(nil)) }
 
 // SQLite returns an empty store in a file.
 func SQLite(tb testing.TB) store.Store {

@@ -21,7 +21,7 @@ type Call[P any] struct {
 	header    http.Header
 	body      string
 	in, out   []byte // kept from call to call
-	version   string // of what is shown; "": none
+	version   []byte // of what is shown; empty: none. Kept likewise
 	public    bool   // the route needs no credential
 	parent    string // of what was made, for Location; "" for none
 	child     string
@@ -42,7 +42,7 @@ func (c *Call[P]) begin(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Call[P]) end() {
-	in, out := c.in[:0], c.out[:0]
+	in, out, version := c.in[:0], c.out[:0], c.version[:0]
 	if cap(in) > maxKept {
 		in = nil
 	}
@@ -50,7 +50,7 @@ func (c *Call[P]) end() {
 		out = nil
 	}
 	h := c.h
-	*c = Call[P]{h: h, in: in, out: out}
+	*c = Call[P]{h: h, in: in, out: out, version: version}
 	h.calls.Put(c)
 }
 
@@ -148,13 +148,13 @@ func (c *Call[P]) Query() (url.Values, error) {
 // entity tag (RFC 9110 section 8.8.3). The version is a text without quotation marks;
 // "" for none.
 func (c *Call[P]) Versioned(status int, version string, body []byte) error {
-	c.version = version
+	c.version = append(c.version[:0], version...)
 	return c.JSON(status, body)
 }
 
 // VersionedEmpty is Versioned without a body.
 func (c *Call[P]) VersionedEmpty(status int, version string) error {
-	c.version = version
+	c.version = append(c.version[:0], version...)
 	c.Empty(status)
 	return nil
 }
@@ -206,7 +206,7 @@ func (c *Call[P]) Fail(err error) {
 
 // write answers with a problem.
 func (c *Call[P]) write(p *Problem) {
-	c.version, c.parent = "", ""
+	c.version, c.parent = c.version[:0], ""
 	said := *p
 	said.RequestID = c.RequestID()
 	said.Route = c.Request.Pattern
@@ -241,7 +241,7 @@ func (c *Call[P]) setHeader(body []byte) {
 	var ends [4]int
 	text = append(append(text, c.given...), c.ownID()...)
 	ends[0] = len(text)
-	if c.version != "" {
+	if len(c.version) > 0 {
 		text = append(append(append(text, '"'), c.version...), '"')
 	}
 	ends[1] = len(text)
@@ -260,7 +260,7 @@ func (c *Call[P]) setHeader(body []byte) {
 		from = end
 	}
 	c.header["X-Request-Id"] = lists[0:1:1]
-	if c.version != "" {
+	if len(c.version) > 0 {
 		c.header["Etag"] = lists[1:2:2]
 	}
 	if len(body) > 0 {
