@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
+	"github.com/rollbook-go/rollbook/store/storetest"
 )
 
 // polled hides the Waiter of a store.
@@ -22,7 +24,7 @@ type wrapped struct{ store.Store }
 func (w wrapped) Unwrap() store.Store { return w.Store }
 
 func TestAsLooksThroughWrappers(t *testing.T) {
-	st := memory.New()
+	st := memory.New(nil)
 	if w, ok := store.As[store.Waiter](wrapped{wrapped{st}}); !ok || w != store.Waiter(st) {
 		t.Errorf("behind two wrappers: %v, %v", w, ok)
 	}
@@ -36,14 +38,15 @@ func TestAsLooksThroughWrappers(t *testing.T) {
 
 func TestWait(t *testing.T) {
 	for name, wrap := range map[string]func(store.Store) store.Store{
-		"Waiter":  func(s store.Store) store.Store { return wrapped{s} },
-		"polling": func(s store.Store) store.Store { return polled{s} },
+		"Waiter":                     func(s store.Store) store.Store { return wrapped{s} },
+		"polling":                    func(s store.Store) store.Store { return polled{s} },
+		"polling behind empty pages": func(s store.Store) store.Store { return polled{storetest.Stingy(s)} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				st := wrap(memory.New())
+				st := wrap(memory.New(nil))
 				write := func(id string) {
-					if _, err := st.Apply(t.Context(), "t", store.Create(store.Record{ID: id, Kind: "k"}, []byte("n"))); err != nil {
+					if _, err := st.Apply(t.Context(), "t", store.Ops(store.Create(store.Record{ID: id, Kind: "k"}, []byte("n")))); err != nil {
 						t.Error(err)
 					}
 				}
@@ -59,7 +62,8 @@ func TestWait(t *testing.T) {
 				if err := <-woken; err != nil {
 					t.Errorf("a change: %v", err)
 				}
-				if err := st.Trim(t.Context(), "t", 1); err != nil {
+				write("b")
+				if err := st.Trim(t.Context(), "t", 2); err != nil {
 					t.Fatal(err)
 				}
 				if err := store.Wait(t.Context(), st, "t", 0, 0); err != nil {
@@ -67,7 +71,7 @@ func TestWait(t *testing.T) {
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
-				if err := store.Wait(ctx, st, "t", 1, 0); !errors.Is(err, context.DeadlineExceeded) {
+				if err := store.Wait(ctx, st, "t", 2, 0); !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("nothing to come: %v", err)
 				}
 				if err := store.Wait(t.Context(), st, "", 1, 0); !errors.Is(err, store.ErrInvalid) {
@@ -75,6 +79,42 @@ func TestWait(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Count lists where nothing counts, and says when it has looked at enough.
+func TestCountLists(t *testing.T) {
+	st := memory.New(nil)
+	for i := range 300 {
+		r := store.Record{ID: strconv.Itoa(i), Kind: "k"}
+		if i%3 == 0 {
+			r.Index = []store.Key{{Kind: "t", Value: "third"}}
+		}
+		if _, err := st.Apply(t.Context(), "t", store.Ops(store.Create(r, nil))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	third := []store.Key{{Kind: "t", Value: "third"}}
+	for name, c := range map[string]struct {
+		st   store.Store
+		q    store.CountQuery
+		want store.Counted
+	}{
+		"all":                {polled{st}, store.CountQuery{Kind: "k"}, store.Counted{N: 300, Exact: true}},
+		"a filter":           {polled{st}, store.CountQuery{Kind: "k", Match: third}, store.Counted{N: 100, Exact: true}},
+		"bounds":             {polled{st}, store.CountQuery{Kind: "k", After: 10, Before: 21}, store.Counted{N: 10, Exact: true}},
+		"a cap":              {polled{st}, store.CountQuery{Kind: "k", Cap: 40}, store.Counted{N: 40}},
+		"short pages":        {storetest.Stingy(st), store.CountQuery{Kind: "k"}, store.Counted{N: 300, Exact: true}},
+		"short pages, a cap": {storetest.Stingy(st), store.CountQuery{Kind: "k", Cap: 40}, store.Counted{N: 40}},
+		"empty pages":        {storetest.Stingy(st), store.CountQuery{Kind: "k", Match: third}, store.Counted{N: 100, Exact: true}},
+		"a Counter":          {wrapped{st}, store.CountQuery{Kind: "k"}, store.Counted{N: 300, Exact: true}},
+	} {
+		if got, err := store.Count(t.Context(), c.st, "t", c.q); err != nil || got != c.want {
+			t.Errorf("%s: %+v, %v, want %+v", name, got, err, c.want)
+		}
+	}
+	if _, err := store.Count(t.Context(), polled{st}, "t", store.CountQuery{}); !errors.Is(err, store.ErrInvalid) {
+		t.Errorf("no kind: %v", err)
 	}
 }
 
@@ -116,7 +156,7 @@ func TestTypes(t *testing.T) {
 	for op, want := range map[string]struct{ got, want store.ChangeType }{
 		"created": {store.Create(r, nil).Type(), store.Created},
 		"updated": {store.Replace(r, r, nil).Type(), store.Updated},
-		"deleted": {store.Delete(r, nil).Type(), store.Deleted},
+		"deleted": {store.Remove("a", "k", nil).Type(), store.Deleted},
 		"unknown": {store.ChangeType(9), store.ChangeType(9)},
 	} {
 		if want.got != want.want || want.got.String() != op {

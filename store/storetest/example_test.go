@@ -40,3 +40,36 @@ func ExampleCheck() {
 	// Output:
 	// contexts/ended, rule 11: a call whose context has ended returns the context's error and does nothing
 }
+
+// Who asks for the one record that matches and takes an empty page for an answer is told
+// that there is none.
+func ExampleStingy() {
+	ctx := context.Background()
+	st := storetest.Stingy(memory.New(nil))
+	for _, id := range []string{"a team", "another team"} {
+		if _, err := st.Apply(ctx, "acme", store.Ops(store.Create(store.Record{ID: id, Kind: "team"}, nil))); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	if _, err := st.Apply(ctx, "acme", store.Ops(store.Create(store.Record{ID: "ann", Kind: "user"}, nil))); err != nil {
+		fmt.Println(err)
+		return
+	}
+	q := store.Query{Kind: "user"}
+	for {
+		page, err := st.List(ctx, "acme", q)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(len(page.Records), "records, next", page.Next)
+		if page.Next == 0 {
+			break
+		}
+		q.After = page.Next
+	}
+	// Output:
+	// 0 records, next 2
+	// 1 records, next 0
+}

@@ -1,0 +1,77 @@
+package storetest
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// TestStingyIsStingy counts the items of all pages, and the empty ones of a walk.
+func TestStingyIsStingy(t *testing.T) {
+	t.Parallel()
+	s, err := newSubject(t.Context(), func() (store.Store, error) { return Stingy(newMapStore()), nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := s.tenant("t")
+	for i := range 5 { // a user and a group in turn, each with a Note
+		r := withDue(plain(fmt.Sprint("r", i)), day(1+i))
+		group := store.Record{ID: fmt.Sprint("g", i), Kind: "group"}
+		c.apply(store.Create(r, []byte("note")), store.Create(group, nil))
+		s.tenant(fmt.Sprint("t", i)).create1(r)
+	}
+	pages := map[string][]int{}
+	add := func(call string, n int) { pages[call] = append(pages[call], n) }
+	for _, desc := range []bool{false, true} {
+		c.walk(store.Query{Kind: "user", Desc: desc}, func(page store.Page) { add(fmt.Sprint("List ", desc), len(page.Records)) })
+		c.walkChanges(store.ChangeQuery{Desc: desc}, func(page store.ChangePage) { add(fmt.Sprint("Changes ", desc), len(page.Changes)) })
+	}
+	c.walkDue(store.DueQuery{Before: day(9), Tenant: "t"}, func(due store.DueTenant) { add("Due of one", len(due.Records)) })
+	c.walkTenants(100, func(page store.TenantPage) { add("Tenants", len(page.Names)) })
+	q := store.DueQuery{Before: day(9)}
+	for range 100 {
+		page := c.duePage(q)
+		n := 0
+		for _, due := range page.Tenants {
+			n += len(due.Records)
+		}
+		add("Due", n)
+		if q.After = page.Next; q.After == "" {
+			break
+		}
+	}
+	if err := s.verdict(); err != nil {
+		t.Fatal(err)
+	}
+	for call, items := range pages {
+		sum, empty := 0, 0
+		for _, n := range items {
+			if sum += n; n > 1 {
+				t.Errorf("%s: a page of %d", call, n)
+			}
+			if n == 0 {
+				empty++
+			}
+		}
+		if want := map[string]int{"Tenants": 6, "Due": 6}[call]; sum != max(want, 5) || empty < 4 {
+			t.Errorf("%s: %d items, %d empty pages: %v", call, sum, empty, items)
+		}
+	}
+	if _, ok := store.As[store.Counter](c.store); ok {
+		t.Error("it counts")
+	}
+	for _, ok := range []bool{has[store.Waiter](c.store), has[store.Scrubber](c.store), has[Damager](c.store)} {
+		if !ok {
+			t.Error("it hides what the store inside has")
+		}
+	}
+	if bare := Stingy(listed{newMapStore()}); has[store.Scrubber](bare) || has[Damager](bare) {
+		t.Error("it has what the store inside has not")
+	}
+}
+
+func has[T any](s store.Store) bool {
+	_, ok := store.As[T](s)
+	return ok
+}
