@@ -2,6 +2,7 @@ package contract_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"maps"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
@@ -36,6 +38,8 @@ type contract struct {
 	document *openapi3.T
 	handler  http.Handler
 	bare     http.Handler // over the same store, without a keyring
+	hasty    http.Handler // over the same store, without time to read
+	store    store.Store
 	users    *enduser.Manager
 	hook     atomic.Pointer[func() error] // of Authorize
 	rates    atomic.Bool                  // whether the limiter refuses
@@ -55,10 +59,12 @@ func newContract(t *testing.T) *contract {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st := memory.New()
-	c := &contract{users: enduser.New(st, &enduser.Options{Keyring: enduser.NewKeyring(sealing)}), seen: map[string]bool{}}
+	st := memory.New(nil)
+	schema := func(string) enduser.Schema { return enduser.Schema{IndexedMetadata: []string{"plan"}} }
+	c := &contract{
+		users: enduser.New(st, &enduser.Options{Keyring: enduser.NewKeyring(sealing), Schema: schema}), store: st, seen: map[string]bool{},
+	}
 	options := &httpapi.Options{
-		Policy:  enduser.Policy{IndexedMetadata: []string{"plan"}},
 		Limiter: c,
 		Rates:   []httpapi.Rate{{Requests: 10, Per: time.Second}},
 		Authorize: func(_ context.Context, p httpapi.Principal, a httpapi.Action) error {
@@ -75,6 +81,10 @@ func newContract(t *testing.T) *contract {
 		t.Fatal(err)
 	}
 	if c.bare, err = httpapi.New(enduser.New(st, nil), tokens.Authenticate, options); err != nil {
+		t.Fatal(err)
+	}
+	options.ReadFor = time.Nanosecond
+	if c.hasty, err = httpapi.New(c.users, tokens.Authenticate, options); err != nil {
 		t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
@@ -194,10 +204,47 @@ func (c *contract) do(t *testing.T, method, target, body string, want int, heade
 // withoutKeyring is do, asking the handler that has no keyring.
 func (c *contract) withoutKeyring(t *testing.T, method, target, body string, want int) {
 	t.Helper()
-	keyed := c.handler
-	c.handler = c.bare
-	defer func() { c.handler = keyed }()
+	c.ask(t, c.bare, method, target, body, want)
+}
+
+// ask is do, asking another handler.
+func (c *contract) ask(t *testing.T, other http.Handler, method, target, body string, want int) {
+	t.Helper()
+	usual := c.handler
+	c.handler = other
+	defer func() { c.handler = usual }()
 	c.do(t, method, target, body, want)
+}
+
+// spoil gives the record with an ID another body.
+func (c *contract) spoil(t *testing.T, id, body string) {
+	t.Helper()
+	old, err := c.store.Get(t.Context(), "acme", store.ID(id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	spoilt := old
+	spoilt.Data = []byte(body)
+	if _, err := c.store.Apply(t.Context(), "acme", store.Ops(store.Replace(old, spoilt, nil))); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// cursor returns where the first item of a list or of the feed ends.
+func (c *contract) cursor(t *testing.T, path string) string {
+	t.Helper()
+	var page struct {
+		Cursor string `json:"cursor"`
+		Paging struct {
+			Cursors struct {
+				After string `json:"after"`
+			} `json:"cursors"`
+		} `json:"paging"`
+	}
+	if err := json.Unmarshal(c.do(t, "GET", path+"?limit=1", "", 200).Body.Bytes(), &page); err != nil {
+		t.Fatal(err)
+	}
+	return page.Cursor + page.Paging.Cursors.After // it has one of them
 }
 
 func (c *contract) withHook(hook func() error, do func()) {
@@ -258,12 +305,13 @@ func TestEveryAnswer(t *testing.T) {
 	c.do(t, "POST", users+"?on_conflict=x", `{}`, 400)
 
 	for _, query := range []string{
-		"?limit=1", "?limit=2&order=desc", "?external_id=crm-7", "?email=ann@example.com", "?account=github:1", "?name=ann", "?group=g1",
-		"?metadata.plan=pro",
+		"?limit=1", "?limit=2&order=desc", "?external_id=crm-7", "?email=ann@example.com", "?account_type=github&account_id=1", "?name=ann", "?group=g1",
+		"?metadata.plan=pro", "?added_after=2026-01-28T10:43:43Z&added_before=2096-01-28T10:43:43.5%2B01:00", "?expiring_before=2096-01-28T10:43:43Z",
 	} {
 		c.do(t, "GET", users+query, "", 200)
 	}
 	c.do(t, "GET", users+"?limit=0&order=x", "", 400)
+	c.do(t, "GET", users+"?account_type=github&added_after=x", "", 400)
 	c.do(t, "GET", users+"?after=x", "", 400)
 	c.do(t, "GET", users+"?after=%zz", "", 400)
 
@@ -290,7 +338,37 @@ func TestEveryAnswer(t *testing.T) {
 	c.do(t, "PUT", byID+"new", `{"linked_accounts":[{"type":"github","id":"1"}]}`, 409)
 	c.do(t, "PUT", byID+"new", `{}`, 412, header{"If-Match": "*"})
 
-	sensitive := user + "/sensitive"
+	external := byID + "team%2Fann"
+	etagOfExternal := c.do(t, "GET", external, "", 200).Header().Get("ETag")
+	c.do(t, "GET", external, "", 304, header{"If-None-Match": etagOfExternal})
+	c.do(t, "GET", byID+"unknown", "", 404)
+	c.do(t, "GET", byID+"%00", "", 400)
+	c.do(t, "PATCH", external, `{"name":"y"}`, 200, header{"If-Match": etagOfExternal})
+	c.do(t, "PATCH", external, `{"name":null}`, 200, header{"Content-Type": "application/merge-patch+json"})
+	c.do(t, "PATCH", external, `{"external_id":"crm-7"}`, 409)
+	c.do(t, "PATCH", external, `{"name":1}`, 400)
+	c.do(t, "PATCH", external, `{}`, 412, header{"If-Match": etagOfExternal})
+	c.do(t, "PATCH", byID+"unknown", `{}`, 404)
+	c.do(t, "PUT", byID+"gone", `{}`, 201)
+	c.do(t, "DELETE", byID+"gone", "", 412, header{"If-Match": etagOfExternal})
+	c.do(t, "DELETE", byID+"gone", "", 204)
+	c.do(t, "DELETE", byID+"gone", "", 404)
+	c.do(t, "DELETE", byID+"%00", "", 400)
+
+	spoilt := c.do(t, "POST", users, `{}`, 201).Header().Get("Location")
+	for body, want := range map[string]int{`{`: 500, `{"r":1000,"w":1000}`: 503} {
+		c.spoil(t, strings.TrimPrefix(spoilt, users+"/"), body)
+		c.do(t, "GET", spoilt, "", want)
+		c.do(t, "PATCH", spoilt, `{}`, want)
+		c.do(t, "GET", users, "", 200)
+	}
+	c.do(t, "DELETE", spoilt, "", 204)
+
+	for _, target := range []string{users, users + "?after=" + c.cursor(t, users), groups, "/v1/changes", "/v1/changes?after=" + c.cursor(t, "/v1/changes")} {
+		c.ask(t, c.hasty, "GET", target, "", 503)
+	}
+
+	sensitive := strings.Replace(user, users, "/v1/sensitive", 1)
 	c.do(t, "PUT", sensitive, `{"a":"b","c_1":-1,"d-2":true}`, 204)
 	c.do(t, "PATCH", sensitive, `{"a":null,"e":9007199254740993}`, 204)
 	c.do(t, "PATCH", sensitive, `{}`, 204, header{"Content-Type": "application/merge-patch+json"})
@@ -299,8 +377,8 @@ func TestEveryAnswer(t *testing.T) {
 		c.do(t, method, sensitive, `{"a b":"x"}`, 400)
 		c.do(t, method, sensitive, `{`, 400)
 		c.do(t, method, sensitive, `{}`, 412, header{"If-Match": etag})
-		c.do(t, method, users+"/unknown/sensitive", `{}`, 404)
-		c.do(t, method, users+"/%00/sensitive", `{}`, 400)
+		c.do(t, method, "/v1/sensitive/unknown", `{}`, 404)
+		c.do(t, method, "/v1/sensitive/%00", `{}`, 400)
 		c.withoutKeyring(t, method, sensitive, `{"a":"b"}`, 501)
 	}
 	c.do(t, "PUT", sensitive, `{"a":null}`, 400)
@@ -311,6 +389,7 @@ func TestEveryAnswer(t *testing.T) {
 		{"POST", users},
 		{"PATCH", user},
 		{"PUT", byID + "x"},
+		{"PATCH", external},
 		{"PUT", sensitive},
 		{"PATCH", sensitive},
 		{"POST", groups},
@@ -323,6 +402,9 @@ func TestEveryAnswer(t *testing.T) {
 
 	c.do(t, "GET", "/v1/changes?limit=2", "", 200)
 	c.do(t, "GET", "/v1/changes?limit=1000&wait=1", "", 200)
+	c.do(t, "GET", "/v1/changes?order=desc&limit=2", "", 200)
+	c.do(t, "GET", "/v1/changes?from=now", "", 200)
+	c.do(t, "GET", "/v1/changes?since=2026-01-28T10:43:43Z", "", 200)
 	c.do(t, "GET", "/v1/changes?after=x", "", 400)
 	c.do(t, "GET", "/v1/changes?wait=31", "", 400)
 
@@ -343,6 +425,9 @@ func TestEveryAnswer(t *testing.T) {
 		{"DELETE", user, ""},
 		{"POST", user + "/associate", ""},
 		{"PUT", byID + "x", `{}`},
+		{"GET", external, ""},
+		{"PATCH", external, `{}`},
+		{"DELETE", external, ""},
 		{"PUT", sensitive, `{}`},
 		{"PATCH", sensitive, `{}`},
 		{"POST", groups, `{"provided_id":"x"}`},
@@ -362,14 +447,20 @@ func TestEveryAnswer(t *testing.T) {
 		c.rates.Store(false)
 	}
 
-	changes, err := c.users.Tenant("acme").Changes(t.Context(), 0, 0)
+	acme := c.users.Tenant("acme")
+	first, err := acme.Changes(t.Context(), enduser.ChangeQuery{Limit: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.users.Tenant("acme").TrimChanges(t.Context(), changes[len(changes)-1].Revision); err != nil {
+	now, err := acme.Latest(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
-	c.do(t, "GET", "/v1/changes", "", 410)
+	if err := acme.TrimChanges(t.Context(), now); err != nil {
+		t.Fatal(err)
+	}
+	c.do(t, "GET", "/v1/changes?after="+first.Position.String(), "", 410)
+	c.do(t, "GET", "/v1/changes", "", 200)
 
 	var missing []string
 	for _, item := range c.document.Paths.Map() {

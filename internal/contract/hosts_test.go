@@ -76,8 +76,13 @@ func TestHosts(t *testing.T) {
 			}
 			h, _ = do("PUT", "/registry/v1/end-users/by-external-id/c%2Fd", `{}`, http.StatusCreated)
 			do("GET", h.Get("Location"), "", http.StatusOK)
-			do("PUT", location+"/sensitive", `{"a":"b"}`, http.StatusNoContent)
-			do("PUT", "/registry/v1/end-users/by-external-id/sensitive", `{}`, http.StatusCreated)
+			_, got := do("GET", "/registry/v1/end-users/by-external-id/a%2Fb", "", http.StatusOK)
+			if err := json.Unmarshal([]byte(got), &u); err != nil || "/registry/v1/end-users/"+u.ID != location {
+				t.Errorf("GET by external ID leads to %s, %v", got, err)
+			}
+			do("PATCH", "/registry/v1/end-users/by-external-id/a%2Fb", `{"name":"Bea"}`, http.StatusOK)
+			do("DELETE", "/registry/v1/end-users/by-external-id/c%2Fd", "", http.StatusNoContent)
+			do("PUT", "/registry/v1/sensitive/"+u.ID, `{"a":"b"}`, http.StatusNoContent)
 			h, _ = do("POST", "/registry/v1/groups", `{"provided_id":"a/b"}`, http.StatusCreated)
 			do("POST", h.Get("Location")+"/rotate", `{}`, http.StatusOK)
 			do("DELETE", h.Get("Location"), "", http.StatusNoContent)
