@@ -123,7 +123,7 @@ func damageMutants() []mutant {
 				return b.mapStore.Apply(ctx, tenant, batch)
 			}
 		}},
-		{name: "a damaged record's key is taken", rejected: "damage/claim damage/require", harm: forgiving(func(b *broken, tenant string, ops []store.Op, err *store.DamagedError) error {
+		{name: "a damaged record's key is taken", rejected: "damage/claim damage/require", harm: forgiving(func(_ *broken, _ string, ops []store.Op, err *store.DamagedError) error {
 			if ops[0].Old == nil {
 				return &store.TakenError{Require: -1, Key: key("k")}
 			}

@@ -138,8 +138,8 @@ func listMutants() []mutant {
 			}
 			return page
 		})},
-		{name: "List returns all kinds", rejected: "list/kinds names/kinds", harm: answering(func(t *mapTenant, q store.Query, all []store.Record) []store.Record {
-			all = nil
+		{name: "List returns all kinds", rejected: "list/kinds names/kinds", harm: answering(func(t *mapTenant, q store.Query, _ []store.Record) []store.Record {
+			var all []store.Record
 			for _, r := range t.records {
 				if r.Created > q.After && (q.Before == 0 || r.Created < q.Before) && matches(r, q) {
 					all = append(all, copyOf(r))
