@@ -39,13 +39,10 @@ func (s *Store) Apply(ctx context.Context, tenant string, b store.Batch) (rev st
 		rev, err := w.run(ctx)
 		c.Queued = w.queued
 		var free *unlistedError
-		var other *mismatchError
 		switch {
 		case errors.Is(err, errMoved):
 		case errors.As(err, &free):
 			k.unlisted[free.field] = free.holder
-		case errors.As(err, &other):
-			return 0, s.mismatch(ctx, sp, b.Ops[other.op].ID(), other.op)
 		default:
 			return rev, err
 		}
@@ -59,20 +56,6 @@ var errMoved = errors.New("a record was written between the reading and the remo
 type unlistedError struct{ field, holder string }
 
 func (*unlistedError) Error() string { return "a unique key has a holder that does not list it" }
-
-// mismatchError: a stored record is at the revision of an op's Old, but is not Old.
-type mismatchError struct{ op int }
-
-func (*mismatchError) Error() string { return "a record is not the op's Old" }
-
-// mismatch says why: the stored record is damaged, or Old was not of the store.
-func (s *Store) mismatch(ctx context.Context, sp space, id string, op int) error {
-	var damaged *store.DamagedError
-	if _, err := s.getByID(ctx, sp, id); errors.As(err, &damaged) {
-		return err
-	}
-	return falseOld(op)
-}
 
 // removals reads what the removals of a batch remove, one page after another.
 func (s *Store) removals(ctx context.Context, sp space, ops []store.Op) (map[string]removal, error) {
@@ -91,8 +74,8 @@ func (s *Store) removals(ctx context.Context, sp space, ops []store.Op) (map[str
 		if err != nil {
 			return nil, err
 		}
-		for _, stored := range got {
-			found[wanted[i]] = newRemoval(sp.tenant, wanted[i], kinds[i], stored)
+		for _, val := range got {
+			found[wanted[i]] = newRemoval(sp.tenant, wanted[i], kinds[i], val)
 			i++
 		}
 	}
@@ -103,8 +86,9 @@ func (s *Store) removals(ctx context.Context, sp space, ops []store.Op) (map[str
 // digest holds it is known where it stands. Of another only that it is in the list of
 // its kind, if that is the one which the op gives; what else it stands in is left
 // behind and passed over.
-func newRemoval(tenant, id, kind, stored string) removal {
-	if stored == "" {
+func newRemoval(tenant, id, kind string, val any) removal {
+	stored, ok := val.(string)
+	if !ok {
 		return removal{expect: expectMissing}
 	}
 	r, err := decodeRecord(tenant, id, stored)
@@ -239,7 +223,7 @@ func (p *plan) outcome(got reply) (store.Revision, error) {
 		}
 	case got.is("false", 1):
 		if i, ok := index(got.args[0], len(p.ids)); ok {
-			return 0, outcome{&mismatchError{op: i}}
+			return 0, outcome{falseOld(i)}
 		}
 	case got.is("damaged", 1):
 		return 0, outcome{&store.DamagedError{ID: got.args[0]}}

@@ -52,12 +52,12 @@ local function digits(number)
   return string.format('%d', number)
 end
 
--- Says whether a stored record is not as it was written; see codec.go.
-local function broken(value)
+-- Says whether a record is not as it was written; see codec.go.
+local function broken(id, value)
   local front, body = string.sub(value, 1, 48), string.sub(value, 65)
   return string.find(front, '%D') or #body < 17 or string.sub(body, 1, 1) ~= '\1'
     or tonumber(string.sub(front, 1, 16)) - tonumber(string.sub(front, 17, 32)) ~= tonumber(string.sub(front, 33))
-    or string.sub(redis.sha1hex(body), 1, 16) ~= string.sub(value, 49, 64)
+    or string.sub(redis.sha1hex(#tenant .. ':' .. tenant .. #id .. ':' .. id .. body), 1, 16) ~= string.sub(value, 49, 64)
 end
 
 -- Requirements. The operations come before them in ARGV.
@@ -73,7 +73,7 @@ for i = 1, requires do
   else
     local value = redis.call('HGET', records, what)
     if want == '' and value
-      or want ~= '' and (not value or string.sub(value, 1, 16) ~= want or broken(value)) then
+      or want ~= '' and (not value or string.sub(value, 1, 16) ~= want or broken(what, value)) then
       return refuse('stale', 'require', digits(i - 1))
     end
   end
@@ -85,14 +85,14 @@ local removed = {} -- the damaged records that this batch removes
 for i = 1, n do
   local expected, digest = ARGV[ops + 4 * i - 3], ARGV[ops + 4 * i - 2]
   local how, want = string.sub(expected, 1, 1), string.sub(expected, 2)
-  local old, place = olds[i + 1], digits(i - 1)
+  local id, old, place = ARGV[ids + i], olds[i + 1], digits(i - 1)
   if how == 'd' then -- removes a damaged record
     if not old then
       return refuse('stale', 'op', place)
     elseif redis.sha1hex(old) ~= want then
       return refuse('moved')
     end
-    removed[ARGV[ids + i]] = true
+    removed[id] = true
   elseif how == 'm' then -- removes what was not there
     if old then
       return refuse('moved')
@@ -101,11 +101,11 @@ for i = 1, n do
   elseif how == 'r' then -- removes what could be read
     if not old then
       return refuse('stale', 'op', place)
-    elseif string.sub(old, 1, 16) ~= want or string.sub(old, 66, 81) ~= digest or broken(old) then
+    elseif string.sub(old, 1, 16) ~= want or string.sub(old, 66, 81) ~= digest or broken(id, old) then
       return refuse('moved')
     end
-  elseif old and broken(old) then
-    return refuse('damaged', ARGV[ids + i])
+  elseif old and broken(id, old) then
+    return refuse('damaged', id)
   elseif how == 'c' then -- creates
     if old then
       return refuse('stale', 'op', place)

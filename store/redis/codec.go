@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,7 +21,7 @@ import (
 //	revision  16 decimal digits
 //	created   16 decimal digits
 //	age       16 decimal digits: revision minus created
-//	checksum  16 hexadecimal digits, of everything behind it
+//	checksum  16 hexadecimal digits, of tenant, ID and everything behind it
 //	format    1 byte
 //	digest    16 bytes
 //	head      kind, due, unique keys, index terms
@@ -28,8 +29,7 @@ import (
 //
 // The script writes the first three; everything behind them is opaque to it, but it
 // can verify the checksum. The digest covers tenant, ID and head. Comparing it shows
-// that the keys which an op declares for its Old are the stored ones, and that a
-// reply is about the record that was asked for.
+// that the keys which an op declares for its Old are the stored ones.
 const (
 	digitsLen   = 16
 	headerLen   = 3 * digitsLen // in front of the checksum
@@ -84,7 +84,14 @@ func sha1hex(s string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func checksum(body string) string { return sha1hex(body)[:checksumLen] }
+// checksum shows that a body is as it was written, and where.
+func checksum(tenant, id, body string) string {
+	h := sha1.New() //nolint:gosec // see the import
+	_, _ = io.WriteString(h, lengthPrefixed(tenant))
+	_, _ = io.WriteString(h, lengthPrefixed(id))
+	_, _ = io.WriteString(h, body)
+	return hex.EncodeToString(h.Sum(nil))[:checksumLen]
+}
 
 // encodeBody returns what the script stores behind revision, created and age.
 func encodeBody(tenant string, r *store.Record) string {
@@ -96,13 +103,13 @@ func encodeBody(tenant string, r *store.Record) string {
 	b.Write(h)
 	b.Write(r.Data)
 	body := b.String()
-	return checksum(body) + body
+	return checksum(tenant, r.ID, body) + body
 }
 
 // decodeRecord reads a stored record and verifies that it is the tenant's, has that
 // ID, and is as it was written. The error is errDamaged.
 func decodeRecord(tenant, id, stored string) (store.Record, error) {
-	if len(stored) < bodyAt || checksum(stored[bodyAt:]) != stored[headerLen:bodyAt] {
+	if len(stored) < bodyAt || checksum(tenant, id, stored[bodyAt:]) != stored[headerLen:bodyAt] {
 		return store.Record{}, errDamaged
 	}
 	r, ok := decodeBody(tenant, id, stored[bodyAt:])

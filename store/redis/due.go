@@ -8,8 +8,8 @@ import (
 )
 
 // Due implements store.Store. Tenants come by bucket and then by name. A page of all
-// tenants takes five round trips, each to all servers at once: the queues, the entries,
-// the sizes of their records, and the records.
+// tenants takes up to seven round trips to find them, each to all servers at once, and
+// then three: the entries, the sizes of their records, and the records.
 func (s *Store) Due(ctx context.Context, q store.DueQuery) (page store.DuePage, err error) {
 	c := s.begin("Due")
 	defer func() {
@@ -228,11 +228,12 @@ func (r *dueRead) walk(ctx context.Context, d *debtor, limit int) error {
 }
 
 // see takes the records of a tenant's next entries.
-func (r *dueRead) see(d *debtor, stored []string) {
-	for i, value := range stored {
+func (r *dueRead) see(d *debtor, stored []any) {
+	for i, val := range stored {
 		e := d.entries[i]
 		d.at = dueMember(e.score, e.id)
-		if value == "" {
+		value, ok := val.(string)
+		if !ok {
 			r.idle++
 			continue
 		}

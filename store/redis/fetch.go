@@ -10,10 +10,10 @@ import (
 // those fit, and the sizes of the others were asked for in vain.
 const fetchMost = 128
 
-// fetch returns the stored records of the first IDs, "" for one that is not there, as
+// fetch returns the stored records of the first IDs, nil for one that is not there, as
 // many as are together no larger than room, and their size. Their sizes are asked for
 // before they are. If room is a whole page there is at least one.
-func (s *Store) fetch(ctx context.Context, sp space, method string, ids []string, room int) (stored []string, size int, err error) {
+func (s *Store) fetch(ctx context.Context, sp space, method string, ids []string, room int) (stored []any, size int, err error) {
 	ids = ids[:min(len(ids), fetchMost)]
 	asked := make([][]any, len(ids))
 	for i, id := range ids {
@@ -46,15 +46,12 @@ func (s *Store) fetch(ctx context.Context, sp space, method string, ids []string
 	return stored, size, unavailable(err)
 }
 
-// storedValues reads the answer to an HMGET of n fields.
-func storedValues(val any, n int) ([]string, error) {
+// storedValues reads the answer to an HMGET of n fields: strings, nil where there is
+// none.
+func storedValues(val any, n int) ([]any, error) {
 	list, ok := val.([]any)
 	if !ok || len(list) != n {
 		return nil, errReply
 	}
-	stored := make([]string, n)
-	for i, v := range list {
-		stored[i], _ = v.(string)
-	}
-	return stored, nil
+	return list, nil
 }

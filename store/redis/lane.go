@@ -15,7 +15,8 @@ import (
 
 // Limits of one pipeline.
 const (
-	maxBatch      = 256     // requests
+	maxWrites     = 256     // requests
+	maxReads      = 64      // requests, each of which answers with a record at most
 	maxBatchBytes = 4 << 20 // of arguments, about; one request may be larger alone
 	maxInFlight   = 2
 )
@@ -61,6 +62,7 @@ type request struct {
 type lane struct {
 	client *goredis.Client
 	wait   replicaWait
+	most   int // requests of a pipeline
 	short  *fair.Turns
 	long   *fair.Turns
 	retry  func(error)           // is told of scripts that are sent again
@@ -156,7 +158,7 @@ func (l *lane) take() []*request {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n, size := 0, 0
-	for n < len(l.queue) && n < maxBatch {
+	for n < len(l.queue) && n < l.most {
 		size += l.queue[n].size
 		if n > 0 && size > maxBatchBytes {
 			break
@@ -273,12 +275,13 @@ func (s *Store) lane(client *goredis.Client, write bool) *lane {
 	}
 	l := &lane{
 		client: client,
+		most:   maxReads,
 		short:  fair.New(shortAtOnce + 1), // the last turn is never a long step's
 		long:   fair.New(longAtOnce + 1),
 		retry:  func(err error) { s.retried("", err) },
 	}
 	if write {
-		l.wait, l.group = s.wait, s.observer.Group
+		l.wait, l.most, l.group = s.wait, maxWrites, s.observer.Group
 	}
 	ls.open[id] = l
 	return l

@@ -131,7 +131,7 @@ func (w *walk) visit(ctx context.Context, entries []entry) (stopped bool, err er
 		return false, err
 	}
 	for len(entries) > 0 {
-		var stored []string
+		var stored []any
 		if w.left > 0 {
 			if w.paged {
 				w.room = store.MaxPageData
@@ -149,8 +149,8 @@ func (w *walk) visit(ctx context.Context, entries []entry) (stopped bool, err er
 			}
 			return true, nil
 		}
-		for i, value := range stored {
-			w.see(entries[i], value)
+		for i, val := range stored {
+			w.see(entries[i], val)
 		}
 		entries = entries[len(stored):]
 	}
@@ -159,8 +159,9 @@ func (w *walk) visit(ctx context.Context, entries []entry) (stopped bool, err er
 
 // see takes a record if it is there and matches: since the lists were read it may have
 // been deleted or written, and the entry may be one that was left behind.
-func (w *walk) see(e entry, stored string) {
-	if stored == "" {
+func (w *walk) see(e entry, val any) {
+	stored, ok := val.(string)
+	if !ok {
 		return
 	}
 	r, err := decodeRecord(w.space.tenant, e.id, stored)

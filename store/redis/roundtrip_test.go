@@ -75,6 +75,22 @@ func TestRoundTrips(t *testing.T) {
 		{"get by ID", 1, func() error { _, err := st.Get(t.Context(), "tenant", store.ID("1")); return err }},
 		{"get by key", 1, func() error { _, err := st.Get(t.Context(), "tenant", email); return err }},
 		{"changes", 1, func() error { _, err := st.Changes(t.Context(), "tenant", store.ChangeQuery{}); return err }},
+		{"changes again", 1, func() error {
+			page, err := st.Changes(t.Context(), "tenant", store.ChangeQuery{Desc: true, Limit: 1})
+			if err == nil && len(page.Changes) != 1 {
+				t.Errorf("the feed has %+v", page)
+			}
+			return err
+		}},
+		{"count", 3, func() error {
+			_, err := st.Count(t.Context(), "tenant", store.CountQuery{Kind: "user"})
+			return err
+		}},
+		{"remove", 3, func() error {
+			_, err := st.Apply(t.Context(), "tenant", store.Ops(store.Remove("3", "user", nil)))
+			wantError(t, err, store.ErrStale)
+			return nil
+		}},
 		{"page", 3, func() error { _, err := st.List(t.Context(), "tenant", store.Query{Kind: "user"}); return err }},
 	} {
 		before := counter.trips.Load()
