@@ -17,6 +17,7 @@ import (
 	"github.com/rollbook-go/rollbook/store/memory"
 	redisstore "github.com/rollbook-go/rollbook/store/redis"
 	sqlitestore "github.com/rollbook-go/rollbook/store/sqlite"
+	"github.com/rollbook-go/rollbook/store/storetest"
 )
 
 // full runs the random, racing and canceling tests at the sizes that the
@@ -64,6 +65,7 @@ func backends() []backend {
 		{"sqlite", onSQLite},
 		{"miniredis", onMiniredis},
 		{"redis", onRedis},
+		{"stingy", func(testing.TB) store.Store { return storetest.Stingy(memory.New(nil)) }},
 	}
 }
 

@@ -10,8 +10,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
+	goredis "github.com/redis/go-redis/v9"
+
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/redistest"
 	"github.com/rollbook-go/rollbook/store"
+	redisstore "github.com/rollbook-go/rollbook/store/redis"
 )
 
 // timeMachine is a store that can go back in time, as one does that is restored from a
@@ -81,23 +86,50 @@ type history struct {
 // that of what is there, and every reader of the feed is either told that its position
 // is of another history, or reads all that is new.
 func TestLostHistory(t *testing.T) {
-	each(t, func(t *testing.T, _ store.Store) {
-		b := backendNamed(t)
-		for seed := range size(1000, 60) {
-			newHistory(t, uint64(seed), func() store.Store { return b.open(t) }).run() //nolint:gosec // a small number
-			if t.Failed() {
-				t.Fatalf("seed %d", seed)
-			}
-		}
-	})
+	for _, b := range backends() {
+		t.Run(b.name, func(t *testing.T) {
+			lostHistories(t, func(t *testing.T) func() store.Store {
+				return func() store.Store { return b.open(t) }
+			})
+		})
+	}
 }
 
-// backendNamed returns the backend that a subtest of each is about.
-func backendNamed(t *testing.T) backend {
+// TestLostHistoryOfRedis: the same where the data is lost under a store that is open.
+func TestLostHistoryOfRedis(t *testing.T) {
+	for name, server := range map[string]func(testing.TB) string{
+		"miniredis": func(tb testing.TB) string { return miniredis.RunT(tb).Addr() },
+		"redis":     func(tb testing.TB) string { return redistest.Server(tb).Addr },
+	} {
+		t.Run(name, func(t *testing.T) {
+			addr := server(t)
+			lostHistories(t, func(t *testing.T) func() store.Store {
+				st := openRedis(t, addr, redisstore.DefaultPrefix)
+				client := goredis.NewClient(&goredis.Options{Addr: addr})
+				t.Cleanup(func() { _ = client.Close() })
+				return func() store.Store {
+					if err := client.FlushDB(t.Context()).Err(); err != nil {
+						t.Fatal(err)
+					}
+					return st
+				}
+			})
+		})
+	}
+}
+
+// lostHistories runs random histories. What open returns returns an empty store: a new
+// one, or the one that there was.
+func lostHistories(t *testing.T, open func(*testing.T) func() store.Store) {
 	t.Helper()
-	all := backends()
-	i := slices.IndexFunc(all, func(b backend) bool { return t.Name() == "TestLostHistory/"+b.name })
-	return all[i]
+	for seed := range size(1000, 60) {
+		ok := t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			newHistory(t, uint64(seed), open(t)).run() //nolint:gosec // a small number
+		})
+		if !ok {
+			return
+		}
+	}
 }
 
 func newHistory(t *testing.T, seed uint64, open func() store.Store) *history {
@@ -281,7 +313,8 @@ func (h *history) check(versions map[string][]enduser.Version, kept map[enduser.
 	h.must(err)
 	for _, p := range h.positions {
 		at := slices.Index(feed, p)
-		got, err := h.doors[0].Changes(ctx, enduser.ChangeQuery{After: p, Limit: 500})
+		after := enduser.ChangeQuery{After: p, Limit: 5}
+		got, err := h.doors[0].Changes(ctx, after)
 		if at < 0 && (p != h.origin || whole.Trimmed) {
 			if !errors.Is(err, enduser.ErrTrimmed) {
 				h.t.Errorf("a position of the lost history: %v, %v", got.Changes, err)
@@ -289,8 +322,8 @@ func (h *history) check(versions map[string][]enduser.Version, kept map[enduser.
 			continue
 		}
 		h.must(err)
-		if len(got.Changes) != len(feed)-at-1 {
-			h.t.Errorf("a reader got %d changes of %d", len(got.Changes), len(feed)-at-1)
+		if n := len(readFeed(h.t, h.doors[0], after)); n != len(feed)-at-1 {
+			h.t.Errorf("a reader got %d changes of %d", n, len(feed)-at-1)
 		}
 	}
 }

@@ -128,15 +128,21 @@ func TestNoSecretInTheStore(t *testing.T) {
 		search(t, "what the store was given", given.kept.Bytes(), hidden)
 		var kept bytes.Buffer
 		kinds := make(map[string]int)
-		for _, name := range must(st.Tenants(t.Context(), store.TenantQuery{}))(t).Names {
+		for _, name := range tenantsOf(t, st) {
 			for _, kind := range []string{"user", "group", "sensitive"} {
-				for _, r := range must(st.List(t.Context(), name, store.Query{Kind: kind}))(t).Records {
+				for _, r := range recordsOf(t, st, name, kind) {
 					kinds[kind]++
 					fmt.Fprintf(&kept, "%s %s %q %q\n", r.ID, r.Data, r.Unique, r.Index)
 				}
 			}
-			for _, c := range must(st.Changes(t.Context(), name, store.ChangeQuery{Limit: store.MaxLimit}))(t).Changes {
-				fmt.Fprintf(&kept, "%+v %s\n", c, c.Note)
+			for q := (store.ChangeQuery{}); ; {
+				page := must(st.Changes(t.Context(), name, q))(t)
+				for _, c := range page.Changes {
+					fmt.Fprintf(&kept, "%+v %s\n", c, c.Note)
+				}
+				if q.After = page.Next; q.After == 0 {
+					break
+				}
 			}
 		}
 		search(t, "what the store hands out", kept.Bytes(), hidden)
@@ -144,6 +150,30 @@ func TestNoSecretInTheStore(t *testing.T) {
 			t.Errorf("records: %v", kinds)
 		}
 	})
+}
+
+// tenantsOf returns the names of all tenants of a store.
+func tenantsOf(t testing.TB, st store.Store) (names []string) {
+	t.Helper()
+	for q := (store.TenantQuery{}); ; {
+		page := must(st.Tenants(t.Context(), q))(t)
+		names = append(names, page.Names...)
+		if q.After = page.Next; q.After == "" {
+			return names
+		}
+	}
+}
+
+// recordsOf returns all records of a kind that a store has of a tenant.
+func recordsOf(t testing.TB, st store.Store, tenant, kind string) (records []store.Record) {
+	t.Helper()
+	for q := (store.Query{Kind: kind}); ; {
+		page := must(st.List(t.Context(), tenant, q))(t)
+		records = append(records, page.Records...)
+		if q.After = page.Next; q.After == 0 {
+			return records
+		}
+	}
 }
 
 // recorder keeps everything that a store is given.

@@ -203,11 +203,10 @@ func feed(t testing.TB, tenant enduser.Tenant) []string {
 	return out
 }
 
-// changesAfter returns a tenant's changes after a revision, the first 1,000 of all.
+// changesAfter returns a tenant's changes after a revision.
 func changesAfter(t testing.TB, tenant enduser.Tenant, after int64) []enduser.Change {
 	t.Helper()
-	all := must(tenant.Changes(t.Context(), enduser.ChangeQuery{Limit: 1000}))(t).Changes
-	return slices.DeleteFunc(all, func(c enduser.Change) bool { return c.Revision <= after })
+	return slices.DeleteFunc(readFeed(t, tenant, enduser.ChangeQuery{}), func(c enduser.Change) bool { return c.Revision <= after })
 }
 
 // sentinel checks that an error is ErrNotFound, or ErrInvalid with its detail.
