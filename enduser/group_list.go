@@ -38,7 +38,7 @@ func (g Groups) List(ctx context.Context, q GroupQuery) (GroupPage, error) {
 	if err := v.err(); err != nil {
 		return GroupPage{}, err
 	}
-	if err := s.own(); err != nil {
+	if err := s.own(false); err != nil {
 		return GroupPage{}, err
 	}
 	found, err := list(ctx, g.t.m.store, s, store.Query{Kind: kindGroup}, g.t.listedGroup)

@@ -59,8 +59,9 @@ const (
 // List returns a page of users. Walking through pages, by Next or by Previous,
 // returns every user that exists and matches the whole time exactly once, whatever
 // else is written meanwhile. Only a page that nothing follows is empty. Where that
-// takes long, the context bounds it: if it ends, the error is the context's, and the
-// page has a Next from which to go on.
+// takes long, the context bounds it: if it ends before there is a user, the error is the
+// context's, and the page has a Next from which to go on, or, where it was asked for by
+// Before, a Previous.
 func (t Tenant) List(ctx context.Context, q Query) (Page, error) {
 	l, err := t.lister(ctx, q)
 	if err != nil {
@@ -116,7 +117,7 @@ func (t Tenant) lister(_ context.Context, q Query) (*lister, error) {
 	if err := v.err(); err != nil {
 		return nil, err
 	}
-	return l, l.span.own()
+	return l, l.span.own(!q.ExpiringBefore.IsZero())
 }
 
 // scopeIn returns what the cursors of a query are bound to.

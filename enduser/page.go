@@ -27,10 +27,11 @@ func (s span) check(v *violations) {
 	}
 }
 
-// own refuses the cursors of other lists.
-func (s span) own() error {
+// own refuses the cursors of other lists: a place is in lists by deadline alone, and a
+// revision in others.
+func (s span) own(byDeadline bool) error {
 	for _, c := range []Cursor{s.after, s.before} {
-		if !c.IsZero() && c.scope != s.scope {
+		if !c.IsZero() && (c.scope != s.scope || (byDeadline && c.at != 0) || (!byDeadline && c.place != "")) {
 			return badCursor()
 		}
 	}
@@ -170,6 +171,9 @@ func (p *pager[T]) read(ctx context.Context, st store.Store, q store.Query) (res
 			err = translate("list", err)
 		}
 		if err != nil {
+			if len(p.items) > 0 { // a short page; who goes on sees whether it still fails
+				err = nil
+			}
 			return next(&q), err
 		}
 		for i := range page.Records {

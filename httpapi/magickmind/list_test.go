@@ -251,6 +251,28 @@ func TestReadTimeout(t *testing.T) {
 	})
 }
 
+// TestShortOfTime: what a list has found when its time is over is shown, and no user is
+// left out between that page and the next.
+func TestShortOfTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st := &slow{Store: memory.New(nil)}
+		s := newServer(t, st, &magickmind.Options{Options: httpapi.Options{ReadFor: time.Second}})
+		for _, name := range []string{"A", "B", "C"} {
+			s.create(t, `{"name":"`+name+`"}`)
+		}
+		st.stallBehind(1)
+		p := s.list(t, "")
+		st.stall(-1)
+		if got := p.names(); !slices.Equal(got, []string{"A"}) || !p.Paging.HasMore {
+			t.Fatalf("got %+v", p)
+		}
+		if got := s.list(t, "cursor="+*p.Paging.Cursors.After).names(); !slices.Equal(got, []string{"B", "C"}) {
+			t.Errorf("got %v", got)
+		}
+	})
+}
+
 // slow is a Store whose lists come to a place without having found anything, and then
 // no further.
 type slow struct {
@@ -258,7 +280,11 @@ type slow struct {
 
 	stalled bool
 	reach   store.Revision // 0: they do not even come anywhere
+	found   int            // so many records before they stall
 }
+
+// stallBehind stalls the lists when they have found so many records.
+func (s *slow) stallBehind(n int) { s.stalled, s.found = true, n }
 
 // stall stalls the lists from then on, at a place that they come to first; -1 lets them
 // go on.
@@ -266,6 +292,10 @@ func (s *slow) stall(reach store.Revision) { s.stalled, s.reach = reach >= 0, re
 
 func (s *slow) List(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
 	if !s.stalled {
+		return s.Store.List(ctx, tenant, q)
+	}
+	if q.Limit = s.found; s.found > 0 {
+		s.found = 0
 		return s.Store.List(ctx, tenant, q)
 	}
 	if next := s.reach; next > 0 {
