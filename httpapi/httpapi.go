@@ -46,7 +46,8 @@ type Authenticator func(r *http.Request, credential string) (Principal, error)
 // Action is what a request is about to do, for [Options].Authorize.
 type Action struct {
 	// Name is the operationId of the OpenAPI document, e.g. "createEndUser". Routes
-	// of other families have the name of the native one that does the same. Where
+	// that take an external ID have the name of the one that takes the ID: "getEndUser".
+	// Routes of other families have the name of the native one that does the same. Where
 	// one takes or shows more than that does, sensitive values with an update or the
 	// token of a group for example, its package says so.
 	Name  string

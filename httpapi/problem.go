@@ -33,7 +33,7 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(said.Status)
-	_, _ = w.Write(appendProblem(nil, &said)) // who went away gets nothing
+	_, _ = w.Write(appendProblem(nil, &said)) // a client that left gets nothing
 }
 
 // explain is family.Explain with what middleware may say.

@@ -16,7 +16,7 @@ type Ledger struct {
 	met map[string]map[int]bool
 }
 
-// Add notes an answer.
+// Add records an answer.
 func (l *Ledger) Add(operation string, status int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// readBody reads the request's body. It judges the headers first: a body that
+// readBody reads the request's body. It checks the headers first: a body that
 // would be refused is not read.
 func (c *Call[P]) readBody() error {
 	if err := c.checkMediaType(); err != nil {
@@ -100,7 +100,7 @@ func bodyProblem(err error, limit int64) error {
 	return BadRequest("malformed-body", "The body could not be read.")
 }
 
-// checkMediaType admits application/json in UTF-8.
+// checkMediaType allows application/json in UTF-8.
 func (c *Call[P]) checkMediaType() error {
 	types := c.Request.Header["Content-Type"]
 	if len(types) != 1 {

@@ -228,7 +228,7 @@ func (c *Call[P]) send(status int, body []byte) {
 	if len(body) > 0 {
 		c.out = body
 		if c.Request.Method != http.MethodHead {
-			_, _ = c.w.Write(body) // who went away gets nothing
+			_, _ = c.w.Write(body) // a client that left gets nothing
 		}
 	}
 }

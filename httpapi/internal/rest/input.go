@@ -48,8 +48,8 @@ const (
 	maxName   = 256
 )
 
-// maxListed is how many items of a list are kept to be judged: more than any policy
-// admits.
+// maxListed is how many items of a list are kept to be validated: more than any policy
+// allows.
 const maxListed = 256
 
 // End returns the problem of a body that is no JSON object: the error of the scan,
@@ -109,16 +109,16 @@ func (c *Call[P]) Judge(in *Input, check func() error) error {
 	return in.Err()
 }
 
-// Unknown notes a member that nobody asked for, and passes over it.
+// Unknown records a member that nobody asked for, and passes over it.
 func (in *Input) Unknown(p *jsontext.Scanner, name string) error {
 	in.Fault(name, CodeUnknown, "is not a member of this body")
 	_, err := p.Raw()
 	return err
 }
 
-// Ignore passes over a member that nobody asked for. One that another reader of the
-// body might take for a known one, since it differs from that in case alone, is
-// noted: its name, behind what stands before the names of this object's members.
+// Ignore passes over a member that nobody asked for. A name that differs from a known
+// one in case alone is recorded as a fault, since another reader of the body might take
+// it for that one; before is the path of the object, such as "$.".
 func (in *Input) Ignore(p *jsontext.Scanner, before, name string, known ...string) error {
 	for _, k := range known {
 		if strings.EqualFold(name, k) {
@@ -129,7 +129,7 @@ func (in *Input) Ignore(p *jsontext.Scanner, before, name string, known ...strin
 	return err
 }
 
-// RefuseNull notes a member that is null.
+// RefuseNull records a member that is null.
 func (in *Input) RefuseNull(name string, null bool) {
 	if null {
 		in.Fault(name, CodeType, "must not be null")
@@ -139,7 +139,7 @@ func (in *Input) RefuseNull(name string, null bool) {
 // ErrType is for functions given to Member: the value has another JSON type.
 var ErrType = errors.New("another JSON type was expected")
 
-// Member reads the value of a member with read, or notes that it has another type.
+// Member reads the value of a member with read, or records that it has another type.
 func Member[T any](in *Input, p *jsontext.Scanner, name string, to *Optional[T], read func() (T, error)) error {
 	to.Given = true
 	if p.Kind() == jsontext.Null {

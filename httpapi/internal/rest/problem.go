@@ -55,7 +55,7 @@ func (p *Problem) Error() string {
 	return fmt.Sprintf("httpapi: %d %s", p.Status, p.Code)
 }
 
-// Because notes what led to the problem, for the log; it is never sent.
+// Because records what led to the problem, for the log; it is never sent.
 func (p *Problem) Because(err error) *Problem {
 	p.cause = err
 	return p
@@ -72,7 +72,7 @@ func BadRequest(code, detail string) *Problem {
 	return &Problem{Status: http.StatusBadRequest, Code: code, Title: "The request is not valid", Detail: detail}
 }
 
-// Invalid is the problem of input that is understood and not admitted.
+// Invalid is the problem of input that is understood and not allowed.
 func Invalid(fields ...Field) *Problem { return invalid(fields, len(fields)) }
 
 // invalid names the first of so many faults.

@@ -1,7 +1,7 @@
 // Package rest is the plumbing under every family of routes: what a request goes
 // through before a family's own code sees it, and what happens to its answer.
 //
-// A request is given an ID, matched to a route, authenticated, admitted by the
+// A request is given an ID, matched to a route, authenticated, let in by the
 // rate limit and authorized, its body is read, and only then the route is called.
 // The route returns an error or writes one answer. Whatever goes wrong on the way,
 // unknown paths and panics included, is answered in the family's own form. Only
