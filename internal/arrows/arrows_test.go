@@ -58,7 +58,7 @@ func allowed() []arrow {
 		{in("/internal/arrows"), nil},
 		{in("/internal/golden"), []string{
 			in("/enduser"), in("/httpapi"), in("/internal/redistest"), redis, "github.com/alicebob/miniredis/v2/...",
-			in("/store"), in("/store/memory"), in("/store/sqlite"), in("/store/redis"),
+			in("/store"), in("/store/memory"), in("/store/sqlite"), in("/store/redis"), in("/store/storetest"),
 		}},
 		{in("/internal/histories"), []string{in("/store"), "github.com/anishathalye/porcupine"}},
 		{in("/internal/redistest"), []string{in("/store"), redis, "github.com/alicebob/miniredis/v2/..."}},
