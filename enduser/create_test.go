@@ -124,7 +124,6 @@ func TestEnsureNeverChanges(t *testing.T) {
 		_, _, err := w.acme.Ensure(ctx, enduser.Spec{ExternalID: "crm-8", Accounts: []enduser.Account{{Type: "slack", ID: "U1"}}})
 		wantConflict(t, "another's account", err, "linked_accounts", first.ID)
 		diff(t, "feed", feed(t, w.acme), []string{"created u1"})
-
 	})
 }
 

@@ -285,3 +285,37 @@ func TestLiveTokensAreKept(t *testing.T) {
 	made(w.acme.Groups().Rotate(ctx, ref, time.Second))(t)
 	must(w.acme.Groups().Authenticate(ctx, first))(t)
 }
+
+// TestTokensBesideUnknownOutcomes: who creates or rotates learns the token also when
+// nobody can tell whether it was written, and it is the group's if it was.
+func TestTokensBesideUnknownOutcomes(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		f := &faulty{Store: st, after: func(int64, []store.Op) error { return store.ErrUnknown }}
+		w := newWorld(f)
+		groups := w.acme.Groups()
+		g, token, err := groups.Rotate(ctx, enduser.GroupByID("nobody"), 0)
+		wantErr(t, "rotate nobody", err, enduser.ErrNotFound)
+		if token != "" || g.ID != "" {
+			t.Errorf("%s and %q beside it", g.ID, token)
+		}
+		f.get = func() error { return store.ErrUnavailable } // else it would be seen that it was done
+		g, token, err = groups.Create(ctx, wholeSpec())
+		wantErr(t, "create", err, enduser.ErrUnknown)
+		f.get = nil
+		if got := must(groups.Authenticate(ctx, token))(t); got.ID != g.ID || got.Name != g.Name || !g.Version.IsZero() || g.Revision != 0 {
+			t.Errorf("%+v, want %+v without version", g, got)
+		}
+		rotated, next, err := groups.Rotate(ctx, enduser.GroupByID(g.ID), time.Hour)
+		wantErr(t, "rotate", err, enduser.ErrUnknown)
+		if got := must(groups.Authenticate(ctx, next))(t); rotated.ID != got.ID || !rotated.Version.IsZero() || next == token {
+			t.Errorf("%+v, want %+v without version", rotated, got)
+		}
+		f.after = nil
+		_, token, err = groups.Create(ctx, wholeSpec())
+		wantConflict(t, "again", err, "provided_id", g.ID)
+		if token != "" {
+			t.Errorf("token %q beside a conflict", token)
+		}
+	})
+}

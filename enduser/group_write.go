@@ -62,7 +62,7 @@ func (w *writer) createGroup(ctx context.Context, s GroupSpec, ensure bool) (Gro
 	if err != nil {
 		// One that exists needs no new token, nor a policy that allows it.
 		if valid || ensure {
-			if _, there, getErr := w.getGroup(ctx, w.name, GroupByProvidedID(s.ProvidedID)); getErr == nil {
+			if there, getErr := w.getGroup(ctx, w.name, GroupByProvidedID(s.ProvidedID)); getErr == nil {
 				return there, "", Unchanged, nil
 			}
 		}
@@ -115,23 +115,19 @@ func (g Groups) Get(ctx context.Context, ref GroupRef) (Group, error) {
 	if err != nil {
 		return Group{}, err
 	}
-	_, found, err := g.t.getGroup(ctx, c.name, ref)
-	return found, err
+	return g.t.getGroup(ctx, c.name, ref)
 }
 
-func (t Tenant) getGroup(ctx context.Context, name string, ref GroupRef) (store.Record, Group, error) {
+func (t Tenant) getGroup(ctx context.Context, name string, ref GroupRef) (Group, error) {
 	r, err := t.findGroup(ctx, name, ref)
 	if err != nil {
-		return r, Group{}, err
+		return Group{}, err
 	}
 	g, err := t.decodeGroup(&r)
 	if err == nil && !ref.names(&g) {
-		err = ErrNotFound
+		return Group{}, ErrNotFound
 	}
-	if err != nil {
-		return r, Group{}, err
-	}
-	return r, g, nil
+	return g, err
 }
 
 // findGroup returns the record that a reference leads to.

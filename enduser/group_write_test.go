@@ -294,3 +294,43 @@ func TestGroupsWithoutKeyring(t *testing.T) {
 		}
 	})
 }
+
+// A number that is taken is drawn again, with the same stamp; the number stays the
+// group's, and is free when the group is deleted.
+func TestGroupNumberIsTaken(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		var drawn []store.Key
+		var notes []string
+		f := &faulty{Store: st}
+		w := newWorld(f)
+		first := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "first"}))(t)
+		holder := must(st.Get(ctx, "acme", store.ID(first.ID)))(t)
+		f.before = func(n int64, ops []store.Op) error {
+			key := ops[0].New.Unique[1]
+			drawn, notes = append(drawn, key), append(notes, string(ops[0].Note))
+			if n < 4 {
+				return &store.TakenError{Require: -1, Key: key, Holder: holder}
+			}
+			return nil
+		}
+		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		if want := fmt.Sprint(g.Number); len(drawn) != 3 || drawn[0] == drawn[1] || drawn[2] != (store.Key{Kind: "group_number", Value: want}) {
+			t.Errorf("drawn %v, number %s", drawn, want)
+		}
+		if notes[0] != notes[2] {
+			t.Errorf("notes %q", notes)
+		}
+		f.before = nil
+		g = must(w.acme.Groups().Update(ctx, enduser.GroupByID(g.ID), func(got *enduser.Group) error { got.Name = "x"; return nil }))(t)
+		if r := must(st.Get(ctx, "acme", drawn[2]))(t); r.ID != g.ID {
+			t.Errorf("the number is that of %s", r.ID)
+		}
+		_, err := w.acme.Groups().Update(ctx, enduser.GroupByID(g.ID), func(g *enduser.Group) error { g.Number++; g.Version = enduser.Version{}; return nil })
+		wantInvalid(t, "update", err, "number read_only", "version read_only")
+		if err := w.acme.Groups().Delete(ctx, enduser.GroupByID(g.ID)); err != nil {
+			t.Error(err)
+		}
+		wantErr(t, "the number", second(st.Get(ctx, "acme", drawn[2])), store.ErrNotFound)
+	})
+}

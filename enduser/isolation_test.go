@@ -37,7 +37,8 @@ func nobody() probe {
 	return probe{
 		"nobody", "nobody", "nobody@example.com",
 		enduser.Account{Type: "no", ID: "body"},
-		enduser.Cursor{}, enduser.Position{},
+		enduser.Cursor{},
+		enduser.Position{},
 		groupProbe{"nobody", "nobody", strings.Repeat("0", 64)},
 	}
 }

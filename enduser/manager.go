@@ -65,7 +65,7 @@ type Options struct {
 // of the program.
 func New(s store.Store, opts *Options) *Manager {
 	if s == nil {
-		panic("enduser.New: the store is nil")
+		panic("enduser.New: the store is nil") //nolint:forbidigo // a mistake of the program, seen at its start
 	}
 	var o Options
 	if opts != nil {

@@ -12,12 +12,12 @@ import (
 )
 
 // tamper changes a record below the Manager, as another program does.
-func tamper(t testing.TB, st store.Store, name, id string, change func(*store.Record)) {
+func tamper(t testing.TB, st store.Store, id string, change func(*store.Record)) {
 	t.Helper()
-	old := must(st.Get(t.Context(), name, store.ID(id)))(t)
+	old := must(st.Get(t.Context(), "acme", store.ID(id)))(t)
 	r := old
 	change(&r)
-	must(st.Apply(t.Context(), name, store.Ops(store.Replace(old, r, nil))))(t)
+	must(st.Apply(t.Context(), "acme", store.Ops(store.Replace(old, r, nil))))(t)
 }
 
 // body returns a change of a record's body.
@@ -43,9 +43,9 @@ var (
 )
 
 // enrich adds to a record what a newer program may.
-func enrich(t testing.TB, st store.Store, name, id string) {
+func enrich(t testing.TB, st store.Store, id string) {
 	t.Helper()
-	tamper(t, st, name, id, func(r *store.Record) {
+	tamper(t, st, id, func(r *store.Record) {
 		body(t, `"w":1,`, `"w":1,`+newMember+",")(r)
 		r.Data = append(r.Data[:len(r.Data)-1], ","+newStamp+"}"...)
 		r.Unique, r.Index = append(r.Unique, newKey), append(r.Index, newTerm)
@@ -53,9 +53,9 @@ func enrich(t testing.TB, st store.Store, name, id string) {
 }
 
 // carried checks that it is all there, once, and behind what this program knows.
-func carried(t testing.TB, what string, st store.Store, name, id string) {
+func carried(t testing.TB, what string, st store.Store, id string) {
 	t.Helper()
-	r := must(st.Get(t.Context(), name, store.ID(id)))(t)
+	r := must(st.Get(t.Context(), "acme", store.ID(id)))(t)
 	text := string(r.Data)
 	if strings.Count(text, newMember) != 1 || strings.Count(text, newStamp) != 1 || !strings.HasSuffix(text, ","+newMember+","+newStamp+"}") {
 		t.Errorf("%s: body %s", what, text)
@@ -66,7 +66,7 @@ func carried(t testing.TB, what string, st store.Store, name, id string) {
 	if i := slices.Index(r.Index, newTerm); i != len(r.Index)-1 {
 		t.Errorf("%s: index terms %v", what, r.Index)
 	}
-	if byKey := must(st.Get(t.Context(), name, newKey))(t); byKey.ID != id {
+	if byKey := must(st.Get(t.Context(), "acme", newKey))(t); byKey.ID != id {
 		t.Errorf("%s: found by the new key %s", what, byKey.ID)
 	}
 }
@@ -80,7 +80,7 @@ func TestWritesCarryUsersAlong(t *testing.T) {
 		spec := everything()
 		spec.Sensitive = secrets{"pin": secret("1")}
 		u := must(acme.Create(ctx, spec))(t)
-		enrich(t, st, "acme", u.ID)
+		enrich(t, st, u.ID)
 		ref, irc := enduser.ByID(u.ID), enduser.Account{Type: "irc", ID: "a"}
 		before := must(acme.Get(ctx, ref))(t)
 		u.Revision, u.Version = before.Revision, before.Version
@@ -119,7 +119,7 @@ func TestWritesCarryUsersAlong(t *testing.T) {
 			if err := step.call(); err != nil {
 				t.Fatalf("%s: %v", step.what, err)
 			}
-			carried(t, step.what, st, "acme", u.ID)
+			carried(t, step.what, st, u.ID)
 		}
 		// Nothing of it is written to another, and all of it goes with the user.
 		if err := acme.Delete(ctx, ref); err != nil {
@@ -135,7 +135,7 @@ func TestWritesCarryGroupsAlong(t *testing.T) {
 		w := newWorld(st)
 		groups := w.acme.Groups()
 		g := made(groups.Create(ctx, wholeSpec()))(t)
-		enrich(t, st, "acme", g.ID)
+		enrich(t, st, g.ID)
 		ref := enduser.GroupByID(g.ID)
 		for _, step := range []struct {
 			what string
@@ -161,7 +161,7 @@ func TestWritesCarryGroupsAlong(t *testing.T) {
 			if err := step.call(); err != nil {
 				t.Fatalf("%s: %v", step.what, err)
 			}
-			carried(t, step.what, st, "acme", g.ID)
+			carried(t, step.what, st, g.ID)
 		}
 	})
 }
@@ -172,13 +172,13 @@ func TestWritesCarrySensitiveValuesAlong(t *testing.T) {
 		w := newWorld(st)
 		u := must(w.acme.Create(ctx, enduser.Spec{ExternalID: "a", Sensitive: secrets{"old": secret("1")}}))(t)
 		vault := "sensitive/" + u.ID
-		enrich(t, st, "acme", vault)
+		enrich(t, st, vault)
 		w.advance(time.Hour)
 		must(w.acme.Update(ctx, enduser.ByID(u.ID), func(e *enduser.Edit) error { e.SetSensitive("new", secret("2")); return nil }))(t)
-		carried(t, "set", st, "acme", vault)
+		carried(t, "set", st, vault)
 		w.advance(enduser.SensitiveTTL - time.Minute)
 		must(w.users.Sweep(ctx))(t)
-		carried(t, "swept", st, "acme", vault)
+		carried(t, "swept", st, vault)
 		reveals(t, "the rest", w.acme, enduser.ByID(u.ID), values{"new": enduser.String("2")})
 	})
 }
@@ -189,7 +189,7 @@ func TestCarriedBeyondTheLimits(t *testing.T) {
 		ctx := t.Context()
 		w := newWorld(st)
 		u := must(w.acme.Create(ctx, enduser.Spec{ExternalID: "a"}))(t)
-		tamper(t, st, "acme", u.ID, func(r *store.Record) {
+		tamper(t, st, u.ID, func(r *store.Record) {
 			for i := len(r.Unique); i < store.MaxUnique; i++ {
 				r.Unique = append(r.Unique, store.Key{Kind: "new", Value: strings.Repeat("x", i)})
 			}
@@ -208,13 +208,13 @@ func TestNewerMembersFurtherInside(t *testing.T) {
 		ctx := t.Context()
 		w := newWorld(st)
 		u := must(w.acme.Create(ctx, enduser.Spec{Accounts: []enduser.Account{{Type: "irc", ID: "a"}}, Sensitive: secrets{"k": secret("v")}}))(t)
-		tamper(t, st, "acme", u.ID, body(t, `{"type":"irc"`, `{"since":1,"type":"irc"`))
-		tamper(t, st, "acme", "sensitive/"+u.ID, body(t, `{"key":"k"`, `{"by":"x","key":"k"`))
+		tamper(t, st, u.ID, body(t, `{"type":"irc"`, `{"since":1,"type":"irc"`))
+		tamper(t, st, "sensitive/"+u.ID, body(t, `{"key":"k"`, `{"by":"x","key":"k"`))
 		diff(t, "accounts", must(w.acme.Get(ctx, enduser.ByID(u.ID)))(t).Accounts, u.Accounts)
 		reveals(t, "values", w.acme, enduser.ByID(u.ID), values{"k": enduser.String("v")})
 		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "g"}))(t)
 		made(w.acme.Groups().Rotate(ctx, enduser.GroupByID(g.ID), time.Hour))(t)
-		tamper(t, st, "acme", g.ID, body(t, `{"hash":`, `{"by":"x","hash":`))
+		tamper(t, st, g.ID, body(t, `{"hash":`, `{"by":"x","hash":`))
 		must(w.acme.Groups().Get(ctx, enduser.GroupByID(g.ID)))(t)
 	})
 }
@@ -228,7 +228,7 @@ func TestWhatOnlyANewerProgramMayWrite(t *testing.T) {
 		spec := everything()
 		spec.Sensitive = secrets{"k": secret("v")}
 		u := must(w.acme.Create(ctx, spec))(t)
-		tamper(t, st, "acme", u.ID, body(t, `"w":1`, `"w":2`))
+		tamper(t, st, u.ID, body(t, `"w":1`, `"w":2`))
 		ref := enduser.ByID(u.ID)
 		read := must(w.acme.Get(ctx, ref))(t)
 		for what, err := range map[string]error{
@@ -258,13 +258,13 @@ func TestWhatOnlyANewerProgramMayWrite(t *testing.T) {
 		// It can be taken over when it has expired, and expires by itself.
 		w.advance(time.Hour)
 		taken := upserted(w.acme.Upsert(ctx, enduser.Spec{ExternalID: "crm-7", ExpiresIn: time.Minute}))(t, enduser.Created)
-		tamper(t, st, "acme", taken.ID, body(t, `"w":1`, `"w":2`))
+		tamper(t, st, taken.ID, body(t, `"w":1`, `"w":2`))
 		w.advance(time.Minute)
 		if n := must(w.users.Sweep(ctx))(t); n != 1 {
 			t.Errorf("swept %d", n)
 		}
 		last := must(w.acme.Create(ctx, enduser.Spec{ExternalID: "crm-7"}))(t)
-		tamper(t, st, "acme", last.ID, body(t, `"w":1`, `"w":2`))
+		tamper(t, st, last.ID, body(t, `"w":1`, `"w":2`))
 		version := must(w.acme.Get(ctx, enduser.ByID(last.ID)))(t).Version
 		if err := w.acme.Delete(ctx, enduser.ByExternalID("crm-7"), enduser.IfVersion(version)); err != nil {
 			t.Error(err)
@@ -282,7 +282,7 @@ func TestGroupsThatOnlyANewerProgramMayWrite(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tamper(t, st, "acme", g.ID, body(t, `"w":1`, `"w":2`))
+		tamper(t, st, g.ID, body(t, `"w":1`, `"w":2`))
 		ref := enduser.GroupByID(g.ID)
 		wantErr(t, "update", second(groups.Update(ctx, ref, func(g *enduser.Group) error { g.Demo = true; return nil })), enduser.ErrNewer)
 		wantErr(t, "rotate", third(groups.Rotate(ctx, ref, 0)), enduser.ErrNewer)
@@ -297,7 +297,7 @@ func TestGroupsThatOnlyANewerProgramMayWrite(t *testing.T) {
 		}
 
 		u := must(w.acme.Create(ctx, enduser.Spec{Sensitive: secrets{"k": secret("v")}}))(t)
-		tamper(t, st, "acme", "sensitive/"+u.ID, body(t, `"w":1`, `"w":2`))
+		tamper(t, st, "sensitive/"+u.ID, body(t, `"w":1`, `"w":2`))
 		set := func(e *enduser.Edit) error { e.SetSensitive("l", secret("w")); return nil }
 		wantErr(t, "set", second(w.acme.Update(ctx, enduser.ByID(u.ID), set)), enduser.ErrNewer)
 		reveals(t, "values", w.acme, enduser.ByID(u.ID), values{"k": enduser.String("v")})

@@ -42,7 +42,7 @@ func TestUnreadableUser(t *testing.T) {
 			spec := everything()
 			spec.Sensitive = secrets{"k": secret("v")}
 			u := must(acme.Create(ctx, spec))(t)
-			tamper(t, st, "acme", u.ID, spoil.change)
+			tamper(t, st, u.ID, spoil.change)
 			byID, byExternalID := enduser.ByID(u.ID), enduser.ByExternalID("crm-7")
 			for what, err := range map[string]error{
 				"get":             second(acme.Get(ctx, byID)),
@@ -92,7 +92,7 @@ func TestUnreadableGroup(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			tamper(t, st, "acme", g.ID, spoil.change)
+			tamper(t, st, g.ID, spoil.change)
 			byID := enduser.GroupByID(g.ID)
 			for what, err := range map[string]error{
 				"get":          second(groups.Get(ctx, byID)),
@@ -124,10 +124,10 @@ func TestNewerSensitiveValues(t *testing.T) {
 		ctx := t.Context()
 		w := newWorld(st)
 		u := must(w.acme.Create(ctx, enduser.Spec{Sensitive: secrets{"k": secret("v")}}))(t)
-		tamper(t, st, "acme", "sensitive/"+u.ID, spoiled["newer"].change)
+		tamper(t, st, "sensitive/"+u.ID, spoiled["newer"].change)
 		ref := enduser.ByID(u.ID)
-		clear := func(e *enduser.Edit) error { e.ClearSensitive(); return nil }
-		wantUnreadable(t, "clear", second(w.acme.Update(ctx, ref, clear)), enduser.ErrNewer, "sensitive", u.ID)
+		empty := func(e *enduser.Edit) error { e.ClearSensitive(); return nil }
+		wantUnreadable(t, "clear", second(w.acme.Update(ctx, ref, empty)), enduser.ErrNewer, "sensitive", u.ID)
 		wantUnreadable(t, "reveal", second(w.acme.RevealSensitive(ctx, ref)), enduser.ErrNewer, "sensitive", u.ID)
 		must(w.acme.Update(ctx, ref, rename))(t)
 		if err := w.acme.Delete(ctx, ref); err != nil {
@@ -232,12 +232,12 @@ func TestUnreadableErrorText(t *testing.T) {
 	st := onMemory(t)
 	w := newWorld(st)
 	u := must(w.acme.Create(ctx, enduser.Spec{Name: "canary", ExpiresIn: time.Hour}))(t)
-	tamper(t, st, "acme", u.ID, spoiled["newer"].change)
+	tamper(t, st, u.ID, spoiled["newer"].change)
 	_, err := w.acme.Get(ctx, enduser.ByID(u.ID))
 	if want := "enduser: user u1 cannot be read: written by a newer program: a body of a newer form"; err == nil || err.Error() != want {
 		t.Errorf("%q, want %q", err, want)
 	}
-	tamper(t, st, "acme", u.ID, func(r *store.Record) { r.Data = []byte(`{"r":1,"w":1,"name":"canary`) })
+	tamper(t, st, u.ID, func(r *store.Record) { r.Data = []byte(`{"r":1,"w":1,"name":"canary`) })
 	_, err = w.acme.Get(ctx, enduser.ByID(u.ID))
 	if err == nil || strings.Contains(err.Error(), "canary") || !strings.HasPrefix(err.Error(), "enduser: user u1 cannot be read: corrupt record: at byte") {
 		t.Errorf("%q", err)

@@ -95,7 +95,7 @@ func (w *writer) tryUpdate(
 	if err := fn(&e); err != nil {
 		return User{}, 0, err
 	}
-	u := e.User.Clone() // what fn put in is the caller's
+	u := e.Clone() // what fn put in is the caller's
 	u.emailClaimed, u.hasVault = old.emailClaimed, old.hasVault
 	u.normalize()
 	fields := changedFields(&old, &u)

@@ -37,7 +37,7 @@ func sensitivePlace(tenant, user, key string, until time.Time) place {
 func vaultID(user string) string { return kindVault + "/" + user }
 
 // vault returns a user's sensitive values. What is to be cleared need not be readable.
-func (w *writer) vault(ctx context.Context, u *User, clear bool) (vault, error) {
+func (w *writer) vault(ctx context.Context, u *User, cleared bool) (vault, error) {
 	if !u.hasVault {
 		return vault{}, nil
 	}
@@ -50,7 +50,7 @@ func (w *writer) vault(ctx context.Context, u *User, clear bool) (vault, error) 
 		v.record = r
 		err = v.scan()
 	}
-	if clear && errors.Is(err, ErrCorrupt) {
+	if cleared && errors.Is(err, ErrCorrupt) {
 		v.values, v.lost, err = nil, true, nil
 	}
 	return v, err

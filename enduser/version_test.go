@@ -29,7 +29,9 @@ func TestVersionsOfUsers(t *testing.T) {
 			call  func() (enduser.User, error)
 		}{
 			{"get", false, func() (enduser.User, error) { return w.acme.Get(ctx, ref) }},
-			{"ensure", false, func() (enduser.User, error) { return first(w.acme.Ensure(ctx, enduser.Spec{ExternalID: "A", Name: "x"})) }},
+			{"ensure", false, func() (enduser.User, error) {
+				return first(w.acme.Ensure(ctx, enduser.Spec{ExternalID: "A", Name: "x"}))
+			}},
 			{"the same upsert", false, func() (enduser.User, error) { return first(w.acme.Upsert(ctx, enduser.Spec{ExternalID: "a"})) }},
 			{"upsert", true, func() (enduser.User, error) {
 				return first(w.acme.Upsert(ctx, enduser.Spec{ExternalID: "a", Name: "A"}))
