@@ -238,7 +238,7 @@ func TestCursorDefects(t *testing.T) {
 		s.list(t, "name=ann&limit=1&"+parameter+"="+cursor) // the limit may change
 
 		for _, garbage := range []string{
-			"0", "1", "-1", "=", "AQ", "null", "../..", "%00", "%ff", "%F0%9F%98%80", strings.Repeat("A", 10<<10), cursor + "=",
+			"0", "1", "-1", "=", "AQ", "null", "../..", "%00", "%ff", "%F0%9F%98%80", strings.Repeat("A", 10<<10), cursor + "A", cursor + "=",
 			cursor[:len(cursor)-1], cursor[1:], cursor + cursor, strings.ToLower(cursor) + "-", cursor + "%20",
 			url.QueryEscape("' OR 1=1"), base64.RawURLEncoding.EncodeToString(make([]byte, 10)),
 		} {

@@ -12,9 +12,11 @@ import (
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
 
-// Call and Route are those of all families.
 type (
-	Call  = rest.Call[Principal]
+	// Call is one request of any family on its way to its answer.
+	Call = rest.Call[Principal]
+
+	// Route is one route of any family.
 	Route = rest.Route[Principal]
 )
 
