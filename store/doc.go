@@ -109,20 +109,22 @@
 // Rule 13: reads are bounded, in items (the limit), in bytes ([MaxPageData]) and in
 // work ([Query].Budget). A page that ends early says where to go on, and has come
 // further than where it began; only a page that has nothing to go on to shows that
-// there is nothing else. The first item of a page is never left out for its size. Long
-// reads of one tenant do not hold up the others: between steps, of at most a page,
-// each tenant has its turn.
+// there is nothing else. The same holds for a tenant in a page of Due, which may have
+// no record yet and more to come. The first item of a page is never left out for its
+// size. Long reads of one tenant do not hold up the others: between steps, of at most a
+// page, each tenant has its turn.
 //
 // Rule 14: what is damaged does not stand in the way. A record that the store cannot
 // read is named, by its ID, in every page of List and Due that would have had it, and
 // does not use up the page's limit nor its tenant's share; the walk goes on. Get of it,
-// a write over it, and a write that claims a unique key which it may hold, are a
-// [DamagedError], and change nothing; a requirement on its revision is stale. [Remove]
-// deletes it. Then its unique keys are free: a key is free if its holder does not exist,
-// or exists and does not list the key. Entries of indexes that it has left behind are
-// passed over, and may be removed at any later time. An entry of the feed that cannot be
-// read has its place in the page, with [Change].Damaged set. What else is damaged, such
-// as the list of tenants, is ErrUnavailable.
+// a write over it, a create of its ID too, and a write that claims or requires to be
+// free a unique key which it may hold, are a [DamagedError], and change nothing; a
+// requirement on its revision, or that there is none, is stale. [Remove] deletes it.
+// Then its unique keys are free: a key is free if its holder does not exist, or exists
+// and does not list the key. Entries of indexes that it has left behind are passed over,
+// and may be removed at any later time. An entry of the feed that cannot be read has its
+// place in the page, with [Change].Damaged set. What else is damaged, such as the list
+// of tenants, is ErrUnavailable.
 //
 // # Optional interfaces
 //

@@ -102,6 +102,14 @@ func damageMutants() []mutant {
 		{name: "a write over a damaged record is stale", rejected: "damage/write damage/claim", harm: forgiving(func(*broken, string, []store.Op, *store.DamagedError) error {
 			return &store.StaleError{Require: -1}
 		})},
+		{name: "a create of a damaged record's ID is stale", rejected: "damage/write", harm: forgiving(func(_ *broken, _ string, ops []store.Op, err *store.DamagedError) error {
+			for i, op := range ops {
+				if op.Old == nil && op.ID() == err.ID {
+					return &store.StaleError{Op: i, Require: -1}
+				}
+			}
+			return err
+		})},
 		{name: "a batch that a damaged record refuses is written in part", rejected: "damage/write", harm: forgiving(func(b *broken, tenant string, ops []store.Op, err *store.DamagedError) error {
 			for _, op := range ops {
 				if op.ID() != err.ID {

@@ -116,6 +116,11 @@ func copiesTaken(s *subject) {
 	}
 	c.exactly(want)
 	c.taken(0, want.Unique[0], want, store.Create(claim, nil))
+	err = c.refusedBatch(store.ErrTaken, with(writing("c"), store.RequireFree(want.Unique[0])))
+	if errors.As(err, &taken) {
+		spoil(taken.Holder)
+	}
+	c.exactly(want)
 	// The holder may be in the batch itself.
 	twin := full("twin")
 	err = c.refused(store.ErrTaken, store.Create(twin, nil), store.Create(store.Record{ID: "x", Kind: "user", Unique: full("twin").Unique}, nil))

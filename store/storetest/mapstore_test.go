@@ -136,6 +136,8 @@ func (t *mapTenant) stale(ops []store.Op) error {
 	for i, op := range ops {
 		stored, exists := t.records[op.ID()]
 		switch {
+		case t.damaged[op.ID()] && (op.New != nil || !removal(op)):
+			return &store.DamagedError{ID: op.ID()}
 		case op.Old == nil && exists, op.Old != nil && !exists:
 			return &store.StaleError{Op: i, Require: -1}
 		case !exists:
@@ -143,8 +145,6 @@ func (t *mapTenant) stale(ops []store.Op) error {
 			if !t.damaged[stored.ID] && stored.Kind != op.Old.Kind {
 				return &store.InvalidError{Op: i, What: "kind", Why: "not the record's"}
 			}
-		case t.damaged[stored.ID]:
-			return &store.DamagedError{ID: stored.ID}
 		case stored.Revision != op.Old.Revision:
 			return &store.StaleError{Op: i, Require: -1}
 		case op.New != nil && op.New.Kind != stored.Kind:
