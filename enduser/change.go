@@ -75,8 +75,8 @@ type ChangePage struct {
 const defaultChanges = store.DefaultLimit
 
 // Changes returns changes of the feed. Every write that succeeded is in it exactly once,
-// in the order in which it happened. ErrTrimmed if an entry after the position was
-// forgotten, or if the position is of a history that the store has lost: then take
+// in the order in which it happened. ErrTrimmed if the entry of the After position, or one
+// after it, was forgotten, or if it is of a history that the store has lost: then take
 // [Tenant.Latest], read all that the feed is followed for, and go on from there.
 func (t Tenant) Changes(ctx context.Context, q ChangeQuery) (ChangePage, error) {
 	f, err := t.feed()

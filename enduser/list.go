@@ -63,7 +63,7 @@ const (
 // context's, and the page has a Next from which to go on, or, where it was asked for by
 // Before, a Previous.
 func (t Tenant) List(ctx context.Context, q Query) (Page, error) {
-	l, err := t.lister(ctx, q)
+	l, err := t.lister(q)
 	if err != nil {
 		return Page{}, err
 	}
@@ -71,7 +71,8 @@ func (t Tenant) List(ctx context.Context, q Query) (Page, error) {
 	case len(l.keys) > 0:
 		return l.listOne(ctx, t)
 	case !q.ExpiringBefore.IsZero():
-		return l.listExpiring(ctx, t)
+		page, _, err := l.listExpiring(ctx, t)
+		return page, err
 	}
 	if err := l.bound(ctx, t); err != nil {
 		return Page{}, err
@@ -97,9 +98,11 @@ type lister struct {
 	now         time.Time
 
 	low, high store.Revision // AddedAfter and AddedBefore as bounds of Created; 0: none
+
+	looked, most int // records by deadline that were looked at, and that a count looks at
 }
 
-func (t Tenant) lister(_ context.Context, q Query) (*lister, error) {
+func (t Tenant) lister(q Query) (*lister, error) {
 	c, err := t.begin()
 	if err != nil {
 		return nil, err
@@ -216,7 +219,7 @@ func (l *lister) listOne(ctx context.Context, t Tenant) (Page, error) {
 		return page, translate("list", err)
 	}
 	u, live, err := t.decode(&r, l.now)
-	if err != nil || !live || !t.matches(&l.Filter, &u) || !l.added(&u) || !l.span.contains(int64(r.Created)) {
+	if err != nil || !live || !t.matches(&l.Filter, &u) || !l.added(&u) {
 		return page, err
 	}
 	if l.ExpiringBefore.IsZero() || (!u.ExpiresAt.IsZero() && u.ExpiresAt.Before(l.ExpiringBefore)) {
@@ -225,9 +228,11 @@ func (l *lister) listOne(ctx context.Context, t Tenant) (Page, error) {
 	return page, nil
 }
 
-// listExpiring answers a query by deadline.
-func (l *lister) listExpiring(ctx context.Context, t Tenant) (Page, error) {
-	page := Page{Users: []User{}}
+// listExpiring answers a query by deadline. It steps on until there is a user, or
+// nothing more, or there are no steps left for a count. It also returns why users cannot
+// be read.
+func (l *lister) listExpiring(ctx context.Context, t Tenant) (page Page, lost []error, err error) {
+	page.Users = []User{}
 	q := store.DueQuery{
 		Tenant: l.span.name, Kinds: []string{kindUser}, Before: l.ExpiringBefore,
 		From: l.After.place, Limit: l.span.size(),
@@ -236,15 +241,20 @@ func (l *lister) listExpiring(ctx context.Context, t Tenant) (Page, error) {
 		due, err := t.m.store.Due(ctx, q)
 		if err != nil {
 			page.Next = l.span.place(q.From)
-			return page, translate("list", err)
+			return page, lost, translate("list", err)
 		}
 		q.From = ""
 		for _, of := range due.Tenants {
-			page.Unreadable = append(page.Unreadable, of.Damaged...)
+			l.looked += len(of.Records) + len(of.Damaged)
+			for _, id := range of.Damaged {
+				lost = append(lost, unreadable(kindUser, id, ErrCorrupt))
+				page.Unreadable = append(page.Unreadable, id)
+			}
 			for i := range of.Records {
 				u, live, err := t.decode(&of.Records[i], l.now)
 				switch {
 				case err != nil:
+					lost = append(lost, err)
 					page.Unreadable = append(page.Unreadable, of.Records[i].ID)
 				case live && t.matches(&l.Filter, &u) && l.added(&u):
 					page.Users = append(page.Users, u)
@@ -252,9 +262,9 @@ func (l *lister) listExpiring(ctx context.Context, t Tenant) (Page, error) {
 			}
 			q.From = of.Next
 		}
-		if q.From == "" || len(page.Users) > 0 {
+		if q.From == "" || len(page.Users) > 0 || l.most > 0 && l.looked >= l.most {
 			page.Next = l.span.place(q.From)
-			return page, nil
+			return page, lost, nil
 		}
 	}
 }
@@ -269,10 +279,10 @@ type Count struct {
 const maxCount = 10_000
 
 // Count counts the users that a query selects: those that [Tenant.List] returns in all
-// pages, Limit apart. It ends when it has looked at 10,000. Users that cannot be read are
-// not counted.
+// pages, Limit apart. It ends when it has looked at 10,000. Of users that cannot be read
+// it counts those of a newer program, and not those that are damaged.
 func (t Tenant) Count(ctx context.Context, q Query) (Count, error) {
-	l, err := t.lister(ctx, q)
+	l, err := t.lister(q)
 	if err != nil {
 		return Count{}, err
 	}
@@ -295,9 +305,9 @@ func (t Tenant) Count(ctx context.Context, q Query) (Count, error) {
 
 func (l *lister) countExpiring(ctx context.Context, t Tenant) (Count, error) {
 	count := Count{}
-	l.span.limit = maxPage
-	for looked := 0; looked < maxCount; looked += maxPage {
-		page, err := l.listExpiring(ctx, t)
+	l.span.limit, l.most = maxPage, maxCount
+	for l.looked < l.most {
+		page, _, err := l.listExpiring(ctx, t)
 		if err != nil {
 			return Count{}, err
 		}

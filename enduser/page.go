@@ -69,12 +69,6 @@ func (s span) narrow(q store.Query) store.Query {
 	return q
 }
 
-// contains reports whether what was created with a revision is in the span.
-func (s span) contains(created int64) bool {
-	q := s.narrow(store.Query{})
-	return created > int64(q.After) && (q.Before == 0 || created < int64(q.Before))
-}
-
 // listed is a page of whatever a list has.
 type listed[T any] struct {
 	items          []T

@@ -17,7 +17,7 @@ import (
 // goes on; any other error is yielded last. The user beside an error is the zero User.
 func (t Tenant) All(ctx context.Context, f Filter) iter.Seq2[User, error] {
 	return func(yield func(User, error) bool) {
-		l, err := t.lister(ctx, Query{Filter: f})
+		l, err := t.lister(Query{Filter: f})
 		if err != nil {
 			yield(User{}, err)
 			return
@@ -43,20 +43,23 @@ func (t Tenant) All(ctx context.Context, f Filter) iter.Seq2[User, error] {
 // runs may be in it or not.
 func (t Tenant) Expiring(ctx context.Context, before time.Time) iter.Seq2[User, error] {
 	return func(yield func(User, error) bool) {
-		q := Query{ExpiringBefore: before, Limit: pageOfIteration}
-		if before.IsZero() {
-			yield(User{}, invalidField(Field{Name: "before"}, CodeRequired, "must be a time"))
+		l, err := t.lister(Query{ExpiringBefore: before, Limit: pageOfIteration})
+		if err == nil && before.IsZero() {
+			err = invalidField(Field{Name: "before"}, CodeRequired, "must be a time")
+		}
+		if err != nil {
+			yield(User{}, err)
 			return
 		}
 		for {
-			page, err := t.List(ctx, q)
+			page, lost, err := l.listExpiring(ctx, t)
 			for _, u := range page.Users {
 				if !yield(u, nil) {
 					return
 				}
 			}
-			for _, id := range page.Unreadable {
-				if !yield(User{}, unreadable(kindUser, id, ErrCorrupt)) {
+			for _, err := range lost {
+				if !yield(User{}, err) {
 					return
 				}
 			}
@@ -67,7 +70,7 @@ func (t Tenant) Expiring(ctx context.Context, before time.Time) iter.Seq2[User, 
 			if page.Next.IsZero() {
 				return
 			}
-			q.After = page.Next
+			l.After, l.now = page.Next, t.m.millis()
 		}
 	}
 }
