@@ -159,6 +159,7 @@ func (d *debtor) merge(vals []any, n int) error {
 	slices.SortFunc(d.entries, func(a, b entry) int {
 		return cmp.Or(cmp.Compare(a.score, b.score), cmp.Compare(a.id, b.id))
 	})
+	d.entries = slices.Compact(d.entries) // one of two kinds may have been left behind
 	d.more = len(d.entries) > n
 	d.entries = d.entries[:min(len(d.entries), n)]
 	return nil

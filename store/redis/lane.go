@@ -62,9 +62,9 @@ type request struct {
 type lane struct {
 	client *goredis.Client
 	wait   replicaWait
-	most   int // requests of a pipeline
-	short  *fair.Turns
-	long   *fair.Turns
+	most   int                   // requests of a pipeline
+	short  *fair.Turns           // of requests that go alone
+	long   *fair.Turns           // of requests that go alone
 	retry  func(error)           // is told of scripts that are sent again
 	group  func(store.GroupInfo) // is told of pipelines; nil: nobody
 
