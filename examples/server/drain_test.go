@@ -12,15 +12,31 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
-	"github.com/rollbook-go/rollbook/store/memory"
 )
 
 // TestDrain: what the server has begun when it is told to end is answered, a
-// request whose body is still on its way and a long poll included. serve would
-// return an error if that took more than ten seconds.
+// request whose body is still on its way and a long poll included, on every kind of
+// store. serve would return an error if that took more than ten seconds.
 func TestDrain(t *testing.T) {
+	memory := namedStore{"memory", func(*testing.T) string { return "memory:" }}
+	for _, s := range append(stores(), memory) {
+		t.Run(s.name, func(t *testing.T) {
+			st, closer, err := openStore(t.Context(), s.make(t), "full")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if err := closer.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+			testDrain(t, enduser.New(st, nil))
+		})
+	}
+}
+
+func testDrain(t *testing.T, users *enduser.Manager) {
 	log := slog.New(slog.DiscardHandler)
-	users := enduser.New(memory.New(nil), nil)
 	closing := make(chan struct{})
 	c := &config{rate: "on", keys: keyFlags{principals: map[string]httpapi.Principal{testKey: {Tenant: "demo"}}}}
 	h, err := handler(users, c, log, closing)
