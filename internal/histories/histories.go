@@ -73,7 +73,7 @@ func (o *Options) withDefaults() Options {
 }
 
 // Run records histories of a store and fails the test for one that is not
-// linearizable, cannot be judged in time, has an error in it that the contract
+// linearizable, cannot be checked in time, has an error in it that the contract
 // does not allow, or has no answer to most of its calls. Open returns a new handle on one and the same place;
 // it is called twice and the caller closes what it opened. Run leaves its tenants
 // behind. opts may be nil.

@@ -15,7 +15,7 @@ func applyChecks() []check {
 		{"apply/stale-absent", 1, "a replacement or deletion of a record that does not exist is stale", staleAbsent},
 		{"apply/stale-reborn", 1, "a record deleted and created again is not the old one", staleReborn},
 		{"apply/first-stale", 1, "StaleError names the first op that does not hold", firstStale},
-		{"apply/stale-before-taken", 1, "preconditions are judged before keys", staleBeforeTaken},
+		{"apply/stale-before-taken", 1, "preconditions are checked before keys", staleBeforeTaken},
 		{"apply/atomic-stale", 1, "a stale batch writes nothing", atomicStale},
 		{"apply/atomic-taken", 2, "a taken batch writes nothing", atomicTaken},
 		{"apply/atomic-invalid", 9, "an invalid batch writes nothing", atomicInvalid},

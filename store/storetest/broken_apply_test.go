@@ -137,7 +137,7 @@ func applyMutants() []mutant {
 			}
 			return err
 		})},
-		{name: "keys are judged before preconditions", rejected: "apply/stale-before-taken", harm: func(b *broken) {
+		{name: "keys are checked before preconditions", rejected: "apply/stale-before-taken", harm: func(b *broken) {
 			b.applies(steps{refuses: func(t *mapTenant, ops []store.Op) error {
 				if err := t.taken(ops); err != nil {
 					return err

@@ -42,8 +42,8 @@ func usual(c *client) time.Duration {
 	return time.Since(start) / n
 }
 
-// judgeGivenUp judges the error of a write that was given up.
-func judgeGivenUp(s *subject, err error) {
+// checkGivenUp checks the error of a write that was given up.
+func checkGivenUp(s *subject, err error) {
 	switch {
 	case err == nil, s.failed():
 	case errors.Is(err, store.ErrUnknown):
@@ -83,7 +83,7 @@ func createGivenUp(c *client, r store.Record, call func(f func(context.Context) 
 		_, err := c.store.Apply(ctx, c.name, store.Ops(op))
 		return err
 	})
-	judgeGivenUp(c.subject, err)
+	checkGivenUp(c.subject, err)
 	switch {
 	case c.failed():
 		return r
@@ -144,7 +144,7 @@ func canceledReplace(s *subject) {
 			rev, err = c.store.Apply(ctx, c.name, store.Ops(store.Replace(r, next, nil)))
 			return err
 		})
-		judgeGivenUp(s, err)
+		checkGivenUp(s, err)
 		next.Created, next.Revision = r.Created, r.Revision+1
 		switch {
 		case s.failed():
@@ -228,7 +228,7 @@ func canceledTrim(s *subject) {
 		}
 		rev := store.Revision(through)
 		err := giveUp(s, pause, rng, func(ctx context.Context) error { return c.store.Trim(ctx, c.name, rev) })
-		judgeGivenUp(s, err)
+		checkGivenUp(s, err)
 		if err != nil && rev > 1 {
 			_, read := c.store.Changes(s.ctx, c.name, store.ChangeQuery{After: rev - 2})
 			if errors.Is(read, store.ErrTrimmed) && !errors.Is(err, store.ErrUnknown) {

@@ -11,7 +11,7 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// subject is the store under judgement, as one check sees it: two handles on a
+// subject is the store under test, as one check sees it: two handles on a
 // fresh place, and the first fault that was found. After a fault every call
 // made through a client does nothing and returns zero values, so that a check
 // reads as a list of steps.
