@@ -8,7 +8,7 @@ import (
 )
 
 // keyVersion stands in the kind of every comparison key that is stored. It goes up
-// when compareKey gives another key to any string that is admitted, so that two ways
+// when compareKey gives another key to any string that is allowed, so that two ways
 // of making keys never meet in one name space. Users written under an older version
 // are found by their external ID and address again after [Tenant.Reindex].
 const keyVersion = "1"

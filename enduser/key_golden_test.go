@@ -24,7 +24,7 @@ const whatToDo = `
 testdata/keys.golden is what stored keys were made by. If it no longer holds:
   - a code point that was admitted has another key: users that are stored under the
     old key would not be found. Raise keyVersion, see that the old kind is still
-    looked up until Manager.Reindex has run, and only then go test -run Golden -update.
+    looked up until Tenant.Reindex has run, and only then go test -run Golden -update.
   - a code point that was admitted is refused: existing users keep theirs, but say so
     in the release notes; then -update.
   - code points are new in Unicode: nothing was stored with them. Just -update.`

@@ -13,8 +13,8 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Keyring has the keys under which secrets are sealed in the store: it is what a
-// copy of the store alone cannot be read without. Package keyfile has one in a
+// Keyring has the keys under which secrets are sealed in the store. Without them a
+// copy of the store shows no secret. Package keyfile has one in a
 // file; [NewKeyring] makes one of keys that the host already has; one over a key
 // management service unwraps its keys and caches them. It is safe for concurrent
 // use.

@@ -31,8 +31,8 @@ const (
 // termUnreadable marks a record that was due and could not be read.
 var termUnreadable = store.Key{Kind: "unreadable", Value: "1"} //nolint:gochecknoglobals // a constant
 
-// ownKind reports whether this program makes unique keys or index terms of a kind. All
-// others are a newer program's, and kept.
+// ownKind reports whether this program makes unique keys or index terms of a kind, or
+// made them when keyVersion was lower. All others are a newer program's, and kept.
 func ownKind(kind string) bool {
 	switch kind {
 	case keyExternalID, keyExactID, keyAccount, keyEmail, termWord, termGroup, termMetadata,

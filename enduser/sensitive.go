@@ -75,6 +75,9 @@ func checkSensitiveCount(v *violations, count int) {
 
 // checkSensitive validates what is to be set.
 func checkSensitive(v *violations, edit *sensitiveEdit) {
+	if len(edit.set) == 0 {
+		return
+	}
 	before := len(*v)
 	checkSensitiveCount(v, edit.values())
 	if len(*v) > before {

@@ -64,8 +64,8 @@ func (t Tenant) SameExternalID(a, b string) bool { return t.externalIDKey(a) == 
 
 const maxTenantName = 255 // bytes
 
-// scopeOfCall is what holds for a call of a handle.
-type scopeOfCall struct {
+// call is what holds for a call of a handle.
+type call struct {
 	name   string // the tenant's name in the store
 	policy Policy
 	schema Schema
@@ -73,7 +73,7 @@ type scopeOfCall struct {
 }
 
 // begin validates the handle. Every method begins with it.
-func (t Tenant) begin() (scopeOfCall, error) {
+func (t Tenant) begin() (call, error) {
 	var v violations
 	if t.m == nil || t.name == "" || len(t.name) > maxTenantName || textFault(t.name) != "" {
 		v.add(Field{Name: "tenant"}, CodeValue, "must be 1 to 255 bytes of text")
@@ -85,13 +85,13 @@ func (t Tenant) begin() (scopeOfCall, error) {
 		v.add(Field{Name: "actor"}, CodeValue, "must be at most 256 bytes of text")
 	}
 	if err := v.err(); err != nil {
-		return scopeOfCall{}, err
+		return call{}, err
 	}
 	policy, fixed := t.m.policy(t.name)
 	if !fixed {
 		policy = t.policy
 	}
-	c := scopeOfCall{policy: policy.withDefaults(), schema: t.m.schema(t.name).withDefaults(), exact: t.exact}
+	c := call{policy: policy.withDefaults(), schema: t.m.schema(t.name).withDefaults(), exact: t.exact}
 	if !t.pinned {
 		c.exact = c.schema.ExactIDs
 	}

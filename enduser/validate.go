@@ -110,7 +110,7 @@ func checkIdentifier(v *violations, field Field, id string, limit int) {
 	}
 }
 
-// maxBytesPerCharacter bounds what is looked at closely: no composed character of
+// maxBytesPerCharacter bounds what is examined closely: no composed character of
 // an identifier is longer.
 const maxBytesPerCharacter = 4 * (maxMarks + 1)
 
