@@ -146,7 +146,7 @@ func (f feed) read(ctx context.Context, q store.ChangeQuery) (store.ChangePage, 
 // newest reads backwards.
 func (f feed) newest(ctx context.Context, q ChangeQuery) (ChangePage, error) {
 	if q.Before == f.origin() { // nothing is older
-		return ChangePage{Position: q.Before}, nil
+		return ChangePage{Changes: []Change{}, Position: q.Before}, nil
 	}
 	page, err := f.read(ctx, store.ChangeQuery{Before: store.Revision(q.Before.revision), Desc: true, Limit: q.Limit})
 	if err != nil {

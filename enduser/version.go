@@ -67,12 +67,13 @@ func ParseVersion(text string) (Version, error) {
 	if text == "" {
 		return Version{}, nil
 	}
-	raw, ok := opaque(text, 15)
-	if !ok {
-		return Version{}, invalidField(Field{Name: "version"}, CodeFormat, "is not a version")
+	if raw, ok := opaque(text, 15); ok {
+		v := Version{revision: int64(binary.BigEndian.Uint64(raw[1:9])), stamp: readStamp(raw[9:])} //nolint:gosec // checked below
+		if v.revision > 0 {
+			return v, nil
+		}
 	}
-	v := Version{revision: int64(binary.BigEndian.Uint64(raw[1:9])), stamp: readStamp(raw[9:])} //nolint:gosec // as it was written
-	return v, nil
+	return Version{}, invalidField(Field{Name: "version"}, CodeFormat, "is not a version")
 }
 
 // textVersion is the first byte of the texts of versions, cursors and positions.
