@@ -24,10 +24,11 @@ func Example() {
 		}
 		fmt.Println(outcome, ann.ExternalID, ann.Name)
 	}
-	_, err := users.Tenant("umbrella").Get(ctx, enduser.ByExternalID("crm-7"))
-	fmt.Println("umbrella has none:", errors.Is(err, enduser.ErrNotFound))
+	if _, err := users.Tenant("umbrella").Get(ctx, enduser.ByExternalID("crm-7")); errors.Is(err, enduser.ErrNotFound) {
+		fmt.Println("umbrella has none")
+	}
 	// Output:
 	// created crm-7 Ann
 	// unchanged crm-7 Ann
-	// umbrella has none: true
+	// umbrella has none
 }
