@@ -37,7 +37,8 @@ func (e *Edit) SetSensitive(key string, s Secret) {
 // afterwards.
 func (e *Edit) ClearSensitive() { e.sensitive = sensitiveEdit{clear: true} }
 
-// Merge writes what the spec gives into e, as [Tenant.Upsert] does.
+// Merge writes what the spec gives into e, as [Tenant.Upsert] does. An Edit that no
+// call of this package made compares external IDs in any case.
 func (s Spec) Merge(e *Edit) {
 	e.Name = cmp.Or(s.Name, e.Name)
 	e.FirstName = cmp.Or(s.FirstName, e.FirstName)

@@ -104,3 +104,24 @@ func TestRefusedWritesTakeNothingOver(t *testing.T) {
 		diff(t, "feed", feed(t, w.acme), []string{"created u1", "created u2", "expired u1"})
 	})
 }
+
+// What has to go with an expired user is read first; if that fails it is no conflict.
+func TestTakeoverThatCannotRead(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		f := &faulty{Store: st}
+		w := newWorld(f)
+		must(w.acme.Create(ctx, enduser.Spec{ExternalID: "a", ExpiresIn: time.Second, Sensitive: secrets{"k": secret("v")}}))(t)
+		u := must(w.acme.Create(ctx, enduser.Spec{}))(t)
+		w.advance(time.Second)
+		take := func(e *enduser.Edit) error {
+			f.get = func() error { return store.ErrUnavailable } // from now on
+			e.ExternalID = "a"
+			return nil
+		}
+		wantErr(t, "update", second(w.acme.Update(ctx, enduser.ByID(u.ID), take)), enduser.ErrUnavailable)
+		wantErr(t, "create", second(w.acme.Create(ctx, enduser.Spec{ExternalID: "a"})), enduser.ErrUnavailable)
+		f.get = nil
+		must(w.acme.Create(ctx, enduser.Spec{ExternalID: "a"}))(t)
+	})
+}

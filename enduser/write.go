@@ -84,13 +84,17 @@ func (w *writer) apply(ctx context.Context, op store.Op, with ...store.Op) (appl
 		}
 		if taken, ok := errors.AsType[*store.TakenError](err); ok {
 			deletions, err := w.takeOver(ctx, &taken.Holder)
-			if err != nil || len(deletions) == 0 || len(ops)+len(deletions) > store.MaxOps {
-				return applied{taken: taken}, err
+			if err != nil {
+				return applied{}, err
+			}
+			if len(deletions) == 0 || len(ops)+len(deletions) > store.MaxOps {
+				return applied{taken: taken}, nil
 			}
 			over = append(over, deletions...)
 			continue
 		}
 		stale, ok := errors.AsType[*store.StaleError](err)
+		ok = ok && lost(err) // and not unknown
 		switch {
 		case ok && stale.Op < len(over): // an expired one was swept or taken over meanwhile
 			over = nil
