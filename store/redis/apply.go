@@ -89,21 +89,17 @@ func (s *Store) removals(ctx context.Context, sp space, ops []store.Op) (map[str
 func newRemoval(tenant, id, kind string, val any) removal {
 	stored, ok := val.(string)
 	if !ok {
-		return removal{expect: expectMissing}
+		return removal{}
 	}
 	r, err := decodeRecord(tenant, id, stored)
-	if err == nil {
-		r.Data = nil
-		return removal{old: &r, expect: expectRead + digits(r.Revision)}
-	}
-	r = store.Record{ID: id, Kind: kind}
-	if len(stored) > bodyAt {
-		if head, ok := decodeBody(tenant, id, stored[bodyAt:]); ok {
-			head.Data = nil
+	if err != nil {
+		r = store.Record{ID: id, Kind: kind}
+		if head, ok := decodeBody(tenant, id, stored[min(bodyAt, len(stored)):]); ok {
 			r = head
 		}
 	}
-	return removal{old: &r, expect: expectDamaged + sha1hex(stored)}
+	r.Data = nil
+	return removal{old: &r, hash: sha1hex(stored)}
 }
 
 // write is an Apply under way: one plan, one nonce, however often it is sent.

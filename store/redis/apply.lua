@@ -61,7 +61,7 @@ local function broken(id, value)
 end
 
 -- Requirements. The operations come before them in ARGV.
-at = at + 4 * n
+at = at + 5 * n
 for i = 1, requires do
   local how, what, want = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
   if how == 'free' then
@@ -80,40 +80,31 @@ for i = 1, requires do
   at = at + 3
 end
 
--- What the ops expect.
-local removed = {} -- the damaged records that this batch removes
+-- What the ops expect. The sum shows that a record is exactly what the client has
+-- read; it is cheap, since Lua makes no new strings of the record's length for it.
+local removed = {} -- IDs of records that are removed as they are
 for i = 1, n do
-  local expected, digest = ARGV[ops + 4 * i - 3], ARGV[ops + 4 * i - 2]
-  local how, want = string.sub(expected, 1, 1), string.sub(expected, 2)
-  local id, old, place = ARGV[ids + i], olds[i + 1], digits(i - 1)
-  if how == 'd' then -- removes a damaged record
-    if not old then
-      return refuse('stale', 'op', place)
-    elseif redis.sha1hex(old) ~= want then
-      return refuse('moved')
+  local how, sum = ARGV[ops + 5 * i - 4], ARGV[ops + 5 * i - 3]
+  local id, old = ARGV[ids + i], olds[i + 1]
+  if how == 'remove' then
+    if old and redis.sha1hex(old) ~= sum then
+      return refuse('moved') -- also if there was none, and so no hash
+    elseif not old then
+      return refuse('stale', 'op', digits(i - 1))
     end
     removed[id] = true
-  elseif how == 'm' then -- removes what was not there
-    if old then
-      return refuse('moved')
+  elseif not old then
+    if how ~= 'create' then
+      return refuse('stale', 'op', digits(i - 1))
     end
-    return refuse('stale', 'op', place)
-  elseif how == 'r' then -- removes what could be read
-    if not old then
-      return refuse('stale', 'op', place)
-    elseif string.sub(old, 1, 16) ~= want or string.sub(old, 66, 81) ~= digest or broken(id, old) then
-      return refuse('moved')
+  elseif how == 'create' or redis.sha1hex(old) ~= sum then
+    if broken(id, old) then
+      return refuse('damaged', id)
+    elseif string.sub(old, 1, 16) ~= how then
+      return refuse('stale', 'op', digits(i - 1))
+    elseif string.sub(old, 66, 81) ~= ARGV[ops + 5 * i - 2] then
+      return refuse('false', digits(i - 1))
     end
-  elseif old and broken(id, old) then
-    return refuse('damaged', id)
-  elseif how == 'c' then -- creates
-    if old then
-      return refuse('stale', 'op', place)
-    end
-  elseif not old or string.sub(old, 1, 16) ~= want then -- replaces or deletes
-    return refuse('stale', 'op', place)
-  elseif string.sub(old, 66, 81) ~= digest then
-    return refuse('false', place)
   end
 end
 
@@ -150,7 +141,7 @@ end
 local created, written, deleted = {}, {'', last}, {}
 for i = 1, n do
   local number = string.format('%016.0f', revision + i)
-  local old, body, note = olds[i + 1], ARGV[ops + 4 * i - 1], ARGV[ops + 4 * i]
+  local old, body, note = olds[i + 1], ARGV[ops + 5 * i - 1], ARGV[ops + 5 * i]
   if body == '' then
     deleted[#deleted + 1] = ARGV[ids + i]
   else

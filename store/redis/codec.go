@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -85,31 +84,35 @@ func sha1hex(s string) string {
 }
 
 // checksum shows that a body is as it was written, and where.
-func checksum(tenant, id, body string) string {
+func checksum(tenant, id string, body []byte) []byte {
 	h := sha1.New() //nolint:gosec // see the import
-	_, _ = io.WriteString(h, lengthPrefixed(tenant))
-	_, _ = io.WriteString(h, lengthPrefixed(id))
-	_, _ = io.WriteString(h, body)
-	return hex.EncodeToString(h.Sum(nil))[:checksumLen]
+	_, _ = h.Write([]byte(lengthPrefixed(tenant) + lengthPrefixed(id)))
+	_, _ = h.Write(body)
+	sum := h.Sum(nil)
+	return hex.AppendEncode(nil, sum[:checksumLen/2])
 }
 
 // encodeBody returns what the script stores behind revision, created and age.
 func encodeBody(tenant string, r *store.Record) string {
 	h := head(r)
-	var b strings.Builder
-	b.Grow(headAt + len(h) + len(r.Data))
-	b.WriteByte(formatV1)
-	b.WriteString(digest(tenant, r.ID, h))
-	b.Write(h)
-	b.Write(r.Data)
-	body := b.String()
-	return checksum(tenant, r.ID, body) + body
+	b := make([]byte, checksumLen, checksumLen+headAt+len(h)+len(r.Data))
+	b = append(b, formatV1)
+	b = append(b, digest(tenant, r.ID, h)...)
+	b = append(b, h...)
+	b = append(b, r.Data...)
+	copy(b, checksum(tenant, r.ID, b[checksumLen:]))
+	return string(b)
+}
+
+// encodeRecord returns a record as it is stored.
+func encodeRecord(tenant string, r *store.Record) string {
+	return digits(r.Revision) + digits(r.Created) + digits(r.Revision-r.Created) + encodeBody(tenant, r)
 }
 
 // decodeRecord reads a stored record and verifies that it is the tenant's, has that
 // ID, and is as it was written. The error is errDamaged.
 func decodeRecord(tenant, id, stored string) (store.Record, error) {
-	if len(stored) < bodyAt || checksum(tenant, id, stored[bodyAt:]) != stored[headerLen:bodyAt] {
+	if len(stored) < bodyAt || string(checksum(tenant, id, []byte(stored[bodyAt:]))) != stored[headerLen:bodyAt] {
 		return store.Record{}, errDamaged
 	}
 	r, ok := decodeBody(tenant, id, stored[bodyAt:])

@@ -60,12 +60,13 @@ func damages(stored string) []string {
 	}
 	newer := []byte(stored[bodyAt:])
 	newer[0]++
-	return append(all, stored[:headerLen]+checksum("tenant", "id", string(newer))+string(newer), stored+"x")
+	return append(all, stored[:headerLen]+string(checksum("tenant", "id", newer))+string(newer), stored+"x")
 }
 
 func TestEveryDamageIsNoticed(t *testing.T) {
 	r := sample()
-	stored := digits(9) + digits(3) + digits(6) + encodeBody("tenant", &r)
+	r.Revision, r.Created = 9, 3
+	stored := encodeRecord("tenant", &r)
 	if _, err := decodeRecord("tenant", "id", stored); err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +153,7 @@ func TestRecordOfAnother(t *testing.T) {
 	r := sample()
 	r.Revision = s.put(t, store.Create(r, nil))
 	r.Created = r.Revision
-	s.do(t, "hset", s.space("tenant").records(), "id", digits(1)+digits(1)+digits(0)+encodeBody("other", &r))
+	s.do(t, "hset", s.space("tenant").records(), "id", encodeRecord("other", &r))
 	if _, err := s.Apply(t.Context(), "tenant", store.Ops(store.Delete(r, nil))); !errors.Is(err, store.ErrDamaged) {
 		t.Errorf("Delete: %v, want damaged", err)
 	}

@@ -39,9 +39,10 @@
 // # Damage
 //
 // A record carries a checksum of its body, which covers its tenant and its ID too, and
-// its revisions in a form that shows a changed digit. A write verifies those of the
-// records that it replaces, deletes or requires, in the script: this costs the server
-// two microseconds for a small record, and a few milliseconds for one of a mebibyte.
+// its revisions in a form that shows a changed digit. In the script, a write compares
+// the records that it replaces, deletes or requires with what was read, by a hash: this
+// costs the server a few microseconds for a small record, and a few milliseconds for one
+// of a mebibyte.
 // The digest of a record's keys is kept beside it: while that holds, Remove clears away
 // all of a damaged record; else its keys and index entries stay behind and are passed
 // over. A key that a record once removed has left behind, and whose ID another record

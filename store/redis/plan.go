@@ -29,7 +29,7 @@ type plan struct {
 	at     map[string]int  // index in keys of a sorted set, from 1 as in Lua
 
 	ids        []string // of each op
-	each       []string // what each op expects, the digest of its Old, its body and its note
+	each       []string // what each op expects, the hash and the digest of its Old, its body and its note
 	require    []string // how, what and the expected revision of each requirement
 	claims     []claim  // keys that have to be free, in the order of rule 2, and what they may have
 	release    []string // unique keys that nobody holds any more
@@ -56,17 +56,17 @@ type known struct {
 
 // removal is a record that is to be removed whatever is there.
 type removal struct {
-	old    *store.Record // what is known of it; nil if it is not there
-	expect string
+	old  *store.Record // what is known of it; nil if it is not there
+	hash string        // of what is stored
 }
 
-// How an op, in front of what it expects, is told to apply.lua.
+// expected is what an op expects of the record that is stored: its revision or one of
+// the words below, a hash of all of it, and its digest.
+type expected struct{ how, hash, digest string }
+
 const (
-	expectNone    = "c" // that there is no record
-	expectWritten = "w" // a revision
-	expectRead    = "r" // a revision, of a removal
-	expectMissing = "m" // nothing, of a removal
-	expectDamaged = "d" // the bytes with a hash, of a removal
+	expectNone    = "create"
+	expectRemoval = "remove"
 )
 
 func isRemoval(op store.Op) bool { return op.New == nil && op.Old.Revision == 0 }
@@ -83,19 +83,22 @@ func newPlan(s space, b store.Batch, k known) (*plan, error) {
 		if err := checkOld(i, op.Old); err != nil {
 			return nil, err
 		}
-		old, expect := op.Old, expectNone
+		old := op.Old
+		e := expected{how: expectNone}
 		switch {
 		case op.Old == nil:
 		case isRemoval(op):
-			old, expect = k.removals[op.ID()].old, k.removals[op.ID()].expect
+			found := k.removals[op.ID()]
+			old, e = found.old, expected{how: expectRemoval, hash: found.hash}
 			if old != nil && old.Revision != 0 && old.Kind != op.Old.Kind {
 				return nil, &store.InvalidError{Op: i, What: "Old: kind", Why: "not the record's"}
 			}
 		default:
-			expect = expectWritten + digits(old.Revision)
+			stored := encodeRecord(s.tenant, old)
+			e = expected{how: digits(old.Revision), hash: sha1hex(stored), digest: stored[bodyAt+1:][:digestLen]}
 		}
 		p.olds = append(p.olds, old)
-		p.describe(op, old, expect)
+		p.describe(op, e)
 		p.moveLists(s, i, op, old)
 		p.moveDue(s, op, old)
 	}
@@ -132,16 +135,13 @@ func (p *plan) requires(r store.Require) {
 	}
 }
 
-func (p *plan) describe(op store.Op, old *store.Record, expect string) {
-	var sum, body string
-	if old != nil {
-		sum = digest(p.tenant, old.ID, head(old))
-	}
+func (p *plan) describe(op store.Op, e expected) {
+	body := ""
 	if op.New != nil {
 		body = encodeBody(p.tenant, op.New)
 	}
 	p.ids = append(p.ids, op.ID())
-	p.each = append(p.each, expect, sum, body, encodeChange(p.tenant, op))
+	p.each = append(p.each, e.how, e.hash, e.digest, body, encodeChange(p.tenant, op))
 }
 
 // moveLists works out the sorted sets by Created. A term that stays is not
