@@ -11,16 +11,21 @@ import (
 )
 
 // Turns gives out turns. Waiting tenants are served one after the other, each with
-// the oldest of its steps, however many it has. Quick steps go before long ones, and
-// of two turns or more the long ones never hold the last. It is safe for concurrent
-// use; New makes it.
+// the oldest of its steps, however many it has. Quick steps go before long ones, but
+// not more than 32 of them while one waits, and of two turns or more the long ones
+// never hold the last. It is safe for concurrent use; New makes it.
 type Turns struct {
-	mu   sync.Mutex
-	free int
-	long int // turns that long steps may still take
+	mu     sync.Mutex
+	free   int
+	long   int // turns that long steps may still take
+	passed int // quick steps that went before a long one since the last of those
 
 	quick, slow line
 }
+
+// mayPass is how many quick steps go before a long one: so many take about as long as
+// it does, and a stream of them that never ends does not keep it waiting for ever.
+const mayPass = 32
 
 // New returns so many turns, at least one.
 func New(turns int) *Turns {
@@ -69,8 +74,12 @@ func (t *Turns) open(l *line) bool { return t.free > 0 && (l == &t.quick || t.lo
 
 func (t *Turns) grant(l *line) {
 	t.free--
-	if l == &t.slow {
+	switch {
+	case l == &t.slow:
 		t.long--
+		t.passed = 0
+	case t.long > 0 && !t.slow.empty():
+		t.passed++
 	}
 }
 
@@ -81,11 +90,16 @@ func (t *Turns) giveBack(l *line) {
 	if l == &t.slow {
 		t.long++
 	}
-	for _, next := range [...]*line{&t.quick, &t.slow} {
-		for t.open(next) && !next.empty() {
-			t.grant(next)
-			close(next.next().granted)
+	for {
+		next := &t.quick
+		if next.empty() || t.passed >= mayPass && t.open(&t.slow) && !t.slow.empty() {
+			next = &t.slow
 		}
+		if !t.open(next) || next.empty() {
+			return
+		}
+		t.grant(next)
+		close(next.next().granted)
 	}
 }
 

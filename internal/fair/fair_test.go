@@ -51,6 +51,26 @@ func TestTenantsTakeTurns(t *testing.T) {
 	})
 }
 
+// Quick steps that never cease to come do not keep a long one waiting for ever.
+func TestQuickStepsDoNotStarveLongOnes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &steps{turns: fair.New(1)}
+		done, err := s.turns.Quick(t.Context(), "busy")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.begin(t, "long", s.turns.Long)
+		for range 100 {
+			s.begin(t, "busy", s.turns.Quick)
+		}
+		done()
+		synctest.Wait()
+		if at := slices.Index(s.order, "long"); at != 32 {
+			t.Errorf("%d quick steps went before the long one, want 32", at)
+		}
+	})
+}
+
 func TestLongStepsLeaveOneTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &steps{turns: fair.New(2)}
