@@ -298,8 +298,8 @@ func (t Tenant) Latest(ctx context.Context) (Position, error) {
 }
 
 // PositionAt returns a position before everything that happened at a time or later, for
-// [ChangeQuery].After. It errs early: changes from up to four minutes before may follow
-// it. It is right if the clocks of all Managers that wrote are at most a minute off.
+// [ChangeQuery].After. It errs early: changes from up to four minutes before that time
+// may follow it. It is right if the clocks of all Managers that wrote are at most a minute off.
 // ErrTrimmed if changes of that time were forgotten, or may have been.
 func (t Tenant) PositionAt(ctx context.Context, at time.Time) (Position, error) {
 	f, err := t.feed()

@@ -1,7 +1,7 @@
 package enduser
 
-// Condition is what must hold of a user or group, as it is when the call writes, for
-// the call to change it. If others change it meanwhile the condition is asked again.
+// Condition must hold of a user or group at the moment of the write for a call to change
+// it. If others change it meanwhile the condition is asked again.
 // [IfVersion], [IfUser] and [IfGroup] make one; the zero Condition always holds.
 type Condition struct {
 	versions []Version

@@ -8,8 +8,8 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Filter selects users. What is empty selects nothing out; what is given must all
-// hold. Every condition is answered by an index.
+// Filter selects users by all that is given; what is empty is not given. Every condition
+// is answered by an index.
 type Filter struct {
 	ExternalID string
 	Email      string  // in any case

@@ -30,7 +30,9 @@ type Value struct {
 }
 
 // Null is the value that removes a key.
-var Null Value //nolint:gochecknoglobals // the zero Value under the name that users look for
+//
+//nolint:gochecknoglobals // the zero Value under the name that users look for
+var Null Value
 
 // String returns the value of a string.
 func String(s string) Value { return Value{string(jsontext.AppendString(nil, s))} }

@@ -53,9 +53,9 @@ func (m *Manager) CountSealed(ctx context.Context) (map[string]int, error) {
 	return counts, lost.err()
 }
 
-// Reseal seals the secrets without deadline, the tokens of groups, anew, unless they
-// are under the key that new ones get already. It returns how many it sealed, and can be
-// repeated after an error. Groups get a new revision and version, but no change in the
+// Reseal seals anew the secrets that have no deadline: the tokens of groups. Those that
+// are under the key for new secrets already stay as they are. It returns how many it
+// sealed, and can be repeated after an error. Groups get a new revision and version, but no change in the
 // feed and no new UpdatedAt. Sensitive values are left: they are gone within
 // [SensitiveTTL]. Groups that cannot be read, opened or written over are passed over: the
 // error, an ErrCorrupt, ErrNewer or ErrNoKey, names the first, says how many there are,

@@ -44,6 +44,7 @@
 // # Servers
 //
 // The handler limits bodies and the time to read them. Set ReadHeaderTimeout,
-// IdleTimeout and MaxHeaderBytes on the http.Server, but no WriteTimeout under
-// 35 s if /v1/changes is to wait. Forwarded headers are never read.
+// IdleTimeout and MaxHeaderBytes on the http.Server, but no WriteTimeout under a
+// minute if /v1/changes is to wait: that is up to 30 s, and twice [Options].ReadFor.
+// Forwarded headers are never read.
 package httpapi

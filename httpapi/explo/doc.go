@@ -67,7 +67,7 @@
 //
 // Success is 200 with "success":1; all but delete show the group:
 //
-//	{"success":1,"user_group":{"team_id":3,"token":"…","name":"Example 1",
+//	{"success":1,"user_group":{"team_id":395358273,"token":"…","name":"Example 1",
 //	 "provided_id":"example_1","is_demo_group":false,"api_environment_tag":"Customer",
 //	 "properties":{},"mapping":{}}}
 //
@@ -88,7 +88,7 @@
 //
 // That is 400 for a current_token or user_group_id that is missing or empty, as the
 // template's own sample has it, 404 for one that no group of the credential's tenant
-// and environment has, and otherwise what package [httpapi] says. Explo admits 180
+// and environment has, and otherwise what package [httpapi] says. Explo allows 180
 // requests a minute from one address; here rates are counted by credential, and there
 // are none unless Options says so. If a refresh is answered with 503 and the code
 // outcome-unknown, get-or-create shows which token holds.

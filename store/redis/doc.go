@@ -43,10 +43,11 @@
 // the records that it replaces, deletes or requires with what was read, by a hash: this
 // costs the server a few microseconds for a small record, and a few milliseconds for one
 // of a mebibyte.
-// The digest of a record's keys is kept beside it: while that holds, Remove clears away
-// all of a damaged record; else its keys and index entries stay behind and are passed
-// over. A key that a record once removed has left behind, and whose ID another record
-// has since, costs its next claim a second round trip.
+//
+// The digest of a record's keys is kept beside it. While that can be read, Remove clears
+// away all of a damaged record; else its keys and index entries stay behind and are
+// passed over. The next claim of a key that was left behind takes a second round trip if
+// another record has the ID by then.
 //
 // # What survives
 //

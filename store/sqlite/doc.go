@@ -10,10 +10,10 @@
 // goroutine that does this; Close ends it.
 //
 // Reads use a pool of their own and do not wait for writes. Up to Options.Readers of
-// them run at a time, and where more want to, the tenants take turns. A List, a Count
-// and a Due work in steps of a few milliseconds, each in a turn of its own, and never
-// use the last of two readers or more, so that a Get does not wait for them. No
-// transaction outlives the step that needs it.
+// them run at a time, and where more want to, the tenants take turns. List, Count and
+// Due work in steps of a few milliseconds, each in a turn of its own. They, and Changes
+// of more than a hundred entries, leave one reader of two or more free, so that a Get
+// does not wait for them. No transaction outlives the step that needs it.
 //
 // Of the terms of a query the rarest is walked, and its entries are what
 // [store.Query].Budget counts and [store.CallInfo] calls looked at; the other terms

@@ -60,7 +60,7 @@ type Options struct {
 	Sync Sync
 
 	// Readers is the number of calls that read at once; the others wait, and tenants
-	// take turns. Lists never use the last of two readers or more. Default GOMAXPROCS.
+	// take turns. Of two or more, lists leave one free. Default GOMAXPROCS.
 	Readers int
 
 	// MmapSize is how much of the file each connection maps into memory, in
