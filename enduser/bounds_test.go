@@ -21,7 +21,7 @@ type crowd struct {
 
 func newCrowd(t *testing.T, st store.Store, seed uint64) *crowd {
 	t.Helper()
-	c := &crowd{world: newWorld(st), rand: rand.New(rand.NewPCG(seed, 3))} //nolint:gosec // it has to be repeatable
+	c := &crowd{world: newWorld(st), rand: rand.New(rand.NewPCG(seed, 3))}
 	c.schema = indexed
 	c.acme = c.users.Tenant(fmt.Sprint("crowd-", seed))
 	for i := range 60 {
@@ -119,7 +119,7 @@ func (c *crowd) want(q enduser.Query) []string {
 func TestBoundsOfLists(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		found := 0
-		for seed := range uint64(size(50, 4)) { //nolint:gosec // a small number
+		for seed := range uint64(size(50, 4)) {
 			c := newCrowd(t, st, seed)
 			for range size(200, 40) {
 				q := c.query()
@@ -197,12 +197,12 @@ func TestExpiring(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)
-		make := func(minutes int) string {
+		expires := func(minutes int) string {
 			return must(w.acme.Create(ctx, enduser.Spec{ExpiresIn: time.Duration(minutes) * time.Minute}))(t).ID
 		}
-		make(1) // expires, and is not swept
-		nine, three, five, two := make(9), make(3), make(5), make(2)
-		kept := make(4)
+		expires(1) // and is not swept
+		nine, three, five, two := expires(9), expires(3), expires(5), expires(2)
+		kept := expires(4)
 		must(w.acme.Associate(ctx, enduser.ByID(kept)))(t)
 		must(w.acme.Create(ctx, enduser.Spec{}))(t)
 		must(w.acme.In(enduser.Testing).Create(ctx, enduser.Spec{ExpiresIn: 3 * time.Minute}))(t)

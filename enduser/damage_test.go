@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/rollbook-go/rollbook/enduser"
@@ -118,7 +117,7 @@ func damaging(t *testing.T, test func(t *testing.T, st store.Store, damage func(
 		test(t, st, func(_, id string) { damage(id) })
 	})
 	for name, server := range map[string]func(testing.TB) string{
-		"miniredis": func(tb testing.TB) string { return miniredis.RunT(tb).Addr() },
+		"miniredis": miniredisServer,
 		"redis":     redisServer,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -98,8 +98,8 @@ func TestLostHistory(t *testing.T) {
 // TestLostHistoryOfRedis: the same where the data is lost under a store that is open.
 func TestLostHistoryOfRedis(t *testing.T) {
 	for name, server := range map[string]func(testing.TB) string{
-		"miniredis": func(tb testing.TB) string { return miniredis.RunT(tb).Addr() },
-		"redis":     func(tb testing.TB) string { return redistest.Server(tb).Addr },
+		"miniredis": miniredisServer,
+		"redis":     ownRedisServer,
 	} {
 		t.Run(name, func(t *testing.T) {
 			addr := server(t)
@@ -118,13 +118,25 @@ func TestLostHistoryOfRedis(t *testing.T) {
 	}
 }
 
+// miniredisServer returns the address of a new miniredis, ownRedisServer that of a Redis
+// server that no other test uses.
+func miniredisServer(tb testing.TB) string {
+	tb.Helper()
+	return miniredis.RunT(tb).Addr()
+}
+
+func ownRedisServer(tb testing.TB) string {
+	tb.Helper()
+	return redistest.Server(tb).Addr
+}
+
 // lostHistories runs random histories. What open returns returns an empty store: a new
 // one, or the one that there was.
 func lostHistories(t *testing.T, open func(*testing.T) func() store.Store) {
 	t.Helper()
 	for seed := range size(1000, 60) {
 		ok := t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			newHistory(t, uint64(seed), open(t)).run() //nolint:gosec // a small number
+			newHistory(t, uint64(seed), open(t)).run()
 		})
 		if !ok {
 			return
@@ -135,7 +147,7 @@ func lostHistories(t *testing.T, open func(*testing.T) func() store.Store) {
 func newHistory(t *testing.T, seed uint64, open func() store.Store) *history {
 	t.Helper()
 	h := &history{
-		t: t, rand: rand.New(rand.NewPCG(seed, 1)), //nolint:gosec // it has to be repeatable
+		t: t, rand: rand.New(rand.NewPCG(seed, 1)),
 		store: newTimeMachine(open), clock: newClock(), versions: make(map[string][]enduser.Version),
 	}
 	apart := time.Duration(0)

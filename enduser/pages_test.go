@@ -31,7 +31,7 @@ type stroll struct {
 func newStroll(t *testing.T, acme enduser.Tenant, q enduser.Query, spec func(i int) enduser.Spec) *stroll {
 	t.Helper()
 	return &stroll{
-		t: t, rand: rand.New(rand.NewPCG(uint64(q.Limit), 7)), //nolint:gosec // it has to be repeatable
+		t: t, rand: rand.New(rand.NewPCG(uint64(q.Limit), 7)),
 		acme: acme, query: q, spec: spec, has: func(int) bool { return true },
 	}
 }

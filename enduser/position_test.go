@@ -202,7 +202,7 @@ func TestWaitChangesWakes(t *testing.T) {
 		after := must(w.acme.Latest(ctx))(t)
 		for range 3 {
 			var woken atomic.Int64
-			begin := time.Now() //nolint:forbidigo // the bubble's
+			begin := time.Now()
 			for range 5 {
 				go func() {
 					if err := w.acme.WaitChanges(ctx, after); err != nil {
@@ -222,7 +222,7 @@ func TestWaitChangesWakes(t *testing.T) {
 			if n := woken.Load(); n != 5 {
 				t.Errorf("a change woke %d of 5", n)
 			}
-			if took := time.Since(begin); took != 100*time.Second { //nolint:forbidigo // the bubble's
+			if took := time.Since(begin); took != 100*time.Second {
 				t.Errorf("woken after %v", took)
 			}
 			after = must(w.acme.Latest(ctx))(t)
@@ -261,12 +261,12 @@ func TestWaitChangesSeesALostHistory(t *testing.T) {
 		people(t, acme, 5)
 		after := must(acme.Latest(ctx))(t)
 		done := make(chan time.Duration, 1)
-		begin := time.Now() //nolint:forbidigo // the bubble's
+		begin := time.Now()
 		go func() {
 			if err := acme.WaitChanges(ctx, after); err != nil {
 				t.Error(err)
 			}
-			done <- time.Since(begin) //nolint:forbidigo // the bubble's
+			done <- time.Since(begin)
 		}()
 		<-time.After(45 * time.Second)
 		synctest.Wait()
@@ -294,5 +294,51 @@ func TestWaitChangesSeesALostHistory(t *testing.T) {
 		wantErr(t, "caught up", second(acme.Changes(ctx, enduser.ChangeQuery{After: after})), enduser.ErrTrimmed)
 		wantErr(t, "trim", acme.TrimChanges(ctx, after), enduser.ErrTrimmed)
 		diff(t, "not trimmed", len(readFeed(t, acme, enduser.ChangeQuery{})), 9)
+	})
+}
+
+// forgetful is a store that cannot read some entries of its feed.
+type forgetful struct {
+	store.Store
+
+	damaged store.Revision
+}
+
+func (f *forgetful) Changes(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
+	page, err := f.Store.Changes(ctx, tenant, q)
+	for i, c := range page.Changes {
+		if c.Seq == f.damaged {
+			page.Changes[i] = store.Change{Seq: c.Seq, Damaged: true}
+		}
+	}
+	return page, err
+}
+
+// An entry that cannot be read says that something changed. It has its place, from which
+// reading goes on.
+func TestUnreadableChanges(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		f := &forgetful{Store: st, damaged: 4}
+		w := newWorld(f)
+		u := must(w.acme.Create(ctx, enduser.Spec{}))(t)
+		for i, note := range []string{"", `{"type":"created","at":1`, `{"type":"created","at":1}`} {
+			r := store.Record{ID: fmt.Sprint("r", i), Kind: "user", Data: []byte("?")}
+			must(st.Apply(ctx, "acme", store.Ops(store.Create(r, []byte(note)))))(t)
+		}
+		whole := readFeed(t, w.acme, enduser.ChangeQuery{})
+		var got []string
+		for i, c := range whole {
+			got = append(got, fmt.Sprint(c.Type, " ", c.Kind, " ", c.ID))
+			after := readFeed(t, w.acme, enduser.ChangeQuery{After: c.Position, Limit: 1})
+			diff(t, fmt.Sprint("after ", i), after, whole[i+1:])
+		}
+		diff(t, "feed", got, []string{"created user " + u.ID, "unreadable user r0", "unreadable user r1", "unreadable  "})
+		if latest := must(w.acme.Latest(ctx))(t); latest != whole[3].Position {
+			t.Errorf("latest %v, want %v", latest, whole[3].Position)
+		}
+		if p := must(w.acme.PositionAt(ctx, epoch.Add(time.Hour)))(t); p != whole[0].Position {
+			t.Errorf("the position of now is %v, want that of the last entry that tells its time", p)
+		}
 	})
 }

@@ -29,11 +29,14 @@ func TestStories(t *testing.T) {
 	}
 
 	// 1. Somebody logs in: the user is there, or is made.
-	ann, _, err := acme.Ensure(ctx, enduser.Spec{ExternalID: "crm-7"})
+	ann, outcome, err := acme.Ensure(ctx, enduser.Spec{ExternalID: "crm-7"})
 	must(err)
+	if outcome != enduser.Created || ann.Name != "" {
+		t.Error(ann, outcome)
+	}
 
 	// 2. A system sends what it knows.
-	ann, outcome, err := acme.Upsert(ctx, enduser.Spec{
+	ann, outcome, err = acme.Upsert(ctx, enduser.Spec{
 		ExternalID: "crm-7", Name: "Ann",
 		Metadata: enduser.Metadata{"plan": enduser.String("pro")},
 		Accounts: []enduser.Account{{Type: "discord", ID: "8035"}},
