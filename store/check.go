@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 	"unicode/utf8"
 )
@@ -44,12 +45,12 @@ func Check(tenant string, b Batch) error {
 }
 
 func checkRequire(i int, r Require) error {
-	what := fmt.Sprintf("requirement %d", i)
+	what := "requirement " + strconv.Itoa(i)
 	switch {
 	case r.ID == "" && r.Revision != 0:
 		return invalid(noOp, what, "a revision without an ID")
 	case r.ID == "":
-		return checkKey(noOp, what, r.Free)
+		return checkKey(noOp, "requirement", i, r.Free)
 	case r.Free != (Key{}):
 		return invalid(noOp, what, "both an ID and a key")
 	case r.Revision < 0:
@@ -66,7 +67,7 @@ func CheckKey(tenant string, key Key) error {
 	if key.Kind == "" {
 		return checkString(noOp, "ID", key.Value, 1, MaxID)
 	}
-	return checkKey(noOp, "key", key)
+	return checkKey(noOp, "key", alone, key)
 }
 
 // CheckQuery validates a call of List by rule 9 and returns the query with its
@@ -257,7 +258,7 @@ func checkDue(op int, due time.Time) error {
 
 func checkKeys(op int, what string, keys []Key) error {
 	for i, key := range keys {
-		if err := checkKey(op, fmt.Sprintf("%s %d", what, i), key); err != nil {
+		if err := checkKey(op, what, i, key); err != nil {
 			return err
 		}
 	}
@@ -284,14 +285,22 @@ func checkKeys(op int, what string, keys []Key) error {
 	return nil
 }
 
-func checkKey(op int, what string, key Key) error {
-	if why := stringFault(key.Kind, 1, MaxKind); why != "" {
-		return invalid(op, what+": kind", why)
+// alone is the number of a key that is the only one.
+const alone = -1
+
+// checkKey checks a key, which has a number among those of its sort.
+func checkKey(op int, what string, i int, key Key) error {
+	part, why := "kind", stringFault(key.Kind, 1, MaxKind)
+	if why == "" {
+		part, why = "value", stringFault(key.Value, 0, MaxKeyValue)
 	}
-	if why := stringFault(key.Value, 0, MaxKeyValue); why != "" {
-		return invalid(op, what+": value", why)
+	switch {
+	case why == "":
+		return nil
+	case i >= 0:
+		what = fmt.Sprintf("%s %d", what, i)
 	}
-	return nil
+	return invalid(op, what+": "+part, why)
 }
 
 func checkIDsDiffer(ops []Op) error {
