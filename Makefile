@@ -60,6 +60,10 @@ fuzz: ## every fuzz target for FUZZTIME each
 bench: ## every benchmark, and then the ratios alone
 	bash .ci/bench
 
+.PHONY: neighbours
+neighbours: ## what one tenant's worst requests do to another, on every store; four minutes at most
+	cd bench && $(GO) run -buildvcs=false ./neighbours
+
 .PHONY: tidy-check
 tidy-check: ## go.mod and go.sum of every module say what the code needs
 	$(GO) mod tidy -diff
