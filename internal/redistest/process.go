@@ -139,6 +139,9 @@ func (p *Process) await() error {
 		if err == nil && !strings.Contains(info, "process_id:"+strconv.Itoa(p.pid)+"\r\n") {
 			return permanent{errors.New("redistest: another server has the port")}
 		}
+		if err == nil { // it answers INFO while it still reads its files
+			err = c.Ping(context.Background()).Err()
+		}
 		return p.orEnded(err)
 	})
 }
