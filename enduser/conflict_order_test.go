@@ -6,6 +6,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/store"
+	"github.com/rollbook-go/rollbook/store/memory"
 )
 
 // TestIdentityConflictsFirst: of several things that are taken the conflict names
@@ -32,4 +33,44 @@ func TestIdentityConflictsFirst(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestIdentityThatChangesMeanwhile: a user who is deleted or renamed while an Ensure
+// looks whether somebody has its address is found, or made. It is never a conflict: there
+// was no time at which another had the address.
+func TestIdentityThatChangesMeanwhile(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	for name, change := range map[string]func(enduser.Tenant, enduser.Ref) error{
+		"deleted": func(acme enduser.Tenant, ref enduser.Ref) error { return acme.Delete(ctx, ref) },
+		"renamed": func(acme enduser.Tenant, ref enduser.Ref) error {
+			return second(acme.Update(ctx, ref, func(e *enduser.Edit) error {
+				e.ExternalID, e.Email = "other", "other@example.com"
+				return nil
+			}))
+		},
+	} {
+		for identity, spec := range map[string]enduser.Spec{
+			"by e-mail":      {Email: "ann@example.com"},
+			"by external ID": {ExternalID: "crm-7", Email: "ann@example.com"},
+		} {
+			f := &faulty{Store: memory.New(nil)}
+			acme := newWorld(f).acme.With(unique)
+			ref := enduser.ByID(must(acme.Create(ctx, spec))(t).ID)
+			looked := false
+			behind := func() error { // between the first read and whatever follows it
+				if !looked {
+					looked = true
+					return nil
+				}
+				f.list, f.get, f.before = nil, nil, nil
+				return change(acme, ref)
+			}
+			f.list, f.get = behind, behind
+			f.before = func(int64, []store.Op) error { return behind() }
+			if u, _, err := acme.Ensure(ctx, spec); err != nil || u.Email != spec.Email {
+				t.Errorf("%s, %s: %v", identity, name, err)
+			}
+		}
+	}
 }

@@ -121,13 +121,13 @@ func (w *writer) create(ctx context.Context, s Spec, ensure bool) (creation, err
 	}
 	op := store.Create(w.record(&u), w.note(ChangeCreated, nil))
 	identity := identityKey(&u, op.New)
-	switch conflict, others, err := w.emailConflict(ctx, &u); {
+	switch holders, err := w.emailHolders(ctx, &u); {
 	case err != nil:
 		return creation{}, err
-	case others > 1 && ensure && identity.Kind == keyEmail:
+	case len(holders) > 1 && ensure && identity.Kind == keyEmail:
 		return creation{}, ErrAmbiguous
-	case conflict != nil:
-		return w.besides(ctx, identity, conflict)
+	case len(holders) > 0:
+		return w.besides(ctx, identity, holders)
 	}
 	values, err := w.edited(ctx, &vault{}, &u, &edit)
 	if err != nil {
@@ -180,15 +180,18 @@ func (w *writer) existing(ctx context.Context, ensure bool, u *User, err error) 
 	return creation{result: existing, user: there, record: r, identity: key}, err
 }
 
-// besides finds the user that an identity names where something else is in the way of
-// a new one. If there is none the conflict stands: the identity comes first, as in the
-// store.
-func (w *writer) besides(ctx context.Context, identity store.Key, conflict *ConflictError) (creation, error) {
-	key := identity
-	if identity.Kind == keyEmail {
-		key = store.ID(conflict.HolderID)
+// besides finds the user that an identity names where others have the address of a new
+// one. If there is none they are a conflict: the identity comes first, as in the store.
+// If one of them is the user, it is not read again: it may have changed since.
+func (w *writer) besides(ctx context.Context, identity store.Key, holders []store.Record) (creation, error) {
+	for _, r := range holders {
+		u, live, err := w.decode(&r, w.now)
+		if identity.Kind == keyEmail || err == nil && live && u.goesBy(identity) {
+			return w.found(r, identity, w.conflict(&store.TakenError{Key: identity, Holder: r}))
+		}
 	}
-	r, err := w.m.store.Get(ctx, w.name, key)
+	conflict := emailConflict(holders)
+	r, err := w.m.store.Get(ctx, w.name, identity)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return creation{result: conflicting, conflict: conflict}, nil
@@ -277,24 +280,17 @@ func unidentified(err error) error {
 	return v.err()
 }
 
-// emailConflict finds another user with an address that must be unique, who has it
-// without claiming it: then no key stands in the way. Others says whether there are
-// several: 2 means two or more.
-func (w *writer) emailConflict(ctx context.Context, u *User) (conflict *ConflictError, others int, err error) {
+// emailHolders returns the records of other users with an address that must be unique,
+// claimed or not: where it is not, no key stands in the way. Two of them mean two or more.
+func (w *writer) emailHolders(ctx context.Context, u *User) ([]store.Record, error) {
 	if !u.emailClaimed {
-		return nil, 0, nil
+		return nil, nil
 	}
 	records, err := w.withEmail(ctx, w.name, u.Email, w.now, 3)
-	if err != nil {
-		return nil, 0, err
-	}
-	for _, r := range records {
-		if r.ID == u.ID {
-			continue
-		}
-		if others++; conflict == nil {
-			conflict = &ConflictError{Field: "email", HolderID: r.ID}
-		}
-	}
-	return conflict, min(others, 2), nil
+	records = slices.DeleteFunc(records, func(r store.Record) bool { return r.ID == u.ID })
+	return records[:min(len(records), 2)], err
+}
+
+func emailConflict(holders []store.Record) *ConflictError {
+	return &ConflictError{Field: "email", HolderID: holders[0].ID}
 }

@@ -137,11 +137,11 @@ func (w *writer) replace(
 		u.emailClaimed = false
 	} else if compareKey(u.Email) != compareKey(old.Email) && w.policy.UniqueEmail {
 		u.emailClaimed = true
-		switch conflict, _, err := w.emailConflict(ctx, u); {
+		switch holders, err := w.emailHolders(ctx, u); {
 		case err != nil:
 			return 0, err
-		case conflict != nil:
-			return 0, conflict
+		case len(holders) > 0:
+			return 0, emailConflict(holders)
 		}
 	}
 	u.UpdatedBy, u.UpdatedAt = w.actor, later(w.now, old.UpdatedAt)
