@@ -239,6 +239,9 @@ func (l *lister) listExpiring(ctx context.Context, t Tenant) (page Page, lost []
 	}
 	for {
 		due, err := t.m.store.Due(ctx, q)
+		if errors.Is(err, store.ErrInvalid) && q.From != "" {
+			return page, lost, badCursor()
+		}
 		if err != nil {
 			page.Next = l.span.place(q.From)
 			return page, lost, translate("list", err)

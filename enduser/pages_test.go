@@ -2,11 +2,13 @@ package enduser_test
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/store"
@@ -267,5 +269,25 @@ func TestCursorsOfOtherLists(t *testing.T) {
 		even.After, even.Limit = must(enduser.ParseCursor(text))(t), 9
 		page := must(w.users.Tenant("acme").As("bob").List(ctx, even))(t)
 		diff(t, "its own", ids(page.Users), []string{users[2].ID, users[4].ID})
+	})
+}
+
+// TestPlacesThatNoPageHad: a cursor by deadline that somebody made up is refused as such,
+// whatever the store says of it.
+func TestPlacesThatNoPageHad(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		acme := newWorld(st).acme
+		for i := range 2 {
+			must(acme.Create(t.Context(), enduser.Spec{ExternalID: fmt.Sprint(i), ExpiresIn: time.Hour}))(t)
+		}
+		q := enduser.Query{ExpiringBefore: epoch.Add(2 * time.Hour), Limit: 1}
+		text := must(acme.List(t.Context(), q))(t).Next.String()
+		for _, place := range []string{"x", "\xff", strings.Repeat("1", 1025)} {
+			raw := must(base64.RawURLEncoding.DecodeString(text))(t)
+			forged := base64.RawURLEncoding.EncodeToString(append(raw[:17], place...))
+			q.After = must(enduser.ParseCursor(forged))(t)
+			wantInvalid(t, "list", second(acme.List(t.Context(), q)), "cursor invalid_cursor")
+			wantInvalid(t, "count", second(acme.Count(t.Context(), q)), "cursor invalid_cursor")
+		}
 	})
 }
