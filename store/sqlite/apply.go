@@ -84,6 +84,7 @@ func newBatch(tenant string, in store.Batch) *batch {
 			o.rec.Data = append([]byte{}, in.New.Data...) // never nil: the column is NOT NULL
 			o.keys = encodeKeys(in.New.Unique, in.New.Index)
 			o.due = store.Millis(in.New.Due)
+			o.rec.Due = store.FromMillis(o.due) // it may be shown as the holder of a key
 		}
 		if in.Note != nil {
 			o.note = append([]byte{}, in.Note...)

@@ -78,6 +78,18 @@ func dueMutants() []mutant {
 		{name: "Before is cut to milliseconds", rejected: "due/before", harm: dueBy(func(q *store.DueQuery) { q.Before = q.Before.Truncate(time.Millisecond) }, nil)},
 		{name: "kinds are ignored", rejected: "due/kinds due/share-kinds names/kinds", harm: dueBy(func(q *store.DueQuery) { q.Kinds = nil }, nil)},
 		{name: "only the first kind counts", rejected: "due/kinds due/share-kinds", harm: dueBy(func(q *store.DueQuery) { q.Kinds = q.Kinds[:min(1, len(q.Kinds))] }, nil)},
+		{name: "only so many kinds are found as a query can name", rejected: "due/many-kinds", harm: dueBy(nil, func(q store.DueQuery, names []string, due map[string][]store.Record) store.DuePage {
+			kinds := map[string]bool{}
+			for name := range due {
+				due[name] = slices.DeleteFunc(due[name], func(r store.Record) bool {
+					if len(kinds) < store.MaxKinds {
+						kinds[r.Kind] = true
+					}
+					return !kinds[r.Kind]
+				})
+			}
+			return rightly(q, names, due)
+		})},
 		{name: "the first tenants fill the page", rejected: "due/flood due/share", harm: dueBy(nil, func(q store.DueQuery, names []string, due map[string][]store.Record) store.DuePage {
 			room, tenants := q.Limit, 0
 			for _, name := range names {

@@ -96,6 +96,20 @@ func keyMutants() []mutant {
 				return first
 			}})
 		}},
+		{name: "a holder in the batch has the zone of its caller", rejected: "keys/twice-in-batch", harm: func(b *broken) {
+			b.applies(steps{refuses: func(t *mapTenant, ops []store.Op) error {
+				err := refuses(t, ops)
+				var taken *store.TakenError
+				if errors.As(err, &taken) && taken.Holder.Revision == 0 {
+					for _, op := range ops {
+						if op.ID() == taken.Holder.ID {
+							taken.Holder.Due = op.New.Due
+						}
+					}
+				}
+				return err
+			}})
+		}},
 		{name: "a key is unique for each kind of record", rejected: "keys/across-kinds", harm: func(b *broken) {
 			b.applies(steps{refuses: func(t *mapTenant, ops []store.Op) error {
 				err := refuses(t, ops)

@@ -15,6 +15,7 @@ func dueChecks() []check {
 		{"due/equal", 6, "records of one Due are returned and got done like others", dueEqual},
 		{"due/before", 6, "Due returns records whose Due is earlier than Before, strictly", dueBefore},
 		{"due/kinds", 6, "Due returns records of the kinds asked for; of every kind if none is", dueKinds},
+		{"due/many-kinds", 6, "Due returns records of every kind, however many kinds there are", dueManyKinds},
 		{"due/stays", 6, "a due record stays due, fetchable, listed and in possession of its keys", dueStays},
 		{"due/moves", 6, "a replacement moves, removes or sets a record's Due, a deletion removes it", dueMoves},
 	}
@@ -105,6 +106,22 @@ func dueKinds(s *subject) {
 			c.dueIs(store.DueQuery{Kinds: kinds, Before: want[0].Due})
 		}
 	}
+}
+
+func dueManyKinds(s *subject) {
+	c := s.tenant("t")
+	var made []store.Record
+	for range 3 {
+		records := make([]store.Record, 100)
+		for i := range records {
+			n := len(made) + i
+			records[i] = withDue(plain(fmt.Sprint("r", n)), day(n))
+			records[i].Kind = fmt.Sprint("kind", n)
+		}
+		made = append(made, c.create(records...)...)
+	}
+	c.dueIs(store.DueQuery{Before: farFuture()}, made...)
+	c.dueIs(store.DueQuery{Before: farFuture(), Limit: store.MaxLimit}, made...)
 }
 
 func dueStays(s *subject) {

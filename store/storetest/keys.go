@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"time"
+
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -95,6 +97,11 @@ func keysTwiceInBatch(s *subject) {
 	// A key that the batch frees goes to one claimant only.
 	c.taken(2, key("h"), withKeys(plain("x"), "h"),
 		store.Delete(held, nil), store.Create(withKeys(plain("x"), "h"), nil), store.Create(withKeys(plain("y"), "h"), nil))
+	// The holder is what would have been read.
+	y.Due = day(1)
+	west := y
+	west.Due = y.Due.In(time.FixedZone("west", -11*3600))
+	c.taken(1, key("k"), y, store.Create(west, nil), store.Create(x, nil))
 	c.exactly(held)
 	c.absent(store.ID("x"), store.ID("y"), store.ID("z"), key("1"), key("2"), key("k"))
 }
