@@ -1,7 +1,7 @@
 // Package bench measures Rollbook's example server against its peers over HTTP: a
 // PocketBase with a collection that keeps the same, and a handler that does
 // nothing. It is a module of its own, so that nothing of PocketBase stands in the
-// library's go.mod.
+// library's go.mod. The command in neighbours measures what tenants do to one another.
 //
 //	go test -run '^$' -bench . -benchtime 1x .
 //

@@ -24,7 +24,7 @@ type Query struct {
 
 	// AddedAfter and AddedBefore select users that the registry got after, and before, a
 	// time. They are found by a search along the order of the list, and are exact where
-	// the clocks of all Managers that wrote agree: of clocks that differ, users that were
+	// the clocks of all Managers that wrote agree. Where these differ, users that were
 	// added within that difference of a bound may be missing.
 	AddedAfter, AddedBefore time.Time
 
@@ -40,9 +40,9 @@ type Page struct {
 	Users []User
 
 	// Next is for Query.After, and gives the page that follows; zero if no user does.
-	// Previous is for Query.Before, and gives the page in front. On the side that a cursor
-	// was given for it is there without looking: where it came from there was a user.
-	// Users that follow may be gone when they are asked for.
+	// Previous is for Query.Before, and gives the page in front; zero if no user is there.
+	// A page that was asked for by a cursor always has the one that leads back: there was
+	// a user. By the time that either is used the users it leads to may be gone.
 	Next, Previous Cursor
 
 	// Unreadable are the IDs of users of this part of the list that cannot be read: they

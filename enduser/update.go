@@ -39,8 +39,8 @@ func (t Tenant) change(ctx context.Context, ref Ref, conds conditions, fn func(*
 	return u, err
 }
 
-// Associate makes a provisional user permanent, if the conditions hold. It does nothing
-// to others.
+// Associate makes a provisional user permanent, if the conditions hold. It changes
+// nothing of a user that is permanent already.
 func (t Tenant) Associate(ctx context.Context, ref Ref, conds ...Condition) (User, error) {
 	return t.change(ctx, ref, conds, func(e *Edit) error {
 		e.ExpiresAt = time.Time{}
