@@ -128,6 +128,9 @@ func (s *Store) newWrite(sp space, p *plan, nonce string) *write {
 			w.size += len(a)
 		}
 	}
+	if s.repeats() {
+		w.args[w.retry] = "1" // the client does not say which of its tries it is
+	}
 	return w
 }
 
@@ -158,6 +161,7 @@ func (w *write) try(ctx context.Context, n int) (store.Revision, error) {
 		ctx:    ctx,
 		cmds:   []*goredis.Cmd{goredis.NewCmd(ctx, args...)},
 		script: &w.store.scripts.apply,
+		mark:   w.retry,
 		size:   w.size,
 		done:   make(chan struct{}),
 	}

@@ -46,6 +46,7 @@ type request struct {
 	ctx    context.Context
 	cmds   []*goredis.Cmd
 	script *script // that cmds[0] runs by its hash; nil if it does not
+	mark   int     // the argument of cmds[0] that marks a repetition; 0 if it has none
 	size   int     // of the arguments, about
 	class  class
 
@@ -218,6 +219,7 @@ func (l *lane) pipeline(batch []*request) {
 	ctx := context.WithoutCancel(batch[0].ctx)
 	pipe := l.client.Pipeline()
 	for _, r := range batch {
+		r.acked = 0 // a pipeline before this one had other writes
 		for _, cmd := range r.cmds {
 			_ = pipe.Process(ctx, cmd)
 		}

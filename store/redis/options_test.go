@@ -36,6 +36,7 @@ func TestNewRefuses(t *testing.T) {
 		"brace in the prefix":   {single, &redisstore.Options{Prefix: "a{b"}},
 		"negative replicas":     {single, &redisstore.Options{WaitReplicas: -1}},
 		"wait behind a timeout": {single, &redisstore.Options{WaitReplicas: 1, WaitTimeout: time.Second}},
+		"retries for minutes":   {single, &redisstore.Options{RetryFor: time.Minute}},
 		"wait of microseconds":  {single, &redisstore.Options{WaitReplicas: 1, WaitTimeout: time.Microsecond}},
 	} {
 		if st, err := redisstore.New(test.client, test.opts); err == nil || st != nil {

@@ -106,6 +106,9 @@ func (s *Store) follow(ctx context.Context, r *request) {
 		} else {
 			r.cmds[i] = goredis.NewCmd(ctx, cmd.Args()...)
 		}
+		if r.mark > 0 {
+			r.cmds[i].Args()[r.mark] = "1" // go-redis may send it several times
+		}
 		_ = s.cluster.Process(ctx, r.cmds[i])
 	}
 	r.followed = true

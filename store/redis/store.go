@@ -39,7 +39,8 @@ type Options struct {
 
 	// RetryFor is how long a call that failed because a server was unreachable or
 	// failing over is repeated, within its context; 0 means two seconds, negative
-	// not at all. Repeating is safe: see the package comment.
+	// not at all. Repeating is safe while the server knows the nonce of the first try,
+	// see the package comment: it is at most 30 seconds.
 	RetryFor time.Duration
 
 	// Observer is told what the store does; nil: nobody.
@@ -68,6 +69,9 @@ type Store struct {
 	observer store.Observer
 	log      *slog.Logger
 }
+
+// mostRetryFor leaves the last try the time that it takes before a nonce expires.
+const mostRetryFor = 30 * time.Second
 
 // DefaultPrefix starts the name of every key where Options.Prefix is empty.
 const DefaultPrefix = "rollbook:"
@@ -104,6 +108,9 @@ func New(client goredis.UniversalClient, opts *Options) (*Store, error) {
 	}
 	if strings.ContainsAny(s.prefix, "{}") {
 		return nil, errors.New("redisstore: prefix: has a brace")
+	}
+	if s.retryFor > mostRetryFor {
+		return nil, fmt.Errorf("redisstore: RetryFor: longer than %v", mostRetryFor)
 	}
 	readTimeout, err := s.use(client)
 	if err != nil {

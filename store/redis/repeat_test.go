@@ -1,0 +1,80 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"io"
+	"testing"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/google/go-cmp/cmp"
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// A client that repeats by itself sends the same bytes each time. Of two tries the
+// later may come first: if that is refused, the other must not be done.
+func TestLateTryOfClientThatRepeats(t *testing.T) {
+	client := goredis.NewClient(&goredis.Options{Addr: miniredis.RunT(t).Addr(), MaxRetries: 3})
+	defer func() { _ = client.Close() }()
+	s, err := New(client, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := []store.Key{{Kind: "k", Value: "v"}}
+	holder := store.Record{ID: "holder", Kind: "user", Unique: key}
+	claim := store.Create(store.Record{ID: "heir", Kind: "user", Unique: key}, nil)
+	var got []any
+	got = append(got, raw(t, s, "n1", false, store.Create(holder, nil))[0])
+	got = append(got, raw(t, s, "n2", false, claim)[0])
+	got = append(got, raw(t, s, "n3", false, store.Remove("gone", "user", nil))[0])
+	holder.Created, holder.Revision = 1, 1
+	got = append(got, raw(t, s, "n4", false, store.Delete(holder, nil))[0])
+	got = append(got, raw(t, s, "n2", false, claim)[0])
+	if diff := cmp.Diff([]any{"done", "taken", "stale", "done", "dead"}, got); diff != "" {
+		t.Errorf("statuses (-want +got):\n%s", diff)
+	}
+}
+
+type replyError string
+
+func (e replyError) Error() string { return string(e) }
+func (replyError) RedisError()     {}
+
+// forgetful is a server that does not know a script, and breaks the connection after
+// it was given its text: what WAIT said before is about other writes.
+type forgetful struct{ pipelines int }
+
+func (*forgetful) DialHook(next goredis.DialHook) goredis.DialHook          { return next }
+func (*forgetful) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook { return next }
+
+func (f *forgetful) ProcessPipelineHook(goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
+	return func(_ context.Context, cmds []goredis.Cmder) error {
+		f.pipelines++
+		if f.pipelines == 1 {
+			cmds[0].SetErr(replyError("NOSCRIPT No matching script."))
+			cmds[1].(*goredis.IntCmd).SetVal(1)
+			return cmds[0].Err()
+		}
+		args := cmds[0].Args()
+		tenant := 3 + fixedKeys + 1 // behind eval, the text, the number of keys, and the keys
+		cmds[0].(*goredis.Cmd).SetVal([]any{"done", args[tenant], args[tenant+1], digits(1)})
+		cmds[1].SetErr(io.EOF)
+		return io.EOF
+	}
+}
+
+func TestReplicasOfTheLastPipeline(t *testing.T) {
+	client := NewClient(&goredis.UniversalOptions{Addrs: []string{"localhost:1"}})
+	defer func() { _ = client.Close() }()
+	client.AddHook(&forgetful{})
+	s, err := New(client, &Options{WaitReplicas: 1, RetryFor: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Apply(t.Context(), "tenant", store.Ops(store.Create(store.Record{ID: "id", Kind: "user"}, nil)))
+	if !errors.Is(err, store.ErrUnknown) {
+		t.Errorf("error is %v, want ErrUnknown: no replica is known to have it", err)
+	}
+}
