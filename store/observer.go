@@ -1,6 +1,9 @@
 package store
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // Observer is told what a backend does, for metrics and traces. Every backend takes
 // one in its Options; nil, and a nil function, cost nothing. The functions are called
@@ -22,7 +25,7 @@ type Observer struct {
 type CallInfo struct {
 	Method  string        // "Get", "Apply", "List", "Changes", "Trim", "Due", "Tenants", "Wait", "Count" or "Scrub"
 	Took    time.Duration // from the call to its return, waiting included
-	Err     error         // what it returned: errors.Is(Err, ErrUnknown) is a write of unknown outcome
+	Err     error         // what it returned, but see ObservedError: errors.Is(Err, ErrUnknown) is a write of unknown outcome
 	Items   int           // records, entries or tenants returned, or ops of a batch
 	Queued  int           // calls that waited for the same writer when it was queued
 	Looked  int           // index entries looked at by List and Count, where known
@@ -40,4 +43,17 @@ type GroupInfo struct {
 type RetryInfo struct {
 	Method string // as in CallInfo; "" where several calls share the attempt
 	Err    error  // what happened to the attempt before
+}
+
+// ObservedError returns what an Observer is told of an error that a call returned:
+// ErrTaken and ErrDamaged for one that names a record, else the error itself. It is for
+// those who write a store.
+func ObservedError(err error) error {
+	switch {
+	case errors.Is(err, ErrTaken):
+		return ErrTaken
+	case errors.Is(err, ErrDamaged):
+		return ErrDamaged
+	}
+	return err
 }

@@ -24,6 +24,7 @@ func (s *Store) end(begun time.Time, call store.CallInfo) {
 	if errors.Is(call.Err, store.ErrDamaged) {
 		call.Damaged = 1
 	}
+	call.Err = store.ObservedError(call.Err)
 	s.called(call)
 }
 

@@ -27,7 +27,7 @@ func (c *call) end(items int, err error) {
 	if c.tell == nil {
 		return
 	}
-	c.Took, c.Items, c.Err = time.Since(c.begun), items, err
+	c.Took, c.Items, c.Err = time.Since(c.begun), items, store.ObservedError(err)
 	if errors.Is(err, store.ErrDamaged) {
 		c.Damaged = 1
 	}

@@ -94,8 +94,11 @@ func TestObserver(t *testing.T) {
 			t.Fatalf("%s: told of %+v", step.want.Method, told.calls)
 		}
 		got := told.calls[0]
-		if !errors.Is(got.Err, step.want.Err) || !errors.Is(got.Err, err) {
+		if !errors.Is(got.Err, step.want.Err) || !errors.Is(err, got.Err) {
 			t.Errorf("%s: told of %v, returned %v, want %v", step.want.Method, got.Err, err, step.want.Err)
+		}
+		if errors.As(got.Err, new(*store.DamagedError)) {
+			t.Errorf("%s: told of a record's ID: %v", step.want.Method, got.Err)
 		}
 		if got.Took <= 0 {
 			t.Errorf("%s: took %v", got.Method, got.Took)

@@ -29,7 +29,7 @@ func (c callObserver) end(info store.CallInfo, err error) {
 	if errors.Is(err, store.ErrDamaged) {
 		info.Damaged++
 	}
-	info.Method, info.Took, info.Err = c.method, time.Since(c.began), err
+	info.Method, info.Took, info.Err = c.method, time.Since(c.began), store.ObservedError(err)
 	c.told(info)
 }
 

@@ -85,6 +85,9 @@ func TestObserverCalls(t *testing.T) {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
 	for _, c := range o.calls {
+		if errors.As(c.Err, new(*store.DamagedError)) {
+			t.Errorf("%s: told of a record's ID: %v", c.Method, c.Err)
+		}
 		if c.Took < 0 || c.Took > time.Hour {
 			t.Errorf("%s took %v", c.Method, c.Took)
 		}
