@@ -78,7 +78,7 @@ func (c *crowd) query() enduser.Query {
 		q.Email = "E@example.com"
 	case 4:
 		q.Metadata = enduser.Metadata{"plan": enduser.String("pro")}
-	case 5:
+	case 5, 6:
 		q.ExternalID = fmt.Sprint("X", c.rand.IntN(60))
 	}
 	if c.rand.IntN(3) == 0 {
@@ -121,7 +121,7 @@ func TestBoundsOfLists(t *testing.T) {
 		found := 0
 		for seed := range uint64(size(50, 4)) {
 			c := newCrowd(t, st, seed)
-			for range size(200, 40) {
+			for range size(200, 100) {
 				q := c.query()
 				got, want := allPages(t, c.acme, q), c.want(q)
 				if !q.ExpiringBefore.IsZero() {

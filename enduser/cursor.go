@@ -79,7 +79,7 @@ type scope uint64
 
 // scopeOf returns the scope that some texts, in their order, make up.
 func scopeOf(parts ...string) scope {
-	var b []byte
+	b := make([]byte, 0, 128)
 	for _, part := range parts {
 		b = binary.AppendUvarint(b, uint64(len(part)))
 		b = append(b, part...)

@@ -153,6 +153,7 @@ const (
 // least one. It returns where the rest begins; 0 if there is none.
 func (p *pager[T]) read(ctx context.Context, st store.Store, q store.Query) (rest store.Revision, err error) {
 	p.items = make([]T, 0, min(p.want, defaultPage+1))
+	p.created = make([]store.Revision, 0, cap(p.items))
 	for size, empty := 0, 0; ; {
 		q.Limit = p.want - len(p.items)
 		if len(p.items) > 0 {

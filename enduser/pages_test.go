@@ -52,13 +52,18 @@ func (s *stroll) stir() {
 	for range s.rand.IntN(3) {
 		i := s.rand.IntN(len(s.ids))
 		if !s.gone[i] {
-			s.gone[i] = true
-			if err := s.acme.Delete(s.t.Context(), enduser.ByID(s.ids[i])); err != nil {
-				s.t.Fatal(err)
-			}
+			s.delete(i)
 		}
 	}
-	s.create(s.rand.IntN(2))
+	s.create(s.rand.IntN(4))
+}
+
+func (s *stroll) delete(i int) {
+	s.t.Helper()
+	s.gone[i] = true
+	if err := s.acme.Delete(s.t.Context(), enduser.ByID(s.ids[i])); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // want returns the users that stand on one side of a boundary, the nearest first; the
@@ -147,6 +152,12 @@ func (s *stroll) run(steps int) {
 			q.After, q.Before, b, forward = page.Next, enduser.Cursor{}, next, true
 		default:
 			q, b, forward = s.query, start(), true
+		}
+		if q.After != q.Before && step < steps && s.rand.IntN(5) == 0 { // nothing is left where it goes
+			for _, id := range s.want(b, forward != s.query.Desc) {
+				s.delete(slices.Index(s.ids, id))
+			}
+			s.create(s.rand.IntN(2))
 		}
 	}
 }

@@ -134,9 +134,10 @@ func TestPositionAt(t *testing.T) {
 			t.Fatal(err)
 		}
 		var trueTimes []time.Time
+		longest := rapid.SampledFrom([]int{0, 10, 60, 300}).Draw(t, "longest pause")
 		for range rapid.IntRange(0, 30).Draw(t, "changes") {
-			now = now.Add(time.Duration(rapid.IntRange(0, 120).Draw(t, "pause")) * time.Second)
-			off = time.Duration(rapid.IntRange(-60, 60).Draw(t, "off")) * time.Second
+			now = now.Add(time.Duration(rapid.IntRange(0, longest).Draw(t, "pause")) * time.Second)
+			off = rapid.SampledFrom([]time.Duration{-time.Minute, -time.Minute, 0, 7 * time.Second, time.Minute, time.Minute}).Draw(t, "off")
 			if _, err := acme.Create(ctx, enduser.Spec{}); err != nil {
 				t.Fatal(err)
 			}
@@ -153,7 +154,11 @@ func TestPositionAt(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		at := epoch.Add(time.Duration(rapid.IntRange(-400, 3600).Draw(t, "at")) * time.Second)
+		at := epoch
+		if len(whole) > 0 {
+			at = whole[rapid.IntRange(0, len(whole)-1).Draw(t, "beside")].At
+		}
+		at = at.Add(time.Duration(rapid.IntRange(-300, 300).Draw(t, "at")) * time.Second)
 		p, err := acme.PositionAt(ctx, at)
 		if errors.Is(err, enduser.ErrTrimmed) {
 			if kept == 0 {
