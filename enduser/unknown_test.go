@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -91,6 +92,9 @@ func TestUnknownStaysUnknown(t *testing.T) {
 			acme := enduser.New(f, nil).Tenant("acme")
 			_, err := acme.Create(t.Context(), enduser.Spec{ExternalID: "a"})
 			wantErr(t, "create", err, enduser.ErrUnknown)
+			if strings.Count(err.Error(), "unknown") != 1 || strings.Contains(err.Error(), "create: :") {
+				t.Errorf("the text is %q", err)
+			}
 			if n := f.applies.Load(); n > 10 {
 				t.Errorf("%d tries", n)
 			}

@@ -104,8 +104,8 @@ func (w *writer) apply(ctx context.Context, op store.Op, with ...store.Op) (appl
 			return applied{}, err
 		case op.Old == nil && errors.Is(err, store.ErrUnknown) && try < 2 && ctx.Err() == nil:
 			unknown = err
-		case unknown != nil:
-			return applied{}, translate("create", fmt.Errorf("%w; then: %w", unknown, err))
+		case unknown != nil && !errors.Is(err, store.ErrUnknown):
+			return applied{}, translate("create", fmt.Errorf("%w: tried again: %w", unknown, err))
 		default:
 			return applied{}, translate("write", err)
 		}
