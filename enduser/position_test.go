@@ -164,8 +164,8 @@ func TestPositionAt(t *testing.T) {
 			if kept == 0 {
 				t.Fatal("ErrTrimmed, and nothing was trimmed")
 			}
-			if forgotten := whole[kept-1].At; forgotten.Before(at.Add(-6 * time.Minute)) {
-				t.Fatalf("ErrTrimmed for %v, and the last that was forgotten is of %v", at, forgotten)
+			if oldest := whole[kept].At; oldest.Before(at.Add(-4 * time.Minute)) {
+				t.Fatalf("ErrTrimmed for %v, and the oldest that is kept is of %v", at, oldest)
 			}
 			return
 		}
