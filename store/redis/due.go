@@ -100,7 +100,7 @@ func (r *dueRead) serve(ctx context.Context, debtors []*debtor) ([]*debtor, erro
 	if err != nil {
 		return nil, err
 	}
-	if err := r.records(ctx, debtors); err != nil {
+	if debtors, err = r.records(ctx, debtors); err != nil {
 		return nil, err
 	}
 	for i, d := range debtors {
@@ -172,24 +172,34 @@ func (r *dueRead) allot(ctx context.Context, debtors []*debtor) ([]*debtor, erro
 	return debtors, nil
 }
 
-// records fetches the records of the entries that are left.
-func (r *dueRead) records(ctx context.Context, debtors []*debtor) error {
+// records fetches the records of the entries that are left. Tenants for which there is
+// no room, since records have grown, are left out.
+func (r *dueRead) records(ctx context.Context, debtors []*debtor) ([]*debtor, error) {
 	asked := slices.Clone(debtors)
 	asked = slices.DeleteFunc(asked, func(d *debtor) bool { return len(d.entries) == 0 })
 	vals, err := r.store.scatter(ctx, "Due", len(asked), func(i int) []any {
 		return append([]any{"hmget", asked[i].space.records()}, anys(names(asked[i].entries))...)
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
+	r.room = store.MaxPageData
 	for i, d := range asked {
 		stored, err := storedValues(vals[i], len(d.entries))
 		if err != nil {
-			return unavailable(err)
+			return nil, unavailable(err)
 		}
-		r.see(d, stored)
+		n, size := fitting(stored, r.room)
+		switch {
+		case n == 0:
+			return debtors[:slices.Index(debtors, d)], nil
+		case n < len(stored):
+			d.entries, d.more, d.full = d.entries[:n], true, true
+		}
+		r.room -= size
+		r.see(d, stored[:n])
 	}
-	return nil
+	return debtors, nil
 }
 
 // walk goes on inside a tenant until it has so many records, or there is no more.

@@ -12,7 +12,8 @@ const fetchMost = 128
 
 // fetch returns the stored records of the first IDs, nil for one that is not there, as
 // many as are together no larger than room, and their size. Their sizes are asked for
-// before they are. If room is a whole page there is at least one.
+// before they are, and again when they are here, since they may have grown. If room is a
+// whole page there is at least one.
 func (s *Store) fetch(ctx context.Context, sp space, method string, ids []string, room int) (stored []any, size int, err error) {
 	ids = ids[:min(len(ids), fetchMost)]
 	asked := make([][]any, len(ids))
@@ -42,8 +43,24 @@ func (s *Store) fetch(ctx context.Context, sp space, method string, ids []string
 	if err != nil {
 		return nil, 0, err
 	}
-	stored, err = storedValues(vals[0], n)
-	return stored, size, unavailable(err)
+	if stored, err = storedValues(vals[0], n); err != nil {
+		return nil, 0, unavailable(err)
+	}
+	n, size = fitting(stored, room)
+	return stored[:n], size, nil
+}
+
+// fitting returns how many of the first records are together no larger than room, and
+// their size. If room is a whole page there is at least one.
+func fitting(stored []any, room int) (n, size int) {
+	for ; n < len(stored); n++ {
+		value, _ := stored[n].(string) // nothing, if it is gone
+		if size+len(value) > room && (n > 0 || room < store.MaxPageData) {
+			break
+		}
+		size += len(value)
+	}
+	return n, size
 }
 
 // storedValues reads the answer to an HMGET of n fields: strings, nil where there is
