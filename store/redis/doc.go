@@ -31,18 +31,20 @@
 //
 // Get joins those of other callers in a pipeline, as writes do. All else goes alone and
 // in turns that the tenants share, one step at a time: up to four pages, and eight
-// smaller steps, are on their way to a server at once. The sizes of records are asked
-// for before the records, so no more than a page of them is fetched; a change feed is
-// cut to a page by the server. A page therefore also ends where records that do not
-// match have filled it.
+// smaller steps, are on their way to a server at once. Of pages with more than 128 KiB
+// of records there are fewer than the process has processors, and at least one: they
+// take as long to decode as to fetch. The sizes of records are asked for before the
+// records, so no more than a page of them is fetched; a change feed is cut to a page by
+// the server. A page therefore also ends where records that do not match have filled it.
 //
 // # Damage
 //
 // A record carries a checksum of its body, which covers its tenant and its ID too, and
-// its revisions in a form that shows a changed digit. In the script, a write compares
-// the records that it replaces, deletes or requires with what was read, by a hash: this
-// costs the server a few microseconds for a small record, and a few milliseconds for one
-// of a mebibyte.
+// its revisions in a form that shows a changed digit. Whoever reads a record verifies
+// them. A write compares, of the records that it replaces or deletes, the revisions and a
+// digest of all that they are found by with what was read, and not the data, however
+// long: data that was damaged after it was read is written over. A create, and a
+// requirement on a revision, verify the whole of a record that has the ID.
 //
 // The digest of a record's keys is kept beside it. While that can be read, Remove clears
 // away all of a damaged record; else its keys and index entries stay behind and are

@@ -219,16 +219,16 @@ func (r *dueRead) walk(ctx context.Context, d *debtor, limit int) error {
 				d.more = true
 				return nil
 			}
-			stored, size, err := r.store.fetch(ctx, d.space, "Due", names(d.entries[:min(len(d.entries), left)]), r.room)
+			ids := names(d.entries[:min(len(d.entries), left)])
+			n, size, err := r.store.fetchTo(ctx, d.space, "Due", ids, r.room, func(stored []any) { r.see(d, stored) })
 			if err != nil {
 				return err
 			}
-			if len(stored) == 0 { // the page has no room for it
+			if n == 0 { // the page has no room for it
 				d.more = true
 				return nil
 			}
 			r.room -= size
-			r.see(d, stored)
 		}
 		if len(d.found.Records) == limit {
 			return nil

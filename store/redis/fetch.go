@@ -15,6 +15,16 @@ const fetchMost = 128
 // before they are, and again when they are here, since they may have grown. If room is a
 // whole page there is at least one.
 func (s *Store) fetch(ctx context.Context, sp space, method string, ids []string, room int) (stored []any, size int, err error) {
+	_, size, err = s.fetchTo(ctx, sp, method, ids, room, func(vals []any) { stored = vals })
+	return stored, size, err
+}
+
+// fetchTo is fetch for see, which decodes what is stored. It returns of how many IDs that
+// is. A large answer has its turn until see is done: such answers neither gather in
+// memory nor keep all processors from what others ask for.
+func (s *Store) fetchTo(
+	ctx context.Context, sp space, method string, ids []string, room int, see func(stored []any),
+) (n, size int, err error) {
 	ids = ids[:min(len(ids), fetchMost)]
 	asked := make([][]any, len(ids))
 	for i, id := range ids {
@@ -22,9 +32,8 @@ func (s *Store) fetch(ctx context.Context, sp space, method string, ids []string
 	}
 	lengths, err := s.read(ctx, sp, method, short, asked...)
 	if err != nil {
-		return nil, 0, err
+		return 0, 0, err
 	}
-	n := 0
 	for ; n < len(ids); n++ {
 		length := int(number(lengths[n]))
 		if size+length > room && (n > 0 || room < store.MaxPageData) {
@@ -33,21 +42,30 @@ func (s *Store) fetch(ctx context.Context, sp space, method string, ids []string
 		size += length
 	}
 	if n == 0 {
-		return nil, 0, nil
+		return 0, 0, nil
 	}
 	class := long
-	if size <= shortAnswer {
+	switch {
+	case size <= shortAnswer:
 		class = short
+	case size > largeAnswer:
+		done, err := s.largeTurn(ctx, sp)
+		if err != nil {
+			return 0, 0, err
+		}
+		defer done()
 	}
 	vals, err := s.read(ctx, sp, method, class, append([]any{"hmget", sp.records()}, anys(ids[:n])...))
 	if err != nil {
-		return nil, 0, err
+		return 0, 0, err
 	}
-	if stored, err = storedValues(vals[0], n); err != nil {
-		return nil, 0, unavailable(err)
+	stored, err := storedValues(vals[0], n)
+	if err != nil {
+		return 0, 0, unavailable(err)
 	}
 	n, size = fitting(stored, room)
-	return stored[:n], size, nil
+	see(stored[:n])
+	return n, size, nil
 }
 
 // fitting returns how many of the first records are together no larger than room, and
@@ -61,6 +79,15 @@ func fitting(stored []any, room int) (n, size int) {
 		size += len(value)
 	}
 	return n, size
+}
+
+// largeTurn waits for the tenant's turn to have a large answer of its server.
+func (s *Store) largeTurn(ctx context.Context, sp space) (done func(), err error) {
+	node, err := s.node(ctx, sp)
+	if err != nil { // the request meets it too, and is repeated
+		return func() {}, nil //nolint:nilerr // as said
+	}
+	return s.lane(node, false).large.Long(ctx, sp.tenant)
 }
 
 // storedValues reads the answer to an HMGET of n fields: strings, nil where there is

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -36,8 +37,10 @@ const (
 	longAtOnce  = 4
 	shortAtOnce = 8
 
-	// shortAnswer is the most bytes of an answer that is short.
+	// shortAnswer is the most bytes of an answer that is short. Those of more than
+	// largeAnswer keep a processor busy.
 	shortAnswer = 16 << 10
+	largeAnswer = 128 << 10
 )
 
 // request is what one call sends at a time: commands that go to one server, in
@@ -66,6 +69,7 @@ type lane struct {
 	most   int                   // requests of a pipeline
 	short  *fair.Turns           // of requests that go alone
 	long   *fair.Turns           // of requests that go alone
+	large  *fair.Turns           // of large answers, until they are decoded
 	retry  func(error)           // is told of scripts that are sent again
 	group  func(store.GroupInfo) // is told of pipelines; nil: nobody
 
@@ -280,6 +284,7 @@ func (s *Store) lane(client *goredis.Client, write bool) *lane {
 		most:   maxReads,
 		short:  fair.New(shortAtOnce + 1), // the last turn is never a long step's
 		long:   fair.New(longAtOnce + 1),
+		large:  fair.New(runtime.GOMAXPROCS(0)),
 		retry:  func(err error) { s.retried("", err) },
 	}
 	if write {

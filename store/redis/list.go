@@ -131,46 +131,47 @@ func (w *walk) visit(ctx context.Context, entries []entry) (stopped bool, err er
 		return false, err
 	}
 	for len(entries) > 0 {
-		var stored []any
+		n := 0
 		if w.left > 0 {
 			if w.paged {
 				w.room = store.MaxPageData
 			}
 			var size int
 			chunk := entries[:min(len(entries), w.left)]
-			if stored, size, err = w.store.fetch(ctx, w.space, w.method, names(chunk), w.room); err != nil {
+			n, size, err = w.store.fetchTo(ctx, w.space, w.method, names(chunk), w.room, func(stored []any) { w.see(chunk, stored) })
+			if err != nil {
 				return false, err
 			}
 			w.room -= size
 		}
-		if len(stored) == 0 { // the next one is for the next page
+		if n == 0 { // the next one is for the next page
 			if w.next = store.Revision(entries[0].score) - 1; w.q.Desc {
 				w.next += 2
 			}
 			return true, nil
 		}
-		for i, val := range stored {
-			w.see(entries[i], val)
-		}
-		entries = entries[len(stored):]
+		entries = entries[n:]
 	}
 	return false, nil
 }
 
-// see takes a record if it is there and matches: since the lists were read it may have
-// been deleted or written, and the entry may be one that was left behind.
-func (w *walk) see(e entry, val any) {
-	stored, ok := val.(string)
-	if !ok {
-		return
-	}
-	r, err := decodeRecord(w.space.tenant, e.id, stored)
-	switch {
-	case err != nil:
-		w.damaged = append(w.damaged, e.id)
-	case int64(r.Created) == e.score && matches(&r, w.q):
-		w.take(r)
-		w.left--
+// see takes the records of entries that are there and match: since the lists were read
+// they may have been deleted or written, and an entry may be one that was left behind.
+func (w *walk) see(entries []entry, stored []any) {
+	for i, val := range stored {
+		text, ok := val.(string)
+		if !ok {
+			continue
+		}
+		e := entries[i]
+		r, err := decodeRecord(w.space.tenant, e.id, text)
+		switch {
+		case err != nil:
+			w.damaged = append(w.damaged, e.id)
+		case int64(r.Created) == e.score && matches(&r, w.q):
+			w.take(r)
+			w.left--
+		}
 	}
 }
 
