@@ -66,8 +66,8 @@ type ChangePage struct {
 	// More: there may be more to read at once.
 	More bool
 
-	// Trimmed: entries before the first of the page were forgotten. It is set where no
-	// position was given.
+	// Trimmed: all that was older than the entries of the page was forgotten, and there
+	// was something. Pages after a position do not say so.
 	Trimmed bool
 }
 

@@ -109,8 +109,9 @@ const (
 )
 
 // create writes a new user, or finds the one that the spec identifies. It is one round
-// trip either way. With ensure it is for a call that takes the one that exists: then the
-// spec has to identify, and what is wrong with it is an error only if there is none.
+// trip either way; where addresses are unique a look for them comes first. With ensure it
+// is for a call that takes the one that exists: then the spec has to identify, and what is
+// wrong with it is an error only if there is none.
 func (w *writer) create(ctx context.Context, s Spec, ensure bool) (creation, error) {
 	u, edit, err := w.describe(s, w.m.newID())
 	if ensure && !u.identifies() {

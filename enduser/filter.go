@@ -32,15 +32,15 @@ const (
 // the filter names something unique, its keys.
 func (t Tenant) terms(v *violations, schema *Schema, f Filter) (terms, keys []store.Key) {
 	if f.ExternalID != "" {
-		t.checkFilter(v, ByExternalID(f.ExternalID))
+		checkFilter(v, ByExternalID(f.ExternalID))
 		keys = append(keys, t.externalIDKey(f.ExternalID))
 	}
 	if f.Account != (Account{}) {
-		t.checkFilter(v, ByAccount(f.Account))
+		checkFilter(v, ByAccount(f.Account))
 		keys = append(keys, accountKey(f.Account))
 	}
 	if f.Email != "" {
-		t.checkFilter(v, ByEmail(f.Email))
+		checkFilter(v, ByEmail(f.Email))
 		terms = append(terms, emailKey(f.Email))
 	}
 	if f.Name != "" {
@@ -82,7 +82,7 @@ func metadataTerms(v *violations, schema *Schema, m Metadata) []store.Key {
 	return terms
 }
 
-func (t Tenant) checkFilter(v *violations, ref Ref) {
+func checkFilter(v *violations, ref Ref) {
 	if err, ok := errors.AsType[*InvalidError](ref.check()); ok {
 		*v = append(*v, err.Violations...)
 	}

@@ -116,7 +116,7 @@ func (t Tenant) lister(q Query) (*lister, error) {
 	if !q.ExpiringBefore.IsZero() && (q.Desc || !q.Before.IsZero()) {
 		v.add(Field{Name: "expiring_before"}, CodeValue, "goes with neither a descending order nor Before")
 	}
-	l.terms, l.keys = t.terms(&v, &c.schema, q.Filter)
+	l.terms, l.keys = t.pin(c.exact).terms(&v, &c.schema, q.Filter)
 	if err := v.err(); err != nil {
 		return nil, err
 	}
@@ -176,11 +176,7 @@ func (t Tenant) firstAdded(ctx context.Context, name string, reached func(time.T
 			if page.Next == 0 {
 				return time.Time{}, 0, nil
 			}
-			if q.Desc {
-				q.Before = page.Next
-			} else {
-				q.After = page.Next
-			}
+			goOn(&q, page.Next)
 		}
 	}
 	last, first, err := probe(store.Query{Kind: kindUser, Desc: true, Limit: 1})

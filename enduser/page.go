@@ -181,11 +181,16 @@ func (p *pager[T]) read(ctx context.Context, st store.Store, q store.Query) (res
 		if page.Next == 0 || len(p.items) > 0 && full {
 			return page.Next, nil
 		}
-		if q.Desc {
-			q.Before = page.Next
-		} else {
-			q.After = page.Next
-		}
+		goOn(&q, page.Next)
+	}
+}
+
+// goOn makes a query begin where a page ended.
+func goOn(q *store.Query, next store.Revision) {
+	if q.Desc {
+		q.Before = next
+	} else {
+		q.After = next
 	}
 }
 
