@@ -119,7 +119,9 @@
 // does not use up the page's limit nor its tenant's share; the walk goes on. Get of it,
 // a write over it, a create of its ID too, and a write that claims or requires to be
 // free a unique key which it may hold, are a [DamagedError], and change nothing; a
-// requirement on its revision, or that there is none, is stale. [Remove] deletes it.
+// requirement on its revision, or that there is none, is stale. A store need not read the
+// body of what it writes over: if no more than that was damaged, after Old was read, the
+// write may be done. [Remove] deletes it.
 // Then its unique keys are free: a key is free if its holder does not exist, or exists
 // and does not list the key. Entries of indexes that it has left behind are passed over,
 // and may be removed at any later time. An entry of the feed that cannot be read has its

@@ -94,7 +94,7 @@ func newRemoval(tenant, id, kind string, val any) removal {
 	r, err := decodeRecord(tenant, id, stored)
 	if err != nil {
 		r = store.Record{ID: id, Kind: kind}
-		if head, ok := decodeBody(tenant, id, stored[min(bodyAt, len(stored)):]); ok {
+		if head, ok := verifiedHead(tenant, id, stored[min(bodyAt, len(stored)):]); ok {
 			r = head
 		}
 	}

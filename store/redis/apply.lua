@@ -61,7 +61,7 @@ local function broken(id, value)
 end
 
 -- Requirements. The operations come before them in ARGV.
-at = at + 5 * n
+at = at + 4 * n
 for i = 1, requires do
   local how, what, want = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
   if how == 'free' then
@@ -80,14 +80,14 @@ for i = 1, requires do
   at = at + 3
 end
 
--- What the ops expect. The sum shows that a record is exactly what the client has
--- read; it is cheap, since Lua makes no new strings of the record's length for it.
+-- What the ops expect. Of a record that is replaced or deleted all is compared that the
+-- write depends on, and not the data, of whatever length.
 local removed = {} -- IDs of records that are removed as they are
 for i = 1, n do
-  local how, sum = ARGV[ops + 5 * i - 4], ARGV[ops + 5 * i - 3]
+  local how, what = ARGV[ops + 4 * i - 3], ARGV[ops + 4 * i - 2]
   local id, old = ARGV[ids + i], olds[i + 1]
   if how == 'remove' then
-    if old and redis.sha1hex(old) ~= sum then
+    if old and redis.sha1hex(old) ~= what then
       return refuse('moved') -- also if there was none, and so no hash
     elseif not old then
       return refuse('stale', 'op', digits(i - 1))
@@ -97,12 +97,12 @@ for i = 1, n do
     if how ~= 'create' then
       return refuse('stale', 'op', digits(i - 1))
     end
-  elseif how == 'create' or redis.sha1hex(old) ~= sum then
+  elseif string.sub(old, 1, 48) ~= how or string.sub(old, 65, 81) ~= what then
     if broken(id, old) then
       return refuse('damaged', id)
-    elseif string.sub(old, 1, 16) ~= how then
+    elseif string.sub(old, 1, 16) ~= string.sub(how, 1, 16) then
       return refuse('stale', 'op', digits(i - 1))
-    elseif string.sub(old, 66, 81) ~= ARGV[ops + 5 * i - 2] then
+    elseif string.sub(old, 65, 81) ~= what then
       return refuse('false', digits(i - 1))
     end
   end
@@ -141,7 +141,7 @@ end
 local created, written, deleted = {}, {'', last}, {}
 for i = 1, n do
   local number = string.format('%016.0f', revision + i)
-  local old, body, note = olds[i + 1], ARGV[ops + 5 * i - 1], ARGV[ops + 5 * i]
+  local old, body, note = olds[i + 1], ARGV[ops + 4 * i - 1], ARGV[ops + 4 * i]
   if body == '' then
     deleted[#deleted + 1] = ARGV[ids + i]
   else

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"hash/crc32"
+	"strings"
 
 	"github.com/rollbook-go/rollbook/store"
 )
@@ -55,8 +56,7 @@ func decodeChange(tag, member string, seq store.Revision) store.Change {
 	}
 	c := store.Change{Seq: seq, Revision: seq, Type: store.ChangeType(body[1])}
 	in := decoder{rest: body[2:]}
-	c.Kind = in.string()
-	c.ID = in.string()
+	c.Kind, c.ID = strings.Clone(in.string()), strings.Clone(in.string()) // not the note with them
 	if in.failed {
 		return damaged
 	}

@@ -46,15 +46,8 @@ var errReply = errors.New("a reply is not about the call")
 // errDamaged: a stored record cannot be read.
 var errDamaged = errors.New("a stored record cannot be read")
 
-// head encodes what the digest covers of a record beside its name.
-func head(r *store.Record) []byte {
-	size := len(r.Kind) + 24
-	for _, keys := range [2][]store.Key{r.Unique, r.Index} {
-		for _, k := range keys {
-			size += len(k.Kind) + len(k.Value) + 4
-		}
-	}
-	b := make([]byte, 0, size)
+// appendHead encodes what the digest covers of a record beside its name.
+func appendHead(b []byte, r *store.Record) []byte {
 	b = appendString(b, r.Kind)
 	b = binary.AppendUvarint(b, uint64(store.Millis(r.Due))) //nolint:gosec // never negative
 	for _, keys := range [2][]store.Key{r.Unique, r.Index} {
@@ -67,14 +60,31 @@ func head(r *store.Record) []byte {
 	return b
 }
 
+// headSize is at least how long the head becomes.
+func headSize(r *store.Record) int {
+	size := len(r.Kind) + 24
+	for _, keys := range [2][]store.Key{r.Unique, r.Index} {
+		for _, k := range keys {
+			size += len(k.Kind) + len(k.Value) + 6
+		}
+	}
+	return size
+}
+
 // digest covers everything by which a record is found.
-func digest(tenant, id string, head []byte) string {
-	b := make([]byte, 0, len(tenant)+len(id)+len(head)+8)
+func digest(tenant, id string, head []byte) [digestLen]byte {
+	b := make([]byte, 0, 512) // on the stack, for most
 	b = appendString(b, tenant)
 	b = appendString(b, id)
 	b = append(b, head...)
 	sum := sha256.Sum256(b)
-	return string(sum[:digestLen])
+	return [digestLen]byte(sum[:])
+}
+
+// expectedBody is how the body of a stored record begins: its format and digest.
+func expectedBody(tenant string, r *store.Record) string {
+	d := digest(tenant, r.ID, appendHead(make([]byte, 0, headSize(r)), r))
+	return string(append([]byte{formatV1}, d[:]...))
 }
 
 // sha1hex is what scripts know under this name.
@@ -83,39 +93,63 @@ func sha1hex(s string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// checksum shows that a body is as it was written, and where.
-func checksum(tenant, id string, body []byte) []byte {
-	h := sha1.New() //nolint:gosec // see the import
-	_, _ = h.Write([]byte(lengthPrefixed(tenant) + lengthPrefixed(id)))
-	_, _ = h.Write(body)
-	sum := h.Sum(nil)
-	return hex.AppendEncode(nil, sum[:checksumLen/2])
+// appendName begins what the checksum covers.
+func appendName(b []byte, tenant, id string) []byte {
+	for _, s := range [2]string{tenant, id} {
+		b = strconv.AppendInt(b, int64(len(s)), 10)
+		b = append(b, ':')
+		b = append(b, s...)
+	}
+	return b
+}
+
+// nameSize is at least how long a name becomes.
+func nameSize(tenant, id string) int { return len(tenant) + len(id) + 12 }
+
+// checksum shows that a body is as it was written, and where: the body with its name
+// in front.
+func checksum(named []byte) [checksumLen]byte {
+	sum := sha1.Sum(named) //nolint:gosec // see the import
+	var digits [checksumLen]byte
+	hex.Encode(digits[:], sum[:checksumLen/2])
+	return digits
 }
 
 // encodeBody returns what the script stores behind revision, created and age.
 func encodeBody(tenant string, r *store.Record) string {
-	h := head(r)
-	b := make([]byte, checksumLen, checksumLen+headAt+len(h)+len(r.Data))
+	b := make([]byte, 0, nameSize(tenant, r.ID)+headAt+headSize(r)+len(r.Data))
+	b = appendName(b, tenant, r.ID)
+	body := len(b)
 	b = append(b, formatV1)
-	b = append(b, digest(tenant, r.ID, h)...)
-	b = append(b, h...)
+	b = append(b, make([]byte, digestLen)...)
+	b = appendHead(b, r)
+	d := digest(tenant, r.ID, b[body+headAt:])
+	copy(b[body+1:], d[:])
 	b = append(b, r.Data...)
-	copy(b, checksum(tenant, r.ID, b[checksumLen:]))
-	return string(b)
+	sum := checksum(b)
+	return string(sum[:]) + string(b[body:])
+}
+
+// front is what the script writes: revision, created and age.
+func front(r *store.Record) string {
+	return digits(r.Revision) + digits(r.Created) + digits(r.Revision-r.Created)
 }
 
 // encodeRecord returns a record as it is stored.
-func encodeRecord(tenant string, r *store.Record) string {
-	return digits(r.Revision) + digits(r.Created) + digits(r.Revision-r.Created) + encodeBody(tenant, r)
-}
+func encodeRecord(tenant string, r *store.Record) string { return front(r) + encodeBody(tenant, r) }
 
 // decodeRecord reads a stored record and verifies that it is the tenant's, has that
 // ID, and is as it was written. The error is errDamaged.
 func decodeRecord(tenant, id, stored string) (store.Record, error) {
-	if len(stored) < bodyAt || string(checksum(tenant, id, []byte(stored[bodyAt:]))) != stored[headerLen:bodyAt] {
+	if len(stored) < bodyAt {
 		return store.Record{}, errDamaged
 	}
-	r, ok := decodeBody(tenant, id, stored[bodyAt:])
+	b := make([]byte, 0, nameSize(tenant, id)+len(stored)-bodyAt)
+	b = append(appendName(b, tenant, id), stored[bodyAt:]...)
+	if sum := checksum(b); string(sum[:]) != stored[headerLen:bodyAt] {
+		return store.Record{}, errDamaged
+	}
+	r, head, ok := decodeHead(id, stored[bodyAt:])
 	var ok1, ok2, ok3 bool
 	var age store.Revision
 	r.Revision, ok1 = parseDigits(stored[:digitsLen])
@@ -124,32 +158,57 @@ func decodeRecord(tenant, id, stored string) (store.Record, error) {
 	if !ok || !ok1 || !ok2 || !ok3 || r.Revision-r.Created != age {
 		return store.Record{}, errDamaged
 	}
+	if n := len(stored) - bodyAt - headAt - len(head); n > 0 {
+		r.Data = b[len(b)-n:]
+	}
 	return r, nil
 }
 
-// decodeBody reads what stands behind the checksum. The digest shows that all but the
-// data is as it was written.
-func decodeBody(tenant, id, body string) (store.Record, bool) {
-	r := store.Record{ID: id}
+// decodeHead reads what stands in front of the data, and returns that text too. It
+// verifies nothing.
+func decodeHead(id, body string) (r store.Record, head string, ok bool) {
 	if len(body) < headAt || body[0] != formatV1 {
-		return r, false
+		return r, "", false
 	}
-	in := decoder{rest: body[headAt:]}
-	r.Kind = in.string()
+	// A copy, of which every string is a part: a part of the reply would keep all of it
+	// in memory.
+	head = strings.Clone(body[headAt : headAt+headLen(body[headAt:])])
+	in := decoder{rest: head}
+	r.ID, r.Kind = id, in.string()
 	due := in.uvarint()
 	r.Unique = in.keys(store.MaxUnique)
 	r.Index = in.keys(store.MaxIndex)
 	if in.failed || due > maxRevision {
-		return r, false
+		return r, "", false
 	}
 	r.Due = store.FromMillis(int64(due))
-	if digest(tenant, id, []byte(body[headAt:len(body)-len(in.rest)])) != body[1:headAt] {
+	return r, head, true
+}
+
+// headLen returns how long the head is that a text begins with; anything if there is
+// none.
+func headLen(text string) int {
+	in := decoder{rest: text}
+	in.string()
+	in.uvarint()
+	for range 2 {
+		for n := in.uvarint(); n > 0 && !in.failed; n-- {
+			in.string()
+			in.string()
+		}
+	}
+	return len(text) - len(in.rest)
+}
+
+// verifiedHead reads what stands behind the checksum, but for the data, if the digest
+// shows that it is as it was written.
+func verifiedHead(tenant, id, body string) (store.Record, bool) {
+	r, head, ok := decodeHead(id, body)
+	if !ok {
 		return r, false
 	}
-	if in.rest != "" {
-		r.Data = []byte(in.rest)
-	}
-	return r, true
+	d := digest(tenant, id, []byte(head))
+	return r, string(d[:]) == body[1:headAt]
 }
 
 // digits writes a revision so that the script can compare it as a string.
@@ -199,14 +258,14 @@ func (d *decoder) uvarint() uint64 {
 	return 0
 }
 
+// string returns a part of the text.
 func (d *decoder) string() string {
 	n := d.uvarint()
 	if n > uint64(len(d.rest)) {
 		d.fail()
 		return ""
 	}
-	// A copy: a part of the reply would keep all of it in memory.
-	s := strings.Clone(d.rest[:n])
+	s := d.rest[:n]
 	d.rest = d.rest[n:]
 	return s
 }

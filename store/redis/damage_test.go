@@ -15,16 +15,20 @@ import (
 // was left behind is no inconsistency.
 const damagedKey = "damaged"
 
-// Damage flips a bit of a stored record.
+// Damage flips a bit of a stored record, one that every write depends on.
 func (s *Store) Damage(ctx context.Context, tenant, id string) error {
 	sp := s.space(tenant)
 	stored, err := s.client.HGet(ctx, sp.records(), id).Result()
 	if err != nil {
 		return err
 	}
+	bit := someBit(id, headerLen+headAt)
+	if bit >= 8*headerLen {
+		bit += 8 * checksumLen
+	}
 	return errors.Join(
 		s.client.Set(ctx, s.prefix+damagedKey, "1", 0).Err(),
-		s.client.HSet(ctx, sp.records(), id, flipped(stored, someBit(id, len(stored)))).Err())
+		s.client.HSet(ctx, sp.records(), id, flipped(stored, bit)).Err())
 }
 
 // DamageChange flips a bit of an entry of the feed.

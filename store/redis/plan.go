@@ -29,7 +29,7 @@ type plan struct {
 	at     map[string]int  // index in keys of a sorted set, from 1 as in Lua
 
 	ids        []string // of each op
-	each       []string // what each op expects, the hash and the digest of its Old, its body and its note
+	each       []string // what each op expects, in two parts, its body and its note
 	require    []string // how, what and the expected revision of each requirement
 	claims     []claim  // keys that have to be free, in the order of rule 2, and what they may have
 	release    []string // unique keys that nobody holds any more
@@ -60,9 +60,9 @@ type removal struct {
 	hash string        // of what is stored
 }
 
-// expected is what an op expects of the record that is stored: its revision or one of
-// the words below, a hash of all of it, and its digest.
-type expected struct{ how, hash, digest string }
+// expected is what an op expects of the record that is stored: its front or one of the
+// words below, and how its body begins or, for a removal, a hash of all of it.
+type expected struct{ how, what string }
 
 const (
 	expectNone    = "create"
@@ -89,13 +89,12 @@ func newPlan(s space, b store.Batch, k known) (*plan, error) {
 		case op.Old == nil:
 		case isRemoval(op):
 			found := k.removals[op.ID()]
-			old, e = found.old, expected{how: expectRemoval, hash: found.hash}
+			old, e = found.old, expected{how: expectRemoval, what: found.hash}
 			if old != nil && old.Revision != 0 && old.Kind != op.Old.Kind {
 				return nil, &store.InvalidError{Op: i, What: "Old: kind", Why: "not the record's"}
 			}
 		default:
-			stored := encodeRecord(s.tenant, old)
-			e = expected{how: digits(old.Revision), hash: sha1hex(stored), digest: stored[bodyAt+1:][:digestLen]}
+			e = expected{how: front(old), what: expectedBody(s.tenant, old)}
 		}
 		p.olds = append(p.olds, old)
 		p.describe(op, e)
@@ -141,7 +140,7 @@ func (p *plan) describe(op store.Op, e expected) {
 		body = encodeBody(p.tenant, op.New)
 	}
 	p.ids = append(p.ids, op.ID())
-	p.each = append(p.each, e.how, e.hash, e.digest, body, encodeChange(p.tenant, op))
+	p.each = append(p.each, e.how, e.what, body, encodeChange(p.tenant, op))
 }
 
 // moveLists works out the sorted sets by Created. A term that stays is not

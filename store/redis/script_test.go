@@ -193,9 +193,10 @@ func playSecond(t *testing.T, s *Store) (replies [][]any) {
 	removes("none", removal{old: &b, hash: sha1hex("earlier")})
 	removes(a.ID, removal{old: &a, hash: sha1hex("other")})
 
-	// Damaged in its data.
+	// Damaged in its digest.
 	stored := s.stored(t, a.ID)
-	if err := s.client.HSet(t.Context(), sp.records(), a.ID, stored+"x").Err(); err != nil {
+	bad := flipped(stored, 8*bodyAt+9)
+	if err := s.client.HSet(t.Context(), sp.records(), a.ID, bad).Err(); err != nil {
 		t.Fatal(err)
 	}
 	play(store.Ops(store.Delete(a, nil)), known{})
@@ -203,7 +204,7 @@ func playSecond(t *testing.T, s *Store) (replies [][]any) {
 	removes(a.ID, removal{old: &a, hash: sha1hex(stored)})
 	taker := store.Record{ID: "second c", Kind: "user", Unique: []store.Key{key}}
 	play(store.Ops(store.Create(taker, nil)), known{})
-	damaged := removal{old: &store.Record{ID: a.ID, Kind: "user"}, hash: sha1hex(stored + "x")}
+	damaged := removal{old: &store.Record{ID: a.ID, Kind: "user"}, hash: sha1hex(bad)}
 	play(store.Ops(store.Remove(a.ID, "user", []byte("note")), store.Create(taker, nil)),
 		known{removals: map[string]removal{a.ID: damaged}})
 
