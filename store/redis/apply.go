@@ -26,7 +26,7 @@ func (s *Store) Apply(ctx context.Context, tenant string, b store.Batch) (rev st
 		return 0, err
 	}
 	sp := s.space(tenant)
-	k := known{unlisted: map[string]string{}}
+	var k known
 	for {
 		if k.removals, err = s.removals(ctx, sp, b.Ops); err != nil {
 			return 0, err
@@ -42,6 +42,9 @@ func (s *Store) Apply(ctx context.Context, tenant string, b store.Batch) (rev st
 		switch {
 		case errors.Is(err, errMoved):
 		case errors.As(err, &free):
+			if k.unlisted == nil {
+				k.unlisted = make(map[string]string)
+			}
 			k.unlisted[free.field] = free.holder
 		default:
 			return rev, err

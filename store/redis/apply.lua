@@ -1,7 +1,7 @@
 -- One Apply. Everything is checked before anything but the nonce is written, because
 -- Redis does not undo a script that fails half way. Replies are flat arrays of
 -- strings that start with a status, the tenant and the nonce. Numbers are strings of
--- digits: tostring would round them.
+-- digits: tostring would round large ones.
 --
 -- KEYS: records, unique keys, feed, nonce, tenants, queue, and the sorted sets
 -- that ARGV refers to by their place. ARGV is described in plan.go.
@@ -19,7 +19,7 @@ local olds = redis.call('HMGET', records, '', unpack(ARGV, ids + 1, ids + n))
 at = at + n
 local ops = at
 local revision = tonumber(olds[1] or '0')
-local last = string.format('%016.0f', revision + n)
+local last = string.format('%016d', revision + n)
 
 -- The nonce is taken first, with the outcome of a write that is done. If it is
 -- there already the write was done, and this is its outcome; or an earlier try was
@@ -48,10 +48,6 @@ local function refuse(status, ...)
   return {status, tenant, name, ...}
 end
 
-local function digits(number)
-  return string.format('%d', number)
-end
-
 -- Says whether a record is not as it was written; see codec.go.
 local function broken(id, value)
   local front, body = string.sub(value, 1, 48), string.sub(value, 65)
@@ -68,13 +64,13 @@ for i = 1, requires do
     local holder = redis.call('HGET', unique, what)
     local value = holder and redis.call('HGET', records, holder)
     if value and want ~= string.sub(value, 1, 16) .. holder then
-      return refuse('taken', 'require', digits(i - 1), holder, value)
+      return refuse('taken', 'require', i - 1 .. '', holder, value)
     end
   else
     local value = redis.call('HGET', records, what)
     if want == '' and value
       or want ~= '' and (not value or string.sub(value, 1, 16) ~= want or broken(what, value)) then
-      return refuse('stale', 'require', digits(i - 1))
+      return refuse('stale', 'require', i - 1 .. '')
     end
   end
   at = at + 3
@@ -90,20 +86,20 @@ for i = 1, n do
     if old and redis.sha1hex(old) ~= what then
       return refuse('moved') -- also if there was none, and so no hash
     elseif not old then
-      return refuse('stale', 'op', digits(i - 1))
+      return refuse('stale', 'op', i - 1 .. '')
     end
     removed[id] = true
   elseif not old then
     if how ~= 'create' then
-      return refuse('stale', 'op', digits(i - 1))
+      return refuse('stale', 'op', i - 1 .. '')
     end
   elseif string.sub(old, 1, 48) ~= how or string.sub(old, 65, 81) ~= what then
     if broken(id, old) then
       return refuse('damaged', id)
     elseif string.sub(old, 1, 16) ~= string.sub(how, 1, 16) then
-      return refuse('stale', 'op', digits(i - 1))
+      return refuse('stale', 'op', i - 1 .. '')
     elseif string.sub(old, 65, 81) ~= what then
-      return refuse('false', digits(i - 1))
+      return refuse('false', i - 1 .. '')
     end
   end
 end
@@ -118,8 +114,9 @@ for from = 1, claims, piece do
   for i = from, to do
     local holder = holders[i - from + 1]
     local value = holder and not removed[holder] and redis.call('HGET', records, holder)
-    if value and ARGV[at + claims + i] ~= string.sub(value, 1, 16) .. holder then
-      return refuse('taken', 'op', digits(i - 1), holder, value)
+    local unlisted = ARGV[at + claims + i]
+    if value and (unlisted == '' or unlisted ~= string.sub(value, 1, 16) .. holder) then
+      return refuse('taken', 'op', i - 1 .. '', holder, value)
     end
   end
 end
@@ -140,15 +137,19 @@ end
 
 local created, written, deleted = {}, {'', last}, {}
 for i = 1, n do
-  local number = string.format('%016.0f', revision + i)
+  local number = i == n and last or string.format('%016d', revision + i)
   local old, body, note = olds[i + 1], ARGV[ops + 4 * i - 1], ARGV[ops + 4 * i]
   if body == '' then
     deleted[#deleted + 1] = ARGV[ids + i]
   else
-    created[i] = old and string.sub(old, 17, 32) or number
+    local age = '0000000000000000'
+    created[i] = number
+    if old then
+      created[i] = string.sub(old, 17, 32)
+      age = string.format('%016d', revision + i - tonumber(created[i]))
+    end
     written[#written + 1] = ARGV[ids + i]
-    written[#written + 1] = number .. created[i]
-      .. string.format('%016.0f', revision + i - tonumber(created[i])) .. body
+    written[#written + 1] = number .. created[i] .. age .. body
   end
   if note ~= '' then
     redis.call('ZADD', feed, number, number .. note)

@@ -281,11 +281,12 @@ func (p *plan) args(nonce string) []string {
 	args = append(args, p.ids...)
 	args = append(args, p.each...)
 	args = append(args, p.require...)
+	claims := len(args)
 	for _, c := range p.claims {
 		args = append(args, uniqueField(p.claimed(c)))
 	}
-	for _, c := range p.claims {
-		args = append(args, p.known.unlisted[uniqueField(p.claimed(c))])
+	for _, field := range args[claims:] {
+		args = append(args, p.known.unlisted[field])
 	}
 	for _, l := range lists {
 		args = append(args, l.list...)
