@@ -42,7 +42,8 @@ type Page struct {
 	// Next is for Query.After, and gives the page that follows; zero if no user does.
 	// Previous is for Query.Before, and gives the page in front; zero if no user is there.
 	// A page that was asked for by a cursor always has the one that leads back: there was
-	// a user. By the time that either is used the users it leads to may be gone.
+	// a user. By the time that either is used the users it leads to may be gone; and where
+	// a page ended for its size or the work that it took, the last one may be empty.
 	Next, Previous Cursor
 
 	// Unreadable are the IDs of users of this part of the list that cannot be read: they
