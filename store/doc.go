@@ -28,7 +28,8 @@
 // that is both stale and taken is stale. Old must otherwise be the record that the
 // store returned; a store may refuse another with ErrInvalid, and never lets a false
 // one damage its indexes. A write that would change the stored record's kind is
-// always ErrInvalid.
+// always ErrInvalid, unless something else in the batch is stale: then a store may say
+// either.
 //
 // Rule 2: a unique key has at most one holder in a tenant, whatever the kinds of
 // the records. The keys of all Old records of a batch are released before the
