@@ -10,6 +10,11 @@ import (
 
 // Create makes a new user. ErrConflict if its external ID, an account or, where
 // they are unique, its e-mail address belongs to another user.
+//
+// It is sent once. After ErrUnknown the user may be there, may still come, or may have
+// been deleted since: of a user with an identity Ensure or Upsert then tells, a second
+// Create may find the first one's user in its way. Of a user without there is only a look
+// through the list.
 func (t Tenant) Create(ctx context.Context, s Spec) (User, error) {
 	w, err := t.writer()
 	if err != nil {
@@ -42,6 +47,9 @@ func (t Tenant) Check(s Spec) error {
 // e-mail address; a spec with none of them is ErrInvalid. ErrConflict if something else
 // in the spec belongs to another user; ErrAmbiguous if the address identifies and
 // several users have it. What else is in a spec matters only if it makes a user.
+//
+// It writes at most once. After ErrUnknown call it again: the user that the first call
+// has made is then found, unless somebody has deleted it; then there is a new one.
 func (t Tenant) Ensure(ctx context.Context, s Spec) (User, Outcome, error) {
 	w, err := t.writer()
 	if err != nil {
@@ -63,7 +71,7 @@ func (t Tenant) Ensure(ctx context.Context, s Spec) (User, Outcome, error) {
 // into it what the spec gives. What is as given already is not written: then there
 // is no new version and no change in the feed. Sensitive values, which nobody can
 // compare, are written each time. It can be repeated safely after
-// any error.
+// any error, and after ErrUnknown it has to be, as [Tenant.Ensure] says.
 func (t Tenant) Upsert(ctx context.Context, s Spec) (User, Outcome, error) {
 	w, err := t.writer()
 	if err != nil {
@@ -143,9 +151,6 @@ func (w *writer) create(ctx context.Context, s Spec, ensure bool) (creation, err
 		return creation{}, translate("create", err)
 	case err != nil:
 		return creation{}, err
-	case done.earlier != nil:
-		u, _, err := w.decode(done.earlier, w.now)
-		return creation{result: created, user: u}, err
 	case done.taken == nil:
 		u.Version, u.Revision = w.written(done.revision), int64(done.revision)
 		return creation{result: created, user: u}, nil

@@ -43,8 +43,9 @@ var (
 	// was written.
 	ErrUnavailable = errors.New("enduser: unavailable")
 
-	// ErrUnknown: the write may or may not have happened. Repeating an Upsert or an
-	// Ensure is safe; before repeating anything else, read.
+	// ErrUnknown: the write may or may not have happened, and may still happen. No call
+	// sends such a write again: what it wrote may have been deleted since. Repeating an
+	// Upsert or an Ensure is safe; before repeating anything else, read.
 	ErrUnknown = errors.New("enduser: outcome unknown")
 
 	// ErrCorrupt: the store returned something that cannot be read, or a sealed text

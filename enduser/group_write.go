@@ -83,9 +83,6 @@ func (w *writer) createGroup(ctx context.Context, s GroupSpec, ensure bool) (Gro
 		case done.taken != nil:
 			there, err := w.decodeGroup(&done.taken.Holder)
 			return there, "", Unchanged, err
-		case done.earlier != nil:
-			g, err = w.decodeGroup(done.earlier)
-			return g, token, Created, err
 		}
 		g.Version, g.Revision = w.written(done.revision), int64(done.revision)
 		return g, token, Created, nil

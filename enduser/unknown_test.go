@@ -2,110 +2,121 @@ package enduser_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
+
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
+	redisstore "github.com/rollbook-go/rollbook/store/redis"
 )
 
-// nth returns err for the calls from the first on, and counts.
-func nth(first, last int64, err error) func(int64, []store.Op) error {
-	return func(n int64, _ []store.Op) error {
-		if first <= n && n <= last {
-			return err
-		}
-		return nil
+// makers are the calls that make a user or group that is identified by "a".
+func makers() map[string]func(context.Context, enduser.Tenant) error {
+	secret := map[string]enduser.Secret{"k": secret("v")}
+	return map[string]func(context.Context, enduser.Tenant) error{
+		"create": func(ctx context.Context, t enduser.Tenant) error {
+			return second(t.Create(ctx, enduser.Spec{ExternalID: "a", Sensitive: secret}))
+		},
+		"ensure": func(ctx context.Context, t enduser.Tenant) error {
+			return third(t.Ensure(ctx, enduser.Spec{ExternalID: "a"}))
+		},
+		"upsert": func(ctx context.Context, t enduser.Tenant) error {
+			return third(t.Upsert(ctx, enduser.Spec{ExternalID: "a", Name: "Ann", Sensitive: secret}))
+		},
+		"create group": func(ctx context.Context, t enduser.Tenant) error {
+			return third(t.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "a"}))
+		},
+		"ensure group": func(ctx context.Context, t enduser.Tenant) error {
+			return third(t.Groups().Ensure(ctx, enduser.GroupSpec{ProvidedID: "a"}))
+		},
 	}
 }
 
-// A create of unknown outcome is sent again: its ID makes it the same create.
-func TestUnknownCreatesConverge(t *testing.T) {
-	unknown := fmt.Errorf("connection lost: %w", store.ErrUnknown)
-	for name, f := range map[string]*faulty{
-		"lost before":       {before: nth(1, 1, unknown)},
-		"lost twice before": {before: nth(1, 2, unknown)},
-		"lost after":        {after: nth(1, 1, unknown)},
-		"lost before, lost after": {
-			before: nth(1, 1, unknown), after: nth(2, 2, unknown),
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			each(t, func(t *testing.T, st store.Store) {
+// left returns how many users and groups a tenant has.
+func left(t *testing.T, tenant enduser.Tenant) int {
+	t.Helper()
+	users := must(tenant.List(t.Context(), enduser.Query{}))(t).Users
+	groups := must(tenant.Groups().List(t.Context(), enduser.GroupQuery{}))(t).Groups
+	return len(users) + len(groups)
+}
+
+// TestLostReplyOfACreate: a create whose reply is lost, and whose record another has
+// deleted since, is not done a second time: what was deleted stays so.
+func TestLostReplyOfACreate(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		other := enduser.New(st, nil)
+		for name, call := range makers() {
+			t.Run(name, func(t *testing.T) {
 				ctx := t.Context()
-				fresh := &faulty{Store: st, before: f.before, after: f.after}
-				w := newWorld(fresh)
-				u := upserted(w.acme.Upsert(ctx, everything()))(t, enduser.Created)
-				diff(t, "read", must(w.acme.Get(ctx, enduser.ByID(u.ID)))(t), u)
-				diff(t, "feed", feed(t, w.acme), []string{"created " + u.ID})
-				if u.Revision != 1 || u.Version.IsZero() {
-					t.Errorf("revision %d, want 1, version %s", u.Revision, u.Version)
+				f := &faulty{Store: st}
+				tenant := newWorld(f).users.Tenant(name)
+				f.after = func(_ int64, ops []store.Op) error {
+					id := ops[len(ops)-1].New.ID
+					err := other.Tenant(name).Delete(ctx, enduser.ByID(id))
+					if errors.Is(err, enduser.ErrNotFound) {
+						err = other.Tenant(name).Groups().Delete(ctx, enduser.GroupByID(id))
+					}
+					if err != nil {
+						t.Error(err)
+					}
+					return fmt.Errorf("connection lost: %w", store.ErrUnknown)
+				}
+				wantErr(t, name, call(ctx, tenant), enduser.ErrUnknown)
+				if n := f.applies.Load(); n != 1 {
+					t.Errorf("sent %d times", n)
+				}
+				if n := left(t, tenant); n != 0 {
+					t.Errorf("%d are back", n)
+				}
+				f.after = nil
+				if err := call(ctx, tenant); err != nil {
+					t.Errorf("called again: %v", err)
+				}
+				if n := left(t, tenant); n != 1 {
+					t.Errorf("%d after the call was repeated", n)
 				}
 			})
-		})
-	}
-}
-
-// The user that such a create returns is the user as the store has it, also if
-// others changed it before the second try.
-func TestUnknownCreateThatWasChangedSince(t *testing.T) {
-	each(t, func(t *testing.T, st store.Store) {
-		ctx := t.Context()
-		other := enduser.New(st, nil).Tenant("acme")
-		w := newWorld(&faulty{Store: st, after: func(n int64, ops []store.Op) error {
-			if n > 1 {
-				return nil
-			}
-			must(other.Update(ctx, enduser.ByID(ops[0].New.ID), rename))(t)
-			return store.ErrUnknown
-		}})
-		u := must(w.acme.Create(ctx, enduser.Spec{ExternalID: "a", Name: "Ann"}))(t)
-		read := must(w.acme.Get(ctx, enduser.ByID(u.ID)))(t)
-		if u.Revision == read.Revision && u.Name != read.Name {
-			t.Errorf("revision %d is returned with name %q, and is %q", u.Revision, u.Name, read.Name)
 		}
 	})
 }
 
-// Once the outcome of a try is unknown, a later try that fails for sure does not
-// make it known.
-func TestUnknownStaysUnknown(t *testing.T) {
-	for name, c := range map[string]struct {
-		first, then func(n int64, ops []store.Op) error // before, after
-		get         error
-	}{
-		"then unavailable":                {then: nth(1, 1, store.ErrUnknown), first: nth(2, 99, store.ErrUnavailable)},
-		"then a context that ended":       {then: nth(1, 1, store.ErrUnknown), first: nth(2, 99, context.Canceled)},
-		"then something without a name":   {then: nth(1, 1, store.ErrUnknown), first: nth(2, 99, errors.New("driver: bad"))},
-		"then a read that is unavailable": {then: nth(1, 1, store.ErrUnknown), get: store.ErrUnavailable},
-		"always":                          {first: nth(1, 99, store.ErrUnknown)},
-	} {
-		t.Run(name, func(t *testing.T) {
-			f := &faulty{Store: memory.New(nil), before: c.first, after: c.then}
-			if c.get != nil {
-				f.get = func() error { return c.get }
-			}
-			acme := enduser.New(f, nil).Tenant("acme")
-			_, err := acme.Create(t.Context(), enduser.Spec{ExternalID: "a"})
-			wantErr(t, "create", err, enduser.ErrUnknown)
-			if strings.Count(err.Error(), "unknown") != 1 || strings.Contains(err.Error(), "create: :") {
-				t.Errorf("the text is %q", err)
-			}
-			if n := f.applies.Load(); n > 10 {
-				t.Errorf("%d tries", n)
-			}
-			f.before, f.after, f.get = nil, nil, nil
-			if _, _, err := acme.Upsert(t.Context(), enduser.Spec{ExternalID: "A"}); err != nil {
-				t.Error("repeated:", err)
-			}
-			if n := len(must(acme.List(t.Context(), enduser.Query{}))(t).Users); n != 1 {
-				t.Errorf("%d users", n)
-			}
-		})
+// TestUnknownCreates: a create of unknown outcome is sent once and stays unknown,
+// whether it was done or not, also if it is there to be read: only the store could tell
+// that it is safe there. Repeating a call that gets or creates settles it.
+func TestUnknownCreates(t *testing.T) {
+	for _, done := range []bool{false, true} {
+		for name, call := range makers() {
+			t.Run(fmt.Sprintf("%s, done %v", name, done), func(t *testing.T) {
+				each(t, func(t *testing.T, st store.Store) {
+					ctx := t.Context()
+					f := &faulty{Store: st}
+					tenant := newWorld(f).acme
+					lost := func(int64, []store.Op) error { return fmt.Errorf("connection lost: %w", store.ErrUnknown) }
+					if f.before = lost; done {
+						f.before, f.after = nil, lost
+					}
+					wantErr(t, name, call(ctx, tenant), enduser.ErrUnknown)
+					if n := f.applies.Load(); n != 1 {
+						t.Errorf("sent %d times", n)
+					}
+					f.before, f.after = nil, nil
+					err := call(ctx, tenant)
+					if conflict := done && strings.HasPrefix(name, "create"); conflict != errors.Is(err, enduser.ErrConflict) || !conflict && err != nil {
+						t.Errorf("called again: %v", err)
+					}
+					if n := left(t, tenant); n != 1 {
+						t.Errorf("%d after the call was repeated", n)
+					}
+				})
+			})
+		}
 	}
 }
 
@@ -188,4 +199,35 @@ func TestUnavailableStore(t *testing.T) {
 	wantErr(t, "sweep", err, enduser.ErrUnavailable)
 	_, err = w.acme.With(unique).Create(t.Context(), enduser.Spec{Email: "a@example.com"})
 	wantErr(t, "create with a unique e-mail address", err, enduser.ErrUnavailable)
+}
+
+// TestTooFewReplicas: with WaitReplicas on a server that has none, no write is told to be
+// done, of whatever call.
+func TestTooFewReplicas(t *testing.T) {
+	ctx := t.Context()
+	client := redisstore.NewClient(&goredis.UniversalOptions{Addrs: []string{redisServer(t)}})
+	defer func() { _ = client.Close() }()
+	prefix := "test-" + rand.Text() + ":"
+	alone := must(redisstore.New(client, &redisstore.Options{Prefix: prefix}))(t)
+	waiting := must(redisstore.New(client, &redisstore.Options{Prefix: prefix, WaitReplicas: 1, WaitTimeout: time.Millisecond}))(t)
+	for name, call := range makers() {
+		wantErr(t, name, call(ctx, newWorld(waiting).users.Tenant(name)), enduser.ErrUnknown)
+	}
+	w := newWorld(waiting)
+	acme := enduser.New(alone, &enduser.Options{Now: w.now, Keyring: enduser.NewKeyring(testKey("k1"))}).Tenant("acme")
+	must(acme.Create(ctx, enduser.Spec{ExternalID: "a", ExpiresIn: time.Hour}))(t)
+	made(acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "a"}))(t)
+	group := enduser.GroupByProvidedID("a")
+	for _, step := range []struct {
+		name string
+		call func() error
+	}{
+		{"update", func() error { return second(w.acme.Update(ctx, enduser.ByExternalID("a"), rename)) }},
+		{"upsert", func() error { return third(w.acme.Upsert(ctx, enduser.Spec{ExternalID: "a", Language: "de", ExpiresIn: time.Hour})) }},
+		{"rotate", func() error { return third(w.acme.Groups().Rotate(ctx, group, 0)) }},
+		{"delete group", func() error { return w.acme.Groups().Delete(ctx, group) }},
+		{"sweep", func() error { w.advance(time.Hour); return second(w.users.Sweep(ctx)) }},
+	} {
+		wantErr(t, step.name, step.call(), enduser.ErrUnknown)
+	}
 }

@@ -153,24 +153,6 @@ func TestVersionsOfTwoStores(t *testing.T) {
 	}
 }
 
-// A create that is sent again writes the same bytes, its stamp included.
-func TestTriesOfOneCallShareAStamp(t *testing.T) {
-	t.Parallel()
-	var bodies []string
-	f := &faulty{Store: memory.New(nil), before: func(n int64, ops []store.Op) error {
-		bodies = append(bodies, string(ops[0].New.Data)+string(ops[0].Note))
-		if n < 3 {
-			return store.ErrUnknown
-		}
-		return nil
-	}}
-	w := newWorld(f)
-	must(w.acme.Create(t.Context(), enduser.Spec{ExternalID: "a"}))(t)
-	if len(bodies) != 3 || bodies[0] != bodies[1] || bodies[1] != bodies[2] {
-		t.Errorf("tries %q", bodies)
-	}
-}
-
 func TestIfVersion(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()

@@ -3,7 +3,6 @@ package enduser
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -58,22 +57,20 @@ func (w *writer) written(rev store.Revision) Version { return Version{int64(rev)
 // applied is what became of a write.
 type applied struct {
 	revision store.Revision    // of the record
-	earlier  *store.Record     // an earlier try of the call wrote it: the record as it is by now
 	taken    *store.TakenError // nothing was written: somebody holds a key
 }
 
 // apply writes one op, with others on what depends on its record. A unique key held by
 // a user that has expired is taken over: that user is deleted in the same batch.
 //
-// A create whose outcome is unknown is sent again, since its ID makes it the same
-// create: if that ID is then in use, an earlier try was done. Nothing else is repeated.
-// An outcome that was unknown once stays so unless a later try tells. The error is the
-// store's own if the write was stale.
+// What was done, or may have been, is not sent again, a create neither: its record may
+// have been deleted since, and a second create would bring it back. Only the store can
+// repeat a write, since it knows each by a name of its own. The error is the store's own
+// if the write was stale.
 func (w *writer) apply(ctx context.Context, op store.Op, with ...store.Op) (applied, error) {
 	own := append(with[:len(with):len(with)], op)
-	var over []store.Op // deletions of users that have expired; they come first
-	unknown := error(nil)
-	for try := range maxTries + store.MaxUnique { // each key may have an expired holder
+	var over []store.Op                    // deletions of users that have expired; they come first
+	for range maxTries + store.MaxUnique { // each key may have an expired holder
 		ops := own
 		if len(over) > 0 {
 			ops = slices.Concat(over, own)
@@ -93,37 +90,15 @@ func (w *writer) apply(ctx context.Context, op store.Op, with ...store.Op) (appl
 			over = append(over, deletions...)
 			continue
 		}
-		stale, ok := errors.AsType[*store.StaleError](err)
-		ok = ok && lost(err) // and not unknown
-		switch {
-		case ok && stale.Op < len(over): // an expired one was swept or taken over meanwhile
-			over = nil
-		case ok && unknown != nil:
-			return w.earlier(ctx, op.New.ID, unknown)
-		case ok:
-			return applied{}, err
-		case op.Old == nil && errors.Is(err, store.ErrUnknown) && try < 2 && ctx.Err() == nil:
-			unknown = err
-		case unknown != nil && !errors.Is(err, store.ErrUnknown):
-			return applied{}, translate("create", fmt.Errorf("%w: tried again: %w", unknown, err))
-		default:
+		if !lost(err) {
 			return applied{}, translate("write", err)
 		}
-	}
-	if unknown != nil {
-		return applied{}, translate("create", unknown)
+		if stale, ok := errors.AsType[*store.StaleError](err); !ok || stale.Op < 0 || stale.Op >= len(over) {
+			return applied{}, err
+		}
+		over = nil // an expired one was swept or taken over meanwhile
 	}
 	return applied{}, ErrContended
-}
-
-// earlier returns what an earlier try of a create has written, whose outcome was
-// unknown until now.
-func (w *writer) earlier(ctx context.Context, id string, unknown error) (applied, error) {
-	r, err := w.m.store.Get(ctx, w.name, store.ID(id))
-	if err != nil { // it was done, and cannot be shown
-		return applied{}, errors.Join(translate("create", unknown), translate("get", err))
-	}
-	return applied{earlier: &r}, nil
 }
 
 // takeOver returns the ops that delete the user that holds a key, none if it has not
