@@ -50,7 +50,7 @@ func Start(args ...string) (*Process, error) {
 }
 
 func start(args []string) (*Process, error) {
-	ports, err := freePorts(2)
+	ports, err := FreePorts(2)
 	if err != nil {
 		return nil, err
 	}
@@ -192,8 +192,8 @@ func (p *Process) Close() {
 	_ = os.RemoveAll(p.Dir)
 }
 
-// freePorts returns different ports that nobody listened on.
-func freePorts(n int) ([]int, error) {
+// FreePorts returns different loopback ports that nobody listened on.
+func FreePorts(n int) ([]int, error) {
 	ports := make([]int, n)
 	for i := range ports {
 		l, err := net.Listen("tcp", "127.0.0.1:0")

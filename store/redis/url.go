@@ -1,0 +1,222 @@
+package redis
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+)
+
+// parameters are what the query of a URL may have. Those that go-redis knows mean what
+// they mean to [goredis.ParseFailoverURL].
+func parameters() []string {
+	return []string{
+		"addr", "client_name", "conn_max_idle_time", "conn_max_lifetime", "db", "dial_timeout",
+		"master_name", "max_active_conns", "max_idle_conns", "min_idle_conns", "pool_size",
+		"pool_timeout", "prefix", "protocol", "read_timeout", "retry_for", "sentinel_password",
+		"sentinel_username", "skip_verify", "tls_server_name", "wait_replicas", "wait_timeout",
+		"write_timeout",
+	}
+}
+
+// ParseURL makes the options of [NewClient] and of [New] from a URL:
+//
+//	redis://[user:password@]host[:port][/database][?parameter=value&…]
+//	redis-sentinel://[user:password@]host[:port][/database]?master_name=NAME[&addr=host:port…]
+//	redis-cluster://[user:password@]host[:port][?addr=host:port…]
+//
+// and the same with TLS: rediss, rediss-sentinel and rediss-cluster. User and password
+// are those of the Redis servers, also where the host is a Sentinel; a character of
+// theirs that means something in a URL is percent-encoded (RFC 3986 section 2.1).
+//
+// Of the client: addr is a further Sentinel or Cluster node and may come several times.
+// sentinel_username and sentinel_password are for the Sentinels. db, protocol (2 or 3),
+// client_name, dial_timeout, read_timeout, write_timeout, pool_size, pool_timeout,
+// min_idle_conns, max_idle_conns, max_active_conns, conn_max_idle_time and
+// conn_max_lifetime are go-redis's options of these names. A server's certificate is
+// verified for the host that is dialed, or for tls_server_name; skip_verify=true verifies
+// none. Of the store: prefix, wait_replicas, wait_timeout and retry_for are the Options
+// of these names.
+//
+// A timeout is as time.ParseDuration has it, or a number of seconds, and is positive.
+// What is unknown, comes twice or cannot be obeyed is an error. No error has anything of
+// the URL in it but names of parameters that are listed here. User and password of the
+// Redis servers are in the CredentialsProvider, so that printing the options does not
+// show them; SentinelPassword is a plain field.
+func ParseURL(text string) (*goredis.UniversalOptions, *Options, error) {
+	u, err := url.Parse(text)
+	if err != nil || strings.Contains(u.Host, ",") { // err quotes the URL
+		return nil, nil, errors.New("redisstore: not a URL: user and password have to be percent-encoded, and there is one host; others are addr=")
+	}
+	scheme, kind, _ := strings.Cut(u.Scheme, "-")
+	switch {
+	case scheme != "redis" && scheme != "rediss", kind != "" && kind != "sentinel" && kind != "cluster", u.Opaque != "":
+		return nil, nil, errors.New("redisstore: URL: starts with none of redis://, redis-sentinel:// and redis-cluster://, nor with these and rediss")
+	case strings.Contains(u.EscapedPath()+u.RawQuery, "@"), u.Fragment != "":
+		// A "/", "?" or "#" in a password would end the host before the password's end.
+		return nil, nil, errors.New("redisstore: URL: user, password and values have to be percent-encoded")
+	}
+	q, err := parseQuery(u.RawQuery)
+	if err != nil {
+		return nil, nil, err
+	}
+	opts := &Options{
+		Prefix:       q.text("prefix"),
+		WaitReplicas: q.number("wait_replicas"),
+		WaitTimeout:  q.duration("wait_timeout"),
+		RetryFor:     q.duration("retry_for"),
+	}
+	client, err := q.client(u, scheme, kind)
+	if err != nil {
+		return nil, nil, err
+	}
+	return client, opts, nil
+}
+
+// query is the query of a URL. What it cannot read it keeps the first error of.
+type query struct {
+	values url.Values
+	err    error
+}
+
+func parseQuery(raw string) (*query, error) {
+	q := &query{values: url.Values{}}
+	for i, pair := range strings.Split(raw, "&") {
+		if pair == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		value, err := url.QueryUnescape(value)
+		switch {
+		case !slices.Contains(parameters(), name): // which may be a piece of a password
+			return nil, fmt.Errorf("redisstore: URL: parameter %d is unknown; there are %s", i+1, strings.Join(parameters(), ", "))
+		case err != nil:
+			return nil, fmt.Errorf("redisstore: URL: %s: is not percent-encoded", name)
+		case value == "":
+			return nil, fmt.Errorf("redisstore: URL: %s: is empty", name)
+		case q.values.Has(name) && name != "addr":
+			return nil, fmt.Errorf("redisstore: URL: %s: comes twice", name)
+		}
+		q.values.Add(name, value)
+	}
+	return q, nil
+}
+
+// text takes a value out.
+func (q *query) text(name string) string {
+	value := q.values.Get(name)
+	q.values.Del(name)
+	return value
+}
+
+func (q *query) number(name string) int {
+	value := q.text(name)
+	if value == "" {
+		return 0
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 0 {
+		q.fail(name, "is not a number from 0 on")
+	}
+	return n
+}
+
+func (q *query) duration(name string) time.Duration {
+	value := q.text(name)
+	if value == "" {
+		return 0
+	}
+	if _, err := strconv.Atoi(value); err == nil {
+		value += "s"
+	}
+	d, err := time.ParseDuration(value)
+	if err != nil || d <= 0 {
+		q.fail(name, "is not a positive duration")
+	}
+	return d
+}
+
+func (q *query) fail(name, why string) {
+	if q.err == nil {
+		q.err = fmt.Errorf("redisstore: URL: %s: %s", name, why)
+	}
+}
+
+// client makes the options of a client of what is left of the query.
+func (q *query) client(u *url.URL, scheme, kind string) (*goredis.UniversalOptions, error) {
+	sentinelUser, sentinelPassword := q.text("sentinel_username"), q.text("sentinel_password")
+	serverName := q.text("tls_server_name")
+	for _, name := range []string{"pool_size", "min_idle_conns", "max_idle_conns", "max_active_conns"} {
+		q.keep(name, strconv.Itoa(q.number(name)))
+	}
+	for _, name := range []string{
+		"dial_timeout", "read_timeout", "write_timeout", "pool_timeout", "conn_max_idle_time", "conn_max_lifetime",
+	} {
+		q.keep(name, q.duration(name).String())
+	}
+	if q.err != nil {
+		return nil, q.err
+	}
+	plain := *u
+	plain.Scheme, plain.User, plain.RawQuery = scheme, nil, q.values.Encode()
+	if kind == "sentinel" && u.Port() == "" {
+		plain.Host = net.JoinHostPort(cmp.Or(u.Hostname(), "localhost"), "26379")
+	}
+	o, err := goredis.ParseFailoverURL(plain.String()) // which knows all that the other two know
+	if err != nil {                                    // which quotes values
+		return nil, errors.New("redisstore: URL: the database, protocol, skip_verify or an addr cannot be read; an addr is host:port")
+	}
+	switch {
+	case o.DB < 0:
+		return nil, errors.New("redisstore: URL: the database is negative")
+	case o.Protocol != 0 && o.Protocol != 2 && o.Protocol != 3:
+		return nil, errors.New("redisstore: URL: protocol: is neither 2 nor 3")
+	case (kind == "sentinel") != (o.MasterName != ""):
+		return nil, errors.New("redisstore: URL: master_name: belongs to redis-sentinel, and has to be there")
+	case kind != "sentinel" && (sentinelUser != "" || sentinelPassword != ""):
+		return nil, errors.New("redisstore: URL: sentinel_username, sentinel_password: belong to redis-sentinel")
+	case kind == "" && len(o.SentinelAddrs) > 1:
+		return nil, errors.New("redisstore: URL: addr: belongs to redis-sentinel and redis-cluster")
+	case kind == "cluster" && o.DB != 0:
+		return nil, errors.New("redisstore: URL: a Cluster has database 0 alone")
+	case scheme == "redis" && serverName != "":
+		return nil, errors.New("redisstore: URL: tls_server_name: belongs to rediss")
+	}
+	if o.TLSConfig != nil {
+		o.TLSConfig.ServerName = serverName // empty: of each host that is dialed
+	}
+	all := universal(o)
+	all.IsClusterMode = kind == "cluster"
+	all.SentinelUsername, all.SentinelPassword = sentinelUser, sentinelPassword
+	if u.User != nil {
+		user := u.User.Username()
+		password, _ := u.User.Password()
+		all.CredentialsProvider = func() (string, string) { return user, password }
+	}
+	return all, nil
+}
+
+// keep puts a value back unless it is the zero one.
+func (q *query) keep(name, value string) {
+	if value != "0" && value != "0s" {
+		q.values.Set(name, value)
+	}
+}
+
+func universal(o *goredis.FailoverOptions) *goredis.UniversalOptions {
+	return &goredis.UniversalOptions{
+		Addrs: o.SentinelAddrs, MasterName: o.MasterName, DB: o.DB,
+		Protocol: o.Protocol, ClientName: o.ClientName, TLSConfig: o.TLSConfig,
+		DialTimeout: o.DialTimeout, ReadTimeout: o.ReadTimeout, WriteTimeout: o.WriteTimeout,
+		PoolSize: o.PoolSize, PoolTimeout: o.PoolTimeout, MinIdleConns: o.MinIdleConns,
+		MaxIdleConns: o.MaxIdleConns, MaxActiveConns: o.MaxActiveConns,
+		ConnMaxIdleTime: o.ConnMaxIdleTime, ConnMaxLifetime: o.ConnMaxLifetime,
+	}
+}
