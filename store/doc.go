@@ -91,9 +91,10 @@
 // transport does, must not turn a success into ErrStale: the second try has to
 // return what the first one did. A write that is ErrUnknown may still be on its
 // way: a reader who does not find it can find it later. What settles it is a
-// second write with the same precondition. Creating again is safe, since a create
-// that was done is then ErrStale (the ID exists), never a second record. The same
-// holds for Trim, which can be repeated.
+// second write with the same precondition. Creating again never makes a second record:
+// a create that was done is then ErrStale (the ID exists). But it brings back a record
+// that somebody has deleted meanwhile, so a layer above must not do it unasked. Trim can
+// be repeated.
 //
 // Rule 11: a store is safe for concurrent use. A context that has ended before a
 // call is honored: the call returns its error, which is not ErrUnknown, and does
