@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 
 	"github.com/rollbook-go/rollbook/store"
 )
@@ -20,20 +21,21 @@ func (t Tenant) Reindex(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	rewritten := 0
+	var rewritten atomic.Int64
 	var lost failures
-	err = t.m.eachRecord(ctx, w.name, kindUser, &lost, func(r *store.Record) error {
+	err = t.m.eachRecord(ctx, w.name, kindUser, writesAtOnce, &lost, func(r *store.Record) error {
+		w := w // each has a stamp of its own
+		w.stamp = newStamp()
 		done, err := w.reindex(ctx, *r)
 		if done {
-			rewritten++
+			rewritten.Add(1)
 		}
 		return unlessGone(err)
 	})
-	return rewritten, errors.Join(err, lost.err())
+	return int(rewritten.Load()), errors.Join(err, lost.err())
 }
 
 func (w *writer) reindex(ctx context.Context, r store.Record) (done bool, err error) {
-	w.stamp = newStamp()
 	err = w.settleFrom(ctx, r, w.byID("reindex", r.ID), func(r store.Record) error {
 		u, err := decodeUser(w.Tenant.name, w.env, &r)
 		if err != nil {

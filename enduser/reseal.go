@@ -3,6 +3,7 @@ package enduser
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"github.com/rollbook-go/rollbook/store"
 )
@@ -24,7 +25,7 @@ func (m *Manager) CountSealed(ctx context.Context) (map[string]int, error) {
 	var lost failures
 	err := m.eachTenant(ctx, func(name string) error {
 		t := m.storeTenant(name)
-		err := m.eachRecord(ctx, name, kindGroup, &lost, func(r *store.Record) error {
+		err := m.eachRecord(ctx, name, kindGroup, 1, &lost, func(r *store.Record) error {
 			g, err := t.decodeGroup(r)
 			if err != nil {
 				return err
@@ -34,7 +35,7 @@ func (m *Manager) CountSealed(ctx context.Context) (map[string]int, error) {
 		if err != nil {
 			return err
 		}
-		return m.eachRecord(ctx, name, kindVault, &lost, func(r *store.Record) error {
+		return m.eachRecord(ctx, name, kindVault, 1, &lost, func(r *store.Record) error {
 			v := vault{record: *r}
 			if err := v.scan(); err != nil {
 				return err
@@ -61,20 +62,20 @@ func (m *Manager) CountSealed(ctx context.Context) (map[string]int, error) {
 // error, an ErrCorrupt, ErrNewer or ErrNoKey, names the first, says how many there are,
 // and stands beside the number.
 func (m *Manager) Reseal(ctx context.Context) (int, error) {
-	resealed := 0
+	var resealed atomic.Int64
 	var lost failures
 	now := m.millis()
 	err := m.eachTenant(ctx, func(name string) error {
-		return m.eachRecord(ctx, name, kindGroup, &lost, func(r *store.Record) error {
+		return m.eachRecord(ctx, name, kindGroup, writesAtOnce, &lost, func(r *store.Record) error {
 			w := m.writerOf(name, now)
 			done, err := w.reseal(ctx, *r)
 			if done {
-				resealed++
+				resealed.Add(1)
 			}
 			return unlessGone(err)
 		})
 	})
-	return resealed, errors.Join(err, lost.err())
+	return int(resealed.Load()), errors.Join(err, lost.err())
 }
 
 func (w *writer) reseal(ctx context.Context, r store.Record) (done bool, err error) {

@@ -1,11 +1,13 @@
 package enduser
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/rollbook-go/rollbook/store"
@@ -16,7 +18,9 @@ import (
 func tick(now time.Time) time.Time { return now.Add(time.Millisecond) }
 
 const (
-	sweepPage = 256
+	// sweepPage is how many due records are read at once; their bodies are at most
+	// store.MaxPageData.
+	sweepPage = store.MaxLimit
 
 	// postponed is how long the sweeper leaves alone what it can do nothing about.
 	postponed = 24 * time.Hour
@@ -30,6 +34,10 @@ const (
 // fails it returns what it has done, and the error. What cannot be read does not keep
 // it from the rest: it is passed over, and the error, an ErrCorrupt or ErrNewer, names
 // the first and says how much there is.
+//
+// Up to 64 records are worked on at a time, so that they share the commits and round
+// trips of the store, and tenants take turns: of each no more than its share of a page.
+// Beside two pages of due records it holds the sensitive values of at most eight users.
 func (m *Manager) Sweep(ctx context.Context) (int, error) {
 	keys := error(nil)
 	if d, ok := m.keyring.(KeyDestroyer); ok {
@@ -37,15 +45,21 @@ func (m *Manager) Sweep(ctx context.Context) (int, error) {
 			keys = keyringError("destroy keys", err)
 		}
 	}
-	s := sweeper{m: m, now: m.millis()}
+	s := sweeper{m: m, now: m.millis(), vaults: make(chan struct{}, vaultsAtOnce)}
 	err := s.sweep(ctx)
 	return s.users, errors.Join(err, s.lost.err(), keys)
 }
+
+// vaultsAtOnce bounds how many users with sensitive values are deleted at a time: there
+// are stores that read these first, and they may be as long as a page.
+const vaultsAtOnce = 8
 
 // sweeper is one call of Sweep.
 type sweeper struct {
 	m      *Manager
 	now    time.Time
+	vaults chan struct{} // taken while a user's sensitive values are deleted with it
+
 	users  int // deleted
 	worked bool
 	lost   failures // of the last pass
@@ -55,72 +69,130 @@ type sweeper struct {
 func (s *sweeper) sweep(ctx context.Context) error {
 	for s.worked = true; s.worked; {
 		s.worked, s.lost = false, failures{}
-		for q := s.query(); ; {
-			page, err := s.m.store.Due(ctx, q)
-			if err != nil {
-				return translate("sweep", err)
-			}
-			for i := range page.Tenants {
-				if err := s.tenant(ctx, page.Tenants[i]); err != nil {
-					return err
-				}
-			}
-			if page.Next == "" {
-				break
-			}
-			q.After = page.Next
+		if err := s.pass(ctx); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// pass does the first share of what is due of every tenant. A page is read while the one
+// before it is worked on.
+func (s *sweeper) pass(ctx context.Context) error {
+	page, err := s.due(ctx, s.query())
+	for q := s.query(); err == nil; {
+		var next store.DuePage
+		var nextErr error
+		var reading sync.WaitGroup
+		if q.After = page.Next; q.After != "" {
+			reading.Go(func() { next, nextErr = s.due(ctx, q) })
+		}
+		err = s.page(ctx, page.Tenants)
+		reading.Wait()
+		if q.After == "" {
+			return err
+		}
+		page, err = next, cmp.Or(err, nextErr)
+	}
+	return err
 }
 
 func (s *sweeper) query() store.DueQuery {
 	return store.DueQuery{Kinds: []string{kindUser, kindVault, kindGroup}, Before: tick(s.now), Limit: sweepPage}
 }
 
-// tenant does what a tenant's share of a page is due for. If nothing of it can be done
-// it goes on inside the tenant: what is in the way would be there again.
-func (s *sweeper) tenant(ctx context.Context, due store.DueTenant) error {
-	q := s.query()
-	q.Tenant = due.Tenant
-	for {
-		for _, id := range due.Damaged {
-			s.lost.add(unreadable("record", id, ErrCorrupt))
-		}
-		worked := false
-		for i := range due.Records {
-			done, err := s.record(ctx, due.Tenant, &due.Records[i])
-			if err != nil && !s.lost.add(err) {
-				return err
-			}
-			worked = worked || done
-		}
-		s.worked = s.worked || worked
-		if worked || due.Next == "" {
-			return nil
-		}
-		q.From = due.Next
-		page, err := s.m.store.Due(ctx, q)
-		if err != nil {
-			return translate("sweep", err)
-		}
-		if len(page.Tenants) == 0 {
-			return nil
-		}
-		due = page.Tenants[0]
-	}
+func (s *sweeper) due(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
+	page, err := s.m.store.Due(ctx, q)
+	return page, translate("sweep", err)
 }
 
-// record does what a record is due for, and reports whether it did something. The error
-// is an UnreadableError for what cannot be read, or it ends the sweep.
-func (s *sweeper) record(ctx context.Context, name string, r *store.Record) (bool, error) {
+// page does what a page is due for. Where nothing of a tenant's share can be done it goes
+// on inside the tenant: what is in the way would be there again.
+func (s *sweeper) page(ctx context.Context, tenants []store.DueTenant) error {
+	worked, err := s.records(ctx, tenants)
+	if err != nil {
+		return err
+	}
+	for i := range tenants {
+		if !worked[i] {
+			if err := s.behind(ctx, &tenants[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// behind goes on behind what a tenant has due, until something can be done.
+func (s *sweeper) behind(ctx context.Context, due *store.DueTenant) error {
+	q := s.query()
+	q.Tenant = due.Tenant
+	for q.From = due.Next; q.From != ""; {
+		page, err := s.due(ctx, q)
+		if err != nil || len(page.Tenants) == 0 {
+			return err
+		}
+		worked, err := s.records(ctx, page.Tenants)
+		if err != nil || worked[0] {
+			return err
+		}
+		q.From = page.Tenants[0].Next
+	}
+	return nil
+}
+
+// records does what the records of tenants are due for, many at a time, and says of each
+// tenant whether something could be done.
+func (s *sweeper) records(ctx context.Context, tenants []store.DueTenant) (worked []bool, err error) {
+	type item struct {
+		of     int // the tenant
+		record *store.Record
+		done   swept
+	}
+	var items []item
+	for i := range tenants {
+		for _, id := range tenants[i].Damaged {
+			s.lost.add(unreadable("record", id, ErrCorrupt))
+		}
+		for j := range tenants[i].Records {
+			items = append(items, item{of: i, record: &tenants[i].Records[j]})
+		}
+	}
+	errs, err := together(len(items), writesAtOnce, func(i int) (err error) {
+		it := &items[i]
+		it.done, err = s.record(ctx, tenants[it.of].Tenant, it.record)
+		return err
+	})
+	worked = make([]bool, len(tenants))
+	for i, it := range items {
+		s.lost.add(errs[i])
+		if it.done != nothing {
+			worked[it.of], s.worked = true, true
+		}
+		if it.done == userGone {
+			s.users++
+		}
+	}
+	return worked, err
+}
+
+// swept is what was done about a record.
+type swept uint8
+
+const (
+	nothing swept = iota
+	something
+	userGone
+)
+
+// record does what a record is due for. The error is an UnreadableError for what cannot be
+// read, or it ends the sweep.
+func (s *sweeper) record(ctx context.Context, name string, r *store.Record) (swept, error) {
 	w := s.m.writerOf(name, s.now)
-	ops, lost := w.overdue(ctx, r)
+	ops, cause := w.overdue(r)
 	switch {
-	case errors.Is(lost, ErrNewer): // for a newer program
-		return false, lost
-	case lost != nil && !errors.Is(lost, ErrCorrupt):
-		return false, lost
+	case cause != nil && !errors.Is(cause, ErrCorrupt): // ErrNewer: for a newer program
+		return nothing, cause
 	case len(ops) == 0 && r.Kind == kindVault && slices.Contains(r.Index, termUnreadable):
 		// It was due a day ago: nothing in it can still be in its time.
 		ops = []store.Op{store.Delete(*r, nil)}
@@ -129,17 +201,30 @@ func (s *sweeper) record(ctx context.Context, name string, r *store.Record) (boo
 		s.m.log.LogAttrs(ctx, slog.LevelError, "enduser: sweep: nothing can be done for a due record",
 			slog.Any("tenant", w.Tenant), slog.String("kind", r.Kind), slog.String("id", r.ID))
 	}
-	_, err := s.m.store.Apply(ctx, name, store.Ops(ops...))
+	err := s.apply(ctx, name, ops)
 	switch {
-	case errors.Is(err, store.ErrStale): // somebody else was faster
-		return false, lost
+	case lost(err): // somebody else was faster
+		return nothing, cause
 	case err != nil:
-		return false, translate("sweep", err)
+		return nothing, translate("sweep", err)
+	case r.Kind == kindUser && cause == nil && ops[len(ops)-1].Type() == store.Deleted:
+		return userGone, nil
 	}
-	if r.Kind == kindUser && lost == nil && len(ops) > 0 && ops[len(ops)-1].Type() == store.Deleted {
-		s.users++
+	return something, cause
+}
+
+// apply writes what a record is due for. The store may read the sensitive values that go
+// with a user.
+func (s *sweeper) apply(ctx context.Context, name string, ops []store.Op) error {
+	if len(ops) > 1 {
+		s.vaults <- struct{}{}
+		defer func() { <-s.vaults }()
 	}
-	return true, lost
+	_, err := s.m.store.Apply(ctx, name, store.Ops(ops...))
+	if stale, ok := errors.AsType[*store.StaleError](err); ok && len(ops) > 1 && stale.Op == 0 { // they are gone already
+		_, err = s.m.store.Apply(ctx, name, store.Ops(ops[1:]...))
+	}
+	return err
 }
 
 // postpone returns the record as it is looked at again later.
@@ -151,11 +236,12 @@ func (s *sweeper) postpone(r store.Record) store.Record {
 	return r
 }
 
-// overdue returns the writes that a record is due for, none if it is not.
-func (w *writer) overdue(ctx context.Context, r *store.Record) ([]store.Op, error) {
+// overdue returns the writes that a record is due for, none if it is not. Those of a user
+// begin with the removal of the sensitive values that it may have.
+func (w *writer) overdue(r *store.Record) ([]store.Op, error) {
 	switch r.Kind {
 	case kindUser:
-		return w.overdueUser(ctx, r)
+		return w.overdueUser(r)
 	case kindVault:
 		return w.overdueVault(r)
 	default:
@@ -163,13 +249,15 @@ func (w *writer) overdue(ctx context.Context, r *store.Record) ([]store.Op, erro
 	}
 }
 
-func (w *writer) overdueUser(ctx context.Context, r *store.Record) ([]store.Op, error) {
+func (w *writer) overdueUser(r *store.Record) (ops []store.Op, err error) {
 	u, err := decodeUser(w.Tenant.name, w.env, r)
 	if err != nil || !u.Expired(w.now) {
 		return nil, err
 	}
-	ops, err := w.m.dependents(ctx, w.name, &u)
-	return append(ops, store.Delete(*r, w.note(ChangeExpired, nil))), err
+	if u.hasVault {
+		ops = append(ops, store.Remove(vaultID(u.ID), kindVault, nil))
+	}
+	return append(ops, store.Delete(*r, w.note(ChangeExpired, nil))), nil
 }
 
 func (w *writer) overdueVault(r *store.Record) ([]store.Op, error) {

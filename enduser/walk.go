@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rollbook-go/rollbook/store"
@@ -128,9 +130,12 @@ func (m *Manager) eachTenant(ctx context.Context, fn func(name string) error) er
 	}
 }
 
-// eachRecord calls fn with the records of a kind of one tenant. What cannot be read, or
-// is sealed under a key that is gone, is added to the failures and does not end it.
-func (m *Manager) eachRecord(ctx context.Context, name, kind string, lost *failures, fn func(*store.Record) error) error {
+// eachRecord calls fn with the records of a kind of one tenant, up to atOnce at a time.
+// What cannot be read, or is sealed under a key that is gone, is added to the failures and
+// does not end it.
+func (m *Manager) eachRecord(
+	ctx context.Context, name, kind string, atOnce int, lost *failures, fn func(*store.Record) error,
+) error {
 	for q := (store.Query{Kind: kind, Limit: pageOfIteration}); ; {
 		page, err := m.store.List(ctx, name, q)
 		if err != nil {
@@ -139,10 +144,12 @@ func (m *Manager) eachRecord(ctx context.Context, name, kind string, lost *failu
 		for _, id := range page.Damaged {
 			lost.add(unreadable(kind, id, ErrCorrupt))
 		}
-		for i := range page.Records {
-			if err := fn(&page.Records[i]); err != nil && !lost.add(err) {
-				return err
-			}
+		errs, err := together(len(page.Records), atOnce, func(i int) error { return fn(&page.Records[i]) })
+		for _, err := range errs {
+			lost.add(err)
+		}
+		if err != nil {
+			return err
 		}
 		if page.Next == 0 {
 			return nil
@@ -151,17 +158,56 @@ func (m *Manager) eachRecord(ctx context.Context, name, kind string, lost *failu
 	}
 }
 
+// writesAtOnce is how many records a walk writes at a time, so that they share the commits
+// and the round trips of the store.
+const writesAtOnce = 64
+
+// together calls fn with the numbers below n in their order, up to atOnce at a time, waits
+// for all calls that it began, and returns what each of them said. After an error that is
+// not about one record alone none is begun any more, and the first such one is returned.
+func together(n, atOnce int, fn func(i int) error) ([]error, error) {
+	errs := make([]error, n)
+	var next atomic.Int64
+	var failed atomic.Bool
+	var calls sync.WaitGroup
+	for range min(n, atOnce) {
+		calls.Go(func() {
+			for !failed.Load() {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return
+				}
+				if errs[i] = fn(i); errs[i] != nil && !ofOneRecord(errs[i]) {
+					failed.Store(true)
+				}
+			}
+		})
+	}
+	calls.Wait()
+	for _, err := range errs {
+		if err != nil && !ofOneRecord(err) {
+			return errs, err
+		}
+	}
+	return errs, nil
+}
+
+// ofOneRecord reports whether an error ends nothing but the work on one record.
+func ofOneRecord(err error) bool {
+	_, one := errors.AsType[*UnreadableError](err)
+	return one || errors.Is(err, ErrCorrupt) || errors.Is(err, ErrNoKey) || errors.Is(err, ErrNewer)
+}
+
 // failures are what a walk passed over.
 type failures struct {
 	first error
 	count int
 }
 
-// add takes an error that ends nothing but the work on one record, and reports whether
-// it is one.
+// add counts an error that ends nothing but the work on one record, and reports whether it
+// is one.
 func (f *failures) add(err error) bool {
-	_, one := errors.AsType[*UnreadableError](err)
-	if !one && !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrNoKey) && !errors.Is(err, ErrNewer) {
+	if !ofOneRecord(err) {
 		return false
 	}
 	f.first = cmp.Or(f.first, err)
