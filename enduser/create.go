@@ -8,19 +8,20 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Create makes a new user. ErrConflict if its external ID, an account or, where
-// they are unique, its e-mail address belongs to another user.
+// Create makes a new user. ErrConflict if its external ID, an account or, where they are
+// unique, its e-mail address belongs to another user, or its external ID is another
+// user's own ID. The conditions are asked about nothing: [IfExists] and [IfVersion] fail.
 //
 // It is sent once. After ErrUnknown the user may be there, may still come, or may have
 // been deleted since: of a user with an identity Ensure or Upsert then tells, a second
 // Create may find the first one's user in its way. Of a user without there is only a look
 // through the list.
-func (t Tenant) Create(ctx context.Context, s Spec) (User, error) {
+func (t Tenant) Create(ctx context.Context, s Spec, conds ...Condition) (User, error) {
 	w, err := t.writer()
 	if err != nil {
 		return User{}, err
 	}
-	c, err := w.create(ctx, s, false)
+	c, err := w.create(ctx, s, conds, false)
 	if err == nil && c.result != created {
 		err = c.conflict
 	}
@@ -37,25 +38,106 @@ func (t Tenant) Check(s Spec) error {
 	if err != nil {
 		return err
 	}
-	_, _, err = w.describe(s, "check")
+	return w.check(s)
+}
+
+func (w *writer) check(s Spec) error {
+	_, _, err := w.describe(s, "check")
 	return err
 }
 
-// Ensure returns the user that the spec identifies, and makes it if there is none.
-// It never changes a user that exists. A user is identified by its external ID;
-// without one by its first account; without that, where they are unique, by its
-// e-mail address; a spec with none of them is ErrInvalid. ErrConflict if something else
-// in the spec belongs to another user; ErrAmbiguous if the address identifies and
-// several users have it. What else is in a spec matters only if it makes a user.
+// Ensure returns the user that the spec identifies, and makes it if there is none. Of a
+// user that is there it changes one thing at most: if it is provisional and the spec has
+// no ExpiresIn it becomes permanent (Updated, and a change of type [ChangeAssociated]).
+//
+// A user is identified by its external ID; without one by its first account; without
+// that, where they are unique, by its e-mail address; a spec with none of them is
+// ErrInvalid. ErrConflict if something else in the spec that is unique belongs to another
+// user; ErrAmbiguous if the address identifies and several users have it. What else is in
+// a spec matters only if it makes a user.
+//
+// The conditions are asked about the user that is there before it is returned, else about
+// nothing: see [Condition].
 //
 // It writes at most once. After ErrUnknown call it again: the user that the first call
 // has made is then found, unless somebody has deleted it; then there is a new one.
-func (t Tenant) Ensure(ctx context.Context, s Spec) (User, Outcome, error) {
+func (t Tenant) Ensure(ctx context.Context, s Spec, conds ...Condition) (User, Outcome, error) {
 	w, err := t.writer()
 	if err != nil {
 		return User{}, 0, err
 	}
-	switch c, err := w.create(ctx, s, true); {
+	for range maxTries {
+		c, err := w.create(ctx, s, conds, true)
+		if err == nil && c.result == existing {
+			err = w.checkOthers(ctx, &s, &c)
+		}
+		if err != nil || c.result != existing {
+			return c.end(err)
+		}
+		if s.ExpiresIn != 0 || c.user.ExpiresAt.IsZero() {
+			return c.end(conditions(conds).ofUser(&c.user))
+		}
+		u, outcome, err := w.update(ctx, c.record, w.rereader(&c), conds, associate)
+		if !vanished(err) {
+			return u, outcome, err
+		}
+	}
+	return User{}, 0, ErrContended
+}
+
+// Upsert makes the user that the spec identifies (see [Tenant.Ensure]), or merges
+// into it what the spec gives. What is as given already is not written: then there
+// is no new version and no change in the feed. Sensitive values, which nobody can
+// compare, are written each time. A provisional user becomes permanent if the spec has
+// no ExpiresIn; the change is then of type [ChangeAssociated], whatever else it changes.
+// ErrConflict if something in the spec that is unique belongs to another user.
+// It can be repeated safely after any error, and after ErrUnknown it has to be, as
+// [Tenant.Ensure] says.
+//
+// The conditions are asked about the user that is there before it is changed, else about
+// nothing: see [Condition].
+func (t Tenant) Upsert(ctx context.Context, s Spec, conds ...Condition) (User, Outcome, error) {
+	w, err := t.writer()
+	if err != nil {
+		return User{}, 0, err
+	}
+	merge := func(e *Edit) error {
+		s.Merge(e)
+		if s.ExpiresIn == 0 {
+			return associate(e)
+		}
+		return nil
+	}
+	for range maxTries {
+		c, err := w.create(ctx, s, conds, true)
+		if err != nil || c.result != existing {
+			return c.end(err)
+		}
+		u, outcome, err := w.update(ctx, c.record, w.rereader(&c), conds, merge)
+		if !vanished(err) {
+			return u, outcome, err
+		}
+	}
+	return User{}, 0, ErrContended
+}
+
+// vanished reports whether an update found that the user was deleted or renamed since it
+// was found.
+func vanished(err error) bool { return errors.Is(err, ErrNotFound) && !errors.Is(err, ErrUnknown) }
+
+// creation is what became of a create.
+type creation struct {
+	result   creationResult
+	user     User           // the one that is new, or exists
+	record   store.Record   // of the one that exists
+	identity store.Key      // by which it exists
+	conflict *ConflictError // what is in the way; also of one that exists, for a call that must make one
+	others   *ConflictError // of one that exists: another has its new address
+}
+
+// end returns what a call comes to that changes nothing of a user that exists.
+func (c *creation) end(err error) (User, Outcome, error) {
+	switch {
 	case err != nil:
 		return User{}, 0, err
 	case c.result == created:
@@ -65,47 +147,6 @@ func (t Tenant) Ensure(ctx context.Context, s Spec) (User, Outcome, error) {
 	default:
 		return User{}, 0, c.conflict
 	}
-}
-
-// Upsert makes the user that the spec identifies (see [Tenant.Ensure]), or merges
-// into it what the spec gives. What is as given already is not written: then there
-// is no new version and no change in the feed. Sensitive values, which nobody can
-// compare, are written each time. It can be repeated safely after
-// any error, and after ErrUnknown it has to be, as [Tenant.Ensure] says.
-func (t Tenant) Upsert(ctx context.Context, s Spec) (User, Outcome, error) {
-	w, err := t.writer()
-	if err != nil {
-		return User{}, 0, err
-	}
-	merge := func(e *Edit) error {
-		s.Merge(e)
-		return nil
-	}
-	for range maxTries {
-		c, err := w.create(ctx, s, true)
-		switch {
-		case err != nil:
-			return User{}, 0, err
-		case c.result == created:
-			return c.user, Created, nil
-		case c.result == conflicting:
-			return User{}, 0, c.conflict
-		}
-		u, outcome, err := w.update(ctx, c.record, w.rereader(&c), nil, merge, ChangeUpdated)
-		if !errors.Is(err, ErrNotFound) || errors.Is(err, ErrUnknown) { // else deleted or renamed between the two
-			return u, outcome, err
-		}
-	}
-	return User{}, 0, ErrContended
-}
-
-// creation is what became of a create.
-type creation struct {
-	result   creationResult
-	user     User           // the one that is new, or exists
-	record   store.Record   // of the one that exists
-	identity store.Key      // by which it exists
-	conflict *ConflictError // what is in the way; also of one that exists, for a call that must make one
 }
 
 type creationResult uint8
@@ -119,11 +160,15 @@ const (
 // create writes a new user, or finds the one that the spec identifies. It is one round
 // trip either way; where addresses are unique a look for them comes first. With ensure it
 // is for a call that takes the one that exists: then the spec has to identify, and what is
-// wrong with it is an error only if there is none.
-func (w *writer) create(ctx context.Context, s Spec, ensure bool) (creation, error) {
+// wrong with it is an error only if there is none. So is a condition that does not hold of
+// nothing.
+func (w *writer) create(ctx context.Context, s Spec, conds conditions, ensure bool) (creation, error) {
 	u, edit, err := w.describe(s, w.m.newID())
 	if ensure && !u.identifies() {
 		return creation{}, unidentified(err)
+	}
+	if err == nil {
+		err = conds.ofNothing()
 	}
 	if err != nil {
 		return w.existing(ctx, ensure, &u, err)
@@ -145,8 +190,11 @@ func (w *writer) create(ctx context.Context, s Spec, ensure bool) (creation, err
 	if len(values) > 0 {
 		op.New.Data = encodeUser(&u, w.stamp, nil)
 	}
-	done, err := w.apply(ctx, op, values...)
+	require := w.requireNobody(&User{}, &u)
+	done, err := w.apply(ctx, op, require, values...)
 	switch {
+	case unmet(err, require): // who has that ID may go by it as an external ID, too
+		return w.existing(ctx, ensure, &u, ownIDConflict(require))
 	case lost(err): // its ID is in use: NewID has returned it before
 		return creation{}, translate("create", err)
 	case err != nil:
@@ -182,8 +230,15 @@ func (w *writer) existing(ctx context.Context, ensure bool, u *User, err error) 
 	case getErr != nil:
 		return creation{}, getErr
 	}
-	key, err := ref.key(w.Tenant)
-	return creation{result: existing, user: there, record: r, identity: key}, err
+	c := creation{result: existing, user: there, record: r}
+	if c.identity, err = ref.key(w.Tenant); err == nil && u.emailClaimed && ref.by != byEmail {
+		u.ID = there.ID
+		var holders []store.Record
+		if holders, err = w.emailHolders(ctx, u); len(holders) > 0 {
+			c.others = emailConflict(holders)
+		}
+	}
+	return c, err
 }
 
 // besides finds the user that an identity names where others have the address of a new
@@ -196,7 +251,7 @@ func (w *writer) besides(ctx context.Context, identity store.Key, holders []stor
 			return w.found(r, identity, w.conflict(&store.TakenError{Key: identity, Holder: r}))
 		}
 	}
-	conflict := emailConflict(holders)
+	address, conflict := emailConflict(holders), emailConflict(holders)
 	r, err := w.m.store.Get(ctx, w.name, identity)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
@@ -207,7 +262,36 @@ func (w *writer) besides(ctx context.Context, identity store.Key, holders []stor
 	if _, gone := w.expired(&r); !gone {
 		conflict = w.conflict(&store.TakenError{Key: identity, Holder: r})
 	}
-	return w.found(r, identity, conflict)
+	c, err := w.found(r, identity, conflict)
+	c.others = address
+	return c, err
+}
+
+// checkOthers returns the conflict of a spec that has, beside what identifies the user
+// that is there, an account or address of another.
+func (w *writer) checkOthers(ctx context.Context, s *Spec, c *creation) error {
+	if len(s.Accounts) > w.policy.MaxAccounts {
+		return w.check(*s)
+	}
+	for _, a := range s.Accounts {
+		key, err := ByAccount(a).key(w.Tenant)
+		if err != nil || slices.Contains(c.user.Accounts, a) {
+			continue // nobody can have it, or the user has
+		}
+		switch r, err := w.m.store.Get(ctx, w.name, key); {
+		case errors.Is(err, store.ErrNotFound):
+		case err != nil:
+			return translate("get", err)
+		default:
+			if _, gone := w.expired(&r); !gone && r.ID != c.user.ID {
+				return w.conflict(&store.TakenError{Key: key, Holder: r})
+			}
+		}
+	}
+	if c.others == nil || emailKey(s.Email) == emailKey(c.user.Email) {
+		return nil
+	}
+	return c.others
 }
 
 // found returns the user that a record holds. The conflict stands if the user does not
@@ -259,9 +343,9 @@ func (w *writer) describe(s Spec, id string) (User, sensitiveEdit, error) {
 	u.normalize()
 	u.emailClaimed = w.policy.UniqueEmail && u.Email != ""
 	if s.ExpiresIn < 0 {
-		return u, e.sensitive, invalidField(Field{Name: "expires_in"}, CodeValue, "must not be negative")
+		e.wrong.add(Field{Name: "expires_in"}, CodeValue, "must not be negative")
 	}
-	return u, e.sensitive, w.policy.validate(&User{}, &u, &e.sensitive)
+	return u, e.sensitive, e.wrong.with(w.policy.validate(&User{}, &u, &e.sensitive))
 }
 
 // identifies reports whether a new user has what identifies it.
@@ -280,10 +364,7 @@ func identityKey(u *User, r *store.Record) store.Key {
 // wrong with it.
 func unidentified(err error) error {
 	v := violations{{Field{Name: "external_id"}, CodeRequired, "must be given, or an account, to identify a user"}}
-	if invalid, ok := errors.AsType[*InvalidError](err); ok {
-		v = append(v, invalid.Violations...)
-	}
-	return v.err()
+	return v.with(err)
 }
 
 // emailHolders returns the records of other users with an address that must be unique,

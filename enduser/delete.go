@@ -80,17 +80,3 @@ func (w *writer) remove(ctx context.Context, kind, id string, conds conditions, 
 		return err
 	})
 }
-
-// ofUnreadable asks the conditions about what cannot be read, as err says: it is at no
-// version, and cannot be shown.
-func (cs conditions) ofUnreadable(err error) error {
-	for _, c := range cs {
-		if c.versions != nil {
-			return ErrVersion
-		}
-		if c.user != nil || c.group != nil {
-			return err
-		}
-	}
-	return nil
-}

@@ -11,7 +11,9 @@ type Edit struct {
 	User
 
 	sensitive sensitiveEdit
-	exact     bool // external IDs are compared exactly
+	exact     bool       // external IDs are compared exactly
+	kind      ChangeType // of the change that it comes to
+	wrong     violations // of what was merged into it
 }
 
 // sensitiveEdit is what an Edit does to the sensitive values.
@@ -37,9 +39,27 @@ func (e *Edit) SetSensitive(key string, s Secret) {
 // afterwards.
 func (e *Edit) ClearSensitive() { e.sensitive = sensitiveEdit{clear: true} }
 
-// Merge writes what the spec gives into e, as [Tenant.Upsert] does. An Edit that no
-// call of this package made compares external IDs in any case.
+// Merge writes what the spec gives into e, as [Tenant.Upsert] does; the deadline it leaves
+// as it is. An Edit that no call of this package made compares external IDs in any case.
 func (s Spec) Merge(e *Edit) {
+	for i, member := range s.Clear {
+		switch member {
+		case "name":
+			e.Name = ""
+		case "first_name":
+			e.FirstName = ""
+		case "last_name":
+			e.LastName = ""
+		case "email":
+			e.Email = ""
+		case "avatar":
+			e.Avatar = ""
+		case "language":
+			e.Language = ""
+		default:
+			e.wrong.add(Field{Name: "clear", Item: i + 1}, CodeValue, "must be a name, the email, the avatar or the language")
+		}
+	}
 	e.Name = cmp.Or(s.Name, e.Name)
 	e.FirstName = cmp.Or(s.FirstName, e.FirstName)
 	e.LastName = cmp.Or(s.LastName, e.LastName)

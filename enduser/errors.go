@@ -67,18 +67,19 @@ var (
 
 // The codes of a [Violation]. They are stable: programs may switch on them.
 const (
-	CodeRequired  = "required"           // missing
-	CodeLength    = "too_long"           // over its limit
-	CodeCount     = "too_many"           // over its limit
-	CodeUTF8      = "invalid_utf8"       // not valid UTF-8
-	CodeCharacter = "invalid_characters" // a character that is not allowed
-	CodeSpace     = "surrounding_space"  // begins or ends with white space
-	CodeFormat    = "invalid_format"     // not an e-mail address, URL, language tag or version
-	CodeJSON      = "invalid_json"       // not acceptable as a JSON value
-	CodeDuplicate = "duplicate"          // given twice
-	CodeReadOnly  = "read_only"          // not to be changed
-	CodeValue     = "invalid_value"      // not one of the values allowed
-	CodeCursor    = "invalid_cursor"     // not a cursor of this list, or a position of this feed
+	CodeRequired    = "required"           // missing
+	CodeLength      = "too_long"           // over its limit
+	CodeCount       = "too_many"           // over its limit
+	CodeUTF8        = "invalid_utf8"       // not valid UTF-8
+	CodeCharacter   = "invalid_characters" // a character that is not allowed
+	CodeSpace       = "surrounding_space"  // begins or ends with white space
+	CodeFormat      = "invalid_format"     // not an e-mail address, URL, language tag or version
+	CodeJSON        = "invalid_json"       // not acceptable as a JSON value
+	CodeDuplicate   = "duplicate"          // given twice
+	CodeReadOnly    = "read_only"          // not to be changed
+	CodePlaceholder = "placeholder"        // an ID such as "undefined" or "null"; see [Policy].Placeholders
+	CodeValue       = "invalid_value"      // not one of the values allowed
+	CodeCursor      = "invalid_cursor"     // not a cursor of this list, or a position of this feed
 )
 
 // Violation is one reason why something is not allowed.

@@ -1,24 +1,29 @@
 package enduser
 
 import (
-	"errors"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/rollbook-go/rollbook/store"
 )
 
 // Filter selects users by all that is given; what is empty is not given. Every condition
-// is answered by an index.
+// is answered by an index. What nobody can have, under any policy, is ErrInvalid: a text
+// that is no e-mail address, an external ID with a "<", a name without a word.
 type Filter struct {
 	ExternalID string
-	Email      string  // in any case
+	Email      string  // see [User].Email for how addresses are compared
 	Account    Account // linked to the user
-	Name       string  // every word of it is a word of the user's name, in any case; at most 8 words
-	Group      string  // the provided ID of a group the user belongs to
+	Name       string  // every word of it is a word of [User.DisplayName], in any case; at most 8 words
+	Group      string  // the provided ID of a group the user belongs to; see [SameGroupID]
 
 	// Metadata are values that the user's metadata has. The keys must be among the
-	// tenant's [Schema].IndexedMetadata; at most 6.
+	// tenant's [Schema].IndexedMetadata; at most 6. Values are compared by their text,
+	// since that is what people look for: String("12345") and Int(12345) find the string
+	// and the number. Numbers are compared by value: 5, 5.0 and 50e-1 are one, whose text
+	// is "5"; a String also finds the numbers that were written as it is. Objects are
+	// compared without regard to the order of their members.
 	Metadata Metadata
 }
 
@@ -32,15 +37,17 @@ const (
 // the filter names something unique, its keys.
 func (t Tenant) terms(v *violations, schema *Schema, f Filter) (terms, keys []store.Key) {
 	if f.ExternalID != "" {
-		checkFilter(v, ByExternalID(f.ExternalID))
+		checkIdentifier(v, Field{Name: "external_id"}, f.ExternalID, maxExternalID)
 		keys = append(keys, t.externalIDKey(f.ExternalID))
 	}
 	if f.Account != (Account{}) {
-		checkFilter(v, ByAccount(f.Account))
+		field := Field{Name: "linked_account"}
+		checkToken(v, field, f.Account.Type, maxAccountType)
+		checkToken(v, field, f.Account.ID, maxAccountID)
 		keys = append(keys, accountKey(f.Account))
 	}
 	if f.Email != "" {
-		checkFilter(v, ByEmail(f.Email))
+		checkEmail(v, strings.TrimSpace(f.Email), maxEmail)
 		terms = append(terms, emailKey(f.Email))
 	}
 	if f.Name != "" {
@@ -58,7 +65,7 @@ func (t Tenant) terms(v *violations, schema *Schema, f Filter) (terms, keys []st
 		}
 	}
 	if f.Group != "" {
-		checkToken(v, Field{Name: "group"}, f.Group, maxGroup)
+		checkIdentifier(v, Field{Name: "group"}, f.Group, maxProvidedID)
 		terms = append(terms, groupKey(f.Group))
 	}
 	return append(terms, metadataTerms(v, schema, f.Metadata)...), keys
@@ -73,19 +80,15 @@ func metadataTerms(v *violations, schema *Schema, m Metadata) []store.Key {
 		switch {
 		case !slices.Contains(schema.IndexedMetadata, key):
 			v.add(Field{Name: "metadata"}, CodeValue, "a key is not indexed")
+		case value.IsNull():
+			v.add(Field{Name: "metadata", Key: key}, CodeValue, "must not be null: that is no value")
 		case !utf8.ValidString(value.text):
-			v.add(Field{Name: "metadata"}, CodeUTF8, textMessage(CodeUTF8))
+			v.add(Field{Name: "metadata", Key: key}, CodeUTF8, textMessage(CodeUTF8))
 		default:
-			terms = append(terms, metadataKey(key, value))
+			terms = append(terms, metadataKey(key, value.term()))
 		}
 	}
 	return terms
-}
-
-func checkFilter(v *violations, ref Ref) {
-	if err, ok := errors.AsType[*InvalidError](ref.check()); ok {
-		*v = append(*v, err.Violations...)
-	}
 }
 
 // matches reports whether the whole filter selects a user, as the indexes would.
@@ -94,11 +97,11 @@ func (t Tenant) matches(f *Filter, u *User) bool {
 	case f.ExternalID != "" && (u.ExternalID == "" || !t.SameExternalID(f.ExternalID, u.ExternalID)),
 		f.Email != "" && (u.Email == "" || emailKey(f.Email) != emailKey(u.Email)),
 		f.Account != (Account{}) && !slices.Contains(u.Accounts, f.Account),
-		f.Group != "" && !slices.ContainsFunc(u.Groups, func(g string) bool { return groupKey(g) == groupKey(f.Group) }):
+		f.Group != "" && !slices.ContainsFunc(u.Groups, func(g string) bool { return SameGroupID(g, f.Group) }):
 		return false
 	}
 	if f.Name != "" {
-		have := words(u.Name, maxNameWords)
+		have := words(u.DisplayName(), maxNameWords)
 		for word := range eachWord(f.Name, maxNameFilter) {
 			if !slices.Contains(have, word) {
 				return false
@@ -106,7 +109,8 @@ func (t Tenant) matches(f *Filter, u *User) bool {
 		}
 	}
 	for key, value := range f.Metadata {
-		if have, ok := u.Metadata[key]; !ok || have != value {
+		have, ok := u.Metadata[key]
+		if !ok || !slices.Contains(appendMetadataKeys(nil, key, have), metadataKey(key, value.term())) {
 			return false
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -19,8 +21,10 @@ type Group struct {
 	ID string
 
 	// ProvidedID is the ID by which the tenant's own systems know the group, in the
-	// spelling that was given. It is unique in the tenant's environment, in any case,
-	// has at most 255 characters, and never changes.
+	// spelling that was given. It is unique in the tenant's environment, has at most 255
+	// characters, and never changes. It is compared exactly, after Unicode normalization
+	// to NFC: two customers
+	// whose IDs differ in case must not share a token.
 	ProvidedID string
 
 	// Number is the group's number, for programs that want a small one: from 1 to
@@ -55,6 +59,10 @@ type groupToken struct {
 	sealed []byte    // of the current one
 	until  time.Time // of a previous one: its deadline
 }
+
+// SameGroupID reports whether two spellings are the same provided ID of a group: the
+// same text after Unicode normalization to NFC. Case matters.
+func SameGroupID(a, b string) bool { return norm.NFC.String(a) == norm.NFC.String(b) }
 
 // GroupSpec says what a new group shall be.
 type GroupSpec struct {
@@ -124,8 +132,7 @@ const (
 // GroupByID names the group with that ID.
 func GroupByID(id string) GroupRef { return GroupRef{groupByID, id} }
 
-// GroupByProvidedID names the group with that provided ID, in any spelling that is
-// the same ID.
+// GroupByProvidedID names the group with that provided ID; see [SameGroupID].
 func GroupByProvidedID(id string) GroupRef { return GroupRef{groupByProvidedID, id} }
 
 // GroupByToken names the group whose token that is now. A token that was rotated out
@@ -171,7 +178,7 @@ func (r GroupRef) key() (store.Key, error) {
 		v.add(field, CodeLength, "is too long")
 	case code != "":
 		v.add(field, code, textMessage(code))
-	case r.by == groupByProvidedID && len(compareKey(r.value)) > maxExternalIDKey:
+	case r.by == groupByProvidedID && len(providedIDKey(r.value).Value) > maxExternalIDKey:
 		v.add(field, CodeLength, "is too long")
 	}
 	if err := v.err(); err != nil {
@@ -224,7 +231,7 @@ func (p *Policy) validateGroup(old, g *Group) error {
 	if g.ProvidedID == "" {
 		v.add(providedID, CodeRequired, "must not be empty")
 	} else if g.ProvidedID != old.ProvidedID {
-		checkIdentifier(&v, providedID, g.ProvidedID, maxProvidedID)
+		p.checkProvidedID(&v, providedID, g.ProvidedID)
 	}
 	if g.Name != old.Name {
 		p.checkName(&v, Field{Name: "name"}, g.Name)

@@ -14,9 +14,9 @@ const kindGroup = "group"
 
 // The kinds of a group's unique keys.
 const (
-	keyProvidedID  = "provided_id." + keyVersion
-	keyGroupNumber = "group_number" // decimal
-	keyGroupToken  = "group_token"  // SHA-256 of the token, hexadecimal
+	keyProvidedID  = "provided_id.exact" // NFC
+	keyGroupNumber = "group_number"      // decimal
+	keyGroupToken  = "group_token"       // SHA-256 of the token, hexadecimal
 )
 
 // groupRecord returns the record that holds a new group. Conflicts are found in the order of

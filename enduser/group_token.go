@@ -10,6 +10,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -148,6 +150,8 @@ func (g *Group) due() time.Time {
 	return first
 }
 
-func providedIDKey(id string) store.Key { return store.Key{Kind: keyProvidedID, Value: compareKey(id)} }
+func providedIDKey(id string) store.Key {
+	return store.Key{Kind: keyProvidedID, Value: norm.NFC.String(id)}
+}
 
 func tokenKey(hash string) store.Key { return store.Key{Kind: keyGroupToken, Value: hash} }

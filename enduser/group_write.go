@@ -18,16 +18,16 @@ type Groups struct{ t Tenant }
 // stamped with the actor of t and obey the policy of t.
 func (t Tenant) Groups() Groups { return Groups{t} }
 
-// Create makes a new group with a new token, which it returns. ErrConflict if another
-// group has the provided ID; ErrNoKeyring if none has and the Manager has no Keyring.
+// Create makes a new group with a new token, which it returns, if the conditions hold of
+// nothing: see [Condition]. ErrConflict if another group has the provided ID; ErrNoKeyring if none has and the Manager has no Keyring.
 // With ErrUnknown the token, and the group without Version, are returned too: they are
 // the group's if the write happened.
-func (g Groups) Create(ctx context.Context, s GroupSpec) (Group, string, error) {
+func (g Groups) Create(ctx context.Context, s GroupSpec, conds ...Condition) (Group, string, error) {
 	w, err := g.t.writer()
 	if err != nil {
 		return Group{}, "", err
 	}
-	made, token, outcome, err := w.createGroup(ctx, s, false)
+	made, token, outcome, err := w.createGroup(ctx, s, conds, false)
 	if err == nil && outcome != Created {
 		return Group{}, "", &ConflictError{Field: "provided_id", HolderID: made.ID}
 	}
@@ -37,12 +37,15 @@ func (g Groups) Create(ctx context.Context, s GroupSpec) (Group, string, error) 
 // Ensure returns the group with the provided ID, and makes it if there is none.
 // It never changes a group that exists. ErrNoKeyring if it would have to make one
 // without a Keyring. [Groups.Reveal] shows the token.
-func (g Groups) Ensure(ctx context.Context, s GroupSpec) (Group, Outcome, error) {
+func (g Groups) Ensure(ctx context.Context, s GroupSpec, conds ...Condition) (Group, Outcome, error) {
 	w, err := g.t.writer()
 	if err != nil {
 		return Group{}, 0, err
 	}
-	made, _, outcome, err := w.createGroup(ctx, s, true)
+	made, _, outcome, err := w.createGroup(ctx, s, conds, true)
+	if err == nil && outcome == Unchanged {
+		err = conditions(conds).ofGroup(&made)
+	}
 	if err != nil {
 		return Group{}, 0, err
 	}
@@ -52,11 +55,16 @@ func (g Groups) Ensure(ctx context.Context, s GroupSpec) (Group, Outcome, error)
 // createGroup writes a new group, or finds the one with the provided ID. With ensure it
 // is for a call that takes the one that exists. With ErrUnknown the group and its token
 // are returned.
-func (w *writer) createGroup(ctx context.Context, s GroupSpec, ensure bool) (Group, string, Outcome, error) {
+func (w *writer) createGroup(
+	ctx context.Context, s GroupSpec, conds conditions, ensure bool,
+) (Group, string, Outcome, error) {
 	g, err := w.makeGroup(s)
 	token := ""
 	valid := err == nil
 	if valid {
+		err = conds.ofNothing()
+	}
+	if err == nil {
 		g.token, token, err = w.newToken(ctx, &g)
 	}
 	if err != nil {
@@ -70,7 +78,7 @@ func (w *writer) createGroup(ctx context.Context, s GroupSpec, ensure bool) (Gro
 	}
 	for range maxTries {
 		g.Number = newGroupNumber()
-		done, err := w.apply(ctx, store.Create(w.groupRecord(&g), w.note(ChangeCreated, nil)))
+		done, err := w.apply(ctx, store.Create(w.groupRecord(&g), w.note(ChangeCreated, nil)), nil)
 		switch {
 		case lost(err): // its ID is in use: NewID has returned it before
 			return Group{}, "", 0, translate("create", err)
@@ -211,7 +219,7 @@ func (w *writer) replaceGroup(ctx context.Context, r *store.Record, old, g *Grou
 	if err != nil {
 		return err
 	}
-	done, err := w.apply(ctx, store.Replace(*r, next, w.note(ChangeUpdated, fields)))
+	done, err := w.apply(ctx, store.Replace(*r, next, w.note(ChangeUpdated, fields)), nil)
 	switch {
 	case done.taken != nil: // a token that is in use, of 2^256
 		return w.conflict(done.taken)

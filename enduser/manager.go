@@ -24,6 +24,8 @@ type Manager struct {
 	every  time.Duration
 	queues queues
 
+	foreignIDs bool // the host makes the IDs
+
 	keyring Keyring // nil: none
 }
 
@@ -55,8 +57,9 @@ type Options struct {
 	Now func() time.Time
 
 	// NewID returns the ID of a new user or group: at most 36 letters, digits, "-" and "_"
-	// that were never returned before, in any case, by any process. Nil: 24
-	// lower-case hexadecimal digits, 6 bytes of milliseconds and 6 random ones.
+	// that were never returned before, in any case, by any process, and that are nobody's
+	// external ID. Nil: 24 lower-case hexadecimal digits, 6 bytes of milliseconds and 6
+	// random ones.
 	NewID func() string
 }
 
@@ -72,7 +75,7 @@ func New(s store.Store, opts *Options) *Manager {
 		o = *opts
 	}
 	m := &Manager{
-		store: s, now: o.Now, newID: o.NewID, policy: o.Policy, schema: o.Schema, log: o.Logger, every: o.SweepEvery,
+		store: s, now: o.Now, newID: o.NewID, foreignIDs: o.NewID != nil, policy: o.Policy, schema: o.Schema, log: o.Logger, every: o.SweepEvery,
 		queues: queues{seed: maphash.MakeSeed()}, keyring: o.Keyring,
 	}
 	if m.now == nil {

@@ -16,11 +16,17 @@ type Policy struct {
 	// conflict.
 	UniqueEmail bool
 
+	// Placeholders allows identifiers that are placeholders: external IDs, IDs of linked
+	// accounts and provided IDs of groups that are, in any case, undefined, null, (null),
+	// nil, none, nan or [object Object]. Programs that have lost an ID send these, and all
+	// that do would share one user. Without it they are refused, with [CodePlaceholder].
+	Placeholders bool
+
 	// AccountTypes lists the types that a linked account may have. None: any.
 	AccountTypes []string
 
 	// Limits; zero means the default.
-	MaxExternalID    int // characters; 36, at most 255
+	MaxExternalID    int // characters; 255, which is the most
 	MaxName          int // characters of each name; 256
 	MaxEmail         int // bytes; 254
 	MaxAvatar        int // bytes; 2,048
@@ -36,24 +42,24 @@ type Policy struct {
 const ProvisionalTTL = 24 * time.Hour
 
 const (
-	maxExternalID    = 255          // characters, under any policy
-	maxExternalIDKey = 512          // bytes of the comparison key
-	maxEmail         = 254          // bytes
-	maxEmailKey      = 3 * maxEmail // of the comparison key; folding makes no text longer than that
-	maxAccountID     = 256          // characters, under any policy
-	maxAccountType   = 64           // characters
-	maxGroup         = 256          // characters of a group's ID
-	maxLanguage      = 64           // bytes
+	maxExternalID    = 255                    // characters, under any policy
+	maxExternalIDKey = 512                    // bytes of the comparison key
+	maxEmail         = 254                    // bytes
+	maxEmailKey      = 3*maxEmail + maxDomain // of the comparison key; folding makes no text longer than three times
+	maxAccountID     = 256                    // characters, under any policy
+	maxAccountType   = 255                    // characters
+	maxLanguage      = 64                     // bytes
 	maxNameWords     = 16
 )
 
 // IsZero reports whether the policy says nothing.
 func (p Policy) IsZero() bool { return reflect.ValueOf(p).IsZero() }
 
-// Or returns p with every zero field set to that of base, and with UniqueEmail where
-// either has it.
+// Or returns p with every zero field set to that of base, and with UniqueEmail and
+// Placeholders where either has it.
 func (p Policy) Or(base Policy) Policy {
 	p.UniqueEmail = p.UniqueEmail || base.UniqueEmail
+	p.Placeholders = p.Placeholders || base.Placeholders
 	if len(p.AccountTypes) == 0 {
 		p.AccountTypes = base.AccountTypes
 	}
@@ -77,7 +83,7 @@ func (p Policy) withDefaults() Policy {
 		field            *int
 		standard, atMost int
 	}{
-		{&p.MaxExternalID, 36, maxExternalID},
+		{&p.MaxExternalID, maxExternalID, maxExternalID},
 		{&p.MaxName, 256, 4096},
 		{&p.MaxEmail, maxEmail, maxEmail},
 		{&p.MaxAvatar, 2048, 16 << 10},

@@ -24,8 +24,8 @@ const (
 	keyAccount    = "account"                   // unique: type NUL id
 	keyEmail      = "email." + keyVersion       // unique where claimed; always an index term
 	termWord      = "word." + keyVersion
-	termGroup     = "group." + keyVersion
-	termMetadata  = "metadata" // key NUL JSON text
+	termGroup     = "group.exact" // NFC
+	termMetadata  = "metadata"    // key NUL text of the value
 )
 
 // termUnreadable marks a record that was due and could not be read.
@@ -119,7 +119,7 @@ func (w *writer) recordBy(schema *Schema, u *User, from carried) store.Record {
 		r.Index = append(r.Index, key)
 	}
 	if !schema.NoNameIndex {
-		for word := range eachWord(u.Name, maxNameWords) {
+		for word := range eachWord(u.DisplayName(), maxNameWords) {
 			r.Index = append(r.Index, wordKey(word))
 		}
 	}
@@ -128,7 +128,7 @@ func (w *writer) recordBy(schema *Schema, u *User, from carried) store.Record {
 	}
 	for _, key := range schema.IndexedMetadata {
 		if value, ok := u.Metadata[key]; ok {
-			r.Index = append(r.Index, metadataKey(key, value))
+			r.Index = appendMetadataKeys(r.Index, key, value)
 		}
 	}
 	r.Unique, r.Index = appendForeign(r.Unique, from.unique), appendForeign(r.Index, from.index)
@@ -142,35 +142,38 @@ func externalIDKey(id string, exact bool) store.Key {
 	return store.Key{Kind: keyExternalID, Value: compareKey(id)}
 }
 
-func emailKey(address string) store.Key {
-	return store.Key{Kind: keyEmail, Value: compareKey(strings.TrimSpace(address))}
-}
-
 func accountKey(a Account) store.Key {
 	return store.Key{Kind: keyAccount, Value: a.Type + "\x00" + a.ID}
 }
 
 func wordKey(word string) store.Key { return store.Key{Kind: termWord, Value: cut(word)} }
 
-func groupKey(id string) store.Key { return store.Key{Kind: termGroup, Value: cut(compareKey(id))} }
-
-func metadataKey(key string, value Value) store.Key {
-	return store.Key{Kind: termMetadata, Value: key + "\x00" + cut(value.Text())}
+func groupKey(id string) store.Key {
+	return store.Key{Kind: termGroup, Value: cut(norm.NFC.String(id))}
 }
 
-// cut keeps an index term short: a long text is represented by its hash. JSON
-// text and words never begin with "sha256:".
+// cut keeps an index term short: a long text is represented by its hash. No two texts
+// have the same term.
 func cut(text string) string {
-	if len(text) <= 256 {
+	const hashed = "sha256:"
+	if len(text) <= 256 && !strings.HasPrefix(text, hashed) {
 		return text
 	}
 	sum := sha256.Sum256([]byte(text))
-	return "sha256:" + hex.EncodeToString(sum[:])
+	return hashed + hex.EncodeToString(sum[:])
 }
 
+// lastSecond is the end of the year 9999, which is the last that texts of times can have.
+const lastSecond = 253402300799
+
+// inRange reports whether a time lies between the years 1970 and 9999.
+func inRange(t time.Time) bool { return t.Unix() >= 0 && t.Unix() <= lastSecond }
+
+// wholeMillis returns a time in the precision in which it is kept, one out of range as it
+// is: in milliseconds it might be another.
 func wholeMillis(t time.Time) time.Time {
-	if t.IsZero() {
-		return time.Time{}
+	if t.IsZero() || t.Unix() > lastSecond || t.Unix() < -lastSecond {
+		return t
 	}
 	return time.UnixMilli(t.UnixMilli()).UTC()
 }

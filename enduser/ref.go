@@ -34,7 +34,8 @@ func ByID(id string) Ref { return Ref{by: byID, value: id} }
 // same ID; see [User].
 func ByExternalID(externalID string) Ref { return Ref{by: byExternalID, value: externalID} }
 
-// ByEmail names the user with that e-mail address, in any case. Where e-mail
+// ByEmail names the user with that e-mail address; see [User].Email for how addresses are
+// compared. Where e-mail
 // addresses are not unique several users may have it: then calls fail with
 // ErrAmbiguous.
 func ByEmail(address string) Ref { return Ref{by: byEmail, value: address} }
@@ -42,9 +43,10 @@ func ByEmail(address string) Ref { return Ref{by: byEmail, value: address} }
 // ByAccount names the user to whom that account is linked.
 func ByAccount(a Account) Ref { return Ref{by: byAccount, typ: a.Type, value: a.ID} }
 
-// ByEitherID names the user with that external ID, or the one whose own ID that is if
-// it has no external ID: in any spelling that is the same ID. One ID never names two
-// users, since a user without external ID holds its own among the external IDs.
+// ByEitherID names the user whose own ID that is, or else the one with that external ID.
+// One ID never names two users, since nobody can take another's own ID as external ID.
+// Of an own ID made by the Manager, or of a user without external ID, any spelling is
+// good that is the same external ID.
 func ByEitherID(id string) Ref { return Ref{by: byEitherID, value: id} }
 
 // String returns by what the reference names a user, and not whom.

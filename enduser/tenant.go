@@ -2,6 +2,7 @@ package enduser
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"time"
@@ -148,16 +149,19 @@ func (t Tenant) get(ctx context.Context, name string, ref Ref, now time.Time) (s
 
 // find returns the record that a reference leads to.
 func (t Tenant) find(ctx context.Context, name string, ref Ref, now time.Time) (store.Record, error) {
-	if ref.by != byEmail {
-		key, err := ref.key(t)
-		if err != nil {
-			return store.Record{}, err
+	key, err := ref.key(t)
+	if err != nil {
+		return store.Record{}, err
+	}
+	if id, ok := t.ownForm(ref.value); ok && ref.by == byEitherID {
+		r, err := t.m.store.Get(ctx, name, store.ID(id))
+		if !errors.Is(err, store.ErrNotFound) && (err != nil || r.Kind == kindUser) {
+			return r, translate("get", err)
 		}
+	}
+	if ref.by != byEmail {
 		r, err := t.m.store.Get(ctx, name, key)
 		return r, translate("get", err)
-	}
-	if err := ref.check(); err != nil {
-		return store.Record{}, err
 	}
 	records, err := t.withEmail(ctx, name, ref.value, now, 2)
 	switch {

@@ -15,14 +15,10 @@ import (
 // fn changes nothing, nothing is written. The maps that fn gets are never nil. It may
 // move or clear ExpiresAt; Associate does that with a change of its own kind.
 //
-// It is the way to do whatever depends on the user's state. ErrVersion if an [IfVersion]
-// does not hold; ErrConflict if something that must be unique belongs to another user;
+// It is the way to do whatever depends on the user's state. ErrVersion if a condition on
+// versions does not hold; ErrConflict if something that must be unique belongs to another user;
 // ErrNewer if a newer program has written the user so that this one must not change it.
 func (t Tenant) Update(ctx context.Context, ref Ref, fn func(*Edit) error, conds ...Condition) (User, error) {
-	return t.change(ctx, ref, conds, fn, ChangeUpdated)
-}
-
-func (t Tenant) change(ctx context.Context, ref Ref, conds conditions, fn func(*Edit) error, kind ChangeType) (User, error) {
 	w, err := t.writer()
 	if err != nil {
 		return User{}, err
@@ -35,17 +31,22 @@ func (t Tenant) change(ctx context.Context, ref Ref, conds conditions, fn func(*
 	if err != nil {
 		return User{}, err
 	}
-	u, _, err := w.update(ctx, r, again, conds, fn, kind)
+	u, _, err := w.update(ctx, r, again, conds, fn)
 	return u, err
 }
 
 // Associate makes a provisional user permanent, if the conditions hold. It changes
 // nothing of a user that is permanent already.
 func (t Tenant) Associate(ctx context.Context, ref Ref, conds ...Condition) (User, error) {
-	return t.change(ctx, ref, conds, func(e *Edit) error {
-		e.ExpiresAt = time.Time{}
-		return nil
-	}, ChangeAssociated)
+	return t.Update(ctx, ref, associate, conds...)
+}
+
+// associate makes a provisional user permanent, by a change of its own type.
+func associate(e *Edit) error {
+	if !e.ExpiresAt.IsZero() {
+		e.ExpiresAt, e.kind = time.Time{}, ChangeAssociated
+	}
+	return nil
 }
 
 // Link links an account to a user. ErrConflict if it belongs to another.
@@ -67,10 +68,10 @@ func (t Tenant) Unlink(ctx context.Context, ref Ref, a Account) (User, error) {
 // update changes a user from the state in which record r has it. It tries again
 // while others change it.
 func (w *writer) update(
-	ctx context.Context, r store.Record, again reread, conds conditions, fn func(*Edit) error, kind ChangeType,
+	ctx context.Context, r store.Record, again reread, conds conditions, fn func(*Edit) error,
 ) (u User, outcome Outcome, err error) {
 	err = w.settleFrom(ctx, r, again, func(r store.Record) (err error) {
-		u, outcome, err = w.tryUpdate(ctx, &r, conds, fn, kind)
+		u, outcome, err = w.tryUpdate(ctx, &r, conds, fn)
 		return err
 	})
 	if err != nil {
@@ -82,7 +83,7 @@ func (w *writer) update(
 // tryUpdate changes a user once. The error is the store's ErrStale if record r is no
 // longer as it was.
 func (w *writer) tryUpdate(
-	ctx context.Context, r *store.Record, conds conditions, fn func(*Edit) error, kind ChangeType,
+	ctx context.Context, r *store.Record, conds conditions, fn func(*Edit) error,
 ) (User, Outcome, error) {
 	old, _, err := w.decode(r, w.now)
 	if err != nil {
@@ -91,7 +92,7 @@ func (w *writer) tryUpdate(
 	if err := conds.ofUser(&old); err != nil {
 		return User{}, 0, err
 	}
-	e := Edit{User: old.editable(), exact: w.exact}
+	e := Edit{User: old.editable(), exact: w.exact, kind: ChangeUpdated}
 	if err := fn(&e); err != nil {
 		return User{}, 0, err
 	}
@@ -113,11 +114,10 @@ func (w *writer) tryUpdate(
 		return User{}, 0, err
 	}
 	if len(fields) == 0 {
-		var v violations
-		checkSensitive(&v, &e.sensitive) // removing under a key that cannot be is a mistake too
-		return old, Unchanged, v.err()
+		checkSensitive(&e.wrong, &e.sensitive) // removing under a key that cannot be is a mistake too
+		return old, Unchanged, e.wrong.err()
 	}
-	rev, err := w.replace(ctx, r, &old, &u, &values, &e.sensitive, w.note(kind, fields))
+	rev, err := w.replace(ctx, r, &old, &u, &values, &e, w.note(e.kind, fields))
 	if err != nil {
 		return User{}, 0, err
 	}
@@ -128,14 +128,14 @@ func (w *writer) tryUpdate(
 // replace writes u over old, the state in r, and what is done to the sensitive values.
 // ErrStale of the store if that is no longer so.
 func (w *writer) replace(
-	ctx context.Context, r *store.Record, old, u *User, values *vault, edit *sensitiveEdit, note []byte,
+	ctx context.Context, r *store.Record, old, u *User, values *vault, e *Edit, note []byte,
 ) (store.Revision, error) {
-	if err := w.policy.validate(old, u, edit); err != nil {
+	if err := e.wrong.with(w.policy.validate(old, u, &e.sensitive)); err != nil {
 		return 0, err
 	}
 	if u.Email == "" {
 		u.emailClaimed = false
-	} else if compareKey(u.Email) != compareKey(old.Email) && w.policy.UniqueEmail {
+	} else if w.policy.UniqueEmail && emailKey(u.Email) != emailKey(old.Email) {
 		u.emailClaimed = true
 		switch holders, err := w.emailHolders(ctx, u); {
 		case err != nil:
@@ -145,7 +145,7 @@ func (w *writer) replace(
 		}
 	}
 	u.UpdatedBy, u.UpdatedAt = w.actor, later(w.now, old.UpdatedAt)
-	edited, err := w.edited(ctx, values, u, edit)
+	edited, err := w.edited(ctx, values, u, &e.sensitive)
 	if err != nil {
 		return 0, err
 	}
@@ -153,8 +153,12 @@ func (w *writer) replace(
 	if err != nil {
 		return 0, err
 	}
-	done, err := w.apply(ctx, store.Replace(*r, next, note), edited...)
-	if done.taken != nil {
+	require := w.requireNobody(old, u)
+	done, err := w.apply(ctx, store.Replace(*r, next, note), require, edited...)
+	switch {
+	case unmet(err, require):
+		err = ownIDConflict(require)
+	case done.taken != nil:
 		err = w.conflict(done.taken)
 	}
 	return done.revision, err

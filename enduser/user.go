@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Environment separates name spaces inside a tenant: the same external ID may
@@ -32,12 +34,18 @@ type User struct {
 	Tenant      string
 	Environment Environment
 
-	Name      string // as shown: "Ada Lovelace"
+	Name      string // as shown: "Ada Lovelace"; see [User.DisplayName]
 	FirstName string
 	LastName  string
-	Email     string
-	Avatar    string // an http or https URL
-	Language  string // a BCP 47 tag
+
+	// Email is an e-mail address (RFC 5322 addr-spec), in the spelling that was given.
+	// Addresses are compared in any case, with their domains as IDNA has them (UTS 46,
+	// non-transitional): that of "user@bücher.example" and "User@XN--BCHER-KVA.example" is
+	// one. A quoted local part that needs no quotes is the same without them.
+	Email string
+
+	Avatar   string // an http or https URL
+	Language string // a well-formed BCP 47 tag: "xx-YY" is one, though nothing is registered for it
 
 	// Metadata is the host's own data about the user, SystemProperties that of the
 	// software around it: shown to the tenant, but not the tenant's to write.
@@ -45,7 +53,7 @@ type User struct {
 	SystemProperties Metadata
 
 	Accounts []Account // linked accounts; each belongs to one user of the environment
-	Groups   []string  // provided IDs of the groups the user belongs to, in any case; see [Group]
+	Groups   []string  // provided IDs of the groups the user belongs to; see [Group]
 
 	CreatedBy, UpdatedBy string    // the actors; see [Tenant.As]
 	CreatedAt, UpdatedAt time.Time // UTC, whole milliseconds
@@ -69,6 +77,18 @@ type User struct {
 type Account struct {
 	Type string
 	ID   string
+}
+
+// DisplayName returns the name to show: Name, and where that is not set the first and
+// the last name. Its words are what the Name of a [Filter] finds.
+func (u User) DisplayName() string {
+	if u.Name != "" {
+		return u.Name
+	}
+	if u.FirstName == "" || u.LastName == "" {
+		return u.FirstName + u.LastName
+	}
+	return u.FirstName + " " + u.LastName
 }
 
 // LogValue implements [slog.LogValuer]: a log shows which user, not who it is.
@@ -135,27 +155,34 @@ type Spec struct {
 	Accounts []Account // Upsert links these beside those the user has
 	Groups   []string  // Upsert adds these
 
+	// Clear names what Upsert clears of a user that is there, before it writes what else
+	// is given: "name", "first_name", "last_name", "email", "avatar" and "language". Any
+	// other is ErrInvalid. It has no effect on a new user.
+	Clear []string
+
 	// Sensitive are values that can be written and not read, each for [SensitiveTTL].
 	// A null one removes what is there. Giving a value again writes it again, also the
 	// same: its time begins anew. See [Edit.SetSensitive] for limits.
 	Sensitive map[string]Secret
 
 	// ExpiresIn makes a new user provisional: unless somebody calls Associate in
-	// time it expires. Zero: it does not. It has no effect on a user that exists.
+	// time it expires. Zero: it does not, and Ensure and Upsert make a provisional user
+	// that is there permanent, as Associate does. Otherwise it has no effect on a user
+	// that is there.
 	ExpiresIn time.Duration
 }
 
-// join adds the groups that the user does not name yet, in any spelling.
+// join adds the groups that the user does not name yet.
 func (u *User) join(groups []string) {
 	if len(groups) == 0 {
 		return
 	}
 	named := make(map[string]bool, len(u.Groups)+len(groups))
 	for _, group := range u.Groups {
-		named[compareKey(group)] = true
+		named[norm.NFC.String(group)] = true
 	}
 	for _, group := range groups {
-		if key := compareKey(group); !named[key] {
+		if key := norm.NFC.String(group); !named[key] {
 			named[key] = true
 			u.Groups = append(u.Groups, group)
 		}

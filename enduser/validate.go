@@ -1,14 +1,14 @@
 package enduser
 
 import (
+	"errors"
 	"fmt"
-	"net/mail"
 	"net/url"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/text/language"
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
@@ -26,6 +26,19 @@ func (v violations) err() error {
 		return nil
 	}
 	return &InvalidError{Violations: v}
+}
+
+// with returns what was collected together with what an *InvalidError has. Any other error
+// stands for itself.
+func (v violations) with(err error) error {
+	invalid, ok := errors.AsType[*InvalidError](err)
+	if len(v) == 0 || err != nil && !ok {
+		return err
+	}
+	if ok {
+		v = append(v, invalid.Violations...)
+	}
+	return v.err()
 }
 
 // normalize brings what a caller gave into the form in which it is kept.
@@ -65,7 +78,7 @@ func (p *Policy) validate(old, u *User, edit *sensitiveEdit) error {
 		}
 	}
 	if u.Email != old.Email {
-		p.checkEmail(&v, u.Email)
+		checkEmail(&v, u.Email, p.MaxEmail)
 	}
 	if u.Avatar != old.Avatar {
 		p.checkAvatar(&v, u.Avatar)
@@ -78,15 +91,35 @@ func (p *Policy) validate(old, u *User, edit *sensitiveEdit) error {
 	p.checkAccounts(&v, old.Accounts, u.Accounts)
 	p.checkGroups(&v, old.Groups, u.Groups)
 	checkSensitive(&v, edit)
-	if !u.ExpiresAt.Equal(old.ExpiresAt) && !u.ExpiresAt.IsZero() && (u.ExpiresAt.UnixMilli() <= 0 || u.ExpiresAt.Year() > 9999) {
+	if !u.ExpiresAt.Equal(old.ExpiresAt) && !u.ExpiresAt.IsZero() && !inRange(u.ExpiresAt) {
 		v.add(Field{Name: "expires_at"}, CodeValue, "must lie between the years 1970 and 9999")
 	}
 	return v.err()
 }
 
 func (p *Policy) checkExternalID(v *violations, id string) {
-	if id != "" {
-		checkIdentifier(v, Field{Name: "external_id"}, id, p.MaxExternalID)
+	if id == "" {
+		return
+	}
+	field := Field{Name: "external_id"}
+	p.checkPlaceholder(v, field, id)
+	checkIdentifier(v, field, id, p.MaxExternalID)
+}
+
+// checkProvidedID validates the ID of a group, or the name of one that a user belongs to.
+func (p *Policy) checkProvidedID(v *violations, field Field, id string) {
+	p.checkPlaceholder(v, field, id)
+	checkIdentifier(v, field, id, maxProvidedID)
+}
+
+// checkPlaceholder refuses what programs send that have no ID to send.
+func (p *Policy) checkPlaceholder(v *violations, field Field, id string) {
+	if p.Placeholders || len(id) > len("[object Object]") {
+		return
+	}
+	switch compareKey(id) {
+	case "UNDEFINED", "NULL", "(NULL)", "NIL", "NONE", "NAN", "[OBJECT OBJECT]":
+		v.add(field, CodePlaceholder, "must be an ID, and not what stands for a missing one")
 	}
 }
 
@@ -126,10 +159,10 @@ func (p *Policy) checkName(v *violations, field Field, name string) {
 	}
 }
 
-func (p *Policy) checkEmail(v *violations, address string) {
+func checkEmail(v *violations, address string, limit int) {
 	field := Field{Name: "email"}
-	if len(address) > p.MaxEmail {
-		v.add(field, CodeLength, fmt.Sprintf("must have at most %d bytes", p.MaxEmail))
+	if len(address) > limit {
+		v.add(field, CodeLength, fmt.Sprintf("must have at most %d bytes", limit))
 		return
 	}
 	switch code := identifierFault(address); {
@@ -139,35 +172,6 @@ func (p *Policy) checkEmail(v *violations, address string) {
 	case !isAddress(address):
 		v.add(field, CodeFormat, "must be an e-mail address (RFC 5322 addr-spec)")
 	}
-}
-
-// isAddress reports whether s is an addr-spec (RFC 5322 section 3.4.1). Nearly all
-// are plain enough to be seen at once.
-func isAddress(s string) bool {
-	if isPlainAddress(s) {
-		return true
-	}
-	a, err := mail.ParseAddress(s)
-	return err == nil && a.Name == "" && a.Address == s
-}
-
-// isPlainAddress reports whether s is a dot-atom of ASCII characters on both sides
-// of one "@". Some other texts are addresses too.
-func isPlainAddress(s string) bool {
-	ats, atom := 0, false
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '@' && atom && ats == 0:
-			ats, atom = 1, false
-		case c == '.' && atom:
-			atom = false
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("!#$%&'*+-/=?^_`{|}~", c) >= 0:
-			atom = true
-		default:
-			return false
-		}
-	}
-	return ats == 1 && atom
 }
 
 func (p *Policy) checkAvatar(v *violations, avatar string) {
@@ -222,26 +226,9 @@ func checkLanguage(v *violations, tag string) {
 		v.add(Field{Name: "language"}, CodeLength, fmt.Sprintf("must have at most %d bytes", maxLanguage))
 		return
 	}
-	if isPlainLanguage(tag) {
-		return
+	if !isLanguageTag(tag) {
+		v.add(Field{Name: "language"}, CodeFormat, "must be a well-formed language tag (BCP 47)")
 	}
-	if _, err := language.Parse(tag); err != nil || strings.Contains(tag, "_") {
-		v.add(Field{Name: "language"}, CodeFormat, "must be a language tag (BCP 47)")
-	}
-}
-
-// isPlainLanguage reports whether s is a language, perhaps with a region. Most tags
-// are.
-func isPlainLanguage(s string) bool {
-	base, region, two := strings.Cut(s, "-")
-	if _, err := language.ParseBase(base); err != nil || len(base) > 3 {
-		return false
-	}
-	if !two {
-		return true
-	}
-	_, err := language.ParseRegion(region)
-	return err == nil && len(region) == 2
 }
 
 // maxValueDepth is how deep a metadata value may be nested: in a user's body it
@@ -294,6 +281,7 @@ func (p *Policy) checkAccounts(v *violations, old, accounts []Account) {
 			continue
 		}
 		p.checkAccountType(v, Field{Name: name, Item: i + 1, Member: "type"}, a.Type)
+		p.checkPlaceholder(v, Field{Name: name, Item: i + 1, Member: "id"}, a.ID)
 		checkToken(v, Field{Name: name, Item: i + 1, Member: "id"}, a.ID, p.MaxAccountID)
 	}
 }
@@ -316,13 +304,15 @@ func (p *Policy) checkGroups(v *violations, old, groups []string) {
 	named := make(map[string]bool, len(groups))
 	for i, group := range groups {
 		field, before := Field{Name: "groups", Item: i + 1}, len(*v)
-		if !slices.Contains(old, group) {
-			checkToken(v, field, group, maxGroup)
+		if group == "" {
+			v.add(field, CodeRequired, "must not be empty")
+		} else if !slices.Contains(old, group) {
+			p.checkProvidedID(v, field, group)
 		}
 		if len(*v) > before {
 			continue
 		}
-		key := compareKey(group)
+		key := norm.NFC.String(group)
 		if named[key] {
 			v.add(field, CodeDuplicate, "is given twice")
 		}

@@ -66,8 +66,10 @@ type applied struct {
 // What was done, or may have been, is not sent again, a create neither: its record may
 // have been deleted since, and a second create would bring it back. Only the store can
 // repeat a write, since it knows each by a name of its own. The error is the store's own
-// if the write was stale.
-func (w *writer) apply(ctx context.Context, op store.Op, with ...store.Op) (applied, error) {
+// if the write was stale, or something required of the state before it did not hold.
+func (w *writer) apply(
+	ctx context.Context, op store.Op, require []store.Require, with ...store.Op,
+) (applied, error) {
 	own := append(with[:len(with):len(with)], op)
 	var over []store.Op                    // deletions of users that have expired; they come first
 	for range maxTries + store.MaxUnique { // each key may have an expired holder
@@ -75,7 +77,7 @@ func (w *writer) apply(ctx context.Context, op store.Op, with ...store.Op) (appl
 		if len(over) > 0 {
 			ops = slices.Concat(over, own)
 		}
-		rev, err := w.m.store.Apply(ctx, w.name, store.Ops(ops...))
+		rev, err := w.m.store.Apply(ctx, w.name, store.Batch{Ops: ops, Require: require})
 		if err == nil {
 			return applied{revision: rev}, nil
 		}
@@ -84,7 +86,7 @@ func (w *writer) apply(ctx context.Context, op store.Op, with ...store.Op) (appl
 			if err != nil {
 				return applied{}, err
 			}
-			if len(deletions) == 0 || len(ops)+len(deletions) > store.MaxOps {
+			if len(deletions) == 0 || len(ops)+len(require)+len(deletions) > store.MaxOps {
 				return applied{taken: taken}, nil
 			}
 			over = append(over, deletions...)

@@ -1,0 +1,128 @@
+package enduser
+
+import (
+	"net/mail"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// isAddress reports whether s is an addr-spec (RFC 5322 section 3.4.1, with the
+// characters of RFC 6532), without comments and white space around its parts. Nearly all
+// are plain enough to be seen at once.
+func isAddress(s string) bool {
+	if isPlainAddress(s) {
+		return true
+	}
+	a, err := mail.ParseAddress(s)
+	if err != nil || a.Name != "" {
+		return false
+	}
+	if a.Address == s {
+		return true
+	}
+	local, domain := splitAddress(s)
+	_, quoted := unquote(local)
+	return quoted && strings.HasSuffix(a.Address, "@"+domain) && isAddress("a@"+domain)
+}
+
+// isPlainAddress reports whether s is a dot-atom of ASCII characters on both sides
+// of one "@". Some other texts are addresses too.
+func isPlainAddress(s string) bool {
+	local, domain, found := strings.Cut(s, "@")
+	return found && isDotAtom(local, false) && isDotAtom(domain, false)
+}
+
+// isDotAtom reports whether s is a dot-atom: of ASCII characters, or of any.
+func isDotAtom(s string, international bool) bool {
+	atom := false
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '.' && atom:
+			atom = false
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c >= utf8.RuneSelf && international,
+			strings.IndexByte("!#$%&'*+-/=?^_`{|}~", c) >= 0:
+			atom = true
+		default:
+			return false
+		}
+	}
+	return atom
+}
+
+// emailKey returns the form under which addresses are compared: the local part by
+// compareKey, without quotes that it does not need (RFC 5321 section 4.1.2), and the
+// domain as IDNA has it (RFC 5891, UTS 46 non-transitional). A domain that is not one of
+// IDNA is compared by compareKey.
+func emailKey(address string) store.Key {
+	return store.Key{Kind: keyEmail, Value: addressKey(strings.TrimSpace(address))}
+}
+
+func addressKey(address string) string {
+	if isPlainAddress(address) {
+		return compareKey(address)
+	}
+	local, domain := splitAddress(address)
+	if text, quoted := unquote(local); quoted {
+		if local = text; !isDotAtom(text, true) {
+			local = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
+		}
+	}
+	return compareKey(local) + "@" + compareKey(asciiDomain(domain))
+}
+
+// asciiDomain returns a domain with A-labels for U-labels, or as it is if that cannot be
+// said of it.
+func asciiDomain(domain string) string {
+	if isASCII(domain) || len(domain) > maxDomainText {
+		return domain
+	}
+	if ascii, err := lookup.ToASCII(domain); err == nil && len(ascii) <= maxDomain {
+		return ascii
+	}
+	return domain
+}
+
+const (
+	maxDomain     = 255           // bytes of a domain (RFC 1035 section 2.3.4)
+	maxDomainText = 4 * maxDomain // bytes, in any spelling: the mapping takes time
+)
+
+// lookup is how IDNA prepares a domain for being looked up, where what a registry would
+// not take is allowed.
+//
+//nolint:gochecknoglobals // a constant
+var lookup = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false))
+
+// splitAddress returns what stands in front of the "@" and behind it; a quoted local part
+// may have others.
+func splitAddress(s string) (local, domain string) {
+	if i := strings.LastIndexByte(s, '@'); i >= 0 {
+		return s[:i], s[i+1:]
+	}
+	return s, ""
+}
+
+// unquote returns the text that a quoted local part stands for, and whether it is one.
+func unquote(local string) (text string, quoted bool) {
+	if len(local) < 2 || local[0] != '"' || local[len(local)-1] != '"' {
+		return "", false
+	}
+	inner := local[1 : len(local)-1]
+	b := make([]byte, 0, len(inner))
+	for i := 0; i < len(inner); i++ {
+		switch inner[i] {
+		case '"':
+			return "", false
+		case '\\':
+			if i++; i == len(inner) {
+				return "", false
+			}
+		}
+		b = append(b, inner[i])
+	}
+	return string(b), true
+}
