@@ -1,5 +1,7 @@
-// Package redistest starts real Redis servers for tests: single ones and a Redis
-// Cluster of three masters with a replica each.
+// Package redistest starts real Redis servers for tests: single ones, a Redis
+// Cluster of three masters with a replica each, and a master with two replicas and three
+// Sentinels. The nodes of a group can be cut off from each other while clients still reach
+// them; see Network.
 //
 // It runs the redis-server that is on PATH, on free loopback ports and in
 // temporary directories. Servers end with the test, and also when the test's
@@ -8,6 +10,7 @@
 package redistest
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"testing"
@@ -51,4 +54,41 @@ func Cluster(tb testing.TB) *Group {
 	}
 	tb.Cleanup(g.Close)
 	return g
+}
+
+// SplitCluster starts a Cluster for one test whose nodes can be cut off from each other.
+func SplitCluster(tb testing.TB) *Group {
+	tb.Helper()
+	Require(tb)
+	g, err := StartSplitCluster()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(g.Close)
+	return g
+}
+
+// Sentinel starts Sentinels and what they watch for one test.
+func Sentinel(tb testing.TB) *Sentinels {
+	tb.Helper()
+	Require(tb)
+	s, err := StartSentinels()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(s.Close)
+	return s
+}
+
+// Until waits until a condition holds, and fails the test if it does not for a minute.
+func Until(tb testing.TB, what string, holds func() bool) {
+	tb.Helper()
+	if err := poll(func() error {
+		if holds() {
+			return nil
+		}
+		return errors.New(what)
+	}); err != nil {
+		tb.Fatal(err)
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,11 +25,13 @@ const patience = 60 * time.Second
 
 // Process is a running redis-server.
 type Process struct {
-	Addr string // host and port
+	Addr string // host and port by which everybody reaches it
 	Dir  string // where its files are
 
-	port, busPort int
-	args          []string
+	setup
+	port, busPort int       // where it listens
+	data, bus     *proxy    // what stands before its ports; nil without a Network
+	announced     [2]string // the ports that others are told
 
 	mu    sync.Mutex
 	cmd   *exec.Cmd
@@ -36,20 +39,30 @@ type Process struct {
 	pid   int
 }
 
+// setup is how a server is started.
+type setup struct {
+	args    []string
+	network *Network              // that stands before its ports; nil: nothing does
+	source  string                // the address that it connects from; "": any
+	conf    func(*Process) string // the text of its configuration file; nil: it has none
+}
+
 // Start starts a server and waits until it answers. The caller closes it.
-func Start(args ...string) (*Process, error) {
+func Start(args ...string) (*Process, error) { return setup{args: args}.start() }
+
+func (s setup) start() (*Process, error) {
 	var err error
 	// Another process may take a port between its choice and its use.
 	for range 5 {
 		var p *Process
-		if p, err = start(args); err == nil {
+		if p, err = s.try(); err == nil {
 			return p, nil
 		}
 	}
 	return nil, err
 }
 
-func start(args []string) (*Process, error) {
+func (s setup) try() (*Process, error) {
 	ports, err := FreePorts(2)
 	if err != nil {
 		return nil, err
@@ -60,13 +73,62 @@ func start(args []string) (*Process, error) {
 	}
 	p := &Process{
 		Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[0])),
-		Dir:  dir, port: ports[0], busPort: ports[1], args: args,
+		Dir:  dir, setup: s, port: ports[0], busPort: ports[1],
+		announced: [2]string{strconv.Itoa(ports[0]), strconv.Itoa(ports[1])},
 	}
-	if err := p.Restart(); err != nil {
+	err = p.stand()
+	if err == nil && s.conf != nil {
+		err = os.WriteFile(filepath.Join(dir, "conf"), []byte(s.conf(p)), 0o600)
+	}
+	if err == nil {
+		err = p.Restart()
+	}
+	if err != nil {
 		p.Close()
 		return nil, err
 	}
 	return p, nil
+}
+
+// stand puts proxies before the server's ports, if it has a Network.
+func (p *Process) stand() error {
+	if p.network == nil {
+		return nil
+	}
+	p.data = &proxy{network: p.network, to: p.source, target: p.inner()}
+	p.bus = &proxy{network: p.network, to: p.source, target: net.JoinHostPort("127.0.0.1", strconv.Itoa(p.busPort))}
+	for i, x := range []*proxy{p.data, p.bus} {
+		if err := x.up(); err != nil {
+			return err
+		}
+		_, p.announced[i], _ = net.SplitHostPort(x.addr)
+	}
+	p.Addr = p.data.addr
+	return nil
+}
+
+// inner is where the server itself listens.
+func (p *Process) inner() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port)) }
+
+// commandLine is what follows the program's name.
+func (p *Process) commandLine() []string {
+	var line []string
+	if p.conf != nil {
+		line = append(line, filepath.Join(p.Dir, "conf"))
+	}
+	line = append(line, "--port", strconv.Itoa(p.port), "--bind", "127.0.0.1", "--dir", p.Dir, "--logfile", "log", "--daemonize", "no")
+	if p.source != "" {
+		line = append(line, "--bind-source-addr", p.source)
+	}
+	switch {
+	case p.has("--sentinel"):
+	case p.has("--cluster-enabled"):
+		line = append(line, "--save", "", "--cluster-port", strconv.Itoa(p.busPort), "--cluster-announce-ip", "127.0.0.1",
+			"--cluster-announce-port", p.announced[0], "--cluster-announce-bus-port", p.announced[1])
+	default:
+		line = append(line, "--save", "", "--replica-announce-ip", "127.0.0.1", "--replica-announce-port", p.announced[0])
+	}
+	return append(line, p.args...)
 }
 
 // wrapper runs a server for as long as its standard input is open, so that the
@@ -80,14 +142,7 @@ func (p *Process) Restart() error {
 	if p.cmd != nil {
 		return errors.New("redistest: the server is running")
 	}
-	args := append([]string{
-		"-c", wrapper, "sh", program,
-		"--port", strconv.Itoa(p.port), "--bind", "127.0.0.1", "--dir", p.Dir,
-		"--logfile", "log", "--save", "", "--daemonize", "no",
-	}, p.args...)
-	if p.clustered() {
-		args = append(args, "--cluster-port", strconv.Itoa(p.busPort))
-	}
+	args := append([]string{"-c", wrapper, "sh", program}, p.commandLine()...)
 	cmd := exec.Command("sh", args...)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -108,23 +163,26 @@ func (p *Process) Restart() error {
 	if p.pid, err = strconv.Atoi(strings.TrimSpace(line)); err != nil {
 		return err
 	}
-	return p.await()
-}
-
-func (p *Process) clustered() bool {
-	for _, a := range p.args {
-		if a == "--cluster-enabled" {
-			return true
+	if err := p.await(); err != nil || p.network == nil {
+		return err
+	}
+	for _, x := range []*proxy{p.data, p.bus} {
+		if x.listener == nil {
+			if err := x.up(); err != nil {
+				return err
+			}
 		}
 	}
-	return false
+	return nil
 }
+
+func (p *Process) has(option string) bool { return slices.Contains(p.args, option) }
 
 // await waits for the first answer; it gives up early if the server has ended.
 func (p *Process) await() error {
 	// Knock first: go-redis writes to standard error where nobody listens.
 	if err := poll(func() error {
-		conn, err := net.Dial("tcp", p.Addr)
+		conn, err := net.Dial("tcp", p.inner())
 		if err != nil {
 			return p.orEnded(err)
 		}
@@ -132,7 +190,7 @@ func (p *Process) await() error {
 	}); err != nil {
 		return err
 	}
-	c := p.Client()
+	c := client(p.inner())
 	defer func() { _ = c.Close() }()
 	return poll(func() error {
 		info, err := c.Info(context.Background(), "server").Result()
@@ -161,9 +219,11 @@ func (p *Process) logTail() string {
 
 // Client returns a plain client of the server, for looking at it. The caller
 // closes it.
-func (p *Process) Client() *goredis.Client {
+func (p *Process) Client() *goredis.Client { return client(p.Addr) }
+
+func client(addr string) *goredis.Client {
 	return goredis.NewClient(&goredis.Options{
-		Addr: p.Addr, DisableIdentity: true, MaxRetries: -1, DialerRetries: 1,
+		Addr: addr, DisableIdentity: true, MaxRetries: -1, DialerRetries: 1,
 		DialTimeout: time.Second, ReadTimeout: 5 * time.Second,
 	})
 }
@@ -178,6 +238,10 @@ func (p *Process) Kill() {
 	_ = p.stdin.Close()
 	_ = p.cmd.Wait()
 	p.cmd = nil
+	if p.network != nil {
+		p.data.down()
+		p.bus.down()
+	}
 }
 
 // Pause stops the server without ending it: it answers nothing until Resume.

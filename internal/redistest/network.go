@@ -1,0 +1,189 @@
+package redistest
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+)
+
+// Network is what the servers of a group reach each other through: proxies that stand
+// before their ports and tell servers from clients by the address that a connection comes
+// from, since every server has a loopback address of its own (Linux serves all of
+// 127.0.0.0/8). So a server can be cut off from the others while clients still reach it.
+type Network struct {
+	mu       sync.Mutex
+	isolated map[string]bool // servers, by the address that they connect from
+	healed   chan struct{}   // closed when no server is isolated any more
+	links    map[*link]bool
+}
+
+func newNetwork() *Network {
+	return &Network{isolated: make(map[string]bool), links: make(map[*link]bool)}
+}
+
+// source is the address that server i of a group connects from.
+func source(i int) string { return fmt.Sprintf("127.0.1.%d", 1+i) }
+
+// Isolate cuts a server off from all others, in both directions, until Heal: what they
+// send is held back, as by a network that drops packets. Clients reach everybody.
+func (n *Network) Isolate(p *Process) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.isolated) == 0 {
+		n.healed = make(chan struct{})
+	}
+	n.isolated[p.source] = true
+	for l := range n.links {
+		l.broken = l.broken || n.cuts(l)
+	}
+}
+
+// Heal ends every Isolate. The connections that were cut break: what was held back never
+// arrives.
+func (n *Network) Heal() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.isolated) == 0 {
+		return
+	}
+	clear(n.isolated)
+	close(n.healed)
+	for l := range n.links {
+		if l.broken {
+			l.close()
+		}
+	}
+}
+
+func (n *Network) cuts(l *link) bool {
+	between := l.from != l.to && l.from != "127.0.0.1"
+	return between && (n.isolated[l.from] || n.isolated[l.to])
+}
+
+// pass waits until what was read of a link may go on; false: it never may.
+func (n *Network) pass(l *link) bool {
+	n.mu.Lock()
+	broken, healed := l.broken, n.healed
+	n.mu.Unlock()
+	if broken {
+		<-healed
+	}
+	return !broken
+}
+
+// link is a connection to a server.
+type link struct {
+	from, to   string // servers' addresses; 127.0.0.1 for all others
+	broken     bool   // was cut; guarded by Network.mu
+	near, away net.Conn
+}
+
+func (l *link) close() {
+	_ = l.near.Close()
+	if l.away != nil {
+		_ = l.away.Close()
+	}
+}
+
+// proxy stands before one port of a server while the server runs.
+type proxy struct {
+	network *Network
+	to      string // the server's address
+	target  string // host and port
+	addr    string // where it listens
+
+	listener net.Listener // nil while the server does not run
+	wg       sync.WaitGroup
+}
+
+// up begins to listen, at the same port every time.
+func (p *proxy) up() error {
+	addr := p.addr
+	if addr == "" {
+		addr = "127.0.0.1:0"
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	p.listener, p.addr = l, l.Addr().String()
+	p.wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			if err == nil {
+				p.wg.Go(func() { p.serve(c) })
+			}
+		}
+	})
+	return nil
+}
+
+// down refuses connections, ends those that there are and returns when they have ended.
+func (p *proxy) down() {
+	if p.listener == nil {
+		return
+	}
+	_ = p.listener.Close()
+	p.listener = nil
+	p.network.mu.Lock()
+	for l := range p.network.links {
+		if l.to == p.to {
+			l.close()
+		}
+	}
+	p.network.mu.Unlock()
+}
+
+func (p *proxy) serve(c net.Conn) {
+	from, _, _ := net.SplitHostPort(c.RemoteAddr().String())
+	n, l := p.network, &link{from: from, to: p.to, near: c}
+	n.mu.Lock()
+	l.broken = n.cuts(l)
+	n.links[l] = true
+	n.mu.Unlock()
+	defer func() {
+		n.mu.Lock()
+		delete(n.links, l)
+		l.close()
+		n.mu.Unlock()
+	}()
+	if !n.pass(l) {
+		return
+	}
+	away, err := net.Dial("tcp", p.target)
+	if err != nil {
+		return
+	}
+	n.mu.Lock()
+	l.away = away
+	n.mu.Unlock()
+	var wg sync.WaitGroup
+	wg.Go(func() { n.copy(l, away, c) })
+	n.copy(l, c, away)
+	wg.Wait()
+}
+
+// copy forwards one direction of a link and ends both when it ends.
+func (n *Network) copy(l *link, to io.Writer, from io.Reader) {
+	defer l.close()
+	buf := make([]byte, 64<<10)
+	for {
+		k, err := from.Read(buf)
+		if k > 0 {
+			if !n.pass(l) {
+				return
+			}
+			if _, err := to.Write(buf[:k]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
