@@ -55,7 +55,7 @@ func dueSQL(kinds int) string {
 	var b strings.Builder
 	b.WriteString(`SELECT r.rid, ` + recordColumns + ` FROM (`)
 	if kinds > store.MaxKinds {
-		b.WriteString(`SELECT due, rid FROM rollbook_record WHERE tenant = ?1 AND kind IN (?6` +
+		b.WriteString(`SELECT due, rid FROM rollbook_record WHERE tenant = ` + numberOf + ` AND kind IN (?6` +
 			strings.Repeat(`, ?`, kinds-1) + `) AND (due, rid) > (?3, ?4) AND due < ?2 AND due > 0`)
 		kinds = 0
 	}
@@ -63,9 +63,9 @@ func dueSQL(kinds int) string {
 		if i > 0 {
 			b.WriteString(` UNION ALL `)
 		}
-		fmt.Fprintf(&b, `SELECT due, rid FROM rollbook_record WHERE tenant = ?1 AND kind = ?%[1]d`+
+		fmt.Fprintf(&b, `SELECT due, rid FROM rollbook_record WHERE tenant = `+numberOf+` AND kind = ?%[1]d`+
 			` AND due = ?3 AND rid > ?4 AND due < ?2 AND due > 0`+
-			` UNION ALL SELECT due, rid FROM rollbook_record WHERE tenant = ?1 AND kind = ?%[1]d`+
+			` UNION ALL SELECT due, rid FROM rollbook_record WHERE tenant = `+numberOf+` AND kind = ?%[1]d`+
 			` AND due > (?3+0) AND due < ?2 AND due > 0`, 6+i)
 	}
 	b.WriteString(` ORDER BY due, rid LIMIT (?5+0)) w CROSS JOIN rollbook_record r ON r.rid = w.rid`)
@@ -98,16 +98,13 @@ func (s *Store) duePage(ctx context.Context, q store.DueQuery) (page store.DuePa
 	if q.Tenant == "" {
 		return d.all(ctx, q)
 	}
-	n, err := dueStep(ctx, d, q.Tenant, func(ctx context.Context) (int64, error) {
-		if err := d.findKinds(ctx); err != nil {
-			return 0, err
-		}
-		return s.number(ctx, q.Tenant)
+	_, err = dueStep(ctx, d, q.Tenant, func(ctx context.Context) (none struct{}, err error) {
+		return none, d.findKinds(ctx)
 	})
-	if n == 0 || len(d.kinds) == 0 || err != nil {
+	if len(d.kinds) == 0 || err != nil {
 		return page, err
 	}
-	due, err := d.read(ctx, dueTenant{n, q.Tenant}, from, q.Limit)
+	due, err := d.read(ctx, q.Tenant, from, q.Limit)
 	if err == nil && due.found() {
 		page.Tenants = []store.DueTenant{due.DueTenant}
 	}
@@ -162,7 +159,7 @@ func (d *dueReader) all(ctx context.Context, q store.DueQuery) (page store.DuePa
 	}
 	last := q.After
 	for _, t := range found.tenants {
-		due, err := d.read(ctx, t, place{}, q.Limit/len(found.tenants))
+		due, err := d.read(ctx, t.name, place{}, q.Limit/len(found.tenants))
 		if err != nil {
 			return store.DuePage{}, err
 		}
@@ -265,10 +262,10 @@ type duePart struct {
 func (p *duePart) found() bool { return len(p.Records)+len(p.Damaged) > 0 }
 
 // read reads a tenant's due records from a place on.
-func (d *dueReader) read(ctx context.Context, t dueTenant, from place, share int) (duePart, error) {
-	p, err := dueStep(ctx, d, t.name, func(ctx context.Context) (duePart, error) {
+func (d *dueReader) read(ctx context.Context, tenant string, from place, share int) (duePart, error) {
+	p, err := dueStep(ctx, d, tenant, func(ctx context.Context) (duePart, error) {
 		args := make([]any, 0, 5+len(d.kinds))
-		args = append(args, t.n, d.before, from.due, from.rid, share+store.MaxLimit-d.damaged+1)
+		args = append(args, tenant, d.before, from.due, from.rid, share+store.MaxLimit-d.damaged+1)
 		for _, kind := range d.kinds {
 			args = append(args, kind)
 		}
@@ -277,7 +274,7 @@ func (d *dueReader) read(ctx context.Context, t dueTenant, from place, share int
 			return duePart{}, err
 		}
 		defer func() { _ = rows.Close() }() // Err below has what matters
-		return d.part(rows, t.name, from, share)
+		return d.part(rows, tenant, from, share)
 	})
 	d.records, d.data, d.damaged = d.records+len(p.Records), d.data+p.data, d.damaged+len(p.Damaged)
 	return p, err

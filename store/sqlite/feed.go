@@ -15,11 +15,11 @@ const (
 	sqlChanges = `SELECT t.trimmed, c.revision, c.type, c.kind, c.id, c.note
 		FROM rollbook_tenant t LEFT JOIN rollbook_change c
 			ON c.tenant = t.n AND c.revision > ?2 AND c.revision < ?3
-		WHERE t.n = ?1 ORDER BY c.revision LIMIT (?4+0)`
+		WHERE t.name = ?1 ORDER BY c.revision LIMIT (?4+0)`
 	sqlChangesDesc = `SELECT t.trimmed, c.revision, c.type, c.kind, c.id, c.note
 		FROM rollbook_tenant t LEFT JOIN rollbook_change c
 			ON c.tenant = t.n AND c.revision > ?2 AND c.revision < ?3
-		WHERE t.n = ?1 ORDER BY c.revision DESC LIMIT (?4+0)`
+		WHERE t.name = ?1 ORDER BY c.revision DESC LIMIT (?4+0)`
 )
 
 // Changes implements [store.Store].
@@ -51,11 +51,7 @@ func (s *Store) changePage(ctx context.Context, tenant string, q store.ChangeQue
 	}
 	t := readTurn{method: "Changes", tenant: tenant, long: q.Limit > store.DefaultLimit}
 	return read(ctx, s, t, func(ctx context.Context) (store.ChangePage, error) {
-		n, err := s.number(ctx, tenant)
-		if n == 0 || err != nil {
-			return store.ChangePage{}, err
-		}
-		rows, err := s.reads.query(ctx, query, n, int64(q.After), before, q.Limit+1)
+		rows, err := s.reads.query(ctx, query, tenant, int64(q.After), before, q.Limit+1)
 		if err != nil {
 			return store.ChangePage{}, err
 		}

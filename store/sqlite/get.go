@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"slices"
-	"sync"
 
 	"github.com/rollbook-go/rollbook/store"
 )
@@ -13,11 +12,16 @@ import (
 const (
 	recordColumns = `r.id, r.kind, r.created, r.revision, r.due, r.keys, r.data`
 
-	sqlGetByID = `SELECT ` + recordColumns + ` FROM rollbook_record r WHERE r.tenant = ? AND r.id = ?`
+	// numberOf is the number of the tenant whose name is the first parameter. Every
+	// statement finds it anew: a number that was read before may be another tenant's,
+	// since a backup can be restored into the open file.
+	numberOf = `(SELECT n FROM rollbook_tenant WHERE name = ?1)`
+
+	sqlGetByID = `SELECT ` + recordColumns + ` FROM rollbook_record r WHERE r.tenant = ` + numberOf + ` AND r.id = ?2`
 
 	sqlGetByKey = `SELECT ` + recordColumns + `
 		FROM rollbook_key k CROSS JOIN rollbook_record r ON r.rid = k.rid AND r.tenant = k.tenant
-		WHERE k.tenant = ? AND k.kind = ? AND k.value = ?`
+		WHERE k.tenant = ` + numberOf + ` AND k.kind = ?2 AND k.value = ?3`
 
 	sqlNumber  = `SELECT n FROM rollbook_tenant WHERE name = ?`
 	sqlTenants = `SELECT name FROM rollbook_tenant WHERE n > ? ORDER BY n LIMIT (?+0)`
@@ -41,18 +45,11 @@ func (s *Store) get(ctx context.Context, tenant string, key store.Key) (store.Re
 	}
 	return read(ctx, s, readTurn{method: "Get", tenant: tenant}, func(ctx context.Context) (r store.Record, err error) {
 		ctx = s.reads.point(ctx)
-		n, err := s.number(ctx, tenant)
-		if err != nil {
-			return r, err
-		}
-		if n == 0 {
-			return r, store.ErrNotFound
-		}
 		var row recordRow
 		if key.Kind == "" {
-			err = s.reads.row(ctx, sqlGetByID, row.dest(), n, key.Value)
+			err = s.reads.row(ctx, sqlGetByID, row.dest(), tenant, key.Value)
 		} else {
-			err = s.reads.row(ctx, sqlGetByKey, row.dest(), n, key.Kind, key.Value)
+			err = s.reads.row(ctx, sqlGetByKey, row.dest(), tenant, key.Kind, key.Value)
 		}
 		if errors.Is(err, sql.ErrNoRows) {
 			return r, store.ErrNotFound
@@ -129,55 +126,15 @@ func (s *Store) tenantPage(ctx context.Context, q store.TenantQuery) (store.Tena
 	})
 }
 
-// cursor returns the number of the tenant that a page begins after.
-func (s *Store) cursor(ctx context.Context, after string) (int64, error) {
+// cursor returns the number of the tenant that a page begins after. It is good for
+// the step that asks.
+func (s *Store) cursor(ctx context.Context, after string) (n int64, err error) {
 	if after == "" {
 		return 0, nil
 	}
-	n, err := s.number(ctx, after)
-	if err == nil && n == 0 {
+	err = s.reads.row(ctx, sqlNumber, []any{&n}, after)
+	if errors.Is(err, sql.ErrNoRows) {
 		err = &store.InvalidError{Op: -1, What: "after", Why: "not a tenant of the store"}
 	}
 	return n, err
-}
-
-// number returns the number of a tenant, 0 if it does not exist.
-func (s *Store) number(ctx context.Context, tenant string) (int64, error) {
-	if n, ok := s.tenants.get(tenant); ok {
-		return n, nil
-	}
-	var n int64
-	err := s.reads.row(ctx, sqlNumber, []any{&n}, tenant)
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, nil
-	}
-	if err == nil {
-		s.tenants.put(tenant, n)
-	}
-	return n, err
-}
-
-// tenantCache remembers the numbers of tenants, which never change. That a tenant
-// does not exist is not remembered.
-type tenantCache struct {
-	mu      sync.RWMutex
-	numbers map[string]int64
-}
-
-const maxCachedTenants = 1 << 16
-
-func (c *tenantCache) get(name string) (int64, bool) {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	n, ok := c.numbers[name]
-	return n, ok
-}
-
-func (c *tenantCache) put(name string, n int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.numbers == nil || len(c.numbers) >= maxCachedTenants {
-		c.numbers = make(map[string]int64) // starting anew is rare and cheap
-	}
-	c.numbers[name] = n
 }

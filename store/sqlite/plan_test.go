@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -22,7 +23,7 @@ func TestPlans(t *testing.T) {
 	}
 	defer s.Close()
 	feed := []string{
-		"SEARCH t USING INTEGER PRIMARY KEY (rowid=?)",
+		"SEARCH t USING INDEX sqlite_autoindex_rollbook_tenant_1 (name=?)",
 		"SEARCH c USING PRIMARY KEY (tenant=? AND revision>? AND revision<?) LEFT-JOIN",
 	}
 	statements := map[string][]string{ // to the steps of its plan
@@ -47,9 +48,9 @@ func TestPlans(t *testing.T) {
 			" (tenant=? AND record_kind=? AND kind=? AND value=? AND created=?)"},
 		sqlNewestChange: {"SEARCH rollbook_change USING PRIMARY KEY (tenant=? AND revision<?)"},
 		sqlTrimStep: {
-			"CO-ROUTINE (subquery-1)",
+			"CO-ROUTINE (subquery)",
 			"SEARCH rollbook_change USING PRIMARY KEY (tenant=? AND revision<?)",
-			"SCAN (subquery-1)", // at most trimStep rows
+			"SCAN (subquery)", // at most trimStep rows
 		},
 		sqlTrimChanges: {"SEARCH rollbook_change USING PRIMARY KEY (tenant=? AND revision<?)"},
 		sqlEarliest:    {"SEARCH rollbook_record USING COVERING INDEX rollbook_record_due (tenant=? AND kind=? AND due>?)"},
@@ -64,16 +65,16 @@ func TestPlans(t *testing.T) {
 		sqlChanges:     feed,
 		sqlChangesDesc: feed,
 		sqlCountTerm: {
-			"CO-ROUTINE (subquery-1)",
+			"CO-ROUTINE (subquery)",
 			"SEARCH rollbook_term USING PRIMARY KEY" +
 				" (tenant=? AND record_kind=? AND kind=? AND value=? AND created>? AND created<?)",
-			"SCAN (subquery-1)", // at most countTerms rows
+			"SCAN (subquery)", // at most countTerms rows
 		},
 		sqlNextKind: {"SEARCH rollbook_schedule USING COVERING INDEX rollbook_schedule_due (kind>?)"},
 		sqlCountDue: {
-			"CO-ROUTINE (subquery-1)",
+			"CO-ROUTINE (subquery)",
 			"SEARCH rollbook_schedule USING COVERING INDEX rollbook_schedule_due (kind=? AND due<?)",
-			"SCAN (subquery-1)", // at most store.DefaultBudget rows
+			"SCAN (subquery)", // at most store.DefaultBudget rows
 		},
 		sqlFewTenants: {
 			"CO-ROUTINE s",
@@ -87,14 +88,14 @@ func TestPlans(t *testing.T) {
 			"SEARCH rollbook_schedule USING PRIMARY KEY (kind=? AND tenant>?)",
 			"SCAN s",
 			"SEARCH t USING INTEGER PRIMARY KEY (rowid=?)",
-			"UNION ALL", "CO-ROUTINE e", "CO-ROUTINE (subquery-3)",
+			"UNION ALL", "CO-ROUTINE e", "CO-ROUTINE (subquery)",
 			"SEARCH rollbook_schedule USING PRIMARY KEY (kind=? AND tenant>?)",
-			"SCAN (subquery-3)", "SCAN e", // one row
+			"SCAN (subquery)", "SCAN e", // one row
 			"SEARCH t USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN",
 		},
 		sqlHasNews: {
-			"SEARCH t USING INTEGER PRIMARY KEY (rowid=?)",
-			"SCALAR SUBQUERY 1",
+			"SEARCH t USING INDEX sqlite_autoindex_rollbook_tenant_1 (name=?)",
+			"CORRELATED SCALAR SUBQUERY 1",
 			"SEARCH c USING PRIMARY KEY (tenant=? AND revision>?)",
 		},
 	}
@@ -171,7 +172,7 @@ func walkPlan(terms int) []string {
 			" (tenant=? AND record_kind=? AND kind=? AND value=? AND created=?)", i))
 	}
 	return append(steps, "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)",
-		"UNION ALL", "CO-ROUTINE (subquery-3)", entries, "SCAN (subquery-3)")
+		"UNION ALL", "CO-ROUTINE (subquery)", entries, "SCAN (subquery)")
 }
 
 // duePlan is the plan of a page of due records, without the tree in which the
@@ -187,6 +188,10 @@ func duePlan(kinds int) []string {
 	return append(steps, "SCAN w", "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)")
 }
 
+var subquery = regexp.MustCompile(`\(subquery-\d+\)`)
+
+// plan returns the steps without those of numberOf, which is one look-up wherever it
+// stands.
 func plan(t *testing.T, db *sql.DB, query string) (steps []string) {
 	t.Helper()
 	args := make([]any, 8+2*store.MaxMatch) // more than any has; the driver ignores the rest
@@ -201,8 +206,15 @@ func plan(t *testing.T, db *sql.DB, query string) (steps []string) {
 		if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
 			t.Fatal(err)
 		}
+		step = subquery.ReplaceAllString(step, "(subquery)") // without their numbers
 		switch step {
 		case "MERGE (UNION ALL)", "LEFT", "RIGHT": // an order that is kept
+		case "SEARCH rollbook_tenant USING COVERING INDEX sqlite_autoindex_rollbook_tenant_1 (name=?)":
+			if n := len(steps); n > 0 && strings.HasPrefix(steps[n-1], "SCALAR SUBQUERY ") {
+				steps = steps[:n-1]
+				continue
+			}
+			fallthrough
 		default:
 			steps = append(steps, step)
 		}

@@ -124,10 +124,9 @@ type Store struct {
 	observer store.Observer
 	owned    bool // the pools are ours to close
 
-	writer  *writer
-	reads   *reader
-	tenants tenantCache
-	bell    bell
+	writer *writer
+	reads  *reader
+	bell   bell
 
 	closing  sync.Once
 	closed   chan struct{}

@@ -58,8 +58,8 @@ type transaction struct {
 	row      [8]driver.Value
 }
 
-// tenant is a tenant's row. Nothing of it but the number outlives the
-// transaction: another process may write next.
+// tenant is a tenant's row. Nothing of it outlives the transaction: another process
+// may write next, or a backup be restored into the file.
 type tenant struct {
 	name     string
 	n        int64 // 0: there is no such tenant

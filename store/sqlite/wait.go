@@ -13,8 +13,8 @@ import (
 // What other processes write is seen by asking.
 const askAgain = 200 * time.Millisecond
 
-const sqlHasNews = `SELECT 1 FROM rollbook_tenant t WHERE t.n = ?1 AND (t.trimmed > ?2
-	OR EXISTS (SELECT 1 FROM rollbook_change c WHERE c.tenant = ?1 AND c.revision > ?2))`
+const sqlHasNews = `SELECT 1 FROM rollbook_tenant t WHERE t.name = ?1 AND (t.trimmed > ?2
+	OR EXISTS (SELECT 1 FROM rollbook_change c WHERE c.tenant = t.n AND c.revision > ?2))`
 
 // Wait implements [store.Waiter]. A write of this Store wakes it at once, one of
 // another process within about 200 ms.
@@ -51,12 +51,8 @@ func (s *Store) waitFor(ctx context.Context, tenant string, after store.Revision
 func (s *Store) hasNews(ctx context.Context, tenant string, after store.Revision) (bool, error) {
 	return read(ctx, s, readTurn{method: "Wait", tenant: tenant}, func(ctx context.Context) (bool, error) {
 		ctx = s.reads.point(ctx)
-		n, err := s.number(ctx, tenant)
-		if n == 0 || err != nil {
-			return false, err
-		}
 		var one int
-		err = s.reads.row(ctx, sqlHasNews, []any{&one}, n, int64(after))
+		err := s.reads.row(ctx, sqlHasNews, []any{&one}, tenant, int64(after))
 		if errors.Is(err, sql.ErrNoRows) {
 			return false, nil
 		}
@@ -109,9 +105,6 @@ func (b *bell) ring(tenant string) {
 // committed tells the rest of the store what a transaction has changed.
 func (s *Store) committed(tx *transaction) {
 	for name, t := range tx.tenants {
-		if t.n != 0 {
-			s.tenants.put(name, t.n)
-		}
 		if t.noted {
 			s.bell.ring(name)
 		}

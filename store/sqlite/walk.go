@@ -14,7 +14,8 @@ import (
 const countTerms = 1000
 
 const sqlCountTerm = `SELECT count(*) FROM (SELECT 1 FROM rollbook_term
-	WHERE tenant = ? AND record_kind = ? AND kind = ? AND value = ? AND created > ? AND created < ? LIMIT (?+0))`
+	WHERE tenant = ` + numberOf + ` AND record_kind = ?2 AND kind = ?3 AND value = ?4
+	AND created > ?5 AND created < ?6 LIMIT (?7+0))`
 
 // stepWork bounds the entries that one step looks up, so that other tenants have
 // their turn soon.
@@ -39,23 +40,23 @@ func walkSQL(terms int, desc, data bool) string {
 	if !data {
 		body = "x''"
 	}
-	entries := `rollbook_record WHERE tenant = ?1 AND kind = ?2`
+	entries := `rollbook_record WHERE tenant = ` + numberOf + ` AND kind = ?2`
 	if terms > 0 {
-		entries = `rollbook_term WHERE tenant = ?1 AND record_kind = ?2 AND kind = ?7 AND value = ?8`
+		entries = `rollbook_term WHERE tenant = ` + numberOf + ` AND record_kind = ?2 AND kind = ?7 AND value = ?8`
 	}
-	entries = `(SELECT rid, created FROM ` + entries +
+	entries = `(SELECT tenant, rid, created FROM ` + entries +
 		` AND created > ?3 AND created < ?4 ORDER BY created` + order + ` LIMIT (?6+0))`
 
 	var b strings.Builder
 	b.WriteString(`SELECT r.id, r.kind, r.created, r.revision, r.due, r.keys, ` + body + ` FROM ` + entries + ` w`)
 	for i := 1; i < terms; i++ {
-		fmt.Fprintf(&b, ` CROSS JOIN rollbook_term p%d ON p%[1]d.tenant = ?1 AND p%[1]d.record_kind = ?2`+
+		fmt.Fprintf(&b, ` CROSS JOIN rollbook_term p%d ON p%[1]d.tenant = w.tenant AND p%[1]d.record_kind = ?2`+
 			` AND p%[1]d.kind = ?%[2]d AND p%[1]d.value = ?%[3]d AND p%[1]d.created = w.created`, i, 7+2*i, 8+2*i)
 	}
 	// Should a term's record be lost, its number may have become another's, but no other
 	// record of the tenant has its Created.
 	b.WriteString(` CROSS JOIN rollbook_record r ON r.rid = w.rid` +
-		` WHERE r.tenant = ?1 AND r.created = w.created AND (r.due = 0 OR r.due >= ?5)` +
+		` WHERE r.tenant = w.tenant AND r.created = w.created AND (r.due = 0 OR r.due >= ?5)` +
 		` UNION ALL SELECT '', '', ifnull(` + last + `(created), 0), count(*), 0, x'', x'' FROM ` + entries)
 	return b.String()
 }
@@ -68,7 +69,6 @@ type walk struct {
 	data   bool // bodies are wanted
 
 	begun         bool
-	n             int64       // the tenant's number
 	match         []store.Key // the rarest term in front
 	after, before int64       // what is left
 }
@@ -131,7 +131,7 @@ func (w *walk) entries(left int) int { return min(left, stepWork/max(len(w.query
 
 func (w *walk) run(ctx context.Context, s *Store, entries int, free room) (p part, err error) {
 	args := make([]any, 0, 6+2*len(w.match))
-	args = append(args, w.n, w.query.Kind, w.after, w.before, store.Millis(w.query.NotDueBefore), entries)
+	args = append(args, w.tenant, w.query.Kind, w.after, w.before, store.Millis(w.query.NotDueBefore), entries)
 	for _, term := range w.match {
 		args = append(args, term.Kind, term.Value)
 	}
@@ -173,7 +173,7 @@ func (p *part) add(row *recordRow, free room) {
 	p.last = row.created
 }
 
-// begin finds the tenant and puts the rarest term in front. It reports whether
+// begin puts the rarest term in front. It reports whether
 // anything can match. That the counts may be outdated when the list is read does
 // not matter: the order decides only how fast it is, and a list that was empty
 // at some moment of the call may be returned as empty.
@@ -181,16 +181,13 @@ func (w *walk) begin(ctx context.Context, s *Store) (possible bool, err error) {
 	if w.begun {
 		return true, nil
 	}
-	if w.n, err = s.number(ctx, w.tenant); w.n == 0 || err != nil {
-		return false, err
-	}
 	match := w.query.Match
 	if len(match) > 1 {
 		rarest, fewest := 0, min(countTerms, w.query.Budget)
 		for i, term := range match {
 			var count int
 			err := s.reads.row(ctx, sqlCountTerm, []any{&count},
-				w.n, w.query.Kind, term.Kind, term.Value, w.after, w.before, fewest)
+				w.tenant, w.query.Kind, term.Kind, term.Value, w.after, w.before, fewest)
 			if err != nil || count == 0 {
 				return false, err
 			}
