@@ -25,7 +25,7 @@ func (s *Store) apply(ctx context.Context, tenant string, batch store.Batch) (re
 		return 0, 0, err
 	}
 	b := newBatch(tenant, batch)
-	return s.writer.submit(ctx, b, b.size)
+	return s.writer.submit(ctx, tenant, b, b.size)
 }
 
 // batch is a call of Apply. It shares nothing with the caller, who may be gone
@@ -89,7 +89,7 @@ func newBatch(tenant string, in store.Batch) *batch {
 		if in.Note != nil {
 			o.note = append([]byte{}, in.Note...)
 		}
-		b.size += len(o.rec.Data) + len(o.keys) + len(o.note)
+		b.size += opSize + len(o.rec.Data) + len(o.keys) + len(o.note)
 	}
 	return b
 }

@@ -118,7 +118,7 @@ func (s *Store) trim(ctx context.Context, tenant string, through store.Revision)
 	}
 	for begun := false; ; begun = true {
 		t := &trim{tenant: tenant, through: int64(through)}
-		_, ahead, err := s.writer.submit(ctx, t, 0)
+		_, ahead, err := s.writer.submit(ctx, tenant, t, trimStep*opSize/8)
 		queued = max(queued, ahead)
 		switch {
 		case err != nil && begun && !errors.Is(err, store.ErrUnknown):

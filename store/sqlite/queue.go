@@ -12,8 +12,9 @@ import (
 // What one transaction takes on: enough to share its price, little enough that
 // nobody waits long for the others.
 const (
-	maxGroup      = 512      // calls
-	maxGroupBytes = 16 << 20 // data and notes; a single call may be larger
+	maxGroup     = 512     // calls
+	maxGroupSize = 1 << 20 // sum of their sizes; a single call may be larger
+	opSize       = 2 << 10 // an op takes about as long as so many bytes of data
 )
 
 // task is what a call wants of the writer. It runs inside a transaction.
@@ -29,7 +30,7 @@ type task interface {
 // nothing was done, and the writer who takes it answers.
 type call struct {
 	task  task
-	size  int
+	size  int // opSize for each op, and bytes of data and notes
 	state atomic.Uint32
 	done  chan answer // buffered: an answer nobody waits for is lost
 }
@@ -47,27 +48,44 @@ type answer struct {
 
 func (c *call) answer(rev store.Revision, err error) { c.done <- answer{rev, err} }
 
-// queue holds the calls that wait for the writer.
+// queue holds the calls that wait for the writer. Tenants take turns, each with the
+// oldest of its calls, however many it has.
 type queue struct {
-	mu     sync.Mutex
-	calls  []*call
-	closed bool
-	wake   chan struct{} // buffered, 1: there is something to do
+	mu      sync.Mutex
+	lines   []*line // those with calls, the next one first
+	tenants map[string]*line
+	count   int // calls
+	closed  bool
+	wake    chan struct{} // buffered, 1: there is something to do
 }
 
-func newQueue() *queue { return &queue{wake: make(chan struct{}, 1)} }
+// line holds the calls of one tenant in the order of arrival.
+type line struct {
+	tenant string
+	calls  []*call
+}
+
+func newQueue() *queue {
+	return &queue{tenants: make(map[string]*line), wake: make(chan struct{}, 1)}
+}
 
 // add returns how many calls were waiting before, and false if the queue is closed.
-func (q *queue) add(c *call) (ahead int, ok bool) {
+func (q *queue) add(tenant string, c *call) (ahead int, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
 		return 0, false
 	}
-	ahead = len(q.calls)
-	q.calls = append(q.calls, c)
+	l := q.tenants[tenant]
+	if l == nil {
+		l = &line{tenant: tenant}
+		q.tenants[tenant] = l
+		q.lines = append(q.lines, l)
+	}
+	l.calls = append(l.calls, c)
+	q.count++
 	q.signal()
-	return ahead, true
+	return q.count - 1, true
 }
 
 func (q *queue) signal() {
@@ -77,48 +95,90 @@ func (q *queue) signal() {
 	}
 }
 
-// take removes the next group from the queue, in the order of arrival.
-func (q *queue) take() []*call {
+// take removes the next group from the queue: one call of each tenant, in turn, as
+// long as there is room. A call for which there is none ends its tenant's turns, not
+// those of the others, and the tenants that had none are the first ones next time. So
+// a small write waits for one group at most, beside one tenant with many large ones.
+func (q *queue) take() (group []*call) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	var group []*call
-	size, n := 0, 0
-	for _, c := range q.calls {
-		if len(group) == maxGroup || len(group) > 0 && size+c.size > maxGroupBytes {
-			break
+	size := 0
+	var missed, served []*line // those that had no turn, and those that had one
+	for round := 0; len(q.lines) > 0; round++ {
+		again := q.lines[:0]
+		for _, l := range q.lines {
+			c := q.first(l)
+			switch {
+			case c == nil:
+			case len(group) == maxGroup, len(group) > 0 && size+c.size > maxGroupSize:
+				if round == 0 {
+					missed = append(missed, l)
+				} else {
+					served = append(served, l)
+				}
+			default:
+				if c.state.CompareAndSwap(waiting, taken) {
+					group = append(group, c)
+					size += c.size
+				}
+				q.drop(l)
+				again = append(again, l)
+			}
 		}
-		n++
-		if c.state.CompareAndSwap(waiting, taken) {
-			group = append(group, c)
-			size += c.size
-		}
+		q.lines = again
 	}
-	rest := copy(q.calls, q.calls[n:])
-	clear(q.calls[rest:])
-	q.calls = q.calls[:rest]
-	if rest > 0 {
+	q.lines = append(missed, served...)
+	if len(q.lines) > 0 {
 		q.signal()
 	}
 	return group
+}
+
+// first returns the oldest call of a line whose caller has not left. If there is none
+// the line is gone.
+func (q *queue) first(l *line) *call {
+	for len(l.calls) > 0 && l.calls[0].state.Load() == left {
+		q.drop(l)
+	}
+	if len(l.calls) == 0 {
+		delete(q.tenants, l.tenant)
+		return nil
+	}
+	return l.calls[0]
+}
+
+func (q *queue) drop(l *line) {
+	l.calls[0] = nil // what it holds may be large
+	l.calls = l.calls[1:]
+	q.count--
 }
 
 // waiting forgets the calls whose callers have left and returns how many wait.
 func (q *queue) waiting() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.calls = slices.DeleteFunc(q.calls, func(c *call) bool { return c.state.Load() == left })
-	return len(q.calls)
+	hasLeft := func(c *call) bool { return c.state.Load() == left }
+	q.count = 0
+	q.lines = slices.DeleteFunc(q.lines, func(l *line) bool {
+		l.calls = slices.DeleteFunc(l.calls, hasLeft)
+		q.count += len(l.calls)
+		return q.first(l) == nil
+	})
+	return q.count
 }
 
 // fail answers every call that waits.
 func (q *queue) fail(err error) {
 	q.mu.Lock()
-	calls := q.calls
-	q.calls = nil
+	lines := q.lines
+	q.lines, q.count = nil, 0
+	clear(q.tenants)
 	q.mu.Unlock()
-	for _, c := range calls {
-		if c.state.CompareAndSwap(waiting, taken) {
-			c.answer(0, err)
+	for _, l := range lines {
+		for _, c := range l.calls {
+			if c.state.CompareAndSwap(waiting, taken) {
+				c.answer(0, err)
+			}
 		}
 	}
 }

@@ -48,7 +48,7 @@ func newWriter(db *sql.DB, o Options, s *Store) *writer {
 
 // submit has a task done and waits for its answer. It also returns how many calls
 // waited before it.
-func (w *writer) submit(ctx context.Context, t task, size int) (rev store.Revision, queued int, err error) {
+func (w *writer) submit(ctx context.Context, tenant string, t task, size int) (rev store.Revision, queued int, err error) {
 	if err := ctx.Err(); err != nil {
 		return 0, 0, err
 	}
@@ -56,7 +56,7 @@ func (w *writer) submit(ctx context.Context, t task, size int) (rev store.Revisi
 		return 0, 0, errClosed
 	}
 	c := &call{task: t, size: size, done: make(chan answer, 1)}
-	queued, ok := w.queue.add(c)
+	queued, ok := w.queue.add(tenant, c)
 	if !ok {
 		return 0, 0, errClosed
 	}
