@@ -23,6 +23,7 @@ type Manager struct {
 	log    *slog.Logger
 	every  time.Duration
 	queues queues
+	strays strays
 
 	foreignIDs bool // the host makes the IDs
 

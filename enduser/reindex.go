@@ -23,7 +23,7 @@ func (t Tenant) Reindex(ctx context.Context) (int, error) {
 	}
 	var rewritten atomic.Int64
 	var lost failures
-	err = t.m.eachRecord(ctx, w.name, kindUser, writesAtOnce, &lost, func(r *store.Record) error {
+	err = t.m.eachRecord(ctx, w.name, store.Query{Kind: kindUser}, writesAtOnce, &lost, func(r *store.Record) error {
 		w := w // each has a stamp of its own
 		w.stamp = newStamp()
 		done, err := w.reindex(ctx, *r)

@@ -25,7 +25,7 @@ func (m *Manager) CountSealed(ctx context.Context) (map[string]int, error) {
 	var lost failures
 	err := m.eachTenant(ctx, func(name string) error {
 		t := m.storeTenant(name)
-		err := m.eachRecord(ctx, name, kindGroup, 1, &lost, func(r *store.Record) error {
+		err := m.eachRecord(ctx, name, store.Query{Kind: kindGroup}, 1, &lost, func(r *store.Record) error {
 			g, err := t.decodeGroup(r)
 			if err != nil {
 				return err
@@ -35,7 +35,7 @@ func (m *Manager) CountSealed(ctx context.Context) (map[string]int, error) {
 		if err != nil {
 			return err
 		}
-		return m.eachRecord(ctx, name, kindVault, 1, &lost, func(r *store.Record) error {
+		return m.eachRecord(ctx, name, store.Query{Kind: kindVault}, 1, &lost, func(r *store.Record) error {
 			v := vault{record: *r}
 			if err := v.scan(); err != nil {
 				return err
@@ -66,7 +66,7 @@ func (m *Manager) Reseal(ctx context.Context) (int, error) {
 	var lost failures
 	now := m.millis()
 	err := m.eachTenant(ctx, func(name string) error {
-		return m.eachRecord(ctx, name, kindGroup, writesAtOnce, &lost, func(r *store.Record) error {
+		return m.eachRecord(ctx, name, store.Query{Kind: kindGroup}, writesAtOnce, &lost, func(r *store.Record) error {
 			w := m.writerOf(name, now)
 			done, err := w.reseal(ctx, *r)
 			if done {

@@ -9,6 +9,13 @@ import (
 
 // SensitiveTTL is how long a sensitive value can be read after it was written. Then
 // it is gone for every call, and [Manager.Sweep] deletes it.
+//
+// A value whose deadline is more than five minutes further away was written by a clock that
+// was ahead, and is gone as well: the clocks of the processes on a store should be closer
+// than that, since one that is behind loses values in the same way. Its bytes go with the next
+// write of the user's sensitive values, with the user, or when a Manager sweeps that has
+// been sweeping for an hour; in copies of the store they can be opened until their key is
+// destroyed.
 const SensitiveTTL = 24 * time.Hour
 
 // sensitiveField is what errors and changes call the values.

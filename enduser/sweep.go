@@ -47,6 +47,9 @@ func (m *Manager) Sweep(ctx context.Context) (int, error) {
 	}
 	s := sweeper{m: m, now: m.millis(), vaults: make(chan struct{}, vaultsAtOnce)}
 	err := s.sweep(ctx)
+	if err == nil && m.strays.time(s.now) {
+		err = s.sweepStrays(ctx)
+	}
 	return s.users, errors.Join(err, s.lost.err(), keys)
 }
 
@@ -283,6 +286,41 @@ func (w *writer) overdueGroup(r *store.Record) ([]store.Op, error) {
 	}
 	kept, err := w.rewriteGroup(*r, &g)
 	return []store.Op{store.Replace(*r, kept, nil)}, err
+}
+
+// strays says when to look for sensitive values whose deadline is too far away to ever
+// be due in time. A Manager does so once an hour, and not before its clock has gone on for
+// an hour: one that has just begun may have a clock that was not set yet.
+type strays struct {
+	mu   sync.Mutex
+	last time.Time // when they were looked for
+}
+
+const straysEvery = time.Hour
+
+// time reports whether it is time to look.
+func (l *strays) time(now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	since := now.Sub(l.last)
+	first := l.last.IsZero() || since < 0 // or the clock was set back
+	if first || since >= straysEvery {
+		l.last = now
+	}
+	return !first && since >= straysEvery
+}
+
+// sweepStrays deletes the sensitive values whose deadline is too far away. What cannot be
+// read is reported when it is due.
+func (s *sweeper) sweepStrays(ctx context.Context) error {
+	var passed failures
+	q := store.Query{Kind: kindVault, NotDueBefore: tick(s.now.Add(SensitiveTTL + clockTolerance))}
+	return s.m.eachTenant(ctx, func(name string) error {
+		return s.m.eachRecord(ctx, name, q, writesAtOnce, &passed, func(r *store.Record) error {
+			_, err := s.record(ctx, name, r)
+			return err
+		})
+	})
 }
 
 // Run sweeps every [Options].SweepEvery until the context ends, and returns its

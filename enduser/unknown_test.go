@@ -223,7 +223,9 @@ func TestTooFewReplicas(t *testing.T) {
 		call func() error
 	}{
 		{"update", func() error { return second(w.acme.Update(ctx, enduser.ByExternalID("a"), rename)) }},
-		{"upsert", func() error { return third(w.acme.Upsert(ctx, enduser.Spec{ExternalID: "a", Language: "de", ExpiresIn: time.Hour})) }},
+		{"upsert", func() error {
+			return third(w.acme.Upsert(ctx, enduser.Spec{ExternalID: "a", Language: "de", ExpiresIn: time.Hour}))
+		}},
 		{"rotate", func() error { return third(w.acme.Groups().Rotate(ctx, group, 0)) }},
 		{"delete group", func() error { return w.acme.Groups().Delete(ctx, group) }},
 		{"sweep", func() error { w.advance(time.Hour); return second(w.users.Sweep(ctx)) }},

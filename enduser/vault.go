@@ -58,7 +58,18 @@ func (w *writer) vault(ctx context.Context, u *User, cleared bool) (vault, error
 
 // live keeps the values that have not expired.
 func (v *vault) live(now time.Time) []sealedValue {
-	return slices.DeleteFunc(slices.Clone(v.values), func(s sealedValue) bool { return !now.Before(s.until) })
+	return slices.DeleteFunc(slices.Clone(v.values), func(s sealedValue) bool { return over(s.until, SensitiveTTL, now) })
+}
+
+// clockTolerance is how far the clocks of the processes on one store may be apart without
+// a secret being lost for it.
+const clockTolerance = 5 * time.Minute
+
+// over reports whether a deadline has passed, or is further away than the clocks allow of
+// one that was set for at most so long: then a clock was wrong that set it, and the secret
+// would live on. Nobody can tell for how long it should.
+func over(deadline time.Time, atMost time.Duration, now time.Time) bool {
+	return !now.Before(deadline) || deadline.After(now.Add(atMost+clockTolerance))
 }
 
 // edited returns the write that brings an edit about, nil for none, and notes with the

@@ -130,19 +130,19 @@ func (m *Manager) eachTenant(ctx context.Context, fn func(name string) error) er
 	}
 }
 
-// eachRecord calls fn with the records of a kind of one tenant, up to atOnce at a time.
+// eachRecord calls fn with the records of a query of one tenant, up to atOnce at a time.
 // What cannot be read, or is sealed under a key that is gone, is added to the failures and
 // does not end it.
 func (m *Manager) eachRecord(
-	ctx context.Context, name, kind string, atOnce int, lost *failures, fn func(*store.Record) error,
+	ctx context.Context, name string, q store.Query, atOnce int, lost *failures, fn func(*store.Record) error,
 ) error {
-	for q := (store.Query{Kind: kind, Limit: pageOfIteration}); ; {
+	for q.Limit = pageOfIteration; ; {
 		page, err := m.store.List(ctx, name, q)
 		if err != nil {
 			return translate("list", err)
 		}
 		for _, id := range page.Damaged {
-			lost.add(unreadable(kind, id, ErrCorrupt))
+			lost.add(unreadable(q.Kind, id, ErrCorrupt))
 		}
 		errs, err := together(len(page.Records), atOnce, func(i int) error { return fn(&page.Records[i]) })
 		for _, err := range errs {

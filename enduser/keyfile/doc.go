@@ -38,7 +38,9 @@
 // The clock decides. A key whose time was once over stays over for that Keyring,
 // even if the clock is set back, and destroyed keys do not come back: a key that is
 // needed again for the same hour is another key. A clock that is a day ahead destroys
-// the keys of a day.
+// the keys of a day. One that is ahead when it makes a key makes one that lives as much
+// longer: the values sealed under it are gone for every call, see
+// [enduser.SensitiveTTL], but a copy of the store has them until that key is destroyed.
 //
 // No error, print or log shows a secret. [Keyring.Backup] alone hands keys out.
 //
