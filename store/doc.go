@@ -132,10 +132,11 @@
 //
 // # Optional interfaces
 //
-// A store may implement [Waiter], [Scrubber] and [Counter]. Callers find them with
-// [As], which looks through wrappers, and do without where they are missing: [Wait]
-// polls, [Count] lists. What is implemented is tested by storetest. Every backend of
-// this module takes an [Observer], which is told of calls, groups and retries.
+// A store may implement [Waiter], [Scrubber], [Counter] and [Confirmer]. Callers find
+// them with [As], which looks through wrappers, and do without where they are missing:
+// [Wait] polls, [Count] lists, [Confirm] has nothing to do. What is implemented is tested
+// by storetest. Every backend of this module takes an [Observer], which is told of calls,
+// groups and retries.
 //
 // # Closing
 //

@@ -49,6 +49,16 @@ type Counted struct {
 	Exact bool
 }
 
+// Confirmer is implemented by stores whose reads may show what could still be lost,
+// although they acknowledge no write that could: one that waits for replicas before it
+// acknowledges, and reads where it wrote. Use [Confirm].
+type Confirmer interface {
+	// Confirm returns nil when what reads of the tenant have shown before the call is as
+	// safe as an acknowledged write. ErrUnavailable if that cannot be had in time.
+	// It writes nothing.
+	Confirm(ctx context.Context, tenant string) error
+}
+
 // As returns s as the optional interface T, or the first store inside it that is
 // one. A store that wraps another shows it with a method Unwrap() Store.
 func As[T any](s Store) (T, bool) {
@@ -96,6 +106,16 @@ func Wait(ctx context.Context, s Store, tenant string, after Revision, poll time
 		case <-ticker.C:
 		}
 	}
+}
+
+// Confirm is for whoever answers for good by what it has only read, without a write that
+// the store acknowledged or refused; see [Confirmer]. Where the store is none nothing is
+// to be done.
+func Confirm(ctx context.Context, s Store, tenant string) error {
+	if c, ok := As[Confirmer](s); ok {
+		return c.Confirm(ctx, tenant)
+	}
+	return nil
 }
 
 // Count counts the records that a query selects; see [Counter]. Where the store has no

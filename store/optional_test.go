@@ -118,6 +118,28 @@ func TestCountLists(t *testing.T) {
 	}
 }
 
+type confirming struct {
+	store.Store
+	err error
+}
+
+func (c confirming) Confirm(context.Context, string) error { return c.err }
+
+func TestConfirm(t *testing.T) {
+	st := memory.New(nil)
+	if err := store.Confirm(t.Context(), st, "t"); err != nil {
+		t.Errorf("a store that acknowledges what it shows: %v", err)
+	}
+	for name, c := range map[string]store.Store{
+		"a Confirmer":            confirming{st, store.ErrUnavailable},
+		"a Confirmer in another": wrapped{confirming{st, store.ErrUnavailable}},
+	} {
+		if err := store.Confirm(t.Context(), c, "t"); !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestMillisOrdersDuesAndBounds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		due := time.UnixMilli(rapid.Int64Range(1, 253402300799999).Draw(t, "due"))

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"time"
 
@@ -100,6 +101,26 @@ func scrubberMutants() []mutant {
 		}},
 		{name: "Scrub ignores its context", rejected: "scrubber/context", harm: func(b *broken) {
 			b.scrub = func(context.Context) error { return nil }
+		}},
+	}
+}
+
+func confirmerMutants() []mutant {
+	return []mutant{
+		{name: "Confirm writes", rejected: "confirmer/keeps", harm: func(b *broken) {
+			b.confirm = func(ctx context.Context, tenant string) error {
+				_, err := b.mapStore.Apply(ctx, tenant, store.Ops(store.Create(store.Record{ID: "confirmed", Kind: "probe"}, nil)))
+				if errors.Is(err, store.ErrStale) {
+					err = nil
+				}
+				return err
+			}
+		}},
+		{name: "Confirm ignores its context", rejected: "confirmer/refuses", harm: func(b *broken) {
+			b.confirm = func(_ context.Context, tenant string) error { return store.CheckTrim(tenant, 0) }
+		}},
+		{name: "Confirm takes any name", rejected: "confirmer/refuses", harm: func(b *broken) {
+			b.confirm = func(ctx context.Context, _ string) error { return ctx.Err() }
 		}},
 	}
 }

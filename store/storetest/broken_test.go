@@ -25,6 +25,7 @@ type broken struct {
 	wait    func(ctx context.Context, tenant string, after store.Revision) error
 	scrub   func(ctx context.Context) error
 	count   func(ctx context.Context, tenant string, q store.CountQuery) (store.Counted, error)
+	confirm func(ctx context.Context, tenant string) error
 }
 
 // newBroken returns a map store that is not broken yet.
@@ -33,7 +34,7 @@ func newBroken() *broken {
 	return &broken{
 		mapStore: m,
 		get:      m.Get, apply: m.Apply, list: m.List, changes: m.Changes, trim: m.Trim, due: m.Due,
-		names: m.Tenants, wait: m.Wait, scrub: m.Scrub, count: m.Count,
+		names: m.Tenants, wait: m.Wait, scrub: m.Scrub, count: m.Count, confirm: m.Confirm,
 	}
 }
 
@@ -74,6 +75,8 @@ func (b *broken) Scrub(ctx context.Context) error { return b.scrub(ctx) }
 func (b *broken) Count(ctx context.Context, tenant string, q store.CountQuery) (store.Counted, error) {
 	return b.count(ctx, tenant, q)
 }
+
+func (b *broken) Confirm(ctx context.Context, tenant string) error { return b.confirm(ctx, tenant) }
 
 // steps are the steps of Apply; the zero value has the right ones.
 type steps struct {
@@ -162,7 +165,7 @@ func mutants() []mutant {
 	return slices.Concat(
 		applyMutants(), keyMutants(), revisionMutants(), listMutants(), walkMutants(), feedMutants(), dueMutants(),
 		handleMutants(), copyMutants(), nameMutants(), limitMutants(), outcomeMutants(), contextMutants(), tenantMutants(),
-		waiterMutants(), scrubberMutants(), requireMutants(), removeMutants(), pageMutants(), damageMutants(), counterMutants(),
+		waiterMutants(), scrubberMutants(), confirmerMutants(), requireMutants(), removeMutants(), pageMutants(), damageMutants(), counterMutants(),
 	)
 }
 

@@ -35,11 +35,12 @@ type mapTenant struct {
 }
 
 var (
-	_ store.Store    = (*mapStore)(nil)
-	_ store.Waiter   = (*mapStore)(nil)
-	_ store.Scrubber = (*mapStore)(nil)
-	_ store.Counter  = (*mapStore)(nil)
-	_ Damager        = (*mapStore)(nil)
+	_ store.Store     = (*mapStore)(nil)
+	_ store.Waiter    = (*mapStore)(nil)
+	_ store.Scrubber  = (*mapStore)(nil)
+	_ store.Counter   = (*mapStore)(nil)
+	_ store.Confirmer = (*mapStore)(nil)
+	_ Damager         = (*mapStore)(nil)
 )
 
 func newMapStore() *mapStore {
@@ -270,6 +271,14 @@ func (s *mapStore) Wait(ctx context.Context, tenant string, after store.Revision
 
 // Scrub implements store.Scrubber: a map keeps nothing that was deleted.
 func (s *mapStore) Scrub(ctx context.Context) error { return ctx.Err() }
+
+// Confirm implements store.Confirmer: what a map shows it does not lose.
+func (s *mapStore) Confirm(ctx context.Context, tenant string) error {
+	if err := store.CheckTrim(tenant, 0); err != nil {
+		return err
+	}
+	return ctx.Err()
+}
 
 // names returns the tenants in their order. s.mu is held.
 func (s *mapStore) names() []string { return slices.Sorted(maps.Keys(s.tenants)) }

@@ -139,6 +139,7 @@ func checks() []check {
 		waiterChecks(),
 		scrubberChecks(),
 		counterChecks(),
+		confirmerChecks(),
 		damageChecks(),
 		randomChecks(),
 	)
