@@ -119,6 +119,9 @@ func (m *Manager) eachTenant(ctx context.Context, fn func(name string) error) er
 			return translate("list tenants", err)
 		}
 		for _, name := range page.Names {
+			if name == readyTenant {
+				continue
+			}
 			if err := fn(name); err != nil {
 				return err
 			}
