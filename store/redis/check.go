@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strconv"
 	"strings"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -13,71 +15,297 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// ErrEvicts: the server's maxmemory-policy lets it drop data when memory is full.
-var ErrEvicts = errors.New("redisstore: maxmemory-policy is not noeviction")
+// Why a server does not suit a store; see [ServerError].
+var (
+	// ErrEvicts: the server's maxmemory-policy lets it drop data when memory is full.
+	ErrEvicts = errors.New("redisstore: maxmemory-policy is not noeviction")
 
-// CheckServer looks whether the servers suit a store. A program should call it
-// once at start. It fails with
+	// ErrVersion: the server is older than Redis 6.2.
+	ErrVersion = errors.New("redisstore: the server is older than Redis 6.2")
+)
+
+// ServerError says what of a server does not suit a store and what to set. It is an
+// ErrEvicts, ErrVersion or ErrNotPermitted.
+type ServerError struct {
+	Addr   string // of the node of a Cluster; else ""
+	Is     string // what was found
+	Remedy string // what to set to what
+	Err    error
+}
+
+// Error implements error.
+func (e *ServerError) Error() string {
+	addr := ""
+	if e.Addr != "" {
+		addr = "node " + e.Addr + ": "
+	}
+	return "redisstore: " + addr + e.Is + ": " + e.Remedy
+}
+
+// Unwrap returns Err.
+func (e *ServerError) Unwrap() error { return e.Err }
+
+// CheckServer looks whether the servers suit a store. A program should call it once at
+// start and not go on if it fails:
 //
-//   - ErrEvicts if a master's maxmemory-policy is not noeviction;
-//   - ErrNotPermitted if a command that the store needs is refused: it runs each of
-//     them once, on scratch keys;
-//   - store.ErrUnavailable if a server cannot be reached.
+//   - with a *ServerError that is ErrVersion if a master is older than Redis 6.2;
+//   - with one that is ErrNotPermitted if the user lacks a right to a command or to keys
+//     below the prefix: it sends every command that the store uses once to every master,
+//     with scratch keys, so that no write stops half way for want of a right;
+//   - with one that is ErrEvicts if the maxmemory-policy of a master, or of a replica in a
+//     Cluster, is any but noeviction: the store's keys that expire are what keeps a
+//     repeated request from being done twice, so the volatile policies are refused too;
+//   - with store.ErrUnavailable if a master cannot be reached or answers otherwise.
 //
-// Where the server does not permit to read its settings it logs that and goes on.
-// It logs a warning where the append-only file is off.
+// Version, policy and the rest are read from INFO; where the server does not permit that,
+// from HELLO and CONFIG GET. What it does not tell is logged and not an error, and so are
+// memory that is full, an append-only file that is off, and fewer connected replicas than
+// WaitReplicas. The replicas of Sentinel are not asked.
 func (s *Store) CheckServer(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := s.probe(ctx); err != nil {
-		return err
+	masters, err := s.masters(ctx)
+	if err != nil {
+		return unavailable(err)
 	}
-	return s.eachMaster(ctx, s.checkSettings)
+	for _, m := range masters {
+		if err := s.checkMaster(ctx, m); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return err
+		}
+	}
+	if s.cluster == nil {
+		return nil
+	}
+	return unavailableUnlessTyped(ctx, s.cluster.ForEachSlave(ctx, s.checkReplica))
 }
 
-func (s *Store) probe(ctx context.Context) error {
-	sp := s.space("probe")
-	name := sp.nonce(rand.Text())
-	cmd := goredis.NewCmd(ctx, scriptArgs(s.scripts.probe, []string{name, name + "h", name + "z"}, []any{"probe"})...)
-	if err := s.client.Process(ctx, bySource(ctx, cmd, s.scripts.probe)); err != nil {
-		return permitted(err)
+// master is a server and a bucket that it has.
+type master struct {
+	node   *goredis.Client
+	bucket int
+}
+
+// masters returns all that have buckets.
+func (s *Store) masters(ctx context.Context) ([]master, error) {
+	if s.single != nil {
+		return []master{{s.single, 0}}, nil
 	}
-	commands := [][]any{
-		{"zrangebyscore", sp.feed(), "-inf", "-inf"},
-		{"zrevrangebyscore", sp.feed(), "-inf", "-inf"},
-		{"zrangebylex", sp.tenants(), "-", "-"},
-		{"zmscore", sp.feed(), "a"},
-		{"hmget", sp.records(), "a"},
-		{"hstrlen", sp.records(), "a"},
+	var all []master
+	for b := range buckets {
+		node, err := s.cluster.MasterForKey(ctx, s.bucket(b, ""))
+		if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(all, func(m master) bool { return m.node == node }) {
+			all = append(all, master{node, b})
+		}
 	}
-	for _, args := range commands {
-		if err := s.client.Do(ctx, args...).Err(); err != nil {
-			return permitted(err)
+	return all, nil
+}
+
+func (s *Store) checkMaster(ctx context.Context, m master) error {
+	info, err := s.tells(ctx, m.node)
+	if err != nil {
+		return err
+	}
+	if err := s.checkVersion(ctx, m.node, info["redis_version"]); err != nil {
+		return err
+	}
+	if err := s.checkRights(ctx, m); err != nil {
+		return err
+	}
+	if err := s.checkPolicy(ctx, m.node, info["maxmemory_policy"]); err != nil {
+		return err
+	}
+	if info["aof_enabled"] == "0" {
+		s.warn(ctx, m.node, "the append-only file is off: a crash of the server loses writes; set appendonly to yes")
+	}
+	if n, err := strconv.Atoi(info["connected_slaves"]); err == nil && n < s.wait.replicas {
+		s.warn(ctx, m.node, "fewer replicas are connected than WaitReplicas: no write is acknowledged")
+	}
+	return nil
+}
+
+// checkReplica is for replicas, which may be away.
+func (s *Store) checkReplica(ctx context.Context, node *goredis.Client) error {
+	info, err := s.tells(ctx, node)
+	if err == nil {
+		err = s.checkPolicy(ctx, node, info["maxmemory_policy"])
+	}
+	if errors.Is(err, store.ErrUnavailable) {
+		s.warn(ctx, node, "a replica cannot be asked for its settings")
+		return nil
+	}
+	return err
+}
+
+// tells returns what INFO says; nothing if the server does not permit it.
+func (s *Store) tells(ctx context.Context, node *goredis.Client) (map[string]string, error) {
+	text, err := node.Info(ctx).Result()
+	if err = permitted(err); errors.Is(err, ErrNotPermitted) {
+		return nil, nil
+	}
+	return infoFields(text), err
+}
+
+// checkVersion verifies the version, which HELLO tells where INFO does not.
+func (s *Store) checkVersion(ctx context.Context, node *goredis.Client, version string) error {
+	if version == "" {
+		hello, err := node.Do(ctx, "hello").Result()
+		if err = permitted(err); err != nil && !errors.Is(err, ErrNotPermitted) {
+			return err
+		}
+		version = member(hello, "version")
+	}
+	var major, minor int
+	if n, _ := fmt.Sscanf(version, "%d.%d", &major, &minor); n < 2 {
+		s.warn(ctx, node, "the server does not tell its version: it has to be 6.2 or newer")
+		return nil
+	}
+	if major < 6 || major == 6 && minor < 2 {
+		return &ServerError{
+			Addr: s.addr(node), Is: "the version is " + version, Remedy: "6.2 or newer is needed", Err: ErrVersion,
 		}
 	}
 	return nil
 }
 
-func (s *Store) checkSettings(ctx context.Context, node *goredis.Client) error {
-	policy, err := config(ctx, node, "maxmemory-policy")
-	switch {
-	case errors.Is(err, ErrNotPermitted):
-		s.log.LogAttrs(ctx, slog.LevelInfo, "redisstore: the server's maxmemory-policy cannot be read; it has to be noeviction")
-	case err != nil:
-		return err
-	case policy != "noeviction":
-		return ErrEvicts
+// member returns a member of a map as RESP3 and RESP2 have it.
+func member(reply any, name string) string {
+	switch r := reply.(type) {
+	case map[any]any:
+		value, _ := r[name].(string)
+		return value
+	case []any:
+		if i := slices.Index(r, any(name)); i >= 0 && i+1 < len(r) {
+			value, _ := r[i+1].(string)
+			return value
+		}
 	}
-	info, err := persistence(ctx, node)
-	switch {
-	case errors.Is(err, ErrNotPermitted):
-	case err != nil:
-		return err
-	case info["aof_enabled"] == "0":
-		s.log.LogAttrs(ctx, slog.LevelWarn, "redisstore: the append-only file is off: a crash of the server loses writes")
+	return ""
+}
+
+// checkPolicy verifies the maxmemory-policy, which CONFIG GET tells where INFO does not.
+func (s *Store) checkPolicy(ctx context.Context, node *goredis.Client, policy string) error {
+	if policy == "" {
+		var err error
+		if policy, err = config(ctx, node, "maxmemory-policy"); err != nil && !errors.Is(err, ErrNotPermitted) {
+			return err
+		}
+	}
+	switch policy {
+	case "noeviction":
+		return nil
+	case "":
+		s.warn(ctx, node, "the server does not tell its maxmemory-policy: it has to be noeviction")
+		return nil
+	}
+	return &ServerError{
+		Addr: s.addr(node), Is: "maxmemory-policy is " + policy,
+		Remedy: "it drops users and what they are found by; set maxmemory-policy to noeviction", Err: ErrEvicts,
+	}
+}
+
+// checkRights sends every command that the store uses, so that a right that is missing is
+// found here and not by a script that has begun to write.
+func (s *Store) checkRights(ctx context.Context, m master) error {
+	name := rand.Text()
+	sp := space{tenant: name, bucket: s.bucket(m.bucket, ""), name: lengthPrefixed(name)}
+	var missing []string
+	for _, args := range s.everyCommand(sp) {
+		cmd := m.node.Do(ctx, args...)
+		err := permitted(cmd.Err())
+		switch {
+		case err == nil, errors.Is(cmd.Err(), goredis.Nil), goredis.HasErrorPrefix(cmd.Err(), "NOSCRIPT"):
+		case errors.Is(err, ErrNotPermitted) && strings.Contains(err.Error(), "access"):
+			return &ServerError{
+				Addr: s.addr(m.node), Is: "the user has no right to a key below the prefix",
+				Remedy: "add ~" + s.prefix + "* with ACL SETUSER", Err: ErrNotPermitted,
+			}
+		case goredis.HasErrorPrefix(cmd.Err(), "NOAUTH"), goredis.HasErrorPrefix(cmd.Err(), "WRONGPASS"):
+			return &ServerError{
+				Addr: s.addr(m.node), Is: "the server does not accept the user and password",
+				Remedy: "give the client those of a user that the server knows", Err: ErrNotPermitted,
+			}
+		case errors.Is(err, ErrNotPermitted):
+			missing = append(missing, "+"+cmd.Name())
+		case goredis.HasErrorPrefix(cmd.Err(), "OOM"):
+			s.warn(ctx, m.node, "memory is full: only deletions succeed; raise maxmemory")
+		default:
+			return err
+		}
+	}
+	slices.Sort(missing)
+	if missing = slices.Compact(missing); len(missing) > 0 {
+		return &ServerError{
+			Addr: s.addr(m.node), Is: "the user has no right to commands that the store needs",
+			Remedy: "add " + strings.Join(missing, " ") + " with ACL SETUSER", Err: ErrNotPermitted,
+		}
 	}
 	return nil
+}
+
+// everyCommand returns each command that the store uses, in scripts or without, on keys of
+// a tenant that there is not. What it writes it removes, or the server within a minute.
+func (s *Store) everyCommand(sp space) [][]any {
+	text, hash, set := sp.nonce(sp.tenant), sp.records(), sp.feed()
+	keys := []any{
+		text, hash, set, sp.unique(), sp.tenants(), sp.queue(), sp.kind("k"), sp.due("k"), sp.index("k", store.Key{Kind: "k"}),
+	}
+	eval := []any{"eval", s.scripts.probe.source, len(keys)}
+	evalsha := []any{"evalsha", s.scripts.probe.sha, len(keys)}
+	return [][]any{
+		append(append(eval, keys...), "probe"),
+		append(append(evalsha, keys...), "probe"),
+		{"set", text, "1", "px", 60000},
+		{"get", text},
+		{"hset", hash, "a", "1"},
+		{"pexpire", hash, 60000},
+		{"hget", hash, "a"},
+		{"hmget", hash, "a"},
+		{"hstrlen", hash, "a"},
+		{"hdel", hash, "b"},
+		{"zadd", set, 1, "a"},
+		{"pexpire", set, 60000},
+		{"zcard", set},
+		{"zcount", set, "-inf", "inf"},
+		{"zmscore", set, "a"},
+		{"zrange", set, 0, 0},
+		{"zrangebylex", set, "-", "+"},
+		{"zrangebyscore", set, "-inf", "inf"},
+		{"zrevrangebyscore", set, "inf", "-inf"},
+		{"zrem", set, "b"},
+		{"zremrangebyrank", set, 1, 1},
+		{"wait", 0, 1},
+		{"unlink", text, hash, set},
+	}
+}
+
+func (s *Store) warn(ctx context.Context, node *goredis.Client, what string) {
+	s.log.LogAttrs(ctx, slog.LevelWarn, "redisstore: "+what, slog.String("node", node.Options().Addr))
+}
+
+// addr is the address of a node of a Cluster. That of a client of Sentinel is not one.
+func (s *Store) addr(node *goredis.Client) string {
+	if s.cluster == nil {
+		return ""
+	}
+	return node.Options().Addr
+}
+
+// infoFields are the fields of an answer to INFO.
+func infoFields(text string) map[string]string {
+	fields := make(map[string]string)
+	for line := range strings.Lines(text) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+			fields[name] = value
+		}
+	}
+	return fields
 }
 
 // permitted wraps an error of a command that not every server permits.
@@ -88,10 +316,7 @@ func permitted(err error) error {
 	var reply goredis.Error
 	if errors.As(err, &reply) {
 		text := reply.Error()
-		for _, no := range []string{
-			"NOPERM", "NOAUTH", "ERR unknown command", "ERR unknown subcommand",
-			"ERR section", "ERR ACL failure", "ERR The user executing the script",
-		} {
+		for _, no := range []string{"NOPERM", "NOAUTH", "WRONGPASS", "ERR unknown command", "ERR unknown subcommand", "ERR section"} {
 			if strings.HasPrefix(text, no) {
 				return fmt.Errorf("%w: %w", ErrNotPermitted, clean(err))
 			}
@@ -100,7 +325,7 @@ func permitted(err error) error {
 	return unavailable(err)
 }
 
-// unavailableUnlessTyped wraps what ForEachMaster adds of its own.
+// unavailableUnlessTyped wraps what go-redis adds when it goes through a Cluster's nodes.
 func unavailableUnlessTyped(ctx context.Context, err error) error {
 	switch {
 	case err == nil, errors.Is(err, store.ErrUnavailable), errors.Is(err, ErrNotPermitted), errors.Is(err, ErrEvicts):

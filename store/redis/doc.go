@@ -74,9 +74,10 @@
 //
 // # Memory limits
 //
-// The server's maxmemory-policy has to be noeviction. Any other policy lets Redis
-// drop a user, or one of the keys a user is found by, without telling anybody.
-// CheckServer refuses such a server. A full server with noeviction refuses writes,
+// The server's maxmemory-policy has to be noeviction. The allkeys policies let Redis drop
+// a user, or one of the keys a user is found by, without telling anybody: then two users
+// have one external ID. The volatile policies let it drop the nonces of writes, and a
+// request that is sent twice is done twice. CheckServer refuses such a server. A full server with noeviction refuses writes,
 // which is store.ErrUnavailable.
 //
 // # Layout
@@ -114,10 +115,9 @@
 //	  +zrangebylex +zmscore +zremrangebyrank +unlink +ping +hello +select +wait
 //	  +cluster|slots +cluster|shards +cluster|nodes +command +readonly +asking
 //
-// CheckServer runs every one of the commands that write, so that a right which is
-// missing is found at start and not by a script that has begun to write. To check
-// the server's settings too it uses, where permitted, +config|get and +info. For
-// [Store.Scrub] add +config|get +info +bgrewriteaof +bgsave.
+// CheckServer sends every one of the commands, so that a right which is missing is
+// found at start and not by a script that has begun to write. To check the server's
+// settings too it uses, where permitted, +info or +config|get. For [Store.Scrub] add +config|get +info +bgrewriteaof +bgsave.
 //
 // # Client settings
 //

@@ -2,14 +2,19 @@ package redis_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
+	"github.com/alicebob/miniredis/v2/server"
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/rollbook-go/rollbook/internal/redistest"
@@ -45,27 +50,146 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-func TestCheckServer(t *testing.T) {
-	server := redistest.Server(t, "--maxmemory-policy", "allkeys-lru")
-	var log bytes.Buffer
-	st := on(server).open(t, &redisstore.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
-	wantError(t, st.CheckServer(t.Context()), redisstore.ErrEvicts)
+// Every policy that drops data is refused, with the setting to change, also where the
+// server does not permit to read its settings, but not where it tells nothing.
+func TestCheckServerPolicy(t *testing.T) {
+	server := redistest.Server(t)
 	admin := server.Client()
 	defer func() { _ = admin.Close() }()
-	if err := admin.ConfigSet(t.Context(), "maxmemory-policy", "noeviction").Err(); err != nil {
+	// With none of the further rights, with either and with both.
+	users := map[string][]any{"neither": {}, "info": {"+info"}, "config": {"+config|get"}, "default": nil}
+	for name, rights := range users {
+		if rights == nil {
+			continue
+		}
+		acl := append(publishedACL(t), rights...)
+		acl[2] = name
+		if err := admin.Do(t.Context(), acl...).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, policy := range []string{
+		"allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl", "noeviction",
+	} {
+		if err := admin.ConfigSet(t.Context(), "maxmemory-policy", policy).Err(); err != nil {
+			t.Fatal(err)
+		}
+		for name := range users {
+			opts := &goredis.UniversalOptions{Addrs: []string{server.Addr}}
+			if name != "default" {
+				opts.Username, opts.Password = name, "password"
+			}
+			client := redisstore.NewClient(opts)
+			var log bytes.Buffer
+			st, err := redisstore.New(client, &redisstore.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = st.CheckServer(t.Context())
+			_ = client.Close()
+			if told := !strings.Contains(log.String(), "does not tell its maxmemory-policy"); told != (name != "neither") {
+				t.Errorf("%s: the log says that the policy is not known: %v", name, !told)
+			}
+			if policy == "noeviction" || name == "neither" {
+				if err != nil {
+					t.Errorf("%s, %s: %v", policy, name, err)
+				}
+				continue
+			}
+			var refused *redisstore.ServerError
+			want := "maxmemory-policy is " + policy + ": it drops users and what they are found by; set maxmemory-policy to noeviction"
+			if !errors.Is(err, redisstore.ErrEvicts) || !errors.As(err, &refused) || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s, %s: %v", policy, name, err)
+			}
+		}
+	}
+}
+
+// A node of a Cluster that evicts is refused and named, a replica too: it may be the next
+// master.
+func TestCheckServerCluster(t *testing.T) {
+	g := redistest.Cluster(t)
+	b := onGroup(g)
+	client := b.client(t).(*goredis.ClusterClient)
+	if err := client.ForEachMaster(t.Context(), func(ctx context.Context, c *goredis.Client) error {
+		return c.FlushAll(ctx).Err() // a replica that never got anything is not shown
+	}); err != nil {
 		t.Fatal(err)
 	}
+	until(t, "all nodes show all replicas", func() bool {
+		return !slices.ContainsFunc(g.Nodes, func(p *redistest.Process) bool {
+			c := p.Client()
+			defer func() { _ = c.Close() }()
+			slots, err := c.ClusterSlots(t.Context()).Result() //nolint:staticcheck // what clients ask for
+			return err != nil || slices.ContainsFunc(slots, func(s goredis.ClusterSlot) bool { return len(s.Nodes) != 2 })
+		})
+	})
+	for i, node := range g.Nodes {
+		admin := node.Client()
+		defer func() { _ = admin.Close() }()
+		if err := admin.ConfigSet(t.Context(), "maxmemory-policy", "volatile-ttl").Err(); err != nil {
+			t.Fatal(err)
+		}
+		err := b.open(t, nil).CheckServer(t.Context())
+		if wantError(t, err, redisstore.ErrEvicts); err != nil && !strings.Contains(err.Error(), node.Addr) {
+			t.Errorf("node %d: %v", i, err)
+		}
+		if err := admin.ConfigSet(t.Context(), "maxmemory-policy", "noeviction").Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	last := g.Nodes[len(g.Nodes)-1]
+	last.Kill() // a replica that is away does not keep a program from starting
+	if err := b.open(t, nil).CheckServer(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCheckServerWarns(t *testing.T) {
+	server := redistest.Server(t)
+	admin := server.Client()
+	defer func() { _ = admin.Close() }()
+	var log bytes.Buffer
+	st := on(server).open(t, &redisstore.Options{WaitReplicas: 1, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	if err := st.CheckServer(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if !strings.Contains(log.String(), "append-only file is off") {
-		t.Errorf("no warning that the append-only file is off: %q", log.String())
+	for _, want := range []string{"append-only file is off", "fewer replicas are connected than WaitReplicas"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("not logged: %s\n%s", want, log.String())
+		}
 	}
 	if n, err := admin.DBSize(t.Context()).Result(); err != nil || n != 0 {
 		t.Errorf("CheckServer left %d keys, %v", n, err)
 	}
-	if err := onCluster(t).open(t, nil).CheckServer(t.Context()); err != nil {
-		t.Errorf("on a cluster: %v", err)
+}
+
+// Servers that are too old, or tell no version: these are answers of a false one.
+func TestCheckServerVersion(t *testing.T) {
+	for version, refused := range map[string]bool{"5.0.14": true, "6.0.16": true, "6.2.0": false, "8.0.1": false, "": false} {
+		m := miniredis.RunT(t)
+		m.Server().SetPreHook(func(c *server.Peer, cmd string, _ ...string) bool {
+			switch {
+			case strings.EqualFold(cmd, "info") && version != "":
+				c.WriteBulk("# Server\r\nredis_version:" + version + "\r\nmaxmemory_policy:noeviction\r\n")
+			case strings.EqualFold(cmd, "info"), strings.EqualFold(cmd, "config"), strings.EqualFold(cmd, "hello"):
+				c.WriteError("ERR unknown command")
+			case strings.EqualFold(cmd, "wait"), strings.EqualFold(cmd, "hstrlen"), strings.EqualFold(cmd, "evalsha"):
+				c.WriteInt(0)
+			default:
+				return false
+			}
+			return true
+		})
+		client := redisstore.NewClient(&goredis.UniversalOptions{Addrs: []string{m.Addr()}})
+		st, err := redisstore.New(client, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := st.CheckServer(t.Context()); errors.Is(err, redisstore.ErrVersion) != refused || !refused && err != nil {
+			t.Errorf("version %q: %v", version, err)
+		}
+		_ = client.Close()
 	}
 }
 
