@@ -190,11 +190,11 @@ func (w *writer) create(ctx context.Context, s Spec, conds conditions, ensure bo
 	if len(values) > 0 {
 		op.New.Data = encodeUser(&u, w.stamp, nil)
 	}
-	require := w.requireNobody(&User{}, &u)
-	done, err := w.apply(ctx, op, require, values...)
+	done, conflict, err := w.applyAs(ctx, &User{}, &u, op, values...)
+	if conflict != nil {
+		return w.existing(ctx, ensure, &u, conflict) // who has that ID may go by it as an external ID, too
+	}
 	switch {
-	case unmet(err, require): // who has that ID may go by it as an external ID, too
-		return w.existing(ctx, ensure, &u, ownIDConflict(require))
 	case lost(err): // its ID is in use: NewID has returned it before
 		return creation{}, translate("create", err)
 	case err != nil:

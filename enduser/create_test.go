@@ -95,16 +95,30 @@ func TestNobodyCanShadowAnID(t *testing.T) {
 		page := must(w.acme.List(ctx, enduser.Query{Filter: enduser.Filter{ExternalID: u.ID}}))(t)
 		diff(t, "list by external ID", ids(page.Users), []string{})
 
-		// It may take its own ID, and with another it gives it up.
+		// It may take its own ID. With another it keeps its own: nobody else can have it, in
+		// any case.
 		rename := func(to string) {
 			must(w.acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.Edit) error { u.ExternalID = to; return nil }))(t)
 		}
 		rename("u1")
 		must(w.acme.Get(ctx, enduser.ByExternalID("U1")))(t)
+		_, _, err = w.acme.Upsert(ctx, enduser.Spec{ExternalID: "U1"})
+		wantErr(t, "by the ID that is its external ID too", err, nil)
 		rename("other")
-		v := must(w.acme.Create(ctx, spec))(t)
-		_, err = w.acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.Edit) error { u.ExternalID = ""; return nil })
-		wantConflict(t, "clear", err, "external_id", v.ID)
+		_, err = w.acme.Create(ctx, spec)
+		wantConflict(t, "create after it got an external ID", err, "external_id", u.ID)
+		_, _, err = w.acme.Ensure(ctx, spec)
+		wantConflict(t, "ensure after it got an external ID", err, "external_id", u.ID)
+		v := must(w.acme.Create(ctx, enduser.Spec{}))(t)
+		_, err = w.acme.Update(ctx, enduser.ByID(v.ID), func(u *enduser.Edit) error { u.ExternalID = "u1"; return nil })
+		wantConflict(t, "rename", err, "external_id", u.ID)
+		for _, id := range []string{"u1", "U1", "OTHER"} {
+			if got := must(w.acme.Get(ctx, enduser.ByEitherID(id)))(t); got.ID != u.ID {
+				t.Errorf("%s is %s", id, got.ID)
+			}
+		}
+		rename("") // and back
+		diff(t, "by its ID", must(w.acme.Get(ctx, enduser.ByEitherID("U1")))(t).ID, u.ID)
 	})
 }
 
@@ -115,10 +129,11 @@ func TestEnsureNeverChanges(t *testing.T) {
 		first := upserted(w.acme.Ensure(ctx, everything()))(t, enduser.Created)
 		w.advance(time.Minute)
 		for _, spec := range []enduser.Spec{
-			{ExternalID: "CRM-7", Name: "Other", Groups: []string{"g3"}, ExpiresIn: time.Minute},
+			{ExternalID: "CRM-7", Name: "Other", Groups: []string{"g3"}},
 			{Accounts: []enduser.Account{{Type: "discord", ID: "8035"}}, Name: "Other"},
 			{Accounts: []enduser.Account{{Type: "slack", ID: "U1"}, {Type: "new", ID: "1"}}},
 		} {
+			spec.ExpiresIn = time.Minute
 			diff(t, "ensured", upserted(w.acme.Ensure(ctx, spec))(t, enduser.Unchanged), first)
 		}
 		_, _, err := w.acme.Ensure(ctx, enduser.Spec{ExternalID: "crm-8", Accounts: []enduser.Account{{Type: "slack", ID: "U1"}}})
@@ -135,7 +150,7 @@ func TestUpsertMerges(t *testing.T) {
 		w.advance(time.Minute)
 		bob := w.acme.As("bob")
 		diff(t, "the same again", upserted(bob.Upsert(ctx, everything()))(t, enduser.Unchanged), want)
-		diff(t, "nothing but who", upserted(bob.Upsert(ctx, enduser.Spec{ExternalID: "CRM-7"}))(t, enduser.Unchanged), want)
+		diff(t, "nothing but who", upserted(bob.Upsert(ctx, enduser.Spec{ExternalID: "CRM-7", ExpiresIn: 1}))(t, enduser.Unchanged), want)
 
 		got := upserted(bob.Upsert(ctx, enduser.Spec{
 			ExternalID: "cRm-7", LastName: "Li",
@@ -152,7 +167,7 @@ func TestUpsertMerges(t *testing.T) {
 
 		// An account identifies a user without external ID in the spec.
 		got = upserted(bob.Upsert(ctx, enduser.Spec{Accounts: []enduser.Account{{Type: "irc", ID: "ann"}}, FirstName: "A."}))(t, enduser.Updated)
-		if got.ID != want.ID || got.FirstName != "A." {
+		if got.ID != want.ID || got.FirstName != "A." || !got.ExpiresAt.IsZero() {
 			t.Errorf("upsert by account wrote %+v", got)
 		}
 		other := must(w.acme.Create(ctx, enduser.Spec{ExternalID: "crm-8"}))(t)

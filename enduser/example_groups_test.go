@@ -46,7 +46,7 @@ func ExampleGroups_Create() {
 		log.Fatal(err)
 	}
 	fmt.Println(g, len(token))
-	_, _, err = acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "TEAM-7"})
+	_, _, err = acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "Team-7"})
 	fmt.Println(err)
 	// Output:
 	// group id-1 64
@@ -76,7 +76,7 @@ func ExampleGroups_Get() {
 		log.Fatal(err)
 	}
 	for _, ref := range []enduser.GroupRef{
-		enduser.GroupByID(g.ID), enduser.GroupByProvidedID("TEAM-7"), enduser.GroupByToken(token), enduser.GroupByID("id-2"),
+		enduser.GroupByID(g.ID), enduser.GroupByProvidedID("team-7"), enduser.GroupByToken(token), enduser.GroupByID("id-2"),
 	} {
 		g, err := acme.Groups().Get(ctx, ref)
 		fmt.Println(ref, g.ID, errors.Is(err, enduser.ErrNotFound))
@@ -326,14 +326,14 @@ func ExampleByEitherID() {
 			log.Fatal(err)
 		}
 	}
-	for _, id := range []string{"ANN", "id-2", "id-1"} { // Ann is id-1, and is not known by it
+	for _, id := range []string{"ANN", "id-2", "id-1"} { // Ann is id-1, too
 		u, err := acme.Get(ctx, enduser.ByEitherID(id))
 		fmt.Println(id, u.Name, errors.Is(err, enduser.ErrNotFound))
 	}
 	// Output:
 	// ANN Ann false
 	// id-2 Bob false
-	// id-1  true
+	// id-1 Ann false
 }
 
 func ExampleTenant_Associate_condition() {

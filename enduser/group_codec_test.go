@@ -103,7 +103,7 @@ func TestGroupRecord(t *testing.T) {
 	g := fullGroup()
 	r := recordOfGroup(&g)
 	want := []store.Key{
-		{Kind: "provided_id.1", Value: "TEAM-É 7"},
+		{Kind: "provided_id.exact", Value: "Team-É 7"},
 		{Kind: "group_number", Value: "7"},
 		{Kind: "group_token", Value: hashToken("new")},
 		{Kind: "group_token", Value: hashToken("old")},

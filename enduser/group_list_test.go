@@ -101,27 +101,27 @@ func TestUsersOfAGroup(t *testing.T) {
 		first := must(w.acme.Create(ctx, enduser.Spec{Groups: []string{"Team-é"}}))(t)
 		members := func(what string, want ...string) {
 			t.Helper()
-			for _, spelling := range []string{"Team-é", "TEAM-É", "team-e\u0301"} {
+			for _, spelling := range []string{"Team-é", "Team-e\u0301"} {
 				page := must(w.acme.List(ctx, enduser.Query{Filter: enduser.Filter{Group: spelling}}))(t)
 				diff(t, what+" by "+spelling, ids(page.Users), want)
 			}
 		}
 		members("before", first.ID)
-		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "TEAM-É"}))(t)
+		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "Team-e\u0301"}))(t)
 		members("created", first.ID)
 		next := must(w.acme.Create(ctx, enduser.Spec{Groups: []string{g.ProvidedID, "other"}}))(t)
 		members("another", first.ID, next.ID)
 		// A spelling that is the same ID is the same membership.
-		s := enduser.Spec{ExternalID: "x", Groups: []string{"team-É"}}
+		s := enduser.Spec{ExternalID: "x", Groups: []string{"Team-é"}}
 		upserted(w.acme.Upsert(ctx, s))(t, enduser.Created)
-		s.Groups[0] = "TEAM-é"
+		s.Groups[0] = "Team-e\u0301"
 		u := upserted(w.acme.Upsert(ctx, s))(t, enduser.Unchanged)
-		diff(t, "groups", u.Groups, []string{"team-É"})
+		diff(t, "groups", u.Groups, []string{"Team-é"})
 		_, err := w.acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.Edit) error {
-			u.Groups = []string{"team-é", "TEAM-e\u0301"}
+			u.Groups = []string{"Team-e\u0301", "team-é", "Team-é"}
 			return nil
 		})
-		wantInvalid(t, "twice", err, "groups[1] duplicate")
+		wantInvalid(t, "twice", err, "groups[2] duplicate")
 		if err := w.acme.Groups().Delete(ctx, enduser.GroupByID(g.ID)); err != nil {
 			t.Fatal(err)
 		}

@@ -50,7 +50,7 @@ func (m *machine) groupRef(t *rapid.T, mod *model) (enduser.GroupRef, *modelGrou
 		case "token":
 			return g.token == p.token
 		default:
-			return key(g.ProvidedID) == key(p.providedID)
+			return groupKey(g.ProvidedID) == groupKey(p.providedID)
 		}
 	})
 	if i < 0 {
@@ -76,7 +76,7 @@ func sameGroup(t *rapid.T, got enduser.Group, want *modelGroup) {
 func (m *machine) createGroup(t *rapid.T) {
 	tenant, mod, _, actor := m.turn(t)
 	s := enduser.GroupSpec{ProvidedID: m.providedID(t), Name: name(t), Demo: rapid.Bool().Draw(t, "demo")}
-	i := slices.IndexFunc(mod.groups, func(g *modelGroup) bool { return key(g.ProvidedID) == key(s.ProvidedID) })
+	i := slices.IndexFunc(mod.groups, func(g *modelGroup) bool { return groupKey(g.ProvidedID) == groupKey(s.ProvidedID) })
 	var g enduser.Group
 	var err error
 	outcome := enduser.Created

@@ -115,13 +115,13 @@ func TestConcurrentEnsureGroup(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)
-		spellings := []string{"team-é", "TEAM-É", "Team-e\u0301", "tEAM-E\u0301"}
+		spellings := []string{"Team-é", "Team-e\u0301"}
 		for try := range size(100, 4) {
 			acme := w.users.Tenant(fmt.Sprint("acme-", try))
 			var created atomic.Int64
 			tokens := make([]string, callers)
 			at(func(i int) {
-				g, outcome, err := acme.Groups().Ensure(ctx, enduser.GroupSpec{ProvidedID: spellings[i%4]})
+				g, outcome, err := acme.Groups().Ensure(ctx, enduser.GroupSpec{ProvidedID: spellings[i%2]})
 				if err != nil {
 					t.Errorf("try %d, caller %d: %v", try, i, err)
 					return

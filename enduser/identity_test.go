@@ -27,7 +27,7 @@ func TestSpecsThatIdentifyNobody(t *testing.T) {
 			"nothing":                   {w.acme.With(unique), enduser.Spec{}, nil},
 			"an address that is shared": {w.acme, email, nil},
 			"an empty address":          {w.acme.With(unique), enduser.Spec{Email: " \t"}, nil},
-			"something wrong":           {w.acme, enduser.Spec{Name: "\n", ExpiresIn: -1}, []string{"expires_in invalid_value"}},
+			"something wrong":           {w.acme, enduser.Spec{Name: "\n", ExpiresIn: -1}, []string{"expires_in invalid_value", "name invalid_characters"}},
 			"another thing wrong":       {w.acme, enduser.Spec{Name: "\n"}, []string{"name invalid_characters"}},
 		} {
 			want := append(c.more, "external_id required")
@@ -56,7 +56,7 @@ func TestUpsertOfWhatAPolicyWouldNotAllow(t *testing.T) {
 		}
 		u := must(w.acme.With(lax).Create(ctx, long))(t)
 		strict := w.acme.With(enduser.Policy{
-			UniqueEmail: true, AccountTypes: []string{"slack"}, MaxName: 3, MaxGroups: 1, MaxAccounts: 1, MaxEmail: 3,
+			UniqueEmail: true, AccountTypes: []string{"slack"}, MaxExternalID: 36, MaxName: 3, MaxGroups: 1, MaxAccounts: 1, MaxEmail: 3,
 		})
 		shout := long
 		shout.ExternalID = strings.ToUpper(long.ExternalID)

@@ -300,7 +300,7 @@ func isolate(t *testing.T, name string, victim, other enduser.Tenant) {
 	if values := must(other.RevealSensitive(ctx, enduser.ByEmail(spec.Email)))(t); len(values) != 0 {
 		t.Errorf("%s: the other has values %v", name, values)
 	}
-	theirs := made(other.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "G"}))(t)
+	theirs := made(other.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "g"}))(t)
 	made(other.Groups().Rotate(ctx, enduser.GroupByProvidedID("g"), 0))(t)
 	if err := other.Groups().Delete(ctx, enduser.GroupByID(theirs.ID)); err != nil {
 		t.Error(err)

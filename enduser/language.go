@@ -6,9 +6,10 @@ import (
 )
 
 // isLanguageTag reports whether s is a well-formed language tag (RFC 5646 section 2.2.9):
-// it conforms to the ABNF of section 2.1, and names no variant and no singleton twice. No
-// registry is asked, so that a tag does not stop being one, or start, with the version
-// of a library.
+// it conforms to the ABNF of section 2.1, and names no variant and no singleton twice. The
+// language has two or three letters, as all that are registered: "English" is a mistake.
+// Otherwise no registry is asked, so that a tag does not stop being one, or start, with
+// the version of a library.
 func isLanguageTag(s string) bool {
 	if isGrandfathered(s) {
 		return true
@@ -65,14 +66,12 @@ func (t *subtags) take(atLeast, atMost int, is func(string) bool) bool {
 // language reads all but private tags: language, script, region, variants, extensions,
 // and what is for private use.
 func (t *subtags) language() bool {
-	switch n := len(t.part); {
-	case !t.take(2, 8, areLetters):
+	if !t.take(2, 3, areLetters) {
 		return false
-	case n <= 3:
-		for range 3 { // extended languages
-			if !t.take(3, 3, areLetters) {
-				break
-			}
+	}
+	for range 3 { // extended languages
+		if !t.take(3, 3, areLetters) {
+			break
 		}
 	}
 	t.take(4, 4, areLetters)

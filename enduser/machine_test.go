@@ -103,8 +103,12 @@ func (m *machine) ensure(t *rapid.T) {
 		return
 	}
 	if want := mod.identified(s, policy); want != nil {
-		if err != nil || outcome != enduser.Unchanged {
-			t.Fatalf("%v, %v", outcome, err)
+		if !judge(t, err, mod.others(s, policy, want)) {
+			return
+		}
+		outcomes := map[bool]enduser.Outcome{false: enduser.Unchanged, true: enduser.Updated}
+		if kept, _ := mod.keep(want, actor, policy, s, func(*enduser.User) {}); outcome != outcomes[kept] {
+			t.Fatalf("%v, kept %v", outcome, kept)
 		}
 		same(t, u, want)
 		return
@@ -133,7 +137,7 @@ func (m *machine) upsert(t *rapid.T) {
 		m.created(t, tenant, mod, policy, actor, s, u, err)
 		return
 	}
-	changed, conflicts := mod.write(want, actor, enduser.ChangeUpdated, policy, func(u *enduser.User) { merge(s, u) })
+	changed, conflicts := mod.keep(want, actor, policy, s, func(u *enduser.User) { merge(s, u) })
 	if judge(t, err, conflicts) {
 		if (outcome == enduser.Updated) != changed || (outcome == enduser.Unchanged) == changed {
 			t.Fatalf("outcome %v, changed %v", outcome, changed)

@@ -39,6 +39,11 @@ func (m *model) alive() []*modelUser {
 	return slices.DeleteFunc(slices.Clone(m.users), func(u *modelUser) bool { return !m.live(u) })
 }
 
+// groupKey is the comparison of groups' IDs.
+func groupKey(s string) string {
+	return strings.NewReplacer("e\u0301", "é", "E\u0301", "É").Replace(s)
+}
+
 // find returns the users to which a description applies.
 func find(users []*modelUser, is func(*modelUser) bool) []*modelUser {
 	return slices.DeleteFunc(slices.Clone(users), func(u *modelUser) bool { return !is(u) })
@@ -64,14 +69,17 @@ func clash(u, other *modelUser) string {
 	return ""
 }
 
-// conflicts returns what a write of u meets: the conflicts, any of which may be
-// reported, and the expired users that it replaces.
-func (m *model) conflicts(u *modelUser, claims bool) (conflicts []enduser.ConflictError, expired []*modelUser) {
+// conflicts returns what a write of u meets that may set its address or its external ID:
+// the conflicts, any of which may be reported, and the expired users that it replaces.
+func (m *model) conflicts(u *modelUser, claims, renamed bool) (conflicts []enduser.ConflictError, expired []*modelUser) {
 	for _, other := range m.users {
 		if other.ID == u.ID {
 			continue
 		}
 		field := clash(u, other)
+		if m.live(other) && renamed && u.ExternalID != "" && key(u.ExternalID) == key(other.ID) {
+			conflicts = append(conflicts, enduser.ConflictError{Field: "external_id", HolderID: other.ID})
+		}
 		switch {
 		case field != "" && !m.live(other):
 			expired = append(expired, other)
@@ -136,7 +144,7 @@ func (m *model) create(id, actor string, in enduser.Tenant, s enduser.Spec, poli
 		u.ExpiresAt = m.now.Add(s.ExpiresIn)
 	}
 	u.claimed = policy.UniqueEmail && u.Email != ""
-	conflicts, expired := m.conflicts(u, u.claimed)
+	conflicts, expired := m.conflicts(u, u.claimed, true)
 	if len(conflicts) > 0 {
 		return nil, conflicts
 	}
@@ -183,6 +191,37 @@ func merge(s enduser.Spec, u *enduser.User) {
 	}
 }
 
+// others returns the conflicts of a spec with users beside the one that it identifies.
+func (m *model) others(s enduser.Spec, policy enduser.Policy, u *modelUser) (conflicts []enduser.ConflictError) {
+	for _, other := range m.alive() {
+		if other == u {
+			continue
+		}
+		if slices.ContainsFunc(s.Accounts, func(a enduser.Account) bool { return slices.Contains(other.Accounts, a) }) {
+			conflicts = append(conflicts, enduser.ConflictError{Field: "linked_accounts", HolderID: other.ID})
+		}
+		email := key(strings.TrimSpace(s.Email))
+		if policy.UniqueEmail && email != "" && email == key(other.Email) && email != key(u.Email) {
+			conflicts = append(conflicts, enduser.ConflictError{Field: "email", HolderID: other.ID})
+		}
+	}
+	return conflicts
+}
+
+// keep changes a user, and makes it permanent if the spec does not say until when it is.
+func (m *model) keep(u *modelUser, actor string, policy enduser.Policy, s enduser.Spec, fn func(*enduser.User)) (bool, []enduser.ConflictError) {
+	kind := enduser.ChangeUpdated
+	if s.ExpiresIn == 0 && !u.ExpiresAt.IsZero() {
+		kind = enduser.ChangeAssociated
+	}
+	return m.write(u, actor, kind, policy, func(u *enduser.User) {
+		fn(u)
+		if s.ExpiresIn == 0 {
+			u.ExpiresAt = time.Time{}
+		}
+	})
+}
+
 // write changes a user. It reports whether anything changed.
 func (m *model) write(old *modelUser, actor string, kind enduser.ChangeType, policy enduser.Policy, fn func(*enduser.User)) (bool, []enduser.ConflictError) {
 	u := &modelUser{User: old.Clone(), claimed: old.claimed, seen: old.seen}
@@ -194,7 +233,7 @@ func (m *model) write(old *modelUser, actor string, kind enduser.ChangeType, pol
 	}
 	claims := u.Email != "" && key(u.Email) != key(old.Email) && policy.UniqueEmail
 	u.claimed = u.Email != "" && (claims || old.claimed)
-	conflicts, expired := m.conflicts(u, claims)
+	conflicts, expired := m.conflicts(u, claims, u.ExternalID != old.ExternalID)
 	if len(conflicts) > 0 {
 		return false, conflicts
 	}
@@ -243,7 +282,7 @@ func selects(f enduser.Filter, u *modelUser) bool {
 		}
 	}
 	for k, v := range f.Metadata {
-		if have, ok := u.Metadata[k]; !ok || have != v {
+		if have, ok := u.Metadata[k]; !ok || have.String() != v.String() {
 			return false
 		}
 	}

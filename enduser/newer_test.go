@@ -250,9 +250,10 @@ func TestWhatOnlyANewerProgramMayWrite(t *testing.T) {
 		}
 		w.schema.IndexedMetadata = nil
 		diff(t, "after", must(w.acme.Get(ctx, ref))(t), read)
-		same := upserted(w.acme.Upsert(ctx, enduser.Spec{ExternalID: "crm-7"}))(t, enduser.Unchanged)
+		wantErr(t, "made permanent", third(w.acme.Ensure(ctx, enduser.Spec{ExternalID: "crm-7"})), enduser.ErrNewer)
+		same := upserted(w.acme.Upsert(ctx, enduser.Spec{ExternalID: "crm-7", ExpiresIn: 1}))(t, enduser.Unchanged)
 		diff(t, "what changes nothing", same, read)
-		diff(t, "ensured", upserted(w.acme.Ensure(ctx, enduser.Spec{ExternalID: "crm-7"}))(t, enduser.Unchanged), read)
+		diff(t, "ensured", upserted(w.acme.Ensure(ctx, enduser.Spec{ExternalID: "crm-7", ExpiresIn: 1}))(t, enduser.Unchanged), read)
 		diff(t, "listed", ids(must(w.acme.List(ctx, enduser.Query{}))(t).Users), []string{u.ID})
 
 		// It can be taken over when it has expired, and expires by itself.
@@ -289,7 +290,7 @@ func TestGroupsThatOnlyANewerProgramMayWrite(t *testing.T) {
 		next := enduser.New(st, &enduser.Options{Now: w.now, Keyring: enduser.NewKeyring(testKey("k2"), testKey("k1"))})
 		wantErr(t, "reseal", second(next.Reseal(ctx)), enduser.ErrNewer)
 		must(groups.Authenticate(ctx, token))(t)
-		if there := ensured(groups.Ensure(ctx, enduser.GroupSpec{ProvidedID: "TEAM"}))(t, enduser.Unchanged); there.ID != g.ID {
+		if there := ensured(groups.Ensure(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t, enduser.Unchanged); there.ID != g.ID {
 			t.Errorf("ensured %s", there.ID)
 		}
 		if err := groups.Delete(ctx, ref); err != nil {

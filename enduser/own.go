@@ -1,7 +1,9 @@
 package enduser
 
 import (
+	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/rollbook-go/rollbook/store"
@@ -12,19 +14,32 @@ import (
 // external IDs; afterwards a write that sets an external ID which could be an own ID
 // requires that no record has that ID.
 
-// ownForm returns the own ID that an external ID could be mistaken for, and whether there
-// can be one. IDs of the Manager's making have a form that hardly any other has.
-func (t Tenant) ownForm(externalID string) (id string, ok bool) {
-	if t.m.foreignIDs {
-		return externalID, 0 < len(externalID) && len(externalID) <= maxOwnID && isOf(externalID, "-_")
+// ownForms returns the own IDs that an external ID could be mistaken for: none for nearly
+// all external IDs, where the Manager makes the IDs. What the host makes may be in any
+// case; one in mixed case is only recognized as it is.
+func (t Tenant) ownForms(externalID string) []string {
+	if !t.m.foreignIDs {
+		if len(externalID) != ownIDDigits {
+			return nil
+		}
+		id := externalID
+		if !t.comparesExactly() {
+			id = strings.ToLower(id)
+		}
+		if strings.Trim(id, "0123456789abcdef") != "" {
+			return nil
+		}
+		return []string{id}
 	}
-	if len(externalID) != ownIDDigits {
-		return "", false
+	if externalID == "" || len(externalID) > maxOwnID || !isOf(externalID, "-_") {
+		return nil
 	}
-	if id = externalID; !t.comparesExactly() {
-		id = strings.ToLower(id)
+	forms := []string{externalID}
+	if !t.comparesExactly() {
+		forms = append(forms, strings.ToLower(externalID), strings.ToUpper(externalID))
 	}
-	return id, strings.Trim(id, "0123456789abcdef") == ""
+	slices.Sort(forms)
+	return slices.Compact(forms)
 }
 
 const (
@@ -38,19 +53,39 @@ func (w *writer) requireNobody(old, u *User) []store.Require {
 	if u.ExternalID == old.ExternalID {
 		return nil
 	}
-	id, ok := w.ownForm(u.ExternalID)
-	if !ok || id == u.ID {
-		return nil
+	var require []store.Require
+	for _, id := range w.ownForms(u.ExternalID) {
+		if id != u.ID {
+			require = append(require, store.RequireNone(id))
+		}
 	}
-	return []store.Require{store.RequireNone(id)}
+	return require
 }
 
-// unmet reports whether a write failed because of what it requires.
-func unmet(err error, require []store.Require) bool {
-	stale, ok := errors.AsType[*store.StaleError](err)
-	return ok && lost(err) && len(require) > 0 && stale.Op < 0
-}
-
-func ownIDConflict(require []store.Require) *ConflictError {
-	return &ConflictError{Field: "external_id", HolderID: require[0].ID}
+// applyAs is apply for a write that turns old into u. What it requires is that no other
+// user has u's external ID as its own ID: else it returns that conflict. One that has
+// expired is no user any more.
+func (w *writer) applyAs(
+	ctx context.Context, old, u *User, op store.Op, with ...store.Op,
+) (applied, *ConflictError, error) {
+	require := w.requireNobody(old, u)
+	for range maxTries {
+		done, err := w.apply(ctx, op, require, with...)
+		stale, ok := errors.AsType[*store.StaleError](err)
+		if !ok || !lost(err) || stale.Op >= 0 || stale.Require >= len(require) {
+			return done, nil, err
+		}
+		id := require[stale.Require].ID
+		r, err := w.m.store.Get(ctx, w.name, store.ID(id))
+		switch _, gone := w.expired(&r); {
+		case errors.Is(err, store.ErrNotFound): // it was deleted meanwhile
+		case err == nil && (gone || r.Kind != kindUser):
+			require = slices.Delete(require, stale.Require, stale.Require+1)
+		case err == nil || errors.Is(err, store.ErrDamaged):
+			return applied{}, &ConflictError{Field: "external_id", HolderID: id}, nil
+		default:
+			return applied{}, nil, translate("get", err)
+		}
+	}
+	return applied{}, nil, ErrContended
 }

@@ -144,7 +144,7 @@ func TestLongRefs(t *testing.T) {
 func TestLongestNamesFind(t *testing.T) {
 	acme := newWorld(memory.New(nil)).acme.With(enduser.Policy{MaxExternalID: 255})
 	long := strings.Repeat("e\u0301", 255) // 765 bytes; its key has 510
-	account := enduser.Account{Type: strings.Repeat("𝔱", 64), ID: strings.Repeat("𝔦", 256)}
+	account := enduser.Account{Type: strings.Repeat("𝔱", 255), ID: strings.Repeat("𝔦", 256)}
 	u := must(acme.Create(t.Context(), enduser.Spec{ExternalID: long, Accounts: []enduser.Account{account}}))(t)
 	for _, ref := range []enduser.Ref{enduser.ByExternalID(long), enduser.ByAccount(account)} {
 		if got, err := acme.Get(t.Context(), ref); err != nil || got.ID != u.ID {
@@ -161,7 +161,7 @@ func TestLongestNamesFind(t *testing.T) {
 	}
 	for _, ref := range []enduser.Ref{
 		enduser.ByExternalID(strings.Repeat("x", 513)), enduser.ByExternalID(strings.Repeat("e\u0301", 300)),
-		enduser.ByEmail(strings.Repeat("x", 763)), enduser.ByAccount(enduser.Account{Type: "x", ID: strings.Repeat("x", 1025)}), enduser.ByID(strings.Repeat("x", 257)),
+		enduser.ByEmail(strings.Repeat("x", 1018)), enduser.ByAccount(enduser.Account{Type: "x", ID: strings.Repeat("x", 1025)}), enduser.ByID(strings.Repeat("x", 257)),
 	} {
 		_, err := acme.Get(t.Context(), ref)
 		wantErr(t, "longer by "+ref.String(), err, enduser.ErrInvalid)

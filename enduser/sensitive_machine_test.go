@@ -106,6 +106,14 @@ func (m *sensitiveMachine) ensure(t *rapid.T) {
 	if !m.alive(s.ExternalID) {
 		m.made(s, plain)
 	}
+	m.keep(s)
+}
+
+// keep makes a user permanent that a spec without deadline ensures.
+func (m *sensitiveMachine) keep(s enduser.Spec) {
+	if s.ExpiresIn == 0 {
+		delete(m.ends, s.ExternalID)
+	}
 }
 
 func (m *sensitiveMachine) upsert(t *rapid.T) {
@@ -118,6 +126,7 @@ func (m *sensitiveMachine) upsert(t *rapid.T) {
 	} else {
 		m.write(s.ExternalID, false, s.Sensitive, plain)
 	}
+	m.keep(s)
 }
 
 func (m *sensitiveMachine) update(t *rapid.T) {

@@ -118,7 +118,7 @@ func TestNoValuesWithoutUser(t *testing.T) {
 		for worker := range 6 {
 			wg.Go(func() {
 				for i := range turns {
-					id := fmt.Sprint("u", (i*7+worker)%3)
+					id := fmt.Sprint("crm-", (i*7+worker)%3)
 					ref := enduser.ByExternalID(id)
 					var err error
 					switch (i + worker) % 6 {

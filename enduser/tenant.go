@@ -153,10 +153,17 @@ func (t Tenant) find(ctx context.Context, name string, ref Ref, now time.Time) (
 	if err != nil {
 		return store.Record{}, err
 	}
-	if id, ok := t.ownForm(ref.value); ok && ref.by == byEitherID {
-		r, err := t.m.store.Get(ctx, name, store.ID(id))
-		if !errors.Is(err, store.ErrNotFound) && (err != nil || r.Kind == kindUser) {
-			return r, translate("get", err)
+	if ref.by == byEitherID {
+		for _, id := range t.ownForms(ref.value) {
+			switch r, err := t.m.store.Get(ctx, name, store.ID(id)); {
+			case errors.Is(err, store.ErrNotFound):
+			case err != nil:
+				return store.Record{}, translate("get", err)
+			default:
+				if _, live, err := t.decode(&r, now); err != nil && r.Kind == kindUser || live {
+					return r, nil
+				}
+			}
 		}
 	}
 	if ref.by != byEmail {

@@ -96,7 +96,7 @@ func TestUnreadableGroup(t *testing.T) {
 			byID := enduser.GroupByID(g.ID)
 			for what, err := range map[string]error{
 				"get":          second(groups.Get(ctx, byID)),
-				"by key":       second(groups.Get(ctx, enduser.GroupByProvidedID("TEAM"))),
+				"by key":       second(groups.Get(ctx, enduser.GroupByProvidedID("team"))),
 				"authenticate": second(groups.Authenticate(ctx, token)),
 				"update":       second(groups.Update(ctx, byID, func(*enduser.Group) error { return nil })),
 				"rotate":       third(groups.Rotate(ctx, byID, 0)),
@@ -219,7 +219,7 @@ func TestDamagedRecords(t *testing.T) {
 	g := made(groups.Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
 	damage(g.ID)
 	wantErr(t, "get group", second(groups.Get(ctx, enduser.GroupByID(g.ID))), enduser.ErrCorrupt)
-	wantErr(t, "ensure group", third(groups.Ensure(ctx, enduser.GroupSpec{ProvidedID: "TEAM"})), enduser.ErrCorrupt)
+	wantErr(t, "ensure group", third(groups.Ensure(ctx, enduser.GroupSpec{ProvidedID: "team"})), enduser.ErrCorrupt)
 	if err := groups.Delete(ctx, enduser.GroupByID(g.ID)); err != nil {
 		t.Fatal(err)
 	}

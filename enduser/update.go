@@ -153,13 +153,12 @@ func (w *writer) replace(
 	if err != nil {
 		return 0, err
 	}
-	require := w.requireNobody(old, u)
-	done, err := w.apply(ctx, store.Replace(*r, next, note), require, edited...)
-	switch {
-	case unmet(err, require):
-		err = ownIDConflict(require)
-	case done.taken != nil:
-		err = w.conflict(done.taken)
+	done, conflict, err := w.applyAs(ctx, old, u, store.Replace(*r, next, note), edited...)
+	if done.taken != nil {
+		conflict = w.conflict(done.taken)
+	}
+	if conflict != nil {
+		return 0, conflict
 	}
 	return done.revision, err
 }

@@ -45,7 +45,7 @@ type User struct {
 	Email string
 
 	Avatar   string // an http or https URL
-	Language string // a well-formed BCP 47 tag: "xx-YY" is one, though nothing is registered for it
+	Language string // a well-formed BCP 47 tag; whether its parts are registered is not asked
 
 	// Metadata is the host's own data about the user, SystemProperties that of the
 	// software around it: shown to the tenant, but not the tenant's to write.

@@ -81,19 +81,19 @@ var limits = []struct {
 	want             Violation
 }{
 	{
-		"external ID, ASCII", 36, 255,
+		"external ID, ASCII", 255, 255,
 		func(p *Policy, n int) { p.MaxExternalID = n },
 		func(n int) User { return User{ExternalID: strings.Repeat("a", n)} },
 		bad("external_id", CodeLength),
 	},
 	{
-		"external ID, two bytes each", 36, 255,
+		"external ID, two bytes each", 255, 255,
 		func(p *Policy, n int) { p.MaxExternalID = n },
 		func(n int) User { return User{ExternalID: strings.Repeat("\u00e9", n)} },
 		bad("external_id", CodeLength),
 	},
 	{
-		"external ID, decomposed", 36, 255,
+		"external ID, decomposed", 255, 255,
 		func(p *Policy, n int) { p.MaxExternalID = n },
 		func(n int) User { return User{ExternalID: strings.Repeat("e\u0301", n)} },
 		bad("external_id", CodeLength),
@@ -176,7 +176,7 @@ var limits = []struct {
 		bad("linked_accounts[0].id", CodeLength),
 	},
 	{
-		"account type", 64, 64, nil,
+		"account type", 255, 255, nil,
 		func(n int) User { return User{Accounts: []Account{{strings.Repeat("t", n), "1"}}} },
 		bad("linked_accounts[0].type", CodeLength),
 	},
@@ -187,7 +187,7 @@ var limits = []struct {
 		bad("groups", CodeCount),
 	},
 	{
-		"group", 256, 256, nil,
+		"group", 255, 255, nil,
 		func(n int) User { return User{Groups: []string{strings.Repeat("g", n)}} },
 		bad("groups[0]", CodeLength),
 	},
@@ -241,9 +241,9 @@ func TestExternalIDKeyBytes(t *testing.T) {
 	fits, over := strings.Repeat("\U00010428", 128), strings.Repeat("\U00010428", 129) // 4 bytes each
 	checkJudgement(t, "512 bytes", judge(p, User{ExternalID: fits}))
 	checkJudgement(t, "516 bytes", judge(p, User{ExternalID: over}), bad("external_id", CodeLength))
-	checkJudgement(t, "grows when composed", judge(Policy{}, User{ExternalID: strings.Repeat("\U0001d160", 13)}),
+	checkJudgement(t, "grows when composed", judge(Policy{MaxExternalID: 36}, User{ExternalID: strings.Repeat("\U0001d160", 13)}),
 		bad("external_id", CodeLength)) // 13 characters that are 39 in normal form
-	checkJudgement(t, "grows when composed, fits", judge(Policy{}, User{ExternalID: strings.Repeat("\U0001d160", 12)}))
+	checkJudgement(t, "grows when composed, fits", judge(Policy{MaxExternalID: 36}, User{ExternalID: strings.Repeat("\U0001d160", 12)}))
 }
 
 func TestFormats(t *testing.T) {
@@ -391,8 +391,11 @@ func TestAccountsAndGroups(t *testing.T) {
 		{"a type that is listed", types, User{Accounts: []Account{{"phone", "1"}}}, nil},
 		{"a type that is not", types, User{Accounts: []Account{{"phone", "1"}, {"Phone", "1"}}}, []Violation{bad("linked_accounts[1].type", CodeValue)}},
 
-		{"groups", Policy{}, User{Groups: []string{"a", "b", " a"}}, nil},
-		{"group twice", Policy{}, User{Groups: []string{"a", "a", "A"}}, []Violation{bad("groups[1]", CodeDuplicate), bad("groups[2]", CodeDuplicate)}},
+		{"groups", Policy{}, User{Groups: []string{"a", "b", "A", "É"}}, nil},
+		{"group twice", Policy{}, User{Groups: []string{"a", "a", "É", "E\u0301"}}, []Violation{bad("groups[1]", CodeDuplicate), bad("groups[3]", CodeDuplicate)}},
+		{"group that none can be called", Policy{}, User{Groups: []string{"a ", "a<b", "\u200b"}}, []Violation{
+			bad("groups[0]", CodeSpace), bad("groups[1]", CodeCharacter), bad("groups[2]", CodeCharacter),
+		}},
 		{"empty group", Policy{}, User{Groups: []string{"a", ""}}, []Violation{bad("groups[1]", CodeRequired)}},
 		{"group of controls", Policy{}, User{Groups: []string{"\x00", "\xff"}}, []Violation{bad("groups[0]", CodeCharacter), bad("groups[1]", CodeUTF8)}},
 	} {

@@ -89,7 +89,7 @@ func TestViolationsAreInOneOrder(t *testing.T) {
 func codes() []string {
 	return []string{
 		CodeRequired, CodeLength, CodeCount, CodeUTF8, CodeCharacter, CodeSpace, CodeFormat, CodeJSON, CodeDuplicate,
-		CodeReadOnly, CodeValue, CodeCursor,
+		CodeReadOnly, CodePlaceholder, CodeValue, CodeCursor,
 	}
 }
 
@@ -98,7 +98,7 @@ func TestCodesAreStable(t *testing.T) {
 	t.Parallel()
 	want := []string{
 		"required", "too_long", "too_many", "invalid_utf8", "invalid_characters", "surrounding_space", "invalid_format",
-		"invalid_json", "duplicate", "read_only", "invalid_value",
+		"invalid_json", "duplicate", "read_only", "placeholder", "invalid_value",
 		"invalid_cursor",
 	}
 	if diff := cmp.Diff(want, codes()); diff != "" {
@@ -123,7 +123,7 @@ func TestPolicyDefaults(t *testing.T) {
 	t.Parallel()
 	zero := Policy{}.withDefaults()
 	want := Policy{
-		MaxExternalID: 36, MaxName: 256, MaxEmail: 254, MaxAvatar: 2048, MaxMetadataKeys: 256, MaxMetadataKey: 128,
+		MaxExternalID: 255, MaxName: 256, MaxEmail: 254, MaxAvatar: 2048, MaxMetadataKeys: 256, MaxMetadataKey: 128,
 		MaxMetadataBytes: 10240, MaxAccounts: 16, MaxAccountID: 256, MaxGroups: 64,
 	}
 	if diff := cmp.Diff(want, zero); diff != "" {
@@ -158,10 +158,10 @@ func TestSchemaDefaults(t *testing.T) {
 func TestPolicyOr(t *testing.T) {
 	t.Parallel()
 	base := Policy{
-		UniqueEmail: true, AccountTypes: []string{"irc"}, MaxExternalID: 1, MaxName: 2, MaxEmail: 3, MaxAvatar: 4, MaxMetadataKeys: 5,
+		UniqueEmail: true, Placeholders: true, AccountTypes: []string{"irc"}, MaxExternalID: 1, MaxName: 2, MaxEmail: 3, MaxAvatar: 4, MaxMetadataKeys: 5,
 		MaxMetadataKey: 6, MaxMetadataBytes: 7, MaxAccounts: 8, MaxAccountID: 9, MaxGroups: 10,
 	}
-	if v := reflect.ValueOf(base); v.NumField() != 12 {
+	if v := reflect.ValueOf(base); v.NumField() != 13 {
 		t.Errorf("a policy has %d fields: add the new ones here", v.NumField())
 	}
 	if diff := cmp.Diff(base, Policy{}.Or(base)); diff != "" {

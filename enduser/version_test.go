@@ -22,7 +22,7 @@ func TestVersionsOfUsers(t *testing.T) {
 		ref, irc := enduser.ByID(u.ID), enduser.Account{Type: "irc", ID: "a"}
 		seen := map[enduser.Version]string{u.Version: "create"}
 		last := u.Version
-		pin := enduser.Spec{ExternalID: "a", Sensitive: secrets{"pin": secret("1")}}
+		pin := enduser.Spec{ExternalID: "a", ExpiresIn: 1, Sensitive: secrets{"pin": secret("1")}}
 		for _, step := range []struct {
 			what  string
 			wrote bool
@@ -30,11 +30,13 @@ func TestVersionsOfUsers(t *testing.T) {
 		}{
 			{"get", false, func() (enduser.User, error) { return w.acme.Get(ctx, ref) }},
 			{"ensure", false, func() (enduser.User, error) {
-				return first(w.acme.Ensure(ctx, enduser.Spec{ExternalID: "A", Name: "x"}))
+				return first(w.acme.Ensure(ctx, enduser.Spec{ExternalID: "A", Name: "x", ExpiresIn: 1}))
 			}},
-			{"the same upsert", false, func() (enduser.User, error) { return first(w.acme.Upsert(ctx, enduser.Spec{ExternalID: "a"})) }},
+			{"the same upsert", false, func() (enduser.User, error) {
+				return first(w.acme.Upsert(ctx, enduser.Spec{ExternalID: "a", ExpiresIn: 1}))
+			}},
 			{"upsert", true, func() (enduser.User, error) {
-				return first(w.acme.Upsert(ctx, enduser.Spec{ExternalID: "a", Name: "A"}))
+				return first(w.acme.Upsert(ctx, enduser.Spec{ExternalID: "a", Name: "A", ExpiresIn: 1}))
 			}},
 			{"update", true, func() (enduser.User, error) { return w.acme.Update(ctx, ref, rename) }},
 			{"the same update", false, func() (enduser.User, error) { return w.acme.Update(ctx, ref, rename) }},
@@ -104,7 +106,7 @@ func TestVersionsOfGroups(t *testing.T) {
 			wrote bool
 			call  func() (enduser.Group, error)
 		}{
-			{"ensure", false, func() (enduser.Group, error) { return first(groups.Ensure(ctx, enduser.GroupSpec{ProvidedID: "TEAM"})) }},
+			{"ensure", false, func() (enduser.Group, error) { return first(groups.Ensure(ctx, enduser.GroupSpec{ProvidedID: "team"})) }},
 			{"update", true, func() (enduser.Group, error) {
 				return groups.Update(ctx, ref, func(g *enduser.Group) error { g.Demo = true; return nil })
 			}},
@@ -142,7 +144,7 @@ func TestVersionsOfTwoStores(t *testing.T) {
 	seen := make(map[enduser.Version]bool)
 	for range 50 {
 		w := newWorld(memory.New(nil))
-		u := must(w.acme.Create(t.Context(), enduser.Spec{ExternalID: "a"}))(t)
+		u := must(w.acme.Create(t.Context(), enduser.Spec{ExternalID: "a", ExpiresIn: 1}))(t)
 		v := must(w.acme.Create(t.Context(), enduser.Spec{ExternalID: "b"}))(t)
 		for _, version := range []enduser.Version{u.Version, v.Version} {
 			if seen[version] {
