@@ -77,8 +77,8 @@
 // The server's maxmemory-policy has to be noeviction. The allkeys policies let Redis drop
 // a user, or one of the keys a user is found by, without telling anybody: then two users
 // have one external ID. The volatile policies let it drop the nonces of writes, and a
-// request that is sent twice is done twice. CheckServer refuses such a server. A full server with noeviction refuses writes,
-// which is store.ErrUnavailable.
+// request that is sent twice is done twice. CheckServer refuses such a server. A full
+// server with noeviction refuses writes, which is store.ErrUnavailable.
 //
 // # Layout
 //
@@ -117,11 +117,12 @@
 //
 // CheckServer sends every one of the commands, so that a right which is missing is
 // found at start and not by a script that has begun to write. To check the server's
-// settings too it uses, where permitted, +info or +config|get. For [Store.Scrub] add +config|get +info +bgrewriteaof +bgsave.
+// settings too it uses, where permitted, +info or +config|get. For [Store.Scrub] add
+// +config|get +info +bgrewriteaof +bgsave.
 //
 // # Client settings
 //
-// [NewClient] fills in what go-redis leaves unset in a way that suits a store. With
+// [ParseURL] makes the options of client and store from a URL. [NewClient] fills in what go-redis leaves unset in a way that suits a store. With
 // a client of your own set MaxRetries to -1 (zero means three silent retries, which
 // are safe here but blur what an error means), ContextTimeoutEnabled, explicit
 // timeouts, DialerRetries to 1, maintenance notifications to disabled,
