@@ -122,8 +122,8 @@
 //
 // # Client settings
 //
-// [ParseURL] makes the options of client and store from a URL. [NewClient] fills in what go-redis leaves unset in a way that suits a store. With
-// a client of your own set MaxRetries to -1 (zero means three silent retries, which
+// [ParseURL] makes the options of client and store from a URL. [NewClient] fills in what
+// go-redis leaves unset in a way that suits a store. With a client of your own set MaxRetries to -1 (zero means three silent retries, which
 // are safe here but blur what an error means), ContextTimeoutEnabled, explicit
 // timeouts, DialerRetries to 1, maintenance notifications to disabled,
 // DisableIdentity, and on Cluster ClusterStateReloadInterval to a second. New
