@@ -12,11 +12,12 @@ import (
 // ErrNotFound if there is none. A user that cannot be read is deleted too, a damaged one
 // by its ID alone: then [IfVersion] fails with ErrVersion, and [IfUser] with the
 // [UnreadableError].
-func (t Tenant) Delete(ctx context.Context, ref Ref, conds ...Condition) error {
+func (t Tenant) Delete(ctx context.Context, ref Ref, conds ...Condition) (err error) {
 	w, err := t.writer()
 	if err != nil {
 		return err
 	}
+	defer confirm(ctx, &w, &struct{}{}, &err)
 	again := func(ctx context.Context) (store.Record, error) { return w.find(ctx, w.name, ref, w.now) }
 	r, err := again(ctx)
 	if ref.by == byID && errors.Is(err, store.ErrDamaged) {
@@ -54,6 +55,7 @@ func (w *writer) delete(ctx context.Context, ops []store.Op) error {
 	if lost(err) {
 		return err
 	}
+	w.wrote = err == nil
 	return translate("delete", err)
 }
 

@@ -56,16 +56,16 @@ func sameHash(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), [
 // and the others find no group: ErrNotFound. ErrNoKeyring without a Keyring. With
 // ErrUnknown the token, and the group without Version, are returned too: it is the
 // group's if the write happened.
-func (g Groups) Rotate(ctx context.Context, ref GroupRef, overlap time.Duration, conds ...Condition) (Group, string, error) {
+func (g Groups) Rotate(ctx context.Context, ref GroupRef, overlap time.Duration, conds ...Condition) (rotated Group, token string, err error) {
 	w, err := g.t.writer()
 	if err != nil {
 		return Group{}, "", err
 	}
+	defer confirm(ctx, &w, &rotated, &err)
 	if overlap < 0 || overlap > MaxOverlap {
 		return Group{}, "", invalidField(Field{Name: "overlap"}, CodeValue, "must be between 0 and 30 days")
 	}
-	token := ""
-	rotated, err := w.changeGroup(ctx, ref, conds, func(g *Group) (err error) {
+	rotated, err = w.changeGroup(ctx, ref, conds, func(g *Group) (err error) {
 		old := groupToken{hash: g.token.hash, until: wholeMillis(w.now.Add(overlap))}
 		if g.token, token, err = w.newToken(ctx, g); err != nil {
 			return err

@@ -22,11 +22,12 @@ func (t Tenant) Groups() Groups { return Groups{t} }
 // nothing: see [Condition]. ErrConflict if another group has the provided ID; ErrNoKeyring if none has and the Manager has no Keyring.
 // With ErrUnknown the token, and the group without Version, are returned too: they are
 // the group's if the write happened.
-func (g Groups) Create(ctx context.Context, s GroupSpec, conds ...Condition) (Group, string, error) {
+func (g Groups) Create(ctx context.Context, s GroupSpec, conds ...Condition) (made Group, token string, err error) {
 	w, err := g.t.writer()
 	if err != nil {
 		return Group{}, "", err
 	}
+	defer confirm(ctx, &w, &made, &err)
 	made, token, outcome, err := w.createGroup(ctx, s, conds, false)
 	if err == nil && outcome != Created {
 		return Group{}, "", &ConflictError{Field: "provided_id", HolderID: made.ID}
@@ -37,12 +38,13 @@ func (g Groups) Create(ctx context.Context, s GroupSpec, conds ...Condition) (Gr
 // Ensure returns the group with the provided ID, and makes it if there is none.
 // It never changes a group that exists. ErrNoKeyring if it would have to make one
 // without a Keyring. [Groups.Reveal] shows the token.
-func (g Groups) Ensure(ctx context.Context, s GroupSpec, conds ...Condition) (Group, Outcome, error) {
+func (g Groups) Ensure(ctx context.Context, s GroupSpec, conds ...Condition) (made Group, outcome Outcome, err error) {
 	w, err := g.t.writer()
 	if err != nil {
 		return Group{}, 0, err
 	}
-	made, _, outcome, err := w.createGroup(ctx, s, conds, true)
+	defer confirm(ctx, &w, &made, &err)
+	made, _, outcome, err = w.createGroup(ctx, s, conds, true)
 	if err == nil && outcome == Unchanged {
 		err = conditions(conds).ofGroup(&made)
 	}
@@ -150,12 +152,13 @@ func (t Tenant) findGroup(ctx context.Context, name string, ref GroupRef) (store
 
 // Update changes a group: fn gets a copy and changes it, as [Tenant.Update]
 // does with users. What it may change are Name, Properties, Mapping and Demo.
-func (g Groups) Update(ctx context.Context, ref GroupRef, fn func(*Group) error, conds ...Condition) (Group, error) {
+func (g Groups) Update(ctx context.Context, ref GroupRef, fn func(*Group) error, conds ...Condition) (changed Group, err error) {
 	w, err := g.t.writer()
 	if err != nil {
 		return Group{}, err
 	}
-	changed, err := w.changeGroup(ctx, ref, conds, func(g *Group) error {
+	defer confirm(ctx, &w, &changed, &err)
+	changed, err = w.changeGroup(ctx, ref, conds, func(g *Group) error {
 		token, previous := g.token, g.previous
 		err := fn(g)
 		g.token, g.previous = token, previous // *g may be one that fn had from before
@@ -232,11 +235,12 @@ func (w *writer) replaceGroup(ctx context.Context, r *store.Record, old, g *Grou
 // Delete deletes a group, if the conditions hold; its token is no longer accepted. Users
 // who name it among their Groups are left as they are. ErrNotFound if there is none.
 // What cannot be read is deleted as [Tenant.Delete] does.
-func (g Groups) Delete(ctx context.Context, ref GroupRef, conds ...Condition) error {
+func (g Groups) Delete(ctx context.Context, ref GroupRef, conds ...Condition) (err error) {
 	w, err := g.t.writer()
 	if err != nil {
 		return err
 	}
+	defer confirm(ctx, &w, &struct{}{}, &err)
 	again := func(ctx context.Context) (store.Record, error) { return w.findGroup(ctx, w.name, ref) }
 	r, err := again(ctx)
 	if ref.by == groupByID && errors.Is(err, store.ErrDamaged) {

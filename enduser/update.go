@@ -18,11 +18,12 @@ import (
 // It is the way to do whatever depends on the user's state. ErrVersion if a condition on
 // versions does not hold; ErrConflict if something that must be unique belongs to another user;
 // ErrNewer if a newer program has written the user so that this one must not change it.
-func (t Tenant) Update(ctx context.Context, ref Ref, fn func(*Edit) error, conds ...Condition) (User, error) {
+func (t Tenant) Update(ctx context.Context, ref Ref, fn func(*Edit) error, conds ...Condition) (u User, err error) {
 	w, err := t.writer()
 	if err != nil {
 		return User{}, err
 	}
+	defer confirm(ctx, &w, &u, &err)
 	again := func(ctx context.Context) (store.Record, error) {
 		r, _, err := w.get(ctx, w.name, ref, w.now)
 		return r, err
@@ -31,7 +32,7 @@ func (t Tenant) Update(ctx context.Context, ref Ref, fn func(*Edit) error, conds
 	if err != nil {
 		return User{}, err
 	}
-	u, _, err := w.update(ctx, r, again, conds, fn)
+	u, _, err = w.update(ctx, r, again, conds, fn)
 	return u, err
 }
 

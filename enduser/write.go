@@ -41,6 +41,7 @@ type writer struct {
 	schema Schema
 	now    time.Time
 	stamp  stamp // of all that the call writes, however often it tries
+	wrote  bool  // the store has said that a write of the call is done
 }
 
 func (t Tenant) writer() (writer, error) {
@@ -48,7 +49,33 @@ func (t Tenant) writer() (writer, error) {
 	if err != nil {
 		return writer{}, err
 	}
-	return writer{t.pin(c.exact), c.name, c.policy, c.schema, t.m.millis(), newStamp()}, nil
+	return writer{
+		Tenant: t.pin(c.exact), name: c.name, policy: c.policy, schema: c.schema, now: t.m.millis(), stamp: newStamp(),
+	}, nil
+}
+
+// confirm is what a call that may write ends with. If it wrote nothing, its answer rests on
+// what it has read: that a user is as was asked for, or has what others ask for, or is not
+// there. Such an answer is told only when the store cannot lose what it rests on, as a write
+// would be.
+func confirm[T any](ctx context.Context, w *writer, answer *T, err *error) {
+	if w.wrote || *err != nil && !ofState(*err) {
+		return
+	}
+	if failed := store.Confirm(ctx, w.m.store, w.name); failed != nil {
+		var none T
+		*answer, *err = none, translate("confirm", failed)
+	}
+}
+
+// ofState reports whether an error says something about what is in the store.
+func ofState(err error) bool {
+	for _, of := range []error{ErrNotFound, ErrConflict, ErrVersion, ErrAmbiguous} {
+		if errors.Is(err, of) {
+			return !errors.Is(err, ErrUnknown)
+		}
+	}
+	return false
 }
 
 // written returns the version of what the call wrote.
@@ -79,6 +106,7 @@ func (w *writer) apply(
 		}
 		rev, err := w.m.store.Apply(ctx, w.name, store.Batch{Ops: ops, Require: require})
 		if err == nil {
+			w.wrote = true
 			return applied{revision: rev}, nil
 		}
 		if taken, ok := errors.AsType[*store.TakenError](err); ok {
