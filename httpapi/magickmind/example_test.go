@@ -70,13 +70,13 @@ func (directory) Refresh(context.Context, magickmind.Secret) (magickmind.Session
 	return magickmind.Session{}, magickmind.ErrCredentials // there is nothing to refresh with
 }
 
-// The host decides who may log in, and which key they get. Whoever guesses has three
-// tries in ten minutes.
+// The host decides who may log in, and which key they get. Whoever guesses wrong twice
+// in ten minutes has to wait.
 func ExampleLogin() {
 	users := enduser.New(memory.New(nil), nil)
 	h, err := magickmind.New(users, newTokens().Authenticate, &magickmind.Options{
 		Login:     directory{"crm@example.com", "correct horse", "an-example-key"},
-		LoginRate: httpapi.Rate{Requests: 3, Per: 10 * time.Minute},
+		LoginRate: httpapi.Rate{Requests: 2, Per: 10 * time.Minute},
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -84,11 +84,13 @@ func ExampleLogin() {
 	send(h, "POST", "/v1/auth/login", `{"email":"crm@example.com","password":"correct horse"}`)
 	send(h, "POST", "/v1/auth/login", `{"email":"crm@example.com","password":"battery"}`)
 	send(h, "POST", "/v1/auth/login", `{"email":"CRM@example.com","password":"staple"}`)
+	send(h, "POST", "/v1/auth/login", `{"email":"crm@example.com","password":"horse"}`)
 	send(h, "POST", "/v1/auth/login", `{"email":"crm@example.com","password":"correct horse"}`)
 	// Output:
 	// POST /v1/auth/login 200
 	// POST /v1/auth/login 400
 	// POST /v1/auth/login 400
+	// POST /v1/auth/login 429
 	// POST /v1/auth/login 429
 }
 

@@ -43,7 +43,7 @@ func TestGolden(t *testing.T) {
 		h, err := magickmind.New(w.Users, w.Auth, &magickmind.Options{
 			Options:   httpapi.Options{MaxBody: 1000},
 			Login:     accounts{},
-			LoginRate: httpapi.Rate{Requests: 3, Per: time.Hour},
+			LoginRate: httpapi.Rate{Requests: 2, Per: time.Hour},
 		})
 		if err != nil {
 			tb.Fatal(err)

@@ -3,22 +3,21 @@ package magickmind
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
-	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
 
 // Login is the host's: it knows the accounts that may log in. It is safe for
-// concurrent use.
+// concurrent use: the vendor's client library logs in or refreshes wherever it notices
+// that it has no token, in many places at once.
 //
 // Its errors are ErrCredentials for what is not valid, whatever the reason, which is
 // answered with 400, and any other, which is answered with 503. The latter are
@@ -28,7 +27,15 @@ type Login interface {
 	// long to refuse as each other, or the difference tells which accounts exist.
 	Login(ctx context.Context, email string, password Secret) (Session, error)
 
-	// Refresh returns the session that follows the one with this refresh token.
+	// Refresh returns the session that follows the one with this refresh token, which is
+	// good once (RFC 9700 section 4.14.2). The handler asks once, whoever of those that
+	// sent the token may leave, and repeats a session that it got to all who send the
+	// token within 30 s of its first use. Then it asks again, for the host to refuse.
+	//
+	// So whoever else has a copy of the token, and uses it within those 30 s, has the
+	// session of its owner, and the host does not notice: the session has to end with the
+	// owner's. Each handler asks for itself. A host with several of them, in one process
+	// or more, can take a token from each, for no longer.
 	Refresh(ctx context.Context, refreshToken Secret) (Session, error)
 }
 
@@ -38,7 +45,10 @@ var ErrCredentials = errors.New("magickmind: invalid credentials")
 // Session is what somebody who logged in has. It can be printed and logged: its
 // tokens do not show.
 type Session struct {
-	AccessToken Secret        // required: the Authenticator takes it for a while
+	// AccessToken is required: the Authenticator takes it for a while. It should be a JWT
+	// (RFC 7519) whose claim sub is the account's own ID, such as the tenant: the vendor's
+	// client library reads that, unchecked, to know who it is.
+	AccessToken Secret
 	ExpiresIn   time.Duration // of the access token; whole seconds are shown
 
 	RefreshToken     Secret
@@ -53,30 +63,51 @@ type Session struct {
 
 // logins are the routes to log in by.
 type logins struct {
-	host    Login
-	limiter httpapi.Limiter
-	rates   []httpapi.Rate // none: no limit
+	host     Login
+	renewals *renewals
+	tries    *tries // nil: no limits
+	most     int    // failures, of an account from one client
+	addr     func(*http.Request) netip.Addr
+	byAddr   bool // whether addr tells clients apart
 }
 
 func newLogins(o *Options) *logins {
-	l := &logins{host: o.Login, limiter: o.LoginLimiter}
-	if l.limiter == nil {
-		l.limiter = httpapi.NewLimiter()
+	now := time.Now //nolint:forbidigo // limits are about real time
+	l := &logins{host: o.Login, renewals: newRenewals(o.Login, now), addr: o.ClientAddr, byAddr: o.ClientAddr != nil}
+	if !l.byAddr {
+		l.addr = remoteAddr
 	}
 	if o.LoginRate.Requests >= 0 {
-		l.rates = []httpapi.Rate{{
-			Requests: cmp.Or(o.LoginRate.Requests, 10),
-			Per:      cmp.Or(max(o.LoginRate.Per, 0), time.Minute),
-		}}
+		l.most = cmp.Or(o.LoginRate.Requests, 10)
+		l.tries = newTries(cmp.Or(max(o.LoginRate.Per, 0), time.Minute), now)
 	}
 	return l
 }
 
+func remoteAddr(r *http.Request) netip.Addr {
+	a, _ := netip.ParseAddrPort(r.RemoteAddr) // else the zero Addr: one client
+	return a.Addr()
+}
+
+// maxLogin is the limit of a body, in bytes: that of its longest member and what stands
+// around it.
+const maxLogin = 8 << 10
+
 func (l *logins) routes() []route {
 	return []route{
-		{Method: "POST", Path: "/v1/auth/login", Public: true, Body: true, Handle: l.login},
-		{Method: "POST", Path: "/v1/auth/refresh", Public: true, Body: true, Handle: l.refresh},
+		{Method: "POST", Path: "/v1/auth/login", Public: true, Body: true, MaxBody: maxLogin, Before: l.before, Handle: l.login},
+		{Method: "POST", Path: "/v1/auth/refresh", Public: true, Body: true, MaxBody: maxLogin, Before: l.before, Handle: l.refresh},
 	}
+}
+
+// before refuses a client that fails too often before anything is read of it.
+func (l *logins) before(c *call) error {
+	for _, limit := range l.ofClient(c) {
+		if wait := l.tries.stopped(limit); wait > 0 {
+			return rest.TooMany(wait)
+		}
+	}
+	return nil
 }
 
 func (l *logins) login(c *call) error {
@@ -101,11 +132,9 @@ func (l *logins) login(c *call) error {
 	if err := in.Err(); err != nil {
 		return err
 	}
-	if err := l.admit(c, email.Value); err != nil {
-		return err
-	}
-	s, err := l.host.Login(c.Request.Context(), email.Value, NewSecret(password.Value))
-	return answer(c, &s, err, "Invalid user credentials")
+	return l.try(c, l.ofAccount(c, email.Value), "Invalid user credentials", func(ctx context.Context) (Session, error) {
+		return l.host.Login(ctx, email.Value, NewSecret(password.Value))
+	})
 }
 
 func (l *logins) refresh(c *call) error {
@@ -125,8 +154,9 @@ func (l *logins) refresh(c *call) error {
 	if err := in.Err(); err != nil {
 		return err
 	}
-	s, err := l.host.Refresh(c.Request.Context(), NewSecret(token.Value))
-	return answer(c, &s, err, "Invalid refresh token")
+	return l.try(c, l.ofClient(c), "Invalid refresh token", func(ctx context.Context) (Session, error) {
+		return l.renewals.refresh(ctx, NewSecret(token.Value))
+	})
 }
 
 const maxCredential = 4096 // bytes, as of a bearer token
@@ -139,29 +169,76 @@ func requireCredential(in *rest.Input, name string, member *rest.Optional[string
 	}
 }
 
-// admit counts a try. It is counted before its outcome is known: of many tries at
-// once none may be judged before the others count.
-func (l *logins) admit(c *call, email string) error {
-	if len(l.rates) == 0 {
-		return nil
+// try answers with what the host makes of credentials, within the limits.
+func (l *logins) try(c *call, limits []limit, refusal string, ask func(context.Context) (Session, error)) error {
+	ctx := c.Request.Context()
+	if len(limits) == 0 {
+		s, err := ask(ctx)
+		return answer(c, &s, err, refusal)
 	}
-	d, err := l.limiter.Allow(c.Request.Context(), tries(email), l.rates)
-	if err != nil {
-		return rest.Unavailable("unavailable", "The rate limit could not be checked.").Because(err)
+	switch wait, err := l.tries.begin(ctx, limits); {
+	case err != nil:
+		return rest.Unavailable("unavailable", "The credentials could not be checked.").Because(err)
+	case wait > 0:
+		return rest.TooMany(wait)
 	}
-	if !d.Allowed {
-		return rest.TooMany(d.Wait)
+	o, wait := neither, time.Duration(0)
+	s, err := func() (Session, error) {
+		defer func() { wait = l.tries.end(limits, o) }() // also if the host panics
+		s, err := ask(ctx)
+		switch {
+		case err == nil:
+			o = right
+		case errors.Is(err, ErrCredentials):
+			o = wrong
+		}
+		return s, err
+	}()
+	if wait > 0 {
+		return rest.TooMany(wait)
 	}
-	return nil
+	return answer(c, &s, err, refusal)
 }
 
-// tries returns the key under which the tries of an address are counted, however its
-// case is spelled. It is none that requests are counted under, which begin with the
-// name of a tenant.
-func tries(email string) string {
-	folded := strings.ToLower(strings.ToUpper(strings.TrimSpace(email))) // by way of upper case: both s are S there
-	sum := sha256.Sum256([]byte(folded))
-	return "\x00magickmind-login\x00" + hex.EncodeToString(sum[:])
+// manyTimes is how much more often than one account may fail from one client that account
+// may from all clients, and one client with all accounts; and manyMore how much more
+// often one may log in as it should from one client.
+const (
+	manyTimes = 10
+	manyMore  = 100
+)
+
+// ofAccount returns the limits of a try to log in, however the case of the address is
+// spelled.
+func (l *logins) ofAccount(c *call, email string) []limit {
+	if l.tries == nil {
+		return nil
+	}
+	account := strings.ToLower(strings.ToUpper(strings.TrimSpace(email))) // by way of upper case: both s are S there
+	both := l.client(c) + "\x00" + account
+	return append(l.ofClient(c),
+		limit{key: keyOf("wrong\x00" + both), most: l.most},
+		limit{key: keyOf("account\x00" + account), most: manyTimes * l.most},
+		limit{key: keyOf("right\x00" + both), most: manyMore * l.most, right: true})
+}
+
+// ofClient returns the limits of a client, whatever it tries.
+func (l *logins) ofClient(c *call) []limit {
+	if l.tries == nil || !l.byAddr {
+		return nil
+	}
+	return []limit{{key: keyOf("client\x00" + l.client(c)), most: manyTimes * l.most}}
+}
+
+// client returns what tells a client from others: its address, or its network of 64 bits
+// in IPv6, where one client has all the addresses of one.
+func (l *logins) client(c *call) string {
+	a := l.addr(c.Request).Unmap().WithZone("")
+	if a.Is6() {
+		network, _ := a.Prefix(64) // cannot fail
+		return network.String()
+	}
+	return a.String()
 }
 
 // answer answers with what the host made of credentials.

@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
@@ -127,7 +125,7 @@ func TestHostileLogins(t *testing.T) {
 			}
 		}
 		s.do(t, "POST", path, right, with("Content-Type", "text/plain")).want(t, 415)
-		s.do(t, "POST", path, strings.Repeat(" ", 1<<20+1)).want(t, 413)
+		s.do(t, "POST", path, strings.Repeat(" ", 8<<10+1)).want(t, 413)
 	}
 }
 
@@ -197,116 +195,6 @@ func TestSession(t *testing.T) {
 		if a.Body != tt.want || a.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("got %v %s\nwant %s", a.Header, a.Body, tt.want)
 		}
-	}
-}
-
-// TestLoginRate: so many tries of an address are let through in any span, however
-// they are spelled and whatever comes of them.
-func TestLoginRate(t *testing.T) {
-	t.Parallel()
-	body := func(email string) string { return fmt.Sprintf(`{"email":%q,"password":"x"}`, email) }
-	synctest.Test(t, func(t *testing.T) {
-		for _, tt := range []struct {
-			rate httpapi.Rate
-			want int
-			per  time.Duration
-		}{
-			{httpapi.Rate{}, 10, time.Minute},
-			{httpapi.Rate{Requests: 2}, 2, time.Minute},
-			{httpapi.Rate{Per: time.Hour}, 10, time.Hour},
-			{httpapi.Rate{Requests: 3, Per: time.Second}, 3, time.Second},
-		} {
-			s := newServer(t, nil, &magickmind.Options{Login: accounts{}, LoginRate: tt.rate})
-			spellings := []string{"kim@example.com", "KIM@EXAMPLE.COM", " Kim@Example.com\t", "\u212aim@example.com"}
-			for i := range tt.want {
-				s.do(t, "POST", login, body(spellings[i%len(spellings)])).want(t, 400)
-			}
-			for _, email := range spellings {
-				s.do(t, "POST", login, body(email)).want(t, 429)
-			}
-			s.do(t, "POST", login, right).want(t, 200) // another address
-			s.do(t, "POST", refresh, `{"refresh_token":"refresh-0001"}`).want(t, 200)
-			s.do(t, "GET", users, "").want(t, 200)
-			s.do(t, "POST", login, `{"email":"kim@example.com"}`).want(t, 400) // no try
-
-			time.Sleep(tt.per + tt.per/30) //nolint:forbidigo // time of the bubble
-			s.do(t, "POST", login, body("kim@example.com")).want(t, 400)
-		}
-		off := newServer(t, nil, &magickmind.Options{Login: accounts{}, LoginRate: httpapi.Rate{Requests: -1}})
-		for range 100 {
-			off.do(t, "POST", login, wrong).want(t, 400)
-		}
-	})
-}
-
-// TestLoginRateHoldsTogether: of tries at once no more are let through.
-func TestLoginRateHoldsTogether(t *testing.T) {
-	t.Parallel()
-	var mu sync.Mutex
-	asked := 0
-	s := newServer(t, nil, &magickmind.Options{
-		LoginRate: httpapi.Rate{Requests: 5, Per: time.Hour},
-		Login: hooks{login: func(context.Context, string, string) (magickmind.Session, error) {
-			mu.Lock()
-			defer mu.Unlock()
-			asked++
-			return magickmind.Session{}, magickmind.ErrCredentials
-		}},
-	})
-	var wg sync.WaitGroup
-	for range 50 {
-		wg.Go(func() { s.do(t, "POST", login, wrong) })
-	}
-	wg.Wait()
-	if asked != 5 {
-		t.Errorf("the host was asked %d times, want 5", asked)
-	}
-}
-
-// TestStrangersDoNotCount: who logs in is not counted where credentials are.
-func TestStrangersDoNotCount(t *testing.T) {
-	t.Parallel()
-	limiter := golden.LimiterFunc(func(key string, _ []httpapi.Rate) (httpapi.Decision, error) {
-		t.Errorf("asked about %q", key)
-		return httpapi.Decision{}, nil
-	})
-	s := newServer(t, nil, &magickmind.Options{Options: httpapi.Options{Limiter: limiter}, Login: accounts{}})
-	for range 10 {
-		s.do(t, "POST", login, right).want(t, 200)
-	}
-	s.do(t, "POST", login, right).want(t, 429)
-}
-
-// TestLoginLimiter: the host's limiter counts the tries, and sees no address.
-func TestLoginLimiter(t *testing.T) {
-	t.Parallel()
-	var keys []string
-	fail := error(nil)
-	limiter := golden.LimiterFunc(func(key string, rates []httpapi.Rate) (httpapi.Decision, error) {
-		keys = append(keys, key)
-		if len(rates) != 1 || rates[0] != (httpapi.Rate{Requests: 10, Per: time.Minute}) {
-			t.Errorf("asked about %v", rates)
-		}
-		return httpapi.Decision{Allowed: len(keys) < 3, Wait: 90 * time.Second}, fail
-	})
-	var log bytes.Buffer
-	s := newServer(t, nil, &magickmind.Options{
-		Options: httpapi.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}, Login: accounts{}, LoginLimiter: limiter,
-	})
-	s.do(t, "POST", login, right).want(t, 200)
-	s.do(t, "POST", login, `{"email":"other@example.com","password":"x"}`).want(t, 400)
-	if a := s.do(t, "POST", login, right).want(t, 429); a.Header.Get("Retry-After") != "90" {
-		t.Errorf("Retry-After %q", a.Header.Get("Retry-After"))
-	}
-	if keys[0] == keys[1] || keys[0] != keys[2] || strings.Contains(strings.Join(keys, ""), "example") {
-		t.Errorf("keys %q", keys)
-	}
-	if strings.HasPrefix(keys[0], "acme") || !strings.HasPrefix(keys[0], "\x00") {
-		t.Errorf("the key %q could be a tenant's", keys[0])
-	}
-	fail = errors.New("secret of the limiter")
-	if a := s.do(t, "POST", login, right).want(t, 503); strings.Contains(a.Body, "secret") || !strings.Contains(log.String(), "secret of the limiter") {
-		t.Errorf("answer %s, log %s", a.Body, log.String())
 	}
 }
 
