@@ -28,7 +28,7 @@ func (a *api) list(c *call) error {
 		Desc:   q.OneOf("order", "asc", "desc") == "desc",
 	}
 	readCursor(&q, &eq)
-	if err := q.Err(); err != nil {
+	if err := q.Strict(); err != nil {
 		return err
 	}
 	read := a.Read(c)

@@ -1,6 +1,7 @@
 package magickmind_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -67,7 +68,7 @@ func tryAll(t *testing.T, s *server, attacker option) {
 			for body, status := range map[string]int{
 				`{"name":"x"}`: 404, `{}`: 404, `{"external_id":null}`: 404, `{"external_id":"mine"}`: 404,
 				`{"name":"x","external_id":"crm-7"}`: 404, `{"name":"x","id":"` + u.ID + `","tenant_id":"acme"}`: 404,
-				`{"name":""}`: 400, `{"name":`: 400,
+				`{"name":""}`: 404, `{"name":1}`: 400, `{"name":`: 400,
 			} {
 				equal("PUT", base+u.ID, base+missing, body, headers...).want(t, status)
 			}
@@ -94,9 +95,8 @@ func tryAll(t *testing.T, s *server, attacker option) {
 		equal("GET", users+"?"+query+"cursor="+cursor, users+"?"+query+"cursor=x", "").want(t, 400)
 	}
 	for _, query := range []string{"tenant=acme", "tenant_id=acme", "environment=Customer", "access_token=" + golden.Acme} {
-		if got := equal("GET", users+"?"+query, users, "").want(t, 200); got.masked() != s.do(t, "GET", users, "", attacker).masked() {
-			t.Errorf("%s is listened to: %s", query, got.Body)
-		}
+		name, _, _ := strings.Cut(query, "=")
+		equal("GET", users+"?"+query, users+"?"+name+"=nobody", "").want(t, 400)
 	}
 
 	// What is unique is unique to a tenant's environment: taking the victim's names
