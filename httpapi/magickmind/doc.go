@@ -26,22 +26,26 @@
 // An end user's name is required, and is more than white space. Its external_id is
 // optional: of 1 to 255 characters, unique in the tenant's environment and compared
 // as [enduser.User] says. Null and "" stand for none, and "" is what is shown then. A
-// taken one is 409; the detail ends with the holder's ID, so that who repeats a
-// create finds the user of the first try.
+// taken one is 409. Clients take that as that the user is there, so a create keeps a
+// holder that would have expired; and the detail ends with the holder's ID, where the
+// credential may also see users (the action getEndUser), so that who repeats a create
+// finds the user of the first try.
 //
-// PUT changes what it is given. An external_id of null or "" is cleared; the name
-// cannot be.
+// PUT changes what it is given, and is only held to the rules in what it changes: what
+// an answer has shown can be sent back. An external_id of null or "" is cleared; the
+// name cannot be.
 //
 // The list is ordered by creation. Its parameters are limit (1 to 100, 20 if not
 // given; the reference also spells it Limit), order (asc or desc), name (every word
 // given is a word of the name, in any case), external_id and cursor. A cursor comes
 // from an earlier page of the same list, after or before, and is null where the list
-// ends. An empty parameter counts as absent.
+// ends. An empty parameter counts as absent. One that is not known, given twice, or has
+// a value that no user can have is refused: a filter that is ignored would be a wrong
+// answer.
 //
-// Members and parameters that are not known are ignored. A member that differs from
-// a known one only in case is not: it is refused. Errors are the vendor's: the
-// members of RFC 7807 in an object "error", with errors[] where members or
-// parameters are to blame.
+// Members that are not known are ignored. One that differs from a known one only in
+// case is not: it is refused. Errors are the vendor's: the members of RFC 7807 in an
+// object "error", with errors[] where members or parameters are to blame.
 //
 // # Deviations
 //
@@ -60,9 +64,12 @@
 //     "about:blank".
 //   - A list that is not done within Options.ReadFor is 503, too, with a type that ends
 //     with read-timeout. The error's cursor, if there is one, is where to go on.
-//   - A user that another family of routes made may have no name: it is shown as "".
+//   - A user that another family of routes made may have no name: what
+//     [enduser.User.DisplayName] says is shown, "" if it has no first or last name either.
+//     A name that is given takes the place of that.
 //   - created_by and updated_by are the credential's actor; the tenant's ID, as in
 //     the reference, where it has none.
 //   - The vendor's accounts, who log in, are not end users. They are the host's; see
-//     [Login]. How often an address may try is limited (429).
+//     [Login]. How often one may fail to is limited (429); see [Options]. A refresh token
+//     stays good for 30 s after its first use.
 package magickmind

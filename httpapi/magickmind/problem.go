@@ -28,7 +28,10 @@ func appendProblem(b []byte, p *rest.Problem) []byte {
 	}
 	detail, faults := p.Detail, p.Errors
 	if p.Field != "" {
-		detail = "The " + p.Field + " belongs to end user " + p.HolderID
+		detail = "The " + p.Field + " belongs to another end user"
+		if p.HolderID != "" {
+			detail = "The " + p.Field + " belongs to end user " + p.HolderID
+		}
 		faults = []rest.Field{{Path: rest.Path{Name: p.Field}, Code: p.Code, Message: "belongs to another end user"}}
 	}
 	b = jsontext.AppendString(append(b, `{"error":{"type":`...), kind)

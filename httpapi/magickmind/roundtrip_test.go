@@ -109,6 +109,7 @@ func TestClientRoundTrip(t *testing.T) {
 			{createRequest{Name: value("Shannon Dicki-Rolfson")}, ""},
 			{createRequest{value("Shannon again"), null()}, ""},
 			{createRequest{value("x"), value("x")}, "x"},
+			{createRequest{value("null"), value("undefined")}, "undefined"}, // the vendor takes it
 			{createRequest{value("Zoë Ωmega 北京 \U0001F9D1 <b>\"\\/&amp;"), value("Ünï-Ω/日本?a=b&c=%20#9223372036854775807")}, "Ünï-Ω/日本?a=b&c=%20#9223372036854775807"},
 			{createRequest{value(strings.Repeat("long ", 40)), value(strings.Repeat("ä", 255))}, strings.Repeat("ä", 255)},
 		} {

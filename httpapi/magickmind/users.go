@@ -32,20 +32,32 @@ func (a *api) routes() []route {
 func ref(c *call) enduser.Ref { return enduser.ByID(c.PathValue("id")) }
 
 func (a *api) create(c *call) error {
-	in, err := readUser(c.Body())
+	in, err := readUser(c.Body(), notBlank)
 	if err != nil {
 		return err
 	}
-	in.requireName()
+	require(&in.Input, "name", &in.name)
 	if err := a.judge(c, &in); err != nil {
 		return err
 	}
-	u, err := a.Tenant(c).Create(c.Request.Context(), in.spec())
+	t := a.Tenant(c)
+	u, err := t.Create(c.Request.Context(), in.spec(), family.Conditions(c)...)
 	if err != nil {
-		return err
+		return a.taken(c, a.Confirm(c, t, err)) // clients take a 409 as that the user is there
 	}
 	c.Locate(c.Target(), u.ID)
 	return c.Versioned(http.StatusCreated, u.Version.String(), appendUser(c.Buffer(), &u))
+}
+
+// taken returns an error of a write. It keeps who has what must be unique from callers
+// who may not see that user.
+func (a *api) taken(c *call, err error) error {
+	p := family.Explain(err)
+	if p == nil || p.HolderID == "" || a.Allow(c, "getEndUser", false) == nil {
+		return err
+	}
+	p.HolderID = ""
+	return p
 }
 
 func (a *api) get(c *call) error {
@@ -54,7 +66,7 @@ func (a *api) get(c *call) error {
 }
 
 func (a *api) update(c *call) error {
-	in, err := readUser(c.Body())
+	in, err := readUser(c.Body(), anyText)
 	if err != nil {
 		return err
 	}
@@ -62,11 +74,26 @@ func (a *api) update(c *call) error {
 		return err
 	}
 	u, err := a.Tenant(c).Update(c.Request.Context(), ref(c), func(e *enduser.Edit) error {
-		in.name.Set(&e.Name)
-		in.externalID.Set(&e.ExternalID)
-		return nil
+		return a.apply(c, in, e)
 	}, family.Conditions(c)...)
-	return c.Show(u.Version.String(), err, func(b []byte) []byte { return appendUser(b, &u) })
+	return c.Show(u.Version.String(), a.taken(c, err), func(b []byte) []byte { return appendUser(b, &u) })
+}
+
+// apply writes what is given to a user. Clients send back what they were shown: that is
+// no change, whether the name is one that could be given or not.
+func (a *api) apply(c *call, in userInput, e *enduser.Edit) error {
+	in.externalID.Set(&e.ExternalID)
+	switch name := in.name.Value; {
+	case !in.name.Given || name == e.DisplayName():
+		return nil
+	case in.name.Null:
+		in.Fault("name", enduser.CodeRequired, "must not be null")
+	case isBlank(name):
+		in.Fault("name", enduser.CodeRequired, "must not be blank")
+	default:
+		e.Name = name
+	}
+	return a.judge(c, &in)
 }
 
 func (a *api) delete(c *call) error {

@@ -11,10 +11,11 @@ import (
 )
 
 // appendUser writes a user with the vendor's eight members. All are strings; what a
-// user does not have is "".
+// user does not have is "". A user of another family may have a first and a last name
+// instead of a name.
 func appendUser(b []byte, u *enduser.User) []byte {
 	b = jsontext.AppendString(append(b, `{"id":`...), u.ID)
-	b = jsontext.AppendString(append(b, `,"name":`...), u.Name)
+	b = jsontext.AppendString(append(b, `,"name":`...), u.DisplayName())
 	b = jsontext.AppendString(append(b, `,"external_id":`...), u.ExternalID)
 	b = jsontext.AppendString(append(b, `,"tenant_id":`...), u.Tenant)
 	b = jsontext.AppendString(append(b, `,"created_by":`...), cmp.Or(u.CreatedBy, u.Tenant))
@@ -36,15 +37,15 @@ type userInput struct {
 	name, externalID rest.Optional[string]
 }
 
-// readUser reads a body.
-func readUser(body string) (in userInput, err error) {
+// readUser reads a body, whose name is read by a function.
+func readUser(body string, readName readText) (in userInput, err error) {
 	p := jsontext.NewScanner(body)
 	err = in.End(&p, p.Object(func(name string) error {
 		switch name {
 		case "name":
-			return notBlank(&in.Input, &p, name, &in.name)
+			return readName(&in.Input, &p, name, &in.name)
 		case "external_id":
-			return rest.Member(&in.Input, &p, name, &in.externalID, p.String)
+			return anyText(&in.Input, &p, name, &in.externalID)
 		default:
 			return in.Ignore(&p, "", name, "name", "external_id")
 		}
@@ -52,19 +53,24 @@ func readUser(body string) (in userInput, err error) {
 	return in, err
 }
 
-// requireName notes that there is no name at all.
-func (in *userInput) requireName() { require(&in.Input, "name", &in.name) }
-
 // spec returns the user that a create asks for.
 func (in *userInput) spec() enduser.Spec {
 	return enduser.Spec{Name: in.name.Value, ExternalID: in.externalID.Value}
+}
+
+// readText is anyText or notBlank.
+type readText func(in *rest.Input, p *jsontext.Scanner, name string, to *rest.Optional[string]) error
+
+// anyText reads a string or null.
+func anyText(in *rest.Input, p *jsontext.Scanner, name string, to *rest.Optional[string]) error {
+	return rest.Member(in, p, name, to, p.String)
 }
 
 // notBlank reads a string that has more than white space.
 func notBlank(in *rest.Input, p *jsontext.Scanner, name string, to *rest.Optional[string]) error {
 	err := rest.Member(in, p, name, to, func() (string, error) {
 		s, err := p.String()
-		if err == nil && strings.TrimSpace(s) == "" {
+		if err == nil && isBlank(s) {
 			in.Fault(name, enduser.CodeRequired, "must not be blank")
 		}
 		return s, err
@@ -74,6 +80,8 @@ func notBlank(in *rest.Input, p *jsontext.Scanner, name string, to *rest.Optiona
 	}
 	return err
 }
+
+func isBlank(s string) bool { return strings.TrimSpace(s) == "" }
 
 // require notes that a member is absent.
 func require(in *rest.Input, name string, member *rest.Optional[string]) {
