@@ -138,6 +138,40 @@ func TestAuthorize(t *testing.T) {
 	}
 }
 
+// TestTokensNeedARight of their own: who may make groups, or change them, is shown the
+// token of one that is there only with the action revealGroupToken.
+func TestTokensNeedARight(t *testing.T) {
+	t.Parallel()
+	refused := map[string]bool{}
+	s := newServer(t, nil, within(httpapi.Options{
+		Authorize: func(_ context.Context, _ httpapi.Principal, a httpapi.Action) error {
+			if refused[a.Name] {
+				return httpapi.ErrForbidden
+			}
+			return nil
+		},
+	}))
+	kept := s.create(t, "kept")
+	for _, action := range []string{"revealGroupToken", "getGroup"} {
+		clear(refused)
+		refused[action] = true
+		before := golden.StateOf(t, s.acme())
+		for _, r := range routes(kept.Token, "kept") {
+			shows := r.action == "createGroup" || r.action == "updateGroup" && action == "revealGroupToken"
+			if shows {
+				s.send(t, r).wantCode(t, 403, "forbidden")
+			}
+		}
+		if diff := cmp.Diff(before, golden.StateOf(t, s.acme())); diff != "" {
+			t.Errorf("without %s a refused request wrote:\n%s", action, diff)
+		}
+		// What the request makes itself is shown.
+		made := s.create(t, "new "+action)
+		rotated := s.do(t, "POST", "/api/user", `{"current_token":"`+made.Token+`"}`).group(t)
+		s.do(t, "DELETE", "/api/user/", `{"current_token":"`+rotated.Token+`"}`).want(t, 200)
+	}
+}
+
 func TestRates(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -26,8 +26,10 @@
 //	DELETE /api/delete_user_group/        deleteGroup
 //
 // The names are those of [httpapi.Action], as native routes have them; all of them
-// write, and all but deleteGroup show a token, of a group that there is too: allow them
-// to nobody who must not have it.
+// write. Where a request comes to show the token of a group that is there, which no
+// native route does, Authorize is also asked about "revealGroupToken", and about
+// "getGroup" if the request was to create: get-or-create of a known ID, and update before
+// it writes. Who may only make groups never sees the token of another's.
 //
 // Each path works with a slash at its end and without. Every route has a JSON
 // body, GET and DELETE too: clients and proxies that send none with GET have to use
@@ -56,9 +58,9 @@
 //     beside it; together they have to mean the same group. The template's
 //     data_source_provided_id is one of the members that are ignored.
 //
-// A user_group_id has at most 255 characters, and is compared as external IDs of users
-// are, in one environment of the tenant: a Customer group and a Testing group may have
-// the same. The environment is the credential's; no member of a body says it. A name
+// A user_group_id has at most 255 characters, and is compared exactly (see
+// [enduser.SameGroupID]), in one environment of the tenant: a Customer group and a
+// Testing group may have the same. The environment is the credential's; no member of a body says it. A name
 // has at most 256 characters; mapping and properties each have at most 256 keys and
 // 10,240 bytes as compact JSON, unless the policy says otherwise. Their values are any
 // JSON, but one of their own keys that is null is left out.

@@ -26,9 +26,9 @@ type Options struct {
 	Overlap time.Duration
 }
 
-// Policy returns the policy of this family: the zero Policy. That a user_group_id
-// may have 255 characters is so for groups under any policy.
-func Policy() enduser.Policy { return enduser.Policy{} }
+// Policy returns the policy of this family: a user_group_id may be one such as
+// "undefined", which the vendor takes.
+func Policy() enduser.Policy { return enduser.Policy{Placeholders: true} }
 
 const challenge = `Token realm="rollbook"`
 

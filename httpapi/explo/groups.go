@@ -9,6 +9,10 @@ import (
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
 
+// reveal is the action of showing the token that a group has already. No native route
+// does.
+const reveal = "revealGroupToken"
+
 // getOrCreate shows the group with an ID, and makes it if there is none.
 func (a *api) getOrCreate(c *call) error {
 	in, err := readBody(c.Body(), "user_group_id", "name", "mapping", "properties", "is_demo_group")
@@ -19,12 +23,17 @@ func (a *api) getOrCreate(c *call) error {
 	g, outcome, err := groups.Ensure(c.Request.Context(), enduser.GroupSpec{
 		ProvidedID: in.id.Value, Name: in.name.Value, Mapping: in.mapping.Value, Properties: in.properties.Value,
 		Demo: in.demo.Value,
-	})
+	}, family.Conditions(c)...)
 	if err != nil {
 		return err
 	}
 	if outcome == enduser.Created {
 		return showWritten(c, groups, &g, `{"success":1,"new_user_group":true,"user_group":`)
+	}
+	for _, action := range []string{"getGroup", reveal} {
+		if err := a.Allow(c, action, false); err != nil {
+			return err
+		}
 	}
 	token, err := groups.Reveal(c.Request.Context(), g)
 	if err != nil {
@@ -37,6 +46,9 @@ func (a *api) getOrCreate(c *call) error {
 func (a *api) update(c *call) error {
 	in, err := readBody(c.Body(), "user_group_id", "name", "mapping", "properties", "is_demo_group")
 	if err != nil {
+		return err
+	}
+	if err := a.Allow(c, reveal, false); err != nil {
 		return err
 	}
 	groups := a.Tenant(c).Groups()
@@ -83,12 +95,12 @@ func (a *api) deleteByEither(c *call) error {
 }
 
 func (a *api) delete(c *call, in *input) error {
-	t, ref := a.Tenant(c), enduser.GroupByToken(in.token.Value)
+	ref := enduser.GroupByToken(in.token.Value)
 	if given(in.id) && !given(in.token) {
 		ref = enduser.GroupByProvidedID(in.id.Value)
 	}
 	same := enduser.IfGroup(func(g enduser.Group) error {
-		if given(in.id) && !t.SameExternalID(in.id.Value, g.ProvidedID) {
+		if given(in.id) && !enduser.SameGroupID(in.id.Value, g.ProvidedID) {
 			return rest.Invalid(rest.Field{
 				Path: rest.Path{Name: "user_group_id"}, Code: enduser.CodeValue,
 				Message: "is not that of the group with this current_token",
@@ -96,7 +108,7 @@ func (a *api) delete(c *call, in *input) error {
 		}
 		return nil
 	})
-	if err := t.Groups().Delete(c.Request.Context(), ref, append([]enduser.Condition{same}, family.Conditions(c)...)...); err != nil {
+	if err := a.Tenant(c).Groups().Delete(c.Request.Context(), ref, append([]enduser.Condition{same}, family.Conditions(c)...)...); err != nil {
 		return err
 	}
 	return c.JSON(http.StatusOK, append(c.Buffer(), `{"success":1}`...))

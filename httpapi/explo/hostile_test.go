@@ -166,16 +166,44 @@ func TestHostileIDs(t *testing.T) {
 			t.Errorf("%q is found as %+v", id, again)
 		}
 	}
-	// Two spellings of one ID are one group, and the first is shown.
-	first := s.create(t, `Caf\u00e9-İ`)
-	for _, same := range []string{`CAFÉ-İ`, `cafe\u0301-İ`} {
-		if g := s.do(t, "GET", "/api/user", `{"user_group_id":"`+same+`"}`).group(t); g.Token != first.Token || g.ProvidedID != first.ProvidedID {
-			t.Errorf("%s is %+v", same, g)
+	// A placeholder is an ID, too: the vendor takes it.
+	for _, id := range []string{"undefined", "null", "None", "[object Object]", "0"} {
+		if g := s.create(t, id); g.ProvidedID != id {
+			t.Errorf("%q is %+v", id, g)
 		}
 	}
-	if g := s.create(t, `caf\u00e9-i`); g.Token == first.Token {
-		t.Error("a dotted capital I is taken for an i")
+}
+
+// TestIDsAreExact: two customers never share a token. Of an ID only the composition of
+// its characters does not count.
+func TestIDsAreExact(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, nil)
+	first := s.create(t, `0018Z00002AbCdE`)
+	for _, id := range []string{"0018Z00002abcde", "0018z00002AbCdE", "0018Z00002ABCDE"} {
+		other := s.create(t, id)
+		if other.Token == first.Token || other.TeamID == first.TeamID || other.ProvidedID != id {
+			t.Errorf("%s is %+v", id, other)
+		}
+		body := `{"current_token":"` + other.Token + `","user_group_id":"` + first.ProvidedID + `"}`
+		s.do(t, "DELETE", "/api/user", body).wantCode(t, 400, "invalid")
+		if again := s.do(t, "POST", "/api/create_user_group/", `{"user_group_id":"`+id+`"}`).group(t); again.Token != other.Token {
+			t.Errorf("%s is then %+v", id, again)
+		}
+		s.do(t, "DELETE", "/api/user", `{"user_group_id":"`+strings.ToLower(id)+`x"}`).wantCode(t, 404, "not-found")
+		s.do(t, "DELETE", "/api/user", `{"user_group_id":"`+id+`"}`).want(t, 200)
+		s.do(t, "PUT", "/api/user", `{"user_group_id":"`+id+`"}`).wantCode(t, 404, "not-found")
 	}
+	if again := s.do(t, "GET", "/api/user/", `{"user_group_id":"`+first.ProvidedID+`"}`).group(t); again.Token != first.Token {
+		t.Errorf("the first is %+v", again)
+	}
+
+	cafe := s.create(t, `Caf\u00e9`)
+	composed := `{"user_group_id":"Cafe\u0301"}`
+	if g := s.do(t, "GET", "/api/user", composed).group(t); g.Token != cafe.Token || g.ProvidedID != cafe.ProvidedID {
+		t.Errorf("another composition is %+v", g)
+	}
+	s.do(t, "DELETE", "/api/user", `{"current_token":"`+cafe.Token+`",`+composed[1:]).want(t, 200)
 }
 
 // TestUnknownMembers: clients that are newer than this package are served, and what

@@ -247,10 +247,9 @@ func TestClientLeast(t *testing.T) {
 				t.Errorf("properties %v", *p)
 			}
 			tokens[got.UserGroup.Token] = true
-			body.UserGroupID = value(strings.Repeat("Ä", 255))
 			got = must(c.as(key).get(body))(t)
 			if *got.NewUserGroup || got.UserGroup.ProvidedID != id {
-				t.Errorf("%s: in capitals: %+v", key, got.UserGroup)
+				t.Errorf("%s: then %+v", key, got.UserGroup)
 			}
 		}
 		if len(tokens) != 3 {
