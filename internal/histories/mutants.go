@@ -22,6 +22,7 @@ var mutants = []struct {
 	{"index, then record", func(s store.Store) store.Store { return indexThenRecord{s} }},
 	{"stale read", func(s store.Store) store.Store { return &staleRead{Store: s, seen: map[readKey]store.Record{}} }},
 	{"repeated write", func(s store.Store) store.Store { return &repeatedWrite{Store: s} }},
+	{"repeated create", func(s store.Store) store.Store { return repeatedCreate{s} }},
 }
 
 // MutantCaught puts known races in front of the store that open returns, one
@@ -215,4 +216,24 @@ func (m *repeatedWrite) Apply(ctx context.Context, tenant string, b store.Batch)
 		revision, err = m.Store.Apply(ctx, tenant, b)
 	}
 	return revision, err
+}
+
+// repeatedCreate loses the answers to creates, sends them again a little later, and takes
+// an ID that is in use then as proof that the first was done: one whose record was deleted
+// in between is done twice.
+type repeatedCreate struct{ store.Store }
+
+func (m repeatedCreate) Apply(ctx context.Context, tenant string, b store.Batch) (store.Revision, error) {
+	revision, err := m.Store.Apply(ctx, tenant, b)
+	if err != nil || len(b.Ops) > 1 || b.Ops[0].Old != nil {
+		return revision, err
+	}
+	for range 16 {
+		yield()
+	}
+	again, err := m.Store.Apply(ctx, tenant, b)
+	if errors.Is(err, store.ErrStale) || errors.Is(err, store.ErrTaken) {
+		return revision, nil
+	}
+	return again, err
 }
