@@ -119,25 +119,68 @@ func (h *Host) admit(header http.Header, r *http.Request, p Principal, access *r
 			return err
 		}
 	}
+	return h.allow(r.Context(), p, Action{Name: access.Action, Write: access.Write})
+}
+
+func (h *Host) allow(ctx context.Context, p Principal, a Action) error {
 	if h.Authorize == nil {
-		if access.Write && p.ReadOnly {
+		if a.Write && p.ReadOnly {
 			return rest.Forbidden()
 		}
 		return nil
 	}
-	for _, name := range []string{access.Action, access.Also} {
-		if name == "" {
-			continue
-		}
-		switch err := h.Authorize(r.Context(), p, Action{Name: name, Write: access.Write}); {
-		case err == nil:
-		case errors.Is(err, ErrForbidden):
-			return rest.Forbidden()
-		default:
-			return rest.Unavailable("unavailable", "The rights of the credential could not be checked.").Because(err)
-		}
+	switch err := h.Authorize(ctx, p, a); {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrForbidden):
+		return rest.Forbidden()
+	default:
+		return rest.Unavailable("unavailable", "The rights of the credential could not be checked.").Because(err)
 	}
-	return nil
+}
+
+// Allow refuses a further action that a call has come to, beside its route's own, if the
+// credential has no right to it.
+func (h *Host) Allow(c *Call, action string, write bool) error {
+	return h.allow(c.Request.Context(), c.Principal, Action{Name: action, Write: write})
+}
+
+// Asking returns the condition that the credential has the right to do an action with the
+// user that is there. It is asked once, however often the condition is.
+func (h *Host) Asking(c *Call, action string, write bool) enduser.Condition {
+	asked, answer := false, error(nil)
+	return enduser.IfUser(func(enduser.User) error {
+		if !asked {
+			asked, answer = true, h.Allow(c, action, write)
+		}
+		return answer
+	})
+}
+
+// Confirm is for families that refuse to make a user who is there, with 409: their clients
+// take that for "exists". So a provisional user that is in the way is made permanent
+// first, if the credential has the right to that. It returns the error that the call ends
+// with: err, unless that failed.
+func (h *Host) Confirm(c *Call, t enduser.Tenant, err error) error {
+	conflict, ok := errors.AsType[*enduser.ConflictError](err)
+	if !ok || conflict.Field != "external_id" {
+		return err
+	}
+	refused := false
+	_, failed := t.Associate(c.Request.Context(), enduser.ByID(conflict.HolderID), enduser.IfUser(func(u enduser.User) error {
+		if u.ExpiresAt.IsZero() {
+			return nil
+		}
+		forbidden := h.Allow(c, "associateEndUser", true)
+		refused = forbidden != nil
+		return forbidden
+	}))
+	switch {
+	case failed == nil, refused, errors.Is(failed, enduser.ErrNotFound) && !errors.Is(failed, enduser.ErrUnknown):
+		return err
+	default:
+		return failed
+	}
 }
 
 // Decision is what a limiter says of a request; see httpapi.Decision.

@@ -12,32 +12,39 @@ import (
 
 // readBody reads the request's body. It checks the headers first: a body that
 // would be refused is not read.
-func (c *Call[P]) readBody() error {
+func (c *Call[P]) readBody(route *Route[P]) error {
+	if route.Empty && c.Request.ContentLength == 0 {
+		c.body = "{}"
+		return nil
+	}
 	if err := c.checkMediaType(); err != nil {
 		return err
 	}
-	config := &c.h.config
+	most := c.h.config.MaxBody
+	if route.MaxBody > 0 {
+		most = min(most, route.MaxBody)
+	}
 	coding, err := c.coding()
 	if err != nil {
 		return err
 	}
-	if c.Request.ContentLength > config.MaxBody {
-		return TooLarge(config.MaxBody)
+	if c.Request.ContentLength > most {
+		return TooLarge(most)
 	}
 	var body io.Reader = c.Request.Body
 	if c.Request.ContentLength < 0 { // net/http holds others to the length they gave
-		body = http.MaxBytesReader(c.w, c.Request.Body, config.MaxBody)
+		body = http.MaxBytesReader(c.w, c.Request.Body, most)
 	}
 	if coding == "gzip" {
-		if body, err = inflate(body, config.MaxBody); err != nil {
-			return bodyProblem(err, config.MaxBody)
+		if body, err = inflate(body, most); err != nil {
+			return bodyProblem(err, most)
 		}
 	}
 	if c.in, err = readAll(c.in[:0], body); err != nil {
-		return bodyProblem(err, config.MaxBody)
+		return bodyProblem(err, most)
 	}
-	if int64(len(c.in)) > config.MaxBody {
-		return TooLarge(config.MaxBody)
+	if int64(len(c.in)) > most {
+		return TooLarge(most)
 	}
 	c.body = string(c.in)
 	return nil

@@ -49,7 +49,6 @@ type Config[P any] struct {
 // Access says what a route does, for Admit.
 type Access struct {
 	Action string // e.g. "createEndUser"
-	Also   string // another action that a request may come to; "" for none
 	Write  bool
 }
 
@@ -77,6 +76,15 @@ type Route[P any] struct {
 	Access Access
 	Public bool // needs no credential
 	Body   bool // has a JSON body
+	Empty  bool // with Body: a request without one is taken for one with {}
+
+	// MaxBody is the most bytes that its body may have where that is less than
+	// Config.MaxBody; 0: no less.
+	MaxBody int64
+
+	// Before is called before the body is read; nil: there is nothing to be done.
+	Before func(*Call[P]) error
+
 	Handle func(*Call[P]) error
 }
 
@@ -159,8 +167,14 @@ func (c *Call[P]) serve(route *Route[P]) {
 			return
 		}
 	}
+	if route.Before != nil {
+		if err := route.Before(c); err != nil {
+			c.Fail(err)
+			return
+		}
+	}
 	if route.Body {
-		if err := c.readBody(); err != nil {
+		if err := c.readBody(route); err != nil {
 			c.Fail(err)
 			return
 		}
