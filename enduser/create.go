@@ -16,11 +16,12 @@ import (
 // been deleted since: of a user with an identity Ensure or Upsert then tells, a second
 // Create may find the first one's user in its way. Of a user without there is only a look
 // through the list.
-func (t Tenant) Create(ctx context.Context, s Spec, conds ...Condition) (User, error) {
+func (t Tenant) Create(ctx context.Context, s Spec, conds ...Condition) (u User, err error) {
 	w, err := t.writer()
 	if err != nil {
 		return User{}, err
 	}
+	defer confirm(ctx, &w, &u, &err)
 	c, err := w.create(ctx, s, conds, false)
 	if err == nil && c.result != created {
 		err = c.conflict
@@ -61,11 +62,12 @@ func (w *writer) check(s Spec) error {
 //
 // It writes at most once. After ErrUnknown call it again: the user that the first call
 // has made is then found, unless somebody has deleted it; then there is a new one.
-func (t Tenant) Ensure(ctx context.Context, s Spec, conds ...Condition) (User, Outcome, error) {
+func (t Tenant) Ensure(ctx context.Context, s Spec, conds ...Condition) (u User, outcome Outcome, err error) {
 	w, err := t.writer()
 	if err != nil {
 		return User{}, 0, err
 	}
+	defer confirm(ctx, &w, &u, &err)
 	for range maxTries {
 		c, err := w.create(ctx, s, conds, true)
 		if err == nil && c.result == existing {
@@ -96,11 +98,12 @@ func (t Tenant) Ensure(ctx context.Context, s Spec, conds ...Condition) (User, O
 //
 // The conditions are asked about the user that is there before it is changed, else about
 // nothing: see [Condition].
-func (t Tenant) Upsert(ctx context.Context, s Spec, conds ...Condition) (User, Outcome, error) {
+func (t Tenant) Upsert(ctx context.Context, s Spec, conds ...Condition) (u User, outcome Outcome, err error) {
 	w, err := t.writer()
 	if err != nil {
 		return User{}, 0, err
 	}
+	defer confirm(ctx, &w, &u, &err)
 	merge := func(e *Edit) error {
 		s.Merge(e)
 		if s.ExpiresIn == 0 {
@@ -167,11 +170,11 @@ func (w *writer) create(ctx context.Context, s Spec, conds conditions, ensure bo
 	if ensure && !u.identifies() {
 		return creation{}, unidentified(err)
 	}
-	if err == nil {
-		err = conds.ofNothing()
-	}
 	if err != nil {
 		return w.existing(ctx, ensure, &u, err)
+	}
+	if err := conds.ofNothing(); err != nil {
+		return w.existing(ctx, u.identifies(), &u, err)
 	}
 	op := store.Create(w.record(&u), w.note(ChangeCreated, nil))
 	identity := identityKey(&u, op.New)
@@ -211,8 +214,8 @@ func (w *writer) create(ctx context.Context, s Spec, conds conditions, ensure bo
 // existing returns the user that a new one would be, where that cannot be written: it
 // may be there already, and need neither a policy that allows it nor a new seal. Else
 // the error stands.
-func (w *writer) existing(ctx context.Context, ensure bool, u *User, err error) (creation, error) {
-	if !ensure {
+func (w *writer) existing(ctx context.Context, look bool, u *User, err error) (creation, error) {
+	if !look {
 		return creation{}, err
 	}
 	ref := ByExternalID(u.ExternalID)
@@ -231,7 +234,9 @@ func (w *writer) existing(ctx context.Context, ensure bool, u *User, err error) 
 		return creation{}, getErr
 	}
 	c := creation{result: existing, user: there, record: r}
-	if c.identity, err = ref.key(w.Tenant); err == nil && u.emailClaimed && ref.by != byEmail {
+	c.identity, err = ref.key(w.Tenant)
+	c.conflict = w.conflict(&store.TakenError{Key: c.identity, Holder: r})
+	if err == nil && u.emailClaimed && ref.by != byEmail {
 		u.ID = there.ID
 		var holders []store.Record
 		if holders, err = w.emailHolders(ctx, u); len(holders) > 0 {

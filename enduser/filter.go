@@ -41,9 +41,8 @@ func (t Tenant) terms(v *violations, schema *Schema, f Filter) (terms, keys []st
 		keys = append(keys, t.externalIDKey(f.ExternalID))
 	}
 	if f.Account != (Account{}) {
-		field := Field{Name: "linked_account"}
-		checkToken(v, field, f.Account.Type, maxAccountType)
-		checkToken(v, field, f.Account.ID, maxAccountID)
+		checkToken(v, Field{Name: "account_type"}, f.Account.Type, maxAccountType)
+		checkToken(v, Field{Name: "account_id"}, f.Account.ID, maxAccountID)
 		keys = append(keys, accountKey(f.Account))
 	}
 	if f.Email != "" {

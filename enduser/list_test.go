@@ -192,7 +192,7 @@ func TestListRefusesFilters(t *testing.T) {
 			"nine words":                {enduser.Filter{Name: "a b c d e f g h i"}, "name invalid_value"},
 			"name not UTF-8":            {enduser.Filter{Name: "\xff"}, "name invalid_value"},
 			"external ID not UTF-8":     {enduser.Filter{ExternalID: "\xff"}, "external_id invalid_utf8"},
-			"half an account":           {enduser.Filter{Account: enduser.Account{Type: "irc"}}, "linked_account required"},
+			"half an account":           {enduser.Filter{Account: enduser.Account{Type: "irc"}}, "account_id required"},
 			"e-mail":                    {enduser.Filter{Email: "a\x00"}, "email invalid_characters"},
 			"long group":                {enduser.Filter{Group: strings.Repeat("x", 257)}, "group too_long"},
 		} {

@@ -1,0 +1,259 @@
+package enduser_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/store"
+	"github.com/rollbook-go/rollbook/store/memory"
+)
+
+// What a condition on versions is asked about.
+type state int
+
+const (
+	nothing state = iota
+	readable
+	corrupt
+)
+
+// versionConditions returns every condition on versions, for what is at a version, and
+// when it holds.
+func versionConditions(at, other enduser.Version) map[string]struct {
+	cond  enduser.Condition
+	holds map[state]bool
+} {
+	type row = struct {
+		cond  enduser.Condition
+		holds map[state]bool
+	}
+	never := map[state]bool{}
+	always := map[state]bool{nothing: true, readable: true, corrupt: true}
+	return map[string]row{
+		"none":               {enduser.Condition{}, always},
+		"at it":              {enduser.IfVersion(at), map[state]bool{readable: true}},
+		"at one of two":      {enduser.IfVersion(other, at), map[state]bool{readable: true}},
+		"at another":         {enduser.IfVersion(other), never},
+		"at no version":      {enduser.IfVersion(), never},
+		"at the zero one":    {enduser.IfVersion(enduser.Version{}), never},
+		"not at it":          {enduser.IfNotVersion(at), map[state]bool{nothing: true, corrupt: true}},
+		"not at one of two":  {enduser.IfNotVersion(other, at), map[state]bool{nothing: true, corrupt: true}},
+		"not at another":     {enduser.IfNotVersion(other), always},
+		"not at any of none": {enduser.IfNotVersion(), always},
+		"exists":             {enduser.IfExists(), map[state]bool{readable: true, corrupt: true}},
+		"absent":             {enduser.IfAbsent(), map[state]bool{nothing: true}},
+	}
+}
+
+// The preconditions of RFC 9110 hold as its section 13.1 says, for every call and state,
+// alone and two together; and what they refuse is not done.
+func TestConditionsOnVersions(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	ref := enduser.ByExternalID("crm-7")
+	spec := enduser.Spec{ExternalID: "crm-7", Name: "Ann"}
+	calls := map[string]struct {
+		call func(*world, ...enduser.Condition) error
+		only map[state]error // what comes before the conditions
+	}{
+		"create": {
+			func(w *world, c ...enduser.Condition) error { return second(w.acme.Create(ctx, spec, c...)) },
+			map[state]error{readable: enduser.ErrConflict, corrupt: enduser.ErrCorrupt},
+		},
+		"ensure": {
+			func(w *world, c ...enduser.Condition) error { return third(w.acme.Ensure(ctx, spec, c...)) },
+			map[state]error{corrupt: enduser.ErrCorrupt},
+		},
+		"upsert": {
+			func(w *world, c ...enduser.Condition) error { return third(w.acme.Upsert(ctx, spec, c...)) },
+			map[state]error{corrupt: enduser.ErrCorrupt},
+		},
+		"update": {
+			func(w *world, c ...enduser.Condition) error { return second(w.acme.Update(ctx, ref, rename, c...)) },
+			map[state]error{nothing: enduser.ErrNotFound, corrupt: enduser.ErrCorrupt},
+		},
+		"associate": {
+			func(w *world, c ...enduser.Condition) error { return second(w.acme.Associate(ctx, ref, c...)) },
+			map[state]error{nothing: enduser.ErrNotFound, corrupt: enduser.ErrCorrupt},
+		},
+		"delete": {
+			func(w *world, c ...enduser.Condition) error { return w.acme.Delete(ctx, enduser.ByID("u2"), c...) },
+			map[state]error{nothing: enduser.ErrNotFound},
+		},
+	}
+	for what, c := range calls {
+		for st := nothing; st <= corrupt; st++ {
+			names := versionConditions(enduser.Version{}, enduser.Version{})
+			for one := range names {
+				for two := range names {
+					w, at, other := worldIn(t, st)
+					conds := versionConditions(at, other)
+					var want error
+					if !conds[one].holds[st] || !conds[two].holds[st] {
+						want = enduser.ErrVersion
+					}
+					if err, ok := c.only[st]; ok {
+						want = err
+					}
+					before := feed(t, w.acme)
+					err := c.call(w, conds[one].cond, conds[two].cond)
+					name := fmt.Sprintf("%s of state %d, if %s and %s", what, st, one, two)
+					wantErr(t, name, err, want)
+					if err != nil {
+						diff(t, name+": feed", feed(t, w.acme), before)
+					}
+				}
+			}
+		}
+	}
+}
+
+// worldIn returns a world whose user crm-7, u2, is in a state, its version, and another's.
+func worldIn(t *testing.T, st state) (w *world, at, other enduser.Version) {
+	t.Helper()
+	mem := memory.New(nil)
+	w = newWorld(mem)
+	other = must(w.acme.Create(t.Context(), enduser.Spec{ExternalID: "other"}))(t).Version
+	if st != nothing {
+		at = must(w.acme.Create(t.Context(), enduser.Spec{ExternalID: "crm-7"}))(t).Version
+	}
+	if st == corrupt {
+		tamper(t, mem, "u2", func(r *store.Record) { r.Data = []byte("{") })
+	}
+	return w, at, other
+}
+
+// The same holds of groups.
+func TestConditionsOnVersionsOfGroups(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	spec, ref := enduser.GroupSpec{ProvidedID: "team"}, enduser.GroupByProvidedID("team")
+	for what, c := range map[string]struct {
+		call func(enduser.Groups, ...enduser.Condition) error
+		only map[state]error
+	}{
+		"create": {
+			func(g enduser.Groups, c ...enduser.Condition) error { return third(g.Create(ctx, spec, c...)) },
+			map[state]error{readable: enduser.ErrConflict},
+		},
+		"ensure": {func(g enduser.Groups, c ...enduser.Condition) error { return third(g.Ensure(ctx, spec, c...)) }, nil},
+		"update": {
+			func(g enduser.Groups, c ...enduser.Condition) error {
+				return second(g.Update(ctx, ref, func(g *enduser.Group) error { g.Demo = true; return nil }, c...))
+			},
+			map[state]error{nothing: enduser.ErrNotFound},
+		},
+		"rotate": {
+			func(g enduser.Groups, c ...enduser.Condition) error { return third(g.Rotate(ctx, ref, 0, c...)) },
+			map[state]error{nothing: enduser.ErrNotFound},
+		},
+		"delete": {
+			func(g enduser.Groups, c ...enduser.Condition) error { return g.Delete(ctx, ref, c...) },
+			map[state]error{nothing: enduser.ErrNotFound},
+		},
+	} {
+		for st := nothing; st <= readable; st++ {
+			for name := range versionConditions(enduser.Version{}, enduser.Version{}) {
+				w := newWorld(memory.New(nil))
+				groups := w.acme.Groups()
+				other := made(groups.Create(ctx, enduser.GroupSpec{ProvidedID: "other"}))(t)
+				var at enduser.Version
+				if st == readable {
+					at = made(groups.Create(ctx, spec))(t).Version
+				}
+				before := feed(t, w.acme)
+				cond := versionConditions(at, other.Version)[name]
+				var want error
+				if !cond.holds[st] {
+					want = enduser.ErrVersion
+				}
+				if err, ok := c.only[st]; ok {
+					want = err
+				}
+				err := c.call(groups, cond.cond)
+				wantErr(t, fmt.Sprintf("%s of state %d, if %s", what, st, name), err, want)
+				if err != nil {
+					diff(t, what+": feed", feed(t, w.acme), before)
+				}
+			}
+		}
+	}
+}
+
+// IfUser is asked about the user that is there before it is shown or changed, and never
+// where there is none.
+func TestConditionsOfEnsureAndUpsert(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		w := newWorld(st)
+		refuse := errors.New("refused")
+		var asked []string
+		ask := func(err error) enduser.Condition {
+			return enduser.IfUser(func(u enduser.User) error {
+				asked = append(asked, u.ID)
+				return err
+			})
+		}
+		spec := enduser.Spec{ExternalID: "crm-7", Name: "Ann", ExpiresIn: enduser.ProvisionalTTL}
+		for what, call := range map[string]func(context.Context, enduser.Spec, ...enduser.Condition) (enduser.User, enduser.Outcome, error){
+			"ensure": w.acme.Ensure, "upsert": w.acme.Upsert,
+		} {
+			asked = nil
+			spec.ExternalID = "crm-" + what
+			u := upserted(call(ctx, spec, ask(refuse)))(t, enduser.Created)
+			diff(t, what+": asked about nobody", len(asked), 0)
+			other := spec
+			other.Name = "Other"
+			got, outcome, err := call(ctx, other, ask(refuse))
+			wantErr(t, what, err, refuse)
+			if got.ID != "" || outcome != 0 {
+				t.Errorf("%s: %v %v with an error", what, got, outcome)
+			}
+			other.ExpiresIn = 0
+			wantErr(t, what+" for good", third(call(ctx, other, ask(refuse))), refuse)
+			diff(t, what+": as it was", must(w.acme.Get(ctx, enduser.ByID(u.ID)))(t), u)
+			diff(t, what+": asked", asked, []string{u.ID, u.ID})
+			kept := upserted(call(ctx, other, ask(nil), enduser.IfVersion(u.Version)))(t, enduser.Updated)
+			wantErr(t, what+" at an old version", third(call(ctx, other, enduser.IfVersion(u.Version))), enduser.ErrVersion)
+			diff(t, what+" again", upserted(call(ctx, other, enduser.IfVersion(kept.Version)))(t, enduser.Unchanged), kept)
+			wantInvalid(t, what+": a condition of groups", third(call(ctx, other, enduser.IfGroup(nil))), "condition invalid_value")
+		}
+	})
+}
+
+// Of many that have to make the user, one does; of many that update one version, one does.
+func TestConditionsOfRacingUpserts(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		w := newWorld(st)
+		var none enduser.Version
+		for round, cond := 0, enduser.IfAbsent(); round < 3; round++ {
+			outcomes := make([]enduser.Outcome, callers)
+			versions := make([]enduser.Version, callers)
+			at(func(i int) {
+				u, outcome, err := w.acme.Upsert(ctx, enduser.Spec{ExternalID: "crm-7", Name: fmt.Sprint(round, i)}, cond)
+				if err != nil && !errors.Is(err, enduser.ErrVersion) {
+					t.Errorf("round %d: %v", round, err)
+				}
+				outcomes[i], versions[i] = outcome, u.Version
+			})
+			won := none
+			for i, outcome := range outcomes {
+				if outcome == 0 {
+					continue
+				}
+				if want := map[bool]enduser.Outcome{true: enduser.Created, false: enduser.Updated}[round == 0]; outcome != want || won != none {
+					t.Errorf("round %d: %v, and another won before: %v", round, outcome, won != none)
+				}
+				won = versions[i]
+			}
+			if u := must(w.acme.Get(ctx, enduser.ByExternalID("crm-7")))(t); u.Version != won {
+				t.Errorf("round %d: at %s, but %s won", round, u.Version, won)
+			}
+			cond = enduser.IfVersion(won)
+		}
+	})
+}
