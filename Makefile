@@ -17,6 +17,8 @@ LINT := $(TOOL) golangci-lint
 # The tests that start real servers. They wait for elections and must not share
 # the cores with other packages: -p 1.
 REDIS := ./store/redis/... ./internal/redistest
+# Those that break masters of Sentinel and Cluster under load, and move slots.
+BREAK := ^TestFaults(Sentinel|Cluster|Reshard)$$
 
 .DEFAULT_GOAL := all
 .PHONY: all
@@ -43,14 +45,16 @@ race: ## the same under the race detector; SHORT=-short for fewer repetitions
 	@set -e; for m in $(CODE); do (cd $$m && CGO_ENABLED=1 $(GO) test -race $(SHORT) -p 1 -timeout 20m ./...); done
 
 .PHONY: redis
-redis: ## real Redis servers and a real Cluster; a skipped test is a failure
-	ROLLBOOK_REQUIRE_REDIS=1 bash .ci/no-skips $(GO) test -v -count=1 -p 1 -timeout 10m $(REDIS)
+redis: ## real Redis servers, Sentinels and Clusters; a skipped test is a failure
+	ROLLBOOK_REQUIRE_REDIS=1 bash .ci/no-skips $(GO) test -v -count=1 -p 1 -timeout 10m -skip '$(BREAK)' $(REDIS)
+	ROLLBOOK_REQUIRE_REDIS=1 bash .ci/no-skips $(GO) test -v -count=1 -timeout 10m -run '$(BREAK)' ./store/redis -fault-rounds 1
 
 .PHONY: faults
 faults: ## kill cycles, group-commit faults, lost replies and failovers, many times over
 	bash .ci/no-skips $(GO) test -v -count=1 -timeout 30m -run '^TestKill$$' ./store/sqlite -kill-cycles 1000
 	bash .ci/no-skips $(GO) test -v -count=10 -timeout 30m -run '^Test(GroupFaults|DiskFull)$$' ./store/sqlite
 	ROLLBOOK_REQUIRE_REDIS=1 bash .ci/no-skips $(GO) test -v -count=10 -timeout 30m -run '^Test(Failover|LostRepl|WaitReplicas)' ./store/redis
+	ROLLBOOK_REQUIRE_REDIS=1 bash .ci/no-skips $(GO) test -v -count=1 -timeout 40m -run '$(BREAK)' ./store/redis -fault-rounds 10
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME each

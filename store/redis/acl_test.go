@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -117,6 +120,26 @@ func TestLeastPrivilege(t *testing.T) {
 				})
 			}))
 	})
+}
+
+// The published rights have every command of the scripts.
+func TestScriptsNeedNoOtherRight(t *testing.T) {
+	files, err := filepath.Glob("*.lua")
+	if err != nil || len(files) < 5 {
+		t.Fatalf("%d scripts, %v", len(files), err)
+	}
+	called := regexp.MustCompile(`(?:redis\.p?call|each)\('([A-Z]+)'`)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, call := range called.FindAllStringSubmatch(string(text), -1) {
+			if !slices.Contains(publishedACL(t), any("+"+strings.ToLower(call[1]))) {
+				t.Errorf("%s uses %s, which doc.go does not list", file, call[1])
+			}
+		}
+	}
 }
 
 // CheckServer misses no right: for each that is published and that a connection does not
