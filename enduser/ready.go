@@ -18,9 +18,9 @@ const (
 )
 
 // Ready reads from the store and writes to it, and returns nil if both work now: what a
-// server's readiness check asks. The error is the store's: an ErrUnavailable, or an
-// ErrUnknown if the write had no answer in time; if the context ended, its error too. It
-// has no secret in its text.
+// server's readiness check asks. The error is the store's: an ErrUnavailable; an ErrUnknown
+// if the write had no answer in time; if the context ended, its error too; ErrContended if
+// no write comes through, of nobody. It has no secret in its text.
 //
 // It writes one small record without a body, always the same one, which belongs to no
 // tenant: no list, count, feed or walk has it. Calls of many processes at once do not fail

@@ -81,6 +81,7 @@ func BenchmarkSweep(b *testing.B) {
 }
 
 func benchmarkSweep(b *testing.B, st store.Store, tenants int) {
+	b.Helper()
 	ctx, w := b.Context(), newWorld(st)
 	var creating, sweeping time.Duration
 	const users = 10000

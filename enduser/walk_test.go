@@ -63,7 +63,7 @@ func (g *gate) expect(t *testing.T, what string, waiting int) {
 }
 
 // gated runs a walk over what fill has put into the store, whose writes wait at a gate.
-func gated(t *testing.T, fill func(*testing.T, *world), walk func(*world, context.Context) (int, error), test func(*gate, context.CancelFunc, <-chan walked)) {
+func gated(t *testing.T, fill func(*testing.T, *world), walk func(context.Context, *world) (int, error), test func(*gate, context.CancelFunc, <-chan walked)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate()
@@ -78,7 +78,7 @@ func gated(t *testing.T, fill func(*testing.T, *world), walk func(*world, contex
 		defer cancel()
 		done := make(chan walked, 1)
 		go func() {
-			n, err := walk(w, ctx)
+			n, err := walk(ctx, w)
 			done <- walked{n, err}
 		}()
 		test(g, cancel, done)
@@ -103,7 +103,7 @@ func expiring(users, tenants int, s enduser.Spec) func(*testing.T, *world) {
 	}
 }
 
-func sweep(w *world, ctx context.Context) (int, error) { return w.users.Sweep(ctx) }
+func sweep(ctx context.Context, w *world) (int, error) { return w.users.Sweep(ctx) }
 
 // TestWalksShareCommits: what walks over records writes has many writes under way, and
 // not more than 64.
@@ -112,7 +112,7 @@ func TestWalksShareCommits(t *testing.T) {
 	plan := enduser.Metadata{"plan": enduser.String("pro")}
 	for name, c := range map[string]struct {
 		fill func(*testing.T, *world)
-		walk func(*world, context.Context) (int, error)
+		walk func(context.Context, *world) (int, error)
 	}{
 		"Sweep of a tenant": {expiring(n, 1, enduser.Spec{}), sweep},
 		"Sweep of many":     {expiring(n, n, enduser.Spec{}), sweep},
@@ -123,7 +123,7 @@ func TestWalksShareCommits(t *testing.T) {
 					must(w.acme.Create(t.Context(), enduser.Spec{Metadata: plan}))(t)
 				}
 			},
-			func(w *world, ctx context.Context) (int, error) { return w.acme.Reindex(ctx) },
+			func(ctx context.Context, w *world) (int, error) { return w.acme.Reindex(ctx) },
 		},
 		"Reseal of a tenant": {
 			func(t *testing.T, w *world) {
@@ -132,7 +132,7 @@ func TestWalksShareCommits(t *testing.T) {
 					made(w.acme.Groups().Create(t.Context(), enduser.GroupSpec{ProvidedID: fmt.Sprint(i)}))(t)
 				}
 			},
-			func(w *world, ctx context.Context) (int, error) { return w.users.Reseal(ctx) },
+			func(ctx context.Context, w *world) (int, error) { return w.users.Reseal(ctx) },
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
