@@ -172,6 +172,45 @@ func TestTokensNeedARight(t *testing.T) {
 	}
 }
 
+// TestGetIfNew: who has the group as it is gets no body, and who has another version
+// makes none.
+func TestGetIfNew(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, nil)
+	const known, unknown = `{"user_group_id":"kept"}`, `{"user_group_id":"new"}`
+	s.create(t, "kept")
+	etag := s.do(t, "GET", "/api/user", known).Header.Get("ETag")
+	for _, path := range []string{"/api/user", "/api/user/"} {
+		r := s.request(t, "GET", path, known, etag)
+		if r.Code != 304 || r.Body.Len() > 0 || r.Header().Get("ETag") != etag {
+			t.Errorf("%s: %d %v %s", path, r.Code, r.Header(), r.Body)
+		}
+	}
+	s.do(t, "GET", "/api/user", known, with("If-None-Match", `"x"`)).want(t, 200)
+	s.do(t, "GET", "/api/user", known, with("If-Match", etag)).want(t, 200)
+	before := golden.StateOf(t, s.acme())
+	s.do(t, "GET", "/api/user", known, with("If-Match", `"x"`)).wantCode(t, 412, "precondition-failed")
+	s.do(t, "GET", "/api/user", unknown, with("If-Match", etag)).wantCode(t, 412, "precondition-failed")
+	s.do(t, "POST", "/api/create_user_group/", unknown, with("If-Match", etag)).wantCode(t, 412, "precondition-failed")
+	if diff := cmp.Diff(before, golden.StateOf(t, s.acme())); diff != "" {
+		t.Errorf("a refused request wrote:\n%s", diff)
+	}
+}
+
+// request is do for an answer without a body.
+func (s *server) request(t *testing.T, method, path, body, ifNoneMatch string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	for name, value := range map[string]string{
+		"Authorization": "Token " + golden.Acme, "Content-Type": "application/json", "If-None-Match": ifNoneMatch,
+	} {
+		r.Header.Set(name, value)
+	}
+	w := httptest.NewRecorder()
+	s.handler.ServeHTTP(w, r)
+	return w
+}
+
 func TestRates(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -60,10 +60,10 @@
 //
 // A user_group_id has at most 255 characters, and is compared exactly (see
 // [enduser.SameGroupID]), in one environment of the tenant: a Customer group and a
-// Testing group may have the same. The environment is the credential's; no member of a body says it. A name
-// has at most 256 characters; mapping and properties each have at most 256 keys and
-// 10,240 bytes as compact JSON, unless the policy says otherwise. Their values are any
-// JSON, but one of their own keys that is null is left out.
+// Testing group may have the same. The environment is the credential's; no member of a
+// body says it. A name has at most 256 characters; mapping and properties each have at
+// most 256 keys and 10,240 bytes as compact JSON, unless the policy says otherwise.
+// Their values are any JSON, but one of their own keys that is null is left out.
 //
 // # Answers
 //
@@ -80,8 +80,8 @@
 // 2^31, unique in the tenant's environment, and the same as long as the group exists.
 //
 // Answers with a token are not to be cached (Cache-Control: no-store). They have an
-// ETag; refresh, update and delete take it in If-Match and answer 412 if the group is
-// another version by now.
+// ETag, which all routes take in If-Match: 412 if the group is another version by now,
+// or is not there yet. GET takes it in If-None-Match: 304.
 //
 // Explo documents neither statuses nor bodies of failures. Here they have the proper
 // status, and "success":0 with a text for people, a stable code and the request's ID:

@@ -39,7 +39,11 @@ func (a *api) getOrCreate(c *call) error {
 	if err != nil {
 		return err
 	}
-	return show(c, &g, token, `{"success":1,"new_user_group":false,"user_group":`)
+	const head = `{"success":1,"new_user_group":false,"user_group":`
+	if m := c.Request.Method; m == http.MethodGet || m == http.MethodHead {
+		return c.ShowIfNew(g.Version.String(), nil, body(c, &g, token, head))
+	}
+	return show(c, &g, token, head)
 }
 
 // update changes what the body has of the group with its ID.
@@ -130,7 +134,13 @@ func showWritten(c *call, groups enduser.Groups, g *enduser.Group, head string) 
 
 // show answers with a group behind the head of the body.
 func show(c *call, g *enduser.Group, token, head string) error {
-	c.Header().Set("Cache-Control", "no-store") // GET too: what it shows depends on its body
-	b := appendGroup(append(c.Buffer(), head...), g, token)
-	return c.Versioned(http.StatusOK, g.Version.String(), append(b, '}'))
+	return c.Show(g.Version.String(), nil, body(c, g, token, head))
+}
+
+// body returns a function that appends the body of an answer with a group.
+func body(c *call, g *enduser.Group, token, head string) func([]byte) []byte {
+	return func(b []byte) []byte {
+		c.Header().Set("Cache-Control", "no-store") // GET too: what it shows depends on its body
+		return append(appendGroup(append(b, head...), g, token), '}')
+	}
 }
