@@ -117,6 +117,34 @@ func TestConflictsKeepTheUser(t *testing.T) {
 	})
 }
 
+// TestConflictsKeepWithARight: who may not associate users keeps none by a create.
+func TestConflictsKeepWithARight(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	s := newServer(t, nil, &magickmind.Options{Options: httpapi.Options{
+		Authorize: func(_ context.Context, _ httpapi.Principal, a httpapi.Action) error {
+			if a.Name != "associateEndUser" {
+				return nil
+			}
+			asked++
+			return httpapi.ErrForbidden
+		},
+	}})
+	u, err := s.Users.Tenant("acme").Create(t.Context(), enduser.Spec{ExternalID: "ann", ExpiresIn: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.create(t, `{"name":"Bea","external_id":"bea"}`)
+	s.do(t, "POST", users, `{"name":"B","external_id":"bea"}`).want(t, 409) // which is nobody's to keep
+	if asked != 0 {
+		t.Errorf("asked %d times about a user who stays", asked)
+	}
+	s.do(t, "POST", users, `{"name":"A","external_id":"ann"}`).want(t, 409)
+	if now, err := s.Users.Tenant("acme").Get(t.Context(), enduser.ByID(u.ID)); err != nil || now.ExpiresAt.IsZero() || asked != 1 {
+		t.Errorf("asked %d times; got %+v, %v", asked, now, err)
+	}
+}
+
 // TestConflictsShowWhatMayBeSeen: who may make users and not see them does not learn who
 // has an external ID.
 func TestConflictsShowWhatMayBeSeen(t *testing.T) {
