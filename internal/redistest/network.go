@@ -14,7 +14,7 @@ import (
 // 127.0.0.0/8). So a server can be cut off from the others while clients still reach it.
 type Network struct {
 	mu       sync.Mutex
-	isolated map[string]bool // servers, by the address that they connect from
+	isolated map[string]bool // servers and clients, by the address that they connect from
 	healed   chan struct{}   // closed when no server is isolated any more
 	links    map[*link]bool
 }
@@ -26,15 +26,22 @@ func newNetwork() *Network {
 // source is the address that server i of a group connects from.
 func source(i int) string { return fmt.Sprintf("127.0.1.%d", 1+i) }
 
-// Isolate cuts a server off from all others, in both directions, until Heal: what they
-// send is held back, as by a network that drops packets. Clients reach everybody.
+// NearClient is an address of clients that Isolate cuts off together with the server.
+const NearClient = "127.0.1.250"
+
+// anyClient is the address of all other clients.
+const anyClient = "127.0.0.1"
+
+// Isolate cuts a server, and the clients that connect from NearClient, off from all others,
+// in both directions, until Heal: what they send is held back, as by a network that drops
+// packets. All other clients reach everybody.
 func (n *Network) Isolate(p *Process) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if len(n.isolated) == 0 {
 		n.healed = make(chan struct{})
 	}
-	n.isolated[p.source] = true
+	n.isolated[p.source], n.isolated[NearClient] = true, true
 	for l := range n.links {
 		l.broken = l.broken || n.cuts(l)
 	}
@@ -58,8 +65,7 @@ func (n *Network) Heal() {
 }
 
 func (n *Network) cuts(l *link) bool {
-	between := l.from != l.to && l.from != "127.0.0.1"
-	return between && (n.isolated[l.from] || n.isolated[l.to])
+	return l.from != anyClient && n.isolated[l.from] != n.isolated[l.to]
 }
 
 // pass waits until what was read of a link may go on; false: it never may.
@@ -75,7 +81,7 @@ func (n *Network) pass(l *link) bool {
 
 // link is a connection to a server.
 type link struct {
-	from, to   string // servers' addresses; 127.0.0.1 for all others
+	from, to   string // addresses
 	broken     bool   // was cut; guarded by Network.mu
 	near, away net.Conn
 }

@@ -50,7 +50,7 @@ func (s *Sentinels) start() error {
 	}
 	for i := range 3 {
 		p, err := setup{
-			args: []string{"--protected-mode", "no", "--sentinel"}, source: source(10 + i),
+			args: []string{"--protected-mode", "no", "--sentinel"}, network: s.Network, source: source(10 + i),
 			conf: func(p *Process) string {
 				return strings.NewReplacer("MASTER", s.Nodes[0].announced[0], "PORT", p.announced[0]).Replace(`
 sentinel monitor main 127.0.0.1 MASTER 2

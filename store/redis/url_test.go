@@ -16,6 +16,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -206,6 +208,58 @@ func TestURLReachesTheServer(t *testing.T) {
 	for _, err := range []error{st.CheckServer(t.Context()), st.Trim(t.Context(), "tenant", 1)} {
 		if err == nil || strings.Contains(err.Error(), wrong) {
 			t.Errorf("with a wrong password: %v", err)
+		}
+	}
+}
+
+// User and password reach the servers behind Sentinels and of a Cluster, and those of the
+// Sentinels reach them.
+func TestURLReachesGroups(t *testing.T) {
+	sentinels, cluster := redistest.Sentinel(t), redistest.Cluster(t)
+	allow := func(servers []*redistest.Process, rights ...any) {
+		t.Helper()
+		for _, p := range servers {
+			c := p.Client()
+			if err := c.Do(t.Context(), append([]any{"ACL", "SETUSER"}, rights...)...).Err(); err != nil {
+				t.Fatal(err)
+			}
+			_ = c.Close()
+		}
+	}
+	known := func(servers []*redistest.Process, like string) bool {
+		return slices.ContainsFunc(servers, func(p *redistest.Process) bool {
+			c := p.Client()
+			defer func() { _ = c.Close() }()
+			list, err := c.ClientList(t.Context()).Result()
+			return err == nil && regexp.MustCompile(like).MatchString(list)
+		})
+	}
+	allow(sentinels.Watchers, "watcher", "on", ">look", "allchannels", "+@all")
+	allow(sentinels.Watchers, "default", "-sentinel|get-master-addr-by-name") // so that it takes the other user
+	allow(slices.Concat(sentinels.Nodes, cluster.Nodes), "ann", "on", ">p@ss", "~*", "allchannels", "+@all")
+	for text, servers := range map[string][]*redistest.Process{
+		"redis-sentinel://ann:p%40ss@" + sentinels.Addrs()[0] + "/3?protocol=2&master_name=" + redistest.MasterName +
+			"&sentinel_username=watcher&sentinel_password=look": sentinels.Nodes,
+		"redis-cluster://ann:p%40ss@" + cluster.Addrs()[0] + "?protocol=2": cluster.Nodes,
+	} {
+		opts, storeOpts, err := redisstore.ParseURL(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := redisstore.NewClient(opts)
+		defer func() { _ = client.Close() }()
+		st, err := redisstore.New(client, storeOpts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := st.CheckServer(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if _, err := st.Apply(t.Context(), "tenant", store.Ops(store.Create(user("id"), nil))); err != nil {
+			t.Error(err)
+		}
+		if !known(servers, " user=ann .* resp=2") {
+			t.Errorf("no server knows ann, with RESP2: %s", text)
 		}
 	}
 }
