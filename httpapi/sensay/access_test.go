@@ -167,7 +167,7 @@ func TestRates(t *testing.T) {
 		get := func(options ...option) answer { return s.do(t, "GET", "/v1/users/ann", "", options...) }
 		get().want(t, 404)
 		get(with("X-API-Version", "1")).want(t, 400) // counts like any other
-		get(as("ann")).want(t, 401)
+		get(as("ann")).want(t, 404)
 		a := get()
 		a.wantCode(t, 429, "RATE_LIMITED")
 		if a.Header.Get("RateLimit-Policy") != `"default";q=3;w=1` || a.Header.Get("RateLimit") == "" {

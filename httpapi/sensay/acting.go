@@ -36,7 +36,7 @@ func (i identity) names(t enduser.Tenant, u *enduser.User) bool {
 	if i.accountType != "" {
 		return slices.Contains(u.Accounts, enduser.Account{Type: i.accountType, ID: i.id})
 	}
-	return t.SameExternalID(i.id, shownID(u))
+	return i.id == u.ID || t.SameExternalID(i.id, shownID(u))
 }
 
 // acting is the user as whom a request acts.
@@ -106,17 +106,4 @@ func (a *api) identity(h http.Header) (i identity, ok bool) {
 	i.accountType = types[0]
 	known := len(a.Policy.AccountTypes) == 0 || slices.Contains(a.Policy.AccountTypes, i.accountType)
 	return i, known && i.accountType != ""
-}
-
-// asOrganization serves a route to requests that act as no user. The headers are
-// not looked into, so that the refusal says nothing about users.
-func asOrganization(handle func(*call) error) func(*call) error {
-	return func(c *call) error {
-		if len(c.Request.Header[actingID]) > 0 || len(c.Request.Header[actingType]) > 0 {
-			p := rest.Unauthorized("")
-			p.Code, p.Detail = "organization-only", "This route is the organization's: send neither X-USER-ID nor X-USER-ID-TYPE."
-			return p
-		}
-		return handle(c)
-	}
 }

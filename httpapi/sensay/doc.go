@@ -22,13 +22,13 @@
 // request is the organization's own. With X-USER-ID it acts as that user, and with
 // X-USER-ID-TYPE beside it as the user to whom that account is linked. Where a
 // user is needed and the headers name none, or one that does not exist, the answer
-// is 401 and never 404. A request that acts as a user has no right to the routes
-// of the organization: 401, whoever the user is.
+// is 401 and never 404. The routes of the organization ignore both headers, which the
+// vendor's own client sends with every call.
 //
 // # Users
 //
 // A user's id is its external ID if it has one, and the ID that the Manager gave
-// it otherwise. It is compared as external IDs are: in any case, or exactly where
+// it otherwise; that one goes on naming the user, and never names another. It is compared as external IDs are: in any case, or exactly where
 // [enduser.Schema] says so. [Policy] makes e-mail addresses unique, and what is unique
 // is answered with 409: error_code is USER_EXISTS, EMAIL_EXISTS or
 // LINKED_ACCOUNT_EXISTS. A create that is repeated is USER_EXISTS.
@@ -57,8 +57,9 @@
 //     and an account that is given twice. White space in names is allowed as the
 //     vendor's pattern has it, but for control characters.
 //   - The newer schema has success in every answer and allows no such member in a
-//     request. So the body of a GET, sent back by PUT as it is, is 400; without
-//     success it is accepted.
+//     request. Here it is ignored in one, so that what GET shows can be sent back.
+//   - A create without a body is one of {}.
+//   - Who has no name but a first or last one is shown with those as the name.
 //   - What a user has from elsewhere, a name with other letters or an account of
 //     another type, is shown as it is and may be sent back by PUT.
 //   - Content-Type is asked of requests that have a body, not of others.

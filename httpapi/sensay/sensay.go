@@ -19,6 +19,7 @@ func Policy() enduser.Policy {
 		AccountTypes:  []string{"discord", "telegram", "embed"},
 		MaxName:       50,
 		MaxExternalID: 255,
+		Placeholders:  true,
 	}
 }
 

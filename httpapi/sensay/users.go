@@ -16,8 +16,8 @@ type api struct{ *family.Host }
 
 func (a *api) routes() []family.Route {
 	return []family.Route{
-		{Method: "POST", Path: "/v1/users", Access: rest.Write("createEndUser"), Body: true, Handle: asOrganization(a.create)},
-		{Method: "GET", Path: "/v1/users/{userID}", Access: rest.Read("getEndUser"), Handle: asOrganization(a.get)},
+		{Method: "POST", Path: "/v1/users", Access: rest.Write("createEndUser"), Body: true, Empty: true, Handle: a.create},
+		{Method: "GET", Path: "/v1/users/{userID}", Access: rest.Read("getEndUser"), Handle: a.get},
 		{Method: "GET", Path: "/v1/users/me", Access: rest.Read("getEndUser"), Handle: a.asUser(a.getMe)},
 		{Method: "PUT", Path: "/v1/users/me", Access: rest.Write("updateEndUser"), Body: true, Handle: a.asUser(a.updateMe)},
 		{Method: "DELETE", Path: "/v1/users/me", Access: rest.Write("deleteEndUser"), Handle: a.asUser(a.deleteMe)},
@@ -35,7 +35,7 @@ func (a *api) create(c *call) error {
 		return err
 	}
 	u, err := t.Create(c.Request.Context(), spec)
-	return show(c, &u, err)
+	return show(c, &u, a.Confirm(c, t, err))
 }
 
 func (a *api) get(c *call) error {

@@ -155,9 +155,14 @@ func TestIdentity(t *testing.T) {
 	}
 	plain := s.create(t, `{}`)
 
-	s.do(t, "GET", "/v1/users/"+ann.ID, "").wantCode(t, 404, "USER_NOT_FOUND")
-	s.do(t, "GET", "/v1/users/me", "", as(ann.ID)).wantCode(t, 401, "UNKNOWN_ACTING_USER")
-	s.do(t, "DELETE", "/v1/users/me", "", as(ann.ID)).wantCode(t, 401, "UNKNOWN_ACTING_USER")
+	for _, got := range []answer{
+		s.do(t, "GET", "/v1/users/"+ann.ID, ""), s.do(t, "GET", "/v1/users/me", "", as(ann.ID)),
+		s.do(t, "PUT", "/v1/users/me", `{"id":"`+ann.ID+`"}`, as(ann.ID)), // its own id is no other one
+	} {
+		if u := got.want(t, 200).user(t); u.ID != "Ann" {
+			t.Errorf("by its own id: %s", got.Body)
+		}
+	}
 	// Nobody can take the id by which a user is known, in any case.
 	s.do(t, "POST", "/v1/users", `{"id":"`+strings.ToUpper(plain.ID)+`"}`).wantCode(t, 409, "USER_EXISTS")
 	s.do(t, "PUT", "/v1/users/me", `{"id":"`+plain.ID+`"}`, as("ann")).wantCode(t, 409, "USER_EXISTS")
@@ -175,10 +180,14 @@ func TestIdentity(t *testing.T) {
 	if u, err := acme.Get(t.Context(), enduser.ByID(plain.ID)); err != nil || u.ExternalID != "" {
 		t.Errorf("the user without external ID got %q, %v", u.ExternalID, err)
 	}
-	// An ID that its user no longer goes by is free for another.
+	// An ID that was handed out goes on naming its user, and never names another.
 	s.do(t, "PUT", "/v1/users/me", `{"id":"renamed"}`, as(plain.ID)).want(t, 200)
-	if u := s.create(t, `{"id":"`+plain.ID+`","name":"Other"}`); s.do(t, "GET", "/v1/users/"+plain.ID, "").user(t).Name != u.Name {
-		t.Error("the ID does not name its new owner")
+	s.do(t, "POST", "/v1/users", `{"id":"`+plain.ID+`"}`).wantCode(t, 409, "USER_EXISTS")
+	s.do(t, "PUT", "/v1/users/me", `{"id":"`+plain.ID+`"}`, as("ann")).wantCode(t, 409, "USER_EXISTS")
+	for _, a := range []answer{s.do(t, "GET", "/v1/users/"+plain.ID, ""), s.do(t, "GET", "/v1/users/me", "", as(plain.ID))} {
+		if u := a.want(t, 200).user(t); u.ID != "renamed" {
+			t.Errorf("the ID names %s", a.Body)
+		}
 	}
 }
 
@@ -201,8 +210,7 @@ func TestUsersFromElsewhere(t *testing.T) {
 	if diff := cmp.Diff(want, a.user(t)); diff != "" {
 		t.Error(diff)
 	}
-	back := strings.Replace(a.Body, `"success":true,`, "", 1)
-	if again := s.do(t, "PUT", "/v1/users/me", back, as("me")).want(t, 200); again.Body != a.Body || again.Header.Get("ETag") != a.Header.Get("ETag") {
+	if again := s.do(t, "PUT", "/v1/users/me", a.Body, as("me")).want(t, 200); again.Body != a.Body || again.Header.Get("ETag") != a.Header.Get("ETag") {
 		t.Errorf("sent back it became %s", again.Body)
 	}
 	s.do(t, "GET", "/v1/users/me", "", asAccount("github", "1")).wantCode(t, 401, "UNKNOWN_ACTING_USER")
@@ -300,7 +308,6 @@ func TestFingerprints(t *testing.T) {
 		again.do(t, "GET", "/v1/users/ann", "", by(golden.Other)).failure(t).Fingerprint,
 	}
 	others := []string{
-		s.do(t, "GET", "/v1/users/a", "", as("a")).failure(t).Fingerprint,
 		s.do(t, "GET", "/v1/users/a", "", by("nobody-key")).failure(t).Fingerprint,
 		s.do(t, "GET", "/v1/users/me", "", by("nobody-key")).failure(t).Fingerprint,
 		s.do(t, "GET", "/v1/users/me", "").failure(t).Fingerprint,
@@ -353,5 +360,43 @@ func TestVary(t *testing.T) {
 		if got := a.Header.Get("Vary"); got != "X-ORGANIZATION-SECRET, X-USER-ID, X-USER-ID-TYPE" || a.Header.Get("Cache-Control") != "private" {
 			t.Errorf("%d: Vary %q, Cache-Control %q", a.Status, got, a.Header.Get("Cache-Control"))
 		}
+	}
+}
+
+// TestDerivedName: who has a first and a last name alone is shown with both, and what is
+// shown can be sent back without becoming a name.
+func TestDerivedName(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, httpapi.Options{})
+	acme := s.users.Tenant("acme")
+	if _, err := acme.Create(t.Context(), enduser.Spec{ExternalID: "zoe", FirstName: "Zoë", LastName: "Ω"}); err != nil {
+		t.Fatal(err)
+	}
+	a := s.do(t, "GET", "/v1/users/zoe", "").want(t, 200)
+	if u := a.user(t); u.Name != "Zoë Ω" {
+		t.Errorf("shown as %s", a.Body)
+	}
+	back := s.do(t, "PUT", "/v1/users/me", a.Body, as("zoe")).want(t, 200)
+	if back.Body != a.Body || back.Header.Get("ETag") != a.Header.Get("ETag") {
+		t.Errorf("sent back it became %s", back.Body)
+	}
+	s.do(t, "PUT", "/v1/users/me", `{"id":"zoe","name":"Zoe"}`, as("zoe")).want(t, 200)
+	if u, err := acme.Get(t.Context(), enduser.ByExternalID("zoe")); err != nil || u.Name != "Zoe" || u.FirstName != "Zoë" {
+		t.Errorf("renamed: %+v, %v", u, err)
+	}
+}
+
+// TestTakenIsKept: clients take a 409 for "exists", so a provisional user whose id is
+// taken stays from then on.
+func TestTakenIsKept(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, httpapi.Options{})
+	acme := s.users.Tenant("acme")
+	if _, err := acme.Create(t.Context(), enduser.Spec{ExternalID: "ann", ExpiresIn: enduser.ProvisionalTTL}); err != nil {
+		t.Fatal(err)
+	}
+	s.do(t, "POST", "/v1/users", `{"id":"ANN"}`).wantCode(t, 409, "USER_EXISTS")
+	if u, err := acme.Get(t.Context(), enduser.ByExternalID("ann")); err != nil || !u.ExpiresAt.IsZero() {
+		t.Errorf("the user is %+v, %v", u, err)
 	}
 }

@@ -17,8 +17,8 @@ func shownID(u *enduser.User) string { return cmp.Or(u.ExternalID, u.ID) }
 // appendUser writes a user. A name or address that it does not have is left out.
 func appendUser(b []byte, u *enduser.User) []byte {
 	b = append(b, `{"success":true`...)
-	if u.Name != "" {
-		b = jsontext.AppendString(append(b, `,"name":`...), u.Name)
+	if name := u.DisplayName(); name != "" {
+		b = jsontext.AppendString(append(b, `,"name":`...), name)
 	}
 	if u.Email != "" {
 		b = jsontext.AppendString(append(b, `,"email":`...), u.Email)
@@ -73,6 +73,9 @@ func (in *userInput) member(p *jsontext.Scanner, name string) error {
 		return member(in, p, name, &in.accounts, rest.Array(p, func(i int) (enduser.Account, error) {
 			return in.readAccount(p, i)
 		}))
+	case "success": // of an answer that is sent back as it is
+		_, err := p.Raw()
+		return err
 	}
 	// Its name is not repeated: what a client takes for a name may be personal.
 	in.Fault("body", rest.CodeUnknown, "has a member that is none of id, name, email and linkedAccounts")
@@ -120,15 +123,15 @@ func (in *userInput) spec(t enduser.Tenant) (enduser.Spec, error) {
 // however it came to be so.
 func (in *userInput) change(t enduser.Tenant, e *enduser.Edit) error {
 	var wrong rest.Input
-	if !t.SameExternalID(in.id.Value, shownID(&e.User)) {
+	if in.id.Value != e.ID && !t.SameExternalID(in.id.Value, shownID(&e.User)) {
 		checkID(&wrong, t, in.id.Value)
 		e.ExternalID = in.id.Value
 	}
-	if in.name.Given && in.name.Value != e.Name {
+	if in.name.Given && in.name.Value != e.DisplayName() {
 		checkName(&wrong, in.name.Value)
+		e.Name = in.name.Value
 	}
 	in.checkEmail(&wrong)
-	in.name.Set(&e.Name)
 	in.email.Set(&e.Email)
 	in.accounts.Set(&e.Accounts)
 	return wrong.Err()
