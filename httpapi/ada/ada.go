@@ -17,7 +17,7 @@ import (
 // Policy returns what users may be where nothing else is said: the limits that the
 // vendor states.
 func Policy() enduser.Policy {
-	return enduser.Policy{MaxExternalID: 36, MaxMetadataBytes: 10_240}
+	return enduser.Policy{MaxExternalID: 36, MaxMetadataBytes: 10_240, Placeholders: true}
 }
 
 // DefaultRates returns the rates that the vendor states for these routes: 30 requests

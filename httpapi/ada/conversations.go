@@ -61,7 +61,7 @@ func (a *api) converse(c *call) error {
 	var u enduser.User
 	if in.endUserID.Given {
 		u, err = t.Associate(ctx, enduser.ByID(in.endUserID.Value))
-	} else {
+	} else if err = a.Allow(c, "createEndUser", true); err == nil {
 		u, err = t.Create(ctx, enduser.Spec{})
 	}
 	if err != nil {

@@ -35,9 +35,9 @@
 // display_name is the Name of an [enduser.User]. PATCH needs a profile, if only {}.
 // What is absent stays as it is and null clears. metadata is merged by key, and a null
 // value removes its key; null for the whole removes all of it. An external_id that
-// another user has is 409, and details says whose it is. So is an e-mail address, if
+// another user has is 409. So is an e-mail address, if
 // both users claim theirs: those made through a family where addresses are unique do.
-// A user without external_id holds its end_user_id as one: to give that to another is
+// An end_user_id never names another user: to give it to one as its external_id is
 // 409, at a POST too.
 //
 // # Sensitive metadata
@@ -59,8 +59,8 @@
 //
 // Errors have the vendor's form, {"errors":[{"type","message","details"}]}, with one
 // error. Every 400 is a validation_error. What is to blame stands in details: a JSON
-// path for a member of the body, a name for a parameter of path and query. The other
-// types are not_found, conflict and so on; outcome_unknown, a 503, says that the
+// path for a member of the body, a name for a parameter of path and query. Other errors
+// have no details; their types are not_found, conflict and so on; outcome_unknown, a 503, says that the
 // write may have happened. A request is checked in this order: path and method (404,
 // 405), credential (401), rate (429), rights (403), form of the body (413, 415), and
 // what is in it.
@@ -72,9 +72,11 @@
 //   - system_properties always has the seed's sunshine_user_id, null if unset.
 //   - Times are in whole seconds, as in the seed's example: two changes within one
 //     have one updated_at, and different ETags.
-//   - Unknown members and parameters are ignored, and so is system_properties. A
+//   - Unknown members are ignored, and so is system_properties. A parameter that lists
+//     do not have is 400: a filter that is ignored would be a wrong answer. A
 //     member that differs from a known one only in case is refused: another reader of
 //     the body might take it for that.
+//   - A POST without a body is one of {}.
 //   - The vendor's 10 MB for a body are 10 MiB. Its 10 KB for metadata are 10,240
 //     bytes as compact JSON. Integers are those of 64 bits, and 1.0 is none. A null
 //     value in metadata is refused by POST.

@@ -217,7 +217,13 @@ func TestClientFamilies(t *testing.T) {
 		if status, body := f.ask(t, "POST", "/sensay/v1/users", "", `{"id":"`+p.ID+`"}`); status != http.StatusConflict {
 			t.Errorf("an id that shadows a user: %d %v", status, body)
 		}
+		a = f.do(t, "POST", "/ada/api/v2/end-users/", "", `{"external_id":"later","profile":{"display_name":"Provisional"}}`)
+		q := view{text(a, "end_user_id"), "later", "Provisional", ""}
+		f.shows(t, "made by ada", q)
 		w.Clock.Advance(24 * time.Hour)
+		f.gone(t, q)
+		f.shows(t, "kept by a 409, which its client takes for a success", p)
+		f.do(t, "DELETE", "/magickmind/v1/end-users/"+p.ID, "", "")
 		f.gone(t, p)
 
 		s := f.do(t, "POST", "/sensay/v1/users", "", `{"name":"John Doe","email":"user@example.com","id":"johndoe"}`)

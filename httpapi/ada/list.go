@@ -32,7 +32,7 @@ func (a *api) list(c *call) error {
 	if eq.After, err = enduser.ParseCursor(cursor); err != nil {
 		blameCursor(&q)
 	}
-	if err := q.Err(); err != nil {
+	if err := q.Strict(); err != nil {
 		return err
 	}
 	read := a.Read(c)
@@ -64,7 +64,7 @@ func (a *api) find(c *call, q *rest.Query, paged bool) error {
 	case id == "" && len(q.Values["external_id"]) == 1:
 		q.Fault("external_id", enduser.CodeRequired, "must not be empty")
 	}
-	if err := q.Err(); err != nil {
+	if err := q.Strict(); err != nil {
 		return err
 	}
 	t := a.Tenant(c)

@@ -75,7 +75,7 @@ func TestNextPageURL(t *testing.T) {
 	}
 	for _, tt := range []struct{ base, prefix, target, want string }{
 		{"", "", "http://api.example/api/v2/end-users/", "http://api.example/api/v2/end-users/?cursor=C"},
-		{"", "", "https://api.example:8443/api/v2/end-users?limit=1&x=y", "https://api.example:8443/api/v2/end-users?cursor=C&limit=1"},
+		{"", "", "https://api.example:8443/api/v2/end-users?limit=1&cursor=", "https://api.example:8443/api/v2/end-users?cursor=C&limit=1"},
 		{"", "/ada", "http://api.example/ada/api/v2/end-users/?limit=1", "http://api.example/ada/api/v2/end-users/?cursor=C&limit=1"},
 		{"", "/a b", "http://api.example/a%20b/api/v2/end-users/", "http://api.example/a%20b/api/v2/end-users/?cursor=C"},
 		{"https://users.example.com", "", "http://10.0.0.1:8080/api/v2/end-users/", "https://users.example.com/api/v2/end-users/?cursor=C"},

@@ -95,10 +95,8 @@ func tryAll(t *testing.T, s *server, attacker option) {
 		equal("GET", users+"?"+query+"cursor="+cursor, users+"?"+query+"cursor=x", "").want(t, 400)
 	}
 	for _, query := range []string{"tenant=acme", "tenant_id=acme", "environment=Customer", "access_token=" + golden.Acme} {
-		got := equal("GET", users+"?"+query, users, "").want(t, 200)
-		if want := s.do(t, "GET", users, "", attacker); got.Body != want.Body {
-			t.Errorf("%s is listened to: %s", query, got.Body)
-		}
+		cells++
+		s.do(t, "GET", users+"?"+query, "", attacker).want(t, 400)
 	}
 
 	// What is unique is unique to a tenant's environment: taking the victim's names

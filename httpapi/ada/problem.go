@@ -100,7 +100,7 @@ func describe(p *rest.Problem) (kind, message string, details []rest.Field) {
 	}
 	switch {
 	case p.Field != "":
-		details = []rest.Field{{Path: rest.Path{Name: jsonPath(rest.Path{Name: p.Field})}, Message: "belongs to end user " + p.HolderID}}
+		message = strings.TrimPrefix(jsonPath(rest.Path{Name: p.Field}), "$.") + ": belongs to another end user"
 	case len(p.Errors) > 0:
 		details = p.Errors
 		message = strings.TrimPrefix(details[0].Path.Name, "$.") + ": " + details[0].Message

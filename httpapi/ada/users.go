@@ -1,7 +1,6 @@
 package ada
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -24,11 +23,11 @@ type api struct {
 func (a *api) routes() []family.Route {
 	const users, user, conversations = "/api/v2/end-users", "/api/v2/end-users/{id}", "/api/v2/conversations"
 	return rest.Slashed([]family.Route{
-		{Method: "POST", Path: users, Access: rest.Write("createEndUser"), Body: true, Handle: a.create},
+		{Method: "POST", Path: users, Access: rest.Write("createEndUser"), Body: true, Empty: true, Handle: a.create},
 		{Method: "GET", Path: users, Access: rest.Read("listEndUsers"), Handle: a.list},
 		{Method: "GET", Path: user, Access: rest.Read("getEndUser"), Handle: a.get},
 		{Method: "PATCH", Path: user, Access: rest.Write("updateEndUser"), Body: true, Handle: a.update},
-		{Method: "POST", Path: conversations, Access: rest.Access{Action: "associateEndUser", Also: "createEndUser", Write: true}, Body: true, Handle: a.converse},
+		{Method: "POST", Path: conversations, Access: rest.Write("associateEndUser"), Body: true, Handle: a.converse},
 	}...)
 }
 
@@ -44,7 +43,7 @@ func (a *api) create(c *call) error {
 	if err := c.Judge(&in.Input, func() error { return t.Check(spec) }); err != nil {
 		return err
 	}
-	u, created, err := ensure(c.Request.Context(), t, spec)
+	u, created, err := a.ensure(c, t, spec)
 	if err != nil || !created {
 		return show(c, &u, err)
 	}
@@ -55,12 +54,14 @@ func (a *api) create(c *call) error {
 // ensure returns the user that has the external ID of a spec, or makes one; without an
 // external ID always. What the spec has beside the ID of a known user is not applied,
 // but must be what a new one may have.
-func ensure(ctx context.Context, t enduser.Tenant, spec enduser.Spec) (u enduser.User, created bool, err error) {
+func (a *api) ensure(c *call, t enduser.Tenant, spec enduser.Spec) (u enduser.User, created bool, err error) {
+	ctx := c.Request.Context()
 	if spec.ExternalID == "" {
 		u, err = t.Create(ctx, spec)
 		return u, true, err
 	}
-	u, outcome, err := t.Ensure(ctx, spec)
+	conds := append(family.Conditions(c), a.Asking(c, "getEndUser", false))
+	u, outcome, err := t.Ensure(ctx, spec, conds...)
 	if err == nil && outcome != enduser.Created {
 		spec.ExternalID = ""
 		err = t.Check(spec)
