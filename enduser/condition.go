@@ -64,10 +64,10 @@ type conditions []Condition
 func (cs conditions) ofUser(u *User) error {
 	for _, c := range cs {
 		err := c.at(u.Version)
-		switch c.kind {
-		case ifUser:
+		if c.kind == ifUser {
 			err = c.user(u.Clone())
-		case ifGroup:
+		}
+		if c.kind == ifGroup {
 			err = wrongCondition()
 		}
 		if err != nil {
@@ -80,10 +80,10 @@ func (cs conditions) ofUser(u *User) error {
 func (cs conditions) ofGroup(g *Group) error {
 	for _, c := range cs {
 		err := c.at(g.Version)
-		switch c.kind {
-		case ifGroup:
+		if c.kind == ifGroup {
 			err = c.group(g.Clone())
-		case ifUser:
+		}
+		if c.kind == ifUser {
 			err = wrongCondition()
 		}
 		if err != nil {

@@ -20,10 +20,12 @@
 //
 // External IDs and e-mail addresses are compared without regard to case, by
 // simple case folding of canonically equivalent text: "crm-7" is "CRM-7", "é" is
-// "É" however it is composed, and "ß" is not "ss". The spelling that was given is
+// "É" however it is composed, and "ß" is not "ss". Domains of addresses are compared as
+// IDNA has them. The IDs of groups are compared exactly. The spelling that was given is
 // kept. What could be mistaken for something else is not allowed: invisible,
-// unassigned and compatibility characters, and white space at the ends.
-// Look-alikes of other scripts are different IDs.
+// unassigned and compatibility characters, white space at the ends, and placeholders
+// such as "undefined" and "null", see [Policy]. Look-alikes of other scripts are different
+// IDs. A user's own ID never becomes another's external ID.
 //
 // # Writing
 //
@@ -39,15 +41,17 @@
 //
 // # Versions and conditions
 //
-// Every write gives a user or group another [Version]. Update, Associate, Delete and
-// their like take a [Condition], which holds at the moment of the write: [IfVersion]
-// keeps a caller from writing over what it has not seen, [IfUser] asks a function.
+// Every write gives a user or group another [Version]. All calls that write take a
+// [Condition], which holds at the moment of the write: [IfVersion] keeps a caller from
+// writing over what it has not seen, [IfAbsent] from writing over anything, [IfUser] asks
+// a function.
 //
 // # Provisional users
 //
 // A user made with [Spec].ExpiresIn does not stay unless [Tenant.Associate] is
-// called in time. From its deadline on it does not exist for any call, and its
-// external ID, accounts and address are free; [Manager.Run] sweeps up behind.
+// called in time, or Ensure or Upsert by somebody who gives no ExpiresIn. From its deadline
+// on it does not exist for any call, and its external ID, accounts and address are free;
+// [Manager.Run] sweeps up behind.
 //
 // # Sensitive values
 //

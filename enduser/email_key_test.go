@@ -31,8 +31,10 @@ func TestAddressKeys(t *testing.T) {
 	t.Parallel()
 	seen := make(map[string]string)
 	for _, same := range [][]string{
-		{"user@bücher.example", "USER@BÜCHER.EXAMPLE", "user@bu\u0308cher.example", "user@xn--bcher-kva.example", "User@XN--BCHER-KVA.example",
-			"user@bücher。example", `"user"@bücher.example`, " user@bücher.example "},
+		{
+			"user@bücher.example", "USER@BÜCHER.EXAMPLE", "user@bu\u0308cher.example", "user@xn--bcher-kva.example",
+			"User@XN--BCHER-KVA.example", "user@bücher。example", `"user"@bücher.example`, " user@bücher.example ",
+		},
 		{"user@bucher.example"},
 		{"user@straße.example", "user@xn--strae-oqa.example"},
 		{"user@strasse.example", "user@STRASSE.example"},

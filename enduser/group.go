@@ -23,8 +23,7 @@ type Group struct {
 	// ProvidedID is the ID by which the tenant's own systems know the group, in the
 	// spelling that was given. It is unique in the tenant's environment, has at most 255
 	// characters, and never changes. It is compared exactly, after Unicode normalization
-	// to NFC: two customers
-	// whose IDs differ in case must not share a token.
+	// to NFC: two customers whose IDs differ in case must not share a token.
 	ProvidedID string
 
 	// Number is the group's number, for programs that want a small one: from 1 to
@@ -178,7 +177,7 @@ func (r GroupRef) key() (store.Key, error) {
 		v.add(field, CodeLength, "is too long")
 	case code != "":
 		v.add(field, code, textMessage(code))
-	case r.by == groupByProvidedID && len(providedIDKey(r.value).Value) > maxExternalIDKey:
+	case r.by == groupByProvidedID && len(compareKey(r.value)) > maxExternalIDKey:
 		v.add(field, CodeLength, "is too long")
 	}
 	if err := v.err(); err != nil {

@@ -121,7 +121,21 @@ func (t Tenant) lister(q Query) (*lister, error) {
 	if err := v.err(); err != nil {
 		return nil, err
 	}
+	l.ExpiringBefore = deadlineBound(q.ExpiringBefore)
 	return l, l.span.own(!q.ExpiringBefore.IsZero())
+}
+
+// deadlineBound returns a time in the range of deadlines that comes to the same as a bound
+// of them: stores count times in milliseconds, which may not hold any other.
+func deadlineBound(at time.Time) time.Time {
+	switch {
+	case at.IsZero() || inRange(at):
+		return at
+	case at.Unix() < 0:
+		return time.Unix(0, 0)
+	default:
+		return time.Unix(lastSecond+1, 0)
+	}
 }
 
 // scopeIn returns what the cursors of a query are bound to.

@@ -332,6 +332,30 @@ func TestDeadlinesOutOfRange(t *testing.T) {
 	wantInvalid(t, "check", late.Tenant("acme").Check(enduser.Spec{ExpiresIn: math.MaxInt64}), "expires_at invalid_value")
 }
 
+// A bound that no deadline can reach selects all provisional users, or none.
+func TestBoundsOfDeadlinesOutOfRange(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		w := newWorld(st)
+		must(w.acme.Create(ctx, enduser.Spec{}))(t)
+		u := must(w.acme.Create(ctx, enduser.Spec{ExpiresIn: time.Hour}))(t)
+		for _, c := range []struct {
+			at   time.Time
+			want []string
+		}{
+			{time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), []string{u.ID}},
+			{time.Date(584_556_079, 1, 1, 0, 0, 0, 0, time.UTC), []string{u.ID}},
+			{time.Unix(math.MaxInt64/100, 0), []string{u.ID}},
+			{time.Unix(-math.MaxInt64/100, 0), []string{}},
+			{time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC), []string{}},
+		} {
+			q := enduser.Query{ExpiringBefore: c.at}
+			diff(t, c.at.String(), ids(must(w.acme.List(ctx, q))(t).Users), c.want)
+			diff(t, c.at.String(), must(w.acme.Count(ctx, q))(t), enduser.Count{N: len(c.want), Exact: true})
+		}
+	})
+}
+
 // Who was handed an ID by the Manager goes on being named by it, and nobody else is, while
 // others try to take it as their external ID.
 func TestOwnIDsNameNobodyElse(t *testing.T) {

@@ -159,6 +159,15 @@ func TestLongestNamesFind(t *testing.T) {
 	if got, err := acme.Groups().Get(t.Context(), enduser.GroupByProvidedID(long)); err != nil || got.ID != g.ID {
 		t.Errorf("group: %v, %v", got, err)
 	}
+	wide := strings.Repeat("\u2c6f", 255) // 765 bytes; folded 510
+	g = made(acme.Groups().Create(t.Context(), enduser.GroupSpec{ProvidedID: wide}))(t)
+	if got, err := acme.Groups().Get(t.Context(), enduser.GroupByProvidedID(wide)); err != nil || got.ID != g.ID {
+		t.Errorf("group: %v, %v", got, err)
+	}
+	member := must(acme.Create(t.Context(), enduser.Spec{Groups: []string{wide}}))(t)
+	if page, err := acme.List(t.Context(), enduser.Query{Filter: enduser.Filter{Group: wide}}); err != nil || len(page.Users) != 1 || page.Users[0].ID != member.ID {
+		t.Errorf("members: %v, %v", page.Users, err)
+	}
 	for _, ref := range []enduser.Ref{
 		enduser.ByExternalID(strings.Repeat("x", 513)), enduser.ByExternalID(strings.Repeat("e\u0301", 300)),
 		enduser.ByEmail(strings.Repeat("x", 1018)), enduser.ByAccount(enduser.Account{Type: "x", ID: strings.Repeat("x", 1025)}), enduser.ByID(strings.Repeat("x", 257)),

@@ -17,7 +17,8 @@ type Schema struct {
 	// ExactIDs compares external IDs exactly, after Unicode normalization to NFC,
 	// instead of in any case: for IDs like those of Salesforce. It cannot be changed
 	// where there are users: a tenant with it and one without are two, in the store
-	// and for every call. E-mail addresses and groups are compared as always.
+	// and for every call. E-mail addresses are compared in any case all the same, and
+	// groups' IDs always exactly.
 	ExactIDs bool
 
 	// NoNameIndex saves the index of names. A [Filter] with a Name is then ErrInvalid.

@@ -117,9 +117,10 @@ func (p *Policy) checkPlaceholder(v *violations, field Field, id string) {
 	if p.Placeholders || len(id) > len("[object Object]") {
 		return
 	}
-	switch compareKey(id) {
-	case "UNDEFINED", "NULL", "(NULL)", "NIL", "NONE", "NAN", "[OBJECT OBJECT]":
-		v.add(field, CodePlaceholder, "must be an ID, and not what stands for a missing one")
+	for _, placeholder := range [...]string{"undefined", "null", "(null)", "nil", "none", "nan", "[object Object]"} {
+		if strings.EqualFold(id, placeholder) {
+			v.add(field, CodePlaceholder, "must be an ID, and not what stands for a missing one")
+		}
 	}
 }
 
@@ -138,7 +139,7 @@ func checkIdentifier(v *violations, field Field, id string, limit int) {
 	}
 	if length(id) > limit {
 		v.add(field, CodeLength, fmt.Sprintf("must have at most %d characters", limit))
-	} else if len(compareKey(id)) > maxExternalIDKey {
+	} else if 3*len(id) > maxExternalIDKey && len(compareKey(id)) > maxExternalIDKey { // folding triples it at most
 		v.add(field, CodeLength, fmt.Sprintf("must have at most %d bytes", maxExternalIDKey))
 	}
 }
