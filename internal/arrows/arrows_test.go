@@ -36,7 +36,7 @@ func allowed() []arrow {
 		{in("/store/redis"), []string{in("/store"), in("/internal/fair"), redis}},
 		{in("/store/redis/ratelimit"), []string{in("/httpapi"), redis, "github.com/go-redis/redis_rate/v10"}},
 
-		{in("/enduser"), []string{in("/store"), in("/internal/jsontext"), "golang.org/x/text/..."}},
+		{in("/enduser"), []string{in("/store"), in("/internal/jsontext"), "golang.org/x/text/...", "golang.org/x/net/idna"}},
 		{in("/enduser/keyfile"), []string{in("/enduser")}},
 		{in("/httpapi"), []string{
 			in("/enduser"), in("/httpapi/internal/family"), in("/httpapi/internal/rest"), in("/internal/jsontext"),
@@ -52,7 +52,7 @@ func allowed() []arrow {
 		{in("/httpapi/ada"), family},
 		{in("/internal/jsontext"), nil},
 		{in("/internal/fair"), nil},
-		{in("/examples/..."), []string{modulePath + "/...", redis, sqlite}},
+		{in("/examples/..."), []string{modulePath + "/...", redis, sqlite, "github.com/golang-jwt/jwt/v5"}},
 
 		// Only tests import these.
 		{in("/internal/arrows"), nil},
