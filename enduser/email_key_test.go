@@ -43,7 +43,9 @@ func TestAddressKeys(t *testing.T) {
 		{"ü@bücher.example", "Ü@xn--bcher-kva.example"},
 		{"john.doe@example.com", `"john.doe"@example.com`, `"john\.doe"@example.com`},
 		{`"john doe"@example.com`, `"John\ Doe"@example.com`},
-		{`"a\"b"@example.com`}, {`"a\\b"@example.com`}, {`"a@b"@example.com`},
+		{`"a\"b"@example.com`},
+		{`"a\\b"@example.com`},
+		{`"a@b"@example.com`},
 		{"a@xn--x.example", "A@XN--x.example"}, // no A-label: a name like any other
 		{"a@xn--x.bücher.example", "A@xn--x.bu\u0308cher.example"},
 		{"a@\u2260.example", "a@=\u0338.example"},

@@ -245,3 +245,44 @@ func TestAllWhileWriting(t *testing.T) {
 		}
 	})
 }
+
+// An empty page behind a cursor, whose users are gone, says in either direction that
+// nothing is beyond it, and leads back.
+func TestEmptyPagesBehindACursor(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		acme := newWorld(st).acme
+		users := people(t, acme, 4)
+		for _, desc := range []bool{false, true} {
+			first := must(acme.List(ctx, enduser.Query{Limit: 1, Desc: desc}))(t)
+			rest := must(acme.List(ctx, enduser.Query{Limit: 50, Desc: desc, After: first.Next}))(t)
+			back := must(acme.List(ctx, enduser.Query{Limit: 1, Desc: desc, Before: rest.Previous}))(t)
+			diff(t, "back", ids(back.Users), ids(first.Users))
+			last := users[len(users)-1]
+			if desc {
+				last = users[0]
+			}
+			inFront := must(acme.List(ctx, enduser.Query{Limit: len(users) - 1, Desc: desc}))(t)
+			if err := acme.Delete(ctx, enduser.ByID(last.ID)); err != nil {
+				t.Fatal(err)
+			}
+			empty := must(acme.List(ctx, enduser.Query{Limit: 3, Desc: desc, After: inFront.Next}))(t)
+			if len(empty.Users) > 0 || !empty.Next.IsZero() || empty.Previous.IsZero() {
+				t.Errorf("%d users, next %v, previous %v", len(empty.Users), empty.Next, empty.Previous)
+			}
+			back = must(acme.List(ctx, enduser.Query{Limit: 3, Desc: desc, Before: empty.Previous}))(t)
+			diff(t, "back from an empty page", ids(back.Users), ids(inFront.Users))
+			users = slices.DeleteFunc(users, func(u enduser.User) bool { return u.ID == last.ID })
+		}
+		all := must(acme.List(ctx, enduser.Query{Limit: 1}))(t)
+		second := must(acme.List(ctx, enduser.Query{After: all.Next}))(t)
+		if err := acme.Delete(ctx, enduser.ByID(all.Users[0].ID)); err != nil {
+			t.Fatal(err)
+		}
+		empty := must(acme.List(ctx, enduser.Query{Before: second.Previous}))(t)
+		if len(empty.Users) > 0 || !empty.Previous.IsZero() || empty.Next.IsZero() {
+			t.Errorf("%d users, next %v, previous %v", len(empty.Users), empty.Next, empty.Previous)
+		}
+		diff(t, "on from an empty page", ids(must(acme.List(ctx, enduser.Query{After: empty.Next}))(t).Users), ids(second.Users))
+	})
+}
