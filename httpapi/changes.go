@@ -58,7 +58,7 @@ func readFeedQuery(c *call) (f feedQuery, err error) {
 	}
 	q := rest.Query{Values: values}
 	after, before := q.Text("after"), q.Text("before")
-	if from := q.Text("from"); from != "" {
+	if from := q.Filter("from"); from != "" {
 		if f.now = from == "now"; !f.now {
 			q.Fault("from", enduser.CodeValue, "must be now")
 		}
@@ -106,6 +106,7 @@ func (q *feedQuery) at() string {
 // when the time is over or the server closes. An end of the request itself is an error.
 func (a *api) awaitChanges(c *call, t enduser.Tenant, q feedQuery, empty enduser.ChangePage) (enduser.ChangePage, error) {
 	q.After = empty.Position
+	c.Idle()
 	request := c.Request.Context()
 	ctx, cancel := context.WithTimeout(request, q.wait)
 	defer cancel()

@@ -65,7 +65,7 @@ func TestChanges(t *testing.T) {
 		s.create(t, `{"external_id":"noise"}`, as(testingKey))
 		u := s.create(t, `{"external_id":"a","provisional":true,"email":"secret@example.com"}`)
 		path := "/v1/end-users/" + u.ID
-		s.do(t, "POST", "/v1/end-users", `{"external_id":"a","name":"ignored"}`).want(t, 200)
+		s.do(t, "POST", "/v1/end-users", `{"external_id":"a","name":"ignored","provisional":true}`).want(t, 200)
 		s.do(t, "PATCH", path, `{"name":"Secret","metadata":{"plan":"secret"}}`).want(t, 200)
 		s.do(t, "PATCH", path, `{"name":"Secret"}`).want(t, 200)
 		s.do(t, "POST", path+"/associate", "").want(t, 200)

@@ -69,7 +69,7 @@ func ExampleNew_groups() {
 		log.Fatal(err)
 	}
 	send(h, "POST", "/v1/groups", `{"provided_id":"team-7","name":"Team"}`)
-	send(h, "POST", "/v1/groups", `{"provided_id":"TEAM-7"}`)
+	send(h, "POST", "/v1/groups", `{"provided_id":"team-7"}`)
 	send(h, "GET", "/v1/groups?provided_id=team-7", "")
 
 	u, err := users.Tenant("acme").Create(context.Background(), enduser.Spec{ExternalID: "crm-7", Groups: []string{"team-7"}})

@@ -27,7 +27,7 @@ func (a *api) createGroup(c *call) error {
 	if err != nil {
 		return err
 	}
-	g, token, err := a.groups(c).Create(c.Request.Context(), spec)
+	g, token, err := a.groups(c).Create(c.Request.Context(), spec, family.Conditions(c)...)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (a *api) listGroups(c *call) error {
 		Limit: q.Number("limit", 50, 1, 200),
 		Desc:  q.OneOf("order", "asc", "desc") == "desc",
 	}
-	provided := q.Text("provided_id")
+	provided := q.Filter("provided_id")
 	places := placesOf(&q)
 	if provided != "" && places.given() {
 		q.Fault("provided_id", enduser.CodeValue, "must not be given with a cursor")
@@ -162,7 +162,7 @@ func isOfPath(c *call) func(enduser.Group) error {
 func (a *api) notCurrent(c *call) error {
 	g, err := a.groups(c).Get(c.Request.Context(), groupRef(c))
 	if err == nil {
-		err = c.IfMatch(g.Version.String())
+		err = c.Check(g.Version.String())
 	}
 	if err == nil {
 		err = staleToken()

@@ -68,7 +68,7 @@ func TestGroupConflict(t *testing.T) {
 	onBackends(t, func(t *testing.T, s *server) {
 		g := s.createGroup(t, everyGroup)
 		before := s.do(t, "GET", "/v1/groups/"+g.ID, "").body
-		a := s.do(t, "POST", "/v1/groups", `{"provided_id":"TEAM-7","name":"Other"}`)
+		a := s.do(t, "POST", "/v1/groups", `{"provided_id":"Team-7","name":"Other"}`)
 		p := a.wantCode(t, 409, "conflict")
 		if p.Field != "provided_id" || p.HolderID != g.ID || strings.Contains(p.Title+p.Detail, "user") {
 			t.Errorf("conflict %+v", p)
@@ -90,7 +90,7 @@ func TestCreateGroupAtOnce(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, s *server) {
 		answers := atOnce(32, func(i int) answer {
-			return s.do(t, "POST", "/v1/groups", `{"provided_id":"`+[]string{"team", "TEAM"}[i%2]+`"}`)
+			return s.do(t, "POST", "/v1/groups", `{"provided_id":"`+[]string{"é", "e\u0301"}[i%2]+`"}`)
 		})
 		statuses := map[int]int{}
 		for _, a := range answers {

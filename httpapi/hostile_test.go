@@ -7,6 +7,8 @@ import (
 	"testing"
 	"unicode/utf16"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
 )
@@ -104,9 +106,9 @@ func TestHostileBodies(t *testing.T) {
 		{"expires_in negative", `{"expires_in":-1}`, "invalid"},
 		{"provisional as text", `{"provisional":"yes"}`, "invalid"},
 
-		{"long external_id", external(strings.Repeat("a", 37)), "invalid"},
+		{"long external_id", external(strings.Repeat("a", 256)), "invalid"},
 		{"long external_id in bytes", external(strings.Repeat("a\u0301\u0301\u0301", 400)), "invalid"},
-		{"external_id long once composed", external(strings.Repeat("\u0344", 20)), "invalid"},
+		{"external_id long once composed", external(strings.Repeat("\u0344", 200)), "invalid"},
 		{"NUL", external(`a\u0000`), "invalid"},
 		{"C0", external(`a\u001fb`), "invalid"},
 		{"DEL", external(`a\u007fb`), "invalid"},
@@ -176,14 +178,12 @@ func TestHostileBodies(t *testing.T) {
 	}
 }
 
-// TestHostileNulls: null clears in a PATCH and is not a value anywhere else.
+// TestHostileNulls: null clears in a PATCH; elsewhere it does so for what a merge can
+// clear, and is refused for the rest.
 func TestHostileNulls(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil, nil)
-	for _, name := range []string{
-		"external_id", "name", "first_name", "last_name", "email", "avatar", "language", "metadata", "linked_accounts",
-		"groups", "provisional", "expires_in",
-	} {
+	for _, name := range []string{"external_id", "metadata", "linked_accounts", "groups", "provisional", "expires_in"} {
 		body := `{"` + name + `":null}`
 		for _, route := range [][2]string{{"POST", "/v1/end-users"}, {"PUT", "/v1/end-users/by-external-id/new"}} {
 			p := s.do(t, route[0], route[1], body).wantCode(t, 400, "invalid")
@@ -193,6 +193,41 @@ func TestHostileNulls(t *testing.T) {
 		}
 	}
 	s.do(t, "POST", "/v1/end-users", `{"external_id":""}`).wantCode(t, 400, "invalid")
+}
+
+// TestMergeClears: "" and null clear in a merge, by POST and PUT, as in a PATCH; nothing
+// that a request says is dropped in silence.
+func TestMergeClears(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, s *server) {
+		const full = `{"external_id":"a","name":"A","first_name":"B","last_name":"C","email":"a@example.com","avatar":"https://example.com/a","language":"de"}`
+		s.create(t, full)
+		for _, name := range []string{"name", "first_name", "last_name", "email", "avatar", "language"} {
+			for _, empty := range []string{`""`, "null"} {
+				body := `{"external_id":"a","` + name + `":` + empty + `}`
+				cleared := s.do(t, "PATCH", "/v1/end-users/by-external-id/a", body).want(t, 200)
+				var want, got map[string]any
+				cleared.decode(t, &want)
+				for _, route := range [][2]string{{"POST", "/v1/end-users?on_conflict=merge"}, {"PUT", "/v1/end-users/by-external-id/a"}} {
+					s.do(t, "POST", "/v1/end-users?on_conflict=return", body).want(t, 200) // changes nothing
+					s.do(t, "PUT", "/v1/end-users/by-external-id/a", full).want(t, 200)
+					s.do(t, route[0], route[1], body).want(t, 200).decode(t, &got)
+					for _, m := range []map[string]any{want, got} {
+						delete(m, "revision")
+						delete(m, "version")
+						delete(m, "updated_at")
+					}
+					if diff := cmp.Diff(want, got); diff != "" || got[name] != nil {
+						t.Errorf("%s of %s %s differs from PATCH:\n%s", route[0], name, empty, diff)
+					}
+				}
+				s.do(t, "PUT", "/v1/end-users/by-external-id/a", full).want(t, 200)
+				if u := s.create(t, `{"`+name+`":`+empty+`}`); u.Name != nil {
+					t.Errorf("a new user has %+v", u)
+				}
+			}
+		}
+	})
 }
 
 // TestIdentity makes two users after another: the second is the same or not.
@@ -287,7 +322,7 @@ func TestLimitsAtTheirEdges(t *testing.T) {
 		code    string
 		pointer string
 	}{
-		{"external_id", 36, func(n int) string { return `{"external_id":"` + repeat("é", n) + `"}` }, enduser.CodeLength, "/external_id"},
+		{"external_id", 255, func(n int) string { return `{"external_id":"` + repeat("é", n) + `"}` }, enduser.CodeLength, "/external_id"},
 		{"name", 256, func(n int) string { return `{"name":"` + repeat("é", n) + `"}` }, enduser.CodeLength, "/name"},
 		{"first_name", 256, func(n int) string { return `{"first_name":"` + repeat("a", n) + `"}` }, enduser.CodeLength, "/first_name"},
 		{"last_name", 256, func(n int) string { return `{"last_name":"` + repeat("a", n) + `"}` }, enduser.CodeLength, "/last_name"},

@@ -78,6 +78,16 @@ type Options struct {
 	MaxBody     int64         // bytes of a request body; 0: 1 MiB
 	BodyTimeout time.Duration // for reading a body; 0: 30 s
 
+	// BodyMemory is how many bytes the bodies that have more than 16 KiB may take at
+	// once, counted as they come: those of one credential a quarter, and of one tenant
+	// half. Beyond that a request is answered with 429 (503 where it is the whole that is
+	// used up), with the code bodies-in-flight and Retry-After. A body of MaxBody by
+	// itself is always allowed. 0: 64 MiB, or four times MaxBody if that is more.
+	//
+	// Of the requests with such bodies as many of one tenant are worked on at once as
+	// there are processors; the others wait for their turn.
+	BodyMemory int64
+
 	// ReadFor is how long a request for a list or for changes may look for what it is to
 	// answer; after that the answer is 503 with the code read-timeout, and has the cursor
 	// from which to go on. It is not for the wait of a long poll. 0: 10 s.
@@ -120,7 +130,7 @@ func (o Options) host(users *enduser.Manager, auth Authenticator) family.Host {
 			p, err := auth(r, credential)
 			return family.Principal(p), err
 		},
-		MaxBody: o.MaxBody, BodyTimeout: o.BodyTimeout, ReadFor: o.ReadFor, Closing: o.Closing, Logger: o.Logger,
+		MaxBody: o.MaxBody, BodyTimeout: o.BodyTimeout, BodyMemory: o.BodyMemory, ReadFor: o.ReadFor, Closing: o.Closing, Logger: o.Logger,
 	}
 	if o.Authorize != nil {
 		h.Authorize = func(ctx context.Context, p family.Principal, a family.Action) error {

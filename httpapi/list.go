@@ -21,10 +21,10 @@ func (a *api) list(c *call) error {
 	q := rest.Query{Values: values}
 	eq := enduser.Query{
 		Filter: enduser.Filter{
-			ExternalID: q.Text("external_id"),
-			Email:      q.Text("email"),
-			Name:       q.Text("name"),
-			Group:      q.Text("group"),
+			ExternalID: q.Filter("external_id"),
+			Email:      q.Filter("email"),
+			Name:       q.Filter("name"),
+			Group:      q.Filter("group"),
 			Account:    accountOf(&q),
 			Metadata:   metadataOf(&q),
 		},
@@ -55,18 +55,18 @@ func (a *api) list(c *call) error {
 
 // accountOf returns the account whose type and ID are given: both or neither.
 func accountOf(q *rest.Query) enduser.Account {
-	a := enduser.Account{Type: q.Text("account_type"), ID: q.Text("account_id")}
+	a := enduser.Account{Type: q.Filter("account_type"), ID: q.Filter("account_id")}
 	switch {
-	case a.ID == "" && a.Type != "":
+	case a.Type != "" && len(q.Values["account_id"]) == 0:
 		q.Fault("account_id", enduser.CodeRequired, "must be given with account_type")
-	case a.Type == "" && a.ID != "":
+	case a.ID != "" && len(q.Values["account_type"]) == 0:
 		q.Fault("account_type", enduser.CodeRequired, "must be given with account_id")
 	}
 	return a
 }
 
-// metadataOf returns the values of the parameters metadata.KEY: JSON if they are a
-// JSON number, boolean, or string in quotes, text otherwise.
+// metadataOf returns the values of the parameters metadata.KEY: the texts of what is
+// looked for.
 func metadataOf(q *rest.Query) enduser.Metadata {
 	var m enduser.Metadata
 	for name := range q.Values {
@@ -74,18 +74,11 @@ func metadataOf(q *rest.Query) enduser.Metadata {
 		if !ok {
 			continue
 		}
-		text := q.Text(name)
-		if text == "" {
-			continue
-		}
+		text := q.Text(name) // may be empty: that is a value, too
 		if m == nil {
 			m = make(enduser.Metadata)
 		}
-		value, err := enduser.JSON(text)
-		if err != nil || value.IsNull() {
-			value = enduser.String(text)
-		}
-		m[key] = value
+		m[key] = enduser.String(text)
 	}
 	return m
 }

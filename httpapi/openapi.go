@@ -1,13 +1,28 @@
 package httpapi
 
 import (
+	"bytes"
 	_ "embed" // for the document
 	"net/http"
+	"strings"
+
+	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
 
-// OpenAPI is the OpenAPI 3.1 document of the native routes.
+// openAPI is the OpenAPI 3.1 document of the native routes.
 //
 //go:embed openapi.json
 var openAPI []byte
 
-func serveOpenAPI(c *call) error { return c.JSON(http.StatusOK, append(c.Buffer(), openAPI...)) }
+// serveOpenAPI answers the document, with the path under which the host mounted the
+// routes as its server.
+func serveOpenAPI(c *call) error {
+	const server = `"url": `
+	prefix := strings.TrimSuffix(c.Target(), "/openapi.json")
+	if prefix == "" {
+		prefix = "/"
+	}
+	before, after, _ := bytes.Cut(openAPI, []byte(server+`"/"`))
+	b := append(append(c.Buffer(), before...), server...)
+	return c.JSON(http.StatusOK, append(jsontext.AppendString(b, prefix), after...))
+}

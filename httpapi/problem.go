@@ -27,11 +27,12 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	said := *p
 	said.RequestID = w.Header().Get("X-Request-Id")
-	said.Instance = strings.ToValidUTF8(r.URL.Path, "\ufffd")
+	said.Instance = rest.Instance(r)
 	for name, value := range said.Header {
 		w.Header().Set(name, value)
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(said.Status)
 	_, _ = w.Write(appendProblem(nil, &said)) // a client that left gets nothing
 }
@@ -60,6 +61,8 @@ func appendProblem(b []byte, p *rest.Problem) []byte {
 	b = jsontext.AppendString(append(b, `,"request_id":`...), p.RequestID)
 	if p.Field != "" {
 		b = jsontext.AppendString(append(b, `,"field":`...), p.Field)
+	}
+	if p.HolderID != "" {
 		b = jsontext.AppendString(append(b, `,"holder_id":`...), p.HolderID)
 	}
 	if p.Cursor != "" {

@@ -38,7 +38,7 @@ func (a *api) routes() []route {
 		{Method: "GET", Path: user, Access: rest.Read("getEndUser"), Handle: a.get},
 		{Method: "PATCH", Path: user, Access: rest.Write("updateEndUser"), Body: true, Handle: a.update},
 		{Method: "DELETE", Path: user, Access: rest.Write("deleteEndUser"), Handle: a.delete},
-		{Method: "POST", Path: user + "/associate", Access: rest.Write("associateEndUser"), Handle: a.associate},
+		{Method: "POST", Path: user + "/associate", Access: rest.Write("associateEndUser"), Before: (*call).RefuseForm, Handle: a.associate},
 		{Method: "GET", Path: byExternal, Access: rest.Read("getEndUser"), Handle: a.get},
 		{Method: "PUT", Path: byExternal, Access: rest.Write("upsertEndUser"), Body: true, Handle: a.upsert},
 		{Method: "PATCH", Path: byExternal, Access: rest.Write("updateEndUser"), Body: true, Handle: a.update},
@@ -89,9 +89,6 @@ func (a *api) create(c *call) error {
 	if err != nil {
 		return err
 	}
-	if len(c.Request.Header["If-None-Match"]) > 0 {
-		onConflict = "fail"
-	}
 	return a.write(c, spec, onConflict)
 }
 
@@ -105,35 +102,59 @@ func (a *api) spec(c *call, in *userInput) (enduser.Spec, error) {
 	return spec, c.Judge(&in.Input, func() error { return a.Tenant(c).Check(spec) })
 }
 
-// write writes a user and answers 201 if it is new, 200 otherwise.
+// put is to write as upsertEndUser does, which is allowed already.
+const put = "put"
+
+// write writes a user and answers 201 if it is new, 200 otherwise. What it does with one
+// that is there needs the right to do that.
 func (a *api) write(c *call, spec enduser.Spec, onConflict string) error {
-	t, ctx := a.Tenant(c), c.Request.Context()
+	t, ctx, conds := a.Tenant(c), c.Request.Context(), family.Conditions(c)
+	made := conds
+	if a.Authorize != nil { // else who may create may do all of it
+		conds = a.appendRights(conds, c, spec, onConflict)
+	}
 	var u enduser.User
 	var outcome enduser.Outcome
 	var err error
 	switch onConflict {
 	case "fail":
 		outcome = enduser.Created
-		u, err = t.Create(ctx, spec)
-	case "merge":
-		u, outcome, err = t.Upsert(ctx, spec)
+		u, err = t.Create(ctx, spec, made...)
+		if spec.ExpiresIn == 0 {
+			err = a.Confirm(c, t, err)
+		}
+	case "return":
+		u, outcome, err = t.Ensure(ctx, spec, conds...)
 	default:
-		u, outcome, err = t.Ensure(ctx, spec)
+		u, outcome, err = t.Upsert(ctx, spec, conds...)
 	}
 	if identifiesNobody(err) {
-		u, err = t.Create(ctx, spec)
+		u, err = t.Create(ctx, spec, made...)
 		outcome = enduser.Created
 	}
-	switch conflict, ok := errors.AsType[*enduser.ConflictError](err); {
-	case ok && conflict.Field == "external_id" && len(c.Request.Header["If-None-Match"]) > 0:
-		return rest.PreconditionFailed()
+	switch {
 	case err != nil:
 		return err
 	case outcome != enduser.Created:
-		return c.Versioned(http.StatusOK, u.Version.String(), appendUser(c.Buffer(), &u))
+		return show(c, &u, nil)
 	}
 	c.Locate(collection(c, usersPath), u.ID)
 	return c.Versioned(http.StatusCreated, u.Version.String(), appendUser(c.Buffer(), &u))
+}
+
+// appendRights appends the conditions that the credential may do with a user that is
+// there what on_conflict says.
+func (a *api) appendRights(conds []enduser.Condition, c *call, spec enduser.Spec, onConflict string) []enduser.Condition {
+	switch onConflict {
+	case "return":
+		conds = append(conds, a.Asking(c, "getEndUser", false))
+	case "merge":
+		conds = append(conds, a.Asking(c, "updateEndUser", true))
+	}
+	if spec.ExpiresIn == 0 {
+		conds = append(conds, a.AskingToKeep(c))
+	}
+	return conds
 }
 
 // identifiesNobody reports whether a spec was refused since it has nothing by which a
@@ -171,27 +192,7 @@ func (a *api) upsert(c *call) error {
 		return rest.Invalid(field)
 	}
 	spec.ExternalID = id
-	switch {
-	case len(c.Request.Header["If-Match"]) > 0:
-		err = a.upsertIf(c, spec)
-	case len(c.Request.Header["If-None-Match"]) > 0:
-		err = a.write(c, spec, "fail")
-	default:
-		err = a.write(c, spec, "merge")
-	}
-	return family.Placed(err, func(f *rest.Field) { f.Query = f.Path.Name == "external_id" })
-}
-
-// upsertIf merges into the user that If-Match names a version of: it must exist.
-func (a *api) upsertIf(c *call, spec enduser.Spec) error {
-	u, err := a.Tenant(c).Update(c.Request.Context(), ref(c), func(e *enduser.Edit) error {
-		spec.Merge(e)
-		return nil
-	}, family.Conditions(c)...)
-	if errors.Is(err, enduser.ErrNotFound) {
-		return rest.PreconditionFailed()
-	}
-	return show(c, &u, err)
+	return family.Placed(a.write(c, spec, put), func(f *rest.Field) { f.Query = f.Path.Name == "external_id" })
 }
 
 func (a *api) get(c *call) error {

@@ -136,15 +136,10 @@ func (in *userInput) readAccount(p *jsontext.Scanner, i int) (a enduser.Account,
 
 const maxExpiresIn = 365 * 24 * 60 * 60 // seconds
 
-// spec returns the user that a create or upsert asks for. Null is for PATCH.
+// spec returns the user that a create or upsert asks for. Null and "" clear, where that
+// can be said of a user that is there; the rest can be cleared by PATCH alone.
 func (in *userInput) spec() (enduser.Spec, error) {
 	in.RefuseNull("external_id", in.externalID.Null)
-	in.RefuseNull("name", in.name.Null)
-	in.RefuseNull("first_name", in.firstName.Null)
-	in.RefuseNull("last_name", in.lastName.Null)
-	in.RefuseNull("email", in.email.Null)
-	in.RefuseNull("avatar", in.avatar.Null)
-	in.RefuseNull("language", in.language.Null)
 	if in.externalID.Given && !in.externalID.Null && in.externalID.Value == "" {
 		in.Fault("external_id", enduser.CodeRequired, "must not be empty")
 	}
@@ -158,6 +153,21 @@ func (in *userInput) spec() (enduser.Spec, error) {
 		Name:       in.name.Value, FirstName: in.firstName.Value, LastName: in.lastName.Value,
 		Email: in.email.Value, Avatar: in.avatar.Value, Language: in.language.Value,
 		Accounts: in.accounts.Value, Groups: in.groups.Value,
+	}
+	for _, m := range []struct {
+		name   string
+		member *rest.Optional[string]
+	}{
+		{"name", &in.name},
+		{"first_name", &in.firstName},
+		{"last_name", &in.lastName},
+		{"email", &in.email},
+		{"avatar", &in.avatar},
+		{"language", &in.language},
+	} {
+		if m.member.Given && m.member.Value == "" {
+			s.Clear = append(s.Clear, m.name)
+		}
 	}
 	switch {
 	case in.expiresIn.Given && !in.expiresIn.Null && (in.expiresIn.Value < 1 || in.expiresIn.Value > maxExpiresIn):

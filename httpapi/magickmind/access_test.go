@@ -163,7 +163,7 @@ func TestNoPartialWrites(t *testing.T) {
 			s.do(t, "PUT", users+"/"+u.ID, body).want(t, want)
 			s.do(t, "POST", users, body).want(t, want)
 		}
-		for _, tags := range [][]string{{etag}, {"W/" + etag}, {`"0"`, etag}, {"nonsense"}, {""}} {
+		for _, tags := range [][]string{{etag}, {"W/" + etag}, {`"0"`, etag}, {""}} {
 			s.do(t, "PUT", users+"/"+u.ID, `{"name":"New"}`, with("If-Match", tags...)).want(t, 412)
 			s.do(t, "DELETE", users+"/"+u.ID, "", with("If-Match", tags...)).want(t, 412)
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
@@ -27,6 +28,11 @@ type Principal struct {
 	Actor       string
 	ReadOnly    bool
 	Credential  string
+}
+
+// key returns a name of the credential, which no other has.
+func (p *Principal) key() string {
+	return p.Tenant + "\x00" + string(p.Environment) + "\x00" + p.Credential
 }
 
 // Action is what a request is about to do; see httpapi.Action.
@@ -53,6 +59,7 @@ type Host struct {
 
 	MaxBody     int64
 	BodyTimeout time.Duration
+	BodyMemory  int64
 	ReadFor     time.Duration
 	Closing     <-chan struct{}
 	Logger      *slog.Logger
@@ -105,8 +112,11 @@ func (h *Host) Config(credential func(http.Header) string, challenge string) res
 		},
 		Admit:       h.admit,
 		Explain:     Explain,
+		ShowHolder:  h.showHolder,
+		Names:       func(p Principal) (string, string) { return p.Tenant, p.key() },
 		MaxBody:     h.MaxBody,
 		BodyTimeout: h.BodyTimeout,
+		BodyMemory:  h.BodyMemory,
 		Logger:      h.Logger,
 	}
 }
@@ -148,39 +158,55 @@ func (h *Host) Allow(c *Call, action string, write bool) error {
 // Asking returns the condition that the credential has the right to do an action with the
 // user that is there. It is asked once, however often the condition is.
 func (h *Host) Asking(c *Call, action string, write bool) enduser.Condition {
-	asked, answer := false, error(nil)
-	return enduser.IfUser(func(enduser.User) error {
-		if !asked {
-			asked, answer = true, h.Allow(c, action, write)
-		}
-		return answer
-	})
+	ask := h.asking(c, action, write)
+	return enduser.IfUser(func(enduser.User) error { return ask() })
 }
 
-// Confirm is for families that refuse to make a user who is there, with 409: their clients
-// take that for "exists". So a provisional user that is in the way is made permanent
-// first, if the credential has the right to that. It returns the error that the call ends
-// with: err, unless that failed.
+func (h *Host) asking(c *Call, action string, write bool) func() error {
+	return sync.OnceValue(func() error { return h.Allow(c, action, write) })
+}
+
+// showHolder reports whether the credential may see who has what is taken.
+func (h *Host) showHolder(c *Call, p *rest.Problem) bool {
+	action := "getEndUser"
+	if p.Field == "provided_id" {
+		action = "getGroup"
+	}
+	return h.Allow(c, action, false) == nil
+}
+
+// Confirm is for answers of 409 to a create, which clients take for "it exists": where the
+// user in the way is provisional, it is made permanent first, if the credential has the
+// right to associateEndUser. It returns the error that the call ends with: err, unless
+// that could not be done.
 func (h *Host) Confirm(c *Call, t enduser.Tenant, err error) error {
 	conflict, ok := errors.AsType[*enduser.ConflictError](err)
 	if !ok || conflict.Field != "external_id" {
 		return err
 	}
-	refused := false
-	_, failed := t.Associate(c.Request.Context(), enduser.ByID(conflict.HolderID), enduser.IfUser(func(u enduser.User) error {
-		if u.ExpiresAt.IsZero() {
-			return nil
-		}
-		forbidden := h.Allow(c, "associateEndUser", true)
-		refused = forbidden != nil
-		return forbidden
-	}))
+	conds := append(Conditions(c), h.AskingToKeep(c))
+	_, failed := t.Associate(c.Request.Context(), enduser.ByID(conflict.HolderID), conds...)
+	p := Explain(failed)
 	switch {
-	case failed == nil, refused, errors.Is(failed, enduser.ErrNotFound) && !errors.Is(failed, enduser.ErrUnknown):
+	case failed == nil:
+		return err
+	case p != nil && (p.Status == http.StatusForbidden || p.Status == http.StatusNotFound || p.Status == http.StatusPreconditionFailed):
 		return err
 	default:
 		return failed
 	}
+}
+
+// AskingToKeep returns the condition that the credential has the right to associateEndUser
+// if the user that is there is provisional: for what makes it permanent.
+func (h *Host) AskingToKeep(c *Call) enduser.Condition {
+	ask := h.asking(c, "associateEndUser", true)
+	return enduser.IfUser(func(u enduser.User) error {
+		if u.ExpiresAt.IsZero() {
+			return nil
+		}
+		return ask()
+	})
 }
 
 // Decision is what a limiter says of a request; see httpapi.Decision.
@@ -196,7 +222,7 @@ type Decision struct {
 // limit asks the limiter and sets the RateLimit fields
 // (draft-ietf-httpapi-ratelimit-headers).
 func (h *Host) limit(header http.Header, r *http.Request, p Principal) error {
-	d, err := h.Limit(r.Context(), p.Tenant+"\x00"+string(p.Environment)+"\x00"+p.Credential)
+	d, err := h.Limit(r.Context(), p.key())
 	if err != nil {
 		return rest.Unavailable("unavailable", "The rate limit could not be checked.").Because(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
@@ -38,20 +39,38 @@ func (r Reading) Explain(err error, reached string) error {
 	return p.Because(err)
 }
 
-// Conditions returns what the request's If-Match asks for: the conditions for the
-// domain's calls.
+// Conditions returns what the request's If-Match and If-None-Match ask for, as conditions
+// for the domain's calls. Every call that writes a user or a group gets them. The
+// If-None-Match of a GET, which may write in a family whose vendor has it so, is left to
+// ShowIfNew, whose answer is 304.
 func Conditions(c *Call) []enduser.Condition {
-	texts, conditional := c.Matching()
-	if !conditional {
-		return nil
+	var conds []enduser.Condition
+	p := c.Preconditions()
+	switch {
+	case p.IfMatch.Any:
+		conds = append(conds, enduser.IfExists())
+	case p.IfMatch.Given:
+		conds = append(conds, enduser.IfVersion(versions(p.IfMatch)...))
 	}
-	versions := make([]enduser.Version, 0, len(texts))
-	for _, text := range texts {
+	switch {
+	case c.Request.Method == http.MethodGet || c.Request.Method == http.MethodHead:
+	case p.IfNoneMatch.Any:
+		conds = append(conds, enduser.IfAbsent())
+	case p.IfNoneMatch.Given:
+		conds = append(conds, enduser.IfNotVersion(versions(p.IfNoneMatch)...))
+	}
+	return conds
+}
+
+// versions returns the versions that entity tags are made of. Nothing is at another.
+func versions(tags rest.Tags) []enduser.Version {
+	all := make([]enduser.Version, 0, len(tags.Versions))
+	for _, text := range tags.Versions {
 		if v, err := enduser.ParseVersion(text); err == nil {
-			versions = append(versions, v)
+			all = append(all, v)
 		}
 	}
-	return []enduser.Condition{enduser.IfVersion(versions...)}
+	return all
 }
 
 // LogUnreadable logs which users or groups a page left out since they cannot be read.

@@ -8,64 +8,135 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // readBody reads the request's body. It checks the headers first: a body that
-// would be refused is not read.
+// would be refused is not read. Large bodies are counted as they are read, and wait for
+// their turn once they are there.
 func (c *Call[P]) readBody(route *Route[P]) error {
-	if route.Empty && c.Request.ContentLength == 0 {
+	r := c.Request
+	if route.Empty && len(r.Header["Content-Encoding"]) == 0 && c.isEmpty() {
 		c.body = "{}"
 		return nil
 	}
-	if err := c.checkMediaType(); err != nil {
+	coding, err := c.checkContent()
+	if err != nil {
 		return err
 	}
 	most := c.h.config.MaxBody
 	if route.MaxBody > 0 {
 		most = min(most, route.MaxBody)
 	}
-	coding, err := c.coding()
-	if err != nil {
-		return err
-	}
-	if c.Request.ContentLength > most {
+	if r.ContentLength > most {
 		return TooLarge(most)
 	}
-	var body io.Reader = c.Request.Body
-	if c.Request.ContentLength < 0 { // net/http holds others to the length they gave
-		body = http.MaxBytesReader(c.w, c.Request.Body, most)
+	var body io.Reader = r.Body
+	expected := r.ContentLength
+	if expected < 0 { // net/http holds others to the length they gave
+		body = http.MaxBytesReader(c.w, r.Body, most)
+		expected = most + 1
 	}
 	if coding == "gzip" {
+		if err := c.take(inflater); err != nil {
+			return err
+		}
 		if body, err = inflate(body, most); err != nil {
 			return bodyProblem(err, most)
 		}
+		expected = most + 1
 	}
-	if c.in, err = readAll(c.in[:0], body); err != nil {
+	if err := c.readAll(body, expected); err != nil {
 		return bodyProblem(err, most)
 	}
-	if int64(len(c.in)) > most {
+	if int64(len(c.body)) > most {
 		return TooLarge(most)
 	}
-	c.body = string(c.in)
+	if route.Empty && c.body == "" {
+		c.body = "{}"
+	}
+	setReadDeadline(c.w, time.Time{}) // it would end the request's context, too
+	if len(c.body) > smallBody {
+		return c.load.turn(r.Context())
+	}
 	return nil
 }
 
-// readAll is io.ReadAll into a buffer that is there already.
-func readAll(b []byte, r io.Reader) ([]byte, error) {
-	if cap(b) == 0 {
-		b = make([]byte, 0, 1024)
+// isEmpty reports whether the request has no body. What comes in chunks can only be
+// looked at, which is done where it is refused if there is anything.
+func (c *Call[P]) isEmpty() bool {
+	r := c.Request
+	if r.ContentLength >= 0 || len(r.Header["Content-Type"]) > 0 {
+		return r.ContentLength == 0
 	}
-	for {
-		n, err := r.Read(b[len(b):cap(b)])
-		b = b[:len(b)+n]
-		if errors.Is(err, io.EOF) {
-			return b, nil
+	var first [1]byte
+	_, err := io.ReadFull(r.Body, first[:])
+	return errors.Is(err, io.EOF)
+}
+
+// inflater is about what it takes to inflate a stream.
+const inflater = 48 << 10
+
+// take counts memory that the body takes.
+func (c *Call[P]) take(n int64) error {
+	if c.load.of == nil {
+		tenant, credential := "", ""
+		if !c.public {
+			tenant, credential = c.h.config.Names(c.Principal)
 		}
-		if err != nil {
-			return b, err
+		c.load.begin(c.h.large, tenant, credential)
+	}
+	return c.load.take(n)
+}
+
+// readAll reads the body: what is small into a buffer that is kept from call to call.
+func (c *Call[P]) readAll(r io.Reader, expected int64) error {
+	if cap(c.in) == 0 {
+		c.in = make([]byte, 0, 1024)
+	}
+	for c.in = c.in[:0]; len(c.in) < smallBody; {
+		if len(c.in) == cap(c.in) {
+			c.in = append(c.in, 0)[:len(c.in)]
 		}
-		if len(b) == cap(b) {
-			b = append(b, 0)[:len(b)]
+		n, err := r.Read(c.in[len(c.in):min(cap(c.in), smallBody)])
+		c.in = c.in[:len(c.in)+n]
+		switch {
+		case errors.Is(err, io.EOF):
+			c.body = string(c.in)
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+	return c.readLong(r, expected)
+}
+
+// readLong reads what follows the beginning of a body, which fills the buffer, into
+// memory that is counted and grows as the body comes, to what is expected at most: a
+// client that announces much and sends little takes little.
+func (c *Call[P]) readLong(r io.Reader, expected int64) error {
+	long, room := new(strings.Builder), int64(0)
+	for last := false; ; {
+		if need := int64(long.Len() + len(c.in)); need > room {
+			more := max(min(max(2*room, 4*smallBody), expected), need)
+			if err := c.take(more - room); err != nil {
+				return err
+			}
+			room = more
+			larger := new(strings.Builder)
+			larger.Grow(int(room))
+			larger.WriteString(long.String())
+			long = larger
+		}
+		long.Write(c.in)
+		if last {
+			c.body = long.String()
+			return nil
+		}
+		n, err := r.Read(c.in[:smallBody])
+		c.in = c.in[:n]
+		if last = errors.Is(err, io.EOF); err != nil && !last {
+			return err
 		}
 	}
 }
@@ -101,13 +172,36 @@ func (s *oneStream) Read(b []byte) (int, error) {
 }
 
 func bodyProblem(err error, limit int64) error {
+	if p := AsProblem(err); p != nil {
+		return p
+	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return TooLarge(limit)
 	}
 	return BadRequest("malformed-body", "The body could not be read.")
 }
 
-// checkMediaType allows application/json in UTF-8.
+// checkContent allows application/json in UTF-8, and returns its coding. The answer to
+// a PATCH says what is accepted (RFC 5789 section 2.2).
+func (c *Call[P]) checkContent() (coding string, err error) {
+	if err = c.checkMediaType(); err == nil {
+		coding, err = c.coding()
+	}
+	if err != nil && c.Request.Method == http.MethodPatch {
+		c.header["Accept-Patch"] = c.acceptPatch()
+	}
+	return coding, err
+}
+
+func (c *Call[P]) acceptPatch() []string {
+	if c.h.config.MergePatch {
+		return []string{"application/json, " + mergePatch}
+	}
+	return []string{"application/json"}
+}
+
+const mergePatch = "application/merge-patch+json"
+
 func (c *Call[P]) checkMediaType() error {
 	types := c.Request.Header["Content-Type"]
 	if len(types) != 1 {
@@ -120,16 +214,26 @@ func (c *Call[P]) checkMediaType() error {
 	if err != nil {
 		return UnsupportedMedia()
 	}
-	patch := c.h.config.MergePatch && c.Request.Method == http.MethodPatch && media == "application/merge-patch+json"
+	patch := c.h.config.MergePatch && c.Request.Method == http.MethodPatch && media == mergePatch
 	if media != "application/json" && !patch {
 		return UnsupportedMedia()
 	}
-	for name, value := range params {
-		if name == "charset" && !strings.EqualFold(value, "utf-8") {
+	for name, value := range params { // some clients write UTF8
+		if name == "charset" && !strings.EqualFold(value, "utf-8") && !strings.EqualFold(value, "utf8") {
 			return UnsupportedMedia()
 		}
 	}
 	return nil
+}
+
+// RefuseForm is the Before of routes without a body that write: it refuses content that
+// is not JSON. A form on another site can be sent with the cookies of a browser,
+// without a body too, but it never says that it has JSON.
+func (c *Call[P]) RefuseForm() error {
+	if c.Request.ContentLength == 0 && len(c.Request.Header["Content-Type"]) == 0 {
+		return nil
+	}
+	return c.checkMediaType()
 }
 
 // coding returns the content coding of the body, "" for none.

@@ -30,6 +30,10 @@ type Call[P any] struct {
 	matched   bool
 	wrote     bool
 	unmatched unmatched[P]
+
+	conditions Preconditions
+	load       load         // of a large body
+	flush      http.Flusher // while an answer with a deadline is written
 }
 
 // maxKept is the size up to which a call's buffers are kept for the next.
@@ -42,6 +46,7 @@ func (c *Call[P]) begin(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Call[P]) end() {
+	c.load.end()
 	in, out, version := c.in[:0], c.out[:0], c.version[:0]
 	if cap(in) > maxKept {
 		in = nil
@@ -91,7 +96,14 @@ func (c *Call[P]) RequestID() string {
 	return string(c.made[:])
 }
 
-// Body returns the request's body.
+// Idle gives back what the call holds of memory, before it waits for long. Its body is
+// gone then.
+func (c *Call[P]) Idle() {
+	c.load.end()
+	c.body, c.in, c.out = "", nil, nil
+}
+
+// Body returns the request's body, until something is answered.
 func (c *Call[P]) Body() string { return c.body }
 
 // Header returns the headers of the answer.
@@ -107,9 +119,15 @@ func (c *Call[P]) Target() string {
 	if strings.HasPrefix(path, "/") {
 		return path
 	}
-	u, err := url.ParseRequestURI(path) // absolute form
-	if err != nil {                     // made by the host's own program
-		return c.Request.URL.EscapedPath()
+	return Instance(c.Request)
+}
+
+// Instance returns the path of a request as a URI reference, with the prefix under which
+// the host mounted the routes.
+func Instance(r *http.Request) string {
+	u, err := url.ParseRequestURI(r.RequestURI)
+	if err != nil { // made by the host's own program
+		u = r.URL
 	}
 	return u.EscapedPath()
 }
@@ -120,6 +138,9 @@ func (c *Call[P]) Buffer() []byte { return c.out[:0] }
 // private keeps answers out of caches that people share: RFC 9111 section 3.5 does so
 // only for credentials in Authorization.
 var private = []string{"private"}
+
+// nosniff keeps browsers from taking an answer for something that can run.
+var nosniff = []string{"nosniff"}
 
 // jsonType is shared by all answers: headers are not changed once they are sent.
 var jsonType = []string{"application/json"}
@@ -168,14 +189,6 @@ func (c *Call[P]) Show(version string, err error, write func([]byte) []byte) err
 	return c.Versioned(http.StatusOK, version, write(c.Buffer()))
 }
 
-// ShowIfNew is Show for GET: 304 if the client has the version.
-func (c *Call[P]) ShowIfNew(version string, err error, write func([]byte) []byte) error {
-	if err == nil && !ifNoneMatch(c.Request.Header, version) {
-		return c.VersionedEmpty(http.StatusNotModified, version)
-	}
-	return c.Show(version, err, write)
-}
-
 // Locate says where the answer's Location header points: to the child of a path,
 // whose name needs no escaping.
 func (c *Call[P]) Locate(parent, child string) { c.parent, c.child = parent, child }
@@ -195,6 +208,11 @@ func (c *Call[P]) Fail(err error) {
 	if p == nil {
 		p = Internal()
 	}
+	if p.HolderID != "" && !c.h.config.ShowHolder(c, p) {
+		hidden := *p
+		hidden.HolderID = ""
+		p = &hidden
+	}
 	if p.Status >= http.StatusInternalServerError && c.Request.Context().Err() == nil { // else the client left
 		if p.cause != nil {
 			why = p.cause
@@ -210,7 +228,7 @@ func (c *Call[P]) write(p *Problem) {
 	said := *p
 	said.RequestID = c.RequestID()
 	said.Route = c.Request.Pattern
-	said.Instance = strings.ToValidUTF8(c.Request.URL.Path, "\ufffd")
+	said.Instance = Instance(c.Request)
 	for name, value := range said.Header {
 		c.header.Set(name, value)
 	}
@@ -223,7 +241,13 @@ func (c *Call[P]) send(status int, body []byte) {
 		return
 	}
 	c.wrote = true
-	c.setHeader(body)
+	c.load.end() // a client that reads slowly keeps its answer, and nothing else
+	c.body = ""
+	if cap(c.in) > maxKept {
+		c.in = nil
+	}
+	c.setHeader(status, body)
+	c.limitWrite(len(body))
 	c.w.WriteHeader(status)
 	if len(body) > 0 {
 		c.out = body
@@ -231,11 +255,12 @@ func (c *Call[P]) send(status int, body []byte) {
 			_, _ = c.w.Write(body) // a client that left gets nothing
 		}
 	}
+	c.endWrite()
 }
 
 // setHeader sets the headers that every answer has. Their texts share one string
 // and their lists one array.
-func (c *Call[P]) setHeader(body []byte) {
+func (c *Call[P]) setHeader(status int, body []byte) {
 	var buf [3 * maxRequestID]byte
 	text := buf[:0]
 	var ends [4]int
@@ -263,9 +288,10 @@ func (c *Call[P]) setHeader(body []byte) {
 	if len(c.version) > 0 {
 		c.header["Etag"] = lists[1:2:2]
 	}
-	if len(body) > 0 {
+	if len(body) > 0 || status != http.StatusNoContent && status != http.StatusNotModified {
 		c.header["Content-Length"] = lists[2:3:3]
 	}
+	c.header["X-Content-Type-Options"] = nosniff
 	if c.parent != "" {
 		c.header["Location"] = lists[3:4:4]
 	}

@@ -15,6 +15,7 @@ const (
 	CodeType      = "invalid_type" // it has another JSON type
 	CodeDuplicate = "duplicate"    // it is given twice
 	CodeValue     = "invalid_value"
+	CodeRequired  = "required"
 )
 
 // Optional is a member of a body: absent, null, or a value.

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// Query reads the parameters of a request and collects what is wrong with them. An
-// empty parameter counts as absent; one that is given twice is refused.
+// Query reads the parameters of a request and collects what is wrong with them. One that
+// is given twice is refused, and so is an empty one that would narrow what is answered;
+// others count as absent when they are empty.
 type Query struct {
 	Values url.Values
 	known  []string // kept only where there are values
@@ -30,6 +31,16 @@ func (q *Query) Text(name string) string {
 		return ""
 	}
 	return values[0]
+}
+
+// Filter returns a parameter that narrows what is answered, "" if it is absent. It must
+// not be empty: nobody has that, and to answer everybody would be wrong.
+func (q *Query) Filter(name string) string {
+	value := q.Text(name)
+	if values := q.Values[name]; len(values) == 1 && value == "" {
+		q.Fault(name, CodeRequired, "must not be empty")
+	}
+	return value
 }
 
 // OneOf returns a parameter that has one of some values; the first is its default.
@@ -58,9 +69,10 @@ func (q *Query) Number(name string, standard, from, to int) int {
 	return n
 }
 
-// Time returns a time of RFC 3339; the zero time if the parameter is absent.
+// Time returns a time of RFC 3339; the zero time if the parameter is absent. It is a
+// filter.
 func (q *Query) Time(name string) time.Time {
-	value := q.Text(name)
+	value := q.Filter(name)
 	if value == "" {
 		return time.Time{}
 	}

@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 )
@@ -35,14 +36,22 @@ type Config[P any] struct {
 	// it, or if there is none.
 	Explain func(error) *Problem
 
+	// ShowHolder reports whether a conflict's answer may say who holds what is taken.
+	ShowHolder func(*Call[P], *Problem) bool
+
 	// Append writes a problem in the family's form.
 	Append func(dst []byte, p *Problem) []byte
+
+	// Names returns the names of a credential's tenant and of the credential itself,
+	// which has the tenant's in it: for the shares that they have of BodyMemory.
+	Names func(P) (tenant, credential string)
 
 	ProblemType string        // the content type of a problem
 	MaxBody     int64         // bytes of a request body, also when inflated
 	Gzip        bool          // whether bodies may be compressed
 	MergePatch  bool          // whether PATCH bodies may be application/merge-patch+json
 	BodyTimeout time.Duration // for reading a body
+	BodyMemory  int64         // bytes of bodies over 16 KiB at once; 0: 64 MiB, or 4 MaxBody
 	Logger      *slog.Logger
 }
 
@@ -93,12 +102,13 @@ type Handler[P any] struct {
 	config Config[P]
 	mux    http.ServeMux
 	calls  sync.Pool
+	large  *large
 }
 
 // New returns the handler of some routes. It panics if two patterns conflict: that
 // is a mistake in the program.
 func New[P any](config Config[P], routes ...Route[P]) *Handler[P] {
-	h := &Handler[P]{config: config}
+	h := &Handler[P]{config: config, large: newLarge(config.BodyMemory, config.MaxBody)}
 	h.calls.New = func() any { return &Call[P]{h: h} }
 	for _, route := range routes {
 		h.mux.HandleFunc(route.Method+" "+route.Path, func(w http.ResponseWriter, r *http.Request) {
@@ -124,7 +134,7 @@ func (h *Handler[P]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// A client that stalls must not keep its worker, whoever reads the body: the
 		// server reads what a route leaves. A server that has no deadlines to set is
 		// none of ours.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(h.config.BodyTimeout))
+		setReadDeadline(w, time.Now().Add(h.config.BodyTimeout))
 	}
 	if r.RequestURI == "*" {
 		c.Fail(NotFound())
@@ -166,6 +176,10 @@ func (c *Call[P]) serve(route *Route[P]) {
 			c.Fail(err)
 			return
 		}
+	}
+	if err := c.readPreconditions(); err != nil {
+		c.Fail(err)
+		return
 	}
 	if route.Before != nil {
 		if err := route.Before(c); err != nil {
@@ -216,6 +230,9 @@ func (u *unmatched[P]) answer() {
 	switch location := u.header.Get("Location"); {
 	case u.status == http.StatusMethodNotAllowed:
 		c.header["Allow"] = u.header["Allow"]
+		if strings.Contains(u.header.Get("Allow"), http.MethodPatch) {
+			c.header["Accept-Patch"] = c.acceptPatch()
+		}
 		c.Fail(MethodNotAllowed())
 	case location != "" && c.Request.RequestURI == c.Request.URL.RequestURI():
 		c.header.Set("Location", location)

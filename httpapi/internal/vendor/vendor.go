@@ -25,7 +25,7 @@ func Host(name string, users *enduser.Manager, auth httpapi.Authenticator, o htt
 			p, err := auth(r, credential)
 			return family.Principal(p), err
 		},
-		MaxBody: o.MaxBody, BodyTimeout: o.BodyTimeout, ReadFor: o.ReadFor, Closing: o.Closing, Logger: o.Logger,
+		MaxBody: o.MaxBody, BodyTimeout: o.BodyTimeout, BodyMemory: o.BodyMemory, ReadFor: o.ReadFor, Closing: o.Closing, Logger: o.Logger,
 	}
 	if o.Authorize != nil {
 		h.Authorize = func(ctx context.Context, p family.Principal, a family.Action) error {
