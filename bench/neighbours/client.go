@@ -3,16 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
-	"sync"
+	"strings"
 	"time"
 )
 
@@ -22,89 +20,6 @@ const (
 )
 
 func worstFilter() string { return largestLists + "&name=" + url.QueryEscape(filterWords) }
-
-// load is what runs beside the lookups, in a process of its own, until the context ends.
-type load struct {
-	name string
-	run  func(ctx context.Context, addr string) tally
-}
-
-// tally is what a load came to.
-type tally struct {
-	Answers int // with status 200
-	Refused int // all other outcomes, but for those cut off at the end
-	Largest int // bytes of the largest answer
-}
-
-func loads() []load {
-	return []load{
-		{"nothing", func(ctx context.Context, _ string) tally { <-ctx.Done(); return tally{} }},
-		{"burner", burn},
-		{"lists", repeated(60, largestLists)},
-		{"filters", repeated(60, worstFilter())},
-	}
-}
-
-// apply runs a load until standard input ends, and then says what it came to.
-func apply(ctx context.Context, args []string) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		cancel()
-	}()
-	for _, l := range loads() {
-		if len(args) == 2 && l.name == args[0] {
-			return json.NewEncoder(os.Stdout).Encode(l.run(ctx, args[1]))
-		}
-	}
-	return errors.New("load NAME ADDR")
-}
-
-// burn keeps two processors busy.
-func burn(ctx context.Context, _ string) tally {
-	var wg sync.WaitGroup
-	for range 2 {
-		wg.Go(func() {
-			var sum [sha256.Size]byte
-			for ctx.Err() == nil {
-				sum = sha256.Sum256(sum[:])
-			}
-		})
-	}
-	wg.Wait()
-	return tally{}
-}
-
-// repeated asks for one path over so many connections, again and again.
-func repeated(connections int, path string) func(context.Context, string) tally {
-	return func(ctx context.Context, addr string) tally {
-		c := newClient(addr, connections)
-		var mu sync.Mutex
-		var sum tally
-		var wg sync.WaitGroup
-		for range connections {
-			wg.Go(func() {
-				for ctx.Err() == nil {
-					status, n, err := c.get(ctx, busyKey, path, io.Discard)
-					if ctx.Err() != nil {
-						return
-					}
-					mu.Lock()
-					if err == nil && status == http.StatusOK {
-						sum.Answers++
-					} else {
-						sum.Refused++
-					}
-					sum.Largest = max(sum.Largest, n)
-					mu.Unlock()
-				}
-			})
-		}
-		wg.Wait()
-		return sum
-	}
-}
 
 type client struct {
 	http http.Client
@@ -123,11 +38,18 @@ func newClient(addr string, connections int) *client {
 
 // get copies an answer, and returns its status and length.
 func (c *client) get(ctx context.Context, key, path string, to io.Writer) (status, length int, err error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+path, nil)
+	return c.do(ctx, http.MethodGet, key, path, "", to)
+}
+
+func (c *client) do(ctx context.Context, method, key, path, body string, to io.Writer) (status, length int, err error) {
+	r, err := http.NewRequestWithContext(ctx, method, c.base+path, strings.NewReader(body))
 	if err != nil {
 		return 0, 0, err
 	}
 	r.Header.Set("Authorization", "Bearer "+key)
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
 	resp, err := c.http.Do(r)
 	if err != nil {
 		return 0, 0, err

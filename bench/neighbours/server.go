@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -20,6 +22,8 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/httpapi/ada"
+	"github.com/rollbook-go/rollbook/httpapi/magickmind"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 	redisstore "github.com/rollbook-go/rollbook/store/redis"
@@ -34,13 +38,21 @@ const (
 	quietKey = "the-key-of-the-quiet-tenant"
 )
 
-// serve fills a store, says where it listens, and serves until standard input ends.
+// filled is what a server says when it listens.
+type filled struct {
+	Addr string
+	Data uint64 // bytes of the heap that the store needs for what it keeps
+}
+
+// serve fills a store, says where it listens, and serves until standard input ends. It
+// obeys what is said there.
 func serve(ctx context.Context, args []string) (err error) {
-	if len(args) != 2 {
-		return errors.New("serve STORE USERS")
+	if len(args) != 3 {
+		return errors.New("serve STORE USERS VAULTS")
 	}
-	small, err := strconv.Atoi(args[1])
-	if err != nil {
+	small, err1 := strconv.Atoi(args[1])
+	vaults, err2 := strconv.Atoi(args[2])
+	if err := errors.Join(err1, err2); err != nil {
 		return err
 	}
 	st, closer, err := openStore(ctx, args[0])
@@ -48,18 +60,22 @@ func serve(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closer.Close()) }()
-	users := enduser.New(st, nil)
-	if err := fill(ctx, users, small); err != nil {
-		return err
-	}
-	debug.FreeOSMemory() // as if started anew
-
-	tokens, err := httpapi.NewTokens(map[string]httpapi.Principal{busyKey: {Tenant: "busy"}, quietKey: {Tenant: "quiet"}})
+	users, late, err := managers(st)
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	h, err := httpapi.New(users, tokens.Authenticate, &httpapi.Options{Logger: log})
+	if err := fill(ctx, users, small); err != nil {
+		return err
+	}
+	due, err := newVaults(ctx, users, late, vaults)
+	if err != nil {
+		return err
+	}
+	debug.FreeOSMemory() // as if started anew
+	var heap runtime.MemStats
+	runtime.ReadMemStats(&heap)
+
+	h, err := handler(users)
 	if err != nil {
 		return err
 	}
@@ -70,15 +86,58 @@ func serve(ctx context.Context, args []string) (err error) {
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	if err := json.NewEncoder(os.Stdout).Encode(listener.Addr().String()); err != nil {
+	if err := json.NewEncoder(os.Stdout).Encode(filled{listener.Addr().String(), heap.HeapAlloc}); err != nil {
 		return err
 	}
-	_, err = io.Copy(io.Discard, os.Stdin)
+	err = due.obey(ctx, os.Stdin, os.Stdout)
 	err = errors.Join(err, server.Close())
 	if over := <-served; !errors.Is(over, http.ErrServerClosed) {
 		err = errors.Join(err, over)
 	}
 	return err
+}
+
+// managers returns two on one store, the second with a clock so far behind that all
+// sensitive values that it writes have expired.
+func managers(st store.Store) (users, late *enduser.Manager, err error) {
+	key, err := enduser.NewKey("one", sha256.Sum256([]byte("neighbours")))
+	if err != nil {
+		return nil, nil, err
+	}
+	o := &enduser.Options{Keyring: enduser.NewKeyring(key)}
+	users = enduser.New(st, o)
+	o.Now = func() time.Time { return time.Now().Add(-enduser.SensitiveTTL - time.Hour) }
+	return users, enduser.New(st, o), nil
+}
+
+// handler serves what examples/server does, without limits of requests.
+func handler(users *enduser.Manager) (http.Handler, error) {
+	tokens, err := httpapi.NewTokens(map[string]httpapi.Principal{busyKey: {Tenant: "busy"}, quietKey: {Tenant: "quiet"}})
+	if err != nil {
+		return nil, err
+	}
+	opts := httpapi.Options{Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))}
+	native, err1 := httpapi.New(users, tokens.Authenticate, &opts)
+	adas := opts
+	adas.Rates = []httpapi.Rate{}
+	ada, err2 := ada.New(users, tokens.Authenticate, &ada.Options{Options: adas})
+	mm, err3 := magickmind.New(users, tokens.Authenticate, &magickmind.Options{Options: opts, Login: nobody{}})
+	mux := http.NewServeMux()
+	mux.Handle("/", native)
+	mux.Handle("/ada/", http.StripPrefix("/ada", ada))
+	mux.Handle("/magickmind/", http.StripPrefix("/magickmind", mm))
+	return mux, errors.Join(err1, err2, err3)
+}
+
+// nobody may log in.
+type nobody struct{}
+
+func (nobody) Login(context.Context, string, magickmind.Secret) (magickmind.Session, error) {
+	return magickmind.Session{}, magickmind.ErrCredentials
+}
+
+func (nobody) Refresh(context.Context, magickmind.Secret) (magickmind.Session, error) {
+	return magickmind.Session{}, magickmind.ErrCredentials
 }
 
 type nothing struct{}
@@ -121,16 +180,23 @@ func fill(ctx context.Context, users *enduser.Manager, small int) error {
 	return nil
 }
 
-// create makes users from 64 callers at once.
 func create(ctx context.Context, t enduser.Tenant, n int, spec func(int) enduser.Spec) error {
+	return each(ctx, 64, n, func(ctx context.Context, i int) error {
+		_, err := t.Create(ctx, spec(i))
+		return err
+	})
+}
+
+// each calls f for each number below n, from so many callers at once, until one fails.
+func each(ctx context.Context, callers, n int, f func(context.Context, int) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	next := make(chan int)
 	var wg sync.WaitGroup
-	for range 64 {
+	for range callers {
 		wg.Go(func() {
 			for i := range next {
-				if _, err := t.Create(ctx, spec(i)); err != nil {
+				if err := f(ctx, i); err != nil {
 					cancel(err)
 				}
 			}
