@@ -5,9 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
-
-	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
@@ -20,61 +19,57 @@ type nothing struct{}
 func (nothing) Close() error { return nil }
 
 // openStore opens what -store names.
-func openStore(ctx context.Context, name, sync string) (store.Store, io.Closer, error) {
-	scheme, rest, ok := strings.Cut(name, ":")
-	if !ok {
-		return nil, nil, errors.New("-store: not sqlite:PATH, memory: or a redis URL")
-	}
-	switch scheme {
-	case "memory":
-		if rest != "" {
-			return nil, nil, errors.New("-store memory: takes nothing behind the colon")
-		}
+func openStore(ctx context.Context, c *config, log *slog.Logger) (store.Store, io.Closer, error) {
+	scheme, path, _ := strings.Cut(c.store, ":")
+	switch {
+	case c.store == "memory:":
 		return memory.New(nil), nothing{}, nil
-	case "sqlite":
-		opts := &sqlitestore.Options{}
-		if sync == "normal" {
+	case scheme == "sqlite":
+		opts := &sqlitestore.Options{Logger: log}
+		if c.sync == "normal" {
 			opts.Sync = sqlitestore.Normal
 		}
-		s, err := sqlitestore.Open(ctx, rest, opts)
-		return s, s, err
-	case "redis", "redis-sentinel", "redis-cluster":
-		return openRedis(ctx, scheme, rest)
+		s, err := sqlitestore.Open(ctx, path, opts)
+		if err != nil {
+			return nil, nil, fmt.Errorf("-store sqlite:%s: %w", path, err)
+		}
+		return s, s, nil
+	case strings.HasPrefix(scheme, "redis"):
+		return openRedis(ctx, c, log)
 	}
-	return nil, nil, fmt.Errorf("-store %s: unknown kind of store", scheme)
+	return nil, nil, errors.New("-store: not sqlite:PATH, memory: or a redis URL")
 }
 
-// openRedis connects to a server, to the master that sentinels name, or to a
-// cluster.
-func openRedis(ctx context.Context, scheme, rest string) (store.Store, io.Closer, error) {
-	rest, ok := strings.CutPrefix(rest, "//")
-	if !ok || rest == "" {
-		return nil, nil, fmt.Errorf("-store %s: needs //HOST:PORT", scheme)
+func openRedis(ctx context.Context, c *config, log *slog.Logger) (store.Store, io.Closer, error) {
+	dial, opts, err := redisstore.ParseURL(c.store)
+	if err != nil {
+		return nil, nil, fmt.Errorf("-store: %w", err)
 	}
-	var o goredis.UniversalOptions
-	switch scheme {
-	case "redis":
-		single, err := goredis.ParseURL("redis://" + rest)
-		if err != nil {
-			return nil, nil, errors.New("-store redis: is not //[USER:PASSWORD@]HOST:PORT[/DB]") // err may show the password
-		}
-		o.Addrs, o.DB, o.Username, o.Password = []string{single.Addr}, single.DB, single.Username, single.Password
-	case "redis-sentinel":
-		master, addrs, ok := strings.Cut(rest, "@")
-		if !ok || master == "" || addrs == "" {
-			return nil, nil, errors.New("-store redis-sentinel: needs //MASTER@HOST:PORT,…")
-		}
-		o.MasterName, o.Addrs = master, strings.Split(addrs, ",")
-	case "redis-cluster":
-		o.IsClusterMode, o.Addrs = true, strings.Split(rest, ",")
-	}
-	client := redisstore.NewClient(&o)
-	s, err := redisstore.New(client, nil)
+	opts.Logger = log
+	client := redisstore.NewClient(dial)
+	s, err := redisstore.New(client, opts)
 	if err == nil {
-		err = client.Ping(ctx).Err()
+		err = c.checkRedis(ctx, s, log)
 	}
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("-store: %w", err), client.Close())
 	}
 	return s, client, nil
+}
+
+// checkRedis refuses servers on which users could be lost or be made twice, unless
+// -redis-unsafe says to go on.
+func (c *config) checkRedis(ctx context.Context, s *redisstore.Store, log *slog.Logger) error {
+	err := s.CheckServer(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil, errors.Is(err, store.ErrUnavailable):
+		return err
+	case c.unsafe:
+		log.Warn("-redis-unsafe: users may be lost, or be made twice", slog.Any("error", err))
+		return nil
+	default:
+		return fmt.Errorf("%w; -redis-unsafe starts nevertheless", err)
+	}
 }

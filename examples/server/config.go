@@ -21,21 +21,30 @@ type config struct {
 	keyring string
 	keys    keyFlags
 	logins  loginFlags
+	unsafe  bool // take a Redis that may lose data
+	now     func() time.Time
+}
+
+// newConfig returns what no flag says.
+func newConfig() *config {
+	return &config{now: time.Now} //nolint:forbidigo // a program reads the clock
 }
 
 func parseFlags(args []string, usage io.Writer) (*config, error) {
-	c := &config{logins: loginFlags{now: time.Now}} //nolint:forbidigo // a program reads the clock
+	c := newConfig()
 	f := flag.NewFlagSet("server", flag.ContinueOnError)
 	f.SetOutput(usage)
 	f.StringVar(&c.addr, "addr", "127.0.0.1:8080", "address to listen on; port 0 takes a free one")
-	f.StringVar(&c.store, "store", "sqlite:rollbook.db", "where to keep the users: sqlite:PATH, memory:, redis://HOST:PORT/DB,\n"+
-		"redis-sentinel://MASTER@HOST:PORT,… or redis-cluster://HOST:PORT,…")
+	f.StringVar(&c.store, "store", "sqlite:rollbook.db", "where to keep the users: sqlite:PATH, memory:, or a URL redis:, rediss:,\n"+
+		"redis-sentinel:, rediss-sentinel:, redis-cluster: or rediss-cluster://[USER:PASSWORD@]HOST:PORT[/DB][?OPTIONS],\n"+
+		"with options such as master_name=NAME, addr=HOST:PORT (of another node), prefix=NAME: and wait_replicas=1")
 	f.StringVar(&c.sync, "sync", "full", "what SQLite's writes survive: full (a power cut) or normal (the end of the process)")
 	f.Var(&c.keys, "key", "KEY=TENANT[/Customer|/Testing][@ACTOR], repeatable: a key and what it stands for;\n"+
 		"without any, one for tenant demo is made and kept in rollbook.key")
 	f.StringVar(&c.keyring, "keyring", keyringFile, "file with the keys that secrets are sealed under, made if it is not there;\n"+
 		"servers that share a store share it; none: nothing can be kept secret")
 	f.Var(&c.logins, "login", "EMAIL:PASSWORD=KEY, repeatable: who gets a key from /magickmind/v1/auth/login")
+	f.BoolVar(&c.unsafe, "redis-unsafe", false, "start although the Redis may drop data or lacks rights, and say so in the log")
 	f.StringVar(&c.rate, "rate", "on", "limit requests by key: on or off")
 	if err := f.Parse(args); err != nil {
 		return nil, err
@@ -51,6 +60,11 @@ func parseFlags(args []string, usage io.Writer) (*config, error) {
 		return nil, errors.New("-sync must be full or normal")
 	case c.rate != "on" && c.rate != "off":
 		return nil, errors.New("-rate must be on or off")
+	}
+	if c.keys.principals != nil {
+		if _, err := c.authenticator(); err != nil {
+			return nil, err
+		}
 	}
 	return c, nil
 }

@@ -9,19 +9,23 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/store/memory"
 )
 
 // TestDrain: what the server has begun when it is told to end is answered, a
 // request whose body is still on its way and a long poll included, on every kind of
-// store. serve would return an error if that took more than ten seconds.
+// store. If that took more than ten seconds they were cut off.
 func TestDrain(t *testing.T) {
 	memory := namedStore{"memory", func(*testing.T) string { return "memory:" }}
 	for _, s := range append(stores(), memory) {
 		t.Run(s.name, func(t *testing.T) {
-			st, closer, err := openStore(t.Context(), s.make(t), "full")
+			c := newConfig()
+			c.store = s.make(t)
+			st, closer, err := openStore(t.Context(), c, slog.New(slog.DiscardHandler))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -36,10 +40,10 @@ func TestDrain(t *testing.T) {
 }
 
 func testDrain(t *testing.T, users *enduser.Manager) {
-	log := slog.New(slog.DiscardHandler)
-	closing := make(chan struct{})
-	c := &config{rate: "on", keys: keyFlags{principals: map[string]httpapi.Principal{testKey: {Tenant: "demo"}}}}
-	h, err := handler(users, c, log, closing)
+	server := &server{users: users, log: slog.New(slog.DiscardHandler), closing: make(chan struct{}), drain: drain}
+	c := newConfig()
+	c.rate, c.keys.principals = "on", map[string]httpapi.Principal{testKey: {Tenant: "demo"}}
+	h, err := handler(users, c, server.log, server.closing)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +60,7 @@ func testDrain(t *testing.T, users *enduser.Manager) {
 	ctx, end := context.WithCancel(t.Context())
 	defer end()
 	ended := make(chan error, 1)
-	go func() { ended <- serve(ctx, listener, seen, users, log, closing) }()
+	go func() { ended <- server.serve(ctx, listener, seen) }()
 
 	type result struct {
 		answer
@@ -109,5 +113,47 @@ func testDrain(t *testing.T, users *enduser.Manager) {
 	}
 	if _, err := users.Tenant("demo").Get(t.Context(), enduser.ByExternalID("crm-7")); err != nil {
 		t.Errorf("what was acknowledged: %v", err)
+	}
+}
+
+// TestDrainEnds: a client that does not read its answer does not keep the server from
+// ending, nor makes that an error.
+func TestDrainEnds(t *testing.T) {
+	log := new(logged)
+	server := &server{
+		users: enduser.New(memory.New(nil), nil), log: newLog(log), closing: make(chan struct{}), drain: time.Millisecond,
+	}
+	endless := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		for {
+			if _, err := w.Write(make([]byte, 64<<20)); err != nil {
+				return
+			}
+		}
+	})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, end := context.WithCancel(t.Context())
+	defer end()
+	ended := make(chan error, 1)
+	go func() { ended <- server.serve(ctx, listener, endless) }()
+	conn, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Read(make([]byte, 1)); err != nil { // it has begun
+		t.Fatal(err)
+	}
+	end()
+	if err := within(ended); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(log.String(), "cut off") {
+		t.Errorf("the log does not say it: %s", log)
 	}
 }

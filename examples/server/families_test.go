@@ -127,36 +127,6 @@ func TestKeyringIsPrivate(t *testing.T) {
 	}
 }
 
-func TestLogin(t *testing.T) {
-	s := start(t, "-store", "memory:", keyFlag, "-login", "ann@example.com:pass:word=1="+testKey)
-	const login, refresh = "/magickmind/v1/auth/login", "/magickmind/v1/auth/refresh"
-	post := func(path, body string) answer { return mustSend(t, "POST", s.url+path, "", body) }
-	in := post(login, `{"email":"Ann@Example.com","password":"pass:word=1"}`)
-	if in.status != http.StatusOK || member(in.body, "access_token") != testKey {
-		t.Fatalf("login: %d %s", in.status, in.body)
-	}
-	mustSend(t, "GET", s.url+"/magickmind/v1/end-users", member(in.body, "access_token"), "")
-	token := member(in.body, "refresh_token")
-	again := post(refresh, `{"refresh_token":"`+token+`"}`)
-	if again.status != http.StatusOK || member(again.body, "refresh_token") == token {
-		t.Errorf("refresh: %d %s", again.status, again.body)
-	}
-	for _, a := range []answer{
-		post(refresh, `{"refresh_token":"`+token+`"}`), // the second time
-		post(refresh, `{"refresh_token":"`+testKey+`"}`),
-		post(login, `{"email":"ann@example.com","password":"pass:word=2"}`),
-		post(login, `{"email":"bob@example.com","password":"pass:word=1"}`),
-	} {
-		if a.status != http.StatusBadRequest {
-			t.Errorf("%d %s", a.status, a.body)
-		}
-	}
-	none := start(t, "-store", "memory:", keyFlag)
-	if a := mustSend(t, "POST", none.url+login, "", `{"email":"ann@example.com","password":"x"}`); a.status != http.StatusNotFound {
-		t.Errorf("without -login: %d %s", a.status, a.body)
-	}
-}
-
 // TestRateOfAda: the limits that the vendor has hold unless they are switched off.
 func TestRateOfAda(t *testing.T) {
 	statuses := func(flags ...string) map[int]int {

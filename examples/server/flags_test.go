@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,8 +44,8 @@ func TestKeyFlag(t *testing.T) {
 	}
 }
 
-// TestRefusedFlags: what cannot be served is refused at start, and the error names
-// the flag.
+// TestRefusedFlags: what cannot be served is refused at start, before a file is made,
+// and the error names the flag and the path.
 func TestRefusedFlags(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if err := os.WriteFile("text", []byte(strings.Repeat("no database\n", 1000)), 0o600); err != nil {
@@ -67,24 +68,27 @@ func TestRefusedFlags(t *testing.T) {
 		{[]string{"-store", "postgres://localhost"}, "-store"},
 		{[]string{"-store", "memory:x"}, "-store"},
 		{[]string{"-store", "sqlite:"}, "sqlite"},
-		{[]string{"-store", "sqlite:" + filepath.Join("none", "users.db")}, "sqlite"},
-		{[]string{"-store", "sqlite:text"}, "sqlite"},
+		{[]string{"-store", "sqlite:" + filepath.Join("none", "users.db")}, filepath.Join("none", "users.db")},
+		{[]string{"-store", "sqlite:text"}, "sqlite:text"},
 		{[]string{"-store", "redis:127.0.0.1:1"}, "-store"},
 		{[]string{"-store", "redis://"}, "-store"},
 		{[]string{"-store", "redis://127.0.0.1:1/x"}, "-store"},
 		{[]string{"-store", "redis://127.0.0.1:1"}, "-store"},
 		{[]string{"-store", "redis-cluster://127.0.0.1:1"}, "-store"},
 		{[]string{"-store", "redis-sentinel://127.0.0.1:1"}, "-store"},
-		{[]string{"-store", "redis-sentinel://main@127.0.0.1:1"}, "-store"},
+		{[]string{"-store", "redis-sentinel://127.0.0.1:1?master_name=main"}, "-store"},
+		{[]string{"-store", "rediss://ann:secret-of-ann@127.0.0.1:1"}, "-store"},
+		{[]string{"-store", "redis://ann:secret-of-ann@127.0.0.1:1?secret-of-ann=1"}, "-store"},
 		{[]string{"-sync", "off"}, "-sync"},
 		{[]string{"-login", "ann@example.com:secret-of-ann"}, "-login"},
 		{[]string{"-login", "secret-of-ann=key-of-a-test", keyFlag}, "-login"},
 		{[]string{"-login", ":secret-of-ann=key-of-a-test", keyFlag}, "-login"},
 		{[]string{"-login", "ann@example.com:secret-of-ann=secret-of-nobody", keyFlag}, "-login"},
-		{[]string{"-keyring", filepath.Join("none", "keyring")}, "-keyring"},
-		{[]string{"-keyring", "text"}, "-keyring"},
+		{[]string{"-keyring", filepath.Join("none", "keyring")}, filepath.Join("none", "keyring")},
+		{[]string{"-keyring", "text"}, "-keyring text"},
 		{[]string{"-rate", "10"}, "-rate"},
-		{[]string{"-addr", "nowhere"}, "address"},
+		{[]string{"-addr", "nowhere"}, "-addr"},
+		{[]string{"-addr", "127.0.0.1:99999"}, "-addr"},
 		{[]string{"-unknown"}, "-unknown"},
 		{[]string{"argument"}, "argument"},
 	}
@@ -98,6 +102,10 @@ func TestRefusedFlags(t *testing.T) {
 			if out.Len() > 0 {
 				t.Errorf("printed %q", &out)
 			}
+			_ = os.Remove("text.lock") // beside a -keyring that is there
+			if left := files(t); !slices.Equal(left, []string{"text"}) {
+				t.Errorf("the folder has %q", left)
+			}
 			for _, secret := range []string{"secret-of", "secret-without", "with a blank"} {
 				if err != nil && strings.Contains(err.Error()+log.String(), secret) {
 					t.Errorf("the key is shown: %v\n%s", err, &log)
@@ -107,14 +115,39 @@ func TestRefusedFlags(t *testing.T) {
 	}
 }
 
+// TestRefusedFirst: of a new folder nothing is used if the address cannot be.
+func TestRefusedFirst(t *testing.T) {
+	t.Chdir(t.TempDir())
+	var out, log strings.Builder
+	if err := run(t.Context(), []string{"-addr", "nowhere"}, &out, &log); err == nil {
+		t.Error("it served")
+	}
+	if left := files(t); len(left) > 0 {
+		t.Errorf("the folder has %q", left)
+	}
+}
+
+// files returns what is in the current folder.
+func files(t *testing.T) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
 func TestHelp(t *testing.T) {
 	t.Chdir(t.TempDir())
 	var out, log strings.Builder
 	if err := run(t.Context(), []string{"-help"}, &out, &log); !errors.Is(err, flag.ErrHelp) {
 		t.Error(err)
 	}
-	for _, name := range []string{"-addr", "-store", "-sync", "-key", "-keyring", "-login", "-rate"} {
-		if !strings.Contains(log.String(), name+" ") {
+	for _, name := range []string{"-addr", "-store", "-sync", "-key", "-keyring", "-login", "-rate", "-redis-unsafe"} {
+		if !strings.Contains(strings.ReplaceAll(log.String(), "\n", " "), name+" ") {
 			t.Errorf("%s is not explained", name)
 		}
 	}
@@ -179,5 +212,16 @@ func TestPortInUse(t *testing.T) {
 	}
 	if out.Len() > 0 {
 		t.Errorf("printed %q", &out)
+	}
+}
+
+func TestOnLoopback(t *testing.T) {
+	for addr, want := range map[string]bool{
+		"127.0.0.1:8080": true, "localhost:0": true, "[::1]:80": true,
+		":8080": false, "0.0.0.0:80": false, "[::]:80": false, "192.0.2.1:80": false, "rollbook.example:80": false,
+	} {
+		if got := onLoopback(addr); got != want {
+			t.Errorf("%s: %v", addr, got)
+		}
 	}
 }

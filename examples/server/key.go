@@ -30,7 +30,7 @@ func openKeyring(ctx context.Context, path string, log *slog.Logger) (enduser.Ke
 		log.Warn("no keyring: -keyring names a better place", slog.Any("error", err))
 		return nil, nil //nolint:nilnil // likewise
 	case err != nil:
-		return nil, fmt.Errorf("-keyring: %w", err)
+		return nil, fmt.Errorf("-keyring %s: %w", path, err)
 	}
 	return k, nil
 }

@@ -16,20 +16,17 @@ import (
 )
 
 const (
-	accessLife  = 5 * time.Minute // what clients are told; keys do not expire
 	refreshLife = 30 * time.Minute
-	maxSessions = 10_000
+	maxSessions = 10_000 // of one account
 )
 
-// loginFlags are the accounts of the -login flags: who may log in at the
-// MagickMind routes, and the key that they get. It is a magickmind.Login.
+// loginFlags are the accounts of the -login flags: who may log in at the MagickMind
+// routes, and the key whose rights they get. It is a magickmind.Login.
 type loginFlags struct {
-	accounts []account
-	err      error            // of the first that was refused
-	now      func() time.Time // the clock
-
-	mu       sync.Mutex
-	sessions map[[sha256.Size]byte]session // by the hash of the refresh token
+	accounts []*account
+	err      error              // of the first flag that was refused
+	now      func() time.Time   // set by open, as is what follows
+	signers  map[string]*signer // by kid, one for each account's key
 }
 
 // account is one that may log in.
@@ -37,11 +34,10 @@ type account struct {
 	email    string
 	password [sha256.Size]byte
 	key      string
-}
+	signer   *signer
 
-type session struct {
-	key  string
-	ends time.Time
+	mu       sync.Mutex
+	sessions map[[sha256.Size]byte]time.Time // when they end, by the hash of the refresh token
 }
 
 // String implements flag.Value. Passwords and keys are not shown.
@@ -58,7 +54,10 @@ func (l *loginFlags) Set(value string) error {
 		}
 		return nil
 	}
-	l.accounts = append(l.accounts, account{email, sha256.Sum256([]byte(password)), key})
+	l.accounts = append(l.accounts, &account{
+		email: email, password: sha256.Sum256([]byte(password)), key: key,
+		sessions: make(map[[sha256.Size]byte]time.Time),
+	})
 	return nil
 }
 
@@ -70,61 +69,92 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s[:at], s[at+len(sep):], true
 }
 
-// check refuses accounts whose keys are none of the server's.
-func (l *loginFlags) check(keys map[string]httpapi.Principal) error {
+// open makes the signers. It refuses accounts whose keys are none of the server's.
+func (l *loginFlags) open(keys *httpapi.Tokens, now func() time.Time) error {
+	l.now = now
+	l.signers = make(map[string]*signer)
 	for i, a := range l.accounts {
-		if _, ok := keys[a.key]; !ok {
+		p, err := keys.Authenticate(nil, a.key)
+		if err != nil {
 			return fmt.Errorf("-login: the key of account %d is not one of -key", i+1)
 		}
+		if a.signer, err = newSigner(a.key, p); err != nil {
+			return fmt.Errorf("-login: %w", err)
+		}
+		l.signers[a.signer.kid] = a.signer
 	}
-	return l.err
+	return nil
 }
 
 // Login implements magickmind.Login. It looks at every account, whichever is right.
 func (l *loginFlags) Login(_ context.Context, email string, password magickmind.Secret) (magickmind.Session, error) {
 	sum := sha256.Sum256([]byte(password.Reveal()))
-	key := ""
+	var found *account
 	for _, a := range l.accounts {
 		if subtle.ConstantTimeCompare(a.password[:], sum[:]) == 1 && strings.EqualFold(a.email, email) {
-			key = a.key
+			found = a
 		}
 	}
-	if key == "" {
+	if found == nil {
 		return magickmind.Session{}, magickmind.ErrCredentials
 	}
-	return l.begin(key), nil
+	return found.begin(l.now())
 }
 
-// Refresh implements magickmind.Login. A refresh token works once.
+// Refresh implements magickmind.Login. A refresh token works once: package magickmind
+// asks once for all who send it at the same time.
 func (l *loginFlags) Refresh(_ context.Context, token magickmind.Secret) (magickmind.Session, error) {
-	sum := sha256.Sum256([]byte(token.Reveal()))
-	l.mu.Lock()
-	s, ok := l.sessions[sum]
-	delete(l.sessions, sum)
-	l.mu.Unlock()
-	if !ok || !l.now().Before(s.ends) {
-		return magickmind.Session{}, magickmind.ErrCredentials
+	sum, now := sha256.Sum256([]byte(token.Reveal())), l.now()
+	for _, a := range l.accounts {
+		if a.end(sum, now) {
+			return a.begin(now)
+		}
 	}
-	return l.begin(s.key), nil
+	return magickmind.Session{}, magickmind.ErrCredentials
+}
+
+// end ends a session, and reports whether there was one.
+func (a *account) end(sum [sha256.Size]byte, now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	ends := a.sessions[sum]
+	delete(a.sessions, sum)
+	return now.Before(ends)
 }
 
 // begin returns a new session.
-func (l *loginFlags) begin(key string) magickmind.Session {
-	token, now := rand.Text(), l.now()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for sum, s := range l.sessions { // few: who logs in is limited
-		if len(l.sessions) >= maxSessions || !now.Before(s.ends) {
-			delete(l.sessions, sum)
+func (a *account) begin(now time.Time) (magickmind.Session, error) {
+	access, err := a.signer.sign(now)
+	if err != nil {
+		return magickmind.Session{}, err
+	}
+	refresh := rand.Text()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.makeRoom(now)
+	a.sessions[sha256.Sum256([]byte(refresh))] = now.Add(refreshLife)
+	return magickmind.Session{
+		AccessToken: magickmind.NewSecret(access), ExpiresIn: accessLife,
+		RefreshToken: magickmind.NewSecret(refresh), RefreshExpiresIn: refreshLife,
+		SessionState: rand.Text(),
+	}, nil
+}
+
+// makeRoom removes the sessions that are over, if there are many, and the one that
+// ends first if there still are.
+func (a *account) makeRoom(now time.Time) {
+	if len(a.sessions) < maxSessions {
+		return
+	}
+	var first [sha256.Size]byte
+	for sum, ends := range a.sessions {
+		if !now.Before(ends) {
+			delete(a.sessions, sum)
+		} else if last := a.sessions[first]; last.IsZero() || ends.Before(last) {
+			first = sum
 		}
 	}
-	if l.sessions == nil {
-		l.sessions = make(map[[sha256.Size]byte]session)
-	}
-	l.sessions[sha256.Sum256([]byte(token))] = session{key, now.Add(refreshLife)}
-	return magickmind.Session{
-		AccessToken: magickmind.NewSecret(key), ExpiresIn: accessLife,
-		RefreshToken: magickmind.NewSecret(token), RefreshExpiresIn: refreshLife,
-		SessionState: rand.Text(),
+	if len(a.sessions) >= maxSessions {
+		delete(a.sessions, first)
 	}
 }

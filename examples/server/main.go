@@ -5,8 +5,12 @@
 //
 //	go run ./examples/server
 //
-// Its first line on standard output is "listening on http://ADDR". It ends on
-// SIGINT or SIGTERM, after answering the requests it has begun, within 10 s.
+// Its first line on standard output is "listening on http://ADDR". GET /healthz says
+// that it lives, GET /readyz that its store reads and writes; neither needs a key.
+//
+// SIGINT, SIGTERM and SIGHUP end it, with status 0: it answers the requests it has
+// begun, for 10 s at most. A second one ends it at once. A closed standard output or
+// error does not.
 package main
 
 import (
@@ -17,10 +21,18 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	redisstore "github.com/rollbook-go/rollbook/store/redis"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A write to a log that is gone is no reason to end.
+	signal.Ignore(syscall.SIGPIPE)
+	goredis.SetLogger(redisstore.ClientLogger(newLog(os.Stderr)))
+	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
+	context.AfterFunc(ctx, stop) // a second signal has its usual effect
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	if err == nil || errors.Is(err, flag.ErrHelp) {
@@ -28,4 +40,16 @@ func main() {
 	}
 	fmt.Fprintln(os.Stderr, "server:", err)
 	os.Exit(1)
+}
+
+// endings returns the signals that end the server, without those that it was started
+// to ignore, as nohup does.
+func endings() []os.Signal {
+	var signals []os.Signal
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(s) {
+			signals = append(signals, s)
+		}
+	}
+	return signals
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,10 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	redisstore "github.com/rollbook-go/rollbook/store/redis"
 )
 
 // patience bounds every wait of these tests; machines under load are slow.
@@ -25,6 +30,7 @@ const beServer = "ROLLBOOK_TEST_BE_SERVER"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(beServer) == "" {
+		goredis.SetLogger(redisstore.ClientLogger(slog.New(slog.DiscardHandler)))
 		os.Exit(m.Run())
 	}
 	main()
@@ -35,6 +41,7 @@ type started struct {
 	url   string
 	lines <-chan string // of its standard output, after the first; closed when it ends
 	end   func() error  // ends it as SIGTERM does, and returns what it returns
+	wait  func() error  // waits until it has ended, and returns that
 
 	process *os.Process // of startProcess
 	log     *logged     // its standard error
@@ -52,10 +59,11 @@ func start(t *testing.T, args ...string) *started {
 		err := run(ctx, args, in, log)
 		ended <- errors.Join(err, in.Close())
 	}()
-	s := &started{log: log, end: sync.OnceValue(func() error {
+	s := &started{log: log, wait: sync.OnceValue(func() error { return within(ended) })}
+	s.end = func() error {
 		cancel()
-		return within(ended)
-	})}
+		return s.wait()
+	}
 	s.read(t, out, log)
 	return s
 }
@@ -64,12 +72,18 @@ func start(t *testing.T, args ...string) *started {
 // folder.
 func startProcess(t *testing.T, dir string, args ...string) *started {
 	t.Helper()
+	log := new(logged)
+	return startLogging(t, dir, log, log, args...)
+}
+
+// startLogging does the same with another standard error.
+func startLogging(t *testing.T, dir string, log *logged, stderr io.Writer, args ...string) *started {
+	t.Helper()
 	// The Cleanup ends it, after the test's own context.
 	cmd := exec.Command(os.Args[0], append([]string{"-addr", "127.0.0.1:0"}, args...)...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), beServer+"=1")
-	log := new(logged)
-	cmd.Stderr = log
+	cmd.Stderr = stderr
 	out, in := io.Pipe()
 	cmd.Stdout = in
 	if err := cmd.Start(); err != nil {
@@ -80,12 +94,13 @@ func startProcess(t *testing.T, dir string, args ...string) *started {
 		err := cmd.Wait()
 		ended <- errors.Join(err, in.Close())
 	}()
-	s := &started{process: cmd.Process, log: log, end: sync.OnceValue(func() error {
-		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	s := &started{process: cmd.Process, log: log, wait: sync.OnceValue(func() error { return within(ended) })}
+	s.end = func() error {
+		if err := s.process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			return err
 		}
-		return within(ended)
-	})}
+		return s.wait()
+	}
 	s.read(t, out, log)
 	return s
 }

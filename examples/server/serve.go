@@ -14,12 +14,30 @@ import (
 	"github.com/rollbook-go/rollbook/httpapi"
 )
 
-// drain is how long the server may take to answer what it has begun.
-const drain = 10 * time.Second
+const drain = 10 * time.Second // for answering what was begun
 
-// run serves until the context ends.
+func newLog(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
+
+// run serves until the context ends. It creates no file before it knows that it can
+// listen.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	c, err := parseFlags(args, stderr)
+	if err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.addr)
+	if err != nil {
+		return fmt.Errorf("-addr: %w", err)
+	}
+	defer listener.Close() //nolint:errcheck // the server has closed it, or nobody was answered
+
+	log := newLog(stderr)
+	st, closer, err := openStore(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closer.Close()) }()
+	keyring, err := openKeyring(ctx, c.keyring, log)
 	if err != nil {
 		return err
 	}
@@ -30,27 +48,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		}
 		c.keys.principals = map[string]httpapi.Principal{made: {Tenant: "demo"}}
 	}
-	if err := c.logins.check(c.keys.principals); err != nil {
-		return err
+	s := &server{
+		users: enduser.New(st, &enduser.Options{Logger: log, Keyring: keyring}),
+		log:   log, closing: make(chan struct{}), drain: drain,
 	}
-	log := slog.New(slog.NewTextHandler(stderr, nil))
-	st, closer, err := openStore(ctx, c.store, c.sync)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, closer.Close()) }()
-
-	keyring, err := openKeyring(ctx, c.keyring, log)
-	if err != nil {
-		return err
-	}
-	users := enduser.New(st, &enduser.Options{Logger: log, Keyring: keyring})
-	closing := make(chan struct{})
-	h, err := handler(users, c, log, closing) //nolint:contextcheck // requests bring their own contexts
-	if err != nil {
-		return err
-	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.addr)
+	h, err := handler(s.users, c, log, s.closing) //nolint:contextcheck // requests bring their own contexts
 	if err != nil {
 		return err
 	}
@@ -58,42 +60,49 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	if made != "" {
 		fmt.Fprintf(stdout, "try: %s\n", curl(listener.Addr().String(), made))
 	}
-	return serve(ctx, listener, h, users, log, closing)
+	return s.serve(ctx, listener, h)
 }
 
-// serve runs the server and the sweeper until the context ends, then lets requests
-// finish, long polls included.
-func serve(ctx context.Context, l net.Listener, h http.Handler, users *enduser.Manager, log *slog.Logger, closing chan struct{}) error {
-	server := &http.Server{
+// server is what serves and sweeps.
+type server struct {
+	users   *enduser.Manager
+	log     *slog.Logger
+	closing chan struct{} // closed when it begins to end
+	drain   time.Duration
+}
+
+// serve serves until the context ends. Then it lets requests finish, long polls
+// included. What takes longer than drain, an answer that nobody reads for example, is
+// cut off.
+func (s *server) serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	web := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 	sweep, stopSweep := context.WithCancel(context.WithoutCancel(ctx))
 	swept := make(chan struct{})
 	go func() {
 		defer close(swept)
-		_ = users.Run(sweep) // ends with its context
+		_ = s.users.Run(sweep) // ends with its context
 	}()
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(l) }()
+	go func() { served <- web.Serve(l) }()
 
 	var err error
 	select {
 	case err = <-served:
 	case <-ctx.Done():
-		close(closing)
-		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+		close(s.closing)
+		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.drain)
 		defer cancel()
-		err = server.Shutdown(limit)
-		if err != nil {
-			err = errors.Join(fmt.Errorf("requests were cut off: %w", err), server.Close())
+		if over := web.Shutdown(limit); over != nil {
+			s.log.Warn("requests were cut off", slog.Any("error", over))
+			_ = web.Close() // of connections that nobody waits for
 		}
-		if over := <-served; !errors.Is(over, http.ErrServerClosed) {
-			err = errors.Join(err, over)
-		}
+		err = <-served
 	}
 	stopSweep()
 	<-swept

@@ -16,7 +16,7 @@ func stores() []namedStore {
 		{"sqlite", func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "users.db") }},
 		{"redis", func(t *testing.T) string { return "redis://" + redistest.Server(t).Addr + "/3" }},
 		{"cluster", func(t *testing.T) string {
-			return "redis-cluster://" + strings.Join(redistest.Cluster(t).Addrs(), ",")
+			return "redis-cluster://" + strings.Join(redistest.Cluster(t).Addrs()[:2], "?addr=")
 		}},
 	}
 }

@@ -1,0 +1,268 @@
+package main
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"hash"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/httpapi/magickmind"
+)
+
+const (
+	loginPath   = "/magickmind/v1/auth/login"
+	refreshPath = "/magickmind/v1/auth/refresh"
+	loginFlag   = "-login=ann@example.com:pass:word=1=" + testKey
+)
+
+func TestLogin(t *testing.T) {
+	s := start(t, "-store", "memory:", keyFlag, loginFlag)
+	post := func(path, body string) answer { return mustSend(t, "POST", s.url+path, "", body) }
+	in := post(loginPath, `{"email":"Ann@Example.com","password":"pass:word=1"}`)
+	if in.status != http.StatusOK {
+		t.Fatalf("login: %d %s", in.status, in.body)
+	}
+	access, refresh := member(in.body, "access_token"), member(in.body, "refresh_token")
+	if strings.Contains(in.body, testKey) || claims(t, access).Subject != "demo" {
+		t.Errorf("login: %s", in.body)
+	}
+	for _, path := range []string{"/magickmind/v1/end-users", "/v1/end-users", "/ada/api/v2/end-users/"} {
+		for _, key := range []string{access, testKey} {
+			if a := mustSend(t, "GET", s.url+path, key, ""); a.status != http.StatusOK {
+				t.Errorf("%s: %d %s", path, a.status, a.body)
+			}
+		}
+	}
+	for range 2 { // places that refresh at once
+		if a := post(refreshPath, `{"refresh_token":"`+refresh+`"}`); a.status != http.StatusOK || member(a.body, "refresh_token") == refresh {
+			t.Errorf("refresh: %d %s", a.status, a.body)
+		}
+	}
+	for _, a := range []answer{
+		post(refreshPath, `{"refresh_token":"`+testKey+`"}`),
+		post(refreshPath, `{"refresh_token":"`+access+`"}`),
+		post(loginPath, `{"email":"ann@example.com","password":"pass:word=2"}`),
+		post(loginPath, `{"email":"bob@example.com","password":"pass:word=1"}`),
+	} {
+		if a.status != http.StatusBadRequest {
+			t.Errorf("%d %s", a.status, a.body)
+		}
+	}
+	none := start(t, "-store", "memory:", keyFlag)
+	if a := mustSend(t, "POST", none.url+loginPath, "", `{"email":"ann@example.com","password":"x"}`); a.status != http.StatusNotFound {
+		t.Errorf("without -login: %d %s", a.status, a.body)
+	}
+	if a := mustSend(t, "GET", none.url+"/v1/end-users", access, ""); a.status != http.StatusUnauthorized {
+		t.Errorf("the token of another server: %d %s", a.status, a.body)
+	}
+}
+
+// claim is what these tests look at in an access token.
+type claim struct {
+	Subject string `json:"sub,omitempty"`
+	Expires int64  `json:"exp,omitempty"`
+	Issued  int64  `json:"iat,omitempty"`
+	ID      string `json:"jti,omitempty"`
+}
+
+// claims reads a token as a client does, who cannot check it.
+func claims(t *testing.T, token string) (c claim) {
+	t.Helper()
+	part := strings.Split(token, ".")
+	text, err := base64.RawURLEncoding.DecodeString(part[min(1, len(part)-1)])
+	if err == nil {
+		err = json.Unmarshal(text, &c)
+	}
+	if err != nil || len(part) != 3 {
+		t.Fatalf("%q: %v", token, err)
+	}
+	return c
+}
+
+// encode returns a part of a token.
+func encode(t *testing.T, v any) string {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return base64.RawURLEncoding.EncodeToString(text)
+}
+
+// forge makes a token.
+func forge(t *testing.T, header map[string]any, c claim, hash func() hash.Hash, secret []byte) string {
+	t.Helper()
+	text := encode(t, header) + "." + encode(t, c)
+	mac := hmac.New(hash, secret)
+	mac.Write([]byte(text))
+	return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// TestLoginsAtOnce: a client that logs in and refreshes in two hundred places at once is
+// let in by each, whoever else tries wrong passwords for its account.
+func TestLoginsAtOnce(t *testing.T) {
+	s := start(t, "-store", "memory:", keyFlag, loginFlag)
+	const right = `{"email":"ann@example.com","password":"pass:word=1"}`
+	in := mustSend(t, "POST", s.url+loginPath, "", right)
+	refresh := `{"refresh_token":"` + member(in.body, "refresh_token") + `"}`
+	client := newClient(t, 50)
+	var all sync.WaitGroup
+	ask := func(path, body string, want int) {
+		all.Go(func() {
+			if a, err := send(client, "POST", s.url+path, "", body); err != nil || a.status != want {
+				t.Errorf("%s: %d %s %v, want %d", path, a.status, a.body, err, want)
+			}
+		})
+	}
+	const wrong = `{"email":"ann@example.com","password":"wrong"}`
+	for i := range 100 {
+		ask(loginPath, right, http.StatusOK)
+		ask(refreshPath, refresh, http.StatusOK)
+		if i%10 == 0 {
+			ask(loginPath, wrong, http.StatusBadRequest)
+		}
+	}
+	all.Wait()
+	if a := mustSend(t, "POST", s.url+loginPath, "", wrong); a.status != http.StatusTooManyRequests {
+		t.Errorf("the eleventh wrong one: %d %s", a.status, a.body)
+	}
+}
+
+// newLogins returns the accounts of two tenants, with keys of their own, at a time.
+func newLogins(t *testing.T, now *time.Time) *loginFlags {
+	t.Helper()
+	tokens, err := httpapi.NewTokens(map[string]httpapi.Principal{
+		testKey: {Tenant: "demo", Environment: enduser.Testing, Actor: "crm"}, "key-of-umbrella": {Tenant: "umbrella"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := new(loginFlags)
+	for _, flag := range []string{"ann@example.com:one=" + testKey, "bob@example.com:two=key-of-umbrella"} {
+		if err := l.Set(flag); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(l.err, l.open(tokens, func() time.Time { return *now })); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func in(t *testing.T, l *loginFlags, email, password string) magickmind.Session {
+	t.Helper()
+	s, err := l.Login(t.Context(), email, magickmind.NewSecret(password))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// TestAccessTokens: a token stands for what its account's key does, until it expires,
+// and nothing that is made up or changed does.
+func TestAccessTokens(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	l := newLogins(t, &now)
+	token := in(t, l, "ann@example.com", "one").AccessToken.Reveal()
+	p, err := l.verify(token)
+	if err != nil || p.Tenant != "demo" || p.Environment != enduser.Testing || p.Actor != "crm" || p.Credential == "" {
+		t.Fatalf("%+v %v", p, err)
+	}
+	if c := claims(t, token); c.Subject != "demo" || c.Expires != now.Add(accessLife).Unix() || c.ID == "" {
+		t.Errorf("claims %+v", c)
+	}
+
+	part := strings.Split(token, ".")
+	other := strings.Split(in(t, l, "bob@example.com", "two").AccessToken.Reveal(), ".")
+	kid, secret, good := l.accounts[0].signer.kid, l.accounts[0].signer.secret, claims(t, token)
+	header := func(alg string) map[string]any { return map[string]any{"alg": alg, "typ": "JWT", "kid": kid} }
+	if _, err := l.verify(forge(t, header("HS256"), good, sha256.New, secret)); err != nil {
+		t.Errorf("these forgeries prove nothing: %v", err)
+	}
+	for name, forged := range map[string]string{
+		"empty":               "",
+		"a key":               testKey,
+		"no signature":        part[0] + "." + part[1] + ".",
+		"another's signature": part[0] + "." + part[1] + "." + other[2],
+		"another's claims":    part[0] + "." + other[1] + "." + part[2],
+		"another's header":    other[0] + "." + part[1] + "." + part[2],
+		"a made-up subject":   part[0] + "." + encode(t, claim{Subject: "umbrella", Expires: good.Expires}) + "." + part[2],
+		"alg none":            encode(t, header("none")) + "." + part[1] + ".",
+		"another algorithm":   forge(t, header("HS512"), good, sha512.New, secret),
+		"the key as secret":   forge(t, header("HS256"), good, sha256.New, []byte(testKey)),
+		"without an end":      forge(t, header("HS256"), claim{Subject: "demo"}, sha256.New, secret),
+		"without a kid":       forge(t, map[string]any{"alg": "HS256"}, good, sha256.New, secret),
+		"a kid of a number":   forge(t, map[string]any{"alg": "HS256", "kid": 1}, good, sha256.New, secret),
+	} {
+		if p, err := l.verify(forged); !errors.Is(err, httpapi.ErrUnauthorized) {
+			t.Errorf("%s: %+v %v", name, p, err)
+		}
+	}
+
+	now = now.Add(accessLife - time.Second)
+	if _, err := l.verify(token); err != nil {
+		t.Errorf("before it ends: %v", err)
+	}
+	now = now.Add(time.Second)
+	if _, err := l.verify(token); !errors.Is(err, httpapi.ErrUnauthorized) {
+		t.Errorf("when it has ended: %v", err)
+	}
+}
+
+// TestRefreshTokens: one is good once, until it expires.
+func TestRefreshTokens(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	l := newLogins(t, &now)
+	refresh := func(s magickmind.Session, want error) magickmind.Session {
+		t.Helper()
+		next, err := l.Refresh(t.Context(), s.RefreshToken)
+		if !errors.Is(err, want) {
+			t.Errorf("%v, want %v", err, want)
+		}
+		return next
+	}
+	first, late := in(t, l, "ann@example.com", "one"), in(t, l, "bob@example.com", "two")
+	now = now.Add(refreshLife - time.Second)
+	second := refresh(first, nil)
+	refresh(first, magickmind.ErrCredentials)
+	if c := claims(t, second.AccessToken.Reveal()); c.Subject != "demo" {
+		t.Errorf("claims %+v", c)
+	}
+	now = now.Add(time.Second)
+	refresh(late, magickmind.ErrCredentials)
+	refresh(second, nil)
+}
+
+// TestSessionsAreBounded: an account that logs in without end forgets its own sessions,
+// those that end first, and nobody else's.
+func TestSessionsAreBounded(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	l := newLogins(t, &now)
+	other, first := in(t, l, "bob@example.com", "two"), in(t, l, "ann@example.com", "one")
+	now = now.Add(time.Second)
+	var last magickmind.Session
+	for range maxSessions {
+		last = in(t, l, "ann@example.com", "one")
+	}
+	if n := len(l.accounts[0].sessions); n != maxSessions {
+		t.Errorf("%d sessions", n)
+	}
+	for name, s := range map[string]magickmind.Session{"the other's": other, "the last": last} {
+		if _, err := l.Refresh(t.Context(), s.RefreshToken); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := l.Refresh(t.Context(), first.RefreshToken); err == nil {
+		t.Error("the first one is remembered")
+	}
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// answerReady is how long a check may take, and how long its outcome holds.
+const answerReady = time.Second
+
+// readiness serves GET /readyz: 200 if the store reads and writes within a second,
+// else 503 with a reason. It asks for no credential, so its answers name nothing of
+// the server's, and however many ask, the store is written to once a second.
+type readiness struct {
+	check   func(context.Context) error
+	now     func() time.Time
+	log     *slog.Logger
+	closing <-chan struct{}
+
+	mu     sync.Mutex
+	latest *checked
+}
+
+// checked is a check, under way or done.
+type checked struct {
+	began time.Time
+	done  chan struct{} // closed when err is set
+	err   error
+}
+
+var (
+	errSlow   = errors.New("the store did not answer within a second")
+	errEnding = errors.New("the server is ending")
+)
+
+// ServeHTTP implements http.Handler.
+func (r *readiness) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	h := w.Header()
+	if q.Method != http.MethodGet && q.Method != http.MethodHead {
+		h.Set("Allow", "GET, HEAD")
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		return
+	}
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Type", "application/json")
+	h.Set("X-Content-Type-Options", "nosniff")
+	status, body := http.StatusOK, `{"status":"ready"}`
+	if err := r.ask(q.Context()); err != nil {
+		h.Set("Retry-After", "1")
+		status, body = http.StatusServiceUnavailable, `{"status":"unavailable","reason":`+strconv.Quote(reason(err))+`}`
+	}
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, body)
+}
+
+// reason says what is wrong in a fixed sentence. The log has the error.
+func reason(err error) string {
+	switch {
+	case errors.Is(err, errEnding):
+		return errEnding.Error()
+	case errors.Is(err, errSlow), errors.Is(err, context.DeadlineExceeded):
+		return errSlow.Error()
+	case errors.Is(err, store.ErrUnknown):
+		return "whether a write was done is unknown"
+	case errors.Is(err, store.ErrUnavailable):
+		return "the store is not available"
+	default:
+		return "the store fails"
+	}
+}
+
+// ask returns what the latest check found, after a second at most.
+func (r *readiness) ask(ctx context.Context) error {
+	select {
+	case <-r.closing:
+		return errEnding
+	default:
+	}
+	limit := time.NewTimer(answerReady)
+	defer limit.Stop()
+	c := r.current() //nolint:contextcheck // others wait for it too
+	select {
+	case <-c.done:
+		return c.err
+	case <-limit.C:
+		return errSlow
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// current returns the latest check, a new one if that is over and its outcome too old.
+func (r *readiness) current() *checked {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last := r.latest
+	if last != nil {
+		select {
+		case <-last.done:
+			if r.now().Sub(last.began) < answerReady {
+				return last
+			}
+		default:
+			return last
+		}
+	}
+	c := &checked{began: r.now(), done: make(chan struct{})}
+	r.latest = c
+	go func() {
+		defer close(c.done)
+		ctx, cancel := context.WithTimeout(context.Background(), answerReady)
+		defer cancel()
+		c.err = r.check(ctx)
+		switch failed := last != nil && last.err != nil; {
+		case c.err != nil && !failed:
+			r.log.Warn("not ready", slog.Any("error", c.err))
+		case c.err == nil && failed:
+			r.log.Info("ready again")
+		}
+	}()
+	return c
+}

@@ -1,0 +1,89 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestSignals: each signal that tells a server to end lets it end well.
+func TestSignals(t *testing.T) {
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
+		t.Run(signal.String(), func(t *testing.T) {
+			s := startProcess(t, t.TempDir(), keyFlag, "-store", "memory:")
+			if err := s.process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.wait(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestSecondSignal ends the server though a request is on its way.
+func TestSecondSignal(t *testing.T) {
+	s := startProcess(t, t.TempDir(), keyFlag, "-store", "memory:")
+	addr := strings.TrimPrefix(s.url, "http://")
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	// It answers 100 when it begins to read the body, which never comes.
+	const head = "POST /v1/end-users HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + testKey +
+		"\r\nContent-Type: application/json\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"
+	if _, err := io.WriteString(conn, head); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.Contains(line, " 100 ") {
+		t.Fatalf("%q %v", line, err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.wait() }()
+	for {
+		if err := s.process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			t.Fatal(err)
+		}
+		select {
+		case err := <-ended:
+			exit, ok := errors.AsType[*exec.ExitError](err)
+			if !ok || !exit.Sys().(syscall.WaitStatus).Signaled() {
+				t.Errorf("ended with %v, want the signal", err)
+			}
+			s.end = func() error { return nil }
+			return
+		default:
+		}
+		if c, err := net.Dial("tcp", addr); err == nil { // until it does not listen, and a little longer
+			_ = c.Close()
+		}
+	}
+}
+
+// TestClosedLog: nobody reads the log any more, and the server serves.
+func TestClosedLog(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o777); err != nil { //nolint:gosec // there it logs at once that it has no keyring
+		t.Fatal(err)
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer write.Close()
+	if err := read.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := startLogging(t, dir, new(logged), write, keyFlag, "-store", "memory:")
+	mustMake(t, s.url, "crm-7", http.StatusCreated)
+}
