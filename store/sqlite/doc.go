@@ -91,11 +91,48 @@
 // held it. Older copies of the page stay in the log until [Store.Scrub] empties
 // it. Backups keep what they hold.
 //
+// # The file at the path
+//
+// SQLite goes on with a file that was deleted or that another was moved over, and what
+// it writes there is lost. So the writer compares the file at the path, and the two
+// beside it (-wal, -shm), with those that it has open, before each transaction and again
+// after its commit, before anybody is answered. If one is gone or is another file, those
+// whose writes were committed get ErrUnknown, the log gets one line, and every call fails
+// with ErrUnavailable and [ErrReplaced] until the store is closed and opened again.
+// Reads compare every 10 ms at most: one may return what was there so long ago. The same
+// holds for a later version of this package that has changed the schema, which the
+// writer sees in its transaction and reads within a second ([ErrNewerSchema]).
+//
+// What cannot be noticed: that something was copied into the file itself (cp, rsync
+// --inplace), since it stays the same file. SQLite's own ways, such as restoring a copy
+// with its backup API, are transactions like any other, and the store goes on with what
+// they have put there. With New, what is beside the file is compared only from the first
+// write on, while the store keeps a connection.
+//
+// Every transaction leaves a mark in the database. Open uses it to tell whether a log
+// that it finds is the database's own and refuses another with [ErrStaleLog], before
+// anything is changed; so does New, but its pools may have opened the file before. A log
+// in which no Rollbook has written, such as one that holds writes of the host alone,
+// cannot be told. A log whose database was exchanged for a copy of its pages from the
+// time of this very log completes it: the result is the newest state, not the copy's.
+//
 // # Backups
 //
 // VACUUM INTO 'copy.db' on any connection makes a consistent copy while the store
-// is in use. Litestream works: it relies on WAL mode and its own checkpoints. Do
-// not copy the file with tools that know nothing of SQLite.
+// is in use. SQLite makes the new file readable by others where the umask allows it;
+// into an empty file that exists it writes without changing its permissions, so make
+// one first that only its owner can read (umask 077). Litestream works: it relies on WAL
+// mode and its own checkpoints. Do not copy the file with tools that know nothing of
+// SQLite.
+//
+// # Restoring
+//
+//  1. Stop every process that has the database open.
+//  2. Move the database, and -wal and -shm beside it, out of the way. What was written
+//     last may be in the -wal alone: keep the three together.
+//  3. Move the copy to the path (not into the old file) and start again.
+//
+// A process that was not stopped, or files that were left, are refused as said above.
 //
 // # Reading with SQL
 //

@@ -35,7 +35,8 @@ func MigrateTo(ctx context.Context, conn *sql.Conn, more ...string) error {
 	for _, text := range more {
 		steps = append(steps, migration{version: len(steps) + 1, name: "more", text: text})
 	}
-	return migrate(ctx, conn, steps, lockWait(time.Second))
+	_, err = migrate(ctx, conn, steps, lockWait(time.Second))
+	return err
 }
 
 // LoadMigrations returns the number of migrations in a file system.

@@ -12,7 +12,9 @@ import (
 )
 
 // ErrNewerSchema is returned by Open and New for a database that a later
-// version of this package has migrated. Nothing was changed.
+// version of this package has migrated. Nothing was changed. If that happens while a
+// store is open, its calls fail with it from then on, as ErrUnavailable: writes at once,
+// reads within a second.
 var ErrNewerSchema = errors.New("sqlite: the database has a newer schema than this version knows")
 
 //go:embed migrations/*.sql
@@ -55,32 +57,33 @@ func loadMigrations(from fs.FS) ([]migration, error) {
 
 // migrate brings the schema to the last of steps. All missing steps are one
 // transaction: an interrupted migration leaves the database as it was. Several
-// processes may migrate at once; the first does it and the others find it done.
-func migrate(ctx context.Context, conn *sql.Conn, steps []migration, wait lockWait) error {
+// processes may migrate at once; the first does it and the others find it done, and say
+// that they migrated, too.
+func migrate(ctx context.Context, conn *sql.Conn, steps []migration, wait lockWait) (migrated bool, err error) {
 	version, err := schemaVersion(ctx, conn)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if version == len(steps) {
-		return nil
+		return false, nil
 	}
-	if version > len(steps) {
-		return ErrNewerSchema
+	if err := checkVersion(int64(version), len(steps)); err != nil {
+		return false, err
 	}
 	err = wait.retry(ctx, nil, func() error {
 		_, err := conn.ExecContext(ctx, sqlBegin)
 		return err
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
 	if err = migrateLocked(ctx, conn, steps); err != nil {
 		// The rollback must happen also if ctx has ended; that it may fail
 		// because nothing is open any more is no further news.
 		_, _ = conn.ExecContext(context.WithoutCancel(ctx), sqlRollback)
-		return err
+		return false, err
 	}
-	return nil
+	return true, nil
 }
 
 func migrateLocked(ctx context.Context, conn *sql.Conn, steps []migration) error {
@@ -91,8 +94,8 @@ func migrateLocked(ctx context.Context, conn *sql.Conn, steps []migration) error
 	if err != nil {
 		return err
 	}
-	if version > len(steps) {
-		return ErrNewerSchema
+	if err := checkVersion(int64(version), len(steps)); err != nil {
+		return err
 	}
 	for _, step := range steps[version:] {
 		if _, err := conn.ExecContext(ctx, step.text); err != nil {
@@ -108,6 +111,17 @@ func migrateLocked(ctx context.Context, conn *sql.Conn, steps []migration) error
 	return err
 }
 
+// sqlVersion is the version of the schema.
+const sqlVersion = `SELECT ifnull(max(version), 0) FROM rollbook_migration`
+
+// checkVersion returns ErrNewerSchema if the version is later than the one that is known.
+func checkVersion(version int64, known int) error {
+	if version > int64(known) {
+		return ErrNewerSchema
+	}
+	return nil
+}
+
 func schemaVersion(ctx context.Context, conn *sql.Conn) (int, error) {
 	var tables, version int
 	err := conn.QueryRowContext(ctx,
@@ -115,6 +129,6 @@ func schemaVersion(ctx context.Context, conn *sql.Conn) (int, error) {
 	if err != nil || tables == 0 {
 		return 0, err
 	}
-	err = conn.QueryRowContext(ctx, `SELECT ifnull(max(version), 0) FROM rollbook_migration`).Scan(&version)
+	err = conn.QueryRowContext(ctx, sqlVersion).Scan(&version)
 	return version, err
 }

@@ -102,9 +102,33 @@ func TestMigrateInterrupted(t *testing.T) {
 	if !slices.Contains(schema(t, db), "table rollbook_b") {
 		t.Error("a later migration is not there")
 	}
-	if _, err := s.Get(t.Context(), "t", store.ID("a")); err != nil {
-		t.Error(err)
+	newer := func(what string, err error) {
+		t.Helper()
+		if !errors.Is(err, sqlite.ErrNewerSchema) || !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUnknown) {
+			t.Errorf("%s in a schema that a later version has made: %v", what, err)
+		}
 	}
+	_, err = s.Apply(t.Context(), "t", store.Ops(store.Create(store.Record{ID: "b", Kind: "user"}, nil)))
+	newer("Apply", err)
+	_, err = s.Get(t.Context(), "t", store.ID("a"))
+	newer("Get", err)
+	newer("Trim", s.Trim(t.Context(), "t", 1))
+	newer("Wait", s.Wait(t.Context(), "t", 0))
+}
+
+// TestMigrateUnderAReader: who only reads sees a newer schema, too.
+func TestMigrateUnderAReader(t *testing.T) {
+	path := file(t)
+	s := open(t, path, nil)
+	db := rawOpen(t, path)
+	defer db.Close()
+	if err := sqlite.MigrateTo(t.Context(), connection(t, db), `CREATE TABLE rollbook_b (n INTEGER)`); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a read is refused", func() bool {
+		_, err := s.Get(t.Context(), "t", store.ID("a"))
+		return errors.Is(err, sqlite.ErrNewerSchema)
+	})
 }
 
 func TestMigrationsAreNumbered(t *testing.T) {

@@ -85,7 +85,7 @@ type wireError struct {
 
 func sentinels() []error {
 	return []error{
-		store.ErrNotFound, store.ErrUnavailable, store.ErrUnknown,
+		store.ErrNotFound, store.ErrUnavailable, store.ErrUnknown, sqlite.ErrReplaced, sqlite.ErrStaleLog,
 		context.Canceled, context.DeadlineExceeded,
 	}
 }
@@ -224,13 +224,37 @@ func dispatch(ctx context.Context, s *sqlite.Store, q *request, r *response) (er
 
 // process is the other process, seen from the test.
 type process struct {
+	cmd   *exec.Cmd
+	ended chan struct{}
+
 	mu      sync.Mutex
 	enc     *gob.Encoder
 	next    uint64
-	waiting map[uint64]chan response
+	waiting map[uint64]chan response // nil: nobody answers any more
 }
 
+// startProcess starts a process that ends with the test.
 func startProcess(t *testing.T) *process {
+	t.Helper()
+	p, in := newProcess(t)
+	t.Cleanup(func() {
+		_ = in.Close()
+		<-p.ended
+		if err := p.cmd.Wait(); err != nil {
+			t.Errorf("the other process: %v", err)
+		}
+	})
+	return p
+}
+
+// kill ends the process at once.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.ended
+	_ = p.cmd.Wait() // it was killed
+}
+
+func newProcess(t *testing.T) (*process, io.Closer) {
 	t.Helper()
 	cmd := self("serve")
 	in, err := cmd.StdinPipe()
@@ -244,10 +268,12 @@ func startProcess(t *testing.T) *process {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	p := &process{enc: gob.NewEncoder(in), waiting: make(map[uint64]chan response)}
-	ended := make(chan struct{})
+	p := &process{
+		cmd: cmd, ended: make(chan struct{}), enc: gob.NewEncoder(in), waiting: make(map[uint64]chan response),
+	}
 	go func() {
-		defer close(ended)
+		defer close(p.ended)
+		defer p.fail()
 		dec := gob.NewDecoder(bufio.NewReader(out))
 		for {
 			var r response
@@ -260,14 +286,17 @@ func startProcess(t *testing.T) *process {
 			p.mu.Unlock()
 		}
 	}()
-	t.Cleanup(func() {
-		_ = in.Close()
-		<-ended
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("the other process: %v", err)
-		}
-	})
-	return p
+	return p, in
+}
+
+// fail answers the calls that a dead process has left.
+func (p *process) fail() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for id, answer := range p.waiting {
+		answer <- response{ID: id, Err: toWire(store.ErrUnknown)}
+	}
+	p.waiting = nil
 }
 
 // call waits for the answer even if ctx ends: the other process is told, and
@@ -275,6 +304,10 @@ func startProcess(t *testing.T) *process {
 func (p *process) call(ctx context.Context, q request) (response, error) {
 	answer := make(chan response, 1)
 	p.mu.Lock()
+	if p.waiting == nil {
+		p.mu.Unlock()
+		return response{}, store.ErrUnknown
+	}
 	p.next++
 	q.ID = p.next
 	p.waiting[q.ID] = answer

@@ -119,16 +119,16 @@ func read[T any](ctx context.Context, s *Store, t readTurn, f func(context.Conte
 	if err := ctx.Err(); err != nil {
 		return none, err
 	}
-	if s.isClosed() {
-		return none, errClosed
+	if err := s.usable(); err != nil {
+		return none, err
 	}
 	done, err := s.reads.take(ctx, t)
 	if err != nil {
 		return none, err
 	}
 	defer done()
-	if s.isClosed() {
-		return none, errClosed
+	if err := s.usable(); err != nil {
+		return none, err
 	}
 	var again func(error)
 	if s.observer.Retry != nil {
@@ -138,11 +138,15 @@ func read[T any](ctx context.Context, s *Store, t readTurn, f func(context.Conte
 		result, err = f(ctx)
 		return err
 	})
+	answered := err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrTrimmed) ||
+		errors.Is(err, store.ErrInvalid) || errors.Is(err, store.ErrDamaged)
+	if lost := s.checkRead(ctx, !answered); lost != nil {
+		return none, unavailable(lost)
+	}
 	switch {
 	case err == nil:
 		return result, nil
-	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrTrimmed),
-		errors.Is(err, store.ErrInvalid), errors.Is(err, store.ErrDamaged):
+	case answered:
 		return none, err
 	case ctx.Err() != nil:
 		return none, ctx.Err()

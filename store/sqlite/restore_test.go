@@ -142,12 +142,17 @@ func everything(t *testing.T, s *sqlite.Store, tenant string) (seen []string) {
 func backup(t *testing.T, path string) (copied string) {
 	t.Helper()
 	copied = filepath.Join(t.TempDir(), "copy.db")
+	vacuumInto(t, path, copied)
+	return copied
+}
+
+func vacuumInto(t *testing.T, path, to string) {
+	t.Helper()
 	db := rawOpen(t, path)
 	defer db.Close()
-	if _, err := db.ExecContext(t.Context(), `VACUUM INTO ?`, copied); err != nil {
+	if _, err := db.ExecContext(t.Context(), `VACUUM INTO ?`, to); err != nil {
 		t.Fatal(err)
 	}
-	return copied
 }
 
 // restore replaces what is in the file at path by what is in another, as a

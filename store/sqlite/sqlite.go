@@ -5,12 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"modernc.org/sqlite"
@@ -128,6 +127,14 @@ type Store struct {
 	reads  *reader
 	bell   bell
 
+	files  *files
+	schema int                   // the version that is known
+	lost   atomic.Pointer[error] // why nothing works until the store is opened again
+
+	opened   time.Time
+	filesAt  pace // of reads that look at the files
+	schemaAt pace // and at the schema
+
 	closing  sync.Once
 	closed   chan struct{}
 	closeErr error
@@ -151,7 +158,33 @@ func Open(ctx context.Context, path string, opts *Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	makePrivate(path)
+	s, err := openFile(ctx, path, uri, o)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: cannot open %q: %w", path, err)
+	}
+	return s, nil
+}
+
+func openFile(ctx context.Context, path, uri string, o Options) (s *Store, err error) {
+	if path, err = filepath.Abs(path); err != nil {
+		return nil, err
+	}
+	f := &files{path: path, name: followLinks(path)}
+	marked, err := checkLog(ctx, f.name)
+	if err != nil {
+		return nil, err
+	}
+	made := makePrivate(f.name)
+	if f.main, err = statFile(path); err == nil {
+		s, err = openPools(ctx, uri, o, f, marked)
+	}
+	if err != nil && made {
+		f.unmake()
+	}
+	return s, err
+}
+
+func openPools(ctx context.Context, uri string, o Options, f *files, marked bool) (*Store, error) {
 	writer, err := openPool(dsn(uri, o, false), 1)
 	if err != nil {
 		return nil, err
@@ -160,46 +193,19 @@ func Open(ctx context.Context, path string, opts *Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
-	s, err := start(ctx, writer, reader, o, true)
+	s := newStore(writer, reader, o, true)
+	s.files = f
+	err = s.prepare(ctx, writer, marked)
+	if err == nil {
+		_, err = s.verifyPool(ctx, reader, roleReader)
+	}
+	if err == nil {
+		err = f.keep()
+	}
 	if err != nil {
 		return nil, errors.Join(err, writer.Close(), reader.Close())
 	}
 	return s, nil
-}
-
-// makePrivate makes the file, if there is none, so that only its owner can read it.
-// It does not open what SQLite may have open: closing it would release the locks that
-// this process has on it (https://sqlite.org/howtocorrupt.html section 2.2). What goes
-// wrong here SQLite says better.
-func makePrivate(path string) {
-	for range 40 { // symbolic links, as many as Linux follows
-		if _, err := os.Stat(path); err == nil {
-			return
-		}
-		to, err := os.Readlink(path)
-		if err != nil {
-			break
-		}
-		if !filepath.IsAbs(to) {
-			to = filepath.Join(filepath.Dir(path), to)
-		}
-		path = to
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".rollbook-*") // 0600
-	if err != nil {
-		return
-	}
-	defer os.Remove(f.Name()) //nolint:errcheck // it is empty
-	if f.Close() != nil {
-		return
-	}
-	if err := os.Link(f.Name(), path); err == nil || errors.Is(err, fs.ErrExist) {
-		return
-	}
-	// There are no links. Nobody can have had time to lock a file that was just made.
-	if f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err == nil { //nolint:gosec // the host names it
-		_ = f.Close() // nothing was written
-	}
 }
 
 func openPool(dsn string, size int) (*sql.DB, error) {
@@ -239,58 +245,89 @@ func New(ctx context.Context, writer, reader *sql.DB, opts *Options) (*Store, er
 	case writer == reader:
 		return nil, errors.New("sqlite: writer and reader must be two pools: reads would wait for writes")
 	}
-	return start(ctx, writer, reader, o, false)
+	s := newStore(writer, reader, o, false)
+	file, err := s.verifyPool(ctx, writer, roleWriter)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: cannot prepare the database: %w", err)
+	}
+	if err := s.usePools(ctx, file, writer, reader); err != nil {
+		return nil, fmt.Errorf("sqlite: cannot prepare %q: %w", file, err)
+	}
+	return s, nil
 }
 
-func start(ctx context.Context, writer, reader *sql.DB, o Options, owned bool) (*Store, error) {
-	wait := lockWait(o.LockTimeout)
-	steps, err := loadMigrations(migrations)
+func (s *Store) usePools(ctx context.Context, file string, writer, reader *sql.DB) (err error) {
+	s.files = &files{path: file, name: file}
+	if s.files.main, err = statFile(file); err != nil {
+		return err
+	}
+	marked, err := checkLog(ctx, file)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	file, err := prepare(ctx, writer, wait, func(conn *sql.Conn) (string, error) {
-		file, err := verify(ctx, conn, o.Sync, roleWriter)
-		if err != nil {
-			return "", err
-		}
-		return file, migrate(ctx, conn, steps, wait)
-	})
-	if err != nil {
-		return nil, err
+	if err := s.prepare(ctx, writer, marked); err != nil {
+		return err
 	}
-	readFile, err := prepare(ctx, reader, wait, func(conn *sql.Conn) (string, error) {
-		return verify(ctx, conn, o.Sync, roleReader)
-	})
-	if err != nil {
-		return nil, err
+	readFile, err := s.verifyPool(ctx, reader, roleReader)
+	if err == nil && readFile != file {
+		err = errors.New("sqlite: writer and reader are pools of different files")
 	}
-	if file != readFile {
-		return nil, errors.New("sqlite: writer and reader are pools of different files")
+	return err
+}
+
+func newStore(writer, reader *sql.DB, o Options, owned bool) *Store {
+	s := &Store{
+		opts: o, wait: lockWait(o.LockTimeout), owned: owned, opened: now(), closed: make(chan struct{}),
 	}
-	s := &Store{opts: o, wait: wait, owned: owned, closed: make(chan struct{})}
 	if o.Observer != nil {
 		s.observer = *o.Observer
 	}
 	s.writer = newWriter(writer, o, s)
 	s.reads = newReader(reader, o, owned)
-	return s, nil
+	return s
 }
 
-// prepare calls f with a connection, again and again while another process holds
+// prepare looks at a connection of the writer's pool, brings the schema up to date and
+// puts a mark into the log if there is none.
+func (s *Store) prepare(ctx context.Context, writer *sql.DB, marked bool) error {
+	steps, err := loadMigrations(migrations)
+	if err != nil {
+		return err
+	}
+	s.schema = len(steps)
+	return withConnection(ctx, writer, s.wait, func(conn *sql.Conn) error {
+		if _, err := verify(ctx, conn, s.opts.Sync, roleWriter); err != nil {
+			return err
+		}
+		migrated, err := migrate(ctx, conn, steps, s.wait)
+		if err != nil || migrated || marked {
+			return err
+		}
+		if _, err = conn.ExecContext(ctx, sqlMark); isBusy(err) { // somebody writes: his mark will do
+			err = nil
+		}
+		return err
+	})
+}
+
+func (s *Store) verifyPool(ctx context.Context, db *sql.DB, role string) (file string, err error) {
+	err = withConnection(ctx, db, s.wait, func(conn *sql.Conn) error {
+		file, err = verify(ctx, conn, s.opts.Sync, role)
+		return err
+	})
+	return file, err
+}
+
+// withConnection calls f with a connection, again and again while another process holds
 // a lock: two that open a new file at once get in each other's way.
-func prepare(ctx context.Context, db *sql.DB, wait lockWait, f func(*sql.Conn) (string, error)) (file string, err error) {
-	err = wait.retry(ctx, nil, func() error {
+func withConnection(ctx context.Context, db *sql.DB, wait lockWait, f func(*sql.Conn) error) error {
+	return wait.retry(ctx, nil, func() error {
 		conn, err := db.Conn(ctx)
 		if err != nil {
 			return err
 		}
-		file, err = f(conn)
-		return errors.Join(err, conn.Close())
+		return errors.Join(f(conn), conn.Close())
 	})
-	if err != nil && !errors.Is(err, ErrNewerSchema) {
-		err = fmt.Errorf("sqlite: cannot prepare the database: %w", err)
-	}
-	return file, err
 }
 
 // Close ends the store. A transaction that is being written is finished and

@@ -184,7 +184,21 @@ func (tx *transaction) reschedule(tenant int64, kind string) {
 	tx.schedule[slot{tenant, kind}] = struct{}{}
 }
 
-// finish writes what was kept back.
+// begin checks that the schema is still the one that is known: a later version of this
+// package may have migrated the file meanwhile.
+func (tx *transaction) begin(known int) error {
+	row := tx.row[:1]
+	var version int64
+	if _, err := tx.s.row(sqlVersion, row); err != nil {
+		return err
+	}
+	if err := scan(row, &version); err != nil {
+		return err
+	}
+	return checkVersion(version, known)
+}
+
+// finish writes what was kept back, and a new mark if anything was written.
 func (tx *transaction) finish() error {
 	for at := range tx.schedule {
 		row := tx.row[:1]
@@ -208,7 +222,10 @@ func (tx *transaction) finish() error {
 			}
 		}
 	}
-	return nil
+	if tx.writes == 0 {
+		return nil
+	}
+	return tx.exec(sqlMark)
 }
 
 // scan takes a row apart. The driver gives INTEGER as int64, TEXT as string and

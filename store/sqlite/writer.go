@@ -52,6 +52,9 @@ func (w *writer) submit(ctx context.Context, tenant string, t task, size int) (r
 	if err := ctx.Err(); err != nil {
 		return 0, 0, err
 	}
+	if err := w.store.usable(); err != nil {
+		return 0, 0, err
+	}
 	if !w.start() {
 		return 0, 0, errClosed
 	}
@@ -111,6 +114,11 @@ func (w *writer) run() {
 // round writes one group of calls.
 func (w *writer) round() {
 	if !w.lock() {
+		return
+	}
+	if err := w.store.checkFiles(); err != nil {
+		w.abandon()
+		w.queue.fail(unavailable(err))
 		return
 	}
 	// Only now are the calls taken: whoever came while the lock was waited for
@@ -179,15 +187,22 @@ func (w *writer) open() error {
 		return err
 	}
 	w.session = session
-	return nil
+	if !w.store.owned {
+		err = w.store.losing(w.store.files.keep())
+	}
+	return err
 }
 
 // drop gives up the connection. The next transaction opens another.
 func (w *writer) drop() {
-	if w.session != nil {
-		w.session.drop()
-		w.session = nil
+	if w.session == nil {
+		return
 	}
+	if !w.store.owned {
+		w.store.files.release()
+	}
+	w.session.drop()
+	w.session = nil
 }
 
 // abandon ends a transaction in which nothing was done.
@@ -209,6 +224,9 @@ func (w *writer) write(group []*call) {
 	wrote := make([]bool, len(group))
 	var failed error
 	outcome := w.session.do(func() error {
+		if failed = tx.begin(w.store.schema); failed != nil {
+			return failed
+		}
 		for i, c := range group {
 			before := tx.writes
 			var refused error
@@ -226,6 +244,8 @@ func (w *writer) write(group []*call) {
 		return err
 	})
 	switch {
+	case outcome == nil && w.checkLost(group, wrote):
+		g.end(ErrReplaced)
 	case outcome == nil:
 		g.end(nil)
 		w.store.committed(tx)
@@ -249,7 +269,9 @@ func (w *writer) rolledBack(g groupObserver, group []*call, failed error) {
 		_, err := w.session.exec(sqlRollback)
 		return err
 	}) == nil
-	w.logger.Warn("sqlite: transaction rolled back", "error", failed, "calls", len(group))
+	if err := w.store.losing(failed); !errors.Is(err, ErrNewerSchema) { // which was told
+		w.logger.Warn("sqlite: transaction rolled back", "error", failed, "calls", len(group))
+	}
 
 	// A constraint is the fault of one call and of a damaged index, and leaves the
 	// transaction intact. Each call gets its own, so that the others do not suffer.
@@ -284,13 +306,11 @@ func (w *writer) commitFailed(group []*call, wrote []bool, failed error) {
 	}) == nil
 	w.drop()
 	w.logger.Error("sqlite: commit failed", "error", failed, "calls", len(group))
-	for i, c := range group {
-		if wrote[i] && !(open && isBusy(failed)) {
-			c.answer(0, unknown(failed))
-		} else {
-			c.answer(0, unavailable(failed))
-		}
+	if open && isBusy(failed) {
+		answerAll(group, unavailable(failed))
+		return
 	}
+	answerUnknown(group, wrote, failed)
 }
 
 func answerAll(group []*call, err error) {
@@ -306,8 +326,14 @@ var errReading = errors.New("sqlite: the log is in use")
 
 // checkpoint moves the log into the database and truncates it. It runs between
 // transactions and fails with errReading if a reader needs the log.
+//
+// It leaves a mark in the log, and nothing else: as long as the database is open the log
+// tells that it is its own.
 func (w *writer) checkpoint() error {
 	if err := w.open(); err != nil {
+		return err
+	}
+	if err := w.store.checkFiles(); err != nil {
 		return err
 	}
 	return w.session.do(func() error {
@@ -318,6 +344,7 @@ func (w *writer) checkpoint() error {
 		if busy, ok := row[0].(int64); !ok || busy != 0 {
 			return errReading
 		}
+		_, _ = w.session.exec(sqlMark) // without it less can be told later
 		return nil
 	})
 }

@@ -65,6 +65,17 @@ CREATE TABLE rollbook_schedule (
 
 CREATE INDEX rollbook_schedule_due ON rollbook_schedule (kind, due);
 
+-- One row, which every transaction changes: it tells whether a log that is found beside
+-- the database is its own. The name is how the row is recognized in the log.
+CREATE TABLE rollbook_mark (
+  n      INTEGER PRIMARY KEY,
+  name   TEXT NOT NULL,
+  before BLOB NOT NULL,
+  mark   BLOB NOT NULL
+) STRICT;
+
+INSERT INTO rollbook_mark VALUES (1, 'rollbook', zeroblob(16), randomblob(16));
+
 -- For people and reports; see "Reading with SQL" in the package documentation.
 CREATE VIEW rollbook_records AS
   SELECT t.name AS tenant, r.kind, r.id, r.created, r.revision, r.due,
