@@ -202,14 +202,16 @@ func TestUnavailableStore(t *testing.T) {
 }
 
 // TestTooFewReplicas: with WaitReplicas on a server that has none, no write is told to be
-// done, of whatever call.
+// done, of whatever call, and nothing that a call which may write has only read.
 func TestTooFewReplicas(t *testing.T) {
 	ctx := t.Context()
 	client := redisstore.NewClient(&goredis.UniversalOptions{Addrs: []string{redisServer(t)}})
 	defer func() { _ = client.Close() }()
 	prefix := "test-" + rand.Text() + ":"
 	alone := must(redisstore.New(client, &redisstore.Options{Prefix: prefix}))(t)
-	waiting := must(redisstore.New(client, &redisstore.Options{Prefix: prefix, WaitReplicas: 1, WaitTimeout: time.Millisecond}))(t)
+	waiting := must(redisstore.New(client, &redisstore.Options{
+		Prefix: prefix, WaitReplicas: 1, WaitTimeout: time.Millisecond, RetryFor: 20 * time.Millisecond,
+	}))(t)
 	for name, call := range makers() {
 		wantErr(t, name, call(ctx, newWorld(waiting).users.Tenant(name)), enduser.ErrUnknown)
 	}
@@ -218,14 +220,25 @@ func TestTooFewReplicas(t *testing.T) {
 	must(acme.Create(ctx, enduser.Spec{ExternalID: "a", ExpiresIn: time.Hour}))(t)
 	made(acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "a"}))(t)
 	group := enduser.GroupByProvidedID("a")
+	known := enduser.Spec{ExternalID: "a", ExpiresIn: time.Hour}
+	for name, call := range map[string]func() error{
+		"ensure, known":     func() error { return third(w.acme.Ensure(ctx, known)) },
+		"upsert, unchanged": func() error { return third(w.acme.Upsert(ctx, known)) },
+		"create, taken":     func() error { return second(w.acme.Create(ctx, known)) },
+		"upsert, known": func() error {
+			return third(w.acme.Upsert(ctx, enduser.Spec{ExternalID: "a", Language: "de", ExpiresIn: time.Hour}))
+		},
+		"update, nobody":      func() error { return second(w.acme.Update(ctx, enduser.ByExternalID("nobody"), rename)) },
+		"delete, nobody":      func() error { return w.acme.Delete(ctx, enduser.ByExternalID("nobody")) },
+		"ensure group, known": func() error { return third(w.acme.Groups().Ensure(ctx, enduser.GroupSpec{ProvidedID: "a"})) },
+	} {
+		wantErr(t, name, call(), enduser.ErrUnavailable)
+	}
 	for _, step := range []struct {
 		name string
 		call func() error
 	}{
 		{"update", func() error { return second(w.acme.Update(ctx, enduser.ByExternalID("a"), rename)) }},
-		{"upsert", func() error {
-			return third(w.acme.Upsert(ctx, enduser.Spec{ExternalID: "a", Language: "de", ExpiresIn: time.Hour}))
-		}},
 		{"rotate", func() error { return third(w.acme.Groups().Rotate(ctx, group, 0)) }},
 		{"delete group", func() error { return w.acme.Groups().Delete(ctx, group) }},
 		{"sweep", func() error { w.advance(time.Hour); return second(w.users.Sweep(ctx)) }},
