@@ -50,9 +50,10 @@ redis: ## real Redis servers, Sentinels and Clusters; a skipped test is a failur
 	ROLLBOOK_REQUIRE_REDIS=1 bash .ci/no-skips $(GO) test -v -count=1 -timeout 10m -run '$(BREAK)' ./store/redis -fault-rounds 1
 
 .PHONY: faults
-faults: ## kill cycles, group-commit faults, lost replies and failovers, many times over
+faults: ## kill cycles, group-commit faults, replaced files, lost replies and failovers, many times over
 	bash .ci/no-skips $(GO) test -v -count=1 -timeout 30m -run '^TestKill$$' ./store/sqlite -kill-cycles 1000
 	bash .ci/no-skips $(GO) test -v -count=10 -timeout 30m -run '^Test(GroupFaults|DiskFull)$$' ./store/sqlite
+	bash .ci/no-skips $(GO) test -v -count=1 -timeout 30m -run '^TestReplaceSequences$$' ./store/sqlite -replace-sequences 1000
 	ROLLBOOK_REQUIRE_REDIS=1 bash .ci/no-skips $(GO) test -v -count=10 -timeout 30m -run '^Test(Failover|LostRepl|WaitReplicas)' ./store/redis
 	ROLLBOOK_REQUIRE_REDIS=1 bash .ci/no-skips $(GO) test -v -count=1 -timeout 40m -run '$(BREAK)' ./store/redis -fault-rounds 10
 

@@ -229,7 +229,7 @@ func TestFaultsRightTakenAway(t *testing.T) {
 // is asked to write, and vouches for nothing that a Manager has only read.
 func TestFaultsNoReplica(t *testing.T) {
 	server := redistest.Server(t)
-	waits := manage(t, on(server).open(t, &redisstore.Options{WaitReplicas: 1, WaitTimeout: 10 * time.Millisecond})).Tenant("acme")
+	waits := manage(t, on(server).open(t, &redisstore.Options{WaitReplicas: 1, WaitTimeout: 10 * time.Millisecond, RetryFor: 50 * time.Millisecond})).Tenant("acme")
 	plain := manage(t, on(server).open(t, nil)).Tenant("acme")
 	known := populate(t, plain, 2, 0)
 	if _, _, err := plain.Groups().Create(t.Context(), enduser.GroupSpec{ProvidedID: "team"}); err != nil {
