@@ -230,7 +230,7 @@ func nearly(i int) enduser.Spec {
 // largest returns a user with the most that the default policy allows.
 func largest(i int) enduser.Spec {
 	const ideograph = "\U00020000" // four bytes
-	id := func(n int) string { return fmt.Sprintf("%04d", n) + strings.Repeat(ideograph, 252) }
+	id := func(n int) string { return fmt.Sprintf("%04d", n) + strings.Repeat(ideograph, 251) }
 	name := strings.Repeat("\u03b1\u0313\u0300\u0345", 256) // one character each, decomposed
 	s := enduser.Spec{
 		ExternalID: fmt.Sprintf("large-%030d", i),
