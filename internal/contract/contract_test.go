@@ -317,6 +317,8 @@ func TestEveryAnswer(t *testing.T) {
 
 	etag := c.do(t, "GET", user, "", 200).Header().Get("ETag")
 	c.do(t, "GET", user, "", 304, header{"If-None-Match": etag})
+	c.do(t, "GET", user, "", 412, header{"If-Match": `"x"`})
+	c.do(t, "GET", user, "", 400, header{"If-Match": "x"})
 	c.do(t, "GET", users+"/unknown", "", 404)
 	c.do(t, "GET", users+"/%00", "", 400)
 
@@ -330,10 +332,11 @@ func TestEveryAnswer(t *testing.T) {
 	c.do(t, "POST", provisional+"/associate", "", 412, header{"If-Match": etag})
 	c.do(t, "POST", provisional+"/associate", "", 200)
 	c.do(t, "POST", users+"/unknown/associate", "", 404)
+	c.do(t, "POST", provisional+"/associate", "a=b", 415, header{"Content-Type": "application/x-www-form-urlencoded"})
 	c.do(t, "POST", users+"/%00/associate", "", 400)
 
 	c.do(t, "PUT", byID+"team%2Fann", everything[:1]+everything[len(`{"external_id":"CRM-7",`):], 201)
-	c.do(t, "PUT", byID+"team%2Fann", `{"name":"x"}`, 200)
+	c.do(t, "PUT", byID+"team%2Fann", `{"name":"x","email":null,"avatar":""}`, 200)
 	c.do(t, "PUT", byID+"team%2Fann", `{"external_id":"other"}`, 400)
 	c.do(t, "PUT", byID+"new", `{"linked_accounts":[{"type":"github","id":"1"}]}`, 409)
 	c.do(t, "PUT", byID+"new", `{}`, 412, header{"If-Match": "*"})
@@ -341,6 +344,7 @@ func TestEveryAnswer(t *testing.T) {
 	external := byID + "team%2Fann"
 	etagOfExternal := c.do(t, "GET", external, "", 200).Header().Get("ETag")
 	c.do(t, "GET", external, "", 304, header{"If-None-Match": etagOfExternal})
+	c.do(t, "GET", external, "", 412, header{"If-None-Match": "W/\"x\"", "If-Match": "\"x\""})
 	c.do(t, "GET", byID+"unknown", "", 404)
 	c.do(t, "GET", byID+"%00", "", 400)
 	c.do(t, "PATCH", external, `{"name":"y"}`, 200, header{"If-Match": etagOfExternal})

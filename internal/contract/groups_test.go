@@ -23,12 +23,12 @@ func (c *contract) groups(t *testing.T) (first, second string) {
 		t.Fatalf("a new group has no token: %v", err)
 	}
 	team := c.do(t, "POST", groups, `{"provided_id":"team-8"}`, 201).Header().Get("Location")
-	c.do(t, "POST", groups, `{"provided_id":"TEAM-7"}`, 409)
+	c.do(t, "POST", groups, `{"provided_id":"Team-7"}`, 409)
 	c.do(t, "POST", groups, `{"provided_id":"","id":"x"}`, 400)
 	c.do(t, "POST", groups, `{`, 400)
 	c.withoutKeyring(t, "POST", groups, `{"provided_id":"team-9"}`, 501)
 
-	for _, query := range []string{"?limit=1", "?limit=2&order=desc", "?provided_id=team-7", "?provided_id=unknown"} {
+	for _, query := range []string{"?limit=1", "?limit=2&order=desc", "?provided_id=Team-7", "?provided_id=unknown"} {
 		c.do(t, "GET", groups+query, "", 200)
 	}
 	for _, query := range []string{"?limit=0&order=x", "?after=x", "?provided_id=%00", "?provided_id=a&after=x", "?after=%zz"} {
@@ -36,6 +36,8 @@ func (c *contract) groups(t *testing.T) (first, second string) {
 	}
 
 	c.do(t, "GET", group, "", 200)
+	c.do(t, "POST", groups, `{"provided_id":"team-10"}`, 412, header{"If-Match": "*"})
+	c.do(t, "GET", group, "", 412, header{"If-Match": `"x"`})
 	c.do(t, "GET", group, "", 304, header{"If-None-Match": etag})
 	c.do(t, "GET", groups+"/unknown", "", 404)
 	c.do(t, "GET", groups+"/%00", "", 400)

@@ -8,13 +8,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gin-gonic/gin"
 	"github.com/go-chi/chi/v5"
 	"github.com/labstack/echo/v4"
 )
 
-// TestHosts mounts the routes under a prefix of routers that are not net/http's.
+// TestHosts mounts the routes under a prefix of routers, as package httpapi says. None of
+// them takes the prefix off by itself, chi's Mount neither.
 func TestHosts(t *testing.T) {
 	t.Parallel()
+	gin.SetMode(gin.ReleaseMode)
 	hosts := map[string]func(h http.Handler) http.Handler{
 		"net/http": func(h http.Handler) http.Handler {
 			mux := http.NewServeMux()
@@ -30,6 +33,11 @@ func TestHosts(t *testing.T) {
 			e := echo.New()
 			e.Any("/registry/*", echo.WrapHandler(http.StripPrefix("/registry", h)))
 			return e
+		},
+		"gin": func(h http.Handler) http.Handler {
+			g := gin.New()
+			g.Any("/registry/*path", gin.WrapH(http.StripPrefix("/registry", h)))
+			return g
 		},
 	}
 	for name, host := range hosts {
@@ -87,10 +95,37 @@ func TestHosts(t *testing.T) {
 			do("POST", h.Get("Location")+"/rotate", `{}`, http.StatusOK)
 			do("DELETE", h.Get("Location"), "", http.StatusNoContent)
 			do("GET", "/registry/v1/changes", "", http.StatusOK)
-			do("GET", "/registry/openapi.json", "", http.StatusOK)
-			do("GET", "/registry/v1/unknown", "", http.StatusNotFound)
+			var document struct {
+				Servers []struct {
+					URL string `json:"url"`
+				} `json:"servers"`
+			}
+			_, got = do("GET", "/registry/openapi.json", "", http.StatusOK)
+			if err := json.Unmarshal([]byte(got), &document); err != nil || len(document.Servers) != 1 || document.Servers[0].URL != "/registry" {
+				t.Errorf("the document's servers are %+v, %v", document.Servers, err)
+			}
+			var problem struct {
+				Instance string `json:"instance"`
+			}
+			_, got = do("GET", "/registry/v1/un%C3%A9%2Fknown?x=y", "", http.StatusNotFound)
+			if err := json.Unmarshal([]byte(got), &problem); err != nil || problem.Instance != "/registry/v1/un%C3%A9%2Fknown" {
+				t.Errorf("the problem's instance is %q, %v", problem.Instance, err)
+			}
 			do("PUT", "/registry/v1/changes", "", http.StatusMethodNotAllowed)
 			do("DELETE", location, "", http.StatusNoContent)
 		})
+	}
+}
+
+// TestMountWithoutStripPrefix: chi's Mount leaves the path of the request as it is, so
+// that no route is found; the answer says so in the routes' own form.
+func TestMountWithoutStripPrefix(t *testing.T) {
+	t.Parallel()
+	router := chi.NewRouter()
+	router.Mount("/registry", newContract(t).handler)
+	w := httptest.NewRecorder()
+	router.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/registry/healthz", http.NoBody))
+	if w.Code != http.StatusNotFound || w.Header().Get("Content-Type") != "application/problem+json" {
+		t.Errorf("got %d %s", w.Code, w.Body)
 	}
 }
