@@ -33,7 +33,8 @@
 //
 // A write that fails with ErrStale, ErrTaken, ErrDamaged, ErrInvalid, ErrUnavailable
 // or the context's own error was not done. It is ErrUnknown only if the context ended
-// while its transaction was being written, or if the COMMIT itself failed. When
+// while its transaction was being written, if the COMMIT itself failed, or if the file
+// at the path was another after it. When
 // a statement fails (the disk is full, say) the whole transaction is rolled back,
 // every call in it gets ErrUnavailable, and the next one begins on a new
 // connection.
