@@ -8,17 +8,29 @@
 local records, unique, feed, nonce = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local tenants, queue = KEYS[5], KEYS[6]
 local tenant, name, hash, again, twice = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local n, requires, claims = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
-local releases, holds, unlists = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
-local lists, plans, queued = tonumber(ARGV[12]), tonumber(ARGV[13]), tonumber(ARGV[14])
-local at = 14 -- the last argument that was used
+local frees = ARGV[6]
+local n, requires, claims = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+local releases, holds, unlists = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
+local lists, plans, queued = tonumber(ARGV[13]), tonumber(ARGV[14]), tonumber(ARGV[15])
+local at = 15 -- the last argument that was used
 
 -- The revision counter is the record with the empty ID.
 local ids = at
 local olds = redis.call('HMGET', records, '', unpack(ARGV, ids + 1, ids + n))
 at = at + n
 local ops = at
+if olds[1] and string.find(olds[1], '%D') then
+  return {'counter', tenant, name}
+end
 local revision = tonumber(olds[1] or '0')
+
+-- A server whose memory is full refuses a script at its first write, if that may need
+-- memory, and only there. What frees memory must not be refused, so it begins with a
+-- write that needs none: no record has an ID with this byte.
+if frees == '1' then
+  redis.call('HDEL', records, '\254')
+end
+
 local last = string.format('%016d', revision + n)
 
 -- The nonce is taken first, with the outcome of a write that is done. If it is
@@ -40,9 +52,11 @@ end
 
 -- A refused write gives the nonce back, or marks it if an earlier try may be late.
 local function refuse(status, ...)
-  if not dead and again == '1' then
+  if dead then
+    redis.call('PEXPIRE', nonce, 60000) -- a write, for a client that waits for replicas
+  elseif again == '1' then
     redis.call('SET', nonce, hash .. '-', 'PX', 60000)
-  elseif not dead then
+  else
     redis.call('UNLINK', nonce)
   end
   return {status, tenant, name, ...}

@@ -19,7 +19,8 @@ const nonceAt = 3
 // plan is an Apply in the form of apply.lua: what changes in every key, worked
 // out from Old and New so that the script has nothing to decide but whether. ARGV
 // is the tenant, the nonce, the fingerprint, "1" for a repetition, "1" if a key is
-// claimed twice, nine counts, and then the lists below in their order.
+// claimed twice, "1" if it frees memory, nine counts, and then the lists below in their
+// order.
 type plan struct {
 	tenant string
 	batch  store.Batch
@@ -264,16 +265,19 @@ func (p *plan) args(nonce string) []string {
 	}{
 		{p.release, 1}, {p.hold, 1}, {p.unlist, 2}, {p.list, 2}, {p.schedule, 2}, {p.queue, 2},
 	}
-	size := 14 + len(p.ids) + len(p.each) + len(p.require) + 2*len(p.claims)
+	size := 15 + len(p.ids) + len(p.each) + len(p.require) + 2*len(p.claims)
 	for _, l := range lists {
 		size += len(l.list)
 	}
 	args := make([]string, 0, size)
-	args = append(args, p.tenant, nonce, "", "0", "0",
+	args = append(args, p.tenant, nonce, "", "0", "0", "0",
 		strconv.Itoa(len(p.ids)), strconv.Itoa(len(p.batch.Require)), strconv.Itoa(len(p.claims)))
 	p.repetition = 3
 	if p.twice != nil {
 		args[4] = "1"
+	}
+	if p.frees() {
+		args[5] = "1"
 	}
 	for _, l := range lists {
 		args = append(args, strconv.Itoa(len(l.list)/l.unit))
@@ -293,6 +297,21 @@ func (p *plan) args(nonce string) []string {
 	}
 	args[2] = fingerprint(args)
 	return args
+}
+
+// frees says whether the batch takes away and adds nothing but what tells of it: every op
+// deletes, or replaces a record without a note by one that is no longer and is found by
+// nothing new.
+func (p *plan) frees() bool {
+	if len(p.hold) > 0 || len(p.list) > 0 {
+		return false
+	}
+	for i, op := range p.batch.Ops {
+		if op.New != nil && (op.Note != nil || len(op.New.Data) > len(p.olds[i].Data)) {
+			return false
+		}
+	}
+	return true
 }
 
 func (p *plan) claimed(c claim) store.Key { return p.batch.Ops[c.op].New.Unique[c.key] }

@@ -5,6 +5,7 @@
 local function before(high)
   return redis.call('ZREVRANGEBYSCORE', KEYS[2], high, '-inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
 end
+redis.call('HDEL', KEYS[1], '\254') -- so that a full server does not refuse it; see apply.lua
 local mark = redis.call('HGET', KEYS[1], ARGV[4])
 local kept = before(ARGV[2])
 local gone = kept and before('(' .. kept)
