@@ -53,6 +53,9 @@ func (s *Store) Apply(ctx context.Context, tenant string, b store.Batch) (rev st
 	}
 }
 
+// errCounter: what the tenant's revisions are counted by cannot be read.
+var errCounter = errors.New("the tenant's revision counter is damaged")
+
 var errMoved = errors.New("a record was written between the reading and the removing of it")
 
 // unlistedError: a unique key has a holder that does not list it, so it is free.
@@ -139,7 +142,7 @@ func (s *Store) newWrite(sp space, p *plan, nonce string) *write {
 
 func (w *write) run(ctx context.Context) (store.Revision, error) {
 	var rev store.Revision
-	err := w.store.repeat(ctx, "Apply", func(n int) error {
+	err := w.store.repeat(ctx, "Apply", func(ctx context.Context, n int) error {
 		var err error
 		rev, err = w.try(ctx, n)
 		return err
@@ -189,10 +192,7 @@ func (w *write) try(ctx context.Context, n int) (store.Revision, error) {
 		return 0, err
 	}
 	rev, err := w.plan.outcome(got)
-	if err == nil && r.acked < w.store.wait.replicas {
-		return 0, outcome{unknown(errFewReplicas)}
-	}
-	return rev, err
+	return rev, w.confirmed(r, err)
 }
 
 // finish turns the error of the last try into the caller's.
@@ -232,6 +232,8 @@ func (p *plan) outcome(got reply) (store.Revision, error) {
 		return 0, outcome{&store.DamagedError{ID: got.args[0]}}
 	case got.is("moved", 0):
 		return 0, outcome{errMoved}
+	case got.is("counter", 0):
+		return 0, errCounter
 	case got.is("taken", 4):
 		if claimed, require, ok := p.part(got.args, len(p.claims)); ok {
 			return 0, outcome{p.taken(claimed, require, got.args[2], got.args[3])}

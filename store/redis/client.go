@@ -7,26 +7,40 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
+// The timeouts of NewClient.
+const (
+	dialTimeout = 500 * time.Millisecond
+	readTimeout = 1500 * time.Millisecond
+	poolTimeout = time.Second
+)
+
 // NewClient makes a client with settings that suit a store wherever opts leaves
-// them zero. A MasterName makes a Sentinel client; several addresses, or
-// IsClusterMode, a Cluster client; one address a client of a single server.
+// them zero. A MasterName makes a client of the master that Sentinels name; several
+// addresses, or IsClusterMode, a Cluster client; one address a client of a single server.
 // Nothing is sent. The caller closes it.
 //
-// It sets timeouts (dialing 1 s, reading and writing 3 s, the pool 1 s), 32
+// It sets timeouts (dialing 500 ms, reading and writing 1.5 s, the pool 1 s), 32
 // connections a server, contexts that bound running commands, no repetition by
 // go-redis itself, one dial a try, a Cluster's layout read again every second, and
 // none of the commands that go-redis sends at connect to name itself and to ask
 // for maintenance notices.
+//
+// It finds a new master faster than go-redis does. Every try dials, where a pool of go-redis
+// tries only once a second after PoolSize dials that failed. Of Sentinels all are asked at
+// once, and the one with the latest configuration is believed, so name all of them; of a
+// Cluster's nodes several are asked, and the layout that most of them have is taken. So a
+// server that hangs, or is cut off from the others, keeps nobody from its successor.
 func NewClient(opts *goredis.UniversalOptions) goredis.UniversalClient {
 	var o goredis.UniversalOptions
 	if opts != nil {
 		o = *opts
 	}
-	fill(&o.DialTimeout, time.Second)
-	fill(&o.ReadTimeout, 3*time.Second)
-	fill(&o.WriteTimeout, 3*time.Second)
-	fill(&o.PoolTimeout, time.Second)
+	fill(&o.DialTimeout, dialTimeout)
+	fill(&o.ReadTimeout, readTimeout)
+	fill(&o.WriteTimeout, readTimeout)
+	fill(&o.PoolTimeout, poolTimeout)
 	fill(&o.PoolSize, 32)
+	fill(&o.PipelinePoolSize, -1) // none beside the pool
 	fill(&o.MaxRetries, -1)
 	fill(&o.DialerRetries, 1)
 	fill(&o.MaxRedirects, 3)
@@ -35,11 +49,16 @@ func NewClient(opts *goredis.UniversalOptions) goredis.UniversalClient {
 	if o.MaintNotificationsConfig == nil {
 		o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	}
-	if o.MasterName == "" && (o.IsClusterMode || len(o.Addrs) > 1) {
-		c := o.Cluster()
-		c.ClusterStateReloadInterval = time.Second
-		return goredis.NewClusterClient(c)
+	if o.Dialer == nil {
+		o.Dialer = goredis.NewDialer(&goredis.Options{DialTimeout: o.DialTimeout, TLSConfig: o.TLSConfig})
 	}
+	switch {
+	case o.MasterName != "" && !o.RouteByLatency && !o.RouteRandomly && !o.ReadOnly && !o.IsClusterMode:
+		return newSentinelClient(&o)
+	case o.MasterName == "" && (o.IsClusterMode || len(o.Addrs) > 1):
+		return newClusterClient(&o)
+	}
+	o.Dialer = failLate(o.Dialer)
 	return goredis.NewUniversalClient(&o)
 }
 

@@ -130,7 +130,9 @@ func writeAndRead(ctx context.Context, st store.Store, tenant string) error {
 
 func TestWaitReplicas(t *testing.T) {
 	b := onCluster(t)
-	op := store.Create(user("id"), []byte("note"))
+	first := user("id")
+	first.Unique = []store.Key{{Kind: "name", Value: "n"}}
+	op := store.Create(first, []byte("note"))
 	t.Run("enough", func(t *testing.T) {
 		st := b.open(t, &redisstore.Options{Prefix: newPrefix(), WaitReplicas: 1})
 		if _, err := st.Apply(t.Context(), "tenant", store.Ops(op)); err != nil {
@@ -141,15 +143,43 @@ func TestWaitReplicas(t *testing.T) {
 		}
 	})
 	t.Run("too few", func(t *testing.T) {
-		st := b.open(t, &redisstore.Options{Prefix: newPrefix(), WaitReplicas: 2, WaitTimeout: 50 * time.Millisecond})
+		st := b.open(t, &redisstore.Options{
+			Prefix: newPrefix(), WaitReplicas: 2, WaitTimeout: 50 * time.Millisecond, RetryFor: 200 * time.Millisecond,
+		})
 		_, err := st.Apply(t.Context(), "tenant", store.Ops(op))
 		wantError(t, err, store.ErrUnknown)
-		if _, err := st.Get(t.Context(), "tenant", store.ID("id")); err != nil {
+		old, err := st.Get(t.Context(), "tenant", store.ID("id"))
+		if err != nil {
 			t.Errorf("the master has it, but: %v", err)
 		}
-		_, err = st.Apply(t.Context(), "tenant", store.Ops(op))
-		wantError(t, err, store.ErrStale) // a refusal needs no replica
+		// Nobody is told of a state that the replicas may not have.
+		claim := user("other")
+		claim.Unique = old.Unique
+		for name, b := range map[string]store.Batch{
+			"stale":           store.Ops(op),
+			"taken":           store.Ops(store.Create(claim, nil)),
+			"not there":       store.Ops(store.Remove("none", "user", nil)),
+			"a requirement":   {Ops: []store.Op{store.Create(user("new"), nil)}, Require: []store.Require{store.RequireNone("id")}},
+			"not the store's": store.Ops(store.Delete(store.Record{ID: "id", Kind: "user", Created: 1, Revision: 1}, nil)),
+		} {
+			t.Run(name, func(t *testing.T) {
+				_, err := st.Apply(t.Context(), "tenant", b)
+				wantError(t, err, store.ErrUnavailable)
+				if errors.Is(err, store.ErrStale) || errors.Is(err, store.ErrTaken) || errors.Is(err, store.ErrInvalid) {
+					t.Errorf("the answer tells of the state: %v", err)
+				}
+			})
+		}
 		wantError(t, st.Trim(t.Context(), "tenant", 1), store.ErrUnknown)
+		wantError(t, st.Confirm(t.Context(), "tenant"), store.ErrUnavailable)
+	})
+	t.Run("confirmed", func(t *testing.T) {
+		for _, replicas := range []int{0, 1} {
+			st := b.open(t, &redisstore.Options{Prefix: newPrefix(), WaitReplicas: replicas})
+			if err := st.Confirm(t.Context(), "tenant"); err != nil {
+				t.Errorf("%d replicas: %v", replicas, err)
+			}
+		}
 	})
 	t.Run("histories", func(t *testing.T) {
 		prefix := newPrefix()

@@ -16,9 +16,6 @@ import (
 // CheckServer or Scrub needs.
 var ErrNotPermitted = errors.New("redisstore: the server does not permit it")
 
-// errFewReplicas: the master has the write, but not as many replicas as asked for.
-var errFewReplicas = errors.New("fewer replicas than WaitReplicas have it")
-
 // verdict is what an error of a request says about its write.
 type verdict int
 
@@ -36,6 +33,8 @@ func judge(err error, retries bool) verdict {
 	var dial *net.OpError
 	v := lost
 	switch {
+	case errors.As(err, new(notConnected)):
+		v = notSent
 	case errors.As(err, &reply):
 		if !ranNot(reply.Error()) {
 			return answered
@@ -64,6 +63,8 @@ func ranNot(reply string) bool {
 		return true
 	case "NOPERM":
 		return !strings.Contains(reply, "script:")
+	case "Protocol": // of somebody who may not send that much
+		return strings.Contains(reply, "unauthenticated")
 	case "max":
 		return strings.HasPrefix(reply, "ERR max number of clients")
 	}
@@ -75,7 +76,8 @@ func passing(err error) bool {
 	var settled outcome
 	var reply goredis.Error
 	switch {
-	case errors.As(err, &settled), errors.Is(err, goredis.ErrClosed), errors.Is(err, errReply):
+	case errors.As(err, &settled), errors.Is(err, goredis.ErrClosed),
+		errors.Is(err, errReply), errors.Is(err, errCounter):
 		return false
 	case !errors.As(err, &reply):
 		return true // of the network

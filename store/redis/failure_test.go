@@ -218,3 +218,19 @@ func wantTaken(t *testing.T, err error) store.Record {
 	}
 	return taken.Holder
 }
+
+func TestDamagedCounter(t *testing.T) {
+	everywhere(t, func(t *testing.T, b backend) {
+		prefix := newPrefix()
+		st := b.open(t, &redisstore.Options{Prefix: prefix})
+		if _, err := st.Apply(t.Context(), "acme", store.Ops(store.Create(user("id"), nil))); err != nil {
+			t.Fatal(err)
+		}
+		// The layout is part of the format.
+		if err := b.client(t).HSet(t.Context(), prefix+"{527}:r:acme", "", "000000000000000x").Err(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := st.Apply(t.Context(), "acme", store.Ops(store.Create(user("other"), nil)))
+		wantError(t, err, store.ErrUnavailable)
+	})
+}

@@ -84,19 +84,17 @@ func (s *Store) Trim(ctx context.Context, tenant string, through store.Revision)
 	sp := s.space(tenant)
 	args := scriptArgs(s.scripts.trim, []string{sp.records(), sp.feed()},
 		[]any{tenant, strconv.FormatInt(min(int64(through), maxRevision), 10), strconv.Itoa(trimAtOnce), trimmedField})
-	t := &trimming{}
+	var t trimming
 	for {
 		var got reply
-		err := s.repeat(ctx, "Trim", func(int) error {
+		err := s.repeat(ctx, "Trim", func(ctx context.Context, _ int) error {
 			var err error
-			got, err = s.tryTrim(ctx, sp, args, t)
+			got, err = s.tryTrim(ctx, sp, args, &t)
 			return err
 		})
 		switch {
 		case err != nil:
 			return t.finish(ctx, err)
-		case t.acked < s.wait.replicas:
-			return unknown(errFewReplicas)
 		case got.is("done", 0):
 			return nil
 		case !got.is("more", 0):
@@ -111,7 +109,6 @@ func (s *Store) Trim(ctx context.Context, tenant string, through store.Revision)
 // trimming is what is known of a Trim under way.
 type trimming struct {
 	maybe bool // something was trimmed, or may have been
-	acked int
 }
 
 func (s *Store) tryTrim(ctx context.Context, sp space, args []any, t *trimming) (reply, error) {
@@ -133,7 +130,10 @@ func (s *Store) tryTrim(ctx context.Context, sp space, args []any, t *trimming) 
 		}
 		return reply{}, err
 	}
-	t.maybe, t.acked = true, r.acked
+	t.maybe = true
+	if r.acked < s.wait.replicas {
+		return reply{}, errFewReplicas
+	}
 	return parseReply(val, sp.tenant)
 }
 

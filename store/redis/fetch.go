@@ -45,18 +45,23 @@ func (s *Store) fetchTo(
 		return 0, 0, nil
 	}
 	class := long
+	bounded, cancel := s.bound(ctx) // the waiting for a turn and the reading together
+	defer cancel()
 	switch {
 	case size <= shortAnswer:
 		class = short
 	case size > largeAnswer:
-		done, err := s.largeTurn(ctx, sp)
+		done, err := s.largeTurn(bounded, sp)
 		if err != nil {
-			return 0, 0, err
+			return 0, 0, unlessEnded(ctx, errQueued)
 		}
 		defer done()
 	}
-	vals, err := s.read(ctx, sp, method, class, append([]any{"hmget", sp.records()}, anys(ids[:n])...))
-	if err != nil {
+	vals, err := s.read(bounded, sp, method, class, append([]any{"hmget", sp.records()}, anys(ids[:n])...))
+	switch {
+	case err != nil && bounded.Err() != nil:
+		return 0, 0, unlessEnded(ctx, errNoAnswer)
+	case err != nil:
 		return 0, 0, err
 	}
 	stored, err := storedValues(vals[0], n)
@@ -79,6 +84,15 @@ func fitting(stored []any, room int) (n, size int) {
 		size += len(value)
 	}
 	return n, size
+}
+
+// unlessEnded is the error of a read that failed with its bound; the context's if that has
+// ended.
+func unlessEnded(ctx context.Context, cause error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return unavailable(cause)
 }
 
 // largeTurn waits for the tenant's turn to have a large answer of its server.

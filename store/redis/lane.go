@@ -71,50 +71,89 @@ type lane struct {
 	long   *fair.Turns           // of requests that go alone
 	large  *fair.Turns           // of large answers, until they are decoded
 	retry  func(error)           // is told of scripts that are sent again
+	late   func()                // is told of answers that do not come; nil: nobody
 	group  func(store.GroupInfo) // is told of pipelines; nil: nobody
 
 	mu       sync.Mutex
 	queue    []*request
 	inFlight int
+	look     chan struct{} // closed and replaced when an answer is late
 }
 
-// send gives r to the lane and waits for its replies. It returns false, and
-// nothing was sent, if the context ended while r was in the queue. If it ended
-// later, send returns true with r not done.
-func (l *lane) send(ctx context.Context, r *request) (sent bool) {
-	l.submit(r)
-	select {
-	case <-r.done:
-		return true
-	case <-ctx.Done():
-		return !l.withdraw(r)
+// lateAfter is how long after sending an answer is late, and again after each such time:
+// those who wait for the server then look whether their tenant has another one.
+const lateAfter = 100 * time.Millisecond
+
+var (
+	errQueued    = errors.New("the request was not sent in time")
+	errNoAnswer  = errors.New("no answer came in time")
+	errElsewhere = errors.New("the server did not answer and the tenant has another one now")
+)
+
+// send gives r to the lane and waits for its replies. It fails if the context ends first,
+// or if the answer is late and gone says that another server has to be asked. Sent is
+// false if nothing was sent then.
+func (l *lane) send(ctx context.Context, r *request, gone func() bool) (sent bool, err error) {
+	look := l.submit(r)
+	for {
+		select {
+		case <-r.done:
+			return true, nil
+		case <-ctx.Done():
+			err = errNoAnswer
+		case <-look:
+			if !gone() {
+				look = l.looks()
+				continue
+			}
+			err = errElsewhere
+		}
+		if sent = !l.withdraw(r); !sent && ctx.Err() != nil {
+			err = errQueued
+		}
+		return sent, err
 	}
 }
 
 // sendAlone sends r alone, once it is the tenant's turn, and waits for its replies; see
-// send. The turn lasts until they are here, whether anybody still waits for them or not.
-func (l *lane) sendAlone(ctx context.Context, tenant string, r *request) (sent bool, err error) {
+// send. The turn lasts until they are here, whether anybody still waits for them or not,
+// unless another server has to be asked.
+func (l *lane) sendAlone(ctx context.Context, tenant string, r *request, gone func() bool) (sent bool, err error) {
 	turns := l.short
 	if r.class == long {
 		turns = l.long
 	}
 	release, err := turns.Long(ctx, tenant)
 	if err != nil {
-		return false, err
+		return false, errQueued
+	}
+	release = sync.OnceFunc(release)
+	if gone() { // the others of the turns have found a server that hangs
+		release()
+		return false, errElsewhere
 	}
 	go func() { //nolint:contextcheck // the client's timeouts bound it
 		defer release()
 		l.exec([]*request{r})
 		close(r.done)
 	}()
-	select {
-	case <-r.done:
-	case <-ctx.Done():
+	for {
+		look := l.looks()
+		select {
+		case <-r.done:
+			return true, nil
+		case <-ctx.Done():
+			return true, errNoAnswer
+		case <-look:
+			if gone() {
+				release()
+				return true, errElsewhere
+			}
+		}
 	}
-	return true, nil
 }
 
-func (l *lane) submit(r *request) {
+func (l *lane) submit(r *request) (look <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r.queued = len(l.queue)
@@ -122,6 +161,41 @@ func (l *lane) submit(r *request) {
 	if l.inFlight < maxInFlight {
 		l.inFlight++
 		go l.drain()
+	}
+	return l.look
+}
+
+// looks returns what is closed when an answer is late.
+func (l *lane) looks() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.look
+}
+
+// watch wakes those who wait, as often as lateAfter passes, until stop.
+func (l *lane) watch() (stop func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ended := false
+	var timer *time.Timer
+	timer = time.AfterFunc(lateAfter, func() {
+		if l.late != nil {
+			l.late()
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if ended {
+			return
+		}
+		close(l.look)
+		l.look = make(chan struct{})
+		timer.Reset(lateAfter)
+	})
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		ended = true
+		timer.Stop()
 	}
 }
 
@@ -233,10 +307,26 @@ func (l *lane) pipeline(batch []*request) {
 		waited = goredis.NewIntCmd(ctx, "wait", l.wait.replicas, l.wait.timeout.Milliseconds())
 		_ = pipe.Process(ctx, waited)
 	}
-	_, _ = pipe.Exec(ctx) // each command has its own error
+	stop := l.watch()
+	exec(ctx, pipe)
+	stop()
 	if waited != nil && waited.Err() == nil {
 		for _, r := range batch {
 			r.acked = int(waited.Val())
+		}
+	}
+}
+
+// exec sends a pipeline. Each command then has a reply or its own error; go-redis leaves
+// those without that a connection was made for which the server refused.
+func exec(ctx context.Context, pipe goredis.Pipeliner) {
+	cmds, err := pipe.Exec(ctx)
+	if err == nil {
+		return
+	}
+	for _, cmd := range cmds {
+		if c, ok := cmd.(*goredis.Cmd); ok && c.Err() == nil && c.Val() == nil {
+			c.SetErr(notConnected{err})
 		}
 	}
 }
@@ -286,6 +376,10 @@ func (s *Store) lane(client *goredis.Client, write bool) *lane {
 		long:   fair.New(longAtOnce + 1),
 		large:  fair.New(runtime.GOMAXPROCS(0)),
 		retry:  func(err error) { s.retried("", err) },
+		look:   make(chan struct{}),
+	}
+	if s.cluster != nil {
+		l.late = func() { s.cluster.ReloadState(context.Background()) }
 	}
 	if write {
 		l.wait, l.most, l.group = s.wait, maxWrites, s.observer.Group

@@ -3,6 +3,7 @@ package redis_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -18,8 +19,9 @@ import (
 // A network that loses the reply to a script: the server has run it, and the
 // connection breaks before the client hears of it.
 type lossyNetwork struct {
-	armed atomic.Bool // the next script's reply is lost
-	lost  atomic.Int64
+	armed     atomic.Bool // the next script's reply is lost
+	lost      atomic.Int64
+	meanwhile func() // is called between the loss and its being noticed; may be nil
 }
 
 func (n *lossyNetwork) dial(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -48,6 +50,9 @@ func (c *lossyConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if err == nil && c.lose.CompareAndSwap(true, false) {
 		c.network.lost.Add(1)
+		if c.network.meanwhile != nil {
+			c.network.meanwhile()
+		}
 		_ = c.Close()
 		return 0, io.EOF
 	}
@@ -87,6 +92,47 @@ func TestLostReplies(t *testing.T) {
 				b.check(t, prefix)
 			})
 		}
+	})
+}
+
+// What a write made may be gone again when the store repeats it: it was done once, is
+// answered as done, and does not come back.
+func TestLostReplyAndDeleted(t *testing.T) {
+	everywhere(t, func(t *testing.T, b backend) {
+		var network lossyNetwork
+		client := redisstore.NewClient(b.options(goredis.UniversalOptions{Dialer: network.dial}))
+		defer func() { _ = client.Close() }()
+		prefix := newPrefix()
+		st, err := redisstore.New(client, &redisstore.Options{Prefix: prefix})
+		if err != nil {
+			t.Fatal(err)
+		}
+		other := b.open(t, &redisstore.Options{Prefix: prefix})
+		teachScript(t, st)
+		r := store.Record{ID: "id", Kind: "user", Unique: []store.Key{{Kind: "name", Value: "n"}}}
+		network.meanwhile = func() {
+			old, err := other.Get(context.Background(), "tenant", store.ID("id"))
+			if err != nil {
+				t.Errorf("the write was not done: %v", err)
+				return
+			}
+			if _, err := other.Apply(context.Background(), "tenant", store.Ops(store.Delete(old, nil))); err != nil {
+				t.Error(err)
+			}
+		}
+		network.armed.Store(true)
+		rev, err := st.Apply(t.Context(), "tenant", store.Ops(store.Create(r, []byte("note"))))
+		if err != nil || rev != 2 {
+			t.Errorf("revision %d, %v; want what the first try did", rev, err)
+		}
+		if _, err := st.Get(t.Context(), "tenant", store.ID("id")); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("a deleted record: %v, want that it stays deleted", err)
+		}
+		page, err := st.Changes(t.Context(), "tenant", store.ChangeQuery{})
+		if err != nil || len(page.Changes) != 1 {
+			t.Errorf("%d changes, %v; want the one of the create", len(page.Changes), err)
+		}
+		b.check(t, prefix)
 	})
 }
 

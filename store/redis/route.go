@@ -22,7 +22,7 @@ func (s *Store) read(ctx context.Context, sp space, method string, class class, 
 		return nil, err
 	}
 	var vals []any
-	err := s.repeat(ctx, method, func(int) error {
+	err := s.repeat(ctx, method, func(ctx context.Context, _ int) error {
 		cmds := make([]*goredis.Cmd, len(commands))
 		for i, args := range commands {
 			cmds[i] = goredis.NewCmd(ctx, args...)
@@ -47,7 +47,7 @@ func (s *Store) readScript(ctx context.Context, sp space, method string, class c
 		return reply{}, err
 	}
 	var got reply
-	err := s.repeat(ctx, method, func(int) error {
+	err := s.repeat(ctx, method, func(ctx context.Context, _ int) error {
 		r := &request{ctx: ctx, script: &sc, class: class, done: make(chan struct{})}
 		r.cmds = []*goredis.Cmd{goredis.NewCmd(ctx, scriptArgs(sc, keys, append([]any{sp.tenant}, args...))...)}
 		if _, err := s.send(ctx, sp, r, false); err != nil {
@@ -66,9 +66,6 @@ func (s *Store) readScript(ctx context.Context, sp space, method string, class c
 	return got, unavailable(err)
 }
 
-// errGone: the context ended after the request was sent.
-var errGone = errors.New("the context ended before the answer came")
-
 // send sends r once to the server of the tenant. Its error is about the sending;
 // the commands have their own. Sent is false if nothing left.
 func (s *Store) send(ctx context.Context, sp space, r *request, write bool) (sent bool, err error) {
@@ -76,19 +73,18 @@ func (s *Store) send(ctx context.Context, sp space, r *request, write bool) (sen
 	if err != nil {
 		return false, err
 	}
+	gone := func() bool {
+		now, err := s.node(ctx, sp)
+		return err == nil && now != node
+	}
 	l := s.lane(node, write)
-	if r.class != point {
-		sent, err = l.sendAlone(ctx, sp.tenant, r)
-	} else if sent = l.send(ctx, r); !sent {
-		err = ctx.Err()
+	if r.class == point {
+		sent, err = l.send(ctx, r, gone)
+	} else {
+		sent, err = l.sendAlone(ctx, sp.tenant, r, gone)
 	}
 	if err != nil {
 		return sent, err
-	}
-	select {
-	case <-r.done:
-	default:
-		return true, errGone
 	}
 	if s.cluster != nil && redirected(r.cmds[0].Err()) && (!write || s.wait.replicas == 0) {
 		s.follow(ctx, r)
@@ -122,24 +118,32 @@ func (s *Store) node(ctx context.Context, sp space) (*goredis.Client, error) {
 	return s.cluster.MasterForKey(ctx, sp.bucket)
 }
 
-// repeat calls try until it succeeds, fails for good, or time is up.
-func (s *Store) repeat(ctx context.Context, method string, try func(n int) error) error {
-	var up *time.Timer
+// bound returns the context of tries that begin now.
+func (s *Store) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, max(s.retryFor, 0)+s.readTimeout)
+}
+
+// repeat calls try until it succeeds, fails for good, or time is up: none begins later
+// than RetryFor after the first, and the context of all of them ends one ReadTimeout after
+// that. So a call is answered in time whatever the server does, wherever it waits.
+func (s *Store) repeat(ctx context.Context, method string, try func(ctx context.Context, n int) error) error {
+	begun := time.Now() //nolint:forbidigo // how long a call takes is not in any record
+	bounded, cancel := s.bound(ctx)
+	defer cancel()
 	pause := minPause
 	for n := 0; ; n++ {
-		err := try(n)
-		if err == nil || ctx.Err() != nil || s.retryFor < 0 || !passing(err) {
+		err := try(bounded, n)
+		switch {
+		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+			return errNoAnswer // the deadline is not the caller's
+		case err == nil || bounded.Err() != nil || s.retryFor < 0 || !passing(err):
 			return err
 		}
 		if s.cluster != nil {
 			// go-redis does not look for a new master when one refuses connections.
 			s.cluster.ReloadState(ctx)
 		}
-		if up == nil {
-			up = time.NewTimer(s.retryFor)
-			defer up.Stop()
-		}
-		if !sleep(ctx, pause, up.C) {
+		if time.Since(begun)+pause >= s.retryFor || !sleep(bounded, pause) {
 			return err
 		}
 		pause = min(2*pause, maxPause)
@@ -147,18 +151,16 @@ func (s *Store) repeat(ctx context.Context, method string, try func(n int) error
 	}
 }
 
-// sleep returns false if the context or the time that is up came first. Up may be
-// nil.
-func sleep(ctx context.Context, d time.Duration, up <-chan time.Time) bool {
+// sleep returns false if the context ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return true
 	case <-ctx.Done():
-	case <-up:
+		return false
 	}
-	return false
 }
 
 // values returns the replies of commands, or the first error.

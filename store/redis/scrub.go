@@ -78,7 +78,7 @@ func (s *Store) rewrite(ctx context.Context, node *goredis.Client, job fileJob) 
 		if !strings.Contains(err.Error(), "in progress") {
 			return permitted(err)
 		}
-		if !sleep(ctx, scrubPoll, nil) {
+		if !sleep(ctx, scrubPoll) {
 			return ctx.Err()
 		}
 	}
@@ -106,7 +106,7 @@ func (s *Store) idle(ctx context.Context, node *goredis.Client) (map[string]stri
 		if !busy {
 			return info, nil
 		}
-		if !sleep(ctx, scrubPoll, nil) {
+		if !sleep(ctx, scrubPoll) {
 			return nil, ctx.Err()
 		}
 	}

@@ -19,6 +19,7 @@ var _ interface {
 	store.Store
 	store.Scrubber
 	store.Counter
+	store.Confirmer
 } = (*Store)(nil)
 
 // Options are the settings of a Store. The zero value of each field is a good one.
@@ -28,19 +29,25 @@ type Options struct {
 	// It has no braces, and everybody who uses the data has to give the same.
 	Prefix string
 
-	// WaitReplicas is how many replicas have to have received a write before it
-	// is acknowledged. If fewer have after WaitTimeout it is ErrUnknown: it was
-	// written on the master. 0 waits for none; see the package comment.
+	// WaitReplicas is how many replicas have to have received everything that an
+	// answer of Apply or Trim rests on before the answer is given. If fewer have, the
+	// call is repeated for RetryFor, and then a write that was done on the master is
+	// ErrUnknown, and one that was refused is ErrUnavailable. 0 waits for none; see the
+	// package comment.
 	WaitReplicas int
 
-	// WaitTimeout bounds the waiting for replicas; 0 means one second. It has to
-	// be shorter than the client's ReadTimeout.
+	// WaitTimeout bounds the waiting for replicas of each try; 0 means one second. It
+	// has to be shorter than the client's ReadTimeout.
 	WaitTimeout time.Duration
 
 	// RetryFor is how long a call that failed because a server was unreachable or
-	// failing over is repeated, within its context; 0 means two seconds, negative
-	// not at all. Repeating is safe while the server knows the nonce of the first try,
-	// see the package comment: it is at most 30 seconds.
+	// failing over is repeated, within its context; 0 means five seconds, negative
+	// not at all. It also bounds the call: where servers do not answer, each step of a
+	// call fails at most one ReadTimeout of the client after RetryFor, counted from
+	// when the step was begun, with all tries and all waiting in queues. A call has
+	// several steps only if the ones before were answered. Repeating is safe while the
+	// server knows the nonce of the first try, see the package comment: it is at most
+	// 30 seconds.
 	RetryFor time.Duration
 
 	// Observer is told what the store does; nil: nobody.
@@ -64,11 +71,17 @@ type Store struct {
 	lanes   lanes
 	scripts scripts
 
-	wait     replicaWait
-	retryFor time.Duration
-	observer store.Observer
-	log      *slog.Logger
+	wait        replicaWait
+	retryFor    time.Duration
+	readTimeout time.Duration // the client's
+	observer    store.Observer
+	log         *slog.Logger
 }
+
+const (
+	defaultRetryFor    = 5 * time.Second
+	defaultWaitTimeout = time.Second
+)
 
 // mostRetryFor leaves the last try the time that it takes before a nonce expires.
 const mostRetryFor = 30 * time.Second
@@ -98,10 +111,10 @@ func New(client goredis.UniversalClient, opts *Options) (*Store, error) {
 		s.prefix = DefaultPrefix
 	}
 	if s.retryFor == 0 {
-		s.retryFor = 2 * time.Second
+		s.retryFor = defaultRetryFor
 	}
 	if s.wait.timeout == 0 {
-		s.wait.timeout = time.Second
+		s.wait.timeout = defaultWaitTimeout
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -112,12 +125,15 @@ func New(client goredis.UniversalClient, opts *Options) (*Store, error) {
 	if s.retryFor > mostRetryFor {
 		return nil, fmt.Errorf("redisstore: RetryFor: longer than %v", mostRetryFor)
 	}
-	readTimeout, err := s.use(client)
-	if err != nil {
+	var err error
+	if s.readTimeout, err = s.use(client); err != nil {
 		return nil, err
 	}
-	if err := s.wait.check(readTimeout); err != nil {
+	if err := s.wait.check(s.readTimeout); err != nil {
 		return nil, err
+	}
+	if s.readTimeout <= 0 { // the client has none
+		s.readTimeout = readTimeout
 	}
 	return s, nil
 }
@@ -171,7 +187,7 @@ func (w replicaWait) check(readTimeout time.Duration) error {
 // script is a Lua script and the name by which a server that has seen it runs it.
 type script struct{ source, sha string }
 
-type scripts struct{ apply, get, changes, trim, probe script }
+type scripts struct{ apply, get, changes, trim, confirm, probe script }
 
 func newScripts() scripts {
 	named := func(source string) script {
@@ -182,6 +198,7 @@ func newScripts() scripts {
 		get:     named(getSource),
 		changes: named(changesSource),
 		trim:    named(trimSource),
+		confirm: named(confirmSource),
 		probe:   named(probeSource),
 	}
 }
@@ -197,6 +214,9 @@ var changesSource string
 
 //go:embed trim.lua
 var trimSource string
+
+//go:embed confirm.lua
+var confirmSource string
 
 //go:embed probe.lua
 var probeSource string

@@ -97,10 +97,10 @@ func (s *Store) scatter(ctx context.Context, method string, n int, command func(
 		return nil, nil
 	}
 	var vals []any
-	err := s.repeat(ctx, method, func(int) error {
+	err := s.repeat(ctx, method, func(ctx context.Context, _ int) error {
 		release, err := s.lane(nil, false).long.Long(ctx, "")
 		if err != nil {
-			return err
+			return errQueued
 		}
 		defer release()
 		pipe := s.client.Pipeline()
@@ -109,7 +109,7 @@ func (s *Store) scatter(ctx context.Context, method string, n int, command func(
 			cmds[i] = goredis.NewCmd(ctx, command(i)...)
 			_ = pipe.Process(ctx, cmds[i])
 		}
-		_, _ = pipe.Exec(ctx) // each command has its own error
+		exec(ctx, pipe)
 		vals, err = values(cmds)
 		return err
 	})

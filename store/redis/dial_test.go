@@ -1,0 +1,63 @@
+package redis_test
+
+import (
+	"testing"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/rollbook-go/rollbook/internal/redistest"
+	"github.com/rollbook-go/rollbook/store"
+	redisstore "github.com/rollbook-go/rollbook/store/redis"
+)
+
+// However often dialing has failed, the first call after a server is back succeeds.
+func TestDialsAreNotCounted(t *testing.T) {
+	server := redistest.Server(t, "--appendonly", "yes", "--appendfsync", "always")
+	client := redisstore.NewClient(&goredis.UniversalOptions{Addrs: []string{server.Addr}, PoolSize: 2})
+	defer func() { _ = client.Close() }()
+	st, err := redisstore.New(client, &redisstore.Options{RetryFor: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := st.Apply(t.Context(), "tenant", store.Ops(store.Create(user("id"), nil))); err != nil {
+		t.Fatal(err)
+	}
+	server.Kill()
+	for range 50 {
+		_, err := st.Get(t.Context(), "tenant", store.ID("id"))
+		wantError(t, err, store.ErrUnavailable)
+	}
+	if err := server.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := st.Get(t.Context(), "tenant", store.ID("id")); err != nil {
+		t.Errorf("the server is back: %v", err)
+	}
+}
+
+// A server that refuses a connection's user has said nothing of records.
+func TestRefusedConnection(t *testing.T) {
+	server := redistest.Server(t)
+	admin := server.Client()
+	defer func() { _ = admin.Close() }()
+	if err := admin.ConfigSet(t.Context(), "requirepass", "right").Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, password := range []string{"wrong", ""} {
+		client := redisstore.NewClient(&goredis.UniversalOptions{Addrs: []string{server.Addr}, Password: password})
+		st, err := redisstore.New(client, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = st.Get(t.Context(), "tenant", store.ID("id"))
+		wantError(t, err, store.ErrUnavailable)
+		_, err = st.Apply(t.Context(), "tenant", store.Ops(store.Create(user("id"), nil)))
+		wantError(t, err, store.ErrUnavailable)
+		_, err = st.List(t.Context(), "tenant", store.Query{Kind: "user"})
+		wantError(t, err, store.ErrUnavailable)
+		_, err = st.Due(t.Context(), store.DueQuery{Before: time.UnixMilli(1)})
+		wantError(t, err, store.ErrUnavailable)
+		_ = client.Close()
+	}
+}

@@ -1,0 +1,90 @@
+package redis_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/rollbook-go/rollbook/internal/redistest"
+	"github.com/rollbook-go/rollbook/store"
+	redisstore "github.com/rollbook-go/rollbook/store/redis"
+)
+
+// Everybody who calls while a server hangs is answered in time, whatever the call, however
+// many there are: the bound holds for all the waiting of a call together. The test can
+// only fail one way, by a call that takes too long: it gives each twice the bound.
+func TestHungServer(t *testing.T) {
+	server := redistest.Server(t)
+	const retryFor, readTimeout = 400 * time.Millisecond, 200 * time.Millisecond
+	client := redisstore.NewClient(&goredis.UniversalOptions{Addrs: []string{server.Addr}, ReadTimeout: readTimeout})
+	defer func() { _ = client.Close() }()
+	st, err := redisstore.New(client, &redisstore.Options{RetryFor: retryFor})
+	if err != nil {
+		t.Fatal(err)
+	}
+	large := user("large")
+	large.Data = make([]byte, store.MaxData)
+	large.Due = time.UnixMilli(1)
+	for _, r := range []store.Record{user("known"), large} {
+		if _, err := st.Apply(t.Context(), "tenant", store.Ops(store.Create(r, []byte("note")))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	calls := map[string]func(ctx context.Context, n int) error{
+		"Get": func(ctx context.Context, _ int) error {
+			_, err := st.Get(ctx, "tenant", store.ID("known"))
+			return err
+		},
+		"Apply": func(ctx context.Context, n int) error {
+			_, err := st.Apply(ctx, "tenant", store.Ops(store.Create(user(fmt.Sprint(n)), nil)))
+			return err
+		},
+		"List": func(ctx context.Context, _ int) error {
+			_, err := st.List(ctx, "tenant", store.Query{Kind: "user"})
+			return err
+		},
+		"Due": func(ctx context.Context, _ int) error {
+			_, err := st.Due(ctx, store.DueQuery{Before: time.UnixMilli(2)})
+			return err
+		},
+		"Changes": func(ctx context.Context, _ int) error {
+			_, err := st.Changes(ctx, "tenant", store.ChangeQuery{})
+			return err
+		},
+		"Trim": func(ctx context.Context, _ int) error { return st.Trim(ctx, "tenant", 1) },
+		"Tenants": func(ctx context.Context, _ int) error {
+			_, err := st.Tenants(ctx, store.TenantQuery{})
+			return err
+		},
+	}
+	if err := server.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = server.Resume() }()
+	for name, call := range calls {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*(retryFor+readTimeout)+patience/10)
+		var longest time.Duration
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		for n := range 40 {
+			wg.Go(func() {
+				began := time.Now()
+				err := call(ctx, n)
+				mu.Lock()
+				defer mu.Unlock()
+				longest = max(longest, time.Since(began))
+				if !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrUnknown) || errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("%s: %v, want that the server did not answer", name, err)
+				}
+			})
+		}
+		wg.Wait()
+		cancel()
+		t.Logf("40 %s: answered after %v at most; bound %v", name, longest.Round(time.Millisecond), retryFor+readTimeout)
+	}
+}

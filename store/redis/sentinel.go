@@ -1,0 +1,248 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// lookEvery is how often the Sentinels are asked while the client is used: a master that
+// is cut off from the others still answers, and its clients have to leave it.
+const lookEvery = time.Second
+
+// newSentinelClient makes a client of the master that Sentinels name. It asks all of them,
+// at every dial, once a second while it is used, and when an answer is late. When they name
+// another master the connections to the last one are closed. go-redis's own client asks
+// one Sentinel, and another only after three timeouts: a host that hangs with its
+// Sentinel is waited for.
+func newSentinelClient(o *goredis.UniversalOptions) *goredis.Client {
+	s := &sentinels{name: o.MasterName, dialMaster: o.Dialer, timeout: o.DialTimeout}
+	for _, addr := range o.Addrs {
+		s.options = append(s.options, &goredis.Options{
+			Addr: addr, Username: o.SentinelUsername, Password: o.SentinelPassword, Protocol: o.Protocol,
+			Dialer: failLate(o.Dialer), DialTimeout: o.DialTimeout, ReadTimeout: o.DialTimeout, WriteTimeout: o.DialTimeout,
+			PoolSize: 1, MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true, DisableIdentity: true,
+			MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+		})
+	}
+	c := o.Simple()
+	c.Addr, c.Dialer = o.MasterName, failLate(s.dial)
+	return goredis.NewClient(c)
+}
+
+// sentinels find the master of a group and connect to it.
+type sentinels struct {
+	name       string
+	options    []*goredis.Options // of each Sentinel
+	dialMaster dialer
+	timeout    time.Duration // of asking
+
+	mu     sync.Mutex
+	master named
+	conns  map[*masterConn]bool
+	asking *lookup   // nil if nobody is asked now
+	asked  time.Time // when somebody was last
+}
+
+// named is the master by a Sentinel's configuration, which is newer than those of lower
+// epochs.
+type named struct {
+	addr  string
+	epoch int64
+}
+
+// lookup is an asking of all Sentinels.
+type lookup struct {
+	done   chan struct{} // closed when the rest is set
+	master string
+	err    error
+}
+
+// dial connects to the master.
+func (s *sentinels) dial(ctx context.Context, network, _ string) (net.Conn, error) {
+	s.mu.Lock()
+	l := s.look()
+	s.mu.Unlock()
+	select {
+	case <-l.done:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if l.err != nil {
+		return nil, l.err
+	}
+	conn, err := s.dialMaster(ctx, network, l.master)
+	if err != nil {
+		return nil, err
+	}
+	c := &masterConn{Conn: conn, sentinels: s, master: l.master}
+	c.late = time.AfterFunc(time.Hour, c.isLate)
+	c.late.Stop()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.master.addr != l.master {
+		_ = conn.Close()
+		return nil, errors.New("the Sentinels name another master now")
+	}
+	if s.conns == nil {
+		s.conns = make(map[*masterConn]bool)
+	}
+	s.conns[c] = true
+	if raw, ok := conn.(syscall.Conn); ok {
+		return rawConn{c, raw}, nil
+	}
+	return c, nil
+}
+
+// look asks all Sentinels, unless they are being asked. The caller holds mu.
+func (s *sentinels) look() *lookup {
+	if s.asking == nil {
+		s.asking = &lookup{done: make(chan struct{})}
+		s.asked = time.Now() //nolint:forbidigo // when servers were asked is not in any record
+		go s.ask(s.asking)
+	}
+	return s.asking
+}
+
+// lookAgain asks all Sentinels if they were not asked for so long.
+func (s *sentinels) lookAgain(after time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if time.Since(s.asked) >= after {
+		s.look()
+	}
+}
+
+// ask finds the master and leaves the one before.
+func (s *sentinels) ask(l *lookup) {
+	ctx, cancel := context.WithTimeout(context.Background(), s.timeout)
+	defer cancel()
+	master, answers, err := s.askAll(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	// A few Sentinels that are cut off may say what was.
+	switch most := 2*answers > len(s.options); {
+	case err == nil && (most || master.epoch >= s.master.epoch):
+		s.master = master
+	case s.master.addr == "":
+		l.err = err
+	}
+	l.master = s.master.addr
+	for c := range s.conns {
+		if c.master != l.master {
+			delete(s.conns, c)
+			_ = c.Conn.Close()
+		}
+	}
+	s.asking = nil
+	close(l.done)
+}
+
+// askAll returns the newest that the Sentinels say, and how many have answered.
+func (s *sentinels) askAll(ctx context.Context) (newest named, answers int, err error) {
+	type answer struct {
+		named
+		err error
+	}
+	all := make(chan answer, len(s.options))
+	for _, o := range s.options {
+		go func() {
+			n, err := askSentinel(ctx, o, s.name)
+			all <- answer{n, err}
+		}()
+	}
+	err = errors.New("no Sentinel is configured")
+	enough := time.NewTimer(askFor)
+	defer enough.Stop()
+	for late, left := false, len(s.options); left > 0 && !(late && answers > 0); {
+		select {
+		case <-enough.C:
+			late = true
+		case a := <-all:
+			left--
+			switch {
+			case a.err != nil:
+				err = a.err
+			case answers == 0 || a.epoch > newest.epoch:
+				newest = a.named
+				answers++
+			default:
+				answers++
+			}
+		}
+	}
+	if answers > 0 {
+		err = nil
+	}
+	return newest, answers, err
+}
+
+// askSentinel asks one Sentinel for the master's address, and first for the epoch: during a
+// failover the address is the new one only if the epoch is.
+func askSentinel(ctx context.Context, o *goredis.Options, name string) (named, error) {
+	c := goredis.NewSentinelClient(o)
+	defer func() { _ = c.Close() }()
+	var n named
+	master, err := c.Master(ctx, name).Result()
+	if err != nil {
+		return named{}, err
+	}
+	n.epoch, _ = strconv.ParseInt(master["config-epoch"], 10, 64)
+	addr, err := c.GetMasterAddrByName(ctx, name).Result()
+	if err != nil || len(addr) != 2 {
+		return named{}, errors.Join(err, errors.New("the Sentinel does not name a master"))
+	}
+	n.addr = net.JoinHostPort(addr[0], addr[1])
+	return n, nil
+}
+
+// masterConn is a connection to a master.
+type masterConn struct {
+	net.Conn
+	sentinels *sentinels
+	master    string
+	reading   atomic.Bool
+	late      *time.Timer // runs while somebody reads
+}
+
+// rawConn is a masterConn that go-redis can check while nobody uses it.
+type rawConn struct {
+	*masterConn
+	syscall.Conn
+}
+
+func (c *masterConn) Write(b []byte) (int, error) {
+	c.sentinels.lookAgain(lookEvery)
+	return c.Conn.Write(b)
+}
+
+func (c *masterConn) Read(b []byte) (int, error) {
+	c.reading.Store(true)
+	c.late.Reset(lateAfter)
+	n, err := c.Conn.Read(b)
+	c.reading.Store(false)
+	c.late.Stop()
+	return n, err
+}
+
+func (c *masterConn) isLate() {
+	if c.reading.Load() {
+		c.sentinels.lookAgain(lateAfter)
+		c.late.Reset(lateAfter)
+	}
+}
+
+func (c *masterConn) Close() error {
+	c.sentinels.mu.Lock()
+	delete(c.sentinels.conns, c)
+	c.sentinels.mu.Unlock()
+	return c.Conn.Close()
+}
