@@ -230,7 +230,7 @@ func nearly(i int) enduser.Spec {
 // largest returns a user with the most that the default policy allows.
 func largest(i int) enduser.Spec {
 	const ideograph = "\U00020000" // four bytes
-	id := func(n int) string { return fmt.Sprintf("%04d", n) + strings.Repeat(ideograph, 251) }
+	id := func(n, length int) string { return fmt.Sprintf("%04d", n) + strings.Repeat(ideograph, length-4) }
 	name := strings.Repeat("\u03b1\u0313\u0300\u0345", 256) // one character each, decomposed
 	s := enduser.Spec{
 		ExternalID: fmt.Sprintf("large-%030d", i),
@@ -244,10 +244,10 @@ func largest(i int) enduser.Spec {
 		s.Metadata[fmt.Sprintf("key%04d", n)] = enduser.String(strings.Repeat("v", 27))
 	}
 	for n := range 16 {
-		s.Accounts = append(s.Accounts, enduser.Account{Type: strings.Repeat(ideograph, 64), ID: id(i*16 + n)})
+		s.Accounts = append(s.Accounts, enduser.Account{Type: strings.Repeat(ideograph, 64), ID: id(i*16+n, 256)})
 	}
 	for n := range 64 {
-		s.Groups = append(s.Groups, id(n))
+		s.Groups = append(s.Groups, id(n, 131))
 	}
 	return s
 }
