@@ -64,32 +64,18 @@ func TestCluster(t *testing.T) {
 // A master that is isolated is replaced, goes on to answer clients, and becomes a replica
 // when the network is whole again.
 func TestSplit(t *testing.T) {
-	t.Run("sentinel", func(t *testing.T) {
-		s := redistest.Sentinel(t)
-		split(t, s.Network, s.Nodes[0], s.Nodes[1:], s.AwaitReady)
-	})
-	t.Run("cluster", func(t *testing.T) {
-		g := redistest.SplitCluster(t)
-		split(t, g.Network, g.Nodes[0], g.Nodes[3:4], g.AwaitReady)
-	})
-}
-
-func split(t *testing.T, network *redistest.Network, master *redistest.Process, heirs []*redistest.Process, ready func(context.Context) error) {
-	t.Helper()
-	network.Isolate(master)
-	redistest.Until(t, "a replica is promoted", func() bool {
-		for _, p := range heirs {
-			if role, err := p.Role(t.Context()); err == nil && role == "master" {
-				return true
-			}
-		}
-		return false
+	g := redistest.SplitCluster(t)
+	master, heir := g.Nodes[0], g.Nodes[3]
+	g.Network.Isolate(master)
+	redistest.Until(t, "the replica is promoted", func() bool {
+		role, err := heir.Role(t.Context())
+		return err == nil && role == "master"
 	})
 	if role, err := master.Role(t.Context()); err != nil || role != "master" {
 		t.Errorf("the isolated master is %q, %v", role, err)
 	}
-	network.Heal()
-	if err := ready(t.Context()); err != nil {
+	g.Network.Heal()
+	if err := g.AwaitReady(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if role, err := master.Role(t.Context()); err != nil || role != "slave" {

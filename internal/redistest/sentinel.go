@@ -144,11 +144,3 @@ func (p *Process) watches(ctx context.Context, master string) error {
 	}
 	return err
 }
-
-// Named returns the address of the node that a Sentinel says is the master.
-func (s *Sentinels) Named(ctx context.Context, watcher int) (string, error) {
-	c := goredis.NewSentinelClient(s.Watchers[watcher].Client().Options())
-	defer func() { _ = c.Close() }()
-	addr, err := c.GetMasterAddrByName(ctx, MasterName).Result()
-	return strings.Join(addr, ":"), err
-}
