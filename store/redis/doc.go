@@ -24,8 +24,22 @@
 // once and answers both times what it answered first. Each write leaves one small
 // key behind for those 60 seconds.
 //
+// # When servers fail
+//
 // A call that fails because a server is unreachable or fails over is repeated for
-// Options.RetryFor. What then remains uncertain is store.ErrUnknown.
+// Options.RetryFor, five seconds by default. What then remains uncertain is
+// store.ErrUnknown; what was certainly not written is store.ErrUnavailable. However a
+// server fails, and if it only accepts connections and never answers, a call ends at most
+// one ReadTimeout of the client after RetryFor, with its waiting for others. A call that
+// takes several round trips has this time for each.
+//
+// Who waits for an answer that is late looks every 100 ms whether the tenant has another
+// server by now, and then asks that. With a client of [NewClient] and its defaults the
+// first answer comes less than 1.5 s after the promotion of a replica, by Sentinel or
+// Cluster, whether the master was killed, hangs, or is cut off from all but its clients.
+// How long after the failure a replica is promoted is the servers' own setting
+// (down-after-milliseconds, by default 30 s, and cluster-node-timeout, 15 s). Set RetryFor
+// longer than that for calls that are to outlast it.
 //
 // # How reads work
 //
@@ -65,20 +79,40 @@
 // asynchronous, and what the new master had not received is gone: a moment's writes
 // when a master dies, and everything that an isolated master went on to accept
 // before the others replaced it. min-replicas-to-write narrows that window and does
-// not close it. Set Options.WaitReplicas to wait for replicas with every write (WAIT):
-// a write is then acknowledged once that many replicas have received it, and is
-// store.ErrUnknown if fewer answer in time. That makes loss unlikely; it does not
-// make Redis a consensus system, since a replica that lacks the write may still
-// be promoted. Whatever is lost, what remains agrees with itself: records and
+// not close it. Whatever is lost, what remains agrees with itself: records and
 // their keys are written by one script and replicated as one transaction.
+//
+// # Waiting for replicas
+//
+// With Options.WaitReplicas every answer of Apply and Trim waits (WAIT) until that many
+// replicas have received what it rests on: a write that was done, and a refusal too,
+// since it names a record or a revision that a failover could take back. If fewer have it
+// in WaitTimeout the call is repeated for RetryFor. Then a write that was done on the
+// master is store.ErrUnknown, and a refusal is store.ErrUnavailable. That makes loss
+// unlikely; it does not make Redis a consensus system, since a replica that lacks the
+// write may still be promoted.
+//
+// Get, List, Count, Due and Changes do not wait: they tell what the master has, which may
+// be lost with it, and a master that is cut off may go on telling it until its clients
+// have left it. Who answers for good by what was only read calls [Store.Confirm], as
+// package enduser does.
+//
+// While fewer replicas than WaitReplicas are in step nothing is acknowledged. With one
+// replica a master, WaitReplicas 1 therefore stops all writes while the replica is away,
+// and after a failover until the old master is back as a replica. Who has to go on writing
+// then needs two replicas a master.
 //
 // # Memory limits
 //
 // The server's maxmemory-policy has to be noeviction. The allkeys policies let Redis drop
 // a user, or one of the keys a user is found by, without telling anybody: then two users
 // have one external ID. The volatile policies let it drop the nonces of writes, and a
-// request that is sent twice is done twice. CheckServer refuses such a server. A full
-// server with noeviction refuses writes, which is store.ErrUnavailable.
+// request that is sent twice is done twice. CheckServer refuses such a server.
+//
+// A full server with noeviction refuses writes, which is store.ErrUnavailable. What takes
+// away is done all the same: batches that only delete, with their entries in the feed,
+// replacements without a note by something that is no longer and is found by nothing new,
+// and Trim.
 //
 // # Layout
 //
@@ -115,6 +149,8 @@
 //	  +zrangebylex +zmscore +zremrangebyrank +unlink +ping +hello +select +wait
 //	  +cluster|slots +cluster|shards +cluster|nodes +command +readonly +asking
 //
+// Of a Sentinel it needs +hello, +sentinel|master and +sentinel|get-master-addr-by-name.
+//
 // CheckServer sends every one of the commands, so that a right which is missing is
 // found at start and not by a script that has begun to write. To check the server's
 // settings too it uses, where permitted, +info or +config|get. For [Store.Scrub] add
@@ -123,9 +159,15 @@
 // # Client settings
 //
 // [ParseURL] makes the options of client and store from a URL. [NewClient] fills in what
-// go-redis leaves unset in a way that suits a store. With a client of your own set MaxRetries to -1 (zero means three silent retries, which
-// are safe here but blur what an error means), ContextTimeoutEnabled, explicit
-// timeouts, DialerRetries to 1, maintenance notifications to disabled,
-// DisableIdentity, and on Cluster ClusterStateReloadInterval to a second. New
-// refuses clients that read from replicas, since reads would be stale.
+// go-redis leaves unset in a way that suits a store. With a client of your own set
+// MaxRetries to -1 (zero means three silent retries, which are safe here but blur what an
+// error means), ContextTimeoutEnabled, explicit timeouts, DialerRetries to 1,
+// PipelinePoolSize to -1, maintenance notifications to disabled, DisableIdentity, and on
+// Cluster ClusterStateReloadInterval to a second. Such a client follows a failover more
+// slowly: go-redis dials once a second after PoolSize dials that failed, and waits for a
+// Sentinel or a node that hangs before it asks another. New refuses clients that read from
+// replicas, since reads would be stale.
+//
+// The store logs through Options.Logger alone. go-redis has one logger for the whole
+// program, which the store leaves alone; see [ClientLogger].
 package redis
