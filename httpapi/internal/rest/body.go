@@ -94,11 +94,11 @@ func (c *Call[P]) readAll(r io.Reader, expected int64) error {
 	if cap(c.in) == 0 {
 		c.in = make([]byte, 0, 1024)
 	}
-	for c.in = c.in[:0]; len(c.in) < smallBody; {
+	for c.in = c.in[:0]; len(c.in) <= smallBody; { // one byte more says that it is larger
 		if len(c.in) == cap(c.in) {
 			c.in = append(c.in, 0)[:len(c.in)]
 		}
-		n, err := r.Read(c.in[len(c.in):min(cap(c.in), smallBody)])
+		n, err := r.Read(c.in[len(c.in):min(cap(c.in), smallBody+1)])
 		c.in = c.in[:len(c.in)+n]
 		switch {
 		case errors.Is(err, io.EOF):

@@ -32,8 +32,7 @@ type Call[P any] struct {
 	unmatched unmatched[P]
 
 	conditions Preconditions
-	load       load         // of a large body
-	flush      http.Flusher // while an answer with a deadline is written
+	load       load // of a large body
 }
 
 // maxKept is the size up to which a call's buffers are kept for the next.
@@ -255,7 +254,6 @@ func (c *Call[P]) send(status int, body []byte) {
 			_, _ = c.w.Write(body) // a client that left gets nothing
 		}
 	}
-	c.endWrite()
 }
 
 // setHeader sets the headers that every answer has. Their texts share one string

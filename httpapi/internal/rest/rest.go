@@ -132,8 +132,7 @@ func (h *Handler[P]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer c.recover()
 	if r.ContentLength != 0 && h.config.BodyTimeout > 0 {
 		// A client that stalls must not keep its worker, whoever reads the body: the
-		// server reads what a route leaves. A server that has no deadlines to set is
-		// none of ours.
+		// server reads what a route leaves.
 		setReadDeadline(w, time.Now().Add(h.config.BodyTimeout))
 	}
 	if r.RequestURI == "*" {
