@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -180,7 +181,14 @@ func recordsOf(t testing.TB, st store.Store, tenant, kind string) (records []sto
 type recorder struct {
 	store.Store
 
+	mu   sync.Mutex
 	kept bytes.Buffer
+}
+
+func (r *recorder) note(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	fmt.Fprintf(&r.kept, format, args...)
 }
 
 func (r *recorder) Unwrap() store.Store { return r.Store }
@@ -188,15 +196,15 @@ func (r *recorder) Unwrap() store.Store { return r.Store }
 func (r *recorder) Apply(ctx context.Context, tenant string, b store.Batch) (store.Revision, error) {
 	for _, op := range b.Ops {
 		if op.New != nil {
-			fmt.Fprintf(&r.kept, "%s %s %q %q", op.New.ID, op.New.Data, op.New.Unique, op.New.Index)
+			r.note("%s %s %q %q", op.New.ID, op.New.Data, op.New.Unique, op.New.Index)
 		}
-		fmt.Fprintf(&r.kept, " %s\n", op.Note)
+		r.note(" %s\n", op.Note)
 	}
 	return r.Store.Apply(ctx, tenant, b)
 }
 
 func (r *recorder) Get(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
-	fmt.Fprintf(&r.kept, "%q\n", key)
+	r.note("%q\n", key)
 	return r.Store.Get(ctx, tenant, key)
 }
 
