@@ -37,7 +37,7 @@ const (
 // the filter names something unique, its keys.
 func (t Tenant) terms(v *violations, schema *Schema, f Filter) (terms, keys []store.Key) {
 	if f.ExternalID != "" {
-		checkIdentifier(v, Field{Name: "external_id"}, f.ExternalID, maxExternalID)
+		checkExternalID(v, Field{Name: "external_id"}, f.ExternalID, maxExternalID)
 		keys = append(keys, t.externalIDKey(f.ExternalID))
 	}
 	if f.Account != (Account{}) {

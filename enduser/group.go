@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -177,7 +178,7 @@ func (r GroupRef) key() (store.Key, error) {
 		v.add(field, CodeLength, "is too long")
 	case code != "":
 		v.add(field, code, textMessage(code))
-	case r.by == groupByProvidedID && len(compareKey(r.value)) > maxExternalIDKey:
+	case r.by == groupByProvidedID && len(providedIDKey(r.value).Value) > utf8.UTFMax*maxProvidedID:
 		v.add(field, CodeLength, "is too long")
 	}
 	if err := v.err(); err != nil {

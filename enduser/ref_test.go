@@ -159,7 +159,7 @@ func TestLongestNamesFind(t *testing.T) {
 	if got, err := acme.Groups().Get(t.Context(), enduser.GroupByProvidedID(long)); err != nil || got.ID != g.ID {
 		t.Errorf("group: %v, %v", got, err)
 	}
-	wide := strings.Repeat("\u2c6f", 255) // 765 bytes; folded 510
+	wide := strings.Repeat("\U0001F600", 255) // 1,020 bytes
 	g = made(acme.Groups().Create(t.Context(), enduser.GroupSpec{ProvidedID: wide}))(t)
 	if got, err := acme.Groups().Get(t.Context(), enduser.GroupByProvidedID(wide)); err != nil || got.ID != g.ID {
 		t.Errorf("group: %v, %v", got, err)

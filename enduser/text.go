@@ -37,6 +37,9 @@ func identifierFault(s string) string {
 const maxMarks = 16
 
 func marksInARow(s string) int {
+	if !strings.ContainsFunc(s, unicode.IsMark) { // then each is of another composed character
+		return 0
+	}
 	longest, run := 0, 0
 	for _, r := range norm.NFD.String(s) {
 		if !unicode.IsMark(r) {

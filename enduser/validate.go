@@ -103,7 +103,17 @@ func (p *Policy) checkExternalID(v *violations, id string) {
 	}
 	field := Field{Name: "external_id"}
 	p.checkPlaceholder(v, field, id)
-	checkIdentifier(v, field, id, p.MaxExternalID)
+	checkExternalID(v, field, id, p.MaxExternalID)
+}
+
+// checkExternalID validates an identifier that is compared by its comparison key.
+func checkExternalID(v *violations, field Field, id string, limit int) {
+	before := len(*v)
+	checkIdentifier(v, field, id, limit)
+	// Folding triples it at most.
+	if len(*v) == before && 3*len(id) > maxExternalIDKey && len(compareKey(id)) > maxExternalIDKey {
+		v.add(field, CodeLength, fmt.Sprintf("must have at most %d bytes", maxExternalIDKey))
+	}
 }
 
 // checkProvidedID validates the ID of a group, or the name of one that a user belongs to.
@@ -139,8 +149,6 @@ func checkIdentifier(v *violations, field Field, id string, limit int) {
 	}
 	if length(id) > limit {
 		v.add(field, CodeLength, fmt.Sprintf("must have at most %d characters", limit))
-	} else if 3*len(id) > maxExternalIDKey && len(compareKey(id)) > maxExternalIDKey { // folding triples it at most
-		v.add(field, CodeLength, fmt.Sprintf("must have at most %d bytes", maxExternalIDKey))
 	}
 }
 
