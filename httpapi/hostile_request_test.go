@@ -98,6 +98,7 @@ func TestHostileHeaders(t *testing.T) {
 		{"two equal content types", "{}", media("application/json", "application/json"), 415},
 		{"list of content types", "{}", media("application/json, text/plain"), 415},
 		{"charset", "{}", media("application/json; charset=UTF-8"), 201},
+		{"charset as some clients write it", "{}", media("application/json; charset=UTF8"), 201},
 		{"quoted charset", "{}", media(`application/json; charset="utf-8"`), 201},
 		{"upper case", "{}", media("APPLICATION/JSON"), 201},
 		{"gzip", gzipped(10), with("Content-Encoding", "gzip"), 415},
@@ -166,6 +167,36 @@ func TestHostileHeaders(t *testing.T) {
 		s.do(t, "POST", "/v1/end-users/"+u.ID+"/associate", "", media("application/x-www-form-urlencoded")).want(t, 415)
 		s.do(t, "POST", "/v1/end-users/"+u.ID+"/associate", "", media()).want(t, 200)
 	})
+}
+
+// TestAcceptPatch: who asks how a PATCH must be, or sends one that is not so, is told
+// (RFC 5789 sections 2.2 and 3.1).
+func TestAcceptPatch(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, nil)
+	const want = "application/json, application/merge-patch+json"
+	u, g := s.create(t, `{"external_id":"a"}`), s.createGroup(t, `{"provided_id":"a"}`)
+	for _, path := range []string{"/v1/end-users/" + u.ID, "/v1/end-users/by-external-id/a", "/v1/sensitive/" + u.ID, "/v1/groups/" + g.ID} {
+		for _, option := range []option{with("Content-Type"), with("Content-Type", "text/plain"), with("Content-Encoding", "gzip")} {
+			if got := s.do(t, "PATCH", path, `{}`, option).want(t, 415).header.Get("Accept-Patch"); got != want {
+				t.Errorf("415 of %s has Accept-Patch %q", path, got)
+			}
+		}
+		for _, method := range []string{"OPTIONS", "TRACE"} {
+			if got := s.do(t, method, path, "").want(t, 405).header.Get("Accept-Patch"); got != want {
+				t.Errorf("405 of %s %s has Accept-Patch %q", method, path, got)
+			}
+		}
+	}
+	for _, a := range []answer{
+		s.do(t, "OPTIONS", "/v1/end-users", "").want(t, 405),
+		s.do(t, "POST", "/v1/end-users", `{}`, with("Content-Type")).want(t, 415),
+		s.do(t, "PATCH", "/v1/groups/"+g.ID, `{}`).want(t, 200),
+	} {
+		if a.header.Get("Accept-Patch") != "" {
+			t.Errorf("%d has Accept-Patch without PATCH being refused or asked about", a.status)
+		}
+	}
 }
 
 func TestHostileQueries(t *testing.T) {

@@ -168,6 +168,9 @@ func (a answer) check(tb testing.TB, method string) {
 	if id == "" {
 		tb.Errorf("%d without X-Request-Id", a.status)
 	}
+	if got := a.header.Get("X-Content-Type-Options"); got != "nosniff" {
+		tb.Errorf("%d has X-Content-Type-Options %q", a.status, got)
+	}
 	if method == http.MethodHead {
 		if a.body != "" {
 			tb.Errorf("HEAD was answered with a body: %s", a.body)

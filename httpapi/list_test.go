@@ -104,6 +104,30 @@ func TestDefaultLimit(t *testing.T) {
 	}
 }
 
+// TestPagesThatBecameEmpty: what follows a cursor may be gone when it is asked for; the
+// page says that it is the last, by its cursors and by has_more.
+func TestPagesThatBecameEmpty(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, s *server) {
+		var users []user
+		for i := range 4 {
+			users = append(users, s.create(t, fmt.Sprintf(`{"external_id":"u%d"}`, i)))
+		}
+		first := s.list(t, "limit=2")
+		for _, u := range users[2:] {
+			s.do(t, "DELETE", "/v1/end-users/"+u.ID, "").want(t, 204)
+		}
+		if p := s.list(t, "limit=2&after="+*first.Paging.Cursors.After); len(p.Data) != 0 || p.Paging.HasMore {
+			t.Errorf("behind what is gone: %+v", p)
+		}
+		last := s.list(t, "limit=1&after="+*s.list(t, "limit=1").Paging.Cursors.After)
+		s.do(t, "DELETE", "/v1/end-users/"+users[0].ID, "").want(t, 204)
+		if p := s.list(t, "before="+*last.Paging.Cursors.Before); len(p.Data) != 0 || p.Paging.HasPrevious {
+			t.Errorf("before what is gone: %+v", p)
+		}
+	})
+}
+
 func TestFilters(t *testing.T) {
 	t.Parallel()
 	for name, open := range backends() {
