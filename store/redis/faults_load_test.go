@@ -34,6 +34,7 @@ type workload struct {
 	owned  map[name]*owned
 	groups map[name]string // ID
 	odd    []string        // answers that nobody may get
+	failed []string        // some of the calls that failed
 }
 
 // name is an external ID, or the provided ID of a group, of a tenant.
@@ -118,19 +119,21 @@ func (w *worker) done(what string, err error, also ...error) bool {
 		return true
 	case errors.Is(err, store.ErrUnknown):
 		w.unknown.Add(1)
+		w.note(&w.failed, "%s: %v", what, err)
 	case errors.Is(err, store.ErrUnavailable):
 		w.unavailable.Add(1)
+		w.note(&w.failed, "%s: %v", what, err)
 	case !slices.ContainsFunc(also, func(a error) bool { return errors.Is(err, a) }):
-		w.strange("%s: %v", what, err)
+		w.note(&w.odd, "%s: %v", what, err)
 	}
 	return false
 }
 
-func (l *workload) strange(format string, args ...any) {
+func (l *workload) note(notes *[]string, format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.odd) < 20 {
-		l.odd = append(l.odd, fmt.Sprintf(format, args...))
+	if len(*notes) < 20 {
+		*notes = append(*notes, fmt.Sprintf(format, args...))
 	}
 }
 

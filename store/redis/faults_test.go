@@ -320,7 +320,7 @@ func TestFaultsReshard(t *testing.T) {
 	until(t, "writes go on", func() bool { return l.acked.Load() > n })
 	l.end()
 	if n := l.unknown.Load() + l.unavailable.Load(); n > 0 {
-		t.Errorf("%d calls failed", n)
+		t.Errorf("%d calls failed: %s", n, strings.Join(l.failed, "; "))
 	}
 	l.verify(t, manage(t, open()))
 }
