@@ -48,8 +48,9 @@ type Action struct {
 	// Name is the operationId of the OpenAPI document, e.g. "createEndUser". Routes
 	// that take an external ID have the name of the one that takes the ID: "getEndUser".
 	// Routes of other families have the name of the native one that does the same. Where
-	// one takes or shows more than that does, sensitive values with an update or the
-	// token of a group for example, its package says so.
+	// one takes or shows more than that does, sensitive values with an update for example,
+	// its package says so. One action has no route: "revealGroupToken", which package
+	// explo asks about before it shows the token that a group has already.
 	Name  string
 	Write bool
 }
@@ -65,8 +66,9 @@ type Options struct {
 	Policy enduser.Policy
 
 	// Authorize may refuse what a credential is about to do, with ErrForbidden. It is
-	// called again for each further action that a request may come to.
-	// Other errors are answered with 503. Nil: a ReadOnly principal may only read,
+	// called again for each further action that a request comes to, before that is done;
+	// see Rights in the package's documentation. It should be quick: others may wait to
+	// write the same user. Other errors are answered with 503. Nil: a ReadOnly principal may only read,
 	// others everything.
 	Authorize func(ctx context.Context, p Principal, a Action) error
 

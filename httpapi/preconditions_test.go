@@ -157,8 +157,25 @@ func TestMalformedPreconditions(t *testing.T) {
 	u := s.create(t, `{"external_id":"a"}`)
 	now := tagOf(u.Version)
 	for _, values := range [][]string{
-		{now + ", *"}, {"*, " + now}, {"*", now}, {"*", "*"}, {"**"}, {u.Version}, {"nonsense"}, {now + "x"}, {now + " " + now}, {`"`}, {`"a`},
-		{"W/"}, {"w/" + now}, {"W/ " + now}, {"W" + now}, {`"a b"`}, {"\"a\x7f\""}, {"'a'"}, {now + ";q=1"},
+		{now + ", *"},
+		{"*, " + now},
+		{"*", now},
+		{"*", "*"},
+		{"**"},
+		{u.Version},
+		{"nonsense"},
+		{now + "x"},
+		{now + " " + now},
+		{`"`},
+		{`"a`},
+		{"W/"},
+		{"w/" + now},
+		{"W/ " + now},
+		{"W" + now},
+		{`"a b"`},
+		{"\"a\x7f\""},
+		{"'a'"},
+		{now + ";q=1"},
 	} {
 		for _, name := range []string{"If-Match", "If-None-Match"} {
 			for _, r := range [][3]string{

@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -39,20 +40,21 @@ func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes", Net: "unix
 
 // serve serves a handler over pipes, and returns a function that opens one and one that
 // shuts the server down.
-func serve(t *testing.T, config *http.Server) (dial func() net.Conn, shutdown func() error) {
+func serve(t *testing.T, h http.Handler, writeTimeout time.Duration) (dial func() net.Conn, shutdown func() error) {
 	t.Helper()
+	server := &http.Server{Handler: h, WriteTimeout: writeTimeout, ReadHeaderTimeout: time.Minute}
 	p := &pipes{make(chan net.Conn), make(chan struct{})}
-	go func() { _ = config.Serve(p) }() // ends with Shutdown
+	go func() { _ = server.Serve(p) }() // ends with Shutdown
 	dial = func() net.Conn {
-		client, server := net.Pipe()
-		p.conns <- server
+		client, conn := net.Pipe()
+		p.conns <- conn
 		t.Cleanup(func() { _ = client.Close() })
 		return client
 	}
 	return dial, func() error {
 		ctx, end := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer end()
-		return config.Shutdown(ctx)
+		return server.Shutdown(ctx)
 	}
 }
 
@@ -86,7 +88,7 @@ func TestSlowReaders(t *testing.T) {
 			if path == list {
 				size = manyUsers(t, s)
 			}
-			dial, shutdown := serve(t, &http.Server{Handler: s.handler})
+			dial, shutdown := serve(t, s.handler, 0)
 			get(t, dial(), path)
 			synctest.Wait()
 			begin := time.Now()
@@ -119,7 +121,7 @@ func TestSlowReadersMemory(t *testing.T) { //nolint:paralleltest // measures the
 		}
 		const readers = 20
 		body := strings.Repeat(" ", 900<<10) + `{"metadata":{"a":"` + strings.Repeat("x", 60<<10) + `"}}`
-		dial, shutdown := serve(t, &http.Server{Handler: s.handler})
+		dial, shutdown := serve(t, s.handler, 0)
 		for _, request := range []string{
 			"GET " + list + " HTTP/1.1\r\n\r\n",
 			"POST /v1/end-users HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: " + fmt.Sprint(len(body)) + "\r\n\r\n" + body,
@@ -156,14 +158,15 @@ func TestSteadyReaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t, nil, nil)
 		size := manyUsers(t, s)
-		dial, shutdown := serve(t, &http.Server{Handler: s.handler})
+		dial, shutdown := serve(t, s.handler, 0)
 		c := dial()
 		read := func(want int, pace time.Duration) {
 			r, err := http.ReadResponse(bufio.NewReader(paced{c, pace}), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if n, err := io.Copy(io.Discard, r.Body); err != nil || n != int64(want) && want > 0 {
+			n, err := io.Copy(io.Discard, r.Body)
+			if err := errors.Join(err, r.Body.Close()); err != nil || n != int64(want) && want > 0 {
 				t.Errorf("read %d bytes of %d: %v", n, want, err)
 			}
 		}
@@ -208,7 +211,7 @@ func TestDeadlinesAreTakenBack(t *testing.T) {
 				t.Error("the request's context has ended")
 			}
 		})
-		dial, shutdown := serve(t, &http.Server{Handler: mux})
+		dial, shutdown := serve(t, mux, 0)
 		c := dial()
 		in := bufio.NewReader(c)
 		const post = "POST /v1/end-users HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 2\r\nAuthorization: Bearer " + acmeKey + "\r\n\r\n{}"
@@ -228,7 +231,8 @@ func TestDeadlinesAreTakenBack(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if n, err := io.Copy(io.Discard, r.Body); err != nil || host && n != 10 {
+				n, err := io.Copy(io.Discard, r.Body)
+				if err := errors.Join(err, r.Body.Close()); err != nil || host && n != 10 {
 					t.Errorf("after %.20s: %d bytes, %v", before, n, err)
 				}
 			}
@@ -246,7 +250,7 @@ func TestHostsDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(t, nil, nil)
 		manyUsers(t, s)
-		dial, shutdown := serve(t, &http.Server{Handler: s.handler, WriteTimeout: 10 * time.Second})
+		dial, shutdown := serve(t, s.handler, 10*time.Second)
 		get(t, dial(), list)
 		synctest.Wait()
 		begin := time.Now()
