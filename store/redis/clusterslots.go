@@ -61,7 +61,7 @@ func (n *clusterNodes) some(node *goredis.Client) []*goredis.Client {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	chosen := []*goredis.Client{node}
-	for _, i := range rand.Perm(len(n.nodes)) {
+	for _, i := range rand.Perm(len(n.nodes)) { //nolint:gosec // not a secret
 		if len(chosen) == nodesAsked {
 			break
 		}
@@ -116,7 +116,7 @@ func (h *slotsHook) ask(ctx context.Context) ([]goredis.ClusterSlot, error) {
 	answers := make(chan answer, len(asked))
 	for _, node := range asked {
 		go func() { // the client's timeouts bound it
-			slots, err := node.ClusterSlots(ctx).Result()
+			slots, err := node.ClusterSlots(ctx).Result() //nolint:staticcheck // what go-redis asks for
 			if errors.Is(err, goredis.ErrClosed) {
 				h.nodes.remove(node)
 			}

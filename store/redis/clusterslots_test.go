@@ -57,7 +57,7 @@ func TestLayoutOfMost(t *testing.T) {
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			slots, err := known.nodes[0].ClusterSlots(ctx).Result()
+			slots, err := known.nodes[0].ClusterSlots(ctx).Result() //nolint:staticcheck // what go-redis asks for
 			switch {
 			case test.want == "" && err == nil:
 				t.Errorf("layout %v, want an error", slots)

@@ -71,7 +71,7 @@ type lane struct {
 	long   *fair.Turns           // of requests that go alone
 	large  *fair.Turns           // of large answers, until they are decoded
 	retry  func(error)           // is told of scripts that are sent again
-	late   func()                // is told of answers that do not come; nil: nobody
+	late   func(context.Context) // is told of answers that do not come; nil: nobody
 	group  func(store.GroupInfo) // is told of pipelines; nil: nobody
 
 	mu       sync.Mutex
@@ -173,14 +173,14 @@ func (l *lane) looks() <-chan struct{} {
 }
 
 // watch wakes those who wait, as often as lateAfter passes, until stop.
-func (l *lane) watch() (stop func()) {
+func (l *lane) watch(ctx context.Context) (stop func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	ended := false
 	var timer *time.Timer
 	timer = time.AfterFunc(lateAfter, func() {
 		if l.late != nil {
-			l.late()
+			l.late(ctx)
 		}
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -307,7 +307,7 @@ func (l *lane) pipeline(batch []*request) {
 		waited = goredis.NewIntCmd(ctx, "wait", l.wait.replicas, l.wait.timeout.Milliseconds())
 		_ = pipe.Process(ctx, waited)
 	}
-	stop := l.watch()
+	stop := l.watch(ctx)
 	exec(ctx, pipe)
 	stop()
 	if waited != nil && waited.Err() == nil {
@@ -379,7 +379,7 @@ func (s *Store) lane(client *goredis.Client, write bool) *lane {
 		look:   make(chan struct{}),
 	}
 	if s.cluster != nil {
-		l.late = func() { s.cluster.ReloadState(context.Background()) }
+		l.late = s.cluster.ReloadState
 	}
 	if write {
 		l.wait, l.most, l.group = s.wait, maxWrites, s.observer.Group

@@ -79,7 +79,7 @@ func TestScriptParity(t *testing.T) {
 		"done", "done", "reused", "stale", "stale", "dead", "false", "taken", "twice",
 		"done", "done", "done", "done", "none", "found", "found", "page", "page", "more", "done", "page",
 		"stale", "stale", "taken", "done", "stale", "done", "moved", "moved", "stale", "moved",
-		"damaged", "stale", "moved", "taken", "done", "taken", "done",
+		"damaged", "stale", "moved", "taken", "done", "taken", "done", "done", "counter",
 	}
 	if diff := cmp.Diff(want, statuses); diff != "" {
 		t.Errorf("statuses (-want +got):\n%s", diff)
@@ -218,6 +218,13 @@ func playSecond(t *testing.T, s *Store) (replies [][]any) {
 	}
 	play(store.Ops(store.Create(last, nil)), unlisted(digits(1)))
 	play(store.Ops(store.Create(last, nil)), unlisted(s.stored(t, taker.ID)[:digitsLen]))
+
+	replies = append(replies, rawScript(t, s, s.scripts.confirm,
+		scriptArgs(s.scripts.confirm, []string{sp.nonce("confirm")}, []any{sp.tenant})))
+	if err := s.client.HSet(t.Context(), sp.records(), counterField, "x").Err(); err != nil {
+		t.Fatal(err)
+	}
+	play(store.Ops(store.Create(last, nil)), known{})
 	return replies
 }
 

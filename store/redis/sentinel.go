@@ -26,7 +26,7 @@ const lookEvery = time.Second
 func newSentinelClient(o *goredis.UniversalOptions) *goredis.Client {
 	s := &sentinels{name: o.MasterName, dialMaster: o.Dialer, timeout: o.DialTimeout}
 	for _, addr := range o.Addrs {
-		s.options = append(s.options, &goredis.Options{
+		s.options = append(s.options, goredis.Options{
 			Addr: addr, Username: o.SentinelUsername, Password: o.SentinelPassword, Protocol: o.Protocol,
 			Dialer: failLate(o.Dialer), DialTimeout: o.DialTimeout, ReadTimeout: o.DialTimeout, WriteTimeout: o.DialTimeout,
 			PoolSize: 1, MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true, DisableIdentity: true,
@@ -41,7 +41,7 @@ func newSentinelClient(o *goredis.UniversalOptions) *goredis.Client {
 // sentinels find the master of a group and connect to it.
 type sentinels struct {
 	name       string
-	options    []*goredis.Options // of each Sentinel
+	options    []goredis.Options // of each Sentinel
 	dialMaster dialer
 	timeout    time.Duration // of asking
 
@@ -69,7 +69,7 @@ type lookup struct {
 // dial connects to the master.
 func (s *sentinels) dial(ctx context.Context, network, _ string) (net.Conn, error) {
 	s.mu.Lock()
-	l := s.look()
+	l := s.look(ctx)
 	s.mu.Unlock()
 	select {
 	case <-l.done:
@@ -102,12 +102,13 @@ func (s *sentinels) dial(ctx context.Context, network, _ string) (net.Conn, erro
 	return c, nil
 }
 
-// look asks all Sentinels, unless they are being asked. The caller holds mu.
-func (s *sentinels) look() *lookup {
+// look asks all Sentinels, unless they are being asked; for all who wait for the answer,
+// so the end of the context does not end it. The caller holds mu.
+func (s *sentinels) look(ctx context.Context) *lookup {
 	if s.asking == nil {
 		s.asking = &lookup{done: make(chan struct{})}
 		s.asked = time.Now() //nolint:forbidigo // when servers were asked is not in any record
-		go s.ask(s.asking)
+		go s.ask(context.WithoutCancel(ctx), s.asking)
 	}
 	return s.asking
 }
@@ -117,13 +118,13 @@ func (s *sentinels) lookAgain(after time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if time.Since(s.asked) >= after {
-		s.look()
+		s.look(context.Background())
 	}
 }
 
 // ask finds the master and leaves the one before.
-func (s *sentinels) ask(l *lookup) {
-	ctx, cancel := context.WithTimeout(context.Background(), s.timeout)
+func (s *sentinels) ask(ctx context.Context, l *lookup) {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	master, answers, err := s.askAll(ctx)
 	s.mu.Lock()
@@ -187,8 +188,8 @@ func (s *sentinels) askAll(ctx context.Context) (newest named, answers int, err 
 
 // askSentinel asks one Sentinel for the master's address, and first for the epoch: during a
 // failover the address is the new one only if the epoch is.
-func askSentinel(ctx context.Context, o *goredis.Options, name string) (named, error) {
-	c := goredis.NewSentinelClient(o)
+func askSentinel(ctx context.Context, o goredis.Options, name string) (named, error) {
+	c := goredis.NewSentinelClient(&o) // which fills in the options
 	defer func() { _ = c.Close() }()
 	var n named
 	master, err := c.Master(ctx, name).Result()
