@@ -46,7 +46,11 @@ func (t Tenant) terms(v *violations, schema *Schema, f Filter) (terms, keys []st
 		keys = append(keys, accountKey(f.Account))
 	}
 	if f.Email != "" {
-		checkEmail(v, strings.TrimSpace(f.Email), maxEmail)
+		address := strings.TrimSpace(f.Email)
+		if address == "" {
+			v.add(Field{Name: "email"}, CodeFormat, "must be an e-mail address")
+		}
+		checkEmail(v, address, maxEmail)
 		terms = append(terms, emailKey(f.Email))
 	}
 	if f.Name != "" {

@@ -236,6 +236,7 @@ func TestHostileQueries(t *testing.T) {
 		{"external_id=a%3Cb", "external_id"},
 		{"external_id=" + strings.Repeat("a", 256), "external_id"},
 		{"email=not-an-address", "email"},
+		{"email=+", "email"},
 		{"name=+", "name"},
 		{"group=+", "group"},
 		{"group=a%00", "group"},

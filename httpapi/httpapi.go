@@ -86,8 +86,8 @@ type Options struct {
 	// used up), with the code bodies-in-flight and Retry-After. A body of MaxBody by
 	// itself is always allowed. 0: 64 MiB, or four times MaxBody if that is more.
 	//
-	// Of the requests with such bodies as many of one tenant are worked on at once as
-	// there are processors; the others wait for their turn.
+	// Of the requests with such bodies half as many of one tenant are worked on at once as
+	// there are processors, and at least one; the others wait for their turn.
 	BodyMemory int64
 
 	// ReadFor is how long a request for a list or for changes may look for what it is to

@@ -45,7 +45,7 @@ func newLarge(memory, maxBody int64) *large {
 	memory = max(memory, maxBody)
 	return &large{
 		most: memory, tenant: max(memory/2, maxBody), credential: max(memory/4, maxBody),
-		running: max(2, runtime.GOMAXPROCS(0)),
+		running: max(1, runtime.GOMAXPROCS(0)/2),
 		shares:  make(map[string]*share),
 	}
 }
