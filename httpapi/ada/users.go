@@ -55,12 +55,12 @@ func (a *api) create(c *call) error {
 // external ID always. What the spec has beside the ID of a known user is not applied,
 // but must be what a new one may have.
 func (a *api) ensure(c *call, t enduser.Tenant, spec enduser.Spec) (u enduser.User, created bool, err error) {
-	ctx := c.Request.Context()
+	ctx, conds := c.Request.Context(), family.Conditions(c)
 	if spec.ExternalID == "" {
-		u, err = t.Create(ctx, spec)
+		u, err = t.Create(ctx, spec, conds...)
 		return u, true, err
 	}
-	conds := append(family.Conditions(c), a.Asking(c, "getEndUser", false))
+	conds = append(conds, a.Asking(c, "getEndUser", false))
 	u, outcome, err := t.Ensure(ctx, spec, conds...)
 	if err == nil && outcome != enduser.Created {
 		spec.ExternalID = ""

@@ -139,6 +139,12 @@ func TestEntityTags(t *testing.T) {
 	}
 	s.do(t, "GET", path, "", with("If-None-Match", old)).want(t, 200)
 	s.do(t, "PATCH", users+missing, change, with("If-Match", "*")).want(t, 404)
+	s.do(t, "PATCH", path, change, with("If-None-Match", tag)).want(t, 412)
+	s.do(t, "PATCH", path, change, with("If-Match", tag+", *")).want(t, 400)
+	s.do(t, "POST", users, `{"external_id":"one"}`, with("If-Match", "*")).want(t, 412)
+	s.do(t, "POST", users, `{}`, with("If-Match", tag)).want(t, 412)
+	s.do(t, "POST", users, `{"external_id":"one"}`, with("If-None-Match", "*")).want(t, 201)
+	s.do(t, "POST", users, `{"external_id":"one"}`, with("If-None-Match", "*")).want(t, 412)
 }
 
 // TestForeignMetadata: what the vendor's types have no room for is not shown, stays

@@ -34,7 +34,7 @@ func (a *api) create(c *call) error {
 	if err != nil {
 		return err
 	}
-	u, err := t.Create(c.Request.Context(), spec)
+	u, err := t.Create(c.Request.Context(), spec, family.Conditions(c)...)
 	return show(c, &u, a.Confirm(c, t, err))
 }
 

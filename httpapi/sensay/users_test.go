@@ -281,6 +281,14 @@ func TestPreconditions(t *testing.T) {
 		s.do(t, "PUT", "/v1/users/me", `{"id":"x"}`, as("ann"), with("If-Match", stale)).wantCode(t, 412, "PRECONDITION_FAILED")
 		s.do(t, "DELETE", "/v1/users/me", "", as("ann"), with("If-Match", stale)).wantCode(t, 412, "PRECONDITION_FAILED")
 	}
+	for _, malformed := range []string{"x", "*, " + second, second + "x"} {
+		s.do(t, "PUT", "/v1/users/me", `{"id":"x"}`, as("ann"), with("If-Match", malformed)).wantCode(t, 400, "MALFORMED_PRECONDITION")
+	}
+	s.do(t, "POST", "/v1/users", `{"id":"new"}`, with("If-Match", "*")).wantCode(t, 412, "PRECONDITION_FAILED")
+	s.do(t, "POST", "/v1/users", `{"id":"new"}`, with("If-None-Match", "*")).want(t, 200)
+	s.do(t, "POST", "/v1/users", `{"id":"new"}`, with("If-None-Match", "*")).want(t, 409)
+	s.do(t, "PUT", "/v1/users/me", `{"id":"x"}`, as("ann"), with("If-None-Match", second)).wantCode(t, 412, "PRECONDITION_FAILED")
+	s.do(t, "DELETE", "/v1/users/me", "", as("ann"), with("If-None-Match", "*")).wantCode(t, 412, "PRECONDITION_FAILED")
 	for _, path := range []string{"/v1/users/ann", "/v1/users/me"} {
 		acting := with("X-USER-ID")
 		if path == "/v1/users/me" {
