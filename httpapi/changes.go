@@ -58,7 +58,7 @@ func readFeedQuery(c *call) (f feedQuery, err error) {
 	}
 	q := rest.Query{Values: values}
 	after, before := q.Text("after"), q.Text("before")
-	if from := q.Filter("from"); from != "" {
+	if from := q.Text("from"); from != "" {
 		if f.now = from == "now"; !f.now {
 			q.Fault("from", enduser.CodeValue, "must be now")
 		}

@@ -52,7 +52,7 @@ func (a *api) listGroups(c *call) error {
 		Limit: q.Number("limit", 50, 1, 200),
 		Desc:  q.OneOf("order", "asc", "desc") == "desc",
 	}
-	provided := q.Filter("provided_id")
+	provided := q.Text("provided_id")
 	places := placesOf(&q)
 	if provided != "" && places.given() {
 		q.Fault("provided_id", enduser.CodeValue, "must not be given with a cursor")

@@ -88,7 +88,7 @@ func TestListGroups(t *testing.T) {
 			"provided_id=G3&limit=1&order=desc": {"G3"},
 			"provided_id=noise1":                {},
 			"provided_id=G":                     {},
-			"limit=2":                           {"G0", "G1"},
+			"provided_id=&limit=2":              {"G0", "G1"},
 		} {
 			p := s.listGroups(t, query)
 			if !slices.Equal(p.names(), want) {

@@ -241,15 +241,7 @@ func TestHostileQueries(t *testing.T) {
 		{"group=+", "group"},
 		{"group=a%00", "group"},
 		{"account_type=github&account_id=a%00b", "account_id"},
-		{"name=", "name"}, // to list everybody would be wrong
-		{"email=", "email"},
-		{"external_id=", "external_id"},
-		{"group=", "group"},
 		{"account_type=&account_id=1", "account_type"},
-		{"added_after=", "added_after"},
-		{"added_before=", "added_before"},
-		{"expiring_before=", "expiring_before"},
-		{"metadata.plan=", "metadata"},
 		{"external_id=%ff", "external_id"},
 		{"metadata.plan=pro", "metadata"}, // not indexed
 	} {
@@ -260,13 +252,13 @@ func TestHostileQueries(t *testing.T) {
 			}
 		})
 	}
-	for _, query := range []string{"wait=31", "wait=-1", "limit=1001", "limit=0", "after=a&after=a", "x=1", "since=", "from="} {
+	for _, query := range []string{"wait=31", "wait=-1", "limit=1001", "limit=0", "after=a&after=a", "x=1"} {
 		s.do(t, "GET", "/v1/changes?"+query, "").wantCode(t, 400, "invalid")
 	}
 	for _, query := range []string{"on_conflict=replace", "on_conflict=FAIL", "x=1", "on_conflict=fail&on_conflict=fail"} {
 		s.do(t, "POST", "/v1/end-users?"+query, "{}").wantCode(t, 400, "invalid")
 	}
-	for _, query := range []string{"limit=", "order=", "after=", "before="} {
+	for _, query := range []string{"limit=", "order=", "after=", "before=", "name=", "email=", "account_type=&account_id=", "added_after=", "added_before=", "expiring_before=", "external_id=", "group=", "metadata.x="} {
 		s.do(t, "GET", "/v1/end-users?"+query, "").want(t, 200)
 	}
 }

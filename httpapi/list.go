@@ -21,10 +21,10 @@ func (a *api) list(c *call) error {
 	q := rest.Query{Values: values}
 	eq := enduser.Query{
 		Filter: enduser.Filter{
-			ExternalID: q.Filter("external_id"),
-			Email:      q.Filter("email"),
-			Name:       q.Filter("name"),
-			Group:      q.Filter("group"),
+			ExternalID: q.Text("external_id"),
+			Email:      q.Text("email"),
+			Name:       q.Text("name"),
+			Group:      q.Text("group"),
 			Account:    accountOf(&q),
 			Metadata:   metadataOf(&q),
 		},
@@ -55,11 +55,11 @@ func (a *api) list(c *call) error {
 
 // accountOf returns the account whose type and ID are given: both or neither.
 func accountOf(q *rest.Query) enduser.Account {
-	a := enduser.Account{Type: q.Filter("account_type"), ID: q.Filter("account_id")}
+	a := enduser.Account{Type: q.Text("account_type"), ID: q.Text("account_id")}
 	switch {
-	case a.Type != "" && len(q.Values["account_id"]) == 0:
+	case a.Type != "" && a.ID == "":
 		q.Fault("account_id", enduser.CodeRequired, "must be given with account_type")
-	case a.ID != "" && len(q.Values["account_type"]) == 0:
+	case a.ID != "" && a.Type == "":
 		q.Fault("account_type", enduser.CodeRequired, "must be given with account_id")
 	}
 	return a
@@ -74,7 +74,10 @@ func metadataOf(q *rest.Query) enduser.Metadata {
 		if !ok {
 			continue
 		}
-		text := q.Text(name) // may be empty: that is a value, too
+		text := q.Text(name)
+		if text == "" {
+			continue
+		}
 		if m == nil {
 			m = make(enduser.Metadata)
 		}

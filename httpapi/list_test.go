@@ -163,7 +163,7 @@ func TestFilters(t *testing.T) {
 				"metadata.on=true":                 "bea",
 				"metadata.a%20b=c+d":               "ann",
 				"metadata.zip=01234":               "ann",
-				"metadata.plan=pro&metadata.on=":   "",
+				"metadata.plan=pro&metadata.on=":   "ann bea",
 				"metadata.plan=pro&group=h":        "ann",
 				"external_id=ann&group=g":          "ann",
 				"external_id=cyd&group=g":          "",

@@ -33,16 +33,6 @@ func (q *Query) Text(name string) string {
 	return values[0]
 }
 
-// Filter returns a parameter that narrows what is answered, "" if it is absent. It must
-// not be empty: nobody has that, and to answer everybody would be wrong.
-func (q *Query) Filter(name string) string {
-	value := q.Text(name)
-	if values := q.Values[name]; len(values) == 1 && value == "" {
-		q.Fault(name, CodeRequired, "must not be empty")
-	}
-	return value
-}
-
 // OneOf returns a parameter that has one of some values; the first is its default.
 func (q *Query) OneOf(name string, values ...string) string {
 	value := q.Text(name)
@@ -69,10 +59,9 @@ func (q *Query) Number(name string, standard, from, to int) int {
 	return n
 }
 
-// Time returns a time of RFC 3339; the zero time if the parameter is absent. It is a
-// filter.
+// Time returns a time of RFC 3339; the zero time if the parameter is absent.
 func (q *Query) Time(name string) time.Time {
-	value := q.Filter(name)
+	value := q.Text(name)
 	if value == "" {
 		return time.Time{}
 	}
