@@ -21,10 +21,13 @@ func isAddress(s string) bool {
 	if err != nil || a.Name != "" {
 		return false
 	}
+	local, domain := splitAddress(s)
+	if hasEmptyLabel(asciiDomain(domain)) {
+		return false
+	}
 	if a.Address == s {
 		return true
 	}
-	local, domain := splitAddress(s)
 	_, quoted := unquote(local)
 	return quoted && strings.HasSuffix(a.Address, "@"+domain) && isAddress("a@"+domain)
 }
@@ -74,10 +77,19 @@ func addressKey(address string) string {
 	return compareKey(local) + "@" + compareKey(asciiDomain(domain))
 }
 
-// asciiDomain returns a domain with A-labels for U-labels, or as it is if that cannot be
-// said of it.
+// hasEmptyLabel reports whether a domain has nothing in front of a dot or behind one.
+func hasEmptyLabel(domain string) bool {
+	return strings.Contains("."+domain+".", "..")
+}
+
+// asciiDomain returns a domain with A-labels for U-labels, or with no more than its dots
+// mapped if that cannot be said of it.
 func asciiDomain(domain string) string {
-	if isASCII(domain) || len(domain) > maxDomainText {
+	if isASCII(domain) {
+		return domain
+	}
+	domain = strings.NewReplacer("\u3002", ".", "\uff0e", ".", "\uff61", ".").Replace(domain) // UTS 46 section 2.3
+	if len(domain) > maxDomainText {
 		return domain
 	}
 	if ascii, err := lookup.ToASCII(domain); err == nil && len(ascii) <= maxDomain {

@@ -18,6 +18,7 @@ func TestAddresses(t *testing.T) {
 		"a": false, "a@": false, "@b": false, "a b@example.com": false, "a@b@example.com": false, `"a@example.com`: false,
 		`"a" @example.com`: false, `"a"@example.com (c)`: false, `Ann <a@example.com>`: false, `"Ann" <a@example.com>`: false,
 		`"a"b@example.com`: false, `"a""b"@example.com`: false, `"a\"@example.com`: false, "a@example.com.": false, `"a"@ example.com`: false,
+		"a@example.com。": false, "a@。example.com": false, "a@。": false, "a@bücher．｡example": false, "a@\u00ad.example": false,
 	} {
 		var v violations
 		if checkEmail(&v, address, maxEmail); (len(v) == 0) != want {
@@ -49,6 +50,7 @@ func TestAddressKeys(t *testing.T) {
 		{"a@xn--x.example", "A@XN--x.example"}, // no A-label: a name like any other
 		{"a@xn--x.bücher.example", "A@xn--x.bu\u0308cher.example"},
 		{"a@\u2260.example", "a@=\u0338.example"},
+		{"a@-ü-.example", "a@-Ü-。example", "a@-ü-．EXAMPLE", "a@-u\u0308-｡example"}, // no U-label
 	} {
 		first := emailKey(same[0]).Value
 		for _, address := range same {
