@@ -302,7 +302,10 @@ func (d deployment) victim(t *testing.T, l *workload, st *redisstore.Store) (int
 func TestFaultsReshard(t *testing.T) {
 	needRounds(t)
 	g := redistest.Cluster(t)
-	open := func() *redisstore.Store { return onGroup(g).open(t, &redisstore.Options{WaitReplicas: 1}) }
+	open := func() *redisstore.Store {
+		// A machine that does all this at once may take longer than the default to move a slot.
+		return onGroup(g).open(t, &redisstore.Options{WaitReplicas: 1, RetryFor: 20 * time.Second})
+	}
 	stores := []*redisstore.Store{open(), open()}
 	var tenants []string
 	for i := range 48 { // a quarter of which move
