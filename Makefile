@@ -66,7 +66,7 @@ bench: ## every benchmark, and then the ratios alone
 	bash .ci/bench
 
 .PHONY: neighbours
-neighbours: ## what one tenant's worst requests do to another, on every store; four minutes at most
+neighbours: ## what one tenant's worst requests do to another, on every store; eight minutes at most
 	cd bench && $(GO) run -buildvcs=false ./neighbours
 
 .PHONY: tidy-check
