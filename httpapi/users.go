@@ -121,7 +121,7 @@ func (a *api) write(c *call, spec enduser.Spec, onConflict string) error {
 		outcome = enduser.Created
 		u, err = t.Create(ctx, spec, made...)
 		if spec.ExpiresIn == 0 {
-			err = a.Confirm(c, t, err)
+			err = a.Confirm(c, t, &spec, err)
 		}
 	case "return":
 		u, outcome, err = t.Ensure(ctx, spec, conds...)

@@ -40,10 +40,10 @@ func (a *api) create(c *call) error {
 	if err := a.judge(c, &in); err != nil {
 		return err
 	}
-	t := a.Tenant(c)
-	u, err := t.Create(c.Request.Context(), in.spec(), family.Conditions(c)...)
+	t, spec := a.Tenant(c), in.spec()
+	u, err := t.Create(c.Request.Context(), spec, family.Conditions(c)...)
 	if err != nil {
-		return a.taken(c, a.Confirm(c, t, err)) // clients take a 409 as that the user is there
+		return a.taken(c, a.Confirm(c, t, &spec, err)) // clients take a 409 as that the user is there
 	}
 	c.Locate(c.Target(), u.ID)
 	return c.Versioned(http.StatusCreated, u.Version.String(), appendUser(c.Buffer(), &u))

@@ -35,7 +35,7 @@ func (a *api) create(c *call) error {
 		return err
 	}
 	u, err := t.Create(c.Request.Context(), spec, family.Conditions(c)...)
-	return show(c, &u, a.Confirm(c, t, err))
+	return show(c, &u, a.Confirm(c, t, &spec, err))
 }
 
 func (a *api) get(c *call) error {

@@ -394,17 +394,33 @@ func TestDerivedName(t *testing.T) {
 	}
 }
 
-// TestTakenIsKept: clients take a 409 for "exists", so a provisional user whose id is
-// taken stays from then on.
+// TestTakenIsKept: clients take a 409 for "exists", so a provisional user who goes by what
+// identifies the new one stays from then on, and no other.
 func TestTakenIsKept(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, nil, httpapi.Options{})
-	acme := s.users.Tenant("acme")
-	if _, err := acme.Create(t.Context(), enduser.Spec{ExternalID: "ann", ExpiresIn: enduser.ProvisionalTTL}); err != nil {
-		t.Fatal(err)
-	}
-	s.do(t, "POST", "/v1/users", `{"id":"ANN"}`).wantCode(t, 409, "USER_EXISTS")
-	if u, err := acme.Get(t.Context(), enduser.ByExternalID("ann")); err != nil || !u.ExpiresAt.IsZero() {
-		t.Errorf("the user is %+v, %v", u, err)
+	account := []enduser.Account{{Type: "discord", ID: "1"}}
+	const linked = `"linkedAccounts":[{"accountType":"discord","accountID":"1"}]`
+	for body, tt := range map[string]struct {
+		there enduser.Spec
+		code  string
+		kept  bool
+	}{
+		`{"id":"ANN"}`:                       {enduser.Spec{ExternalID: "ann"}, "USER_EXISTS", true},
+		`{` + linked + `}`:                   {enduser.Spec{Accounts: account}, "LINKED_ACCOUNT_EXISTS", true},
+		`{"email":"A@b.example"}`:            {enduser.Spec{Email: "a@b.example"}, "EMAIL_EXISTS", true},
+		`{"id":"bea",` + linked + `}`:        {enduser.Spec{Accounts: account}, "LINKED_ACCOUNT_EXISTS", false},
+		`{"id":"bea","email":"a@b.example"}`: {enduser.Spec{Email: "a@b.example"}, "EMAIL_EXISTS", false},
+	} {
+		s := newServer(t, nil, httpapi.Options{})
+		acme := s.users.Tenant("acme")
+		tt.there.ExpiresIn = enduser.ProvisionalTTL
+		there, err := acme.Create(t.Context(), tt.there)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.do(t, "POST", "/v1/users", body).wantCode(t, 409, tt.code)
+		if u, err := acme.Get(t.Context(), enduser.ByID(there.ID)); err != nil || u.ExpiresAt.IsZero() != tt.kept {
+			t.Errorf("%s: the user is %+v, %v; want it kept: %v", body, u, err, tt.kept)
+		}
 	}
 }

@@ -176,12 +176,12 @@ func (h *Host) showHolder(c *Call, p *rest.Problem) bool {
 }
 
 // Confirm is for answers of 409 to a create, which clients take for "it exists": where the
-// user in the way is provisional, it is made permanent first, if the credential has the
-// right to associateEndUser. It returns the error that the call ends with: err, unless
-// that could not be done.
-func (h *Host) Confirm(c *Call, t enduser.Tenant, err error) error {
+// user in the way goes by what identifies the new one and is provisional, it is made
+// permanent first, if the credential has the right to associateEndUser. It returns the
+// error that the call ends with: err, unless that could not be done.
+func (h *Host) Confirm(c *Call, t enduser.Tenant, spec *enduser.Spec, err error) error {
 	conflict, ok := errors.AsType[*enduser.ConflictError](err)
-	if !ok || conflict.Field != "external_id" {
+	if !ok || conflict.Field != identifying(spec) {
 		return err
 	}
 	conds := append(Conditions(c), h.AskingToKeep(c))
@@ -194,6 +194,19 @@ func (h *Host) Confirm(c *Call, t enduser.Tenant, err error) error {
 		return err
 	default:
 		return failed
+	}
+}
+
+// identifying returns the member by which a conflict names the user that a spec
+// identifies; see [enduser.Tenant.Ensure].
+func identifying(spec *enduser.Spec) string {
+	switch {
+	case spec.ExternalID != "":
+		return "external_id"
+	case len(spec.Accounts) > 0:
+		return "linked_accounts"
+	default:
+		return "email"
 	}
 }
 
