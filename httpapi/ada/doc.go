@@ -15,8 +15,9 @@
 //	POST  /api/v2/conversations/            associateEndUser    201
 //
 // The names are those of [httpapi.Action], as native routes have them. For a
-// conversation createEndUser is asked for too, since it may make a user. What creates
-// and updates users here can also write sensitive values.
+// conversation without end_user_id createEndUser is asked for too, since it makes a user;
+// for a POST of a user who is there getEndUser; and for a body that has
+// sensitive_metadata updateSensitive.
 //
 // Each path is served with and without the slash at its end. Authorization: Bearer
 // carries the credential, which alone decides the tenant (Ada's "AI Agent"), the

@@ -120,7 +120,8 @@ func TestAuthorize(t *testing.T) {
 }
 
 // TestAuthorizeWhatItComesTo: a POST that shows a user who is there needs the right to
-// see it, a conversation that makes one the right to make it.
+// see it, a conversation that makes one the right to make it, and sensitive metadata the
+// right to write them.
 func TestAuthorizeWhatItComesTo(t *testing.T) {
 	t.Parallel()
 	refused := ""
@@ -132,8 +133,12 @@ func TestAuthorizeWhatItComesTo(t *testing.T) {
 			return nil
 		},
 	}})
-	s.create(t, `{"external_id":"ann"}`)
+	ann := s.create(t, `{"external_id":"ann"}`)
 	before := golden.StateOf(t, s.Users.Tenant("acme"))
+	refused = "updateSensitive"
+	s.do(t, "POST", users, `{"profile":{"sensitive_metadata":{"fields":{"k":"v"}}}}`).want(t, 403)
+	s.do(t, "PATCH", users+ann.ID+"/", `{"profile":{"first_name":"Ann","sensitive_metadata":{"fields":{"k":"v"}}}}`).want(t, 403)
+	s.do(t, "PATCH", users+ann.ID+"/", `{"profile":{"sensitive_metadata":null}}`).want(t, 403)
 	refused = "getEndUser"
 	s.do(t, "POST", users, `{"external_id":"ANN"}`).want(t, 403)
 	refused = "createEndUser"

@@ -43,12 +43,24 @@ func (a *api) create(c *call) error {
 	if err := c.Judge(&in.Input, func() error { return t.Check(spec) }); err != nil {
 		return err
 	}
+	if err := a.allowSensitive(c, &in); err != nil {
+		return err
+	}
 	u, created, err := a.ensure(c, t, spec)
 	if err != nil || !created {
 		return show(c, &u, err)
 	}
 	c.Locate(strings.TrimSuffix(c.Target(), "/"), u.ID)
 	return c.Versioned(http.StatusCreated, u.Version.String(), appendUser(c.Buffer(), &u))
+}
+
+// allowSensitive refuses a body with sensitive metadata if the credential has no right to
+// write them, which the native routes have an action of its own for.
+func (a *api) allowSensitive(c *call, in *userInput) error {
+	if !in.sensitive.Given {
+		return nil
+	}
+	return a.Allow(c, "updateSensitive", true)
 }
 
 // ensure returns the user that has the external ID of a spec, or makes one; without an
@@ -83,6 +95,9 @@ func (a *api) update(c *call) error {
 		in.Fault(profile, enduser.CodeRequired, "is required")
 	}
 	if err := in.Err(); err != nil {
+		return err
+	}
+	if err := a.allowSensitive(c, &in); err != nil {
 		return err
 	}
 	u, err := a.Tenant(c).Update(c.Request.Context(), ref(c), func(e *enduser.Edit) error {
