@@ -48,9 +48,10 @@ type Action struct {
 	// Name is the operationId of the OpenAPI document, e.g. "createEndUser". Routes
 	// that take an external ID have the name of the one that takes the ID: "getEndUser".
 	// Routes of other families have the name of the native one that does the same. Where
-	// one takes or shows more than that does, sensitive values with an update for example,
-	// its package says so. One action has no route: "revealGroupToken", which package
-	// explo asks about before it shows the token that a group has already.
+	// one takes or shows more than that does, further names are asked about, as its package
+	// says: "updateSensitive" for sensitive values in a body of package ada. One action has
+	// no route: "revealGroupToken", which package explo asks about before it shows the
+	// token that a group has already.
 	Name  string
 	Write bool
 }
