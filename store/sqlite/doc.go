@@ -115,7 +115,8 @@
 // anything is changed; so does New, but its pools may have opened the file before. A log
 // in which no Rollbook has written, such as one that holds writes of the host alone,
 // cannot be told. A log whose database was exchanged for a copy of its pages from the
-// time of this very log completes it: the result is the newest state, not the copy's.
+// time of this very log completes it: the result is the newest state, not the copy's. So
+// does one in which VACUUM or the backup API has written every page, whatever was there.
 //
 // # Backups
 //

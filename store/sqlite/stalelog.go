@@ -4,13 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"database/sql"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -24,9 +24,14 @@ var ErrStaleLog = errors.New("sqlite: the log beside the database is not its own
 // keeps the one before. So the log holds the marks of all its transactions and the one
 // that was in the file when it began. The mark in the file itself, without the log, is
 // one of these, or the file is not the one that the log was written for.
+//
+// Two things exchange all that is in the database in one transaction: VACUUM, and SQLite's
+// backup API, which may bring any mark. After it the log has all pages, so that there is
+// nothing to mix, and it is not refused.
 const (
 	sqlMark     = `UPDATE rollbook_mark SET before = mark, mark = randomblob(16) WHERE n = 1`
-	sqlFileMark = `SELECT mark FROM rollbook_mark WHERE n = 1`
+	sqlMarkPage = `SELECT p.data FROM sqlite_schema s, sqlite_dbpage p
+		WHERE s.type = 'table' AND s.name = 'rollbook_mark' AND p.pgno = s.rootpage`
 
 	// sqlHeader is the first page of the file. A database that VACUUM INTO or a dump has
 	// made is not in WAL mode (byte 19 is 1) and cannot have a log.
@@ -37,7 +42,7 @@ type mark [16]byte
 
 // checkLog returns an ErrStaleLog if the log beside the database at path is not its own,
 // and reports whether the log holds a mark. Other processes may be at work: what looks
-// wrong for a moment is looked at again.
+// wrong for a moment is looked at again, and who goes on writing the log has opened it.
 func checkLog(ctx context.Context, path string) (marked bool, err error) {
 	for range 5 {
 		var salt [8]byte
@@ -52,6 +57,9 @@ func checkLog(ctx context.Context, path string) (marked bool, err error) {
 		case <-time.After(20 * time.Millisecond):
 		case <-ctx.Done():
 		}
+	}
+	if errors.Is(err, errLogMoves) {
+		err = nil
 	}
 	return false, err
 }
@@ -83,10 +91,12 @@ func compareLog(ctx context.Context, path string, salt [8]byte) (marked bool, er
 		return false, stale("the log was removed")
 	case log.salt != salt:
 		return false, errLogMoves
+	case has == nil || log.whole:
+		return len(log.marks) > 0, nil
 	case len(log.marks) == 0:
 		return false, nil
 	}
-	if _, ok := log.marks[has]; !ok {
+	if _, ok := log.marks[*has]; !ok {
 		return false, stale("it begins with another state than the database has")
 	}
 	return true, nil
@@ -99,40 +109,47 @@ const (
 	modeWAL   = 2
 )
 
-// fileMark reads the file alone, without its log. It does so through SQLite: if this
-// process has the file open, closing it otherwise would release its locks
-// (https://sqlite.org/howtocorrupt.html section 2.2). It takes no lock.
-func fileMark(ctx context.Context, path string) (mode byte, has mark, err error) {
-	if info, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
-		return modeNone, has, nil
+// fileMark reads the file alone, without its log; has is nil if there is no mark. A crash
+// may have left a checkpoint half done, so that the schema and the page that it names are
+// of different times: only what is a mark beyond doubt is one.
+//
+// It reads through SQLite: if this process has the file open, closing it otherwise would
+// release its locks (https://sqlite.org/howtocorrupt.html section 2.2). It takes no lock.
+func fileMark(ctx context.Context, path string) (mode byte, has *mark, err error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0:
+		return modeNone, nil, nil
+	case err != nil:
+		return 0, nil, err
 	}
 	uri, err := databaseURI(path)
 	if err != nil {
-		return 0, has, err
+		return 0, nil, err
 	}
 	db, err := openPool(uri+"?immutable=1&mode=ro", 1)
 	if err != nil {
-		return 0, has, err
+		return 0, nil, err
 	}
 	defer func() { _ = db.Close() }() // nothing was written
-	var page, found []byte
+	var page []byte
 	if err := db.QueryRowContext(ctx, sqlHeader).Scan(&page); err != nil {
-		return 0, has, err
+		return 0, nil, err
 	}
 	if len(page) < 20 {
-		return 0, has, errCorrupt
+		return 0, nil, errCorrupt
 	}
-	var tables int
-	err = db.QueryRowContext(ctx,
-		`SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'rollbook_mark'`).Scan(&tables)
-	if err == nil && tables > 0 {
-		err = db.QueryRowContext(ctx, sqlFileMark).Scan(&found)
+	mode = page[19]
+	if info.Size() == int64(len(page)) { // nothing was ever in it, and its log has all
+		return mode, &mark{}, nil
 	}
-	if errors.Is(err, sql.ErrNoRows) {
-		err = nil
+	if err := db.QueryRowContext(ctx, sqlMarkPage).Scan(&page); err != nil {
+		return mode, nil, nil //nolint:nilerr // there is no mark
 	}
-	copy(has[:], found)
-	return page[19], has, err
+	if marks := marksOf(page); marks != nil {
+		has = &marks[1]
+	}
+	return mode, has, nil
 }
 
 // walLog is what a log holds: https://sqlite.org/fileformat2.html#the_write_ahead_log.
@@ -140,6 +157,7 @@ type walLog struct {
 	exists    bool
 	salt      [8]byte
 	committed bool              // it holds a transaction
+	whole     bool              // one of them, not the first of all, wrote every page
 	marks     map[mark]struct{} // of its transactions, and those before them
 }
 
@@ -188,6 +206,7 @@ func readLog(path string) (log walLog, err error) {
 	}
 	log.marks = make(map[mark]struct{})
 	var pending []mark // of the transaction that is being read
+	pages := make(map[uint32]struct{})
 	frame := make([]byte, frameHeader+size)
 	for {
 		if _, err := io.ReadFull(r, frame); err != nil {
@@ -198,14 +217,22 @@ func readLog(path string) (log walLog, err error) {
 			return log, nil
 		}
 		pending = append(pending, marksOf(page)...)
-		if binary.BigEndian.Uint32(frame[4:]) == 0 {
+		pages[binary.BigEndian.Uint32(frame)] = struct{}{}
+		count := binary.BigEndian.Uint32(frame[4:]) // of the database after a commit
+		if count == 0 {
 			continue
 		}
 		log.committed = true
 		for _, m := range pending {
 			log.marks[m] = struct{}{}
 		}
+		all := int(count)
+		if all > (1<<30)/size {
+			all-- // the page of the locks is never written
+		}
+		log.whole = log.whole || len(pages) >= all && !slices.Contains(pending, mark{})
 		pending = pending[:0]
+		clear(pages)
 	}
 }
 
