@@ -75,6 +75,10 @@ func compareLog(ctx context.Context, path string, salt [8]byte) (marked bool, er
 	if err != nil {
 		return false, err
 	}
+	end, err := logSalt(path) // a log that began anew meanwhile was not read to its end
+	if err != nil {
+		return false, err
+	}
 	_, err = os.Stat(path + shmSuffix)
 	index := err == nil // of the log, shared by those who have it open
 	stale := func(why string) error {
@@ -89,7 +93,7 @@ func compareLog(ctx context.Context, path string, salt [8]byte) (marked bool, er
 		return false, stale("the database is a copy that had none")
 	case index && !log.exists:
 		return false, stale("the log was removed")
-	case log.salt != salt:
+	case log.salt != salt || end != salt:
 		return false, errLogMoves
 	case has == nil || log.whole:
 		return len(log.marks) > 0, nil

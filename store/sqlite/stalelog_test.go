@@ -84,3 +84,44 @@ func execRaw(t *testing.T, path string, queries ...string) {
 		execute(t, conn, q)
 	}
 }
+
+// TestOpenBesideWriter opens a database whose log another process writes and empties all
+// the time.
+func TestOpenBesideWriter(t *testing.T) {
+	path := file(t)
+	r, err := startProcess(t).open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			u := user(fmt.Sprint("u", i))
+			u.Data = make([]byte, 900_000) // more than is read of the log at once, with the next
+			if _, err := r.Apply(t.Context(), "t", store.Ops(store.Create(u, nil))); err != nil {
+				t.Error(err)
+				return
+			}
+			if i%3 == 0 {
+				_ = r.Scrub(t.Context()) // a reader may be in its way
+			}
+		}
+	}()
+	for range times(1000, 50) {
+		s, err := sqlite.Open(t.Context(), path, nil)
+		if err == nil {
+			err = s.Close()
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	close(stop)
+	<-stopped
+}
