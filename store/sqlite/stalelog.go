@@ -148,7 +148,7 @@ func fileMark(ctx context.Context, path string) (mode byte, has *mark, err error
 		return mode, &mark{}, nil
 	}
 	if err := db.QueryRowContext(ctx, sqlMarkPage).Scan(&page); err != nil {
-		return mode, nil, nil //nolint:nilerr // there is no mark
+		return mode, nil, nil // there is no mark
 	}
 	if marks := marksOf(page); marks != nil {
 		has = &marks[1]
