@@ -16,6 +16,9 @@ import (
 // answerReady is how long a check may take, and how long its outcome holds.
 const answerReady = time.Second
 
+// readReady is how long a client may take to read the answer.
+const readReady = 30 * time.Second
+
 // readiness serves GET /readyz: 200 if the store reads and writes within a second,
 // else 503 with a reason. It asks for no credential, so its answers name nothing of
 // the server's, and however many ask, the store is written to once a second.
@@ -46,6 +49,7 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	h := w.Header()
 	if q.Method != http.MethodGet && q.Method != http.MethodHead {
 		h.Set("Allow", "GET, HEAD")
+		limitWrite(w)
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return
 	}
@@ -57,8 +61,14 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		h.Set("Retry-After", "1")
 		status, body = http.StatusServiceUnavailable, `{"status":"unavailable","reason":`+strconv.Quote(reason(err))+`}`
 	}
+	limitWrite(w)
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, body)
+}
+
+// limitWrite keeps a client that reads nothing from keeping its connection.
+func limitWrite(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(readReady)) // a recorder has none
 }
 
 // reason says what is wrong in a fixed sentence. The log has the error.

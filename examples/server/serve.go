@@ -78,9 +78,12 @@ func (s *server) serve(ctx context.Context, l net.Listener, h http.Handler) erro
 	web := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       time.Minute, // of bodies that no route asked for, too
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+
+		DisableGeneralOptionsHandler: true, // its answers have no deadline
+		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 	sweep, stopSweep := context.WithCancel(context.WithoutCancel(ctx))
 	swept := make(chan struct{})
