@@ -23,8 +23,8 @@
 // A credential decides the tenant, the environment and the actor: nothing else in
 // a request does. What belongs to another tenant is answered as what does not
 // exist. Bodies are one JSON value in UTF-8, of at most 1 MiB and 32 levels, in
-// which no member is named twice; unknown members are refused. So are unknown, repeated
-// and empty parameters of lists, and values that nobody can have.
+// which no member is named twice; unknown members are refused. So are unknown and repeated
+// parameters of lists, and values that nobody can have; an empty parameter counts as absent.
 //
 // If-Match and If-None-Match (RFC 9110 section 13) are obeyed by every route that shows or
 // changes a user or a group: 412, or 304 for a GET. What is refused anyway, or is not
@@ -67,9 +67,11 @@
 //
 // Where an Authenticator takes cookies, a page of another site can send requests with
 // them. Put [http.CrossOriginProtection] in front: it knows what every browser of today
-// says of the origin. What forms can send is refused anyway, with 415. Answers have no
-// CORS headers: a host that wants to be called from other origins adds them, in front of
-// the handler, and answers OPTIONS there.
+// says of the origin. What forms can send is refused anyway, with 415; but a script can
+// send a POST without a body and its type, which associates a user and, in the families
+// where a body may be absent, makes one. Answers have no CORS headers: a host that wants to
+// be called from other origins adds them, in front of the handler, and answers OPTIONS
+// there.
 //
 // # Servers
 //

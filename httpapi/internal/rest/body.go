@@ -228,7 +228,8 @@ func (c *Call[P]) checkMediaType() error {
 
 // RefuseForm is the Before of routes without a body that write: it refuses content that
 // is not JSON. A form on another site can be sent with the cookies of a browser,
-// without a body too, but it never says that it has JSON.
+// without a body too, but it never says that it has JSON. Scripts can leave the type out
+// with the body: they are left to http.CrossOriginProtection.
 func (c *Call[P]) RefuseForm() error {
 	if c.Request.ContentLength == 0 && len(c.Request.Header["Content-Type"]) == 0 {
 		return nil

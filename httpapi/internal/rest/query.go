@@ -9,8 +9,7 @@ import (
 )
 
 // Query reads the parameters of a request and collects what is wrong with them. One that
-// is given twice is refused, and so is an empty one that would narrow what is answered;
-// others count as absent when they are empty.
+// is given twice is refused. An empty one counts as absent.
 type Query struct {
 	Values url.Values
 	known  []string // kept only where there are values
