@@ -49,7 +49,7 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	h := w.Header()
 	if q.Method != http.MethodGet && q.Method != http.MethodHead {
 		h.Set("Allow", "GET, HEAD")
-		limitWrite(w)
+		r.limitWrite(w)
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return
 	}
@@ -61,14 +61,14 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		h.Set("Retry-After", "1")
 		status, body = http.StatusServiceUnavailable, `{"status":"unavailable","reason":`+strconv.Quote(reason(err))+`}`
 	}
-	limitWrite(w)
+	r.limitWrite(w)
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, body)
 }
 
 // limitWrite keeps a client that reads nothing from keeping its connection.
-func limitWrite(w http.ResponseWriter) {
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(readReady)) // a recorder has none
+func (r *readiness) limitWrite(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(r.now().Add(readReady)) // a recorder has none
 }
 
 // reason says what is wrong in a fixed sentence. The log has the error.

@@ -153,7 +153,7 @@ func TestReadyzReasons(t *testing.T) {
 	}
 	ending := make(chan struct{})
 	close(ending)
-	r := &readiness{closing: ending}
+	r := &readiness{now: time.Now, closing: ending}
 	w := httptest.NewRecorder()
 	r.ServeHTTP(w, httptest.NewRequest(http.MethodHead, "/readyz", nil))
 	if w.Code != http.StatusServiceUnavailable {

@@ -44,7 +44,7 @@ func TestStalledClients(t *testing.T) {
 			})
 			t.Run("answer", func(t *testing.T) {
 				stall(t, request+" HTTP/1.1\r\nHost: a\r\n\r\n", func(c net.Conn) {
-					time.Sleep(2 * time.Minute)
+					<-time.After(2 * time.Minute)
 					if n, err := c.Read(make([]byte, 1)); n > 0 || err == nil {
 						t.Error("the answer is still there")
 					}
@@ -76,7 +76,7 @@ func stall(t *testing.T, text string, then func(net.Conn)) {
 			}
 		}()
 		client, conn := net.Pipe()
-		defer client.Close() //nolint:errcheck // a pipe
+		defer client.Close()
 		l.conn <- conn
 		if err := client.SetReadDeadline(time.Now().Add(3 * time.Minute)); err != nil {
 			t.Fatal(err)
