@@ -154,6 +154,7 @@ func TestPreconditionsOfNothing(t *testing.T) {
 func TestMalformedPreconditions(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil, nil)
+	s.do(t, "GET", "/healthz", "", with("If-Match", "nonsense")).want(t, 200) // it has no version
 	u := s.create(t, `{"external_id":"a"}`)
 	now := tagOf(u.Version)
 	for _, values := range [][]string{

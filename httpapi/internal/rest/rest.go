@@ -171,14 +171,13 @@ func (c *Call[P]) serve(route *Route[P]) {
 			c.Principal = p
 			err = c.h.config.Admit(c.header, c.Request, p, &route.Access)
 		}
+		if err == nil { // what is public has no version
+			err = c.readPreconditions()
+		}
 		if err != nil {
 			c.Fail(err)
 			return
 		}
-	}
-	if err := c.readPreconditions(); err != nil {
-		c.Fail(err)
-		return
 	}
 	if route.Before != nil {
 		if err := route.Before(c); err != nil {
