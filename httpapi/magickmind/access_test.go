@@ -116,7 +116,8 @@ func TestStoreErrors(t *testing.T) {
 		s := newServer(t, f, nil)
 		u := s.create(t, `{"name":"A"}`)
 		f.Lost.Store(true)
-		for method, path := range map[string]string{"POST": users, "PUT": users + "/" + u.ID, "DELETE": users + "/" + u.ID} {
+		for _, r := range [][2]string{{"POST", users}, {"PUT", users + "/" + u.ID}, {"DELETE", users + "/" + u.ID}} { // which is done, so it comes last
+			method, path := r[0], r[1]
 			a := s.do(t, method, path, `{"name":"B"}`).want(t, 503)
 			if p := a.problem(t).Error; p.Type != "urn:rollbook:problem:outcome-unknown" {
 				t.Errorf("%s: %s", method, a.Body)
