@@ -228,7 +228,7 @@ func (m repeatedCreate) Apply(ctx context.Context, tenant string, b store.Batch)
 	if err != nil || len(b.Ops) > 1 || b.Ops[0].Old != nil {
 		return revision, err
 	}
-	for range 16 {
+	for range 64 {
 		yield()
 	}
 	again, err := m.Store.Apply(ctx, tenant, b)
