@@ -4,10 +4,9 @@
 GO       ?= go
 FUZZTIME ?= 30s
 BASE     ?= HEAD
-SHORT    ?=
 
 # Nested modules: `./...` skips them silently, so each is named here, and
-# internal/arrows fails if one is missing.
+# internal/testing/arrows fails if one is missing.
 NESTED := tools bench internal/contract
 CODE   := $(filter-out tools,$(NESTED)) # tools has a go.mod and nothing else
 
@@ -16,13 +15,15 @@ TOOL := $(GO) tool -modfile=$(ROOT)/tools/go.mod
 LINT := $(TOOL) golangci-lint
 # The tests that start real servers. They wait for elections and must not share
 # the cores with other packages: -p 1.
-REDIS := ./store/redis/... ./internal/redistest
-# Those that break masters of Sentinel and Cluster under load, and move slots.
-BREAK := ^TestFaults(Sentinel|Cluster|Reshard)$$
+REDIS := ./store/redis/... ./httpapi/redislimit ./internal/testing/redistest
 
 .DEFAULT_GOAL := all
 .PHONY: all
-all: format lint test
+all: format lint test ## format, lint, test
+
+.PHONY: help
+help: ## what make can do
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: format
 format: ## rewrite the sources as gofumpt and gci want them
@@ -40,22 +41,22 @@ test: ## every test that needs no flags
 	@set -e; for m in $(CODE); do (cd $$m && $(GO) test ./...); done
 
 .PHONY: race
-race: ## the same under the race detector; SHORT=-short for fewer repetitions
-	CGO_ENABLED=1 $(GO) test -race $(SHORT) -p 1 -timeout 20m ./...
-	@set -e; for m in $(CODE); do (cd $$m && CGO_ENABLED=1 $(GO) test -race $(SHORT) -p 1 -timeout 20m ./...); done
+race: ## the same under the race detector
+	CGO_ENABLED=1 $(GO) test -race -p 1 -timeout 20m ./...
+	@set -e; for m in $(CODE); do (cd $$m && CGO_ENABLED=1 $(GO) test -race -p 1 -timeout 20m ./...); done
+
+.PHONY: long
+long: ## the tests in full: exhaustive tables, more random sequences, more faults
+	ROLLBOOK_TESTS=long $(GO) test -timeout 20m ./...
 
 .PHONY: redis
-redis: ## real Redis servers, Sentinels and Clusters; a skipped test is a failure
-	ROLLBOOK_REQUIRE_REDIS=1 bash .ci/no-skips $(GO) test -v -count=1 -p 1 -timeout 10m -skip '$(BREAK)' $(REDIS)
-	ROLLBOOK_REQUIRE_REDIS=1 bash .ci/no-skips $(GO) test -v -count=1 -timeout 10m -run '$(BREAK)' ./store/redis -fault-rounds 1
+redis: ## real Redis servers, Sentinels and Clusters, in full; a skipped test is a failure
+	ROLLBOOK_TESTS=long ROLLBOOK_REQUIRE_REDIS=1 bash .ci/no-skips $(GO) test -v -count=1 -p 1 -timeout 20m $(REDIS)
 
 .PHONY: faults
-faults: ## kill cycles, group-commit faults, replaced files, lost replies and failovers, many times over
-	bash .ci/no-skips $(GO) test -v -count=1 -timeout 30m -run '^TestKill$$' ./store/sqlite -kill-cycles 1000
-	bash .ci/no-skips $(GO) test -v -count=10 -timeout 30m -run '^Test(GroupFaults|DiskFull)$$' ./store/sqlite
-	bash .ci/no-skips $(GO) test -v -count=1 -timeout 30m -run '^TestReplaceSequences$$' ./store/sqlite -replace-sequences 1000
-	ROLLBOOK_REQUIRE_REDIS=1 bash .ci/no-skips $(GO) test -v -count=10 -timeout 30m -run '^Test(Failover|LostRepl|WaitReplicas)' ./store/redis
-	ROLLBOOK_REQUIRE_REDIS=1 bash .ci/no-skips $(GO) test -v -count=1 -timeout 40m -run '$(BREAK)' ./store/redis -fault-rounds 10
+faults: ## kill cycles, replaced files, lost replies and failovers, many times over; half an hour
+	ROLLBOOK_TESTS=soak bash .ci/no-skips $(GO) test -v -count=1 -timeout 30m -run '^Test(Kill|ReplaceSequences|GroupFaults|DiskFull)$$' ./store/sqlite
+	ROLLBOOK_TESTS=soak ROLLBOOK_REQUIRE_REDIS=1 bash .ci/no-skips $(GO) test -v -count=1 -timeout 60m -run '^Test(Faults|Failover|LostRepl|WaitReplicas)' ./store/redis
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME each

@@ -2,6 +2,7 @@ package enduser
 
 import (
 	"encoding/json"
+	"flag"
 	"maps"
 	"os"
 	"path/filepath"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/rollbook-go/rollbook/store"
 )
+
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 var compareUsers = cmp.AllowUnexported(User{}, Value{}, Version{})
 

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/net/idna"
 
+	"github.com/rollbook-go/rollbook/internal/fold"
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -66,7 +67,7 @@ func emailKey(address string) store.Key {
 
 func addressKey(address string) string {
 	if isPlainAddress(address) {
-		return compareKey(address)
+		return fold.Key(address)
 	}
 	local, domain := splitAddress(address)
 	if text, quoted := unquote(local); quoted {
@@ -74,7 +75,7 @@ func addressKey(address string) string {
 			local = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
 		}
 	}
-	return compareKey(local) + "@" + compareKey(asciiDomain(domain))
+	return fold.Key(local) + "@" + fold.Key(asciiDomain(domain))
 }
 
 // hasEmptyLabel reports whether a domain has nothing in front of a dot or behind one.
@@ -85,7 +86,7 @@ func hasEmptyLabel(domain string) bool {
 // asciiDomain returns a domain with A-labels for U-labels, or with no more than its dots
 // mapped if that cannot be said of it.
 func asciiDomain(domain string) string {
-	if isASCII(domain) {
+	if fold.IsASCII(domain) {
 		return domain
 	}
 	domain = strings.NewReplacer("\u3002", ".", "\uff0e", ".", "\uff61", ".").Replace(domain) // UTS 46 section 2.3

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/rollbook-go/rollbook/internal/fold"
 )
 
 func TestAddresses(t *testing.T) {
@@ -83,7 +85,7 @@ func TestAddressKeysOfAnyText(t *testing.T) {
 		if again := emailKey(key).Value; again != key {
 			t.Fatalf("%q: the key of %q is %q", address, key, again)
 		}
-		if isASCII(address) && emailKey(strings.ToUpper(address)).Value != key {
+		if fold.IsASCII(address) && emailKey(strings.ToUpper(address)).Value != key {
 			t.Fatalf("%q: another key in capital letters", address)
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/rollbook-go/rollbook/internal/fold"
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -54,7 +55,7 @@ func (t Tenant) terms(v *violations, schema *Schema, f Filter) (terms, keys []st
 		terms = append(terms, emailKey(f.Email))
 	}
 	if f.Name != "" {
-		names := words(f.Name, maxNameFilter+1)
+		names := fold.Words(f.Name, maxNameFilter+1)
 		switch {
 		case schema.NoNameIndex:
 			v.add(Field{Name: "name"}, CodeValue, "is not indexed")
@@ -104,8 +105,8 @@ func (t Tenant) matches(f *Filter, u *User) bool {
 		return false
 	}
 	if f.Name != "" {
-		have := words(u.DisplayName(), maxNameWords)
-		for word := range eachWord(f.Name, maxNameFilter) {
+		have := fold.Words(u.DisplayName(), fold.MaxWords)
+		for word := range fold.EachWord(f.Name, maxNameFilter) {
 			if !slices.Contains(have, word) {
 				return false
 			}

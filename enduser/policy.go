@@ -49,7 +49,6 @@ const (
 	maxAccountID     = 256                    // characters, under any policy
 	maxAccountType   = 255                    // characters
 	maxLanguage      = 64                     // bytes
-	maxNameWords     = 16
 )
 
 // IsZero reports whether the policy says nothing.

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/rollbook-go/rollbook/internal/fold"
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -19,11 +20,11 @@ const kindUser = "user"
 // The kinds of a user's unique keys and index terms. Comparison keys carry their
 // version in the kind.
 const (
-	keyExternalID = "external_id." + keyVersion // unique; a user without one holds its own ID
-	keyExactID    = "external_id.exact"         // the same, where external IDs are compared exactly
-	keyAccount    = "account"                   // unique: type NUL id
-	keyEmail      = "email." + keyVersion       // unique where claimed; always an index term
-	termWord      = "word." + keyVersion
+	keyExternalID = "external_id." + fold.Version // unique; a user without one holds its own ID
+	keyExactID    = "external_id.exact"           // the same, where external IDs are compared exactly
+	keyAccount    = "account"                     // unique: type NUL id
+	keyEmail      = "email." + fold.Version       // unique where claimed; always an index term
+	termWord      = "word." + fold.Version
 	termGroup     = "group.exact" // NFC
 	termMetadata  = "metadata"    // key NUL text of the value
 )
@@ -32,7 +33,7 @@ const (
 var termUnreadable = store.Key{Kind: "unreadable", Value: "1"} //nolint:gochecknoglobals // a constant
 
 // ownKind reports whether this program makes unique keys or index terms of a kind, or
-// made them when keyVersion was lower. All others are a newer program's, and kept.
+// made them when fold.Version was lower. All others are a newer program's, and kept.
 func ownKind(kind string) bool {
 	switch kind {
 	case keyExternalID, keyExactID, keyAccount, keyEmail, termWord, termGroup, termMetadata,
@@ -119,7 +120,7 @@ func (w *writer) recordBy(schema *Schema, u *User, from carried) store.Record {
 		r.Index = append(r.Index, key)
 	}
 	if !schema.NoNameIndex {
-		for word := range eachWord(u.DisplayName(), maxNameWords) {
+		for word := range fold.EachWord(u.DisplayName(), fold.MaxWords) {
 			r.Index = append(r.Index, wordKey(word))
 		}
 	}
@@ -139,7 +140,7 @@ func externalIDKey(id string, exact bool) store.Key {
 	if exact {
 		return store.Key{Kind: keyExactID, Value: norm.NFC.String(id)}
 	}
-	return store.Key{Kind: keyExternalID, Value: compareKey(id)}
+	return store.Key{Kind: keyExternalID, Value: fold.Key(id)}
 }
 
 func accountKey(a Account) store.Key {

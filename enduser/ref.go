@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/rollbook-go/rollbook/internal/fold"
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -125,7 +126,7 @@ func (r Ref) check() error {
 		v.add(field, CodeUTF8, textMessage(CodeUTF8))
 	case hasControl(r.value) || hasControl(r.typ):
 		v.add(field, CodeCharacter, "must not contain control characters")
-	case (r.by == byExternalID || r.by == byEitherID) && len(compareKey(r.value)) > maxExternalIDKey,
+	case (r.by == byExternalID || r.by == byEitherID) && len(fold.Key(r.value)) > maxExternalIDKey,
 		r.by == byEmail && len(emailKey(r.value).Value) > maxEmailKey:
 		v.add(field, CodeLength, "is too long")
 	}

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/rollbook-go/rollbook/internal/fold"
 	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
 
@@ -111,7 +112,7 @@ func checkExternalID(v *violations, field Field, id string, limit int) {
 	before := len(*v)
 	checkIdentifier(v, field, id, limit)
 	// Folding triples it at most.
-	if len(*v) == before && 3*len(id) > maxExternalIDKey && len(compareKey(id)) > maxExternalIDKey {
+	if len(*v) == before && 3*len(id) > maxExternalIDKey && len(fold.Key(id)) > maxExternalIDKey {
 		v.add(field, CodeLength, fmt.Sprintf("must have at most %d bytes", maxExternalIDKey))
 	}
 }
@@ -147,14 +148,14 @@ func checkIdentifier(v *violations, field Field, id string, limit int) {
 	if strings.ContainsAny(id, "<>") {
 		v.add(field, CodeCharacter, "must not contain < or >")
 	}
-	if length(id) > limit {
+	if fold.Len(id) > limit {
 		v.add(field, CodeLength, fmt.Sprintf("must have at most %d characters", limit))
 	}
 }
 
 // maxBytesPerCharacter bounds what is examined closely: no composed character of
 // an identifier is longer.
-const maxBytesPerCharacter = 4 * (maxMarks + 1)
+const maxBytesPerCharacter = 4 * (fold.MaxMarks + 1)
 
 func (p *Policy) checkName(v *violations, field Field, name string) {
 	if len(name) > maxBytesPerCharacter*p.MaxName {
@@ -163,7 +164,7 @@ func (p *Policy) checkName(v *violations, field Field, name string) {
 	}
 	if code := textFault(name); code != "" {
 		v.add(field, code, textMessage(code))
-	} else if length(name) > p.MaxName {
+	} else if fold.Len(name) > p.MaxName {
 		v.add(field, CodeLength, fmt.Sprintf("must have at most %d characters", p.MaxName))
 	}
 }
@@ -257,7 +258,7 @@ func (p *Policy) checkMetadata(v *violations, name string, old, m Metadata) {
 			v.add(field, CodeRequired, "a key must not be empty")
 		case code != "":
 			v.add(field, code, "a key "+textMessage(code))
-		case length(key) > p.MaxMetadataKey:
+		case fold.Len(key) > p.MaxMetadataKey:
 			v.add(field, CodeLength, fmt.Sprintf("a key must have at most %d characters", p.MaxMetadataKey))
 		case !utf8.ValidString(value.text):
 			v.add(Field{Name: name, Key: key}, CodeUTF8, textMessage(CodeUTF8))

@@ -422,3 +422,19 @@ func TestMetadataRules(t *testing.T) {
 		checkJudgement(t, row.name, judge(Policy{}, User{Metadata: row.m}), row.want...)
 	}
 }
+
+// The sentence that goes with a code must be true of what it is about.
+func TestTextMessageOfNames(t *testing.T) {
+	t.Parallel()
+	p := Policy{}.withDefaults()
+	var v violations
+	p.checkName(&v, Field{Name: "name"}, "a\nb")
+	if len(v) != 1 || v[0].Code != CodeCharacter {
+		t.Fatalf("violations %v", v)
+	}
+	for _, untrue := range []string{"invisible", "unassigned", "compatibility"} {
+		if strings.Contains(v[0].Message, untrue) {
+			t.Errorf("a name may contain %s characters, but its message is %q", untrue, v[0].Message)
+		}
+	}
+}

@@ -15,7 +15,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
@@ -171,7 +171,7 @@ func TestAuthorize(t *testing.T) {
 // TestPanics: a hook or store that panics is a 500, and the next request is served.
 func TestPanics(t *testing.T) {
 	t.Parallel()
-	f := &golden.Faulty{Store: memory.New(nil)}
+	f := &apitest.Faulty{Store: memory.New(nil)}
 	var log bytes.Buffer
 	s := newServer(t, f, &httpapi.Options{Logger: slog.New(slog.NewJSONHandler(&log, nil))})
 	u := s.create(t, `{"external_id":"x"}`)
@@ -218,7 +218,7 @@ func TestStoreErrors(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			f := &golden.Faulty{Store: memory.New(nil)}
+			f := &apitest.Faulty{Store: memory.New(nil)}
 			s := newServer(t, f, nil)
 			u := s.create(t, `{"external_id":"x"}`)
 			g := s.createGroup(t, `{"provided_id":"x"}`)
@@ -233,7 +233,7 @@ func TestStoreErrors(t *testing.T) {
 	}
 	t.Run("unknown", func(t *testing.T) {
 		t.Parallel()
-		f := &golden.Faulty{Store: memory.New(nil)}
+		f := &apitest.Faulty{Store: memory.New(nil)}
 		s := newServer(t, f, nil)
 		u := s.create(t, `{"external_id":"x"}`)
 		f.Lost.Store(true)

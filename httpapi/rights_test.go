@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollbook-go/rollbook/httpapi"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 )
 
 // rights is an Authorize that allows some actions, and keeps what it was asked.
@@ -70,12 +70,12 @@ func TestRightsOfWhatIsThere(t *testing.T) {
 			for i := range tt.needs {
 				r.allowed = append([]string{own, "deleteEndUser", "listEndUsers"}, tt.needs...)
 				r.allowed = slices.DeleteFunc(r.allowed, func(a string) bool { return a == tt.needs[i] })
-				before := golden.StateOf(t, s.users.Tenant("acme"))
+				before := apitest.StateOf(t, s.users.Tenant("acme"))
 				s.do(t, tt.method, tt.path, tt.body).wantCode(t, 403, "forbidden")
 				r.err = errors.New("down")
 				s.do(t, tt.method, tt.path, tt.body).wantCode(t, 503, "unavailable")
 				r.err = httpapi.ErrForbidden
-				if diff := cmp.Diff(before, golden.StateOf(t, s.users.Tenant("acme"))); diff != "" {
+				if diff := cmp.Diff(before, apitest.StateOf(t, s.users.Tenant("acme"))); diff != "" {
 					t.Errorf("without %s something was written:\n%s", tt.needs[i], diff)
 				}
 			}

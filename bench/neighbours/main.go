@@ -37,7 +37,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/rollbook-go/rollbook/internal/redistest"
+	"github.com/rollbook-go/rollbook/internal/testing/redistest"
 )
 
 const (

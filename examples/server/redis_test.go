@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rollbook-go/rollbook/internal/redistest"
+	"github.com/rollbook-go/rollbook/internal/testing/redistest"
 )
 
 // TestUnsafeRedis: on a Redis that may drop users the server does not start, and says

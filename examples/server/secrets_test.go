@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rollbook-go/rollbook/internal/redistest"
+	"github.com/rollbook-go/rollbook/internal/testing/redistest"
 )
 
 // What is looked for in every byte that the server leaves behind.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 )
 
 // TestSeeds sends the requests of the four documents that the families answer to
@@ -141,7 +141,7 @@ func wantSeed(t *testing.T, a answer, status int, example any) {
 	if err := json.Unmarshal([]byte(a.body), &have); err != nil {
 		t.Fatalf("%d %s: %v", a.status, a.body, err)
 	}
-	faults := golden.Lacks("body", example, have)
+	faults := apitest.Lacks("body", example, have)
 	if a.status != status || len(faults) > 0 {
 		t.Errorf("%d %s: want %d, %q", a.status, a.body, status, faults)
 	}

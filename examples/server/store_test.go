@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rollbook-go/rollbook/internal/redistest"
+	"github.com/rollbook-go/rollbook/internal/testing/redistest"
 )
 
 // stores are the backends that a user outlives a server on, as values of -store.

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 )
 
 // client speaks the vendor's API as its documents have it, over a real connection.
@@ -23,7 +23,7 @@ type client struct {
 	token  string
 	kind   string // of the bodies; "": application/json
 	slash  bool   // paths have a slash at the end where the documents have none, and none where they have one
-	ledger *golden.Ledger
+	ledger *apitest.Ledger
 }
 
 // maybe is a member of a request: absent (the zero value), null, or a value.

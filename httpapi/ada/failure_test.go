@@ -15,7 +15,7 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/ada"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
@@ -24,7 +24,7 @@ import (
 func TestUnavailable(t *testing.T) {
 	t.Parallel()
 	var logged bytes.Buffer
-	st := &golden.Faulty{Store: memory.New(nil)}
+	st := &apitest.Faulty{Store: memory.New(nil)}
 	s := newServer(t, st, &ada.Options{Options: httpapi.Options{Logger: slog.New(slog.NewTextHandler(&logged, nil))}})
 	u := s.create(t, `{"external_id":"ann"}`)
 	st.Fail(errors.New("dial 10.0.0.7: refused"))
@@ -47,7 +47,7 @@ func TestUnavailable(t *testing.T) {
 // a create that is repeated makes one user.
 func TestOutcomeUnknown(t *testing.T) {
 	t.Parallel()
-	st := &golden.Faulty{Store: memory.New(nil)}
+	st := &apitest.Faulty{Store: memory.New(nil)}
 	s := newServer(t, st, nil)
 	st.Lost.Store(true)
 	if p := s.do(t, "POST", users, `{"external_id":"ann"}`).want(t, 503).problem(t); p.Type != "outcome_unknown" {
@@ -68,7 +68,7 @@ func TestOutcomeUnknown(t *testing.T) {
 
 func TestPanic(t *testing.T) {
 	t.Parallel()
-	st := &golden.Faulty{Store: memory.New(nil)}
+	st := &apitest.Faulty{Store: memory.New(nil)}
 	s := newServer(t, st, nil)
 	st.Panics.Store(true)
 	if p := s.do(t, "GET", users, "").want(t, 500).problem(t); p.Type != "internal" {
@@ -78,7 +78,7 @@ func TestPanic(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
-	w := golden.NewWorld(t, memory.New(nil))
+	w := apitest.NewWorld(t, memory.New(nil))
 	if h, err := ada.New(nil, w.Auth, nil); err == nil || h != nil {
 		t.Error("no users are needed")
 	}
@@ -134,7 +134,7 @@ func TestAuthorizeWhatItComesTo(t *testing.T) {
 		},
 	}})
 	ann := s.create(t, `{"external_id":"ann"}`)
-	before := golden.StateOf(t, s.Users.Tenant("acme"))
+	before := apitest.StateOf(t, s.Users.Tenant("acme"))
 	refused = "updateSensitive"
 	s.do(t, "POST", users, `{"profile":{"sensitive_metadata":{"fields":{"k":"v"}}}}`).want(t, 403)
 	s.do(t, "PATCH", users+ann.ID+"/", `{"profile":{"first_name":"Ann","sensitive_metadata":{"fields":{"k":"v"}}}}`).want(t, 403)
@@ -143,7 +143,7 @@ func TestAuthorizeWhatItComesTo(t *testing.T) {
 	s.do(t, "POST", users, `{"external_id":"ANN"}`).want(t, 403)
 	refused = "createEndUser"
 	s.do(t, "POST", conversations, `{"channel_id":"c"}`).want(t, 403)
-	if diff := cmp.Diff(before, golden.StateOf(t, s.Users.Tenant("acme"))); diff != "" {
+	if diff := cmp.Diff(before, apitest.StateOf(t, s.Users.Tenant("acme"))); diff != "" {
 		t.Errorf("something was written:\n%s", diff)
 	}
 	refused = "getEndUser"
@@ -153,7 +153,7 @@ func TestAuthorizeWhatItComesTo(t *testing.T) {
 // TestRates: nil means the vendor's, an empty list none, and others hold as given.
 func TestRates(t *testing.T) {
 	t.Parallel()
-	w := golden.NewWorld(t, memory.New(nil))
+	w := apitest.NewWorld(t, memory.New(nil))
 	vendors := []httpapi.Rate{{Requests: 30, Per: time.Second}, {Requests: 300, Per: time.Minute}, {Requests: 60_000, Per: 24 * time.Hour}}
 	mine := []httpapi.Rate{{Requests: 1, Per: time.Hour}}
 	for _, tt := range []struct {
@@ -165,7 +165,7 @@ func TestRates(t *testing.T) {
 			var got []httpapi.Rate
 			h, err := ada.New(w.Users, w.Auth, &ada.Options{Options: httpapi.Options{
 				Rates: tt.given,
-				Limiter: golden.LimiterFunc(func(_ string, rates []httpapi.Rate) (httpapi.Decision, error) {
+				Limiter: apitest.LimiterFunc(func(_ string, rates []httpapi.Rate) (httpapi.Decision, error) {
 					got = rates
 					return httpapi.Decision{Wait: 1500 * time.Millisecond}, nil
 				}),
@@ -188,7 +188,7 @@ func TestRates(t *testing.T) {
 // credential alone.
 func TestDefaultRatesHold(t *testing.T) {
 	t.Parallel()
-	w := golden.NewWorld(t, memory.New(nil))
+	w := apitest.NewWorld(t, memory.New(nil))
 	h, err := ada.New(w.Users, w.Auth, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -202,7 +202,7 @@ func TestDefaultRatesHold(t *testing.T) {
 	if refused == 0 {
 		t.Error("nothing was refused")
 	}
-	s.do(t, "GET", users+missing, "", as(golden.Other)).want(t, 404)
+	s.do(t, "GET", users+missing, "", as(apitest.Other)).want(t, 404)
 }
 
 // TestBodyLimit: the limit itself is accepted, one byte more is not, and neither is a
@@ -241,7 +241,7 @@ func TestPolicies(t *testing.T) {
 	// An address identifies nobody here, so that this is a user more, and not the first.
 	s.do(t, "POST", users, inProfile(`"email":"ann@example.com"`)).want(t, 409)
 
-	w := golden.NewWorld(t, memory.New(nil))
+	w := apitest.NewWorld(t, memory.New(nil))
 	w.Users = enduser.New(w.Store, &enduser.Options{
 		Now: w.Clock.Now,
 		Policy: func(string) (enduser.Policy, bool) {

@@ -16,14 +16,14 @@ import (
 	"github.com/rollbook-go/rollbook/httpapi/ada"
 	"github.com/rollbook-go/rollbook/httpapi/magickmind"
 	"github.com/rollbook-go/rollbook/httpapi/sensay"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store"
 )
 
 // families are the handlers of one server, each at a mount point of its own.
 type families struct{ base string }
 
-func newFamilies(t *testing.T, w *golden.World) families {
+func newFamilies(t *testing.T, w *apitest.World) families {
 	t.Helper()
 	mux := http.NewServeMux()
 	mount := func(prefix string, h http.Handler, err error) {
@@ -55,12 +55,12 @@ func (f families) ask(t *testing.T, method, path, acting, body string) (int, map
 		t.Fatal(err)
 	}
 	if strings.HasPrefix(path, "/sensay") {
-		r.Header.Set("X-Organization-Secret", golden.Acme)
+		r.Header.Set("X-Organization-Secret", apitest.Acme)
 		if acting != "" {
 			r.Header.Set("X-User-Id", acting)
 		}
 	} else {
-		r.Header.Set("Authorization", "Bearer "+golden.Acme)
+		r.Header.Set("Authorization", "Bearer "+apitest.Acme)
 	}
 	r.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(r)
@@ -159,8 +159,8 @@ func (f families) gone(t *testing.T, u view) {
 
 // TestClientFamilies: one user, and every family's view of it, whichever wrote last.
 func TestClientFamilies(t *testing.T) {
-	golden.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
-		w := golden.NewWorld(t, open(t))
+	apitest.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
+		w := apitest.NewWorld(t, open(t))
 		f := newFamilies(t, w)
 
 		made := f.do(t, "POST", "/magickmind/v1/end-users", "", `{"name":"Zoë 北京","external_id":"Crm-Ü/7"}`)

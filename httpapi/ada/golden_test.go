@@ -10,16 +10,16 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/ada"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 )
 
 // TestGolden replays the exchanges of testdata on every backend. What none of these
 // routes can write is there from the start, in acme's Testing environment.
 func TestGolden(t *testing.T) {
-	golden.Replay(t, goldenHandler)
+	apitest.Replay(t, goldenHandler)
 }
 
-func goldenHandler(tb testing.TB, w *golden.World) http.Handler {
+func goldenHandler(tb testing.TB, w *apitest.World) http.Handler {
 	tb.Helper()
 	float, err := enduser.JSON(`0.5`)
 	if err != nil {
@@ -50,7 +50,7 @@ func goldenHandler(tb testing.TB, w *golden.World) http.Handler {
 
 // window is a Limiter on a clock that stands still, for the tenant "other" alone.
 type window struct {
-	clock *golden.Clock
+	clock *apitest.Clock
 	begin time.Time
 	n     int
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 )
 
 // inProfile returns a body with some members of the profile.
@@ -343,15 +343,15 @@ func TestHostileHeaders(t *testing.T) {
 		{"gzip", with("Content-Encoding", "gzip"), 415},
 		{"charset", with("Content-Type", "application/json; charset=UTF-8"), 201},
 		{"no credential", auth(), 401},
-		{"two credentials", auth("Bearer "+golden.Acme, "Bearer "+golden.Acme), 401},
-		{"basic with the key", auth("Basic " + golden.Acme), 401},
-		{"no scheme", auth(golden.Acme), 401},
-		{"prefix", auth("Bearer " + golden.Acme[:len(golden.Acme)-1]), 401},
-		{"list", auth("Bearer " + golden.Acme + ", Bearer " + golden.Other), 401},
-		{"scheme in other case", auth("bearer " + golden.Acme), 201},
+		{"two credentials", auth("Bearer "+apitest.Acme, "Bearer "+apitest.Acme), 401},
+		{"basic with the key", auth("Basic " + apitest.Acme), 401},
+		{"no scheme", auth(apitest.Acme), 401},
+		{"prefix", auth("Bearer " + apitest.Acme[:len(apitest.Acme)-1]), 401},
+		{"list", auth("Bearer " + apitest.Acme + ", Bearer " + apitest.Other), 401},
+		{"scheme in other case", auth("bearer " + apitest.Acme), 201},
 		{"key in the query", func(r *http.Request) {
 			r.Header.Del("Authorization")
-			r.URL.RawQuery = "access_token=" + golden.Acme
+			r.URL.RawQuery = "access_token=" + apitest.Acme
 		}, 401},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/ada"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
@@ -22,7 +22,7 @@ const (
 
 // server is a handler over a world, and what tests ask it with.
 type server struct {
-	*golden.World
+	*apitest.World
 	handler http.Handler
 }
 
@@ -31,7 +31,7 @@ func newServer(tb testing.TB, st store.Store, o *ada.Options) *server {
 	if st == nil {
 		st = memory.New(nil)
 	}
-	w := golden.NewWorld(tb, st)
+	w := apitest.NewWorld(tb, st)
 	return &server{w, newHandler(tb, w.Users, w.Auth, o)}
 }
 
@@ -54,23 +54,23 @@ func newHandler(tb testing.TB, users *enduser.Manager, auth httpapi.Authenticato
 
 func onBackends(t *testing.T, test func(t *testing.T, s *server)) {
 	t.Helper()
-	golden.Embedded(t, func(t *testing.T, st store.Store) { test(t, newServer(t, st, nil)) })
+	apitest.Embedded(t, func(t *testing.T, st store.Store) { test(t, newServer(t, st, nil)) })
 }
 
-type option = golden.Option
+type option = apitest.Option
 
-func with(name string, values ...string) option { return golden.With(name, values...) }
+func with(name string, values ...string) option { return apitest.With(name, values...) }
 
 func as(key string) option { return with("Authorization", "Bearer "+key) }
 
 // answer is what came back.
-type answer struct{ golden.Answer }
+type answer struct{ apitest.Answer }
 
 // do sends a request, as acme unless an option says otherwise, and checks what
 // holds for every answer.
 func (s *server) do(tb testing.TB, method, target, body string, options ...option) answer {
 	tb.Helper()
-	a := answer{golden.Send(tb, s.handler, method, target, body, append([]option{as(golden.Acme)}, options...)...)}
+	a := answer{apitest.Send(tb, s.handler, method, target, body, append([]option{as(apitest.Acme)}, options...)...)}
 	a.Challenged(tb)
 	if a.Status >= http.StatusBadRequest && method != http.MethodHead {
 		a.checkProblem(tb)
@@ -115,7 +115,7 @@ func (a answer) problem(tb testing.TB) problem {
 // of what is left.
 func (a answer) failure(tb testing.TB) (p problem, next string) {
 	tb.Helper()
-	f := golden.Read[struct {
+	f := apitest.Read[struct {
 		Errors []problem `json:"errors"`
 		Meta   struct {
 			NextPageURL string `json:"next_page_url"`
@@ -147,7 +147,7 @@ type user struct {
 
 func (a answer) user(tb testing.TB) user {
 	tb.Helper()
-	return golden.Read[user](tb, a.Answer)
+	return apitest.Read[user](tb, a.Answer)
 }
 
 // want fails the test at once if the answer has another status.
@@ -191,7 +191,7 @@ func (p page) ids() []string {
 
 func (s *server) list(tb testing.TB, target string, options ...option) page {
 	tb.Helper()
-	p := golden.Read[page](tb, s.do(tb, "GET", target, "", options...).want(tb, 200).Answer)
+	p := apitest.Read[page](tb, s.do(tb, "GET", target, "", options...).want(tb, 200).Answer)
 	if p.Data == nil {
 		tb.Errorf("%s: data is null", target)
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 )
 
 // TestOthersUsersAreMissing asks every route for another tenant's, or another
@@ -16,7 +16,7 @@ import (
 // stay as they are.
 func TestOthersUsersAreMissing(t *testing.T) {
 	t.Parallel()
-	for name, attacker := range map[string]string{"tenant": golden.Other, "environment": golden.Testing} {
+	for name, attacker := range map[string]string{"tenant": apitest.Other, "environment": apitest.Testing} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			onBackends(t, func(t *testing.T, s *server) { tryAll(t, s, as(attacker)) })
@@ -94,7 +94,7 @@ func tryAll(t *testing.T, s *server, attacker option) {
 	for _, query := range []string{"", "limit=1&", "external_id=mine&"} {
 		equal("GET", users+"?"+query+"cursor="+cursor, users+"?"+query+"cursor=x", "").want(t, 400)
 	}
-	for _, query := range []string{"tenant=acme", "tenant_id=acme", "environment=Customer", "access_token=" + golden.Acme} {
+	for _, query := range []string{"tenant=acme", "tenant_id=acme", "environment=Customer", "access_token=" + apitest.Acme} {
 		cells++
 		s.do(t, "GET", users+"?"+query, "", attacker).want(t, 400)
 	}
@@ -126,13 +126,13 @@ func tryAll(t *testing.T, s *server, attacker option) {
 // feed included, is what it is now.
 func (s *server) untouched(t *testing.T) func() {
 	t.Helper()
-	before := golden.StateOf(t, s.Users.Tenant("acme"))
+	before := apitest.StateOf(t, s.Users.Tenant("acme"))
 	if len(before.Users) == 0 || len(before.Changes) == 0 {
 		t.Fatal("there is nothing to touch")
 	}
 	return func() {
 		t.Helper()
-		if diff := cmp.Diff(before, golden.StateOf(t, s.Users.Tenant("acme"))); diff != "" {
+		if diff := cmp.Diff(before, apitest.StateOf(t, s.Users.Tenant("acme"))); diff != "" {
 			t.Errorf("what acme has changed:\n%s", diff)
 		}
 	}

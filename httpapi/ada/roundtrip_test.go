@@ -17,17 +17,17 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi/ada"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store"
 )
 
 // newClient serves a world over loopback and returns acme's client for it. Without
 // options it is not limited.
-func newClient(tb testing.TB, w *golden.World, o *ada.Options) *client {
+func newClient(tb testing.TB, w *apitest.World, o *ada.Options) *client {
 	tb.Helper()
 	srv := httptest.NewServer(newHandler(tb, w.Users, w.Auth, o))
 	tb.Cleanup(srv.Close)
-	return &client{base: srv.URL, token: golden.Acme, ledger: new(golden.Ledger)}
+	return &client{base: srv.URL, token: apitest.Acme, ledger: new(apitest.Ledger)}
 }
 
 // as returns the client with another credential.
@@ -122,8 +122,8 @@ func (c *client) reads(t *testing.T, want endUser) {
 // TestClientRoundTrip: what is sent in any documented member is read back by every
 // operation that reads.
 func TestClientRoundTrip(t *testing.T) {
-	golden.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
-		w := golden.NewWorld(t, open(t))
+	apitest.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
+		w := apitest.NewWorld(t, open(t))
 		c := newClient(t, w, nil)
 		for name, tt := range map[string]struct {
 			sent userRequest
@@ -196,8 +196,8 @@ func TestClientRoundTrip(t *testing.T) {
 // TestClientUpdate: a PATCH leaves what is absent, sets what is given, and clears by
 // null; metadata is merged by key.
 func TestClientUpdate(t *testing.T) {
-	golden.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
-		w := golden.NewWorld(t, open(t))
+	apitest.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
+		w := apitest.NewWorld(t, open(t))
 		c := newClient(t, w, nil)
 		want := c.made(t, userRequest{value("first"), value(sentProfile{Metadata: value(metadata{"keep": "k", "drop": 1, "set": false})})})
 		must(c.converse(conversationRequest{"web", value(want.EndUserID)}))(t) // keeps it
@@ -262,8 +262,8 @@ func second[T any](_ T, err error) error { return err }
 // TestClientSensitive: sensitive values are never shown, changed by key, and gone
 // 24 hours after each was written.
 func TestClientSensitive(t *testing.T) {
-	golden.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
-		w := golden.NewWorld(t, open(t))
+	apitest.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
+		w := apitest.NewWorld(t, open(t))
 		c := newClient(t, w, nil)
 		u := c.made(t, userRequest{Profile: value(sentProfile{SensitiveMetadata: value(sensitive{map[string]any{
 			"text": "Zoë 北京", "yes": true, "max": int64(1<<63 - 1), "long": strings.Repeat("x", 4096),
@@ -312,8 +312,8 @@ func TestClientSensitive(t *testing.T) {
 // TestClientExpiry: who is made by a POST is gone 24 hours later, and the external
 // ID free, unless there was a conversation.
 func TestClientExpiry(t *testing.T) {
-	golden.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
-		w := golden.NewWorld(t, open(t))
+	apitest.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
+		w := apitest.NewWorld(t, open(t))
 		c := newClient(t, w, nil)
 		gone, kept := c.made(t, userRequest{ExternalID: value("gone")}), c.made(t, userRequest{ExternalID: value("kept")})
 		begun := must(c.converse(conversationRequest{ChannelID: "web"}))(t)

@@ -14,7 +14,7 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/ada"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
@@ -57,7 +57,7 @@ const secret = "s3cret-4711"
 
 // watchful is a store that looks for secrets in what it is given.
 type watchful struct {
-	*golden.Faulty
+	*apitest.Faulty
 	t     *testing.T
 	wrote int
 }
@@ -76,8 +76,8 @@ func (w *watchful) Apply(ctx context.Context, tenant string, b store.Batch) (sto
 // everything go wrong: no answer and no line of a log has them.
 func TestSecretsStayInside(t *testing.T) {
 	t.Parallel()
-	st := &watchful{Faulty: &golden.Faulty{Store: memory.New(nil)}, t: t}
-	w := golden.NewWorld(t, st)
+	st := &watchful{Faulty: &apitest.Faulty{Store: memory.New(nil)}, t: t}
+	w := apitest.NewWorld(t, st)
 	var logged bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	key, err := enduser.NewKey("k1", [32]byte{1})
@@ -168,7 +168,7 @@ func TestSecretsStayInside(t *testing.T) {
 // TestNoKeyring: without one, secrets are refused and nothing of the request is kept.
 func TestNoKeyring(t *testing.T) {
 	t.Parallel()
-	w := golden.NewWorld(t, memory.New(nil))
+	w := apitest.NewWorld(t, memory.New(nil))
 	w.Users = enduser.New(w.Store, &enduser.Options{Now: w.Clock.Now})
 	s := &server{w, newHandler(t, w.Users, w.Auth, nil)}
 	u := s.create(t, `{"external_id":"ann"}`)

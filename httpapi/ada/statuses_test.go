@@ -16,26 +16,26 @@ import (
 
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/ada"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store"
 )
 
 // TestClientPaging walks the list, in pages of any size and under any mount point:
 // every user exactly once.
 func TestClientPaging(t *testing.T) {
-	golden.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
-		w := golden.NewWorld(t, open(t))
+	apitest.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
+		w := apitest.NewWorld(t, open(t))
 		plain := newClient(t, w, nil)
 		if page := must(plain.list(0))(t); page.Data == nil || len(page.Data) != 0 || page.Meta.NextPageURL != nil {
 			t.Errorf("nobody: %+v", page)
 		}
 		srv := httptest.NewServer(http.StripPrefix("/mount/ada", newHandler(t, w.Users, w.Auth, nil)))
 		t.Cleanup(srv.Close)
-		mounted := &client{base: srv.URL + "/mount/ada", token: golden.Acme, ledger: plain.ledger}
+		mounted := &client{base: srv.URL + "/mount/ada", token: apitest.Acme, ledger: plain.ledger}
 		var want []string
 		for range 47 {
 			want = append(want, plain.made(t, userRequest{}).EndUserID)
-			plain.as(golden.Other).made(t, userRequest{})
+			plain.as(apitest.Other).made(t, userRequest{})
 		}
 		slices.Sort(want)
 		for name, c := range map[string]*client{"plain": plain, "mounted": mounted, "other slash": plain.otherSlash()} {
@@ -109,9 +109,9 @@ func always(string, []httpapi.Rate) (httpapi.Decision, error) {
 
 // TestClientStatuses meets every documented status of every operation.
 func TestClientStatuses(t *testing.T) {
-	golden.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
-		st := &golden.Faulty{Store: open(t)}
-		w := golden.NewWorld(t, st)
+	apitest.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
+		st := &apitest.Faulty{Store: open(t)}
+		w := apitest.NewWorld(t, st)
 		c := newClient(t, w, nil)
 		id := c.made(t, userRequest{ExternalID: value("ann")}).EndUserID
 		if _, fresh, err := c.create(userRequest{ExternalID: value("Ann")}); fresh || err != nil {
@@ -132,14 +132,14 @@ func TestClientStatuses(t *testing.T) {
 				refused(t, operation, err, 401)
 			}
 		}
-		for operation, err := range c.as(golden.Reader).everything(id, "ann") {
+		for operation, err := range c.as(apitest.Reader).everything(id, "ann") {
 			if operation == "create" || operation == "update" || operation == "create conversation" {
 				refused(t, operation, err, 403)
 			} else if err != nil {
 				t.Errorf("a reader: %s: %v", operation, err)
 			}
 		}
-		for _, c := range []*client{c.as(golden.Other), c.as(golden.Testing)} {
+		for _, c := range []*client{c.as(apitest.Other), c.as(apitest.Testing)} {
 			for operation, err := range c.everything(id, "ann") {
 				if operation != "create" && operation != "list" {
 					refused(t, "another tenant's "+operation, err, 404)
@@ -175,7 +175,7 @@ func TestClientStatuses(t *testing.T) {
 			Authorize: func(context.Context, httpapi.Principal, httpapi.Action) error { return httpapi.ErrForbidden },
 		}}, 403)
 		unwell(&ada.Options{Options: httpapi.Options{
-			Limiter: golden.LimiterFunc(always), Rates: []httpapi.Rate{{Requests: 30, Per: time.Second}},
+			Limiter: apitest.LimiterFunc(always), Rates: []httpapi.Rate{{Requests: 30, Per: time.Second}},
 		}}, 429)
 		st.Fail(errors.New("the disk is gone"))
 		unwell(nil, 503)

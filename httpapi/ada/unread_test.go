@@ -14,7 +14,7 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/ada"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
@@ -56,7 +56,7 @@ func TestReadTimeout(t *testing.T) {
 					t.Errorf("behind %d: %s", behind, a.Body)
 				}
 			} else {
-				p := golden.Read[page](t, a.want(t, 200).Answer)
+				p := apitest.Read[page](t, a.want(t, 200).Answer)
 				shown, next = p.ids(), *p.Meta.NextPageURL
 			}
 			st.behind.Store(0)

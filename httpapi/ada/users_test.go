@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollbook-go/rollbook/enduser"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -19,7 +19,7 @@ import (
 // of the external_id, and the others are shown that one.
 func TestConcurrentPosts(t *testing.T) {
 	t.Parallel()
-	golden.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
+	apitest.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
 		const n = 64
 		s := newServer(t, open(t), nil)
 		answers := make([]answer, n)

@@ -17,13 +17,13 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/explo"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
 func TestNewFailsClosed(t *testing.T) {
 	t.Parallel()
-	w := golden.NewWorld(t, memory.New(nil))
+	w := apitest.NewWorld(t, memory.New(nil))
 	if _, err := explo.New(w.Users, nil, nil); err == nil {
 		t.Error("New accepts no Authenticator")
 	}
@@ -47,7 +47,7 @@ func TestNewFailsClosed(t *testing.T) {
 
 func TestAuthenticator(t *testing.T) {
 	t.Parallel()
-	w := golden.NewWorld(t, memory.New(nil))
+	w := apitest.NewWorld(t, memory.New(nil))
 	secret := errors.New("secret of the backend")
 	for name, tt := range map[string]struct {
 		auth httpapi.Authenticator
@@ -80,20 +80,20 @@ func TestAuthenticator(t *testing.T) {
 func TestCredentialHeaders(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil, nil)
-	const mine, others = "Token " + golden.Acme, "Token " + golden.Other
+	const mine, others = "Token " + apitest.Acme, "Token " + apitest.Other
 	for _, tt := range []struct {
 		template, vendor []string
 		want             int
 	}{
 		{[]string{mine}, nil, 200},
 		{nil, []string{mine}, 200},
-		{[]string{"token " + golden.Acme}, nil, 200}, // schemes have no case (RFC 9110 section 11.1)
+		{[]string{"token " + apitest.Acme}, nil, 200}, // schemes have no case (RFC 9110 section 11.1)
 		{[]string{mine, mine}, nil, 401},
 		{[]string{mine, others}, nil, 401},
 		{nil, []string{mine, mine}, 401},
 		{[]string{mine, mine}, []string{mine}, 401},
 		{[]string{mine}, []string{mine, mine}, 401},
-		{[]string{"Bearer " + golden.Acme}, []string{mine}, 401},
+		{[]string{"Bearer " + apitest.Acme}, []string{mine}, 401},
 		{[]string{""}, []string{mine}, 401},
 		{nil, nil, 401},
 	} {
@@ -111,7 +111,7 @@ func TestAuthorize(t *testing.T) {
 		},
 	}))
 	g := s.create(t, "kept")
-	before := golden.StateOf(t, s.acme())
+	before := apitest.StateOf(t, s.acme())
 	for _, tt := range []struct {
 		err  error
 		want int
@@ -133,7 +133,7 @@ func TestAuthorize(t *testing.T) {
 			t.Errorf("actions (-want +got):\n%s", diff)
 		}
 	}
-	if diff := cmp.Diff(before, golden.StateOf(t, s.acme())); diff != "" {
+	if diff := cmp.Diff(before, apitest.StateOf(t, s.acme())); diff != "" {
 		t.Errorf("a refused request wrote:\n%s", diff)
 	}
 }
@@ -155,14 +155,14 @@ func TestTokensNeedARight(t *testing.T) {
 	for _, action := range []string{"revealGroupToken", "getGroup"} {
 		clear(refused)
 		refused[action] = true
-		before := golden.StateOf(t, s.acme())
+		before := apitest.StateOf(t, s.acme())
 		for _, r := range routes(kept.Token, "kept") {
 			shows := r.action == "createGroup" || r.action == "updateGroup" && action == "revealGroupToken"
 			if shows {
 				s.send(t, r).wantCode(t, 403, "forbidden")
 			}
 		}
-		if diff := cmp.Diff(before, golden.StateOf(t, s.acme())); diff != "" {
+		if diff := cmp.Diff(before, apitest.StateOf(t, s.acme())); diff != "" {
 			t.Errorf("without %s a refused request wrote:\n%s", action, diff)
 		}
 		// What the request makes itself is shown.
@@ -188,11 +188,11 @@ func TestGetIfNew(t *testing.T) {
 	}
 	s.do(t, "GET", "/api/user", known, with("If-None-Match", `"x"`)).want(t, 200)
 	s.do(t, "GET", "/api/user", known, with("If-Match", etag)).want(t, 200)
-	before := golden.StateOf(t, s.acme())
+	before := apitest.StateOf(t, s.acme())
 	s.do(t, "GET", "/api/user", known, with("If-Match", `"x"`)).wantCode(t, 412, "precondition-failed")
 	s.do(t, "GET", "/api/user", unknown, with("If-Match", etag)).wantCode(t, 412, "precondition-failed")
 	s.do(t, "POST", "/api/create_user_group/", unknown, with("If-Match", etag)).wantCode(t, 412, "precondition-failed")
-	if diff := cmp.Diff(before, golden.StateOf(t, s.acme())); diff != "" {
+	if diff := cmp.Diff(before, apitest.StateOf(t, s.acme())); diff != "" {
 		t.Errorf("a refused request wrote:\n%s", diff)
 	}
 }
@@ -202,7 +202,7 @@ func (s *server) request(t *testing.T, method, path, body, ifNoneMatch string) *
 	t.Helper()
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	for name, value := range map[string]string{
-		"Authorization": "Token " + golden.Acme, "Content-Type": "application/json", "If-None-Match": ifNoneMatch,
+		"Authorization": "Token " + apitest.Acme, "Content-Type": "application/json", "If-None-Match": ifNoneMatch,
 	} {
 		r.Header.Set(name, value)
 	}
@@ -224,7 +224,7 @@ func TestRates(t *testing.T) {
 		if a.Header.Get("RateLimit-Policy") != `"default";q=2;w=60` {
 			t.Errorf("RateLimit-Policy %q", a.Header.Get("RateLimit-Policy"))
 		}
-		get(as(golden.Other)).want(t, 200)
+		get(as(apitest.Other)).want(t, 200)
 		wait, err := time.ParseDuration(a.Header.Get("Retry-After") + "s")
 		if err != nil || wait > 61*time.Second {
 			t.Fatalf("Retry-After %q", a.Header.Get("Retry-After"))
@@ -280,7 +280,7 @@ func TestRealServer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.Header.Set("Authorization", "Token "+golden.Acme)
+		r.Header.Set("Authorization", "Token "+apitest.Acme)
 		r.Header.Set("Content-Type", "application/json")
 		response, err := live.Client().Do(r)
 		if err != nil {
@@ -304,7 +304,7 @@ func TestKeyringFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	ring := &faultyKeyring{Keyring: enduser.NewKeyring(key)}
-	w := golden.NewWorld(t, memory.New(nil))
+	w := apitest.NewWorld(t, memory.New(nil))
 	users := enduser.New(w.Store, &enduser.Options{Keyring: ring})
 	h, err := explo.New(users, w.Auth, nil)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 )
 
 // client speaks the vendor's API as its documents have it, over a real connection.
@@ -21,7 +21,7 @@ type client struct {
 	own    bool   // the header is the vendor's own, not the template's
 	slash  bool   // paths have a slash at the end where the documents have none, and none where they have one
 	kind   string // of the bodies; "": application/json
-	ledger *golden.Ledger
+	ledger *apitest.Ledger
 }
 
 // maybe is a member of a request: absent (the zero value), null, or a value.

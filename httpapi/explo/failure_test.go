@@ -13,7 +13,7 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/explo"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
@@ -21,7 +21,7 @@ import (
 func TestStoreErrors(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{fmt.Errorf("secret: %w", store.ErrUnavailable), errors.New("secret")} {
-		f := &golden.Faulty{Store: memory.New(nil)}
+		f := &apitest.Faulty{Store: memory.New(nil)}
 		s := newServer(t, f, nil)
 		g := s.create(t, "kept")
 		f.Fail(err)
@@ -37,7 +37,7 @@ func TestStoreErrors(t *testing.T) {
 // and a get shows what it was.
 func TestLostReplies(t *testing.T) {
 	t.Parallel()
-	f := &golden.Faulty{Store: memory.New(nil)}
+	f := &apitest.Faulty{Store: memory.New(nil)}
 	s := newServer(t, f, nil)
 	g := s.create(t, "kept")
 	f.Lost.Store(true)
@@ -61,10 +61,10 @@ func TestLostReplies(t *testing.T) {
 func TestPanics(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	f := &golden.Faulty{Store: memory.New(nil)}
+	f := &apitest.Faulty{Store: memory.New(nil)}
 	s := newServer(t, f, within(httpapi.Options{Logger: slog.New(slog.NewJSONHandler(&log, nil))}))
 	g := s.create(t, "kept")
-	before := golden.StateOf(t, s.acme())
+	before := apitest.StateOf(t, s.acme())
 	for _, r := range routes(g.Token, "kept") {
 		f.Panics.Store(true)
 		a := s.send(t, r)
@@ -75,7 +75,7 @@ func TestPanics(t *testing.T) {
 		}
 		s.do(t, "GET", "/api/user", `{"user_group_id":"kept"}`).want(t, 200)
 	}
-	if diff := cmp.Diff(before, golden.StateOf(t, s.acme())); diff != "" {
+	if diff := cmp.Diff(before, apitest.StateOf(t, s.acme())); diff != "" {
 		t.Errorf("the group changed:\n%s", diff)
 	}
 }
@@ -85,14 +85,14 @@ func TestPanics(t *testing.T) {
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	f := &golden.Faulty{Store: memory.New(nil)}
+	f := &apitest.Faulty{Store: memory.New(nil)}
 	s := newServer(t, f, within(httpapi.Options{
 		MaxBody: 1024,
 		Logger:  slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}))
 	g := s.do(t, "GET", "/api/user", `{"user_group_id":"canary-id","name":"canary-name","mapping":{"canary":"canary"},"properties":{"canary":"canary"}}`).group(t)
 	lost := s.create(t, "canary-lost")
-	secrets := []string{g.Token, lost.Token, golden.Acme, golden.Other, "canary"}
+	secrets := []string{g.Token, lost.Token, apitest.Acme, apitest.Other, "canary"}
 	check := func(what, text string) {
 		t.Helper()
 		for _, secret := range secrets {
@@ -110,7 +110,7 @@ func TestSilence(t *testing.T) {
 				routes(token+`","current_token":"`+token, `canary-id","user_group_id":"canary`)...,
 			) {
 				r.body = strings.Replace(r.body, `"name":"New"`, `"name":["`+g.Token+`"]`, 1) // nothing here shall succeed
-				for _, options := range [][]option{{as(golden.Other)}, {as(golden.Reader)}, {as(g.Token)}, {with("Content-Type", "text/plain")}, {with("If-Match", `"0"`)}} {
+				for _, options := range [][]option{{as(apitest.Other)}, {as(apitest.Reader)}, {as(g.Token)}, {with("Content-Type", "text/plain")}, {with("If-Match", `"0"`)}} {
 					a := s.send(t, r, options...)
 					if a.Status < 400 {
 						t.Errorf("%s %s succeeds: %s", r.method, r.path, r.body)
@@ -148,7 +148,7 @@ func TestLostKey(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := golden.NewWorld(t, st)
+		w := apitest.NewWorld(t, st)
 		w.Users = enduser.New(st, &enduser.Options{Keyring: enduser.NewKeyring(key)})
 		h, err := explo.New(w.Users, w.Auth, nil)
 		if err != nil {

@@ -6,12 +6,12 @@ import (
 
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/explo"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 )
 
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	golden.Replay(t, func(tb testing.TB, w *golden.World) http.Handler {
+	apitest.Replay(t, func(tb testing.TB, w *apitest.World) http.Handler {
 		tb.Helper()
 		h, err := explo.New(w.Users, w.Auth, within(httpapi.Options{MaxBody: 1024}))
 		if err != nil {

@@ -11,7 +11,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
@@ -31,7 +31,7 @@ func TestHostileBodies(t *testing.T) {
 	}
 	s := newServer(t, nil, nil)
 	g := s.create(t, "kept")
-	before := golden.StateOf(t, s.acme())
+	before := apitest.StateOf(t, s.acme())
 	malformed := []struct{ name, body string }{
 		{"empty", ""},
 		{"white space", " \n\t"},
@@ -135,7 +135,7 @@ func TestHostileBodies(t *testing.T) {
 			})
 		}
 	}
-	if diff := cmp.Diff(before, golden.StateOf(t, s.acme())); diff != "" {
+	if diff := cmp.Diff(before, apitest.StateOf(t, s.acme())); diff != "" {
 		t.Errorf("something was written:\n%s", diff)
 	}
 }
@@ -265,12 +265,12 @@ func TestBodyLimit(t *testing.T) {
 		s := newServer(t, memory.New(nil), within(o))
 		pad := func(body string, n int) string { return body + strings.Repeat(" ", n-len(body)) }
 		g := s.create(t, "kept")
-		before := golden.StateOf(t, s.acme())
+		before := apitest.StateOf(t, s.acme())
 		for _, r := range routes(g.Token, "kept") {
 			s.do(t, r.method, r.path, pad(r.body, n+1)).wantCode(t, 413, "too-large")
 			s.do(t, r.method, r.path, pad(r.body, n+1), chunked).wantCode(t, 413, "too-large")
 		}
-		if diff := cmp.Diff(before, golden.StateOf(t, s.acme())); diff != "" {
+		if diff := cmp.Diff(before, apitest.StateOf(t, s.acme())); diff != "" {
 			t.Errorf("something was written:\n%s", diff)
 		}
 		s.do(t, "PUT", "/api/user", pad(`{"user_group_id":"kept"}`, n)).want(t, 200)

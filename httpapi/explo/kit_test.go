@@ -9,7 +9,7 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/explo"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
@@ -18,7 +18,7 @@ import (
 type server struct {
 	handler http.Handler
 	users   *enduser.Manager
-	world   *golden.World
+	world   *apitest.World
 }
 
 // newServer returns a handler; a nil store is an empty one in memory.
@@ -27,7 +27,7 @@ func newServer(tb testing.TB, st store.Store, o *explo.Options) *server {
 	if st == nil {
 		st = memory.New(nil)
 	}
-	w := golden.NewWorld(tb, st)
+	w := apitest.NewWorld(tb, st)
 	h, err := explo.New(w.Users, w.Auth, o)
 	if err != nil {
 		tb.Fatal(err)
@@ -53,21 +53,21 @@ func routes(token, id string) []route {
 
 type route struct{ action, method, path, body string }
 
-type option = golden.Option
+type option = apitest.Option
 
-func with(name string, values ...string) option { return golden.With(name, values...) }
+func with(name string, values ...string) option { return apitest.With(name, values...) }
 
 func as(key string) option { return with("Authorization", "Token "+key) }
 
 // answer is what came back.
-type answer struct{ golden.Answer }
+type answer struct{ apitest.Answer }
 
 // do sends a request, as acme unless an option says otherwise, and checks what
 // holds for every answer. All methods have a body.
 func (s *server) do(tb testing.TB, method, target, body string, options ...option) answer {
 	tb.Helper()
-	options = append([]option{as(golden.Acme), with("Content-Type", "application/json")}, options...)
-	a := answer{golden.Send(tb, s.handler, method, target, body, options...)}
+	options = append([]option{as(apitest.Acme), with("Content-Type", "application/json")}, options...)
+	a := answer{apitest.Send(tb, s.handler, method, target, body, options...)}
 	a.check(tb)
 	return a
 }

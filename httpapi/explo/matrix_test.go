@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollbook-go/rollbook/enduser"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
@@ -23,14 +23,14 @@ func TestOthersGroupsAreMissing(t *testing.T) {
 	const missing = "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
 	for backend, open := range map[string]func(testing.TB) store.Store{
 		"memory": func(testing.TB) store.Store { return memory.New(nil) },
-		"sqlite": golden.SQLite,
+		"sqlite": apitest.SQLite,
 	} {
 		for name, attacker := range map[string]struct {
 			key string
 			in  func(*enduser.Manager) enduser.Tenant
 		}{
-			"tenant":      {golden.Other, func(m *enduser.Manager) enduser.Tenant { return m.Tenant("other") }},
-			"environment": {golden.Testing, func(m *enduser.Manager) enduser.Tenant { return m.Tenant("acme").In(enduser.Testing) }},
+			"tenant":      {apitest.Other, func(m *enduser.Manager) enduser.Tenant { return m.Tenant("other") }},
+			"environment": {apitest.Testing, func(m *enduser.Manager) enduser.Tenant { return m.Tenant("acme").In(enduser.Testing) }},
 		} {
 			t.Run(backend+"/"+name, func(t *testing.T) {
 				t.Parallel()
@@ -41,7 +41,7 @@ func TestOthersGroupsAreMissing(t *testing.T) {
 					t.Fatal(err)
 				}
 				mine := s.create(t, "mine", as(attacker.key))
-				before, own := golden.StateOf(t, s.acme()), golden.StateOf(t, attacker.in(s.users))
+				before, own := apitest.StateOf(t, s.acme()), apitest.StateOf(t, attacker.in(s.users))
 
 				cells := 0
 				equal := func(r route, with, without string, options ...option) {
@@ -99,7 +99,7 @@ func TestOthersGroupsAreMissing(t *testing.T) {
 				if cells < 90 {
 					t.Errorf("only %d cells were tried", cells)
 				}
-				if diff := cmp.Diff(own, golden.StateOf(t, attacker.in(s.users))); diff != "" {
+				if diff := cmp.Diff(own, apitest.StateOf(t, attacker.in(s.users))); diff != "" {
 					t.Errorf("the attacker's groups changed:\n%s", diff)
 				}
 
@@ -118,7 +118,7 @@ func TestOthersGroupsAreMissing(t *testing.T) {
 				if _, err := attacker.in(s.users).Groups().Authenticate(t.Context(), victim.Token); err == nil {
 					t.Error("the victim's token is accepted elsewhere")
 				}
-				if diff := cmp.Diff(before, golden.StateOf(t, s.acme())); diff != "" {
+				if diff := cmp.Diff(before, apitest.StateOf(t, s.acme())); diff != "" {
 					t.Errorf("the victim's groups changed:\n%s", diff)
 				}
 			})

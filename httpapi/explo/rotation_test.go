@@ -9,7 +9,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi/explo"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -43,7 +43,7 @@ func (s *server) authenticates(t *testing.T, token string) bool {
 // told that the token names no group, and only the winner's token is accepted.
 func TestConcurrentRotations(t *testing.T) {
 	t.Parallel()
-	golden.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
+	apitest.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
 		for _, overlap := range []time.Duration{0, time.Hour} {
 			for _, n := range []int{2, 16} {
 				t.Run(fmt.Sprintf("%d with overlap %v", n, overlap), func(t *testing.T) {
@@ -80,7 +80,7 @@ func TestConcurrentRotations(t *testing.T) {
 // show it.
 func TestConcurrentCreates(t *testing.T) {
 	t.Parallel()
-	golden.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
+	apitest.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
 		s := newServer(t, open(t), nil)
 		for round := range 8 {
 			made, shown := 0, map[string]bool{}
@@ -102,7 +102,7 @@ func TestConcurrentCreates(t *testing.T) {
 // fail, and loses nothing by it.
 func TestRotationBesideUpdates(t *testing.T) {
 	t.Parallel()
-	golden.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
+	apitest.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
 		s := newServer(t, open(t), nil)
 		g := s.create(t, "a")
 		var wg sync.WaitGroup

@@ -14,12 +14,12 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi/explo"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store"
 )
 
 // newClient serves a world over loopback and returns acme's client for it.
-func newClient(tb testing.TB, w *golden.World, o *explo.Options) *client {
+func newClient(tb testing.TB, w *apitest.World, o *explo.Options) *client {
 	tb.Helper()
 	h, err := explo.New(w.Users, w.Auth, o)
 	if err != nil {
@@ -27,7 +27,7 @@ func newClient(tb testing.TB, w *golden.World, o *explo.Options) *client {
 	}
 	srv := httptest.NewServer(h)
 	tb.Cleanup(srv.Close)
-	return &client{base: srv.URL, token: golden.Acme, ledger: new(golden.Ledger)}
+	return &client{base: srv.URL, token: apitest.Acme, ledger: new(apitest.Ledger)}
 }
 
 // as returns the client with another credential.
@@ -107,7 +107,7 @@ func (o object) withNull() object {
 }
 
 // reads checks that both forms show a group in the same way.
-func (c *client) reads(t *testing.T, w *golden.World, want userGroup, mapping object) {
+func (c *client) reads(t *testing.T, w *apitest.World, want userGroup, mapping object) {
 	t.Helper()
 	for _, name := range []string{"template", "groups"} {
 		f := c.forms()[name]
@@ -145,8 +145,8 @@ func (c *client) reads(t *testing.T, w *golden.World, want userGroup, mapping ob
 // TestClientRoundTrip: what is sent in any documented member is read back by every
 // operation that reads, and an update changes what it is given.
 func TestClientRoundTrip(t *testing.T) {
-	golden.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
-		w := golden.NewWorld(t, open(t))
+	apitest.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
+		w := apitest.NewWorld(t, open(t))
 		numbers := make(map[int32]string)
 		for name, f := range newClient(t, w, nil).forms() {
 			t.Run(name, func(t *testing.T) {
@@ -232,12 +232,12 @@ func TestClientRoundTrip(t *testing.T) {
 // TestClientLeast: a group needs its ID and name alone, and one ID may exist once in
 // each environment. The template's delete takes the ID.
 func TestClientLeast(t *testing.T) {
-	golden.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
-		w := golden.NewWorld(t, open(t))
+	apitest.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
+		w := apitest.NewWorld(t, open(t))
 		c := newClient(t, w, nil)
 		id := strings.Repeat("ä", 255)
 		tokens := make(map[string]bool)
-		for key, tag := range map[string]string{golden.Acme: "Customer", golden.Testing: "Testing", golden.Other: "Customer"} {
+		for key, tag := range map[string]string{apitest.Acme: "Customer", apitest.Testing: "Testing", apitest.Other: "Customer"} {
 			body := groupRequest{UserGroupID: value(id), Name: value("Least")}
 			got := must(c.as(key).createUserGroup(body))(t)
 			if !*got.NewUserGroup || got.UserGroup.APIEnvironmentTag != tag || got.UserGroup.IsDemoGroup {
@@ -256,7 +256,7 @@ func TestClientLeast(t *testing.T) {
 			t.Errorf("%d tokens", len(tokens))
 		}
 		must(c.delete(tokenRequest{UserGroupID: value(id)}))(t)
-		if got := must(c.as(golden.Testing).get(groupRequest{UserGroupID: value(id), Name: value("A")}))(t); *got.NewUserGroup {
+		if got := must(c.as(apitest.Testing).get(groupRequest{UserGroupID: value(id), Name: value("A")}))(t); *got.NewUserGroup {
 			t.Error("a delete reached another environment")
 		}
 		// members that a newer client sends

@@ -10,7 +10,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/explo"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -63,9 +63,9 @@ func (always) Allow(context.Context, string, []httpapi.Rate) (httpapi.Decision, 
 
 // TestClientStatuses meets every documented status of every operation.
 func TestClientStatuses(t *testing.T) {
-	golden.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
-		st := &golden.Faulty{Store: open(t)}
-		w := golden.NewWorld(t, st)
+	apitest.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
+		st := &apitest.Faulty{Store: open(t)}
+		w := apitest.NewWorld(t, st)
 		c := newClient(t, w, nil)
 		token := ""
 		for range 2 { // successes, once in each form
@@ -118,7 +118,7 @@ func TestClientStatuses(t *testing.T) {
 			_, err := call(groupRequest{UserGroupID: value("unknown"), Name: value("A")})
 			refused(t, "update of an unknown ID", err, 404)
 		}
-		for _, key := range []string{golden.Other, golden.Testing} {
+		for _, key := range []string{apitest.Other, apitest.Testing} {
 			for name, err := range c.as(key).everything(token, "another") {
 				if !takesGroup(name) {
 					refused(t, "another tenant's "+name, err, 404)
@@ -130,7 +130,7 @@ func TestClientStatuses(t *testing.T) {
 				refused(t, name, err, 401)
 			}
 		}
-		for name, err := range c.as(golden.Reader).everything(token, "one") {
+		for name, err := range c.as(apitest.Reader).everything(token, "one") {
 			refused(t, name, err, 403)
 		}
 		_, err := c.call("elsewhere", http.MethodGet, "/api/nowhere/", struct{}{})

@@ -17,14 +17,14 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/magickmind"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
 func TestNewFailsClosed(t *testing.T) {
 	t.Parallel()
-	w := golden.NewWorld(t, memory.New(nil))
+	w := apitest.NewWorld(t, memory.New(nil))
 	if _, err := magickmind.New(w.Users, nil, nil); err == nil {
 		t.Error("New accepts no Authenticator")
 	}
@@ -39,14 +39,14 @@ func TestReadOnly(t *testing.T) {
 	u := s.create(t, `{"name":"A"}`)
 	check := s.untouched(t)
 	for name, r := range protected(u.ID) {
-		a := s.do(t, r.method, r.path, r.body, as(golden.Reader))
+		a := s.do(t, r.method, r.path, r.body, as(apitest.Reader))
 		if want := map[bool]int{true: 403, false: 200}[r.write]; a.Status != want {
 			t.Errorf("%s: got %d, want %d", name, a.Status, want)
 		}
 	}
 	// Nobody learns from a refusal whether a user exists, or whether a body is good.
-	s.do(t, "PUT", users+"/"+missing, "nonsense", as(golden.Reader)).want(t, 403)
-	s.do(t, "DELETE", users+"/"+missing, "", as(golden.Reader)).want(t, 403)
+	s.do(t, "PUT", users+"/"+missing, "nonsense", as(apitest.Reader)).want(t, 403)
+	s.do(t, "DELETE", users+"/"+missing, "", as(apitest.Reader)).want(t, 403)
 	check()
 }
 
@@ -86,7 +86,7 @@ func TestRates(t *testing.T) {
 	s.create(t, `{"name":"A"}`)
 	s.do(t, "GET", users, "").want(t, 429)
 	s.do(t, "POST", users, `{"name":"A"}`).want(t, 429)
-	s.do(t, "GET", users, "", as(golden.Other)).want(t, 200)
+	s.do(t, "GET", users, "", as(apitest.Other)).want(t, 200)
 }
 
 // TestStoreErrors: a store that cannot be used is neither a missing user nor a
@@ -98,7 +98,7 @@ func TestStoreErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := &golden.Faulty{Store: memory.New(nil)}
+			f := &apitest.Faulty{Store: memory.New(nil)}
 			s := newServer(t, f, nil)
 			u := s.create(t, `{"name":"A"}`)
 			f.Fail(err)
@@ -112,7 +112,7 @@ func TestStoreErrors(t *testing.T) {
 	}
 	t.Run("unknown", func(t *testing.T) {
 		t.Parallel()
-		f := &golden.Faulty{Store: memory.New(nil)}
+		f := &apitest.Faulty{Store: memory.New(nil)}
 		s := newServer(t, f, nil)
 		u := s.create(t, `{"name":"A"}`)
 		f.Lost.Store(true)
@@ -131,7 +131,7 @@ func TestStoreErrors(t *testing.T) {
 func TestPanics(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	f := &golden.Faulty{Store: memory.New(nil)}
+	f := &apitest.Faulty{Store: memory.New(nil)}
 	s := newServer(t, f, &magickmind.Options{Options: httpapi.Options{Logger: slog.New(slog.NewJSONHandler(&log, nil))}})
 	u := s.create(t, `{"name":"A"}`)
 	for name, r := range protected(u.ID) {
@@ -192,7 +192,7 @@ func TestRetriedCreate(t *testing.T) {
 // it finds that one.
 func TestLostReplies(t *testing.T) {
 	t.Parallel()
-	f := &golden.Faulty{Store: memory.New(nil)}
+	f := &apitest.Faulty{Store: memory.New(nil)}
 	s := newServer(t, f, nil)
 	const body = `{"name":"Ann","external_id":"ann"}`
 	f.Lost.Store(true)
@@ -210,8 +210,8 @@ func TestLostReplies(t *testing.T) {
 // TestWithoutActor: where a credential names no actor, the tenant stands for it.
 func TestWithoutActor(t *testing.T) {
 	t.Parallel()
-	w := golden.NewWorld(t, memory.New(nil))
-	tokens, err := httpapi.NewTokens(map[string]httpapi.Principal{golden.Acme: {Tenant: "acme"}})
+	w := apitest.NewWorld(t, memory.New(nil))
+	tokens, err := httpapi.NewTokens(map[string]httpapi.Principal{apitest.Acme: {Tenant: "acme"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -319,7 +319,7 @@ func TestHead(t *testing.T) {
 	u := s.create(t, `{"name":"A"}`)
 	get := s.do(t, "GET", users+"/"+u.ID, "").want(t, 200)
 	r := httptest.NewRequest(http.MethodHead, users+"/"+u.ID, http.NoBody)
-	r.Header.Set("Authorization", "Bearer "+golden.Acme)
+	r.Header.Set("Authorization", "Bearer "+apitest.Acme)
 	w := httptest.NewRecorder()
 	s.handler.ServeHTTP(w, r)
 	if w.Code != 200 || w.Body.Len() > 0 || w.Header().Get("ETag") != get.Header.Get("ETag") {
@@ -331,7 +331,7 @@ func TestHead(t *testing.T) {
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	f := &golden.Faulty{Store: memory.New(nil)}
+	f := &apitest.Faulty{Store: memory.New(nil)}
 	s := newServer(t, f, &magickmind.Options{
 		Options: httpapi.Options{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))},
 		Login:   failing(session(), errors.New("the directory is on fire")),
@@ -361,7 +361,7 @@ func TestSilence(t *testing.T) {
 	if log.Len() == 0 {
 		t.Fatal("failures of the server are not logged")
 	}
-	for _, secret := range []string{"canary", golden.Acme} {
+	for _, secret := range []string{"canary", apitest.Acme} {
 		if strings.Contains(strings.ToLower(log.String()), secret) {
 			t.Errorf("the log has %q:\n%s", secret, log.String())
 		}

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 )
 
 // client speaks the vendor's API as its documents have it, over a real connection.
@@ -22,7 +22,7 @@ type client struct {
 	base   string
 	token  string
 	kind   string // of the bodies; "": application/json
-	ledger *golden.Ledger
+	ledger *apitest.Ledger
 }
 
 // maybe is a member of a request: absent (the zero value), null, or a value.

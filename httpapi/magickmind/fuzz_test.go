@@ -9,7 +9,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi/magickmind"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 )
 
 // FuzzBody sends any body to every route that has one: it is answered in the
@@ -65,7 +65,7 @@ func FuzzCursor(f *testing.F) {
 	s := newServer(f, nil, nil)
 	for range 3 {
 		s.create(f, `{"name":"A"}`)
-		s.create(f, `{"name":"A"}`, as(golden.Other))
+		s.create(f, `{"name":"A"}`, as(apitest.Other))
 	}
 	first := s.list(f, "limit=1")
 	after := *first.Paging.Cursors.After
@@ -74,14 +74,14 @@ func FuzzCursor(f *testing.F) {
 	for _, cursor := range []string{
 		"", "AQIAAAAAAAAAAA", after, before, bound + "AAAAAAAAAAA", bound + "_________",
 		bound + "A00000000000", // of a list by deadline
-		*s.list(f, "limit=1", as(golden.Other)).Paging.Cursors.After, *s.list(f, "limit=1&order=desc").Paging.Cursors.After,
+		*s.list(f, "limit=1", as(apitest.Other)).Paging.Cursors.After, *s.list(f, "limit=1&order=desc").Paging.Cursors.After,
 	} {
 		f.Add(cursor)
 	}
 	f.Fuzz(func(t *testing.T, cursor string) {
 		r := httptest.NewRequest(http.MethodGet, users, http.NoBody)
 		r.URL.RawQuery = "cursor=" + url.QueryEscape(cursor)
-		r.Header.Set("Authorization", "Bearer "+golden.Acme)
+		r.Header.Set("Authorization", "Bearer "+apitest.Acme)
 		w := httptest.NewRecorder()
 		s.handler.ServeHTTP(w, r)
 		want := 400

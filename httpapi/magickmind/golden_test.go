@@ -8,7 +8,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/magickmind"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 )
 
 // accounts has one account, whose access token is acme's credential.
@@ -30,7 +30,7 @@ func (accounts) Refresh(_ context.Context, token magickmind.Secret) (magickmind.
 
 func session() magickmind.Session {
 	return magickmind.Session{
-		AccessToken: magickmind.NewSecret(golden.Acme), ExpiresIn: 5 * time.Minute,
+		AccessToken: magickmind.NewSecret(apitest.Acme), ExpiresIn: 5 * time.Minute,
 		RefreshToken: magickmind.NewSecret("refresh-0001"), RefreshExpiresIn: 30 * time.Minute,
 		IDToken: magickmind.NewSecret("id-0001"), SessionState: "session-0001", Scope: "profile email",
 	}
@@ -38,7 +38,7 @@ func session() magickmind.Session {
 
 // TestGolden replays the exchanges of testdata on every backend.
 func TestGolden(t *testing.T) {
-	golden.Replay(t, func(tb testing.TB, w *golden.World) http.Handler {
+	apitest.Replay(t, func(tb testing.TB, w *apitest.World) http.Handler {
 		tb.Helper()
 		h, err := magickmind.New(w.Users, w.Auth, &magickmind.Options{
 			Options:   httpapi.Options{MaxBody: 1000},

@@ -12,7 +12,7 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/magickmind"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 )
 
 // TestHostileBodies sends what is not acceptable to every route that has a body: it
@@ -177,7 +177,7 @@ func TestUnknownMembers(t *testing.T) {
 	} {
 		for _, value := range []string{`"other"`, "null", "[{}]", `{"a":"b"}`} {
 			member := strconv.Quote(name) + ":" + value
-			if u := s.create(t, `{"name":"New",`+member+`}`, as(golden.Other)); u.TenantID != "other" || u.CreatedBy != "crm" || u.ExternalID != "" {
+			if u := s.create(t, `{"name":"New",`+member+`}`, as(apitest.Other)); u.TenantID != "other" || u.CreatedBy != "crm" || u.ExternalID != "" {
 				t.Errorf("%s is listened to: %+v", member, u)
 			}
 			if u := s.do(t, "PUT", users+"/"+kept.ID, `{`+member+`}`).want(t, 200).user(t); u != kept {
@@ -195,7 +195,7 @@ func TestCreateNeedsAName(t *testing.T) {
 	for _, body := range []string{`{}`, `{"external_id":"a"}`, `{"external_id":null,"nickname":"A"}`} {
 		s.do(t, "POST", users, body).wantFault(t, "name", enduser.CodeRequired)
 	}
-	if users := golden.StateOf(t, s.Users.Tenant("acme")).Users; len(users) > 0 {
+	if users := apitest.StateOf(t, s.Users.Tenant("acme")).Users; len(users) > 0 {
 		t.Errorf("there are %d users", len(users))
 	}
 }
@@ -324,22 +324,22 @@ func TestHostileHeaders(t *testing.T) {
 		{"identity", body, with("Content-Encoding", "identity"), 201},
 
 		{"no credential", body, auth(), 401},
-		{"two credentials", body, auth("Bearer "+golden.Acme, "Bearer "+golden.Other), 401},
-		{"equal credentials", body, auth("Bearer "+golden.Acme, "Bearer "+golden.Acme), 401},
-		{"list of credentials", body, auth("Bearer " + golden.Acme + ", Bearer " + golden.Other), 401},
-		{"basic", body, auth("Basic " + golden.Acme), 401},
-		{"no scheme", body, auth(golden.Acme), 401},
+		{"two credentials", body, auth("Bearer "+apitest.Acme, "Bearer "+apitest.Other), 401},
+		{"equal credentials", body, auth("Bearer "+apitest.Acme, "Bearer "+apitest.Acme), 401},
+		{"list of credentials", body, auth("Bearer " + apitest.Acme + ", Bearer " + apitest.Other), 401},
+		{"basic", body, auth("Basic " + apitest.Acme), 401},
+		{"no scheme", body, auth(apitest.Acme), 401},
 		{"empty bearer", body, auth("Bearer "), 401},
 		{"long bearer", body, auth("Bearer " + strings.Repeat("a", 1<<16)), 401},
-		{"prefix", body, auth("Bearer " + golden.Acme[:len(golden.Acme)-1]), 401},
-		{"trailing space", body, auth("Bearer " + golden.Acme + " "), 401},
-		{"other case", body, auth("Bearer " + strings.ToUpper(golden.Acme)), 401},
-		{"scheme in other case", body, auth("bearer " + golden.Acme), 201},
+		{"prefix", body, auth("Bearer " + apitest.Acme[:len(apitest.Acme)-1]), 401},
+		{"trailing space", body, auth("Bearer " + apitest.Acme + " "), 401},
+		{"other case", body, auth("Bearer " + strings.ToUpper(apitest.Acme)), 401},
+		{"scheme in other case", body, auth("bearer " + apitest.Acme), 201},
 		{"key in other places", body, func(r *http.Request) {
 			r.Header.Del("Authorization")
-			r.Header.Set("X-Api-Key", golden.Acme)
-			r.Header.Set("Cookie", "access_token="+golden.Acme)
-			r.URL.RawQuery = "access_token=" + golden.Acme + "&api_key=" + golden.Acme
+			r.Header.Set("X-Api-Key", apitest.Acme)
+			r.Header.Set("Cookie", "access_token="+apitest.Acme)
+			r.URL.RawQuery = "access_token=" + apitest.Acme + "&api_key=" + apitest.Acme
 		}, 401},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

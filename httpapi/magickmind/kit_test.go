@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollbook-go/rollbook/httpapi/magickmind"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
@@ -20,7 +20,7 @@ const (
 
 // server is a handler over a world, and what tests ask it with.
 type server struct {
-	*golden.World
+	*apitest.World
 	handler http.Handler
 }
 
@@ -29,7 +29,7 @@ func newServer(tb testing.TB, st store.Store, o *magickmind.Options) *server {
 	if st == nil {
 		st = memory.New(nil)
 	}
-	w := golden.NewWorld(tb, st)
+	w := apitest.NewWorld(tb, st)
 	h, err := magickmind.New(w.Users, w.Auth, o)
 	if err != nil {
 		tb.Fatal(err)
@@ -39,23 +39,23 @@ func newServer(tb testing.TB, st store.Store, o *magickmind.Options) *server {
 
 func onBackends(t *testing.T, test func(t *testing.T, s *server)) {
 	t.Helper()
-	golden.Embedded(t, func(t *testing.T, st store.Store) { test(t, newServer(t, st, nil)) })
+	apitest.Embedded(t, func(t *testing.T, st store.Store) { test(t, newServer(t, st, nil)) })
 }
 
-type option = golden.Option
+type option = apitest.Option
 
-func with(name string, values ...string) option { return golden.With(name, values...) }
+func with(name string, values ...string) option { return apitest.With(name, values...) }
 
 func as(key string) option { return with("Authorization", "Bearer "+key) }
 
 // answer is what came back.
-type answer struct{ golden.Answer }
+type answer struct{ apitest.Answer }
 
 // do sends a request, as acme unless an option says otherwise, and checks what
 // holds for every answer.
 func (s *server) do(tb testing.TB, method, target, body string, options ...option) answer {
 	tb.Helper()
-	a := answer{golden.Send(tb, s.handler, method, target, body, append([]option{as(golden.Acme)}, options...)...)}
+	a := answer{apitest.Send(tb, s.handler, method, target, body, append([]option{as(apitest.Acme)}, options...)...)}
 	a.Challenged(tb)
 	if a.Status >= http.StatusBadRequest {
 		a.checkProblem(tb)
@@ -96,7 +96,7 @@ func (a answer) checkProblem(tb testing.TB) {
 
 func (a answer) problem(tb testing.TB) problem {
 	tb.Helper()
-	return golden.Read[problem](tb, a.Answer)
+	return apitest.Read[problem](tb, a.Answer)
 }
 
 // user is one user as the routes show it.
@@ -113,7 +113,7 @@ type user struct {
 
 func (a answer) user(tb testing.TB) user {
 	tb.Helper()
-	return golden.Read[user](tb, a.Answer)
+	return apitest.Read[user](tb, a.Answer)
 }
 
 // want fails the test at once if the answer has another status.
@@ -159,7 +159,7 @@ type page struct {
 
 func (s *server) list(tb testing.TB, query string, options ...option) page {
 	tb.Helper()
-	p := golden.Read[page](tb, s.do(tb, "GET", users+"?"+query, "", options...).want(tb, 200).Answer)
+	p := apitest.Read[page](tb, s.do(tb, "GET", users+"?"+query, "", options...).want(tb, 200).Answer)
 	if p.Data == nil {
 		tb.Errorf("%s: data is null", query)
 	}
@@ -181,10 +181,10 @@ func (p page) names() []string {
 // is otherwise by then.
 func (s *server) untouched(tb testing.TB) func() {
 	tb.Helper()
-	before := golden.StateOf(tb, s.Users.Tenant("acme"))
+	before := apitest.StateOf(tb, s.Users.Tenant("acme"))
 	return func() {
 		tb.Helper()
-		if diff := cmp.Diff(before, golden.StateOf(tb, s.Users.Tenant("acme"))); diff != "" {
+		if diff := cmp.Diff(before, apitest.StateOf(tb, s.Users.Tenant("acme"))); diff != "" {
 			tb.Errorf("what acme has changed:\n%s", diff)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/magickmind"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
@@ -140,8 +140,8 @@ func TestCursorDefects(t *testing.T) {
 	s := newServer(t, nil, nil)
 	for range 3 {
 		s.create(t, `{"name":"Ann"}`)
-		s.create(t, `{"name":"Ann"}`, as(golden.Other))
-		s.create(t, `{"name":"Ann"}`, as(golden.Testing))
+		s.create(t, `{"name":"Ann"}`, as(apitest.Other))
+		s.create(t, `{"name":"Ann"}`, as(apitest.Testing))
 	}
 	after := *s.list(t, "name=ann&limit=1").Paging.Cursors.After
 	second := s.list(t, "name=ann&limit=1&cursor="+after)
@@ -161,7 +161,7 @@ func TestCursorDefects(t *testing.T) {
 	for _, cursor := range []string{after, before} {
 		s.list(t, "name=ann&cursor="+cursor)
 		s.list(t, "name=ann&limit=2&order=asc&cursor="+cursor)       // the size may change
-		s.list(t, "name=ann&cursor="+cursor, as(golden.Reader))      // and the credential
+		s.list(t, "name=ann&cursor="+cursor, as(apitest.Reader))     // and the credential
 		s.list(t, "name=ann&cursor="+cursor+"&limit=1&external_id=") // and what says nothing
 
 		for _, garbage := range []string{
@@ -181,8 +181,8 @@ func TestCursorDefects(t *testing.T) {
 			flipped[bit/8] ^= 1 << (bit % 8)
 			refused("name=ann&cursor=" + strings.TrimSuffix(cursor, text) + base64.RawURLEncoding.EncodeToString(flipped))
 		}
-		refused("name=ann&cursor="+cursor, as(golden.Other))
-		refused("name=ann&cursor="+cursor, as(golden.Testing))
+		refused("name=ann&cursor="+cursor, as(apitest.Other))
+		refused("name=ann&cursor="+cursor, as(apitest.Testing))
 		refused("name=bea&cursor=" + cursor)
 		refused("cursor=" + cursor)
 		refused("external_id=ann&cursor=" + cursor)

@@ -14,7 +14,7 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/magickmind"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 )
 
 const (
@@ -252,7 +252,7 @@ func TestLoginToken(t *testing.T) {
 	if err := json.Unmarshal([]byte(s.do(t, "POST", login, right, with("Authorization")).want(t, 200).Body), &got); err != nil {
 		t.Fatal(err)
 	}
-	if u := s.create(t, `{"name":"A"}`, as(got.AccessToken)); u.TenantID != "acme" || got.AccessToken != golden.Acme {
+	if u := s.create(t, `{"name":"A"}`, as(got.AccessToken)); u.TenantID != "acme" || got.AccessToken != apitest.Acme {
 		t.Errorf("got %+v", u)
 	}
 }

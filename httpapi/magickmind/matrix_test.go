@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 )
 
 // TestOthersUsersAreMissing asks every route for another tenant's, or another
@@ -15,7 +15,7 @@ import (
 // they are.
 func TestOthersUsersAreMissing(t *testing.T) {
 	t.Parallel()
-	for name, attacker := range map[string]string{"tenant": golden.Other, "environment": golden.Testing} {
+	for name, attacker := range map[string]string{"tenant": apitest.Other, "environment": apitest.Testing} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			onBackends(t, func(t *testing.T, s *server) { tryAll(t, s, as(attacker)) })
@@ -94,7 +94,7 @@ func tryAll(t *testing.T, s *server, attacker option) {
 	for query, cursor := range map[string]string{"": after, "limit=1&": before, "name=ann&": filtered} {
 		equal("GET", users+"?"+query+"cursor="+cursor, users+"?"+query+"cursor=x", "").want(t, 400)
 	}
-	for _, query := range []string{"tenant=acme", "tenant_id=acme", "environment=Customer", "access_token=" + golden.Acme} {
+	for _, query := range []string{"tenant=acme", "tenant_id=acme", "environment=Customer", "access_token=" + apitest.Acme} {
 		name, _, _ := strings.Cut(query, "=")
 		equal("GET", users+"?"+query, users+"?"+name+"=nobody", "").want(t, 400)
 	}

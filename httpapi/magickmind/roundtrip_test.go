@@ -15,12 +15,12 @@ import (
 
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/magickmind"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store"
 )
 
 // newClient serves a world over loopback and returns acme's client for it.
-func newClient(tb testing.TB, w *golden.World, o *magickmind.Options) *client {
+func newClient(tb testing.TB, w *apitest.World, o *magickmind.Options) *client {
 	tb.Helper()
 	h, err := magickmind.New(w.Users, w.Auth, o)
 	if err != nil {
@@ -28,7 +28,7 @@ func newClient(tb testing.TB, w *golden.World, o *magickmind.Options) *client {
 	}
 	srv := httptest.NewServer(h)
 	tb.Cleanup(srv.Close)
-	return &client{base: srv.URL, token: golden.Acme, ledger: new(golden.Ledger)}
+	return &client{base: srv.URL, token: apitest.Acme, ledger: new(apitest.Ledger)}
 }
 
 // as returns the client with another credential.
@@ -98,8 +98,8 @@ func (c *client) reads(t *testing.T, want endUser) {
 // TestClientRoundTrip: what is sent in any documented member is read back by every
 // operation that reads.
 func TestClientRoundTrip(t *testing.T) {
-	golden.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
-		w := golden.NewWorld(t, open(t))
+	apitest.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
+		w := apitest.NewWorld(t, open(t))
 		c := newClient(t, w, nil)
 		for _, tt := range []struct {
 			sent       createRequest
@@ -144,8 +144,8 @@ func TestClientRoundTrip(t *testing.T) {
 // TestClientUpdate: a PUT leaves what is absent, sets what is given, and clears an
 // external ID by null and by "".
 func TestClientUpdate(t *testing.T) {
-	golden.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
-		w := golden.NewWorld(t, open(t))
+	apitest.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
+		w := apitest.NewWorld(t, open(t))
 		c := newClient(t, w, nil)
 		want := must(c.create(createRequest{value("Roy Bosco"), value("first")}))(t)
 		for _, tt := range []struct {
@@ -190,8 +190,8 @@ func TestClientUpdate(t *testing.T) {
 
 // TestClientFilters: a name is found by its words, whatever their case.
 func TestClientFilters(t *testing.T) {
-	golden.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
-		c := newClient(t, golden.NewWorld(t, open(t)), nil)
+	apitest.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
+		c := newClient(t, apitest.NewWorld(t, open(t)), nil)
 		for i, name := range []string{"John Doe", "john smith", "Johnny Doe", "Doe, JOHN", "Ärla Doe"} {
 			must(c.create(createRequest{value(name), value(fmt.Sprint("id-", i))}))(t)
 		}
@@ -231,8 +231,8 @@ func TestClientFilters(t *testing.T) {
 
 // TestClientPaging walks the list forth and back: every user exactly once.
 func TestClientPaging(t *testing.T) {
-	golden.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
-		w := golden.NewWorld(t, open(t))
+	apitest.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
+		w := apitest.NewWorld(t, open(t))
 		c := newClient(t, w, nil)
 		empty := must(c.list(listQuery{}))(t)
 		if empty.Data == nil || len(empty.Data) != 0 || empty.Paging != (paging{}) {
@@ -241,7 +241,7 @@ func TestClientPaging(t *testing.T) {
 		var ids []string
 		for i := range 23 {
 			ids = append(ids, must(c.create(createRequest{Name: value(fmt.Sprint("User ", i))}))(t).ID)
-			must(c.as(golden.Other).create(createRequest{Name: value("somebody else's")}))(t)
+			must(c.as(apitest.Other).create(createRequest{Name: value("somebody else's")}))(t)
 		}
 		for _, order := range []string{"", "asc", "desc"} {
 			want := slices.Clone(ids)
@@ -303,10 +303,10 @@ func (c *client) walk(t *testing.T, want []string, q listQuery) {
 
 // TestClientLogin: a session has all members, and its token opens the routes.
 func TestClientLogin(t *testing.T) {
-	w := golden.NewWorld(t, golden.SQLite(t))
+	w := apitest.NewWorld(t, apitest.SQLite(t))
 	c := newClient(t, w, &magickmind.Options{Login: accounts{}}).as("")
 	want := tokens{
-		AccessToken: golden.Acme, ExpiresIn: 300, RefreshExpiresIn: 1800, RefreshToken: "refresh-0001",
+		AccessToken: apitest.Acme, ExpiresIn: 300, RefreshExpiresIn: 1800, RefreshToken: "refresh-0001",
 		TokenType: "Bearer", IDToken: "id-0001", SessionState: "session-0001", Scope: "profile email",
 	}
 	if diff := cmp.Diff(want, must(c.login(loginRequest{"crm@example.com", "correct horse"}))(t)); diff != "" {

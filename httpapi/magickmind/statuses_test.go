@@ -10,7 +10,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/magickmind"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -43,9 +43,9 @@ func (c *client) everything(id string) map[string]error {
 
 // TestClientStatuses meets every documented status of every operation.
 func TestClientStatuses(t *testing.T) {
-	golden.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
-		st := &golden.Faulty{Store: open(t)}
-		w := golden.NewWorld(t, st)
+	apitest.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
+		st := &apitest.Faulty{Store: open(t)}
+		w := apitest.NewWorld(t, st)
 		c := newClient(t, w, &magickmind.Options{Login: accounts{}})
 		id := must(c.create(createRequest{value("Ann"), value("taken")}))(t).ID
 		must(c.get(id))(t)
@@ -66,7 +66,7 @@ func TestClientStatuses(t *testing.T) {
 				refused(t, operation, err, 401)
 			}
 		}
-		for operation, err := range c.as(golden.Reader).everything(id) {
+		for operation, err := range c.as(apitest.Reader).everything(id) {
 			if operation == "get" || operation == "list" {
 				if err != nil {
 					t.Errorf("a reader: %s: %v", operation, err)
@@ -75,7 +75,7 @@ func TestClientStatuses(t *testing.T) {
 			}
 			refused(t, operation, err, 403)
 		}
-		for _, token := range []string{golden.Other, golden.Testing} {
+		for _, token := range []string{apitest.Other, apitest.Testing} {
 			for operation, err := range c.as(token).everything(id) {
 				if operation != "create" && operation != "list" {
 					refused(t, "another tenant's "+operation, err, 404)
@@ -110,7 +110,7 @@ func TestClientStatuses(t *testing.T) {
 
 // withOptions checks that a handler with these options answers everything with one
 // status.
-func (c *client) withOptions(t *testing.T, w *golden.World, o *magickmind.Options, id string, status int) {
+func (c *client) withOptions(t *testing.T, w *apitest.World, o *magickmind.Options, id string, status int) {
 	t.Helper()
 	other := newClient(t, w, o)
 	other.ledger = c.ledger
@@ -172,8 +172,8 @@ func (c *client) conflicts(t *testing.T, id string) {
 	_, err = c.update(other.ID, updateRequest{ExternalID: value("Taken")})
 	refused(t, "update", err, 409).blames(t, "update", "external_id")
 	// the same in another environment, and for another tenant
-	must(c.as(golden.Testing).create(createRequest{value("Bea"), value("taken")}))(t)
-	must(c.as(golden.Other).create(createRequest{value("Bea"), value("taken")}))(t)
+	must(c.as(apitest.Testing).create(createRequest{value("Bea"), value("taken")}))(t)
+	must(c.as(apitest.Other).create(createRequest{value("Bea"), value("taken")}))(t)
 }
 
 // badBodies are no JSON, too large, or of another type.

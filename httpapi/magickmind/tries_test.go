@@ -18,7 +18,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/magickmind"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
@@ -71,7 +71,7 @@ func (l *singleUse) next() magickmind.Session {
 
 func (a answer) session(tb testing.TB) tokens {
 	tb.Helper()
-	return golden.Read[tokens](tb, a.want(tb, 200).Answer)
+	return apitest.Read[tokens](tb, a.want(tb, 200).Answer)
 }
 
 func credentials(email, password string) string {
@@ -290,7 +290,7 @@ func TestMadeUpAddresses(t *testing.T) {
 	if testing.Short() {
 		t.Skip("makes up 100,000 addresses")
 	}
-	w := golden.NewWorld(t, memory.New(nil))
+	w := apitest.NewWorld(t, memory.New(nil))
 	h, err := magickmind.New(w.Users, w.Auth, &magickmind.Options{Login: accounts{}})
 	if err != nil {
 		t.Fatal(err)

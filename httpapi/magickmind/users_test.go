@@ -11,7 +11,7 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/magickmind"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 )
 
 // TestWhatIsShownIsNoChange: clients send back what they were shown. That changes
@@ -103,7 +103,7 @@ func TestConflictsKeepTheUser(t *testing.T) {
 		if now, err := acme.Get(t.Context(), enduser.ByID(u.ID)); err != nil || now.ExpiresAt.IsZero() {
 			t.Errorf("a PUT of another kept %+v, %v", now, err)
 		}
-		s.do(t, "POST", users, `{"name":"Ann","external_id":"ANN"}`, as(golden.Reader)).want(t, 403)
+		s.do(t, "POST", users, `{"name":"Ann","external_id":"ANN"}`, as(apitest.Reader)).want(t, 403)
 		s.do(t, "POST", users, `{"name":"Ann","external_id":"ANN"}`).want(t, 409)
 		s.Clock.Advance(25 * time.Hour)
 		now, err := acme.Get(t.Context(), enduser.ByID(u.ID))

@@ -16,7 +16,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/sensay"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
@@ -52,19 +52,19 @@ func TestReadOnly(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil, httpapi.Options{})
 	s.create(t, `{"id":"ann"}`)
-	before := golden.StateOf(t, s.users.Tenant("acme"))
+	before := apitest.StateOf(t, s.users.Tenant("acme"))
 	for name, q := range requests() {
 		want := 200
 		if q.write {
 			want = 403
 		}
-		if a := q.send(t, s, by(golden.Reader)); a.Status != want {
+		if a := q.send(t, s, by(apitest.Reader)); a.Status != want {
 			t.Errorf("%s: got %d, want %d", name, a.Status, want)
 		}
 	}
 	// Nobody learns from a refusal whether a user exists.
-	s.do(t, "DELETE", "/v1/users/me", "", by(golden.Reader), as("nobody")).wantCode(t, 403, "FORBIDDEN")
-	if diff := cmp.Diff(before, golden.StateOf(t, s.users.Tenant("acme"))); diff != "" {
+	s.do(t, "DELETE", "/v1/users/me", "", by(apitest.Reader), as("nobody")).wantCode(t, 403, "FORBIDDEN")
+	if diff := cmp.Diff(before, apitest.StateOf(t, s.users.Tenant("acme"))); diff != "" {
 		t.Errorf("a reader wrote:\n%s", diff)
 	}
 }
@@ -118,7 +118,7 @@ func TestAuthenticator(t *testing.T) {
 		}, 503},
 		"panic": {func(*http.Request, string) (httpapi.Principal, error) { panic(secret) }, 500}, //nolint:forbidigo // what the test is about
 	} {
-		h, err := sensay.New(golden.NewWorld(t, memory.New(nil)).Users, tt.auth, nil)
+		h, err := sensay.New(apitest.NewWorld(t, memory.New(nil)).Users, tt.auth, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -142,7 +142,7 @@ func TestOrder(t *testing.T) {
 		{"NOT_FOUND", func(r *http.Request) { r.URL.Path, r.RequestURI = "/v1/nothing", "/v1/nothing" }},
 		{"METHOD_NOT_ALLOWED", func(r *http.Request) { r.Method = http.MethodPatch }},
 		{"UNAUTHORIZED", by("nobody-key")},
-		{"FORBIDDEN", by(golden.Reader)},
+		{"FORBIDDEN", by(apitest.Reader)},
 		{"INVALID_API_VERSION", with("X-API-Version", "1")},
 		{"UNSUPPORTED_MEDIA_TYPE", with("Content-Type", "text/plain")},
 		{"TOO_LARGE", func(r *http.Request) { r.ContentLength = 101 }},
@@ -173,7 +173,7 @@ func TestRates(t *testing.T) {
 		if a.Header.Get("RateLimit-Policy") != `"default";q=3;w=1` || a.Header.Get("RateLimit") == "" {
 			t.Errorf("RateLimit-Policy %s, RateLimit %s", a.Header.Get("RateLimit-Policy"), a.Header.Get("RateLimit"))
 		}
-		get(by(golden.Other)).want(t, 404)
+		get(by(apitest.Other)).want(t, 404)
 		get(by("nobody-key")).want(t, 401)
 		time.Sleep(2 * time.Second) //nolint:forbidigo // time of the bubble
 		get().want(t, 404)
@@ -184,7 +184,7 @@ func TestRates(t *testing.T) {
 func TestStoreFails(t *testing.T) {
 	t.Parallel()
 	for _, fault := range []error{fmt.Errorf("secret: %w", store.ErrUnavailable), errors.New("secret")} {
-		f := &golden.Faulty{Store: memory.New(nil)}
+		f := &apitest.Faulty{Store: memory.New(nil)}
 		s := newServer(t, f, httpapi.Options{})
 		s.create(t, `{"id":"ann"}`)
 		f.Fail(fault)
@@ -194,7 +194,7 @@ func TestStoreFails(t *testing.T) {
 			}
 		}
 	}
-	f := &golden.Faulty{Store: memory.New(nil)}
+	f := &apitest.Faulty{Store: memory.New(nil)}
 	s := newServer(t, f, httpapi.Options{})
 	s.create(t, `{"id":"ann"}`)
 	f.Lost.Store(true)
@@ -237,7 +237,7 @@ func TestEndedRequest(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil, httpapi.Options{})
 	s.create(t, `{"id":"ann"}`)
-	before := golden.StateOf(t, s.users.Tenant("acme"))
+	before := apitest.StateOf(t, s.users.Tenant("acme"))
 	ctx, cancel := context.WithTimeout(t.Context(), 0)
 	defer cancel()
 	for name, q := range requests() {
@@ -246,7 +246,7 @@ func TestEndedRequest(t *testing.T) {
 			t.Errorf("%s: %d %s", name, a.Status, a.Body)
 		}
 	}
-	if diff := cmp.Diff(before, golden.StateOf(t, s.users.Tenant("acme"))); diff != "" {
+	if diff := cmp.Diff(before, apitest.StateOf(t, s.users.Tenant("acme"))); diff != "" {
 		t.Errorf("something was written:\n%s", diff)
 	}
 }
@@ -255,7 +255,7 @@ func TestEndedRequest(t *testing.T) {
 // next request is served.
 func TestPanics(t *testing.T) {
 	t.Parallel()
-	f := &golden.Faulty{Store: memory.New(nil)}
+	f := &apitest.Faulty{Store: memory.New(nil)}
 	var log bytes.Buffer
 	s := newServer(t, f, httpapi.Options{Logger: slog.New(slog.NewJSONHandler(&log, nil))})
 	s.create(t, `{"id":"ann"}`)
@@ -275,7 +275,7 @@ func TestPanics(t *testing.T) {
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	f := &golden.Faulty{Store: memory.New(nil)}
+	f := &apitest.Faulty{Store: memory.New(nil)}
 	s := newServer(t, f, httpapi.Options{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	const body = `{"id":"canary","name":"canary","email":"canary@example.com","linkedAccounts":[{"accountID":"canary","accountType":"embed"}]}`
 	send := func() {
@@ -294,7 +294,7 @@ func TestSilence(t *testing.T) {
 	if log.Len() == 0 {
 		t.Fatal("failures of the server are not logged")
 	}
-	for _, secret := range []string{"canary", golden.Acme} {
+	for _, secret := range []string{"canary", apitest.Acme} {
 		if strings.Contains(strings.ToLower(log.String()), secret) {
 			t.Errorf("the log has %q:\n%s", secret, log.String())
 		}

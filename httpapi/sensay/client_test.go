@@ -12,7 +12,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 )
 
 // client speaks the vendor's API as its documents have it, over a real connection.
@@ -25,7 +25,7 @@ type client struct {
 	version  string // "-": none is sent
 	kind     string // of the bodies; "": application/json
 	coding   string // of the bodies; those of "gzip" are compressed
-	ledger   *golden.Ledger
+	ledger   *apitest.Ledger
 }
 
 // userRequest is the body of a create and of an update. What is nil is not sent; no

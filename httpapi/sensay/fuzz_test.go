@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollbook-go/rollbook/httpapi"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 )
 
 // FuzzBody: a body makes a user that can be read, acted as and sent back, or it is
@@ -29,7 +29,7 @@ func FuzzBody(f *testing.F) {
 			if put := s.do(t, "PUT", "/v1/users/me", body, as("a")); put.Status == http.StatusOK {
 				t.Errorf("PUT takes %q, which POST refused: %s", body, put.Body)
 			}
-			if n := len(golden.StateOf(t, s.users.Tenant("acme")).Changes); n != 1 {
+			if n := len(apitest.StateOf(t, s.users.Tenant("acme")).Changes); n != 1 {
 				t.Errorf("%q was refused and made %d changes", body, n-1)
 			}
 			return

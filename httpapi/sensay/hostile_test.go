@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollbook-go/rollbook/httpapi"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 )
 
 // TestHostileBodies sends what is not acceptable to both routes that have a body:
@@ -121,7 +121,7 @@ func TestHostileBodies(t *testing.T) {
 	s := newServer(t, nil, httpapi.Options{})
 	s.create(t, `{"id":"kept","name":"Kept"}`)
 	acme := s.users.Tenant("acme")
-	before := golden.StateOf(t, acme)
+	before := apitest.StateOf(t, acme)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			fresh := strings.Replace(tt.body, `"kept"`, `"fresh"`, 1) // what would be a new user
@@ -135,7 +135,7 @@ func TestHostileBodies(t *testing.T) {
 			}
 		})
 	}
-	if diff := cmp.Diff(before, golden.StateOf(t, acme)); diff != "" {
+	if diff := cmp.Diff(before, apitest.StateOf(t, acme)); diff != "" {
 		t.Errorf("something was written:\n%s", diff)
 	}
 }
@@ -274,21 +274,21 @@ func TestHostileHeaders(t *testing.T) {
 	}{
 		{"no secret", "ann", secret(), 401, "UNAUTHORIZED"},
 		{"empty secret", "ann", secret(""), 401, "UNAUTHORIZED"},
-		{"two secrets", "ann", secret(golden.Acme, golden.Acme), 401, "UNAUTHORIZED"},
-		{"secrets of two tenants", "ann", secret(golden.Acme, golden.Other), 401, "UNAUTHORIZED"},
-		{"list of secrets", "ann", secret(golden.Acme + ", " + golden.Other), 401, "UNAUTHORIZED"},
-		{"bearer as secret", "ann", secret("Bearer " + golden.Acme), 401, "UNAUTHORIZED"},
-		{"upper case", "ann", secret(strings.ToUpper(golden.Acme)), 401, "UNAUTHORIZED"},
-		{"prefix", "ann", secret(golden.Acme[:len(golden.Acme)-1]), 401, "UNAUTHORIZED"},
-		{"trailing space", "ann", secret(golden.Acme + " "), 401, "UNAUTHORIZED"},
-		{"control byte", "ann", secret(golden.Acme + "\x01"), 401, "UNAUTHORIZED"},
+		{"two secrets", "ann", secret(apitest.Acme, apitest.Acme), 401, "UNAUTHORIZED"},
+		{"secrets of two tenants", "ann", secret(apitest.Acme, apitest.Other), 401, "UNAUTHORIZED"},
+		{"list of secrets", "ann", secret(apitest.Acme + ", " + apitest.Other), 401, "UNAUTHORIZED"},
+		{"bearer as secret", "ann", secret("Bearer " + apitest.Acme), 401, "UNAUTHORIZED"},
+		{"upper case", "ann", secret(strings.ToUpper(apitest.Acme)), 401, "UNAUTHORIZED"},
+		{"prefix", "ann", secret(apitest.Acme[:len(apitest.Acme)-1]), 401, "UNAUTHORIZED"},
+		{"trailing space", "ann", secret(apitest.Acme + " "), 401, "UNAUTHORIZED"},
+		{"control byte", "ann", secret(apitest.Acme + "\x01"), 401, "UNAUTHORIZED"},
 		{"long secret", "ann", secret(strings.Repeat("a", 1<<16)), 401, "UNAUTHORIZED"},
 		{"secret in other headers", "ann", func(r *http.Request) {
 			r.Header.Del("X-ORGANIZATION-SECRET")
 			for _, name := range []string{"Authorization", "X-Api-Key", "Cookie", "X_organization_secret"} {
-				r.Header.Set(name, golden.Acme)
+				r.Header.Set(name, apitest.Acme)
 			}
-			r.URL.RawQuery = "X-ORGANIZATION-SECRET=" + golden.Acme
+			r.URL.RawQuery = "X-ORGANIZATION-SECRET=" + apitest.Acme
 		}, 401, "UNAUTHORIZED"},
 
 		{"no acting user", "me", acting(), 401, "UNKNOWN_ACTING_USER"},
@@ -342,7 +342,7 @@ func TestHostileHeaders(t *testing.T) {
 	}
 	t.Run("nothing else names the tenant", func(t *testing.T) {
 		t.Parallel()
-		s.create(t, `{"id":"victim"}`, by(golden.Other))
+		s.create(t, `{"id":"victim"}`, by(apitest.Other))
 		a := s.do(t, "GET", "/v1/users/victim", "", func(r *http.Request) {
 			r.Host = "other.example.com"
 			for _, name := range []string{"X-Forwarded-Host", "X-Tenant-Id", "X-Organization-Id", "Forwarded", "X-Environment", "X-Http-Method-Override"} {

@@ -8,12 +8,12 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/sensay"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
-func newHandler(tb testing.TB, w *golden.World, o httpapi.Options) http.Handler {
+func newHandler(tb testing.TB, w *apitest.World, o httpapi.Options) http.Handler {
 	tb.Helper()
 	h, err := sensay.New(w.Users, w.Auth, &sensay.Options{Options: o})
 	if err != nil {
@@ -33,21 +33,21 @@ func newServer(tb testing.TB, st store.Store, o httpapi.Options) *server {
 	if st == nil {
 		st = memory.New(nil)
 	}
-	w := golden.NewWorld(tb, st)
+	w := apitest.NewWorld(tb, st)
 	return &server{newHandler(tb, w, o), w.Users}
 }
 
 // newServerOf is newServer on a Manager with options.
 func newServerOf(tb testing.TB, o *enduser.Options) *server {
 	tb.Helper()
-	w := golden.NewWorld(tb, memory.New(nil))
+	w := apitest.NewWorld(tb, memory.New(nil))
 	w.Users = enduser.New(w.Store, o)
 	return &server{newHandler(tb, w, httpapi.Options{}), w.Users}
 }
 
-type option = golden.Option
+type option = apitest.Option
 
-func with(name string, values ...string) option { return golden.With(name, values...) }
+func with(name string, values ...string) option { return apitest.With(name, values...) }
 
 // by sends the request with another secret.
 func by(secret string) option { return with("X-ORGANIZATION-SECRET", secret) }
@@ -64,13 +64,13 @@ func asAccount(accountType, id string) option {
 }
 
 // answer is what came back.
-type answer struct{ golden.Answer }
+type answer struct{ apitest.Answer }
 
 // do sends a request, as acme's administrator unless an option says otherwise, and
 // checks what holds for every answer.
 func (s *server) do(tb testing.TB, method, target, body string, options ...option) answer {
 	tb.Helper()
-	a := answer{golden.Send(tb, s.handler, method, target, body, append([]option{by(golden.Acme)}, options...)...)}
+	a := answer{apitest.Send(tb, s.handler, method, target, body, append([]option{by(apitest.Acme)}, options...)...)}
 	a.check(tb, method)
 	return a
 }
@@ -111,7 +111,7 @@ func (a answer) check(tb testing.TB, method string) {
 
 func (a answer) failure(tb testing.TB) failure {
 	tb.Helper()
-	return golden.Read[failure](tb, a.Answer)
+	return apitest.Read[failure](tb, a.Answer)
 }
 
 // user is a user as the routes show it.
@@ -130,7 +130,7 @@ type account struct {
 
 func (a answer) user(tb testing.TB) user {
 	tb.Helper()
-	return golden.Read[user](tb, a.Answer)
+	return apitest.Read[user](tb, a.Answer)
 }
 
 // want fails the test at once if the answer has another status.

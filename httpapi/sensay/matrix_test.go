@@ -8,7 +8,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
@@ -24,10 +24,10 @@ func TestOthersUsersAreMissing(t *testing.T) {
 	t.Parallel()
 	backends := map[string]func(testing.TB) store.Store{
 		"memory": func(testing.TB) store.Store { return memory.New(nil) },
-		"sqlite": golden.SQLite,
+		"sqlite": apitest.SQLite,
 	}
 	for backend, open := range backends {
-		for name, attacker := range map[string]string{"tenant": golden.Other, "environment": golden.Testing} {
+		for name, attacker := range map[string]string{"tenant": apitest.Other, "environment": apitest.Testing} {
 			t.Run(backend+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				testOthersUsersAreMissing(t, newServer(t, open(t), httpapi.Options{}), attacker)
@@ -45,7 +45,7 @@ func testOthersUsersAreMissing(t *testing.T, s *server, attacker string) {
 	unnamed := s.create(t, `{"email":"bob@example.com","linkedAccounts":[{"accountID":"8036","accountType":"telegram"}]}`)
 	etag := s.do(t, "GET", "/v1/users/"+victim.ID, "").Header.Get("ETag")
 	acme := s.users.Tenant("acme")
-	before := golden.StateOf(t, acme)
+	before := apitest.StateOf(t, acme)
 	own, err := acme.Get(t.Context(), enduser.ByExternalID(victim.ID))
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +95,7 @@ func testOthersUsersAreMissing(t *testing.T, s *server, attacker string) {
 	s.do(t, "DELETE", "/v1/users/me", "", by(attacker), as(unnamed.ID)).want(t, 204)
 	cells += 4
 
-	if diff := cmp.Diff(before, golden.StateOf(t, acme)); diff != "" {
+	if diff := cmp.Diff(before, apitest.StateOf(t, acme)); diff != "" {
 		t.Errorf("the victim's users or feed changed:\n%s", diff)
 	}
 	if cells < 100 {

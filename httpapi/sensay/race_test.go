@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/rollbook-go/rollbook/httpapi"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
@@ -50,7 +50,7 @@ func TestRacingCreates(t *testing.T) {
 	const n = 64
 	stores := map[string]func(testing.TB) store.Store{
 		"memory": func(testing.TB) store.Store { return memory.New(nil) },
-		"sqlite": golden.SQLite,
+		"sqlite": apitest.SQLite,
 	}
 	bodies := map[string]func(i int) string{
 		"USER_EXISTS":  func(i int) string { return `{"id":"` + variant("ann-lee", i) + `"}` },
@@ -73,7 +73,7 @@ func TestRacingCreates(t *testing.T) {
 						a.wantCode(t, http.StatusConflict, code)
 					}
 				}
-				if users := golden.StateOf(t, s.users.Tenant("acme")).Users; made != 1 || len(users) != 1 {
+				if users := apitest.StateOf(t, s.users.Tenant("acme")).Users; made != 1 || len(users) != 1 {
 					t.Errorf("%d were told that they are made, and %d users exist", made, len(users))
 				}
 			})
@@ -204,7 +204,7 @@ func TestRacingDeletes(t *testing.T) {
 			a.wantCode(t, http.StatusUnauthorized, "UNKNOWN_ACTING_USER")
 		}
 	}
-	if users := golden.StateOf(t, s.users.Tenant("acme")).Users; deleted != 1 || len(users) != 0 {
+	if users := apitest.StateOf(t, s.users.Tenant("acme")).Users; deleted != 1 || len(users) != 0 {
 		t.Errorf("deleted %d times, and %d users are left", deleted, len(users))
 	}
 }

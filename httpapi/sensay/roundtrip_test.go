@@ -11,16 +11,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollbook-go/rollbook/httpapi"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store"
 )
 
 // newClient serves a world over loopback and returns acme's client for it.
-func newClient(tb testing.TB, w *golden.World, o httpapi.Options) *client {
+func newClient(tb testing.TB, w *apitest.World, o httpapi.Options) *client {
 	tb.Helper()
 	srv := httptest.NewServer(newHandler(tb, w, o))
 	tb.Cleanup(srv.Close)
-	return &client{base: srv.URL, secret: golden.Acme, ledger: new(golden.Ledger)}
+	return &client{base: srv.URL, secret: apitest.Acme, ledger: new(apitest.Ledger)}
 }
 
 // with returns the client after a change.
@@ -88,8 +88,8 @@ func (c *client) reads(t *testing.T, want endUser) {
 // TestClientRoundTrip: what is sent in any documented member is read back by every
 // operation that reads.
 func TestClientRoundTrip(t *testing.T) {
-	golden.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
-		c := newClient(t, golden.NewWorld(t, open(t)), httpapi.Options{})
+	apitest.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
+		c := newClient(t, apitest.NewWorld(t, open(t)), httpapi.Options{})
 		accounts := []linkedAccount{
 			{"9223372036854775807", "discord"}, {"Zoë/北京 #1?", "telegram"}, {"-9223372036854775808", "embed"}, {"second", "discord"},
 		}
@@ -129,8 +129,8 @@ func TestClientRoundTrip(t *testing.T) {
 // TestClientUpdate: a PUT leaves what is absent, replaces what is given, and renames.
 // What was given up is free.
 func TestClientUpdate(t *testing.T) {
-	golden.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
-		c := newClient(t, golden.NewWorld(t, open(t)), httpapi.Options{})
+	apitest.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
+		c := newClient(t, apitest.NewWorld(t, open(t)), httpapi.Options{})
 		want := must(c.create(userRequest{
 			Name: new("John Doe"), Email: new("user@example.com"), ID: new("johndoe"),
 			LinkedAccounts: &[]linkedAccount{{"one", "discord"}, {"two", "telegram"}},
@@ -183,8 +183,8 @@ func TestClientUpdate(t *testing.T) {
 // TestClientSentBack: what is shown can be sent back as it is, though the vendor's
 // schema has success in every answer and no such member in a request.
 func TestClientSentBack(t *testing.T) {
-	golden.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
-		c := newClient(t, golden.NewWorld(t, open(t)), httpapi.Options{})
+	apitest.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
+		c := newClient(t, apitest.NewWorld(t, open(t)), httpapi.Options{})
 		want := must(c.create(userRequest{
 			Name: new("John Doe"), Email: new("user@example.com"), ID: new("johndoe"), LinkedAccounts: &[]linkedAccount{{"one", "discord"}},
 		}))(t)

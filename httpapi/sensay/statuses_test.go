@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/httpapi"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -47,9 +47,9 @@ func (always) Allow(context.Context, string, []httpapi.Rate) (httpapi.Decision, 
 
 // TestClientStatuses meets every documented status of every operation.
 func TestClientStatuses(t *testing.T) {
-	golden.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
-		st := &golden.Faulty{Store: open(t)}
-		w := golden.NewWorld(t, st)
+	apitest.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
+		st := &apitest.Faulty{Store: open(t)}
+		w := apitest.NewWorld(t, st)
 		c := newClient(t, w, httpapi.Options{})
 		must(c.create(userRequest{ID: new("ann")}))(t)
 		for operation, err := range c.everything("ann") {
@@ -68,7 +68,7 @@ func TestClientStatuses(t *testing.T) {
 				refused(t, operation, err, 401)
 			}
 		}
-		for operation, err := range c.as(golden.Reader).everything("ann") {
+		for operation, err := range c.as(apitest.Reader).everything("ann") {
 			if operation == "get" || operation == "me" {
 				if err != nil {
 					t.Errorf("a reader: %s: %v", operation, err)
@@ -77,7 +77,7 @@ func TestClientStatuses(t *testing.T) {
 			}
 			refused(t, operation, err, 403)
 		}
-		for what, client := range map[string]*client{"another tenant": c.as(golden.Other), "another environment": c.as(golden.Testing), "nobody": c} {
+		for what, client := range map[string]*client{"another tenant": c.as(apitest.Other), "another environment": c.as(apitest.Testing), "nobody": c} {
 			id := "ann"
 			if client == c {
 				id = "nobody"
@@ -157,7 +157,7 @@ func (c *client) conflicts(t *testing.T) {
 	if len(prints) != 6 {
 		t.Errorf("%d fingerprints of 6 errors", len(prints))
 	}
-	must(c.as(golden.Testing).create(userRequest{ID: new("bea"), Email: new("ann@example.com")}))(t)
+	must(c.as(apitest.Testing).create(userRequest{ID: new("bea"), Email: new("ann@example.com")}))(t)
 }
 
 // badRequests are what neither create nor update allow.

@@ -10,13 +10,13 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/sensay"
-	"github.com/rollbook-go/rollbook/internal/golden"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
 func TestNewFailsClosed(t *testing.T) {
 	t.Parallel()
-	w := golden.NewWorld(t, memory.New(nil))
+	w := apitest.NewWorld(t, memory.New(nil))
 	if _, err := sensay.New(w.Users, nil, nil); err == nil {
 		t.Error("New accepts no Authenticator")
 	}
@@ -134,7 +134,7 @@ func TestRepeatedCreate(t *testing.T) {
 		for range 2 {
 			s.do(t, "POST", "/v1/users", body).wantCode(t, 409, "USER_EXISTS")
 		}
-		if n := len(golden.StateOf(t, s.users.Tenant("acme")).Changes); n != 1 {
+		if n := len(apitest.StateOf(t, s.users.Tenant("acme")).Changes); n != 1 {
 			t.Errorf("%s: %d changes", body, n)
 		}
 	}
@@ -247,7 +247,7 @@ func TestDeletedForGood(t *testing.T) {
 			t.Errorf("%s still names %s", ref, u)
 		}
 	}
-	if users := golden.StateOf(t, acme).Users; len(users) != 0 {
+	if users := apitest.StateOf(t, acme).Users; len(users) != 0 {
 		t.Errorf("%d users are left", len(users))
 	}
 	for _, option := range []option{as("ann"), asAccount("embed", "1")} {
@@ -313,7 +313,7 @@ func TestFingerprints(t *testing.T) {
 	same := []string{
 		s.do(t, "GET", "/v1/users/a", "").failure(t).Fingerprint,
 		s.do(t, "GET", "/v1/users/b%2Fc", "").failure(t).Fingerprint,
-		again.do(t, "GET", "/v1/users/ann", "", by(golden.Other)).failure(t).Fingerprint,
+		again.do(t, "GET", "/v1/users/ann", "", by(apitest.Other)).failure(t).Fingerprint,
 	}
 	others := []string{
 		s.do(t, "GET", "/v1/users/a", "", by("nobody-key")).failure(t).Fingerprint,

@@ -3,7 +3,7 @@ package sqlite_test
 import (
 	"testing"
 
-	"github.com/rollbook-go/rollbook/internal/histories"
+	"github.com/rollbook-go/rollbook/internal/testing/histories"
 	"github.com/rollbook-go/rollbook/store"
 )
 

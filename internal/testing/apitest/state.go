@@ -1,0 +1,68 @@
+package apitest
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/store"
+	"github.com/rollbook-go/rollbook/store/memory"
+)
+
+// State is everything that a tenant's environment has.
+type State struct {
+	Users   []enduser.User
+	Secrets []map[string]enduser.Value // of each user
+	Groups  []enduser.Group
+	Tokens  []string // of each group
+	Changes []string // entries of the feed as text
+}
+
+// StateOf returns what a tenant's environment has now. Its Manager must have a
+// Keyring, as a World's has.
+func StateOf(tb testing.TB, t enduser.Tenant) (s State) {
+	tb.Helper()
+	fatal := func(err error) {
+		tb.Helper()
+		if err != nil {
+			tb.Fatal(err)
+		}
+	}
+	for u, err := range t.All(tb.Context(), enduser.Filter{}) {
+		fatal(err)
+		secrets, err := t.RevealSensitive(tb.Context(), enduser.ByID(u.ID))
+		fatal(err)
+		s.Users, s.Secrets = append(s.Users, u), append(s.Secrets, secrets)
+	}
+	for g, err := range t.Groups().All(tb.Context()) {
+		fatal(err)
+		token, err := t.Groups().Reveal(tb.Context(), g)
+		fatal(err)
+		s.Groups, s.Tokens = append(s.Groups, g), append(s.Tokens, token)
+	}
+	page := enduser.ChangePage{More: true}
+	for page.More {
+		var err error
+		page, err = t.Changes(tb.Context(), enduser.ChangeQuery{After: page.Position})
+		fatal(err)
+		for _, c := range page.Changes {
+			s.Changes = append(s.Changes, fmt.Sprint(c.Position, c.Revision, c.Type, c.Kind, c.ID, c.Actor, c.At, c.Fields))
+		}
+	}
+	return s
+}
+
+// Embedded runs a test at once over each store that needs no server, which is empty.
+func Embedded(t *testing.T, test func(t *testing.T, st store.Store)) {
+	t.Helper()
+	for name, open := range map[string]func(testing.TB) store.Store{
+		"memory": func(testing.TB) store.Store { return memory.New(nil) },
+		"stingy": stingy,
+		"sqlite": SQLite,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, open(t))
+		})
+	}
+}
