@@ -46,8 +46,8 @@ race: ## the same under the race detector
 	@set -e; for m in $(CODE); do (cd $$m && CGO_ENABLED=1 $(GO) test -race -p 1 -timeout 20m ./...); done
 
 .PHONY: long
-long: ## the tests in full: exhaustive tables, more random sequences, more faults
-	ROLLBOOK_TESTS=long $(GO) test -timeout 20m ./...
+long: ## the tests in full: exhaustive tables, more random sequences; those of Redis are make redis
+	ROLLBOOK_TESTS=long $(GO) test -timeout 20m $$($(GO) list ./... | grep -vE '/(store/redis|redislimit|redistest)$$')
 
 .PHONY: redis
 redis: ## real Redis servers, Sentinels and Clusters, in full; a skipped test is a failure
