@@ -130,7 +130,7 @@ func worldIn(t *testing.T, st state) (w *world, at, other enduser.Version) {
 func TestConditionsOnVersionsOfGroups(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	spec, ref := enduser.GroupSpec{ProvidedID: "team"}, enduser.GroupByProvidedID("team")
+	spec, ref := enduser.GroupSpec{ExternalID: "team"}, enduser.GroupByExternalID("team")
 	for what, c := range map[string]struct {
 		call func(enduser.Groups, ...enduser.Condition) error
 		only map[state]error
@@ -142,7 +142,7 @@ func TestConditionsOnVersionsOfGroups(t *testing.T) {
 		"ensure": {func(g enduser.Groups, c ...enduser.Condition) error { return third(g.Ensure(ctx, spec, c...)) }, nil},
 		"update": {
 			func(g enduser.Groups, c ...enduser.Condition) error {
-				return second(g.Update(ctx, ref, func(g *enduser.Group) error { g.Demo = true; return nil }, c...))
+				return second(g.Update(ctx, ref, func(g *enduser.Group) error { g.SystemProperties["demo"] = enduser.Bool(true); return nil }, c...))
 			},
 			map[state]error{nothing: enduser.ErrNotFound},
 		},
@@ -159,7 +159,7 @@ func TestConditionsOnVersionsOfGroups(t *testing.T) {
 			for name := range versionConditions(enduser.Version{}, enduser.Version{}) {
 				w := newWorld(memory.New(nil))
 				groups := w.acme.Groups()
-				other := made(groups.Create(ctx, enduser.GroupSpec{ProvidedID: "other"}))(t)
+				other := made(groups.Create(ctx, enduser.GroupSpec{ExternalID: "other"}))(t)
 				var at enduser.Version
 				if st == readable {
 					at = made(groups.Create(ctx, spec))(t).Version

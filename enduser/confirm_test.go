@@ -28,9 +28,9 @@ func (c *confirming) Confirm(_ context.Context, tenant string) error {
 // what its answer rests on, once, and gives the answer only then. One that has written
 // asks nothing, nor does one that may not write, or was refused for what it was given.
 func TestConfirm(t *testing.T) {
-	byA, groupA := enduser.ByExternalID("a"), enduser.GroupByProvidedID("a")
+	byA, groupA := enduser.ByExternalID("a"), enduser.GroupByExternalID("a")
 	nothing := func(*enduser.Edit) error { return nil }
-	nobody, noGroup := enduser.ByExternalID("nobody"), enduser.GroupByProvidedID("nobody")
+	nobody, noGroup := enduser.ByExternalID("nobody"), enduser.GroupByExternalID("nobody")
 	b := enduser.Spec{ExternalID: "b", Email: "a@example.com"}
 	no := enduser.IfVersion()
 	for name, c := range map[string]struct {
@@ -70,17 +70,17 @@ func TestConfirm(t *testing.T) {
 		"delete, version":   {func(ctx context.Context, t enduser.Tenant) error { return t.Delete(ctx, byA, no) }, enduser.ErrVersion, true},
 		"get":               {func(ctx context.Context, t enduser.Tenant) error { return second(t.Get(ctx, byA)) }, nil, false},
 		"create group": {func(ctx context.Context, t enduser.Tenant) error {
-			return third(t.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "new"}))
+			return third(t.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "new"}))
 		}, nil, false},
 		"create group, taken": {
 			func(ctx context.Context, t enduser.Tenant) error {
-				return third(t.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "a"}))
+				return third(t.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "a"}))
 			},
 			enduser.ErrConflict, true,
 		},
 		"ensure group, known": {
 			func(ctx context.Context, t enduser.Tenant) error {
-				return third(t.Groups().Ensure(ctx, enduser.GroupSpec{ProvidedID: "a"}))
+				return third(t.Groups().Ensure(ctx, enduser.GroupSpec{ExternalID: "a"}))
 			},
 			nil, true,
 		},
@@ -100,7 +100,7 @@ func TestConfirm(t *testing.T) {
 			st := &confirming{Store: onMemory(t)}
 			acme := newWorld(st).acme
 			must(acme.Create(ctx, enduser.Spec{ExternalID: "a", Email: "a@example.com"}))(t)
-			made(acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "a"}))(t)
+			made(acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "a"}))(t)
 			if len(st.tenants) > 0 {
 				t.Errorf("asked for %q", st.tenants)
 			}
@@ -131,13 +131,13 @@ func TestConfirmShowsNothing(t *testing.T) {
 	st := &confirming{Store: onMemory(t)}
 	acme := newWorld(st).acme
 	must(acme.Create(ctx, enduser.Spec{ExternalID: "a", ExpiresIn: time.Hour}))(t)
-	made(acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "a"}))(t)
+	made(acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "a"}))(t)
 	st.err = store.ErrUnavailable
 	u, _, err := acme.Ensure(ctx, enduser.Spec{ExternalID: "a", ExpiresIn: time.Hour})
 	if err == nil || u.ID != "" {
 		t.Errorf("%v, %v", u, err)
 	}
-	g, _, err := acme.Groups().Ensure(ctx, enduser.GroupSpec{ProvidedID: "a"})
+	g, _, err := acme.Groups().Ensure(ctx, enduser.GroupSpec{ExternalID: "a"})
 	if err == nil || g.ID != "" {
 		t.Errorf("%v, %v", g, err)
 	}

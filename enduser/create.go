@@ -384,5 +384,5 @@ func (w *writer) emailHolders(ctx context.Context, u *User) ([]store.Record, err
 }
 
 func emailConflict(holders []store.Record) *ConflictError {
-	return &ConflictError{Field: "email", HolderID: holders[0].ID}
+	return &ConflictError{Kind: kindUser, Field: "email", HolderID: holders[0].ID}
 }

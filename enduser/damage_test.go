@@ -182,7 +182,7 @@ func newMixed(t *testing.T, st store.Store, damage func(tenant, id string)) *mix
 		spec.Sensitive = secrets{"k": secret("v")}
 		spec.ExpiresIn = time.Duration(i+1) * time.Minute
 		u := must(m.acme.With(unique).Create(ctx, spec))(t)
-		g := made(m.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("g", i)}))(t)
+		g := made(m.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: fmt.Sprint("g", i)}))(t)
 		ruin(i, g.ID, &m.goodGroups, &m.lostGroups, &none)
 		ruin((i+4)%9, "sensitive/"+u.ID, &unused, &unused, &none) // of other users
 		ruin(i, u.ID, &m.goodUsers, &m.lostUsers, &m.protected)
@@ -417,7 +417,7 @@ func TestDeleteOfDamaged(t *testing.T) {
 			if err := m.acme.Groups().Delete(ctx, enduser.GroupByID(id)); err != nil {
 				t.Fatal(err)
 			}
-			made(m.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("G", []int{2, 5}[i])}))(t)
+			made(m.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: fmt.Sprint("G", []int{2, 5}[i])}))(t)
 		}
 		for _, id := range m.goodUsers { // the damaged values of some of them, too
 			if err := acme.Delete(ctx, enduser.ByID(id)); err != nil {

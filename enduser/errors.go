@@ -112,17 +112,14 @@ func (e *InvalidError) Is(target error) bool { return target == ErrInvalid }
 // ConflictError says what belongs to another user or group, and to which. It is an
 // ErrConflict.
 type ConflictError struct {
-	Field    string // "external_id", "email" or "linked_accounts"; of groups "provided_id"
+	Kind     string // of the holder: "user" or "group"
+	Field    string // "external_id", "email", "linked_accounts" or, of groups, "token"
 	HolderID string // the ID of the user or group that has it
 }
 
 // Error implements error.
 func (e *ConflictError) Error() string {
-	holder := kindUser
-	if e.Field == "provided_id" {
-		holder = kindGroup
-	}
-	return fmt.Sprintf("enduser: conflict: %s belongs to %s %s", e.Field, holder, e.HolderID)
+	return fmt.Sprintf("enduser: conflict: %s belongs to %s %s", e.Field, e.Kind, e.HolderID)
 }
 
 // Is makes errors.Is(e, ErrConflict) true.

@@ -41,16 +41,16 @@ func ExampleGroups_Create() {
 	users, _ := exampleKeeper()
 	acme := users.Tenant("acme")
 
-	g, token, err := acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "Team-7", Name: "The Seven"})
+	g, token, err := acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "Team-7", Name: "The Seven"})
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(g, len(token))
-	_, _, err = acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "Team-7"})
+	_, _, err = acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "Team-7"})
 	fmt.Println(err)
 	// Output:
 	// group id-1 64
-	// enduser: conflict: provided_id belongs to group id-1
+	// enduser: conflict: external_id belongs to group id-1
 }
 
 func ExampleGroups_Ensure() {
@@ -59,7 +59,7 @@ func ExampleGroups_Ensure() {
 	acme := users.Tenant("acme")
 
 	for _, name := range []string{"The Seven", "Somebody else"} {
-		g, outcome, err := acme.Groups().Ensure(ctx, enduser.GroupSpec{ProvidedID: "team-7", Name: name})
+		g, outcome, err := acme.Groups().Ensure(ctx, enduser.GroupSpec{ExternalID: "team-7", Name: name})
 		fmt.Println(outcome, g.Name, err)
 	}
 	// Output:
@@ -71,19 +71,19 @@ func ExampleGroups_Get() {
 	ctx := context.Background()
 	users, _ := exampleKeeper()
 	acme := users.Tenant("acme")
-	g, token, err := acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team-7"})
+	g, token, err := acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team-7"})
 	if err != nil {
 		log.Fatal(err)
 	}
 	for _, ref := range []enduser.GroupRef{
-		enduser.GroupByID(g.ID), enduser.GroupByProvidedID("team-7"), enduser.GroupByToken(token), enduser.GroupByID("id-2"),
+		enduser.GroupByID(g.ID), enduser.GroupByExternalID("team-7"), enduser.GroupByToken(token), enduser.GroupByID("id-2"),
 	} {
 		g, err := acme.Groups().Get(ctx, ref)
 		fmt.Println(ref, g.ID, errors.Is(err, enduser.ErrNotFound))
 	}
 	// Output:
 	// id id-1 false
-	// provided_id id-1 false
+	// external_id id-1 false
 	// token id-1 false
 	// id  true
 }
@@ -92,15 +92,15 @@ func ExampleGroups_Update() {
 	ctx := context.Background()
 	users, _ := exampleKeeper()
 	acme := users.Tenant("acme")
-	if _, _, err := acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team-7"}); err != nil {
+	if _, _, err := acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team-7"}); err != nil {
 		log.Fatal(err)
 	}
-	g, err := acme.Groups().Update(ctx, enduser.GroupByProvidedID("team-7"), func(g *enduser.Group) error {
+	g, err := acme.Groups().Update(ctx, enduser.GroupByExternalID("team-7"), func(g *enduser.Group) error {
 		g.Name = "The Seven"
-		g.Properties["region"] = enduser.String("emea")
+		g.Metadata["region"] = enduser.String("emea")
 		return nil
 	})
-	fmt.Println(g.Name, g.Properties["region"].Text(), g.Revision, err)
+	fmt.Println(g.Name, g.Metadata["region"].Text(), g.Revision, err)
 	// Output: The Seven "emea" 2 <nil>
 }
 
@@ -108,7 +108,7 @@ func ExampleGroups_Rotate() {
 	ctx := context.Background()
 	users, advance := exampleKeeper()
 	acme := users.Tenant("acme")
-	_, old, err := acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team-7"})
+	_, old, err := acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team-7"})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -134,12 +134,12 @@ func ExampleIfGroup() {
 	ctx := context.Background()
 	users, _ := exampleKeeper()
 	acme := users.Tenant("acme")
-	g, _, err := acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team-7", Demo: true})
+	g, _, err := acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team-7", Metadata: enduser.Metadata{"demo": enduser.Bool(true)}})
 	if err != nil {
 		log.Fatal(err)
 	}
 	noDemo := enduser.IfGroup(func(g enduser.Group) error {
-		if g.Demo {
+		if demo, _ := g.Metadata["demo"].Bool(); demo {
 			return errors.New("the token of a demo stays")
 		}
 		return nil
@@ -153,13 +153,13 @@ func ExampleGroups_Authenticate() {
 	ctx := context.Background()
 	users, _ := exampleKeeper()
 	acme := users.Tenant("acme")
-	_, token, err := acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team-7", Properties: enduser.Metadata{"region": enduser.String("emea")}})
+	_, token, err := acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team-7", Metadata: enduser.Metadata{"region": enduser.String("emea")}})
 	if err != nil {
 		log.Fatal(err)
 	}
 	for _, t := range []string{token, token[1:]} {
 		g, err := acme.Groups().Authenticate(ctx, t)
-		fmt.Println(g.ProvidedID, g.Properties["region"].Text(), errors.Is(err, enduser.ErrNotFound))
+		fmt.Println(g.ExternalID, g.Metadata["region"].Text(), errors.Is(err, enduser.ErrNotFound))
 	}
 	// Output:
 	// team-7 "emea" false
@@ -170,7 +170,7 @@ func ExampleGroups_Delete() {
 	ctx := context.Background()
 	users, _ := exampleKeeper()
 	acme := users.Tenant("acme")
-	g, _, err := acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team-7"})
+	g, _, err := acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team-7"})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func ExampleGroups_List() {
 	users, _ := exampleKeeper()
 	acme := users.Tenant("acme")
 	for _, id := range []string{"team-7", "team-8", "team-9"} {
-		if _, _, err := acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: id}); err != nil {
+		if _, _, err := acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: id}); err != nil {
 			log.Fatal(err)
 		}
 	}
@@ -200,7 +200,7 @@ func ExampleGroups_List() {
 			log.Fatal(err)
 		}
 		for _, g := range page.Groups {
-			fmt.Print(g.ProvidedID, " ")
+			fmt.Print(g.ExternalID, " ")
 		}
 		more = !page.Next.IsZero()
 		fmt.Println(!page.Previous.IsZero(), more)
@@ -216,12 +216,12 @@ func ExampleGroups_All() {
 	users, _ := exampleKeeper()
 	acme := users.Tenant("acme")
 	for _, id := range []string{"team-7", "team-8"} {
-		if _, _, err := acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: id}); err != nil {
+		if _, _, err := acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: id}); err != nil {
 			log.Fatal(err)
 		}
 	}
 	for g, err := range acme.Groups().All(ctx) {
-		fmt.Println(g.ProvidedID, err)
+		fmt.Println(g.ExternalID, err)
 	}
 	// Output:
 	// team-7 <nil>
@@ -286,7 +286,7 @@ func ExampleNewKeyring() {
 		return enduser.New(st, &enduser.Options{Keyring: enduser.NewKeyring(keys[0], keys[1:]...)})
 	}
 	old, next := exampleKey("2026-05"), exampleKey("2026-06")
-	if _, _, err := manager(old).Tenant("acme").Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team-7"}); err != nil {
+	if _, _, err := manager(old).Tenant("acme").Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team-7"}); err != nil {
 		log.Fatal(err)
 	}
 

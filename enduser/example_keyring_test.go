@@ -97,7 +97,7 @@ func ExampleKeyring() {
 		opened:  map[string]openedKey{},
 	}})
 	acme := users.Tenant("acme")
-	g, _, err := acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team-7"})
+	g, _, err := acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team-7"})
 	if err != nil {
 		log.Fatal(err)
 	}

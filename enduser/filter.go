@@ -17,7 +17,7 @@ type Filter struct {
 	Email      string  // see [User].Email for how addresses are compared
 	Account    Account // linked to the user
 	Name       string  // every word of it is a word of [User.DisplayName], in any case; at most 8 words
-	Group      string  // the provided ID of a group the user belongs to; see [SameGroupID]
+	Group      string  // the external ID of a group the user belongs to; see [SameGroupID]
 
 	// Metadata are values that the user's metadata has. The keys must be among the
 	// tenant's [Schema].IndexedMetadata; at most 6. Values are compared by their text,
@@ -69,7 +69,7 @@ func (t Tenant) terms(v *violations, schema *Schema, f Filter) (terms, keys []st
 		}
 	}
 	if f.Group != "" {
-		checkIdentifier(v, Field{Name: "group"}, f.Group, maxProvidedID)
+		checkIdentifier(v, Field{Name: "group"}, f.Group, maxGroupID)
 		terms = append(terms, groupKey(f.Group))
 	}
 	return append(terms, metadataTerms(v, schema, f.Metadata)...), keys

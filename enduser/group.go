@@ -13,7 +13,7 @@ import (
 )
 
 // Group is a group of a tenant's end users: a team, a workspace, a customer of the
-// tenant. Users belong to it who name its ProvidedID among their Groups; they may
+// tenant. Users belong to it who name its ExternalID among their Groups; they may
 // name it before it exists, and go on naming it when it is deleted. It has a token
 // by which programs that show something to its users prove which group they are;
 // see [Groups.Authenticate].
@@ -21,11 +21,11 @@ type Group struct {
 	// ID is the group's own ID, made by the Manager.
 	ID string
 
-	// ProvidedID is the ID by which the tenant's own systems know the group, in the
+	// ExternalID is the ID by which the tenant's own systems know the group, in the
 	// spelling that was given. It is unique in the tenant's environment, has at most 255
 	// characters, and never changes. It is compared exactly, after Unicode normalization
 	// to NFC: two customers whose IDs differ in case must not share a token.
-	ProvidedID string
+	ExternalID string
 
 	// Number is the group's number, for programs that want a small one: from 1 to
 	// 2^31-1, drawn at random, unique in the tenant's environment, and the same as long
@@ -35,10 +35,12 @@ type Group struct {
 	Tenant      string
 	Environment Environment
 
-	Name       string
-	Properties Metadata // what decides what the group's users see
-	Mapping    Metadata // where the group's data is: e.g. data sources by schema
-	Demo       bool     // the group is for demonstrations
+	Name string
+
+	// Metadata is the host's own data about the group, SystemProperties that of the
+	// software around it: shown to the tenant, but not the tenant's to write.
+	Metadata         Metadata
+	SystemProperties Metadata
 
 	CreatedBy, UpdatedBy string    // the actors; see [Tenant.As]
 	CreatedAt, UpdatedAt time.Time // UTC, whole milliseconds
@@ -60,17 +62,17 @@ type groupToken struct {
 	until  time.Time // of a previous one: its deadline
 }
 
-// SameGroupID reports whether two spellings are the same provided ID of a group: the
+// SameGroupID reports whether two spellings are the same external ID of a group: the
 // same text after Unicode normalization to NFC. Case matters.
 func SameGroupID(a, b string) bool { return norm.NFC.String(a) == norm.NFC.String(b) }
 
 // GroupSpec says what a new group shall be.
 type GroupSpec struct {
-	ProvidedID string // required
+	ExternalID string // required
 	Name       string
-	Properties Metadata
-	Mapping    Metadata
-	Demo       bool
+
+	Metadata         Metadata
+	SystemProperties Metadata
 }
 
 // LogValue implements [slog.LogValuer].
@@ -87,7 +89,7 @@ func (g Group) String() string { return "group " + g.ID }
 // one group with the same version have the same token.
 func (g Group) Equal(h Group) bool {
 	h.token = g.token
-	return g.ID == h.ID && g.Tenant == h.Tenant && g.Environment == h.Environment && g.ProvidedID == h.ProvidedID &&
+	return g.ID == h.ID && g.Tenant == h.Tenant && g.Environment == h.Environment && g.ExternalID == h.ExternalID &&
 		g.Number == h.Number && g.CreatedBy == h.CreatedBy && g.UpdatedBy == h.UpdatedBy &&
 		g.CreatedAt.Equal(h.CreatedAt) && g.UpdatedAt.Equal(h.UpdatedAt) && g.AddedAt.Equal(h.AddedAt) &&
 		g.Version == h.Version && g.Revision == h.Revision && len(changedGroupFields(&g, &h)) == 0
@@ -95,8 +97,8 @@ func (g Group) Equal(h Group) bool {
 
 // Clone returns a copy that shares nothing with g.
 func (g Group) Clone() Group {
-	g.Properties = maps.Clone(g.Properties)
-	g.Mapping = maps.Clone(g.Mapping)
+	g.Metadata = maps.Clone(g.Metadata)
+	g.SystemProperties = maps.Clone(g.SystemProperties)
 	g.previous = slices.Clone(g.previous)
 	return g
 }
@@ -104,16 +106,16 @@ func (g Group) Clone() Group {
 // editable returns a copy for a function that changes it: its maps can be written.
 func (g Group) editable() Group {
 	g = g.Clone()
-	if g.Properties == nil {
-		g.Properties = make(Metadata)
+	if g.Metadata == nil {
+		g.Metadata = make(Metadata)
 	}
-	if g.Mapping == nil {
-		g.Mapping = make(Metadata)
+	if g.SystemProperties == nil {
+		g.SystemProperties = make(Metadata)
 	}
 	return g
 }
 
-// GroupRef names a group. [GroupByID], [GroupByProvidedID] and [GroupByToken] make
+// GroupRef names a group. [GroupByID], [GroupByExternalID] and [GroupByToken] make
 // it.
 type GroupRef struct {
 	by    groupRefKind
@@ -125,15 +127,15 @@ type groupRefKind uint8
 const (
 	groupByNothing groupRefKind = iota
 	groupByID
-	groupByProvidedID
+	groupByExternalID
 	groupByToken
 )
 
 // GroupByID names the group with that ID.
 func GroupByID(id string) GroupRef { return GroupRef{groupByID, id} }
 
-// GroupByProvidedID names the group with that provided ID; see [SameGroupID].
-func GroupByProvidedID(id string) GroupRef { return GroupRef{groupByProvidedID, id} }
+// GroupByExternalID names the group with that external ID; see [SameGroupID].
+func GroupByExternalID(id string) GroupRef { return GroupRef{groupByExternalID, id} }
 
 // GroupByToken names the group whose token that is now. A token that was rotated out
 // names none, also while it is still accepted. The reference has the token's hash
@@ -150,8 +152,8 @@ func (r GroupRef) String() string {
 	switch r.by {
 	case groupByID:
 		return "id"
-	case groupByProvidedID:
-		return "provided_id"
+	case groupByExternalID:
+		return "external_id"
 	case groupByToken:
 		return "token"
 	case groupByNothing:
@@ -174,19 +176,19 @@ func (r GroupRef) key() (store.Key, error) {
 		v.add(field, CodeRequired, "must name a group")
 	case r.value == "":
 		v.add(field, CodeRequired, "must not be empty")
-	case len(r.value) > maxBytesPerCharacter*maxProvidedID || (r.by == groupByID && len(r.value) > maxIDBytes):
+	case len(r.value) > maxBytesPerCharacter*maxGroupID || (r.by == groupByID && len(r.value) > maxIDBytes):
 		v.add(field, CodeLength, "is too long")
 	case code != "":
 		v.add(field, code, textMessage(code))
-	case r.by == groupByProvidedID && len(providedIDKey(r.value).Value) > utf8.UTFMax*maxProvidedID:
+	case r.by == groupByExternalID && len(groupIDKey(r.value).Value) > utf8.UTFMax*maxGroupID:
 		v.add(field, CodeLength, "is too long")
 	}
 	if err := v.err(); err != nil {
 		return store.Key{}, err
 	}
 	switch r.by {
-	case groupByProvidedID:
-		return providedIDKey(r.value), nil
+	case groupByExternalID:
+		return groupIDKey(r.value), nil
 	case groupByToken:
 		return tokenKey(r.value), nil
 	default:
@@ -199,14 +201,14 @@ func (r GroupRef) names(g *Group) bool {
 	return r.by != groupByToken || sameHash(g.token.hash, r.value)
 }
 
-const maxProvidedID = 255 // characters
+const maxGroupID = 255 // characters
 
 // makeGroup returns the group that a spec describes, without number and token.
 func (w *writer) makeGroup(s GroupSpec) (Group, error) {
 	g := Group{
 		ID: w.m.newID(), Tenant: w.Tenant.name, Environment: w.env,
-		ProvidedID: s.ProvidedID, Name: s.Name, Demo: s.Demo,
-		Properties: Metadata(nil).merge(s.Properties), Mapping: Metadata(nil).merge(s.Mapping),
+		ExternalID: s.ExternalID, Name: s.Name,
+		Metadata: Metadata(nil).merge(s.Metadata), SystemProperties: Metadata(nil).merge(s.SystemProperties),
 		CreatedBy: w.actor, UpdatedBy: w.actor, CreatedAt: w.now, UpdatedAt: w.now, AddedAt: w.now,
 	}
 	g.normalize()
@@ -214,7 +216,7 @@ func (w *writer) makeGroup(s GroupSpec) (Group, error) {
 }
 
 func (g *Group) normalize() {
-	for _, m := range []*Metadata{&g.Properties, &g.Mapping} {
+	for _, m := range []*Metadata{&g.Metadata, &g.SystemProperties} {
 		if m.hasNull() { // the map may be the caller's
 			*m = Metadata(nil).merge(*m)
 		}
@@ -227,17 +229,17 @@ func (g *Group) normalize() {
 // validateGroup checks by the policy what g has and old has not.
 func (p *Policy) validateGroup(old, g *Group) error {
 	var v violations
-	providedID := Field{Name: "provided_id"}
-	if g.ProvidedID == "" {
-		v.add(providedID, CodeRequired, "must not be empty")
-	} else if g.ProvidedID != old.ProvidedID {
-		p.checkProvidedID(&v, providedID, g.ProvidedID)
+	externalID := Field{Name: "external_id"}
+	if g.ExternalID == "" {
+		v.add(externalID, CodeRequired, "must not be empty")
+	} else if g.ExternalID != old.ExternalID {
+		p.checkGroupID(&v, externalID, g.ExternalID)
 	}
 	if g.Name != old.Name {
 		p.checkName(&v, Field{Name: "name"}, g.Name)
 	}
-	p.checkMetadata(&v, "properties", old.Properties, g.Properties)
-	p.checkMetadata(&v, "mapping", old.Mapping, g.Mapping)
+	p.checkMetadata(&v, "metadata", old.Metadata, g.Metadata)
+	p.checkMetadata(&v, "system_properties", old.SystemProperties, g.SystemProperties)
 	return v.err()
 }
 
@@ -249,7 +251,7 @@ func checkGroupReadOnly(old, g *Group) error {
 		changed bool
 	}{
 		{"id", old.ID != g.ID},
-		{"provided_id", old.ProvidedID != g.ProvidedID},
+		{"external_id", old.ExternalID != g.ExternalID},
 		{"number", old.Number != g.Number},
 		{"tenant_id", old.Tenant != g.Tenant},
 		{"environment", old.Environment != g.Environment},
@@ -275,11 +277,8 @@ func changedGroupFields(old, g *Group) []string {
 	if old.Name != g.Name {
 		fields = append(fields, "name")
 	}
-	fields = append(fields, changedKeys("properties", old.Properties, g.Properties)...)
-	fields = append(fields, changedKeys("mapping", old.Mapping, g.Mapping)...)
-	if old.Demo != g.Demo {
-		fields = append(fields, "demo")
-	}
+	fields = append(fields, changedKeys("metadata", old.Metadata, g.Metadata)...)
+	fields = append(fields, changedKeys("system_properties", old.SystemProperties, g.SystemProperties)...)
 	if old.token.hash != g.token.hash {
 		fields = append(fields, "token")
 	}

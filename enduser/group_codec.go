@@ -14,7 +14,7 @@ const kindGroup = "group"
 
 // The kinds of a group's unique keys.
 const (
-	keyProvidedID  = "provided_id.exact" // NFC
+	keyGroupID     = "group_external_id" // NFC
 	keyGroupNumber = "group_number"      // decimal
 	keyGroupToken  = "group_token"       // SHA-256 of the token, hexadecimal
 )
@@ -35,7 +35,7 @@ func (w *writer) rewriteGroup(r store.Record, g *Group) (store.Record, error) {
 
 func (w *writer) groupOver(g *Group, from carried) store.Record {
 	r := store.Record{ID: g.ID, Kind: kindGroup, Due: g.due(), Data: encodeGroup(g, w.stamp, from.members)}
-	r.Unique = append(r.Unique, providedIDKey(g.ProvidedID), groupNumberKey(g.Number), tokenKey(g.token.hash))
+	r.Unique = append(r.Unique, groupIDKey(g.ExternalID), groupNumberKey(g.Number), tokenKey(g.token.hash))
 	for _, p := range g.previous {
 		r.Unique = append(r.Unique, tokenKey(p.hash))
 	}
@@ -46,7 +46,7 @@ func (w *writer) groupOver(g *Group, from carried) store.Record {
 // isGroupMember reports whether encodeGroup writes a member.
 func isGroupMember(name string) bool {
 	switch name {
-	case "provided_id", "number", "name", "properties", "mapping", "demo", "token_hash", "token", "previous",
+	case "external_id", "number", "name", "metadata", "system_properties", "token_hash", "token", "previous",
 		"created_by", "updated_by", "created_at", "updated_at", "added_at", "stamp":
 		return true
 	}
@@ -57,14 +57,11 @@ func isGroupMember(name string) bool {
 func encodeGroup(g *Group, s stamp, members []byte) []byte {
 	b := make([]byte, 0, 512+len(members))
 	b = appendVersions(b)
-	b = appendText(b, "provided_id", g.ProvidedID)
+	b = appendText(b, "external_id", g.ExternalID)
 	b = strconv.AppendInt(appendName(b, "number"), g.Number, 10)
 	b = appendText(b, "name", g.Name)
-	b = appendMetadata(b, "properties", g.Properties)
-	b = appendMetadata(b, "mapping", g.Mapping)
-	if g.Demo {
-		b = append(b, `,"demo":true`...)
-	}
+	b = appendMetadata(b, "metadata", g.Metadata)
+	b = appendMetadata(b, "system_properties", g.SystemProperties)
 	b = appendText(b, "token_hash", g.token.hash)
 	b = appendSealed(b, "token", g.token.sealed)
 	if len(g.previous) > 0 {
@@ -115,18 +112,16 @@ func (g *Group) scan(body string) (s stamp, err error) {
 	var v versions
 	err = p.Object(func(name string) (err error) {
 		switch name {
-		case "provided_id":
-			g.ProvidedID, err = p.String()
+		case "external_id":
+			g.ExternalID, err = p.String()
 		case "number":
 			g.Number, err = p.Int()
 		case "name":
 			g.Name, err = p.String()
-		case "properties":
-			g.Properties, err = scanMetadata(&p)
-		case "mapping":
-			g.Mapping, err = scanMetadata(&p)
-		case "demo":
-			g.Demo, err = p.Bool()
+		case "metadata":
+			g.Metadata, err = scanMetadata(&p)
+		case "system_properties":
+			g.SystemProperties, err = scanMetadata(&p)
 		case "token_hash":
 			g.token.hash, err = p.String()
 		case "token":
@@ -151,7 +146,7 @@ func (g *Group) scan(body string) (s stamp, err error) {
 		return err
 	})
 	err = v.end(&p, err)
-	if err == nil && (g.ProvidedID == "" || g.Number <= 0 || g.token.hash == "" || g.token.sealed == nil) {
+	if err == nil && (g.ExternalID == "" || g.Number <= 0 || g.token.hash == "" || g.token.sealed == nil) {
 		err = errors.New("the group is not whole")
 	}
 	return s, err

@@ -20,11 +20,11 @@ var compareGroups = cmp.AllowUnexported(Group{}, groupToken{}, Value{}, Version{
 
 func fullGroup() Group {
 	return Group{
-		ID: "0123456789abcdef01234567", ProvidedID: "Team-É 7", Number: 7, Tenant: "acme", Environment: Testing,
-		Name:       "Team \u2028\"7\"",
-		Properties: Metadata{"region": String("emea"), "tier": Int(9007199254740993)},
-		Mapping:    Metadata{"public": Value{`{"schemas":["a",null],"source":"db-1"}`}},
-		Demo:       true, CreatedBy: "key_1", UpdatedBy: "key_42",
+		ID: "0123456789abcdef01234567", ExternalID: "Team-É 7", Number: 7, Tenant: "acme", Environment: Testing,
+		Name:             "Team \u2028\"7\"",
+		Metadata:         Metadata{"region": String("emea"), "tier": Int(9007199254740993)},
+		SystemProperties: Metadata{"public": Value{`{"schemas":["a",null],"source":"db-1"}`}},
+		CreatedBy:        "key_1", UpdatedBy: "key_42",
 		CreatedAt: millis(1700000000001), UpdatedAt: millis(1700000000999), AddedAt: millis(1700000000002),
 		Version: Version{12, 0x0123456789ab}, Revision: 12,
 		token: groupToken{hash: hashToken("new"), sealed: []byte{0, 1, 0xff, 0xfe, '"'}},
@@ -38,7 +38,7 @@ func fullGroup() Group {
 // goldenGroups are the groups that testdata/codec/group holds; see goldenBodies.
 func goldenGroups() map[string]Group {
 	minimal := Group{
-		ID: "a", ProvidedID: "a", Number: 1, Tenant: "acme", Environment: Customer, Version: Version{1, 1}, Revision: 1,
+		ID: "a", ExternalID: "a", Number: 1, Tenant: "acme", Environment: Customer, Version: Version{1, 1}, Revision: 1,
 		CreatedAt: millis(1700000000000), UpdatedAt: millis(1700000000000), AddedAt: millis(1700000000000), token: groupToken{hash: hashToken("t"), sealed: []byte{1}},
 	}
 	return map[string]Group{"v1-minimal.json": minimal, "v1-full.json": fullGroup()}
@@ -103,7 +103,7 @@ func TestGroupRecord(t *testing.T) {
 	g := fullGroup()
 	r := recordOfGroup(&g)
 	want := []store.Key{
-		{Kind: "provided_id.exact", Value: "Team-É 7"},
+		{Kind: "group_external_id", Value: "Team-É 7"},
 		{Kind: "group_number", Value: "7"},
 		{Kind: "group_token", Value: hashToken("new")},
 		{Kind: "group_token", Value: hashToken("old")},
@@ -127,8 +127,8 @@ func TestGroupsRoundTrip(t *testing.T) {
 		text := func(label string) string { return rapid.String().Draw(t, label) }
 		at := rapid.Map(rapid.Int64Range(1, 1<<47), millis)
 		g := Group{
-			ID: "g1", ProvidedID: "x" + text("provided_id"), Tenant: "acme", Environment: Customer, Name: text("name"),
-			Properties: anyMetadata().Draw(t, "properties"), Mapping: anyMetadata().Draw(t, "mapping"), Demo: rapid.Bool().Draw(t, "demo"),
+			ID: "g1", ExternalID: "x" + text("external_id"), Tenant: "acme", Environment: Customer, Name: text("name"),
+			Metadata: anyMetadata().Draw(t, "metadata"), SystemProperties: anyMetadata().Draw(t, "system_properties"),
 			CreatedBy: text("created_by"), UpdatedBy: text("updated_by"), CreatedAt: at.Draw(t, "created_at"), UpdatedAt: at.Draw(t, "updated_at"), AddedAt: at.Draw(t, "added_at"),
 			Revision: rapid.Int64Range(1, 1<<62).Draw(t, "revision"), Number: rapid.Int64Range(1, 1<<62).Draw(t, "number"),
 			token: groupToken{hash: hashToken(text("token")), sealed: rapid.SliceOfN(rapid.Byte(), 1, 90).Draw(t, "sealed")},
@@ -189,24 +189,23 @@ func TestCorruptGroups(t *testing.T) {
 	hash := g.token.hash
 	for name, text := range map[string]string{
 		"empty": "", "null": "null", "array": "[" + body + "]", "two": body + body, "trailing": body + "x",
-		"version 0":                  replace(`"r":1`, `"r":0`),
-		"no version":                 replace(`"r":1,"w":1,`, ""),
-		"without number":             replace(`"number":7,`, ""),
-		"number 0":                   replace(`"number":7`, `"number":0`),
-		"number as text":             replace(`"number":7`, `"number":"canary"`),
-		"twice":                      replace(`"w":1`, `"w":1,"name":"canary"`),
-		"without provided ID":        replace(`"provided_id":"Team-É 7",`, ""),
-		"without hash":               replace(`"token_hash":"`+hash+`",`, ""),
-		"sealed is no base64":        replace(`"token":"`, `"token":"*`),
-		"sealed with loose bits":     replace(`"token":"AAH//iI"`, `"token":"AAH//iJ"`),
-		"sealed with padding":        replace(`"token":"AAH//iI"`, `"token":"AAH//iI="`),
-		"sealed number":              replace(`"token":"AAH//iI"`, `"token":1`),
-		"previous without hash":      replace(`{"hash":"`+g.previous[0].hash+`",`, `{`),
-		"previous without until":     replace(`,"until":1700086400001`, ""),
-		"previous is no list":        replace(`"previous":[`, `"previous":{"canary":[`),
-		"previous hash of null":      replace(`{"hash":"`+g.previous[0].hash+`"`, `{"hash":null`),
-		"demo as text":               replace(`"demo":true`, `"demo":"canary"`),
-		"properties of another type": replace(`"properties":{`, `"properties":["canary"],"x":{`),
+		"version 0":                replace(`"r":1`, `"r":0`),
+		"no version":               replace(`"r":1,"w":1,`, ""),
+		"without number":           replace(`"number":7,`, ""),
+		"number 0":                 replace(`"number":7`, `"number":0`),
+		"number as text":           replace(`"number":7`, `"number":"canary"`),
+		"twice":                    replace(`"w":1`, `"w":1,"name":"canary"`),
+		"without external ID":      replace(`"external_id":"Team-É 7",`, ""),
+		"without hash":             replace(`"token_hash":"`+hash+`",`, ""),
+		"sealed is no base64":      replace(`"token":"`, `"token":"*`),
+		"sealed with loose bits":   replace(`"token":"AAH//iI"`, `"token":"AAH//iJ"`),
+		"sealed with padding":      replace(`"token":"AAH//iI"`, `"token":"AAH//iI="`),
+		"sealed number":            replace(`"token":"AAH//iI"`, `"token":1`),
+		"previous without hash":    replace(`{"hash":"`+g.previous[0].hash+`",`, `{`),
+		"previous without until":   replace(`,"until":1700086400001`, ""),
+		"previous is no list":      replace(`"previous":[`, `"previous":{"canary":[`),
+		"previous hash of null":    replace(`{"hash":"`+g.previous[0].hash+`"`, `{"hash":null`),
+		"metadata of another type": replace(`"metadata":{`, `"metadata":["canary"],"x":{`),
 	} {
 		checkCorruptGroup(t, name, text, true)
 	}
@@ -224,7 +223,7 @@ func FuzzDecodeGroup(f *testing.F) {
 	for _, g := range goldenGroups() {
 		f.Add(string(groupBodyOf(&g)))
 	}
-	f.Add(`{"r":1,"w":1,"provided_id":"a","token_hash":"b"}`)
+	f.Add(`{"r":1,"w":1,"external_id":"a","token_hash":"b"}`)
 	f.Fuzz(func(t *testing.T, body string) { checkCorruptGroup(t, "body", body, false) })
 }
 
@@ -239,12 +238,11 @@ func TestChangedGroupFields(t *testing.T) {
 			g.previous = nil
 			g.token.sealed = []byte("other")
 		},
-		"name":                                func(g *Group) { g.Name = "" },
-		"properties.region":                   func(g *Group) { delete(g.Properties, "region") },
-		"mapping.new":                         func(g *Group) { g.Mapping["new"] = Int(1) },
-		"demo":                                func(g *Group) { g.Demo = false },
-		"token":                               func(g *Group) { g.token.hash = "x" },
-		"name,properties.tier,mapping.public": func(g *Group) { g.Name = "x"; g.Properties["tier"] = Int(1); g.Mapping = nil },
+		"name":                  func(g *Group) { g.Name = "" },
+		"metadata.region":       func(g *Group) { delete(g.Metadata, "region") },
+		"system_properties.new": func(g *Group) { g.SystemProperties["new"] = Int(1) },
+		"token":                 func(g *Group) { g.token.hash = "x" },
+		"name,metadata.tier,system_properties.public": func(g *Group) { g.Name = "x"; g.Metadata["tier"] = Int(1); g.SystemProperties = nil },
 	} {
 		g := old.Clone()
 		change(&g)
@@ -259,7 +257,7 @@ func TestGroupClone(t *testing.T) {
 	t.Parallel()
 	g := fullGroup()
 	c := g.Clone()
-	c.Properties["region"], c.Mapping["x"], c.previous[0].until = Null, Int(1), time.Time{}
+	c.Metadata["region"], c.SystemProperties["x"], c.previous[0].until = Null, Int(1), time.Time{}
 	if diff := cmp.Diff(fullGroup(), g, compareGroups); diff != "" {
 		t.Errorf("the original changed (-want +got):\n%s", diff)
 	}

@@ -19,14 +19,14 @@ func TestGroupIDsAreExact(t *testing.T) {
 		id := rapid.SampledFrom([]string{"00Q5x", "00q5x", "é", "e\u0301", "É", "ß", "ẞ", "ss", "K", "k", "i", "ı", "σ", "ς"})
 		a, b := id.Draw(t, "a"), id.Draw(t, "b")
 		acme := enduser.New(memory.New(nil), &enduser.Options{Keyring: enduser.NewKeyring(testKey("k1"))}).Tenant("acme")
-		if _, _, err := acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: a}); err != nil {
+		if _, _, err := acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: a}); err != nil {
 			t.Fatal(err)
 		}
 		same := enduser.SameGroupID(a, b)
 		if want := a == b || a+b == "ée\u0301" || b+a == "ée\u0301"; same != want {
 			t.Fatalf("SameGroupID(%q, %q) is %v", a, b, same)
 		}
-		_, outcome, err := acme.Groups().Ensure(ctx, enduser.GroupSpec{ProvidedID: b})
+		_, outcome, err := acme.Groups().Ensure(ctx, enduser.GroupSpec{ExternalID: b})
 		if err != nil || (outcome == enduser.Unchanged) != same {
 			t.Fatalf("%q after %q: %v, %v", b, a, outcome, err)
 		}

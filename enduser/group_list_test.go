@@ -21,15 +21,15 @@ func TestListGroups(t *testing.T) {
 		var want []enduser.Group
 		for i := range 11 {
 			must(w.acme.Create(ctx, enduser.Spec{}))(t) // between them, and not in the list
-			g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("g", i), Name: fmt.Sprint("Group ", i)}))(t)
-			made(w.acme.In(enduser.Testing).Groups().Create(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("g", i)}))(t)
+			g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: fmt.Sprint("g", i), Name: fmt.Sprint("Group ", i)}))(t)
+			made(w.acme.In(enduser.Testing).Groups().Create(ctx, enduser.GroupSpec{ExternalID: fmt.Sprint("g", i)}))(t)
 			want = append(want, g)
 		}
 		if err := w.acme.Groups().Delete(ctx, enduser.GroupByID(want[4].ID)); err != nil {
 			t.Fatal(err)
 		}
 		want = slices.Delete(want, 4, 5)
-		want[2] = must(w.acme.Groups().Update(ctx, enduser.GroupByID(want[2].ID), func(g *enduser.Group) error { g.Demo = true; return nil }))(t)
+		want[2] = must(w.acme.Groups().Update(ctx, enduser.GroupByID(want[2].ID), func(g *enduser.Group) error { g.SystemProperties["demo"] = enduser.Bool(true); return nil }))(t)
 		for _, desc := range []bool{false, true} {
 			if desc {
 				slices.Reverse(want)
@@ -92,7 +92,7 @@ func walkGroups(t *testing.T, tenant enduser.Tenant, q enduser.GroupQuery) (all 
 	}
 }
 
-// Users belong to a group by its provided ID in any case, before it exists, while
+// Users belong to a group by its external ID in any case, before it exists, while
 // it does, and after.
 func TestUsersOfAGroup(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
@@ -107,9 +107,9 @@ func TestUsersOfAGroup(t *testing.T) {
 			}
 		}
 		members("before", first.ID)
-		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "Team-e\u0301"}))(t)
+		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "Team-e\u0301"}))(t)
 		members("created", first.ID)
-		next := must(w.acme.Create(ctx, enduser.Spec{Groups: []string{g.ProvidedID, "other"}}))(t)
+		next := must(w.acme.Create(ctx, enduser.Spec{Groups: []string{g.ExternalID, "other"}}))(t)
 		members("another", first.ID, next.ID)
 		// A spelling that is the same ID is the same membership.
 		s := enduser.Spec{ExternalID: "x", Groups: []string{"Team-é"}}
@@ -136,15 +136,15 @@ func TestAllGroups(t *testing.T) {
 		w := newWorld(st)
 		const count = 450 // more than two pages
 		for i := range count {
-			made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("g", i)}))(t)
+			made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: fmt.Sprint("g", i)}))(t)
 		}
 		n := 0
 		for g, err := range w.acme.Groups().All(ctx) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if g.ProvidedID != fmt.Sprint("g", n) {
-				t.Fatalf("group %d is %s", n, g.ProvidedID)
+			if g.ExternalID != fmt.Sprint("g", n) {
+				t.Fatalf("group %d is %s", n, g.ExternalID)
 			}
 			if n++; n == 250 { // the body of the loop may write
 				if err := w.acme.Groups().Delete(ctx, enduser.GroupByID(g.ID)); err != nil {

@@ -25,8 +25,8 @@ func (m *model) changeGroup(kind enduser.ChangeType, id, actor string, fields []
 	m.feed[len(m.feed)-1].Kind = "group"
 }
 
-func (m *machine) providedID(t *rapid.T) string {
-	return rapid.SampledFrom([]string{"g", "G", "h", "É", "é", "e\u0301"}).Draw(t, "provided ID")
+func (m *machine) groupID(t *rapid.T) string {
+	return rapid.SampledFrom([]string{"g", "G", "h", "É", "é", "e\u0301"}).Draw(t, "external ID")
 }
 
 // groupRef draws a reference and returns the group that it names, if any.
@@ -34,15 +34,15 @@ func (m *machine) groupRef(t *rapid.T, mod *model) (enduser.GroupRef, *modelGrou
 	p := nobody().group
 	if len(mod.groups) > 0 {
 		g := rapid.SampledFrom(mod.groups).Draw(t, "group")
-		p = groupProbe{g.ID, g.ProvidedID, g.token}
+		p = groupProbe{g.ID, g.ExternalID, g.token}
 		if len(g.old) > 0 && rapid.IntRange(0, 3).Draw(t, "old token") == 0 {
 			p.token = g.old[len(g.old)-1]
 		}
 	}
 	if rapid.Bool().Draw(t, "own spelling") {
-		p.providedID = m.providedID(t)
+		p.externalID = m.groupID(t)
 	}
-	by := rapid.SampledFrom([]string{"ID", "provided ID", "token"}).Draw(t, "by")
+	by := rapid.SampledFrom([]string{"ID", "external ID", "token"}).Draw(t, "by")
 	i := slices.IndexFunc(mod.groups, func(g *modelGroup) bool {
 		switch by {
 		case "ID":
@@ -50,7 +50,7 @@ func (m *machine) groupRef(t *rapid.T, mod *model) (enduser.GroupRef, *modelGrou
 		case "token":
 			return g.token == p.token
 		default:
-			return groupKey(g.ProvidedID) == groupKey(p.providedID)
+			return groupKey(g.ExternalID) == groupKey(p.externalID)
 		}
 	})
 	if i < 0 {
@@ -73,10 +73,18 @@ func sameGroup(t *rapid.T, got enduser.Group, want *modelGroup) {
 	}
 }
 
+// demo returns nothing, or that a group is for demonstrations.
+func demo(t *rapid.T) enduser.Metadata {
+	if !rapid.Bool().Draw(t, "demo") {
+		return nil
+	}
+	return enduser.Metadata{"demo": enduser.Bool(true)}
+}
+
 func (m *machine) createGroup(t *rapid.T) {
 	tenant, mod, _, actor := m.turn(t)
-	s := enduser.GroupSpec{ProvidedID: m.providedID(t), Name: name(t), Demo: rapid.Bool().Draw(t, "demo")}
-	i := slices.IndexFunc(mod.groups, func(g *modelGroup) bool { return groupKey(g.ProvidedID) == groupKey(s.ProvidedID) })
+	s := enduser.GroupSpec{ExternalID: m.groupID(t), Name: name(t), SystemProperties: demo(t)}
+	i := slices.IndexFunc(mod.groups, func(g *modelGroup) bool { return groupKey(g.ExternalID) == groupKey(s.ExternalID) })
 	var g enduser.Group
 	var err error
 	outcome := enduser.Created
@@ -84,7 +92,7 @@ func (m *machine) createGroup(t *rapid.T) {
 		g, outcome, err = tenant.Groups().Ensure(m.ctx, s)
 	} else if g, _, err = tenant.Groups().Create(m.ctx, s); i >= 0 {
 		conflict, ok := errors.AsType[*enduser.ConflictError](err)
-		if !ok || *conflict != (enduser.ConflictError{Field: "provided_id", HolderID: mod.groups[i].ID}) {
+		if !ok || *conflict != (enduser.ConflictError{Kind: "group", Field: "external_id", HolderID: mod.groups[i].ID}) {
 			t.Fatalf("error %v, want a conflict with %s", err, mod.groups[i].ID)
 		}
 		return
@@ -98,7 +106,7 @@ func (m *machine) createGroup(t *rapid.T) {
 	}
 	mod.changeGroup(enduser.ChangeCreated, g.ID, actor, nil)
 	want := &modelGroup{Group: enduser.Group{
-		ID: g.ID, ProvidedID: s.ProvidedID, Number: g.Number, Tenant: tenant.Name(), Environment: tenant.Environment(), Name: s.Name, Demo: s.Demo,
+		ID: g.ID, ExternalID: s.ExternalID, Number: g.Number, Tenant: tenant.Name(), Environment: tenant.Environment(), Name: s.Name, SystemProperties: s.SystemProperties,
 		CreatedBy: actor, UpdatedBy: actor, CreatedAt: mod.now, UpdatedAt: mod.now, AddedAt: mod.now, Revision: mod.revision,
 	}, seen: make(map[enduser.Version]bool)}
 	sameGroup(t, g, want)
@@ -120,9 +128,9 @@ func (m *model) wrote(g *modelGroup, actor string, fields []string) {
 func (m *machine) updateGroup(t *rapid.T) {
 	tenant, mod, _, actor := m.turn(t)
 	ref, want := m.groupRef(t, mod)
-	rename, demo, plan := name(t), rapid.Bool().Draw(t, "demo"), metadata(t)["plan"]
+	rename, own, plan := name(t), demo(t), metadata(t)["plan"]
 	got, err := tenant.Groups().Update(m.ctx, ref, func(g *enduser.Group) error {
-		g.Name, g.Demo, g.Properties["plan"] = rename, demo, plan
+		g.Name, g.SystemProperties, g.Metadata["plan"] = rename, own, plan
 		return nil
 	})
 	if want == nil {
@@ -135,16 +143,16 @@ func (m *machine) updateGroup(t *rapid.T) {
 	if want.Name != rename {
 		fields = append(fields, "name")
 	}
-	if want.Properties["plan"] != plan {
-		fields = append(fields, "properties.plan")
+	if want.Metadata["plan"] != plan {
+		fields = append(fields, "metadata.plan")
 	}
-	if want.Demo != demo {
-		fields = append(fields, "demo")
+	if want.SystemProperties["demo"] != own["demo"] {
+		fields = append(fields, "system_properties.demo")
 	}
 	if len(fields) > 0 {
-		want.Name, want.Demo, want.Properties = rename, demo, nil
+		want.Name, want.SystemProperties, want.Metadata = rename, own, nil
 		if !plan.IsNull() {
-			want.Properties = enduser.Metadata{"plan": plan}
+			want.Metadata = enduser.Metadata{"plan": plan}
 		}
 		mod.wrote(want, actor, fields)
 	}

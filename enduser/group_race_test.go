@@ -23,7 +23,7 @@ func TestConcurrentRotations(t *testing.T) {
 		other := enduser.New(st, &enduser.Options{Now: w.now, Keyring: enduser.NewKeyring(testKey("k1"))}).Tenant("acme").As("ann")
 		for try := range size(200, 16) {
 			overlap := time.Duration(try%2) * time.Hour
-			g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("team-", try)}))(t)
+			g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: fmt.Sprint("team-", try)}))(t)
 			token := must(w.acme.Groups().Reveal(ctx, g))(t)
 			var won atomic.Int64
 			var winner atomic.Value
@@ -65,7 +65,7 @@ func TestRotationsRacingUpdates(t *testing.T) {
 		ctx := t.Context()
 		w := newWorld(st)
 		for try := range size(20, 2) {
-			g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("team-", try)}))(t)
+			g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: fmt.Sprint("team-", try)}))(t)
 			ref := enduser.GroupByID(g.ID)
 			tokens := make([]string, callers)
 			at(func(i int) {
@@ -82,15 +82,15 @@ func TestRotationsRacingUpdates(t *testing.T) {
 					return
 				}
 				if _, err := w.acme.Groups().Update(ctx, ref, func(g *enduser.Group) error {
-					g.Properties[fmt.Sprint("k", i)] = enduser.Int(int64(i))
+					g.Metadata[fmt.Sprint("k", i)] = enduser.Int(int64(i))
 					return nil
 				}); err != nil {
 					t.Errorf("caller %d: %v", i, err)
 				}
 			})
 			got := must(w.acme.Groups().Get(ctx, ref))(t)
-			if len(got.Properties) != callers-callers/8 {
-				t.Errorf("try %d: %d properties, want %d", try, len(got.Properties), callers-callers/8)
+			if len(got.Metadata) != callers-callers/8 {
+				t.Errorf("try %d: %d metadata, want %d", try, len(got.Metadata), callers-callers/8)
 			}
 			current := must(w.acme.Groups().Reveal(ctx, got))(t)
 			seen := 0
@@ -121,7 +121,7 @@ func TestConcurrentEnsureGroup(t *testing.T) {
 			var created atomic.Int64
 			tokens := make([]string, callers)
 			at(func(i int) {
-				g, outcome, err := acme.Groups().Ensure(ctx, enduser.GroupSpec{ProvidedID: spellings[i%2]})
+				g, outcome, err := acme.Groups().Ensure(ctx, enduser.GroupSpec{ExternalID: spellings[i%2]})
 				if err != nil {
 					t.Errorf("try %d, caller %d: %v", try, i, err)
 					return
@@ -150,7 +150,7 @@ func TestSweepsRacingRotations(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)
-		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
 		ref := enduser.GroupByID(g.ID)
 		var wg sync.WaitGroup
 		rotations := size(200, 40)
@@ -194,7 +194,7 @@ func TestUnknownOutcomesOfGroups(t *testing.T) {
 			func(h func(int64, []store.Op) error) { f.before = h }, func(h func(int64, []store.Op) error) { f.after = h },
 		} {
 			id, acme := "team", w.users.Tenant(fmt.Sprint("acme-", i))
-			g, outcome, err := acme.Groups().Ensure(ctx, enduser.GroupSpec{ProvidedID: id})
+			g, outcome, err := acme.Groups().Ensure(ctx, enduser.GroupSpec{ExternalID: id})
 			g = ensured(g, outcome, err)(t, enduser.Created)
 			token := must(acme.Groups().Reveal(ctx, g))(t)
 			diff(t, id, must(acme.Groups().Authenticate(ctx, token))(t), g)

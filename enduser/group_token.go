@@ -152,8 +152,8 @@ func (g *Group) due() time.Time {
 	return first
 }
 
-func providedIDKey(id string) store.Key {
-	return store.Key{Kind: keyProvidedID, Value: norm.NFC.String(id)}
+func groupIDKey(id string) store.Key {
+	return store.Key{Kind: keyGroupID, Value: norm.NFC.String(id)}
 }
 
 func tokenKey(hash string) store.Key { return store.Key{Kind: keyGroupToken, Value: hash} }

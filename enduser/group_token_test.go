@@ -32,7 +32,7 @@ func accepts(t testing.TB, what string, tenant enduser.Tenant, group string, tok
 func TestTokensAreRandom(t *testing.T) {
 	t.Parallel()
 	w := newWorld(memory.New(nil))
-	g := made(w.acme.Groups().Create(t.Context(), enduser.GroupSpec{ProvidedID: "team"}))(t)
+	g := made(w.acme.Groups().Create(t.Context(), enduser.GroupSpec{ExternalID: "team"}))(t)
 	const n = 2000
 	var ones [256]int
 	seen := make(map[string]bool)
@@ -61,7 +61,7 @@ func TestRotateToken(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)
-		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team", Name: "Team"}))(t)
+		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team", Name: "Team"}))(t)
 		stale := g
 		tokens := []string{must(w.acme.Groups().Reveal(ctx, g))(t)}
 		rotate := func(overlap time.Duration) {
@@ -112,17 +112,17 @@ func TestRotateTokenOnCondition(t *testing.T) {
 		refuse := errors.New("refused")
 		_, _, err := w.acme.Groups().Rotate(ctx, enduser.GroupByID(g.ID), time.Hour, enduser.IfGroup(func(got enduser.Group) error {
 			diff(t, "fn gets", got, g)
-			got.Properties["region"] = enduser.Null // its own
+			got.Metadata["region"] = enduser.Null // its own
 			return refuse
 		}))
 		wantErr(t, "refused", err, refuse)
 		accepts(t, "after that", w.acme, g.ID, []string{token}, true)
 		diff(t, "feed", feed(t, w.acme), []string{"created " + g.ID})
 		rotated := made(w.acme.Groups().Rotate(ctx, enduser.GroupByID(g.ID), 0, enduser.IfGroup(func(got enduser.Group) error {
-			got.Properties["region"] = enduser.Int(1)
+			got.Metadata["region"] = enduser.Int(1)
 			return nil
 		})))(t)
-		diff(t, "properties", rotated.Properties, g.Properties)
+		diff(t, "metadata", rotated.Metadata, g.Metadata)
 		accepts(t, "in the end", w.acme, g.ID, []string{token, must(w.acme.Groups().Reveal(ctx, rotated))(t)}, false, true)
 	})
 }
@@ -131,7 +131,7 @@ func TestOverlapLimits(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	w := newWorld(memory.New(nil))
-	g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+	g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
 	tokens := []string{must(w.acme.Groups().Reveal(ctx, g))(t)}
 	for _, overlap := range []time.Duration{-1, -time.Hour, enduser.MaxOverlap + 1} {
 		_, _, err := w.acme.Groups().Rotate(ctx, enduser.GroupByID(g.ID), overlap)
@@ -156,7 +156,7 @@ func TestPreviousTokensAreBounded(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)
-		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
 		var tokens []string
 		var want []bool
 		for i := range 12 {
@@ -177,7 +177,7 @@ func TestSweepDropsTokens(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)
-		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
 		tokens := []string{must(w.acme.Groups().Reveal(ctx, g))(t)}
 		for i := range 3 {
 			g = made(w.acme.Groups().Rotate(ctx, enduser.GroupByID(g.ID), time.Duration(i+1)*time.Minute))(t)
@@ -213,10 +213,10 @@ func TestTokensElsewhere(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)
-		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
 		token := must(w.acme.Groups().Reveal(ctx, g))(t)
 		for _, other := range []enduser.Tenant{w.acme.In(enduser.Testing), w.users.Tenant("umbrella"), w.users.Tenant("ACME")} {
-			made(other.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+			made(other.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
 			wantErr(t, other.String(), second(other.Groups().Authenticate(ctx, token)), enduser.ErrNotFound)
 			wantErr(t, other.String()+" reveals", second(other.Groups().Reveal(ctx, g)), enduser.ErrInvalid)
 			forged := g
@@ -225,7 +225,7 @@ func TestTokensElsewhere(t *testing.T) {
 		}
 		near := []string{
 			"", " ", token[:63], token + "0", " " + token, token + "\n", strings.ToUpper(token), token + "\x00", token[:32], "Token " + token,
-			strings.Repeat("0", 64), "\xff", strings.Repeat("x", 1<<20), g.ID, g.ProvidedID,
+			strings.Repeat("0", 64), "\xff", strings.Repeat("x", 1<<20), g.ID, g.ExternalID,
 		}
 		for i := range token { // each character, changed
 			b := []byte(token)
@@ -240,7 +240,7 @@ func TestTokensElsewhere(t *testing.T) {
 			wantErr(t, fmt.Sprintf("%.70q", text), err, enduser.ErrNotFound)
 		}
 		accepts(t, "itself", w.acme, g.ID, []string{token}, true)
-		for what, group := range map[string]enduser.Group{"zero": {}, "made up": {ID: g.ID, ProvidedID: g.ProvidedID, Tenant: "acme", Revision: g.Revision}} {
+		for what, group := range map[string]enduser.Group{"zero": {}, "made up": {ID: g.ID, ExternalID: g.ExternalID, Tenant: "acme", Revision: g.Revision}} {
 			wantInvalid(t, what, second(w.acme.Groups().Reveal(ctx, group)), "group invalid_value")
 		}
 	})
@@ -252,7 +252,7 @@ func TestUpdateKeepsTheToken(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)
-		before := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		before := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
 		old := must(w.acme.Groups().Reveal(ctx, before))(t)
 		now := must(w.acme.Groups().Reveal(ctx, made(w.acme.Groups().Rotate(ctx, enduser.GroupByID(before.ID), 0))(t)))(t)
 		changed := must(w.acme.Groups().Update(ctx, enduser.GroupByID(before.ID), func(g *enduser.Group) error {
@@ -274,7 +274,7 @@ func TestUpdateKeepsTheToken(t *testing.T) {
 func TestLiveTokensAreKept(t *testing.T) {
 	ctx := t.Context()
 	w := newWorld(memory.New(nil))
-	g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+	g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
 	first := must(w.acme.Groups().Reveal(ctx, g))(t)
 	ref := enduser.GroupByID(g.ID)
 	made(w.acme.Groups().Rotate(ctx, ref, enduser.MaxOverlap))(t)
@@ -311,7 +311,7 @@ func TestTokensBesideUnknownOutcomes(t *testing.T) {
 		}
 		f.after = nil
 		_, token, err = groups.Create(ctx, wholeSpec())
-		wantConflict(t, "again", err, "provided_id", g.ID)
+		wantConflict(t, "again", err, "external_id", g.ID)
 		if token != "" {
 			t.Errorf("token %q beside a conflict", token)
 		}

@@ -27,38 +27,38 @@ func TestGroupLimits(t *testing.T) {
 		spec enduser.GroupSpec
 		want []string
 	}{
-		"255 characters":          {spec: enduser.GroupSpec{ProvidedID: strings.Repeat("x", 255)}},
-		"256 characters":          {enduser.GroupSpec{ProvidedID: strings.Repeat("x", 256)}, []string{"provided_id too_long"}},
-		"255 composed characters": {spec: enduser.GroupSpec{ProvidedID: strings.Repeat("e\u0301", 255)}},
-		"256 composed characters": {enduser.GroupSpec{ProvidedID: strings.Repeat("e\u0301", 256)}, []string{"provided_id too_long"}},
-		"the longest in bytes":    {spec: enduser.GroupSpec{ProvidedID: strings.Repeat("\U00010428", 255)}},
-		"huge":                    {enduser.GroupSpec{ProvidedID: strings.Repeat("x", 1<<20)}, []string{"provided_id too_long"}},
-		"no ID":                   {enduser.GroupSpec{Name: "x"}, []string{"provided_id required"}},
-		"angle brackets":          {enduser.GroupSpec{ProvidedID: "<a>"}, []string{"provided_id invalid_characters"}},
-		"space around":            {enduser.GroupSpec{ProvidedID: " a"}, []string{"provided_id surrounding_space"}},
-		"control":                 {enduser.GroupSpec{ProvidedID: "a\nb"}, []string{"provided_id invalid_characters"}},
-		"invisible":               {enduser.GroupSpec{ProvidedID: "a\u200bb"}, []string{"provided_id invalid_characters"}},
-		"not UTF-8":               {enduser.GroupSpec{ProvidedID: "a\xff"}, []string{"provided_id invalid_utf8"}},
-		"long name":               {enduser.GroupSpec{ProvidedID: id + "1", Name: strings.Repeat("x", 257)}, []string{"name too_long"}},
-		"longest name":            {spec: enduser.GroupSpec{ProvidedID: id + "2", Name: strings.Repeat("x", 256)}},
-		"name with control":       {enduser.GroupSpec{ProvidedID: id, Name: "a\x00"}, []string{"name invalid_characters"}},
-		"keys":                    {spec: enduser.GroupSpec{ProvidedID: id + "3", Properties: most, Mapping: most}},
-		"too many keys": {enduser.GroupSpec{ProvidedID: id, Properties: many, Mapping: many}, []string{
-			"properties too_many", "mapping too_many",
+		"255 characters":          {spec: enduser.GroupSpec{ExternalID: strings.Repeat("x", 255)}},
+		"256 characters":          {enduser.GroupSpec{ExternalID: strings.Repeat("x", 256)}, []string{"external_id too_long"}},
+		"255 composed characters": {spec: enduser.GroupSpec{ExternalID: strings.Repeat("e\u0301", 255)}},
+		"256 composed characters": {enduser.GroupSpec{ExternalID: strings.Repeat("e\u0301", 256)}, []string{"external_id too_long"}},
+		"the longest in bytes":    {spec: enduser.GroupSpec{ExternalID: strings.Repeat("\U00010428", 255)}},
+		"huge":                    {enduser.GroupSpec{ExternalID: strings.Repeat("x", 1<<20)}, []string{"external_id too_long"}},
+		"no ID":                   {enduser.GroupSpec{Name: "x"}, []string{"external_id required"}},
+		"angle brackets":          {enduser.GroupSpec{ExternalID: "<a>"}, []string{"external_id invalid_characters"}},
+		"space around":            {enduser.GroupSpec{ExternalID: " a"}, []string{"external_id surrounding_space"}},
+		"control":                 {enduser.GroupSpec{ExternalID: "a\nb"}, []string{"external_id invalid_characters"}},
+		"invisible":               {enduser.GroupSpec{ExternalID: "a\u200bb"}, []string{"external_id invalid_characters"}},
+		"not UTF-8":               {enduser.GroupSpec{ExternalID: "a\xff"}, []string{"external_id invalid_utf8"}},
+		"long name":               {enduser.GroupSpec{ExternalID: id + "1", Name: strings.Repeat("x", 257)}, []string{"name too_long"}},
+		"longest name":            {spec: enduser.GroupSpec{ExternalID: id + "2", Name: strings.Repeat("x", 256)}},
+		"name with control":       {enduser.GroupSpec{ExternalID: id, Name: "a\x00"}, []string{"name invalid_characters"}},
+		"keys":                    {spec: enduser.GroupSpec{ExternalID: id + "3", Metadata: most, SystemProperties: most}},
+		"too many keys": {enduser.GroupSpec{ExternalID: id, Metadata: many, SystemProperties: many}, []string{
+			"metadata too_many", "system_properties too_many",
 		}},
 		"too many bytes": {
-			enduser.GroupSpec{ProvidedID: id, Mapping: enduser.Metadata{"k": enduser.String(strings.Repeat("x", 10240))}},
-			[]string{"mapping too_long"},
+			enduser.GroupSpec{ExternalID: id, SystemProperties: enduser.Metadata{"k": enduser.String(strings.Repeat("x", 10240))}},
+			[]string{"system_properties too_long"},
 		},
 		"keys and values": {
 			enduser.GroupSpec{
-				ProvidedID: id, Properties: enduser.Metadata{"": enduser.Int(1)}, Mapping: enduser.Metadata{"a": enduser.String("\xff"), "b\n": enduser.Int(1)},
+				ExternalID: id, Metadata: enduser.Metadata{"": enduser.Int(1)}, SystemProperties: enduser.Metadata{"a": enduser.String("\xff"), "b\n": enduser.Int(1)},
 			},
-			[]string{"properties required", "mapping.a invalid_utf8", "mapping invalid_characters"},
+			[]string{"metadata required", "system_properties.a invalid_utf8", "system_properties invalid_characters"},
 		},
 		"all at once": {
-			enduser.GroupSpec{ProvidedID: "<", Name: "\n", Properties: enduser.Metadata{"": enduser.Int(1)}, Mapping: many},
-			[]string{"provided_id invalid_characters", "name invalid_characters", "properties required", "mapping too_many"},
+			enduser.GroupSpec{ExternalID: "<", Name: "\n", Metadata: enduser.Metadata{"": enduser.Int(1)}, SystemProperties: many},
+			[]string{"external_id invalid_characters", "name invalid_characters", "metadata required", "system_properties too_many"},
 		},
 	} {
 		_, _, created := w.acme.Groups().Create(t.Context(), c.spec)
@@ -67,16 +67,16 @@ func TestGroupLimits(t *testing.T) {
 				t.Errorf("%s: %v", name, created)
 				continue
 			}
-			g := must(w.acme.Groups().Get(t.Context(), enduser.GroupByProvidedID(c.spec.ProvidedID)))(t)
-			if g.ProvidedID != c.spec.ProvidedID {
-				t.Errorf("%s: %q", name, g.ProvidedID)
+			g := must(w.acme.Groups().Get(t.Context(), enduser.GroupByExternalID(c.spec.ExternalID)))(t)
+			if g.ExternalID != c.spec.ExternalID {
+				t.Errorf("%s: %q", name, g.ExternalID)
 			}
 			continue
 		}
 		wantInvalid(t, name, created, c.want...)
 		_, _, ensured := w.acme.Groups().Ensure(t.Context(), c.spec)
 		wantInvalid(t, name, ensured, c.want...)
-		_, err := w.acme.Groups().Get(t.Context(), enduser.GroupByProvidedID(id))
+		_, err := w.acme.Groups().Get(t.Context(), enduser.GroupByExternalID(id))
 		wantErr(t, name, err, enduser.ErrNotFound)
 	}
 }
@@ -86,19 +86,19 @@ func TestGroupPolicy(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	w := newWorld(memory.New(nil))
-	ref := enduser.GroupByProvidedID("team")
+	ref := enduser.GroupByExternalID("team")
 	made(w.acme.Groups().Create(ctx, enduser.GroupSpec{
-		ProvidedID: "team", Name: "A long name", Properties: enduser.Metadata{"a": enduser.Int(1), "b": enduser.Int(2)},
+		ExternalID: "team", Name: "A long name", Metadata: enduser.Metadata{"a": enduser.Int(1), "b": enduser.Int(2)},
 	}))(t)
 	strict := w.acme.With(enduser.Policy{MaxName: 4, MaxMetadataKeys: 1, MaxExternalID: 2})
-	must(strict.Groups().Update(ctx, ref, func(g *enduser.Group) error { g.Demo = true; return nil }))(t)
+	must(strict.Groups().Update(ctx, ref, func(g *enduser.Group) error { g.SystemProperties["demo"] = enduser.Bool(true); return nil }))(t)
 	made(strict.Groups().Rotate(ctx, ref, 0))(t)
 	_, err := strict.Groups().Update(ctx, ref, func(g *enduser.Group) error {
-		g.Name, g.Properties["c"] = "Another", enduser.Int(3)
+		g.Name, g.Metadata["c"] = "Another", enduser.Int(3)
 		return nil
 	})
-	wantInvalid(t, "strict", err, "name too_long", "properties too_many")
-	made(strict.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "longer than two"}))(t) // that limit is for users
+	wantInvalid(t, "strict", err, "name too_long", "metadata too_many")
+	made(strict.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "longer than two"}))(t) // that limit is for users
 }
 
 // What the Manager alone sets cannot be changed; nothing is written, and everything
@@ -110,7 +110,7 @@ func TestGroupReadOnly(t *testing.T) {
 		g := made(w.acme.Groups().Create(ctx, wholeSpec()))(t)
 		changes := map[string]func(*enduser.Group){
 			"id":          func(g *enduser.Group) { g.ID = "x" },
-			"provided_id": func(g *enduser.Group) { g.ProvidedID = "team-é" }, // also another spelling
+			"external_id": func(g *enduser.Group) { g.ExternalID = "team-é" }, // also another spelling
 			"number":      func(g *enduser.Group) { g.Number++ },
 			"tenant_id":   func(g *enduser.Group) { g.Tenant = "umbrella" },
 			"environment": func(g *enduser.Group) { g.Environment = enduser.Testing },
@@ -134,7 +134,7 @@ func TestGroupReadOnly(t *testing.T) {
 		})
 		wantInvalid(t, "all", err, all...)
 		// Nor by putting another group in its place.
-		other := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "other"}))(t)
+		other := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "other"}))(t)
 		_, err = w.acme.Groups().Update(ctx, enduser.GroupByID(g.ID), func(g *enduser.Group) error { *g = other; return nil })
 		wantErr(t, "another group", err, enduser.ErrInvalid)
 		diff(t, "after", must(w.acme.Groups().Get(ctx, enduser.GroupByID(g.ID)))(t), g)
@@ -154,19 +154,19 @@ func TestGroupRefs(t *testing.T) {
 		}{
 			"zero":              {enduser.GroupRef{}, "ref required"},
 			"no ID":             {enduser.GroupByID(""), "id required"},
-			"no provided ID":    {enduser.GroupByProvidedID(""), "provided_id required"},
+			"no external ID":    {enduser.GroupByExternalID(""), "external_id required"},
 			"no token":          {enduser.GroupByToken(""), "token required"},
 			"long ID":           {enduser.GroupByID(strings.Repeat("x", 257)), "id too_long"},
 			"longest ID":        {enduser.GroupByID(strings.Repeat("x", 256)), ""},
-			"long provided ID":  {enduser.GroupByProvidedID(strings.Repeat("x", 1<<12)), "provided_id too_long"},
+			"long external ID":  {enduser.GroupByExternalID(strings.Repeat("x", 1<<12)), "external_id too_long"},
 			"long token":        {enduser.GroupByToken(strings.Repeat("x", 1<<12)), ""},
-			"control":           {enduser.GroupByProvidedID("a\n"), "provided_id invalid_characters"},
+			"control":           {enduser.GroupByExternalID("a\n"), "external_id invalid_characters"},
 			"not UTF-8":         {enduser.GroupByID("\xff"), "id invalid_utf8"},
 			"a user":            {enduser.GroupByID(u.ID), ""},
-			"a user's ID":       {enduser.GroupByProvidedID("team"), ""},
-			"a user's own ID":   {enduser.GroupByProvidedID(u.ID), ""},
+			"a user's ID":       {enduser.GroupByExternalID("team"), ""},
+			"a user's own ID":   {enduser.GroupByExternalID(u.ID), ""},
 			"sensitive values":  {enduser.GroupByID("sensitive/" + u.ID), ""},
-			"angle brackets":    {enduser.GroupByProvidedID("<>"), ""},
+			"angle brackets":    {enduser.GroupByExternalID("<>"), ""},
 			"token, 64 letters": {enduser.GroupByToken(strings.Repeat("f", 64)), ""},
 		} {
 			for method, call := range groupMethods(t) {
@@ -182,13 +182,13 @@ func TestGroupRefs(t *testing.T) {
 			t.Error(err)
 		}
 		// A group is no user either.
-		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
 		for name, ref := range map[string]enduser.Ref{"ID": enduser.ByID(g.ID), "external ID": enduser.ByExternalID(g.ID)} {
 			wantErr(t, "user by "+name, second(w.acme.Get(ctx, ref)), enduser.ErrNotFound)
 			wantErr(t, "delete by "+name, w.acme.Delete(ctx, ref), enduser.ErrNotFound)
 		}
 		for what, got := range map[string]string{
-			"id": enduser.GroupByID("x").String(), "provided_id": enduser.GroupByProvidedID("x").String(),
+			"id": enduser.GroupByID("x").String(), "external_id": enduser.GroupByExternalID("x").String(),
 			"token": enduser.GroupByToken("x").String(), "ref": enduser.GroupRef{}.String(),
 		} {
 			if got != what {
@@ -198,7 +198,7 @@ func TestGroupRefs(t *testing.T) {
 	})
 }
 
-// Whatever spelling a provided ID was admitted in finds the group.
+// Whatever spelling an external ID was admitted in finds the group.
 func TestGroupsAreFoundByTheirSpelling(t *testing.T) {
 	t.Parallel()
 	w := newWorld(memory.New(nil))
@@ -209,12 +209,12 @@ func TestGroupsAreFoundByTheirSpelling(t *testing.T) {
 		"128 letters of four bytes":     strings.Repeat("\U00010400", 128),
 		"170 letters that lose a third": strings.Repeat("\u212b", 255),
 	} {
-		g, _, err := w.acme.Groups().Create(t.Context(), enduser.GroupSpec{ProvidedID: id})
+		g, _, err := w.acme.Groups().Create(t.Context(), enduser.GroupSpec{ExternalID: id})
 		if err != nil {
 			t.Logf("%s: not admitted: %v", name, err)
 			continue
 		}
-		got, err := w.acme.Groups().Get(t.Context(), enduser.GroupByProvidedID(id))
+		got, err := w.acme.Groups().Get(t.Context(), enduser.GroupByExternalID(id))
 		if err != nil || got.ID != g.ID {
 			t.Errorf("%s, %d bytes: %v", name, len(id), err)
 		}

@@ -19,7 +19,7 @@ type Groups struct{ t Tenant }
 func (t Tenant) Groups() Groups { return Groups{t} }
 
 // Create makes a new group with a new token, which it returns, if the conditions hold of
-// nothing: see [Condition]. ErrConflict if another group has the provided ID; ErrNoKeyring if none has and the Manager has no Keyring.
+// nothing: see [Condition]. ErrConflict if another group has the external ID; ErrNoKeyring if none has and the Manager has no Keyring.
 // With ErrUnknown the token, and the group without Version, are returned too: they are
 // the group's if the write happened.
 func (g Groups) Create(ctx context.Context, s GroupSpec, conds ...Condition) (made Group, token string, err error) {
@@ -30,12 +30,12 @@ func (g Groups) Create(ctx context.Context, s GroupSpec, conds ...Condition) (ma
 	defer confirm(ctx, &w, &made, &err)
 	made, token, outcome, err := w.createGroup(ctx, s, conds, false)
 	if err == nil && outcome != Created {
-		return Group{}, "", &ConflictError{Field: "provided_id", HolderID: made.ID}
+		return Group{}, "", &ConflictError{Kind: kindGroup, Field: "external_id", HolderID: made.ID}
 	}
 	return made, token, err
 }
 
-// Ensure returns the group with the provided ID, and makes it if there is none.
+// Ensure returns the group with the external ID, and makes it if there is none.
 // It never changes a group that exists. ErrNoKeyring if it would have to make one
 // without a Keyring. [Groups.Reveal] shows the token.
 func (g Groups) Ensure(ctx context.Context, s GroupSpec, conds ...Condition) (made Group, outcome Outcome, err error) {
@@ -54,7 +54,7 @@ func (g Groups) Ensure(ctx context.Context, s GroupSpec, conds ...Condition) (ma
 	return made, outcome, nil
 }
 
-// createGroup writes a new group, or finds the one with the provided ID. With ensure it
+// createGroup writes a new group, or finds the one with the external ID. With ensure it
 // is for a call that takes the one that exists. With ErrUnknown the group and its token
 // are returned.
 func (w *writer) createGroup(
@@ -72,7 +72,7 @@ func (w *writer) createGroup(
 	if err != nil {
 		// One that exists needs no new token, nor a policy that allows it.
 		if valid || ensure {
-			if there, getErr := w.getGroup(ctx, w.name, GroupByProvidedID(s.ProvidedID)); getErr == nil {
+			if there, getErr := w.getGroup(ctx, w.name, GroupByExternalID(s.ExternalID)); getErr == nil {
 				return there, "", Unchanged, nil
 			}
 		}
@@ -151,7 +151,7 @@ func (t Tenant) findGroup(ctx context.Context, name string, ref GroupRef) (store
 }
 
 // Update changes a group: fn gets a copy and changes it, as [Tenant.Update]
-// does with users. What it may change are Name, Properties, Mapping and Demo.
+// does with users. It may change Name, Metadata and SystemProperties.
 func (g Groups) Update(ctx context.Context, ref GroupRef, fn func(*Group) error, conds ...Condition) (changed Group, err error) {
 	w, err := g.t.writer()
 	if err != nil {

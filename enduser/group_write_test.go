@@ -29,9 +29,9 @@ func ensured(g enduser.Group, outcome enduser.Outcome, err error) func(testing.T
 // wholeSpec has something everywhere.
 func wholeSpec() enduser.GroupSpec {
 	return enduser.GroupSpec{
-		ProvidedID: "Team-É", Name: "The Team",
-		Properties: enduser.Metadata{"region": enduser.String("emea"), "gone": enduser.Null},
-		Mapping:    enduser.Metadata{"public": enduser.String("db-1")}, Demo: true,
+		ExternalID: "Team-É", Name: "The Team",
+		Metadata:         enduser.Metadata{"region": enduser.String("emea"), "gone": enduser.Null},
+		SystemProperties: enduser.Metadata{"public": enduser.String("db-1")},
 	}
 }
 
@@ -41,23 +41,23 @@ func TestCreateGroup(t *testing.T) {
 		w := newWorld(st)
 		g := made(w.acme.Groups().Create(ctx, wholeSpec()))(t)
 		diff(t, "created", g, enduser.Group{
-			ID: "u1", ProvidedID: "Team-É", Number: g.Number, Tenant: "acme", Environment: enduser.Customer, Name: "The Team",
-			Properties: enduser.Metadata{"region": enduser.String("emea")}, Mapping: enduser.Metadata{"public": enduser.String("db-1")},
-			Demo: true, CreatedBy: "ann", UpdatedBy: "ann", CreatedAt: epoch, UpdatedAt: epoch, AddedAt: epoch, Version: g.Version, Revision: 1,
+			ID: "u1", ExternalID: "Team-É", Number: g.Number, Tenant: "acme", Environment: enduser.Customer, Name: "The Team",
+			Metadata: enduser.Metadata{"region": enduser.String("emea")}, SystemProperties: enduser.Metadata{"public": enduser.String("db-1")},
+			CreatedBy: "ann", UpdatedBy: "ann", CreatedAt: epoch, UpdatedAt: epoch, AddedAt: epoch, Version: g.Version, Revision: 1,
 		})
 		token := must(w.acme.Groups().Reveal(ctx, g))(t)
 		for by, ref := range map[string]enduser.GroupRef{
-			"ID": enduser.GroupByID(g.ID), "provided ID": enduser.GroupByProvidedID("Team-É"),
-			"provided ID as it may be composed": enduser.GroupByProvidedID("Team-E\u0301"), "token": enduser.GroupByToken(token),
+			"ID": enduser.GroupByID(g.ID), "external ID": enduser.GroupByExternalID("Team-É"),
+			"external ID as it may be composed": enduser.GroupByExternalID("Team-E\u0301"), "token": enduser.GroupByToken(token),
 		} {
 			diff(t, "by "+by, must(w.acme.Groups().Get(ctx, ref))(t), g)
 		}
 		diff(t, "by its token", must(w.acme.Groups().Authenticate(ctx, token))(t), g)
 		for by, ref := range map[string]enduser.GroupRef{
-			"ID": enduser.GroupByID("U1"), "provided ID": enduser.GroupByProvidedID("Team"), "token": enduser.GroupByToken(token[1:]),
-			"provided ID in another case": enduser.GroupByProvidedID("team-É"),
-			"ID as provided ID":           enduser.GroupByProvidedID(g.ID), "provided ID as ID": enduser.GroupByID(g.ProvidedID),
-			"token as provided ID": enduser.GroupByProvidedID(token), "hash as token": enduser.GroupByToken(strings.Repeat("0", 64)),
+			"ID": enduser.GroupByID("U1"), "external ID": enduser.GroupByExternalID("Team"), "token": enduser.GroupByToken(token[1:]),
+			"external ID in another case": enduser.GroupByExternalID("team-É"),
+			"ID as external ID":           enduser.GroupByExternalID(g.ID), "external ID as ID": enduser.GroupByID(g.ExternalID),
+			"token as external ID": enduser.GroupByExternalID(token), "hash as token": enduser.GroupByToken(strings.Repeat("0", 64)),
 		} {
 			_, err := w.acme.Groups().Get(ctx, ref)
 			wantErr(t, "nobody by "+by, err, enduser.ErrNotFound)
@@ -78,12 +78,12 @@ func TestGroupsThatExist(t *testing.T) {
 		token := must(w.acme.Groups().Reveal(ctx, g))(t)
 		w.advance(time.Minute)
 		for _, spelling := range []string{"Team-É", "Team-E\u0301"} {
-			_, _, err := w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: spelling, Name: "other"})
-			wantConflict(t, spelling, err, "provided_id", g.ID)
-			if want := "enduser: conflict: provided_id belongs to group " + g.ID; err.Error() != want {
+			_, _, err := w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: spelling, Name: "other"})
+			wantConflict(t, spelling, err, "external_id", g.ID)
+			if want := "enduser: conflict: external_id belongs to group " + g.ID; err.Error() != want {
 				t.Errorf("%q, want %q", err, want)
 			}
-			again := ensured(w.acme.As("bob").Groups().Ensure(ctx, enduser.GroupSpec{ProvidedID: spelling, Name: "other"}))(t, enduser.Unchanged)
+			again := ensured(w.acme.As("bob").Groups().Ensure(ctx, enduser.GroupSpec{ExternalID: spelling, Name: "other"}))(t, enduser.Unchanged)
 			diff(t, "ensured", again, g)
 			if shown := must(w.acme.Groups().Reveal(ctx, again))(t); shown != token {
 				t.Error("the token is another")
@@ -104,18 +104,18 @@ func TestUpdateGroup(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)
-		want := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		want := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
 		token := must(w.acme.Groups().Reveal(ctx, want))(t)
 		w.advance(time.Minute)
 		step := func(what string, refs enduser.GroupRef, fields []string, change func(*enduser.Group)) {
 			t.Helper()
 			if len(fields) > 0 {
 				want = want.Clone()
-				if want.Properties == nil {
-					want.Properties = make(enduser.Metadata)
+				if want.Metadata == nil {
+					want.Metadata = make(enduser.Metadata)
 				}
-				if want.Mapping == nil {
-					want.Mapping = make(enduser.Metadata)
+				if want.SystemProperties == nil {
+					want.SystemProperties = make(enduser.Metadata)
 				}
 				change(&want)
 				want.Version = enduser.Version{}
@@ -132,18 +132,17 @@ func TestUpdateGroup(t *testing.T) {
 			}
 		}
 		step("name", enduser.GroupByID(want.ID), []string{"name"}, func(g *enduser.Group) { g.Name = "Team" })
-		step("nothing", enduser.GroupByProvidedID("team"), nil, func(*enduser.Group) {})
+		step("nothing", enduser.GroupByExternalID("team"), nil, func(*enduser.Group) {})
 		step("the same", enduser.GroupByToken(token), nil, func(g *enduser.Group) { g.Name = "Team" })
-		step("a null that was not there", enduser.GroupByToken(token), nil, func(g *enduser.Group) { g.Mapping["x"] = enduser.Null })
-		step("keys", enduser.GroupByToken(token), []string{"properties.a", "properties.b", "mapping.m", "demo"}, func(g *enduser.Group) {
-			g.Properties["a"], g.Properties["b"], g.Mapping["m"], g.Demo = enduser.Int(1), enduser.Bool(true), enduser.Int(2), true
+		step("a null that was not there", enduser.GroupByToken(token), nil, func(g *enduser.Group) { g.SystemProperties["x"] = enduser.Null })
+		step("keys", enduser.GroupByToken(token), []string{"metadata.a", "metadata.b", "system_properties.m"}, func(g *enduser.Group) {
+			g.Metadata["a"], g.Metadata["b"], g.SystemProperties["m"] = enduser.Int(1), enduser.Bool(true), enduser.Int(2)
 		})
-		step("one away", enduser.GroupByID(want.ID), []string{"properties.a", "demo"}, func(g *enduser.Group) {
-			delete(g.Properties, "a")
-			g.Demo = false
+		step("one away", enduser.GroupByID(want.ID), []string{"metadata.a"}, func(g *enduser.Group) {
+			delete(g.Metadata, "a")
 		})
-		step("all away", enduser.GroupByID(want.ID), []string{"name", "properties.b", "mapping.m"}, func(g *enduser.Group) {
-			g.Name, g.Properties, g.Mapping = "", nil, nil
+		step("all away", enduser.GroupByID(want.ID), []string{"name", "metadata.b", "system_properties.m"}, func(g *enduser.Group) {
+			g.Name, g.Metadata, g.SystemProperties = "", nil, nil
 		})
 		if n := len(feed(t, w.acme)); n != 5 {
 			t.Errorf("%d changes, want 5", n)
@@ -169,16 +168,16 @@ func TestGroupsShareNothing(t *testing.T) {
 		s := wholeSpec()
 		g := made(w.acme.Groups().Create(ctx, s))(t)
 		mine := enduser.Metadata{"region": enduser.String("apac")}
-		g = must(w.acme.Groups().Update(ctx, enduser.GroupByID(g.ID), func(g *enduser.Group) error { g.Properties = mine; return nil }))(t)
-		mine["region"], s.Mapping["public"] = enduser.Null, enduser.Int(1)
-		if g.Properties["region"] != enduser.String("apac") {
+		g = must(w.acme.Groups().Update(ctx, enduser.GroupByID(g.ID), func(g *enduser.Group) error { g.Metadata = mine; return nil }))(t)
+		mine["region"], s.SystemProperties["public"] = enduser.Null, enduser.Int(1)
+		if g.Metadata["region"] != enduser.String("apac") {
 			t.Error("the returned group shares the caller's map")
 		}
-		g.Properties["region"] = enduser.Int(7)
+		g.Metadata["region"] = enduser.Int(7)
 		read := must(w.acme.Groups().Get(ctx, enduser.GroupByID(g.ID)))(t)
-		diff(t, "properties", read.Properties, enduser.Metadata{"region": enduser.String("apac")})
-		diff(t, "mapping", read.Mapping, enduser.Metadata{"public": enduser.String("db-1")})
-		if _, ok := s.Properties["gone"]; !ok {
+		diff(t, "metadata", read.Metadata, enduser.Metadata{"region": enduser.String("apac")})
+		diff(t, "system_properties", read.SystemProperties, enduser.Metadata{"public": enduser.String("db-1")})
+		if _, ok := s.Metadata["gone"]; !ok {
 			t.Error("the spec's map was changed")
 		}
 	})
@@ -190,10 +189,10 @@ func TestDeleteGroup(t *testing.T) {
 		w := newWorld(st)
 		for i, by := range []func(enduser.Group, string) enduser.GroupRef{
 			func(g enduser.Group, _ string) enduser.GroupRef { return enduser.GroupByID(g.ID) },
-			func(enduser.Group, string) enduser.GroupRef { return enduser.GroupByProvidedID("team") },
+			func(enduser.Group, string) enduser.GroupRef { return enduser.GroupByExternalID("team") },
 			func(_ enduser.Group, token string) enduser.GroupRef { return enduser.GroupByToken(token) },
 		} {
-			g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+			g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
 			old := must(w.acme.Groups().Reveal(ctx, g))(t)
 			g = made(w.acme.Groups().Rotate(ctx, enduser.GroupByID(g.ID), time.Hour))(t)
 			token := must(w.acme.Groups().Reveal(ctx, g))(t)
@@ -218,7 +217,7 @@ func TestDeleteGroup(t *testing.T) {
 			}
 		}
 		// The ID is free again.
-		made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "Team"}))(t)
+		made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "Team"}))(t)
 	})
 }
 
@@ -230,7 +229,7 @@ func TestGroupNumbers(t *testing.T) {
 		numbers := make(map[int64]string)
 		for i := range 12 {
 			id := fmt.Sprint("g", i)
-			g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: id}))(t)
+			g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: id}))(t)
 			must(w.acme.Create(ctx, enduser.Spec{Groups: []string{id}}))(t)
 			if other, taken := numbers[g.Number]; taken || g.Number <= 0 || g.Number > math.MaxInt32 {
 				t.Errorf("%s has number %d, as %q", id, g.Number, other)
@@ -239,10 +238,10 @@ func TestGroupNumbers(t *testing.T) {
 		}
 		w.advance(time.Minute)
 		for number, id := range numbers {
-			ref := enduser.GroupByProvidedID(id)
+			ref := enduser.GroupByExternalID(id)
 			g := must(w.acme.Groups().Update(ctx, ref, func(g *enduser.Group) error { g.Name = "x"; return nil }))(t)
 			rotated := made(w.acme.Groups().Rotate(ctx, ref, 0))(t)
-			again := ensured(w.acme.Groups().Ensure(ctx, enduser.GroupSpec{ProvidedID: id}))(t, enduser.Unchanged)
+			again := ensured(w.acme.Groups().Ensure(ctx, enduser.GroupSpec{ExternalID: id}))(t, enduser.Unchanged)
 			read := must(w.acme.Groups().Get(ctx, ref))(t)
 			authenticated := must(w.acme.Groups().Authenticate(ctx, must(w.acme.Groups().Reveal(ctx, read))(t)))(t)
 			for what, got := range map[string]int64{
@@ -262,20 +261,20 @@ func TestGroupsWithoutKeyring(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)
-		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
 		token := must(w.acme.Groups().Reveal(ctx, g))(t)
 		bare := enduser.New(st, &enduser.Options{Now: w.now, NewID: counter("b")})
-		acme, ref := bare.Tenant("acme"), enduser.GroupByProvidedID("team")
-		_, _, err := acme.Groups().Ensure(ctx, enduser.GroupSpec{ProvidedID: "new"})
+		acme, ref := bare.Tenant("acme"), enduser.GroupByExternalID("team")
+		_, _, err := acme.Groups().Ensure(ctx, enduser.GroupSpec{ExternalID: "new"})
 		wantErr(t, "ensure", err, enduser.ErrNoKeyring)
-		there, outcome, err := acme.Groups().Ensure(ctx, enduser.GroupSpec{ProvidedID: "team"})
+		there, outcome, err := acme.Groups().Ensure(ctx, enduser.GroupSpec{ExternalID: "team"})
 		if err != nil || outcome != enduser.Unchanged || there.ID != g.ID {
 			t.Errorf("ensure one that exists: %v %v %v", there, outcome, err)
 		}
-		wantErr(t, "create", third(acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "new"})), enduser.ErrNoKeyring)
+		wantErr(t, "create", third(acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "new"})), enduser.ErrNoKeyring)
 		wantErr(t, "rotate", third(acme.Groups().Rotate(ctx, ref, time.Hour)), enduser.ErrNoKeyring)
 		wantErr(t, "reveal", second(acme.Groups().Reveal(ctx, must(acme.Groups().Get(ctx, ref))(t))), enduser.ErrNoKeyring)
-		wantInvalid(t, "invalid comes first", third(acme.Groups().Create(ctx, enduser.GroupSpec{})), "provided_id required")
+		wantInvalid(t, "invalid comes first", third(acme.Groups().Create(ctx, enduser.GroupSpec{})), "external_id required")
 		diff(t, "feed", feed(t, w.acme), []string{"created " + g.ID})
 
 		diff(t, "read", must(acme.Groups().Get(ctx, ref))(t), g)
@@ -305,7 +304,7 @@ func TestGroupNumberIsTaken(t *testing.T) {
 		var notes []string
 		f := &faulty{Store: st}
 		w := newWorld(f)
-		first := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "first"}))(t)
+		first := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "first"}))(t)
 		holder := must(st.Get(ctx, "acme", store.ID(first.ID)))(t)
 		f.before = func(n int64, ops []store.Op) error {
 			key := ops[0].New.Unique[1]
@@ -315,7 +314,7 @@ func TestGroupNumberIsTaken(t *testing.T) {
 			}
 			return nil
 		}
-		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
 		if want := fmt.Sprint(g.Number); len(drawn) != 3 || drawn[0] == drawn[1] || drawn[2] != (store.Key{Kind: "group_number", Value: want}) {
 			t.Errorf("drawn %v, number %s", drawn, want)
 		}

@@ -132,8 +132,8 @@ func TestOneCallOfTheStore(t *testing.T) {
 		}, 0, 1, 1},
 		{"update", func() error { return second(w.acme.Update(ctx, enduser.ByID("u1"), rename)) }, 1, 0, 1},
 		{"the same update", func() error { return second(w.acme.Update(ctx, enduser.ByID("u1"), rename)) }, 1, 0, 0},
-		{"group", func() error { return third(w.acme.Groups().Ensure(ctx, enduser.GroupSpec{ProvidedID: "g"})) }, 0, 0, 1},
-		{"known group", func() error { return third(w.acme.Groups().Ensure(ctx, enduser.GroupSpec{ProvidedID: "g"})) }, 0, 0, 1},
+		{"group", func() error { return third(w.acme.Groups().Ensure(ctx, enduser.GroupSpec{ExternalID: "g"})) }, 0, 0, 1},
+		{"known group", func() error { return third(w.acme.Groups().Ensure(ctx, enduser.GroupSpec{ExternalID: "g"})) }, 0, 0, 1},
 		{"delete", func() error { return w.acme.Delete(ctx, enduser.ByID("u1")) }, 1, 0, 1},
 	} {
 		c.gets.Store(0)

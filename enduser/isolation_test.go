@@ -23,7 +23,7 @@ type probe struct {
 
 // groupProbe is everything by which one tenant could try to reach a group of
 // another.
-type groupProbe struct{ id, providedID, token string }
+type groupProbe struct{ id, externalID, token string }
 
 // probeOf returns the probe of the last user of a tenant.
 func probeOf(t testing.TB, tenant enduser.Tenant, u enduser.User) probe {
@@ -75,11 +75,11 @@ func operations(t testing.TB) map[string]func(enduser.Tenant, probe) error {
 		},
 		"list groups": func(a enduser.Tenant, _ probe) error { return second(a.Groups().List(ctx, enduser.GroupQuery{})) },
 		"ensure group": func(a enduser.Tenant, _ probe) error {
-			_, _, err := a.Groups().Ensure(ctx, enduser.GroupSpec{ProvidedID: "kept"})
+			_, _, err := a.Groups().Ensure(ctx, enduser.GroupSpec{ExternalID: "kept"})
 			return err
 		},
 		"create group nothing taken": func(a enduser.Tenant, _ probe) error {
-			g, _, err := a.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "short-lived"})
+			g, _, err := a.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "short-lived"})
 			if err != nil {
 				return err
 			}
@@ -126,7 +126,7 @@ func operations(t testing.TB) map[string]func(enduser.Tenant, probe) error {
 func groupRefsOf() map[string]func(groupProbe) enduser.GroupRef {
 	return map[string]func(groupProbe) enduser.GroupRef{
 		"ID":          func(p groupProbe) enduser.GroupRef { return enduser.GroupByID(p.id) },
-		"provided ID": func(p groupProbe) enduser.GroupRef { return enduser.GroupByProvidedID(p.providedID) },
+		"external ID": func(p groupProbe) enduser.GroupRef { return enduser.GroupByExternalID(p.externalID) },
 		"token":       func(p groupProbe) enduser.GroupRef { return enduser.GroupByToken(p.token) },
 	}
 }
@@ -229,14 +229,14 @@ func isolate(t *testing.T, name string, victim, other enduser.Tenant) {
 		Accounts: []enduser.Account{{Type: "irc", ID: "a"}}, Metadata: enduser.Metadata{"plan": enduser.String("pro")},
 		Sensitive: map[string]enduser.Secret{"ssn": enduser.NewSecret(enduser.String("078-05-1120"))}, ExpiresIn: time.Hour,
 	}
-	team := made(victim.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "g", Name: "Team"}))(t)
+	team := made(victim.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "g", Name: "Team"}))(t)
 	token := must(victim.Groups().Reveal(ctx, team))(t)
 	first := must(victim.Create(ctx, enduser.Spec{ExternalID: "first", ExpiresIn: time.Hour}))(t)
 	want := must(victim.Create(ctx, spec))(t)
 	fed := changesAfter(t, victim, first.Revision-1)
 	base := must(other.Create(ctx, enduser.Spec{}))(t).Revision // and there is something to wait for
 	foreign, missing := probeOf(t, victim, want), nobody()
-	foreign.group = groupProbe{team.ID, team.ProvidedID, token}
+	foreign.group = groupProbe{team.ID, team.ExternalID, token}
 	for op, call := range operations(t) {
 		got, expected := call(other, foreign), call(other, missing)
 		if fmt.Sprintf("%#v", unwrapped(got)) != fmt.Sprintf("%#v", unwrapped(expected)) {
@@ -300,8 +300,8 @@ func isolate(t *testing.T, name string, victim, other enduser.Tenant) {
 	if values := must(other.RevealSensitive(ctx, enduser.ByEmail(spec.Email)))(t); len(values) != 0 {
 		t.Errorf("%s: the other has values %v", name, values)
 	}
-	theirs := made(other.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "g"}))(t)
-	made(other.Groups().Rotate(ctx, enduser.GroupByProvidedID("g"), 0))(t)
+	theirs := made(other.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "g"}))(t)
+	made(other.Groups().Rotate(ctx, enduser.GroupByExternalID("g"), 0))(t)
 	if err := other.Groups().Delete(ctx, enduser.GroupByID(theirs.ID)); err != nil {
 		t.Error(err)
 	}

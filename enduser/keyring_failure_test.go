@@ -43,9 +43,9 @@ func (r *brokenRing) DestroyKeys(context.Context) error {
 // sealingCalls are the calls that seal or open something.
 func sealingCalls(ctx context.Context, w *world, g enduser.Group, u enduser.User) (seal, open map[string]func() error) {
 	seal = map[string]func() error{
-		"create group": func() error { return third(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "new"})) },
+		"create group": func() error { return third(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "new"})) },
 		"ensure group": func() error {
-			_, _, err := w.acme.Groups().Ensure(ctx, enduser.GroupSpec{ProvidedID: "new"})
+			_, _, err := w.acme.Groups().Ensure(ctx, enduser.GroupSpec{ExternalID: "new"})
 			return err
 		},
 		"rotate":      func() error { return third(w.acme.Groups().Rotate(ctx, enduser.GroupByID(g.ID), time.Hour)) },
@@ -72,7 +72,7 @@ func TestKeyringThatFails(t *testing.T) {
 		w.users = enduser.New(st, &enduser.Options{Now: w.now, NewID: counter("u"), Keyring: ring})
 		w.acme = w.users.Tenant("acme")
 		u := must(w.acme.Create(ctx, enduser.Spec{Sensitive: secrets{"k": secret("v")}}))(t)
-		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
 		if d := ring.deadlines; len(d) != 2 || !d[0].Equal(epoch.Add(enduser.SensitiveTTL)) || !d[1].IsZero() {
 			t.Errorf("keys were asked for with deadlines %v", d)
 		}
@@ -152,7 +152,7 @@ func TestLostKey(t *testing.T) {
 		ctx := t.Context()
 		w := newWorld(st)
 		u := must(w.acme.Create(ctx, enduser.Spec{Sensitive: secrets{"k": secret("v")}}))(t)
-		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
 		token := must(w.acme.Groups().Reveal(ctx, g))(t)
 		users := enduser.New(st, &enduser.Options{Now: w.now, NewID: counter("o"), Keyring: enduser.NewKeyring(testKey("k2"))})
 		acme := users.Tenant("acme")

@@ -34,7 +34,7 @@ func TestNewKey(t *testing.T) {
 		}
 		// And it seals.
 		acme := enduser.New(memory.New(nil), &enduser.Options{Keyring: enduser.NewKeyring(key)}).Tenant("acme")
-		g := made(acme.Groups().Create(t.Context(), enduser.GroupSpec{ProvidedID: "team"}))(t)
+		g := made(acme.Groups().Create(t.Context(), enduser.GroupSpec{ExternalID: "team"}))(t)
 		must(acme.Groups().Reveal(t.Context(), g))(t)
 	}
 }
@@ -47,7 +47,7 @@ func TestNewKeyCopiesItsBytes(t *testing.T) {
 	key := must(enduser.NewKey("k", bytes))(t)
 	st := memory.New(nil)
 	acme := enduser.New(st, &enduser.Options{Keyring: enduser.NewKeyring(key)}).Tenant("acme")
-	g := made(acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+	g := made(acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
 	again := must(enduser.NewKey("k", bytes))(t)
 	bytes[0] = 9
 	must(enduser.New(st, &enduser.Options{Keyring: enduser.NewKeyring(again)}).Tenant("acme").Groups().Reveal(ctx, g))(t)

@@ -234,7 +234,7 @@ func (h *history) step() {
 		})
 		h.must(err)
 	case 7:
-		g, _, err := acme.Groups().Ensure(ctx, enduser.GroupSpec{ProvidedID: "g"})
+		g, _, err := acme.Groups().Ensure(ctx, enduser.GroupSpec{ExternalID: "g"})
 		h.must(err)
 		h.groups = append(h.groups, g.ID)
 		_, _, err = acme.Groups().Rotate(ctx, enduser.GroupByID(g.ID), 0)

@@ -78,16 +78,16 @@ func (m *model) conflicts(u *modelUser, claims, renamed bool) (conflicts []endus
 		}
 		field := clash(u, other)
 		if m.live(other) && renamed && u.ExternalID != "" && key(u.ExternalID) == key(other.ID) {
-			conflicts = append(conflicts, enduser.ConflictError{Field: "external_id", HolderID: other.ID})
+			conflicts = append(conflicts, enduser.ConflictError{Kind: "user", Field: "external_id", HolderID: other.ID})
 		}
 		switch {
 		case field != "" && !m.live(other):
 			expired = append(expired, other)
 		case field != "":
-			conflicts = append(conflicts, enduser.ConflictError{Field: field, HolderID: other.ID})
+			conflicts = append(conflicts, enduser.ConflictError{Kind: "user", Field: field, HolderID: other.ID})
 		}
 		if m.live(other) && claims && other.Email != "" && key(u.Email) == key(other.Email) {
-			conflicts = append(conflicts, enduser.ConflictError{Field: "email", HolderID: other.ID})
+			conflicts = append(conflicts, enduser.ConflictError{Kind: "user", Field: "email", HolderID: other.ID})
 		}
 	}
 	return conflicts, expired
@@ -198,11 +198,11 @@ func (m *model) others(s enduser.Spec, policy enduser.Policy, u *modelUser) (con
 			continue
 		}
 		if slices.ContainsFunc(s.Accounts, func(a enduser.Account) bool { return slices.Contains(other.Accounts, a) }) {
-			conflicts = append(conflicts, enduser.ConflictError{Field: "linked_accounts", HolderID: other.ID})
+			conflicts = append(conflicts, enduser.ConflictError{Kind: "user", Field: "linked_accounts", HolderID: other.ID})
 		}
 		email := key(strings.TrimSpace(s.Email))
 		if policy.UniqueEmail && email != "" && email == key(other.Email) && email != key(u.Email) {
-			conflicts = append(conflicts, enduser.ConflictError{Field: "email", HolderID: other.ID})
+			conflicts = append(conflicts, enduser.ConflictError{Kind: "user", Field: "email", HolderID: other.ID})
 		}
 	}
 	return conflicts

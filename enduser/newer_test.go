@@ -212,7 +212,7 @@ func TestNewerMembersFurtherInside(t *testing.T) {
 		tamper(t, st, "sensitive/"+u.ID, body(t, `{"key":"k"`, `{"by":"x","key":"k"`))
 		diff(t, "accounts", must(w.acme.Get(ctx, enduser.ByID(u.ID)))(t).Accounts, u.Accounts)
 		reveals(t, "values", w.acme, enduser.ByID(u.ID), values{"k": enduser.String("v")})
-		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "g"}))(t)
+		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "g"}))(t)
 		made(w.acme.Groups().Rotate(ctx, enduser.GroupByID(g.ID), time.Hour))(t)
 		tamper(t, st, g.ID, body(t, `{"hash":`, `{"by":"x","hash":`))
 		must(w.acme.Groups().Get(ctx, enduser.GroupByID(g.ID)))(t)
@@ -279,18 +279,18 @@ func TestGroupsThatOnlyANewerProgramMayWrite(t *testing.T) {
 		ctx := t.Context()
 		w := newWorld(st)
 		groups := w.acme.Groups()
-		g, token, err := groups.Create(ctx, enduser.GroupSpec{ProvidedID: "team"})
+		g, token, err := groups.Create(ctx, enduser.GroupSpec{ExternalID: "team"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		tamper(t, st, g.ID, body(t, `"w":1`, `"w":2`))
 		ref := enduser.GroupByID(g.ID)
-		wantErr(t, "update", second(groups.Update(ctx, ref, func(g *enduser.Group) error { g.Demo = true; return nil })), enduser.ErrNewer)
+		wantErr(t, "update", second(groups.Update(ctx, ref, func(g *enduser.Group) error { g.SystemProperties["demo"] = enduser.Bool(true); return nil })), enduser.ErrNewer)
 		wantErr(t, "rotate", third(groups.Rotate(ctx, ref, 0)), enduser.ErrNewer)
 		next := enduser.New(st, &enduser.Options{Now: w.now, Keyring: enduser.NewKeyring(testKey("k2"), testKey("k1"))})
 		wantErr(t, "reseal", second(next.Reseal(ctx)), enduser.ErrNewer)
 		must(groups.Authenticate(ctx, token))(t)
-		if there := ensured(groups.Ensure(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t, enduser.Unchanged); there.ID != g.ID {
+		if there := ensured(groups.Ensure(ctx, enduser.GroupSpec{ExternalID: "team"}))(t, enduser.Unchanged); there.ID != g.ID {
 			t.Errorf("ensured %s", there.ID)
 		}
 		if err := groups.Delete(ctx, ref); err != nil {

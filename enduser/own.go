@@ -82,7 +82,7 @@ func (w *writer) applyAs(
 		case err == nil && (gone || r.Kind != kindUser):
 			require = slices.Delete(require, stale.Require, stale.Require+1)
 		case err == nil || errors.Is(err, store.ErrDamaged):
-			return applied{}, &ConflictError{Field: "external_id", HolderID: id}, nil
+			return applied{}, &ConflictError{Kind: kindUser, Field: "external_id", HolderID: id}, nil
 		default:
 			return applied{}, nil, translate("get", err)
 		}

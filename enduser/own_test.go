@@ -76,7 +76,7 @@ func TestOwnIDsOfUsersThatExpired(t *testing.T) {
 			diff(t, "after", must(w.acme.Get(ctx, enduser.ByEitherID(u.ID)))(t), heir)
 		}
 		// So is the ID of a group: it is no user's.
-		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
 		namesake := must(w.acme.Create(ctx, enduser.Spec{ExternalID: g.ID}))(t)
 		diff(t, "a group's ID", must(w.acme.Get(ctx, enduser.ByEitherID(g.ID)))(t), namesake)
 	})

@@ -16,15 +16,15 @@ func TestPlaceholders(t *testing.T) {
 	ctx := t.Context()
 	acme := newWorld(memory.New(nil)).acme
 	lax := acme.With(enduser.Policy{Placeholders: true})
-	group := func(id string) enduser.GroupSpec { return enduser.GroupSpec{ProvidedID: id} }
+	group := func(id string) enduser.GroupSpec { return enduser.GroupSpec{ExternalID: id} }
 	for _, id := range placeholders {
 		spec := enduser.Spec{ExternalID: id, Accounts: []enduser.Account{{Type: "irc", ID: id}}, Groups: []string{id}}
 		want := []string{"external_id placeholder", "groups[0] placeholder", "linked_accounts[0].id placeholder"}
 		wantInvalid(t, id+": create", second(acme.Create(ctx, spec)), want...)
 		wantInvalid(t, id+": ensure", third(acme.Ensure(ctx, spec)), want...)
 		wantInvalid(t, id+": upsert", third(acme.Upsert(ctx, spec)), want...)
-		wantInvalid(t, id+": group", third(acme.Groups().Create(ctx, group(id))), "provided_id placeholder")
-		wantInvalid(t, id+": ensure group", third(acme.Groups().Ensure(ctx, group(id))), "provided_id placeholder")
+		wantInvalid(t, id+": group", third(acme.Groups().Create(ctx, group(id))), "external_id placeholder")
+		wantInvalid(t, id+": ensure group", third(acme.Groups().Ensure(ctx, group(id))), "external_id placeholder")
 	}
 	u := must(acme.Create(ctx, enduser.Spec{Name: "null", FirstName: "None"}))(t)
 	ref := enduser.ByID(u.ID)

@@ -17,7 +17,7 @@ type Policy struct {
 	UniqueEmail bool
 
 	// Placeholders allows identifiers that are placeholders: external IDs, IDs of linked
-	// accounts and provided IDs of groups that are, in any case, undefined, null, (null),
+	// accounts and external IDs of groups that are, in any case, undefined, null, (null),
 	// nil, none, nan or [object Object]. Programs that have lost an ID send these, and all
 	// that do would share one user. Without it they are refused, with [CodePlaceholder].
 	Placeholders bool

@@ -37,7 +37,7 @@ var termUnreadable = store.Key{Kind: "unreadable", Value: "1"} //nolint:gocheckn
 func ownKind(kind string) bool {
 	switch kind {
 	case keyExternalID, keyExactID, keyAccount, keyEmail, termWord, termGroup, termMetadata,
-		keyProvidedID, keyGroupNumber, keyGroupToken, termUnreadable.Kind:
+		keyGroupID, keyGroupNumber, keyGroupToken, termUnreadable.Kind:
 		return true
 	}
 	return false

@@ -155,13 +155,13 @@ func TestLongestNamesFind(t *testing.T) {
 	if err != nil || len(page.Users) != 1 {
 		t.Errorf("list: %v, %v", page.Users, err)
 	}
-	g := made(acme.Groups().Create(t.Context(), enduser.GroupSpec{ProvidedID: long}))(t)
-	if got, err := acme.Groups().Get(t.Context(), enduser.GroupByProvidedID(long)); err != nil || got.ID != g.ID {
+	g := made(acme.Groups().Create(t.Context(), enduser.GroupSpec{ExternalID: long}))(t)
+	if got, err := acme.Groups().Get(t.Context(), enduser.GroupByExternalID(long)); err != nil || got.ID != g.ID {
 		t.Errorf("group: %v, %v", got, err)
 	}
 	wide := strings.Repeat("\U0001F600", 255) // 1,020 bytes
-	g = made(acme.Groups().Create(t.Context(), enduser.GroupSpec{ProvidedID: wide}))(t)
-	if got, err := acme.Groups().Get(t.Context(), enduser.GroupByProvidedID(wide)); err != nil || got.ID != g.ID {
+	g = made(acme.Groups().Create(t.Context(), enduser.GroupSpec{ExternalID: wide}))(t)
+	if got, err := acme.Groups().Get(t.Context(), enduser.GroupByExternalID(wide)); err != nil || got.ID != g.ID {
 		t.Errorf("group: %v, %v", got, err)
 	}
 	member := must(acme.Create(t.Context(), enduser.Spec{Groups: []string{wide}}))(t)

@@ -41,7 +41,7 @@ func TestKeyRotation(t *testing.T) {
 		first := open("k1")
 		for i := range groups {
 			tenant := place(first, i)
-			tokens[i] = must(tenant.Groups().Reveal(ctx, made(tenant.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("g", i)}))(t)))(t)
+			tokens[i] = must(tenant.Groups().Reveal(ctx, made(tenant.Groups().Create(ctx, enduser.GroupSpec{ExternalID: fmt.Sprint("g", i)}))(t)))(t)
 		}
 		u := must(place(first, 0).Create(ctx, enduser.Spec{Sensitive: secrets{"a": secret("1"), "b": secret("2")}}))(t)
 		readable := func(what string, m *enduser.Manager) {
@@ -109,13 +109,13 @@ func TestResealRacingWrites(t *testing.T) {
 		next := enduser.New(st, &enduser.Options{Now: w.now, Keyring: enduser.NewKeyring(testKey("k2"), testKey("k1"))})
 		for try := range size(20, 2) {
 			for i := range 24 {
-				made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("g", i)}))(t)
+				made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: fmt.Sprint("g", i)}))(t)
 			}
 			var wg sync.WaitGroup
 			tokens := make([]string, 24)
 			for i := range 24 {
 				wg.Go(func() {
-					ref := enduser.GroupByProvidedID(fmt.Sprint("g", i))
+					ref := enduser.GroupByExternalID(fmt.Sprint("g", i))
 					var err error
 					switch i % 3 {
 					case 0:
@@ -144,7 +144,7 @@ func TestResealRacingWrites(t *testing.T) {
 			must(next.Reseal(ctx))(t)
 			diff(t, "sealed", must(next.CountSealed(ctx))(t), map[string]int{"k2": 16})
 			for i := range 24 {
-				g, err := next.Tenant("acme").Groups().Get(ctx, enduser.GroupByProvidedID(fmt.Sprint("g", i)))
+				g, err := next.Tenant("acme").Groups().Get(ctx, enduser.GroupByExternalID(fmt.Sprint("g", i)))
 				switch {
 				case i%3 == 2:
 					wantErr(t, "deleted", err, enduser.ErrNotFound)
@@ -174,7 +174,7 @@ func TestResealErrors(t *testing.T) {
 		if n := must(bare.Reseal(ctx))(t); n != 0 || len(must(bare.CountSealed(ctx))(t)) != 0 {
 			t.Error("an empty store has secrets")
 		}
-		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
 		must(w.acme.Create(ctx, enduser.Spec{Sensitive: secrets{"k": secret("v")}}))(t)
 		wantErr(t, "without keyring", second(bare.Reseal(ctx)), enduser.ErrNoKeyring)
 		diff(t, "counting needs none", must(bare.CountSealed(ctx))(t), map[string]int{"k1": 2})
@@ -216,9 +216,9 @@ func TestResealPassesByWhatItCannotRead(t *testing.T) {
 	ctx, st := t.Context(), memory.New(nil)
 	w := newWorld(st)
 	for i := range 3 {
-		made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: fmt.Sprint("g", i)}))(t)
+		made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: fmt.Sprint("g", i)}))(t)
 	}
-	made(w.users.Tenant("zeta").Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "g"}))(t)
+	made(w.users.Tenant("zeta").Groups().Create(ctx, enduser.GroupSpec{ExternalID: "g"}))(t)
 	groups := must(w.acme.Groups().List(ctx, enduser.GroupQuery{}))(t).Groups
 	r := must(st.Get(ctx, "acme", store.ID(groups[0].ID)))(t)
 	broken := r

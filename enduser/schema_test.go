@@ -162,8 +162,8 @@ func TestExactIDs(t *testing.T) {
 		}
 		// Addresses and words are compared as always, and so are groups.
 		must(acme.Get(ctx, enduser.ByEmail("A@EXAMPLE.COM")))(t)
-		g := made(acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "Team"}))(t)
-		if other := made(acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "TEAM"}))(t); other.ID == g.ID {
+		g := made(acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "Team"}))(t)
+		if other := made(acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "TEAM"}))(t); other.ID == g.ID {
 			t.Errorf("one group, %s", g.ID)
 		}
 		// Nobody takes the ID of one without external ID, in its very spelling.
@@ -215,7 +215,7 @@ func TestProcessesThatDisagreeOnExactIDs(t *testing.T) {
 		// Walks over all tenants take it from the name that they find, not from the schema.
 		must(exact.Tenant("swept").Create(ctx, enduser.Spec{ExternalID: "a", ExpiresIn: time.Minute}))(t)
 		must(exact.Tenant("swept").In(enduser.Testing).Create(ctx, enduser.Spec{ExternalID: "a", ExpiresIn: time.Minute}))(t)
-		made(exact.Tenant("swept").Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		made(exact.Tenant("swept").Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
 		clock.advance(time.Hour)
 		if n := must(folded.Sweep(ctx))(t); n != 2 {
 			t.Errorf("swept %d, want 2", n)

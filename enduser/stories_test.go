@@ -94,13 +94,13 @@ func TestStories(t *testing.T) {
 	}
 
 	// 8. A group, its token, and whose a token is.
-	_, token, err := acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team-7"})
+	_, token, err := acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team-7"})
 	must(err)
 	_, token, err = acme.Groups().Rotate(ctx, enduser.GroupByToken(token), time.Hour)
 	must(err)
 	team, err := acme.Groups().Authenticate(ctx, token)
 	must(err)
-	if team.ProvidedID != "team-7" {
+	if team.ExternalID != "team-7" {
 		t.Error(team)
 	}
 

@@ -110,17 +110,17 @@ func TestRotatedByAClockAhead(t *testing.T) {
 		w := newWorld(st)
 		for i, skew := range []time.Duration{5 * time.Minute, year} {
 			id := fmt.Sprint("team", i)
-			_, token, err := w.acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: id})
+			_, token, err := w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: id})
 			if err != nil {
 				t.Fatal(err)
 			}
-			made(w.ahead(st, skew).Tenant("acme").Groups().Rotate(ctx, enduser.GroupByProvidedID(id), enduser.MaxOverlap))(t)
+			made(w.ahead(st, skew).Tenant("acme").Groups().Rotate(ctx, enduser.GroupByExternalID(id), enduser.MaxOverlap))(t)
 			_, err = w.acme.Groups().Authenticate(ctx, token)
 			if wrong := skew == year; wrong != (err != nil) {
 				t.Errorf("%v ahead: %v", skew, err)
 			}
 		}
-		g := must(w.acme.Groups().Update(ctx, enduser.GroupByProvidedID("team1"), func(g *enduser.Group) error { g.Name = "x"; return nil }))(t)
+		g := must(w.acme.Groups().Update(ctx, enduser.GroupByExternalID("team1"), func(g *enduser.Group) error { g.Name = "x"; return nil }))(t)
 		if due := must(st.Get(ctx, "acme", store.ID(g.ID)))(t).Due; !due.IsZero() {
 			t.Errorf("due %v after a write", due)
 		}

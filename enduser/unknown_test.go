@@ -31,10 +31,10 @@ func makers() map[string]func(context.Context, enduser.Tenant) error {
 			return third(t.Upsert(ctx, enduser.Spec{ExternalID: "a", Name: "Ann", Sensitive: secret}))
 		},
 		"create group": func(ctx context.Context, t enduser.Tenant) error {
-			return third(t.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "a"}))
+			return third(t.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "a"}))
 		},
 		"ensure group": func(ctx context.Context, t enduser.Tenant) error {
-			return third(t.Groups().Ensure(ctx, enduser.GroupSpec{ProvidedID: "a"}))
+			return third(t.Groups().Ensure(ctx, enduser.GroupSpec{ExternalID: "a"}))
 		},
 	}
 }
@@ -218,8 +218,8 @@ func TestTooFewReplicas(t *testing.T) {
 	w := newWorld(waiting)
 	acme := enduser.New(alone, &enduser.Options{Now: w.now, Keyring: enduser.NewKeyring(testKey("k1"))}).Tenant("acme")
 	must(acme.Create(ctx, enduser.Spec{ExternalID: "a", ExpiresIn: time.Hour}))(t)
-	made(acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "a"}))(t)
-	group := enduser.GroupByProvidedID("a")
+	made(acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "a"}))(t)
+	group := enduser.GroupByExternalID("a")
 	known := enduser.Spec{ExternalID: "a", ExpiresIn: time.Hour}
 	for name, call := range map[string]func() error{
 		"ensure, known":     func() error { return third(w.acme.Ensure(ctx, known)) },
@@ -230,7 +230,7 @@ func TestTooFewReplicas(t *testing.T) {
 		},
 		"update, nobody":      func() error { return second(w.acme.Update(ctx, enduser.ByExternalID("nobody"), rename)) },
 		"delete, nobody":      func() error { return w.acme.Delete(ctx, enduser.ByExternalID("nobody")) },
-		"ensure group, known": func() error { return third(w.acme.Groups().Ensure(ctx, enduser.GroupSpec{ProvidedID: "a"})) },
+		"ensure group, known": func() error { return third(w.acme.Groups().Ensure(ctx, enduser.GroupSpec{ExternalID: "a"})) },
 	} {
 		wantErr(t, name, call(), enduser.ErrUnavailable)
 	}

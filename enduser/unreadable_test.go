@@ -88,7 +88,7 @@ func TestUnreadableGroup(t *testing.T) {
 		w := newWorld(st)
 		groups := w.acme.Groups()
 		for name, spoil := range spoiled {
-			g, token, err := groups.Create(ctx, enduser.GroupSpec{ProvidedID: "team"})
+			g, token, err := groups.Create(ctx, enduser.GroupSpec{ExternalID: "team"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -96,11 +96,11 @@ func TestUnreadableGroup(t *testing.T) {
 			byID := enduser.GroupByID(g.ID)
 			for what, err := range map[string]error{
 				"get":          second(groups.Get(ctx, byID)),
-				"by key":       second(groups.Get(ctx, enduser.GroupByProvidedID("team"))),
+				"by key":       second(groups.Get(ctx, enduser.GroupByExternalID("team"))),
 				"authenticate": second(groups.Authenticate(ctx, token)),
 				"update":       second(groups.Update(ctx, byID, func(*enduser.Group) error { return nil })),
 				"rotate":       third(groups.Rotate(ctx, byID, 0)),
-				"ensure":       third(groups.Ensure(ctx, enduser.GroupSpec{ProvidedID: "team"})),
+				"ensure":       third(groups.Ensure(ctx, enduser.GroupSpec{ExternalID: "team"})),
 				"delete if":    groups.Delete(ctx, byID, enduser.IfGroup(func(enduser.Group) error { t.Error("asked"); return nil })),
 			} {
 				wantUnreadable(t, name+": "+what, err, spoil.want, "group", g.ID)
@@ -109,7 +109,7 @@ func TestUnreadableGroup(t *testing.T) {
 			if err := groups.Delete(ctx, byID); err != nil {
 				t.Fatal(name, err)
 			}
-			again := made(groups.Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+			again := made(groups.Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
 			if err := groups.Delete(ctx, enduser.GroupByID(again.ID)); err != nil {
 				t.Fatal(err)
 			}
@@ -216,14 +216,14 @@ func TestDamagedRecords(t *testing.T) {
 
 	// Groups.
 	groups := acme.Groups()
-	g := made(groups.Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+	g := made(groups.Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
 	damage(g.ID)
 	wantErr(t, "get group", second(groups.Get(ctx, enduser.GroupByID(g.ID))), enduser.ErrCorrupt)
-	wantErr(t, "ensure group", third(groups.Ensure(ctx, enduser.GroupSpec{ProvidedID: "team"})), enduser.ErrCorrupt)
+	wantErr(t, "ensure group", third(groups.Ensure(ctx, enduser.GroupSpec{ExternalID: "team"})), enduser.ErrCorrupt)
 	if err := groups.Delete(ctx, enduser.GroupByID(g.ID)); err != nil {
 		t.Fatal(err)
 	}
-	made(groups.Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+	made(groups.Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
 }
 
 // The text says what and why, once, and nothing of the user.

@@ -53,7 +53,7 @@ type User struct {
 	SystemProperties Metadata
 
 	Accounts []Account // linked accounts; each belongs to one user of the environment
-	Groups   []string  // provided IDs of the groups the user belongs to; see [Group]
+	Groups   []string  // external IDs of the groups the user belongs to; see [Group]
 
 	CreatedBy, UpdatedBy string    // the actors; see [Tenant.As]
 	CreatedAt, UpdatedAt time.Time // UTC, whole milliseconds

@@ -117,10 +117,10 @@ func checkExternalID(v *violations, field Field, id string, limit int) {
 	}
 }
 
-// checkProvidedID validates the ID of a group, or the name of one that a user belongs to.
-func (p *Policy) checkProvidedID(v *violations, field Field, id string) {
+// checkGroupID validates the ID of a group, or the name of one that a user belongs to.
+func (p *Policy) checkGroupID(v *violations, field Field, id string) {
 	p.checkPlaceholder(v, field, id)
-	checkIdentifier(v, field, id, maxProvidedID)
+	checkIdentifier(v, field, id, maxGroupID)
 }
 
 // checkPlaceholder refuses what programs send that have no ID to send.
@@ -317,7 +317,7 @@ func (p *Policy) checkGroups(v *violations, old, groups []string) {
 		if group == "" {
 			v.add(field, CodeRequired, "must not be empty")
 		} else if !slices.Contains(old, group) {
-			p.checkProvidedID(v, field, group)
+			p.checkGroupID(v, field, group)
 		}
 		if len(*v) > before {
 			continue

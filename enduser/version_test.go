@@ -91,7 +91,7 @@ func TestVersionsOfGroups(t *testing.T) {
 		ctx := t.Context()
 		w := newWorld(st)
 		groups := w.acme.Groups()
-		g := made(groups.Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		g := made(groups.Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
 		ref, last := enduser.GroupByID(g.ID), g.Version
 		seen := map[enduser.Version]string{last: "create"}
 		reseal := func() (enduser.Group, error) {
@@ -106,12 +106,12 @@ func TestVersionsOfGroups(t *testing.T) {
 			wrote bool
 			call  func() (enduser.Group, error)
 		}{
-			{"ensure", false, func() (enduser.Group, error) { return first(groups.Ensure(ctx, enduser.GroupSpec{ProvidedID: "team"})) }},
+			{"ensure", false, func() (enduser.Group, error) { return first(groups.Ensure(ctx, enduser.GroupSpec{ExternalID: "team"})) }},
 			{"update", true, func() (enduser.Group, error) {
-				return groups.Update(ctx, ref, func(g *enduser.Group) error { g.Demo = true; return nil })
+				return groups.Update(ctx, ref, func(g *enduser.Group) error { g.SystemProperties["demo"] = enduser.Bool(true); return nil })
 			}},
 			{"the same", false, func() (enduser.Group, error) {
-				return groups.Update(ctx, ref, func(g *enduser.Group) error { g.Demo = true; return nil })
+				return groups.Update(ctx, ref, func(g *enduser.Group) error { g.SystemProperties["demo"] = enduser.Bool(true); return nil })
 			}},
 			{"rotate", true, func() (enduser.Group, error) { return first(groups.Rotate(ctx, ref, time.Second)) }},
 			{"sweep", true, func() (enduser.Group, error) {
@@ -181,11 +181,11 @@ func TestIfVersion(t *testing.T) {
 		}
 
 		groups := w.acme.Groups()
-		first := made(groups.Create(ctx, enduser.GroupSpec{ProvidedID: "team"}))(t)
+		first := made(groups.Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
 		rotated := made(groups.Rotate(ctx, enduser.GroupByID(first.ID), 0, enduser.IfVersion(first.Version)))(t)
 		stale, byID := enduser.IfVersion(first.Version), enduser.GroupByID(first.ID)
 		wantErr(t, "rotate", third(groups.Rotate(ctx, byID, 0, stale)), enduser.ErrVersion)
-		wantErr(t, "update group", second(groups.Update(ctx, byID, func(g *enduser.Group) error { g.Demo = true; return nil }, stale)), enduser.ErrVersion)
+		wantErr(t, "update group", second(groups.Update(ctx, byID, func(g *enduser.Group) error { g.SystemProperties["demo"] = enduser.Bool(true); return nil }, stale)), enduser.ErrVersion)
 		wantErr(t, "delete group", groups.Delete(ctx, byID, stale), enduser.ErrVersion)
 		if err := groups.Delete(ctx, byID, enduser.IfVersion(rotated.Version)); err != nil {
 			t.Error(err)

@@ -129,7 +129,7 @@ func TestWalksShareCommits(t *testing.T) {
 			func(t *testing.T, w *world) {
 				t.Helper()
 				for i := range n {
-					made(w.acme.Groups().Create(t.Context(), enduser.GroupSpec{ProvidedID: fmt.Sprint(i)}))(t)
+					made(w.acme.Groups().Create(t.Context(), enduser.GroupSpec{ExternalID: fmt.Sprint(i)}))(t)
 				}
 			},
 			func(ctx context.Context, w *world) (int, error) { return w.users.Reseal(ctx) },

@@ -150,16 +150,16 @@ func (w *writer) expired(r *store.Record) (u User, gone bool) {
 
 // conflict says in the terms of users and groups which key is taken.
 func (w *writer) conflict(taken *store.TakenError) *ConflictError {
-	field := "external_id"
+	kind, field := kindUser, "external_id"
 	switch taken.Key.Kind {
 	case keyAccount:
 		field = "linked_accounts"
 	case keyEmail:
 		field = "email"
-	case keyProvidedID:
-		field = "provided_id"
+	case keyGroupID:
+		kind = kindGroup
 	case keyGroupToken:
-		field = "token"
+		kind, field = kindGroup, "token"
 	}
-	return &ConflictError{Field: field, HolderID: taken.Holder.ID}
+	return &ConflictError{Kind: kind, Field: field, HolderID: taken.Holder.ID}
 }

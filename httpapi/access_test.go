@@ -43,7 +43,7 @@ func protected(id, group string) map[string]struct {
 		"deleteEndUser by external ID": {"DELETE", "/v1/end-users/by-external-id/x", "", true},
 		"replaceSensitive":             {"PUT", "/v1/sensitive/" + id, `{"a":"b"}`, true},
 		"updateSensitive":              {"PATCH", "/v1/sensitive/" + id, `{"a":"b"}`, true},
-		"createGroup":                  {"POST", "/v1/groups", `{"provided_id":"new"}`, true},
+		"createGroup":                  {"POST", "/v1/groups", `{"external_id":"new"}`, true},
 		"listGroups":                   {"GET", "/v1/groups", "", false},
 		"getGroup":                     {"GET", "/v1/groups/" + group, "", false},
 		"updateGroup":                  {"PATCH", "/v1/groups/" + group, `{}`, true},
@@ -106,7 +106,7 @@ func TestReadOnly(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil, nil)
 	u := s.create(t, `{"external_id":"x"}`)
-	g := s.createGroup(t, `{"provided_id":"a"}`)
+	g := s.createGroup(t, `{"external_id":"a"}`)
 	for name, r := range protected(u.ID, g.ID) {
 		a := s.do(t, r.method, r.path, r.body, as(readerKey))
 		if want := map[bool]int{true: 403, false: 200}[r.write]; a.status != want {
@@ -139,7 +139,7 @@ func TestAuthorize(t *testing.T) {
 		},
 	})
 	u := s.create(t, `{"external_id":"x"}`)
-	g := s.createGroup(t, `{"provided_id":"x"}`)
+	g := s.createGroup(t, `{"external_id":"x"}`)
 	for _, tt := range []struct {
 		err  error
 		want int
@@ -175,7 +175,7 @@ func TestPanics(t *testing.T) {
 	var log bytes.Buffer
 	s := newServer(t, f, &httpapi.Options{Logger: slog.New(slog.NewJSONHandler(&log, nil))})
 	u := s.create(t, `{"external_id":"x"}`)
-	g := s.createGroup(t, `{"provided_id":"x"}`)
+	g := s.createGroup(t, `{"external_id":"x"}`)
 	for name, r := range protected(u.ID, g.ID) {
 		f.Panics.Store(true)
 		a := s.do(t, r.method, r.path, r.body)
@@ -221,7 +221,7 @@ func TestStoreErrors(t *testing.T) {
 			f := &apitest.Faulty{Store: memory.New(nil)}
 			s := newServer(t, f, nil)
 			u := s.create(t, `{"external_id":"x"}`)
-			g := s.createGroup(t, `{"provided_id":"x"}`)
+			g := s.createGroup(t, `{"external_id":"x"}`)
 			f.Fail(tt.err)
 			for name, r := range protected(u.ID, g.ID) {
 				a := s.do(t, r.method, r.path, r.body)
@@ -272,7 +272,7 @@ func TestWriteError(t *testing.T) {
 		{enduser.ErrContended, 503, "contended"},
 		{enduser.ErrAmbiguous, 409, "ambiguous"},
 		{enduser.ErrTrimmed, 410, "trimmed"},
-		{&enduser.ConflictError{Field: "email", HolderID: "u1"}, 409, "conflict"},
+		{&enduser.ConflictError{Kind: "user", Field: "email", HolderID: "u1"}, 409, "conflict"},
 		{&enduser.InvalidError{Violations: []enduser.Violation{{Field: enduser.Field{Name: "metadata", Key: "a/b~c"}, Code: "c", Message: "m"}}}, 400, "invalid"},
 		{httpapi.ErrUnauthorized, 401, "unauthorized"},
 		{httpapi.ErrForbidden, 403, "forbidden"},
@@ -318,7 +318,7 @@ func TestMounts(t *testing.T) {
 	if want := "/registry/v1/end-users/" + b.user(t).ID; b.header.Get("Location") != want {
 		t.Errorf("Location %q, want %q", b.header.Get("Location"), want)
 	}
-	g := mounted.do(t, "POST", "/registry/v1/groups", `{"provided_id":"v1/groups"}`).want(t, 201)
+	g := mounted.do(t, "POST", "/registry/v1/groups", `{"external_id":"v1/groups"}`).want(t, 201)
 	if want := "/registry/v1/groups/" + g.group(t).ID; g.header.Get("Location") != want {
 		t.Errorf("Location %q, want %q", g.header.Get("Location"), want)
 	}

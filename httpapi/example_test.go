@@ -68,9 +68,9 @@ func ExampleNew_groups() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	send(h, "POST", "/v1/groups", `{"provided_id":"team-7","name":"Team"}`)
-	send(h, "POST", "/v1/groups", `{"provided_id":"team-7"}`)
-	send(h, "GET", "/v1/groups?provided_id=team-7", "")
+	send(h, "POST", "/v1/groups", `{"external_id":"team-7","name":"Team"}`)
+	send(h, "POST", "/v1/groups", `{"external_id":"team-7"}`)
+	send(h, "GET", "/v1/groups?external_id=team-7", "")
 
 	u, err := users.Tenant("acme").Create(context.Background(), enduser.Spec{ExternalID: "crm-7", Groups: []string{"team-7"}})
 	if err != nil {
@@ -88,7 +88,7 @@ func ExampleNew_groups() {
 	// Output:
 	// POST /v1/groups 201
 	// POST /v1/groups 409
-	// GET /v1/groups?provided_id=team-7 200
+	// GET /v1/groups?external_id=team-7 200
 	// 204 0
 	// "s3cr3t" <nil>
 }

@@ -37,7 +37,7 @@ func FuzzReadUser(f *testing.F) {
 // an error.
 func FuzzReadGroup(f *testing.F) {
 	for _, body := range []string{
-		`{"provided_id":"team-7","properties":{"a":{"b":null}},"mapping":{"a":1},"demo":true}`, `{"properties":null,"demo":null}`,
+		`{"external_id":"team-7","metadata":{"a":{"b":null}}}`, `{"metadata":null}`,
 		`{"current_token":"x","overlap_seconds":60}`, `{"a":"b","c":1,"d":null,"e":[]}`, `{"a b":"c"}`, `[`, `{"":""}`,
 	} {
 		f.Add(body)

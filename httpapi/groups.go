@@ -41,7 +41,7 @@ func showToken(c *call, status int, g *enduser.Group, token string) error {
 	return c.Versioned(status, g.Version.String(), appendNewGroup(c.Buffer(), g, token))
 }
 
-// listGroups answers a page of groups, or the one with a provided ID.
+// listGroups answers a page of groups, or the one with an external ID.
 func (a *api) listGroups(c *call) error {
 	values, err := c.Query()
 	if err != nil {
@@ -52,16 +52,16 @@ func (a *api) listGroups(c *call) error {
 		Limit: q.Number("limit", 50, 1, 200),
 		Desc:  q.OneOf("order", "asc", "desc") == "desc",
 	}
-	provided := q.Text("provided_id")
+	externalID := q.Text("external_id")
 	places := placesOf(&q)
-	if provided != "" && places.given() {
-		q.Fault("provided_id", enduser.CodeValue, "must not be given with a cursor")
+	if externalID != "" && places.given() {
+		q.Fault("external_id", enduser.CodeValue, "must not be given with a cursor")
 	}
 	if err := q.Strict(); err != nil {
 		return err
 	}
-	if provided != "" {
-		return a.listGroup(c, provided)
+	if externalID != "" {
+		return a.listGroup(c, externalID)
 	}
 	if gq.After, gq.Before, err = places.cursors(); err != nil {
 		return err
@@ -76,10 +76,10 @@ func (a *api) listGroups(c *call) error {
 	return c.JSON(http.StatusOK, appendGroupPage(c.Buffer(), &page))
 }
 
-// listGroup answers a page of the group with a provided ID, if there is one.
-func (a *api) listGroup(c *call, provided string) error {
+// listGroup answers a page of the group with an external ID, if there is one.
+func (a *api) listGroup(c *call, externalID string) error {
 	var page enduser.GroupPage
-	g, err := a.groups(c).Get(c.Request.Context(), enduser.GroupByProvidedID(provided))
+	g, err := a.groups(c).Get(c.Request.Context(), enduser.GroupByExternalID(externalID))
 	switch {
 	case err == nil:
 		page.Groups = []enduser.Group{g}
@@ -99,8 +99,8 @@ func (a *api) updateGroup(c *call) error {
 	if err != nil {
 		return err
 	}
-	if in.providedID.Given {
-		in.Fault("provided_id", enduser.CodeReadOnly, "never changes")
+	if in.externalID.Given {
+		in.Fault("external_id", enduser.CodeReadOnly, "never changes")
 	}
 	if err := in.Err(); err != nil {
 		return err

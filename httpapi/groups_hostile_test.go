@@ -13,44 +13,43 @@ import (
 func TestHostileGroups(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil, nil)
-	kept := s.createGroup(t, `{"provided_id":"kept"}`)
+	kept := s.createGroup(t, `{"external_id":"kept"}`)
 	before := s.do(t, "GET", "/v1/groups", "").body
 	nested := func(depth int) string {
-		return `"mapping":` + strings.Repeat(`{"a":`, depth-2) + `{}` + strings.Repeat(`}`, depth-2)
+		return `"metadata":` + strings.Repeat(`{"a":`, depth-2) + `{}` + strings.Repeat(`}`, depth-2)
 	}
 	keys := func(n int) string {
 		var b strings.Builder
 		for i := range n {
 			b.WriteString(`,"k` + strconv.Itoa(i) + `":1`)
 		}
-		return `"properties":{` + b.String()[1:] + `}`
+		return `"metadata":{` + b.String()[1:] + `}`
 	}
-	// What is put behind a provided_id to create, and in a patch alone.
+	// What is put behind an external_id to create, and in a patch alone.
 	for _, tt := range []struct{ name, members, code, pointer string }{
 		{"trailing comma", `"name":"x",`, "malformed-json", ""},
 		{"duplicate", `"name":"x","name":"y"`, "malformed-json", ""},
-		{"duplicate in properties", `"properties":{"a":1,"a":2}`, "malformed-json", ""},
-		{"duplicate in mapping behind an escape", `"mapping":{"a":1,"\u0061":2}`, "malformed-json", ""},
+		{"duplicate in metadata", `"metadata":{"a":1,"a":2}`, "malformed-json", ""},
+		{"duplicate in metadata behind an escape", `"metadata":{"a":1,"\u0061":2}`, "malformed-json", ""},
 		{"invalid UTF-8", "\"name\":\"\xff\"", "malformed-json", ""},
-		{"lone surrogate", `"properties":{"a":"\ud800"}`, "malformed-json", ""},
+		{"lone surrogate", `"metadata":{"a":"\ud800"}`, "malformed-json", ""},
 		{"depth 33", nested(33), "malformed-json", ""},
 		{"depth 100,000", nested(100_000), "malformed-json", ""},
-		{"number beyond float64", `"mapping":{"a":1e400}`, "malformed-json", ""},
+		{"number beyond float64", `"metadata":{"a":1e400}`, "malformed-json", ""},
 
 		{"unknown member", `"admin":true`, "invalid", "/admin"},
 		{"case variant", `"Name":"x"`, "invalid", "/Name"},
 		{"__proto__", `"__proto__":{}`, "invalid", "/__proto__"},
 		{"number for a string", `"name":1`, "invalid", "/name"},
-		{"string for an object", `"properties":"{}"`, "invalid", "/properties"},
-		{"array for an object", `"mapping":[]`, "invalid", "/mapping"},
-		{"text for a boolean", `"demo":"true"`, "invalid", "/demo"},
+		{"string for an object", `"metadata":"{}"`, "invalid", "/metadata"},
+		{"array for an object", `"metadata":[]`, "invalid", "/metadata"},
 		{"name with a control character", `"name":"a\u0007"`, "invalid", "/name"},
 		{"long name", `"name":"` + strings.Repeat("a", 257) + `"`, "invalid", "/name"},
-		{"257 keys", keys(257), "invalid", "/properties"},
-		{"long key", `"mapping":{"` + strings.Repeat("k", 129) + `":1}`, "invalid", "/mapping"},
-		{"empty key", `"mapping":{"":1}`, "invalid", "/mapping"},
-		{"properties over 10,240 bytes", `"properties":{"a":"` + strings.Repeat("x", 10_240) + `"}`, "invalid", "/properties"},
-		{"mapping over 10,240 bytes", `"mapping":{"a":"` + strings.Repeat("x", 10_240) + `"}`, "invalid", "/mapping"},
+		{"257 keys", keys(257), "invalid", "/metadata"},
+		{"long key", `"metadata":{"` + strings.Repeat("k", 129) + `":1}`, "invalid", "/metadata"},
+		{"empty key", `"metadata":{"":1}`, "invalid", "/metadata"},
+		{"metadata over 10,240 bytes", `"metadata":{"a":"` + strings.Repeat("x", 10_240) + `"}`, "invalid", "/metadata"},
+		{"server's system_properties", `"system_properties":{"a":1}`, "invalid", "/system_properties"},
 		{"server's id", `"id":"x"`, "invalid", "/id"},
 		{"server's number", `"number":1`, "invalid", "/number"},
 		{"server's tenant_id", `"tenant_id":"other"`, "invalid", "/tenant_id"},
@@ -66,7 +65,7 @@ func TestHostileGroups(t *testing.T) {
 		{"previous tokens", `"previous":[]`, "invalid", "/previous"},
 	} {
 		for _, r := range [][3]string{
-			{"POST", "/v1/groups", `{"provided_id":"new",` + tt.members + `}`},
+			{"POST", "/v1/groups", `{"external_id":"new",` + tt.members + `}`},
 			{"PATCH", "/v1/groups/" + kept.ID, `{` + tt.members + `}`},
 		} {
 			a := s.do(t, r[0], r[1], r[2])
@@ -79,7 +78,7 @@ func TestHostileGroups(t *testing.T) {
 			}
 		}
 	}
-	for _, body := range []string{"", "null", "[]", `"x"`, `{"provided_id":"x"} x`, `{"provided_id":"x"}{}`, "\ufeff{}"} {
+	for _, body := range []string{"", "null", "[]", `"x"`, `{"external_id":"x"} x`, `{"external_id":"x"}{}`, "\ufeff{}"} {
 		s.do(t, "POST", "/v1/groups", body).wantCode(t, 400, "malformed-json")
 		s.do(t, "PATCH", "/v1/groups/"+kept.ID, body, with("Content-Type", "application/json")).wantCode(t, 400, "malformed-json")
 	}
@@ -88,16 +87,16 @@ func TestHostileGroups(t *testing.T) {
 		`"<a>"`: "", `" a"`: "", `"a "`: "", `"a\u0000"`: "", `"a\u202eb"`: "", `"\ufb01"`: "", `"\u0378"`: "",
 		strconv.Quote(strings.Repeat("a", 256)): enduser.CodeLength,
 	} {
-		p := s.do(t, "POST", "/v1/groups", `{"provided_id":`+id+`}`).wantCode(t, 400, "invalid")
-		if len(p.Errors) == 0 || p.Errors[0].Pointer != "/provided_id" || (code != "" && p.Errors[0].Code != code) {
-			t.Errorf("provided_id %.20s: %+v", id, p.Errors)
+		p := s.do(t, "POST", "/v1/groups", `{"external_id":`+id+`}`).wantCode(t, 400, "invalid")
+		if len(p.Errors) == 0 || p.Errors[0].Pointer != "/external_id" || (code != "" && p.Errors[0].Code != code) {
+			t.Errorf("external_id %.20s: %+v", id, p.Errors)
 		}
 	}
-	p := s.do(t, "POST", "/v1/groups", `{"name":null,"properties":null,"mapping":null,"demo":null}`).wantCode(t, 400, "invalid")
-	if len(p.Errors) != 5 {
-		t.Errorf("nulls and no provided_id: %+v", p.Errors)
+	p := s.do(t, "POST", "/v1/groups", `{"name":null,"metadata":null}`).wantCode(t, 400, "invalid")
+	if len(p.Errors) != 3 {
+		t.Errorf("nulls and no external_id: %+v", p.Errors)
 	}
-	s.do(t, "POST", "/v1/groups", `{"provided_id":"x"}`, with("Content-Type", "application/merge-patch+json")).wantCode(t, 415, "unsupported-media-type")
+	s.do(t, "POST", "/v1/groups", `{"external_id":"x"}`, with("Content-Type", "application/merge-patch+json")).wantCode(t, 415, "unsupported-media-type")
 	s.do(t, "POST", "/v1/groups/"+kept.ID+"/rotate", ``, with("Content-Type")).wantCode(t, 415, "unsupported-media-type")
 
 	for _, r := range []struct {
@@ -109,7 +108,7 @@ func TestHostileGroups(t *testing.T) {
 		{"DELETE", "/v1/groups/%00", 400},
 		{"POST", "/v1/groups/%00/rotate", 400},
 		{"GET", "/v1/groups/" + strings.Repeat("a", 10_000), 400},
-		{"GET", "/v1/groups/kept", 404}, // a provided ID is not an ID
+		{"GET", "/v1/groups/kept", 404}, // an external ID is not an ID
 		{"GET", "/v1/groups/", 404},
 		{"GET", "/v1/groups/" + kept.ID + "/", 404},
 		{"GET", "/v1/groups/" + kept.ID + "/token", 404},
@@ -131,7 +130,8 @@ func TestHostileGroups(t *testing.T) {
 		t.Errorf("the groups are now %s", got)
 	}
 	// The edges of the limits are admitted.
-	s.createGroup(t, `{"provided_id":`+strconv.Quote(strings.Repeat("é", 255))+`}`)
-	s.createGroup(t, `{"provided_id":"edge","name":"`+strings.Repeat("é", 256)+`",`+keys(256)+`,"mapping":{"a":"`+strings.Repeat("x", 10_232)+`"}}`)
-	s.createGroup(t, `{"provided_id":"deep",`+nested(32)+`}`)
+	s.createGroup(t, `{"external_id":`+strconv.Quote(strings.Repeat("é", 255))+`}`)
+	s.createGroup(t, `{"external_id":"edge","name":"`+strings.Repeat("é", 256)+`",`+keys(256)+`}`)
+	s.createGroup(t, `{"external_id":"large","metadata":{"a":"`+strings.Repeat("x", 10_232)+`"}}`)
+	s.createGroup(t, `{"external_id":"deep",`+nested(32)+`}`)
 }

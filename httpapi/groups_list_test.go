@@ -39,7 +39,7 @@ func (s *server) listGroups(tb testing.TB, query string, options ...option) grou
 func (p groupPage) names() []string {
 	names := []string{}
 	for _, g := range p.Data {
-		names = append(names, g.ProvidedID)
+		names = append(names, g.ExternalID)
 	}
 	return names
 }
@@ -53,9 +53,9 @@ func TestListGroups(t *testing.T) {
 		var all []string
 		for i := range 7 {
 			all = append(all, fmt.Sprintf("G%d", i))
-			s.createGroup(t, fmt.Sprintf(`{"provided_id":"G%d"}`, i))
+			s.createGroup(t, fmt.Sprintf(`{"external_id":"G%d"}`, i))
 			s.create(t, `{"groups":["G1"]}`) // noise
-			s.createGroup(t, fmt.Sprintf(`{"provided_id":"noise%d"}`, i), as(otherKey))
+			s.createGroup(t, fmt.Sprintf(`{"external_id":"noise%d"}`, i), as(otherKey))
 		}
 		for _, order := range []string{"asc", "desc"} {
 			for _, limit := range []int{1, 3, 6, 7, 200} {
@@ -84,11 +84,11 @@ func TestListGroups(t *testing.T) {
 			}
 		}
 		for query, want := range map[string][]string{
-			"provided_id=g3":                    {},
-			"provided_id=G3&limit=1&order=desc": {"G3"},
-			"provided_id=noise1":                {},
-			"provided_id=G":                     {},
-			"provided_id=&limit=2":              {"G0", "G1"},
+			"external_id=g3":                    {},
+			"external_id=G3&limit=1&order=desc": {"G3"},
+			"external_id=noise1":                {},
+			"external_id=G":                     {},
+			"external_id=&limit=2":              {"G0", "G1"},
 		} {
 			p := s.listGroups(t, query)
 			if !slices.Equal(p.names(), want) {
@@ -118,12 +118,12 @@ func TestHostileGroupQueries(t *testing.T) {
 		{"limit=1&limit=1", "limit"},
 		{"order=random", "order"},
 		{"after=x&before=y", "before"},
-		{"provided_id=a&after=x", "provided_id"},
-		{"provided_id=a&before=x", "provided_id"},
-		{"provided_id=a&provided_id=a", "provided_id"},
-		{"provided_id=%00", "provided_id"},
-		{"provided_id=%ff", "provided_id"},
-		{"provided_id=" + strings.Repeat("a", 2000), "provided_id"},
+		{"external_id=a&after=x", "external_id"},
+		{"external_id=a&before=x", "external_id"},
+		{"external_id=a&external_id=a", "external_id"},
+		{"external_id=%00", "external_id"},
+		{"external_id=%ff", "external_id"},
+		{"external_id=" + strings.Repeat("a", 2000), "external_id"},
 		{"name=a", "name"},
 		{"token=a", "token"},
 		{"Provided_id=a", "Provided_id"},
@@ -133,5 +133,5 @@ func TestHostileGroupQueries(t *testing.T) {
 			t.Errorf("%.40s: %+v", tt.query, p.Errors)
 		}
 	}
-	s.do(t, "GET", "/v1/groups?provided_id=%zz", "").wantCode(t, 400, "malformed-query")
+	s.do(t, "GET", "/v1/groups?external_id=%zz", "").wantCode(t, 400, "malformed-query")
 }

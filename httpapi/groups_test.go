@@ -13,7 +13,7 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 )
 
-const everyGroup = `{"provided_id":"Team-7","name":"Team","properties":{"region":"eu","deep":{"a":[1,null]}},"mapping":{"public":"db1"},"demo":true}`
+const everyGroup = `{"external_id":"Team-7","name":"Team","metadata":{"region":"eu","deep":{"a":[1,null]}}}`
 
 func TestCreateGroup(t *testing.T) {
 	t.Parallel()
@@ -22,8 +22,8 @@ func TestCreateGroup(t *testing.T) {
 		g := a.group(t)
 		p := func(s string) *string { return &s }
 		want := group{
-			ID: g.ID, ProvidedID: "Team-7", Number: g.Number, TenantID: "acme", Environment: "Customer", Name: p("Team"),
-			Properties: []byte(`{"deep":{"a":[1,null]},"region":"eu"}`), Mapping: []byte(`{"public":"db1"}`), Demo: true,
+			ID: g.ID, ExternalID: "Team-7", Number: g.Number, TenantID: "acme", Environment: "Customer", Name: p("Team"),
+			Metadata: []byte(`{"deep":{"a":[1,null]},"region":"eu"}`), System: []byte(`{}`),
 			CreatedBy: p("crm"), UpdatedBy: p("crm"), CreatedAt: g.CreatedAt, UpdatedAt: g.CreatedAt,
 			AddedAt: g.CreatedAt, Revision: g.Revision, Version: g.Version, Token: g.Token,
 		}
@@ -54,8 +54,8 @@ func TestCreateGroup(t *testing.T) {
 			t.Errorf("the token is that of %v, %v", found, err)
 		}
 
-		bare := s.do(t, "POST", "/v1/groups", `{"provided_id":"bare"}`).want(t, 201)
-		for _, member := range []string{`"name":null`, `"properties":{}`, `"mapping":{}`, `"demo":false`} {
+		bare := s.do(t, "POST", "/v1/groups", `{"external_id":"bare"}`).want(t, 201)
+		for _, member := range []string{`"name":null`, `"metadata":{}`, `"system_properties":{}`} {
 			if !strings.Contains(bare.body, member) {
 				t.Errorf("no %s in %s", member, bare.body)
 			}
@@ -68,9 +68,9 @@ func TestGroupConflict(t *testing.T) {
 	onBackends(t, func(t *testing.T, s *server) {
 		g := s.createGroup(t, everyGroup)
 		before := s.do(t, "GET", "/v1/groups/"+g.ID, "").body
-		a := s.do(t, "POST", "/v1/groups", `{"provided_id":"Team-7","name":"Other"}`)
+		a := s.do(t, "POST", "/v1/groups", `{"external_id":"Team-7","name":"Other"}`)
 		p := a.wantCode(t, 409, "conflict")
-		if p.Field != "provided_id" || p.HolderID != g.ID || strings.Contains(p.Title+p.Detail, "user") {
+		if p.Field != "external_id" || p.HolderID != g.ID || strings.Contains(p.Title+p.Detail, "user") {
 			t.Errorf("conflict %+v", p)
 		}
 		if got := s.do(t, "GET", "/v1/groups/"+g.ID, "").body; got != before {
@@ -90,7 +90,7 @@ func TestCreateGroupAtOnce(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, s *server) {
 		answers := atOnce(32, func(i int) answer {
-			return s.do(t, "POST", "/v1/groups", `{"provided_id":"`+[]string{"é", "e\u0301"}[i%2]+`"}`)
+			return s.do(t, "POST", "/v1/groups", `{"external_id":"`+[]string{"é", "e\u0301"}[i%2]+`"}`)
 		})
 		statuses := map[int]int{}
 		for _, a := range answers {
@@ -154,30 +154,30 @@ func TestUpdateGroup(t *testing.T) {
 		if same.Revision != g.Revision {
 			t.Error("a patch of nothing made a revision")
 		}
-		if patch(`{"name":"Team","demo":true}`).Revision != g.Revision {
+		if patch(`{"name":"Team","metadata":{}}`).Revision != g.Revision {
 			t.Error("a patch that changes nothing made a revision")
 		}
-		next := patch(`{"name":"New","properties":{"deep":{"b":2},"region":null},"mapping":{"x":9007199254740993}}`,
+		next := patch(`{"name":"New","metadata":{"deep":{"b":2},"region":null,"x":9007199254740993}}`,
 			with("Content-Type", "application/merge-patch+json"), with("If-Match", tagOf(g.Version)))
-		if *next.Name != "New" || string(next.Properties) != `{"deep":{"a":[1,null],"b":2}}` ||
-			string(next.Mapping) != `{"public":"db1","x":9007199254740993}` || !next.Demo || next.Revision <= g.Revision {
+		if *next.Name != "New" || string(next.Metadata) != `{"deep":{"a":[1,null],"b":2},"x":9007199254740993}` ||
+			next.Revision <= g.Revision {
 			t.Errorf("patched: %+v", next)
 		}
 		s.do(t, "PATCH", path, `{"name":"x"}`, with("If-Match", tagOf(g.Version))).wantCode(t, 412, "precondition-failed")
-		cleared := patch(`{"name":null,"properties":null,"mapping":null,"demo":null}`)
-		if cleared.Name != nil || string(cleared.Properties) != `{}` || string(cleared.Mapping) != `{}` || cleared.Demo {
+		cleared := patch(`{"name":null,"metadata":null}`)
+		if cleared.Name != nil || string(cleared.Metadata) != `{}` {
 			t.Errorf("cleared: %+v", cleared)
 		}
-		if cleared.ProvidedID != g.ProvidedID || cleared.Number != g.Number || cleared.CreatedAt != g.CreatedAt {
+		if cleared.ExternalID != g.ExternalID || cleared.Number != g.Number || cleared.CreatedAt != g.CreatedAt {
 			t.Errorf("a patch changed what never changes: %+v", cleared)
 		}
 		if _, err := s.users.Tenant("acme").Groups().Authenticate(t.Context(), g.Token); err != nil {
 			t.Errorf("a patch changed the token: %v", err)
 		}
 		for _, id := range []string{"Team-7", "TEAM-7", "other"} {
-			p := s.do(t, "PATCH", path, `{"provided_id":"`+id+`","name":"x"}`).wantCode(t, 400, "invalid")
-			if len(p.Errors) != 1 || p.Errors[0].Pointer != "/provided_id" || p.Errors[0].Code != "read_only" {
-				t.Errorf("provided_id %s: %+v", id, p.Errors)
+			p := s.do(t, "PATCH", path, `{"external_id":"`+id+`","name":"x"}`).wantCode(t, 400, "invalid")
+			if len(p.Errors) != 1 || p.Errors[0].Pointer != "/external_id" || p.Errors[0].Code != "read_only" {
+				t.Errorf("external_id %s: %+v", id, p.Errors)
 			}
 		}
 		s.do(t, "PATCH", "/v1/groups/unknown", `{}`).wantCode(t, 404, "not-found")
@@ -212,7 +212,7 @@ func TestGroupChanges(t *testing.T) {
 	s := newServer(t, nil, nil)
 	g := s.createGroup(t, everyGroup)
 	path := "/v1/groups/" + g.ID
-	s.do(t, "PATCH", path, `{"name":"Secret","properties":{"region":"secret"}}`).want(t, 200)
+	s.do(t, "PATCH", path, `{"name":"Secret","metadata":{"region":"secret"}}`).want(t, 200)
 	s.do(t, "POST", path+"/rotate", `{}`).want(t, 200)
 	s.do(t, "DELETE", path, "").want(t, 204)
 	var got []string
@@ -222,7 +222,7 @@ func TestGroupChanges(t *testing.T) {
 		}
 		got = append(got, ch.Type+" "+strings.Join(ch.Fields, ","))
 	}
-	if diff := cmp.Diff([]string{"created ", "updated name,properties.region", "updated token", "deleted "}, got); diff != "" {
+	if diff := cmp.Diff([]string{"created ", "updated name,metadata.region", "updated token", "deleted "}, got); diff != "" {
 		t.Errorf("changes (-want +got):\n%s", diff)
 	}
 }

@@ -21,14 +21,13 @@ func appendNewGroup(b []byte, g *enduser.Group, token string) []byte {
 
 func appendGroupMembers(b []byte, g *enduser.Group) []byte {
 	b = jsontext.AppendString(append(b, `{"id":`...), g.ID)
-	b = jsontext.AppendString(append(b, `,"provided_id":`...), g.ProvidedID)
+	b = jsontext.AppendString(append(b, `,"external_id":`...), g.ExternalID)
 	b = appendInt(append(b, `,"number":`...), g.Number)
 	b = jsontext.AppendString(append(b, `,"tenant_id":`...), g.Tenant)
 	b = jsontext.AppendString(append(b, `,"environment":`...), string(g.Environment))
 	b = rest.AppendOptional(append(b, `,"name":`...), g.Name)
-	b = g.Properties.AppendJSON(append(b, `,"properties":`...))
-	b = g.Mapping.AppendJSON(append(b, `,"mapping":`...))
-	b = rest.AppendBool(append(b, `,"demo":`...), g.Demo)
+	b = g.Metadata.AppendJSON(append(b, `,"metadata":`...))
+	b = g.SystemProperties.AppendJSON(append(b, `,"system_properties":`...))
 	b = rest.AppendOptional(append(b, `,"created_by":`...), g.CreatedBy)
 	b = rest.AppendOptional(append(b, `,"updated_by":`...), g.UpdatedBy)
 	b = appendTime(append(b, `,"created_at":`...), g.CreatedAt)
@@ -53,9 +52,8 @@ func appendGroupPage(b []byte, page *enduser.GroupPage) []byte {
 type groupInput struct {
 	rest.Input
 
-	providedID, name    rest.Optional[string]
-	properties, mapping rest.Optional[string] // the texts of objects
-	demo                rest.Optional[bool]
+	externalID, name rest.Optional[string]
+	metadata         rest.Optional[string] // the text of an object
 }
 
 // readGroup reads a body.
@@ -67,17 +65,13 @@ func readGroup(body string) (in groupInput, err error) {
 
 func (in *groupInput) member(p *jsontext.Scanner, name string) error {
 	switch name {
-	case "provided_id":
-		return rest.Member(&in.Input, p, name, &in.providedID, p.String)
+	case "external_id":
+		return rest.Member(&in.Input, p, name, &in.externalID, p.String)
 	case "name":
 		return rest.Member(&in.Input, p, name, &in.name, p.String)
-	case "properties":
-		return rest.Member(&in.Input, p, name, &in.properties, rest.Object(p))
-	case "mapping":
-		return rest.Member(&in.Input, p, name, &in.mapping, rest.Object(p))
-	case "demo":
-		return rest.Member(&in.Input, p, name, &in.demo, p.Bool)
-	case "id", "number", "tenant_id", "environment", "created_by", "updated_by", "created_at", "updated_at",
+	case "metadata":
+		return rest.Member(&in.Input, p, name, &in.metadata, rest.Object(p))
+	case "id", "number", "tenant_id", "environment", "system_properties", "created_by", "updated_by", "created_at", "updated_at",
 		"added_at", "revision", "version", "token":
 		in.Fault(name, enduser.CodeReadOnly, "is set by the server")
 	default:
@@ -89,45 +83,33 @@ func (in *groupInput) member(p *jsontext.Scanner, name string) error {
 
 // spec returns the group that a create asks for. Null is for PATCH.
 func (in *groupInput) spec() (enduser.GroupSpec, error) {
-	in.RefuseNull("provided_id", in.providedID.Null)
+	in.RefuseNull("external_id", in.externalID.Null)
 	in.RefuseNull("name", in.name.Null)
-	in.RefuseNull("properties", in.properties.Null)
-	in.RefuseNull("mapping", in.mapping.Null)
-	in.RefuseNull("demo", in.demo.Null)
-	if !in.providedID.Given {
-		in.Fault("provided_id", enduser.CodeRequired, "must be given")
+	in.RefuseNull("metadata", in.metadata.Null)
+	if !in.externalID.Given {
+		in.Fault("external_id", enduser.CodeRequired, "must be given")
 	}
-	s := enduser.GroupSpec{ProvidedID: in.providedID.Value, Name: in.name.Value, Demo: in.demo.Value}
+	s := enduser.GroupSpec{ExternalID: in.externalID.Value, Name: in.name.Value}
 	if err := in.Err(); err != nil {
 		return s, err
 	}
-	return s, in.patchMetadata(&s.Properties, &s.Mapping)
+	return s, in.patchMetadata(&s.Metadata)
 }
 
 // patch applies the body to a group as a merge patch (RFC 7396).
 func (in *groupInput) patch(g *enduser.Group) error {
 	in.name.Set(&g.Name)
-	in.demo.Set(&g.Demo)
-	return in.patchMetadata(&g.Properties, &g.Mapping)
+	return in.patchMetadata(&g.Metadata)
 }
 
-func (in *groupInput) patchMetadata(properties, mapping *enduser.Metadata) error {
-	for _, m := range []struct {
-		member *rest.Optional[string]
-		to     *enduser.Metadata
-	}{{&in.properties, properties}, {&in.mapping, mapping}} {
-		switch {
-		case m.member.Null:
-			*m.to = nil
-		case m.member.Given:
-			merged, err := m.to.MergePatch(m.member.Value)
-			if err != nil {
-				return err
-			}
-			*m.to = merged
-		}
+func (in *groupInput) patchMetadata(m *enduser.Metadata) (err error) {
+	switch {
+	case in.metadata.Null:
+		*m = nil
+	case in.metadata.Given:
+		*m, err = m.MergePatch(in.metadata.Value)
 	}
-	return nil
+	return err
 }
 
 // rotation is the body of a request that rotates a token.

@@ -175,7 +175,7 @@ func TestAcceptPatch(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil, nil)
 	const want = "application/json, application/merge-patch+json"
-	u, g := s.create(t, `{"external_id":"a"}`), s.createGroup(t, `{"provided_id":"a"}`)
+	u, g := s.create(t, `{"external_id":"a"}`), s.createGroup(t, `{"external_id":"a"}`)
 	for _, path := range []string{"/v1/end-users/" + u.ID, "/v1/end-users/by-external-id/a", "/v1/sensitive/" + u.ID, "/v1/groups/" + g.ID} {
 		for _, option := range []option{with("Content-Type"), with("Content-Type", "text/plain"), with("Content-Encoding", "gzip")} {
 			if got := s.do(t, "PATCH", path, `{}`, option).want(t, 415).header.Get("Accept-Patch"); got != want {

@@ -39,9 +39,9 @@ func TestKeyrings(t *testing.T) {
 	broken := &brokenKeyring{Keyring: keyring(t)}
 	s := newServerOf(t, st, &enduser.Options{Keyring: broken}, tokens(t).Authenticate, nil)
 	none := newServerOf(t, st, &enduser.Options{}, tokens(t).Authenticate, nil)
-	u, g := s.create(t, `{}`), s.createGroup(t, `{"provided_id":"a"}`)
+	u, g := s.create(t, `{}`), s.createGroup(t, `{"external_id":"a"}`)
 	needs := [][3]string{
-		{"POST", "/v1/groups", `{"provided_id":"b"}`},
+		{"POST", "/v1/groups", `{"external_id":"b"}`},
 		{"POST", "/v1/groups/" + g.ID + "/rotate", `{}`},
 		{"PUT", "/v1/sensitive/" + u.ID, `{"a":"b"}`},
 		{"PATCH", "/v1/sensitive/" + u.ID, `{"a":"b"}`},
@@ -67,7 +67,7 @@ func TestKeyrings(t *testing.T) {
 	}
 	// What makes a token shows it without asking for the key again.
 	broken.seal, broken.open = nil, errors.New("secret of the keyring")
-	made := s.createGroup(t, `{"provided_id":"new"}`)
+	made := s.createGroup(t, `{"external_id":"new"}`)
 	next := s.do(t, "POST", "/v1/groups/"+made.ID+"/rotate", `{}`).want(t, 200).group(t)
 	if !s.accepts(t, made, next.Token) {
 		t.Error("the token that was shown is not accepted")

@@ -288,14 +288,13 @@ func (s *server) create(tb testing.TB, body string, options ...option) user {
 // group is one group as the routes show it.
 type group struct {
 	ID          string          `json:"id"`
-	ProvidedID  string          `json:"provided_id"`
+	ExternalID  string          `json:"external_id"`
 	Number      int64           `json:"number"`
 	TenantID    string          `json:"tenant_id"`
 	Environment string          `json:"environment"`
 	Name        *string         `json:"name"`
-	Properties  json.RawMessage `json:"properties"`
-	Mapping     json.RawMessage `json:"mapping"`
-	Demo        bool            `json:"demo"`
+	Metadata    json.RawMessage `json:"metadata"`
+	System      json.RawMessage `json:"system_properties"`
 	CreatedBy   *string         `json:"created_by"`
 	UpdatedBy   *string         `json:"updated_by"`
 	CreatedAt   string          `json:"created_at"`

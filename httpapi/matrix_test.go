@@ -27,7 +27,7 @@ func TestOthersAreMissing(t *testing.T) {
 				second := s.create(t, `{"external_id":"second","name":"Ann Lee"}`)
 				s.create(t, `{"external_id":"third","name":"Ann Lee"}`)
 				team := s.createGroup(t, everyGroup)
-				s.createGroup(t, `{"provided_id":"second"}`)
+				s.createGroup(t, `{"external_id":"second"}`)
 				s.do(t, "PUT", "/v1/sensitive/"+victim.ID, `{"a":"b"}`).want(t, 204)
 				etag := s.do(t, "GET", "/v1/end-users/"+victim.ID, "").header.Get("ETag")
 				cursor := *s.list(t, "limit=1").Paging.Cursors.After
@@ -38,7 +38,7 @@ func TestOthersAreMissing(t *testing.T) {
 				before := s.do(t, "GET", "/v1/end-users", "").body
 				changes := s.do(t, "GET", "/v1/changes", "").body
 				mine := s.create(t, `{"external_id":"mine"}`, as(attacker))
-				myTeam := s.createGroup(t, `{"provided_id":"mine"}`, as(attacker))
+				myTeam := s.createGroup(t, `{"external_id":"mine"}`, as(attacker))
 
 				cells := 0
 				equal := func(method, path, none, body string, options ...option) {
@@ -110,7 +110,7 @@ func TestOthersAreMissing(t *testing.T) {
 					cells++
 					s.do(t, "POST", "/v1/groups/"+myTeam.ID+"/rotate", `{"current_token":"`+token+`"}`, as(attacker)).wantCode(t, 409, "stale-token")
 				}
-				equal("GET", "/v1/groups?provided_id=team-7", "/v1/groups?provided_id=nobody", "")
+				equal("GET", "/v1/groups?external_id=team-7", "/v1/groups?external_id=nobody", "")
 				equal("GET", "/v1/groups?after="+groupCursor, "/v1/groups?after=x", "")
 				equal("GET", "/v1/groups?before="+groupCursor, "/v1/groups?before=x", "")
 				for _, q := range [][2]string{

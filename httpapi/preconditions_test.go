@@ -53,7 +53,7 @@ func TestPreconditions(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, s *server) {
 		u := s.create(t, `{"external_id":"a","name":"Ann"}`)
-		g := s.createGroup(t, `{"provided_id":"a","name":"A"}`)
+		g := s.createGroup(t, `{"external_id":"a","name":"A"}`)
 		byID, byExternal, sensitive, group := "/v1/end-users/"+u.ID, "/v1/end-users/by-external-id/a", "/v1/sensitive/"+u.ID, "/v1/groups/"+g.ID
 		version := func(path string) string { return s.do(t, "GET", path, "").want(t, 200).header.Get("ETag") }
 		oldUser, oldGroup := version(byID), version(group)
@@ -130,7 +130,7 @@ func TestPreconditionsOfNothing(t *testing.T) {
 				s.do(t, "POST", "/v1/end-users?on_conflict="+query, `{"external_id":"`+query+id+`"}`, option).want(t, want)
 			}
 			s.do(t, "POST", "/v1/end-users", `{}`, option).want(t, want)
-			s.do(t, "POST", "/v1/groups", `{"provided_id":"`+id+`"}`, option).want(t, want)
+			s.do(t, "POST", "/v1/groups", `{"external_id":"`+id+`"}`, option).want(t, want)
 			for _, r := range [][3]string{
 				{"GET", "/v1/end-users/none", ""},
 				{"PATCH", "/v1/end-users/none", `{}`},

@@ -134,7 +134,7 @@ func TestReadForElsewhere(t *testing.T) {
 		st := memory.New(nil)
 		fast := newServer(t, st, nil)
 		fast.create(t, `{}`)
-		fast.createGroup(t, `{"provided_id":"a"}`)
+		fast.createGroup(t, `{"external_id":"a"}`)
 		groups := fast.listGroups(t, "")
 		if len(groups.Data) != 1 {
 			t.Fatal("no group")

@@ -107,13 +107,13 @@ func TestHoldersNeedARight(t *testing.T) {
 	r.allowed = append(write, "getEndUser", "getGroup")
 	u := s.create(t, `{"external_id":"a","linked_accounts":[{"type":"x","id":"1"}]}`)
 	other := s.create(t, `{"external_id":"b"}`)
-	g := s.createGroup(t, `{"provided_id":"g"}`)
+	g := s.createGroup(t, `{"external_id":"g"}`)
 	for _, tt := range []struct{ method, path, body, needs, holder string }{
 		{"POST", "/v1/end-users?on_conflict=fail", `{"external_id":"a"}`, "getEndUser", u.ID},
 		{"POST", "/v1/end-users", `{"external_id":"c","linked_accounts":[{"type":"x","id":"1"}]}`, "getEndUser", u.ID},
 		{"PUT", "/v1/end-users/by-external-id/b", `{"linked_accounts":[{"type":"x","id":"1"}]}`, "getEndUser", u.ID},
 		{"PATCH", "/v1/end-users/" + other.ID, `{"external_id":"A"}`, "getEndUser", u.ID},
-		{"POST", "/v1/groups", `{"provided_id":"g"}`, "getGroup", g.ID},
+		{"POST", "/v1/groups", `{"external_id":"g"}`, "getGroup", g.ID},
 	} {
 		r.allowed = write
 		p := s.do(t, tt.method, tt.path, tt.body).wantCode(t, 409, "conflict")
@@ -166,7 +166,7 @@ func TestCrossOrigin(t *testing.T) {
 		{"PATCH", "/v1/end-users/" + u.ID, `{}`},
 		{"PUT", "/v1/end-users/by-external-id/a", `{}`},
 		{"DELETE", "/v1/end-users/" + u.ID, ""},
-		{"POST", "/v1/groups", `{"provided_id":"x"}`},
+		{"POST", "/v1/groups", `{"external_id":"x"}`},
 	} {
 		s.handler = unprotected
 		for _, form := range []string{"application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x"} {

@@ -35,11 +35,11 @@ func TestRotate(t *testing.T) {
 		}
 		last := s.do(t, "POST", path+"/rotate", `{"current_token":"`+next.Token+`"}`).want(t, 200).group(t)
 
-		other := s.createGroup(t, `{"provided_id":"other"}`)
-		stale := s.createGroup(t, `{"provided_id":"stale"}`, as(testingKey))
+		other := s.createGroup(t, `{"external_id":"other"}`)
+		stale := s.createGroup(t, `{"external_id":"stale"}`, as(testingKey))
 		for name, token := range map[string]string{
 			"replaced": next.Token, "first": g.Token, "another group's": other.Token, "another environment's": stale.Token, "nobody's": "x",
-			"other case": strings.ToUpper(last.Token), "the ID": g.ID, "the provided ID": g.ProvidedID,
+			"other case": strings.ToUpper(last.Token), "the ID": g.ID, "the external ID": g.ExternalID,
 		} {
 			a := s.do(t, "POST", path+"/rotate", `{"current_token":"`+token+`"}`)
 			if p := a.wantCode(t, 409, "stale-token"); p.HolderID != "" || strings.Contains(a.body, token) && len(token) > 40 {
@@ -185,7 +185,7 @@ func TestTokensAreShownOnce(t *testing.T) {
 		path := "/v1/groups/" + g.ID
 		for _, r := range [][3]string{
 			{"GET", "/v1/groups", ""},
-			{"GET", "/v1/groups?provided_id=team-7", ""},
+			{"GET", "/v1/groups?external_id=team-7", ""},
 			{"GET", path, ""},
 			{"PATCH", path, `{}`},
 			{"PATCH", path, `{"name":"x"}`},

@@ -20,7 +20,7 @@ func TestSilence(t *testing.T) {
 	logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	s := newServer(t, f, &httpapi.Options{Logger: logger})
 	const body = `{"external_id":"canary-ext","name":"canary-name","email":"canary@example.com","metadata":{"canary-key":"canary-value"},"linked_accounts":[{"type":"canary-type","id":"canary-id"}],"groups":["canary-group"]}`
-	const groupBody = `{"provided_id":"canary-group","name":"canary-name","properties":{"canary-key":"canary-value"},"mapping":{"canary":1}}`
+	const groupBody = `{"external_id":"canary-group","name":"canary-name","metadata":{"canary-key":"canary-value","canary":1}}`
 	const sensitive = `{"canary-key":"canary-secret","canary-2":true}`
 	u, g := s.create(t, body), s.createGroup(t, groupBody)
 	requests := func() {
@@ -35,8 +35,8 @@ func TestSilence(t *testing.T) {
 			{"PATCH", "/v1/sensitive/" + u.ID, sensitive},
 			{"PATCH", "/v1/sensitive/" + u.ID, `{"canary key":"canary","canary":[],"c":"` + strings.Repeat("canary", 1000) + `"}`},
 			{"POST", "/v1/groups", groupBody},
-			{"POST", "/v1/groups", `{"provided_id":"<canary>"}`},
-			{"GET", "/v1/groups?provided_id=canary-group", ""},
+			{"POST", "/v1/groups", `{"external_id":"<canary>"}`},
+			{"GET", "/v1/groups?external_id=canary-group", ""},
 			{"PATCH", "/v1/groups/" + g.ID, `{"name":"canary","properties":{"canary":null}}`},
 			{"POST", "/v1/groups/" + g.ID + "/rotate", `{"current_token":"canary"}`},
 			{"POST", "/v1/groups/" + g.ID + "/rotate", `{"current_token":"` + g.Token + `"}`},

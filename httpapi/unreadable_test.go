@@ -45,7 +45,7 @@ func TestUnreadable(t *testing.T) {
 					t.Parallel()
 					st, log := open(t), new(bytes.Buffer)
 					s := newServer(t, st, &httpapi.Options{Logger: slog.New(slog.NewJSONHandler(log, nil))})
-					u, g := s.create(t, `{"external_id":"a","email":"canary@example.com"}`), s.createGroup(t, `{"provided_id":"a"}`)
+					u, g := s.create(t, `{"external_id":"a","email":"canary@example.com"}`), s.createGroup(t, `{"external_id":"a"}`)
 					s.create(t, `{"external_id":"b"}`)
 					rewrite(t, st, u.ID, tt.change)
 					rewrite(t, st, g.ID, tt.change)
@@ -84,7 +84,7 @@ func TestUnreadable(t *testing.T) {
 					s.do(t, "DELETE", "/v1/groups/"+g.ID, "").want(t, 204)
 					s.do(t, "GET", "/v1/end-users/"+u.ID, "").wantCode(t, 404, "not-found")
 					s.create(t, `{"external_id":"A"}`)
-					s.createGroup(t, `{"provided_id":"A"}`)
+					s.createGroup(t, `{"external_id":"A"}`)
 				})
 			}
 		})
@@ -99,7 +99,7 @@ func TestNewerToWrite(t *testing.T) {
 			t.Parallel()
 			st := open(t)
 			s := newServer(t, st, nil)
-			u, g := s.create(t, `{"external_id":"a"}`), s.createGroup(t, `{"provided_id":"a"}`)
+			u, g := s.create(t, `{"external_id":"a"}`), s.createGroup(t, `{"external_id":"a"}`)
 			newer := func(body string) string { return strings.Replace(body, `"w":1`, `"w":2`, 1) }
 			rewrite(t, st, u.ID, newer)
 			rewrite(t, st, g.ID, newer)

@@ -26,7 +26,7 @@ func TestLostHistory(t *testing.T) {
 				return fmt.Sprintf("id-%d", ids)
 			},
 		}, tokens(t).Authenticate, nil)
-		u, g := s.create(t, `{"external_id":"a"}`), s.createGroup(t, `{"provided_id":"g"}`)
+		u, g := s.create(t, `{"external_id":"a"}`), s.createGroup(t, `{"external_id":"g"}`)
 		s.do(t, "PUT", "/v1/sensitive/"+u.ID, `{"a":"b"}`).want(t, 204)
 		return s, s.do(t, "GET", "/v1/end-users/"+u.ID, "").want(t, 200).user(t), g
 	}

@@ -25,7 +25,7 @@ func TestRotateManager(t *testing.T) {
 	tokens := make(map[string]string)
 	create := func(m *enduser.Manager, name string) {
 		t.Helper()
-		g, token, err := m.Tenant("acme").Groups().Create(t.Context(), enduser.GroupSpec{ProvidedID: name})
+		g, token, err := m.Tenant("acme").Groups().Create(t.Context(), enduser.GroupSpec{ExternalID: name})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +67,7 @@ func TestRotateManager(t *testing.T) {
 				t.Fatal(err)
 			}
 			if token, err := m.Tenant("acme").Groups().Reveal(t.Context(), g); err != nil || token != tokens[g.ID] {
-				t.Errorf("group %s has another token after the rotation: %v", g.ProvidedID, err)
+				t.Errorf("group %s has another token after the rotation: %v", g.ExternalID, err)
 			}
 		}
 	}

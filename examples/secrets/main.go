@@ -74,7 +74,7 @@ func run(ctx context.Context, dir string, out io.Writer) (err error) {
 // group makes a group whose programs prove with a token whose they are.
 func group(ctx context.Context, acme enduser.Tenant, out io.Writer) error {
 	// A token is shown once, and kept nowhere.
-	team, old, err := acme.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team-7"})
+	team, old, err := acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team-7"})
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func group(ctx context.Context, acme enduser.Tenant, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "a request from %s\n", asking.ProvidedID)
+		fmt.Fprintf(out, "a request from %s\n", asking.ExternalID)
 	}
 	return nil
 }

@@ -146,7 +146,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w := &world{store: memory.New(nil), ring: ring}
 	w.users = enduser.New(w.store, &enduser.Options{Keyring: ring})
-	if _, _, err := w.users.Tenant("acme").Groups().Create(t.Context(), enduser.GroupSpec{ProvidedID: "team-7"}); err != nil {
+	if _, _, err := w.users.Tenant("acme").Groups().Create(t.Context(), enduser.GroupSpec{ExternalID: "team-7"}); err != nil {
 		t.Fatal(err)
 	}
 	return w
@@ -156,7 +156,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) token(t *testing.T) string {
 	t.Helper()
 	groups := w.users.Tenant("acme").Groups()
-	g, err := groups.Get(t.Context(), enduser.GroupByProvidedID("team-7"))
+	g, err := groups.Get(t.Context(), enduser.GroupByExternalID("team-7"))
 	if err != nil {
 		t.Fatal(err)
 	}

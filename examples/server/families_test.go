@@ -83,7 +83,7 @@ func TestWithoutKeyring(t *testing.T) {
 		path, body string
 		status     int
 	}{
-		{"/v1/groups", `{"provided_id":"g"}`, http.StatusNotImplemented},
+		{"/v1/groups", `{"external_id":"g"}`, http.StatusNotImplemented},
 		{"/explo/api/create_user_group/", `{"user_group_id":"g"}`, http.StatusNotFound},
 		{"/ada/api/v2/end-users/", `{"profile":{"sensitive_metadata":{"fields":{"a":"b"}}}}`, http.StatusBadRequest},
 		{"/ada/api/v2/end-users/", `{"profile":{}}`, http.StatusCreated},
@@ -102,7 +102,7 @@ func TestExposedFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := startProcess(t, dir, "-store", "memory:", keyFlag)
-	if a := mustSend(t, "POST", s.url+"/v1/groups", testKey, `{"provided_id":"g"}`); a.status != http.StatusNotImplemented {
+	if a := mustSend(t, "POST", s.url+"/v1/groups", testKey, `{"external_id":"g"}`); a.status != http.StatusNotImplemented {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	if _, err := os.Stat(filepath.Join(dir, keyringFile)); err == nil {

@@ -63,7 +63,7 @@ func keepsSecrets(t *testing.T, dir, store, files string) {
 		send(http.StatusOK, "GET", path, "")
 	}
 
-	group := send(http.StatusCreated, "POST", "/v1/groups", `{"provided_id":"example_1","name":"Example 1"}`)
+	group := send(http.StatusCreated, "POST", "/v1/groups", `{"external_id":"example_1","name":"Example 1"}`)
 	token := member(group.body, "token")
 	if len(token) != 64 {
 		t.Fatalf("the answer has no token: %s", group.body)

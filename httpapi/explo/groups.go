@@ -20,9 +20,18 @@ func (a *api) getOrCreate(c *call) error {
 		return err
 	}
 	groups := a.Tenant(c).Groups()
+	if err := in.check(a.Tenant(c)); err != nil {
+		// What is wrong with a new group is no matter of one that exists.
+		if _, getErr := groups.Get(c.Request.Context(), enduser.GroupByExternalID(in.id.Value)); getErr != nil {
+			return err
+		}
+	}
+	own := make(enduser.Metadata)
+	if err := in.applyOwn(own); err != nil {
+		return err
+	}
 	g, outcome, err := groups.Ensure(c.Request.Context(), enduser.GroupSpec{
-		ProvidedID: in.id.Value, Name: in.name.Value, Mapping: in.mapping.Value, Properties: in.properties.Value,
-		Demo: in.demo.Value,
+		ExternalID: in.id.Value, Name: in.name.Value, Metadata: in.properties.Value, SystemProperties: own,
 	}, family.Conditions(c)...)
 	if err != nil {
 		return err
@@ -52,13 +61,15 @@ func (a *api) update(c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := in.check(a.Tenant(c)); err != nil {
+		return err
+	}
 	if err := a.Allow(c, reveal, false); err != nil {
 		return err
 	}
 	groups := a.Tenant(c).Groups()
-	g, err := groups.Update(c.Request.Context(), enduser.GroupByProvidedID(in.id.Value), func(g *enduser.Group) error {
-		in.apply(g)
-		return nil
+	g, err := groups.Update(c.Request.Context(), enduser.GroupByExternalID(in.id.Value), func(g *enduser.Group) error {
+		return in.apply(g)
 	}, family.Conditions(c)...)
 	if err != nil {
 		return err
@@ -101,10 +112,10 @@ func (a *api) deleteByEither(c *call) error {
 func (a *api) delete(c *call, in *input) error {
 	ref := enduser.GroupByToken(in.token.Value)
 	if given(in.id) && !given(in.token) {
-		ref = enduser.GroupByProvidedID(in.id.Value)
+		ref = enduser.GroupByExternalID(in.id.Value)
 	}
 	same := enduser.IfGroup(func(g enduser.Group) error {
-		if given(in.id) && !enduser.SameGroupID(in.id.Value, g.ProvidedID) {
+		if given(in.id) && !enduser.SameGroupID(in.id.Value, g.ExternalID) {
 			return rest.Invalid(rest.Field{
 				Path: rest.Path{Name: "user_group_id"}, Code: enduser.CodeValue,
 				Message: "is not that of the group with this current_token",

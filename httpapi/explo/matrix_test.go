@@ -36,7 +36,7 @@ func TestOthersGroupsAreMissing(t *testing.T) {
 				t.Parallel()
 				s := newServer(t, open(t), nil)
 				victim := s.create(t, "victim")
-				stored, err := s.acme().Groups().Get(t.Context(), enduser.GroupByProvidedID("victim"))
+				stored, err := s.acme().Groups().Get(t.Context(), enduser.GroupByExternalID("victim"))
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -23,9 +23,17 @@ func explain(err error) *rest.Problem {
 		p.Detail = "Others keep changing this user group. Try again."
 	}
 	for i := range p.Errors {
-		switch name := &p.Errors[i].Path.Name; *name {
-		case "provided_id":
+		path := &p.Errors[i].Path
+		switch name := &path.Name; *name {
+		case "external_id":
 			*name = "user_group_id"
+		case "metadata":
+			*name = "properties"
+		case "system_properties":
+			*name = mappingKey
+			if path.Key == mappingKey { // of the whole
+				path.Key = ""
+			}
 		case "token":
 			*name = "current_token"
 		}

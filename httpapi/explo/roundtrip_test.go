@@ -127,12 +127,12 @@ func (c *client) reads(t *testing.T, w *apitest.World, want userGroup, mapping o
 		}
 	}
 	// the mapping is not shown by any route
-	g, err := w.Users.Tenant("acme").Groups().Get(context.Background(), enduser.GroupByProvidedID(want.ProvidedID))
+	g, err := w.Users.Tenant("acme").Groups().Get(context.Background(), enduser.GroupByExternalID(want.ProvidedID))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var native object
-	if text, err := json.Marshal(g.Mapping); err != nil {
+	if text, err := json.Marshal(g.SystemProperties["mapping"]); err != nil {
 		t.Error(err)
 	} else if err := json.Unmarshal(text, &native); err != nil {
 		t.Error(err)

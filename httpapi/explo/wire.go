@@ -15,11 +15,11 @@ func appendGroup(b []byte, g *enduser.Group, token string) []byte {
 	b = strconv.AppendInt(append(b, `{"team_id":`...), g.Number, 10)
 	b = jsontext.AppendString(append(b, `,"token":`...), token)
 	b = jsontext.AppendString(append(b, `,"name":`...), g.Name)
-	b = jsontext.AppendString(append(b, `,"provided_id":`...), g.ProvidedID)
-	b = rest.AppendBool(append(b, `,"is_demo_group":`...), g.Demo)
+	b = jsontext.AppendString(append(b, `,"provided_id":`...), g.ExternalID)
+	b = rest.AppendBool(append(b, `,"is_demo_group":`...), isDemo(g))
 	b = jsontext.AppendString(append(b, `,"api_environment_tag":`...), string(g.Environment))
-	b = g.Properties.AppendJSON(append(b, `,"properties":`...))
-	b = g.Mapping.AppendJSON(append(b, `,"mapping":`...))
+	b = g.Metadata.AppendJSON(append(b, `,"properties":`...))
+	b = appendMapping(append(b, `,"mapping":`...), g)
 	return append(b, '}')
 }
 
@@ -81,11 +81,10 @@ func metadata(p *jsontext.Scanner) func() (enduser.Metadata, error) {
 func given[T any](o rest.Optional[T]) bool { return o.Given && !o.Null }
 
 // apply writes what is given to a group.
-func (in *input) apply(g *enduser.Group) {
+func (in *input) apply(g *enduser.Group) error {
 	set(&g.Name, in.name)
-	set(&g.Mapping, in.mapping)
-	set(&g.Properties, in.properties)
-	set(&g.Demo, in.demo)
+	set(&g.Metadata, in.properties)
+	return in.applyOwn(g.SystemProperties)
 }
 
 func set[T any](field *T, o rest.Optional[T]) {

@@ -434,7 +434,7 @@ func TestEveryAnswer(t *testing.T) {
 		{"DELETE", external, ""},
 		{"PUT", sensitive, `{}`},
 		{"PATCH", sensitive, `{}`},
-		{"POST", groups, `{"provided_id":"x"}`},
+		{"POST", groups, `{"external_id":"x"}`},
 		{"GET", groups, ""},
 		{"GET", group, ""},
 		{"PATCH", group, `{}`},

@@ -7,7 +7,7 @@ import (
 
 const groups = "/v1/groups"
 
-const everyGroup = `{"provided_id":"Team-7","name":"Team","properties":{"region":"eu","deep":{"a":[1,null]}},"mapping":{"public":"db1"},"demo":true}`
+const everyGroup = `{"external_id":"Team-7","name":"Team","metadata":{"region":"eu","deep":{"a":[1,null]}}}`
 
 // groups provokes the answers of groups but for those of DELETE, and returns the
 // paths of two that it made.
@@ -22,29 +22,29 @@ func (c *contract) groups(t *testing.T) (first, second string) {
 	if err := json.Unmarshal(w.Body.Bytes(), &made); err != nil || made.Token == "" {
 		t.Fatalf("a new group has no token: %v", err)
 	}
-	team := c.do(t, "POST", groups, `{"provided_id":"team-8"}`, 201).Header().Get("Location")
-	c.do(t, "POST", groups, `{"provided_id":"Team-7"}`, 409)
-	c.do(t, "POST", groups, `{"provided_id":"","id":"x"}`, 400)
+	team := c.do(t, "POST", groups, `{"external_id":"team-8"}`, 201).Header().Get("Location")
+	c.do(t, "POST", groups, `{"external_id":"Team-7"}`, 409)
+	c.do(t, "POST", groups, `{"external_id":"","id":"x"}`, 400)
 	c.do(t, "POST", groups, `{`, 400)
-	c.withoutKeyring(t, "POST", groups, `{"provided_id":"team-9"}`, 501)
+	c.withoutKeyring(t, "POST", groups, `{"external_id":"team-9"}`, 501)
 
-	for _, query := range []string{"?limit=1", "?limit=2&order=desc", "?provided_id=Team-7", "?provided_id=unknown"} {
+	for _, query := range []string{"?limit=1", "?limit=2&order=desc", "?external_id=Team-7", "?external_id=unknown"} {
 		c.do(t, "GET", groups+query, "", 200)
 	}
-	for _, query := range []string{"?limit=0&order=x", "?after=x", "?provided_id=%00", "?provided_id=a&after=x", "?after=%zz"} {
+	for _, query := range []string{"?limit=0&order=x", "?after=x", "?external_id=%00", "?external_id=a&after=x", "?after=%zz"} {
 		c.do(t, "GET", groups+query, "", 400)
 	}
 
 	c.do(t, "GET", group, "", 200)
-	c.do(t, "POST", groups, `{"provided_id":"team-10"}`, 412, header{"If-Match": "*"})
+	c.do(t, "POST", groups, `{"external_id":"team-10"}`, 412, header{"If-Match": "*"})
 	c.do(t, "GET", group, "", 412, header{"If-Match": `"x"`})
 	c.do(t, "GET", group, "", 304, header{"If-None-Match": etag})
 	c.do(t, "GET", groups+"/unknown", "", 404)
 	c.do(t, "GET", groups+"/%00", "", 400)
 
-	c.do(t, "PATCH", group, `{"name":"New","properties":{"deep":null,"n":9007199254740993},"demo":false}`, 200)
-	c.do(t, "PATCH", group, `{"name":null,"properties":null,"mapping":null,"demo":null}`, 200, header{"Content-Type": "application/merge-patch+json"})
-	c.do(t, "PATCH", group, `{"provided_id":"team-7","name":1}`, 400)
+	c.do(t, "PATCH", group, `{"name":"New","metadata":{"deep":null,"n":9007199254740993}}`, 200)
+	c.do(t, "PATCH", group, `{"name":null,"metadata":null}`, 200, header{"Content-Type": "application/merge-patch+json"})
+	c.do(t, "PATCH", group, `{"external_id":"team-7","name":1}`, 400)
 	c.do(t, "PATCH", group, `{}`, 412, header{"If-Match": etag})
 	c.do(t, "PATCH", groups+"/unknown", `{}`, 404)
 

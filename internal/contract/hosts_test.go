@@ -91,7 +91,7 @@ func TestHosts(t *testing.T) {
 			do("PATCH", "/registry/v1/end-users/by-external-id/a%2Fb", `{"name":"Bea"}`, http.StatusOK)
 			do("DELETE", "/registry/v1/end-users/by-external-id/c%2Fd", "", http.StatusNoContent)
 			do("PUT", "/registry/v1/sensitive/"+u.ID, `{"a":"b"}`, http.StatusNoContent)
-			h, _ = do("POST", "/registry/v1/groups", `{"provided_id":"a/b"}`, http.StatusCreated)
+			h, _ = do("POST", "/registry/v1/groups", `{"external_id":"a/b"}`, http.StatusCreated)
 			do("POST", h.Get("Location")+"/rotate", `{}`, http.StatusOK)
 			do("DELETE", h.Get("Location"), "", http.StatusNoContent)
 			do("GET", "/registry/v1/changes", "", http.StatusOK)

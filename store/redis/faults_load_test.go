@@ -37,7 +37,7 @@ type workload struct {
 	failed []string        // some of the calls that failed
 }
 
-// name is an external ID, or the provided ID of a group, of a tenant.
+// name is an external ID, or the external ID of a group, of a tenant.
 type name struct{ tenant, id string }
 
 // owned is what one worker knows of a user that only it writes.
@@ -214,7 +214,7 @@ func (w *worker) remove(ctx context.Context) {
 
 func (w *worker) group(ctx context.Context) {
 	n := w.name("group")
-	g, _, err := w.handle().Groups().Create(ctx, enduser.GroupSpec{ProvidedID: n.id})
+	g, _, err := w.handle().Groups().Create(ctx, enduser.GroupSpec{ExternalID: n.id})
 	if w.done("a create of a new group", err) {
 		w.mu.Lock()
 		w.groups[n] = g.ID
@@ -269,7 +269,7 @@ func (l *workload) verify(t *testing.T, users *enduser.Manager) {
 	}
 	for n, id := range l.groups {
 		checks = append(checks, func() {
-			g, err := users.Tenant(n.tenant).Groups().Get(t.Context(), enduser.GroupByProvidedID(n.id))
+			g, err := users.Tenant(n.tenant).Groups().Get(t.Context(), enduser.GroupByExternalID(n.id))
 			if g.ID != id {
 				report(&lost, "%s of %s was told as %s, and now is %q, %v", n.id, n.tenant, id, g.ID, err)
 			}

@@ -232,7 +232,7 @@ func TestFaultsNoReplica(t *testing.T) {
 	waits := manage(t, on(server).open(t, &redisstore.Options{WaitReplicas: 1, WaitTimeout: 10 * time.Millisecond, RetryFor: 50 * time.Millisecond})).Tenant("acme")
 	plain := manage(t, on(server).open(t, nil)).Tenant("acme")
 	known := populate(t, plain, 2, 0)
-	if _, _, err := plain.Groups().Create(t.Context(), enduser.GroupSpec{ProvidedID: "team"}); err != nil {
+	if _, _, err := plain.Groups().Create(t.Context(), enduser.GroupSpec{ExternalID: "team"}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, spec := t.Context(), enduser.Spec{ExternalID: externalID(0)}
@@ -245,18 +245,18 @@ func TestFaultsNoReplica(t *testing.T) {
 			_, err := waits.Update(ctx, ref, func(e *enduser.Edit) error { e.Name = "Ann"; return nil })
 			return err
 		},
-		"create of a group":      func() error { _, _, err := waits.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "d"}); return err },
+		"create of a group":      func() error { _, _, err := waits.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "d"}); return err },
 		"delete":                 func() error { return waits.Delete(ctx, enduser.ByID(known[1].ID)) },
 		"conflict":               func() error { _, err := waits.Create(ctx, spec); return err },
 		"ensure of a known user": func() error { _, _, err := waits.Ensure(ctx, spec); return err },
 		"upsert without change":  func() error { _, _, err := waits.Upsert(ctx, spec); return err },
 		"update without change":  func() error { _, err := waits.Update(ctx, ref, func(*enduser.Edit) error { return nil }); return err },
 		"conflict of a group": func() error {
-			_, _, err := waits.Groups().Create(ctx, enduser.GroupSpec{ProvidedID: "team"})
+			_, _, err := waits.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"})
 			return err
 		},
 		"ensure of a known group": func() error {
-			_, _, err := waits.Groups().Ensure(ctx, enduser.GroupSpec{ProvidedID: "team"})
+			_, _, err := waits.Groups().Ensure(ctx, enduser.GroupSpec{ExternalID: "team"})
 			return err
 		},
 	} {

@@ -36,14 +36,10 @@ func Explain(err error) *rest.Problem {
 		}
 	}
 	if conflict, ok := errors.AsType[*enduser.ConflictError](err); ok {
-		holder := "user"
-		if conflict.Field == "provided_id" {
-			holder = "group"
-		}
 		return &rest.Problem{
-			Status: http.StatusConflict, Code: "conflict", Title: "Belongs to another " + holder,
-			Detail: "What must be unique belongs to another " + holder + ".",
-			Field:  conflict.Field, HolderID: conflict.HolderID,
+			Status: http.StatusConflict, Code: "conflict", Title: "Belongs to another " + conflict.Kind,
+			Detail: "What must be unique belongs to another " + conflict.Kind + ".",
+			Kind:   conflict.Kind, Field: conflict.Field, HolderID: conflict.HolderID,
 		}
 	}
 	if invalid, ok := errors.AsType[*enduser.InvalidError](err); ok {

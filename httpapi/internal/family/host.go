@@ -169,7 +169,7 @@ func (h *Host) asking(c *Call, action string, write bool) func() error {
 // showHolder reports whether the credential may see who has what is taken.
 func (h *Host) showHolder(c *Call, p *rest.Problem) bool {
 	action := "getEndUser"
-	if p.Field == "provided_id" {
+	if p.Kind == "group" {
 		action = "getGroup"
 	}
 	return h.Allow(c, action, false) == nil

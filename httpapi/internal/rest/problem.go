@@ -15,6 +15,7 @@ type Problem struct {
 	Title  string // constant for a code
 	Detail string // for people; no personal data
 
+	Kind     string  // conflicts: what the holder is, "user" or "group"
 	Field    string  // conflicts: what is taken
 	HolderID string  // conflicts: by whom
 	Errors   []Field // what is wrong with the input: the first faults of Total

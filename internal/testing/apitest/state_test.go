@@ -17,7 +17,7 @@ func TestStateOfNotices(t *testing.T) {
 		pin := func(n int64) map[string]enduser.Secret {
 			return map[string]enduser.Secret{"pin": enduser.NewSecret(enduser.Int(n))}
 		}
-		group := enduser.GroupByProvidedID("g")
+		group := enduser.GroupByExternalID("g")
 		ann := enduser.ByExternalID("ann")
 		for _, write := range []struct {
 			name string
@@ -36,7 +36,7 @@ func TestStateOfNotices(t *testing.T) {
 				return err
 			}, func(s apitest.State) any { return s.Secrets }},
 			{"a group", func() error {
-				_, _, err := acme.Groups().Create(t.Context(), enduser.GroupSpec{ProvidedID: "g"})
+				_, _, err := acme.Groups().Create(t.Context(), enduser.GroupSpec{ExternalID: "g"})
 				return err
 			}, func(s apitest.State) any { return s.Groups }},
 			{"a token", func() error {
