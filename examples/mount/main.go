@@ -33,7 +33,7 @@ func main() {
 }
 
 // routes returns the host's routes: a page of its own, and the users of its
-// customer acme for whoever has the key.
+// customer acme for callers that have the key.
 func routes(users *enduser.Manager, key string) (http.Handler, error) {
 	tokens, err := httpapi.NewTokens(map[string]httpapi.Principal{
 		key: {Tenant: "acme", Actor: "crm"},
