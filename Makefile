@@ -4,6 +4,10 @@
 GO       ?= go
 FUZZTIME ?= 30s
 BASE     ?= HEAD
+PKG      ?= ./enduser
+TESTS    ?=
+N        ?= 40
+SEED     ?= 1
 
 # Nested modules: `./...` skips them silently, so each is named here, and
 # internal/testing/arrows fails if one is missing.
@@ -65,6 +69,10 @@ fuzz: ## every fuzz target for FUZZTIME each
 .PHONY: bench
 bench: ## every benchmark, and then the ratios alone
 	bash .ci/bench
+
+.PHONY: mutants
+mutants: ## change PKG in N ways, SEED says which, and show what no test of TESTS notices
+	bin=$$(mktemp) && (cd bench && $(GO) build -buildvcs=false -o $$bin ./mutants) && $$bin -n $(N) -seed $(SEED) $(PKG) $(TESTS); status=$$?; rm -f $$bin; exit $$status
 
 .PHONY: neighbours
 neighbours: ## what one tenant's worst requests do to another, on every store; eight minutes at most
