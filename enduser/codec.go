@@ -144,7 +144,7 @@ func encodeUser(u *User, s stamp, members []byte) []byte {
 	b = appendTime(b, "updated_at", u.UpdatedAt)
 	b = appendTime(b, "added_at", u.AddedAt)
 	b = appendTime(b, "expires_at", u.ExpiresAt)
-	if u.hasVault {
+	if u.hasSensitive {
 		b = append(b, `,"sensitive":true`...)
 	}
 	b = appendStamp(b, s)
@@ -243,7 +243,7 @@ func (u *User) scan(body string) (s stamp, err error) {
 		case "expires_at":
 			u.ExpiresAt, err = scanTime(&p)
 		case "sensitive":
-			u.hasVault, err = p.Bool()
+			u.hasSensitive, err = p.Bool()
 		case "stamp":
 			s, err = scanStamp(&p)
 		default:

@@ -65,7 +65,7 @@ func anyUser() *rapid.Generator[User] {
 		u.Version = Version{u.Revision, stamp(rapid.Uint64Range(0, 1<<48-1).Draw(t, "stamp"))}
 		u.normalize()
 		u.emailClaimed = u.Email != "" && rapid.Bool().Draw(t, "claimed")
-		u.hasVault = rapid.Bool().Draw(t, "sensitive")
+		u.hasSensitive = rapid.Bool().Draw(t, "sensitive")
 		return u
 	})
 }
@@ -161,7 +161,7 @@ func goldenBodies() map[string]User {
 		Version: Version{1 << 53, 1<<48 - 1}, Revision: 1 << 53,
 	}
 	sensitive, sensitiveFull := minimal, fullUser()
-	sensitive.hasVault, sensitiveFull.hasVault = true, true
+	sensitive.hasSensitive, sensitiveFull.hasSensitive = true, true
 	return map[string]User{
 		"v1-minimal.json": minimal, "v1-full.json": fullUser(), "v1-hostile.json": hostile,
 		"v1-minimal-sensitive.json": sensitive, "v1-full-sensitive.json": sensitiveFull,

@@ -186,7 +186,7 @@ func (w *writer) create(ctx context.Context, s Spec, conds conditions, ensure bo
 	case len(holders) > 0:
 		return w.besides(ctx, identity, holders)
 	}
-	values, err := w.edited(ctx, &vault{}, &u, &edit)
+	values, err := w.edited(ctx, &sensitiveRecord{}, &u, &edit)
 	if err != nil {
 		return w.existing(ctx, ensure, &u, err)
 	}

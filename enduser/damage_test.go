@@ -360,13 +360,13 @@ func TestMaintenancePassesDamage(t *testing.T) {
 			}
 		}
 		diff(t, "expired", sorted(expiredIn(feed(t, m.acme))), sorted(m.goodUsers)) // in no order: they are swept together
-		if left := len(vaults(t, st, "acme")); left != 2 {
+		if left := len(sensitiveOf(t, st, "acme")); left != 2 {
 			t.Errorf("the values of %d users are left, want those of the two that cannot be read", left)
 		}
 		m.advance(enduser.SensitiveTTL)
 		_, err = m.users.Sweep(ctx)
 		countedLost(t, "Sweep a day later", err, 2)
-		diff(t, "sensitive values", vaults(t, st, "acme"), []string{})
+		diff(t, "sensitive values", sensitiveOf(t, st, "acme"), []string{})
 	})
 }
 
@@ -428,7 +428,7 @@ func TestDeleteOfDamaged(t *testing.T) {
 		if len(got) != 2 || len(lost) > 0 {
 			t.Errorf("left %v and %v", got, lost)
 		}
-		diff(t, "sensitive values", vaults(t, st, "acme"), []string{})
+		diff(t, "sensitive values", sensitiveOf(t, st, "acme"), []string{})
 		if _, err := m.users.Sweep(ctx); err != nil {
 			t.Errorf("sweep: %v", err)
 		}

@@ -40,7 +40,7 @@ func (t Tenant) Delete(ctx context.Context, ref Ref, conds ...Condition) (err er
 				ops, err = w.m.dependents(ctx, w.name, &u)
 			}
 		} else if err = conditions(conds).ofUnreadable(err); err == nil {
-			ops, err = w.m.vaultDeletion(ctx, w.name, r.ID)
+			ops, err = w.m.sensitiveDeletion(ctx, w.name, r.ID)
 		}
 		if err != nil {
 			return err
@@ -62,14 +62,14 @@ func (w *writer) delete(ctx context.Context, ops []store.Op) error {
 // remove deletes a record that the store cannot read, as cause says, and what belongs to
 // it.
 func (w *writer) remove(ctx context.Context, kind, id string, conds conditions, cause error) error {
-	if strings.HasPrefix(id, vaultID("")) {
+	if strings.HasPrefix(id, sensitiveID("")) {
 		return ErrNotFound
 	}
 	if err := conds.ofUnreadable(cause); err != nil {
 		return err
 	}
 	return w.settle(ctx, id, func() error {
-		ops, err := w.m.vaultDeletion(ctx, w.name, id)
+		ops, err := w.m.sensitiveDeletion(ctx, w.name, id)
 		if err != nil {
 			return err
 		}

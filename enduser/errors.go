@@ -141,7 +141,7 @@ func (e *UnreadableError) Error() string {
 	switch kind {
 	case "":
 		kind = "record"
-	case kindVault:
+	case kindSensitive:
 		kind = "the sensitive values of user"
 	}
 	return fmt.Sprintf("enduser: %s %s cannot be read: %s", kind, e.ID, strings.TrimPrefix(e.Err.Error(), "enduser: "))
@@ -153,8 +153,8 @@ func (e *UnreadableError) Unwrap() error { return e.Err }
 // unreadable returns the error for a record that cannot be read; what is no ErrNewer is
 // an ErrCorrupt.
 func unreadable(kind, id string, err error) error {
-	if user, ok := strings.CutPrefix(id, kindVault+"/"); ok {
-		kind, id = kindVault, user
+	if user, ok := strings.CutPrefix(id, kindSensitive+"/"); ok {
+		kind, id = kindSensitive, user
 	}
 	if !errors.Is(err, ErrNewer) && !errors.Is(err, ErrCorrupt) {
 		err = &failure{sentinel: ErrCorrupt, cause: err}

@@ -61,7 +61,7 @@ func places() []place {
 	deadline := millis(1_800_000_000_000)
 	for _, tenant := range []string{"a", "b", "t/a", "ab"} {
 		for _, record := range []string{"u1", "u2", "bu1", "1"} {
-			for _, field := range []string{"token", "sensitive_metadata.a", "sensitive_metadata.A", "1token"} {
+			for _, field := range []string{"token", "sensitive.a", "sensitive.A", "1token"} {
 				for _, until := range []time.Time{{}, deadline, deadline.Add(time.Millisecond), deadline.Add(-SensitiveTTL)} {
 					all = append(all, place{tenant, record, field, until})
 				}
@@ -217,7 +217,7 @@ func TestGoldenSealedText(t *testing.T) {
 	m := sealer(keyOf(t, "2026-05", "one"))
 	for name, at := range map[string]place{
 		"v1-sealed-token.hex":     {tenant: "t/acme", record: "0123456789abcdef01234567", field: "token"},
-		"v1-sealed-sensitive.hex": {tenant: "acme", record: "u1", field: "sensitive_metadata.ssn", until: millis(1_800_000_000_123)},
+		"v1-sealed-sensitive.hex": {tenant: "acme", record: "u1", field: "sensitive.ssn", until: millis(1_800_000_000_123)},
 	} {
 		path := filepath.Join("testdata", "codec", name)
 		if *update {

@@ -171,14 +171,14 @@ func TestWritesCarrySensitiveValuesAlong(t *testing.T) {
 		ctx := t.Context()
 		w := newWorld(st)
 		u := must(w.acme.Create(ctx, enduser.Spec{ExternalID: "a", Sensitive: secrets{"old": secret("1")}}))(t)
-		vault := "sensitive/" + u.ID
-		enrich(t, st, vault)
+		sensitive := "sensitive/" + u.ID
+		enrich(t, st, sensitive)
 		w.advance(time.Hour)
 		must(w.acme.Update(ctx, enduser.ByID(u.ID), func(e *enduser.Edit) error { e.SetSensitive("new", secret("2")); return nil }))(t)
-		carried(t, "set", st, vault)
+		carried(t, "set", st, sensitive)
 		w.advance(enduser.SensitiveTTL - time.Minute)
 		must(w.users.Sweep(ctx))(t)
-		carried(t, "swept", st, vault)
+		carried(t, "swept", st, sensitive)
 		reveals(t, "the rest", w.acme, enduser.ByID(u.ID), values{"new": enduser.String("2")})
 	})
 }
@@ -306,6 +306,6 @@ func TestGroupsThatOnlyANewerProgramMayWrite(t *testing.T) {
 		if err := w.acme.Delete(ctx, enduser.ByID(u.ID)); err != nil {
 			t.Error(err)
 		}
-		diff(t, "left", vaults(t, st, "acme"), []string{})
+		diff(t, "left", sensitiveOf(t, st, "acme"), []string{})
 	})
 }

@@ -35,8 +35,8 @@ func (m *Manager) CountSealed(ctx context.Context) (map[string]int, error) {
 		if err != nil {
 			return err
 		}
-		return m.eachRecord(ctx, name, store.Query{Kind: kindVault}, 1, &lost, func(r *store.Record) error {
-			v := vault{record: *r}
+		return m.eachRecord(ctx, name, store.Query{Kind: kindSensitive}, 1, &lost, func(r *store.Record) error {
+			v := sensitiveRecord{record: *r}
 			if err := v.scan(); err != nil {
 				return err
 			}

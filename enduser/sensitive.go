@@ -19,13 +19,13 @@ import (
 const SensitiveTTL = 24 * time.Hour
 
 // sensitiveField is what errors and changes call the values.
-const sensitiveField = "sensitive_metadata"
+const sensitiveField = "sensitive"
 
 const (
 	maxSensitive      = 128 // values of a user at a time
 	maxSensitiveKey   = 128 // characters
 	maxSensitiveValue = 4 << 10
-	maxVault          = 768 << 10 // bytes of a user's sealed values
+	maxSensitiveBytes = 768 << 10 // bytes of a user's sealed values
 )
 
 // RevealSensitive returns a user's sensitive values that have not expired.
@@ -45,7 +45,7 @@ func (t Tenant) RevealSensitive(ctx context.Context, ref Ref) (map[string]Value,
 	if err != nil {
 		return nil, err
 	}
-	v, err := w.vault(ctx, &u, false)
+	v, err := w.sensitive(ctx, &u, false)
 	if err != nil {
 		return nil, err
 	}

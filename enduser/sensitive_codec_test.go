@@ -13,9 +13,9 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// goldenVaults are the values that testdata/codec/sensitive holds; see
+// goldenSensitive are the values that testdata/codec/sensitive holds; see
 // goldenBodies.
-func goldenVaults() map[string][]sealedValue {
+func goldenSensitive() map[string][]sealedValue {
 	return map[string][]sealedValue{
 		"v1-one.json": {{key: "ssn", until: millis(1700086400000), sealed: []byte{1}}},
 		"v1-full.json": {
@@ -26,19 +26,19 @@ func goldenVaults() map[string][]sealedValue {
 	}
 }
 
-var compareVaults = cmp.AllowUnexported(sealedValue{})
+var compareSensitive = cmp.AllowUnexported(sealedValue{})
 
-func TestGoldenVaults(t *testing.T) {
+func TestGoldenSensitive(t *testing.T) {
 	t.Parallel()
-	for name, want := range goldenVaults() {
-		r := vaultRecord("u1", want, carried{})
+	for name, want := range goldenSensitive() {
+		r := newSensitiveRecord("u1", want, carried{})
 		golden := goldenBody(t, filepath.Join("testdata", "codec", "sensitive", name), r.Data)
-		v := vault{record: store.Record{ID: "sensitive/u1", Data: golden}}
+		v := sensitiveRecord{record: store.Record{ID: "sensitive/u1", Data: golden}}
 		if err := v.scan(); err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if diff := cmp.Diff(want, v.values, compareVaults); diff != "" {
+		if diff := cmp.Diff(want, v.values, compareSensitive); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 		if string(r.Data) != string(golden) {
@@ -48,24 +48,24 @@ func TestGoldenVaults(t *testing.T) {
 }
 
 // The record is due when the first value is over, and found by its ID alone.
-func TestVaultRecord(t *testing.T) {
+func TestSensitiveRecord(t *testing.T) {
 	t.Parallel()
-	r := vaultRecord("u1", goldenVaults()["v1-full.json"], carried{})
+	r := newSensitiveRecord("u1", goldenSensitive()["v1-full.json"], carried{})
 	if r.ID != "sensitive/u1" || r.Kind != "sensitive" || !r.Due.Equal(millis(1)) || len(r.Unique)+len(r.Index) != 0 {
 		t.Errorf("record %+v", r)
 	}
 }
 
-// checkCorruptVault is checkCorrupt for the body of sensitive values.
-func checkCorruptVault(t interface{ Errorf(string, ...any) }, what, body string, must bool) {
-	v := vault{record: store.Record{ID: "sensitive/u1", Data: []byte(body)}}
+// checkCorruptSensitive is checkCorrupt for the body of sensitive values.
+func checkCorruptSensitive(t interface{ Errorf(string, ...any) }, what, body string, must bool) {
+	v := sensitiveRecord{record: store.Record{ID: "sensitive/u1", Data: []byte(body)}}
 	err := v.scan()
 	switch {
 	case err == nil && must:
 		t.Errorf("%s: accepted: %.200q", what, body)
 	case err == nil:
-		again := vault{record: vaultRecord("u1", v.values, carried{})}
-		if err := again.scan(); err != nil || cmp.Diff(v.values, again.values, compareVaults) != "" {
+		again := sensitiveRecord{record: newSensitiveRecord("u1", v.values, carried{})}
+		if err := again.scan(); err != nil || cmp.Diff(v.values, again.values, compareSensitive) != "" {
 			t.Errorf("%s: lost when written back: %v", what, err)
 		}
 	case !errors.Is(err, ErrCorrupt) && (must || !errors.Is(err, ErrNewer)) || strings.Contains(err.Error(), "canary"):
@@ -73,9 +73,9 @@ func checkCorruptVault(t interface{ Errorf(string, ...any) }, what, body string,
 	}
 }
 
-func TestCorruptVaults(t *testing.T) {
+func TestCorruptSensitive(t *testing.T) {
 	t.Parallel()
-	body := string(vaultRecord("u1", []sealedValue{
+	body := string(newSensitiveRecord("u1", []sealedValue{
 		{key: "ssn", until: millis(1700086400000), sealed: []byte{0, 1, 0xff, 0xfe, '"'}},
 		{key: "zip", until: millis(1700086400001), sealed: []byte{7}},
 	}, carried{}).Data)
@@ -100,23 +100,23 @@ func TestCorruptVaults(t *testing.T) {
 		"key twice":          replace(`{"key":"ssn"`, `{"key":"canary","key":"ssn"`),
 		"values is no list":  replace(`"values":[`, `"values":{"a":[`),
 	} {
-		checkCorruptVault(t, name, text, true)
+		checkCorruptSensitive(t, name, text, true)
 	}
 	for i := range body {
-		checkCorruptVault(t, fmt.Sprintf("the first %d bytes", i), body[:i], true)
+		checkCorruptSensitive(t, fmt.Sprintf("the first %d bytes", i), body[:i], true)
 		for bit := range 8 {
 			b := []byte(body)
 			b[i] ^= 1 << bit
-			checkCorruptVault(t, fmt.Sprintf("bit %d of byte %d", bit, i), string(b), false)
+			checkCorruptSensitive(t, fmt.Sprintf("bit %d of byte %d", bit, i), string(b), false)
 		}
 	}
 }
 
-func FuzzDecodeVault(f *testing.F) {
-	for _, values := range goldenVaults() {
-		f.Add(string(vaultRecord("u1", values, carried{}).Data))
+func FuzzDecodeSensitive(f *testing.F) {
+	for _, values := range goldenSensitive() {
+		f.Add(string(newSensitiveRecord("u1", values, carried{}).Data))
 	}
-	f.Fuzz(func(t *testing.T, body string) { checkCorruptVault(t, "body", body, false) })
+	f.Fuzz(func(t *testing.T, body string) { checkCorruptSensitive(t, "body", body, false) })
 }
 
 // A user that has sensitive values says so, and only such a user.
@@ -124,14 +124,14 @@ func TestUserBodySaysWhetherThereAreValues(t *testing.T) {
 	t.Parallel()
 	u := fullUser()
 	body := string(bodyOf(&u))
-	u.hasVault = true
+	u.hasSensitive = true
 	with := string(bodyOf(&u))
 	if want := strings.Replace(body, `,"stamp":`, `,"sensitive":true,"stamp":`, 1); with != want {
 		t.Errorf("body\n%s\nwant\n%s", with, want)
 	}
 	checkCorrupt(t, "null", strings.Replace(with, `"sensitive":true`, `"sensitive":null`, 1), true)
 	r := store.Record{ID: "0123", Data: []byte(strings.Replace(with, `"sensitive":true`, `"sensitive":false`, 1))}
-	if u, err := decodeUser("acme", Customer, &r); err != nil || u.hasVault {
+	if u, err := decodeUser("acme", Customer, &r); err != nil || u.hasSensitive {
 		t.Errorf("sensitive is false: %v", err)
 	}
 }

@@ -27,7 +27,7 @@ func TestSensitiveLimits(t *testing.T) {
 		object := must(enduser.JSON(`{"a":1}`))(t)
 		huge := must(enduser.JSON("9223372036854775808"))(t)
 		long := strings.Repeat("k", 128)
-		const field = "sensitive_metadata"
+		const field = "sensitive"
 		for name, c := range map[string]struct {
 			set  secrets
 			want []string
@@ -101,7 +101,7 @@ func TestSensitiveCount(t *testing.T) {
 				return nil
 			}))
 		}
-		wantInvalid(t, "one more", add("one-more"), "sensitive_metadata too_many")
+		wantInvalid(t, "one more", add("one-more"), "sensitive too_many")
 		if err := add("k0", "k127"); err != nil {
 			t.Error("those that are there:", err)
 		}
@@ -121,7 +121,7 @@ func TestSensitiveCount(t *testing.T) {
 			return nil
 		}))(t)
 		change := changesAfter(t, w.acme, before.Revision)
-		if len(change) != 1 || strings.Join(change[0].Fields, " ") != "sensitive_metadata" {
+		if len(change) != 1 || strings.Join(change[0].Fields, " ") != "sensitive" {
 			t.Errorf("changes %+v", change)
 		}
 		reveals(t, "cleared", w.acme, ref, values{"k5": enduser.String("z")})

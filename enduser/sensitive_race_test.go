@@ -68,7 +68,7 @@ func TestUnknownOutcomesOfSensitive(t *testing.T) {
 			if err := w.acme.Delete(ctx, ref); (err == nil) == done {
 				t.Errorf("%s: delete again: %v", when, err)
 			}
-			if ids := vaults(t, st, "acme"); len(ids) != 0 {
+			if ids := sensitiveOf(t, st, "acme"); len(ids) != 0 {
 				t.Errorf("%s: records of %v are left", when, ids)
 			}
 		}
@@ -145,19 +145,19 @@ func TestNoValuesWithoutUser(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		checkVaults(t, st, "acme")
+		checkSensitiveHaveUsers(t, st, "acme")
 		w.advance(enduser.SensitiveTTL)
 		must(w.users.Sweep(ctx))(t)
-		if ids := vaults(t, st, "acme"); len(ids) != 0 {
+		if ids := sensitiveOf(t, st, "acme"); len(ids) != 0 {
 			t.Errorf("records of %v are left", ids)
 		}
 	})
 }
 
-// checkVaults checks that every record of values has its user.
-func checkVaults(t testing.TB, st store.Store, name string) {
+// checkSensitiveHaveUsers checks that every record of values has its user.
+func checkSensitiveHaveUsers(t testing.TB, st store.Store, name string) {
 	t.Helper()
-	for _, id := range vaults(t, st, name) {
+	for _, id := range sensitiveOf(t, st, name) {
 		r, err := st.Get(t.Context(), name, store.ID(id))
 		if err != nil || r.Kind != "user" {
 			t.Errorf("values of %s without a user: %v, kind %q", id, err, r.Kind)

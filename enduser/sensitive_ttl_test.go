@@ -49,7 +49,7 @@ func TestSensitiveTTL(t *testing.T) {
 		w.advance(time.Millisecond)
 		reveals(t, "at the next", w.acme, ref, values{})
 		sweepNone(t, w)
-		if ids := vaults(t, st, "acme"); len(ids) != 0 {
+		if ids := sensitiveOf(t, st, "acme"); len(ids) != 0 {
 			t.Errorf("records of %v are left", ids)
 		}
 		reveals(t, "swept", w.acme, ref, values{})
@@ -63,7 +63,7 @@ func TestSensitiveTTL(t *testing.T) {
 		if err := w.acme.Delete(ctx, ref); err != nil {
 			t.Fatal(err)
 		}
-		if ids := vaults(t, st, "acme"); len(ids) != 0 {
+		if ids := sensitiveOf(t, st, "acme"); len(ids) != 0 {
 			t.Errorf("records of %v are left", ids)
 		}
 	})
@@ -138,8 +138,8 @@ func TestSensitiveGoesWithItsUser(t *testing.T) {
 			// Whoever deletes a user with values deletes them with it.
 			for _, op := range ops {
 				if op.New == nil && op.Old.Kind == "user" {
-					vault := "sensitive/" + op.Old.ID
-					if _, err := st.Get(ctx, "acme", store.ID(vault)); err == nil {
+					sensitive := "sensitive/" + op.Old.ID
+					if _, err := st.Get(ctx, "acme", store.ID(sensitive)); err == nil {
 						t.Errorf("%s is deleted without its values", op.Old.ID)
 					}
 				}
@@ -192,7 +192,7 @@ func TestSensitiveGoesWithItsUser(t *testing.T) {
 				}
 			}
 			must(w.users.Sweep(ctx))(t)
-			if ids := vaults(t, st, "acme"); len(ids) != 0 {
+			if ids := sensitiveOf(t, st, "acme"); len(ids) != 0 {
 				t.Errorf("%s: records of %v are left", name, ids)
 			}
 		}

@@ -27,9 +27,9 @@ func reveals(t testing.TB, what string, tenant enduser.Tenant, ref enduser.Ref, 
 	diff(t, what, must(tenant.RevealSensitive(t.Context(), ref))(t), want)
 }
 
-// vaults returns the IDs of all records with sensitive values in a tenant's place
+// sensitiveOf returns the IDs of all records with sensitive values in a tenant's place
 // of the store.
-func vaults(t testing.TB, st store.Store, name string) []string {
+func sensitiveOf(t testing.TB, st store.Store, name string) []string {
 	t.Helper()
 	var ids []string
 	for q := (store.Query{Kind: "sensitive", Limit: store.MaxLimit}); ; {
@@ -79,7 +79,7 @@ func TestSensitiveInSpecs(t *testing.T) {
 		change := changesAfter(t, w.acme, u.Revision)
 		diff(t, "feed", change, []enduser.Change{{
 			Revision: merged.Revision, Type: enduser.ChangeUpdated, Kind: "user", ID: u.ID, Actor: "bob", At: w.now().UTC(),
-			Fields: []string{"sensitive_metadata.new", "sensitive_metadata.pin", "sensitive_metadata.ssn"},
+			Fields: []string{"sensitive.new", "sensitive.pin", "sensitive.ssn"},
 		}})
 		if !merged.UpdatedAt.Equal(w.now()) || merged.UpdatedBy != "bob" || merged.Revision <= u.Revision {
 			t.Errorf("%v by %q, revision %d", merged.UpdatedAt, merged.UpdatedBy, merged.Revision)
@@ -96,7 +96,7 @@ func TestSensitiveInSpecs(t *testing.T) {
 		}
 		// Values that are null alone make no record.
 		bare := must(w.acme.Create(ctx, enduser.Spec{Sensitive: secrets{"a": {}}}))(t)
-		if ids := vaults(t, st, "acme"); slices.Contains(ids, bare.ID) || len(ids) != 3 {
+		if ids := sensitiveOf(t, st, "acme"); slices.Contains(ids, bare.ID) || len(ids) != 3 {
 			t.Errorf("records of %v", ids)
 		}
 	})
@@ -162,7 +162,7 @@ func TestSensitiveInUpdates(t *testing.T) {
 				continue
 			}
 			for i, f := range step.fields {
-				step.fields[i] = "sensitive_metadata." + f
+				step.fields[i] = "sensitive." + f
 			}
 			if len(changes) != 1 || !slices.Equal(changes[0].Fields, step.fields) || changes[0].Revision != got.Revision || changes[0].Type != enduser.ChangeUpdated {
 				t.Errorf("%s: changes %+v, want fields %v", step.name, changes, step.fields)
@@ -172,7 +172,7 @@ func TestSensitiveInUpdates(t *testing.T) {
 			if !after.UpdatedAt.Equal(w.now()) || after.Revision <= before.Revision {
 				t.Errorf("%s: revision %d of %v", step.name, after.Revision, after.UpdatedAt)
 			}
-			exists := slices.Contains(vaults(t, st, "acme"), u.ID)
+			exists := slices.Contains(sensitiveOf(t, st, "acme"), u.ID)
 			if exists != (len(want) > 0) {
 				t.Errorf("%s: there is a record: %v, want %d values", step.name, exists, len(want))
 			}
@@ -251,7 +251,7 @@ func TestSensitiveWithoutKeyring(t *testing.T) {
 		if err := bare.Delete(ctx, enduser.ByExternalID("a")); err != nil {
 			t.Error(err)
 		}
-		if ids := vaults(t, st, "acme"); len(ids) != 0 {
+		if ids := sensitiveOf(t, st, "acme"); len(ids) != 0 {
 			t.Errorf("left: %v", ids)
 		}
 	})

@@ -42,7 +42,7 @@ func TestClockAheadForOneWrite(t *testing.T) {
 			reveals(t, when+": good", w.acme, enduser.ByID(good.ID), k)
 			reveals(t, when+": alone", w.acme, enduser.ByID(alone.ID), values{})
 			reveals(t, when+": both", w.acme, enduser.ByID(both.ID), near)
-			diff(t, when, sorted(vaults(t, st, "acme")), sorted(left))
+			diff(t, when, sorted(sensitiveOf(t, st, "acme")), sorted(left))
 		}
 		check("written", good.ID, alone.ID, both.ID)
 		sweepNone(t, w)

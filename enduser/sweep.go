@@ -45,7 +45,7 @@ func (m *Manager) Sweep(ctx context.Context) (int, error) {
 			keys = keyringError("destroy keys", err)
 		}
 	}
-	s := sweeper{m: m, now: m.millis(), vaults: make(chan struct{}, vaultsAtOnce)}
+	s := sweeper{m: m, now: m.millis(), sensitive: make(chan struct{}, sensitiveAtOnce)}
 	err := s.sweep(ctx)
 	if err == nil && m.strays.time(s.now) {
 		err = s.sweepStrays(ctx)
@@ -53,15 +53,15 @@ func (m *Manager) Sweep(ctx context.Context) (int, error) {
 	return s.users, errors.Join(err, s.lost.err(), keys)
 }
 
-// vaultsAtOnce bounds how many users with sensitive values are deleted at a time: there
+// sensitiveAtOnce bounds how many users with sensitive values are deleted at a time: there
 // are stores that read these first, and they may be as long as a page.
-const vaultsAtOnce = 8
+const sensitiveAtOnce = 8
 
 // sweeper is one call of Sweep.
 type sweeper struct {
-	m      *Manager
-	now    time.Time
-	vaults chan struct{} // taken while a user's sensitive values are deleted with it
+	m         *Manager
+	now       time.Time
+	sensitive chan struct{} // taken while a user's sensitive values are deleted with it
 
 	users  int // deleted
 	worked bool
@@ -101,7 +101,7 @@ func (s *sweeper) pass(ctx context.Context) error {
 }
 
 func (s *sweeper) query() store.DueQuery {
-	return store.DueQuery{Kinds: []string{kindUser, kindVault, kindGroup}, Before: tick(s.now), Limit: sweepPage}
+	return store.DueQuery{Kinds: []string{kindUser, kindSensitive, kindGroup}, Before: tick(s.now), Limit: sweepPage}
 }
 
 func (s *sweeper) due(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
@@ -196,7 +196,7 @@ func (s *sweeper) record(ctx context.Context, name string, r *store.Record) (swe
 	switch {
 	case cause != nil && !errors.Is(cause, ErrCorrupt): // ErrNewer: for a newer program
 		return nothing, cause
-	case len(ops) == 0 && r.Kind == kindVault && slices.Contains(r.Index, termUnreadable):
+	case len(ops) == 0 && r.Kind == kindSensitive && slices.Contains(r.Index, termUnreadable):
 		// It was due a day ago: nothing in it can still be in its time.
 		ops = []store.Op{store.Delete(*r, nil)}
 	case len(ops) == 0:
@@ -220,8 +220,8 @@ func (s *sweeper) record(ctx context.Context, name string, r *store.Record) (swe
 // with a user.
 func (s *sweeper) apply(ctx context.Context, name string, ops []store.Op) error {
 	if len(ops) > 1 {
-		s.vaults <- struct{}{}
-		defer func() { <-s.vaults }()
+		s.sensitive <- struct{}{}
+		defer func() { <-s.sensitive }()
 	}
 	_, err := s.m.store.Apply(ctx, name, store.Ops(ops...))
 	if stale, ok := errors.AsType[*store.StaleError](err); ok && len(ops) > 1 && stale.Op == 0 { // they are gone already
@@ -233,7 +233,7 @@ func (s *sweeper) apply(ctx context.Context, name string, ops []store.Op) error 
 // postpone returns the record as it is looked at again later.
 func (s *sweeper) postpone(r store.Record) store.Record {
 	r.Due = s.now.Add(postponed)
-	if r.Kind == kindVault {
+	if r.Kind == kindSensitive {
 		r.Index = append(slices.Clone(r.Index), termUnreadable)
 	}
 	return r
@@ -245,8 +245,8 @@ func (w *writer) overdue(r *store.Record) ([]store.Op, error) {
 	switch r.Kind {
 	case kindUser:
 		return w.overdueUser(r)
-	case kindVault:
-		return w.overdueVault(r)
+	case kindSensitive:
+		return w.overdueSensitive(r)
 	default:
 		return w.overdueGroup(r)
 	}
@@ -257,14 +257,14 @@ func (w *writer) overdueUser(r *store.Record) (ops []store.Op, err error) {
 	if err != nil || !u.Expired(w.now) {
 		return nil, err
 	}
-	if u.hasVault {
-		ops = append(ops, store.Remove(vaultID(u.ID), kindVault, nil))
+	if u.hasSensitive {
+		ops = append(ops, store.Remove(sensitiveID(u.ID), kindSensitive, nil))
 	}
 	return append(ops, store.Delete(*r, w.note(ChangeExpired, nil))), nil
 }
 
-func (w *writer) overdueVault(r *store.Record) ([]store.Op, error) {
-	v := vault{record: *r}
+func (w *writer) overdueSensitive(r *store.Record) ([]store.Op, error) {
+	v := sensitiveRecord{record: *r}
 	if err := v.scan(); err != nil {
 		return nil, err
 	}
@@ -314,7 +314,7 @@ func (l *strays) time(now time.Time) bool {
 // read is reported when it is due.
 func (s *sweeper) sweepStrays(ctx context.Context) error {
 	var passed failures
-	q := store.Query{Kind: kindVault, NotDueBefore: tick(s.now.Add(SensitiveTTL + clockTolerance))}
+	q := store.Query{Kind: kindSensitive, NotDueBefore: tick(s.now.Add(SensitiveTTL + clockTolerance))}
 	return s.m.eachTenant(ctx, func(name string) error {
 		return s.m.eachRecord(ctx, name, q, writesAtOnce, &passed, func(r *store.Record) error {
 			_, err := s.record(ctx, name, r)

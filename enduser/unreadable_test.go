@@ -73,7 +73,7 @@ func TestUnreadableUser(t *testing.T) {
 			diff(t, name+": feed", page.Changes, []enduser.Change{{
 				Revision: page.Changes[0].Revision, Type: enduser.ChangeDeleted, Kind: "user", ID: u.ID, Actor: "bob", At: w.now().UTC(),
 			}})
-			diff(t, name+": sensitive values", vaults(t, st, "acme"), []string{})
+			diff(t, name+": sensitive values", sensitiveOf(t, st, "acme"), []string{})
 			again := must(acme.Create(ctx, everything()))(t)
 			if err := acme.Delete(ctx, enduser.ByID(again.ID)); err != nil {
 				t.Fatal(err)
@@ -133,7 +133,7 @@ func TestNewerSensitiveValues(t *testing.T) {
 		if err := w.acme.Delete(ctx, ref); err != nil {
 			t.Error(err)
 		}
-		diff(t, "left", vaults(t, st, "acme"), []string{})
+		diff(t, "left", sensitiveOf(t, st, "acme"), []string{})
 	})
 }
 
@@ -190,7 +190,7 @@ func TestDamagedRecords(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantErr(t, "again", acme.Delete(ctx, byID), enduser.ErrNotFound)
-	diff(t, "sensitive values", vaults(t, st, "acme"), []string{})
+	diff(t, "sensitive values", sensitiveOf(t, st, "acme"), []string{})
 	changes := feed(t, acme)
 	if last := changes[len(changes)-1]; last != "deleted "+u.ID {
 		t.Errorf("feed %q", changes)
@@ -212,7 +212,7 @@ func TestDamagedRecords(t *testing.T) {
 	if err := acme.Delete(ctx, enduser.ByID(other.ID)); err != nil {
 		t.Error(err)
 	}
-	diff(t, "left", vaults(t, st, "acme"), []string{again.ID})
+	diff(t, "left", sensitiveOf(t, st, "acme"), []string{again.ID})
 
 	// Groups.
 	groups := acme.Groups()

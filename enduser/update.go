@@ -98,12 +98,12 @@ func (w *writer) tryUpdate(
 		return User{}, 0, err
 	}
 	u := e.Clone() // what fn put in is the caller's
-	u.emailClaimed, u.hasVault = old.emailClaimed, old.hasVault
+	u.emailClaimed, u.hasSensitive = old.emailClaimed, old.hasSensitive
 	u.normalize()
 	fields := changedFields(&old, &u)
-	var values vault
+	var values sensitiveRecord
 	if !e.sensitive.isZero() {
-		if values, err = w.vault(ctx, &u, e.sensitive.clear); err != nil {
+		if values, err = w.sensitive(ctx, &u, e.sensitive.clear); err != nil {
 			return User{}, 0, err
 		}
 		fields = append(fields, e.sensitive.fields(values.live(w.now))...)
@@ -129,7 +129,7 @@ func (w *writer) tryUpdate(
 // replace writes u over old, the state in r, and what is done to the sensitive values.
 // ErrStale of the store if that is no longer so.
 func (w *writer) replace(
-	ctx context.Context, r *store.Record, old, u *User, values *vault, e *Edit, note []byte,
+	ctx context.Context, r *store.Record, old, u *User, values *sensitiveRecord, e *Edit, note []byte,
 ) (store.Revision, error) {
 	if err := e.wrong.with(w.policy.validate(old, u, &e.sensitive)); err != nil {
 		return 0, err

@@ -69,7 +69,7 @@ type User struct {
 	Revision int64
 
 	emailClaimed bool // the e-mail address is held as a unique key
-	hasVault     bool // there may be a record of sensitive values
+	hasSensitive bool // there may be a record of sensitive values
 }
 
 // Account is an account of a user elsewhere, e.g. {"discord", "8035"}. Both parts

@@ -19,18 +19,18 @@ type gate struct {
 	store.Store
 	let chan error // what a write that waits is to do; nil: go on
 
-	mu      sync.Mutex
-	waiting int
-	vaults  int // of them, writes that delete sensitive values with a user
-	pages   int // of Due, read so far
+	mu        sync.Mutex
+	waiting   int
+	sensitive int // of them, writes that delete sensitive values with a user
+	pages     int // of Due, read so far
 }
 
 func newGate() *gate { return &gate{Store: memory.New(nil), let: make(chan error)} }
 
-func (g *gate) count(waiting, vaults, pages int) {
+func (g *gate) count(waiting, sensitive, pages int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.waiting, g.vaults, g.pages = g.waiting+waiting, g.vaults+vaults, g.pages+pages
+	g.waiting, g.sensitive, g.pages = g.waiting+waiting, g.sensitive+sensitive, g.pages+pages
 }
 
 func (g *gate) Apply(ctx context.Context, tenant string, b store.Batch) (store.Revision, error) {
@@ -166,8 +166,8 @@ func TestSweepHoldsLittle(t *testing.T) {
 	values := enduser.Spec{Sensitive: secrets{"k": secret("v")}}
 	gated(t, expiring(100, 1, values), sweep, func(g *gate, _ context.CancelFunc, done <-chan walked) {
 		g.expect(t, "sensitive values", 8)
-		if g.vaults != 8 {
-			t.Errorf("%d of them delete sensitive values, want 8", g.vaults)
+		if g.sensitive != 8 {
+			t.Errorf("%d of them delete sensitive values, want 8", g.sensitive)
 		}
 		g.open()
 		if got := <-done; got.n != 100 || got.err != nil {

@@ -114,7 +114,7 @@ func inSensitive(f *rest.Field) {
 	switch f.Path.Name {
 	case "id":
 		f.Query = true
-	case "sensitive_metadata":
+	case "sensitive":
 		f.Path = rest.Path{Key: f.Path.Key}
 	}
 }

@@ -68,7 +68,7 @@ func TestSensitive(t *testing.T) {
 				fields[field] = true
 			}
 		}
-		if !fields["sensitive_metadata.a-1"] || !fields["sensitive_metadata.only"] {
+		if !fields["sensitive.a-1"] || !fields["sensitive.only"] {
 			t.Errorf("the feed names %v", fields)
 		}
 	})

@@ -43,7 +43,7 @@ const inPath = "end_user_id"
 func jsonPath(field rest.Path) string {
 	path := "$." + field.Name
 	switch field.Name {
-	case "sensitive_metadata":
+	case "sensitive":
 		path = fields
 	case "name":
 		path = profile + ".display_name"

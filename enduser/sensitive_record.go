@@ -11,12 +11,12 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// kindVault is the kind of the records that hold sensitive values.
-const kindVault = "sensitive"
+// kindSensitive is the kind of the records that hold sensitive values.
+const kindSensitive = "sensitive"
 
-// vault is a user's sensitive values as they are kept: a record of their own, which
+// sensitiveRecord is a record with a user's sensitive values, which
 // is written with the user and deleted with it.
-type vault struct {
+type sensitiveRecord struct {
 	record store.Record // Revision 0: there is none
 	values []sealedValue
 	lost   bool // the record cannot be read, and need not be
@@ -32,19 +32,19 @@ func sensitivePlace(tenant, user, key string, until time.Time) place {
 	return place{tenant: tenant, record: user, field: sensitiveField + "." + key, until: until}
 }
 
-// vaultID returns the ID of the record with a user's sensitive values. No user has
+// sensitiveID returns the ID of the record with a user's sensitive values. No user has
 // it, since IDs of users have no slash.
-func vaultID(user string) string { return kindVault + "/" + user }
+func sensitiveID(user string) string { return kindSensitive + "/" + user }
 
-// vault returns a user's sensitive values. What is to be cleared need not be readable.
-func (w *writer) vault(ctx context.Context, u *User, cleared bool) (vault, error) {
-	if !u.hasVault {
-		return vault{}, nil
+// sensitive returns the record of a user's sensitive values. If they are to be cleared it need not be readable.
+func (w *writer) sensitive(ctx context.Context, u *User, cleared bool) (sensitiveRecord, error) {
+	if !u.hasSensitive {
+		return sensitiveRecord{}, nil
 	}
-	var v vault
-	r, err := w.m.store.Get(ctx, w.name, store.ID(vaultID(u.ID)))
+	var v sensitiveRecord
+	r, err := w.m.store.Get(ctx, w.name, store.ID(sensitiveID(u.ID)))
 	if errors.Is(err, store.ErrNotFound) { // the sweeper deleted the last value
-		return vault{}, nil
+		return sensitiveRecord{}, nil
 	}
 	if err = translate("get", err); err == nil {
 		v.record = r
@@ -57,7 +57,7 @@ func (w *writer) vault(ctx context.Context, u *User, cleared bool) (vault, error
 }
 
 // live keeps the values that have not expired.
-func (v *vault) live(now time.Time) []sealedValue {
+func (v *sensitiveRecord) live(now time.Time) []sealedValue {
 	return slices.DeleteFunc(slices.Clone(v.values), func(s sealedValue) bool { return over(s.until, SensitiveTTL, now) })
 }
 
@@ -74,7 +74,7 @@ func over(deadline time.Time, atMost time.Duration, now time.Time) bool {
 
 // edited returns the write that brings an edit about, nil for none, and notes with the
 // user whether there are values then.
-func (w *writer) edited(ctx context.Context, old *vault, u *User, edit *sensitiveEdit) ([]store.Op, error) {
+func (w *writer) edited(ctx context.Context, old *sensitiveRecord, u *User, edit *sensitiveEdit) ([]store.Op, error) {
 	if edit.isZero() {
 		return nil, nil
 	}
@@ -100,33 +100,33 @@ func (w *writer) edited(ctx context.Context, old *vault, u *User, edit *sensitiv
 		}
 		values = append(values, sealedValue{key, until, sealed})
 	}
-	u.hasVault = len(values) > 0
+	u.hasSensitive = len(values) > 0
 	return old.replaced(u.ID, values)
 }
 
 // replaced returns the write that makes the values those of a user.
-func (v *vault) replaced(user string, values []sealedValue) ([]store.Op, error) {
+func (v *sensitiveRecord) replaced(user string, values []sealedValue) ([]store.Op, error) {
 	exists := v.record.Revision > 0
 	if len(values) == 0 {
 		switch {
 		case v.lost:
-			return []store.Op{store.Remove(vaultID(user), kindVault, nil)}, nil
+			return []store.Op{store.Remove(sensitiveID(user), kindSensitive, nil)}, nil
 		case exists:
 			return []store.Op{store.Delete(v.record, nil)}, nil
 		}
 		return nil, nil
 	}
 	if v.lost && !exists { // an ID can be written but once in a batch
-		return nil, unreadable(kindVault, user, ErrCorrupt)
+		return nil, unreadable(kindSensitive, user, ErrCorrupt)
 	}
-	r := vaultRecord(user, values, carried{})
+	r := newSensitiveRecord(user, values, carried{})
 	if exists && !v.lost {
 		var err error
 		if r, err = v.rewrite(values); err != nil {
 			return nil, err
 		}
 	}
-	if len(r.Data) > maxVault {
+	if len(r.Data) > maxSensitiveBytes {
 		return nil, invalidField(Field{Name: sensitiveField}, CodeLength, "is too long in all")
 	}
 	if exists {
@@ -135,21 +135,21 @@ func (v *vault) replaced(user string, values []sealedValue) ([]store.Op, error) 
 	return []store.Op{store.Create(r, nil)}, nil
 }
 
-// rewrite returns the record that holds values over the vault's. It keeps what a newer
+// rewrite returns the record that holds values over v. It keeps what a newer
 // program has put there. ErrNewer if the record must not be written over.
-func (v *vault) rewrite(values []sealedValue) (store.Record, error) {
-	user := v.record.ID[len(vaultID("")):]
-	from, err := carry(kindVault, &v.record, func(name string) bool { return name == "values" })
+func (v *sensitiveRecord) rewrite(values []sealedValue) (store.Record, error) {
+	user := v.record.ID[len(sensitiveID("")):]
+	from, err := carry(kindSensitive, &v.record, func(name string) bool { return name == "values" })
 	if err != nil {
 		return store.Record{}, err
 	}
-	return vaultRecord(user, values, from), nil
+	return newSensitiveRecord(user, values, from), nil
 }
 
-// vaultRecord returns the record that holds a user's values. It is due when the
+// newSensitiveRecord returns the record that holds a user's values. It is due when the
 // first of them expires.
-func vaultRecord(user string, values []sealedValue, from carried) store.Record {
-	r := store.Record{ID: vaultID(user), Kind: kindVault}
+func newSensitiveRecord(user string, values []sealedValue, from carried) store.Record {
+	r := store.Record{ID: sensitiveID(user), Kind: kindSensitive}
 	slices.SortFunc(values, func(a, b sealedValue) int { return cmp.Compare(a.key, b.key) })
 	b := append(appendVersions(nil), `,"values":[`...)
 	for i, s := range values {
@@ -169,7 +169,7 @@ func vaultRecord(user string, values []sealedValue, from carried) store.Record {
 }
 
 // scan reads the record's values. The error is an *UnreadableError.
-func (v *vault) scan() error {
+func (v *sensitiveRecord) scan() error {
 	p := jsontext.NewScanner(string(v.record.Data))
 	var vs versions
 	err := p.Object(func(name string) error {
@@ -179,12 +179,12 @@ func (v *vault) scan() error {
 		return vs.other(&p, name)
 	})
 	if err = vs.end(&p, err); err != nil {
-		return unreadable(kindVault, v.record.ID, err)
+		return unreadable(kindSensitive, v.record.ID, err)
 	}
 	return nil
 }
 
-func (v *vault) scanValue(p *jsontext.Scanner) error {
+func (v *sensitiveRecord) scanValue(p *jsontext.Scanner) error {
 	var s sealedValue
 	err := p.Object(func(name string) (err error) {
 		switch name {
@@ -208,21 +208,21 @@ func (v *vault) scanValue(p *jsontext.Scanner) error {
 
 // dependents returns the ops that delete what belongs to a user that is deleted.
 func (m *Manager) dependents(ctx context.Context, tenant string, u *User) ([]store.Op, error) {
-	if !u.hasVault {
+	if !u.hasSensitive {
 		return nil, nil
 	}
-	return m.vaultDeletion(ctx, tenant, u.ID)
+	return m.sensitiveDeletion(ctx, tenant, u.ID)
 }
 
-// vaultDeletion returns the op that deletes a user's sensitive values in whatever state
+// sensitiveDeletion returns the op that deletes a user's sensitive values in whatever state
 // they are, nil if there are none.
-func (m *Manager) vaultDeletion(ctx context.Context, tenant, user string) ([]store.Op, error) {
-	r, err := m.store.Get(ctx, tenant, store.ID(vaultID(user)))
+func (m *Manager) sensitiveDeletion(ctx context.Context, tenant, user string) ([]store.Op, error) {
+	r, err := m.store.Get(ctx, tenant, store.ID(sensitiveID(user)))
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return nil, nil
 	case errors.Is(err, store.ErrDamaged):
-		return []store.Op{store.Remove(vaultID(user), kindVault, nil)}, nil
+		return []store.Op{store.Remove(sensitiveID(user), kindSensitive, nil)}, nil
 	case err != nil:
 		return nil, translate("get", err)
 	}
