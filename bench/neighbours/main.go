@@ -9,7 +9,7 @@
 // nothing, and only keeps the processors busy. The loads:
 //
 //	lists           60 connections ask for the largest lists
-//	filters         60 connections ask for a filter that matches nobody and has much to look at
+//	filters         60 connections send filters that match no user but many index entries
 //	writes          60 connections write users of the largest size
 //	unread lists    60 connections ask for the largest lists and never read
 //	stalled bodies  75 connections send 10 MiB to Ada's routes but for the last byte
