@@ -15,7 +15,7 @@ const (
 	defaultPage = 20
 )
 
-// list answers a page of users.
+// list answers with a page of users.
 func (a *api) list(c *call) error {
 	values, err := c.Query()
 	if err != nil {
@@ -45,7 +45,7 @@ func (a *api) list(c *call) error {
 	return c.JSON(http.StatusOK, appendPage(c.Buffer(), &page))
 }
 
-// pageSize returns the parameter that the vendor's client spells limit, and its
+// pageSize returns the page size. The vendor's client calls the parameter limit, its
 // reference Limit.
 func pageSize(q *rest.Query) int {
 	limit, capital := q.Number("limit", 0, 1, maxPage), q.Number("Limit", 0, 1, maxPage)
@@ -55,11 +55,11 @@ func pageSize(q *rest.Query) int {
 	return cmp.Or(limit, capital, defaultPage)
 }
 
-// towardsBefore begins the cursors of what lies before them. There is one parameter
-// for both sides, and a cursor has to say which it is for.
+// towardsBefore begins the cursors of previous pages. One parameter takes the cursors of
+// both directions, so a cursor has to name its own.
 const towardsBefore = "before-"
 
-// backwards returns the text of a cursor whose page lies before it.
+// backwards returns the text of a cursor that leads to the page before it.
 func backwards(cursor enduser.Cursor) string {
 	if cursor.IsZero() {
 		return ""
@@ -80,11 +80,11 @@ func readCursor(q *rest.Query, eq *enduser.Query) {
 	}
 }
 
-// notACursor is said of every cursor that is none of the list, whatever is wrong with it.
+// notACursor is the message for every invalid cursor, whatever is wrong with it.
 const notACursor = "is not a cursor of this list"
 
-// appendPage writes a page. Clients follow has_more and has_previous, so neither is
-// true without the cursor that leads on.
+// appendPage writes a page. Clients follow has_more and has_previous, so each is true only
+// if there is a cursor to follow.
 func appendPage(b []byte, page *enduser.Page) []byte {
 	b = append(b, `{"data":[`...)
 	for i := range page.Users {

@@ -15,39 +15,37 @@ import (
 	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
 
-// Login is the host's: it knows the accounts that may log in. It is safe for
-// concurrent use: the vendor's client library logs in or refreshes wherever it notices
-// that it has no token, in many places at once.
+// Login is implemented by the host, which knows the accounts. It must be safe for concurrent
+// use: in the vendor's client library every coroutine without a valid token logs in or
+// refreshes on its own.
 //
-// Its errors are ErrCredentials for what is not valid, whatever the reason, which is
-// answered with 400, and any other, which is answered with 503. The latter are
-// logged: they must have nothing secret in them.
+// Its methods return ErrCredentials for invalid credentials, whatever the reason; the answer
+// is 400. Any other error is answered with 503 and logged, so it must contain no secrets.
 type Login interface {
-	// Login returns a new session. An address and password that are wrong take as
-	// long to refuse as each other, or the difference tells which accounts exist.
+	// Login returns a new session. It must take as long to refuse an unknown address as a
+	// wrong password, or the difference tells which accounts exist.
 	Login(ctx context.Context, email string, password Secret) (Session, error)
 
-	// Refresh returns the session that follows the one with this refresh token, which is
-	// good once (RFC 9700 section 4.14.2). The handler asks once, whoever of those that
-	// sent the token may leave, and repeats a session that it got to all who send the
-	// token within 30 s of its first use. Then it asks again, for the host to refuse.
+	// Refresh returns the session that follows the one with this refresh token. A token is
+	// valid once (RFC 9700 section 4.14.2). The handler calls Refresh once for a token and
+	// repeats the session to every client that sends the token within 30 s of its first
+	// use. After that it calls Refresh again, for the host to refuse.
 	//
-	// So whoever else has a copy of the token, and uses it within those 30 s, has the
-	// session of its owner, and the host does not notice: the session has to end with the
-	// owner's. Each handler asks for itself. A host with several of them, in one process
-	// or more, can take a token from each, for no longer.
+	// So a thief who uses a copy of the token within those 30 s shares the owner's session,
+	// and the host does not notice: that session must end with the owner's. Each handler
+	// calls Refresh for itself. A host with several handlers must accept a token once from
+	// each, for no longer than 30 s.
 	Refresh(ctx context.Context, refreshToken Secret) (Session, error)
 }
 
-// ErrCredentials is what a Login returns for credentials that are not valid.
+// ErrCredentials is the error of a Login for invalid credentials.
 var ErrCredentials = errors.New("magickmind: invalid credentials")
 
-// Session is what somebody who logged in has. It can be printed and logged: its
-// tokens do not show.
+// Session is the result of a login. It can be printed and logged: its tokens do not show.
 type Session struct {
-	// AccessToken is required: the Authenticator takes it for a while. It should be a JWT
-	// (RFC 7519) whose claim sub is the account's own ID, such as the tenant: the vendor's
-	// client library reads that, unchecked, to know who it is.
+	// AccessToken is required. The Authenticator must accept it for ExpiresIn. It should be a
+	// JWT (RFC 7519) whose claim sub is the account's own ID, such as the tenant: the
+	// vendor's client library reads that, unchecked, to know its account.
 	AccessToken Secret
 	ExpiresIn   time.Duration // of the access token; whole seconds are shown
 
@@ -61,12 +59,12 @@ type Session struct {
 	Scope           string
 }
 
-// logins are the routes to log in by.
+// logins serves the routes to log in and to refresh.
 type logins struct {
 	host     Login
 	renewals *renewals
-	tries    *tries // nil: no limits
-	most     int    // failures, of an account from one client
+	attempts *attempts // nil: no limits
+	most     int       // failures of an account from one client
 	addr     func(*http.Request) netip.Addr
 	byAddr   bool // whether addr tells clients apart
 }
@@ -79,7 +77,7 @@ func newLogins(o *Options) *logins {
 	}
 	if o.LoginRate.Requests >= 0 {
 		l.most = cmp.Or(o.LoginRate.Requests, 10)
-		l.tries = newTries(cmp.Or(max(o.LoginRate.Per, 0), time.Minute), now)
+		l.attempts = newAttempts(cmp.Or(max(o.LoginRate.Per, 0), time.Minute), now)
 	}
 	return l
 }
@@ -89,8 +87,7 @@ func remoteAddr(r *http.Request) netip.Addr {
 	return a.Addr()
 }
 
-// maxLogin is the limit of a body, in bytes: that of its longest member and what stands
-// around it.
+// maxLogin is the limit of a body in bytes. It has room for the longest credential.
 const maxLogin = 8 << 10
 
 func (l *logins) routes() []route {
@@ -100,10 +97,10 @@ func (l *logins) routes() []route {
 	}
 }
 
-// before refuses a client that fails too often before anything is read of it.
+// before refuses a client that failed too often, before its body is read.
 func (l *logins) before(c *call) error {
 	for _, limit := range l.ofClient(c) {
-		if wait := l.tries.stopped(limit); wait > 0 {
+		if wait := l.attempts.stopped(limit); wait > 0 {
 			return rest.TooMany(wait)
 		}
 	}
@@ -132,7 +129,7 @@ func (l *logins) login(c *call) error {
 	if err := in.Err(); err != nil {
 		return err
 	}
-	return l.try(c, l.ofAccount(c, email.Value), "Invalid user credentials", func(ctx context.Context) (Session, error) {
+	return l.attempt(c, l.ofAccount(c, email.Value), "Invalid user credentials", func(ctx context.Context) (Session, error) {
 		return l.host.Login(ctx, email.Value, NewSecret(password.Value))
 	})
 }
@@ -154,14 +151,14 @@ func (l *logins) refresh(c *call) error {
 	if err := in.Err(); err != nil {
 		return err
 	}
-	return l.try(c, l.ofClient(c), "Invalid refresh token", func(ctx context.Context) (Session, error) {
+	return l.attempt(c, l.ofClient(c), "Invalid refresh token", func(ctx context.Context) (Session, error) {
 		return l.renewals.refresh(ctx, NewSecret(token.Value))
 	})
 }
 
 const maxCredential = 4096 // bytes, as of a bearer token
 
-// requireCredential notes that a credential is absent, or longer than any is.
+// requireCredential records a fault if a credential is absent or too long.
 func requireCredential(in *rest.Input, name string, member *rest.Optional[string]) {
 	require(in, name, member)
 	if len(member.Value) > maxCredential {
@@ -169,14 +166,14 @@ func requireCredential(in *rest.Input, name string, member *rest.Optional[string
 	}
 }
 
-// try answers with what the host makes of credentials, within the limits.
-func (l *logins) try(c *call, limits []limit, refusal string, ask func(context.Context) (Session, error)) error {
+// attempt asks the host about credentials, within the limits, and answers with the result.
+func (l *logins) attempt(c *call, limits []limit, refusal string, ask func(context.Context) (Session, error)) error {
 	ctx := c.Request.Context()
 	if len(limits) == 0 {
 		s, err := ask(ctx)
 		return answer(c, &s, err, refusal)
 	}
-	switch wait, err := l.tries.begin(ctx, limits); {
+	switch wait, err := l.attempts.begin(ctx, limits); {
 	case err != nil:
 		return rest.Unavailable("unavailable", "The credentials could not be checked.").Because(err)
 	case wait > 0:
@@ -184,7 +181,7 @@ func (l *logins) try(c *call, limits []limit, refusal string, ask func(context.C
 	}
 	o, wait := neither, time.Duration(0)
 	s, err := func() (Session, error) {
-		defer func() { wait = l.tries.end(limits, o) }() // also if the host panics
+		defer func() { wait = l.attempts.end(limits, o) }() // also if the host panics
 		s, err := ask(ctx)
 		switch {
 		case err == nil:
@@ -200,21 +197,18 @@ func (l *logins) try(c *call, limits []limit, refusal string, ask func(context.C
 	return answer(c, &s, err, refusal)
 }
 
-// manyTimes is how much more often than one account may fail from one client that account
-// may from all clients, and one client with all accounts; and manyMore how much more
-// often one may log in as it should from one client.
+// The base of the limits is how often logins to one account may fail from one client.
 const (
-	manyTimes = 10
-	manyMore  = 100
+	manyTimes = 10  // times that for one account from all clients, and one client with all accounts
+	manyMore  = 100 // times that for successful logins to one account from one client
 )
 
-// ofAccount returns the limits of a try to log in, however the case of the address is
-// spelled.
+// ofAccount returns the limits of a login. The case of the address makes no difference.
 func (l *logins) ofAccount(c *call, email string) []limit {
-	if l.tries == nil {
+	if l.attempts == nil {
 		return nil
 	}
-	account := strings.ToLower(strings.ToUpper(strings.TrimSpace(email))) // by way of upper case: both s are S there
+	account := strings.ToLower(strings.ToUpper(strings.TrimSpace(email))) // upper case first: both small s become S
 	both := l.client(c) + "\x00" + account
 	return append(l.ofClient(c),
 		limit{key: keyOf("wrong\x00" + both), most: l.most},
@@ -222,16 +216,16 @@ func (l *logins) ofAccount(c *call, email string) []limit {
 		limit{key: keyOf("right\x00" + both), most: manyMore * l.most, right: true})
 }
 
-// ofClient returns the limits of a client, whatever it tries.
+// ofClient returns the limits of a client with all accounts and tokens together.
 func (l *logins) ofClient(c *call) []limit {
-	if l.tries == nil || !l.byAddr {
+	if l.attempts == nil || !l.byAddr {
 		return nil
 	}
 	return []limit{{key: keyOf("client\x00" + l.client(c)), most: manyTimes * l.most}}
 }
 
-// client returns what tells a client from others: its address, or its network of 64 bits
-// in IPv6, where one client has all the addresses of one.
+// client identifies a client by its address or, in IPv6, by its network of 64 bits: there
+// one client has all the addresses of a network.
 func (l *logins) client(c *call) string {
 	a := l.addr(c.Request).Unmap().WithZone("")
 	if a.Is6() {
@@ -241,7 +235,7 @@ func (l *logins) client(c *call) string {
 	return a.String()
 }
 
-// answer answers with what the host made of credentials.
+// answer answers with the host's session or error.
 func answer(c *call, s *Session, err error, refusal string) error {
 	switch {
 	case errors.Is(err, ErrCredentials):

@@ -11,50 +11,51 @@ import (
 	"github.com/rollbook-go/rollbook/httpapi/internal/vendor"
 )
 
-// Options are the settings of a handler. The zero value is good.
+// Options are the settings of a handler. The zero value is ready to use.
 type Options struct {
-	// Options are those of every family of routes. Zero fields of their Policy stand
-	// for those of the function Policy of this package.
+	// Options are the settings of every family of routes. A zero field of Policy stands for
+	// that of the function [Policy].
 	httpapi.Options
 
-	// Login lets the host's accounts log in for a bearer token. Nil: there are no
-	// routes to log in by, and everything else works with a token from elsewhere.
+	// Login lets the host's accounts log in for a bearer token. If it is nil, the routes for
+	// that are 404, and the others work with tokens from elsewhere.
 	Login Login
 
-	// LoginRate is how often logging in to one account may fail from one client. What is
-	// zero means 10 times, and a minute. The failure beyond it is 429, as is whatever
-	// comes then, until it is long enough ago. Logging in as it should does not count: it
-	// has a limit of its own, of 100 times as often. Of tries at once, so many ask the
-	// host as may fail, and up to 1,000 wait for them. Negative Requests: no limit.
+	// LoginRate is how often a login to one account may fail from one client. Zero fields
+	// mean 10 times and a minute. The failure beyond the limit is 429, and so is every
+	// login after it until the limit holds again. Successful logins do not count; they have
+	// a limit of their own, 100 times as high. Negative Requests mean no limits.
 	//
-	// From all clients together an account may fail 10 times as often, whether there is
-	// such an account or not. So one client keeps nobody else out, and who has ten
-	// addresses keeps others from logging in to one account, but not from going on with a
-	// refresh token.
+	// From all clients together, logins to one account may fail 10 times as often, whether
+	// the account exists or not. So one client locks nobody else out. An attacker with ten
+	// addresses can keep others from logging in to one account, but not from going on with
+	// a refresh token.
 	//
-	// The counts are this handler's: several let through so many times more. They are
-	// kept under hashes, for so many accounts and clients as 64 MiB hold; then those are
-	// forgotten that have not been used for longest.
+	// Of concurrent attempts only as many reach the host as may still fail. Up to 1,000
+	// others wait for them. Each handler counts for itself, so several handlers allow
+	// several times as much. Counts are kept under hashes, in at most 64 MiB; beyond that
+	// the least recently used are forgotten.
 	LoginRate httpapi.Rate
 
-	// ClientAddr returns the address of the client that a request comes from; all of a
-	// network of 64 bits in IPv6 are one client. With it one client may fail 10 times as
-	// often as LoginRate says with all accounts and refresh tokens together. Beyond that
-	// it is refused before its body is read.
+	// ClientAddr returns the address of the client that sent a request. In IPv6 a network of
+	// 64 bits is one client. If ClientAddr is set, one client may fail 10 times as often as
+	// LoginRate says with all accounts and refresh tokens together. Beyond that its requests
+	// are refused before their body is read.
 	//
-	// Nil: the request's RemoteAddr, without that limit. Behind a proxy all clients have
-	// that address: one could keep all others out, and one account has one limit.
+	// If it is nil, the client is the request's RemoteAddr, without that limit. Behind a
+	// proxy all clients share that address: then each account has one limit for all of
+	// them.
 	ClientAddr func(*http.Request) netip.Addr
 }
 
-// Policy returns the policy of this family: external IDs of up to 255 characters, also
-// such as "undefined", which the vendor takes.
+// Policy returns the policy of this family: external IDs of up to 255 characters, including
+// those such as "undefined", which the vendor accepts.
 func Policy() enduser.Policy { return enduser.Policy{MaxExternalID: 255, Placeholders: true} }
 
 const challenge = `Bearer realm="rollbook"`
 
-// New returns the handler of the routes. It fails without users or auth: there is no
-// access without a credential. It is safe for concurrent use.
+// New returns the handler of MagickMind's routes. It is safe for concurrent use. It returns
+// an error if users or auth is nil.
 func New(users *enduser.Manager, auth httpapi.Authenticator, opts *Options) (http.Handler, error) {
 	var o Options
 	if opts != nil {

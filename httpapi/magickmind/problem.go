@@ -11,7 +11,7 @@ import (
 	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
 
-// explain says of a cursor what is said of every parameter.
+// explain reports an invalid cursor like any other invalid parameter.
 func explain(err error) *rest.Problem {
 	p := family.Explain(err)
 	if p != nil && p.Code == "invalid-cursor" {
@@ -23,7 +23,7 @@ func explain(err error) *rest.Problem {
 // appendProblem writes a problem in the vendor's envelope.
 func appendProblem(b []byte, p *rest.Problem) []byte {
 	kind, title := "about:blank", http.StatusText(p.Status) // they belong together: RFC 7807 section 4.2
-	if p.Status == http.StatusServiceUnavailable {          // the status does not say whether to read before repeating
+	if p.Status == http.StatusServiceUnavailable {          // the status alone does not say whether to read before a retry
 		kind, title = httpapi.ProblemType+p.Code, p.Title
 	}
 	detail, faults := p.Detail, p.Errors
@@ -40,7 +40,7 @@ func appendProblem(b []byte, p *rest.Problem) []byte {
 	b = jsontext.AppendString(append(b, `,"detail":`...), detail)
 	b = jsontext.AppendString(append(b, `,"instance":`...), p.Instance)
 	b = jsontext.AppendString(append(b, `,"request_id":`...), p.RequestID)
-	if p.Cursor != "" { // of a list that took too long: how far it came
+	if p.Cursor != "" { // of a list that took too long: the place reached
 		b = jsontext.AppendString(append(b, `,"cursor":`...), p.Cursor)
 	}
 	if len(faults) > 0 {

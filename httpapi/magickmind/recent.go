@@ -5,24 +5,24 @@ import (
 	"time"
 )
 
-// key is what things are remembered by: a hash, so that no address and no token is kept,
-// and long ones take no more room than short ones.
+// key identifies an entry of recent. It is a hash: no address and no token is kept, and long
+// ones take no more room than short ones.
 type key [sha256.Size]byte
 
 func keyOf(text string) key { return sha256.Sum256([]byte(text)) }
 
-// recent remembers things of which strangers can make any number. A thing is kept for a
-// span after its last use, unless more than a number of others were used since. No more
-// than twice that number are kept. The caller has it locked.
+// recent is a bounded map for entries that strangers can cause. It keeps an entry for span
+// after its last use, unless more than most others were used since. It never has more than
+// twice most entries. The caller holds the lock.
 type recent[V any] struct {
 	span time.Duration
 	most int
 
 	young, old map[key]*V
-	turned     time.Time // when young became old
+	turned     time.Time // when old was young
 }
 
-// of returns what is remembered under a key, a zero V if there is nothing.
+// of returns the entry of a key. If there is none, it makes a zero V.
 func (r *recent[V]) of(k key, now time.Time) *V {
 	if age := now.Sub(r.turned); len(r.young) >= r.most || age >= r.span {
 		r.young, r.old, r.turned = make(map[key]*V), r.young, now
@@ -41,7 +41,7 @@ func (r *recent[V]) of(k key, now time.Time) *V {
 	return v
 }
 
-// forget forgets what is remembered under a key.
+// forget removes the entry of a key.
 func (r *recent[V]) forget(k key) {
 	delete(r.young, k)
 	delete(r.old, k)

@@ -8,14 +8,14 @@ import (
 )
 
 const (
-	overlap     = 30 * time.Second // for which the answer to a refresh token is kept
-	maxAnswers  = 5000             // to others, in which one is not forgotten
-	hostTimeout = 30 * time.Second // for the host's answer
+	overlap     = 30 * time.Second // how long the answer to a refresh token is kept
+	maxAnswers  = 5000             // how many other answers may follow before one is forgotten
+	hostTimeout = 30 * time.Second // how long the host may take
 )
 
-// renewals ask the host once for each refresh token, and repeat its answer for a while:
-// the vendor's client library refreshes wherever it notices that its token is over, in
-// many places at once, and all of them send the one refresh token that it has.
+// renewals asks the host once for each refresh token and repeats its answer for a while. The
+// vendor's client library needs that: every coroutine that finds the access token expired
+// refreshes, and all of them send the same refresh token.
 type renewals struct {
 	host Login
 	now  func() time.Time
@@ -24,10 +24,10 @@ type renewals struct {
 	answers recent[*renewal]
 }
 
-// renewal is what came of a refresh token. What follows done does not change once that
-// is closed.
+// renewal is the answer to a refresh token. The fields after done are final once done is
+// closed.
 type renewal struct {
-	first time.Time // when the token came first
+	first time.Time // when the token was first used
 	done  chan struct{}
 
 	session  Session
@@ -54,21 +54,22 @@ func (r *renewals) refresh(ctx context.Context, token Secret) (Session, error) {
 	return a.session.aged(r.now().Sub(a.answered)), a.err
 }
 
-// answer returns the answer to a refresh token, and whether it is the caller's to get.
+// answer returns the answer to a refresh token, and whether the caller has to get it from
+// the host.
 func (r *renewals) answer(k key) (a *renewal, isFirst bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.now()
 	p := r.answers.of(k, now)
-	if *p != nil && !(*p).isOver(now) {
+	if *p != nil && !(*p).expired(now) {
 		return *p, false
 	}
 	*p = &renewal{first: now, done: make(chan struct{})}
 	return *p, true
 }
 
-// isOver reports whether the token is no longer good.
-func (a *renewal) isOver(now time.Time) bool {
+// expired reports whether the answer is no longer repeated.
+func (a *renewal) expired(now time.Time) bool {
 	select {
 	case <-a.done:
 		return now.Sub(a.first) >= overlap
@@ -77,14 +78,14 @@ func (a *renewal) isOver(now time.Time) bool {
 	}
 }
 
-// ask gets the answer from the host, for everybody: whoever asks may leave. Only a
-// session is kept.
+// ask gets the answer from the host for all who wait, even if the caller leaves. It keeps the
+// answer only if that is a session.
 func (r *renewals) ask(ctx context.Context, token Secret, k key, a *renewal) {
 	a.err = errors.New("magickmind: Login panicked")
 	defer func() {
 		a.answered = r.now()
 		close(a.done)
-		if a.err != nil { // strangers can have any number of these
+		if a.err != nil { // strangers can cause any number of these
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			r.answers.forget(k)

@@ -13,11 +13,10 @@ type (
 	route = family.Route
 )
 
-// api is the routes of the end users.
+// api serves the routes of end users.
 type api struct{ *family.Host }
 
-// routes have the actions of the native routes that do the same, so that a host's
-// Authorize judges both alike.
+// routes have the actions of the native routes, so that one Authorize serves both.
 func (a *api) routes() []route {
 	return []route{
 		{Method: "POST", Path: "/v1/end-users", Access: rest.Write("createEndUser"), Body: true, Handle: a.create},
@@ -37,27 +36,16 @@ func (a *api) create(c *call) error {
 		return err
 	}
 	require(&in.Input, "name", &in.name)
-	if err := a.judge(c, &in); err != nil {
+	if err := a.validate(c, &in); err != nil {
 		return err
 	}
 	t, spec := a.Tenant(c), in.spec()
 	u, err := t.Create(c.Request.Context(), spec, family.Conditions(c)...)
 	if err != nil {
-		return a.taken(c, a.Confirm(c, t, &spec, err)) // clients take a 409 as that the user is there
+		return a.Confirm(c, t, &spec, err) // clients read a 409 as "the user exists"
 	}
 	c.Locate(c.Target(), u.ID)
 	return c.Versioned(http.StatusCreated, u.Version.String(), appendUser(c.Buffer(), &u))
-}
-
-// taken returns an error of a write. It keeps who has what must be unique from callers
-// who may not see that user.
-func (a *api) taken(c *call, err error) error {
-	p := family.Explain(err)
-	if p == nil || p.HolderID == "" || a.Allow(c, "getEndUser", false) == nil {
-		return err
-	}
-	p.HolderID = ""
-	return p
 }
 
 func (a *api) get(c *call) error {
@@ -70,17 +58,17 @@ func (a *api) update(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := a.judge(c, &in); err != nil {
+	if err := a.validate(c, &in); err != nil {
 		return err
 	}
 	u, err := a.Tenant(c).Update(c.Request.Context(), ref(c), func(e *enduser.Edit) error {
 		return a.apply(c, in, e)
 	}, family.Conditions(c)...)
-	return c.Show(u.Version.String(), a.taken(c, err), func(b []byte) []byte { return appendUser(b, &u) })
+	return c.Show(u.Version.String(), err, func(b []byte) []byte { return appendUser(b, &u) })
 }
 
-// apply writes what is given to a user. Clients send back what they were shown: that is
-// no change, whether the name is one that could be given or not.
+// apply sets the given members of a user. A name equal to the one shown is no change, even
+// if it is invalid: clients send back what they were shown.
 func (a *api) apply(c *call, in userInput, e *enduser.Edit) error {
 	in.externalID.Set(&e.ExternalID)
 	switch name := in.name.Value; {
@@ -93,7 +81,7 @@ func (a *api) apply(c *call, in userInput, e *enduser.Edit) error {
 	default:
 		e.Name = name
 	}
-	return a.judge(c, &in)
+	return a.validate(c, &in)
 }
 
 func (a *api) delete(c *call) error {
@@ -104,6 +92,7 @@ func (a *api) delete(c *call) error {
 	return nil
 }
 
-func (a *api) judge(c *call, in *userInput) error {
+// validate returns everything that is wrong with a body: its form and its values.
+func (a *api) validate(c *call, in *userInput) error {
 	return c.Judge(&in.Input, func() error { return a.Tenant(c).Check(in.spec()) })
 }

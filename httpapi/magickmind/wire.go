@@ -10,9 +10,8 @@ import (
 	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
 
-// appendUser writes a user with the vendor's eight members. All are strings; what a
-// user does not have is "". A user of another family may have a first and a last name
-// instead of a name.
+// appendUser writes a user with the vendor's eight members, all of them strings. An absent
+// value is "". A user of another family may have a first and last name instead of a name.
 func appendUser(b []byte, u *enduser.User) []byte {
 	b = jsontext.AppendString(append(b, `{"id":`...), u.ID)
 	b = jsontext.AppendString(append(b, `,"name":`...), u.DisplayName())
@@ -30,14 +29,14 @@ func appendTime(b []byte, t time.Time) []byte {
 	return append(t.UTC().AppendFormat(append(b, '"'), "2006-01-02T15:04:05Z"), '"')
 }
 
-// userInput is the body of a request that writes a user.
+// userInput is the body of a create or update.
 type userInput struct {
 	rest.Input
 
 	name, externalID rest.Optional[string]
 }
 
-// readUser reads a body, whose name is read by a function.
+// readUser reads a body, and its name with readName.
 func readUser(body string, readName readText) (in userInput, err error) {
 	p := jsontext.NewScanner(body)
 	err = in.End(&p, p.Object(func(name string) error {
@@ -53,7 +52,7 @@ func readUser(body string, readName readText) (in userInput, err error) {
 	return in, err
 }
 
-// spec returns the user that a create asks for.
+// spec returns the user to create.
 func (in *userInput) spec() enduser.Spec {
 	return enduser.Spec{Name: in.name.Value, ExternalID: in.externalID.Value}
 }
@@ -66,7 +65,7 @@ func anyText(in *rest.Input, p *jsontext.Scanner, name string, to *rest.Optional
 	return rest.Member(in, p, name, to, p.String)
 }
 
-// notBlank reads a string that has more than white space.
+// notBlank reads a string that must have more than white space.
 func notBlank(in *rest.Input, p *jsontext.Scanner, name string, to *rest.Optional[string]) error {
 	err := rest.Member(in, p, name, to, func() (string, error) {
 		s, err := p.String()
@@ -83,7 +82,7 @@ func notBlank(in *rest.Input, p *jsontext.Scanner, name string, to *rest.Optiona
 
 func isBlank(s string) bool { return strings.TrimSpace(s) == "" }
 
-// require notes that a member is absent.
+// require records a fault if a member is absent.
 func require(in *rest.Input, name string, member *rest.Optional[string]) {
 	if !member.Given {
 		in.Fault(name, enduser.CodeRequired, "is required")

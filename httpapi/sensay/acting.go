@@ -11,8 +11,8 @@ import (
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
 
-// identity is how a request names a user: by its id as this family shows it, or by
-// the ID of an account of that type.
+// identity is how a request names a user: by the id that this family shows or, if there
+// is an account type, by the ID of a linked account.
 type identity struct{ id, accountType string }
 
 func (i identity) ref() enduser.Ref {
@@ -22,7 +22,7 @@ func (i identity) ref() enduser.Ref {
 	return enduser.ByEitherID(i.id)
 }
 
-// find returns the user. ErrNotFound also for what cannot be an id at all.
+// find returns the user. It returns ErrNotFound also for a text that cannot be an id.
 func (i identity) find(ctx context.Context, t enduser.Tenant) (enduser.User, error) {
 	u, err := t.Get(ctx, i.ref())
 	if errors.Is(err, enduser.ErrInvalid) {
@@ -39,7 +39,7 @@ func (i identity) names(t enduser.Tenant, u *enduser.User) bool {
 	return i.id == u.ID || t.SameExternalID(i.id, shownID(u))
 }
 
-// acting is the user as whom a request acts.
+// acting is the user that a request acts as.
 type acting struct {
 	identity
 	user   enduser.User
@@ -48,8 +48,8 @@ type acting struct {
 
 func (me *acting) ref() enduser.Ref { return enduser.ByID(me.user.ID) }
 
-// conditions are what must hold of the user when it is written: it still goes by the
-// name that the request gave, and is at the version that If-Match asks for.
+// conditions returns the preconditions of a write: the user still goes by the identity
+// that the request gave, and the request's If-Match and If-None-Match hold.
 func (me *acting) conditions(c *call) []enduser.Condition {
 	named := enduser.IfUser(func(u enduser.User) error {
 		if !me.names(me.tenant, &u) {
@@ -65,8 +65,8 @@ const (
 	actingType = "X-User-Id-Type"
 )
 
-// asUser serves a route to requests that act as a user. That there is no such user,
-// from the beginning or in the end, is 401.
+// asUser serves a route to requests that act as a user. It answers 401 if there is no such
+// user, or none any more when the user is written.
 func (a *api) asUser(handle func(*call, acting) error) func(*call) error {
 	return func(c *call) error {
 		err := a.serveUser(c, handle)
@@ -92,8 +92,8 @@ func (a *api) serveUser(c *call, handle func(*call, acting) error) error {
 	return handle(c, acting{i, u, t})
 }
 
-// identity reads the headers that name a user; ok is false unless each is there
-// once, or not at all in the case of the type.
+// identity reads the headers that name a user. It reports false unless X-USER-ID is there
+// once and X-USER-ID-TYPE at most once, with an account type of the policy.
 func (a *api) identity(h http.Header) (i identity, ok bool) {
 	ids, types := h[actingID], h[actingType]
 	if len(ids) != 1 || len(types) > 1 {

@@ -11,7 +11,7 @@ import (
 	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
 
-// appendProblem writes a problem as the vendor's schema has it.
+// appendProblem writes a problem in the form of the vendor's schema.
 func appendProblem(b []byte, p *rest.Problem) []byte {
 	code, text := describe(p)
 	b = jsontext.AppendString(append(b, `{"success":false,"error":`...), text)
@@ -38,11 +38,10 @@ func describe(p *rest.Problem) (code, text string) {
 	return code, p.Title + ": " + listed(p.Errors, p.Total) + "."
 }
 
-// maxFaults is how many faults an answer names: a body can have as many as it has
-// room for.
+// maxFaults is how many faults an answer names. A body can have many more.
 const maxFaults = 8
 
-// listed returns the first of so many faults.
+// listed returns the text of the first faults, of a total number.
 func listed(faults []rest.Field, total int) string {
 	var text strings.Builder
 	for i, f := range faults[:min(len(faults), maxFaults)] {
@@ -57,8 +56,8 @@ func listed(faults []rest.Field, total int) string {
 	return text.String()
 }
 
-// wire returns a path in the names that bodies of this family have. None of them comes
-// out of the request.
+// wire returns a path in the member names of this family. None of them comes from the
+// request.
 func wire(p rest.Path) string {
 	switch p.Name {
 	case "external_id":

@@ -11,8 +11,8 @@ import (
 	"github.com/rollbook-go/rollbook/httpapi/internal/vendor"
 )
 
-// Policy returns what users may be where nothing else is said: the limits that the
-// vendor states, and external IDs as long as they can be.
+// Policy returns the policy of this family: the limits that the vendor states, and external
+// IDs as long as they can be.
 func Policy() enduser.Policy {
 	return enduser.Policy{
 		UniqueEmail:   true,
@@ -23,17 +23,17 @@ func Policy() enduser.Policy {
 	}
 }
 
-// Options are the settings of a handler. The zero value is good.
+// Options are the settings of a handler. The zero value is ready to use.
 type Options struct {
-	// Options are those of every family of routes, but for these: what is zero in
-	// Policy is that of the function [Policy], and Closing has no effect. So a limit
-	// that is given here changes that limit alone: e-mail addresses stay unique. A
-	// policy in [enduser.Options] holds as it is, instead of both.
+	// Options are the settings of every family of routes. Closing has no effect here. A
+	// zero field of Policy stands for that of the function [Policy], so that setting one
+	// limit changes that limit alone: e-mail addresses stay unique. A policy in
+	// [enduser.Options] replaces both.
 	httpapi.Options
 }
 
-// New returns the handler of Sensay's routes. It fails without users or auth. It
-// is safe for concurrent use.
+// New returns the handler of Sensay's routes. It is safe for concurrent use. It returns an
+// error if users or auth is nil.
 func New(users *enduser.Manager, auth httpapi.Authenticator, opts *Options) (http.Handler, error) {
 	var o Options
 	if opts != nil {
@@ -66,8 +66,8 @@ func secret(h http.Header) string {
 // apiVersion is the version that serves every request.
 const apiVersion = "2025-03-25"
 
-// stamp names the version on every answer, whoever writes it, and what the answer
-// depends on beside the URL: /v1/users/me is one URL for everybody.
+// stamp adds to every answer the version, and the headers that the answer depends on:
+// /v1/users/me is one URL for everybody.
 func stamp(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-API-Version", apiVersion)
@@ -78,7 +78,7 @@ func stamp(h http.Handler) http.Handler {
 
 type admit = func(http.Header, *http.Request, family.Principal, *rest.Access) error
 
-// admitVersion refuses a version that is no date, once everything else is allowed.
+// admitVersion refuses a version that is no date. It checks everything else first.
 func admitVersion(next admit) admit {
 	return func(h http.Header, r *http.Request, p family.Principal, access *rest.Access) error {
 		if err := next(h, r, p, access); err != nil {
@@ -91,7 +91,7 @@ func admitVersion(next admit) admit {
 	}
 }
 
-// isVersion reports whether a header is absent or has one date.
+// isVersion reports whether the values of the header are none, or one date.
 func isVersion(values []string) bool {
 	if len(values) == 0 {
 		return true

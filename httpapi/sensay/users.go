@@ -11,7 +11,7 @@ import (
 
 type call = family.Call
 
-// api is the routes of the users.
+// api serves the routes of users.
 type api struct{ *family.Host }
 
 func (a *api) routes() []family.Route {

@@ -11,10 +11,10 @@ import (
 	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
 
-// shownID returns the id under which a user is shown.
+// shownID returns the id that answers show for a user.
 func shownID(u *enduser.User) string { return cmp.Or(u.ExternalID, u.ID) }
 
-// appendUser writes a user. A name or address that it does not have is left out.
+// appendUser writes a user. It leaves out a name or address that the user does not have.
 func appendUser(b []byte, u *enduser.User) []byte {
 	b = append(b, `{"success":true`...)
 	if name := u.DisplayName(); name != "" {
@@ -35,7 +35,7 @@ func appendUser(b []byte, u *enduser.User) []byte {
 	return append(b, `]}`...)
 }
 
-// userInput is the body of a request that writes a user.
+// userInput is the body of a create or update.
 type userInput struct {
 	rest.Input
 
@@ -44,13 +44,13 @@ type userInput struct {
 	accounts rest.Optional[[]enduser.Account]
 }
 
-// readUser reads a body. It checks its form; spec and change check what is in it.
+// readUser reads a body and validates its form. spec and change validate the values.
 func readUser(body string) (in userInput, err error) {
 	p := jsontext.NewScanner(body)
 	if err = in.End(&p, p.Object(func(name string) error { return in.member(&p, name) })); err != nil {
 		return in, err
 	}
-	for i, a := range in.accounts.Value { // the domain would take the same one twice for one
+	for i, a := range in.accounts.Value { // the domain would merge them
 		if slices.Contains(in.accounts.Value[:i], a) {
 			in.FaultAt(item(i), enduser.CodeDuplicate, "is given twice")
 		}
@@ -77,13 +77,13 @@ func (in *userInput) member(p *jsontext.Scanner, name string) error {
 		_, err := p.Raw()
 		return err
 	}
-	// Its name is not repeated: what a client takes for a name may be personal.
+	// The answer does not repeat its name, which may be personal data.
 	in.Fault("body", rest.CodeUnknown, "has a member that is none of id, name, email and linkedAccounts")
 	_, err := p.Raw()
 	return err
 }
 
-// member reads a member, of which none may be null.
+// member reads a member. Null is a fault.
 func member[T any](in *userInput, p *jsontext.Scanner, name string, to *rest.Optional[T], read func() (T, error)) error {
 	err := rest.Member(&in.Input, p, name, to, read)
 	in.RefuseNull(name, to.Null)
@@ -106,7 +106,7 @@ func (in *userInput) readAccount(p *jsontext.Scanner, i int) (a enduser.Account,
 	return a, err
 }
 
-// spec returns the user that a create asks for.
+// spec returns the user to create.
 func (in *userInput) spec(t enduser.Tenant) (enduser.Spec, error) {
 	var wrong rest.Input
 	if in.id.Given {
@@ -119,8 +119,8 @@ func (in *userInput) spec(t enduser.Tenant) (enduser.Spec, error) {
 	}, wrong.Err()
 }
 
-// change applies the body to a user of the tenant. What stays as it is is not checked,
-// however it came to be so.
+// change applies the body to a user of the tenant. It validates only the values that
+// change: another family may have written the others.
 func (in *userInput) change(t enduser.Tenant, e *enduser.Edit) error {
 	var wrong rest.Input
 	if in.id.Value != e.ID && !t.SameExternalID(in.id.Value, shownID(&e.User)) {
@@ -137,7 +137,7 @@ func (in *userInput) change(t enduser.Tenant, e *enduser.Edit) error {
 	return wrong.Err()
 }
 
-// checkID refuses the ids that no path can name; the others are for the policy.
+// checkID refuses ids that no path can name. The policy validates the others.
 func checkID(in *rest.Input, t enduser.Tenant, id string) {
 	switch {
 	case id == "":
@@ -147,7 +147,7 @@ func checkID(in *rest.Input, t enduser.Tenant, id string) {
 	}
 }
 
-// checkName allows what the vendor's pattern does: ^[a-zA-Z0-9\s().,'\-/]*$
+// checkName accepts the vendor's pattern: ^[a-zA-Z0-9\s().,'\-/]*$
 func checkName(in *rest.Input, name string) {
 	for _, r := range name {
 		switch {
@@ -160,7 +160,7 @@ func checkName(in *rest.Input, name string) {
 	}
 }
 
-// checkEmail refuses an empty address, which the domain takes for none.
+// checkEmail refuses a blank address, which for the domain means none.
 func (in *userInput) checkEmail(wrong *rest.Input) {
 	if in.email.Given && strings.TrimSpace(in.email.Value) == "" {
 		wrong.Fault("email", enduser.CodeFormat, "must be an e-mail address")
