@@ -1,8 +1,8 @@
-// Cors serves the registry to programs that run in browsers, under pages of other
-// origins. Rollbook answers no preflight and allows no origin: which pages may call is
-// the host's to say (https://fetch.spec.whatwg.org/#http-cors-protocol). A key that is
-// in a page is everybody's who sees the page: give each visitor's session one of its
-// own, that expires, and let it do little; see httpapi.Options.Authorize.
+// Cors serves the registry to browsers, for pages of other origins. Rollbook answers no
+// preflight and allows no origin: the host decides which pages may call
+// (https://fetch.spec.whatwg.org/#http-cors-protocol). Anyone who sees a page has the key in
+// it. So give each visitor's session a key of its own that expires and has few rights; see
+// httpapi.Options.Authorize.
 package main
 
 import (
@@ -43,8 +43,8 @@ func routes(users *enduser.Manager, key string) (http.Handler, error) {
 	return cors(registry, "https://app.example.com"), nil
 }
 
-// cors lets pages of some origins call a handler, with a key in Authorization and
-// without cookies. It answers preflights itself: they have no key.
+// cors lets pages of some origins call a handler, with a key in Authorization and without
+// cookies. It answers preflights itself, since they have no key.
 func cors(next http.Handler, origins ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()

@@ -15,8 +15,8 @@ const (
 	page    = "https://app.example.com"
 )
 
-// TestCORS does what a browser does: it asks before it sends, and reads the answer only
-// if its origin is allowed to.
+// TestCORS does what a browser does: it sends a preflight before the request, and reads the
+// answer only if its origin is allowed.
 func TestCORS(t *testing.T) {
 	h, err := routes(enduser.New(memory.New(nil), nil), testKey)
 	if err != nil {

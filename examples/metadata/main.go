@@ -1,5 +1,5 @@
-// Metadata keeps a struct of the host's with each user: it is written with the
-// user, changed without losing what others wrote, and users are listed by it.
+// Metadata keeps a struct of the host with each user: it writes it with the user, changes it
+// without losing other writes, and lists users by it.
 package main
 
 import (
@@ -58,8 +58,8 @@ func run(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// addSeats changes a subscription by what it is. Keys that are not the struct's
-// stay as they are, and so does what others write at the same time.
+// addSeats adds to the seats of a subscription. It keeps keys that are not the struct's, and
+// concurrent writes.
 func addSeats(ctx context.Context, acme enduser.Tenant, id string, n int64) error {
 	_, err := acme.Update(ctx, enduser.ByExternalID(id), func(e *enduser.Edit) error {
 		s, err := enduser.MetadataAs[Subscription](e.Metadata)

@@ -1,5 +1,5 @@
-// Mount serves the registry under a prefix of a host's own mux, beside the host's
-// own pages. The users are in memory; the key is made at start.
+// Mount serves the registry under a prefix of the host's mux, beside the host's pages. The
+// users are in memory; the key is made at start.
 package main
 
 import (
@@ -23,8 +23,8 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	// What expires is removed in the background; users that have expired are
-	// invisible without it as well.
+	// Run removes expired records in the background. Expired users are invisible
+	// without it as well.
 	go func() { log.Fatal(users.Run(context.Background())) }()
 
 	server := &http.Server{Addr: "127.0.0.1:8081", Handler: h, ReadHeaderTimeout: 5 * time.Second}
@@ -32,8 +32,8 @@ func main() {
 	log.Fatal(server.ListenAndServe())
 }
 
-// routes returns the host's routes: a page of its own, and the users of its
-// customer acme for callers that have the key.
+// routes returns the host's routes: a page of its own, and the users of its customer acme
+// for callers that have the key.
 func routes(users *enduser.Manager, key string) (http.Handler, error) {
 	tokens, err := httpapi.NewTokens(map[string]httpapi.Principal{
 		key: {Tenant: "acme", Actor: "crm"},

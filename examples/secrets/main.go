@@ -1,6 +1,6 @@
-// Secrets keeps what a copy of the store must not show: the tokens of groups, and
-// sensitive values of users. They are sealed under keys in a file, the durable one of
-// which is then replaced by another.
+// Secrets keeps values that a copy of the store must not reveal: the tokens of groups and
+// the sensitive values of users. It seals them under keys in a file, and then replaces the
+// durable key.
 package main
 
 import (
@@ -32,8 +32,8 @@ func main() {
 }
 
 func run(ctx context.Context, dir string, out io.Writer) (err error) {
-	// The keys have a folder of their own, which no backup takes: it would keep the
-	// keys that are to be destroyed. From the second start on, set Options.Existing.
+	// The keys have a folder of their own that no backup includes: a backup would keep
+	// the keys that are to be destroyed. From the second start on, set Options.Existing.
 	keys := filepath.Join(dir, "keys")
 	if err := os.Mkdir(keys, 0o700); err != nil {
 		return err
@@ -52,12 +52,12 @@ func run(ctx context.Context, dir string, out io.Writer) (err error) {
 	defer func() { err = errors.Join(err, st.Close()) }()
 	users := enduser.New(st, &enduser.Options{Keyring: ring})
 
-	// Values cannot be read 24 hours after they were written, whatever runs. But they
-	// are deleted, and their keys destroyed, only where Run or Sweep runs: in one
-	// process at least, on the host that has the file.
+	// Values expire 24 hours after they were written. They are deleted and their keys
+	// destroyed only by Run or Sweep, so at least one process has to run one of them, on
+	// the host that has the file.
 	sweeping, stop := context.WithCancel(ctx)
 	var sweeper sync.WaitGroup
-	sweeper.Go(func() { _ = users.Run(sweeping) }) // it returns the context's error
+	sweeper.Go(func() { _ = users.Run(sweeping) }) // returns the context's error
 	defer func() { stop(); sweeper.Wait() }()
 
 	acme := users.Tenant("acme")
@@ -67,18 +67,18 @@ func run(ctx context.Context, dir string, out io.Writer) (err error) {
 	if err := sensitive(ctx, acme, out); err != nil {
 		return err
 	}
-	// No other call is under way here. A server waits for a minute.
+	// Here no other call is in progress. A server would wait for a minute.
 	return rotate(ctx, users, ring, filepath.Join(dir, "second.keys"), 0)
 }
 
-// group makes a group whose programs prove with a token whose they are.
+// group makes a group. Programs prove with its token that they belong to it.
 func group(ctx context.Context, acme enduser.Tenant, out io.Writer) error {
-	// A token is shown once, and kept nowhere.
+	// This program shows a token once and does not keep it.
 	team, old, err := acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team-7"})
 	if err != nil {
 		return err
 	}
-	// Who has the old token has an hour to change to the new one.
+	// Programs with the old token have an hour to change to the new one.
 	_, token, err := acme.Groups().Rotate(ctx, enduser.GroupByID(team.ID), time.Hour)
 	if err != nil {
 		return err
@@ -103,7 +103,7 @@ func whose(ctx context.Context, acme enduser.Tenant, authorization string) (endu
 	return acme.Groups().Authenticate(ctx, token)
 }
 
-// sensitive keeps a value that nothing shows again but this program.
+// sensitive keeps a value that only this program can show again.
 func sensitive(ctx context.Context, acme enduser.Tenant, out io.Writer) error {
 	spec := enduser.Spec{ExternalID: "ann", Sensitive: map[string]enduser.Secret{
 		"session": enduser.NewSecret(enduser.String("s3cr3t")),
@@ -120,10 +120,10 @@ func sensitive(ctx context.Context, acme enduser.Tenant, out io.Writer) error {
 	return nil
 }
 
-// rotate puts a new durable key in the place of those that there are: it makes one,
-// keeps a copy at path, uses it, seals the tokens anew, and destroys the others. One
-// of its kind may run at a time; after an error it can be repeated, with another path.
-// wait is how long other calls may have the old key in hand.
+// rotate replaces the durable keys by a new one: it makes the key, keeps a copy at path,
+// promotes it, reseals the tokens and retires the other keys. Only one rotation may run at a
+// time. After an error it can be repeated with another path. Other calls may use the old key
+// for up to wait.
 func rotate(ctx context.Context, users *enduser.Manager, ring *keyfile.Keyring, path string, wait time.Duration) error {
 	id, err := ring.Add(ctx)
 	if err != nil {
@@ -140,7 +140,7 @@ func rotate(ctx context.Context, users *enduser.Manager, ring *keyfile.Keyring, 
 		return ctx.Err()
 	case <-time.After(wait):
 	}
-	if _, err := users.Reseal(ctx); err != nil { // something cannot be read: keep its key
+	if _, err := users.Reseal(ctx); err != nil { // a record is unreadable: keep its key
 		return err
 	}
 	sealed, err := users.CountSealed(ctx)
@@ -152,7 +152,7 @@ func rotate(ctx context.Context, users *enduser.Manager, ring *keyfile.Keyring, 
 		return err
 	}
 	for _, key := range keys {
-		if key.Epoch || key.Primary { // epoch keys are destroyed in their time
+		if key.Epoch || key.Primary { // epoch keys are destroyed when they expire
 			continue
 		}
 		if n := sealed[key.ID]; n > 0 {
@@ -165,9 +165,9 @@ func rotate(ctx context.Context, users *enduser.Manager, ring *keyfile.Keyring, 
 	return nil
 }
 
-// backup keeps a copy of the durable keys: without one, losing the file loses all that
-// is sealed. With one, whoever has a copy of the store can read its tokens, so keep
-// the two apart, and not on this disk as here.
+// backup keeps a copy of the durable keys: without one, losing the file loses everything
+// sealed under them. With the copy, anyone who has a copy of the store can read its tokens.
+// So keep the two apart, and not on this disk as here.
 func backup(ctx context.Context, ring *keyfile.Keyring, path string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the path is ours
 	if err != nil {

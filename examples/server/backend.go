@@ -18,7 +18,7 @@ type nothing struct{}
 
 func (nothing) Close() error { return nil }
 
-// openStore opens what -store names.
+// openStore opens the store that -store names.
 func openStore(ctx context.Context, c *config, log *slog.Logger) (store.Store, io.Closer, error) {
 	scheme, path, _ := strings.Cut(c.store, ":")
 	switch {
@@ -57,8 +57,8 @@ func openRedis(ctx context.Context, c *config, log *slog.Logger) (store.Store, i
 	return s, client, nil
 }
 
-// checkRedis refuses servers on which users could be lost or be made twice, unless
-// -redis-unsafe says to go on.
+// checkRedis refuses servers on which users could be lost or made twice, unless
+// -redis-unsafe is given.
 func (c *config) checkRedis(ctx context.Context, s *redisstore.Store, log *slog.Logger) error {
 	err := s.CheckServer(ctx)
 	switch {

@@ -12,7 +12,7 @@ import (
 	"github.com/rollbook-go/rollbook/httpapi"
 )
 
-// config is what the flags say.
+// config is the settings from the flags.
 type config struct {
 	addr    string
 	store   string
@@ -21,11 +21,11 @@ type config struct {
 	keyring string
 	keys    keyFlags
 	logins  loginFlags
-	unsafe  bool // take a Redis that may lose data
+	unsafe  bool // accept a Redis that may lose data
 	now     func() time.Time
 }
 
-// newConfig returns what no flag says.
+// newConfig returns the settings that have no flag.
 func newConfig() *config {
 	return &config{now: time.Now} //nolint:forbidigo // a program reads the clock
 }
@@ -42,8 +42,8 @@ func parseFlags(args []string, usage io.Writer) (*config, error) {
 	f.Var(&c.keys, "key", "KEY=TENANT[/Customer|/Testing][@ACTOR], repeatable: a key and what it stands for;\n"+
 		"without any, one for tenant demo is made and kept in rollbook.key")
 	f.StringVar(&c.keyring, "keyring", keyringFile, "file with the keys that secrets are sealed under, made if it is not there;\n"+
-		"servers that share a store share it; none: nothing can be kept secret")
-	f.Var(&c.logins, "login", "EMAIL:PASSWORD=KEY, repeatable: who gets a key from /magickmind/v1/auth/login")
+		"servers that share a store share it; none: no secrets can be kept")
+	f.Var(&c.logins, "login", "EMAIL:PASSWORD=KEY, repeatable: an account that gets KEY from /magickmind/v1/auth/login")
 	f.BoolVar(&c.unsafe, "redis-unsafe", false, "start although the Redis may drop data or lacks rights, and say so in the log")
 	f.StringVar(&c.rate, "rate", "on", "limit requests by key: on or off")
 	if err := f.Parse(args); err != nil {
@@ -72,13 +72,13 @@ func parseFlags(args []string, usage io.Writer) (*config, error) {
 // keyFlags are the keys of the -key flags.
 type keyFlags struct {
 	principals map[string]httpapi.Principal
-	err        error // of the first that was refused
+	err        error // of the first invalid flag
 }
 
 // String implements flag.Value. Keys are not shown.
 func (k *keyFlags) String() string { return "" }
 
-// Set implements flag.Value. It never fails: package flag would print the value,
+// Set implements flag.Value. It never returns an error: package flag would print the value,
 // which is secret.
 func (k *keyFlags) Set(value string) error {
 	if err := k.add(value); err != nil && k.err == nil {

@@ -16,9 +16,8 @@ import (
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
-// TestDrain: what the server has begun when it is told to end is answered, a
-// request whose body is still on its way and a long poll included, on every kind of
-// store. If that took more than ten seconds they were cut off.
+// TestDrain: a server that ends answers the requests that it has begun, on every kind of
+// store. These are a request whose body is not complete yet, and a long poll.
 func TestDrain(t *testing.T) {
 	memory := namedStore{"memory", func(*testing.T) string { return "memory:" }}
 	for _, s := range append(stores(), memory) {
@@ -116,8 +115,8 @@ func testDrain(t *testing.T, users *enduser.Manager) {
 	}
 }
 
-// TestDrainEnds: a client that does not read its answer does not keep the server from
-// ending, nor makes that an error.
+// TestDrainEnds: a client that does not read its answer does not keep the server from ending.
+// That is no error.
 func TestDrainEnds(t *testing.T) {
 	log := new(logged)
 	server := &server{

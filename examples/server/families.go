@@ -17,9 +17,8 @@ import (
 	"github.com/rollbook-go/rollbook/httpapi/sensay"
 )
 
-// handler puts together what the server serves: the native routes, and below a
-// prefix of its own each family that speaks another product's language. All have
-// the same users and the same keys.
+// handler returns the server's routes: the native ones, and those of each other product below
+// a prefix of its own. All have the same users and the same keys.
 func handler(users *enduser.Manager, c *config, log *slog.Logger, closing <-chan struct{}) (http.Handler, error) {
 	auth, err := c.authenticator()
 	if err != nil {
@@ -27,7 +26,7 @@ func handler(users *enduser.Manager, c *config, log *slog.Logger, closing <-chan
 	}
 	opts := httpapi.Options{Logger: log, Closing: closing}
 	vendors := opts
-	adas := opts // limits by itself
+	adas := opts // Ada has default limits of its own
 	if c.rate == "on" {
 		opts.Rates = []httpapi.Rate{{Requests: 200, Per: time.Second}, {Requests: 6000, Per: time.Minute}}
 		opts.Limiter = httpapi.NewLimiter()
@@ -75,8 +74,8 @@ func handler(users *enduser.Manager, c *config, log *slog.Logger, closing <-chan
 	return m, nil
 }
 
-// onLoopback reports whether all clients are on this host, a proxy for example. Then
-// their addresses tell nothing.
+// onLoopback reports whether all clients are on this host, such as a proxy. Then their
+// addresses do not identify them.
 func onLoopback(addr string) bool {
 	host, _, _ := net.SplitHostPort(addr)
 	ip, err := netip.ParseAddr(host)
@@ -88,8 +87,8 @@ func clientAddr(r *http.Request) netip.Addr {
 	return a.Addr()
 }
 
-// mounts sends requests to the family whose name begins their path. It is no
-// http.ServeMux: that would answer for the families what it thinks of a path.
+// mounts sends a request to the family whose name begins its path. It is no http.ServeMux,
+// which would clean paths itself instead of leaving them to the families.
 type mounts struct {
 	native   http.Handler
 	families map[string]http.Handler
@@ -98,7 +97,7 @@ type mounts struct {
 
 // ServeHTTP implements http.Handler.
 func (m mounts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// As it was sent: an escaped name is none of a family.
+	// The path as it was sent: an escaped name is not a family's.
 	path := r.URL.EscapedPath()
 	if path == "/readyz" {
 		m.ready.ServeHTTP(w, r)

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestOneRegistry: what is written in one language is read in the others.
+// TestOneRegistry: a user that one family writes can be read through the others.
 func TestOneRegistry(t *testing.T) {
 	s := start(t, "-store", "memory:", keyFlag)
 	made := mustSend(t, "POST", s.url+"/magickmind/v1/end-users", testKey, `{"name":"Roy Bosco","external_id":"Crm-7"}`)
@@ -27,18 +27,13 @@ func TestOneRegistry(t *testing.T) {
 			t.Errorf("%s: %d %s, want %s", path, a.status, a.body, want)
 		}
 	}
-	r, err := http.NewRequest(http.MethodGet, s.url+"/sensay/v1/users/crm-7", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("X-Organization-Secret", testKey)
-	if a, err := do(newClient(t, 1), r); err != nil || a.status != http.StatusOK || !strings.Contains(a.body, `"id":"Crm-7"`) {
-		t.Errorf("sensay: %v %d %s", err, a.status, a.body)
+	a := ask(t, "GET", s.url+"/sensay/v1/users/crm-7", "", "X-Organization-Secret", testKey)
+	if a.status != http.StatusOK || !strings.Contains(a.body, `"id":"Crm-7"`) {
+		t.Errorf("sensay: %d %s", a.status, a.body)
 	}
 }
 
-// TestMounts: each family answers below its own prefix, in its own form, and nothing
-// else of the path reaches another.
+// TestMounts: each family answers below its own prefix and in its own form.
 func TestMounts(t *testing.T) {
 	s := start(t, "-store", "memory:", keyFlag)
 	for path, want := range map[string]string{
@@ -76,7 +71,7 @@ func TestNextPageKeepsTheMount(t *testing.T) {
 	}
 }
 
-// TestWithoutKeyring: nothing is kept secret, and nothing pretends to.
+// TestWithoutKeyring: every way to write a secret is refused.
 func TestWithoutKeyring(t *testing.T) {
 	s := start(t, "-keyring", "none", "-store", "memory:", keyFlag)
 	for _, test := range []struct {
@@ -94,8 +89,8 @@ func TestWithoutKeyring(t *testing.T) {
 	}
 }
 
-// TestExposedFolder: where anybody may write, the server starts and keeps no secrets,
-// unless the place was chosen.
+// TestExposedFolder: in a folder that anyone may write to, the server starts without a
+// keyring. A keyring that -keyring names there is an error.
 func TestExposedFolder(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o777); err != nil { //nolint:gosec // that is the case
@@ -127,7 +122,7 @@ func TestKeyringIsPrivate(t *testing.T) {
 	}
 }
 
-// TestRateOfAda: the limits that the vendor has hold unless they are switched off.
+// TestRateOfAda: the vendor's limits hold unless -rate is off.
 func TestRateOfAda(t *testing.T) {
 	statuses := func(flags ...string) map[int]int {
 		s := start(t, append([]string{"-store", "memory:", keyFlag}, flags...)...)

@@ -8,13 +8,12 @@ import (
 	"testing"
 )
 
-// TestFirstStart does what somebody does who has just cloned the repository.
+// TestFirstStart does what the README says after cloning the repository.
 func TestFirstStart(t *testing.T) {
 	dir := t.TempDir()
 	first := startProcess(t, dir)
 	command := printed(t, first)
-	made := execute(t, command)
-	again := execute(t, command)
+	made, again := command.send(t), command.send(t)
 	if made.status != http.StatusCreated || again.status != http.StatusOK {
 		t.Fatalf("the printed command: %d %s, then %d %s", made.status, made.body, again.status, again.body)
 	}
@@ -41,7 +40,7 @@ func TestFirstStart(t *testing.T) {
 
 	second := startProcess(t, dir)
 	command = printed(t, second)
-	kept := execute(t, command)
+	kept := command.send(t)
 	if kept.status != http.StatusOK {
 		t.Errorf("after a restart: %d %s", kept.status, kept.body)
 	}
@@ -52,7 +51,7 @@ func TestFirstStart(t *testing.T) {
 	}
 }
 
-// TestOwnKeyNeedsItsFile: a key file that says nothing is not replaced.
+// TestOwnKeyNeedsItsFile: a key file without a key is not replaced.
 func TestOwnKeyNeedsItsFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), keyFile)
 	if err := os.WriteFile(path, []byte(" \n"), 0o600); err != nil {
@@ -83,52 +82,13 @@ func same(t *testing.T, a, b answer) user {
 	return first
 }
 
-// printed returns the command that the server prints, as words.
-func printed(t *testing.T, s *started) []string {
+// printed returns the command that the server prints.
+func printed(t *testing.T, s *started) command {
 	t.Helper()
 	line := s.line(t)
-	_, command, ok := strings.Cut(line, "curl ")
+	_, words, ok := strings.Cut(line, "try: ")
 	if !ok {
 		t.Fatalf("the second line is %q", line)
 	}
-	var words []string
-	for i, part := range strings.Split(command, "'") {
-		if i%2 == 1 { // between quotes
-			words = append(words, part)
-		} else {
-			words = append(words, strings.Fields(part)...)
-		}
-	}
-	return words
-}
-
-// execute makes the request that curl makes of the words.
-func execute(t *testing.T, words []string) answer {
-	t.Helper()
-	var url, data string
-	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
-	for i := 0; i < len(words); i++ {
-		switch words[i] {
-		case "-i":
-		case "-H":
-			i++
-			name, value, _ := strings.Cut(words[i], ": ")
-			header.Set(name, value)
-		case "-d":
-			i++
-			data = words[i]
-		default:
-			url = words[i]
-		}
-	}
-	r, err := http.NewRequest(http.MethodPost, url, strings.NewReader(data))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header = header
-	a, err := do(newClient(t, 1), r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
+	return readCommand(t, words)
 }

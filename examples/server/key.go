@@ -14,11 +14,11 @@ import (
 	"github.com/rollbook-go/rollbook/enduser/keyfile"
 )
 
-// keyringFile is where the keys are kept that secrets are sealed under.
+// keyringFile keeps the keys that secrets are sealed under.
 const keyringFile = "rollbook.keyring"
 
-// openKeyring opens what -keyring names. Where the default cannot be kept private, on
-// systems without locks or rights on files, there is none: the server works, and
+// openKeyring opens the file that -keyring names. If the default file cannot be kept private,
+// as on systems without locks or rights on files, there is no keyring: the server works and
 // refuses to keep secrets.
 func openKeyring(ctx context.Context, path string, log *slog.Logger) (enduser.Keyring, error) {
 	if path == "none" {
@@ -35,11 +35,11 @@ func openKeyring(ctx context.Context, path string, log *slog.Logger) (enduser.Ke
 	return k, nil
 }
 
-// keyFile is where the key is kept that the server makes for itself.
+// keyFile keeps the key that the server makes for itself.
 const keyFile = "rollbook.key"
 
-// ownKey returns the key of the file, which is made if it is not there. Only its
-// owner may read it.
+// ownKey returns the key in the file. If there is no file it makes one that only its owner
+// may read.
 func ownKey(path string) (string, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the path is ours
 	if errors.Is(err, fs.ErrExist) {

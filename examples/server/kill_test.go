@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -10,18 +9,19 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 )
 
-var killCycles = flag.Int("kill-cycles", 5, "how often TestKill kills the server")
-
-// TestKill kills a server on SQLite while clients create users, again and again:
-// every user that was acknowledged is there afterwards, and no external ID has two.
-// Clients do what clients do: what was not acknowledged they send again.
+// TestKill kills a server on SQLite while clients create users, several times. Every
+// acknowledged user is there afterwards, and no external ID has two. Clients repeat requests
+// that were not acknowledged.
 func TestKill(t *testing.T) {
 	const clients = 8
+	kills := size.Pick(t, 5, 10, 100)
 	dir := t.TempDir()
 	w := &world{made: make(map[string]string)}
-	for cycle := range *killCycles {
+	for cycle := range kills {
 		s := startProcess(t, dir, keyFlag, "-rate", "off", "-store", "sqlite:users.db")
 		w.check(t, s.url)
 		enough := make(chan struct{})
@@ -46,10 +46,10 @@ func TestKill(t *testing.T) {
 	again := len(w.open)
 	w.settle(t, s.url)
 	w.check(t, s.url)
-	t.Logf("%d users acknowledged over %d kills, %d sent again after the last", len(w.made), *killCycles, again)
+	t.Logf("%d users acknowledged over %d kills, %d sent again after the last", len(w.made), kills, again)
 }
 
-// world is what the clients know.
+// world is the clients' knowledge of the users.
 type world struct {
 	mu     sync.Mutex
 	made   map[string]string // the IDs of acknowledged users, by external ID
@@ -65,7 +65,7 @@ func (w *world) killAfter(n int, enough chan struct{}) {
 	w.left, w.enough = n, enough
 }
 
-// take returns an external ID to create: first those that were not acknowledged.
+// take returns an external ID to create, first one that was not acknowledged.
 func (w *world) take() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -111,7 +111,7 @@ func (w *world) create(t *testing.T, client *http.Client, server string) {
 	}
 }
 
-// settle sends what is open until it is acknowledged.
+// settle repeats the requests that were not acknowledged.
 func (w *world) settle(t *testing.T, server string) {
 	client := newClient(t, 1)
 	for len(w.open) > 0 {
@@ -128,8 +128,8 @@ func (w *world) settle(t *testing.T, server string) {
 	}
 }
 
-// check walks the list of all users: each acknowledged one is in it under its ID,
-// no external ID is in it twice, and nobody is whom no client has sent.
+// check walks the list of all users. Each acknowledged one is in it under its ID, no external
+// ID is in it twice, and no user that was never sent.
 func (w *world) check(t *testing.T, server string) {
 	t.Helper()
 	client := newClient(t, 1)

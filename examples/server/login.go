@@ -20,16 +20,16 @@ const (
 	maxSessions = 10_000 // of one account
 )
 
-// loginFlags are the accounts of the -login flags: who may log in at the MagickMind
-// routes, and the key whose rights they get. It is a magickmind.Login.
+// loginFlags are the accounts of the -login flags, which may log in at the MagickMind routes,
+// and the keys whose rights they get. It implements magickmind.Login.
 type loginFlags struct {
 	accounts []*account
-	err      error              // of the first flag that was refused
-	now      func() time.Time   // set by open, as is what follows
+	err      error              // of the first invalid flag
+	now      func() time.Time   // set by open, like signers
 	signers  map[string]*signer // by kid, one for each account's key
 }
 
-// account is one that may log in.
+// account may log in.
 type account struct {
 	email    string
 	password [sha256.Size]byte
@@ -43,7 +43,7 @@ type account struct {
 // String implements flag.Value. Passwords and keys are not shown.
 func (l *loginFlags) String() string { return "" }
 
-// Set implements flag.Value. It never fails: package flag would print the value,
+// Set implements flag.Value. It never returns an error: package flag would print the value,
 // which is secret.
 func (l *loginFlags) Set(value string) error {
 	rest, key, ok := cutLast(value, "=")
@@ -69,7 +69,7 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s[:at], s[at+len(sep):], true
 }
 
-// open makes the signers. It refuses accounts whose keys are none of the server's.
+// open makes the signers. It returns an error if the key of an account is not the server's.
 func (l *loginFlags) open(keys *httpapi.Tokens, now func() time.Time) error {
 	l.now = now
 	l.signers = make(map[string]*signer)
@@ -86,7 +86,8 @@ func (l *loginFlags) open(keys *httpapi.Tokens, now func() time.Time) error {
 	return nil
 }
 
-// Login implements magickmind.Login. It looks at every account, whichever is right.
+// Login implements magickmind.Login. It compares every account, so that its time does not
+// tell which one matched.
 func (l *loginFlags) Login(_ context.Context, email string, password magickmind.Secret) (magickmind.Session, error) {
 	sum := sha256.Sum256([]byte(password.Reveal()))
 	var found *account
@@ -101,8 +102,8 @@ func (l *loginFlags) Login(_ context.Context, email string, password magickmind.
 	return found.begin(l.now())
 }
 
-// Refresh implements magickmind.Login. A refresh token works once: package magickmind
-// asks once for all who send it at the same time.
+// Refresh implements magickmind.Login. A refresh token works once: package magickmind calls
+// this once for all clients that send it at the same time.
 func (l *loginFlags) Refresh(_ context.Context, token magickmind.Secret) (magickmind.Session, error) {
 	sum, now := sha256.Sum256([]byte(token.Reveal())), l.now()
 	for _, a := range l.accounts {
@@ -140,8 +141,8 @@ func (a *account) begin(now time.Time) (magickmind.Session, error) {
 	}, nil
 }
 
-// makeRoom removes the sessions that are over, if there are many, and the one that
-// ends first if there still are.
+// makeRoom makes room for a session of an account that has as many as it may. It removes
+// expired sessions or, without one, the session that ends first.
 func (a *account) makeRoom(now time.Time) {
 	if len(a.sessions) < maxSessions {
 		return

@@ -67,7 +67,7 @@ func TestLogin(t *testing.T) {
 	}
 }
 
-// claim is what these tests look at in an access token.
+// claim has the claims of an access token that these tests need.
 type claim struct {
 	Subject string `json:"sub,omitempty"`
 	Expires int64  `json:"exp,omitempty"`
@@ -75,7 +75,7 @@ type claim struct {
 	ID      string `json:"jti,omitempty"`
 }
 
-// claims reads a token as a client does, who cannot check it.
+// claims reads a token as a client does, which cannot verify it.
 func claims(t *testing.T, token string) (c claim) {
 	t.Helper()
 	part := strings.Split(token, ".")
@@ -108,8 +108,8 @@ func forge(t *testing.T, header map[string]any, c claim, hash func() hash.Hash, 
 	return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// TestLoginsAtOnce: a client that logs in and refreshes in two hundred places at once is
-// let in by each, whoever else tries wrong passwords for its account.
+// TestLoginsAtOnce: a client that logs in and refreshes two hundred times at once succeeds
+// every time, even while others use wrong passwords for its account.
 func TestLoginsAtOnce(t *testing.T) {
 	s := start(t, "-store", "memory:", keyFlag, loginFlag)
 	const right = `{"email":"ann@example.com","password":"pass:word=1"}`
@@ -138,7 +138,7 @@ func TestLoginsAtOnce(t *testing.T) {
 	}
 }
 
-// newLogins returns the accounts of two tenants, with keys of their own, at a time.
+// newLogins returns accounts of two tenants, each with its own key. Their clock is now.
 func newLogins(t *testing.T, now *time.Time) *loginFlags {
 	t.Helper()
 	tokens, err := httpapi.NewTokens(map[string]httpapi.Principal{
@@ -168,8 +168,8 @@ func in(t *testing.T, l *loginFlags, email, password string) magickmind.Session 
 	return s
 }
 
-// TestAccessTokens: a token stands for what its account's key does, until it expires,
-// and nothing that is made up or changed does.
+// TestAccessTokens: a token has the rights of its account's key until it expires. A forged or
+// changed token has none.
 func TestAccessTokens(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	l := newLogins(t, &now)
@@ -219,7 +219,7 @@ func TestAccessTokens(t *testing.T) {
 	}
 }
 
-// TestRefreshTokens: one is good once, until it expires.
+// TestRefreshTokens: a refresh token works once, until it expires.
 func TestRefreshTokens(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	l := newLogins(t, &now)
@@ -243,8 +243,8 @@ func TestRefreshTokens(t *testing.T) {
 	refresh(second, nil)
 }
 
-// TestSessionsAreBounded: an account that logs in without end forgets its own sessions,
-// those that end first, and nobody else's.
+// TestSessionsAreBounded: an account with too many sessions loses those that end first, and no
+// other account loses any.
 func TestSessionsAreBounded(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	l := newLogins(t, &now)

@@ -1,16 +1,16 @@
-// Command server serves a registry of end users, by default from an SQLite file in
-// the current folder and with keys of its own making: the native REST API of
-// Rollbook at /, and the APIs of four other products at /magickmind, /explo, /sensay
-// and /ada, over the same users.
+// Command server serves a registry of end users: the native REST API of Rollbook at /, and
+// the APIs of four other products at /magickmind, /explo, /sensay and /ada, over the same
+// users. By default it keeps them in an SQLite file in the current folder, and makes its own
+// keys.
 //
 //	go run ./examples/server
 //
-// Its first line on standard output is "listening on http://ADDR". GET /healthz says
-// that it lives, GET /readyz that its store reads and writes; neither needs a key.
+// Its first line on standard output is "listening on http://ADDR". GET /healthz reports that
+// it runs, GET /readyz that its store reads and writes; neither needs a key.
 //
-// SIGINT, SIGTERM and SIGHUP end it, with status 0: it answers the requests it has
-// begun, for 10 s at most. A second one ends it at once. A closed standard output or
-// error does not.
+// SIGINT, SIGTERM and SIGHUP end it with status 0, after it has answered the requests that it
+// has begun, for at most 10 s. A second signal ends it at once. A closed standard output or
+// standard error does not end it.
 package main
 
 import (
@@ -28,7 +28,7 @@ import (
 )
 
 func main() {
-	// A write to a log that is gone is no reason to end.
+	// A closed log is no reason to end.
 	signal.Ignore(syscall.SIGPIPE)
 	goredis.SetLogger(redisstore.ClientLogger(newLog(os.Stderr)))
 	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
@@ -42,8 +42,8 @@ func main() {
 	os.Exit(1)
 }
 
-// endings returns the signals that end the server, without those that it was started
-// to ignore, as nohup does.
+// endings returns the signals that end the server, except those that it inherited as
+// ignored: nohup starts it so.
 func endings() []os.Signal {
 	var signals []os.Signal
 	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {

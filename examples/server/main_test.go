@@ -22,21 +22,25 @@ import (
 	redisstore "github.com/rollbook-go/rollbook/store/redis"
 )
 
-// patience bounds every wait of these tests; machines under load are slow.
+// patience bounds every wait of these tests, for machines under load.
 const patience = time.Minute
 
-// beServer, in the environment, makes the test's program the server.
+// beServer is the environment variable that makes the test's program the server.
 const beServer = "ROLLBOOK_TEST_BE_SERVER"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(beServer) == "" {
 		goredis.SetLogger(redisstore.ClientLogger(slog.New(slog.DiscardHandler)))
-		os.Exit(m.Run())
+		code := m.Run()
+		if cluster != nil {
+			cluster.Close()
+		}
+		os.Exit(code)
 	}
 	main()
 }
 
-// started is a server that listens.
+// started is a running server.
 type started struct {
 	url   string
 	lines <-chan string // of its standard output, after the first; closed when it ends

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -9,12 +8,12 @@ import (
 	"sync"
 	"testing"
 	"unicode"
+
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 )
 
-var onceTries = flag.Int("once-tries", 5, "how often TestOnce makes a user on each store")
-
-// TestOnce: 64 requests at once for one new external ID, in spellings that differ
-// in case and to two servers on one store, make one user, and one of them made it.
+// TestOnce: 64 concurrent requests for one new external ID make one user, and one of them says
+// so. They differ in case and go to two servers on one store.
 func TestOnce(t *testing.T) {
 	const requests = 64
 	for _, s := range stores() {
@@ -22,8 +21,8 @@ func TestOnce(t *testing.T) {
 			flags := []string{keyFlag, "-rate", "off", "-store", s.make(t)}
 			urls := []string{start(t, flags...).url, start(t, flags...).url}
 			client := newClient(t, requests)
-			for try := range *onceTries {
-				id := fmt.Sprintf("User-Straße-Émile-%d", try)
+			for attempt := range size.Pick(t, 5, 10, 200) {
+				id := fmt.Sprintf("User-Straße-Émile-%d", attempt)
 				answers := make([]answer, requests)
 				failed := make([]error, requests)
 				ready := make(chan struct{})
@@ -52,7 +51,7 @@ func TestOnce(t *testing.T) {
 					ids[u.ID]++
 				}
 				if statuses[http.StatusCreated] != 1 || statuses[http.StatusOK] != requests-1 || len(ids) != 1 {
-					t.Fatalf("try %d: statuses %v, ids %v", try, statuses, ids)
+					t.Fatalf("attempt %d: statuses %v, ids %v", attempt, statuses, ids)
 				}
 			}
 		})

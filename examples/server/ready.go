@@ -13,15 +13,15 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// answerReady is how long a check may take, and how long its outcome holds.
+// answerReady is how long a check may take, and how long its result holds.
 const answerReady = time.Second
 
 // readReady is how long a client may take to read the answer.
 const readReady = 30 * time.Second
 
-// readiness serves GET /readyz: 200 if the store reads and writes within a second,
-// else 503 with a reason. It asks for no credential, so its answers name nothing of
-// the server's, and however many ask, the store is written to once a second.
+// readiness serves GET /readyz: 200 if the store reads and writes within a second, else 503
+// with a reason. It needs no credential, so its answers reveal nothing of the server, and it
+// writes to the store at most once a second.
 type readiness struct {
 	check   func(context.Context) error
 	now     func() time.Time
@@ -32,7 +32,7 @@ type readiness struct {
 	latest *checked
 }
 
-// checked is a check, under way or done.
+// checked is a check, in progress or done.
 type checked struct {
 	began time.Time
 	done  chan struct{} // closed when err is set
@@ -66,12 +66,12 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	_, _ = io.WriteString(w, body)
 }
 
-// limitWrite keeps a client that reads nothing from keeping its connection.
+// limitWrite ends the connection of a client that does not read.
 func (r *readiness) limitWrite(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).SetWriteDeadline(r.now().Add(readReady)) // a recorder has none
 }
 
-// reason says what is wrong in a fixed sentence. The log has the error.
+// reason returns a fixed sentence for an error. The log has the error itself.
 func reason(err error) string {
 	switch {
 	case errors.Is(err, errEnding):
@@ -87,7 +87,7 @@ func reason(err error) string {
 	}
 }
 
-// ask returns what the latest check found, after a second at most.
+// ask returns the result of the latest check, after at most a second.
 func (r *readiness) ask(ctx context.Context) error {
 	select {
 	case <-r.closing:
@@ -107,7 +107,7 @@ func (r *readiness) ask(ctx context.Context) error {
 	}
 }
 
-// current returns the latest check, a new one if that is over and its outcome too old.
+// current returns the latest check. If its result is too old, it begins a new one.
 func (r *readiness) current() *checked {
 	r.mu.Lock()
 	defer r.mu.Unlock()

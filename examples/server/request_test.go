@@ -22,7 +22,7 @@ type answer struct {
 	body   string
 }
 
-// user is what these tests look at in a user.
+// user has the members of a user that these tests need.
 type user struct {
 	ID          string `json:"id"`
 	ExternalID  string `json:"external_id"`
@@ -54,6 +54,12 @@ func send(client *http.Client, method, url, key, body string) (answer, error) {
 	return do(client, r)
 }
 
+// ask makes a request with a JSON body and one header.
+func ask(t *testing.T, method, url, body, name, value string) answer {
+	t.Helper()
+	return command{method, url, body, http.Header{"Content-Type": {"application/json"}, name: {value}}}.send(t)
+}
+
 func do(client *http.Client, r *http.Request) (answer, error) {
 	got, err := client.Do(r)
 	if err != nil {
@@ -73,7 +79,7 @@ func mustSend(t *testing.T, method, url, key, body string) answer {
 	return a
 }
 
-// newClient returns a client that keeps so many connections.
+// newClient returns a client that keeps a number of connections.
 func newClient(t *testing.T, connections int) *http.Client {
 	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: connections}
@@ -83,7 +89,7 @@ func newClient(t *testing.T, connections int) *http.Client {
 
 func bodyOf(externalID string) string { return fmt.Sprintf(`{"external_id":%q}`, externalID) }
 
-// mustMake creates a user, or gets the one that is there.
+// mustMake creates a user or gets the existing one.
 func mustMake(t *testing.T, url, externalID string, status int) user {
 	t.Helper()
 	a := mustSend(t, "POST", url+"/v1/end-users", testKey, bodyOf(externalID))

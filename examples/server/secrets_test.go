@@ -12,16 +12,16 @@ import (
 	"github.com/rollbook-go/rollbook/internal/testing/redistest"
 )
 
-// What is looked for in every byte that the server leaves behind.
+// The texts that the test looks for in every byte that the server leaves behind.
 const (
 	canary  = "canary-that-nobody-may-see"
 	control = "canary-that-stands-in-clear"
 )
 
-// TestSecretsStaySecret: a sensitive value and a group's token, written by every
-// route that takes them, stand in no answer, in no line of the log, and in no file of
-// the store, its write-ahead log or append-only file included. A value that is not
-// sensitive is found: else this proves nothing.
+// TestSecretsStaySecret writes a sensitive value and a group's token by every route that takes
+// them. They appear in no answer, in no line of the log and in no file of the store, including
+// its write-ahead log or append-only file. A value that is not sensitive does appear, or the
+// test would prove nothing.
 func TestSecretsStaySecret(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) {
 		dir := t.TempDir()

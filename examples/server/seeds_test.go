@@ -12,9 +12,9 @@ import (
 	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 )
 
-// TestSeeds sends the requests of the four documents that the families answer to
-// exactly as they are printed there, host and token aside, and wants the status and
-// at least the members and types of the answers that are printed there.
+// TestSeeds sends the requests in the documents of the four products as they are printed,
+// except host and token. The answers must have the documented status, and at least the
+// members and types of the printed answers.
 func TestSeeds(t *testing.T) {
 	for _, s := range stores()[:2] {
 		t.Run(s.name, func(t *testing.T) {
@@ -25,7 +25,7 @@ func TestSeeds(t *testing.T) {
 				wantSeed(t, a, http.StatusCreated, example(t, "magickmind"))
 			})
 			t.Run("explo", func(t *testing.T) {
-				made := mustSendAs(t, "Token", "POST", url+"/explo/api/create_user_group/", `{"user_group_id":"example_1","name":"Example 1"}`)
+				made := ask(t, "POST", url+"/explo/api/create_user_group/", `{"user_group_id":"example_1","name":"Example 1"}`, "Authorization", "Token "+testKey)
 				var group struct {
 					UserGroup struct {
 						Token string `json:"token"`
@@ -63,63 +63,66 @@ func TestSeeds(t *testing.T) {
 	}
 }
 
-// seed sends the request of a document to a server of ours. Change may change the
-// body.
+// seed sends the request of a document to one of our servers. Change may change the body.
 func seed(t *testing.T, name, url string, change func(string) string) answer {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", "seeds", name+".txt"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	words := split(t, string(text))
-	r := &http.Request{Header: make(http.Header)}
-	body := ""
+	c := readCommand(t, strings.NewReplacer("<token>", testKey, "$API_KEY", testKey).Replace(string(text)))
+	c.url = regexp.MustCompile(`^https://[^/]+`).ReplaceAllString(c.url, url)
+	if change != nil {
+		c.body = change(c.body)
+	}
+	return c.send(t)
+}
+
+// command is the request of a curl command.
+type command struct {
+	method, url, body string
+	header            http.Header
+}
+
+// readCommand reads a curl command as a shell and curl do, as far as these tests need it.
+func readCommand(t *testing.T, text string) command {
+	t.Helper()
+	words := regexp.MustCompile(`'[^']*'|"[^"]*"|[^\s'"\\]+`).FindAllString(text, -1)
+	if len(words) == 0 || words[0] != "curl" {
+		t.Fatalf("no command: %q", text)
+	}
+	c := command{method: http.MethodPost, header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}}
 	for i := 1; i < len(words); i++ {
+		value := func() string { i++; return strings.Trim(words[i], words[i][:1]) } // without its quotes
 		switch words[i] {
-		case "--location":
+		case "-i", "--location":
 		case "--request":
 			i++
-			r.Method = words[i]
-		case "--header":
-			i++
-			name, value, _ := strings.Cut(words[i], ": ")
-			r.Header.Set(name, strings.NewReplacer("<token>", testKey, "$API_KEY", testKey).Replace(value))
-		case "--data", "--data-raw":
-			i++
-			body = words[i]
+			c.method = words[i]
+		case "-H", "--header":
+			name, text, _ := strings.Cut(value(), ": ")
+			c.header.Set(name, text)
+		case "-d", "--data", "--data-raw":
+			c.body = value()
 		default:
-			url += regexp.MustCompile(`^https://[^/]+`).ReplaceAllString(words[i], "")
+			c.url = strings.Trim(words[i], `'"`)
 		}
 	}
-	if change != nil {
-		body = change(body)
-	}
-	sent, err := http.NewRequest(r.Method, url, strings.NewReader(body))
+	return c
+}
+
+func (c command) send(t *testing.T) answer {
+	t.Helper()
+	r, err := http.NewRequest(c.method, c.url, strings.NewReader(c.body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	sent.Header = r.Header
-	a, err := do(newClient(t, 1), sent)
+	r.Header = c.header
+	a, err := do(newClient(t, 1), r)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return a
-}
-
-// split splits a command into its words as a shell does, as far as these need it.
-func split(t *testing.T, command string) []string {
-	t.Helper()
-	word := regexp.MustCompile(`'[^']*'|"[^"]*"|[^\s'"\\]+`)
-	words := word.FindAllString(command, -1)
-	if len(words) == 0 || words[0] != "curl" {
-		t.Fatalf("no command: %q", command)
-	}
-	for i, w := range words {
-		if w[0] == '\'' || w[0] == '"' {
-			words[i] = w[1 : len(w)-1]
-		}
-	}
-	return words
 }
 
 func example(t *testing.T, name string) any {
@@ -145,20 +148,4 @@ func wantSeed(t *testing.T, a answer, status int, example any) {
 	if a.status != status || len(faults) > 0 {
 		t.Errorf("%d %s: want %d, %q", a.status, a.body, status, faults)
 	}
-}
-
-// mustSendAs makes a request with the test's key behind a scheme.
-func mustSendAs(t *testing.T, scheme, method, url, body string) answer {
-	t.Helper()
-	r, err := http.NewRequest(method, url, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Authorization", scheme+" "+testKey)
-	r.Header.Set("Content-Type", "application/json")
-	a, err := do(newClient(t, 1), r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
 }

@@ -14,12 +14,11 @@ import (
 	"github.com/rollbook-go/rollbook/httpapi"
 )
 
-const drain = 10 * time.Second // for answering what was begun
+const drain = 10 * time.Second // for requests in progress when the server ends
 
 func newLog(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
 
-// run serves until the context ends. It creates no file before it knows that it can
-// listen.
+// run serves until the context ends. It creates no file before it listens.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	c, err := parseFlags(args, stderr)
 	if err != nil {
@@ -29,7 +28,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	if err != nil {
 		return fmt.Errorf("-addr: %w", err)
 	}
-	defer listener.Close() //nolint:errcheck // the server has closed it, or nobody was answered
+	defer listener.Close() //nolint:errcheck // the server has closed it, or never served
 
 	log := newLog(stderr)
 	st, closer, err := openStore(ctx, c, log)
@@ -63,22 +62,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	return s.serve(ctx, listener, h)
 }
 
-// server is what serves and sweeps.
+// server serves requests and sweeps.
 type server struct {
 	users   *enduser.Manager
 	log     *slog.Logger
-	closing chan struct{} // closed when it begins to end
+	closing chan struct{} // closed when the end begins
 	drain   time.Duration
 }
 
-// serve serves until the context ends. Then it lets requests finish, long polls
-// included. What takes longer than drain, an answer that nobody reads for example, is
-// cut off.
+// serve serves until the context ends. Then it lets requests finish, including long polls.
+// It cuts off those that take longer than drain, such as an answer that nobody reads.
 func (s *server) serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	web := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       time.Minute, // of bodies that no route asked for, too
+		ReadTimeout:       time.Minute, // also for bodies that no route reads
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
 
@@ -103,7 +101,7 @@ func (s *server) serve(ctx context.Context, l net.Listener, h http.Handler) erro
 		defer cancel()
 		if over := web.Shutdown(limit); over != nil {
 			s.log.Warn("requests were cut off", slog.Any("error", over))
-			_ = web.Close() // of connections that nobody waits for
+			_ = web.Close() // the connections are of no use any more
 		}
 		err = <-served
 	}

@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// TestSignals: each signal that tells a server to end lets it end well.
+// TestSignals: each signal ends the server without an error.
 func TestSignals(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
 		t.Run(signal.String(), func(t *testing.T) {
@@ -30,7 +30,7 @@ func TestSignals(t *testing.T) {
 	}
 }
 
-// TestSecondSignal ends the server though a request is on its way.
+// TestSecondSignal: a second signal ends the server though a request is in progress.
 func TestSecondSignal(t *testing.T) {
 	s := startProcess(t, t.TempDir(), keyFlag, "-store", "memory:")
 	addr := strings.TrimPrefix(s.url, "http://")
@@ -70,7 +70,7 @@ func TestSecondSignal(t *testing.T) {
 	}
 }
 
-// TestClosedLog: nobody reads the log any more, and the server serves.
+// TestClosedLog: the server goes on though nobody reads its log any more.
 func TestClosedLog(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o777); err != nil { //nolint:gosec // there it logs at once that it has no keyring

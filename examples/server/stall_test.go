@@ -13,8 +13,8 @@ import (
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
-// piped is a listener of one connection without buffers: what one side writes waits
-// until the other reads it.
+// piped is a listener of one connection without buffers: a write waits until the other side
+// reads.
 type piped struct {
 	conn   chan net.Conn
 	closed chan struct{}
@@ -32,8 +32,8 @@ func (p *piped) Accept() (net.Conn, error) {
 func (p *piped) Close() error   { close(p.closed); return nil }
 func (p *piped) Addr() net.Addr { return &net.UnixAddr{Name: "piped", Net: "unix"} }
 
-// TestStalledClients: who has no key and sends half a body, or does not read the answer,
-// loses the connection within three minutes, whatever was asked for.
+// TestStalledClients: a client without a key that sends half a body, or does not read the
+// answer, loses its connection within three minutes, whatever it asked for.
 func TestStalledClients(t *testing.T) {
 	for _, request := range []string{
 		"GET /readyz", "POST /readyz", "OPTIONS *", "OPTIONS /readyz", "GET /healthz", "GET /none", "POST /v1/end-users", "GET /none/readyz",
@@ -54,7 +54,7 @@ func TestStalledClients(t *testing.T) {
 	}
 }
 
-// stall sends a text, does what then is, and waits for the end of the connection.
+// stall sends a text, calls then, and waits for the end of the connection.
 func stall(t *testing.T, text string, then func(net.Conn)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {

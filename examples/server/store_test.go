@@ -1,25 +1,41 @@
 package main
 
 import (
+	"crypto/rand"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rollbook-go/rollbook/internal/testing/redistest"
 )
 
-// stores are the backends that a user outlives a server on, as values of -store.
+// stores are the persistent backends, as values of -store.
 func stores() []namedStore {
 	return []namedStore{
 		{"sqlite", func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "users.db") }},
 		{"redis", func(t *testing.T) string { return "redis://" + redistest.Server(t).Addr + "/3" }},
 		{"cluster", func(t *testing.T) string {
-			return "redis-cluster://" + strings.Join(redistest.Cluster(t).Addrs()[:2], "?addr=")
+			redistest.Require(t)
+			if err := startCluster(); err != nil {
+				t.Fatal(err)
+			}
+			return "redis-cluster://" + strings.Join(cluster.Addrs()[:2], "?addr=") + "&prefix=" + rand.Text() + ":"
 		}},
 	}
 }
+
+// cluster is shared by all tests, since it takes two seconds to start; nil if none needed it
+// yet. TestMain closes it.
+var (
+	cluster      *redistest.Group
+	startCluster = sync.OnceValue(func() (err error) {
+		cluster, err = redistest.StartCluster()
+		return err
+	})
+)
 
 type namedStore struct {
 	name string

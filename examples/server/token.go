@@ -17,13 +17,12 @@ import (
 
 const accessLife = 5 * time.Minute
 
-// signer makes and checks the access tokens of one key: JWTs (RFC 7519) whose sub is
-// the key's tenant, which is what clients of MagickMind read. It signs with a key that
-// is derived from that one, so that every server with the same keys takes them, and
-// none once the key is gone.
+// signer makes and verifies the access tokens of one key: JWTs (RFC 7519) whose sub is the
+// key's tenant, which clients of MagickMind read. It derives its signing key from that key,
+// so that every server with the key accepts the tokens, and none without it.
 type signer struct {
 	principal httpapi.Principal
-	kid       string // names the signing key; says nothing of it
+	kid       string // names the signing key and reveals nothing of it
 	secret    []byte
 }
 
@@ -36,7 +35,7 @@ func newSigner(key string, p httpapi.Principal) (*signer, error) {
 	return &signer{p, hex.EncodeToString(derived[secretSize:]), derived[:secretSize]}, nil
 }
 
-// sign returns a token that is good until accessLife is over.
+// sign returns a token that is valid for accessLife.
 func (s *signer) sign(now time.Time) (string, error) {
 	token := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.RegisteredClaims{
 		Subject:   s.principal.Tenant,
@@ -48,7 +47,8 @@ func (s *signer) sign(now time.Time) (string, error) {
 	return token.SignedString(s.secret)
 }
 
-// verify returns what an access token stands for.
+// verify returns the principal of an access token. It returns httpapi.ErrUnauthorized if the
+// token is invalid or has expired.
 func (l *loginFlags) verify(token string) (httpapi.Principal, error) {
 	var by *signer
 	_, err := jwt.NewParser(
@@ -68,8 +68,7 @@ func (l *loginFlags) verify(token string) (httpapi.Principal, error) {
 	return by.principal, nil
 }
 
-// authenticator returns what tells whose a credential is: the keys, and the access
-// tokens of who logged in.
+// authenticator accepts the keys, and the access tokens of accounts that logged in.
 func (c *config) authenticator() (httpapi.Authenticator, error) {
 	tokens, err := httpapi.NewTokens(c.keys.principals)
 	if err != nil {

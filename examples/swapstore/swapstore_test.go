@@ -1,5 +1,5 @@
-// Package swapstore tests a host's own code, here signUp, on every store that it
-// may run on. A test chooses its store by one word.
+// Package swapstore tests a host's own code, here signUp, on every store that it may run on.
+// A test chooses its store by one word.
 package swapstore
 
 import (
@@ -18,7 +18,7 @@ import (
 	sqlitestore "github.com/rollbook-go/rollbook/store/sqlite"
 )
 
-// signUp is what the host wrote: it knows the Manager and no store.
+// signUp is the host's code. It uses the Manager and knows no store.
 func signUp(ctx context.Context, users *enduser.Manager, customer, externalID, email string) (enduser.User, error) {
 	return users.Tenant(customer).With(enduser.Policy{UniqueEmail: true}).
 		Create(ctx, enduser.Spec{ExternalID: externalID, Email: email})
@@ -59,8 +59,8 @@ func onSQLite(t *testing.T) store.Store {
 	return st
 }
 
-// onRedis uses a server inside the test; a client of a real one, of Sentinel or of
-// a Cluster is as good.
+// onRedis uses a server inside the test. A client of a real server, of Sentinel or of a
+// Cluster works as well.
 func onRedis(t *testing.T) store.Store {
 	client := redisstore.NewClient(&goredis.UniversalOptions{Addrs: []string{miniredis.RunT(t).Addr()}})
 	t.Cleanup(func() {
