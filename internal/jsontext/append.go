@@ -36,6 +36,18 @@ func AppendString(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
+// AppendList appends a JSON array of what appendItem appends for each item.
+func AppendList[T any](dst []byte, items []T, appendItem func(dst []byte, item T) []byte) []byte {
+	dst = append(dst, '[')
+	for i, item := range items {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendItem(dst, item)
+	}
+	return append(dst, ']')
+}
+
 // Compact checks that s is one JSON value and returns it without white space, with
 // its strings in the spelling of AppendString and the members of objects sorted by
 // name, so that texts that differ only in that become the same. Numbers stay as

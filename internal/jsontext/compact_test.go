@@ -179,6 +179,18 @@ func TestAppendString(t *testing.T) {
 	}
 }
 
+func TestAppendList(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		items []string
+		want  string
+	}{{nil, `[]`}, {[]string{"a"}, `["a"]`}, {[]string{"a", "", `"`}, `["a","","\""]`}} {
+		if got := string(jsontext.AppendList([]byte("before "), row.items, jsontext.AppendString)); got != "before "+row.want {
+			t.Errorf("AppendList(%q) = %s", row.items, got)
+		}
+	}
+}
+
 // agree is the property that holds for every text, JSON or not.
 func agree(t interface{ Fatalf(string, ...any) }, s string) {
 	out, err := jsontext.Compact(s)
