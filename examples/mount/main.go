@@ -32,8 +32,8 @@ func main() {
 	log.Fatal(server.ListenAndServe())
 }
 
-// routes returns the host's routes: a page of its own, and the users of its customer acme
-// for callers that have the key.
+// routes returns the host's routes: a page of its own, and the users of its
+// customer acme for callers that have the key.
 func routes(users *enduser.Manager, key string) (http.Handler, error) {
 	tokens, err := httpapi.NewTokens(map[string]httpapi.Principal{
 		key: {Tenant: "acme", Actor: "crm"},
