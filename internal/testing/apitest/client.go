@@ -74,7 +74,8 @@ func (a Answer) faults(method string) (faults []string) {
 		unless(a.Body == "", "has a body: "+a.Body)
 		return faults
 	}
-	unless(a.Header.Get("Content-Type") == "application/json", "has content type "+a.Header.Get("Content-Type"))
+	media := a.Header.Get("Content-Type")
+	unless(media == "application/json" || media == "application/problem+json" && a.Status >= http.StatusBadRequest, "has content type "+media)
 	unless(json.Valid([]byte(a.Body)), "has a body that is not JSON: "+a.Body)
 	return faults
 }

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/rollbook-go/rollbook/enduser"
-	"github.com/rollbook-go/rollbook/store"
-	"github.com/rollbook-go/rollbook/store/memory"
 )
 
 // State is everything that a tenant's environment has.
@@ -52,17 +52,15 @@ func StateOf(tb testing.TB, t enduser.Tenant) (s State) {
 	return s
 }
 
-// Embedded runs a test at once over each store that needs no server, which is empty.
-func Embedded(t *testing.T, test func(t *testing.T, st store.Store)) {
-	t.Helper()
-	for name, open := range map[string]func(testing.TB) store.Store{
-		"memory": func(testing.TB) store.Store { return memory.New(nil) },
-		"stingy": stingy,
-		"sqlite": SQLite,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(t, open(t))
-		})
+// Unchanged returns a function that fails the test if acme's Customer environment has
+// something else by then.
+func (w *World) Unchanged(tb testing.TB) func() {
+	tb.Helper()
+	before := StateOf(tb, w.Users.Tenant("acme"))
+	return func() {
+		tb.Helper()
+		if diff := cmp.Diff(before, StateOf(tb, w.Users.Tenant("acme"))); diff != "" {
+			tb.Errorf("what acme has changed (-before +after):\n%s", diff)
+		}
 	}
 }
