@@ -65,7 +65,7 @@ func (t Tenant) invite(ctx context.Context, code, email string, ttl time.Duratio
 		return invitation{}, err
 	}
 	i := invitation{id: w.m.newID(), code: code, email: email, expires: w.now.Add(ttl)}
-	done, err := w.apply(ctx, store.Create(w.invitationRecord(&i), nil), nil)
+	done, err := w.apply(ctx, store.Ops(store.Create(w.invitationRecord(&i), nil)))
 	if err == nil && done.taken != nil {
 		err = ErrConflict
 	}

@@ -8,25 +8,23 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Create makes a new user. ErrConflict if its external ID, an account or, where they are
-// unique, its e-mail address belongs to another user, or its external ID is another
-// user's own ID. The conditions are asked about nothing: [IfExists] and [IfVersion] fail.
+// Create makes a new user. It returns ErrConflict if its external ID, an account or, where
+// they are unique, its e-mail address belongs to another user, or its external ID is another
+// user's own ID. There is no user yet for conditions: [IfExists] and [IfVersion] fail.
 //
-// It is sent once. After ErrUnknown the user may be there, may still come, or may have
-// been deleted since: of a user with an identity Ensure or Upsert then tells, a second
-// Create may find the first one's user in its way. Of a user without there is only a look
-// through the list.
-func (t Tenant) Create(ctx context.Context, s Spec, conds ...Condition) (u User, err error) {
+// It is sent once. After ErrUnknown the user may exist, may still come, or may have been
+// deleted since. If it has an identity, call Ensure or Upsert to find out: a second Create
+// may find the first one's user in its way. If it has none, only a list can tell.
+func (t Tenant) Create(ctx context.Context, s Spec, conds ...Condition) (User, error) {
 	w, err := t.writer()
 	if err != nil {
 		return User{}, err
 	}
-	defer confirm(ctx, &w, &u, &err)
 	c, err := w.create(ctx, s, conds, false)
 	if err == nil && c.result != created {
 		err = c.conflict
 	}
-	if err != nil {
+	if err = w.confirm(ctx, err); err != nil {
 		return User{}, err
 	}
 	return c.user, nil
@@ -62,29 +60,8 @@ func (w *writer) check(s Spec) error {
 //
 // It writes at most once. After ErrUnknown call it again: the user that the first call
 // has made is then found, unless somebody has deleted it; then there is a new one.
-func (t Tenant) Ensure(ctx context.Context, s Spec, conds ...Condition) (u User, outcome Outcome, err error) {
-	w, err := t.writer()
-	if err != nil {
-		return User{}, 0, err
-	}
-	defer confirm(ctx, &w, &u, &err)
-	for range maxTries {
-		c, err := w.create(ctx, s, conds, true)
-		if err == nil && c.result == existing {
-			err = w.checkOthers(ctx, &s, &c)
-		}
-		if err != nil || c.result != existing {
-			return c.end(err)
-		}
-		if s.ExpiresIn != 0 || c.user.ExpiresAt.IsZero() {
-			return c.end(conditions(conds).ofUser(&c.user))
-		}
-		u, outcome, err := w.update(ctx, c.record, w.rereader(&c), conds, associate)
-		if !vanished(err) {
-			return u, outcome, err
-		}
-	}
-	return User{}, 0, ErrContended
+func (t Tenant) Ensure(ctx context.Context, s Spec, conds ...Condition) (User, Outcome, error) {
+	return t.createOr(ctx, s, conds, false)
 }
 
 // Upsert makes the user that the spec identifies (see [Tenant.Ensure]), or merges
@@ -98,58 +75,70 @@ func (t Tenant) Ensure(ctx context.Context, s Spec, conds ...Condition) (u User,
 //
 // The conditions are asked about the user that is there before it is changed, else about
 // nothing: see [Condition].
-func (t Tenant) Upsert(ctx context.Context, s Spec, conds ...Condition) (u User, outcome Outcome, err error) {
+func (t Tenant) Upsert(ctx context.Context, s Spec, conds ...Condition) (User, Outcome, error) {
+	return t.createOr(ctx, s, conds, true)
+}
+
+// createOr makes the user that a spec identifies. If it exists, it merges the spec into it,
+// or keeps it. It starts again if that user has changed meanwhile.
+func (t Tenant) createOr(ctx context.Context, s Spec, conds conditions, merge bool) (u User, outcome Outcome, err error) {
 	w, err := t.writer()
 	if err != nil {
 		return User{}, 0, err
 	}
-	defer confirm(ctx, &w, &u, &err)
-	merge := func(e *Edit) error {
+	err = w.settle(ctx, func() (string, error) {
+		c, err := w.create(ctx, s, conds, true)
+		switch {
+		case err != nil:
+		case c.result == conflicting:
+			err = c.conflict
+		case c.result == created:
+			u, outcome = c.user, Created
+		case merge:
+			u, outcome, err = w.merge(ctx, &s, &c, conds)
+		default:
+			u, outcome, err = w.keep(ctx, &s, &c, conds)
+		}
+		return c.record.ID, err
+	})
+	if err = w.confirm(ctx, err); err != nil {
+		return User{}, 0, err
+	}
+	return u, outcome, nil
+}
+
+// merge writes a spec into the user that exists.
+func (w *writer) merge(ctx context.Context, s *Spec, c *creation, conds conditions) (User, Outcome, error) {
+	return w.update(ctx, &c.record, conds, func(e *Edit) error {
 		s.Merge(e)
 		if s.ExpiresIn == 0 {
 			return associate(e)
 		}
 		return nil
-	}
-	for range maxTries {
-		c, err := w.create(ctx, s, conds, true)
-		if err != nil || c.result != existing {
-			return c.end(err)
-		}
-		u, outcome, err := w.update(ctx, c.record, w.rereader(&c), conds, merge)
-		if !vanished(err) {
-			return u, outcome, err
-		}
-	}
-	return User{}, 0, ErrContended
+	})
 }
 
-// vanished reports whether an update found that the user was deleted or renamed since it
-// was found.
-func vanished(err error) bool { return errors.Is(err, ErrNotFound) && !errors.Is(err, ErrUnknown) }
+// keep leaves the user that exists as it is, or makes it permanent.
+func (w *writer) keep(ctx context.Context, s *Spec, c *creation, conds conditions) (User, Outcome, error) {
+	if err := w.checkOthers(ctx, s, c); err != nil {
+		return User{}, 0, err
+	}
+	if s.ExpiresIn == 0 && !c.user.ExpiresAt.IsZero() {
+		return w.update(ctx, &c.record, conds, associate)
+	}
+	if err := conds.ofUser(&c.user); err != nil {
+		return User{}, 0, err
+	}
+	return c.user, Unchanged, nil
+}
 
 // creation is what became of a create.
 type creation struct {
 	result   creationResult
-	user     User           // the one that is new, or exists
+	user     User           // the new one, or the one that exists
 	record   store.Record   // of the one that exists
-	identity store.Key      // by which it exists
 	conflict *ConflictError // what is in the way; also of one that exists, for a call that must make one
 	others   *ConflictError // of one that exists: another has its new address
-}
-
-// end returns what a call comes to that changes nothing of a user that exists.
-func (c *creation) end(err error) (User, Outcome, error) {
-	switch {
-	case err != nil:
-		return User{}, 0, err
-	case c.result == created:
-		return c.user, Created, nil
-	case c.result == existing:
-		return c.user, Unchanged, nil
-	default:
-		return User{}, 0, c.conflict
-	}
 }
 
 type creationResult uint8
@@ -161,20 +150,23 @@ const (
 )
 
 // create writes a new user, or finds the one that the spec identifies. It is one round
-// trip either way; where addresses are unique a look for them comes first. With ensure it
-// is for a call that takes the one that exists: then the spec has to identify, and what is
-// wrong with it is an error only if there is none. So is a condition that does not hold of
-// nothing.
+// trip either way; where addresses are unique a look for them comes first.
+//
+// With ensure it is for a call that takes the one that exists. The spec must identify it
+// then, and an invalid spec, or a condition that fails of nothing, is an error only if it
+// does not exist.
 func (w *writer) create(ctx context.Context, s Spec, conds conditions, ensure bool) (creation, error) {
 	u, edit, err := w.describe(s, w.m.newID())
-	if ensure && !u.identifies() {
+	switch {
+	case ensure && !u.identifies():
 		return creation{}, unidentified(err)
-	}
-	if err != nil {
-		return w.existing(ctx, ensure, &u, err)
+	case err != nil && ensure:
+		return w.existing(ctx, &u, err)
+	case err != nil:
+		return creation{}, err
 	}
 	if err := conds.ofNothing(); err != nil {
-		return w.existing(ctx, u.identifies(), &u, err)
+		return w.existing(ctx, &u, err)
 	}
 	op := store.Create(w.record(&u), w.note(ChangeCreated, nil))
 	identity := identityKey(&u, op.New)
@@ -187,17 +179,20 @@ func (w *writer) create(ctx context.Context, s Spec, conds conditions, ensure bo
 		return w.besides(ctx, identity, holders)
 	}
 	values, err := w.edited(ctx, &sensitiveRecord{}, &u, &edit)
-	if err != nil {
-		return w.existing(ctx, ensure, &u, err)
-	}
-	if len(values) > 0 {
+	switch {
+	case err != nil && ensure:
+		return w.existing(ctx, &u, err)
+	case err != nil:
+		return creation{}, err
+	case len(values) > 0:
 		op.New.Data = encodeUser(&u, w.stamp, nil)
 	}
-	done, conflict, err := w.applyAs(ctx, &User{}, &u, op, values...)
-	if conflict != nil {
-		return w.existing(ctx, ensure, &u, conflict) // who has that ID may go by it as an external ID, too
-	}
+	done, conflict, err := w.applyAs(ctx, &User{}, &u, append(values, op)...)
 	switch {
+	case conflict != nil && ensure: // the user with that own ID may go by it as its external ID, too
+		return w.existing(ctx, &u, conflict)
+	case conflict != nil:
+		return creation{}, conflict
 	case lost(err): // its ID is in use: NewID has returned it before
 		return creation{}, translate("create", err)
 	case err != nil:
@@ -211,31 +206,33 @@ func (w *writer) create(ctx context.Context, s Spec, conds conditions, ensure bo
 	return w.found(done.taken.Holder, identity, w.conflict(done.taken))
 }
 
-// existing returns the user that a new one would be, where that cannot be written: it
-// may be there already, and need neither a policy that allows it nor a new seal. Else
-// the error stands.
-func (w *writer) existing(ctx context.Context, look bool, u *User, err error) (creation, error) {
-	if !look {
-		return creation{}, err
-	}
-	ref := ByExternalID(u.ExternalID)
+// existing returns the user that a new one would be, where that cannot be made, as cause
+// says: one that exists needs no policy that allows it, and no new seal. If there is none
+// it returns the cause.
+func (w *writer) existing(ctx context.Context, u *User, cause error) (creation, error) {
+	var ref Ref
 	switch {
+	case !u.identifies():
+		return creation{}, cause
 	case u.ExternalID != "":
+		ref = ByExternalID(u.ExternalID)
 	case len(u.Accounts) > 0:
 		ref = ByAccount(u.Accounts[0])
 	default:
 		ref = ByEmail(u.Email)
 	}
-	r, there, getErr := w.get(ctx, w.name, ref, w.now)
+	r, there, err := w.get(ctx, w.name, ref, w.now)
 	switch {
-	case errors.Is(getErr, ErrNotFound), errors.Is(getErr, ErrInvalid):
+	case errors.Is(err, ErrNotFound), errors.Is(err, ErrInvalid):
+		return creation{}, cause
+	case err != nil:
 		return creation{}, err
-	case getErr != nil:
-		return creation{}, getErr
 	}
-	c := creation{result: existing, user: there, record: r}
-	c.identity, err = ref.key(w.Tenant)
-	c.conflict = w.conflict(&store.TakenError{Key: c.identity, Holder: r})
+	identity, err := ref.key(w.Tenant)
+	c := creation{
+		result: existing, user: there, record: r,
+		conflict: w.conflict(&store.TakenError{Key: identity, Holder: r}),
+	}
 	if err == nil && u.emailClaimed && ref.by != byEmail {
 		u.ID = there.ID
 		var holders []store.Record
@@ -306,27 +303,11 @@ func (w *writer) found(r store.Record, identity store.Key, conflict *ConflictErr
 	if err != nil {
 		return creation{}, err
 	}
-	c := creation{result: existing, user: u, record: r, identity: identity, conflict: conflict}
+	c := creation{result: existing, user: u, record: r, conflict: conflict}
 	if !live || !u.goesBy(identity) {
 		c.result = conflicting
 	}
 	return c, nil
-}
-
-// rereader returns how to read the user that exists again, as long as it goes by what
-// it was found by.
-func (w *writer) rereader(c *creation) reread {
-	return func(ctx context.Context) (store.Record, error) {
-		r, err := w.m.store.Get(ctx, w.name, store.ID(c.user.ID))
-		if err != nil {
-			return r, translate("get", err)
-		}
-		u, live, err := w.decode(&r, w.now)
-		if err == nil && (!live || !u.goesBy(c.identity)) {
-			err = ErrNotFound
-		}
-		return r, err
-	}
 }
 
 // describe returns the user that a spec describes, under an ID. The error is an

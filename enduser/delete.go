@@ -12,41 +12,47 @@ import (
 // ErrNotFound if there is none. A user that cannot be read is deleted too, a damaged one
 // by its ID alone: then [IfVersion] fails with ErrVersion, and [IfUser] with the
 // [UnreadableError].
-func (t Tenant) Delete(ctx context.Context, ref Ref, conds ...Condition) (err error) {
+func (t Tenant) Delete(ctx context.Context, ref Ref, conds ...Condition) error {
 	w, err := t.writer()
 	if err != nil {
 		return err
 	}
-	defer confirm(ctx, &w, &struct{}{}, &err)
-	again := func(ctx context.Context) (store.Record, error) { return w.find(ctx, w.name, ref, w.now) }
-	r, err := again(ctx)
-	if ref.by == byID && errors.Is(err, store.ErrDamaged) {
-		return w.remove(ctx, kindUser, ref.value, conds, err)
-	}
-	if err != nil {
-		return err
-	}
-	return w.settleFrom(ctx, r, again, func(r store.Record) error {
-		if r.Kind != kindUser {
-			return ErrNotFound
-		}
-		u, live, err := w.decode(&r, w.now)
-		var ops []store.Op
-		if err == nil {
-			if !live || !ref.names(&u) {
-				return ErrNotFound
-			}
-			if err = conditions(conds).ofUser(&u); err == nil {
-				ops, err = w.m.dependents(ctx, w.name, &u)
-			}
-		} else if err = conditions(conds).ofUnreadable(err); err == nil {
-			ops, err = w.m.sensitiveDeletion(ctx, w.name, r.ID)
+	return w.confirm(ctx, w.settle(ctx, func() (string, error) {
+		r, err := w.find(ctx, w.name, ref, w.now)
+		if ref.by == byID && errors.Is(err, store.ErrDamaged) {
+			return ref.value, w.remove(ctx, kindUser, ref.value, conds, err)
 		}
 		if err != nil {
-			return err
+			return "", err
 		}
-		return w.delete(ctx, append(ops, store.Delete(r, w.note(ChangeDeleted, nil))))
-	})
+		ops, err := w.belongings(ctx, &r, ref, conds)
+		if err != nil {
+			return r.ID, err
+		}
+		return r.ID, w.delete(ctx, append(ops, store.Delete(r, w.note(ChangeDeleted, nil))))
+	}))
+}
+
+// belongings returns the ops that delete what belongs to the user in a record, if the
+// reference names it and the conditions hold.
+func (w *writer) belongings(ctx context.Context, r *store.Record, ref Ref, conds conditions) ([]store.Op, error) {
+	if r.Kind != kindUser {
+		return nil, ErrNotFound
+	}
+	u, live, err := w.decode(r, w.now)
+	if err != nil {
+		if err := conds.ofUnreadable(err); err != nil {
+			return nil, err
+		}
+		return w.m.sensitiveDeletion(ctx, w.name, r.ID)
+	}
+	if !live || !ref.names(&u) {
+		return nil, ErrNotFound
+	}
+	if err := conds.ofUser(&u); err != nil {
+		return nil, err
+	}
+	return w.m.dependents(ctx, w.name, &u)
 }
 
 // delete applies ops that delete. The error is the store's own if they were stale.
@@ -60,7 +66,7 @@ func (w *writer) delete(ctx context.Context, ops []store.Op) error {
 }
 
 // remove deletes a record that the store cannot read, as cause says, and what belongs to
-// it.
+// it. It returns the store's ErrStale if the record has changed.
 func (w *writer) remove(ctx context.Context, kind, id string, conds conditions, cause error) error {
 	if strings.HasPrefix(id, sensitiveID("")) {
 		return ErrNotFound
@@ -68,17 +74,9 @@ func (w *writer) remove(ctx context.Context, kind, id string, conds conditions, 
 	if err := conds.ofUnreadable(cause); err != nil {
 		return err
 	}
-	return w.settle(ctx, id, func() error {
-		ops, err := w.m.sensitiveDeletion(ctx, w.name, id)
-		if err != nil {
-			return err
-		}
-		err = w.delete(ctx, append(ops, store.Remove(id, kind, w.note(ChangeDeleted, nil))))
-		if lost(err) {
-			if _, getErr := w.m.store.Get(ctx, w.name, store.ID(id)); errors.Is(getErr, store.ErrNotFound) {
-				return translate("delete", getErr)
-			}
-		}
+	ops, err := w.m.sensitiveDeletion(ctx, w.name, id)
+	if err != nil {
 		return err
-	})
+	}
+	return w.delete(ctx, append(ops, store.Remove(id, kind, w.note(ChangeDeleted, nil))))
 }

@@ -19,6 +19,36 @@ const (
 	keyGroupToken  = "group_token"       // SHA-256 of the token, hexadecimal
 )
 
+// groupKind describes the records that hold groups.
+func groupKind() kind {
+	return kind{
+		name: kindGroup, member: isGroupMember, key: groupRecordKey, overdue: (*writer).overdueGroup,
+		sealed: Tenant.sealedInGroup, reseal: resealGroup,
+	}
+}
+
+func groupRecordKey(kind string) (field string, own bool) {
+	switch kind {
+	case keyGroupID:
+		return "external_id", true
+	case keyGroupToken:
+		return "token", true
+	case keyGroupNumber:
+		return "", true
+	}
+	return "", false
+}
+
+// overdueGroup returns the write that takes expired tokens from a group.
+func (w *writer) overdueGroup(r *store.Record) ([]store.Op, error) {
+	g, err := w.decodeGroup(r)
+	if err != nil || !g.forget(w.now) {
+		return nil, err
+	}
+	kept, err := w.rewriteGroup(*r, &g)
+	return []store.Op{store.Replace(*r, kept, nil)}, err
+}
+
 // groupRecord returns the record that holds a new group. Conflicts are found in the order of
 // its unique keys.
 func (w *writer) groupRecord(g *Group) store.Record { return w.groupOver(g, carried{}) }
@@ -26,7 +56,7 @@ func (w *writer) groupRecord(g *Group) store.Record { return w.groupOver(g, carr
 // rewriteGroup returns the record that holds g over r, which holds an earlier state. It
 // keeps what a newer program has put there. ErrNewer if r must not be written over.
 func (w *writer) rewriteGroup(r store.Record, g *Group) (store.Record, error) {
-	from, err := carry(kindGroup, &r, isGroupMember)
+	from, err := groupKind().carry(&r)
 	if err != nil {
 		return store.Record{}, err
 	}
@@ -39,7 +69,7 @@ func (w *writer) groupOver(g *Group, from carried) store.Record {
 	for _, p := range g.previous {
 		r.Unique = append(r.Unique, tokenKey(p.hash))
 	}
-	r.Unique, r.Index = appendForeign(r.Unique, from.unique), appendForeign(nil, from.index)
+	r.Unique, r.Index = append(r.Unique, from.unique...), from.index
 	return r
 }
 

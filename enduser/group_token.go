@@ -56,16 +56,16 @@ func sameHash(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), [
 // and the others find no group: ErrNotFound. ErrNoKeyring without a Keyring. With
 // ErrUnknown the token, and the group without Version, are returned too: it is the
 // group's if the write happened.
-func (g Groups) Rotate(ctx context.Context, ref GroupRef, overlap time.Duration, conds ...Condition) (rotated Group, token string, err error) {
+func (g Groups) Rotate(ctx context.Context, ref GroupRef, overlap time.Duration, conds ...Condition) (Group, string, error) {
 	w, err := g.t.writer()
 	if err != nil {
 		return Group{}, "", err
 	}
-	defer confirm(ctx, &w, &rotated, &err)
 	if overlap < 0 || overlap > MaxOverlap {
 		return Group{}, "", invalidField(Field{Name: "overlap"}, CodeValue, "must be between 0 and 30 days")
 	}
-	rotated, err = w.changeGroup(ctx, ref, conds, func(g *Group) (err error) {
+	var token string
+	rotated, err := w.changeGroup(ctx, ref, conds, func(g *Group) (err error) {
 		old := groupToken{hash: g.token.hash, until: wholeMillis(w.now.Add(overlap))}
 		if g.token, token, err = w.newToken(ctx, g); err != nil {
 			return err
@@ -79,7 +79,7 @@ func (g Groups) Rotate(ctx context.Context, ref GroupRef, overlap time.Duration,
 		}
 		return nil
 	})
-	if err != nil && !errors.Is(err, ErrUnknown) {
+	if err = w.confirm(ctx, err); err != nil && !errors.Is(err, ErrUnknown) {
 		return Group{}, "", err
 	}
 	return rotated, token, err
@@ -131,6 +131,35 @@ func (g Groups) Reveal(ctx context.Context, group Group) (string, error) {
 		return "", invalidField(Field{Name: "group"}, CodeValue, "was not returned by a call of this handle")
 	}
 	return g.t.m.open(ctx, group.token.sealed, tokenPlace(c.name, group.ID))
+}
+
+func (t Tenant) sealedInGroup(r *store.Record) ([][]byte, error) {
+	g, err := t.decodeGroup(r)
+	if err != nil {
+		return nil, err
+	}
+	return [][]byte{g.token.sealed}, nil
+}
+
+// resealGroup returns a group's record with its token under the key for new secrets, nil
+// if it is under it already.
+func resealGroup(ctx context.Context, w *writer, r *store.Record) (*store.Record, error) {
+	g, err := w.decodeGroup(r)
+	if err != nil {
+		return nil, err
+	}
+	at := tokenPlace(w.name, g.ID)
+	token, err := w.m.open(ctx, g.token.sealed, at)
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := w.m.seal(ctx, token, at)
+	if err != nil || sameKey(sealed, g.token.sealed) {
+		return nil, err
+	}
+	g.token.sealed = sealed
+	next, err := w.rewriteGroup(*r, &g)
+	return &next, err
 }
 
 // forget drops the tokens that are no longer accepted, and says whether there were

@@ -22,15 +22,17 @@ func (t Tenant) Groups() Groups { return Groups{t} }
 // nothing: see [Condition]. ErrConflict if another group has the external ID; ErrNoKeyring if none has and the Manager has no Keyring.
 // With ErrUnknown the token, and the group without Version, are returned too: they are
 // the group's if the write happened.
-func (g Groups) Create(ctx context.Context, s GroupSpec, conds ...Condition) (made Group, token string, err error) {
+func (g Groups) Create(ctx context.Context, s GroupSpec, conds ...Condition) (Group, string, error) {
 	w, err := g.t.writer()
 	if err != nil {
 		return Group{}, "", err
 	}
-	defer confirm(ctx, &w, &made, &err)
 	made, token, outcome, err := w.createGroup(ctx, s, conds, false)
 	if err == nil && outcome != Created {
-		return Group{}, "", &ConflictError{Kind: kindGroup, Field: "external_id", HolderID: made.ID}
+		err = &ConflictError{Kind: kindGroup, Field: "external_id", HolderID: made.ID}
+	}
+	if err = w.confirm(ctx, err); err != nil && !errors.Is(err, ErrUnknown) {
+		return Group{}, "", err
 	}
 	return made, token, err
 }
@@ -38,17 +40,16 @@ func (g Groups) Create(ctx context.Context, s GroupSpec, conds ...Condition) (ma
 // Ensure returns the group with the external ID, and makes it if there is none.
 // It never changes a group that exists. ErrNoKeyring if it would have to make one
 // without a Keyring. [Groups.Reveal] shows the token.
-func (g Groups) Ensure(ctx context.Context, s GroupSpec, conds ...Condition) (made Group, outcome Outcome, err error) {
+func (g Groups) Ensure(ctx context.Context, s GroupSpec, conds ...Condition) (Group, Outcome, error) {
 	w, err := g.t.writer()
 	if err != nil {
 		return Group{}, 0, err
 	}
-	defer confirm(ctx, &w, &made, &err)
-	made, _, outcome, err = w.createGroup(ctx, s, conds, true)
+	made, _, outcome, err := w.createGroup(ctx, s, conds, true)
 	if err == nil && outcome == Unchanged {
 		err = conditions(conds).ofGroup(&made)
 	}
-	if err != nil {
+	if err = w.confirm(ctx, err); err != nil {
 		return Group{}, 0, err
 	}
 	return made, outcome, nil
@@ -80,7 +81,7 @@ func (w *writer) createGroup(
 	}
 	for range maxTries {
 		g.Number = newGroupNumber()
-		done, err := w.apply(ctx, store.Create(w.groupRecord(&g), w.note(ChangeCreated, nil)), nil)
+		done, err := w.apply(ctx, store.Ops(store.Create(w.groupRecord(&g), w.note(ChangeCreated, nil))))
 		switch {
 		case lost(err): // its ID is in use: NewID has returned it before
 			return Group{}, "", 0, translate("create", err)
@@ -152,19 +153,18 @@ func (t Tenant) findGroup(ctx context.Context, name string, ref GroupRef) (store
 
 // Update changes a group: fn gets a copy and changes it, as [Tenant.Update]
 // does with users. It may change Name, Metadata and SystemProperties.
-func (g Groups) Update(ctx context.Context, ref GroupRef, fn func(*Group) error, conds ...Condition) (changed Group, err error) {
+func (g Groups) Update(ctx context.Context, ref GroupRef, fn func(*Group) error, conds ...Condition) (Group, error) {
 	w, err := g.t.writer()
 	if err != nil {
 		return Group{}, err
 	}
-	defer confirm(ctx, &w, &changed, &err)
-	changed, err = w.changeGroup(ctx, ref, conds, func(g *Group) error {
+	changed, err := w.changeGroup(ctx, ref, conds, func(g *Group) error {
 		token, previous := g.token, g.previous
 		err := fn(g)
 		g.token, g.previous = token, previous // *g may be one that fn had from before
 		return err
 	})
-	if err != nil {
+	if err = w.confirm(ctx, err); err != nil {
 		return Group{}, err
 	}
 	return changed, nil
@@ -172,14 +172,12 @@ func (g Groups) Update(ctx context.Context, ref GroupRef, fn func(*Group) error,
 
 // changeGroup changes a group, and tries again while others change it. With an error
 // it returns the group as it was to be.
-func (w *writer) changeGroup(ctx context.Context, ref GroupRef, conds conditions, fn func(*Group) error) (Group, error) {
-	again := func(ctx context.Context) (store.Record, error) { return w.findGroup(ctx, w.name, ref) }
-	r, err := again(ctx)
-	if err != nil {
-		return Group{}, err
-	}
-	var g Group
-	err = w.settleFrom(ctx, r, again, func(r store.Record) error {
+func (w *writer) changeGroup(ctx context.Context, ref GroupRef, conds conditions, fn func(*Group) error) (g Group, err error) {
+	err = w.settle(ctx, func() (string, error) {
+		r, err := w.findGroup(ctx, w.name, ref)
+		if err != nil {
+			return "", err
+		}
 		old, err := w.decodeGroup(&r)
 		if err == nil && !ref.names(&old) {
 			err = ErrNotFound
@@ -188,24 +186,31 @@ func (w *writer) changeGroup(ctx context.Context, ref GroupRef, conds conditions
 			err = conds.ofGroup(&old)
 		}
 		if err != nil {
-			return err
+			return r.ID, err
 		}
-		g = old.editable()
-		if err := fn(&g); err != nil {
-			return err
-		}
-		g = g.Clone() // what fn put in is the caller's
-		g.normalize()
-		fields := changedGroupFields(&old, &g)
-		if err := checkGroupReadOnly(&old, &g); err != nil {
-			return err
-		}
-		if len(fields) == 0 {
-			g = old
-			return nil
-		}
-		return w.replaceGroup(ctx, &r, &old, &g, fields)
+		g, err = w.updateGroup(ctx, &r, &old, fn)
+		return r.ID, err
 	})
+	return g, err
+}
+
+// updateGroup changes a group from its old state, that in record r. With an error it
+// returns the group as it was to be.
+func (w *writer) updateGroup(ctx context.Context, r *store.Record, old *Group, fn func(*Group) error) (Group, error) {
+	g := old.editable()
+	if err := fn(&g); err != nil {
+		return g, err
+	}
+	g = g.Clone() // what fn put in is the caller's
+	g.normalize()
+	fields := changedGroupFields(old, &g)
+	if err := checkGroupReadOnly(old, &g); err != nil {
+		return g, err
+	}
+	if len(fields) == 0 {
+		return *old, nil
+	}
+	err := w.replaceGroup(ctx, r, old, &g, fields)
 	return g, err
 }
 
@@ -222,7 +227,7 @@ func (w *writer) replaceGroup(ctx context.Context, r *store.Record, old, g *Grou
 	if err != nil {
 		return err
 	}
-	done, err := w.apply(ctx, store.Replace(*r, next, w.note(ChangeUpdated, fields)), nil)
+	done, err := w.apply(ctx, store.Ops(store.Replace(*r, next, w.note(ChangeUpdated, fields))))
 	switch {
 	case done.taken != nil: // a token that is in use, of 2^256
 		return w.conflict(done.taken)
@@ -235,33 +240,31 @@ func (w *writer) replaceGroup(ctx context.Context, r *store.Record, old, g *Grou
 // Delete deletes a group, if the conditions hold; its token is no longer accepted. Users
 // who name it among their Groups are left as they are. ErrNotFound if there is none.
 // What cannot be read is deleted as [Tenant.Delete] does.
-func (g Groups) Delete(ctx context.Context, ref GroupRef, conds ...Condition) (err error) {
+func (g Groups) Delete(ctx context.Context, ref GroupRef, conds ...Condition) error {
 	w, err := g.t.writer()
 	if err != nil {
 		return err
 	}
-	defer confirm(ctx, &w, &struct{}{}, &err)
-	again := func(ctx context.Context) (store.Record, error) { return w.findGroup(ctx, w.name, ref) }
-	r, err := again(ctx)
-	if ref.by == groupByID && errors.Is(err, store.ErrDamaged) {
-		return w.remove(ctx, kindGroup, ref.value, conds, err)
-	}
-	if err != nil {
-		return err
-	}
-	return w.settleFrom(ctx, r, again, func(r store.Record) error {
+	return w.confirm(ctx, w.settle(ctx, func() (string, error) {
+		r, err := w.findGroup(ctx, w.name, ref)
+		if ref.by == groupByID && errors.Is(err, store.ErrDamaged) {
+			return ref.value, w.remove(ctx, kindGroup, ref.value, conds, err)
+		}
+		if err != nil {
+			return "", err
+		}
 		switch found, err := w.decodeGroup(&r); {
 		case err != nil:
 			if err := conditions(conds).ofUnreadable(err); err != nil {
-				return err
+				return r.ID, err
 			}
 		case !ref.names(&found):
-			return ErrNotFound
+			return r.ID, ErrNotFound
 		default:
 			if err := conditions(conds).ofGroup(&found); err != nil {
-				return err
+				return r.ID, err
 			}
 		}
-		return w.delete(ctx, []store.Op{store.Delete(r, w.note(ChangeDeleted, nil))})
-	})
+		return r.ID, w.delete(ctx, []store.Op{store.Delete(r, w.note(ChangeDeleted, nil))})
+	}))
 }

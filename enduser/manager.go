@@ -22,6 +22,7 @@ type Manager struct {
 	schema func(tenant string) Schema
 	log    *slog.Logger
 	every  time.Duration
+	kinds  []kind // see kinds
 	queues queues
 	strays strays
 
@@ -77,7 +78,7 @@ func New(s store.Store, opts *Options) *Manager {
 	}
 	m := &Manager{
 		store: s, now: o.Now, newID: o.NewID, foreignIDs: o.NewID != nil, policy: o.Policy, schema: o.Schema, log: o.Logger, every: o.SweepEvery,
-		queues: queues{seed: maphash.MakeSeed()}, keyring: o.Keyring,
+		kinds: kinds(), queues: queues{seed: maphash.MakeSeed()}, keyring: o.Keyring,
 	}
 	if m.now == nil {
 		m.now = time.Now //nolint:forbidigo // the one place that reads the clock

@@ -65,12 +65,10 @@ func (w *writer) requireNobody(old, u *User) []store.Require {
 // applyAs is apply for a write that turns old into u. What it requires is that no other
 // user has u's external ID as its own ID: else it returns that conflict. One that has
 // expired is no user any more.
-func (w *writer) applyAs(
-	ctx context.Context, old, u *User, op store.Op, with ...store.Op,
-) (applied, *ConflictError, error) {
+func (w *writer) applyAs(ctx context.Context, old, u *User, ops ...store.Op) (applied, *ConflictError, error) {
 	require := w.requireNobody(old, u)
 	for range maxTries {
-		done, err := w.apply(ctx, op, require, with...)
+		done, err := w.apply(ctx, store.Batch{Ops: ops, Require: require})
 		stale, ok := errors.AsType[*store.StaleError](err)
 		if !ok || !lost(err) || stale.Op >= 0 || stale.Require >= len(require) {
 			return done, nil, err

@@ -30,12 +30,12 @@ const (
 func (m *Manager) Ready(ctx context.Context) error {
 	w := m.writerOf(readyTenant, m.millis())
 	first, last := store.Revision(-1), store.Revision(-1)
-	err := w.settle(ctx, readyID, func() (err error) {
+	err := w.settle(ctx, func() (id string, err error) {
 		last, err = w.touch(ctx)
 		if first < 0 {
 			first = last
 		}
-		return err
+		return readyID, err
 	})
 	if errors.Is(err, ErrContended) && last != first { // others have written meanwhile
 		return nil

@@ -29,28 +29,36 @@ const (
 	termMetadata  = "metadata"    // key NUL text of the value
 )
 
-// termUnreadable marks a record that was due and could not be read.
-var termUnreadable = store.Key{Kind: "unreadable", Value: "1"} //nolint:gochecknoglobals // a constant
-
-// ownKind reports whether this program makes unique keys or index terms of a kind, or
-// made them when fold.Version was lower. All others are a newer program's, and kept.
-func ownKind(kind string) bool {
-	switch kind {
-	case keyExternalID, keyExactID, keyAccount, keyEmail, termWord, termGroup, termMetadata,
-		keyGroupID, keyGroupNumber, keyGroupToken, termUnreadable.Kind:
-		return true
-	}
-	return false
+// userKind describes the records that hold users.
+func userKind() kind {
+	return kind{name: kindUser, member: isUserMember, key: userKey, overdue: (*writer).overdueUser}
 }
 
-// appendForeign appends the keys of kinds that this program does not know.
-func appendForeign(keys, old []store.Key) []store.Key {
-	for _, key := range old {
-		if !ownKind(key.Kind) {
-			keys = append(keys, key)
-		}
+func userKey(kind string) (field string, own bool) {
+	switch kind {
+	case keyExternalID, keyExactID:
+		return "external_id", true
+	case keyAccount:
+		return "linked_accounts", true
+	case keyEmail:
+		return "email", true
+	case termWord, termGroup, termMetadata:
+		return "", true
 	}
-	return keys
+	return "", false
+}
+
+// overdueUser returns the writes that delete an expired user. The first one removes the
+// sensitive values that the user may have.
+func (w *writer) overdueUser(r *store.Record) (ops []store.Op, err error) {
+	u, err := decodeUser(w.Tenant.name, w.env, r)
+	if err != nil || !u.Expired(w.now) {
+		return nil, err
+	}
+	if u.hasSensitive {
+		ops = append(ops, store.Remove(sensitiveID(u.ID), kindSensitive, nil))
+	}
+	return append(ops, store.Delete(*r, w.note(ChangeExpired, nil))), nil
 }
 
 // record returns the record that holds a new user. The order of its unique keys is the
@@ -71,7 +79,7 @@ func (w *writer) reindexed(r store.Record, u *User) (store.Record, error) {
 }
 
 func (w *writer) over(r *store.Record, schema *Schema, u *User) (store.Record, error) {
-	from, err := carry(kindUser, r, isUserMember)
+	from, err := userKind().carry(r)
 	if err != nil {
 		return store.Record{}, err
 	}
@@ -132,7 +140,7 @@ func (w *writer) recordBy(schema *Schema, u *User, from carried) store.Record {
 			r.Index = appendMetadataKeys(r.Index, key, value)
 		}
 	}
-	r.Unique, r.Index = appendForeign(r.Unique, from.unique), appendForeign(r.Index, from.index)
+	r.Unique, r.Index = append(r.Unique, from.unique...), append(r.Index, from.index...)
 	return r
 }
 

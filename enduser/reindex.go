@@ -2,9 +2,7 @@ package enduser
 
 import (
 	"context"
-	"errors"
 	"slices"
-	"sync/atomic"
 
 	"github.com/rollbook-go/rollbook/store"
 )
@@ -21,53 +19,16 @@ func (t Tenant) Reindex(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	var rewritten atomic.Int64
-	var lost failures
-	err = t.m.eachRecord(ctx, w.name, store.Query{Kind: kindUser}, writesAtOnce, &lost, func(r *store.Record) error {
-		w := w // each has a stamp of its own
-		w.stamp = newStamp()
-		done, err := w.reindex(ctx, *r)
-		if done {
-			rewritten.Add(1)
-		}
-		return unlessGone(err)
-	})
-	return int(rewritten.Load()), errors.Join(err, lost.err())
-}
-
-func (w *writer) reindex(ctx context.Context, r store.Record) (done bool, err error) {
-	err = w.settleFrom(ctx, r, w.byID("reindex", r.ID), func(r store.Record) error {
-		u, err := decodeUser(w.Tenant.name, w.env, &r)
+	n := renewal{what: "reindex"}
+	return n.end(n.all(ctx, w, kindUser, func(w *writer, r *store.Record) (*store.Record, error) {
+		u, err := decodeUser(w.Tenant.name, w.env, r)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		want, err := w.reindexed(r, &u)
-		if err != nil || slices.Equal(want.Unique, r.Unique) && slices.Equal(want.Index, r.Index) {
-			return err
+		next, err := w.reindexed(*r, &u)
+		if err != nil || slices.Equal(next.Unique, r.Unique) && slices.Equal(next.Index, r.Index) {
+			return nil, err
 		}
-		done, err = w.replaceQuietly(ctx, "reindex", r, want)
-		return err
-	})
-	return done, err
-}
-
-// byID returns how to read a record again.
-func (w *writer) byID(what, id string) reread {
-	return func(ctx context.Context) (store.Record, error) {
-		r, err := w.m.store.Get(ctx, w.name, store.ID(id))
-		return r, translate(what, err)
-	}
-}
-
-// replaceQuietly writes a record over another without a change in the feed. The error is
-// the store's own if others were faster.
-func (w *writer) replaceQuietly(ctx context.Context, what string, old, r store.Record) (done bool, err error) {
-	_, err = w.m.store.Apply(ctx, w.name, store.Ops(store.Replace(old, r, nil)))
-	if taken, ok := errors.AsType[*store.TakenError](err); ok {
-		return false, w.conflict(taken)
-	}
-	if lost(err) {
-		return false, err
-	}
-	return err == nil, translate(what, err)
+		return &next, nil
+	}))
 }

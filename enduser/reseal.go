@@ -2,8 +2,6 @@ package enduser
 
 import (
 	"context"
-	"errors"
-	"sync/atomic"
 
 	"github.com/rollbook-go/rollbook/store"
 )
@@ -25,28 +23,22 @@ func (m *Manager) CountSealed(ctx context.Context) (map[string]int, error) {
 	var lost failures
 	err := m.eachTenant(ctx, func(name string) error {
 		t := m.storeTenant(name)
-		err := m.eachRecord(ctx, name, store.Query{Kind: kindGroup}, 1, &lost, func(r *store.Record) error {
-			g, err := t.decodeGroup(r)
+		for _, k := range m.kinds {
+			if k.sealed == nil {
+				continue
+			}
+			err := m.eachRecord(ctx, name, store.Query{Kind: k.name}, 1, &lost, func(r *store.Record) error {
+				sealed, err := k.sealed(t, r)
+				for i := 0; i < len(sealed) && err == nil; i++ {
+					err = count(sealed[i])
+				}
+				return err
+			})
 			if err != nil {
 				return err
 			}
-			return count(g.token.sealed)
-		})
-		if err != nil {
-			return err
 		}
-		return m.eachRecord(ctx, name, store.Query{Kind: kindSensitive}, 1, &lost, func(r *store.Record) error {
-			v := sensitiveRecord{record: *r}
-			if err := v.scan(); err != nil {
-				return err
-			}
-			for _, s := range v.values {
-				if err := count(s.sealed); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -62,46 +54,22 @@ func (m *Manager) CountSealed(ctx context.Context) (map[string]int, error) {
 // error, an ErrCorrupt, ErrNewer or ErrNoKey, names the first, says how many there are,
 // and stands beside the number.
 func (m *Manager) Reseal(ctx context.Context) (int, error) {
-	var resealed atomic.Int64
-	var lost failures
+	n := renewal{what: "reseal"}
 	now := m.millis()
-	err := m.eachTenant(ctx, func(name string) error {
-		return m.eachRecord(ctx, name, store.Query{Kind: kindGroup}, writesAtOnce, &lost, func(r *store.Record) error {
-			w := m.writerOf(name, now)
-			done, err := w.reseal(ctx, *r)
-			if done {
-				resealed.Add(1)
+	return n.end(m.eachTenant(ctx, func(name string) error {
+		for _, k := range m.kinds {
+			if k.reseal == nil {
+				continue
 			}
-			return unlessGone(err)
-		})
-	})
-	return int(resealed.Load()), errors.Join(err, lost.err())
-}
-
-func (w *writer) reseal(ctx context.Context, r store.Record) (done bool, err error) {
-	err = w.settleFrom(ctx, r, w.byID("reseal", r.ID), func(r store.Record) error {
-		g, err := w.decodeGroup(&r)
-		if err != nil {
-			return err
+			err := n.all(ctx, m.writerOf(name, now), k.name, func(w *writer, r *store.Record) (*store.Record, error) {
+				return k.reseal(ctx, w, r)
+			})
+			if err != nil {
+				return err
+			}
 		}
-		at := tokenPlace(w.name, g.ID)
-		token, err := w.m.open(ctx, g.token.sealed, at)
-		if err != nil {
-			return err
-		}
-		sealed, err := w.m.seal(ctx, token, at)
-		if err != nil || sameKey(sealed, g.token.sealed) {
-			return err
-		}
-		g.token.sealed = sealed
-		next, err := w.rewriteGroup(r, &g)
-		if err != nil {
-			return err
-		}
-		done, err = w.replaceQuietly(ctx, "reseal", r, next)
-		return err
-	})
-	return done, err
+		return nil
+	}))
 }
 
 // sameKey reports whether two texts are sealed under the same key.

@@ -14,6 +14,43 @@ import (
 // kindSensitive is the kind of the records that hold sensitive values.
 const kindSensitive = "sensitive"
 
+// sensitiveKind describes the records that hold sensitive values.
+func sensitiveKind() kind {
+	return kind{
+		name: kindSensitive, member: func(name string) bool { return name == "values" },
+		overdue: (*writer).overdueSensitive, ttl: SensitiveTTL, sealed: sealedInSensitive,
+	}
+}
+
+// overdueSensitive returns the write that takes expired values from a record.
+func (w *writer) overdueSensitive(r *store.Record) ([]store.Op, error) {
+	v := sensitiveRecord{record: *r}
+	if err := v.scan(); err != nil {
+		return nil, err
+	}
+	live := v.live(w.now)
+	switch len(live) {
+	case len(v.values):
+		return nil, nil
+	case 0:
+		return []store.Op{store.Delete(*r, nil)}, nil
+	}
+	kept, err := v.rewrite(live)
+	return []store.Op{store.Replace(*r, kept, nil)}, err
+}
+
+func sealedInSensitive(_ Tenant, r *store.Record) ([][]byte, error) {
+	v := sensitiveRecord{record: *r}
+	if err := v.scan(); err != nil {
+		return nil, err
+	}
+	var sealed [][]byte
+	for _, s := range v.values {
+		sealed = append(sealed, s.sealed)
+	}
+	return sealed, nil
+}
+
 // sensitiveRecord is a record with a user's sensitive values, which
 // is written with the user and deleted with it.
 type sensitiveRecord struct {
@@ -139,7 +176,7 @@ func (v *sensitiveRecord) replaced(user string, values []sealedValue) ([]store.O
 // program has put there. ErrNewer if the record must not be written over.
 func (v *sensitiveRecord) rewrite(values []sealedValue) (store.Record, error) {
 	user := v.record.ID[len(sensitiveID("")):]
-	from, err := carry(kindSensitive, &v.record, func(name string) bool { return name == "values" })
+	from, err := sensitiveKind().carry(&v.record)
 	if err != nil {
 		return store.Record{}, err
 	}
@@ -164,7 +201,7 @@ func newSensitiveRecord(user string, values []sealedValue, from carried) store.R
 	}
 	b = append(append(b, ']'), from.members...)
 	r.Data = append(b, '}')
-	r.Unique, r.Index = appendForeign(nil, from.unique), appendForeign(nil, from.index)
+	r.Unique, r.Index = from.unique, from.index
 	return r
 }
 

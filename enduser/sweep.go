@@ -45,7 +45,7 @@ func (m *Manager) Sweep(ctx context.Context) (int, error) {
 			keys = keyringError("destroy keys", err)
 		}
 	}
-	s := sweeper{m: m, now: m.millis(), sensitive: make(chan struct{}, sensitiveAtOnce)}
+	s := sweeper{m: m, now: m.millis(), belongings: make(chan struct{}, belongingsAtOnce)}
 	err := s.sweep(ctx)
 	if err == nil && m.strays.time(s.now) {
 		err = s.sweepStrays(ctx)
@@ -53,15 +53,15 @@ func (m *Manager) Sweep(ctx context.Context) (int, error) {
 	return s.users, errors.Join(err, s.lost.err(), keys)
 }
 
-// sensitiveAtOnce bounds how many users with sensitive values are deleted at a time: there
-// are stores that read these first, and they may be as long as a page.
-const sensitiveAtOnce = 8
+// belongingsAtOnce bounds how many users are deleted at a time with their sensitive
+// values: there are stores that read these first, and they may be as long as a page.
+const belongingsAtOnce = 8
 
 // sweeper is one call of Sweep.
 type sweeper struct {
-	m         *Manager
-	now       time.Time
-	sensitive chan struct{} // taken while a user's sensitive values are deleted with it
+	m          *Manager
+	now        time.Time
+	belongings chan struct{} // taken while something is deleted with what belongs to it
 
 	users  int // deleted
 	worked bool
@@ -101,7 +101,13 @@ func (s *sweeper) pass(ctx context.Context) error {
 }
 
 func (s *sweeper) query() store.DueQuery {
-	return store.DueQuery{Kinds: []string{kindUser, kindSensitive, kindGroup}, Before: tick(s.now), Limit: sweepPage}
+	q := store.DueQuery{Before: tick(s.now), Limit: sweepPage}
+	for _, k := range s.m.kinds {
+		if k.overdue != nil {
+			q.Kinds = append(q.Kinds, k.name)
+		}
+	}
+	return q
 }
 
 func (s *sweeper) due(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
@@ -191,16 +197,20 @@ const (
 // record does what a record is due for. The error is an UnreadableError for what cannot be
 // read, or it ends the sweep.
 func (s *sweeper) record(ctx context.Context, name string, r *store.Record) (swept, error) {
-	w := s.m.writerOf(name, s.now)
-	ops, cause := w.overdue(r)
+	w, k := s.m.writerOf(name, s.now), s.m.kind(r.Kind)
+	var ops []store.Op
+	var cause error
+	if k.overdue != nil {
+		ops, cause = k.overdue(&w, r)
+	}
 	switch {
 	case cause != nil && !errors.Is(cause, ErrCorrupt): // ErrNewer: for a newer program
 		return nothing, cause
-	case len(ops) == 0 && r.Kind == kindSensitive && slices.Contains(r.Index, termUnreadable):
-		// It was due a day ago: nothing in it can still be in its time.
+	case len(ops) == 0 && k.ttl > 0 && slices.Contains(r.Index, termUnreadable):
+		// It was due so long ago that nothing in it can be live.
 		ops = []store.Op{store.Delete(*r, nil)}
 	case len(ops) == 0:
-		ops = []store.Op{store.Replace(*r, s.postpone(*r), nil)}
+		ops = []store.Op{store.Replace(*r, s.postpone(*r, k.ttl), nil)}
 		s.m.log.LogAttrs(ctx, slog.LevelError, "enduser: sweep: nothing can be done for a due record",
 			slog.Any("tenant", w.Tenant), slog.String("kind", r.Kind), slog.String("id", r.ID))
 	}
@@ -220,8 +230,8 @@ func (s *sweeper) record(ctx context.Context, name string, r *store.Record) (swe
 // with a user.
 func (s *sweeper) apply(ctx context.Context, name string, ops []store.Op) error {
 	if len(ops) > 1 {
-		s.sensitive <- struct{}{}
-		defer func() { <-s.sensitive }()
+		s.belongings <- struct{}{}
+		defer func() { <-s.belongings }()
 	}
 	_, err := s.m.store.Apply(ctx, name, store.Ops(ops...))
 	if stale, ok := errors.AsType[*store.StaleError](err); ok && len(ops) > 1 && stale.Op == 0 { // they are gone already
@@ -231,61 +241,12 @@ func (s *sweeper) apply(ctx context.Context, name string, ops []store.Op) error 
 }
 
 // postpone returns the record as it is looked at again later.
-func (s *sweeper) postpone(r store.Record) store.Record {
-	r.Due = s.now.Add(postponed)
-	if r.Kind == kindSensitive {
+func (s *sweeper) postpone(r store.Record, ttl time.Duration) store.Record {
+	r.Due = s.now.Add(max(postponed, ttl))
+	if ttl > 0 {
 		r.Index = append(slices.Clone(r.Index), termUnreadable)
 	}
 	return r
-}
-
-// overdue returns the writes that a record is due for, none if it is not. Those of a user
-// begin with the removal of the sensitive values that it may have.
-func (w *writer) overdue(r *store.Record) ([]store.Op, error) {
-	switch r.Kind {
-	case kindUser:
-		return w.overdueUser(r)
-	case kindSensitive:
-		return w.overdueSensitive(r)
-	default:
-		return w.overdueGroup(r)
-	}
-}
-
-func (w *writer) overdueUser(r *store.Record) (ops []store.Op, err error) {
-	u, err := decodeUser(w.Tenant.name, w.env, r)
-	if err != nil || !u.Expired(w.now) {
-		return nil, err
-	}
-	if u.hasSensitive {
-		ops = append(ops, store.Remove(sensitiveID(u.ID), kindSensitive, nil))
-	}
-	return append(ops, store.Delete(*r, w.note(ChangeExpired, nil))), nil
-}
-
-func (w *writer) overdueSensitive(r *store.Record) ([]store.Op, error) {
-	v := sensitiveRecord{record: *r}
-	if err := v.scan(); err != nil {
-		return nil, err
-	}
-	live := v.live(w.now)
-	switch len(live) {
-	case len(v.values):
-		return nil, nil
-	case 0:
-		return []store.Op{store.Delete(*r, nil)}, nil
-	}
-	kept, err := v.rewrite(live)
-	return []store.Op{store.Replace(*r, kept, nil)}, err
-}
-
-func (w *writer) overdueGroup(r *store.Record) ([]store.Op, error) {
-	g, err := w.decodeGroup(r)
-	if err != nil || !g.forget(w.now) {
-		return nil, err
-	}
-	kept, err := w.rewriteGroup(*r, &g)
-	return []store.Op{store.Replace(*r, kept, nil)}, err
 }
 
 // strays says when to look for sensitive values whose deadline is too far away to ever
@@ -313,13 +274,22 @@ func (l *strays) time(now time.Time) bool {
 // sweepStrays deletes the sensitive values whose deadline is too far away. What cannot be
 // read is reported when it is due.
 func (s *sweeper) sweepStrays(ctx context.Context) error {
-	var passed failures
-	q := store.Query{Kind: kindSensitive, NotDueBefore: tick(s.now.Add(SensitiveTTL + clockTolerance))}
+	var skipped failures
 	return s.m.eachTenant(ctx, func(name string) error {
-		return s.m.eachRecord(ctx, name, q, writesAtOnce, &passed, func(r *store.Record) error {
-			_, err := s.record(ctx, name, r)
-			return err
-		})
+		for _, k := range s.m.kinds {
+			if k.ttl == 0 {
+				continue
+			}
+			q := store.Query{Kind: k.name, NotDueBefore: tick(s.now.Add(k.ttl + clockTolerance))}
+			err := s.m.eachRecord(ctx, name, q, writesAtOnce, &skipped, func(r *store.Record) error {
+				_, err := s.record(ctx, name, r)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

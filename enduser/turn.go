@@ -49,14 +49,14 @@ func (t *turn) next(ctx context.Context, w *writer, id string, try int) error {
 	}
 }
 
-// settle writes what depends on the state of a record, with an ID: try reads the record,
-// decides and writes, and is called again while that fails with store.ErrStale because
-// others write meanwhile, as often as that is likely to help.
-func (w *writer) settle(ctx context.Context, id string, try func() error) error {
+// settle is the one compare-and-set loop. Its attempt reads a record, decides, writes, and
+// returns the record's ID. It is called again as long as it loses a race, which is when it
+// returns an error that is lost.
+func (w *writer) settle(ctx context.Context, attempt func() (id string, err error)) error {
 	var turn turn
 	defer turn.end()
 	for n := 0; ; n++ {
-		err := try()
+		id, err := attempt()
 		if !lost(err) {
 			return err
 		}
@@ -64,24 +64,6 @@ func (w *writer) settle(ctx context.Context, id string, try func() error) error 
 			return err
 		}
 	}
-}
-
-// reread returns a record again, as it is by now. ErrNotFound if it is gone, or is no
-// longer what was asked for.
-type reread func(context.Context) (store.Record, error)
-
-// settleFrom is settle for a record that was read already.
-func (w *writer) settleFrom(ctx context.Context, r store.Record, again reread, try func(store.Record) error) error {
-	known := true
-	return w.settle(ctx, r.ID, func() (err error) {
-		if !known {
-			if r, err = again(ctx); err != nil {
-				return err
-			}
-		}
-		known = false
-		return try(r)
-	})
 }
 
 // lost reports whether a write failed because another was faster.

@@ -18,22 +18,24 @@ import (
 // It is the way to do whatever depends on the user's state. ErrVersion if a condition on
 // versions does not hold; ErrConflict if something that must be unique belongs to another user;
 // ErrNewer if a newer program has written the user so that this one must not change it.
-func (t Tenant) Update(ctx context.Context, ref Ref, fn func(*Edit) error, conds ...Condition) (u User, err error) {
+func (t Tenant) Update(ctx context.Context, ref Ref, fn func(*Edit) error, conds ...Condition) (User, error) {
 	w, err := t.writer()
 	if err != nil {
 		return User{}, err
 	}
-	defer confirm(ctx, &w, &u, &err)
-	again := func(ctx context.Context) (store.Record, error) {
+	var u User
+	err = w.settle(ctx, func() (string, error) {
 		r, _, err := w.get(ctx, w.name, ref, w.now)
-		return r, err
-	}
-	r, err := again(ctx)
-	if err != nil {
+		if err != nil {
+			return r.ID, err
+		}
+		u, _, err = w.update(ctx, &r, conds, fn)
+		return r.ID, err
+	})
+	if err = w.confirm(ctx, err); err != nil {
 		return User{}, err
 	}
-	u, _, err = w.update(ctx, r, again, conds, fn)
-	return u, err
+	return u, nil
 }
 
 // Associate makes a provisional user permanent, if the conditions hold. It changes
@@ -66,24 +68,9 @@ func (t Tenant) Unlink(ctx context.Context, ref Ref, a Account) (User, error) {
 	})
 }
 
-// update changes a user from the state in which record r has it. It tries again
-// while others change it.
+// update changes a user from the state in record r. It returns the store's ErrStale if
+// the record has changed.
 func (w *writer) update(
-	ctx context.Context, r store.Record, again reread, conds conditions, fn func(*Edit) error,
-) (u User, outcome Outcome, err error) {
-	err = w.settleFrom(ctx, r, again, func(r store.Record) (err error) {
-		u, outcome, err = w.tryUpdate(ctx, &r, conds, fn)
-		return err
-	})
-	if err != nil {
-		return User{}, 0, err
-	}
-	return u, outcome, nil
-}
-
-// tryUpdate changes a user once. The error is the store's ErrStale if record r is no
-// longer as it was.
-func (w *writer) tryUpdate(
 	ctx context.Context, r *store.Record, conds conditions, fn func(*Edit) error,
 ) (User, Outcome, error) {
 	old, _, err := w.decode(r, w.now)
@@ -154,7 +141,7 @@ func (w *writer) replace(
 	if err != nil {
 		return 0, err
 	}
-	done, conflict, err := w.applyAs(ctx, old, u, store.Replace(*r, next, note), edited...)
+	done, conflict, err := w.applyAs(ctx, old, u, append(edited, store.Replace(*r, next, note))...)
 	if done.taken != nil {
 		conflict = w.conflict(done.taken)
 	}

@@ -225,12 +225,3 @@ func (f *failures) err() error {
 	}
 	return fmt.Errorf("%w (%d in all)", f.first, f.count)
 }
-
-// unlessGone returns an error, unless it is that the record of a walk was deleted
-// meanwhile.
-func unlessGone(err error) error {
-	if errors.Is(err, ErrNotFound) && !errors.Is(err, ErrUnknown) {
-		return nil
-	}
-	return err
-}

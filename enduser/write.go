@@ -54,18 +54,17 @@ func (t Tenant) writer() (writer, error) {
 	}, nil
 }
 
-// confirm is what a call that may write ends with. If it wrote nothing, its answer rests on
-// what it has read: that a user is as was asked for, or has what others ask for, or is not
-// there. Such an answer is told only when the store cannot lose what it rests on, as a write
-// would be.
-func confirm[T any](ctx context.Context, w *writer, answer *T, err *error) {
-	if w.wrote || *err != nil && !ofState(*err) {
-		return
+// confirm returns the error that a call ends with. A call that wrote nothing answers by
+// what it has read: a user is as was asked for, or has what others ask for, or does not
+// exist. Such an answer must rest on what the store cannot lose, as a write would.
+func (w *writer) confirm(ctx context.Context, err error) error {
+	if w.wrote || err != nil && !ofState(err) {
+		return err
 	}
 	if failed := store.Confirm(ctx, w.m.store, w.name); failed != nil {
-		var none T
-		*answer, *err = none, translate("confirm", failed)
+		return translate("confirm", failed)
 	}
+	return err
 }
 
 // ofState reports whether an error says something about what is in the store.
@@ -87,24 +86,21 @@ type applied struct {
 	taken    *store.TakenError // nothing was written: somebody holds a key
 }
 
-// apply writes one op, with others on what depends on its record. A unique key held by
-// a user that has expired is taken over: that user is deleted in the same batch.
+// apply writes a batch whose last op is on the record that the call is about. A unique key
+// held by a user that has expired is taken over: that user is deleted in the same batch.
 //
 // What was done, or may have been, is not sent again, a create neither: its record may
 // have been deleted since, and a second create would bring it back. Only the store can
 // repeat a write, since it knows each by a name of its own. The error is the store's own
 // if the write was stale, or something required of the state before it did not hold.
-func (w *writer) apply(
-	ctx context.Context, op store.Op, require []store.Require, with ...store.Op,
-) (applied, error) {
-	own := append(with[:len(with):len(with)], op)
-	var over []store.Op                    // deletions of users that have expired; they come first
+func (w *writer) apply(ctx context.Context, b store.Batch) (applied, error) {
+	own := b.Ops
+	var expired []store.Op                 // deletions of users; they come first
 	for range maxTries + store.MaxUnique { // each key may have an expired holder
-		ops := own
-		if len(over) > 0 {
-			ops = slices.Concat(over, own)
+		if b.Ops = own; len(expired) > 0 {
+			b.Ops = slices.Concat(expired, own)
 		}
-		rev, err := w.m.store.Apply(ctx, w.name, store.Batch{Ops: ops, Require: require})
+		rev, err := w.m.store.Apply(ctx, w.name, b)
 		if err == nil {
 			w.wrote = true
 			return applied{revision: rev}, nil
@@ -114,19 +110,19 @@ func (w *writer) apply(
 			if err != nil {
 				return applied{}, err
 			}
-			if len(deletions) == 0 || len(ops)+len(require)+len(deletions) > store.MaxOps {
+			if len(deletions) == 0 || len(b.Ops)+len(b.Require)+len(deletions) > store.MaxOps {
 				return applied{taken: taken}, nil
 			}
-			over = append(over, deletions...)
+			expired = append(expired, deletions...)
 			continue
 		}
 		if !lost(err) {
 			return applied{}, translate("write", err)
 		}
-		if stale, ok := errors.AsType[*store.StaleError](err); !ok || stale.Op < 0 || stale.Op >= len(over) {
+		if stale, ok := errors.AsType[*store.StaleError](err); !ok || stale.Op < 0 || stale.Op >= len(expired) {
 			return applied{}, err
 		}
-		over = nil // an expired one was swept or taken over meanwhile
+		expired = nil // one of them was swept or taken over meanwhile
 	}
 	return applied{}, ErrContended
 }
@@ -148,18 +144,15 @@ func (w *writer) expired(r *store.Record) (u User, gone bool) {
 	return u, err == nil && !live && u.ID != ""
 }
 
-// conflict says in the terms of users and groups which key is taken.
+// conflict says in the terms of this package which key is taken.
 func (w *writer) conflict(taken *store.TakenError) *ConflictError {
-	kind, field := kindUser, "external_id"
-	switch taken.Key.Kind {
-	case keyAccount:
-		field = "linked_accounts"
-	case keyEmail:
-		field = "email"
-	case keyGroupID:
-		kind = kindGroup
-	case keyGroupToken:
-		kind, field = kindGroup, "token"
+	for _, k := range w.m.kinds {
+		if k.key == nil {
+			continue
+		}
+		if field, _ := k.key(taken.Key.Kind); field != "" {
+			return &ConflictError{Kind: k.name, Field: field, HolderID: taken.Holder.ID}
+		}
 	}
-	return &ConflictError{Kind: kind, Field: field, HolderID: taken.Holder.ID}
+	return &ConflictError{Kind: kindUser, Field: "external_id", HolderID: taken.Holder.ID}
 }

@@ -1,0 +1,166 @@
+package enduser
+
+import (
+	"errors"
+
+	"github.com/rollbook-go/rollbook/internal/jsontext"
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// isUserMember reports whether encodeUser writes a member.
+func isUserMember(name string) bool {
+	switch name {
+	case "external_id", "name", "first_name", "last_name", "email", "avatar", "language", "metadata",
+		"system_properties", "linked_accounts", "groups", "created_by", "updated_by", "created_at", "updated_at",
+		"added_at", "expires_at", "sensitive", "stamp":
+		return true
+	}
+	return false
+}
+
+// encodeUser returns the body of u: a JSON object without empty members, and behind them
+// the members that are carried along. ID and revisions stand in the record.
+func encodeUser(u *User, s stamp, members []byte) []byte {
+	b := make([]byte, 0, 288+len(u.Metadata)*48+len(members))
+	b = appendVersions(b)
+	b = appendText(b, "external_id", u.ExternalID)
+	b = appendText(b, "name", u.Name)
+	b = appendText(b, "first_name", u.FirstName)
+	b = appendText(b, "last_name", u.LastName)
+	b = appendText(b, "email", u.Email)
+	b = appendText(b, "avatar", u.Avatar)
+	b = appendText(b, "language", u.Language)
+	b = appendMetadata(b, "metadata", u.Metadata)
+	b = appendMetadata(b, "system_properties", u.SystemProperties)
+	if len(u.Accounts) > 0 {
+		b = append(b, `,"linked_accounts":[`...)
+		for i, a := range u.Accounts {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(jsontext.AppendString(append(b, `{"type":`...), a.Type), `,"id":`...)
+			b = append(jsontext.AppendString(b, a.ID), '}')
+		}
+		b = append(b, ']')
+	}
+	if len(u.Groups) > 0 {
+		b = append(b, `,"groups":[`...)
+		for i, g := range u.Groups {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = jsontext.AppendString(b, g)
+		}
+		b = append(b, ']')
+	}
+	b = appendText(b, "created_by", u.CreatedBy)
+	b = appendText(b, "updated_by", u.UpdatedBy)
+	b = appendTime(b, "created_at", u.CreatedAt)
+	b = appendTime(b, "updated_at", u.UpdatedAt)
+	b = appendTime(b, "added_at", u.AddedAt)
+	b = appendTime(b, "expires_at", u.ExpiresAt)
+	if u.hasSensitive {
+		b = append(b, `,"sensitive":true`...)
+	}
+	b = appendStamp(b, s)
+	return append(append(b, members...), '}')
+}
+
+// decodeUser reads the user that a record holds. The error is an *UnreadableError.
+func decodeUser(tenant string, env Environment, r *store.Record) (User, error) {
+	u := User{
+		ID:          r.ID,
+		Tenant:      tenant,
+		Environment: env,
+		Revision:    int64(r.Revision),
+	}
+	for _, key := range r.Unique {
+		if key.Kind == keyEmail {
+			u.emailClaimed = true
+		}
+	}
+	s, err := u.scan(string(r.Data))
+	if err != nil {
+		return User{}, unreadable(kindUser, r.ID, err)
+	}
+	u.Version = versionOf(r, s)
+	return u, nil
+}
+
+func (u *User) scan(body string) (s stamp, err error) {
+	p := jsontext.NewScanner(body)
+	var v versions
+	err = p.Object(func(name string) (err error) {
+		switch name {
+		case "external_id":
+			u.ExternalID, err = p.String()
+		case "name":
+			u.Name, err = p.String()
+		case "first_name":
+			u.FirstName, err = p.String()
+		case "last_name":
+			u.LastName, err = p.String()
+		case "email":
+			u.Email, err = p.String()
+		case "avatar":
+			u.Avatar, err = p.String()
+		case "language":
+			u.Language, err = p.String()
+		case "metadata":
+			u.Metadata, err = scanMetadata(&p)
+		case "system_properties":
+			u.SystemProperties, err = scanMetadata(&p)
+		case "linked_accounts":
+			err = p.Array(func() error { return u.scanAccount(&p) })
+		case "groups":
+			err = p.Array(func() error {
+				group, err := p.String()
+				u.Groups = append(u.Groups, group)
+				return err
+			})
+		case "created_by":
+			u.CreatedBy, err = p.String()
+		case "updated_by":
+			u.UpdatedBy, err = p.String()
+		case "created_at":
+			u.CreatedAt, err = scanTime(&p)
+		case "updated_at":
+			u.UpdatedAt, err = scanTime(&p)
+		case "added_at":
+			u.AddedAt, err = scanTime(&p)
+		case "expires_at":
+			u.ExpiresAt, err = scanTime(&p)
+		case "sensitive":
+			u.hasSensitive, err = p.Bool()
+		case "stamp":
+			s, err = scanStamp(&p)
+		default:
+			err = v.other(&p, name)
+		}
+		return err
+	})
+	return s, v.end(&p, err)
+}
+
+func (u *User) scanAccount(p *jsontext.Scanner) error {
+	var a Account
+	parts := 0
+	err := p.Object(func(name string) (err error) {
+		parts++
+		switch name {
+		case "type":
+			a.Type, err = p.String()
+		case "id":
+			a.ID, err = p.String()
+		default:
+			parts--
+			_, err = p.Raw()
+		}
+		return err
+	})
+	if err == nil && parts < 2 {
+		err = errors.New("a linked account is not whole")
+	}
+	u.Accounts = append(u.Accounts, a)
+	return err
+}
