@@ -15,6 +15,7 @@ import (
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/redislimit"
 	"github.com/rollbook-go/rollbook/internal/testing/redistest"
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 	redisstore "github.com/rollbook-go/rollbook/store/redis"
 )
 
@@ -210,7 +211,10 @@ func TestErrors(t *testing.T) {
 // TestShared: nodes that share a server, or a Cluster, allow together what one may.
 func TestShared(t *testing.T) {
 	t.Run("server", func(t *testing.T) { testShared(t, redistest.Server(t).Addr) })
-	t.Run("cluster", func(t *testing.T) { testShared(t, redistest.Cluster(t).Addrs()...) })
+	t.Run("cluster", func(t *testing.T) {
+		size.Need(t, size.Long)
+		testShared(t, redistest.Cluster(t).Addrs()...)
+	})
 }
 
 func testShared(t *testing.T, addrs ...string) {

@@ -1,41 +1,47 @@
 -- One Apply. Everything is checked before anything but the nonce is written, because
--- Redis does not undo a script that fails half way. Replies are flat arrays of
--- strings that start with a status, the tenant and the nonce. Numbers are strings of
--- digits: tostring would round large ones.
+-- Redis does not undo a script that fails half way. Replies are flat arrays of strings
+-- that start with a status, the tenant and the nonce. Numbers are strings of digits,
+-- since tostring would round large ones.
 --
--- KEYS: records, unique keys, feed, nonce, tenants, queue, and the sorted sets
--- that ARGV refers to by their place. ARGV is described in plan.go.
+-- KEYS are records, unique keys, feed, nonce, tenants, queue, and the sorted sets that
+-- ARGV refers to by their place. ARGV is read in the order in which plan.args writes it.
 local records, unique, feed, nonce = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local tenants, queue = KEYS[5], KEYS[6]
-local tenant, name, hash, again, twice = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local frees = ARGV[6]
-local n, requires, claims = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-local releases, holds, unlists = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
-local lists, plans, queued = tonumber(ARGV[13]), tonumber(ARGV[14]), tonumber(ARGV[15])
-local at = 15 -- the last argument that was used
 
--- The revision counter is the record with the empty ID.
+local at = 0 -- the last argument that was read
+local function take(n)
+  at = at + n
+  return unpack(ARGV, at - n + 1, at)
+end
+local function count()
+  return tonumber((take(1)))
+end
+local tenant, name, hash, again, twice, frees = take(6)
+local n, requires, claims = count(), count(), count()
+local releases, holds, unlists = count(), count(), count()
+local lists, plans, queued = count(), count(), count()
+
+-- The IDs of the ops. The revision counter is the record with the empty ID.
 local ids = at
-local olds = redis.call('HMGET', records, '', unpack(ARGV, ids + 1, ids + n))
 at = at + n
-local ops = at
+local olds = redis.call('HMGET', records, '', unpack(ARGV, ids + 1, at))
 if olds[1] and string.find(olds[1], '%D') then
   return {'counter', tenant, name}
 end
 local revision = tonumber(olds[1] or '0')
 
 -- A server whose memory is full refuses a script at its first write, if that may need
--- memory, and only there. What frees memory must not be refused, so it begins with a
--- write that needs none: no record has an ID with this byte.
+-- memory, and only there. A batch that frees memory must not be refused, so it begins
+-- with a write that needs none: no record has an ID with this byte.
 if frees == '1' then
   redis.call('HDEL', records, '\254')
 end
 
 local last = string.format('%016d', revision + n)
 
--- The nonce is taken first, with the outcome of a write that is done. If it is
--- there already the write was done, and this is its outcome; or an earlier try was
--- refused, and a late one may look but must not write.
+-- The nonce is taken first, with the outcome of a write that is done. If it exists
+-- already, either the write was done, and this is its outcome; or an earlier attempt was
+-- refused, and a late one may read but must not write.
 local dead = false
 if not redis.call('SET', nonce, hash .. last, 'PX', 60000, 'NX') then
   local seen = redis.call('GET', nonce) or ''
@@ -50,7 +56,7 @@ if not redis.call('SET', nonce, hash .. last, 'PX', 60000, 'NX') then
   dead = true
 end
 
--- A refused write gives the nonce back, or marks it if an earlier try may be late.
+-- refuse gives the nonce back, or marks it if an earlier attempt may be late.
 local function refuse(status, ...)
   if dead then
     redis.call('PEXPIRE', nonce, 60000) -- a write, for a client that waits for replicas
@@ -62,7 +68,7 @@ local function refuse(status, ...)
   return {status, tenant, name, ...}
 end
 
--- Says whether a record is not as it was written; see codec.go.
+-- broken reports whether a record is not as it was written; see codec.go.
 local function broken(id, value)
   local front, body = string.sub(value, 1, 48), string.sub(value, 65)
   return string.find(front, '%D') or #body < 17 or string.sub(body, 1, 1) ~= '\1'
@@ -70,10 +76,9 @@ local function broken(id, value)
     or string.sub(redis.sha1hex(#tenant .. ':' .. tenant .. #id .. ':' .. id .. body), 1, 16) ~= string.sub(value, 49, 64)
 end
 
--- Requirements. The operations come before them in ARGV.
-at = at + 4 * n
+-- Requirements.
 for i = 1, requires do
-  local how, what, want = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+  local how, what, want = take(3)
   if how == 'free' then
     local holder = redis.call('HGET', unique, what)
     local value = holder and redis.call('HGET', records, holder)
@@ -87,14 +92,13 @@ for i = 1, requires do
       return refuse('stale', 'require', i - 1 .. '')
     end
   end
-  at = at + 3
 end
 
--- What the ops expect. Of a record that is replaced or deleted all is compared that the
--- write depends on, and not the data, of whatever length.
-local removed = {} -- IDs of records that are removed as they are
+-- What the ops expect. Of a record that is replaced or deleted, all is compared that the
+-- write depends on, but not the data, however long.
+local removed = {} -- IDs of records that are removed in whatever state they are
 for i = 1, n do
-  local how, what = ARGV[ops + 4 * i - 3], ARGV[ops + 4 * i - 2]
+  local how, what = take(2)
   local id, old = ARGV[ids + i], olds[i + 1]
   if how == 'remove' then
     if old and redis.sha1hex(old) ~= what then
@@ -119,8 +123,8 @@ for i = 1, n do
 end
 
 -- Unique keys that no record of this batch releases. A key is free if the record that
--- holds it is gone, or, at the revision that the client says, does not list it. Lua's
--- stack holds some thousand arguments, so long lists go in pieces.
+-- holds it does not exist or, at the revision that the client names, does not list it.
+-- Lua's stack holds some thousand arguments, so long lists go in pieces.
 local piece = 1000
 for from = 1, claims, piece do
   local to = math.min(from + piece - 1, claims)
@@ -143,8 +147,8 @@ if dead then
   return {'dead', tenant, name}
 end
 
--- From here on nothing can fail, but for keys that somebody else has made below
--- the prefix with another type.
+-- From here on nothing can fail, except for keys below the prefix that somebody else has
+-- made with another type.
 if revision == 0 then
   redis.call('ZADD', tenants, '0', tenant)
 end
@@ -152,9 +156,10 @@ end
 local created, written, deleted = {}, {'', last}, {}
 for i = 1, n do
   local number = i == n and last or string.format('%016d', revision + i)
-  local old, body, note = olds[i + 1], ARGV[ops + 4 * i - 1], ARGV[ops + 4 * i]
+  local id, old = ARGV[ids + i], olds[i + 1]
+  local body, note = take(2)
   if body == '' then
-    deleted[#deleted + 1] = ARGV[ids + i]
+    deleted[#deleted + 1] = id
   else
     local age = '0000000000000000'
     created[i] = number
@@ -162,7 +167,7 @@ for i = 1, n do
       created[i] = string.sub(old, 17, 32)
       age = string.format('%016d', revision + i - tonumber(created[i]))
     end
-    written[#written + 1] = ARGV[ids + i]
+    written[#written + 1] = id
     written[#written + 1] = number .. created[i] .. age .. body
   end
   if note ~= '' then
@@ -174,34 +179,34 @@ if #deleted > 0 then
   redis.call('HDEL', records, unpack(deleted))
 end
 
-local function each(command, key, count)
-  for from = 1, count, piece do
-    redis.call(command, key, unpack(ARGV, at + from, at + math.min(from + piece - 1, count)))
+local function each(command, key, size)
+  for from = 1, size, piece do
+    redis.call(command, key, unpack(ARGV, at + from, at + math.min(from + piece - 1, size)))
   end
-  at = at + count
+  at = at + size
 end
 each('HDEL', unique, releases)
-each('HSET', unique, holds)
+each('HSET', unique, 2 * holds)
 for _ = 1, unlists do
-  redis.call('ZREM', KEYS[tonumber(ARGV[at + 1])], ARGV[at + 2])
-  at = at + 2
+  local set, member = take(2)
+  redis.call('ZREM', KEYS[tonumber(set)], member)
 end
 for _ = 1, lists do
-  local i = tonumber(ARGV[at + 2])
-  redis.call('ZADD', KEYS[tonumber(ARGV[at + 1])], created[i], ARGV[ids + i])
-  at = at + 2
+  local set, op = take(2)
+  op = tonumber(op)
+  redis.call('ZADD', KEYS[tonumber(set)], created[op], ARGV[ids + op])
 end
 for _ = 1, plans do -- by Due
-  redis.call('ZADD', KEYS[tonumber(ARGV[at + 1])], '0', ARGV[at + 2])
-  at = at + 2
+  local set, member = take(2)
+  redis.call('ZADD', KEYS[tonumber(set)], '0', member)
 end
 for _ = 1, queued do
-  local first = redis.call('ZRANGE', KEYS[tonumber(ARGV[at + 1])], 0, 0)
+  local set, member = take(2)
+  local first = redis.call('ZRANGE', KEYS[tonumber(set)], 0, 0)
   if first[1] then
-    redis.call('ZADD', queue, string.sub(first[1], 1, 16), ARGV[at + 2])
+    redis.call('ZADD', queue, string.sub(first[1], 1, 16), member)
   else
-    redis.call('ZREM', queue, ARGV[at + 2])
+    redis.call('ZREM', queue, member)
   end
-  at = at + 2
 end
 return {'done', tenant, name, last}

@@ -18,32 +18,29 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/rollbook-go/rollbook/internal/testing/redistest"
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
 	redisstore "github.com/rollbook-go/rollbook/store/redis"
 )
 
 // commandCalls returns how often a server has run each command.
-func commandCalls(t *testing.T, admin *goredis.Client) map[string]int {
+func commandCalls(t *testing.T, server *redistest.Process) map[string]int {
 	t.Helper()
-	text, err := admin.Info(t.Context(), "commandstats").Result()
-	if err != nil {
-		t.Fatal(err)
-	}
 	calls := make(map[string]int)
+	text := server.Do(t, "info", "commandstats").(string)
 	for _, m := range regexp.MustCompile(`cmdstat_([^:]+):calls=(\d+)`).FindAllStringSubmatch(text, -1) {
 		calls[m[1]], _ = strconv.Atoi(m[2])
 	}
 	return calls
 }
 
-// The worst filter: eight terms, each of which nearly every one of 60,000 records has,
-// and all of which few have. No call does more than its budget, and a walk in either
-// direction finds the few.
+// The worst filter: eight terms, each of which nearly every record has, and all of which
+// six have. No call does more than its budget, and a walk in either direction finds the
+// six.
 func TestWorstFilter(t *testing.T) {
-	if testing.Short() {
-		t.Skip("writes 60,000 records")
-	}
-	const records, terms = 60_000, 8
+	const terms, matching = 8, 6
+	records := size.Pick(t, 12_000, 60_000, 60_000)
+	every := records / matching
 	server := redistest.Server(t)
 	var looked atomic.Int64
 	st := on(server).open(t, &redisstore.Options{Observer: &store.Observer{
@@ -58,7 +55,7 @@ func TestWorstFilter(t *testing.T) {
 		var ops []store.Op
 		for i := first; i < min(first+store.MaxOps, records); i++ {
 			r := store.Record{ID: fmt.Sprint(i), Kind: "user", Index: slices.Clone(q.Match)}
-			if i%10_000 == 5_000 {
+			if i%every == every/2 {
 				want = append(want, r.ID)
 			} else {
 				r.Index = slices.Delete(r.Index, i%terms, i%terms+1)
@@ -69,8 +66,6 @@ func TestWorstFilter(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	admin := server.Client()
-	defer func() { _ = admin.Close() }()
 	for _, desc := range []bool{false, true} {
 		for _, budget := range []int{0, 1_000, 777} {
 			q.Desc, q.Budget, q.After, q.Before = desc, budget, 0, 0
@@ -81,12 +76,12 @@ func TestWorstFilter(t *testing.T) {
 			var got []string
 			calls := 0
 			for {
-				before := commandCalls(t, admin)
+				before := commandCalls(t, server)
 				page, err := st.List(t.Context(), "tenant", q)
 				if err != nil {
 					t.Fatal(err)
 				}
-				after := commandCalls(t, admin)
+				after := commandCalls(t, server)
 				calls++
 				if n := looked.Load(); n > int64(most) {
 					t.Errorf("a call looked at %d entries, budget %d", n, most)
@@ -147,12 +142,8 @@ func (c *countingConn) Read(b []byte) (int, error) {
 func TestFetchedBytes(t *testing.T) {
 	everywhere(t, func(t *testing.T, b backend) {
 		var network countingNetwork
-		client := redisstore.NewClient(b.options(goredis.UniversalOptions{Dialer: network.dial}))
-		defer func() { _ = client.Close() }()
-		st, err := redisstore.New(client, &redisstore.Options{Prefix: newPrefix()})
-		if err != nil {
-			t.Fatal(err)
-		}
+		client := b.clientWith(t, goredis.UniversalOptions{Dialer: network.dial})
+		st := newStore(t, client, &redisstore.Options{Prefix: b.prefix(t)})
 		ctx := t.Context()
 		key := []store.Key{{Kind: "k"}}
 		for i := range 40 {
@@ -224,11 +215,9 @@ func TestPagesAtOnce(t *testing.T) {
 }
 
 func testPagesAtOnce(t *testing.T, size, want, most int) {
-	client := onServer(t).client(t)
-	st, err := redisstore.New(client, &redisstore.Options{Prefix: newPrefix()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := onServer(t)
+	client := b.client(t)
+	st := newStore(t, client, &redisstore.Options{Prefix: b.prefix(t)})
 	for i := range 8 {
 		r := store.Record{ID: fmt.Sprint(i), Kind: "user", Data: make([]byte, size)}
 		if _, err := st.Apply(t.Context(), "tenant", store.Ops(store.Create(r, nil))); err != nil {
@@ -258,7 +247,7 @@ func testPagesAtOnce(t *testing.T, size, want, most int) {
 // what was forgotten.
 func TestTrimBesideReaders(t *testing.T) {
 	everywhere(t, func(t *testing.T, b backend) {
-		st := b.fresh(t)
+		st := b.open(t, &redisstore.Options{Prefix: b.prefix(t)})
 		const entries = 4000
 		for first := 0; first < entries; first += 100 {
 			var ops []store.Op

@@ -174,21 +174,6 @@ func (s *Store) checkVersion(ctx context.Context, node *goredis.Client, version 
 	return nil
 }
 
-// member returns a member of a map as RESP3 and RESP2 have it.
-func member(reply any, name string) string {
-	switch r := reply.(type) {
-	case map[any]any:
-		value, _ := r[name].(string)
-		return value
-	case []any:
-		if i := slices.Index(r, any(name)); i >= 0 && i+1 < len(r) {
-			value, _ := r[i+1].(string)
-			return value
-		}
-	}
-	return ""
-}
-
 // checkPolicy verifies the maxmemory-policy, which CONFIG GET tells where INFO does not.
 func (s *Store) checkPolicy(ctx context.Context, node *goredis.Client, policy string) error {
 	if policy == "" {
@@ -295,17 +280,6 @@ func (s *Store) addr(node *goredis.Client) string {
 		return ""
 	}
 	return node.Options().Addr
-}
-
-// infoFields are the fields of an answer to INFO.
-func infoFields(text string) map[string]string {
-	fields := make(map[string]string)
-	for line := range strings.Lines(text) {
-		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
-			fields[name] = value
-		}
-	}
-	return fields
 }
 
 // permitted wraps an error of a command that not every server permits.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/internal/testing/histories"
 	"github.com/rollbook-go/rollbook/internal/testing/redistest"
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
 	redisstore "github.com/rollbook-go/rollbook/store/redis"
 )
@@ -47,8 +48,9 @@ func randomName(r *rand.Rand) string {
 
 // Whatever a tenant is called, all its keys are in one slot and nobody else's.
 func TestTenantNames(t *testing.T) {
-	st := onCluster(t).fresh(t)
-	const random = 10_000
+	b := onCluster(t)
+	st := b.open(t, &redisstore.Options{Prefix: b.prefix(t)})
+	random := size.Pick(t, 500, 10_000, 10_000)
 	names := make(map[string]bool)
 	for _, name := range hostileNames() {
 		names[name] = true
@@ -134,7 +136,7 @@ func TestWaitReplicas(t *testing.T) {
 	first.Unique = []store.Key{{Kind: "name", Value: "n"}}
 	op := store.Create(first, []byte("note"))
 	t.Run("enough", func(t *testing.T) {
-		st := b.open(t, &redisstore.Options{Prefix: newPrefix(), WaitReplicas: 1})
+		st := b.open(t, &redisstore.Options{Prefix: b.prefix(t), WaitReplicas: 1})
 		if _, err := st.Apply(t.Context(), "tenant", store.Ops(op)); err != nil {
 			t.Error(err)
 		}
@@ -144,7 +146,7 @@ func TestWaitReplicas(t *testing.T) {
 	})
 	t.Run("too few", func(t *testing.T) {
 		st := b.open(t, &redisstore.Options{
-			Prefix: newPrefix(), WaitReplicas: 2, WaitTimeout: 50 * time.Millisecond, RetryFor: 200 * time.Millisecond,
+			Prefix: b.prefix(t), WaitReplicas: 2, WaitTimeout: 50 * time.Millisecond, RetryFor: 200 * time.Millisecond,
 		})
 		_, err := st.Apply(t.Context(), "tenant", store.Ops(op))
 		wantError(t, err, store.ErrUnknown)
@@ -175,27 +177,25 @@ func TestWaitReplicas(t *testing.T) {
 	})
 	t.Run("confirmed", func(t *testing.T) {
 		for _, replicas := range []int{0, 1} {
-			st := b.open(t, &redisstore.Options{Prefix: newPrefix(), WaitReplicas: replicas})
+			st := b.open(t, &redisstore.Options{Prefix: b.prefix(t), WaitReplicas: replicas})
 			if err := st.Confirm(t.Context(), "tenant"); err != nil {
 				t.Errorf("%d replicas: %v", replicas, err)
 			}
 		}
 	})
 	t.Run("histories", func(t *testing.T) {
-		prefix := newPrefix()
-		histories.Run(t, func() (store.Store, error) {
-			return redisstore.New(b.client(t), &redisstore.Options{Prefix: prefix, WaitReplicas: 1})
-		}, nil)
-		b.check(t, prefix)
+		opts := &redisstore.Options{Prefix: b.prefix(t), WaitReplicas: 1}
+		histories.Run(t, func() (store.Store, error) { return b.open(t, opts), nil }, nil)
 	})
 }
 
 // A master is killed under load. The client finds the new one without help, and
 // what is left agrees with itself.
 func TestFailover(t *testing.T) {
+	t.Parallel() // it mostly waits
 	group := redistest.Cluster(t)
 	b := onGroup(group)
-	st := b.fresh(t)
+	st := b.open(t, &redisstore.Options{Prefix: b.prefix(t)})
 	victim, heir := group.Nodes[0], group.Nodes[3]
 	tenant := ""
 	for i := 0; tenant == ""; i++ {
@@ -236,15 +236,15 @@ func TestFailover(t *testing.T) {
 			}
 		})
 	}
-	until(t, "writes are acknowledged", func() bool { return acked.Load() > 500 })
+	redistest.Until(t, "writes are acknowledged", func() bool { return acked.Load() > 500 })
 	victim.Kill()
 	killed.Store(time.Now().UnixNano())
-	until(t, "the replica is promoted", func() bool {
+	redistest.Until(t, "the replica is promoted", func() bool {
 		role, err := heir.Role(t.Context())
 		return err == nil && role == "master"
 	})
 	promoted := time.Now()
-	until(t, "writes succeed again", func() bool { return recovered.Load() > 0 })
+	redistest.Until(t, "writes succeed again", func() bool { return recovered.Load() > 0 })
 	t.Logf("promoted %v after the kill, first write %v after the promotion; %d acknowledged, %d unknown, %d unavailable",
 		promoted.Sub(time.Unix(0, killed.Load())).Round(time.Millisecond),
 		time.Unix(0, recovered.Load()).Sub(promoted).Round(time.Millisecond),

@@ -40,9 +40,6 @@ const (
 	maxRevision = 1 << 53
 )
 
-// errReply: what was answered cannot be an answer to the call.
-var errReply = errors.New("a reply is not about the call")
-
 // errDamaged: a stored record cannot be read.
 var errDamaged = errors.New("a stored record cannot be read")
 

@@ -9,13 +9,13 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// errFewReplicas: fewer replicas than asked for have what the master has.
+// errFewReplicas: fewer replicas than WaitReplicas have what the master has.
 var errFewReplicas = errors.New("fewer replicas than WaitReplicas have it")
 
 // Confirm implements [store.Confirmer]: it waits until as many replicas as
 // Options.WaitReplicas have what the master has. Without WaitReplicas it does nothing. It
-// is not repeated where the server may have failed: the next master would confirm what it
-// never had.
+// is not repeated where the server may have failed, since the next master would confirm
+// data that it never had.
 func (s *Store) Confirm(ctx context.Context, tenant string) (err error) {
 	c := s.begin("Confirm")
 	defer func() { c.end(0, err) }()
@@ -28,12 +28,7 @@ func (s *Store) Confirm(ctx context.Context, tenant string) (err error) {
 	sp := s.space(tenant)
 	args := scriptArgs(s.scripts.confirm, []string{sp.nonce("confirm")}, []any{tenant})
 	err = s.repeat(ctx, "Confirm", func(ctx context.Context, _ int) error {
-		r := &request{
-			ctx:    ctx,
-			cmds:   []*goredis.Cmd{goredis.NewCmd(ctx, args...)},
-			script: &s.scripts.confirm,
-			done:   make(chan struct{}),
-		}
+		r := newRequest(ctx, &s.scripts.confirm, args)
 		_, err := s.send(ctx, sp, r, true)
 		if err == nil {
 			err = s.confirmation(tenant, r)
@@ -64,23 +59,4 @@ func (s *Store) confirmation(tenant string, r *request) error {
 		return errFewReplicas
 	}
 	return nil
-}
-
-// confirmed is the error of an Apply that was answered. As many replicas as the store waits
-// for have to have what the answer rests on; else the call is repeated. A refusal too tells
-// of a state: of one that no replica has nobody may be told, since after a failover it
-// would be wrong.
-func (w *write) confirmed(r *request, err error) error {
-	var refusal outcome
-	switch {
-	case r.acked >= w.store.wait.replicas:
-		return err
-	case err == nil:
-		w.maybe = true
-		return errFewReplicas
-	case !errors.As(err, &refusal), errors.Is(err, errMoved), errors.As(err, new(*unlistedError)),
-		errors.Is(err, store.ErrUnknown):
-		return err // nothing that anybody is told of a state
-	}
-	return errFewReplicas
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"strings"
 	"sync"
 
@@ -15,15 +14,16 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Inconsistencies reads every key under a prefix and compares everything that is
-// derived with the records: an error says what differs. Nobody may write
-// meanwhile. Where something was damaged more may be stored than is derived.
+// Inconsistencies reads and removes every key under a prefix, and compares everything that
+// is derived with the records. Its error says what differs. Nobody may write meanwhile.
+// Where something was damaged, more may be stored than is derived.
 func Inconsistencies(ctx context.Context, client goredis.UniversalClient, prefix string) error {
 	d, err := readDump(ctx, client, prefix)
 	if err != nil {
 		return err
 	}
-	want := dump{hashes: map[string]map[string]string{}, zsets: map[string]map[string]float64{}, damaged: d.damaged}
+	want := newDump()
+	want.damaged = d.damaged
 	l := layout{prefix: prefix}
 	var faults []error
 	for key, fields := range d.hashes {
@@ -153,64 +153,87 @@ func (d *dump) add(key, member string, score float64) {
 	d.zsets[key][member] = score
 }
 
-func readDump(ctx context.Context, client goredis.UniversalClient, prefix string) (dump, error) {
-	all := dump{hashes: map[string]map[string]string{}, zsets: map[string]map[string]float64{}}
-	var mu sync.Mutex
-	read := func(ctx context.Context, node *goredis.Client) error {
-		d, err := readNode(ctx, node, prefix)
-		mu.Lock()
-		defer mu.Unlock()
-		maps.Copy(all.hashes, d.hashes)
-		maps.Copy(all.zsets, d.zsets)
-		all.damaged = all.damaged || d.damaged
-		return err
-	}
+// eachServer calls fn for the server, or at the same time for all masters of a Cluster.
+func eachServer(ctx context.Context, client goredis.UniversalClient, fn func(context.Context, *goredis.Client) error) error {
 	if c, ok := client.(*goredis.ClusterClient); ok {
-		return all, c.ForEachMaster(ctx, read)
+		return c.ForEachMaster(ctx, fn)
 	}
-	return all, read(ctx, client.(*goredis.Client))
+	return fn(ctx, client.(*goredis.Client))
 }
 
-func readNode(ctx context.Context, node *goredis.Client, prefix string) (dump, error) {
-	d := dump{hashes: map[string]map[string]string{}, zsets: map[string]map[string]float64{}}
-	iter := node.Scan(ctx, 0, escapeGlob(prefix)+"*", 1000).Iterator()
-	for iter.Next(ctx) {
-		key := iter.Val()
-		kind, err := node.Type(ctx, key).Result()
-		if err != nil {
-			return d, err
+func newDump() dump {
+	return dump{hashes: map[string]map[string]string{}, zsets: map[string]map[string]float64{}}
+}
+
+// readDump reads what is stored under a prefix, and removes it.
+func readDump(ctx context.Context, client goredis.UniversalClient, prefix string) (dump, error) {
+	all := newDump()
+	var mu sync.Mutex
+	return all, eachServer(ctx, client, func(ctx context.Context, node *goredis.Client) error {
+		mu.Lock()
+		defer mu.Unlock()
+		for cursor := uint64(0); ; {
+			keys, next, err := node.Scan(ctx, cursor, escapeGlob(prefix)+"*", 5000).Result()
+			if err == nil {
+				err = all.read(ctx, node, prefix, keys)
+			}
+			if cursor = next; err != nil || cursor == 0 {
+				return err
+			}
 		}
-		switch kind {
+	})
+}
+
+// read reads keys, and removes them.
+func (d *dump) read(ctx context.Context, node *goredis.Client, prefix string, keys []string) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	pipe := node.Pipeline()
+	types := make([]*goredis.StatusCmd, len(keys))
+	for i, key := range keys {
+		types[i] = pipe.Type(ctx, key)
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return err
+	}
+	values := make([]goredis.Cmder, len(keys))
+	for i, key := range keys {
+		switch kind := types[i].Val(); kind {
 		case "hash":
-			if d.hashes[key], err = node.HGetAll(ctx, key).Result(); err != nil {
-				return d, err
-			}
+			values[i] = pipe.HGetAll(ctx, key)
 		case "zset":
-			list, err := node.ZRangeWithScores(ctx, key, 0, -1).Result()
-			if err != nil {
-				return d, err
-			}
-			for _, z := range list {
-				d.add(key, z.Member.(string), z.Score)
-			}
-		case "none": // a nonce that expired meanwhile
+			values[i] = pipe.ZRangeWithScores(ctx, key, 0, -1)
 		case "string":
-			if key == prefix+damagedKey {
-				d.damaged = true
-				continue
-			}
-			ttl, err := node.PTTL(ctx, key).Result()
-			if err != nil {
-				return d, err
-			}
-			if !strings.Contains(key, nonceKey) || ttl == -1 {
-				return d, fmt.Errorf("string %q: not a nonce that ends", key)
-			}
+			values[i] = pipe.PTTL(ctx, key)
+		case "none": // a nonce that expired meanwhile
 		default:
-			return d, fmt.Errorf("key %q has type %s", key, kind)
+			return fmt.Errorf("key %q has type %s", key, kind)
 		}
 	}
-	return d, iter.Err()
+	for _, key := range keys {
+		pipe.Unlink(ctx, key)
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return err
+	}
+	for i, key := range keys {
+		switch value := values[i].(type) {
+		case *goredis.MapStringStringCmd:
+			d.hashes[key] = value.Val()
+		case *goredis.ZSliceCmd:
+			for _, z := range value.Val() {
+				d.add(key, z.Member.(string), z.Score)
+			}
+		case *goredis.DurationCmd:
+			if key == prefix+damagedKey {
+				d.damaged = true
+			} else if !strings.Contains(key, nonceKey) || value.Val() == -1 {
+				return fmt.Errorf("string %q: not a nonce that expires", key)
+			}
+		}
+	}
+	return nil
 }
 
 func escapeGlob(s string) string {

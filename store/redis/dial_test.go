@@ -14,12 +14,7 @@ import (
 // However often dialing has failed, the first call after a server is back succeeds.
 func TestDialsAreNotCounted(t *testing.T) {
 	server := redistest.Server(t, "--appendonly", "yes", "--appendfsync", "always")
-	client := redisstore.NewClient(&goredis.UniversalOptions{Addrs: []string{server.Addr}, PoolSize: 2})
-	defer func() { _ = client.Close() }()
-	st, err := redisstore.New(client, &redisstore.Options{RetryFor: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
+	st := newStore(t, on(server).clientWith(t, goredis.UniversalOptions{PoolSize: 2}), &redisstore.Options{RetryFor: -1})
 	if _, err := st.Apply(t.Context(), "tenant", store.Ops(store.Create(user("id"), nil))); err != nil {
 		t.Fatal(err)
 	}
@@ -39,18 +34,10 @@ func TestDialsAreNotCounted(t *testing.T) {
 // A server that refuses a connection's user has said nothing of records.
 func TestRefusedConnection(t *testing.T) {
 	server := redistest.Server(t)
-	admin := server.Client()
-	defer func() { _ = admin.Close() }()
-	if err := admin.ConfigSet(t.Context(), "requirepass", "right").Err(); err != nil {
-		t.Fatal(err)
-	}
+	server.Set(t, "requirepass", "right")
 	for _, password := range []string{"wrong", ""} {
-		client := redisstore.NewClient(&goredis.UniversalOptions{Addrs: []string{server.Addr}, Password: password})
-		st, err := redisstore.New(client, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = st.Get(t.Context(), "tenant", store.ID("id"))
+		st := newStore(t, on(server).clientWith(t, goredis.UniversalOptions{Password: password}), nil)
+		_, err := st.Get(t.Context(), "tenant", store.ID("id"))
 		wantError(t, err, store.ErrUnavailable)
 		_, err = st.Apply(t.Context(), "tenant", store.Ops(store.Create(user("id"), nil)))
 		wantError(t, err, store.ErrUnavailable)
@@ -58,6 +45,5 @@ func TestRefusedConnection(t *testing.T) {
 		wantError(t, err, store.ErrUnavailable)
 		_, err = st.Due(t.Context(), store.DueQuery{Before: time.UnixMilli(1)})
 		wantError(t, err, store.ErrUnavailable)
-		_ = client.Close()
 	}
 }

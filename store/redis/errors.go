@@ -16,46 +16,27 @@ import (
 // CheckServer or Scrub needs.
 var ErrNotPermitted = errors.New("redisstore: the server does not permit it")
 
-// verdict is what an error of a request says about its write.
-type verdict int
-
-const (
-	notSent  verdict = iota // the request did not leave
-	refused                 // the server answered that it did not run it
-	answered                // the server answered with an error whose effect is not known
-	lost                    // the request may have left, and no answer came
-)
-
-// judge says what an error of a command means. Retries says that the client
-// repeats requests by itself, so that an error speaks of the last try only.
-func judge(err error, retries bool) verdict {
+// mayHaveRun reports whether the server may have run a command, or a part of its script,
+// that failed with err.
+func mayHaveRun(err error) bool {
 	var reply goredis.Error
 	var dial *net.OpError
-	v := lost
 	switch {
 	case errors.As(err, new(notConnected)):
-		v = notSent
+		return false
 	case errors.As(err, &reply):
-		if !ranNot(reply.Error()) {
-			return answered
-		}
-		v = refused
+		return !neverRan(reply.Error())
 	case errors.Is(err, goredis.ErrPoolTimeout), errors.Is(err, goredis.ErrPoolExhausted),
 		errors.Is(err, goredis.ErrClosed):
-		v = notSent
-	case errors.As(err, &dial) && dial.Op == "dial":
-		v = notSent
+		return false
 	}
-	if retries {
-		return lost
-	}
-	return v
+	return !errors.As(err, &dial) || dial.Op != "dial"
 }
 
-// ranNot says whether an error reply shows that a script wrote nothing. Redis
-// raises these before it runs a script, or at its first write. What is not listed,
-// a missing right or a key of another type for one, may have come half way.
-func ranNot(reply string) bool {
+// neverRan reports whether an error reply shows that a script wrote nothing. Redis raises
+// these before it runs a script, or at its first write. All others, such as a missing
+// right or a key of another type, may stop a script half way.
+func neverRan(reply string) bool {
 	code, _, _ := strings.Cut(strings.TrimPrefix(reply, "ERR "), " ")
 	switch strings.TrimPrefix(code, "-") {
 	case "READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK", "CROSSSLOT",
@@ -63,7 +44,7 @@ func ranNot(reply string) bool {
 		return true
 	case "NOPERM":
 		return !strings.Contains(reply, "script:")
-	case "Protocol": // of somebody who may not send that much
+	case "Protocol": // the connection is not authenticated and may not send that much
 		return strings.Contains(reply, "unauthenticated")
 	case "max":
 		return strings.HasPrefix(reply, "ERR max number of clients")

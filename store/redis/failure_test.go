@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
-	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/rollbook-go/rollbook/internal/testing/redistest"
 	"github.com/rollbook-go/rollbook/store"
@@ -20,20 +19,6 @@ import (
 
 // patience bounds every wait for something that has to happen.
 const patience = 30 * time.Second
-
-// until polls a condition.
-func until(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(patience)
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !done() {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within %v: %s", patience, what)
-		}
-		<-tick.C
-	}
-}
 
 func wantError(t *testing.T, err error, want ...error) {
 	t.Helper()
@@ -70,7 +55,7 @@ func TestContextEndsBeforeAndAfterSending(t *testing.T) {
 	var sent []chan error
 	for pipelines := 1; ; pipelines++ { // until the lane is full
 		done := apply("sent" + string(rune('a'+pipelines)))
-		until(t, "a write is on its way or waits", func() bool {
+		redistest.Until(t, "a write is on its way or waits", func() bool {
 			p, q := st.InFlight()
 			return p+q >= pipelines
 		})
@@ -108,12 +93,7 @@ func TestUnreachable(t *testing.T) {
 	}
 	addr := l.Addr().String()
 	_ = l.Close()
-	client := redisstore.NewClient(&goredis.UniversalOptions{Addrs: []string{addr}})
-	defer func() { _ = client.Close() }()
-	st, err := redisstore.New(client, &redisstore.Options{RetryFor: 20 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
+	st := backend{addrs: []string{addr}}.open(t, &redisstore.Options{RetryFor: 20 * time.Millisecond})
 	_, err = st.Apply(t.Context(), "tenant", store.Ops(store.Create(user("id"), nil)))
 	wantError(t, err, store.ErrUnavailable)
 	_, err = st.Get(t.Context(), "tenant", store.ID("id"))
@@ -132,21 +112,16 @@ func TestRefusals(t *testing.T) {
 		"CLUSTERDOWN The cluster is down", "MISCONF Redis is configured to save RDB snapshots",
 	} {
 		m := miniredis.RunT(t)
-		client := redisstore.NewClient(&goredis.UniversalOptions{Addrs: []string{m.Addr()}})
-		st, err := redisstore.New(client, &redisstore.Options{RetryFor: -1})
-		if err != nil {
-			t.Fatal(err)
-		}
+		st := backend{addrs: []string{m.Addr()}}.open(t, &redisstore.Options{RetryFor: -1})
 		if _, err := st.Tenants(t.Context(), store.TenantQuery{}); err != nil { // connected
 			t.Fatal(err)
 		}
 		m.SetError(reply)
-		_, err = st.Apply(t.Context(), "tenant", store.Ops(store.Create(user("id"), nil)))
+		_, err := st.Apply(t.Context(), "tenant", store.Ops(store.Create(user("id"), nil)))
 		wantError(t, err, store.ErrUnavailable)
 		m.SetError("ERR something else")
 		_, err = st.Apply(t.Context(), "tenant", store.Ops(store.Create(user("id"), nil)))
 		wantError(t, err, store.ErrUnknown)
-		_ = client.Close()
 	}
 }
 
@@ -154,12 +129,8 @@ func TestScriptsAreForgotten(t *testing.T) {
 	server := redistest.Server(t)
 	b := on(server)
 	st := b.open(t, nil)
-	flush := server.Client()
-	defer func() { _ = flush.Close() }()
 	for i := range 20 {
-		if err := flush.ScriptFlush(t.Context()).Err(); err != nil {
-			t.Fatal(err)
-		}
+		server.Do(t, "script", "flush")
 		id := strings.Repeat("x", i+1)
 		r := user(id)
 		r.Unique = []store.Key{{Kind: "email", Value: id}}
@@ -188,10 +159,7 @@ func TestNothingIsLeftRunning(t *testing.T) {
 		before := runtime.NumGoroutine()
 		client := b.dial()
 		prefix := newPrefix()
-		st, err := redisstore.New(client, &redisstore.Options{Prefix: prefix})
-		if err != nil {
-			t.Fatal(err)
-		}
+		st := newStore(t, client, &redisstore.Options{Prefix: prefix})
 		var wg sync.WaitGroup
 		for i := range 64 {
 			wg.Go(func() {
@@ -205,7 +173,7 @@ func TestNothingIsLeftRunning(t *testing.T) {
 		}
 		wg.Wait()
 		_ = client.Close()
-		until(t, "goroutines end", func() bool { return runtime.NumGoroutine() <= before })
+		redistest.Until(t, "goroutines end", func() bool { return runtime.NumGoroutine() <= before })
 		b.check(t, prefix)
 	}
 }

@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	goredis "github.com/redis/go-redis/v9"
-
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/internal/testing/redistest"
 	"github.com/rollbook-go/rollbook/store"
@@ -46,15 +44,7 @@ func TestFaultsMaxmemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	admin := server.Client()
-	defer func() { _ = admin.Close() }()
-	limit := func(bytes string) {
-		t.Helper()
-		if err := admin.ConfigSet(t.Context(), "maxmemory", bytes).Err(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	limit("1")
+	server.Set(t, "maxmemory", "1")
 	_, err = acme.Create(t.Context(), enduser.Spec{ExternalID: "more"})
 	wantError(t, err, store.ErrUnavailable)
 	_, err = acme.Update(t.Context(), enduser.ByID(kept[0].ID), func(e *enduser.Edit) error { e.Name = "Ann"; return nil })
@@ -77,7 +67,7 @@ func TestFaultsMaxmemory(t *testing.T) {
 	if err := st.CheckServer(t.Context()); err != nil {
 		t.Errorf("CheckServer: %v", err)
 	}
-	limit("0")
+	server.Set(t, "maxmemory", "0")
 	if _, err := acme.Create(t.Context(), enduser.Spec{ExternalID: externalID(0)}); err != nil {
 		t.Errorf("with memory again: %v", err)
 	}
@@ -125,33 +115,30 @@ func TestFaultsRestart(t *testing.T) {
 // Where the server loses everything, nothing of it is mistaken for what comes after:
 // readers of the feed are told, and no version of a lost user is one of the new.
 func TestFaultsLostData(t *testing.T) {
-	for name, lose := range map[string]func(*testing.T, *redistest.Process, *goredis.Client) error{
-		"restart without a file": func(_ *testing.T, p *redistest.Process, _ *goredis.Client) error {
+	for name, lose := range map[string]func(*testing.T, *redistest.Process){
+		"restart without a file": func(t *testing.T, p *redistest.Process) {
+			t.Helper()
 			p.Kill()
-			return p.Restart()
+			if err := p.Restart(); err != nil {
+				t.Fatal(err)
+			}
 		},
-		"FLUSHDB": func(t *testing.T, _ *redistest.Process, c *goredis.Client) error {
+		"FLUSHDB": func(t *testing.T, p *redistest.Process) { t.Helper(); p.Do(t, "flushdb") },
+		"FLUSHALL and scripts": func(t *testing.T, p *redistest.Process) {
 			t.Helper()
-			return c.FlushDB(t.Context()).Err()
-		},
-		"FLUSHALL and scripts": func(t *testing.T, _ *redistest.Process, c *goredis.Client) error {
-			t.Helper()
-			return errors.Join(c.FlushAll(t.Context()).Err(), c.ScriptFlush(t.Context()).Err())
+			p.Do(t, "flushall")
+			p.Do(t, "script", "flush")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := redistest.Server(t)
-			admin := server.Client()
-			defer func() { _ = admin.Close() }()
 			acme := enduser.New(on(server).open(t, nil), nil).Tenant("acme")
 			old := populate(t, acme, 5, 0)
 			latest, err := acme.Latest(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := lose(t, server, admin); err != nil {
-				t.Fatal(err)
-			}
+			lose(t, server)
 			_, err = acme.Get(t.Context(), enduser.ByID(old[0].ID))
 			wantError(t, err, enduser.ErrNotFound)
 			rename := func(e *enduser.Edit) error { e.Name = "Ann"; return nil }
@@ -177,36 +164,20 @@ func TestFaultsLostData(t *testing.T) {
 // stopped half way is passed over.
 func TestFaultsRightTakenAway(t *testing.T) {
 	server := redistest.Server(t)
-	admin := server.Client()
-	defer func() { _ = admin.Close() }()
-	if err := admin.Do(t.Context(), publishedACL(t)...).Err(); err != nil {
-		t.Fatal(err)
-	}
-	client := redisstore.NewClient(&goredis.UniversalOptions{Addrs: []string{server.Addr}, Username: "rollbook", Password: "password"})
-	defer func() { _ = client.Close() }()
-	st, err := redisstore.New(client, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	acme := enduser.New(st, nil).Tenant("acme")
+	server.Do(t, publishedACL(t)...)
+	acme := enduser.New(on(server).as("rollbook").open(t, nil), nil).Tenant("acme")
 	rights := []string{"hset", "hdel", "hget", "hmget", "zadd", "zrem", "zrange", "set", "get", "unlink", "evalsha"}
 	for _, right := range rights {
 		u, err := acme.Create(t.Context(), enduser.Spec{ExternalID: "crm-" + right})
 		if err != nil {
 			t.Fatal(err)
 		}
-		change := func(sign string) {
-			t.Helper()
-			if err := admin.Do(t.Context(), "ACL", "SETUSER", "rollbook", sign+right).Err(); err != nil {
-				t.Fatal(err)
-			}
-		}
-		change("-")
+		server.Do(t, "ACL", "SETUSER", "rollbook", "-"+right)
 		err = acme.Delete(t.Context(), enduser.ByID(u.ID))
 		if errors.Is(err, enduser.ErrNotFound) || err != nil && !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrUnknown) {
 			t.Errorf("without %s: %v", right, err)
 		}
-		change("+")
+		server.Do(t, "ACL", "SETUSER", "rollbook", "+"+right)
 		if err := acme.Delete(t.Context(), enduser.ByID(u.ID)); err != nil && !errors.Is(err, enduser.ErrNotFound) {
 			t.Errorf("with %s again: %v", right, err)
 		}

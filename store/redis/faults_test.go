@@ -3,7 +3,6 @@ package redis_test
 import (
 	"context"
 	"crypto/rand"
-	"flag"
 	"fmt"
 	"net"
 	"slices"
@@ -15,18 +14,10 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/internal/testing/redistest"
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
 	redisstore "github.com/rollbook-go/rollbook/store/redis"
 )
-
-var faultRounds = flag.Int("fault-rounds", 0, "how often the tests of failovers break a master in each way; 0: skip them, they take a minute")
-
-func needRounds(t *testing.T) {
-	t.Helper()
-	if *faultRounds == 0 {
-		t.Skip("breaks servers for a minute: asked for with -fault-rounds")
-	}
-}
 
 // deployment is servers that replace a master which is lost.
 type deployment struct {
@@ -82,11 +73,7 @@ func (d deployment) openFrom(t *testing.T, replicas int, from string) *redisstor
 	c := redisstore.NewClient(client)
 	t.Cleanup(func() { _ = c.Close() })
 	opts.WaitReplicas = replicas
-	st, err := redisstore.New(c, opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return st
+	return newStore(t, c, opts)
 }
 
 // manage returns a Manager that can make groups.
@@ -181,7 +168,7 @@ func TestFaultsCluster(t *testing.T) { testFaults(t, onSplitCluster) }
 
 func testFaults(t *testing.T, start func(*testing.T) deployment) {
 	t.Helper()
-	needRounds(t)
+	size.Need(t, size.Long)
 	d := start(t)
 	// The second program is on the side of a master that is isolated.
 	st := d.open(t, 1)
@@ -190,7 +177,7 @@ func testFaults(t *testing.T, start func(*testing.T) deployment) {
 	l := startLoad(t.Context(), managers, tenants, 24)
 	defer l.end()
 	ways := breakages()
-	for round := range *faultRounds {
+	for round := range size.Pick(t, 0, 1, 10) {
 		for _, way := range ways {
 			if !t.Failed() {
 				d.round(t, l, way, fmt.Sprintf("%s %d", way.name, round+1), st)
@@ -217,7 +204,7 @@ func (d deployment) round(t *testing.T, l *workload, way *breakage, name string,
 	progress := func(what string) {
 		t.Helper()
 		n := l.acked.Load() + 500
-		until(t, what, func() bool { return l.acked.Load() > n })
+		redistest.Until(t, what, func() bool { return l.acked.Load() > n })
 	}
 	progress(name + ": writes are acknowledged")
 	victim, tenants := d.victim(t, l, st)
@@ -237,7 +224,7 @@ func (d deployment) round(t *testing.T, l *workload, way *breakage, name string,
 			wg.Go(func() { f.watch(ctx, plain, tenant, d.heirs(victim)[0]) })
 		}
 	}
-	until(t, name+": a replica is promoted", func() bool {
+	redistest.Until(t, name+": a replica is promoted", func() bool {
 		for _, p := range d.heirs(victim) {
 			if role, err := p.Role(t.Context()); err == nil && role == "master" {
 				return true
@@ -246,7 +233,7 @@ func (d deployment) round(t *testing.T, l *workload, way *breakage, name string,
 		return false
 	})
 	f.promoted.Store(int64(time.Since(f.began)))
-	until(t, name+": a write is acknowledged", func() bool {
+	redistest.Until(t, name+": a write is acknowledged", func() bool {
 		if !d.alone {
 			f.first.Store(f.safe.Load())
 		}
@@ -259,7 +246,7 @@ func (d deployment) round(t *testing.T, l *workload, way *breakage, name string,
 	if err := d.ready(t.Context()); err != nil {
 		t.Fatalf("%s: afterwards: %v", name, err)
 	}
-	until(t, name+": a write is acknowledged again", func() bool { return f.safe.Load() > 0 })
+	redistest.Until(t, name+": a write is acknowledged again", func() bool { return f.safe.Load() > 0 })
 	late := time.Duration(f.first.Load() - f.promoted.Load()).Round(time.Millisecond)
 	way.firstAnswers = append(way.firstAnswers, late)
 	t.Logf("%s: promoted after %v, first answer %v later; %d acknowledged, %d unknown, %d unavailable", name,
@@ -300,7 +287,7 @@ func (d deployment) victim(t *testing.T, l *workload, st *redisstore.Store) (int
 
 // Slots move from one master to another under load, and no call fails.
 func TestFaultsReshard(t *testing.T) {
-	needRounds(t)
+	size.Need(t, size.Long)
 	g := redistest.Cluster(t)
 	open := func() *redisstore.Store {
 		// A machine that does all this at once may take longer than the default to move a slot.
@@ -313,14 +300,14 @@ func TestFaultsReshard(t *testing.T) {
 	}
 	l := startLoad(t.Context(), []*enduser.Manager{manage(t, stores[0]), manage(t, stores[1])}, tenants, 96)
 	defer l.end()
-	until(t, "writes are acknowledged", func() bool { return l.acked.Load() > 1000 })
+	redistest.Until(t, "writes are acknowledged", func() bool { return l.acked.Load() > 1000 })
 	began := time.Now()
 	if err := g.Reshard(t.Context(), 0, 1, 4000); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("4000 slots moved in %v", time.Since(began).Round(time.Millisecond))
 	n := l.acked.Load() + 1000
-	until(t, "writes go on", func() bool { return l.acked.Load() > n })
+	redistest.Until(t, "writes go on", func() bool { return l.acked.Load() > n })
 	l.end()
 	if n := l.unknown.Load() + l.unavailable.Load(); n > 0 {
 		t.Errorf("%d calls failed: %s", n, strings.Join(l.failed, "; "))

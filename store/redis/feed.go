@@ -4,14 +4,12 @@ import (
 	"context"
 	"strconv"
 
-	goredis "github.com/redis/go-redis/v9"
-
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Changes implements store.Store in one round trip, or two if the page is larger than
-// 16 KiB. The server reads the feed in pieces of sixteen entries and stops where a page
-// is full, so it sends no more than a page and holds no more than two.
+// Changes implements store.Store. It takes one round trip, or two if the page is larger
+// than 16 KiB. The server reads the feed in pieces of sixteen entries and stops when the
+// page is full, so it sends at most a page and holds at most two.
 func (s *Store) Changes(ctx context.Context, tenant string, q store.ChangeQuery) (page store.ChangePage, err error) {
 	c := s.begin("Changes")
 	defer func() { c.end(len(page.Changes), err) }()
@@ -69,9 +67,8 @@ func (s *Store) Changes(ctx context.Context, tenant string, q store.ChangeQuery)
 // keeps the server from others.
 const trimAtOnce = 1000
 
-// Trim implements store.Store. What is forgotten is not shown any more from the first
-// round trip on; the entries are removed in pieces. Where Trim ends in ErrUnknown,
-// repeat it.
+// Trim implements store.Store. After the first round trip no reader sees what is
+// forgotten; the entries are removed in pieces. If Trim returns ErrUnknown, repeat it.
 func (s *Store) Trim(ctx context.Context, tenant string, through store.Revision) (err error) {
 	c := s.begin("Trim")
 	defer func() { c.end(0, err) }()
@@ -84,17 +81,17 @@ func (s *Store) Trim(ctx context.Context, tenant string, through store.Revision)
 	sp := s.space(tenant)
 	args := scriptArgs(s.scripts.trim, []string{sp.records(), sp.feed()},
 		[]any{tenant, strconv.FormatInt(min(int64(through), maxRevision), 10), strconv.Itoa(trimAtOnce), trimmedField})
-	var t trimming
+	var d doubt
 	for {
 		var got reply
 		err := s.repeat(ctx, "Trim", func(ctx context.Context, _ int) error {
 			var err error
-			got, err = s.tryTrim(ctx, sp, args, &t)
+			got, err = s.trim(ctx, sp, args, &d)
 			return err
 		})
 		switch {
 		case err != nil:
-			return t.finish(ctx, err)
+			return d.end(ctx, err)
 		case got.is("done", 0):
 			return nil
 		case !got.is("more", 0):
@@ -106,45 +103,16 @@ func (s *Store) Trim(ctx context.Context, tenant string, through store.Revision)
 	}
 }
 
-// trimming is what is known of a Trim under way.
-type trimming struct {
-	maybe bool // something was trimmed, or may have been
-}
-
-func (s *Store) tryTrim(ctx context.Context, sp space, args []any, t *trimming) (reply, error) {
-	r := &request{
-		ctx:    ctx,
-		cmds:   []*goredis.Cmd{goredis.NewCmd(ctx, args...)},
-		script: &s.scripts.trim,
-		done:   make(chan struct{}),
-	}
-	sent, err := s.send(ctx, sp, r, true)
+// trim sends the script of Trim once.
+func (s *Store) trim(ctx context.Context, sp space, args []any, d *doubt) (reply, error) {
+	r := newRequest(ctx, &s.scripts.trim, args)
+	val, err := s.sendWrite(ctx, sp, r, d)
 	if err != nil {
-		t.maybe = t.maybe || sent
 		return reply{}, err
 	}
-	val, err := r.cmds[0].Result()
-	if err != nil {
-		if v := judge(err, r.followed || s.repeats()); v == answered || v == lost {
-			t.maybe = true
-		}
-		return reply{}, err
-	}
-	t.maybe = true
+	d.maybe = true
 	if r.acked < s.wait.replicas {
 		return reply{}, errFewReplicas
 	}
 	return parseReply(val, sp.tenant)
-}
-
-func (t *trimming) finish(ctx context.Context, err error) error {
-	switch {
-	case t.maybe && ctx.Err() != nil:
-		return unknown(ended(ctx, clean(err)))
-	case t.maybe:
-		return unknown(err)
-	case ctx.Err() != nil:
-		return ctx.Err()
-	}
-	return unavailable(err)
 }

@@ -103,13 +103,3 @@ func (s *Store) largeTurn(ctx context.Context, sp space) (done func(), err error
 	}
 	return s.lane(node, false).large.Long(ctx, sp.tenant)
 }
-
-// storedValues reads the answer to an HMGET of n fields: strings, nil where there is
-// none.
-func storedValues(val any, n int) ([]any, error) {
-	list, ok := val.([]any)
-	if !ok || len(list) != n {
-		return nil, errReply
-	}
-	return list, nil
-}

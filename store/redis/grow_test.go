@@ -38,17 +38,7 @@ const grown = 5
 func growing(t *testing.T, tenants ...string) *Store {
 	t.Helper()
 	server := miniredis.RunT(t)
-	open := func() (*Store, goredis.UniversalClient) {
-		client := NewClient(&goredis.UniversalOptions{Addrs: []string{server.Addr()}})
-		t.Cleanup(func() { _ = client.Close() })
-		s, err := New(client, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s, client
-	}
-	writer, _ := open()
-	reader, client := open()
+	writer, reader := openStore(t, server.Addr()), openStore(t, server.Addr())
 	write := func(op func(tenant, id string) store.Op) {
 		for i := range grown {
 			tenant := tenants[i%len(tenants)]
@@ -60,7 +50,7 @@ func growing(t *testing.T, tenants ...string) *Store {
 	write(func(_, id string) store.Op {
 		return store.Create(store.Record{ID: id, Kind: "user", Due: store.FromMillis(1)}, nil)
 	})
-	client.AddHook(&growth{write: func() {
+	reader.client.AddHook(&growth{write: func() {
 		write(func(tenant, id string) store.Op {
 			old, err := writer.Get(t.Context(), tenant, store.ID(id))
 			if err != nil {

@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"errors"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -48,7 +47,7 @@ const (
 type request struct {
 	ctx    context.Context
 	cmds   []*goredis.Cmd
-	script *script // that cmds[0] runs by its hash; nil if it does not
+	script *script // that cmds[0] runs by its hash; nil: none
 	mark   int     // the argument of cmds[0] that marks a repetition; 0 if it has none
 	size   int     // of the arguments, about
 	class  class
@@ -57,6 +56,13 @@ type request struct {
 	done     chan struct{} // closed when cmds have their replies
 	followed bool          // cmds were sent again where a Cluster node pointed
 	queued   int           // requests that were in the queue before it
+}
+
+// newRequest returns a request for one command, which runs a script by its hash.
+func newRequest(ctx context.Context, sc *script, args []any) *request {
+	return &request{
+		ctx: ctx, cmds: []*goredis.Cmd{goredis.NewCmd(ctx, args...)}, script: sc, done: make(chan struct{}),
+	}
 }
 
 // lane joins the requests of concurrent callers into pipelines to one server. A
@@ -329,61 +335,4 @@ func exec(ctx context.Context, pipe goredis.Pipeliner) {
 			c.SetErr(notConnected{err})
 		}
 	}
-}
-
-// bySource is cmd, which runs a script by its hash, with the script's text.
-func bySource(ctx context.Context, cmd *goredis.Cmd, s script) *goredis.Cmd {
-	args := slices.Clone(cmd.Args())
-	args[0], args[1] = "eval", s.source
-	return goredis.NewCmd(ctx, args...)
-}
-
-// lanes are the lanes that were needed, by server. Reads and writes have separate ones, so that
-// no read waits for replicas.
-type lanes struct {
-	mu   sync.Mutex
-	open map[laneID]*lane
-}
-
-type laneID struct {
-	client *goredis.Client
-	write  bool
-}
-
-// lane returns the lane to a server; of no client, that for what goes to many.
-func (s *Store) lane(client *goredis.Client, write bool) *lane {
-	ls := &s.lanes
-	id := laneID{client: client, write: write}
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	if l, ok := ls.open[id]; ok {
-		return l
-	}
-	// A new server is seldom seen: the time to forget servers that have gone. An
-	// idle lane that somebody still holds works as before, only beside the next.
-	for other, l := range ls.open {
-		if l.idle() {
-			delete(ls.open, other)
-		}
-	}
-	if ls.open == nil {
-		ls.open = make(map[laneID]*lane)
-	}
-	l := &lane{
-		client: client,
-		most:   maxReads,
-		short:  fair.New(shortAtOnce + 1), // the last turn is never a long step's
-		long:   fair.New(longAtOnce + 1),
-		large:  fair.New(runtime.GOMAXPROCS(0)),
-		retry:  func(err error) { s.retried("", err) },
-		look:   make(chan struct{}),
-	}
-	if s.cluster != nil {
-		l.late = s.cluster.ReloadState
-	}
-	if write {
-		l.wait, l.most, l.group = s.wait, maxWrites, s.observer.Group
-	}
-	ls.open[id] = l
-	return l
 }

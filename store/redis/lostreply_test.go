@@ -12,6 +12,7 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
 	redisstore "github.com/rollbook-go/rollbook/store/redis"
 )
@@ -59,16 +60,10 @@ func (c *lossyConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-func (b backend) options(o goredis.UniversalOptions) *goredis.UniversalOptions {
-	c := b.dial()
-	defer func() { _ = c.Close() }()
-	switch c := c.(type) {
-	case *goredis.ClusterClient:
-		o.Addrs = c.Options().Addrs
-	case *goredis.Client:
-		o.Addrs = []string{c.Options().Addr}
-	}
-	return &o
+// openLossy opens a store on the network.
+func (b backend) openLossy(tb testing.TB, n *lossyNetwork, opts *redisstore.Options) *redisstore.Store {
+	tb.Helper()
+	return newStore(tb, b.clientWith(tb, goredis.UniversalOptions{Dialer: n.dial}), opts)
 }
 
 func TestLostReplies(t *testing.T) {
@@ -83,13 +78,7 @@ func TestLostReplies(t *testing.T) {
 				var network lossyNetwork
 				client := newClient(b.options(goredis.UniversalOptions{Dialer: network.dial}))
 				defer func() { _ = client.Close() }()
-				prefix := newPrefix()
-				st, err := redisstore.New(client, &redisstore.Options{Prefix: prefix})
-				if err != nil {
-					t.Fatal(err)
-				}
-				loseReplies(t, st, &network)
-				b.check(t, prefix)
+				loseReplies(t, newStore(t, client, &redisstore.Options{Prefix: b.prefix(t)}), &network)
 			})
 		}
 	})
@@ -100,14 +89,8 @@ func TestLostReplies(t *testing.T) {
 func TestLostReplyAndDeleted(t *testing.T) {
 	everywhere(t, func(t *testing.T, b backend) {
 		var network lossyNetwork
-		client := redisstore.NewClient(b.options(goredis.UniversalOptions{Dialer: network.dial}))
-		defer func() { _ = client.Close() }()
-		prefix := newPrefix()
-		st, err := redisstore.New(client, &redisstore.Options{Prefix: prefix})
-		if err != nil {
-			t.Fatal(err)
-		}
-		other := b.open(t, &redisstore.Options{Prefix: prefix})
+		opts := &redisstore.Options{Prefix: b.prefix(t)}
+		st, other := b.openLossy(t, &network, opts), b.open(t, opts)
 		teachScript(t, st)
 		r := store.Record{ID: "id", Kind: "user", Unique: []store.Key{{Kind: "name", Value: "n"}}}
 		network.meanwhile = func() {
@@ -132,13 +115,12 @@ func TestLostReplyAndDeleted(t *testing.T) {
 		if err != nil || len(page.Changes) != 1 {
 			t.Errorf("%d changes, %v; want the one of the create", len(page.Changes), err)
 		}
-		b.check(t, prefix)
 	})
 }
 
 func loseReplies(t *testing.T, st store.Store, network *lossyNetwork) {
 	t.Helper()
-	const writes = 200
+	writes := size.Pick(t, 20, 200, 1000)
 	teachScript(t, st)
 	var old store.Record
 	for i := range writes {
@@ -163,7 +145,7 @@ func loseReplies(t *testing.T, st store.Store, network *lossyNetwork) {
 	if err != nil || len(page.Changes) != writes {
 		t.Errorf("%d changes, %v; want %d", len(page.Changes), err, writes)
 	}
-	if lost := network.lost.Load(); lost != writes {
+	if lost := network.lost.Load(); lost != int64(writes) {
 		t.Errorf("%d replies were lost, want %d", lost, writes)
 	}
 }
@@ -182,15 +164,10 @@ func teachScript(t *testing.T, st store.Store) {
 func TestLostReplyIsUnknown(t *testing.T) {
 	b := onMini(t)
 	var network lossyNetwork
-	client := redisstore.NewClient(b.options(goredis.UniversalOptions{Dialer: network.dial}))
-	defer func() { _ = client.Close() }()
-	st, err := redisstore.New(client, &redisstore.Options{RetryFor: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
+	st := b.openLossy(t, &network, &redisstore.Options{RetryFor: -1})
 	teachScript(t, st)
 	network.armed.Store(true)
-	_, err = st.Apply(t.Context(), "tenant", store.Ops(store.Create(store.Record{ID: "id", Kind: "user"}, nil)))
+	_, err := st.Apply(t.Context(), "tenant", store.Ops(store.Create(store.Record{ID: "id", Kind: "user"}, nil)))
 	wantError(t, err, store.ErrUnknown)
 	if _, err := st.Get(t.Context(), "tenant", store.ID("id")); err != nil {
 		t.Errorf("the write was done, but: %v", err)

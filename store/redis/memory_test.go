@@ -10,7 +10,7 @@ import (
 	redisstore "github.com/rollbook-go/rollbook/store/redis"
 )
 
-// What takes away works on a server whose memory is full, and nothing else.
+// A server whose memory is full does what takes data away, and nothing else.
 func TestFullServer(t *testing.T) {
 	server := redistest.Server(t)
 	st := on(server).open(t, nil)
@@ -33,11 +33,7 @@ func TestFullServer(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	admin := server.Client()
-	defer func() { _ = admin.Close() }()
-	if err := admin.ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
-		t.Fatal(err)
-	}
+	server.Set(t, "maxmemory", "1")
 	old := get("shrunk")
 	longer, shorter, found := old, old, old
 	longer.Data, shorter.Data, shorter.Due = []byte("longer"), []byte("dat"), time.Time{}

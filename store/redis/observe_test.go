@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	goredis "github.com/redis/go-redis/v9"
-
 	"github.com/rollbook-go/rollbook/store"
 	redisstore "github.com/rollbook-go/rollbook/store/redis"
 )
@@ -118,13 +116,8 @@ func TestObserver(t *testing.T) {
 func TestObserverOfRetries(t *testing.T) {
 	b := onMini(t)
 	var network lossyNetwork
-	client := redisstore.NewClient(b.options(goredis.UniversalOptions{Dialer: network.dial}))
-	defer func() { _ = client.Close() }()
 	var told recorder
-	st, err := redisstore.New(client, &redisstore.Options{Observer: told.observer()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	st := b.openLossy(t, &network, &redisstore.Options{Observer: told.observer()})
 	teachScript(t, st)
 	told.calls, told.groups, told.retries = nil, nil, nil
 	network.armed.Store(true)

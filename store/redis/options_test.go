@@ -54,39 +54,21 @@ func TestNewRefuses(t *testing.T) {
 // server does not permit to read its settings, but not where it tells nothing.
 func TestCheckServerPolicy(t *testing.T) {
 	server := redistest.Server(t)
-	admin := server.Client()
-	defer func() { _ = admin.Close() }()
 	// With none of the further rights, with either and with both.
-	users := map[string][]any{"neither": {}, "info": {"+info"}, "config": {"+config|get"}, "default": nil}
+	users := map[string][]any{"neither": {}, "info": {"+info"}, "config": {"+config|get"}, "both": {"+info", "+config|get"}}
 	for name, rights := range users {
-		if rights == nil {
-			continue
-		}
 		acl := append(publishedACL(t), rights...)
 		acl[2] = name
-		if err := admin.Do(t.Context(), acl...).Err(); err != nil {
-			t.Fatal(err)
-		}
+		server.Do(t, acl...)
 	}
 	for _, policy := range []string{
 		"allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl", "noeviction",
 	} {
-		if err := admin.ConfigSet(t.Context(), "maxmemory-policy", policy).Err(); err != nil {
-			t.Fatal(err)
-		}
+		server.Set(t, "maxmemory-policy", policy)
 		for name := range users {
-			opts := &goredis.UniversalOptions{Addrs: []string{server.Addr}}
-			if name != "default" {
-				opts.Username, opts.Password = name, "password"
-			}
-			client := redisstore.NewClient(opts)
 			var log bytes.Buffer
-			st, err := redisstore.New(client, &redisstore.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
-			if err != nil {
-				t.Fatal(err)
-			}
-			err = st.CheckServer(t.Context())
-			_ = client.Close()
+			st := on(server).as(name).open(t, &redisstore.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+			err := st.CheckServer(t.Context())
 			if told := !strings.Contains(log.String(), "does not tell its maxmemory-policy"); told != (name != "neither") {
 				t.Errorf("%s: the log says that the policy is not known: %v", name, !told)
 			}
@@ -108,6 +90,7 @@ func TestCheckServerPolicy(t *testing.T) {
 // A node of a Cluster that evicts is refused and named, a replica too: it may be the next
 // master.
 func TestCheckServerCluster(t *testing.T) {
+	t.Parallel() // it mostly waits
 	g := redistest.Cluster(t)
 	b := onGroup(g)
 	client := b.client(t).(*goredis.ClusterClient)
@@ -116,7 +99,7 @@ func TestCheckServerCluster(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "all nodes show all replicas", func() bool {
+	redistest.Until(t, "all nodes show all replicas", func() bool {
 		return !slices.ContainsFunc(g.Nodes, func(p *redistest.Process) bool {
 			c := p.Client()
 			defer func() { _ = c.Close() }()
@@ -125,18 +108,12 @@ func TestCheckServerCluster(t *testing.T) {
 		})
 	})
 	for i, node := range g.Nodes {
-		admin := node.Client()
-		defer func() { _ = admin.Close() }()
-		if err := admin.ConfigSet(t.Context(), "maxmemory-policy", "volatile-ttl").Err(); err != nil {
-			t.Fatal(err)
-		}
+		node.Set(t, "maxmemory-policy", "volatile-ttl")
 		err := b.open(t, nil).CheckServer(t.Context())
 		if wantError(t, err, redisstore.ErrEvicts); err != nil && !strings.Contains(err.Error(), node.Addr) {
 			t.Errorf("node %d: %v", i, err)
 		}
-		if err := admin.ConfigSet(t.Context(), "maxmemory-policy", "noeviction").Err(); err != nil {
-			t.Fatal(err)
-		}
+		node.Set(t, "maxmemory-policy", "noeviction")
 	}
 	last := g.Nodes[len(g.Nodes)-1]
 	last.Kill() // a replica that is away does not keep a program from starting
@@ -147,8 +124,6 @@ func TestCheckServerCluster(t *testing.T) {
 
 func TestCheckServerWarns(t *testing.T) {
 	server := redistest.Server(t)
-	admin := server.Client()
-	defer func() { _ = admin.Close() }()
 	var log bytes.Buffer
 	st := on(server).open(t, &redisstore.Options{WaitReplicas: 1, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	if err := st.CheckServer(t.Context()); err != nil {
@@ -159,8 +134,8 @@ func TestCheckServerWarns(t *testing.T) {
 			t.Errorf("not logged: %s\n%s", want, log.String())
 		}
 	}
-	if n, err := admin.DBSize(t.Context()).Result(); err != nil || n != 0 {
-		t.Errorf("CheckServer left %d keys, %v", n, err)
+	if n := server.Do(t, "dbsize"); n != int64(0) {
+		t.Errorf("CheckServer left %v keys", n)
 	}
 }
 
@@ -181,15 +156,10 @@ func TestCheckServerVersion(t *testing.T) {
 			}
 			return true
 		})
-		client := redisstore.NewClient(&goredis.UniversalOptions{Addrs: []string{m.Addr()}})
-		st, err := redisstore.New(client, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		st := backend{addrs: []string{m.Addr()}}.open(t, nil)
 		if err := st.CheckServer(t.Context()); errors.Is(err, redisstore.ErrVersion) != refused || !refused && err != nil {
 			t.Errorf("version %q: %v", version, err)
 		}
-		_ = client.Close()
 	}
 }
 
@@ -216,7 +186,7 @@ func TestScrub(t *testing.T) {
 	if err := st.Scrub(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the server has unlinked its old files", func() bool { return filesWith(t, server.Dir, canary) == 0 })
+	redistest.Until(t, "the server has unlinked its old files", func() bool { return filesWith(t, server.Dir, canary) == 0 })
 }
 
 func filesWith(t *testing.T, dir, text string) int {

@@ -10,17 +10,8 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// fixedKeys is how many keys stand before the sorted sets in KEYS of apply.lua.
-const fixedKeys = 6
-
-// nonceAt is the place of the nonce in KEYS.
-const nonceAt = 3
-
-// plan is an Apply in the form of apply.lua: what changes in every key, worked
-// out from Old and New so that the script has nothing to decide but whether. ARGV
-// is the tenant, the nonce, the fingerprint, "1" for a repetition, "1" if a key is
-// claimed twice, "1" if it frees memory, nine counts, and then the lists below in their
-// order.
+// plan is an Apply in the form of apply.lua: all that changes in every key, derived from
+// Old and New, so that the script only has to decide whether to do it.
 type plan struct {
 	tenant string
 	batch  store.Batch
@@ -29,21 +20,50 @@ type plan struct {
 	keys   []string        // KEYS
 	at     map[string]int  // index in keys of a sorted set, from 1 as in Lua
 
-	ids        []string // of each op
-	each       []string // what each op expects, in two parts, its body and its note
-	require    []string // how, what and the expected revision of each requirement
-	claims     []claim  // keys that have to be free, in the order of rule 2, and what they may have
-	release    []string // unique keys that nobody holds any more
-	hold       []string // unique keys with the IDs of their new holders
-	unlist     []string // sorted sets with the members that leave them
-	list       []string // sorted sets by Created with the ops whose records enter
-	schedule   []string // sorted sets by Due with the members that enter
-	queue      []string // sorted sets by Due that change, and their queue members
-	twice      *claim   // the first key that two ops claim; nothing behind it is checked
-	repetition int      // the place in ARGV of the mark of a repetition
+	// The rows of ARGV; see args.
+	ops      []opRow
+	requires []requireRow
+	claims   []claim    // keys that have to be free, in the order of rule 2
+	release  []string   // unique keys that nobody holds any more
+	hold     []holdRow  // unique keys with their new holders
+	unlist   []entryRow // what leaves sorted sets
+	list     []listRow  // what enters sorted sets by Created
+	schedule []entryRow // what enters sorted sets by Due
+	queue    []entryRow // sorted sets by Due that change, with their queue members
+
+	twice *claim // the first key that two ops claim; claims has nothing behind it
 }
 
-// claim is a unique key of op.New.
+// opRow is an op.
+type opRow struct {
+	id     string
+	expect expected
+	body   string // of the record; "" for none
+	note   string // the entry of the feed; "" for none
+}
+
+// expected is what an op expects of the stored record: its front, or one of the words
+// below; and how its body begins or, for a removal, a hash of all of it.
+type expected struct{ how, what string }
+
+const (
+	expectNone    = "create"
+	expectRemoval = "remove"
+)
+
+// requireRow is a requirement: on the key or the record that what names.
+type requireRow struct{ how, what, revision string }
+
+// holdRow is a unique key and the ID of its holder.
+type holdRow struct{ field, id string }
+
+// entryRow is a sorted set, by its place in KEYS, and a member.
+type entryRow struct{ set, member string }
+
+// listRow is a sorted set, by its place in KEYS, and the op whose record enters, from 1.
+type listRow struct{ set, op string }
+
+// claim is a unique key of an op's New.
 type claim struct {
 	op, key int
 	earlier int // the op that claimed it first, where two do
@@ -52,23 +72,14 @@ type claim struct {
 // known is what was read for a batch before it is sent.
 type known struct {
 	removals map[string]removal // by ID: what Remove has found
-	unlisted map[string]string  // by unique key: a record that is named as its holder and does not list it
+	unlisted map[string]string  // by unique key: the revision and ID of a holder that does not list it
 }
 
-// removal is a record that is to be removed whatever is there.
+// removal is a record that is to be removed in whatever state it is.
 type removal struct {
-	old  *store.Record // what is known of it; nil if it is not there
+	old  *store.Record // what is known of it; nil if it does not exist
 	hash string        // of what is stored
 }
-
-// expected is what an op expects of the record that is stored: its front or one of the
-// words below, and how its body begins or, for a removal, a hash of all of it.
-type expected struct{ how, what string }
-
-const (
-	expectNone    = "create"
-	expectRemoval = "remove"
-)
 
 func isRemoval(op store.Op) bool { return op.New == nil && op.Old.Revision == 0 }
 
@@ -78,27 +89,29 @@ func newPlan(s space, b store.Batch, k known) (*plan, error) {
 	p.keys[0], p.keys[1], p.keys[2] = s.records(), s.unique(), s.feed()
 	p.keys[4], p.keys[5] = s.tenants(), s.queue()
 	for _, r := range b.Require {
-		p.requires(r)
+		p.require(r)
 	}
 	for i, op := range b.Ops {
 		if err := checkOld(i, op.Old); err != nil {
 			return nil, err
 		}
 		old := op.Old
-		e := expected{how: expectNone}
+		row := opRow{id: op.ID(), expect: expected{how: expectNone}, note: encodeChange(s.tenant, op)}
 		switch {
 		case op.Old == nil:
 		case isRemoval(op):
 			found := k.removals[op.ID()]
-			old, e = found.old, expected{how: expectRemoval, what: found.hash}
+			old, row.expect = found.old, expected{how: expectRemoval, what: found.hash}
 			if old != nil && old.Revision != 0 && old.Kind != op.Old.Kind {
 				return nil, &store.InvalidError{Op: i, What: "Old: kind", Why: "not the record's"}
 			}
 		default:
-			e = expected{how: front(old), what: expectedBody(s.tenant, old)}
+			row.expect = expected{how: front(old), what: expectedBody(s.tenant, old)}
 		}
-		p.olds = append(p.olds, old)
-		p.describe(op, e)
+		if op.New != nil {
+			row.body = encodeBody(s.tenant, op.New)
+		}
+		p.olds, p.ops = append(p.olds, old), append(p.ops, row)
 		p.moveLists(s, i, op, old)
 		p.moveDue(s, op, old)
 	}
@@ -106,8 +119,8 @@ func newPlan(s space, b store.Batch, k known) (*plan, error) {
 	return p, nil
 }
 
-// checkOld refuses what the store cannot have returned and what would make the
-// script's work unbounded. The digest finds the rest.
+// checkOld refuses an Old that the store cannot have returned and that would make the
+// script's work unbounded. The digest finds all others.
 func checkOld(i int, old *store.Record) error {
 	if old == nil {
 		return nil
@@ -123,28 +136,19 @@ func falseOld(op int) error {
 	return &store.InvalidError{Op: op, What: "Old", Why: "not a record of the store"}
 }
 
-func (p *plan) requires(r store.Require) {
+func (p *plan) require(r store.Require) {
+	row := requireRow{how: "record", what: r.ID}
 	switch {
 	case r.ID == "":
 		field := uniqueField(r.Free)
-		p.require = append(p.require, "free", field, p.known.unlisted[field])
-	case r.Revision == 0:
-		p.require = append(p.require, "record", r.ID, "")
-	default:
-		p.require = append(p.require, "record", r.ID, digits(r.Revision))
+		row = requireRow{how: "free", what: field, revision: p.known.unlisted[field]}
+	case r.Revision != 0:
+		row.revision = digits(r.Revision)
 	}
+	p.requires = append(p.requires, row)
 }
 
-func (p *plan) describe(op store.Op, e expected) {
-	body := ""
-	if op.New != nil {
-		body = encodeBody(p.tenant, op.New)
-	}
-	p.ids = append(p.ids, op.ID())
-	p.each = append(p.each, e.how, e.what, body, encodeChange(p.tenant, op))
-}
-
-// moveLists works out the sorted sets by Created. A term that stays is not
+// moveLists derives the changes of the sorted sets by Created. A term that stays is not
 // touched, so that a walk never misses the record.
 func (p *plan) moveLists(s space, i int, op store.Op, old *store.Record) {
 	op1 := strconv.Itoa(i + 1)
@@ -157,22 +161,23 @@ func (p *plan) moveLists(s space, i int, op store.Op, old *store.Record) {
 	}
 	switch {
 	case op.Type() == store.Created:
-		p.list = append(p.list, p.key(s.kind(op.New.Kind)), op1)
+		p.list = append(p.list, listRow{p.key(s.kind(op.New.Kind)), op1})
 	case op.Type() == store.Deleted && old != nil:
-		p.unlist = append(p.unlist, p.key(s.kind(old.Kind)), op.ID())
+		p.unlist = append(p.unlist, entryRow{p.key(s.kind(old.Kind)), op.ID()})
 	}
 	for _, term := range before {
 		if !slices.Contains(after, term) {
-			p.unlist = append(p.unlist, p.key(s.index(old.Kind, term)), op.ID())
+			p.unlist = append(p.unlist, entryRow{p.key(s.index(old.Kind, term)), op.ID()})
 		}
 	}
 	for _, term := range after {
 		if !slices.Contains(before, term) {
-			p.list = append(p.list, p.key(s.index(op.New.Kind, term)), op1)
+			p.list = append(p.list, listRow{p.key(s.index(op.New.Kind, term)), op1})
 		}
 	}
 }
 
+// moveDue derives the changes of the sorted sets by Due.
 func (p *plan) moveDue(s space, op store.Op, old *store.Record) {
 	var before, after int64
 	var kind string
@@ -185,20 +190,20 @@ func (p *plan) moveDue(s space, op store.Op, old *store.Record) {
 	if before == after {
 		return
 	}
-	key := p.key(s.due(kind))
+	set := p.key(s.due(kind))
 	if before != 0 {
-		p.unlist = append(p.unlist, key, dueMember(before, op.ID()))
+		p.unlist = append(p.unlist, entryRow{set, dueMember(before, op.ID())})
 	}
 	if after != 0 {
-		p.schedule = append(p.schedule, key, dueMember(after, op.ID()))
+		p.schedule = append(p.schedule, entryRow{set, dueMember(after, op.ID())})
 	}
-	if !slices.Contains(p.queue, key) {
-		p.queue = append(p.queue, key, queueMember(kind, p.tenant))
+	if row := (entryRow{set, queueMember(kind, p.tenant)}); !slices.Contains(p.queue, row) {
+		p.queue = append(p.queue, row)
 	}
 }
 
-// moveUnique works out the unique keys of the whole batch: released first,
-// claimed second.
+// moveUnique derives the changes of the unique keys of the whole batch: it releases all
+// keys of Olds before it claims those of News.
 func (p *plan) moveUnique() {
 	released := make(map[store.Key]int) // by which op
 	for i, old := range p.olds {
@@ -227,7 +232,7 @@ func (p *plan) moveUnique() {
 				p.claims = append(p.claims, claim{op: i, key: j})
 			}
 			if !free || by != i {
-				p.hold = append(p.hold, uniqueField(k), op.New.ID)
+				p.hold = append(p.hold, holdRow{uniqueField(k), op.New.ID})
 			}
 		}
 	}
@@ -257,34 +262,36 @@ func (p *plan) key(name string) string {
 	return strconv.Itoa(i)
 }
 
-// args returns ARGV for a nonce that stands in keys already.
+// The keys that stand in KEYS before the sorted sets, and the places of some arguments.
+const (
+	fixedKeys    = 6
+	nonceAt      = 3 // in KEYS
+	hashAt       = 2 // in ARGV
+	repetitionAt = 3 // in ARGV
+)
+
+// args returns ARGV of apply.lua, which reads it in this order: tenant, nonce,
+// fingerprint, three flags, the nine numbers of rows, and the rows. What an op expects and
+// what it writes come apart, each where the script needs it.
 func (p *plan) args(nonce string) []string {
-	lists := [...]struct {
-		list []string
-		unit int // of the list's count
-	}{
-		{p.release, 1}, {p.hold, 1}, {p.unlist, 2}, {p.list, 2}, {p.schedule, 2}, {p.queue, 2},
+	args := make([]string, 0, 15+5*len(p.ops)+3*len(p.requires)+2*len(p.claims)+len(p.release)+
+		2*(len(p.hold)+len(p.unlist)+len(p.list)+len(p.schedule)+len(p.queue)))
+	args = append(args, p.tenant, nonce, "", flag(false), flag(p.twice != nil), flag(p.frees()))
+	for _, n := range [...]int{
+		len(p.ops), len(p.requires), len(p.claims), len(p.release), len(p.hold),
+		len(p.unlist), len(p.list), len(p.schedule), len(p.queue),
+	} {
+		args = append(args, strconv.Itoa(n))
 	}
-	size := 15 + len(p.ids) + len(p.each) + len(p.require) + 2*len(p.claims)
-	for _, l := range lists {
-		size += len(l.list)
+	for _, r := range p.ops {
+		args = append(args, r.id)
 	}
-	args := make([]string, 0, size)
-	args = append(args, p.tenant, nonce, "", "0", "0", "0",
-		strconv.Itoa(len(p.ids)), strconv.Itoa(len(p.batch.Require)), strconv.Itoa(len(p.claims)))
-	p.repetition = 3
-	if p.twice != nil {
-		args[4] = "1"
+	for _, r := range p.requires {
+		args = append(args, r.how, r.what, r.revision)
 	}
-	if p.frees() {
-		args[5] = "1"
+	for _, r := range p.ops {
+		args = append(args, r.expect.how, r.expect.what)
 	}
-	for _, l := range lists {
-		args = append(args, strconv.Itoa(len(l.list)/l.unit))
-	}
-	args = append(args, p.ids...)
-	args = append(args, p.each...)
-	args = append(args, p.require...)
 	claims := len(args)
 	for _, c := range p.claims {
 		args = append(args, uniqueField(p.claimed(c)))
@@ -292,16 +299,39 @@ func (p *plan) args(nonce string) []string {
 	for _, field := range args[claims:] {
 		args = append(args, p.known.unlisted[field])
 	}
-	for _, l := range lists {
-		args = append(args, l.list...)
+	for _, r := range p.ops {
+		args = append(args, r.body, r.note)
 	}
-	args[2] = fingerprint(args)
+	args = append(args, p.release...)
+	for _, r := range p.hold {
+		args = append(args, r.field, r.id)
+	}
+	for _, r := range p.unlist {
+		args = append(args, r.set, r.member)
+	}
+	for _, r := range p.list {
+		args = append(args, r.set, r.op)
+	}
+	for _, r := range p.schedule {
+		args = append(args, r.set, r.member)
+	}
+	for _, r := range p.queue {
+		args = append(args, r.set, r.member)
+	}
+	args[hashAt] = fingerprint(args)
 	return args
 }
 
-// frees says whether the batch takes away and adds nothing but what tells of it: every op
-// deletes, or replaces a record without a note by one that is no longer and is found by
-// nothing new.
+func flag(on bool) string {
+	if on {
+		return "1"
+	}
+	return "0"
+}
+
+// frees reports whether the batch needs no memory but for its entries in the feed: every
+// op deletes a record, or replaces it without a note by one that is no longer and is found
+// by nothing new.
 func (p *plan) frees() bool {
 	if len(p.hold) > 0 || len(p.list) > 0 {
 		return false

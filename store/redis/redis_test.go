@@ -5,6 +5,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/internal/testing/histories"
 	"github.com/rollbook-go/rollbook/store"
+	redisstore "github.com/rollbook-go/rollbook/store/redis"
 	"github.com/rollbook-go/rollbook/store/storetest"
 )
 
@@ -14,26 +15,9 @@ func TestConformance(t *testing.T) {
 
 func TestHistories(t *testing.T) {
 	everywhere(t, func(t *testing.T, b backend) {
-		p, err := b.place()
-		if err != nil {
-			t.Fatal(err)
-		}
-		histories.Run(t, func() (store.Store, error) { return p.Open() }, &histories.Options{Histories: 3})
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
-func TestHistoriesCatchMutants(t *testing.T) {
-	everywhere(t, func(t *testing.T, b backend) {
-		p, err := b.place()
-		if err != nil {
-			t.Fatal(err)
-		}
-		histories.MutantCaught(t, func() (store.Store, error) { return p.Open() }, nil)
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
+		prefix := b.prefix(t)
+		open := func() (store.Store, error) { return b.open(t, &redisstore.Options{Prefix: prefix}), nil }
+		histories.Run(t, open, &histories.Options{Histories: 3})
+		histories.MutantCaught(t, open, nil)
 	})
 }

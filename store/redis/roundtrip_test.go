@@ -34,11 +34,9 @@ func (c *tripCounter) ProcessPipelineHook(next goredis.ProcessPipelineHook) gore
 }
 
 func TestRoundTrips(t *testing.T) {
-	client := onServer(t).client(t)
-	st, err := redisstore.New(client, &redisstore.Options{Prefix: newPrefix()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := onServer(t)
+	client := b.client(t)
+	st := newStore(t, client, &redisstore.Options{Prefix: b.prefix(t)})
 	email := store.Key{Kind: "email", Value: "ann@example.com"}
 	ann := store.Record{ID: "1", Kind: "user", Unique: []store.Key{email}, Data: []byte("ann")}
 	// The server learns the scripts, the client connects.

@@ -30,7 +30,7 @@ func rawBatch(t *testing.T, s *Store, nonce string, again bool, b store.Batch, k
 	}
 	w := s.newWrite(sp, p, nonce)
 	if again {
-		w.args[w.retry] = "1"
+		w.args[w.repetition] = "1"
 	}
 	return rawScript(t, s, s.scripts.apply, w.args)
 }
@@ -50,14 +50,9 @@ func TestScriptParity(t *testing.T) {
 	mini := miniredis.RunT(t)
 	server := redistest.Server(t)
 	play := func(addr string) (replies [][]any, left dump) {
-		client := NewClient(&goredis.UniversalOptions{Addrs: []string{addr}})
-		defer func() { _ = client.Close() }()
-		s, err := New(client, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		replies = append(replies, playScripts(t, s)...)
-		left, err = readDump(t.Context(), client, DefaultPrefix)
+		s := openStore(t, addr)
+		replies = playScripts(t, s)
+		left, err := readDump(t.Context(), s.client, DefaultPrefix)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -123,12 +118,7 @@ func playScripts(t *testing.T, s *Store) (replies [][]any) {
 	add(raw(t, s, "n7", false, store.Create(free, nil), store.Create(other, nil)))
 
 	// Revisions near the end of what a float holds.
-	set := func(args ...any) {
-		if err := s.client.Do(t.Context(), args...).Err(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	set("hset", sp.records(), counterField, digits(maxRevision-10))
+	s.do(t, "hset", sp.records(), counterField, digits(maxRevision-10))
 	add(gone)
 	add(raw(t, s, "n8", false, store.Create(free, []byte("note"))))
 	late := free
@@ -138,7 +128,7 @@ func playScripts(t *testing.T, s *Store) (replies [][]any) {
 	add(raw(t, s, "n9", false, store.Replace(late, moved, []byte{})))
 
 	// A key whose holder is gone is free.
-	set("hset", sp.unique(), uniqueField(key("orphan")), "nobody")
+	s.do(t, "hset", sp.unique(), uniqueField(key("orphan")), "nobody")
 	orphan := store.Record{ID: "o", Kind: "user", Unique: []store.Key{key("orphan")}}
 	add(raw(t, s, "n10", false, store.Create(orphan, []byte("note"))))
 
@@ -196,9 +186,7 @@ func playSecond(t *testing.T, s *Store) (replies [][]any) {
 	// Damaged in its digest.
 	stored := s.stored(t, a.ID)
 	bad := flipped(stored, 8*bodyAt+9)
-	if err := s.client.HSet(t.Context(), sp.records(), a.ID, bad).Err(); err != nil {
-		t.Fatal(err)
-	}
+	s.do(t, "hset", sp.records(), a.ID, bad)
 	play(store.Ops(store.Delete(a, nil)), known{})
 	play(requires(store.RequireAt(a)), known{})
 	removes(a.ID, removal{old: &a, hash: sha1hex(stored)})
@@ -209,9 +197,7 @@ func playSecond(t *testing.T, s *Store) (replies [][]any) {
 		known{removals: map[string]removal{a.ID: damaged}})
 
 	// A key whose holder does not list it is free only at the revision that is known.
-	if err := s.client.HSet(t.Context(), sp.unique(), uniqueField(store.Key{Kind: "left"}), taker.ID).Err(); err != nil {
-		t.Fatal(err)
-	}
+	s.do(t, "hset", sp.unique(), uniqueField(store.Key{Kind: "left"}), taker.ID)
 	last := store.Record{ID: "second d", Kind: "user", Unique: []store.Key{{Kind: "left"}}}
 	unlisted := func(rev string) known {
 		return known{unlisted: map[string]string{uniqueField(last.Unique[0]): rev + taker.ID}}
@@ -221,9 +207,7 @@ func playSecond(t *testing.T, s *Store) (replies [][]any) {
 
 	replies = append(replies, rawScript(t, s, s.scripts.confirm,
 		scriptArgs(s.scripts.confirm, []string{sp.nonce("confirm")}, []any{sp.tenant})))
-	if err := s.client.HSet(t.Context(), sp.records(), counterField, "x").Err(); err != nil {
-		t.Fatal(err)
-	}
+	s.do(t, "hset", sp.records(), counterField, "x")
 	play(store.Ops(store.Create(last, nil)), known{})
 	return replies
 }

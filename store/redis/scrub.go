@@ -118,13 +118,7 @@ func persistence(ctx context.Context, node *goredis.Client) (map[string]string, 
 	if err != nil {
 		return nil, permitted(err)
 	}
-	info := make(map[string]string)
-	for line := range strings.Lines(text) {
-		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
-			info[name] = value
-		}
-	}
-	return info, nil
+	return infoFields(text), nil
 }
 
 // config returns one setting of the server.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"strconv"
 
-	goredis "github.com/redis/go-redis/v9"
-
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -85,36 +83,4 @@ func (s *Store) tenantsAfter(ctx context.Context, after string, most int) ([]str
 		}
 	}
 	return all[:min(len(all), most)], nil
-}
-
-// scatter sends n commands about many buckets in one pipeline, which go-redis
-// splits between the nodes of a Cluster, and returns their replies.
-func (s *Store) scatter(ctx context.Context, method string, n int, command func(i int) []any) ([]any, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if n == 0 {
-		return nil, nil
-	}
-	var vals []any
-	err := s.repeat(ctx, method, func(ctx context.Context, _ int) error {
-		release, err := s.lane(nil, false).long.Long(ctx, "")
-		if err != nil {
-			return errQueued
-		}
-		defer release()
-		pipe := s.client.Pipeline()
-		cmds := make([]*goredis.Cmd, n)
-		for i := range cmds {
-			cmds[i] = goredis.NewCmd(ctx, command(i)...)
-			_ = pipe.Process(ctx, cmds[i])
-		}
-		exec(ctx, pipe)
-		vals, err = values(cmds)
-		return err
-	})
-	if err != nil && ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	return vals, unavailable(err)
 }

@@ -151,10 +151,8 @@ func TestParseURLKeepsThePassword(t *testing.T) {
 // A URL's user, password, certificate, database, protocol and prefix reach a real server,
 // and a wrong password comes out as an error that does not show it.
 func TestURLReachesTheServer(t *testing.T) {
-	redistest.Require(t)
-	dir := t.TempDir()
-	authority, cert, key := certificate(t, dir)
 	server := redistest.Server(t)
+	authority, cert, key := certificate(t, t.TempDir())
 	admin := server.Client()
 	defer func() { _ = admin.Close() }()
 	ports, err := redistest.FreePorts(1)
@@ -173,9 +171,7 @@ func TestURLReachesTheServer(t *testing.T) {
 			t.Skipf("this redis-server has no TLS: %v", err)
 		}
 	}
-	if err := admin.Do(t.Context(), "ACL", "SETUSER", "ann", "on", ">p@ss/w?rd", "~*", "&*", "+@all").Err(); err != nil {
-		t.Fatal(err)
-	}
+	server.Do(t, "ACL", "SETUSER", "ann", "on", ">p@ss/w?rd", "~*", "&*", "+@all")
 	open := func(password string) *redisstore.Store {
 		opts, storeOpts, err := redisstore.ParseURL("rediss://ann:" + url.QueryEscape(password) + "@localhost:" + tlsPort +
 			"/2?protocol=2&prefix=staging:")
@@ -185,11 +181,7 @@ func TestURLReachesTheServer(t *testing.T) {
 		opts.TLSConfig.RootCAs = authority
 		client := redisstore.NewClient(opts)
 		t.Cleanup(func() { _ = client.Close() })
-		st, err := redisstore.New(client, storeOpts)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return st
+		return newStore(t, client, storeOpts)
 	}
 	if _, err := open("p@ss/w?rd").Apply(t.Context(), "tenant", store.Ops(store.Create(user("id"), nil))); err != nil {
 		t.Fatal(err)
@@ -199,9 +191,8 @@ func TestURLReachesTheServer(t *testing.T) {
 	if keys, err := second.Keys(t.Context(), "staging:*").Result(); err != nil || len(keys) == 0 {
 		t.Errorf("database 2 has no key with the prefix: %v", err)
 	}
-	list, err := admin.ClientList(t.Context()).Result()
-	if err != nil || !strings.Contains(list, "user=ann") || !strings.Contains(list, "resp=2") {
-		t.Errorf("no client of ann's speaks RESP2: %v", err)
+	if list := server.Do(t, "client", "list").(string); !strings.Contains(list, "user=ann") || !strings.Contains(list, "resp=2") {
+		t.Error("no client of ann's speaks RESP2")
 	}
 	const wrong = "Zk4QcanaryX9"
 	st := open(wrong)
@@ -215,23 +206,17 @@ func TestURLReachesTheServer(t *testing.T) {
 // User and password reach the servers behind Sentinels and of a Cluster, and those of the
 // Sentinels reach them.
 func TestURLReachesGroups(t *testing.T) {
+	t.Parallel() // it mostly waits
 	sentinels, cluster := redistest.Sentinel(t), redistest.Cluster(t)
 	allow := func(servers []*redistest.Process, rights ...any) {
 		t.Helper()
 		for _, p := range servers {
-			c := p.Client()
-			if err := c.Do(t.Context(), append([]any{"ACL", "SETUSER"}, rights...)...).Err(); err != nil {
-				t.Fatal(err)
-			}
-			_ = c.Close()
+			p.Do(t, append([]any{"ACL", "SETUSER"}, rights...)...)
 		}
 	}
 	known := func(servers []*redistest.Process, like string) bool {
 		return slices.ContainsFunc(servers, func(p *redistest.Process) bool {
-			c := p.Client()
-			defer func() { _ = c.Close() }()
-			list, err := c.ClientList(t.Context()).Result()
-			return err == nil && regexp.MustCompile(like).MatchString(list)
+			return regexp.MustCompile(like).MatchString(p.Do(t, "client", "list").(string))
 		})
 	}
 	allow(sentinels.Watchers, "watcher", "on", ">look", "allchannels", "+@all")
@@ -248,10 +233,7 @@ func TestURLReachesGroups(t *testing.T) {
 		}
 		client := redisstore.NewClient(opts)
 		defer func() { _ = client.Close() }()
-		st, err := redisstore.New(client, storeOpts)
-		if err != nil {
-			t.Fatal(err)
-		}
+		st := newStore(t, client, storeOpts)
 		if err := st.CheckServer(t.Context()); err != nil {
 			t.Error(err)
 		}

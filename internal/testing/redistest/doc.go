@@ -18,10 +18,16 @@ import (
 
 const program = "redis-server"
 
+// Installed reports whether there is a redis-server on PATH.
+func Installed() bool {
+	_, err := exec.LookPath(program)
+	return err == nil
+}
+
 // Require skips the test, or fails it, if there is no redis-server.
 func Require(tb testing.TB) {
 	tb.Helper()
-	if _, err := exec.LookPath(program); err == nil {
+	if Installed() {
 		return
 	}
 	const message = program + " is not on PATH: not tested on a real Redis"

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"testing"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -204,12 +205,22 @@ func (p *Process) await() error {
 	})
 }
 
-// orEnded returns err, or why there is nothing to wait for.
+// orEnded returns err, or a permanent error if the server has ended.
 func (p *Process) orEnded(err error) error {
-	if err != nil && syscall.Kill(p.pid, 0) != nil {
+	if err != nil && p.ended() {
 		return permanent{fmt.Errorf("redistest: the server ended: %s", p.logTail())}
 	}
 	return err
+}
+
+// ended reports whether the server has ended. Its shell waits for it only after Kill, so
+// until then it is a zombie, which still has its pid.
+func (p *Process) ended() bool {
+	if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid)); err == nil {
+		_, state, _ := strings.Cut(string(stat), ") ")
+		return strings.HasPrefix(state, "Z")
+	}
+	return syscall.Kill(p.pid, 0) != nil
 }
 
 func (p *Process) logTail() string {
@@ -217,9 +228,26 @@ func (p *Process) logTail() string {
 	return string(b[max(0, len(b)-1000):])
 }
 
-// Client returns a plain client of the server, for looking at it. The caller
-// closes it.
+// Client returns a plain client of the server. The caller closes it.
 func (p *Process) Client() *goredis.Client { return client(p.Addr) }
+
+// Do runs a command on the server and returns its reply. A test fails if the command does.
+func (p *Process) Do(tb testing.TB, args ...any) any {
+	tb.Helper()
+	c := p.Client()
+	defer func() { _ = c.Close() }()
+	reply, err := c.Do(context.Background(), args...).Result()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return reply
+}
+
+// Set changes a setting of the running server.
+func (p *Process) Set(tb testing.TB, setting, value string) {
+	tb.Helper()
+	p.Do(tb, "config", "set", setting, value)
+}
 
 func client(addr string) *goredis.Client {
 	return goredis.NewClient(&goredis.Options{
@@ -273,10 +301,10 @@ func FreePorts(n int) ([]int, error) {
 // permanent is an error that waiting does not cure.
 type permanent struct{ error }
 
-// poll calls check until it succeeds.
+// poll calls check until it succeeds or its error is permanent.
 func poll(check func() error) error {
 	deadline := time.Now().Add(patience)
-	ticker := time.NewTicker(20 * time.Millisecond)
+	ticker := time.NewTicker(5 * time.Millisecond)
 	defer ticker.Stop()
 	for {
 		err := check()

@@ -7,6 +7,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/rollbook-go/rollbook/internal/testing/redistest"
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 )
 
 func TestServer(t *testing.T) {
@@ -64,6 +65,7 @@ func TestCluster(t *testing.T) {
 // A master that is isolated is replaced, goes on to answer clients, and becomes a replica
 // when the network is whole again.
 func TestSplit(t *testing.T) {
+	size.Need(t, size.Long)
 	g := redistest.SplitCluster(t)
 	master, heir := g.Nodes[0], g.Nodes[3]
 	g.Network.Isolate(master)
