@@ -99,7 +99,7 @@ func (a *api) spec(c *call, in *userInput) (enduser.Spec, error) {
 	if err == nil || len(in.Wrong) == 0 {
 		return spec, err
 	}
-	return spec, c.Judge(&in.Input, func() error { return a.Tenant(c).Check(spec) })
+	return spec, c.Validate(&in.Input, func() error { return a.Tenant(c).Check(spec) })
 }
 
 // put is to write as upsertEndUser does, which is allowed already.

@@ -40,7 +40,7 @@ func (a *api) create(c *call) error {
 		return err
 	}
 	t, spec := a.Tenant(c), in.spec()
-	if err := c.Judge(&in.Input, func() error { return t.Check(spec) }); err != nil {
+	if err := c.Validate(&in.Input, func() error { return t.Check(spec) }); err != nil {
 		return err
 	}
 	if err := a.allowSensitive(c, &in); err != nil {

@@ -94,5 +94,5 @@ func (a *api) delete(c *call) error {
 
 // validate returns everything that is wrong with a body: its form and its values.
 func (a *api) validate(c *call, in *userInput) error {
-	return c.Judge(&in.Input, func() error { return a.Tenant(c).Check(in.spec()) })
+	return c.Validate(&in.Input, func() error { return a.Tenant(c).Check(in.spec()) })
 }

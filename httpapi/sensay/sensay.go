@@ -45,7 +45,7 @@ func New(users *enduser.Manager, auth httpapi.Authenticator, opts *Options) (htt
 	}
 	a := &api{h}
 	config := h.Config(secret, "")
-	config.Admit = admitVersion(config.Admit)
+	config.Allow = requireVersion(config.Allow)
 	config.Append = appendProblem
 	config.ProblemType = "application/json"
 	config.Gzip = true
@@ -76,10 +76,10 @@ func stamp(h http.Handler) http.Handler {
 	})
 }
 
-type admit = func(http.Header, *http.Request, family.Principal, *rest.Access) error
+type allow = func(http.Header, *http.Request, family.Principal, *rest.Access) error
 
-// admitVersion refuses a version that is no date. It checks everything else first.
-func admitVersion(next admit) admit {
+// requireVersion refuses a version that is no date. It checks everything else first.
+func requireVersion(next allow) allow {
 	return func(h http.Header, r *http.Request, p family.Principal, access *rest.Access) error {
 		if err := next(h, r, p, access); err != nil {
 			return err

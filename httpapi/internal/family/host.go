@@ -110,7 +110,7 @@ func (h *Host) Config(credential func(http.Header) string, challenge string) res
 			p.Environment = cmp.Or(p.Environment, enduser.Customer)
 			return p, nil
 		},
-		Admit:       h.admit,
+		Allow:       h.checkAccess,
 		Explain:     Explain,
 		ShowHolder:  h.showHolder,
 		Names:       func(p Principal) (string, string) { return p.Tenant, p.key() },
@@ -121,9 +121,9 @@ func (h *Host) Config(credential func(http.Header) string, challenge string) res
 	}
 }
 
-// admit counts a request before it asks for rights: one that has none can still be too
+// checkAccess counts a request before it checks its rights: one that has none can still be too
 // many.
-func (h *Host) admit(header http.Header, r *http.Request, p Principal, access *rest.Access) error {
+func (h *Host) checkAccess(header http.Header, r *http.Request, p Principal, access *rest.Access) error {
 	if h.Limit != nil {
 		if err := h.limit(header, r, p); err != nil {
 			return err

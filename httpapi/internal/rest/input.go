@@ -94,10 +94,10 @@ func (in *Input) Err() error {
 	return invalid(in.Wrong, len(in.Wrong)+in.more)
 }
 
-// Judge returns what is wrong with the form of a body and, if anything is, also what
+// Validate returns what is wrong with the form of a body and, if anything is, also what
 // the domain's check says of its content: everything at once. What the domain alone
 // refuses it refuses when it writes.
-func (c *Call[P]) Judge(in *Input, check func() error) error {
+func (c *Call[P]) Validate(in *Input, check func() error) error {
 	if len(in.Wrong) == 0 {
 		return nil
 	}

@@ -28,9 +28,9 @@ type Config[P any] struct {
 	// is not a *Problem is a failure of the server.
 	Authenticate func(*http.Request) (P, error)
 
-	// Admit is asked after Authenticate, for every route that needs a credential:
+	// Allow is called after Authenticate, for every route that needs a credential:
 	// rate limits and rights. It may set response headers.
-	Admit func(http.Header, *http.Request, P, *Access) error
+	Allow func(http.Header, *http.Request, P, *Access) error
 
 	// Explain turns an error of the domain into a problem; nil if it does not know
 	// it, or if there is none.
@@ -55,7 +55,7 @@ type Config[P any] struct {
 	Logger      *slog.Logger
 }
 
-// Access says what a route does, for Admit.
+// Access says what a route does, for Allow.
 type Access struct {
 	Action string // e.g. "createEndUser"
 	Write  bool
@@ -169,7 +169,7 @@ func (c *Call[P]) serve(route *Route[P]) {
 		p, err := c.h.config.Authenticate(c.Request)
 		if err == nil {
 			c.Principal = p
-			err = c.h.config.Admit(c.header, c.Request, p, &route.Access)
+			err = c.h.config.Allow(c.header, c.Request, p, &route.Access)
 		}
 		if err == nil { // what is public has no version
 			err = c.readPreconditions()
