@@ -2,7 +2,6 @@ package redis_test
 
 import (
 	"testing"
-	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 
@@ -36,14 +35,6 @@ func TestRefusedConnection(t *testing.T) {
 	server := redistest.Server(t)
 	server.Set(t, "requirepass", "right")
 	for _, password := range []string{"wrong", ""} {
-		st := newStore(t, on(server).clientWith(t, goredis.UniversalOptions{Password: password}), nil)
-		_, err := st.Get(t.Context(), "tenant", store.ID("id"))
-		wantError(t, err, store.ErrUnavailable)
-		_, err = st.Apply(t.Context(), "tenant", store.Ops(store.Create(user("id"), nil)))
-		wantError(t, err, store.ErrUnavailable)
-		_, err = st.List(t.Context(), "tenant", store.Query{Kind: "user"})
-		wantError(t, err, store.ErrUnavailable)
-		_, err = st.Due(t.Context(), store.DueQuery{Before: time.UnixMilli(1)})
-		wantError(t, err, store.ErrUnavailable)
+		wantUnavailable(t, newStore(t, on(server).clientWith(t, goredis.UniversalOptions{Password: password}), nil))
 	}
 }

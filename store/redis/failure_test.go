@@ -3,7 +3,7 @@ package redis_test
 import (
 	"context"
 	"errors"
-	"net"
+	"fmt"
 	"runtime"
 	"strings"
 	"sync"
@@ -33,6 +33,48 @@ func wantError(t *testing.T, err error, want ...error) {
 }
 
 func user(id string) store.Record { return store.Record{ID: id, Kind: "user"} }
+
+// everyCall returns a call of each method, about record "known" of tenant "tenant". Calls
+// with different numbers write different records.
+func everyCall(st *redisstore.Store) map[string]func(ctx context.Context, n int) error {
+	return map[string]func(ctx context.Context, n int) error{
+		"Get": func(ctx context.Context, _ int) error {
+			_, err := st.Get(ctx, "tenant", store.ID("known"))
+			return err
+		},
+		"Apply": func(ctx context.Context, n int) error {
+			_, err := st.Apply(ctx, "tenant", store.Ops(store.Create(user(fmt.Sprint(n)), nil)))
+			return err
+		},
+		"List": func(ctx context.Context, _ int) error {
+			_, err := st.List(ctx, "tenant", store.Query{Kind: "user"})
+			return err
+		},
+		"Due": func(ctx context.Context, _ int) error {
+			_, err := st.Due(ctx, store.DueQuery{Before: time.UnixMilli(2)})
+			return err
+		},
+		"Changes": func(ctx context.Context, _ int) error {
+			_, err := st.Changes(ctx, "tenant", store.ChangeQuery{})
+			return err
+		},
+		"Trim": func(ctx context.Context, _ int) error { return st.Trim(ctx, "tenant", 1) },
+		"Tenants": func(ctx context.Context, _ int) error {
+			_, err := st.Tenants(ctx, store.TenantQuery{})
+			return err
+		},
+	}
+}
+
+// wantUnavailable checks that every call fails and that nothing was written.
+func wantUnavailable(t *testing.T, st *redisstore.Store) {
+	t.Helper()
+	for name, call := range everyCall(st) {
+		if err := call(t.Context(), 0); !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUnknown) {
+			t.Errorf("%s: %v, want unavailable", name, err)
+		}
+	}
+}
 
 func TestContextEndsBeforeAndAfterSending(t *testing.T) {
 	server := redistest.Server(t)
@@ -87,20 +129,12 @@ func TestContextEndsBeforeAndAfterSending(t *testing.T) {
 }
 
 func TestUnreachable(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ports, err := redistest.FreePorts(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := l.Addr().String()
-	_ = l.Close()
-	st := backend{addrs: []string{addr}}.open(t, &redisstore.Options{RetryFor: 20 * time.Millisecond})
-	_, err = st.Apply(t.Context(), "tenant", store.Ops(store.Create(user("id"), nil)))
-	wantError(t, err, store.ErrUnavailable)
-	_, err = st.Get(t.Context(), "tenant", store.ID("id"))
-	wantError(t, err, store.ErrUnavailable)
-	_, err = st.Tenants(t.Context(), store.TenantQuery{})
-	wantError(t, err, store.ErrUnavailable)
-	wantError(t, st.Trim(t.Context(), "tenant", 1), store.ErrUnavailable)
+	st := backend{addrs: []string{fmt.Sprint("127.0.0.1:", ports[0])}}.open(t, &redisstore.Options{RetryFor: 20 * time.Millisecond})
+	wantUnavailable(t, st)
 	wantError(t, st.CheckServer(t.Context()), store.ErrUnavailable)
 }
 

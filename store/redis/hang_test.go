@@ -3,7 +3,6 @@ package redis_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -31,33 +30,6 @@ func TestHungServer(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	calls := map[string]func(ctx context.Context, n int) error{
-		"Get": func(ctx context.Context, _ int) error {
-			_, err := st.Get(ctx, "tenant", store.ID("known"))
-			return err
-		},
-		"Apply": func(ctx context.Context, n int) error {
-			_, err := st.Apply(ctx, "tenant", store.Ops(store.Create(user(fmt.Sprint(n)), nil)))
-			return err
-		},
-		"List": func(ctx context.Context, _ int) error {
-			_, err := st.List(ctx, "tenant", store.Query{Kind: "user"})
-			return err
-		},
-		"Due": func(ctx context.Context, _ int) error {
-			_, err := st.Due(ctx, store.DueQuery{Before: time.UnixMilli(2)})
-			return err
-		},
-		"Changes": func(ctx context.Context, _ int) error {
-			_, err := st.Changes(ctx, "tenant", store.ChangeQuery{})
-			return err
-		},
-		"Trim": func(ctx context.Context, _ int) error { return st.Trim(ctx, "tenant", 1) },
-		"Tenants": func(ctx context.Context, _ int) error {
-			_, err := st.Tenants(ctx, store.TenantQuery{})
-			return err
-		},
-	}
 	if err := server.Pause(); err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +37,7 @@ func TestHungServer(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*(retryFor+readTimeout)+patience/10)
 	defer cancel()
 	var wg sync.WaitGroup
-	for name, call := range calls {
+	for name, call := range everyCall(st) {
 		for n := range 40 {
 			wg.Go(func() {
 				err := call(ctx, n)

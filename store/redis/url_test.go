@@ -2,17 +2,13 @@ package redis_test
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/big"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -173,7 +169,7 @@ func TestURLReachesTheServer(t *testing.T) {
 	}
 	server.Do(t, "ACL", "SETUSER", "ann", "on", ">p@ss/w?rd", "~*", "&*", "+@all")
 	open := func(password string) *redisstore.Store {
-		opts, storeOpts, err := redisstore.ParseURL("rediss://ann:" + url.QueryEscape(password) + "@localhost:" + tlsPort +
+		opts, storeOpts, err := redisstore.ParseURL("rediss://ann:" + url.QueryEscape(password) + "@127.0.0.1:" + tlsPort +
 			"/2?protocol=2&prefix=staging:")
 		if err != nil {
 			t.Fatal(err)
@@ -246,23 +242,12 @@ func TestURLReachesGroups(t *testing.T) {
 	}
 }
 
-// certificate makes one for localhost and files of it, and a pool that trusts it.
+// certificate returns files of a certificate for 127.0.0.1, and a pool that trusts it.
 func certificate(t *testing.T, dir string) (pool *x509.CertPool, certFile, keyFile string) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true,
-	}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
+	server := httptest.NewTLSServer(nil) // which has one
+	defer server.Close()
+	private, err := x509.MarshalPKCS8PrivateKey(server.TLS.Certificates[0].PrivateKey)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,9 +259,8 @@ func certificate(t *testing.T, dir string) (pool *x509.CertPool, certFile, keyFi
 		return path
 	}
 	pool = x509.NewCertPool()
-	certFile = file("cert", "CERTIFICATE", cert)
-	pool.AppendCertsFromPEM(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}))
-	return pool, certFile, file("key", "PRIVATE KEY", private)
+	pool.AddCert(server.Certificate())
+	return pool, file("cert", "CERTIFICATE", server.Certificate().Raw), file("key", "PRIVATE KEY", private)
 }
 
 // go-redis logs at every dial; one line of a kind is logged in ten seconds, and no password.
