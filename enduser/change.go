@@ -355,14 +355,7 @@ func (w *writer) note(kind ChangeType, fields []string) []byte {
 	b = appendStamp(b, w.stamp)
 	b = appendText(b, "actor", w.actor)
 	if len(fields) > 0 {
-		b = append(b, `,"fields":[`...)
-		for i, field := range fields {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = jsontext.AppendString(b, field)
-		}
-		b = append(b, ']')
+		b = jsontext.AppendList(appendName(b, "fields"), fields, jsontext.AppendString)
 	}
 	return append(b, '}')
 }

@@ -95,15 +95,7 @@ func encodeGroup(g *Group, s stamp, members []byte) []byte {
 	b = appendText(b, "token_hash", g.token.hash)
 	b = appendSealed(b, "token", g.token.sealed)
 	if len(g.previous) > 0 {
-		b = append(b, `,"previous":[`...)
-		for i, p := range g.previous {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = jsontext.AppendString(append(b, `{"hash":`...), p.hash)
-			b = append(appendTime(b, "until", p.until), '}')
-		}
-		b = append(b, ']')
+		b = jsontext.AppendList(appendName(b, "previous"), g.previous, appendPrevious)
 	}
 	b = appendText(b, "created_by", g.CreatedBy)
 	b = appendText(b, "updated_by", g.UpdatedBy)
@@ -112,6 +104,11 @@ func encodeGroup(g *Group, s stamp, members []byte) []byte {
 	b = appendTime(b, "added_at", g.AddedAt)
 	b = appendStamp(b, s)
 	return append(append(b, members...), '}')
+}
+
+func appendPrevious(b []byte, t groupToken) []byte {
+	b = jsontext.AppendString(append(b, `{"hash":`...), t.hash)
+	return append(appendTime(b, "until", t.until), '}')
 }
 
 func appendSealed(b []byte, name string, sealed []byte) []byte {

@@ -134,3 +134,18 @@ func newID(now time.Time) string {
 
 // millis returns the time in the precision in which it is kept.
 func (m *Manager) millis() time.Time { return wholeMillis(m.now()) }
+
+// lastSecond is the end of the year 9999, which is the last that texts of times can have.
+const lastSecond = 253402300799
+
+// inRange reports whether a time lies between the years 1970 and 9999.
+func inRange(t time.Time) bool { return t.Unix() >= 0 && t.Unix() <= lastSecond }
+
+// wholeMillis returns a time in the precision in which it is kept, one out of range as it
+// is: in milliseconds it might be another.
+func wholeMillis(t time.Time) time.Time {
+	if t.IsZero() || t.Unix() > lastSecond || t.Unix() < -lastSecond {
+		return t
+	}
+	return time.UnixMilli(t.UnixMilli()).UTC()
+}

@@ -2,7 +2,6 @@ package enduser
 
 import (
 	"cmp"
-	"reflect"
 	"time"
 )
 
@@ -50,9 +49,6 @@ const (
 	maxAccountType   = 255                    // characters
 	maxLanguage      = 64                     // bytes
 )
-
-// IsZero reports whether the policy says nothing.
-func (p Policy) IsZero() bool { return reflect.ValueOf(p).IsZero() }
 
 // Or returns p with every zero field set to that of base, and with UniqueEmail and
 // Placeholders where either has it.

@@ -188,21 +188,22 @@ func (v *sensitiveRecord) rewrite(values []sealedValue) (store.Record, error) {
 func newSensitiveRecord(user string, values []sealedValue, from carried) store.Record {
 	r := store.Record{ID: sensitiveID(user), Kind: kindSensitive}
 	slices.SortFunc(values, func(a, b sealedValue) int { return cmp.Compare(a.key, b.key) })
-	b := append(appendVersions(nil), `,"values":[`...)
-	for i, s := range values {
-		if i > 0 {
-			b = append(b, ',')
-		}
+	for _, s := range values {
 		if r.Due.IsZero() || s.until.Before(r.Due) {
 			r.Due = s.until
 		}
-		b = jsontext.AppendString(append(b, `{"key":`...), s.key)
-		b = append(appendSealed(appendTime(b, "until", s.until), "sealed", s.sealed), '}')
 	}
-	b = append(append(b, ']'), from.members...)
+	b := jsontext.AppendList(appendName(appendVersions(nil), "values"), values, appendValue)
+	b = append(b, from.members...)
 	r.Data = append(b, '}')
 	r.Unique, r.Index = from.unique, from.index
 	return r
+}
+
+func appendValue(b []byte, s sealedValue) []byte {
+	b = jsontext.AppendString(append(b, `{"key":`...), s.key)
+	b = appendTime(b, "until", s.until)
+	return append(appendSealed(b, "sealed", s.sealed), '}')
 }
 
 // scan reads the record's values. The error is an *UnreadableError.

@@ -150,10 +150,3 @@ func (w *writer) replace(
 	}
 	return done.revision, err
 }
-
-func later(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return b
-	}
-	return a
-}

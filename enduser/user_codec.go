@@ -33,25 +33,10 @@ func encodeUser(u *User, s stamp, members []byte) []byte {
 	b = appendMetadata(b, "metadata", u.Metadata)
 	b = appendMetadata(b, "system_properties", u.SystemProperties)
 	if len(u.Accounts) > 0 {
-		b = append(b, `,"linked_accounts":[`...)
-		for i, a := range u.Accounts {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = append(jsontext.AppendString(append(b, `{"type":`...), a.Type), `,"id":`...)
-			b = append(jsontext.AppendString(b, a.ID), '}')
-		}
-		b = append(b, ']')
+		b = jsontext.AppendList(appendName(b, "linked_accounts"), u.Accounts, appendAccount)
 	}
 	if len(u.Groups) > 0 {
-		b = append(b, `,"groups":[`...)
-		for i, g := range u.Groups {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = jsontext.AppendString(b, g)
-		}
-		b = append(b, ']')
+		b = jsontext.AppendList(appendName(b, "groups"), u.Groups, jsontext.AppendString)
 	}
 	b = appendText(b, "created_by", u.CreatedBy)
 	b = appendText(b, "updated_by", u.UpdatedBy)
@@ -64,6 +49,12 @@ func encodeUser(u *User, s stamp, members []byte) []byte {
 	}
 	b = appendStamp(b, s)
 	return append(append(b, members...), '}')
+}
+
+func appendAccount(b []byte, a Account) []byte {
+	b = jsontext.AppendString(append(b, `{"type":`...), a.Type)
+	b = jsontext.AppendString(append(b, `,"id":`...), a.ID)
+	return append(b, '}')
 }
 
 // decodeUser reads the user that a record holds. The error is an *UnreadableError.

@@ -156,3 +156,10 @@ func (w *writer) conflict(taken *store.TakenError) *ConflictError {
 	}
 	return &ConflictError{Kind: kindUser, Field: "external_id", HolderID: taken.Holder.ID}
 }
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -170,19 +169,4 @@ func cut(text string) string {
 	}
 	sum := sha256.Sum256([]byte(text))
 	return hashed + hex.EncodeToString(sum[:])
-}
-
-// lastSecond is the end of the year 9999, which is the last that texts of times can have.
-const lastSecond = 253402300799
-
-// inRange reports whether a time lies between the years 1970 and 9999.
-func inRange(t time.Time) bool { return t.Unix() >= 0 && t.Unix() <= lastSecond }
-
-// wholeMillis returns a time in the precision in which it is kept, one out of range as it
-// is: in milliseconds it might be another.
-func wholeMillis(t time.Time) time.Time {
-	if t.IsZero() || t.Unix() > lastSecond || t.Unix() < -lastSecond {
-		return t
-	}
-	return time.UnixMilli(t.UnixMilli()).UTC()
 }

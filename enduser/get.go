@@ -1,0 +1,112 @@
+package enduser
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// Get returns a user. ErrNotFound if there is none, or it has expired;
+// ErrAmbiguous if several have the e-mail address; an [UnreadableError] if it cannot be
+// read.
+func (t Tenant) Get(ctx context.Context, ref Ref) (User, error) {
+	c, err := t.begin()
+	if err != nil {
+		return User{}, err
+	}
+	_, u, err := t.pin(c.exact).get(ctx, c.name, ref, t.m.millis())
+	return u, err
+}
+
+// get returns a user that lives at a time, and the record that holds it; the record
+// also if the user cannot be read. One call has one time, so that nothing expires in
+// the middle of it.
+func (t Tenant) get(ctx context.Context, name string, ref Ref, now time.Time) (store.Record, User, error) {
+	r, err := t.find(ctx, name, ref, now)
+	if err != nil {
+		return store.Record{}, User{}, err
+	}
+	u, live, err := t.decode(&r, now)
+	if err == nil && (!live || !ref.names(&u)) {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return r, User{}, err
+	}
+	return r, u, nil
+}
+
+// find returns the record that a reference leads to.
+func (t Tenant) find(ctx context.Context, name string, ref Ref, now time.Time) (store.Record, error) {
+	key, err := ref.key(t)
+	if err != nil {
+		return store.Record{}, err
+	}
+	if ref.by == byEitherID {
+		for _, id := range t.ownForms(ref.value) {
+			switch r, err := t.m.store.Get(ctx, name, store.ID(id)); {
+			case errors.Is(err, store.ErrNotFound):
+			case err != nil:
+				return store.Record{}, translate("get", err)
+			default:
+				if _, live, err := t.decode(&r, now); err != nil && r.Kind == kindUser || live {
+					return r, nil
+				}
+			}
+		}
+	}
+	if ref.by != byEmail {
+		r, err := t.m.store.Get(ctx, name, key)
+		return r, translate("get", err)
+	}
+	records, err := t.withEmail(ctx, name, ref.value, now, 2)
+	switch {
+	case err != nil:
+		return store.Record{}, err
+	case len(records) == 0:
+		return store.Record{}, ErrNotFound
+	case len(records) > 1:
+		return store.Record{}, ErrAmbiguous
+	}
+	return records[0], nil
+}
+
+// withEmail returns the records of users who have an e-mail address and live: enough of
+// them, or all.
+func (t Tenant) withEmail(
+	ctx context.Context, name, address string, now time.Time, enough int,
+) ([]store.Record, error) {
+	q := store.Query{Kind: kindUser, Match: []store.Key{emailKey(address)}, NotDueBefore: tick(now), Limit: enough}
+	var records []store.Record
+	damaged := ""
+	for {
+		page, err := t.m.store.List(ctx, name, q)
+		if err != nil {
+			return nil, translate("get", err)
+		}
+		if len(page.Damaged) > 0 {
+			damaged = page.Damaged[0]
+		}
+		records = append(records, page.Records...)
+		if len(records) >= enough || page.Next == 0 {
+			break
+		}
+		q.After = page.Next
+	}
+	if len(records) < enough && damaged != "" { // nobody can tell whose address it is
+		return nil, unreadable(kindUser, damaged, ErrCorrupt)
+	}
+	return records, nil
+}
+
+// decode reads a record; live is false for what is not a user or has expired. The
+// error is an *UnreadableError.
+func (t Tenant) decode(r *store.Record, now time.Time) (u User, live bool, err error) {
+	if r.Kind != kindUser {
+		return User{}, false, nil
+	}
+	u, err = decodeUser(t.name, t.env, r)
+	return u, err == nil && !u.Expired(now), err
+}
