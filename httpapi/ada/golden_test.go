@@ -1,7 +1,6 @@
 package ada_test
 
 import (
-	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -16,55 +15,44 @@ import (
 // TestGolden replays the exchanges of testdata on every backend. What none of these
 // routes can write is there from the start, in acme's Testing environment.
 func TestGolden(t *testing.T) {
-	apitest.Replay(t, goldenHandler)
-}
-
-func goldenHandler(tb testing.TB, w *apitest.World) http.Handler {
-	tb.Helper()
-	float, err := enduser.JSON(`0.5`)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	elsewhere := w.Users.Tenant("acme").In(enduser.Testing)
-	for _, spec := range []enduser.Spec{
-		{
-			ExternalID:       "ada-lovelace",
-			SystemProperties: enduser.Metadata{"sunshine_user_id": enduser.String("5f7e0e2c1e7c7e000f0f9c3a")},
-		},
-		{
-			ExternalID: "elsewhere",
-			Metadata:   enduser.Metadata{"plan": enduser.String("pro"), "score": float},
-		},
-	} {
-		if _, err := elsewhere.Create(tb.Context(), spec); err != nil {
-			tb.Fatal(err)
+	apitest.Replay(t, func(tb testing.TB, w *apitest.World) http.Handler {
+		tb.Helper()
+		for _, spec := range []enduser.Spec{
+			{
+				ExternalID:       "ada-lovelace",
+				SystemProperties: enduser.Metadata{"sunshine_user_id": enduser.String("5f7e0e2c1e7c7e000f0f9c3a")},
+			},
+			{
+				ExternalID: "elsewhere",
+				Metadata:   enduser.Metadata{"plan": enduser.String("pro"), "score": enduser.Float(0.5)},
+			},
+		} {
+			if _, err := w.Users.Tenant("acme").In(enduser.Testing).Create(tb.Context(), spec); err != nil {
+				tb.Fatal(err)
+			}
 		}
-	}
-	return newHandler(tb, w.Users, w.Auth, &ada.Options{
-		Options: httpapi.Options{
-			MaxBody: 1500, Rates: []httpapi.Rate{{Requests: 3, Per: time.Second}}, Limiter: &window{clock: w.Clock},
-		},
-		BaseURL: "https://example.ada.support",
+		return newHandler(tb, w.Users, w.Auth, &ada.Options{
+			Options: httpapi.Options{MaxBody: 1500, Rates: []httpapi.Rate{{Requests: 3, Per: time.Second}}, Limiter: window(w.Clock)},
+			BaseURL: "https://example.ada.support",
+		})
 	})
 }
 
-// window is a Limiter on a clock that stands still, for the tenant "other" alone.
-type window struct {
-	clock *apitest.Clock
-	begin time.Time
-	n     int
-}
-
-func (l *window) Allow(_ context.Context, key string, rates []httpapi.Rate) (httpapi.Decision, error) {
-	rate := rates[0]
-	if !strings.HasPrefix(key, "other\x00") {
-		return httpapi.Decision{Allowed: true, Limit: rate, Remaining: rate.Requests}, nil
-	}
-	if now := l.clock.Now(); now.Sub(l.begin) >= rate.Per {
-		l.begin, l.n = now, 0
-	}
-	l.n++
-	return httpapi.Decision{
-		Allowed: l.n <= rate.Requests, Wait: rate.Per, Limit: rate, Remaining: max(rate.Requests-l.n, 0), Reset: rate.Per,
-	}, nil
+// window returns a Limiter on a clock that stands still, for the tenant "other" alone.
+func window(clock *apitest.Clock) httpapi.Limiter {
+	var begin time.Time
+	n := 0
+	return apitest.LimiterFunc(func(key string, rates []httpapi.Rate) (httpapi.Decision, error) {
+		rate := rates[0]
+		if !strings.HasPrefix(key, "other\x00") {
+			return httpapi.Decision{Allowed: true, Limit: rate, Remaining: rate.Requests}, nil
+		}
+		if now := clock.Now(); now.Sub(begin) >= rate.Per {
+			begin, n = now, 0
+		}
+		n++
+		return httpapi.Decision{
+			Allowed: n <= rate.Requests, Wait: rate.Per, Limit: rate, Remaining: max(rate.Requests-n, 0), Reset: rate.Per,
+		}, nil
+	})
 }

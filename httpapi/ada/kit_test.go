@@ -54,7 +54,7 @@ func newHandler(tb testing.TB, users *enduser.Manager, auth httpapi.Authenticato
 
 func onBackends(t *testing.T, test func(t *testing.T, s *server)) {
 	t.Helper()
-	apitest.Embedded(t, func(t *testing.T, st store.Store) { test(t, newServer(t, st, nil)) })
+	apitest.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) { test(t, newServer(t, open(t), nil)) })
 }
 
 type option = apitest.Option
@@ -210,21 +210,4 @@ func (s *server) secrets(tb testing.TB, id string) map[string]string {
 		texts[key] = value.Text()
 	}
 	return texts
-}
-
-// request is one of a route.
-type request struct {
-	method, path, body string
-	write              bool
-}
-
-// requests are one of every route, by the route's action.
-func requests(id string) map[string]request {
-	return map[string]request{
-		"createEndUser":    {"POST", users, `{}`, true},
-		"listEndUsers":     {"GET", users, "", false},
-		"getEndUser":       {"GET", users + id, "", false},
-		"updateEndUser":    {"PATCH", users + id, `{"profile":{"first_name":"A"}}`, true},
-		"associateEndUser": {"POST", conversations, `{"channel_id":"c","end_user_id":"` + id + `"}`, true},
-	}
 }
