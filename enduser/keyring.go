@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rollbook-go/rollbook/internal/redact"
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -44,7 +45,7 @@ type KeyDestroyer interface {
 // secrets should be sealed under one key (NIST SP 800-38D section 8.3).
 type Key struct {
 	id     string
-	secret **[32]byte // behind two pointers, as in Secret: printing shows an address
+	secret redact.Secret[[32]byte]
 }
 
 // maxKeyID is the length of a key's ID in bytes.
@@ -65,8 +66,7 @@ func NewKey(id string, secret [32]byte) (Key, error) {
 	if err := v.err(); err != nil {
 		return Key{}, err
 	}
-	p := &secret
-	return Key{id, &p}, nil
+	return Key{id, redact.New(secret)}, nil
 }
 
 // ID returns the key's ID.
@@ -130,10 +130,11 @@ func (p place) aad(header []byte) []byte {
 }
 
 func (k Key) aead() (cipher.AEAD, error) {
-	if k.secret == nil {
+	secret := redact.Reveal(k.secret)
+	if secret == nil {
 		return nil, errors.New("the keyring returned the zero Key")
 	}
-	block, err := aes.NewCipher((*k.secret)[:])
+	block, err := aes.NewCipher(secret[:])
 	if err != nil {
 		return nil, err
 	}

@@ -99,15 +99,15 @@ func checkSensitive(v *violations, edit *sensitiveEdit) {
 		case s.IsNull():
 			continue
 		}
-		switch text, isString := (*s.value).Str(); {
+		switch text, isString := s.reveal().Str(); {
 		case isString && text == "":
 			v.add(field, CodeRequired, "must not be empty")
 		case isString && len(text) > maxSensitiveValue:
 			v.add(field, CodeLength, fmt.Sprintf("must have at most %d bytes", maxSensitiveValue))
 		case isString:
 		default:
-			_, isInt := (*s.value).Int64()
-			_, isBool := (*s.value).Bool()
+			_, isInt := s.reveal().Int64()
+			_, isBool := s.reveal().Bool()
 			if !isInt && !isBool {
 				v.add(field, CodeValue, "must be a string, an integer or a boolean")
 			}

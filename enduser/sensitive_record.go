@@ -131,7 +131,7 @@ func (w *writer) edited(ctx context.Context, old *sensitiveRecord, u *User, edit
 		if s.IsNull() {
 			continue
 		}
-		sealed, err := w.m.seal(ctx, (*s.value).Text(), sensitivePlace(w.name, u.ID, key, until))
+		sealed, err := w.m.seal(ctx, s.reveal().Text(), sensitivePlace(w.name, u.ID, key, until))
 		if err != nil {
 			return nil, err
 		}

@@ -25,7 +25,7 @@ func allowed() []arrow {
 	in := func(path string) string { return modulePath + path }
 	family := []string{
 		in("/enduser"), in("/httpapi"), in("/httpapi/internal/family"), in("/httpapi/internal/rest"),
-		in("/httpapi/internal/vendor"), in("/internal/jsontext"),
+		in("/httpapi/internal/vendor"), in("/internal/jsontext"), in("/internal/redact"),
 	}
 	return []arrow{
 		{in(""), nil},
@@ -36,7 +36,7 @@ func allowed() []arrow {
 		{in("/store/redis"), []string{in("/store"), in("/internal/fair"), redis}},
 		{in("/httpapi/redislimit"), []string{in("/httpapi"), redis, "github.com/go-redis/redis_rate/v10"}},
 
-		{in("/enduser"), []string{in("/store"), in("/internal/fold"), in("/internal/jsontext"), "golang.org/x/text/...", "golang.org/x/net/idna"}},
+		{in("/enduser"), []string{in("/store"), in("/internal/fold"), in("/internal/jsontext"), in("/internal/redact"), "golang.org/x/text/...", "golang.org/x/net/idna"}},
 		{in("/enduser/keyfile"), []string{in("/enduser")}},
 		{in("/httpapi"), []string{
 			in("/enduser"), in("/httpapi/internal/family"), in("/httpapi/internal/rest"), in("/internal/jsontext"),
@@ -51,6 +51,7 @@ func allowed() []arrow {
 		{in("/httpapi/sensay"), family},
 		{in("/httpapi/ada"), family},
 		{in("/internal/jsontext"), nil},
+		{in("/internal/redact"), nil},
 		{in("/internal/fair"), nil},
 		{in("/internal/fold"), []string{"golang.org/x/text/..."}},
 		{in("/examples/..."), []string{modulePath + "/...", redis, sqlite, "github.com/golang-jwt/jwt/v5"}},
