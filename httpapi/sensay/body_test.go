@@ -4,20 +4,24 @@ import (
 	"bytes"
 	"compress/gzip"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 )
 
-func gzipped(tb testing.TB, text string) string {
+func gzipped(tb testing.TB, text string, level int) string {
 	tb.Helper()
 	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	if _, err := z.Write([]byte(text)); err != nil {
-		tb.Fatal(err)
+	z, err := gzip.NewWriterLevel(&b, level)
+	if err == nil {
+		_, err = z.Write([]byte(text))
 	}
-	if err := z.Close(); err != nil {
+	if err != nil || z.Close() != nil {
 		tb.Fatal(err)
 	}
 	return b.String()
@@ -28,92 +32,109 @@ func gzipped(tb testing.TB, text string) string {
 func TestCompressedBodies(t *testing.T) {
 	t.Parallel()
 	const limit = 4096
-	pad := func(n int) string { return `{"name":"Ann"` + strings.Repeat(" ", n-len(`{"name":"Ann"}`)) + "}" }
-	stored := func(text string) string { // a stream that is longer than what is in it
-		var b bytes.Buffer
-		z, err := gzip.NewWriterLevel(&b, gzip.NoCompression)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, _ = z.Write([]byte(text))
-		_ = z.Close()
-		return b.String()
+	pad := func(n int) string {
+		return `{"id":"ann","name":"Ann"` + strings.Repeat(" ", n-len(`{"id":"ann","name":"Ann"}`)) + "}"
 	}
-	good := gzipped(t, pad(100))
+	pack := func(text string) string { return gzipped(t, text, gzip.DefaultCompression) }
+	good := pack(pad(100))
 	broken := []byte(good)
 	broken[len(broken)-5] ^= 1 // the checksum
-	tests := []struct {
-		name, coding, body string
-		want               int
-		code               string
-	}{
-		{"one stream", "gzip", good, 200, ""},
-		{"upper case", "GZIP", good, 200, ""},
-		{"up to the limit", "gzip", gzipped(t, pad(limit)), 200, ""},
-		{"one byte more", "gzip", gzipped(t, pad(limit+1)), 413, "TOO_LARGE"},
-		{"long before it is inflated", "gzip", stored(pad(limit)), 413, "TOO_LARGE"},
-		{"bomb", "gzip", gzipped(t, strings.Repeat(" ", 8<<20)), 413, "TOO_LARGE"},
-		{"truncated", "gzip", good[:len(good)-1], 400, "MALFORMED_BODY"},
-		{"truncated header", "gzip", good[:5], 400, "MALFORMED_BODY"},
-		{"empty", "gzip", "", 400, "MALFORMED_BODY"},
-		{"wrong checksum", "gzip", string(broken), 400, "MALFORMED_BODY"},
-		{"data behind it", "gzip", good + " ", 400, "MALFORMED_BODY"},
-		{"two streams", "gzip", good + good, 400, "MALFORMED_BODY"},
-		{"not compressed", "gzip", pad(100), 400, "MALFORMED_BODY"},
-		{"compressed and not said", "identity", good, 400, "MALFORMED_JSON"},
-		{"compressed twice", "gzip", gzipped(t, good), 400, "MALFORMED_JSON"},
-		{"two codings", "gzip, gzip", gzipped(t, good), 415, "UNSUPPORTED_MEDIA_TYPE"},
-		{"br", "br", good, 415, "UNSUPPORTED_MEDIA_TYPE"},
-		{"deflate", "deflate", good, 415, "UNSUPPORTED_MEDIA_TYPE"},
-		{"x-gzip", "x-gzip", good, 415, "UNSUPPORTED_MEDIA_TYPE"},
-		{"none that is named", "", good, 415, "UNSUPPORTED_MEDIA_TYPE"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
+	for name, tt := range map[string]struct{ coding, body, code string }{
+		"one stream":                    {"gzip", good, ""},
+		"upper case":                    {"GZIP", good, ""},
+		"up to the limit":               {"gzip", pack(pad(limit)), ""},
+		"one byte more":                 {"gzip", pack(pad(limit + 1)), "TOO_LARGE"},
+		"long before it is inflated":    {"gzip", gzipped(t, pad(limit), gzip.NoCompression), "TOO_LARGE"},
+		"bomb":                          {"gzip", pack(strings.Repeat(" ", 8<<20)), "TOO_LARGE"},
+		"truncated":                     {"gzip", good[:len(good)-1], "MALFORMED_BODY"},
+		"truncated header":              {"gzip", good[:5], "MALFORMED_BODY"},
+		"empty":                         {"gzip", "", "MALFORMED_BODY"},
+		"wrong checksum":                {"gzip", string(broken), "MALFORMED_BODY"},
+		"data behind it":                {"gzip", good + " ", "MALFORMED_BODY"},
+		"two streams":                   {"gzip", good + good, "MALFORMED_BODY"},
+		"not compressed":                {"gzip", pad(100), "MALFORMED_BODY"},
+		"compressed and not said so":    {"identity", good, "MALFORMED_JSON"},
+		"compressed twice":              {"gzip", pack(good), "MALFORMED_JSON"},
+		"two codings":                   {"gzip, gzip", pack(good), "UNSUPPORTED_MEDIA_TYPE"},
+		"x-gzip":                        {"x-gzip", good, "UNSUPPORTED_MEDIA_TYPE"},
+		"none that is named, but there": {"", good, "UNSUPPORTED_MEDIA_TYPE"},
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newServer(t, nil, httpapi.Options{MaxBody: limit})
-			length := map[string]option{
-				"told":     func(*http.Request) {},
-				"not told": func(r *http.Request) { r.ContentLength = -1 },
-			}
-			for name, length := range length {
-				a := s.do(t, "POST", "/v1/users", tt.body, with("Content-Encoding", tt.coding), length).want(t, tt.want)
-				if tt.want != 200 {
-					if f := a.failure(t); f.ErrorCode != tt.code {
-						t.Errorf("length %s: got %s, want %s", name, f.ErrorCode, tt.code)
-					}
-				} else if u := a.user(t); u.Name != "Ann" {
-					t.Errorf("length %s: got %+v", name, u)
+			for _, length := range []option{func(*http.Request) {}, func(r *http.Request) { r.ContentLength = -1 }} {
+				s := newServer(t, nil, httpapi.Options{MaxBody: limit})
+				a := s.post(t, tt.body, with("Content-Encoding", tt.coding), length)
+				s.create(t, `{"id":"bob"}`)
+				put := s.put(t, as("bob"), tt.body, with("Content-Encoding", tt.coding), length)
+				if tt.code != "" {
+					a.refused(t, tt.code)
+					put.refused(t, tt.code)
+				} else if u := a.want(t, 200).user(t); u.Name != "Ann" || put.Status != 409 { // ann's id is taken
+					t.Errorf("got %+v, then %d %s", u, put.Status, put.Body)
 				}
 			}
 		})
 	}
-	t.Run("PUT", func(t *testing.T) {
-		t.Parallel()
-		s := newServer(t, nil, httpapi.Options{MaxBody: limit})
-		s.create(t, `{"id":"ann"}`)
-		a := s.do(t, "PUT", "/v1/users/me", gzipped(t, `{"id":"ann","name":"Ann"}`), as("ann"), with("Content-Encoding", "gzip"))
-		if u := a.want(t, 200).user(t); u.Name != "Ann" {
-			t.Errorf("got %+v", u)
-		}
-		bomb := gzipped(t, strings.Repeat(" ", 1<<20))
-		s.do(t, "PUT", "/v1/users/me", bomb, as("ann"), with("Content-Encoding", "gzip")).wantCode(t, 413, "TOO_LARGE")
-	})
 }
 
-// TestBodyLimit: the limit itself is accepted and one byte more is not.
-func TestBodyLimit(t *testing.T) {
+// TestInvalidBodies sends invalid bodies to both routes that read one. invalid.json has
+// those that the vendor's schema names.
+func TestInvalidBodies(t *testing.T) {
 	t.Parallel()
-	pad := func(n int) string { return "{" + strings.Repeat(" ", n-2) + "}" }
-	for _, limit := range []int64{0, 1000} {
-		s, n := newServer(t, nil, httpapi.Options{MaxBody: limit}), 1<<20
-		if limit > 0 {
-			n = int(limit)
+	account := func(members string) string { return `{"id":"kept","linkedAccounts":[{` + members + `}]}` }
+	s := newServer(t, nil, httpapi.Options{})
+	s.create(t, `{"id":"kept","name":"Kept"}`)
+	before := apitest.StateOf(t, s.acme())
+	for body, fault := range map[string]string{
+		`{"id":"kept","linkedaccounts":[]}`:               "a member that is none of",
+		`{"id":"kept","external_id":"x"}`:                 "a member that is none of",
+		`{"id":"kept","":"x"}`:                            "a member that is none of",
+		`{"id":{"$ne":""}}`:                               "id has another JSON type",
+		`{"id":"kept","name":null}`:                       "name must not be null",
+		`{"id":"kept","email":null}`:                      "email must not be null",
+		`{"id":"kept","linkedAccounts":null}`:             "linkedAccounts must not be null",
+		`{"id":"kept","email":["a@example.com"]}`:         "email has another JSON type",
+		`{"id":"kept","email":" \t"}`:                     "email must be an e-mail address",
+		`{"id":"kept","email":"Ann <a@example.com>"}`:     "email ",
+		`{"id":"kept","linkedAccounts":{}}`:               "linkedAccounts has another JSON type",
+		`{"id":"kept","linkedAccounts":[null]}`:           "linkedAccounts has another JSON type",
+		account(`"accountID":null,"accountType":"embed"`): "linkedAccounts has another JSON type",
+		account(`"accountID":1,"accountType":"embed"`):    "linkedAccounts has another JSON type",
+		account(`"accountID":"1","accountType":null`):     "linkedAccounts has another JSON type",
+		account(``): "linkedAccounts[0].accountType ",
+		account(`"accountID":"","accountType":"embed"`):                                 "linkedAccounts[0].accountID ",
+		account(`"accountID":"1","accountType":"Embed"`):                                "linkedAccounts[0].accountType ",
+		account(`"accountID":"a\u0000","accountType":"embed"`):                          "linkedAccounts[0].accountID ",
+		account(`"accountID":"1","accountType":"embed","id":"2"`):                       "linkedAccounts[0] has a member",
+		`{"id":"kept","linkedAccounts":[` + strings.Repeat(`{"x":1},`, 20_000) + `{}]}`: "and 249 more.",
+		`{"id":"` + strings.Repeat("a", 1_000_000) + `"}`:                               "id ",
+		`{"id":"\u006de"}`:            "id must not be me",
+		`{"id":"kept","name":"a\nb"}`: "name ",
+	} {
+		fresh := strings.Replace(body, `"kept"`, `"fresh"`, 1)
+		for _, a := range []answer{s.post(t, fresh), s.put(t, as("kept"), body)} {
+			if f := a.refused(t, "INVALID"); !strings.Contains(f.Error, fault) || len(f.Error) > 1000 {
+				t.Errorf("%.80s: %s", body, f.Error)
+			}
 		}
-		chunked := func(r *http.Request) { r.ContentLength = -1 }
-		s.do(t, "POST", "/v1/users", pad(n)).want(t, 200)
-		s.do(t, "POST", "/v1/users", pad(n), chunked).want(t, 200)
-		s.do(t, "POST", "/v1/users", pad(n+1)).wantCode(t, 413, "TOO_LARGE")
-		s.do(t, "POST", "/v1/users", pad(n+1), chunked).wantCode(t, 413, "TOO_LARGE")
+	}
+	if diff := cmp.Diff(before, apitest.StateOf(t, s.acme())); diff != "" {
+		t.Errorf("something was written:\n%s", diff)
+	}
+}
+
+// TestManyFaults: an error names eight faults and counts the others.
+func TestManyFaults(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, httpapi.Options{})
+	for n, more := range map[int]string{8: "linkedAccounts.", 9: "; and 1 more.", 64: "; and 56 more.", 65: "; and 57 more."} {
+		members := make([]string, n)
+		for i := range members {
+			members[i] = `"x` + strconv.Itoa(i) + `":1`
+		}
+		f := s.post(t, `{`+strings.Join(members, ",")+`}`).refused(t, "INVALID")
+		if strings.Count(f.Error, "has a member") != 8 || !strings.HasSuffix(f.Error, more) || strings.Contains(f.Error, "more") != (n > 8) {
+			t.Errorf("%d faults: %s", n, f.Error)
+		}
 	}
 }

@@ -22,20 +22,20 @@ func FuzzBody(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body string) {
 		s := newServer(t, nil, httpapi.Options{})
-		a := s.do(t, "POST", "/v1/users", body)
+		a := s.post(t, body)
 		if a.Status != http.StatusOK {
 			a.want(t, http.StatusBadRequest)
 			s.create(t, `{"id":"a"}`) // which has no other spelling but A
-			if put := s.do(t, "PUT", "/v1/users/me", body, as("a")); put.Status == http.StatusOK {
+			if put := s.put(t, as("a"), body); put.Status == http.StatusOK {
 				t.Errorf("PUT takes %q, which POST refused: %s", body, put.Body)
 			}
-			if n := len(apitest.StateOf(t, s.users.Tenant("acme")).Changes); n != 1 {
+			if n := len(apitest.StateOf(t, s.acme()).Changes); n != 1 {
 				t.Errorf("%q was refused and made %d changes", body, n-1)
 			}
 			return
 		}
 		u := a.user(t)
-		got := s.do(t, "GET", "/v1/users/me", "", as(u.ID)).want(t, http.StatusOK)
+		got := s.me(t, as(u.ID)).want(t, http.StatusOK)
 		if diff := cmp.Diff(a.Body, got.Body); diff != "" {
 			t.Errorf("%q is read back otherwise:\n%s", body, diff)
 		}
