@@ -8,6 +8,7 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
+	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
 
 const (
@@ -86,15 +87,9 @@ const notACursor = "is not a cursor of this list"
 // appendPage writes a page. Clients follow has_more and has_previous, so each is true only
 // if there is a cursor to follow.
 func appendPage(b []byte, page *enduser.Page) []byte {
-	b = append(b, `{"data":[`...)
-	for i := range page.Users {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendUser(b, &page.Users[i])
-	}
+	b = jsontext.AppendList(append(b, `{"data":`...), page.Users, func(b []byte, u enduser.User) []byte { return appendUser(b, &u) })
 	after, before := page.Next.String(), backwards(page.Previous)
-	b = rest.AppendOptional(append(b, `],"paging":{"cursors":{"after":`...), after)
+	b = rest.AppendOptional(append(b, `,"paging":{"cursors":{"after":`...), after)
 	b = rest.AppendOptional(append(b, `,"before":`...), before)
 	b = rest.AppendBool(append(b, `},"has_more":`...), after != "")
 	b = rest.AppendBool(append(b, `,"has_previous":`...), before != "")

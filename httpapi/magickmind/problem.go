@@ -44,16 +44,14 @@ func appendProblem(b []byte, p *rest.Problem) []byte {
 		b = jsontext.AppendString(append(b, `,"cursor":`...), p.Cursor)
 	}
 	if len(faults) > 0 {
-		b = append(b, `,"errors":[`...)
-		for i, f := range faults {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = jsontext.AppendString(append(b, `{"field":`...), enduser.Field(f.Path).String())
-			b = jsontext.AppendString(append(b, `,"code":`...), f.Code)
-			b = append(jsontext.AppendString(append(b, `,"message":`...), f.Message), '}')
-		}
-		b = append(b, ']')
+		b = jsontext.AppendList(append(b, `,"errors":`...), faults, appendFault)
 	}
 	return append(b, "}}"...)
+}
+
+func appendFault(b []byte, f rest.Field) []byte {
+	b = jsontext.AppendString(append(b, `{"field":`...), enduser.Field(f.Path).String())
+	b = jsontext.AppendString(append(b, `,"code":`...), f.Code)
+	b = jsontext.AppendString(append(b, `,"message":`...), f.Message)
+	return append(b, '}')
 }

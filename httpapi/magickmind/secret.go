@@ -1,44 +1,20 @@
 package magickmind
 
-import (
-	"encoding/json"
-	"fmt"
-	"log/slog"
-)
+import "github.com/rollbook-go/rollbook/internal/redact"
 
 // Secret is a password or token on its way between a client and the host. It shows
-// itself nowhere, neither in prints under any verb, nor in logs, nor as JSON; Reveal
-// alone returns it.
-type Secret struct {
-	// Behind two pointers: package fmt follows one where it cannot call Format, in
-	// what holds a Secret in an unexported field.
-	text **string
-}
+// "[redacted]" in prints under any verb, in logs and as JSON.
+type Secret struct{ hidden }
+
+type hidden = redact.Secret[string]
 
 // NewSecret returns the secret of a text.
-func NewSecret(text string) Secret {
-	p := &text
-	return Secret{&p}
-}
+func NewSecret(text string) Secret { return Secret{redact.New(text)} }
 
 // Reveal returns the text, "" for the zero Secret.
 func (s Secret) Reveal() string {
-	if s.text == nil {
-		return ""
+	if text := redact.Reveal(s.hidden); text != nil {
+		return *text
 	}
-	return **s.text
+	return ""
 }
-
-const redacted = "[redacted]"
-
-// String returns "[redacted]".
-func (Secret) String() string { return redacted }
-
-// Format implements fmt.Formatter; see String.
-func (Secret) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(redacted)) }
-
-// LogValue implements slog.LogValuer; see String.
-func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
-
-// MarshalJSON implements json.Marshaler; see String.
-func (Secret) MarshalJSON() ([]byte, error) { return json.Marshal(redacted) }

@@ -24,15 +24,14 @@ func appendUser(b []byte, u *enduser.User) []byte {
 		b = jsontext.AppendString(append(b, `,"email":`...), u.Email)
 	}
 	b = jsontext.AppendString(append(b, `,"id":`...), shownID(u))
-	b = append(b, `,"linkedAccounts":[`...)
-	for i, a := range u.Accounts {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = jsontext.AppendString(append(b, `{"accountID":`...), a.ID)
-		b = append(jsontext.AppendString(append(b, `,"accountType":`...), a.Type), '}')
-	}
-	return append(b, `]}`...)
+	b = jsontext.AppendList(append(b, `,"linkedAccounts":`...), u.Accounts, appendAccount)
+	return append(b, '}')
+}
+
+func appendAccount(b []byte, a enduser.Account) []byte {
+	b = jsontext.AppendString(append(b, `{"accountID":`...), a.ID)
+	b = jsontext.AppendString(append(b, `,"accountType":`...), a.Type)
+	return append(b, '}')
 }
 
 // userInput is the body of a create or update.
