@@ -54,7 +54,7 @@ func TestBodiesInFlight(t *testing.T) {
 						strings.NewReader(strings.Repeat(" ", came)), gate(let), strings.NewReader(bodyOf(announced-came)),
 					))
 				})
-				answers <- w.status
+				answers <- w.Status
 			}()
 			synctest.Wait()
 		}
@@ -162,7 +162,7 @@ func TestLargeBodiesTakeTurns(t *testing.T) {
 		s := &server{handler: h}
 		answers := make(chan int, 200)
 		post := func(key string, size int, options ...option) {
-			go func() { answers <- s.do(t, "POST", "/v1/end-users", bodyOf(size), append(options, as(key))...).status }()
+			go func() { answers <- s.do(t, "POST", "/v1/end-users", bodyOf(size), append(options, as(key))...).Status }()
 			synctest.Wait()
 		}
 		left, leave := context.WithCancel(t.Context())

@@ -13,6 +13,8 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
+	"github.com/rollbook-go/rollbook/store"
 )
 
 type change struct {
@@ -61,8 +63,8 @@ func TestChanges(t *testing.T) {
 		if p := s.feed(t, ""); len(p.Data) != 0 || p.Cursor == "" || p.HasMore || p.Trimmed {
 			t.Errorf("the feed of nothing is %+v", p)
 		}
-		s.create(t, `{"external_id":"noise"}`, as(otherKey))
-		s.create(t, `{"external_id":"noise"}`, as(testingKey))
+		s.create(t, `{"external_id":"noise"}`, as(apitest.Other))
+		s.create(t, `{"external_id":"noise"}`, as(apitest.Testing))
 		u := s.create(t, `{"external_id":"a","provisional":true,"email":"secret@example.com"}`)
 		path := "/v1/end-users/" + u.ID
 		s.do(t, "POST", "/v1/end-users", `{"external_id":"a","name":"ignored","provisional":true}`).want(t, 200)
@@ -111,73 +113,70 @@ func TestChanges(t *testing.T) {
 // TestFeedBeginnings: the feed is read from now on, from a time on, and backwards.
 func TestFeedBeginnings(t *testing.T) {
 	t.Parallel()
-	for name, open := range backends() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			now := time.Date(2026, 1, 28, 10, 0, 0, 0, time.UTC)
-			mo := &enduser.Options{Now: func() time.Time { return now }}
-			s := newServerOf(t, open(t), mo, tokens(t).Authenticate, nil)
-			empty := s.feed(t, "from=now")
-			if len(empty.Data) != 0 || empty.Cursor == "" || empty.HasMore || empty.Trimmed {
-				t.Errorf("now, of an empty feed: %+v", empty)
-			}
-			if p := s.feed(t, "order=desc"); len(p.Data) != 0 || p.Cursor == "" || p.HasMore {
-				t.Errorf("backwards, an empty feed: %+v", p)
-			}
-			ids := []string{}
-			for range 5 {
-				ids = append(ids, s.create(t, `{}`).ID)
-				now = now.Add(time.Hour)
-			}
-			read := func(query, parameter string) (got []string) {
-				t.Helper()
-				p := s.feed(t, query)
-				for {
-					for _, ch := range p.Data {
-						got = append(got, ch.ID)
-					}
-					if len(p.Data) > 0 && p.Cursor != p.Data[len(p.Data)-1].Cursor {
-						t.Errorf("%s ends at %s, and its last change is %s", query, p.Cursor, p.Data[len(p.Data)-1].Cursor)
-					}
-					if !p.HasMore {
-						return got
-					}
-					p = s.feed(t, parameter+p.Cursor)
+	apitest.Embedded(t, func(t *testing.T, st store.Store) {
+		now := time.Date(2026, 1, 28, 10, 0, 0, 0, time.UTC)
+		mo := &enduser.Options{Now: func() time.Time { return now }}
+		s := newServerOf(t, st, mo, auth(t), nil)
+		empty := s.feed(t, "from=now")
+		if len(empty.Data) != 0 || empty.Cursor == "" || empty.HasMore || empty.Trimmed {
+			t.Errorf("now, of an empty feed: %+v", empty)
+		}
+		if p := s.feed(t, "order=desc"); len(p.Data) != 0 || p.Cursor == "" || p.HasMore {
+			t.Errorf("backwards, an empty feed: %+v", p)
+		}
+		ids := []string{}
+		for range 5 {
+			ids = append(ids, s.create(t, `{}`).ID)
+			now = now.Add(time.Hour)
+		}
+		read := func(query, parameter string) (got []string) {
+			t.Helper()
+			p := s.feed(t, query)
+			for {
+				for _, ch := range p.Data {
+					got = append(got, ch.ID)
 				}
-			}
-			if got := read("after="+empty.Cursor, "after="); !slices.Equal(got, ids) {
-				t.Errorf("from then on: %v, want %v", got, ids)
-			}
-			if got := read("from=now", "after="); len(got) != 0 {
-				t.Errorf("from now on: %v", got)
-			}
-			for since, want := range map[string][]string{
-				"2020-01-01T00:00:00Z": ids, "2026-01-28T12:00:00Z": ids[2:], "2026-01-28T13:30:00%2B01:00": ids[3:], "2026-01-28T23:00:00Z": {},
-			} {
-				if got := read("since="+since, "after="); !slices.Equal(got, want) {
-					t.Errorf("since %s: %v, want %v", since, got, want)
+				if len(p.Data) > 0 && p.Cursor != p.Data[len(p.Data)-1].Cursor {
+					t.Errorf("%s ends at %s, and its last change is %s", query, p.Cursor, p.Data[len(p.Data)-1].Cursor)
 				}
-			}
-			slices.Reverse(ids)
-			for _, limit := range []string{"1", "2", "100"} {
-				query := "order=desc&limit=" + limit
-				if got := read(query, query+"&before="); !slices.Equal(got, ids) {
-					t.Errorf("backwards, by %s: %v, want %v", limit, got, ids)
+				if !p.HasMore {
+					return got
 				}
+				p = s.feed(t, parameter+p.Cursor)
 			}
-			for query, parameter := range map[string]string{
-				"from=then": "from", "since=yesterday": "since", "from=now&after=" + empty.Cursor: "from", "since=2026-01-28T12:00:00Z&from=now": "since",
-				"order=desc&from=now": "from", "order=desc&after=" + empty.Cursor: "after", "order=desc&since=2026-01-28T12:00:00Z": "since",
-				"order=desc&wait=1": "wait", "before=" + empty.Cursor: "before", "order=down": "order", "limit=1001": "limit", "wait=31": "wait", "to=now": "to",
-			} {
-				p := s.do(t, "GET", "/v1/changes?"+query, "").wantCode(t, 400, "invalid")
-				if len(p.Errors) != 1 || p.Errors[0].Parameter != parameter {
-					t.Errorf("%s: %+v", query, p.Errors)
-				}
+		}
+		if got := read("after="+empty.Cursor, "after="); !slices.Equal(got, ids) {
+			t.Errorf("from then on: %v, want %v", got, ids)
+		}
+		if got := read("from=now", "after="); len(got) != 0 {
+			t.Errorf("from now on: %v", got)
+		}
+		for since, want := range map[string][]string{
+			"2020-01-01T00:00:00Z": ids, "2026-01-28T12:00:00Z": ids[2:], "2026-01-28T13:30:00%2B01:00": ids[3:], "2026-01-28T23:00:00Z": {},
+		} {
+			if got := read("since="+since, "after="); !slices.Equal(got, want) {
+				t.Errorf("since %s: %v, want %v", since, got, want)
 			}
-			s.do(t, "GET", "/v1/changes?order=desc&before=x", "").wantCode(t, 400, "invalid-cursor")
-		})
-	}
+		}
+		slices.Reverse(ids)
+		for _, limit := range []string{"1", "2", "100"} {
+			query := "order=desc&limit=" + limit
+			if got := read(query, query+"&before="); !slices.Equal(got, ids) {
+				t.Errorf("backwards, by %s: %v, want %v", limit, got, ids)
+			}
+		}
+		for query, parameter := range map[string]string{
+			"from=then": "from", "since=yesterday": "since", "from=now&after=" + empty.Cursor: "from", "since=2026-01-28T12:00:00Z&from=now": "since",
+			"order=desc&from=now": "from", "order=desc&after=" + empty.Cursor: "after", "order=desc&since=2026-01-28T12:00:00Z": "since",
+			"order=desc&wait=1": "wait", "before=" + empty.Cursor: "before", "order=down": "order", "limit=1001": "limit", "wait=31": "wait", "to=now": "to",
+		} {
+			p := s.do(t, "GET", "/v1/changes?"+query, "").wantCode(t, 400, "invalid")
+			if len(p.Errors) != 1 || p.Errors[0].Parameter != parameter {
+				t.Errorf("%s: %+v", query, p.Errors)
+			}
+		}
+		s.do(t, "GET", "/v1/changes?order=desc&before=x", "").wantCode(t, 400, "invalid-cursor")
+	})
 }
 
 // TestNothingIsMissed: who takes the cursor of now, walks through the list, and reads on
@@ -268,7 +267,7 @@ func TestLongPoll(t *testing.T) {
 			synctest.Wait()
 			select {
 			case a := <-done:
-				t.Fatalf("the poll did not wait: %d %s", a.status, a.body)
+				t.Fatalf("the poll did not wait: %d %s", a.Status, a.Body)
 			default:
 			}
 			end(s, cancel)
@@ -288,8 +287,8 @@ func TestLongPoll(t *testing.T) {
 		a, took := poll(t, nil, "30", func(s *server, _ context.CancelFunc) {
 			time.Sleep(10 * time.Second) //nolint:forbidigo // time of the bubble
 			// Another tenant's writes end it no more than its other environment's.
-			s.create(t, `{}`, as(otherKey))
-			s.create(t, `{}`, as(testingKey))
+			s.create(t, `{}`, as(apitest.Other))
+			s.create(t, `{}`, as(apitest.Testing))
 			time.Sleep(time.Second) //nolint:forbidigo // time of the bubble
 			s.create(t, `{}`)
 		})

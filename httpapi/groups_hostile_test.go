@@ -14,10 +14,7 @@ func TestHostileGroups(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil, nil)
 	kept := s.createGroup(t, `{"external_id":"kept"}`)
-	before := s.do(t, "GET", "/v1/groups", "").body
-	nested := func(depth int) string {
-		return `"metadata":` + strings.Repeat(`{"a":`, depth-2) + `{}` + strings.Repeat(`}`, depth-2)
-	}
+	before := s.do(t, "GET", "/v1/groups", "").Body
 	keys := func(n int) string {
 		var b strings.Builder
 		for i := range n {
@@ -26,51 +23,41 @@ func TestHostileGroups(t *testing.T) {
 		return `"metadata":{` + b.String()[1:] + `}`
 	}
 	// What is put behind an external_id to create, and in a patch alone.
-	for _, tt := range []struct{ name, members, code, pointer string }{
-		{"trailing comma", `"name":"x",`, "malformed-json", ""},
-		{"duplicate", `"name":"x","name":"y"`, "malformed-json", ""},
-		{"duplicate in metadata", `"metadata":{"a":1,"a":2}`, "malformed-json", ""},
-		{"duplicate in metadata behind an escape", `"metadata":{"a":1,"\u0061":2}`, "malformed-json", ""},
-		{"invalid UTF-8", "\"name\":\"\xff\"", "malformed-json", ""},
-		{"lone surrogate", `"metadata":{"a":"\ud800"}`, "malformed-json", ""},
-		{"depth 33", nested(33), "malformed-json", ""},
-		{"depth 100,000", nested(100_000), "malformed-json", ""},
-		{"number beyond float64", `"metadata":{"a":1e400}`, "malformed-json", ""},
-
-		{"unknown member", `"admin":true`, "invalid", "/admin"},
-		{"case variant", `"Name":"x"`, "invalid", "/Name"},
-		{"__proto__", `"__proto__":{}`, "invalid", "/__proto__"},
-		{"number for a string", `"name":1`, "invalid", "/name"},
-		{"string for an object", `"metadata":"{}"`, "invalid", "/metadata"},
-		{"array for an object", `"metadata":[]`, "invalid", "/metadata"},
-		{"name with a control character", `"name":"a\u0007"`, "invalid", "/name"},
-		{"long name", `"name":"` + strings.Repeat("a", 257) + `"`, "invalid", "/name"},
-		{"257 keys", keys(257), "invalid", "/metadata"},
-		{"long key", `"metadata":{"` + strings.Repeat("k", 129) + `":1}`, "invalid", "/metadata"},
-		{"empty key", `"metadata":{"":1}`, "invalid", "/metadata"},
-		{"metadata over 10,240 bytes", `"metadata":{"a":"` + strings.Repeat("x", 10_240) + `"}`, "invalid", "/metadata"},
-		{"server's system_properties", `"system_properties":{"a":1}`, "invalid", "/system_properties"},
-		{"server's id", `"id":"x"`, "invalid", "/id"},
-		{"server's number", `"number":1`, "invalid", "/number"},
-		{"server's tenant_id", `"tenant_id":"other"`, "invalid", "/tenant_id"},
-		{"server's environment", `"environment":"Testing"`, "invalid", "/environment"},
-		{"server's created_by", `"created_by":"x"`, "invalid", "/created_by"},
-		{"server's updated_by", `"updated_by":"x"`, "invalid", "/updated_by"},
-		{"server's created_at", `"created_at":null`, "invalid", "/created_at"},
-		{"server's updated_at", `"updated_at":null`, "invalid", "/updated_at"},
-		{"server's revision", `"revision":1`, "invalid", "/revision"},
-		{"server's version", `"version":"x"`, "invalid", "/version"},
-		{"server's added_at", `"added_at":"x"`, "invalid", "/added_at"},
-		{"token of one's own", `"token":"` + strings.Repeat("a", 64) + `"`, "invalid", "/token"},
-		{"previous tokens", `"previous":[]`, "invalid", "/previous"},
+	for _, tt := range []struct{ name, members, pointer string }{
+		{"unknown member", `"admin":true`, "/admin"},
+		{"case variant", `"Name":"x"`, "/Name"},
+		{"__proto__", `"__proto__":{}`, "/__proto__"},
+		{"number for a string", `"name":1`, "/name"},
+		{"string for an object", `"metadata":"{}"`, "/metadata"},
+		{"array for an object", `"metadata":[]`, "/metadata"},
+		{"name with a control character", `"name":"a\u0007"`, "/name"},
+		{"long name", `"name":"` + strings.Repeat("a", 257) + `"`, "/name"},
+		{"257 keys", keys(257), "/metadata"},
+		{"long key", `"metadata":{"` + strings.Repeat("k", 129) + `":1}`, "/metadata"},
+		{"empty key", `"metadata":{"":1}`, "/metadata"},
+		{"metadata over 10,240 bytes", `"metadata":{"a":"` + strings.Repeat("x", 10_240) + `"}`, "/metadata"},
+		{"server's system_properties", `"system_properties":{"a":1}`, "/system_properties"},
+		{"server's id", `"id":"x"`, "/id"},
+		{"server's number", `"number":1`, "/number"},
+		{"server's tenant_id", `"tenant_id":"other"`, "/tenant_id"},
+		{"server's environment", `"environment":"Testing"`, "/environment"},
+		{"server's created_by", `"created_by":"x"`, "/created_by"},
+		{"server's updated_by", `"updated_by":"x"`, "/updated_by"},
+		{"server's created_at", `"created_at":null`, "/created_at"},
+		{"server's updated_at", `"updated_at":null`, "/updated_at"},
+		{"server's revision", `"revision":1`, "/revision"},
+		{"server's version", `"version":"x"`, "/version"},
+		{"server's added_at", `"added_at":"x"`, "/added_at"},
+		{"token of one's own", `"token":"` + strings.Repeat("a", 64) + `"`, "/token"},
+		{"previous tokens", `"previous":[]`, "/previous"},
 	} {
 		for _, r := range [][3]string{
 			{"POST", "/v1/groups", `{"external_id":"new",` + tt.members + `}`},
 			{"PATCH", "/v1/groups/" + kept.ID, `{` + tt.members + `}`},
 		} {
 			a := s.do(t, r[0], r[1], r[2])
-			p := a.wantCode(t, 400, tt.code)
-			if tt.code == "invalid" && (len(p.Errors) != 1 || p.Errors[0].Pointer != tt.pointer) {
+			p := a.wantCode(t, 400, "invalid")
+			if len(p.Errors) != 1 || p.Errors[0].Pointer != tt.pointer {
 				t.Errorf("%s of %s: %+v", r[0], tt.name, p.Errors)
 			}
 			if ours := strings.HasPrefix(tt.name, "server's") || tt.pointer == "/token"; ours && p.Errors[0].Code != "read_only" {
@@ -78,13 +65,9 @@ func TestHostileGroups(t *testing.T) {
 			}
 		}
 	}
-	for _, body := range []string{"", "null", "[]", `"x"`, `{"external_id":"x"} x`, `{"external_id":"x"}{}`, "\ufeff{}"} {
-		s.do(t, "POST", "/v1/groups", body).wantCode(t, 400, "malformed-json")
-		s.do(t, "PATCH", "/v1/groups/"+kept.ID, body, with("Content-Type", "application/json")).wantCode(t, 400, "malformed-json")
-	}
 	for id, code := range map[string]string{
 		`""`: enduser.CodeRequired, `null`: "invalid_type", `1`: "invalid_type", `{"$ne":""}`: "invalid_type",
-		`"<a>"`: "", `" a"`: "", `"a "`: "", `"a\u0000"`: "", `"a\u202eb"`: "", `"\ufb01"`: "", `"\u0378"`: "",
+		`"<a>"`: "", `" a"`: "", `"a\u0000"`: "",
 		strconv.Quote(strings.Repeat("a", 256)): enduser.CodeLength,
 	} {
 		p := s.do(t, "POST", "/v1/groups", `{"external_id":`+id+`}`).wantCode(t, 400, "invalid")
@@ -96,9 +79,6 @@ func TestHostileGroups(t *testing.T) {
 	if len(p.Errors) != 3 {
 		t.Errorf("nulls and no external_id: %+v", p.Errors)
 	}
-	s.do(t, "POST", "/v1/groups", `{"external_id":"x"}`, with("Content-Type", "application/merge-patch+json")).wantCode(t, 415, "unsupported-media-type")
-	s.do(t, "POST", "/v1/groups/"+kept.ID+"/rotate", ``, with("Content-Type")).wantCode(t, 415, "unsupported-media-type")
-
 	for _, r := range []struct {
 		method, path string
 		want         int
@@ -120,18 +100,17 @@ func TestHostileGroups(t *testing.T) {
 	} {
 		a := s.do(t, r.method, r.path, "{}", with("Content-Type", "application/json"))
 		if a.want(t, r.want); r.want == 400 && a.problem(t).Errors[0].Parameter != "id" {
-			t.Errorf("%s %.30s: %s", r.method, r.path, a.body)
+			t.Errorf("%s %.30s: %s", r.method, r.path, a.Body)
 		}
-		if allow := a.header.Get("Allow"); (r.want == 405) != (allow != "") {
+		if allow := a.Header.Get("Allow"); (r.want == 405) != (allow != "") {
 			t.Errorf("%s %.30s: Allow is %q", r.method, r.path, allow)
 		}
 	}
-	if got := s.do(t, "GET", "/v1/groups", "").body; got != before {
+	if got := s.do(t, "GET", "/v1/groups", "").Body; got != before {
 		t.Errorf("the groups are now %s", got)
 	}
-	// The edges of the limits are admitted.
+	// The edges of the limits are accepted.
 	s.createGroup(t, `{"external_id":`+strconv.Quote(strings.Repeat("é", 255))+`}`)
 	s.createGroup(t, `{"external_id":"edge","name":"`+strings.Repeat("é", 256)+`",`+keys(256)+`}`)
 	s.createGroup(t, `{"external_id":"large","metadata":{"a":"`+strings.Repeat("x", 10_232)+`"}}`)
-	s.createGroup(t, `{"external_id":"deep",`+nested(32)+`}`)
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 )
 
 type groupPage struct {
@@ -27,8 +29,8 @@ func (s *server) listGroups(tb testing.TB, query string, options ...option) grou
 	if p.Data == nil {
 		tb.Error("data is null")
 	}
-	if strings.Contains(a.body, `"token"`) {
-		tb.Errorf("a list shows tokens: %s", a.body)
+	if strings.Contains(a.Body, `"token"`) {
+		tb.Errorf("a list shows tokens: %s", a.Body)
 	}
 	if (p.Paging.Cursors.After != nil) != p.Paging.HasMore || (p.Paging.Cursors.Before != nil) != p.Paging.HasPrevious {
 		tb.Errorf("cursors and flags do not agree: %+v", p.Paging)
@@ -55,7 +57,7 @@ func TestListGroups(t *testing.T) {
 			all = append(all, fmt.Sprintf("G%d", i))
 			s.createGroup(t, fmt.Sprintf(`{"external_id":"G%d"}`, i))
 			s.create(t, `{"groups":["G1"]}`) // noise
-			s.createGroup(t, fmt.Sprintf(`{"external_id":"noise%d"}`, i), as(otherKey))
+			s.createGroup(t, fmt.Sprintf(`{"external_id":"noise%d"}`, i), as(apitest.Other))
 		}
 		for _, order := range []string{"asc", "desc"} {
 			for _, limit := range []int{1, 3, 6, 7, 200} {
@@ -104,7 +106,7 @@ func TestListGroups(t *testing.T) {
 		for _, query := range []string{"order=desc&after=" + cursor, "after=" + users, "before=x", "after=" + cursor + "A"} {
 			s.do(t, "GET", "/v1/groups?"+query, "").wantCode(t, 400, "invalid-cursor")
 		}
-		s.do(t, "GET", "/v1/groups?after="+cursor, "", as(otherKey)).wantCode(t, 400, "invalid-cursor")
+		s.do(t, "GET", "/v1/groups?after="+cursor, "", as(apitest.Other)).wantCode(t, 400, "invalid-cursor")
 		s.do(t, "GET", "/v1/end-users?after="+cursor, "").wantCode(t, 400, "invalid-cursor")
 	})
 }

@@ -36,18 +36,18 @@ func TestCreateGroup(t *testing.T) {
 		if len(g.Token) != 64 || g.Number < 1 || g.Revision < 1 {
 			t.Errorf("token of %d characters, number %d, revision %d", len(g.Token), g.Number, g.Revision)
 		}
-		if got, want := a.header.Get("Location"), "/v1/groups/"+g.ID; got != want {
+		if got, want := a.Header.Get("Location"), "/v1/groups/"+g.ID; got != want {
 			t.Errorf("Location %q, want %q", got, want)
 		}
-		if got, want := a.header.Get("ETag"), tagOf(g.Version); got != want {
+		if got, want := a.Header.Get("ETag"), tagOf(g.Version); got != want {
 			t.Errorf("ETag %s, want %s", got, want)
 		}
-		if got := a.header.Get("Cache-Control"); got != "no-store" {
+		if got := a.Header.Get("Cache-Control"); got != "no-store" {
 			t.Errorf("an answer with a token has Cache-Control %q", got)
 		}
 		read := s.do(t, "GET", "/v1/groups/"+g.ID, "").want(t, 200)
-		if want := strings.Replace(a.body, `,"token":"`+g.Token+`"`, "", 1); read.body != want {
-			t.Errorf("GET shows %s, want %s", read.body, want)
+		if want := strings.Replace(a.Body, `,"token":"`+g.Token+`"`, "", 1); read.Body != want {
+			t.Errorf("GET shows %s, want %s", read.Body, want)
 		}
 		found, err := s.users.Tenant("acme").Groups().Authenticate(t.Context(), g.Token)
 		if err != nil || found.ID != g.ID {
@@ -56,8 +56,8 @@ func TestCreateGroup(t *testing.T) {
 
 		bare := s.do(t, "POST", "/v1/groups", `{"external_id":"bare"}`).want(t, 201)
 		for _, member := range []string{`"name":null`, `"metadata":{}`, `"system_properties":{}`} {
-			if !strings.Contains(bare.body, member) {
-				t.Errorf("no %s in %s", member, bare.body)
+			if !strings.Contains(bare.Body, member) {
+				t.Errorf("no %s in %s", member, bare.Body)
 			}
 		}
 	})
@@ -67,13 +67,13 @@ func TestGroupConflict(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, s *server) {
 		g := s.createGroup(t, everyGroup)
-		before := s.do(t, "GET", "/v1/groups/"+g.ID, "").body
+		before := s.do(t, "GET", "/v1/groups/"+g.ID, "").Body
 		a := s.do(t, "POST", "/v1/groups", `{"external_id":"Team-7","name":"Other"}`)
 		p := a.wantCode(t, 409, "conflict")
 		if p.Field != "external_id" || p.HolderID != g.ID || strings.Contains(p.Title+p.Detail, "user") {
 			t.Errorf("conflict %+v", p)
 		}
-		if got := s.do(t, "GET", "/v1/groups/"+g.ID, "").body; got != before {
+		if got := s.do(t, "GET", "/v1/groups/"+g.ID, "").Body; got != before {
 			t.Errorf("a refused create made of the group %s", got)
 		}
 		// Users have their own name space.
@@ -94,7 +94,7 @@ func TestCreateGroupAtOnce(t *testing.T) {
 		})
 		statuses := map[int]int{}
 		for _, a := range answers {
-			statuses[a.status]++
+			statuses[a.Status]++
 		}
 		if diff := cmp.Diff(map[int]int{201: 1, 409: 31}, statuses); diff != "" {
 			t.Errorf("statuses (-want +got):\n%s", diff)
@@ -124,9 +124,9 @@ func TestGetGroup(t *testing.T) {
 	g := s.createGroup(t, everyGroup)
 	u := s.create(t, `{}`)
 	path := "/v1/groups/" + g.ID
-	etag := s.do(t, "GET", path, "").want(t, 200).header.Get("ETag")
-	if a := s.do(t, "GET", path, "", with("If-None-Match", etag)).want(t, 304); a.header.Get("ETag") != etag {
-		t.Errorf("304 has ETag %s", a.header.Get("ETag"))
+	etag := s.do(t, "GET", path, "").want(t, 200).Header.Get("ETag")
+	if a := s.do(t, "GET", path, "", with("If-None-Match", etag)).want(t, 304); a.Header.Get("ETag") != etag {
+		t.Errorf("304 has ETag %s", a.Header.Get("ETag"))
 	}
 	s.do(t, "GET", path, "", with("If-None-Match", `"1000000"`)).want(t, 200)
 	s.do(t, "HEAD", path, "").want(t, 200)
@@ -145,8 +145,8 @@ func TestUpdateGroup(t *testing.T) {
 			t.Helper()
 			a := s.do(t, "PATCH", path, body, options...).want(t, 200)
 			got := a.group(t)
-			if want := tagOf(got.Version); a.header.Get("ETag") != want {
-				t.Errorf("ETag %s, want %s", a.header.Get("ETag"), want)
+			if want := tagOf(got.Version); a.Header.Get("ETag") != want {
+				t.Errorf("ETag %s, want %s", a.Header.Get("ETag"), want)
 			}
 			return got
 		}

@@ -37,8 +37,8 @@ func TestKeyrings(t *testing.T) {
 	t.Parallel()
 	st := memory.New(nil)
 	broken := &brokenKeyring{Keyring: keyring(t)}
-	s := newServerOf(t, st, &enduser.Options{Keyring: broken}, tokens(t).Authenticate, nil)
-	none := newServerOf(t, st, &enduser.Options{}, tokens(t).Authenticate, nil)
+	s := newServerOf(t, st, &enduser.Options{Keyring: broken}, auth(t), nil)
+	none := newServerOf(t, st, &enduser.Options{}, auth(t), nil)
 	u, g := s.create(t, `{}`), s.createGroup(t, `{"external_id":"a"}`)
 	needs := [][3]string{
 		{"POST", "/v1/groups", `{"external_id":"b"}`},
@@ -56,8 +56,8 @@ func TestKeyrings(t *testing.T) {
 
 	broken.seal = errors.New("secret of the keyring")
 	for _, r := range needs {
-		if a := s.do(t, r[0], r[1], r[2]); strings.Contains(a.body, "secret") {
-			t.Errorf("%s %s: %s", r[0], r[1], a.body)
+		if a := s.do(t, r[0], r[1], r[2]); strings.Contains(a.Body, "secret") {
+			t.Errorf("%s %s: %s", r[0], r[1], a.Body)
 		} else {
 			a.wantCode(t, 503, "unavailable")
 		}

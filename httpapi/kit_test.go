@@ -4,40 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/http/httptest"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
-	"github.com/rollbook-go/rollbook/store/sqlite"
 	"github.com/rollbook-go/rollbook/store/storetest"
 )
-
-// The credentials of the tests.
-const (
-	acmeKey    = "acme-key-0001"
-	otherKey   = "other-key-0001"   // another tenant
-	testingKey = "testing-key-0001" // acme's other environment
-	readerKey  = "reader-key-0001"  // acme's, ReadOnly
-)
-
-func tokens(tb testing.TB) *httpapi.Tokens {
-	tb.Helper()
-	t, err := httpapi.NewTokens(map[string]httpapi.Principal{
-		acmeKey:    {Tenant: "acme", Actor: "crm"},
-		otherKey:   {Tenant: "other", Actor: "crm"},
-		testingKey: {Tenant: "acme", Environment: enduser.Testing, Actor: "crm"},
-		readerKey:  {Tenant: "acme", Actor: "reader", ReadOnly: true},
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return t
-}
 
 // server is a handler over a store, and what tests ask it with.
 type server struct {
@@ -47,7 +22,7 @@ type server struct {
 
 func newServer(tb testing.TB, st store.Store, o *httpapi.Options) *server {
 	tb.Helper()
-	return newServerOf(tb, st, nil, tokens(tb).Authenticate, o)
+	return newServerOf(tb, st, nil, auth(tb), o)
 }
 
 func newServerOf(tb testing.TB, st store.Store, mo *enduser.Options, auth httpapi.Authenticator, o *httpapi.Options) *server {
@@ -66,6 +41,11 @@ func newServerOf(tb testing.TB, st store.Store, mo *enduser.Options, auth httpap
 	return &server{h, users}
 }
 
+func auth(tb testing.TB) httpapi.Authenticator {
+	tb.Helper()
+	return apitest.NewWorld(tb, memory.New(nil)).Auth
+}
+
 func keyring(tb testing.TB) enduser.Keyring {
 	tb.Helper()
 	key, err := enduser.NewKey("k1", [32]byte{1})
@@ -75,38 +55,13 @@ func keyring(tb testing.TB) enduser.Keyring {
 	return enduser.NewKeyring(key)
 }
 
-func openSQLite(tb testing.TB) store.Store {
-	tb.Helper()
-	st, err := sqlite.Open(tb.Context(), filepath.Join(tb.TempDir(), "users.db"), nil)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		if err := st.Close(); err != nil {
-			tb.Error(err)
-		}
-	})
-	return st
-}
-
 // answer is what came back.
-type answer struct {
-	status int
-	header http.Header
-	body   string
-}
+type answer struct{ apitest.Answer }
 
 // option changes a request before it is sent.
-type option func(*http.Request)
+type option = apitest.Option
 
-func with(name string, values ...string) option {
-	return func(r *http.Request) {
-		r.Header.Del(name)
-		for _, value := range values {
-			r.Header.Add(name, value)
-		}
-	}
-}
+func with(name string, values ...string) option { return apitest.With(name, values...) }
 
 func as(key string) option { return with("Authorization", "Bearer "+key) }
 
@@ -114,30 +69,11 @@ func under(ctx context.Context) option {
 	return func(r *http.Request) { *r = *r.WithContext(ctx) }
 }
 
-func newRequest(method, target, body string, options ...option) *http.Request {
-	var r *http.Request
-	if body == "" {
-		r = httptest.NewRequest(method, target, http.NoBody)
-	} else {
-		r = httptest.NewRequest(method, target, strings.NewReader(body))
-	}
-	r.Header.Set("Authorization", "Bearer "+acmeKey)
-	if method == http.MethodPost || method == http.MethodPut || method == http.MethodPatch {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	for _, option := range options {
-		option(r)
-	}
-	return r
-}
-
 // do sends a request, as acme unless an option says otherwise, and checks what
 // holds for every answer.
 func (s *server) do(tb testing.TB, method, target, body string, options ...option) answer {
 	tb.Helper()
-	w := httptest.NewRecorder()
-	s.handler.ServeHTTP(w, newRequest(method, target, body, options...))
-	a := answer{w.Code, w.Header(), w.Body.String()}
+	a := answer{apitest.Send(tb, s.handler, method, target, body, append([]option{as(apitest.Acme)}, options...)...)}
 	a.check(tb, method)
 	return a
 }
@@ -162,57 +98,28 @@ type problem struct {
 	} `json:"errors"`
 }
 
+// check checks what holds for every answer of this family.
 func (a answer) check(tb testing.TB, method string) {
 	tb.Helper()
-	id := a.header.Get("X-Request-Id")
-	if id == "" {
-		tb.Errorf("%d without X-Request-Id", a.status)
+	a.Challenged(tb)
+	if got := a.Header.Get("X-Content-Type-Options"); got != "nosniff" {
+		tb.Errorf("%d has X-Content-Type-Options %q", a.Status, got)
 	}
-	if got := a.header.Get("X-Content-Type-Options"); got != "nosniff" {
-		tb.Errorf("%d has X-Content-Type-Options %q", a.status, got)
-	}
-	if method == http.MethodHead {
-		if a.body != "" {
-			tb.Errorf("HEAD was answered with a body: %s", a.body)
-		}
+	if a.Status < http.StatusBadRequest || method == http.MethodHead {
 		return
 	}
-	switch {
-	case a.status >= http.StatusBadRequest:
-		if got := a.header.Get("Content-Type"); got != "application/problem+json" {
-			tb.Errorf("%d has content type %q", a.status, got)
-		}
-		p := a.problem(tb)
-		if p.Type != httpapi.ProblemType+p.Code || p.Code == "" || p.Title == "" || p.Detail == "" || p.Status != a.status || p.RequestID != id {
-			tb.Errorf("%d with request ID %q has problem %s", a.status, id, a.body)
-		}
-		if retry := a.header.Get("Retry-After"); (a.status == 429 || a.status == 503) != (retry != "") {
-			tb.Errorf("%d has Retry-After %q", a.status, retry)
-		}
-		if challenge := a.header.Get("WWW-Authenticate"); (a.status == 401) != (challenge != "") {
-			tb.Errorf("%d has WWW-Authenticate %q", a.status, challenge)
-		}
-		if a.header.Get("ETag") != "" {
-			tb.Errorf("%d has an ETag", a.status)
-		}
-	case a.status == http.StatusNoContent || a.status == http.StatusNotModified:
-		if a.body != "" {
-			tb.Errorf("%d has a body: %s", a.status, a.body)
-		}
-	case !json.Valid([]byte(a.body)):
-		tb.Errorf("%d has a body that is not JSON: %s", a.status, a.body)
+	if got := a.Header.Get("Content-Type"); got != "application/problem+json" {
+		tb.Errorf("%d has content type %q", a.Status, got)
+	}
+	p := a.problem(tb)
+	if p.Type != httpapi.ProblemType+p.Code || p.Code == "" || p.Title == "" || p.Detail == "" || p.Status != a.Status || p.RequestID != a.Header.Get("X-Request-Id") {
+		tb.Errorf("%d has problem %s", a.Status, a.Body)
 	}
 }
 
 func (a answer) problem(tb testing.TB) problem {
 	tb.Helper()
-	var p problem
-	d := json.NewDecoder(strings.NewReader(a.body))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&p); err != nil {
-		tb.Fatalf("%d: %v in %s", a.status, err, a.body)
-	}
-	return p
+	return apitest.Read[problem](tb, a.Answer)
 }
 
 // tagOf returns the entity tag of a version.
@@ -246,26 +153,20 @@ type user struct {
 
 func (a answer) user(tb testing.TB) user {
 	tb.Helper()
-	var u user
-	a.decode(tb, &u)
-	return u
+	return apitest.Read[user](tb, a.Answer)
 }
 
 func (a answer) decode(tb testing.TB, to any) {
 	tb.Helper()
-	d := json.NewDecoder(strings.NewReader(a.body))
-	d.DisallowUnknownFields()
-	if err := d.Decode(to); err != nil {
-		tb.Fatalf("%d: %v in %s", a.status, err, a.body)
+	if err := a.Unmarshal(to); err != nil {
+		tb.Fatalf("%d: %v in %s", a.Status, err, a.Body)
 	}
 }
 
 // want fails the test at once if the answer has another status.
 func (a answer) want(tb testing.TB, status int) answer {
 	tb.Helper()
-	if a.status != status {
-		tb.Fatalf("got %d, want %d: %s", a.status, status, a.body)
-	}
+	a.Want(tb, status)
 	return a
 }
 
@@ -274,7 +175,7 @@ func (a answer) wantCode(tb testing.TB, status int, code string) problem {
 	tb.Helper()
 	p := a.want(tb, status).problem(tb)
 	if p.Code != code {
-		tb.Fatalf("got code %q, want %q: %s", p.Code, code, a.body)
+		tb.Fatalf("got code %q, want %q: %s", p.Code, code, a.Body)
 	}
 	return p
 }
@@ -307,9 +208,7 @@ type group struct {
 
 func (a answer) group(tb testing.TB) group {
 	tb.Helper()
-	var g group
-	a.decode(tb, &g)
-	return g
+	return apitest.Read[group](tb, a.Answer)
 }
 
 // createGroup makes a group and returns it.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
+	"github.com/rollbook-go/rollbook/store"
 )
 
 type page struct {
@@ -130,111 +132,105 @@ func TestPagesThatBecameEmpty(t *testing.T) {
 
 func TestFilters(t *testing.T) {
 	t.Parallel()
-	for name, open := range backends() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			schema := enduser.Schema{IndexedMetadata: []string{"plan", "seats", "on", "a b", "zip"}}
-			mo := &enduser.Options{Schema: func(string) enduser.Schema { return schema }}
-			s := newServerOf(t, open(t), mo, tokens(t).Authenticate, nil)
-			s.create(t, `{"external_id":"ann","name":"Ann Lee","email":"Ann@Example.com","groups":["g","h"],
-				"linked_accounts":[{"type":"x","id":"a:b"}],"metadata":{"plan":"pro","seats":12,"a b":"c d","zip":"01234"}}`)
-			s.create(t, `{"external_id":"bea","name":"Bea Lee","email":"bea@example.com","groups":["g"],"metadata":{"plan":"pro","on":true,"seats":"12"}}`)
-			s.create(t, `{"external_id":"cyd"}`)
-			for query, want := range map[string]string{
-				"external_id=ANN":                  "ann",
-				"external_id=nobody":               "",
-				"email=ann@EXAMPLE.com":            "ann",
-				"account_type=x&account_id=a:b":    "ann",
-				"account_type=x&account_id=a":      "",
-				"account_type=y&account_id=a:b":    "",
-				"name=lee":                         "ann bea",
-				"name=lee+ann":                     "ann",
-				"name=lee+cyd":                     "",
-				"name=le":                          "",
-				"group=g":                          "ann bea",
-				"group=G":                          "",
-				"group=x":                          "",
-				"group=g&name=bea":                 "bea",
-				"metadata.plan=pro":                "ann bea",
-				"metadata.plan=%22pro%22":          "",
-				"metadata.plan=Pro":                "",
-				"metadata.seats=12":                "ann bea",
-				"metadata.seats=%2212%22":          "",
-				"metadata.on=true":                 "bea",
-				"metadata.a%20b=c+d":               "ann",
-				"metadata.zip=01234":               "ann",
-				"metadata.plan=pro&metadata.on=":   "ann bea",
-				"metadata.plan=pro&group=h":        "ann",
-				"external_id=ann&group=g":          "ann",
-				"external_id=cyd&group=g":          "",
-				"external_id=ann&metadata.plan=no": "",
-				"order=desc":                       "cyd bea ann",
-				"order=&limit=&after=&before=":     "ann bea cyd",
-			} {
-				if got := strings.Join(s.list(t, query).names(), " "); got != want {
-					t.Errorf("%s: got %q, want %q", query, got, want)
-				}
+	apitest.Embedded(t, func(t *testing.T, st store.Store) {
+		schema := enduser.Schema{IndexedMetadata: []string{"plan", "seats", "on", "a b", "zip"}}
+		mo := &enduser.Options{Schema: func(string) enduser.Schema { return schema }}
+		s := newServerOf(t, st, mo, auth(t), nil)
+		s.create(t, `{"external_id":"ann","name":"Ann Lee","email":"Ann@Example.com","groups":["g","h"],
+			"linked_accounts":[{"type":"x","id":"a:b"}],"metadata":{"plan":"pro","seats":12,"a b":"c d","zip":"01234"}}`)
+		s.create(t, `{"external_id":"bea","name":"Bea Lee","email":"bea@example.com","groups":["g"],"metadata":{"plan":"pro","on":true,"seats":"12"}}`)
+		s.create(t, `{"external_id":"cyd"}`)
+		for query, want := range map[string]string{
+			"external_id=ANN":                  "ann",
+			"external_id=nobody":               "",
+			"email=ann@EXAMPLE.com":            "ann",
+			"account_type=x&account_id=a:b":    "ann",
+			"account_type=x&account_id=a":      "",
+			"account_type=y&account_id=a:b":    "",
+			"name=lee":                         "ann bea",
+			"name=lee+ann":                     "ann",
+			"name=lee+cyd":                     "",
+			"name=le":                          "",
+			"group=g":                          "ann bea",
+			"group=G":                          "",
+			"group=x":                          "",
+			"group=g&name=bea":                 "bea",
+			"metadata.plan=pro":                "ann bea",
+			"metadata.plan=%22pro%22":          "",
+			"metadata.plan=Pro":                "",
+			"metadata.seats=12":                "ann bea",
+			"metadata.seats=%2212%22":          "",
+			"metadata.on=true":                 "bea",
+			"metadata.a%20b=c+d":               "ann",
+			"metadata.zip=01234":               "ann",
+			"metadata.plan=pro&metadata.on=":   "ann bea",
+			"metadata.plan=pro&group=h":        "ann",
+			"external_id=ann&group=g":          "ann",
+			"external_id=cyd&group=g":          "",
+			"external_id=ann&metadata.plan=no": "",
+			"order=desc":                       "cyd bea ann",
+			"order=&limit=&after=&before=":     "ann bea cyd",
+		} {
+			if got := strings.Join(s.list(t, query).names(), " "); got != want {
+				t.Errorf("%s: got %q, want %q", query, got, want)
 			}
-		})
-	}
+		}
+	})
 }
 
 // TestListByTime: users are selected by when they were added, and listed by when they
 // expire.
 func TestListByTime(t *testing.T) {
 	t.Parallel()
-	for name, open := range backends() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			now := time.Date(2026, 1, 28, 10, 0, 0, 0, time.UTC)
-			mo := &enduser.Options{Now: func() time.Time { return now }}
-			s := newServerOf(t, open(t), mo, tokens(t).Authenticate, nil)
-			for i, hours := range []int{50, 0, 20, 40, 0, 30} {
-				body := fmt.Sprintf(`{"external_id":"u%d","name":"Ann"}`, i)
-				if hours > 0 {
-					body = fmt.Sprintf(`{"external_id":"u%d","name":"Ann","expires_in":%d}`, i, hours*3600)
-				}
-				s.create(t, body)
-				now = now.Add(time.Hour)
+	apitest.Embedded(t, func(t *testing.T, st store.Store) {
+		now := time.Date(2026, 1, 28, 10, 0, 0, 0, time.UTC)
+		mo := &enduser.Options{Now: func() time.Time { return now }}
+		s := newServerOf(t, st, mo, auth(t), nil)
+		for i, hours := range []int{50, 0, 20, 40, 0, 30} {
+			body := fmt.Sprintf(`{"external_id":"u%d","name":"Ann"}`, i)
+			if hours > 0 {
+				body = fmt.Sprintf(`{"external_id":"u%d","name":"Ann","expires_in":%d}`, i, hours*3600)
 			}
-			for query, want := range map[string]string{
-				"added_after=2026-01-28T12:00:00Z":                                      "u3 u4 u5",
-				"added_after=2026-01-28T11:59:59.999Z":                                  "u2 u3 u4 u5",
-				"added_before=2026-01-28T12:00:00Z":                                     "u0 u1",
-				"added_after=2026-01-28T10:30:00Z&added_before=2026-01-28T13:30:00Z":    "u1 u2 u3",
-				"added_after=2026-01-28T13:00:00%2B01:00&order=desc":                    "u5 u4 u3",
-				"added_after=2026-01-28T12:00:00Z&name=ann":                             "u3 u4 u5",
-				"added_after=2026-01-28T12:00:00Z&external_id=u1":                       "",
-				"added_after=2027-01-01T00:00:00Z":                                      "",
-				"added_before=2025-01-01T00:00:00Z":                                     "",
-				"expiring_before=2026-02-28T00:00:00Z":                                  "u2 u5 u3 u0",
-				"expiring_before=2026-01-29T21:00:00Z&order=asc":                        "u2 ",
-				"expiring_before=2026-02-28T00:00:00Z&added_after=2026-01-28T10:30:00Z": "u2 u5 u3",
-				"expiring_before=2026-02-28T00:00:00Z&external_id=u0":                   "u0",
-				"expiring_before=2026-01-28T00:00:00Z":                                  "",
-			} {
-				for _, limit := range []string{"1", "2", "50"} {
-					query := query + "&limit=" + limit
-					p := s.list(t, query)
-					got := p.names()
-					for p.Paging.HasMore {
-						p = s.list(t, query+"&after="+*p.Paging.Cursors.After)
-						if len(p.Data) == 0 && p.Paging.HasMore {
-							t.Errorf("%s: an empty page with more behind it", query)
-						}
-						got = append(got, p.names()...)
+			s.create(t, body)
+			now = now.Add(time.Hour)
+		}
+		for query, want := range map[string]string{
+			"added_after=2026-01-28T12:00:00Z":                                      "u3 u4 u5",
+			"added_after=2026-01-28T11:59:59.999Z":                                  "u2 u3 u4 u5",
+			"added_before=2026-01-28T12:00:00Z":                                     "u0 u1",
+			"added_after=2026-01-28T10:30:00Z&added_before=2026-01-28T13:30:00Z":    "u1 u2 u3",
+			"added_after=2026-01-28T13:00:00%2B01:00&order=desc":                    "u5 u4 u3",
+			"added_after=2026-01-28T12:00:00Z&name=ann":                             "u3 u4 u5",
+			"added_after=2026-01-28T12:00:00Z&external_id=u1":                       "",
+			"added_after=2027-01-01T00:00:00Z":                                      "",
+			"added_before=2025-01-01T00:00:00Z":                                     "",
+			"expiring_before=2026-02-28T00:00:00Z":                                  "u2 u5 u3 u0",
+			"expiring_before=2026-01-29T21:00:00Z&order=asc":                        "u2 ",
+			"expiring_before=2026-02-28T00:00:00Z&added_after=2026-01-28T10:30:00Z": "u2 u5 u3",
+			"expiring_before=2026-02-28T00:00:00Z&external_id=u0":                   "u0",
+			"expiring_before=2026-01-28T00:00:00Z":                                  "",
+		} {
+			for _, limit := range []string{"1", "2", "50"} {
+				query := query + "&limit=" + limit
+				p := s.list(t, query)
+				got := p.names()
+				for p.Paging.HasMore {
+					p = s.list(t, query+"&after="+*p.Paging.Cursors.After)
+					if len(p.Data) == 0 && p.Paging.HasMore {
+						t.Errorf("%s: an empty page with more behind it", query)
 					}
-					if got := strings.Join(got, " "); got != strings.TrimSpace(want) {
-						t.Errorf("%s: got %q, want %q", query, got, want)
-					}
+					got = append(got, p.names()...)
+				}
+				if got := strings.Join(got, " "); got != strings.TrimSpace(want) {
+					t.Errorf("%s: got %q, want %q", query, got, want)
 				}
 			}
-			cursor := *s.list(t, "limit=1&expiring_before=2026-02-28T00:00:00Z").Paging.Cursors.After
-			for _, query := range []string{"", "expiring_before=2026-02-28T00:00:01Z&", "added_after=2026-01-28T12:00:00Z&"} {
-				s.do(t, "GET", "/v1/end-users?"+query+"after="+cursor, "").wantCode(t, 400, "invalid-cursor")
-			}
-		})
-	}
+		}
+		cursor := *s.list(t, "limit=1&expiring_before=2026-02-28T00:00:00Z").Paging.Cursors.After
+		for _, query := range []string{"", "expiring_before=2026-02-28T00:00:01Z&", "added_after=2026-01-28T12:00:00Z&"} {
+			s.do(t, "GET", "/v1/end-users?"+query+"after="+cursor, "").wantCode(t, 400, "invalid-cursor")
+		}
+	})
 }
 
 // TestCursorDefects: whatever is wrong with a cursor, the answer is the same.
@@ -243,8 +239,8 @@ func TestCursorDefects(t *testing.T) {
 	s := newServer(t, nil, nil)
 	for range 5 {
 		s.create(t, `{"name":"Ann"}`)
-		s.create(t, `{"name":"Ann"}`, as(otherKey))
-		s.create(t, `{"name":"Ann"}`, as(testingKey))
+		s.create(t, `{"name":"Ann"}`, as(apitest.Other))
+		s.create(t, `{"name":"Ann"}`, as(apitest.Testing))
 	}
 	cursor := *s.list(t, "name=ann&limit=2").Paging.Cursors.After
 	same := with("X-Request-Id", "same")
@@ -253,8 +249,8 @@ func TestCursorDefects(t *testing.T) {
 	refused := func(t *testing.T, query string, options ...option) {
 		t.Helper()
 		a := s.do(t, "GET", "/v1/end-users?"+query, "", append(options, same)...)
-		if a.status != 400 || a.body != reference.body {
-			t.Errorf("%.80s: got %d %s", query, a.status, a.body)
+		if a.Status != 400 || a.Body != reference.Body {
+			t.Errorf("%.80s: got %d %s", query, a.Status, a.Body)
 		}
 	}
 	for _, parameter := range []string{"after", "before"} {
@@ -278,12 +274,12 @@ func TestCursorDefects(t *testing.T) {
 			query := "name=ann&" + parameter + "=" + base64.RawURLEncoding.EncodeToString(flipped)
 			if bit < 8*9 { // the form, and what the cursor is bound to
 				refused(t, query)
-			} else if a := s.do(t, "GET", "/v1/end-users?"+query, "", same); a.status != 200 { // another place of this list
+			} else if a := s.do(t, "GET", "/v1/end-users?"+query, "", same); a.Status != 200 { // another place of this list
 				a.wantCode(t, 400, "invalid-cursor")
 			}
 		}
-		refused(t, "name=ann&"+parameter+"="+cursor, as(otherKey))
-		refused(t, "name=ann&"+parameter+"="+cursor, as(testingKey))
+		refused(t, "name=ann&"+parameter+"="+cursor, as(apitest.Other))
+		refused(t, "name=ann&"+parameter+"="+cursor, as(apitest.Testing))
 		refused(t, "name=bea&"+parameter+"="+cursor)
 		refused(t, parameter+"="+cursor)
 		refused(t, "group=ann&"+parameter+"="+cursor)
@@ -293,15 +289,15 @@ func TestCursorDefects(t *testing.T) {
 	feed := s.feed(t, "").Cursor
 	refused(t, "name=ann&after="+feed)
 	s.do(t, "GET", "/v1/changes?after="+cursor, "").wantCode(t, 400, "invalid-cursor")
-	s.do(t, "GET", "/v1/changes?after="+feed, "", as(otherKey)).wantCode(t, 400, "invalid-cursor")
-	s.do(t, "GET", "/v1/changes?after="+feed, "", as(testingKey)).wantCode(t, 400, "invalid-cursor")
+	s.do(t, "GET", "/v1/changes?after="+feed, "", as(apitest.Other)).wantCode(t, 400, "invalid-cursor")
+	s.do(t, "GET", "/v1/changes?after="+feed, "", as(apitest.Testing)).wantCode(t, 400, "invalid-cursor")
 }
 
 // TestCursorsSurvive: a cursor holds for another handler over the same users, for
 // another credential of the tenant, and when its own user is gone.
 func TestCursorsSurvive(t *testing.T) {
 	t.Parallel()
-	st := openSQLite(t)
+	st := apitest.SQLite(t)
 	s := newServer(t, st, nil)
 	for range 4 {
 		s.create(t, `{}`)
@@ -309,7 +305,7 @@ func TestCursorsSurvive(t *testing.T) {
 	p := s.list(t, "limit=2")
 	s.do(t, "DELETE", "/v1/end-users/"+p.Data[1].ID, "").want(t, 204)
 	again := newServer(t, st, nil)
-	if next := again.list(t, "limit=2&after="+*p.Paging.Cursors.After, as(readerKey)); len(next.Data) != 2 || next.Data[0].ID == p.Data[1].ID {
+	if next := again.list(t, "limit=2&after="+*p.Paging.Cursors.After, as(apitest.Reader)); len(next.Data) != 2 || next.Data[0].ID == p.Data[1].ID {
 		t.Errorf("got %+v", next)
 	}
 }

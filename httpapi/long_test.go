@@ -19,15 +19,15 @@ func TestLongLists(t *testing.T) {
 		"twice":           `{"external_id":"a","groups":["a","a"]}`,
 		"accounts twice":  `{"external_id":"a","linked_accounts":[{"type":"x","id":"a"},{"type":"x","id":"a"}]}`,
 	} {
-		if a := s.do(t, "POST", "/v1/end-users", body); a.status != http.StatusBadRequest {
-			t.Errorf("%s: %d %.200s", name, a.status, a.body)
+		if a := s.do(t, "POST", "/v1/end-users", body); a.Status != http.StatusBadRequest {
+			t.Errorf("%s: %d %.200s", name, a.Status, a.Body)
 		}
-		if a := s.do(t, "PUT", "/v1/end-users/by-external-id/a", strings.Replace(body, `"external_id":"a",`, "", 1)); a.status != http.StatusBadRequest {
-			t.Errorf("PUT: %s: %d %.200s", name, a.status, a.body)
+		if a := s.do(t, "PUT", "/v1/end-users/by-external-id/a", strings.Replace(body, `"external_id":"a",`, "", 1)); a.Status != http.StatusBadRequest {
+			t.Errorf("PUT: %s: %d %.200s", name, a.Status, a.Body)
 		}
 	}
-	if a := s.do(t, "GET", "/v1/end-users", ""); !strings.Contains(a.body, `"data":[]`) {
-		t.Errorf("something was written: %s", a.body)
+	if a := s.do(t, "GET", "/v1/end-users", ""); !strings.Contains(a.Body, `"data":[]`) {
+		t.Errorf("something was written: %s", a.Body)
 	}
 }
 
@@ -55,11 +55,11 @@ func TestManyFaults(t *testing.T) {
 			Detail string            `json:"detail"`
 			Errors []json.RawMessage `json:"errors"`
 		}
-		if err := json.Unmarshal([]byte(a.body), &p); err != nil {
+		if err := json.Unmarshal([]byte(a.Body), &p); err != nil {
 			t.Fatal(err)
 		}
-		if a.status != http.StatusBadRequest || len(p.Errors) == 0 || len(p.Errors) > 64 || len(a.body) > 16<<10 {
-			t.Errorf("%s: %d with %d errors in %d bytes", name, a.status, len(p.Errors), len(a.body))
+		if a.Status != http.StatusBadRequest || len(p.Errors) == 0 || len(p.Errors) > 64 || len(a.Body) > 16<<10 {
+			t.Errorf("%s: %d with %d errors in %d bytes", name, a.Status, len(p.Errors), len(a.Body))
 		}
 		if len(p.Errors) == 64 && !strings.Contains(p.Detail, "first 64 of") {
 			t.Errorf("%s: detail %q", name, p.Detail)
@@ -76,7 +76,7 @@ func TestCaches(t *testing.T) {
 		"/v1/end-users": "private", "/v1/end-users/" + u.ID: "private", "/v1/end-users/none": "private", "/none": "private",
 		"/v1/changes": "private", "/openapi.json": "", "/healthz": "",
 	} {
-		if got := s.do(t, "GET", path, "").header.Get("Cache-Control"); got != want {
+		if got := s.do(t, "GET", path, "").Header.Get("Cache-Control"); got != want {
 			t.Errorf("%s: Cache-Control %q, want %q", path, got, want)
 		}
 	}

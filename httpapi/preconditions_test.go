@@ -55,7 +55,7 @@ func TestPreconditions(t *testing.T) {
 		u := s.create(t, `{"external_id":"a","name":"Ann"}`)
 		g := s.createGroup(t, `{"external_id":"a","name":"A"}`)
 		byID, byExternal, sensitive, group := "/v1/end-users/"+u.ID, "/v1/end-users/by-external-id/a", "/v1/sensitive/"+u.ID, "/v1/groups/"+g.ID
-		version := func(path string) string { return s.do(t, "GET", path, "").want(t, 200).header.Get("ETag") }
+		version := func(path string) string { return s.do(t, "GET", path, "").want(t, 200).Header.Get("ETag") }
 		oldUser, oldGroup := version(byID), version(group)
 		s.do(t, "PATCH", byID, `{"name":"Bea"}`, with("If-Match", oldUser)).want(t, 200)
 		s.do(t, "PATCH", group, `{"name":"B"}`, with("If-Match", oldGroup)).want(t, 200)
@@ -89,8 +89,8 @@ func TestPreconditions(t *testing.T) {
 					read = 304
 				}
 				for _, method := range []string{"GET", "HEAD"} {
-					if a := s.do(t, method, r.of, "", option).want(t, read); read == 304 && a.header.Get("ETag") != now {
-						t.Errorf("304 has ETag %s, want %s", a.header.Get("ETag"), now)
+					if a := s.do(t, method, r.of, "", option).want(t, read); read == 304 && a.Header.Get("ETag") != now {
+						t.Errorf("304 has ETag %s, want %s", a.Header.Get("ETag"), now)
 					}
 				}
 				if !p.ofIt {
@@ -99,8 +99,8 @@ func TestPreconditions(t *testing.T) {
 						t.Errorf("%s with %s: %q, which is refused, wrote", r.method, p.name, p.values)
 					}
 				} else if r.method != "DELETE" {
-					if a := s.do(t, r.method, r.path, r.body, option); a.status/100 != 2 {
-						t.Errorf("%s %s with %s: %q: %d %s", r.method, r.path, p.name, p.values, a.status, a.body)
+					if a := s.do(t, r.method, r.path, r.body, option); a.Status/100 != 2 {
+						t.Errorf("%s %s with %s: %q: %d %s", r.method, r.path, p.name, p.values, a.Status, a.Body)
 					}
 				}
 			}

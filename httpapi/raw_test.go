@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 )
 
 // startRaw serves the routes as a real server does, with shorter deadlines, and
@@ -80,7 +81,7 @@ func TestRawHTTP(t *testing.T) {
 	t.Parallel()
 	address := startRaw(t)
 	const (
-		auth = "Authorization: Bearer " + acmeKey + "\r\n"
+		auth = "Authorization: Bearer " + apitest.Acme + "\r\n"
 		base = "Host: a\r\n" + auth + "Connection: close\r\n"
 		post = "POST /v1/end-users HTTP/1.1\r\n" + base + "Content-Type: application/json\r\n"
 		get  = "GET /v1/end-users HTTP/1.1\r\n"
@@ -158,11 +159,11 @@ func TestRawHTTP(t *testing.T) {
 		{"header without a name", get + base + ": x\r\n\r\n", []int{400}},
 		{"header without a colon", get + base + "nonsense\r\n\r\n", []int{400}},
 		{"NUL in a header", get + base + "X: a\x00b\r\n\r\n", []int{400}},
-		{"control byte in the credential", get + "Host: a\r\nConnection: close\r\nAuthorization: Bearer " + acmeKey + "\x01\r\n\r\n", []int{400}},
+		{"control byte in the credential", get + "Host: a\r\nConnection: close\r\nAuthorization: Bearer " + apitest.Acme + "\x01\r\n\r\n", []int{400}},
 		{"two credentials", get + base + auth + "\r\n", []int{401}},
 		{"expectation", post + "Expect: foo\r\nContent-Length: 2\r\n\r\n{}", []int{417}},
 		{"continue", post + "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n{}", []int{201}},
-		{"continue refused", strings.Replace(post, acmeKey, "wrong-key", 1) + "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n", []int{401}},
+		{"continue refused", strings.Replace(post, apitest.Acme, "wrong-key", 1) + "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n", []int{401}},
 		{"upgrade", get + base + "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n", []int{200}},
 
 		// stalls
@@ -196,7 +197,7 @@ func TestDisconnect(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = io.WriteString(conn, "POST /v1/end-users HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer "+acmeKey+
+		_, err = io.WriteString(conn, "POST /v1/end-users HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer "+apitest.Acme+
 			"\r\nContent-Type: application/json\r\nContent-Length: 30\r\n\r\n{\"external_id\":\"half\"")
 		if err != nil {
 			t.Fatal(err)
@@ -207,7 +208,7 @@ func TestDisconnect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	request.Header.Set("Authorization", "Bearer "+acmeKey)
+	request.Header.Set("Authorization", "Bearer "+apitest.Acme)
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)

@@ -65,7 +65,7 @@ func TestReadFor(t *testing.T) {
 					for after := ""; ; {
 						start := time.Now()
 						a := s.do(t, "GET", "/v1/end-users?"+query+after, "")
-						if a.status == 200 {
+						if a.Status == 200 {
 							var p page
 							a.decode(t, &p)
 							for _, u := range p.Data {
@@ -82,7 +82,7 @@ func TestReadFor(t *testing.T) {
 						timeouts++
 						p := a.wantCode(t, 503, "read-timeout")
 						if took := time.Since(start); took != tt.takes || p.Cursor == "" {
-							t.Fatalf("after %v: %s", took, a.body)
+							t.Fatalf("after %v: %s", took, a.Body)
 						}
 						after = "&after=" + p.Cursor
 					}
@@ -112,14 +112,14 @@ func TestReadForBackwards(t *testing.T) {
 		before, timeouts := *p.Paging.Cursors.Before, 0
 		for {
 			a := s.do(t, "GET", "/v1/end-users?name=ann+lee&before="+before, "")
-			if a.status == 503 {
+			if a.Status == 503 {
 				timeouts++
 				before = a.wantCode(t, 503, "read-timeout").Cursor
 				continue
 			}
 			var p page
 			if a.want(t, 200).decode(t, &p); len(p.Data) != 1 || p.Data[0].ID != first.ID || timeouts == 0 {
-				t.Errorf("after %d timeouts: %s", timeouts, a.body)
+				t.Errorf("after %d timeouts: %s", timeouts, a.Body)
 			}
 			return
 		}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -88,8 +89,8 @@ func TestRightsOfWhatIsThere(t *testing.T) {
 				}
 				want = append(want, action)
 			}
-			if a := s.do(t, tt.method, tt.path, tt.body); a.status/100 != 2 {
-				t.Errorf("with %v: %d %s", r.allowed, a.status, a.body)
+			if a := s.do(t, tt.method, tt.path, tt.body); a.Status/100 != 2 {
+				t.Errorf("with %v: %d %s", r.allowed, a.Status, a.Body)
 			}
 			if diff := cmp.Diff(want, r.asked); diff != "" {
 				t.Errorf("asked (-want +got):\n%s", diff)
@@ -174,13 +175,20 @@ func TestCrossOrigin(t *testing.T) {
 				s.do(t, r.method, r.path, r.body, cookie, with("Content-Type", form)).want(t, 415)
 			}
 		}
+		from := func(site string) *http.Request {
+			q := httptest.NewRequest(r.method, r.path, strings.NewReader(r.body))
+			for name, value := range map[string]string{"Cookie": "session=acme", "Content-Type": "application/json", "Sec-Fetch-Site": site} {
+				q.Header.Set(name, value)
+			}
+			return q
+		}
 		w := httptest.NewRecorder()
-		protected.ServeHTTP(w, newRequest(r.method, r.path, r.body, cookie, with("Sec-Fetch-Site", "cross-site")))
+		protected.ServeHTTP(w, from("cross-site"))
 		if w.Code != http.StatusForbidden {
 			t.Errorf("%s %s from another site: %d", r.method, r.path, w.Code)
 		}
 		w = httptest.NewRecorder()
-		protected.ServeHTTP(w, newRequest(r.method, r.path, r.body, cookie, with("Sec-Fetch-Site", "same-origin")))
+		protected.ServeHTTP(w, from("same-origin"))
 		if w.Code/100 != 2 {
 			t.Errorf("%s %s from the same origin: %d %s", r.method, r.path, w.Code, w.Body)
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 )
 
 // accepts reports whether a token is accepted now, as that of a group.
@@ -27,8 +28,8 @@ func TestRotate(t *testing.T) {
 		if next.ID != g.ID || next.Number != g.Number || next.Revision <= g.Revision || len(next.Token) != 64 || next.Token == g.Token {
 			t.Errorf("rotated: %+v", next)
 		}
-		if a.header.Get("ETag") != tagOf(next.Version) || a.header.Get("Cache-Control") != "no-store" || a.header.Get("Location") != "" {
-			t.Errorf("headers %v", a.header)
+		if a.Header.Get("ETag") != tagOf(next.Version) || a.Header.Get("Cache-Control") != "no-store" || a.Header.Get("Location") != "" {
+			t.Errorf("headers %v", a.Header)
 		}
 		if s.accepts(t, g, g.Token) || !s.accepts(t, g, next.Token) {
 			t.Error("the old token is accepted, or the new one is not")
@@ -36,14 +37,14 @@ func TestRotate(t *testing.T) {
 		last := s.do(t, "POST", path+"/rotate", `{"current_token":"`+next.Token+`"}`).want(t, 200).group(t)
 
 		other := s.createGroup(t, `{"external_id":"other"}`)
-		stale := s.createGroup(t, `{"external_id":"stale"}`, as(testingKey))
+		stale := s.createGroup(t, `{"external_id":"stale"}`, as(apitest.Testing))
 		for name, token := range map[string]string{
 			"replaced": next.Token, "first": g.Token, "another group's": other.Token, "another environment's": stale.Token, "nobody's": "x",
 			"other case": strings.ToUpper(last.Token), "the ID": g.ID, "the external ID": g.ExternalID,
 		} {
 			a := s.do(t, "POST", path+"/rotate", `{"current_token":"`+token+`"}`)
-			if p := a.wantCode(t, 409, "stale-token"); p.HolderID != "" || strings.Contains(a.body, token) && len(token) > 40 {
-				t.Errorf("%s: %s", name, a.body)
+			if p := a.wantCode(t, 409, "stale-token"); p.HolderID != "" || strings.Contains(a.Body, token) && len(token) > 40 {
+				t.Errorf("%s: %s", name, a.Body)
 			}
 			s.do(t, "POST", "/v1/groups/unknown/rotate", `{"current_token":"`+token+`"}`).wantCode(t, 404, "not-found")
 			s.do(t, "POST", "/v1/groups/%00/rotate", `{"current_token":"`+token+`"}`).wantCode(t, 400, "invalid")
@@ -113,7 +114,7 @@ func TestRotateAtOnce(t *testing.T) {
 				answers := atOnce(32, func(int) answer { return s.do(t, "POST", "/v1/groups/"+g.ID+"/rotate", body, option) })
 				wins := 0
 				for _, a := range answers {
-					switch a.status {
+					switch a.Status {
 					case 200:
 						wins++
 						if token := a.group(t).Token; !s.accepts(t, g, token) {
@@ -121,7 +122,7 @@ func TestRotateAtOnce(t *testing.T) {
 						}
 					case lost:
 					default:
-						t.Errorf("got %d: %s", a.status, a.body)
+						t.Errorf("got %d: %s", a.Status, a.Body)
 					}
 				}
 				if wins != 1 {
@@ -165,7 +166,7 @@ func TestHostileRotations(t *testing.T) {
 		if tt.code == "invalid" && (len(p.Errors) != 1 || p.Errors[0].Pointer != tt.pointer || p.Errors[0].Code != tt.violation) {
 			t.Errorf("%.60s: %+v", tt.body, p.Errors)
 		}
-		if strings.Contains(a.body, g.Token) {
+		if strings.Contains(a.Body, g.Token) {
 			t.Errorf("%.60s: the answer shows the token", tt.body)
 		}
 	}
@@ -201,8 +202,8 @@ func TestTokensAreShownOnce(t *testing.T) {
 		} {
 			a := s.do(t, r[0], r[1], r[2])
 			for _, token := range []string{g.Token, next.Token} {
-				if strings.Contains(a.body, token) || strings.Contains(fmt.Sprint(a.header), token) {
-					t.Errorf("%s %s: %d shows a token: %s", r[0], r[1], a.status, a.body)
+				if strings.Contains(a.Body, token) || strings.Contains(fmt.Sprint(a.Header), token) {
+					t.Errorf("%s %s: %d shows a token: %s", r[0], r[1], a.Status, a.Body)
 				}
 			}
 		}

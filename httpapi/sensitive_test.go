@@ -38,8 +38,8 @@ func TestSensitive(t *testing.T) {
 				t.Errorf("%s %s (-want +got):\n%s", method, body, diff)
 			}
 			read := s.do(t, "GET", path, "").want(t, 200)
-			if a.header.Get("ETag") != read.header.Get("ETag") {
-				t.Errorf("%s: ETag %s, and then %s", method, a.header.Get("ETag"), read.header.Get("ETag"))
+			if a.Header.Get("ETag") != read.Header.Get("ETag") {
+				t.Errorf("%s: ETag %s, and then %s", method, a.Header.Get("ETag"), read.Header.Get("ETag"))
 			}
 			version = read.user(t).Version
 		}
@@ -82,8 +82,8 @@ func TestSensitivePath(t *testing.T) {
 	path := "/v1/sensitive/" + u.ID
 	for _, method := range []string{"GET", "POST", "DELETE"} {
 		a := s.do(t, method, path, "")
-		if a.wantCode(t, 405, "method-not-allowed"); a.header.Get("Allow") != "PATCH, PUT" {
-			t.Errorf("%s: Allow %q", method, a.header.Get("Allow"))
+		if a.wantCode(t, 405, "method-not-allowed"); a.Header.Get("Allow") != "PATCH, PUT" {
+			t.Errorf("%s: Allow %q", method, a.Header.Get("Allow"))
 		}
 	}
 	for _, p := range []string{
@@ -112,7 +112,7 @@ func TestHostileSensitive(t *testing.T) {
 	s := newServer(t, nil, nil)
 	u := s.create(t, `{}`)
 	s.do(t, "PUT", "/v1/sensitive/"+u.ID, `{"kept":"x"}`).want(t, 204)
-	before := s.do(t, "GET", "/v1/end-users/"+u.ID, "").body
+	before := s.do(t, "GET", "/v1/end-users/"+u.ID, "").Body
 	many := func(n int) string {
 		var b strings.Builder
 		for i := range n {
@@ -157,11 +157,11 @@ func TestHostileSensitive(t *testing.T) {
 		for _, method := range []string{"PUT", "PATCH"} {
 			a := s.do(t, method, "/v1/sensitive/"+u.ID, tt.body, with("Content-Type", "application/json"))
 			p := a.wantCode(t, 400, tt.code)
-			if tt.code == "invalid" && (len(p.Errors) != 1 || p.Errors[0].Pointer != tt.pointer || !strings.Contains(a.body, `"pointer":`)) {
+			if tt.code == "invalid" && (len(p.Errors) != 1 || p.Errors[0].Pointer != tt.pointer || !strings.Contains(a.Body, `"pointer":`)) {
 				t.Errorf("%s of %s: %+v", method, tt.name, p.Errors)
 			}
-			if strings.Contains(a.body, canary) {
-				t.Errorf("%s of %s quotes the body: %s", method, tt.name, a.body)
+			if strings.Contains(a.Body, canary) {
+				t.Errorf("%s of %s quotes the body: %s", method, tt.name, a.Body)
 			}
 		}
 	}
@@ -181,7 +181,7 @@ func TestHostileSensitive(t *testing.T) {
 			}
 		}
 	}
-	if got := s.do(t, "GET", "/v1/end-users/"+u.ID, "").body; got != before {
+	if got := s.do(t, "GET", "/v1/end-users/"+u.ID, "").Body; got != before {
 		t.Errorf("a refused write changed the user: %s", got)
 	}
 	if diff := cmp.Diff(map[string]string{"kept": `"x"`}, s.sensitive(t, u)); diff != "" {
@@ -217,8 +217,8 @@ func TestSensitiveIsNotShown(t *testing.T) {
 		} {
 			a := s.do(t, r[0], r[1], r[2])
 			for _, secret := range []string{canary, "90210031337", `"a"`} {
-				if strings.Contains(a.body, secret) || strings.Contains(fmt.Sprint(a.header), secret) {
-					t.Errorf("%s %s: %d shows %s: %s", r[0], r[1], a.status, secret, a.body)
+				if strings.Contains(a.Body, secret) || strings.Contains(fmt.Sprint(a.Header), secret) {
+					t.Errorf("%s %s: %d shows %s: %s", r[0], r[1], a.Status, secret, a.Body)
 				}
 			}
 		}

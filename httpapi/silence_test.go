@@ -54,7 +54,7 @@ func TestSilence(t *testing.T) {
 	if log.Len() == 0 {
 		t.Fatal("failures of the server are not logged")
 	}
-	for _, secret := range []string{"canary", acmeKey, g.Token} {
+	for _, secret := range []string{"canary", apitest.Acme, g.Token} {
 		if strings.Contains(strings.ToLower(log.String()), secret) {
 			t.Errorf("the log has %q:\n%s", secret, log.String())
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
@@ -60,7 +61,7 @@ func serve(t *testing.T, h http.Handler, writeTimeout time.Duration) (dial func(
 
 func get(t *testing.T, c net.Conn, path string) {
 	t.Helper()
-	if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n\r\n", path, acmeKey); err != nil {
+	if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n\r\n", path, apitest.Acme); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -72,7 +73,7 @@ func manyUsers(t *testing.T, s *server) int {
 	for range 200 {
 		s.create(t, `{"metadata":{"a":"`+strings.Repeat("x", 8000)+`"}}`)
 	}
-	return len(s.do(t, "GET", list, "").want(t, 200).body)
+	return len(s.do(t, "GET", list, "").want(t, 200).Body)
 }
 
 const list = "/v1/end-users?limit=200"
@@ -84,7 +85,7 @@ func TestSlowReaders(t *testing.T) {
 	for _, path := range []string{list, "/v1/end-users/none", "/v1/end-users?limit=1", "/none"} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newServer(t, nil, nil)
-			size := len(s.do(t, "GET", path, "").body)
+			size := len(s.do(t, "GET", path, "").Body)
 			if path == list {
 				size = manyUsers(t, s)
 			}
@@ -131,7 +132,7 @@ func TestSlowReadersMemory(t *testing.T) { //nolint:paralleltest // measures the
 			conns := make([]net.Conn, readers)
 			for i := range conns {
 				conns[i] = dial()
-				request := strings.Replace(request, "\r\n", "\r\nHost: a\r\nAuthorization: Bearer "+acmeKey+"\r\n", 1)
+				request := strings.Replace(request, "\r\n", "\r\nHost: a\r\nAuthorization: Bearer "+apitest.Acme+"\r\n", 1)
 				if _, err := io.WriteString(conns[i], request); err != nil {
 					t.Fatal(err)
 				}
@@ -214,7 +215,7 @@ func TestDeadlinesAreTakenBack(t *testing.T) {
 		dial, shutdown := serve(t, mux, 0)
 		c := dial()
 		in := bufio.NewReader(c)
-		const post = "POST /v1/end-users HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 2\r\nAuthorization: Bearer " + acmeKey + "\r\n\r\n{}"
+		const post = "POST /v1/end-users HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 2\r\nAuthorization: Bearer " + apitest.Acme + "\r\n\r\n{}"
 		for _, before := range []string{"/v1/end-users", "/v1/none", post} {
 			if before == post {
 				if _, err := io.WriteString(c, post); err != nil {

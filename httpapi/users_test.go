@@ -12,28 +12,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store"
-	"github.com/rollbook-go/rollbook/store/memory"
-	"github.com/rollbook-go/rollbook/store/storetest"
 )
 
-func backends() map[string]func(testing.TB) store.Store {
-	return map[string]func(testing.TB) store.Store{
-		"memory": func(testing.TB) store.Store { return memory.New(nil) },
-		"sqlite": openSQLite,
-		"stingy": func(testing.TB) store.Store { return storetest.Stingy(memory.New(nil)) },
-	}
-}
-
-// onBackends runs a test over each of the backends.
+// onBackends runs a test over each store that needs no server.
 func onBackends(t *testing.T, test func(t *testing.T, s *server)) {
 	t.Helper()
-	for name, open := range backends() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(t, newServer(t, open(t), nil))
-		})
-	}
+	apitest.Embedded(t, func(t *testing.T, st store.Store) { test(t, newServer(t, st, nil)) })
 }
 
 const everything = `{"external_id":"CRM-7","name":"Ann Lee","first_name":"Ann","last_name":"Lee","email":"Ann@Example.com",
@@ -63,15 +49,15 @@ func TestCreateShowsEverything(t *testing.T) {
 		if u.ID == "" || u.Revision < 1 {
 			t.Errorf("ID %q, revision %d", u.ID, u.Revision)
 		}
-		if got, want := a.header.Get("Location"), "/v1/end-users/"+u.ID; got != want {
+		if got, want := a.Header.Get("Location"), "/v1/end-users/"+u.ID; got != want {
 			t.Errorf("Location %q, want %q", got, want)
 		}
-		if got, want := a.header.Get("ETag"), tagOf(u.Version); got != want {
+		if got, want := a.Header.Get("ETag"), tagOf(u.Version); got != want {
 			t.Errorf("ETag %s, want %s", got, want)
 		}
 		read := s.do(t, "GET", "/v1/end-users/"+u.ID, "").want(t, 200)
-		if read.body != a.body {
-			t.Errorf("GET shows %s, want %s", read.body, a.body)
+		if read.Body != a.Body {
+			t.Errorf("GET shows %s, want %s", read.Body, a.Body)
 		}
 	})
 }
@@ -84,8 +70,8 @@ func TestCreateShowsNothing(t *testing.T) {
 		`"external_id":null`, `"name":null`, `"first_name":null`, `"last_name":null`, `"email":null`, `"avatar":null`,
 		`"language":null`, `"metadata":{}`, `"linked_accounts":[]`, `"groups":[]`, `"system_properties":{}`, `"expires_at":null`,
 	} {
-		if !strings.Contains(a.body, member) {
-			t.Errorf("no %s in %s", member, a.body)
+		if !strings.Contains(a.Body, member) {
+			t.Errorf("no %s in %s", member, a.Body)
 		}
 	}
 	if s.create(t, `{}`).ID == a.user(t).ID {
@@ -102,10 +88,10 @@ func TestOnConflict(t *testing.T) {
 		for _, query := range []string{"", "?on_conflict=", "?on_conflict=return"} {
 			a := s.do(t, "POST", "/v1/end-users"+query, again).want(t, 200)
 			if u := a.user(t); u.ID != first.ID || *u.Name != "Ann" || u.Revision != first.Revision {
-				t.Errorf("%s changed the user: %s", query, a.body)
+				t.Errorf("%s changed the user: %s", query, a.Body)
 			}
-			if a.header.Get("Location") != "" || a.header.Get("ETag") == "" {
-				t.Errorf("200 has Location %q, ETag %q", a.header.Get("Location"), a.header.Get("ETag"))
+			if a.Header.Get("Location") != "" || a.Header.Get("ETag") == "" {
+				t.Errorf("200 has Location %q, ETag %q", a.Header.Get("Location"), a.Header.Get("ETag"))
 			}
 		}
 		p := s.do(t, "POST", "/v1/end-users?on_conflict=fail", again).wantCode(t, 409, "conflict")
@@ -180,10 +166,10 @@ func TestCreateAtOnce(t *testing.T) {
 				a := s.do(t, "POST", "/v1/end-users", `{"external_id":"`+string(id)+`"}`)
 				mu.Lock()
 				defer mu.Unlock()
-				if a.status == 201 {
+				if a.Status == 201 {
 					created++
-				} else if a.status != 200 {
-					t.Errorf("got %d: %s", a.status, a.body)
+				} else if a.Status != 200 {
+					t.Errorf("got %d: %s", a.Status, a.Body)
 					return
 				}
 				ids[a.user(t).ID] = true
@@ -304,8 +290,8 @@ func TestPatch(t *testing.T) {
 					if diff := cmp.Diff(want, got); diff != "" {
 						t.Errorf("patched (-want +got):\n%s", diff)
 					}
-					if a.header.Get("ETag") != tagOf(got.Version) {
-						t.Errorf("ETag %s of revision %d", a.header.Get("ETag"), got.Revision)
+					if a.Header.Get("ETag") != tagOf(got.Version) {
+						t.Errorf("ETag %s of revision %d", a.Header.Get("ETag"), got.Revision)
 					}
 				}
 			})
@@ -367,7 +353,7 @@ func TestUpsert(t *testing.T) {
 		if *u.ExternalID != "Team/Ann é" {
 			t.Errorf("external ID %q", *u.ExternalID)
 		}
-		if got, want := a.header.Get("Location"), "/v1/end-users/"+u.ID; got != want {
+		if got, want := a.Header.Get("Location"), "/v1/end-users/"+u.ID; got != want {
 			t.Errorf("Location %q, want %q", got, want)
 		}
 		merged := s.do(t, "PUT", path, `{"external_id":"team/ann e\u0301","first_name":"A","groups":["b"]}`).want(t, 200).user(t)
@@ -395,7 +381,7 @@ func TestLostUpdates(t *testing.T) {
 		statuses := make([]int, 16)
 		for i := range statuses {
 			wg.Go(func() {
-				statuses[i] = s.do(t, "PATCH", "/v1/end-users/"+u.ID, fmt.Sprintf(`{"name":"n%d"}`, i), with("If-Match", tagOf(u.Version))).status
+				statuses[i] = s.do(t, "PATCH", "/v1/end-users/"+u.ID, fmt.Sprintf(`{"name":"n%d"}`, i), with("If-Match", tagOf(u.Version))).Status
 			})
 		}
 		wg.Wait()
@@ -415,10 +401,10 @@ func TestHead(t *testing.T) {
 	u := s.create(t, `{}`)
 	for _, path := range []string{"/v1/end-users/" + u.ID, "/v1/end-users", "/v1/changes", "/openapi.json", "/healthz", "/v1/end-users/unknown", "/unknown"} {
 		get, head := s.do(t, "GET", path, "", with("X-Request-Id", "a")), s.do(t, "HEAD", path, "", with("X-Request-Id", "a"))
-		if get.status != head.status {
-			t.Errorf("%s: HEAD %d, GET %d", path, head.status, get.status)
+		if get.Status != head.Status {
+			t.Errorf("%s: HEAD %d, GET %d", path, head.Status, get.Status)
 		}
-		if diff := cmp.Diff(get.header, head.header); diff != "" {
+		if diff := cmp.Diff(get.Header, head.Header); diff != "" {
 			t.Errorf("%s: headers of GET and HEAD differ:\n%s", path, diff)
 		}
 	}

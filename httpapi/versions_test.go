@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
@@ -25,7 +26,7 @@ func TestLostHistory(t *testing.T) {
 				ids++
 				return fmt.Sprintf("id-%d", ids)
 			},
-		}, tokens(t).Authenticate, nil)
+		}, auth(t), nil)
 		u, g := s.create(t, `{"external_id":"a"}`), s.createGroup(t, `{"external_id":"g"}`)
 		s.do(t, "PUT", "/v1/sensitive/"+u.ID, `{"a":"b"}`).want(t, 204)
 		return s, s.do(t, "GET", "/v1/end-users/"+u.ID, "").want(t, 200).user(t), g
@@ -69,23 +70,23 @@ func TestByExternalID(t *testing.T) {
 		} {
 			byID := s.do(t, "GET", "/v1/end-users/"+u.ID, "").want(t, 200)
 			a := s.do(t, "GET", path, "").want(t, 200)
-			if a.body != byID.body || a.header.Get("ETag") != byID.header.Get("ETag") {
-				t.Errorf("%s shows %s, want %s", path, a.body, byID.body)
+			if a.Body != byID.Body || a.Header.Get("ETag") != byID.Header.Get("ETag") {
+				t.Errorf("%s shows %s, want %s", path, a.Body, byID.Body)
 			}
 			s.do(t, "HEAD", path, "").want(t, 200)
-			s.do(t, "GET", path, "", with("If-None-Match", a.header.Get("ETag"))).want(t, 304)
-			patched := s.do(t, "PATCH", path, `{"name":"`+path[20:40]+`"}`, with("If-Match", a.header.Get("ETag"))).want(t, 200).user(t)
+			s.do(t, "GET", path, "", with("If-None-Match", a.Header.Get("ETag"))).want(t, 304)
+			patched := s.do(t, "PATCH", path, `{"name":"`+path[20:40]+`"}`, with("If-Match", a.Header.Get("ETag"))).want(t, 200).user(t)
 			if patched.ID != u.ID || patched.Name == nil {
 				t.Errorf("patched %+v", patched)
 			}
-			s.do(t, "PATCH", path, `{"name":"y"}`, with("If-Match", a.header.Get("ETag"))).wantCode(t, 412, "precondition-failed")
-			s.do(t, "DELETE", path, "", with("If-Match", a.header.Get("ETag"))).wantCode(t, 412, "precondition-failed")
-			for _, key := range []string{otherKey, testingKey} {
+			s.do(t, "PATCH", path, `{"name":"y"}`, with("If-Match", a.Header.Get("ETag"))).wantCode(t, 412, "precondition-failed")
+			s.do(t, "DELETE", path, "", with("If-Match", a.Header.Get("ETag"))).wantCode(t, 412, "precondition-failed")
+			for _, key := range []string{apitest.Other, apitest.Testing} {
 				s.do(t, "GET", path, "", as(key)).wantCode(t, 404, "not-found")
 				s.do(t, "PATCH", path, `{"name":"x"}`, as(key)).wantCode(t, 404, "not-found")
 				s.do(t, "DELETE", path, "", as(key)).wantCode(t, 404, "not-found")
 			}
-			s.do(t, "DELETE", path, "", as(readerKey)).wantCode(t, 403, "forbidden")
+			s.do(t, "DELETE", path, "", as(apitest.Reader)).wantCode(t, 403, "forbidden")
 		}
 		renamed := s.do(t, "PATCH", "/v1/end-users/by-external-id/Team%2FAnn%20%C3%A9", `{"external_id":"b"}`).want(t, 200).user(t)
 		if renamed.ID != u.ID || *renamed.ExternalID != "b" {
@@ -111,8 +112,8 @@ func TestByExternalID(t *testing.T) {
 		if len(p.Errors) != 2 || p.Errors[0].Parameter != "external_id" || p.Errors[1].Pointer != "/email" {
 			t.Errorf("the path and a member of the body: %+v", p.Errors)
 		}
-		if a := s.do(t, "POST", "/v1/end-users/by-external-id/b", ""); a.status != http.StatusMethodNotAllowed {
-			t.Errorf("POST: %d", a.status)
+		if a := s.do(t, "POST", "/v1/end-users/by-external-id/b", ""); a.Status != http.StatusMethodNotAllowed {
+			t.Errorf("POST: %d", a.Status)
 		}
 		s.do(t, "DELETE", "/v1/end-users/by-external-id/B", "").want(t, 204)
 		s.do(t, "GET", "/v1/end-users/"+u.ID, "").wantCode(t, 404, "not-found")
