@@ -8,7 +8,7 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// outcome reads the script's answer.
+// outcome reads the reply of apply.lua.
 func (p *plan) outcome(got reply) (store.Revision, error) {
 	switch {
 	case got.is("done", 1):
@@ -37,7 +37,7 @@ func (p *plan) outcome(got reply) (store.Revision, error) {
 		holder := cloneRecord(*p.batch.Ops[p.twice.earlier].New)
 		return 0, outcome{&store.TakenError{Op: p.twice.op, Require: -1, Key: p.claimed(*p.twice), Holder: holder}}
 	case got.is("dead", 0):
-		return 0, outcome{unavailable(errors.New("an earlier try of the call was refused"))}
+		return 0, outcome{unavailable(errors.New("an earlier attempt of the call was refused"))}
 	case got.is("reused", 0):
 		return 0, outcome{unavailable(errors.New("the nonce was used for another write"))}
 	}

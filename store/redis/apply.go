@@ -8,10 +8,10 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Apply implements store.Store: one round trip, whether the batch is done or
-// refused, but for two rare things: a [store.Remove] reads first what it removes, and a
-// unique key whose holder does not list it is claimed a second time. An Old that the
-// store did not return is ErrInvalid.
+// Apply implements store.Store in one round trip, whether the batch is done or refused.
+// There are two rare exceptions: a [store.Remove] first reads what it removes, and a unique
+// key whose holder does not list it is claimed a second time. For an Old that the store did
+// not return, the error is ErrInvalid.
 func (s *Store) Apply(ctx context.Context, tenant string, b store.Batch) (rev store.Revision, err error) {
 	c := s.begin("Apply")
 	defer func() { c.end(len(b.Ops), err) }()
@@ -49,7 +49,7 @@ func (s *Store) Apply(ctx context.Context, tenant string, b store.Batch) (rev st
 	}
 }
 
-// errCounter: what the tenant's revisions are counted by cannot be read.
+// errCounter: the tenant's revision counter cannot be read.
 var errCounter = errors.New("the tenant's revision counter is damaged")
 
 var errMoved = errors.New("a record was written between the reading and the removing of it")
@@ -59,7 +59,7 @@ type unlistedError struct{ field, holder string }
 
 func (*unlistedError) Error() string { return "a unique key has a holder that does not list it" }
 
-// removals reads what the removals of a batch remove, one page after another.
+// removals reads the records that the removals of a batch are about, a page at a time.
 func (s *Store) removals(ctx context.Context, sp space, ops []store.Op) (map[string]removal, error) {
 	var wanted, kinds []string
 	for _, op := range ops {
@@ -84,10 +84,9 @@ func (s *Store) removals(ctx context.Context, sp space, ops []store.Op) (map[str
 	return found, nil
 }
 
-// newRemoval says what to expect and what to clear away. Of a damaged record whose
-// digest holds it is known where it stands. Of another only that it is in the list of
-// its kind, if that is the one which the op gives; what else it stands in is left
-// behind and passed over.
+// newRemoval returns what the script is to expect and to delete. If the digest of a damaged
+// record holds, all its keys and entries are known. Otherwise only its entry in the list
+// of its kind is, if the op names that kind; all others stay behind and are skipped.
 func newRemoval(tenant, id, kind string, val any) removal {
 	stored, ok := val.(string)
 	if !ok {

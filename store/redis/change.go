@@ -23,8 +23,8 @@ const (
 	changeAt = crcAt + crc32.Size
 )
 
-// encodeChange returns what the script stores behind the revision; "" for an op
-// without a note.
+// encodeChange returns what the script stores behind the revision; "" for an op without a
+// note.
 func encodeChange(tenant string, op store.Op) string {
 	if op.Note == nil {
 		return ""
@@ -43,8 +43,8 @@ func encodeChange(tenant string, op store.Op) string {
 	return string(front) + string(b)
 }
 
-// decodeChange reads a member of a tenant's feed. One that cannot be read, or is not
-// the tenant's, is damaged.
+// decodeChange reads a member of a tenant's feed. One that is unreadable, or not the
+// tenant's, is damaged.
 func decodeChange(tag, member string, seq store.Revision) store.Change {
 	damaged := store.Change{Seq: seq, Damaged: true}
 	if len(member) < changeAt+2 || member[digitsLen:crcAt] != tag || member[:digitsLen] != digits(seq) {
@@ -56,7 +56,7 @@ func decodeChange(tag, member string, seq store.Revision) store.Change {
 	}
 	c := store.Change{Seq: seq, Revision: seq, Type: store.ChangeType(body[1])}
 	in := decoder{rest: body[2:]}
-	c.Kind, c.ID = strings.Clone(in.string()), strings.Clone(in.string()) // not the note with them
+	c.Kind, c.ID = strings.Clone(in.string()), strings.Clone(in.string()) // without keeping the note in memory
 	if in.failed {
 		return damaged
 	}

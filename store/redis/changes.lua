@@ -1,9 +1,9 @@
--- A page of the feed: KEYS are records and feed. ARGV: tenant, the field of the mark,
--- the bounds that are asked for (exclusive; '0' above is none), '1' for the newest
--- first, the most entries, and the most bytes, which only the first may exceed. Entries
--- are read in pieces that cannot be much larger than a page, and what Trim has
--- forgotten and not removed yet is left out. Answers with the mark, 'more' or 'end',
--- and the entries with their revisions.
+-- A page of the feed. KEYS are records and feed. ARGV are the tenant, the field of the
+-- mark, the exclusive bounds of the query (an upper bound of '0' is none), '1' for the
+-- newest first, the most entries, and the most bytes, which only the first entry may
+-- exceed. Entries are read in pieces that cannot be much larger than a page. Those that
+-- Trim has forgotten and not removed yet are skipped. The reply has the mark, 'more' or
+-- 'end', and the entries with their revisions.
 local mark = redis.call('HGET', KEYS[1], ARGV[2]) or '0'
 local low, high, newest = ARGV[3], ARGV[4], ARGV[5] == '1'
 local most, room = tonumber(ARGV[6]), tonumber(ARGV[7])

@@ -24,12 +24,12 @@ var (
 	ErrVersion = errors.New("redisstore: the server is older than Redis 6.2")
 )
 
-// ServerError says what of a server does not suit a store and what to set. It is an
-// ErrEvicts, ErrVersion or ErrNotPermitted.
+// ServerError says why a server does not suit a store, and what to set. It wraps ErrEvicts,
+// ErrVersion or ErrNotPermitted.
 type ServerError struct {
 	Addr   string // of the node of a Cluster; else ""
-	Is     string // what was found
-	Remedy string // what to set to what
+	Is     string // what is wrong
+	Remedy string // what to set, and to what
 	Err    error
 }
 
@@ -45,22 +45,22 @@ func (e *ServerError) Error() string {
 // Unwrap returns Err.
 func (e *ServerError) Unwrap() error { return e.Err }
 
-// CheckServer looks whether the servers suit a store. A program should call it once at
-// start and not go on if it fails:
+// CheckServer checks whether the servers suit a store. A program should call it once at
+// start, and end if it returns an error. That is
 //
-//   - with a *ServerError that is ErrVersion if a master is older than Redis 6.2;
-//   - with one that is ErrNotPermitted if the user lacks a right to a command or to keys
-//     below the prefix: it sends every command that the store uses once to every master,
-//     with scratch keys, so that no write stops half way for want of a right;
-//   - with one that is ErrEvicts if the maxmemory-policy of a master, or of a replica in a
-//     Cluster, is any but noeviction: the store's keys that expire are what keeps a
-//     repeated request from being done twice, so the volatile policies are refused too;
-//   - with store.ErrUnavailable if a master cannot be reached or answers otherwise.
+//   - a *ServerError with ErrVersion if a master is older than Redis 6.2;
+//   - one with ErrNotPermitted if the user lacks a right to a command or to keys below the
+//     prefix: CheckServer sends every command that the store uses to every master, with
+//     scratch keys, so that no write stops half way for want of a right;
+//   - one with ErrEvicts if the maxmemory-policy of a master, or of a replica in a Cluster,
+//     is not noeviction. The volatile policies are refused too, since the store's keys that
+//     expire keep a repeated request from being done twice;
+//   - store.ErrUnavailable if a master is unreachable or answers with another error.
 //
-// Version, policy and the rest are read from INFO; where the server does not permit that,
-// from HELLO and CONFIG GET. What it does not tell is logged and not an error, and so are
-// memory that is full, an append-only file that is off, and fewer connected replicas than
-// WaitReplicas. The replicas of Sentinel are not asked.
+// It reads version, policy and the rest from INFO or, where the server does not permit
+// that, from HELLO and CONFIG GET. It logs a warning, and returns no error, for a setting
+// that the server hides, for full memory, for an append-only file that is off, and for
+// fewer connected replicas than WaitReplicas. It does not check the replicas of Sentinel.
 func (s *Store) CheckServer(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -83,13 +83,13 @@ func (s *Store) CheckServer(ctx context.Context) error {
 	return unavailableUnlessTyped(ctx, s.cluster.ForEachSlave(ctx, s.checkReplica))
 }
 
-// master is a server and a bucket that it has.
+// master is a server and one of its buckets.
 type master struct {
 	node   *goredis.Client
 	bucket int
 }
 
-// masters returns all that have buckets.
+// masters returns all masters that have buckets.
 func (s *Store) masters(ctx context.Context) ([]master, error) {
 	if s.single != nil {
 		return []master{{s.single, 0}}, nil
@@ -108,7 +108,7 @@ func (s *Store) masters(ctx context.Context) ([]master, error) {
 }
 
 func (s *Store) checkMaster(ctx context.Context, m master) error {
-	info, err := s.tells(ctx, m.node)
+	info, err := s.info(ctx, m.node)
 	if err != nil {
 		return err
 	}
@@ -130,21 +130,21 @@ func (s *Store) checkMaster(ctx context.Context, m master) error {
 	return nil
 }
 
-// checkReplica is for replicas, which may be away.
+// checkReplica checks a replica, which may be away.
 func (s *Store) checkReplica(ctx context.Context, node *goredis.Client) error {
-	info, err := s.tells(ctx, node)
+	info, err := s.info(ctx, node)
 	if err == nil {
 		err = s.checkPolicy(ctx, node, info["maxmemory_policy"])
 	}
 	if errors.Is(err, store.ErrUnavailable) {
-		s.warn(ctx, node, "a replica cannot be asked for its settings")
+		s.warn(ctx, node, "a replica does not answer: its settings are not checked")
 		return nil
 	}
 	return err
 }
 
-// tells returns what INFO says; nothing if the server does not permit it.
-func (s *Store) tells(ctx context.Context, node *goredis.Client) (map[string]string, error) {
+// info returns the fields of INFO, none if the server does not permit it.
+func (s *Store) info(ctx context.Context, node *goredis.Client) (map[string]string, error) {
 	text, err := node.Info(ctx).Result()
 	if err = permitted(err); errors.Is(err, ErrNotPermitted) {
 		return nil, nil
@@ -152,7 +152,7 @@ func (s *Store) tells(ctx context.Context, node *goredis.Client) (map[string]str
 	return infoFields(text), err
 }
 
-// checkVersion verifies the version, which HELLO tells where INFO does not.
+// checkVersion checks the version, which it reads from HELLO where INFO has none.
 func (s *Store) checkVersion(ctx context.Context, node *goredis.Client, version string) error {
 	if version == "" {
 		hello, err := node.Do(ctx, "hello").Result()
@@ -174,7 +174,8 @@ func (s *Store) checkVersion(ctx context.Context, node *goredis.Client, version 
 	return nil
 }
 
-// checkPolicy verifies the maxmemory-policy, which CONFIG GET tells where INFO does not.
+// checkPolicy checks the maxmemory-policy, which it reads from CONFIG GET where INFO has
+// none.
 func (s *Store) checkPolicy(ctx context.Context, node *goredis.Client, policy string) error {
 	if policy == "" {
 		var err error
@@ -195,8 +196,8 @@ func (s *Store) checkPolicy(ctx context.Context, node *goredis.Client, policy st
 	}
 }
 
-// checkRights sends every command that the store uses, so that a right that is missing is
-// found here and not by a script that has begun to write.
+// checkRights sends every command that the store uses, so that a missing right shows here
+// and not in a script that has begun to write.
 func (s *Store) checkRights(ctx context.Context, m master) error {
 	name := rand.Text()
 	sp := space{tenant: name, bucket: s.bucket(m.bucket, ""), name: lengthPrefixed(name)}
@@ -234,8 +235,9 @@ func (s *Store) checkRights(ctx context.Context, m master) error {
 	return nil
 }
 
-// everyCommand returns each command that the store uses, in scripts or without, on keys of
-// a tenant that there is not. What it writes it removes, or the server within a minute.
+// everyCommand returns every command that the store uses, in scripts or outside, on keys of
+// a tenant that does not exist. They remove what they write, or else the server does within
+// a minute.
 func (s *Store) everyCommand(sp space) [][]any {
 	text, hash, set := sp.nonce(sp.tenant), sp.records(), sp.feed()
 	keys := []any{
@@ -274,7 +276,7 @@ func (s *Store) warn(ctx context.Context, node *goredis.Client, what string) {
 	s.log.LogAttrs(ctx, slog.LevelWarn, "redisstore: "+what, slog.String("node", node.Options().Addr))
 }
 
-// addr is the address of a node of a Cluster. That of a client of Sentinel is not one.
+// addr returns the address of a node of a Cluster, else "": a client of Sentinel has none.
 func (s *Store) addr(node *goredis.Client) string {
 	if s.cluster == nil {
 		return ""
@@ -282,7 +284,8 @@ func (s *Store) addr(node *goredis.Client) string {
 	return node.Options().Addr
 }
 
-// permitted wraps an error of a command that not every server permits.
+// permitted returns the error of a command that not every server permits: ErrNotPermitted
+// or store.ErrUnavailable.
 func permitted(err error) error {
 	if err == nil {
 		return nil
@@ -299,7 +302,7 @@ func permitted(err error) error {
 	return unavailable(err)
 }
 
-// unavailableUnlessTyped wraps what go-redis adds when it goes through a Cluster's nodes.
+// unavailableUnlessTyped wraps errors of go-redis's own in a walk through a Cluster's nodes.
 func unavailableUnlessTyped(ctx context.Context, err error) error {
 	switch {
 	case err == nil, errors.Is(err, store.ErrUnavailable), errors.Is(err, ErrNotPermitted), errors.Is(err, ErrEvicts):

@@ -14,22 +14,22 @@ const (
 	poolTimeout = time.Second
 )
 
-// NewClient makes a client with settings that suit a store wherever opts leaves
-// them zero. A MasterName makes a client of the master that Sentinels name; several
-// addresses, or IsClusterMode, a Cluster client; one address a client of a single server.
-// Nothing is sent. The caller closes it.
+// NewClient returns a client, with settings that suit a store for all that opts leaves
+// zero. With a MasterName it is a client of the master that Sentinels name; with several
+// addresses, or IsClusterMode, a Cluster client; with one address a client of a single
+// server. Nothing is sent. The caller closes it.
 //
 // It sets timeouts (dialing 500 ms, reading and writing 1.5 s, the pool 1 s), 32
 // connections a server, contexts that bound running commands, no repetition by
-// go-redis itself, one dial a try, a Cluster's layout read again every second, and
+// go-redis itself, one dial an attempt, a Cluster's layout read again every second, and
 // none of the commands that go-redis sends at connect to name itself and to ask
 // for maintenance notices.
 //
-// It finds a new master faster than go-redis does. Every try dials, where a pool of go-redis
-// tries only once a second after PoolSize dials that failed. Of Sentinels all are asked at
-// once, and the one with the latest configuration is believed, so name all of them; of a
-// Cluster's nodes several are asked, and the layout that most of them have is taken. So a
-// server that hangs, or is cut off from the others, keeps nobody from its successor.
+// It finds a new master faster than go-redis does. Every attempt dials, while a pool of
+// go-redis dials only once a second after PoolSize dials that failed. It asks all Sentinels
+// at once and follows the one with the latest configuration, so name all of them; it asks
+// several nodes of a Cluster and takes the layout that most of them have. So a server that
+// hangs, or is cut off from the others, does not delay the switch to its successor.
 func NewClient(opts *goredis.UniversalOptions) goredis.UniversalClient {
 	var o goredis.UniversalOptions
 	if opts != nil {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// ClientLog gives what go-redis logs to a slog.Logger; see [ClientLogger]. It is safe for
-// concurrent use.
+// ClientLog passes the log messages of go-redis on to a slog.Logger; see [ClientLogger]. It
+// is safe for concurrent use.
 type ClientLog struct {
 	log *slog.Logger
 
@@ -17,24 +17,24 @@ type ClientLog struct {
 	kinds map[string]*repeated
 }
 
-// repeated is what was logged of one kind of message.
+// repeated is the state of one kind of message.
 type repeated struct {
 	next    time.Time // when one may be logged again
 	skipped int       // since the last
 }
 
-// clientLogEvery is how often a message of one kind is logged: a server that is away
-// makes go-redis log at every dial.
+// clientLogEvery is how often a message of one kind is logged: go-redis logs at every dial
+// of a server that is away.
 const clientLogEvery = 10 * time.Second
 
-// ClientLogger returns what [goredis.SetLogger] takes:
+// ClientLogger returns a logger for [goredis.SetLogger]:
 //
 //	goredis.SetLogger(redisstore.ClientLogger(log))
 //
 // go-redis has one logger for the whole program, which writes to standard error unless
-// the program sets another; so a store cannot set it. Messages go out as warnings, one of
-// each kind in ten seconds, with the number of those that were left out before it as
-// "skipped". They name servers and say what the network or Redis answered, and no
+// the program sets another, so a store must not set it. Messages become warnings, at most
+// one of each kind in ten seconds, with the number of those left out before it as
+// "skipped". They name servers and quote answers of the network or of Redis, but no
 // command's arguments.
 func ClientLogger(log *slog.Logger) *ClientLog {
 	return &ClientLog{log: log, kinds: make(map[string]*repeated)}
@@ -53,7 +53,7 @@ func (l *ClientLog) Printf(ctx context.Context, format string, v ...any) {
 	l.log.LogAttrs(ctx, slog.LevelWarn, "redisstore: go-redis", attrs...)
 }
 
-// turn says whether a message may be logged, and how many were not since the last.
+// turn reports whether a message may be logged, and how many were skipped since the last.
 func (l *ClientLog) turn(format string, now time.Time) (skipped int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -17,14 +17,15 @@ const (
 	// nodesAsked is how many nodes of a Cluster are asked for its layout.
 	nodesAsked = 5
 
-	// askFor is how long all of those who were asked are waited for; then the answers that
-	// have come count, or the first one that comes.
+	// askFor is how long to wait for the answers of all servers that were asked. After that,
+	// those that have come count, or the first one that comes.
 	askFor = 200 * time.Millisecond
 )
 
-// newClusterClient makes a client of a Cluster. go-redis asks one node after another for
-// the layout: one that hangs is waited for, and one that is cut off from the others says
-// what was. So several are asked at once, and the answer of most of them is taken.
+// newClusterClient returns a client of a Cluster. go-redis asks one node after another for
+// the layout: it waits for a node that hangs, and believes one that is cut off from the
+// others and knows only the past. This client asks several at once and takes the layout
+// that most of them have.
 func newClusterClient(o *goredis.UniversalOptions) *goredis.ClusterClient {
 	c := o.Cluster()
 	c.Dialer = failLate(o.Dialer)
@@ -56,7 +57,7 @@ func (n *clusterNodes) remove(node *goredis.Client) {
 	n.nodes = slices.DeleteFunc(n.nodes, func(other *goredis.Client) bool { return other == node })
 }
 
-// some returns a node and some others, in any order.
+// some returns a node and up to nodesAsked-1 others.
 func (n *clusterNodes) some(node *goredis.Client) []*goredis.Client {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -72,7 +73,7 @@ func (n *clusterNodes) some(node *goredis.Client) []*goredis.Client {
 	return chosen
 }
 
-// slotsHook makes a node's CLUSTER SLOTS the answer of most of several nodes.
+// slotsHook replaces a node's reply to CLUSTER SLOTS by that of most of several nodes.
 type slotsHook struct {
 	nodes *clusterNodes
 	node  *goredis.Client
@@ -83,7 +84,7 @@ func (*slotsHook) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.
 	return next
 }
 
-// aloneKey marks the context of a CLUSTER SLOTS that is the node's own.
+// aloneKey marks the context of a CLUSTER SLOTS that the node answers for itself.
 type aloneKey struct{}
 
 func (h *slotsHook) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
@@ -99,14 +100,14 @@ func (h *slotsHook) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
 	}
 }
 
-// opinion is a layout and how many nodes have it.
+// opinion is a layout and the number of nodes that have it.
 type opinion struct {
 	slots []goredis.ClusterSlot
 	nodes int
 }
 
-// ask returns the layout that most nodes have. Its error is that of the last node, if none
-// answers.
+// ask returns the layout that most nodes have. If none answers, it returns the error of the
+// last one.
 func (h *slotsHook) ask(ctx context.Context) ([]goredis.ClusterSlot, error) {
 	type answer struct {
 		slots []goredis.ClusterSlot
@@ -157,7 +158,7 @@ func (h *slotsHook) ask(ctx context.Context) ([]goredis.ClusterSlot, error) {
 	return best.slots, nil
 }
 
-// masters is a text of who has which slots.
+// masters returns a text that says which master has which slots.
 func masters(slots []goredis.ClusterSlot) string {
 	list := make([]string, len(slots))
 	for i, s := range slots {

@@ -26,9 +26,9 @@ import (
 //	head      kind, due, unique keys, index terms
 //	data      the rest
 //
-// The script writes the first three; everything behind them is opaque to it, but it
-// can verify the checksum. The digest covers tenant, ID and head. Comparing it shows
-// that the keys which an op declares for its Old are the stored ones.
+// The script writes the first three; the rest is opaque to it, but it can verify the
+// checksum. The digest covers tenant, ID and head. Comparing it shows that the keys of an
+// op's Old are the stored ones.
 const (
 	digitsLen   = 16
 	headerLen   = 3 * digitsLen // in front of the checksum
@@ -43,7 +43,7 @@ const (
 // errDamaged: a stored record cannot be read.
 var errDamaged = errors.New("a stored record cannot be read")
 
-// appendHead encodes what the digest covers of a record beside its name.
+// appendHead encodes all that the digest covers, except tenant and ID.
 func appendHead(b []byte, r *store.Record) []byte {
 	b = appendString(b, r.Kind)
 	b = binary.AppendUvarint(b, uint64(store.Millis(r.Due))) //nolint:gosec // never negative
@@ -57,7 +57,7 @@ func appendHead(b []byte, r *store.Record) []byte {
 	return b
 }
 
-// headSize is at least how long the head becomes.
+// headSize returns at least the length of the head.
 func headSize(r *store.Record) int {
 	size := len(r.Kind) + 24
 	for _, keys := range [2][]store.Key{r.Unique, r.Index} {
@@ -78,13 +78,13 @@ func digest(tenant, id string, head []byte) [digestLen]byte {
 	return [digestLen]byte(sum[:])
 }
 
-// expectedBody is how the body of a stored record begins: its format and digest.
+// expectedBody returns the beginning of the body of a stored record: its format and digest.
 func expectedBody(tenant string, r *store.Record) string {
 	d := digest(tenant, r.ID, appendHead(make([]byte, 0, headSize(r)), r))
 	return string(append([]byte{formatV1}, d[:]...))
 }
 
-// sha1hex is what scripts know under this name.
+// sha1hex is the function of this name that scripts have.
 func sha1hex(s string) string {
 	sum := sha1.Sum([]byte(s)) //nolint:gosec // see the import
 	return hex.EncodeToString(sum[:])
@@ -100,11 +100,10 @@ func appendName(b []byte, tenant, id string) []byte {
 	return b
 }
 
-// nameSize is at least how long a name becomes.
+// nameSize returns at least the length of a name.
 func nameSize(tenant, id string) int { return len(tenant) + len(id) + 12 }
 
-// checksum shows that a body is as it was written, and where: the body with its name
-// in front.
+// checksum returns the checksum of a body with its name in front.
 func checksum(named []byte) [checksumLen]byte {
 	sum := sha1.Sum(named) //nolint:gosec // see the import
 	var digits [checksumLen]byte
@@ -127,7 +126,7 @@ func encodeBody(tenant string, r *store.Record) string {
 	return string(sum[:]) + string(b[body:])
 }
 
-// front is what the script writes: revision, created and age.
+// front returns what the script writes: revision, created and age.
 func front(r *store.Record) string {
 	return digits(r.Revision) + digits(r.Created) + digits(r.Revision-r.Created)
 }
@@ -135,8 +134,8 @@ func front(r *store.Record) string {
 // encodeRecord returns a record as it is stored.
 func encodeRecord(tenant string, r *store.Record) string { return front(r) + encodeBody(tenant, r) }
 
-// decodeRecord reads a stored record and verifies that it is the tenant's, has that
-// ID, and is as it was written. The error is errDamaged.
+// decodeRecord reads a stored record and verifies that it is the tenant's, has that ID, and
+// is as it was written. Otherwise it returns errDamaged.
 func decodeRecord(tenant, id, stored string) (store.Record, error) {
 	if len(stored) < bodyAt {
 		return store.Record{}, errDamaged
@@ -161,14 +160,13 @@ func decodeRecord(tenant, id, stored string) (store.Record, error) {
 	return r, nil
 }
 
-// decodeHead reads what stands in front of the data, and returns that text too. It
-// verifies nothing.
+// decodeHead reads the head, and returns its text too. It verifies nothing.
 func decodeHead(id, body string) (r store.Record, head string, ok bool) {
 	if len(body) < headAt || body[0] != formatV1 {
 		return r, "", false
 	}
-	// A copy, of which every string is a part: a part of the reply would keep all of it
-	// in memory.
+	// Every string is a part of this copy: a part of the reply would keep all of it in
+	// memory.
 	head = strings.Clone(body[headAt : headAt+headLen(body[headAt:])])
 	in := decoder{rest: head}
 	r.ID, r.Kind = id, in.string()
@@ -182,7 +180,7 @@ func decodeHead(id, body string) (r store.Record, head string, ok bool) {
 	return r, head, true
 }
 
-// headLen returns how long the head is that a text begins with; anything if there is
+// headLen returns the length of the head that a text begins with; any number if there is
 // none.
 func headLen(text string) int {
 	in := decoder{rest: text}
@@ -197,8 +195,7 @@ func headLen(text string) int {
 	return len(text) - len(in.rest)
 }
 
-// verifiedHead reads what stands behind the checksum, but for the data, if the digest
-// shows that it is as it was written.
+// verifiedHead reads the head of a body, if the digest shows that it is as it was written.
 func verifiedHead(tenant, id, body string) (store.Record, bool) {
 	r, head, ok := decodeHead(id, body)
 	if !ok {
@@ -208,7 +205,7 @@ func verifiedHead(tenant, id, body string) (store.Record, bool) {
 	return r, string(d[:]) == body[1:headAt]
 }
 
-// digits writes a revision so that the script can compare it as a string.
+// digits returns a revision in a form that the script can compare as a string.
 func digits(r store.Revision) string {
 	s := strconv.FormatInt(int64(r), 10)
 	if len(s) >= digitsLen {
@@ -217,7 +214,7 @@ func digits(r store.Revision) string {
 	return "0000000000000000"[:digitsLen-len(s)] + s
 }
 
-// parseDigits is the inverse of digits, and takes nothing else.
+// parseDigits is the inverse of digits, and accepts nothing else.
 func parseDigits(s string) (store.Revision, bool) {
 	n := store.Revision(0)
 	for i := range len(s) {
@@ -234,8 +231,8 @@ func appendString(b []byte, s string) []byte {
 	return append(b, s...)
 }
 
-// decoder reads what appendString and AppendUvarint wrote; after a fault it
-// returns zero values.
+// decoder reads what appendString and AppendUvarint wrote. After an error it returns zero
+// values.
 type decoder struct {
 	rest   string
 	failed bool
@@ -285,7 +282,7 @@ func (d *decoder) keys(most uint64) []store.Key {
 
 func (d *decoder) fail() { d.failed, d.rest = true, "" }
 
-// cloneRecord copies what a caller could change.
+// cloneRecord returns a copy that shares nothing with r.
 func cloneRecord(r store.Record) store.Record {
 	r.Unique = slices.Clone(r.Unique)
 	r.Index = slices.Clone(r.Index)

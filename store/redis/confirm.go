@@ -44,7 +44,7 @@ func (s *Store) Confirm(ctx context.Context, tenant string) (err error) {
 	return unavailable(err)
 }
 
-// confirmation reads the answer to a Confirm.
+// confirmation reads the reply to a Confirm.
 func (s *Store) confirmation(tenant string, r *request) error {
 	val, err := r.cmds[0].Result()
 	if err != nil {

@@ -1,4 +1,4 @@
--- A write of what nobody reads: for a client that waits for replicas. KEYS[1] is a nonce,
+-- A write that nobody reads, for a client that waits for replicas. KEYS[1] is a nonce,
 -- ARGV[1] the tenant.
 redis.call('UNLINK', KEYS[1]) -- so that a full server does not refuse it; see apply.lua
 redis.call('SET', KEYS[1], '', 'PX', 60000)

@@ -9,30 +9,30 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Every bucket has a queue: its (kind, tenant) pairs by their earliest Due. Due
-// reads the queues of all buckets behind the last tenant, then the due records of
-// the tenants that share the page, then the records.
+// Every bucket has a queue: its (kind, tenant) pairs by their earliest Due. Due reads the
+// queues of the buckets from that of the last tenant on, then the entries of the tenants
+// that share the page, then the records.
 
-// bucketsFirst and bucketsAtOnce are how many buckets Due asks at first, and at most,
-// in one pipeline.
+// bucketsFirst and bucketsAtOnce are how many buckets Due reads at first, and at most, in
+// one pipeline.
 const (
 	bucketsFirst  = 32
 	bucketsAtOnce = 256
 )
 
-// debtor is a tenant with something due, and what was found of it.
+// debtor is a tenant that has something due, and its part of the page.
 type debtor struct {
 	space space
 	kinds []string // that have something due
 
-	at      string  // the member that was seen last
+	at      string  // the last member that was read
 	entries []entry // the next ones; their scores are Dues
-	more    bool    // there is something behind what was seen
-	full    bool    // the page has no room for what is behind
+	more    bool    // there is something behind at
+	full    bool    // the page has no room for what is behind at
 	found   store.DueTenant
 }
 
-// empty says whether there is nothing to say of the tenant.
+// empty reports whether the tenant has no part of the page.
 func (d *debtor) empty() bool { return len(d.found.Records)+len(d.found.Damaged) == 0 && !d.more }
 
 func (d *debtor) page() store.DueTenant {
@@ -70,7 +70,7 @@ func (r *dueRead) debtors(ctx context.Context) (found []*debtor, more bool, err 
 	return found[:n], n < len(found), nil
 }
 
-// debtor returns the tenant that is asked for; nil if it has nothing due.
+// debtor returns the tenant of the query, nil if it has nothing due.
 func (r *dueRead) debtor(ctx context.Context) (*debtor, error) {
 	sp := r.store.space(r.q.Tenant)
 	bucket := bucketOf(r.q.Tenant)
@@ -91,12 +91,13 @@ func (r *dueRead) debtor(ctx context.Context) (*debtor, error) {
 	return nil, nil //nolint:nilnil // nothing due is no error
 }
 
-// queued is the command that reads what is due in a bucket.
+// queued returns the command that reads what is due in a bucket.
 func (r *dueRead) queued(bucket int) []any {
 	before := strconv.FormatInt(store.Millis(r.q.Before), 10)
 	return []any{"zrangebyscore", r.store.bucket(bucket, queueKey), "-inf", "(" + before}
 }
 
+// debtorsIn returns the tenants of the query that a bucket's queue names.
 func (r *dueRead) debtorsIn(bucket int, val any) ([]*debtor, error) {
 	members, ok := val.([]any)
 	if !ok {
@@ -125,8 +126,8 @@ func (r *dueRead) debtorsIn(bucket int, val any) ([]*debtor, error) {
 	return found, nil
 }
 
-// asks are the commands that read the next n entries of a tenant, of each kind, and one
-// more to see whether there is one.
+// asks returns the commands that read the next n entries of a tenant, of each kind, and one
+// more to know whether there is one.
 func (r *dueRead) asks(d *debtor, n int) [][]any {
 	from := "-"
 	if d.at != "" {
@@ -139,7 +140,7 @@ func (r *dueRead) asks(d *debtor, n int) [][]any {
 	return asked
 }
 
-// merge takes the answers to asks: the next n entries of all kinds.
+// merge sets the next n entries of all kinds from the replies to asks.
 func (d *debtor) merge(vals []any, n int) error {
 	d.entries = nil
 	for _, val := range vals {

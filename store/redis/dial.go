@@ -9,14 +9,14 @@ import (
 // dialer connects to an address, as goredis.Options.Dialer does.
 type dialer = func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// failLate returns a dialer whose connections fail, with the error of dialing, where
-// dialing failed. A pool of go-redis counts the dials that fail: after as many as its size
-// it dials no more and looks once a second whether the server is back.
+// failLate returns a dialer that, where dialing fails, returns a connection whose every
+// use fails with that error. A pool of go-redis counts the dials that fail: after as many
+// as its size it dials only once a second until the server is back.
 func failLate(dial dialer) dialer {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := dial(ctx, network, addr)
 		if err != nil {
-			return failed{notConnected{err}}, nil //nolint:nilerr // as said
+			return failed{notConnected{err}}, nil //nolint:nilerr // see above
 		}
 		return conn, nil
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Due implements store.Store. Tenants come by bucket and then by name. A page of all
-// tenants takes up to seven round trips to find them, each to all servers at once, and
+// Due implements store.Store. Tenants come by bucket and then by name. For a page of all
+// tenants, finding them takes up to seven round trips, each to all servers at once, and
 // then three: the entries, the sizes of their records, and the records.
 func (s *Store) Due(ctx context.Context, q store.DueQuery) (page store.DuePage, err error) {
 	c := s.begin("Due")
@@ -36,9 +36,10 @@ type dueRead struct {
 	q      store.DueQuery
 	before string // the end of what is due, for ZRANGEBYLEX
 	room   int    // bytes that may still be fetched
-	idle   int    // entries and tenants that gave nothing
+	idle   int    // entries and tenants that had nothing due
 }
 
+// tired reports whether the call has read enough entries in vain.
 func (r *dueRead) tired() bool { return r.idle >= store.DefaultBudget }
 
 // alone returns what is due of one tenant.
@@ -72,7 +73,7 @@ func (r *dueRead) shared(ctx context.Context) (page store.DuePage, err error) {
 			return store.DuePage{}, err
 		}
 		for _, d := range served {
-			if d.empty() { // others were faster, or what was left behind keeps it in the queue
+			if d.empty() { // another caller was first, or entries left behind keep it in the queue
 				r.idle++
 				continue
 			}
@@ -107,7 +108,7 @@ func (r *dueRead) serve(ctx context.Context, debtors []*debtor) ([]*debtor, erro
 		if r.tired() {
 			return debtors[:max(i, 1)], nil
 		}
-		// What gave nothing takes no share. This is rare: one tenant after another.
+		// An entry that had nothing due takes no share. This is rare: one tenant after another.
 		if d.more && !d.full && len(d.found.Records) < share {
 			if err := r.walk(ctx, d, share); err != nil {
 				return nil, err
@@ -117,7 +118,7 @@ func (r *dueRead) serve(ctx context.Context, debtors []*debtor) ([]*debtor, erro
 	return debtors, nil
 }
 
-// entries reads the first entries of each tenant.
+// entries reads the first n entries of each tenant.
 func (r *dueRead) entries(ctx context.Context, debtors []*debtor, n int) error {
 	var asked [][]any
 	for _, d := range debtors {
@@ -136,9 +137,9 @@ func (r *dueRead) entries(ctx context.Context, debtors []*debtor, n int) error {
 	return nil
 }
 
-// allot cuts the entries of each tenant to what the page has room for, by the sizes of
-// their records: an equal part for each, but at least the first record. Tenants for
-// which there is no room are left out.
+// allot cuts the entries of each tenant to those that the page has room for, by the sizes
+// of their records: an equal part for each, but at least the first record. It leaves out
+// tenants for which there is no room.
 func (r *dueRead) allot(ctx context.Context, debtors []*debtor) ([]*debtor, error) {
 	var asked [][]any
 	for _, d := range debtors {
@@ -172,8 +173,8 @@ func (r *dueRead) allot(ctx context.Context, debtors []*debtor) ([]*debtor, erro
 	return debtors, nil
 }
 
-// records fetches the records of the entries that are left. Tenants for which there is
-// no room, since records have grown, are left out.
+// records fetches the records of the remaining entries. It leaves out tenants for which
+// there is no room, since records have grown.
 func (r *dueRead) records(ctx context.Context, debtors []*debtor) ([]*debtor, error) {
 	asked := slices.Clone(debtors)
 	asked = slices.DeleteFunc(asked, func(d *debtor) bool { return len(d.entries) == 0 })
@@ -202,7 +203,7 @@ func (r *dueRead) records(ctx context.Context, debtors []*debtor) ([]*debtor, er
 	return debtors, nil
 }
 
-// walk goes on inside a tenant until it has so many records, or there is no more.
+// walk goes on inside a tenant until it has limit records, or there is no more.
 func (r *dueRead) walk(ctx context.Context, d *debtor, limit int) error {
 	for n := limit - len(d.found.Records); d.more && !r.tired(); n *= 2 {
 		n = min(n, stretchMost)

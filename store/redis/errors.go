@@ -12,7 +12,7 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// ErrNotPermitted: the server does not let this user, or anybody, do what
+// ErrNotPermitted: the server does not allow this user, or anyone, to do what
 // CheckServer or Scrub needs.
 var ErrNotPermitted = errors.New("redisstore: the server does not permit it")
 
@@ -52,7 +52,7 @@ func neverRan(reply string) bool {
 	return false
 }
 
-// passing says whether an error may go away soon, as in a failover.
+// passing reports whether an error may pass soon, as in a failover.
 func passing(err error) bool {
 	var settled outcome
 	var reply goredis.Error
@@ -70,13 +70,13 @@ func passing(err error) bool {
 	return false
 }
 
-// redirected says whether a Cluster node sent the client elsewhere.
+// redirected reports whether a Cluster node sent the client elsewhere.
 func redirected(err error) bool {
 	return goredis.HasErrorPrefix(err, "MOVED ") || goredis.HasErrorPrefix(err, "ASK ")
 }
 
-// clean removes from an error reply the arguments that Redis quotes in some: they
-// may hold a tenant's name or a user's data.
+// clean removes the arguments that Redis quotes in some error replies: they may hold a
+// tenant's name or a user's data.
 func clean(err error) error {
 	var reply goredis.Error
 	if !errors.As(err, &reply) {

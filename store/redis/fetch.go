@@ -6,22 +6,22 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// fetchMost is how many records are asked for at once: where they are large few of
-// those fit, and the sizes of the others were asked for in vain.
+// fetchMost is how many records are fetched at once. Of large ones only a few fit, and
+// then the sizes of the others were read in vain.
 const fetchMost = 128
 
-// fetch returns the stored records of the first IDs, nil for one that is not there, as
-// many as are together no larger than room, and their size. Their sizes are asked for
-// before they are, and again when they are here, since they may have grown. If room is a
-// whole page there is at least one.
+// fetch returns the stored records of the first IDs, nil for one that does not exist, as
+// many as together fit into room, and their size. It reads their sizes before the records,
+// and checks them again afterwards, since they may have grown. If room is a whole page
+// there is at least one.
 func (s *Store) fetch(ctx context.Context, sp space, method string, ids []string, room int) (stored []any, size int, err error) {
 	_, size, err = s.fetchTo(ctx, sp, method, ids, room, func(vals []any) { stored = vals })
 	return stored, size, err
 }
 
-// fetchTo is fetch for see, which decodes what is stored. It returns of how many IDs that
-// is. A large answer has its turn until see is done: such answers neither gather in
-// memory nor keep all processors from what others ask for.
+// fetchTo is fetch with a callback, see, that decodes the records. It returns how many IDs
+// they are of. A large answer keeps its turn until see returns, so that such answers
+// neither gather in memory nor keep all processors from other callers.
 func (s *Store) fetchTo(
 	ctx context.Context, sp space, method string, ids []string, room int, see func(stored []any),
 ) (n, size int, err error) {
@@ -73,11 +73,11 @@ func (s *Store) fetchTo(
 	return n, size, nil
 }
 
-// fitting returns how many of the first records are together no larger than room, and
-// their size. If room is a whole page there is at least one.
+// fitting returns how many of the first records together fit into room, and their size.
+// If room is a whole page there is at least one.
 func fitting(stored []any, room int) (n, size int) {
 	for ; n < len(stored); n++ {
-		value, _ := stored[n].(string) // nothing, if it is gone
+		value, _ := stored[n].(string) // empty, if it no longer exists
 		if size+len(value) > room && (n > 0 || room < store.MaxPageData) {
 			break
 		}
@@ -86,8 +86,8 @@ func fitting(stored []any, room int) (n, size int) {
 	return n, size
 }
 
-// unlessEnded is the error of a read that failed with its bound; the context's if that has
-// ended.
+// unlessEnded returns the error of a read that failed with its bound: the context's if
+// that has ended.
 func unlessEnded(ctx context.Context, cause error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -95,10 +95,10 @@ func unlessEnded(ctx context.Context, cause error) error {
 	return unavailable(cause)
 }
 
-// largeTurn waits for the tenant's turn to have a large answer of its server.
+// largeTurn waits for the tenant's turn to get a large answer from its server.
 func (s *Store) largeTurn(ctx context.Context, sp space) (done func(), err error) {
 	node, err := s.node(ctx, sp)
-	if err != nil { // the request meets it too, and is repeated
+	if err != nil { // the request fails with it too, and is repeated
 		return func() {}, nil //nolint:nilerr // as said
 	}
 	return s.lane(node, false).large.Long(ctx, sp.tenant)

@@ -7,8 +7,7 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Get implements store.Store. By ID it is one HGET, by a unique key one script:
-// one round trip each.
+// Get implements store.Store in one round trip: an HGET by ID, a script by a unique key.
 func (s *Store) Get(ctx context.Context, tenant string, key store.Key) (r store.Record, err error) {
 	c := s.begin("Get")
 	defer func() { c.end(one(err), err) }()

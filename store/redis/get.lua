@@ -1,4 +1,5 @@
--- The record that a unique key names: KEYS are unique keys and records.
+-- The record that a unique key names. KEYS are unique keys and records, ARGV the tenant
+-- and the key.
 local id = redis.call('HGET', KEYS[1], ARGV[2])
 local value = id and redis.call('HGET', KEYS[2], id)
 if not value then

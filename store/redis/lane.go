@@ -21,7 +21,7 @@ const (
 	maxInFlight   = 2
 )
 
-// class is how a request is sent, by what its answer may cost others.
+// class is how a request is sent. It depends on what the answer may cost other callers.
 type class int
 
 const (
@@ -32,23 +32,23 @@ const (
 
 const (
 	// longAtOnce and shortAtOnce are how many requests of a class are on their way to one
-	// server: they bound how much a point read has to wait behind.
+	// server. They bound what a point read has to wait for.
 	longAtOnce  = 4
 	shortAtOnce = 8
 
-	// shortAnswer is the most bytes of an answer that is short. Those of more than
-	// largeAnswer keep a processor busy.
+	// shortAnswer is the most bytes of a short answer. An answer of more than largeAnswer
+	// bytes keeps a processor busy.
 	shortAnswer = 16 << 10
 	largeAnswer = 128 << 10
 )
 
-// request is what one call sends at a time: commands that go to one server, in
-// order, in one pipeline.
+// request is what one call sends at a time: commands that go to one server, in order, in
+// one pipeline.
 type request struct {
 	ctx    context.Context
 	cmds   []*goredis.Cmd
 	script *script // that cmds[0] runs by its hash; nil: none
-	mark   int     // the argument of cmds[0] that marks a repetition; 0 if it has none
+	mark   int     // the place of the argument of cmds[0] that marks a repetition; 0: none
 	size   int     // of the arguments, about
 	class  class
 
@@ -65,10 +65,9 @@ func newRequest(ctx context.Context, sc *script, args []any) *request {
 	}
 }
 
-// lane joins the requests of concurrent callers into pipelines to one server. A
-// caller whose request finds the lane idle does not wait for others; while
-// maxInFlight pipelines are on their way requests gather for the next one.
-// Goroutines run only while there is something to send.
+// lane joins the requests of concurrent callers into pipelines to one server. A request
+// that finds the lane idle is sent at once; while maxInFlight pipelines are on their way,
+// requests gather for the next one. Goroutines run only while there is something to send.
 type lane struct {
 	client *goredis.Client
 	wait   replicaWait
@@ -76,18 +75,18 @@ type lane struct {
 	short  *fair.Turns           // of requests that go alone
 	long   *fair.Turns           // of requests that go alone
 	large  *fair.Turns           // of large answers, until they are decoded
-	retry  func(error)           // is told of scripts that are sent again
-	late   func(context.Context) // is told of answers that do not come; nil: nobody
-	group  func(store.GroupInfo) // is told of pipelines; nil: nobody
+	retry  func(error)           // is called when a script is sent again
+	late   func(context.Context) // is called when an answer is late; may be nil
+	group  func(store.GroupInfo) // is called after each pipeline; may be nil
 
 	mu       sync.Mutex
 	queue    []*request
 	inFlight int
-	look     chan struct{} // closed and replaced when an answer is late
+	overdue  chan struct{} // closed and replaced when an answer is late
 }
 
-// lateAfter is how long after sending an answer is late, and again after each such time:
-// those who wait for the server then look whether their tenant has another one.
+// lateAfter is how long after the request an answer is late. Each time it passes, all that
+// wait for the server check whether their tenant has another one.
 const lateAfter = 100 * time.Millisecond
 
 var (
@@ -96,20 +95,20 @@ var (
 	errElsewhere = errors.New("the server did not answer and the tenant has another one now")
 )
 
-// send gives r to the lane and waits for its replies. It fails if the context ends first,
-// or if the answer is late and gone says that another server has to be asked. Sent is
-// false if nothing was sent then.
+// send gives r to the lane and waits for its replies. It returns an error if the context
+// ends first, or if the answer is late and gone reports that the tenant has another server.
+// Sent is false if r had not been sent by then.
 func (l *lane) send(ctx context.Context, r *request, gone func() bool) (sent bool, err error) {
-	look := l.submit(r)
+	late := l.submit(r)
 	for {
 		select {
 		case <-r.done:
 			return true, nil
 		case <-ctx.Done():
 			err = errNoAnswer
-		case <-look:
+		case <-late:
 			if !gone() {
-				look = l.looks()
+				late = l.lateness()
 				continue
 			}
 			err = errElsewhere
@@ -122,8 +121,8 @@ func (l *lane) send(ctx context.Context, r *request, gone func() bool) (sent boo
 }
 
 // sendAlone sends r alone, once it is the tenant's turn, and waits for its replies; see
-// send. The turn lasts until they are here, whether anybody still waits for them or not,
-// unless another server has to be asked.
+// send. The turn lasts until the replies are here, even if the caller has left, unless the
+// tenant has another server.
 func (l *lane) sendAlone(ctx context.Context, tenant string, r *request, gone func() bool) (sent bool, err error) {
 	turns := l.short
 	if r.class == long {
@@ -134,7 +133,7 @@ func (l *lane) sendAlone(ctx context.Context, tenant string, r *request, gone fu
 		return false, errQueued
 	}
 	release = sync.OnceFunc(release)
-	if gone() { // the others of the turns have found a server that hangs
+	if gone() { // those that had the turns before have met a server that hangs
 		release()
 		return false, errElsewhere
 	}
@@ -144,13 +143,13 @@ func (l *lane) sendAlone(ctx context.Context, tenant string, r *request, gone fu
 		close(r.done)
 	}()
 	for {
-		look := l.looks()
+		late := l.lateness()
 		select {
 		case <-r.done:
 			return true, nil
 		case <-ctx.Done():
 			return true, errNoAnswer
-		case <-look:
+		case <-late:
 			if gone() {
 				release()
 				return true, errElsewhere
@@ -159,7 +158,8 @@ func (l *lane) sendAlone(ctx context.Context, tenant string, r *request, gone fu
 	}
 }
 
-func (l *lane) submit(r *request) (look <-chan struct{}) {
+// submit puts r into the queue and returns lateness.
+func (l *lane) submit(r *request) (late <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r.queued = len(l.queue)
@@ -168,17 +168,17 @@ func (l *lane) submit(r *request) (look <-chan struct{}) {
 		l.inFlight++
 		go l.drain()
 	}
-	return l.look
+	return l.overdue
 }
 
-// looks returns what is closed when an answer is late.
-func (l *lane) looks() <-chan struct{} {
+// lateness returns a channel that is closed when an answer is late.
+func (l *lane) lateness() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.look
+	return l.overdue
 }
 
-// watch wakes those who wait, as often as lateAfter passes, until stop.
+// watch closes the channel of lateness each time lateAfter passes, until stop.
 func (l *lane) watch(ctx context.Context) (stop func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -193,8 +193,8 @@ func (l *lane) watch(ctx context.Context) (stop func()) {
 		if ended {
 			return
 		}
-		close(l.look)
-		l.look = make(chan struct{})
+		close(l.overdue)
+		l.overdue = make(chan struct{})
 		timer.Reset(lateAfter)
 	})
 	return func() {
@@ -205,7 +205,7 @@ func (l *lane) watch(ctx context.Context) (stop func()) {
 	}
 }
 
-// withdraw takes r out of the queue; false: it was no longer there.
+// withdraw takes r out of the queue, and reports whether it was still there.
 func (l *lane) withdraw(r *request) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -217,13 +217,14 @@ func (l *lane) withdraw(r *request) bool {
 	return true
 }
 
-// idle says whether nothing is queued or on its way.
+// idle reports whether nothing is queued or on its way.
 func (l *lane) idle() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.inFlight == 0
 }
 
+// drain sends pipelines until the queue is empty.
 func (l *lane) drain() {
 	for {
 		batch := l.take()
@@ -237,8 +238,8 @@ func (l *lane) drain() {
 	}
 }
 
-// take returns what the next pipeline carries, nil if there is nothing to send;
-// the caller's goroutine then ends.
+// take returns the requests of the next pipeline, nil if the queue is empty; the caller's
+// goroutine then ends.
 func (l *lane) take() []*request {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -260,12 +261,12 @@ func (l *lane) take() []*request {
 	return batch
 }
 
-// exec sends a batch, and again as source text what the server did not know by
-// its hash: go-redis does that for single commands only.
+// exec sends a batch. It sends scripts that the server does not know by their hash again as
+// source text, which go-redis does for single commands only.
 func (l *lane) exec(batch []*request) {
 	if l.group != nil {
 		begun := time.Now() //nolint:forbidigo // how long a group takes is not in any record
-		defer func() { l.tellGroup(batch, begun) }()
+		defer func() { l.report(batch, begun) }()
 	}
 	l.pipeline(batch)
 	var unknown []*request
@@ -281,8 +282,8 @@ func (l *lane) exec(batch []*request) {
 	}
 }
 
-// tellGroup tells of a pipeline; it has failed if none of its requests has a reply.
-func (l *lane) tellGroup(batch []*request, begun time.Time) {
+// report reports a pipeline, as failed if none of its requests has a reply.
+func (l *lane) report(batch []*request, begun time.Time) {
 	g := store.GroupInfo{Calls: len(batch), Took: time.Since(begun), Err: batch[0].cmds[0].Err()}
 	for _, r := range batch {
 		if r.cmds[0].Err() == nil {
@@ -295,10 +296,9 @@ func (l *lane) tellGroup(batch []*request, begun time.Time) {
 	l.group(g)
 }
 
-// pipeline sends the requests over one connection, so that WAIT, which knows only
-// the writes of its own connection, speaks of them. The context is without an
-// end: one caller who leaves must not break off the others. The client's own
-// timeouts bound it.
+// pipeline sends the requests over one connection, since WAIT counts only the writes of its
+// own connection. It runs without the callers' contexts: one caller that leaves must not
+// break off the others. The client's own timeouts bound it.
 func (l *lane) pipeline(batch []*request) {
 	ctx := context.WithoutCancel(batch[0].ctx)
 	pipe := l.client.Pipeline()
@@ -323,8 +323,8 @@ func (l *lane) pipeline(batch []*request) {
 	}
 }
 
-// exec sends a pipeline. Each command then has a reply or its own error; go-redis leaves
-// those without that a connection was made for which the server refused.
+// exec sends a pipeline, after which each command has a reply or an error. go-redis sets
+// neither where the server refused the connection.
 func exec(ctx context.Context, pipe goredis.Pipeliner) {
 	cmds, err := pipe.Exec(ctx)
 	if err == nil {

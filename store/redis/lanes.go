@@ -9,8 +9,8 @@ import (
 	"github.com/rollbook-go/rollbook/internal/fair"
 )
 
-// lanes are the lanes that were needed, by server. Reads and writes have separate ones, so that
-// no read waits for replicas.
+// lanes are the lanes in use, by server. Reads and writes have separate ones, so that no
+// read waits for replicas.
 type lanes struct {
 	mu   sync.Mutex
 	open map[laneID]*lane
@@ -21,7 +21,8 @@ type laneID struct {
 	write  bool
 }
 
-// lane returns the lane to a server; of no client, that for what goes to many.
+// lane returns the lane to a server. The lane of the nil client is for commands that go to
+// many servers.
 func (s *Store) lane(client *goredis.Client, write bool) *lane {
 	ls := &s.lanes
 	id := laneID{client: client, write: write}
@@ -30,8 +31,8 @@ func (s *Store) lane(client *goredis.Client, write bool) *lane {
 	if l, ok := ls.open[id]; ok {
 		return l
 	}
-	// A new server is seldom seen: the time to forget servers that have gone. An
-	// idle lane that somebody still holds works as before, only beside the next.
+	// A new server is rare, so this is the time to forget those that no longer exist. An
+	// idle lane that a caller still holds works as before, beside its successor.
 	for other, l := range ls.open {
 		if l.idle() {
 			delete(ls.open, other)
@@ -41,13 +42,13 @@ func (s *Store) lane(client *goredis.Client, write bool) *lane {
 		ls.open = make(map[laneID]*lane)
 	}
 	l := &lane{
-		client: client,
-		most:   maxReads,
-		short:  fair.New(shortAtOnce + 1), // the last turn is never a long step's
-		long:   fair.New(longAtOnce + 1),
-		large:  fair.New(runtime.GOMAXPROCS(0)),
-		retry:  func(err error) { s.retried("", err) },
-		look:   make(chan struct{}),
+		client:  client,
+		most:    maxReads,
+		short:   fair.New(shortAtOnce + 1), // the last turn is never a long step's
+		long:    fair.New(longAtOnce + 1),
+		large:   fair.New(runtime.GOMAXPROCS(0)),
+		retry:   func(err error) { s.retried("", err) },
+		overdue: make(chan struct{}),
 	}
 	if s.cluster != nil {
 		l.late = s.cluster.ReloadState

@@ -32,15 +32,15 @@ const (
 )
 
 // Two fields of the hash of records are no records: the revision counter and the last
-// entry of the feed that was trimmed. No ID is empty or has a byte 0xff,
-// which UTF-8 does not know.
+// entry of the feed that was trimmed. No ID is empty or has a byte 0xff, which UTF-8
+// never has.
 const (
 	counterField = ""
 	trimmedField = "\xff"
 )
 
-// layout makes the names of keys. Names are injective: what varies in length is
-// last or has its length in front.
+// layout makes the names of keys. No two things have the same name: a part that varies in
+// length comes last or has its length in front.
 type layout struct{ prefix string }
 
 func (l layout) bucket(b int, suffix string) string {

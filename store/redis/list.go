@@ -9,14 +9,15 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// stretchMost is how many entries of a list are read at once.
+// stretchMost is the most entries of a list that are read at once.
 const stretchMost = 512
 
-// List implements store.Store. A page of a kind, or of one term, is three round
-// trips: entries, the sizes of their records, and those that fit. With more terms the
-// shortest list is read and looked up in the others; the budget counts what is read of
-// it. Records are read one after another, not as of one moment. What is fetched and
-// does not match counts towards the page's bytes, so such a page may be short.
+// List implements store.Store. A page of a kind, or of one term, takes three round trips:
+// entries, the sizes of their records, and the records that fit. With more terms List reads
+// the shortest of their lists and finds its entries in the others; the budget counts the
+// entries that it reads. It reads records one after another, not as of one moment. A record
+// that it fetches and that does not match counts towards the page's bytes, so a page may be
+// short.
 func (s *Store) List(ctx context.Context, tenant string, q store.Query) (page store.Page, err error) {
 	c := s.begin("List")
 	defer func() { c.end(len(page.Records), err) }()
@@ -34,8 +35,8 @@ func (s *Store) List(ctx context.Context, tenant string, q store.Query) (page st
 	return page, nil
 }
 
-// Count implements [store.Counter]. It reads the records that it counts, since entries
-// of the lists may be left over; a page of them at a time.
+// Count implements [store.Counter]. It reads the records that it counts, a page at a time,
+// since the lists may have entries that were left behind.
 func (s *Store) Count(ctx context.Context, tenant string, q store.CountQuery) (counted store.Counted, err error) {
 	c := s.begin("Count")
 	defer func() { c.end(0, err) }()
@@ -62,10 +63,10 @@ type walk struct {
 	method string
 	q      store.Query // After and Before close in on what is left
 	driver string      // the list that is read
-	others []string    // the lists that have to have each ID too
+	others []string    // the lists that must have each ID too
 
-	take    func(store.Record) // is given what matches
-	left    int                // how many more it wants
+	take    func(store.Record) // is called with each record that matches
+	left    int                // how many more records are wanted
 	room    int                // bytes that may still be fetched
 	paged   bool               // of each step, not of all
 	looked  int                // entries of the driver
@@ -114,7 +115,7 @@ func (w *walk) run(ctx context.Context) error {
 	}
 }
 
-// goOn notes that everything up to a place is done.
+// goOn sets the place up to which everything is done.
 func (w *walk) goOn(place store.Revision) {
 	w.next = place
 	if w.q.Desc {
@@ -124,8 +125,8 @@ func (w *walk) goOn(place store.Revision) {
 	}
 }
 
-// visit takes the records of entries. It has stopped if the page was full before the
-// last of them.
+// visit takes the records of entries, and reports whether the page was full before the last
+// of them.
 func (w *walk) visit(ctx context.Context, entries []entry) (stopped bool, err error) {
 	if entries, err = w.probe(ctx, entries); err != nil {
 		return false, err
@@ -155,8 +156,8 @@ func (w *walk) visit(ctx context.Context, entries []entry) (stopped bool, err er
 	return false, nil
 }
 
-// see takes the records of entries that are there and match: since the lists were read
-// they may have been deleted or written, and an entry may be one that was left behind.
+// see takes the records of entries that exist and match. Since the lists were read, a
+// record may have been deleted or written, and an entry may be one that was left behind.
 func (w *walk) see(entries []entry, stored []any) {
 	for i, val := range stored {
 		text, ok := val.(string)
@@ -205,6 +206,7 @@ func (w *walk) choose(ctx context.Context) error {
 	return nil
 }
 
+// stretch returns the next n entries of the driver.
 func (w *walk) stretch(ctx context.Context, n int) ([]entry, error) {
 	low, high := "("+strconv.FormatInt(int64(w.q.After), 10), "+inf"
 	if w.q.Before > 0 {
@@ -222,7 +224,7 @@ func (w *walk) stretch(ctx context.Context, n int) ([]entry, error) {
 	return entries, unavailable(err)
 }
 
-// probe keeps the entries whose IDs stand in all other lists.
+// probe returns the entries whose IDs are in all other lists.
 func (w *walk) probe(ctx context.Context, entries []entry) ([]entry, error) {
 	if len(w.others) == 0 {
 		return entries, nil
@@ -252,7 +254,7 @@ func (w *walk) probe(ctx context.Context, entries []entry) ([]entry, error) {
 	return kept, nil
 }
 
-// matches judges what the lists said when they were read.
+// matches reports whether a record, as it is now, matches the query.
 func matches(r *store.Record, q store.Query) bool {
 	if r.Kind != q.Kind || due(r.Due, q.NotDueBefore) {
 		return false
@@ -265,7 +267,8 @@ func matches(r *store.Record, q store.Query) bool {
 	return true
 }
 
-// due says whether a Due is set and earlier than a bound; the zero bound is never.
+// due reports whether a Due is set and earlier than a bound. Nothing is due before the zero
+// bound.
 func due(at, before time.Time) bool {
 	return !at.IsZero() && !before.IsZero() && store.Millis(at) < store.Millis(before)
 }

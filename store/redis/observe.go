@@ -7,10 +7,10 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// call is a call of a method that the observer will be told of.
+// call is a call of a method that is reported to the observer.
 type call struct {
 	store.CallInfo
-	tell  func(store.CallInfo) // nil: nobody is told
+	tell  func(store.CallInfo) // nil: no observer
 	begun time.Time
 }
 
@@ -22,7 +22,7 @@ func (s *Store) begin(method string) *call {
 	return c
 }
 
-// end tells of a call that returns now.
+// end reports a call that returns now.
 func (c *call) end(items int, err error) {
 	if c.tell == nil {
 		return
@@ -34,14 +34,14 @@ func (c *call) end(items int, err error) {
 	c.tell(c.CallInfo)
 }
 
-// retried tells that something is tried again, and why.
+// retried reports a retry and its cause.
 func (s *Store) retried(method string, cause error) {
 	if s.observer.Retry != nil {
 		s.observer.Retry(store.RetryInfo{Method: method, Err: clean(cause)})
 	}
 }
 
-// one is how many items a call has returned that returns one or an error.
+// one returns the number of items of a call that returns one item or an error.
 func one(err error) int {
 	if err != nil {
 		return 0

@@ -24,7 +24,7 @@ type plan struct {
 	ops      []opRow
 	requires []requireRow
 	claims   []claim    // keys that have to be free, in the order of rule 2
-	release  []string   // unique keys that nobody holds any more
+	release  []string   // unique keys that no record holds any more
 	hold     []holdRow  // unique keys with their new holders
 	unlist   []entryRow // what leaves sorted sets
 	list     []listRow  // what enters sorted sets by Created

@@ -6,27 +6,27 @@ import (
 	"time"
 )
 
-// The pause before a call is repeated grows from the first to the second.
+// The pause before a call is repeated grows from minPause to maxPause.
 const (
 	minPause = 5 * time.Millisecond
 	maxPause = 100 * time.Millisecond
 )
 
-// bound returns the context of tries that begin now.
+// bound returns the context of attempts that begin now.
 func (s *Store) bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, max(s.retryFor, 0)+s.readTimeout)
 }
 
-// repeat calls try until it succeeds, fails for good, or time is up: none begins later
-// than RetryFor after the first, and the context of all of them ends one ReadTimeout after
-// that. So a call is answered in time whatever the server does, wherever it waits.
-func (s *Store) repeat(ctx context.Context, method string, try func(ctx context.Context, n int) error) error {
+// repeat calls attempt until it succeeds, fails for good, or time is up. No attempt begins
+// later than RetryFor after the first, and the context of all of them ends one ReadTimeout
+// after that. So a call ends in time whatever the server does, wherever it waits.
+func (s *Store) repeat(ctx context.Context, method string, attempt func(ctx context.Context, n int) error) error {
 	begun := time.Now() //nolint:forbidigo // how long a call takes is not in any record
 	bounded, cancel := s.bound(ctx)
 	defer cancel()
 	pause := minPause
 	for n := 0; ; n++ {
-		err := try(bounded, n)
+		err := attempt(bounded, n)
 		switch {
 		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
 			return errNoAnswer // the deadline is not the caller's
@@ -45,7 +45,7 @@ func (s *Store) repeat(ctx context.Context, method string, try func(ctx context.
 	}
 }
 
-// sleep returns false if the context ended first.
+// sleep waits, and reports whether the time passed before the context ended.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

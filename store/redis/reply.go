@@ -9,14 +9,14 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 )
 
-// reply is what a script answered: a status, then the echo, then the rest.
+// reply is the answer of a script: a status and, behind the echo, the rest.
 type reply struct {
 	status string
 	args   []string
 }
 
-// parseReply verifies that a reply has the shape of a script's and echoes what
-// the call was about. A reply that does not belongs to somebody else.
+// parseReply verifies that a reply has the form of a script's and echoes what the call
+// was about; otherwise it belongs to another call, and the error is errReply.
 func parseReply(val any, echo ...string) (reply, error) {
 	list, ok := val.([]any)
 	if !ok || len(list) < 1+len(echo) {
@@ -40,7 +40,7 @@ func (r reply) is(status string, args int) bool {
 	return r.status == status && len(r.args) == args
 }
 
-// values returns the replies of commands, or the first error.
+// values returns the replies of commands, nil where Redis has none, or the first error.
 func values(cmds []*goredis.Cmd) ([]any, error) {
 	vals := make([]any, len(cmds))
 	for i, cmd := range cmds {
@@ -53,8 +53,8 @@ func values(cmds []*goredis.Cmd) ([]any, error) {
 	return vals, nil
 }
 
-// parseEntries reads what a range WITHSCORES returns: pairs in RESP3, one flat
-// list of strings in RESP2.
+// parseEntries reads the reply to a range WITHSCORES: pairs in RESP3, one flat list of
+// strings in RESP2.
 func parseEntries(val any) ([]entry, error) {
 	list, ok := val.([]any)
 	if !ok {
@@ -83,7 +83,7 @@ func parseEntries(val any) ([]entry, error) {
 	return entries, nil
 }
 
-// float reads a score; revisions and milliseconds are exact in it.
+// float reads a score, in which revisions and milliseconds are exact.
 func float(val any) (float64, bool) {
 	switch v := val.(type) {
 	case float64:
@@ -103,8 +103,7 @@ func number(val any) int64 {
 	return n
 }
 
-// storedValues reads the answer to an HMGET of n fields: strings, nil where there is
-// none.
+// storedValues reads the reply to an HMGET of n fields: strings, nil where there is none.
 func storedValues(val any, n int) ([]any, error) {
 	list, ok := val.([]any)
 	if !ok || len(list) != n {
@@ -113,7 +112,7 @@ func storedValues(val any, n int) ([]any, error) {
 	return list, nil
 }
 
-// infoFields are the fields of an answer to INFO.
+// infoFields returns the fields of a reply to INFO.
 func infoFields(text string) map[string]string {
 	fields := make(map[string]string)
 	for line := range strings.Lines(text) {
@@ -124,7 +123,7 @@ func infoFields(text string) map[string]string {
 	return fields
 }
 
-// member returns a member of a map as RESP3 and RESP2 have it.
+// member returns a member of a map in RESP3 or RESP2.
 func member(reply any, name string) string {
 	switch r := reply.(type) {
 	case map[any]any:
@@ -139,5 +138,5 @@ func member(reply any, name string) string {
 	return ""
 }
 
-// errReply: what was answered cannot be an answer to the call.
+// errReply: a reply cannot be the answer to the call.
 var errReply = errors.New("a reply is not about the call")

@@ -6,8 +6,8 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 )
 
-// read sends commands about one tenant in one round trip and returns their
-// replies, nil where Redis has none. They run in order on one connection.
+// read sends commands about one tenant in one round trip and returns their replies, nil
+// where Redis has none. They run in order on one connection.
 func (s *Store) read(ctx context.Context, sp space, method string, class class, commands ...[]any) ([]any, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -32,8 +32,8 @@ func (s *Store) read(ctx context.Context, sp space, method string, class class, 
 	return vals, unavailable(err)
 }
 
-// send sends r once to the server of the tenant. Its error is about the sending;
-// the commands have their own. Sent is false if nothing left.
+// send sends r once to the server of the tenant. Its error is about the sending; the
+// commands have errors of their own. Sent is false if nothing left the process.
 func (s *Store) send(ctx context.Context, sp space, r *request, write bool) (sent bool, err error) {
 	node, err := s.node(ctx, sp)
 	if err != nil {
@@ -58,8 +58,8 @@ func (s *Store) send(ctx context.Context, sp space, r *request, write bool) (sen
 	return true, nil
 }
 
-// follow sends a redirected request through the ClusterClient, which goes where
-// the nodes point.
+// follow sends a redirected request through the ClusterClient, which follows the
+// redirections of the nodes.
 func (s *Store) follow(ctx context.Context, r *request) {
 	s.cluster.ReloadState(ctx)
 	for i, cmd := range r.cmds {

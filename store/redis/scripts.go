@@ -9,7 +9,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 )
 
-// script is a Lua script and the name by which a server that has seen it runs it.
+// script is a Lua script and the hash by which a server that has seen it runs it.
 type script struct{ source, sha string }
 
 type scripts struct{ apply, get, changes, trim, confirm, probe script }
@@ -46,7 +46,7 @@ var confirmSource string
 //go:embed probe.lua
 var probeSource string
 
-// readScript runs a script that only reads; see reply for its answer.
+// readScript runs a script that only reads and returns its reply.
 func (s *Store) readScript(ctx context.Context, sp space, method string, class class, sc script, keys []string, args ...any) (reply, error) {
 	if err := ctx.Err(); err != nil {
 		return reply{}, err
@@ -80,7 +80,7 @@ func scriptArgs(sc script, keys []string, args []any) []any {
 	return append(all, args...)
 }
 
-// bySource is cmd, which runs a script by its hash, with the script's text.
+// bySource returns cmd, which runs a script by its hash, with the script's text instead.
 func bySource(ctx context.Context, cmd *goredis.Cmd, s script) *goredis.Cmd {
 	args := slices.Clone(cmd.Args())
 	args[0], args[1] = "eval", s.source

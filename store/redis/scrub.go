@@ -9,22 +9,25 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 )
 
-// Scrub implements store.Scrubber: on every master it rewrites the append-only
-// file, and the snapshot where the server keeps one, and returns when that is
-// done. The files of replicas, and backups, are out of its reach.
+// Scrub implements store.Scrubber: it rewrites the append-only file of every master, and
+// the snapshot where the server keeps one, and returns when that is done. It does not reach
+// the files of replicas, nor backups.
 //
-// It needs rights that the other methods do not need and that many hosted servers
-// give nobody; the error is then ErrNotPermitted and everything is as before.
+// It needs rights that the other methods do not need and that many hosted servers give to
+// nobody. It then returns ErrNotPermitted, and nothing has changed.
 func (s *Store) Scrub(ctx context.Context) (err error) {
 	c := s.begin("Scrub")
 	defer func() { c.end(0, err) }()
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return s.eachMaster(ctx, s.scrub)
+	if s.single != nil {
+		return s.scrub(ctx, s.single)
+	}
+	return unavailableUnlessTyped(ctx, s.cluster.ForEachMaster(ctx, s.scrub))
 }
 
-// scrubPoll is how often Scrub asks whether a server is done.
+// scrubPoll is how often Scrub checks whether a server is done.
 const scrubPoll = 50 * time.Millisecond
 
 func (s *Store) scrub(ctx context.Context, node *goredis.Client) error {
@@ -56,8 +59,8 @@ func (s *Store) scrub(ctx context.Context, node *goredis.Client) error {
 	})
 }
 
-// fileJob is a command that replaces a file in the background, and the fields of
-// INFO that tell of it.
+// fileJob is a command that replaces a file in the background, and the fields of INFO about
+// it.
 type fileJob struct {
 	command string
 	running []string
@@ -67,7 +70,7 @@ type fileJob struct {
 // rewrite runs a job that starts after the call and waits for its end.
 func (s *Store) rewrite(ctx context.Context, node *goredis.Client, job fileJob) error {
 	for {
-		// One that runs already may have begun before the last deletion.
+		// A job that runs already may have begun before the last deletion.
 		if _, err := s.idle(ctx, node); err != nil {
 			return err
 		}
@@ -92,7 +95,7 @@ func (s *Store) rewrite(ctx context.Context, node *goredis.Client, job fileJob) 
 	return nil
 }
 
-// idle waits until the server rewrites no file, or is about to.
+// idle waits until the server neither rewrites a file nor is about to.
 func (s *Store) idle(ctx context.Context, node *goredis.Client) (map[string]string, error) {
 	for {
 		info, err := persistence(ctx, node)
@@ -125,13 +128,4 @@ func persistence(ctx context.Context, node *goredis.Client) (map[string]string, 
 func config(ctx context.Context, node *goredis.Client, name string) (string, error) {
 	settings, err := node.ConfigGet(ctx, name).Result()
 	return settings[name], permitted(err)
-}
-
-// eachMaster calls fn for the server, or one after another for the masters of a
-// Cluster, until one fails.
-func (s *Store) eachMaster(ctx context.Context, fn func(context.Context, *goredis.Client) error) error {
-	if s.single != nil {
-		return fn(ctx, s.single)
-	}
-	return unavailableUnlessTyped(ctx, s.cluster.ForEachMaster(ctx, fn))
 }

@@ -14,15 +14,15 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// lookEvery is how often the Sentinels are asked while the client is used: a master that
-// is cut off from the others still answers, and its clients have to leave it.
+// lookEvery is how often the Sentinels are asked while the client is used. A master that is
+// cut off from the others still answers, and its clients must leave it.
 const lookEvery = time.Second
 
-// newSentinelClient makes a client of the master that Sentinels name. It asks all of them,
+// newSentinelClient returns a client of the master that Sentinels name. It asks all of them
 // at every dial, once a second while it is used, and when an answer is late. When they name
-// another master the connections to the last one are closed. go-redis's own client asks
-// one Sentinel, and another only after three timeouts: a host that hangs with its
-// Sentinel is waited for.
+// another master, it closes the connections to the last one. go-redis's own client asks one
+// Sentinel, and another only after three timeouts, so it waits for a host that hangs with
+// its Sentinel.
 func newSentinelClient(o *goredis.UniversalOptions) *goredis.Client {
 	s := &sentinels{name: o.MasterName, dialMaster: o.Dialer, timeout: o.DialTimeout}
 	for _, addr := range o.Addrs {
@@ -48,18 +48,18 @@ type sentinels struct {
 	mu     sync.Mutex
 	master named
 	conns  map[*masterConn]bool
-	asking *lookup   // nil if nobody is asked now
-	asked  time.Time // when somebody was last
+	asking *lookup   // nil while no Sentinel is asked
+	asked  time.Time // when Sentinels were last asked
 }
 
-// named is the master by a Sentinel's configuration, which is newer than those of lower
-// epochs.
+// named is the master in a Sentinel's configuration. The configuration with the highest
+// epoch is the newest.
 type named struct {
 	addr  string
 	epoch int64
 }
 
-// lookup is an asking of all Sentinels.
+// lookup is a question to all Sentinels.
 type lookup struct {
 	done   chan struct{} // closed when the rest is set
 	master string
@@ -102,8 +102,8 @@ func (s *sentinels) dial(ctx context.Context, network, _ string) (net.Conn, erro
 	return c, nil
 }
 
-// look asks all Sentinels, unless they are being asked; for all who wait for the answer,
-// so the end of the context does not end it. The caller holds mu.
+// look asks all Sentinels, unless that is under way. Others may wait for the answer too, so
+// the end of the context does not end it. The caller holds mu.
 func (s *sentinels) look(ctx context.Context) *lookup {
 	if s.asking == nil {
 		s.asking = &lookup{done: make(chan struct{})}
@@ -113,7 +113,7 @@ func (s *sentinels) look(ctx context.Context) *lookup {
 	return s.asking
 }
 
-// lookAgain asks all Sentinels if they were not asked for so long.
+// lookAgain asks all Sentinels if the last time is at least after ago.
 func (s *sentinels) lookAgain(after time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -122,14 +122,14 @@ func (s *sentinels) lookAgain(after time.Duration) {
 	}
 }
 
-// ask finds the master and leaves the one before.
+// ask finds the master and closes the connections to the one before.
 func (s *sentinels) ask(ctx context.Context, l *lookup) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	master, answers, err := s.askAll(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	// A few Sentinels that are cut off may say what was.
+	// A few Sentinels that are cut off may name a former master.
 	switch most := 2*answers > len(s.options); {
 	case err == nil && (most || master.epoch >= s.master.epoch):
 		s.master = master
@@ -147,7 +147,7 @@ func (s *sentinels) ask(ctx context.Context, l *lookup) {
 	close(l.done)
 }
 
-// askAll returns the newest that the Sentinels say, and how many have answered.
+// askAll returns the newest answer of the Sentinels, and how many have answered.
 func (s *sentinels) askAll(ctx context.Context) (newest named, answers int, err error) {
 	type answer struct {
 		named
@@ -186,7 +186,7 @@ func (s *sentinels) askAll(ctx context.Context) (newest named, answers int, err 
 	return newest, answers, err
 }
 
-// askSentinel asks one Sentinel for the master's address, and first for the epoch: during a
+// askSentinel asks one Sentinel for the epoch and then for the master's address. During a
 // failover the address is the new one only if the epoch is.
 func askSentinel(ctx context.Context, o goredis.Options, name string) (named, error) {
 	c := goredis.NewSentinelClient(&o) // which fills in the options
@@ -211,10 +211,10 @@ type masterConn struct {
 	sentinels *sentinels
 	master    string
 	reading   atomic.Bool
-	late      *time.Timer // runs while somebody reads
+	late      *time.Timer // runs while a Read does
 }
 
-// rawConn is a masterConn that go-redis can check while nobody uses it.
+// rawConn is a masterConn that go-redis can check while it is idle.
 type rawConn struct {
 	*masterConn
 	syscall.Conn

@@ -19,38 +19,36 @@ var _ interface {
 	store.Confirmer
 } = (*Store)(nil)
 
-// Options are the settings of a Store. The zero value of each field is a good one.
+// Options are the settings of a Store. The zero value is ready to use.
 type Options struct {
 	// Prefix starts the name of every key; "" means "rollbook:". Stores with
 	// different prefixes are separate, provided that none is a prefix of another.
-	// It has no braces, and everybody who uses the data has to give the same.
+	// It has no braces, and all programs that use the data must set the same.
 	Prefix string
 
-	// WaitReplicas is how many replicas have to have received everything that an
-	// answer of Apply or Trim rests on before the answer is given. If fewer have, the
-	// call is repeated for RetryFor, and then a write that was done on the master is
-	// ErrUnknown, and one that was refused is ErrUnavailable. 0 waits for none; see the
-	// package comment.
+	// WaitReplicas is how many replicas must have received everything that an answer of
+	// Apply or Trim rests on before the answer is given. If fewer have, the call is
+	// repeated for RetryFor; then a write that was done on the master is ErrUnknown, and
+	// one that was refused is ErrUnavailable. 0 waits for none; see the package comment.
 	WaitReplicas int
 
-	// WaitTimeout bounds the waiting for replicas of each try; 0 means one second. It
-	// has to be shorter than the client's ReadTimeout.
+	// WaitTimeout bounds the waiting for replicas of each attempt; 0 means one second.
+	// It must be shorter than the client's ReadTimeout.
 	WaitTimeout time.Duration
 
 	// RetryFor is how long a call that failed because a server was unreachable or
 	// failing over is repeated, within its context; 0 means five seconds, negative
-	// not at all. It also bounds the call: where servers do not answer, each step of a
-	// call fails at most one ReadTimeout of the client after RetryFor, counted from
-	// when the step was begun, with all tries and all waiting in queues. A call has
-	// several steps only if the ones before were answered. Repeating is safe while the
-	// server knows the nonce of the first try, see the package comment: it is at most
-	// 30 seconds.
+	// not at all, and 30 seconds are the most, since the server must still know the nonce
+	// of the first attempt. RetryFor also bounds the call: if servers do not answer, each
+	// step of a call fails at most RetryFor plus one ReadTimeout of the client after it
+	// began, with all attempts and all waiting in queues. A call has a further step only
+	// if the one before was answered.
 	RetryFor time.Duration
 
-	// Observer is told what the store does; nil: nobody.
+	// Observer is told what the store does; nil means none.
 	Observer *store.Observer
 
-	// Logger gets what CheckServer and Scrub have to say; nil: nobody. Nothing
+	// Logger gets the warnings of CheckServer and Scrub; nil means none. Nothing
 	// personal is logged.
 	Logger *slog.Logger
 }
@@ -80,15 +78,15 @@ const (
 	defaultWaitTimeout = time.Second
 )
 
-// mostRetryFor leaves the last try the time that it takes before a nonce expires.
+// mostRetryFor leaves the last attempt enough time before a nonce expires.
 const mostRetryFor = 30 * time.Second
 
 // DefaultPrefix starts the name of every key where Options.Prefix is empty.
 const DefaultPrefix = "rollbook:"
 
-// New returns a store that uses the client, which stays the caller's to close.
-// Nothing is sent. It fails if the options make no sense, and with clients that it
-// cannot serve: a Ring, one that reads from replicas, or one of another package.
+// New returns a store that uses the client, which the caller closes. Nothing is sent. It
+// returns an error for invalid options, and for clients that it does not support: a Ring,
+// one that reads from replicas, or one of another package.
 func New(client goredis.UniversalClient, opts *Options) (*Store, error) {
 	if opts == nil {
 		opts = &Options{}
@@ -117,7 +115,7 @@ func New(client goredis.UniversalClient, opts *Options) (*Store, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	if strings.ContainsAny(s.prefix, "{}") {
-		return nil, errors.New("redisstore: prefix: has a brace")
+		return nil, errors.New("redisstore: Prefix: has a brace")
 	}
 	if s.retryFor > mostRetryFor {
 		return nil, fmt.Errorf("redisstore: RetryFor: longer than %v", mostRetryFor)
@@ -135,7 +133,7 @@ func New(client goredis.UniversalClient, opts *Options) (*Store, error) {
 	return s, nil
 }
 
-// use takes the client apart and returns its read timeout.
+// use sets the client of a single server or of a Cluster, and returns its read timeout.
 func (s *Store) use(client goredis.UniversalClient) (time.Duration, error) {
 	switch c := client.(type) {
 	case *goredis.Client:
@@ -161,7 +159,7 @@ func (s *Store) use(client goredis.UniversalClient) (time.Duration, error) {
 	}
 }
 
-// replicaWait is what a pipeline of writes ends with; none if replicas is 0.
+// replicaWait is the WAIT that ends a pipeline of writes; none if replicas is 0.
 type replicaWait struct {
 	replicas int
 	timeout  time.Duration

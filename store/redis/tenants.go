@@ -7,14 +7,15 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Tenants implements store.Store: by bucket and then by name, in two round trips.
+// Tenants implements store.Store in two round trips. Tenants come by bucket and then by
+// name.
 func (s *Store) Tenants(ctx context.Context, q store.TenantQuery) (page store.TenantPage, err error) {
 	c := s.begin("Tenants")
 	defer func() { c.end(len(page.Names), err) }()
 	if q, err = store.CheckTenants(q); err != nil {
 		return store.TenantPage{}, err
 	}
-	names, err := s.tenantsAfter(ctx, q.After, q.Limit+1) // one more, to see whether there is one
+	names, err := s.tenantsAfter(ctx, q.After, q.Limit+1) // one more, to know whether there is one
 	if err != nil {
 		return store.TenantPage{}, err
 	}
@@ -25,14 +26,14 @@ func (s *Store) Tenants(ctx context.Context, q store.TenantQuery) (page store.Te
 	return page, nil
 }
 
-// tenantsAfter returns the first names after one, at most so many.
+// tenantsAfter returns the first names after a name, at most as many as most.
 func (s *Store) tenantsAfter(ctx context.Context, after string, most int) ([]string, error) {
 	first, from := 0, "-"
 	if after != "" {
 		first, from = bucketOf(after), "("+after
 	}
-	// How many each bucket has, to ask for no more names than the page holds. A
-	// tenant is never forgotten, so a bucket has at least as many afterwards.
+	// The number of each bucket comes first, so as to read no more names than the page
+	// holds. A tenant is never forgotten, so a bucket has at least as many afterwards.
 	counts, err := s.scatter(ctx, "Tenants", buckets-first, func(i int) []any {
 		return []any{"zcard", s.bucket(first+i, tenantsKey)}
 	})

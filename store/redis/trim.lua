@@ -1,7 +1,7 @@
--- Forgets the feed before its newest entry at or before ARGV[2]: KEYS are records and
--- feed. The mark, which is the last entry that was forgotten, is set first and never
--- moves back; what lies before it is not shown any more. One call removes at most
--- ARGV[3] entries and says whether more remain. ARGV[4] is the field of the mark.
+-- Forgets the entries of the feed before the newest one at or before ARGV[2]. KEYS are
+-- records and feed. The mark is the last entry that was forgotten. It is set first and
+-- never moves back; no reader sees the entries up to it any more. One call removes at
+-- most ARGV[3] entries and says whether more remain. ARGV[4] is the field of the mark.
 local function before(high)
   return redis.call('ZREVRANGEBYSCORE', KEYS[2], high, '-inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
 end

@@ -14,7 +14,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 )
 
-// parameters are what the query of a URL may have. Those that go-redis knows mean what
+// parameters returns the names that the query of a URL may have. Those of go-redis mean what
 // they mean to [goredis.ParseFailoverURL].
 func parameters() []string {
 	return []string{
@@ -26,30 +26,30 @@ func parameters() []string {
 	}
 }
 
-// ParseURL makes the options of [NewClient] and of [New] from a URL:
+// ParseURL returns the options for [NewClient] and for [New] from a URL:
 //
 //	redis://[user:password@]host[:port][/database][?parameter=value&…]
 //	redis-sentinel://[user:password@]host[:port][/database]?master_name=NAME[&addr=host:port…]
 //	redis-cluster://[user:password@]host[:port][?addr=host:port…]
 //
-// and the same with TLS: rediss, rediss-sentinel and rediss-cluster. User and password
-// are those of the Redis servers, also where the host is a Sentinel; a character of
-// theirs that means something in a URL is percent-encoded (RFC 3986 section 2.1).
+// The same with TLS are rediss, rediss-sentinel and rediss-cluster. User and password are
+// those of the Redis servers, even where the host is a Sentinel; percent-encode their
+// characters that mean something in a URL (RFC 3986 section 2.1).
 //
-// Of the client: addr is a further Sentinel or Cluster node and may come several times.
-// sentinel_username and sentinel_password are for the Sentinels. db, protocol (2 or 3),
-// client_name, dial_timeout, read_timeout, write_timeout, pool_size, pool_timeout,
+// Parameters of the client: addr is a further Sentinel or Cluster node and may come several
+// times. sentinel_username and sentinel_password are for the Sentinels. db, protocol (2 or
+// 3), client_name, dial_timeout, read_timeout, write_timeout, pool_size, pool_timeout,
 // min_idle_conns, max_idle_conns, max_active_conns, conn_max_idle_time and
 // conn_max_lifetime are go-redis's options of these names. A server's certificate is
 // verified for the host that is dialed, or for tls_server_name; skip_verify=true verifies
-// none. Of the store: prefix, wait_replicas, wait_timeout and retry_for are the Options
-// of these names.
+// none. Parameters of the store: prefix, wait_replicas, wait_timeout and retry_for are the
+// Options of these names.
 //
-// A timeout is as time.ParseDuration has it, or a number of seconds, and is positive.
-// What is unknown, comes twice or cannot be obeyed is an error. No error has anything of
-// the URL in it but names of parameters that are listed here. User and password of the
-// Redis servers are in the CredentialsProvider, so that printing the options does not
-// show them; SentinelPassword is a plain field.
+// A timeout is positive, and in the form of time.ParseDuration or a number of seconds.
+// ParseURL returns an error for a parameter that is unknown, that comes twice, or that it
+// cannot obey. No error contains any part of the URL except names of the parameters above.
+// User and password of the Redis servers are in the CredentialsProvider, so that printing
+// the options does not show them; SentinelPassword is a plain field.
 func ParseURL(text string) (*goredis.UniversalOptions, *Options, error) {
 	u, err := url.Parse(text)
 	if err != nil || strings.Contains(u.Host, ",") { // err quotes the URL
@@ -80,7 +80,7 @@ func ParseURL(text string) (*goredis.UniversalOptions, *Options, error) {
 	return client, opts, nil
 }
 
-// query is the query of a URL. What it cannot read it keeps the first error of.
+// query is the query of a URL, and the first error in reading it.
 type query struct {
 	values url.Values
 	err    error
@@ -109,7 +109,7 @@ func parseQuery(raw string) (*query, error) {
 	return q, nil
 }
 
-// text takes a value out.
+// text removes a value and returns it.
 func (q *query) text(name string) string {
 	value := q.values.Get(name)
 	q.values.Del(name)
@@ -123,7 +123,7 @@ func (q *query) number(name string) int {
 	}
 	n, err := strconv.Atoi(value)
 	if err != nil || n < 0 {
-		q.fail(name, "is not a number from 0 on")
+		q.fail(name, "is not a number of at least 0")
 	}
 	return n
 }
@@ -149,7 +149,7 @@ func (q *query) fail(name, why string) {
 	}
 }
 
-// client makes the options of a client of what is left of the query.
+// client returns the options of a client from the rest of the query.
 func (q *query) client(u *url.URL, scheme, kind string) (*goredis.UniversalOptions, error) {
 	sentinelUser, sentinelPassword := q.text("sentinel_username"), q.text("sentinel_password")
 	serverName := q.text("tls_server_name")
@@ -203,7 +203,7 @@ func (q *query) client(u *url.URL, scheme, kind string) (*goredis.UniversalOptio
 	return all, nil
 }
 
-// keep puts a value back unless it is the zero one.
+// keep puts a value back, unless it is zero.
 func (q *query) keep(name, value string) {
 	if value != "0" && value != "0s" {
 		q.values.Set(name, value)
