@@ -135,22 +135,21 @@ func (a *api) awaitChanges(c *call, t enduser.Tenant, q feedQuery, empty enduser
 }
 
 func appendChanges(b []byte, page *enduser.ChangePage) []byte {
-	b = append(b, `{"data":[`...)
-	for i := range page.Changes {
-		ch := &page.Changes[i]
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = jsontext.AppendString(append(b, `{"type":`...), string(ch.Type))
-		b = jsontext.AppendString(append(b, `,"kind":`...), ch.Kind)
-		b = jsontext.AppendString(append(b, `,"id":`...), ch.ID)
-		b = appendInt(append(b, `,"revision":`...), ch.Revision)
-		b = rest.AppendOptional(append(b, `,"actor":`...), ch.Actor)
-		b = appendTime(append(b, `,"at":`...), ch.At)
-		b = rest.AppendStrings(append(b, `,"fields":`...), ch.Fields)
-		b = append(jsontext.AppendString(append(b, `,"cursor":`...), ch.Position.String()), '}')
-	}
-	b = jsontext.AppendString(append(b, `],"cursor":`...), page.Position.String())
+	b = jsontext.AppendList(append(b, `{"data":`...), page.Changes, appendChange)
+	b = jsontext.AppendString(append(b, `,"cursor":`...), page.Position.String())
 	b = rest.AppendBool(append(b, `,"has_more":`...), page.More)
-	return append(rest.AppendBool(append(b, `,"trimmed":`...), page.Trimmed), '}')
+	b = rest.AppendBool(append(b, `,"trimmed":`...), page.Trimmed)
+	return append(b, '}')
+}
+
+func appendChange(b []byte, ch enduser.Change) []byte {
+	b = jsontext.AppendString(append(b, `{"type":`...), string(ch.Type))
+	b = jsontext.AppendString(append(b, `,"kind":`...), ch.Kind)
+	b = jsontext.AppendString(append(b, `,"id":`...), ch.ID)
+	b = appendInt(append(b, `,"revision":`...), ch.Revision)
+	b = rest.AppendOptional(append(b, `,"actor":`...), ch.Actor)
+	b = appendTime(append(b, `,"at":`...), ch.At)
+	b = jsontext.AppendList(append(b, `,"fields":`...), ch.Fields, jsontext.AppendString)
+	b = jsontext.AppendString(append(b, `,"cursor":`...), ch.Position.String())
+	return append(b, '}')
 }

@@ -16,14 +16,14 @@ func FuzzReadUser(f *testing.F) {
 		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		in, err := readUser(body)
+		in, err := readUser(body, false)
 		if err != nil {
 			return
 		}
 		if _, err := in.spec(); err != nil && len(in.Wrong) == 0 && explain(err) == nil {
 			t.Errorf("%q: an error that nobody knows: %v", body, err)
 		}
-		patch, err := readUser(body)
+		patch, err := readUser(body, true)
 		if err != nil {
 			t.Fatalf("%q: %v the second time", body, err)
 		}
@@ -43,14 +43,14 @@ func FuzzReadGroup(f *testing.F) {
 		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		group, err := readGroup(body)
+		group, err := readGroup(body, false)
 		if err == nil {
 			_, err = group.spec()
 		}
 		if err != nil && explain(err) == nil {
 			t.Errorf("%q: an error that nobody knows: %v", body, err)
 		}
-		if patch, err := readGroup(body); err == nil && len(patch.Wrong) == 0 {
+		if patch, err := readGroup(body, true); err == nil && len(patch.Wrong) == 0 {
 			if err := patch.patch(&enduser.Group{}); err != nil && explain(err) == nil {
 				t.Errorf("%q: an error that nobody knows: %v", body, err)
 			}

@@ -19,7 +19,7 @@ func groupRef(c *call) enduser.GroupRef { return enduser.GroupByID(c.PathValue("
 // createGroup makes a group. It never answers with one that was there: the answer
 // to a create has a token, and that of another caller's group is not shown again.
 func (a *api) createGroup(c *call) error {
-	in, err := readGroup(c.Body())
+	in, err := readGroup(c.Body(), false)
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (a *api) getGroup(c *call) error {
 }
 
 func (a *api) updateGroup(c *call) error {
-	in, err := readGroup(c.Body())
+	in, err := readGroup(c.Body(), true)
 	if err != nil {
 		return err
 	}

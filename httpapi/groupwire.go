@@ -15,8 +15,8 @@ func appendGroup(b []byte, g *enduser.Group) []byte {
 
 // appendNewGroup writes a group and its token: the answer to what made the token.
 func appendNewGroup(b []byte, g *enduser.Group, token string) []byte {
-	b = append(appendGroupMembers(b, g), `,"token":`...)
-	return append(jsontext.AppendString(b, token), '}')
+	b = jsontext.AppendString(append(appendGroupMembers(b, g), `,"token":`...), token)
+	return append(b, '}')
 }
 
 func appendGroupMembers(b []byte, g *enduser.Group) []byte {
@@ -38,13 +38,9 @@ func appendGroupMembers(b []byte, g *enduser.Group) []byte {
 }
 
 func appendGroupPage(b []byte, page *enduser.GroupPage) []byte {
-	b = append(b, `{"data":[`...)
-	for i := range page.Groups {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendGroup(b, &page.Groups[i])
-	}
+	b = jsontext.AppendList(append(b, `{"data":`...), page.Groups, func(b []byte, g enduser.Group) []byte {
+		return appendGroup(b, &g)
+	})
 	return appendPaging(b, page.Next, page.Previous)
 }
 
@@ -56,8 +52,9 @@ type groupInput struct {
 	metadata         rest.Optional[string] // the text of an object
 }
 
-// readGroup reads a body.
-func readGroup(body string) (in groupInput, err error) {
+// readGroup reads a body: a merge patch, where null clears, or a new group.
+func readGroup(body string, isPatch bool) (in groupInput, err error) {
+	in.NoNull = !isPatch
 	p := jsontext.NewScanner(body)
 	err = in.End(&p, p.Object(func(name string) error { return in.member(&p, name) }))
 	return in, err
@@ -81,11 +78,8 @@ func (in *groupInput) member(p *jsontext.Scanner, name string) error {
 	return err
 }
 
-// spec returns the group that a create asks for. Null is for PATCH.
+// spec returns the group that a create asks for.
 func (in *groupInput) spec() (enduser.GroupSpec, error) {
-	in.RefuseNull("external_id", in.externalID.Null)
-	in.RefuseNull("name", in.name.Null)
-	in.RefuseNull("metadata", in.metadata.Null)
 	if !in.externalID.Given {
 		in.Fault("external_id", enduser.CodeRequired, "must be given")
 	}
@@ -121,6 +115,7 @@ type rotation struct {
 }
 
 func readRotation(body string) (in rotation, err error) {
+	in.NoNull = true
 	p := jsontext.NewScanner(body)
 	err = in.End(&p, p.Object(func(name string) error {
 		switch name {
@@ -139,8 +134,6 @@ func readRotation(body string) (in rotation, err error) {
 const maxCurrentToken = 256 // bytes
 
 func (in *rotation) check() error {
-	in.RefuseNull("current_token", in.current.Null)
-	in.RefuseNull("overlap_seconds", in.overlap.Null)
 	if err := in.Err(); err != nil {
 		return err
 	}

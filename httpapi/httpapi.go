@@ -113,18 +113,18 @@ func New(users *enduser.Manager, auth Authenticator, opts *Options) (http.Handle
 	if opts != nil {
 		o = *opts
 	}
-	a := &api{o.host(users, auth)}
+	a := &api{Host: o.host(users, auth)}
 	config := a.Config(family.Bearer, challenge)
 	config.Append = appendProblem
 	config.ProblemType = "application/problem+json"
 	config.MergePatch = true
-	return rest.New(config, a.routes()...), nil
+	a.handler = rest.New(config, a.routes()...)
+	return a, nil
 }
 
 const challenge = `Bearer realm="rollbook"`
 
-// host returns the settings as the family has them. Package vendor has the same for the
-// other families.
+// host returns the settings as every family has them.
 func (o Options) host(users *enduser.Manager, auth Authenticator) family.Host {
 	h := family.Host{
 		Users:  users,

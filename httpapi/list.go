@@ -8,6 +8,7 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
+	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
 
 const metadataParameter = "metadata."
@@ -119,19 +120,15 @@ func (p places) reached(next, previous enduser.Cursor) string {
 func asParameters(err error) error { return family.Placed(err, family.Parameter) }
 
 func appendPage(b []byte, page *enduser.Page) []byte {
-	b = append(b, `{"data":[`...)
-	for i := range page.Users {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendUser(b, &page.Users[i])
-	}
+	b = jsontext.AppendList(append(b, `{"data":`...), page.Users, func(b []byte, u enduser.User) []byte {
+		return appendUser(b, &u)
+	})
 	return appendPaging(b, page.Next, page.Previous)
 }
 
-// appendPaging ends a page: where what is beyond it begins and ends.
+// appendPaging ends a page with the cursors of the pages beside it.
 func appendPaging(b []byte, next, previous enduser.Cursor) []byte {
-	b = rest.AppendOptional(append(b, `],"paging":{"cursors":{"after":`...), next.String())
+	b = rest.AppendOptional(append(b, `,"paging":{"cursors":{"after":`...), next.String())
 	b = rest.AppendOptional(append(b, `,"before":`...), previous.String())
 	b = rest.AppendBool(append(b, `},"has_more":`...), !next.IsZero())
 	b = rest.AppendBool(append(b, `,"has_previous":`...), !previous.IsZero())

@@ -69,19 +69,12 @@ func appendProblem(b []byte, p *rest.Problem) []byte {
 		b = jsontext.AppendString(append(b, `,"cursor":`...), p.Cursor)
 	}
 	if len(p.Errors) > 0 {
-		b = append(b, `,"errors":[`...)
-		for i := range p.Errors {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = appendField(b, &p.Errors[i])
-		}
-		b = append(b, ']')
+		b = jsontext.AppendList(append(b, `,"errors":`...), p.Errors, appendField)
 	}
 	return append(b, '}')
 }
 
-func appendField(b []byte, f *rest.Field) []byte {
+func appendField(b []byte, f rest.Field) []byte {
 	if f.Query {
 		b = jsontext.AppendString(append(b, `{"parameter":`...), enduser.Field(f.Path).String())
 	} else {

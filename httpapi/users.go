@@ -17,7 +17,17 @@ type (
 )
 
 // api is the native family of routes.
-type api struct{ family.Host }
+type api struct {
+	family.Host
+
+	handler http.Handler
+}
+
+// ServeHTTP implements http.Handler.
+func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
+
+// FamilyHost is for package vendor: it returns the settings as every family has them.
+func (a *api) FamilyHost() *family.Host { return &a.Host }
 
 // The paths of what can be made.
 const (
@@ -81,7 +91,7 @@ func (a *api) create(c *call) error {
 	if err := q.Strict(); err != nil {
 		return err
 	}
-	in, err := readUser(c.Body())
+	in, err := readUser(c.Body(), false)
 	if err != nil {
 		return err
 	}
@@ -178,7 +188,7 @@ func collection(c *call, of string) string {
 
 // upsert writes the user with the external ID of the path.
 func (a *api) upsert(c *call) error {
-	in, err := readUser(c.Body())
+	in, err := readUser(c.Body(), false)
 	if err != nil {
 		return err
 	}
@@ -201,7 +211,7 @@ func (a *api) get(c *call) error {
 }
 
 func (a *api) update(c *call) error {
-	in, err := readUser(c.Body())
+	in, err := readUser(c.Body(), true)
 	if err != nil {
 		return err
 	}

@@ -23,15 +23,8 @@ func appendUser(b []byte, u *enduser.User) []byte {
 	b = rest.AppendOptional(append(b, `,"avatar":`...), u.Avatar)
 	b = rest.AppendOptional(append(b, `,"language":`...), u.Language)
 	b = u.Metadata.AppendJSON(append(b, `,"metadata":`...))
-	b = append(b, `,"linked_accounts":[`...)
-	for i, a := range u.Accounts {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = jsontext.AppendString(append(b, `{"type":`...), a.Type)
-		b = append(jsontext.AppendString(append(b, `,"id":`...), a.ID), '}')
-	}
-	b = rest.AppendStrings(append(b, `],"groups":`...), u.Groups)
+	b = jsontext.AppendList(append(b, `,"linked_accounts":`...), u.Accounts, appendAccount)
+	b = jsontext.AppendList(append(b, `,"groups":`...), u.Groups, jsontext.AppendString)
 	b = u.SystemProperties.AppendJSON(append(b, `,"system_properties":`...))
 	b = rest.AppendOptional(append(b, `,"created_by":`...), u.CreatedBy)
 	b = rest.AppendOptional(append(b, `,"updated_by":`...), u.UpdatedBy)
@@ -40,7 +33,14 @@ func appendUser(b []byte, u *enduser.User) []byte {
 	b = appendTime(append(b, `,"added_at":`...), u.AddedAt)
 	b = appendTime(append(b, `,"expires_at":`...), u.ExpiresAt)
 	b = appendInt(append(b, `,"revision":`...), u.Revision)
-	return append(appendVersion(append(b, `,"version":`...), u.Version), '}')
+	b = appendVersion(append(b, `,"version":`...), u.Version)
+	return append(b, '}')
+}
+
+func appendAccount(b []byte, a enduser.Account) []byte {
+	b = jsontext.AppendString(append(b, `{"type":`...), a.Type)
+	b = jsontext.AppendString(append(b, `,"id":`...), a.ID)
+	return append(b, '}')
 }
 
 func appendInt(b []byte, n int64) []byte { return strconv.AppendInt(b, n, 10) }
@@ -56,7 +56,8 @@ func appendTime(b []byte, t time.Time) []byte {
 	if t.IsZero() {
 		return append(b, "null"...)
 	}
-	return append(t.UTC().AppendFormat(append(b, '"'), "2006-01-02T15:04:05.000Z"), '"')
+	b = t.UTC().AppendFormat(append(b, '"'), "2006-01-02T15:04:05.000Z")
+	return append(b, '"')
 }
 
 // userInput is the body of a request that writes a user.
@@ -72,8 +73,10 @@ type userInput struct {
 	expiresIn   rest.Optional[int64]
 }
 
-// readUser reads a body.
-func readUser(body string) (in userInput, err error) {
+// readUser reads a body: a merge patch, where null clears, or a new user, of which it
+// refuses null where a merge cannot clear.
+func readUser(body string, isPatch bool) (in userInput, err error) {
+	in.NoNull = !isPatch
 	p := jsontext.NewScanner(body)
 	err = in.End(&p, p.Object(func(name string) error { return in.member(&p, name) }))
 	return in, err
@@ -84,17 +87,17 @@ func (in *userInput) member(p *jsontext.Scanner, name string) error {
 	case "external_id":
 		return rest.Member(&in.Input, p, name, &in.externalID, p.String)
 	case "name":
-		return rest.Member(&in.Input, p, name, &in.name, p.String)
+		return rest.Nullable(&in.Input, p, name, &in.name, p.String)
 	case "first_name":
-		return rest.Member(&in.Input, p, name, &in.firstName, p.String)
+		return rest.Nullable(&in.Input, p, name, &in.firstName, p.String)
 	case "last_name":
-		return rest.Member(&in.Input, p, name, &in.lastName, p.String)
+		return rest.Nullable(&in.Input, p, name, &in.lastName, p.String)
 	case "email":
-		return rest.Member(&in.Input, p, name, &in.email, p.String)
+		return rest.Nullable(&in.Input, p, name, &in.email, p.String)
 	case "avatar":
-		return rest.Member(&in.Input, p, name, &in.avatar, p.String)
+		return rest.Nullable(&in.Input, p, name, &in.avatar, p.String)
 	case "language":
-		return rest.Member(&in.Input, p, name, &in.language, p.String)
+		return rest.Nullable(&in.Input, p, name, &in.language, p.String)
 	case "metadata":
 		return rest.Member(&in.Input, p, name, &in.metadata, rest.Object(p))
 	case "linked_accounts":
@@ -139,15 +142,9 @@ const maxExpiresIn = 365 * 24 * 60 * 60 // seconds
 // spec returns the user that a create or upsert asks for. Null and "" clear, where that
 // can be said of a user that is there; the rest can be cleared by PATCH alone.
 func (in *userInput) spec() (enduser.Spec, error) {
-	in.RefuseNull("external_id", in.externalID.Null)
 	if in.externalID.Given && !in.externalID.Null && in.externalID.Value == "" {
 		in.Fault("external_id", enduser.CodeRequired, "must not be empty")
 	}
-	in.RefuseNull("metadata", in.metadata.Null)
-	in.RefuseNull("linked_accounts", in.accounts.Null)
-	in.RefuseNull("groups", in.groups.Null)
-	in.RefuseNull("provisional", in.provisional.Null)
-	in.RefuseNull("expires_in", in.expiresIn.Null)
 	s := enduser.Spec{
 		ExternalID: in.externalID.Value,
 		Name:       in.name.Value, FirstName: in.firstName.Value, LastName: in.lastName.Value,

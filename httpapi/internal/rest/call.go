@@ -256,46 +256,60 @@ func (c *Call[P]) send(status int, body []byte) {
 	}
 }
 
-// setHeader sets the headers that every answer has. Their texts share one string
-// and their lists one array.
+// setHeader sets the headers that every answer has.
 func (c *Call[P]) setHeader(status int, body []byte) {
 	var buf [3 * maxRequestID]byte
-	text := buf[:0]
-	var ends [4]int
-	text = append(append(text, c.given...), c.ownID()...)
-	ends[0] = len(text)
-	if len(c.version) > 0 {
-		text = append(append(append(text, '"'), c.version...), '"')
-	}
-	ends[1] = len(text)
-	text = strconv.AppendInt(text, int64(len(body)), 10)
-	ends[2] = len(text)
-	if c.parent != "" {
-		text = append(append(append(text, c.parent...), '/'), c.child...)
-	}
-	ends[3] = len(text)
+	t := texts{all: buf[:0]}
+	t.all = append(append(t.all, c.given...), c.ownID()...)
+	id := t.end()
+	t.all = append(append(append(t.all, '"'), c.version...), '"')
+	version := t.end()
+	t.all = strconv.AppendInt(t.all, int64(len(body)), 10)
+	length := t.end()
+	t.all = append(append(append(t.all, c.parent...), '/'), c.child...)
+	location := t.end()
 
-	shared := string(text)
-	lists := new([4]string)
-	from := 0
-	for i, end := range ends {
-		lists[i] = shared[from:end]
-		from = end
-	}
-	c.header["X-Request-Id"] = lists[0:1:1]
+	values := t.values()
+	c.header["X-Request-Id"] = values[id][:]
 	if len(c.version) > 0 {
-		c.header["Etag"] = lists[1:2:2]
+		c.header["Etag"] = values[version][:]
 	}
 	if len(body) > 0 || status != http.StatusNoContent && status != http.StatusNotModified {
-		c.header["Content-Length"] = lists[2:3:3]
+		c.header["Content-Length"] = values[length][:]
 	}
 	c.header["X-Content-Type-Options"] = nosniff
 	if c.parent != "" {
-		c.header["Location"] = lists[3:4:4]
+		c.header["Location"] = values[location][:]
 	}
 	if _, said := c.header["Cache-Control"]; !said && !c.public {
 		c.header["Cache-Control"] = private
 	}
+}
+
+// texts are the values of headers. They share one string, and the lists that http.Header
+// wants share one array: two allocations for all of them.
+type texts struct {
+	all   []byte
+	ends  [4]int
+	count int
+}
+
+// end ends the value that was appended to all, and returns its number.
+func (t *texts) end() int {
+	t.ends[t.count] = len(t.all)
+	t.count++
+	return t.count - 1
+}
+
+// values returns a list for each value.
+func (t *texts) values() *[4][1]string {
+	shared, from := string(t.all), 0
+	values := new([4][1]string)
+	for i, end := range t.ends[:t.count] {
+		values[i][0] = shared[from:end]
+		from = end
+	}
+	return values
 }
 
 // Log writes one line about the request; neither its query nor its headers, which

@@ -37,8 +37,10 @@ func (o *Optional[T]) Set(field *T) {
 //	p := jsontext.NewScanner(body)
 //	err := in.End(&p, p.Object(func(name string) error { return in.member(&p, name) }))
 type Input struct {
-	Wrong []Field // the first of them: see maxFaults
-	more  int
+	Wrong  []Field // the first of them: see maxFaults
+	NoNull bool    // Member records null as a fault
+
+	more int
 }
 
 // maxFaults is how many faults an answer names, and maxName how many bytes it repeats
@@ -140,8 +142,16 @@ func (in *Input) RefuseNull(name string, null bool) {
 // ErrType is for functions given to Member: the value has another JSON type.
 var ErrType = errors.New("another JSON type was expected")
 
-// Member reads the value of a member with read, or records that it has another type.
+// Member reads the value of a member with read, or records that it has another type. Null
+// is accepted unless in.NoNull is set.
 func Member[T any](in *Input, p *jsontext.Scanner, name string, to *Optional[T], read func() (T, error)) error {
+	err := Nullable(in, p, name, to, read)
+	in.RefuseNull(name, to.Null && in.NoNull)
+	return err
+}
+
+// Nullable is Member that accepts null, whatever in.NoNull says.
+func Nullable[T any](in *Input, p *jsontext.Scanner, name string, to *Optional[T], read func() (T, error)) error {
 	to.Given = true
 	if p.Kind() == jsontext.Null {
 		to.Null = true
@@ -210,16 +220,4 @@ func AppendBool(b []byte, v bool) []byte {
 		return append(b, "true"...)
 	}
 	return append(b, "false"...)
-}
-
-// AppendStrings writes an array of strings.
-func AppendStrings(b []byte, list []string) []byte {
-	b = append(b, '[')
-	for i, s := range list {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = jsontext.AppendString(b, s)
-	}
-	return append(b, ']')
 }

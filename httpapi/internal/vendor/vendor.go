@@ -1,48 +1,32 @@
-// Package vendor makes what the families that speak other products' wire formats have
-// from the settings of package httpapi.
+// Package vendor turns the settings of package httpapi into those of the families that
+// speak the wire formats of other products.
 package vendor
 
 import (
-	"context"
 	"errors"
-	"net/http"
+	"fmt"
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 )
 
-// Host returns the host of the family with that name, whose own policy is what the host's
-// leaves zero. It fails without users or auth.
+// Host returns the host of the family with that name. What o.Policy leaves zero is as own
+// has it. Host fails without users or auth.
 func Host(name string, users *enduser.Manager, auth httpapi.Authenticator, o httpapi.Options, own enduser.Policy) (*family.Host, error) {
 	if users == nil || auth == nil {
 		return nil, errors.New(name + ": new: users and auth are required")
 	}
-	h := family.Host{
-		Users:  users,
-		Policy: o.Policy.Or(own),
-		Authenticate: func(r *http.Request, credential string) (family.Principal, error) {
-			p, err := auth(r, credential)
-			return family.Principal(p), err
-		},
-		MaxBody: o.MaxBody, BodyTimeout: o.BodyTimeout, BodyMemory: o.BodyMemory, ReadFor: o.ReadFor, Closing: o.Closing, Logger: o.Logger,
+	o.Policy = o.Policy.Or(own)
+	native, err := httpapi.New(users, auth, &o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	if o.Authorize != nil {
-		h.Authorize = func(ctx context.Context, p family.Principal, a family.Action) error {
-			return o.Authorize(ctx, httpapi.Principal(p), httpapi.Action(a))
-		}
+	// The native handler has the settings in the form that all families share. A function
+	// of package httpapi that returned them would be part of its API.
+	h, ok := native.(interface{ FamilyHost() *family.Host })
+	if !ok {
+		return nil, errors.New(name + ": new: httpapi.New returned another handler")
 	}
-	if len(o.Rates) > 0 {
-		if o.Limiter == nil {
-			o.Limiter = httpapi.NewLimiter()
-		}
-		h.Limit = func(ctx context.Context, key string) (family.Decision, error) {
-			d, err := o.Limiter.Allow(ctx, key, o.Rates)
-			return family.Decision{
-				Allowed: d.Allowed, Wait: d.Wait, Requests: d.Limit.Requests, Per: d.Limit.Per, Remaining: d.Remaining, Reset: d.Reset,
-			}, err
-		}
-	}
-	h = h.WithDefaults()
-	return &h, nil
+	return h.FamilyHost(), nil
 }
