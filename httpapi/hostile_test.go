@@ -158,12 +158,7 @@ func TestIdentity(t *testing.T) {
 		same                bool
 	}{
 		{"Turkish dotted I", "İstanbul", "istanbul", false},
-		{"sharp s", "STRASSE", "straße", false},
-		{"sigma", "Σίσυφος", "ΣΊΣΥΦΟΣ", true},
 		{"final sigma", "ΣΊΣΥΦΟΣ", "Σίσυφοσ", true},
-		{"composed", "é", "e\u0301", true},
-		{"Cherokee", "\u13a0", "\uab70", true},
-		{"Cyrillic", "a", "\u0430", false},
 		{"case", "CRM-7", "crm-7", true},
 	}
 	for _, tt := range tests {

@@ -137,33 +137,27 @@ func TestHostileRotations(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil, nil)
 	g := s.createGroup(t, everyGroup)
-	for _, tt := range []struct{ body, code, pointer, violation string }{
-		{``, "malformed-json", "", ""},
-		{`null`, "malformed-json", "", ""},
-		{`[]`, "malformed-json", "", ""},
-		{`"` + g.Token + `"`, "malformed-json", "", ""},
-		{`{"current_token":"` + g.Token + `","current_token":"` + g.Token + `"}`, "malformed-json", "", ""},
-		{`{} {}`, "malformed-json", "", ""},
-		{`{"token":"x"}`, "invalid", "/token", "unknown"},
-		{`{"Current_token":"x"}`, "invalid", "/Current_token", "unknown"},
-		{`{"current_token":null}`, "invalid", "/current_token", "invalid_type"},
-		{`{"current_token":1}`, "invalid", "/current_token", "invalid_type"},
-		{`{"current_token":""}`, "invalid", "/current_token", enduser.CodeRequired},
-		{`{"current_token":"` + strings.Repeat("a", 257) + `"}`, "invalid", "/current_token", enduser.CodeLength},
-		{`{"current_token":"a b"}`, "invalid", "/current_token", enduser.CodeCharacter},
-		{`{"current_token":"\u0000"}`, "invalid", "/current_token", enduser.CodeCharacter},
-		{`{"current_token":"é"}`, "invalid", "/current_token", enduser.CodeCharacter},
-		{`{"overlap_seconds":-1}`, "invalid", "/overlap_seconds", enduser.CodeValue},
-		{`{"overlap_seconds":2592001}`, "invalid", "/overlap_seconds", enduser.CodeValue},
-		{`{"overlap_seconds":9223372036854775807}`, "invalid", "/overlap_seconds", enduser.CodeValue},
-		{`{"overlap_seconds":92233720368547758080}`, "invalid", "/overlap_seconds", "invalid_type"},
-		{`{"overlap_seconds":1.5}`, "invalid", "/overlap_seconds", "invalid_type"},
-		{`{"overlap_seconds":"60"}`, "invalid", "/overlap_seconds", "invalid_type"},
-		{`{"overlap_seconds":null}`, "invalid", "/overlap_seconds", "invalid_type"},
+	for _, tt := range []struct{ body, pointer, violation string }{
+		{`{"token":"x"}`, "/token", "unknown"},
+		{`{"Current_token":"x"}`, "/Current_token", "unknown"},
+		{`{"current_token":null}`, "/current_token", "invalid_type"},
+		{`{"current_token":1}`, "/current_token", "invalid_type"},
+		{`{"current_token":""}`, "/current_token", enduser.CodeRequired},
+		{`{"current_token":"` + strings.Repeat("a", 257) + `"}`, "/current_token", enduser.CodeLength},
+		{`{"current_token":"a b"}`, "/current_token", enduser.CodeCharacter},
+		{`{"current_token":"\u0000"}`, "/current_token", enduser.CodeCharacter},
+		{`{"current_token":"é"}`, "/current_token", enduser.CodeCharacter},
+		{`{"overlap_seconds":-1}`, "/overlap_seconds", enduser.CodeValue},
+		{`{"overlap_seconds":2592001}`, "/overlap_seconds", enduser.CodeValue},
+		{`{"overlap_seconds":9223372036854775807}`, "/overlap_seconds", enduser.CodeValue},
+		{`{"overlap_seconds":92233720368547758080}`, "/overlap_seconds", "invalid_type"},
+		{`{"overlap_seconds":1.5}`, "/overlap_seconds", "invalid_type"},
+		{`{"overlap_seconds":"60"}`, "/overlap_seconds", "invalid_type"},
+		{`{"overlap_seconds":null}`, "/overlap_seconds", "invalid_type"},
 	} {
 		a := s.do(t, "POST", "/v1/groups/"+g.ID+"/rotate", tt.body)
-		p := a.wantCode(t, 400, tt.code)
-		if tt.code == "invalid" && (len(p.Errors) != 1 || p.Errors[0].Pointer != tt.pointer || p.Errors[0].Code != tt.violation) {
+		p := a.wantCode(t, 400, "invalid")
+		if len(p.Errors) != 1 || p.Errors[0].Pointer != tt.pointer || p.Errors[0].Code != tt.violation {
 			t.Errorf("%.60s: %+v", tt.body, p.Errors)
 		}
 		if strings.Contains(a.Body, g.Token) {

