@@ -2,15 +2,15 @@ package enduser
 
 import "slices"
 
-// Condition must hold of a user or group at the moment of the write for a call to change
-// it. If others change it meanwhile the condition is asked again. The zero Condition
+// Condition is a precondition of a write on a user or group. It must hold at the moment of
+// the write: if others change the user meanwhile it is checked again. The zero Condition
 // always holds.
 //
 // [IfVersion], [IfNotVersion], [IfExists] and [IfAbsent] are the preconditions of HTTP
-// (RFC 9110 sections 13.1.1 and 13.1.2). Where one does not hold the call fails with
-// ErrVersion and nothing is written; but a call that needs a user that is there fails
-// with ErrNotFound first, and one that needs something free with ErrConflict.
-// [IfUser] and [IfGroup] ask a function.
+// (RFC 9110 sections 13.1.1 and 13.1.2). If one fails the call returns ErrVersion and
+// nothing is written. But a call that needs an existing user returns ErrNotFound first, and
+// one that needs a free ID or address returns ErrConflict first. [IfUser] and [IfGroup] call
+// a function.
 type Condition struct {
 	kind     conditionKind
 	versions []Version
@@ -30,35 +30,34 @@ const (
 	ifGroup
 )
 
-// IfVersion returns the condition that something is there, and at one of these versions
-// (If-Match with entity tags). What cannot be read is at none.
+// IfVersion returns the condition that the user or group exists and is at one of these
+// versions (If-Match with entity tags). An unreadable one is at none.
 func IfVersion(versions ...Version) Condition {
 	return Condition{kind: ifVersion, versions: slices.Clone(versions)}
 }
 
-// IfNotVersion returns the condition that what is there is at none of these versions
-// (If-None-Match with entity tags). It holds where nothing is there, or cannot be read.
+// IfNotVersion returns the condition that the user or group is at none of these versions
+// (If-None-Match with entity tags). It holds if it does not exist, or is unreadable.
 func IfNotVersion(versions ...Version) Condition {
 	return Condition{kind: ifNotVersion, versions: slices.Clone(versions)}
 }
 
-// IfExists returns the condition that something is there, whether it can be read or not
-// (If-Match: *): a call that could make it must not.
+// IfExists returns the condition that the user or group exists, readable or not
+// (If-Match: *): a call that could make it does not.
 func IfExists() Condition { return Condition{kind: ifExists} }
 
-// IfAbsent returns the condition that nothing is there (If-None-Match: *): the call has
-// to make it, and one that changes or deletes what is there fails.
+// IfAbsent returns the condition that the user or group does not exist (If-None-Match: *):
+// the call must make it, and a call that changes or deletes fails.
 func IfAbsent() Condition { return Condition{kind: ifAbsent} }
 
-// IfUser returns the condition that fn returns nil for the user that is there, which fn
-// must not change; it holds where there is none. The call fails with fn's error. For a
-// group it is ErrInvalid.
+// IfUser returns the condition that fn returns nil for the user. It holds if there is no
+// user. The call fails with fn's error. For a group it is ErrInvalid.
 func IfUser(fn func(User) error) Condition { return Condition{kind: ifUser, user: fn} }
 
 // IfGroup is [IfUser] for groups.
 func IfGroup(fn func(Group) error) Condition { return Condition{kind: ifGroup, group: fn} }
 
-// conditions hold all together, and are asked in their order.
+// conditions must all hold. They are checked in their order.
 type conditions []Condition
 
 func (cs conditions) ofUser(u *User) error {
@@ -93,8 +92,8 @@ func (cs conditions) ofGroup(g *Group) error {
 	return nil
 }
 
-// ofUnreadable asks the conditions about what cannot be read, as err says: it is at no
-// version, and cannot be shown.
+// ofUnreadable checks the conditions for something that is unreadable, as err says: it is at
+// no version, and no function can be called with it.
 func (cs conditions) ofUnreadable(err error) error {
 	for _, c := range cs {
 		if err := c.at(Version{}); err != nil {
@@ -107,7 +106,7 @@ func (cs conditions) ofUnreadable(err error) error {
 	return nil
 }
 
-// ofNothing asks the conditions about a user or group that is not there.
+// ofNothing checks the conditions for a user or group that does not exist.
 func (cs conditions) ofNothing() error {
 	for _, c := range cs {
 		if c.kind == ifVersion || c.kind == ifExists {
@@ -117,7 +116,7 @@ func (cs conditions) ofNothing() error {
 	return nil
 }
 
-// at asks a condition on versions about something that is there.
+// at checks a condition on versions for something that exists.
 func (c Condition) at(v Version) error {
 	named := !v.IsZero() && slices.Contains(c.versions, v)
 	if c.kind == ifAbsent || c.kind == ifVersion && !named || c.kind == ifNotVersion && named {

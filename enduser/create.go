@@ -30,8 +30,8 @@ func (t Tenant) Create(ctx context.Context, s Spec, conds ...Condition) (User, e
 	return c.user, nil
 }
 
-// Check reports what a spec has that the policy does not allow, as Create would,
-// without writing anything. What is taken it does not see.
+// Check validates a spec by the policy, as Create would, and writes nothing. It does not
+// find conflicts with other users.
 func (t Tenant) Check(s Spec) error {
 	w, err := t.writer()
 	if err != nil {
@@ -45,36 +45,34 @@ func (w *writer) check(s Spec) error {
 	return err
 }
 
-// Ensure returns the user that the spec identifies, and makes it if there is none. Of a
-// user that is there it changes one thing at most: if it is provisional and the spec has
-// no ExpiresIn it becomes permanent (Updated, and a change of type [ChangeAssociated]).
+// Ensure returns the user that the spec identifies, and makes it if there is none. It
+// changes at most one thing of a user that exists: one that is provisional becomes permanent
+// if the spec has no ExpiresIn (Updated, and a change of type [ChangeAssociated]).
 //
-// A user is identified by its external ID; without one by its first account; without
-// that, where they are unique, by its e-mail address; a spec with none of them is
-// ErrInvalid. ErrConflict if something else in the spec that is unique belongs to another
-// user; ErrAmbiguous if the address identifies and several users have it. What else is in
-// a spec matters only if it makes a user.
+// The external ID of a spec identifies its user. If it has none its first account does, and
+// if it has no account its e-mail address does, where addresses are unique. A spec with
+// none of them is ErrInvalid. The other fields of a spec matter only if it makes a user.
+// Ensure returns ErrConflict if something else in the spec that is unique belongs to another
+// user, and ErrAmbiguous if several users have the address that identifies.
 //
-// The conditions are asked about the user that is there before it is returned, else about
-// nothing: see [Condition].
+// The conditions must hold of the user that exists, or of nothing: see [Condition].
 //
-// It writes at most once. After ErrUnknown call it again: the user that the first call
-// has made is then found, unless somebody has deleted it; then there is a new one.
+// It writes at most once. After ErrUnknown call it again: it then finds the user that the
+// first call made, or makes a new one if somebody has deleted it.
 func (t Tenant) Ensure(ctx context.Context, s Spec, conds ...Condition) (User, Outcome, error) {
 	return t.createOr(ctx, s, conds, false)
 }
 
-// Upsert makes the user that the spec identifies (see [Tenant.Ensure]), or merges
-// into it what the spec gives. What is as given already is not written: then there
-// is no new version and no change in the feed. Sensitive values, which nobody can
-// compare, are written each time. A provisional user becomes permanent if the spec has
-// no ExpiresIn; the change is then of type [ChangeAssociated], whatever else it changes.
-// ErrConflict if something in the spec that is unique belongs to another user.
-// It can be repeated safely after any error, and after ErrUnknown it has to be, as
-// [Tenant.Ensure] says.
+// Upsert makes the user that the spec identifies (see [Tenant.Ensure]), or merges the spec
+// into it. If that changes nothing, nothing is written: the user gets no new version and the
+// feed no change. Sensitive values, which nobody can compare, are written each time. A
+// provisional user becomes permanent if the spec has no ExpiresIn; the change is then of
+// type [ChangeAssociated], whatever else it changes.
+// It returns ErrConflict if something in the spec that is unique belongs to another user.
+// It can be repeated safely after any error, and should be after ErrUnknown, see
+// [Tenant.Ensure].
 //
-// The conditions are asked about the user that is there before it is changed, else about
-// nothing: see [Condition].
+// The conditions must hold of the user that exists, or of nothing: see [Condition].
 func (t Tenant) Upsert(ctx context.Context, s Spec, conds ...Condition) (User, Outcome, error) {
 	return t.createOr(ctx, s, conds, true)
 }
@@ -149,12 +147,11 @@ const (
 	conflicting                // something in the spec belongs to another
 )
 
-// create writes a new user, or finds the one that the spec identifies. It is one round
-// trip either way; where addresses are unique a look for them comes first.
+// create writes a new user, or finds the one that the spec identifies. Either way it is one
+// round trip, and one more before it where addresses are unique.
 //
 // With ensure it is for a call that takes the one that exists. The spec must identify it
-// then, and an invalid spec, or a condition that fails of nothing, is an error only if it
-// does not exist.
+// then, and is an error for being invalid only if the user does not exist.
 func (w *writer) create(ctx context.Context, s Spec, conds conditions, ensure bool) (creation, error) {
 	u, edit, err := w.describe(s, w.m.newID())
 	switch {
@@ -206,9 +203,9 @@ func (w *writer) create(ctx context.Context, s Spec, conds conditions, ensure bo
 	return w.found(done.taken.Holder, identity, w.conflict(done.taken))
 }
 
-// existing returns the user that a new one would be, where that cannot be made, as cause
-// says: one that exists needs no policy that allows it, and no new seal. If there is none
-// it returns the cause.
+// existing returns the user that a spec identifies where it cannot make a new one. It
+// returns the cause of that if the user does not exist. One that exists needs neither a
+// policy that allows it nor a new seal.
 func (w *writer) existing(ctx context.Context, u *User, cause error) (creation, error) {
 	var ref Ref
 	switch {
@@ -243,9 +240,9 @@ func (w *writer) existing(ctx context.Context, u *User, cause error) (creation, 
 	return c, err
 }
 
-// besides finds the user that an identity names where others have the address of a new
-// one. If there is none they are a conflict: the identity comes first, as in the store.
-// If one of them is the user, it is not read again: it may have changed since.
+// besides finds the user that an identity names where others hold its new address. If the
+// user does not exist they are a conflict: the identity comes first, as in the store. If one
+// of them is the user it is not read again, since it may have changed meanwhile.
 func (w *writer) besides(ctx context.Context, identity store.Key, holders []store.Record) (creation, error) {
 	for _, r := range holders {
 		u, live, err := w.decode(&r, w.now)
@@ -269,8 +266,8 @@ func (w *writer) besides(ctx context.Context, identity store.Key, holders []stor
 	return c, err
 }
 
-// checkOthers returns the conflict of a spec that has, beside what identifies the user
-// that is there, an account or address of another.
+// checkOthers returns a conflict if a spec has, beside the identity of the user that exists,
+// an account or address of another.
 func (w *writer) checkOthers(ctx context.Context, s *Spec, c *creation) error {
 	if len(s.Accounts) > w.policy.MaxAccounts {
 		return w.check(*s)
@@ -278,7 +275,7 @@ func (w *writer) checkOthers(ctx context.Context, s *Spec, c *creation) error {
 	for _, a := range s.Accounts {
 		key, err := ByAccount(a).key(w.Tenant)
 		if err != nil || slices.Contains(c.user.Accounts, a) {
-			continue // nobody can have it, or the user has
+			continue // nobody can have it, or the user has it
 		}
 		switch r, err := w.m.store.Get(ctx, w.name, key); {
 		case errors.Is(err, store.ErrNotFound):
@@ -296,8 +293,8 @@ func (w *writer) checkOthers(ctx context.Context, s *Spec, c *creation) error {
 	return c.others
 }
 
-// found returns the user that a record holds. The conflict stands if the user does not
-// go by the identity.
+// found returns the user in a record, or the conflict if the user does not have the
+// identity or has expired.
 func (w *writer) found(r store.Record, identity store.Key, conflict *ConflictError) (creation, error) {
 	u, live, err := w.decode(&r, w.now)
 	if err != nil {
@@ -310,7 +307,7 @@ func (w *writer) found(r store.Record, identity store.Key, conflict *ConflictErr
 	return c, nil
 }
 
-// describe returns the user that a spec describes, under an ID. The error is an
+// describe returns the user that a spec describes, with an ID. The error is an
 // *InvalidError.
 func (w *writer) describe(s Spec, id string) (User, sensitiveEdit, error) {
 	e := Edit{exact: w.exact, User: User{
@@ -321,7 +318,7 @@ func (w *writer) describe(s Spec, id string) (User, sensitiveEdit, error) {
 	plain.Accounts, plain.Groups = nil, nil
 	plain.Merge(&e)
 	u := e.User
-	// As they were given: what is in them twice is a mistake.
+	// As they were given, since a duplicate in them is invalid.
 	u.Accounts, u.Groups = slices.Clone(s.Accounts), slices.Clone(s.Groups)
 	if s.ExpiresIn > 0 {
 		u.ExpiresAt = w.now.Add(s.ExpiresIn)
@@ -334,11 +331,11 @@ func (w *writer) describe(s Spec, id string) (User, sensitiveEdit, error) {
 	return u, e.sensitive, e.wrong.with(w.policy.validate(&User{}, &u, &e.sensitive))
 }
 
-// identifies reports whether a new user has what identifies it.
+// identifies reports whether a new user has an identity.
 func (u *User) identifies() bool { return u.ExternalID != "" || len(u.Accounts) > 0 || u.emailClaimed }
 
-// identityKey returns the one of a new record's unique keys that identifies its user.
-// Of a user that nothing identifies it is that of its own ID.
+// identityKey returns the unique key of a new record that identifies its user: that of its
+// own ID if the user has no identity.
 func identityKey(u *User, r *store.Record) store.Key {
 	if u.ExternalID == "" && len(r.Unique) > 1 {
 		return r.Unique[1]
@@ -346,15 +343,16 @@ func identityKey(u *User, r *store.Record) store.Key {
 	return r.Unique[0]
 }
 
-// unidentified returns the error for a spec that identifies nobody, with what else is
-// wrong with it.
+// unidentified returns the error for a spec that identifies nobody, with its other
+// violations.
 func unidentified(err error) error {
 	v := violations{{Field{Name: "external_id"}, CodeRequired, "must be given, or an account, to identify a user"}}
 	return v.with(err)
 }
 
-// emailHolders returns the records of other users with an address that must be unique,
-// claimed or not: where it is not, no key stands in the way. Two of them mean two or more.
+// emailHolders returns the records of other users with an address that must be unique. It
+// also finds users that have not claimed it, who hold no unique key. Two records mean two or
+// more.
 func (w *writer) emailHolders(ctx context.Context, u *User) ([]store.Record, error) {
 	if !u.emailClaimed {
 		return nil, nil

@@ -8,9 +8,9 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Delete deletes a user, if the conditions hold, and frees what was unique to it.
-// ErrNotFound if there is none. A user that cannot be read is deleted too, a damaged one
-// by its ID alone: then [IfVersion] fails with ErrVersion, and [IfUser] with the
+// Delete deletes a user, if the conditions hold, and frees its unique IDs and addresses. It
+// returns ErrNotFound if there is none. It also deletes an unreadable user, and a damaged
+// one by its ID: then [IfVersion] fails with ErrVersion, and [IfUser] with the
 // [UnreadableError].
 func (t Tenant) Delete(ctx context.Context, ref Ref, conds ...Condition) error {
 	w, err := t.writer()
@@ -55,7 +55,7 @@ func (w *writer) belongings(ctx context.Context, r *store.Record, ref Ref, conds
 	return w.m.dependents(ctx, w.name, &u)
 }
 
-// delete applies ops that delete. The error is the store's own if they were stale.
+// delete applies ops that delete. It returns the store's ErrStale if a record has changed.
 func (w *writer) delete(ctx context.Context, ops []store.Op) error {
 	_, err := w.m.store.Apply(ctx, w.name, store.Ops(ops...))
 	if lost(err) {
@@ -65,8 +65,8 @@ func (w *writer) delete(ctx context.Context, ops []store.Op) error {
 	return translate("delete", err)
 }
 
-// remove deletes a record that the store cannot read, as cause says, and what belongs to
-// it. It returns the store's ErrStale if the record has changed.
+// remove deletes a record that the store cannot read, for the given cause, and what belongs
+// to it. It returns the store's ErrStale if the record has changed.
 func (w *writer) remove(ctx context.Context, kind, id string, conds conditions, cause error) error {
 	if strings.HasPrefix(id, sensitiveID("")) {
 		return ErrNotFound

@@ -5,15 +5,14 @@ import (
 	"maps"
 )
 
-// Edit is a user that a function given to [Tenant.Update] changes: its members are the
-// user's.
+// Edit is a user that a function given to [Tenant.Update] changes.
 type Edit struct {
 	User
 
 	sensitive sensitiveEdit
 	exact     bool       // external IDs are compared exactly
-	kind      ChangeType // of the change that it comes to
-	wrong     violations // of what was merged into it
+	kind      ChangeType // the type of the change
+	wrong     violations // of the specs merged into it
 }
 
 // sensitiveEdit is what an Edit does to the sensitive values.
@@ -24,10 +23,9 @@ type sensitiveEdit struct {
 
 func (e *sensitiveEdit) isZero() bool { return !e.clear && len(e.set) == 0 }
 
-// SetSensitive sets a sensitive value, which then has [SensitiveTTL] to live, or
-// with a null Secret removes it. The key has 1 to 128 letters, digits, "-" and "_", a
-// string at most 4 KiB; a user has at most 128 values, which have at most 768 KiB when
-// they are sealed.
+// SetSensitive sets a sensitive value, which lives for [SensitiveTTL], or removes it if the
+// Secret is null. A key has 1 to 128 letters, digits, "-" and "_"; a string has at most
+// 4 KiB. A user has at most 128 values, with at most 768 KiB when they are sealed.
 func (e *Edit) SetSensitive(key string, s Secret) {
 	if e.sensitive.set == nil {
 		e.sensitive.set = make(map[string]Secret)
@@ -35,12 +33,11 @@ func (e *Edit) SetSensitive(key string, s Secret) {
 	e.sensitive.set[key] = s
 }
 
-// ClearSensitive removes all sensitive values but those that SetSensitive sets
-// afterwards.
+// ClearSensitive removes all sensitive values. Those that SetSensitive sets afterwards stay.
 func (e *Edit) ClearSensitive() { e.sensitive = sensitiveEdit{clear: true} }
 
-// Merge writes what the spec gives into e, as [Tenant.Upsert] does; the deadline it leaves
-// as it is. An Edit that no call of this package made compares external IDs in any case.
+// Merge merges the spec into e, as [Tenant.Upsert] does, but for the deadline. An Edit that
+// the host made compares external IDs without regard to case.
 func (s Spec) Merge(e *Edit) {
 	for i, member := range s.Clear {
 		switch member {

@@ -12,56 +12,54 @@ import (
 // The errors of this package, for [errors.Is]. Their texts never carry personal
 // data: neither names, addresses and external IDs, nor the values of metadata.
 var (
-	// ErrNotFound: there is no such user or group in this tenant and environment, or
-	// it has expired.
+	// ErrNotFound: this tenant and environment have no such user or group, or it has
+	// expired.
 	ErrNotFound = errors.New("enduser: not found")
 
-	// ErrInvalid: something given is not allowed. Nothing was written. The error
-	// is an *InvalidError that names every violation.
+	// ErrInvalid: something given is invalid. Nothing was written. The error is an
+	// *InvalidError that names every violation.
 	ErrInvalid = errors.New("enduser: invalid")
 
-	// ErrConflict: something that must be unique belongs to another. Nothing
-	// was written. The error is a *ConflictError.
+	// ErrConflict: something that must be unique belongs to another user or group.
+	// Nothing was written. The error is a *ConflictError.
 	ErrConflict = errors.New("enduser: conflict")
 
-	// ErrVersion: the user or group is not at a version that [IfVersion] names.
+	// ErrVersion: a [Condition] on the version or existence of the user or group failed.
 	// Nothing was written.
 	ErrVersion = errors.New("enduser: another version")
 
 	// ErrAmbiguous: several users have the e-mail address.
 	ErrAmbiguous = errors.New("enduser: ambiguous")
 
-	// ErrContended: the user or group was changed by others again and again while the
-	// call tried to change it. Nothing was written; try later.
+	// ErrContended: others changed the user or group again and again while the call tried
+	// to. Nothing was written; retry later.
 	ErrContended = errors.New("enduser: contended")
 
-	// ErrTrimmed: entries of the change feed after that position were forgotten, or
-	// the position is of a history that the store has lost.
+	// ErrTrimmed: changes after that position were trimmed, or the position belongs to a
+	// history that the store has lost.
 	ErrTrimmed = errors.New("enduser: changes trimmed")
 
-	// ErrUnavailable: the store or the Keyring cannot be reached or used now. Nothing
-	// was written.
+	// ErrUnavailable: the store or the Keyring cannot be used now. Nothing was written.
 	ErrUnavailable = errors.New("enduser: unavailable")
 
-	// ErrUnknown: the write may or may not have happened, and may still happen. No call
-	// sends such a write again: what it wrote may have been deleted since. Repeating an
-	// Upsert or an Ensure is safe; before repeating anything else, read.
+	// ErrUnknown: the write may have happened, and may still happen. No call retries it,
+	// since others may have deleted what it wrote. Repeating an Upsert or an Ensure is safe;
+	// before you repeat anything else, read.
 	ErrUnknown = errors.New("enduser: outcome unknown")
 
-	// ErrCorrupt: the store returned something that cannot be read, or a sealed text
-	// that was not sealed for the place where it stands.
+	// ErrCorrupt: the store returned something damaged, or a sealed text that was sealed
+	// for another place.
 	ErrCorrupt = errors.New("enduser: corrupt record")
 
-	// ErrNewer: a newer program has written the user or group in a way that this one
-	// cannot read, or must not write over. Nothing was written. Deleting it works.
+	// ErrNewer: a newer program has written the user or group in a form that this one
+	// cannot read, or must not overwrite. Nothing was written. Deleting it works.
 	ErrNewer = errors.New("enduser: written by a newer program")
 
-	// ErrNoKeyring: the call has to seal or open a secret, and the Manager has no
-	// Keyring. Nothing was written.
+	// ErrNoKeyring: the call must seal or open a secret, and the Manager has no Keyring.
+	// Nothing was written.
 	ErrNoKeyring = errors.New("enduser: no keyring")
 
-	// ErrNoKey: the keyring does not have the key that a secret was sealed under, or
-	// has destroyed it.
+	// ErrNoKey: the Keyring does not have the key of a sealed secret, or has destroyed it.
 	ErrNoKey = errors.New("enduser: no key")
 )
 
@@ -76,20 +74,20 @@ const (
 	CodeFormat      = "invalid_format"     // not an e-mail address, URL, language tag or version
 	CodeJSON        = "invalid_json"       // not acceptable as a JSON value
 	CodeDuplicate   = "duplicate"          // given twice
-	CodeReadOnly    = "read_only"          // not to be changed
+	CodeReadOnly    = "read_only"          // must not be changed
 	CodePlaceholder = "placeholder"        // an ID such as "undefined" or "null"; see [Policy].Placeholders
 	CodeValue       = "invalid_value"      // not one of the values allowed
 	CodeCursor      = "invalid_cursor"     // not a cursor of this list, or a position of this feed
 )
 
-// Violation is one reason why something is not allowed.
+// Violation is one reason why something is invalid.
 type Violation struct {
 	Field   Field
 	Code    string // one of the Code constants
 	Message string // for people; carries no personal data
 }
 
-// InvalidError lists everything that was not allowed. It is an ErrInvalid.
+// InvalidError lists everything that is invalid in a call. It is an ErrInvalid.
 type InvalidError struct {
 	Violations []Violation // at least one
 }
@@ -109,12 +107,12 @@ func (e *InvalidError) Error() string {
 // Is makes errors.Is(e, ErrInvalid) true.
 func (e *InvalidError) Is(target error) bool { return target == ErrInvalid }
 
-// ConflictError says what belongs to another user or group, and to which. It is an
-// ErrConflict.
+// ConflictError names a field whose value belongs to another user or group, and that user
+// or group. It is an ErrConflict.
 type ConflictError struct {
 	Kind     string // of the holder: "user" or "group"
 	Field    string // "external_id", "email", "linked_accounts" or, of groups, "token"
-	HolderID string // the ID of the user or group that has it
+	HolderID string // the ID of the user or group that has the value
 }
 
 // Error implements error.
@@ -125,11 +123,11 @@ func (e *ConflictError) Error() string {
 // Is makes errors.Is(e, ErrConflict) true.
 func (e *ConflictError) Is(target error) bool { return target == ErrConflict }
 
-// UnreadableError says what cannot be read. It is an ErrCorrupt or an ErrNewer. Delete
-// with the ID deletes it.
+// UnreadableError names an unreadable user or group. It is an ErrCorrupt or an ErrNewer.
+// Delete with the ID deletes it.
 type UnreadableError struct {
-	// Kind is "user", "group", or "sensitive" for the sensitive values of the user with
-	// that ID; "" if nobody can tell.
+	// Kind is "user" or "group", or "sensitive" for the sensitive values of the user with
+	// that ID. It is "" if the kind is unknown.
 	Kind string
 	ID   string
 	Err  error // why: wraps ErrCorrupt or ErrNewer
@@ -150,8 +148,8 @@ func (e *UnreadableError) Error() string {
 // Unwrap returns e.Err.
 func (e *UnreadableError) Unwrap() error { return e.Err }
 
-// unreadable returns the error for a record that cannot be read; what is no ErrNewer is
-// an ErrCorrupt.
+// unreadable returns the error for an unreadable record: an ErrCorrupt, unless err is an
+// ErrNewer.
 func unreadable(kind, id string, err error) error {
 	if user, ok := strings.CutPrefix(id, kindSensitive+"/"); ok {
 		kind, id = kindSensitive, user
@@ -162,18 +160,19 @@ func unreadable(kind, id string, err error) error {
 	return &UnreadableError{Kind: kind, ID: id, Err: err}
 }
 
-// newer returns the error for a record that must not be written over.
+// newer returns the error for a record that must not be overwritten.
 func newer(kind, id string) error { return fmt.Errorf("%w: %s %s", ErrNewer, kind, id) }
 
-// failure is an error from below in the terms of this package.
+// failure is an error of the store in the terms of this package.
 type failure struct {
-	sentinel error  // what it is
-	what     string // what was being done; "" if that is plain
+	sentinel error  // of this package
+	what     string // the failed operation, or ""
 	cause    error
-	says     error // the sentinel of the store that cause has in front of its text; nil: none
+	says     error // the store's sentinel, whose text begins that of the cause; or nil
 }
 
-// Error implements error. It does not say twice what it is.
+// Error implements error. It leaves the text of the store's sentinel out, which says the
+// same as ours.
 func (f *failure) Error() string {
 	text := f.sentinel.Error()
 	if f.what != "" {
@@ -181,7 +180,7 @@ func (f *failure) Error() string {
 	}
 	cause := f.cause.Error()
 	if f.says != nil {
-		cause = strings.TrimPrefix(strings.TrimPrefix(cause, f.says.Error()), ": ")
+		cause = strings.TrimLeft(strings.TrimPrefix(cause, f.says.Error()), ": ")
 	}
 	if cause != "" {
 		text += ": " + cause
@@ -198,7 +197,7 @@ func translate(what string, err error) error {
 		return nil
 	}
 	switch {
-	case errors.Is(err, store.ErrUnknown): // first: it may wrap any of the others
+	case errors.Is(err, store.ErrUnknown): // first, since it may wrap any of the others
 		return &failure{ErrUnknown, what, err, store.ErrUnknown}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("enduser: %s: %w", what, err)
@@ -210,7 +209,7 @@ func translate(what string, err error) error {
 		return &failure{ErrContended, what, err, store.ErrStale}
 	}
 	if damaged, ok := errors.AsType[*store.DamagedError](err); ok {
-		return unreadable("", damaged.ID, err)
+		return unreadable("", damaged.ID, &failure{sentinel: ErrCorrupt, cause: err, says: err})
 	}
 	if invalid, ok := errors.AsType[*store.InvalidError](err); ok {
 		return invalidField(Field{Name: invalid.What}, CodeValue, invalid.Why)

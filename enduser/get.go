@@ -8,9 +8,9 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Get returns a user. ErrNotFound if there is none, or it has expired;
-// ErrAmbiguous if several have the e-mail address; an [UnreadableError] if it cannot be
-// read.
+// Get returns a user. It returns ErrNotFound if there is none, or it has expired,
+// ErrAmbiguous if several have the e-mail address, and an [UnreadableError] if the user is
+// unreadable.
 func (t Tenant) Get(ctx context.Context, ref Ref) (User, error) {
 	c, err := t.begin()
 	if err != nil {
@@ -20,9 +20,8 @@ func (t Tenant) Get(ctx context.Context, ref Ref) (User, error) {
 	return u, err
 }
 
-// get returns a user that lives at a time, and the record that holds it; the record
-// also if the user cannot be read. One call has one time, so that nothing expires in
-// the middle of it.
+// get returns a user that is live at a time, and its record, which it also returns if the
+// user is unreadable. One call has one time, so that nothing expires in the middle of it.
 func (t Tenant) get(ctx context.Context, name string, ref Ref, now time.Time) (store.Record, User, error) {
 	r, err := t.find(ctx, name, ref, now)
 	if err != nil {
@@ -38,7 +37,7 @@ func (t Tenant) get(ctx context.Context, name string, ref Ref, now time.Time) (s
 	return r, u, nil
 }
 
-// find returns the record that a reference leads to.
+// find returns the record to which a reference leads.
 func (t Tenant) find(ctx context.Context, name string, ref Ref, now time.Time) (store.Record, error) {
 	key, err := ref.key(t)
 	if err != nil {
@@ -73,8 +72,8 @@ func (t Tenant) find(ctx context.Context, name string, ref Ref, now time.Time) (
 	return records[0], nil
 }
 
-// withEmail returns the records of users who have an e-mail address and live: enough of
-// them, or all.
+// withEmail returns the records of live users with an e-mail address: all, or at least
+// enough.
 func (t Tenant) withEmail(
 	ctx context.Context, name, address string, now time.Time, enough int,
 ) ([]store.Record, error) {
@@ -95,14 +94,14 @@ func (t Tenant) withEmail(
 		}
 		q.After = page.Next
 	}
-	if len(records) < enough && damaged != "" { // nobody can tell whose address it is
+	if len(records) < enough && damaged != "" { // the address may be that of the damaged one
 		return nil, unreadable(kindUser, damaged, ErrCorrupt)
 	}
 	return records, nil
 }
 
-// decode reads a record; live is false for what is not a user or has expired. The
-// error is an *UnreadableError.
+// decode reads the user in a record. If live is false the record is not a user's, or the
+// user has expired. The error is an *UnreadableError.
 func (t Tenant) decode(r *store.Record, now time.Time) (u User, live bool, err error) {
 	if r.Kind != kindUser {
 		return User{}, false, nil

@@ -79,7 +79,7 @@ func (w *writer) createGroup(
 		}
 		return Group{}, "", 0, err
 	}
-	for range maxTries {
+	for range maxAttempts {
 		g.Number = newGroupNumber()
 		done, err := w.apply(ctx, store.Ops(store.Create(w.groupRecord(&g), w.note(ChangeCreated, nil))))
 		switch {

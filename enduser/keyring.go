@@ -8,53 +8,52 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rollbook-go/rollbook/internal/redact"
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Keyring has the keys under which secrets are sealed in the store. Without them a
-// copy of the store shows no secret. Package keyfile has one in a
-// file; [NewKeyring] makes one of keys that the host already has; one over a key
-// management service unwraps its keys and caches them. It is safe for concurrent
-// use.
+// Keyring has the keys under which secrets are sealed in the store. Without them a copy of
+// the store shows no secret. It must be safe for concurrent use.
+//
+// Package keyfile has a Keyring in a file, and [NewKeyring] makes one of keys that the host
+// already has. A Keyring over a key management service unwraps its keys and caches them.
 type Keyring interface {
-	// SealingKey returns the key for a new secret. A secret with a deadline is of
-	// no use from then on: the keyring may seal it under a key that it will destroy
-	// soon after, so that copies of the store become unreadable too. The zero time
-	// means none: the secret must stay readable until it is sealed anew, see
-	// [Manager.Reseal].
+	// SealingKey returns the key for a new secret. A secret with a deadline is useless from
+	// then on: the keyring may return a key that it destroys soon after, so that copies of
+	// the store become unreadable too. With a zero deadline the secret must stay readable
+	// until it is sealed anew, see [Manager.Reseal].
 	SealingKey(ctx context.Context, deadline time.Time) (Key, error)
 
-	// OpeningKey returns the key with an ID, and never another. ErrNoKey if the keyring
-	// does not have it, or no longer. Any other error means that it cannot tell now:
-	// calls fail with ErrUnavailable.
+	// OpeningKey returns the key with an ID, and never another. It returns ErrNoKey if the
+	// keyring does not have it, or no longer has it. Any other error means that it cannot
+	// tell now: calls then fail with ErrUnavailable.
 	OpeningKey(ctx context.Context, id string) (Key, error)
 }
 
-// KeyDestroyer is a Keyring that destroys keys when their time is over.
-// [Manager.Sweep] calls it.
+// KeyDestroyer is a Keyring that destroys expired keys. [Manager.Sweep] calls it.
 type KeyDestroyer interface {
-	// DestroyKeys destroys the keys for secrets with a deadline whose time is over. It
-	// leaves those for secrets without.
+	// DestroyKeys destroys the keys for secrets with a deadline that have expired. It keeps
+	// those for secrets without a deadline.
 	DestroyKeys(ctx context.Context) error
 }
 
-// Key is an AES-256 key. It does not show itself in logs and prints. At most 2^32
-// secrets should be sealed under one key (NIST SP 800-38D section 8.3).
+// Key is an AES-256 key. Logs and prints do not show its secret. At most 2^32 secrets
+// should be sealed under one key (NIST SP 800-38D section 8.3).
 type Key struct {
 	id     string
 	secret redact.Secret[[32]byte]
 }
 
-// maxKeyID is the length of a key's ID in bytes.
+// maxKeyID is the length of the longest ID of a key, in bytes.
 const maxKeyID = 64
 
-// NewKey returns the key of some secret bytes, from a source of random ones. The ID is
-// 1 to 64 bytes of text; it stands in clear beside what is sealed, and must never
-// stand for other bytes. ErrInvalid if it is not, or if all bytes are zero: then
-// somebody has forgotten to fill them in.
+// NewKey returns a key of 32 random bytes. The ID is 1 to 64 bytes of text. It stands in
+// clear beside sealed texts, and must never be used for other bytes. NewKey returns
+// ErrInvalid if the ID is invalid, or if all bytes are zero: then somebody has forgotten to
+// fill them in.
 func NewKey(id string, secret [32]byte) (Key, error) {
 	var v violations
 	if id == "" || len(id) > maxKeyID || textFault(id) != "" {
@@ -72,19 +71,20 @@ func NewKey(id string, secret [32]byte) (Key, error) {
 // ID returns the key's ID.
 func (k Key) ID() string { return k.id }
 
-// String returns the key's ID and nothing of its secret.
+// String returns the key's ID and none of its secret.
 func (k Key) String() string { return "key " + k.id }
 
 // static is the Keyring of a fixed set of keys.
 type static []Key
 
-// NewKeyring returns a Keyring of keys that the host keeps elsewhere, for example
-// in a secret of its platform. New secrets are sealed under the first, the others
-// open older ones. It never destroys a key: copies of the store stay readable to
-// whoever has the keys, also those of secrets whose deadline has passed. To rotate,
-// first give all processes the new key behind the old one, then in front of it,
-// call [Manager.Reseal], and take the old one away when [Manager.CountSealed] says
-// that nothing needs it.
+// NewKeyring returns a Keyring of keys that the host keeps elsewhere, for example in a
+// secret of its platform. New secrets are sealed under the primary key; the others open
+// older ones. It never destroys a key: anyone who has the keys can read copies of the store,
+// with secrets that have expired.
+//
+// To rotate, first give all processes the new key behind the old one, then in front of it.
+// Then call [Manager.Reseal], and take the old key away when [Manager.CountSealed] does not
+// count it any more.
 func NewKeyring(primary Key, others ...Key) Keyring {
 	return static(append([]Key{primary}, others...))
 }
@@ -101,7 +101,7 @@ func (s static) OpeningKey(_ context.Context, id string) (Key, error) {
 	return s[i], nil
 }
 
-// place is what a sealed text is bound to: opened anywhere else it is refused.
+// place is what a sealed text is bound to: it cannot be opened for another place.
 type place struct {
 	tenant string // the tenant's name in the store, which has the environment
 	record string
@@ -109,13 +109,12 @@ type place struct {
 	until  time.Time // the deadline; zero: none
 }
 
-// sealVersion is the form of a sealed text: this byte, the length of the key's ID,
-// the ID, a random nonce of 12 bytes, and what AES-256-GCM makes of the text, its
-// tag last.
+// sealVersion is the first byte of a sealed text. It is followed by the length of the key's
+// ID, the ID, a random nonce of 12 bytes, the text encrypted by AES-256-GCM, and its tag.
 const sealVersion = 1
 
-// aad returns what is authenticated beside the text. Lengths stand in front, so
-// that no two places have the same.
+// aad returns the additional data that is authenticated with a text. Each part has its
+// length in front, so that no two places have the same data.
 func (p place) aad(header []byte) []byte {
 	until := int64(0)
 	if !p.until.IsZero() {
@@ -161,7 +160,7 @@ func (m *Manager) seal(ctx context.Context, text string, p place) ([]byte, error
 // sealedUnder returns the ID of the key that a sealed text needs.
 func sealedUnder(sealed []byte) (id string, header []byte, err error) {
 	if len(sealed) < 2 || sealed[0] != sealVersion || len(sealed) < 2+int(sealed[1]) {
-		return "", nil, fmt.Errorf("%w: a sealed text is not one", ErrCorrupt)
+		return "", nil, fmt.Errorf("%w: a sealed text has no header", ErrCorrupt)
 	}
 	header = sealed[:2+int(sealed[1])]
 	return string(header[2:]), header, nil
@@ -189,20 +188,20 @@ func (m *Manager) open(ctx context.Context, sealed []byte, p place) (string, err
 	}
 	text, err := aead.Open(nil, nil, sealed[len(header):], p.aad(header))
 	if err != nil {
-		return "", fmt.Errorf("%w: a sealed text is not what was sealed there", ErrCorrupt)
+		return "", fmt.Errorf("%w: a sealed text was changed, or sealed for another place", ErrCorrupt)
 	}
 	return string(text), nil
 }
 
-// keyringError is what a call says that could not use the keyring. An error that means
-// something to this package is only quoted: from a keyring it means something else.
+// keyringError returns the error for a keyring that failed. It only quotes the errors that
+// mean something to callers of this package: from a keyring they mean something else.
 func keyringError(what string, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("enduser: %s: %w", what, err)
 	}
 	for _, ours := range []error{store.ErrStale, store.ErrTaken, store.ErrUnknown, store.ErrNotFound, ErrNoKey, ErrCorrupt, ErrUnknown} {
 		if errors.Is(err, ours) {
-			return fmt.Errorf("%w: keyring: %s: %v", ErrUnavailable, what, err) //nolint:errorlint // see above
+			return fmt.Errorf("%w: keyring: %s: %s", ErrUnavailable, what, strings.TrimPrefix(err.Error(), "enduser: "))
 		}
 	}
 	return fmt.Errorf("%w: keyring: %s: %w", ErrUnavailable, what, err)

@@ -31,17 +31,16 @@ type Manager struct {
 	keyring Keyring // nil: none
 }
 
-// Options are the settings of a Manager. The zero value is good.
+// Options are the settings of a Manager. The zero value is ready to use.
 type Options struct {
-	// Policy returns the policy that the host sets for a tenant for good; false:
-	// none, and the policy of each handle holds, see [Tenant.With]. Nil: none for
-	// any tenant. It is called for every call of a handle and has to be fast and
-	// safe for concurrent use.
+	// Policy returns the policy that the host fixes for a tenant. If it returns false
+	// the policy of each handle holds, see [Tenant.With]. Nil fixes none for any tenant.
+	// Every call of a handle calls it: it must be fast and safe for concurrent use.
 	Policy func(tenant string) (Policy, bool)
 
-	// Schema returns by what the users of a tenant can be found. Nil: the zero Schema
-	// for every tenant. It is called for every call of a handle, as Policy is, and
-	// should be the same in all processes on one store.
+	// Schema returns the schema of a tenant. Nil means the zero Schema for every tenant.
+	// Every call of a handle calls it, like Policy. It should be the same in all processes
+	// on one store.
 	Schema func(tenant string) Schema
 
 	// Keyring seals secrets: the tokens of groups, and sensitive values. Nil means no
@@ -49,25 +48,24 @@ type Options struct {
 	// interface is not nil.)
 	Keyring Keyring
 
-	// Logger is told what the sweeper does and what it could not do. Nil: nobody.
+	// Logger gets what the sweeper did and what it could not do. Nil means no log.
 	Logger *slog.Logger
 
-	// SweepEvery is the pause between two sweeps of [Manager.Run]. Zero: 30 s.
+	// SweepEvery is the pause between two sweeps of [Manager.Run]. Zero means 30 s.
 	SweepEvery time.Duration
 
-	// Now is the clock. Nil: time.Now.
+	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 
-	// NewID returns the ID of a new user or group: at most 36 letters, digits, "-" and "_"
-	// that were never returned before, in any case, by any process, and that are nobody's
-	// external ID. Nil: 24 lower-case hexadecimal digits, 6 bytes of milliseconds and 6
-	// random ones.
+	// NewID returns the ID of a new user or group: at most 36 letters, digits, "-" and "_".
+	// No process may have returned it before, in any case, and it must be nobody's external
+	// ID. Nil means 24 lower-case hexadecimal digits: 6 bytes of milliseconds and 6 random
+	// ones.
 	NewID func() string
 }
 
-// New returns a Manager on a store. The store stays the caller's to close. Nil
-// options mean the zero Options. It panics if there is no store, which is a mistake
-// of the program.
+// New returns a Manager on a store. The caller closes the store. Nil options mean the zero
+// Options. New panics if the store is nil.
 func New(s store.Store, opts *Options) *Manager {
 	if s == nil {
 		panic("enduser.New: the store is nil") //nolint:forbidigo // a mistake of the program, seen at its start
@@ -104,10 +102,9 @@ func New(s store.Store, opts *Options) *Manager {
 	return m
 }
 
-// Tenant returns the handle through which a tenant's users are reached. It costs
-// nothing and always works: a tenant needs no registration. A name that is not 1
-// to 255 bytes of valid UTF-8 without control characters makes the handle's calls
-// fail with ErrInvalid.
+// Tenant returns the handle on a tenant's users in the Customer environment. It costs
+// nothing: a tenant needs no registration. The name must be 1 to 255 bytes of valid UTF-8
+// without control characters, else the handle's calls return ErrInvalid.
 func (m *Manager) Tenant(name string) Tenant {
 	return Tenant{m: m, name: name, env: Customer}
 }
@@ -118,7 +115,7 @@ func (m *Manager) Now() time.Time { return m.millis() }
 // HasKeyring reports whether the Manager can seal secrets.
 func (m *Manager) HasKeyring() bool { return m.keyring != nil }
 
-// storeTenant returns the handle on what the store knows under a name.
+// storeTenant returns the handle for a tenant's name in the store.
 func (m *Manager) storeTenant(name string) Tenant {
 	tenant, env, exact := parseStoreTenant(name)
 	return m.Tenant(tenant).In(env).pin(exact)
@@ -132,17 +129,17 @@ func newID(now time.Time) string {
 	return hex.EncodeToString(b[:])
 }
 
-// millis returns the time in the precision in which it is kept.
+// millis returns the time in the precision in which it is stored.
 func (m *Manager) millis() time.Time { return wholeMillis(m.now()) }
 
-// lastSecond is the end of the year 9999, which is the last that texts of times can have.
+// lastSecond is the end of the year 9999, the last one that fits a text of a time.
 const lastSecond = 253402300799
 
 // inRange reports whether a time lies between the years 1970 and 9999.
 func inRange(t time.Time) bool { return t.Unix() >= 0 && t.Unix() <= lastSecond }
 
-// wholeMillis returns a time in the precision in which it is kept, one out of range as it
-// is: in milliseconds it might be another.
+// wholeMillis returns a time in the precision in which it is stored. It leaves one out of
+// range as it is: in milliseconds it might be another.
 func wholeMillis(t time.Time) time.Time {
 	if t.IsZero() || t.Unix() > lastSecond || t.Unix() < -lastSecond {
 		return t

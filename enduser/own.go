@@ -9,14 +9,13 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// A user's own ID never names another: no other can take it as its external ID, also
-// after the user got an external ID of its own. Until then it holds its own ID among the
-// external IDs; afterwards a write that sets an external ID which could be an own ID
-// requires that no record has that ID.
+// A user's own ID never names another: no other can take it as its external ID. As long as
+// the user has no external ID it holds its own ID among the external IDs. Afterwards a write
+// that sets an external ID which could be an own ID requires that no record has that ID.
 
-// ownForms returns the own IDs that an external ID could be mistaken for: none for nearly
-// all external IDs, where the Manager makes the IDs. What the host makes may be in any
-// case; one in mixed case is only recognized as it is.
+// ownForms returns the own IDs for which an external ID could be mistaken. For nearly all
+// external IDs there are none, if the Manager makes the IDs. IDs that the host makes may be in
+// any case; one in mixed case is only recognized in its own spelling.
 func (t Tenant) ownForms(externalID string) []string {
 	if !t.m.foreignIDs {
 		if len(externalID) != ownIDDigits {
@@ -47,8 +46,7 @@ const (
 	ownIDDigits = 24 // see newID
 )
 
-// requireNobody returns what a write requires that gives u its external ID, where old has
-// another.
+// requireNobody returns the requirements of a write that sets the external ID of u.
 func (w *writer) requireNobody(old, u *User) []store.Require {
 	if u.ExternalID == old.ExternalID {
 		return nil
@@ -62,12 +60,11 @@ func (w *writer) requireNobody(old, u *User) []store.Require {
 	return require
 }
 
-// applyAs is apply for a write that turns old into u. What it requires is that no other
-// user has u's external ID as its own ID: else it returns that conflict. One that has
-// expired is no user any more.
+// applyAs is apply for a write that turns old into u. It requires that no other user has
+// u's external ID as its own ID, and returns the conflict if one has, unless it has expired.
 func (w *writer) applyAs(ctx context.Context, old, u *User, ops ...store.Op) (applied, *ConflictError, error) {
 	require := w.requireNobody(old, u)
-	for range maxTries {
+	for range maxAttempts {
 		done, err := w.apply(ctx, store.Batch{Ops: ops, Require: require})
 		stale, ok := errors.AsType[*store.StaleError](err)
 		if !ok || !lost(err) || stale.Op >= 0 || stale.Require >= len(require) {

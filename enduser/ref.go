@@ -10,7 +10,7 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Ref names a user. [ByID], [ByExternalID], [ByEmail] and [ByAccount] make it.
+// Ref names a user. [ByID], [ByExternalID], [ByEmail], [ByAccount] and [ByEitherID] make it.
 type Ref struct {
 	by    refKind
 	value string
@@ -31,26 +31,22 @@ const (
 // ByID names the user with that ID.
 func ByID(id string) Ref { return Ref{by: byID, value: id} }
 
-// ByExternalID names the user with that external ID, in any spelling that is the
-// same ID; see [User].
+// ByExternalID names the user with that external ID, in any spelling; see [User].
 func ByExternalID(externalID string) Ref { return Ref{by: byExternalID, value: externalID} }
 
 // ByEmail names the user with that e-mail address; see [User].Email for how addresses are
-// compared. Where e-mail
-// addresses are not unique several users may have it: then calls fail with
-// ErrAmbiguous.
+// compared. If several users have it calls fail with ErrAmbiguous.
 func ByEmail(address string) Ref { return Ref{by: byEmail, value: address} }
 
 // ByAccount names the user to whom that account is linked.
 func ByAccount(a Account) Ref { return Ref{by: byAccount, typ: a.Type, value: a.ID} }
 
-// ByEitherID names the user whose own ID that is, or else the one with that external ID.
-// One ID never names two users, since nobody can take another's own ID as external ID.
-// Of an own ID made by the Manager, or of a user without external ID, any spelling is
-// good that is the same external ID.
+// ByEitherID names the user with that own ID, or else the one with that external ID. One ID
+// never names two users, since nobody can take another's own ID as external ID. An own ID may
+// be in any case if the Manager made it, or if the user has no external ID.
 func ByEitherID(id string) Ref { return Ref{by: byEitherID, value: id} }
 
-// String returns by what the reference names a user, and not whom.
+// String returns the kind of the reference, and nothing of the user.
 func (r Ref) String() string {
 	switch r.by {
 	case byID, byEitherID:
@@ -72,7 +68,7 @@ func (r Ref) GoString() string { return "enduser.Ref(" + r.String() + ")" }
 // LogValue implements [slog.LogValuer]; see String.
 func (r Ref) LogValue() slog.Value { return slog.StringValue(r.String()) }
 
-// key returns the unique key by which the store finds what the reference names.
+// key returns the unique key by which the store finds the user.
 func (r Ref) key(t Tenant) (store.Key, error) {
 	if err := r.check(); err != nil {
 		return store.Key{}, err
@@ -87,12 +83,11 @@ func (r Ref) key(t Tenant) (store.Key, error) {
 	}
 }
 
-// names reports whether the user is one that the reference means. A user without
-// external ID holds its own ID in the name space of external IDs, but does not go
-// by it.
+// names reports whether the reference names a user that its key found. A user without an
+// external ID holds its own ID among the external IDs, but that is not its external ID.
 func (r Ref) names(u *User) bool { return r.by != byExternalID || u.ExternalID != "" }
 
-// goesBy reports whether a unique key names the user.
+// goesBy reports whether a unique key is one of the user's names.
 func (u *User) goesBy(key store.Key) bool {
 	switch key.Kind {
 	case keyExternalID:
@@ -111,7 +106,7 @@ func (u *User) goesBy(key store.Key) bool {
 // maxIDBytes is the length of the longest ID of a record.
 const maxIDBytes = store.MaxID
 
-// check refuses references that can name nobody.
+// check rejects references that can name nobody.
 func (r Ref) check() error {
 	var v violations
 	field := Field{Name: r.String()}
@@ -136,7 +131,7 @@ func (r Ref) check() error {
 // maxBytes returns the length of the longest value that can name somebody.
 func (r Ref) maxBytes() int {
 	switch r.by {
-	case byExternalID, byEitherID, byEmail: // in the longest spelling; what is compared is much shorter
+	case byExternalID, byEitherID, byEmail: // in the longest spelling; the key is much shorter
 		return maxBytesPerCharacter * maxExternalID
 	case byAccount:
 		return utf8.UTFMax * maxAccountID

@@ -7,18 +7,18 @@ import (
 	"time"
 )
 
-// SensitiveTTL is how long a sensitive value can be read after it was written. Then
-// it is gone for every call, and [Manager.Sweep] deletes it.
+// SensitiveTTL is how long a sensitive value can be read after it was written. Then it does
+// not exist for any call, and [Manager.Sweep] deletes it.
 //
 // A value whose deadline is more than five minutes further away was written by a clock that
-// was ahead, and is gone as well: the clocks of the processes on a store should be closer
-// than that, since one that is behind loses values in the same way. Its bytes go with the next
-// write of the user's sensitive values, with the user, or when a Manager sweeps that has
-// been sweeping for an hour; in copies of the store they can be opened until their key is
-// destroyed.
+// was ahead. It does not exist for any call either. So the clocks of the processes on a store
+// should agree within five minutes: one that is behind loses values in the same way. The
+// bytes of such a value are deleted by the next write of the user's sensitive values, with
+// the user, or by a Manager that has been sweeping for an hour. In copies of the store they
+// can be opened until their key is destroyed.
 const SensitiveTTL = 24 * time.Hour
 
-// sensitiveField is what errors and changes call the values.
+// sensitiveField is the field's name in errors and changes.
 const sensitiveField = "sensitive"
 
 const (
@@ -28,11 +28,11 @@ const (
 	maxSensitiveBytes = 768 << 10 // bytes of a user's sealed values
 )
 
-// RevealSensitive returns a user's sensitive values that have not expired.
-// It is for the host's own program: nothing that is reached over HTTP calls it. A
-// value that cannot be opened is left out, and the error stands beside the others:
-// ErrNoKey if the keyring does not have its key, ErrCorrupt if it is damaged.
-// ErrNoKeyring without a Keyring; an [UnreadableError] if nothing can be read.
+// RevealSensitive returns the live sensitive values of a user. It is for the host's own
+// program: no HTTP route calls it. It leaves out values that cannot be opened, and returns
+// an error beside the others: ErrNoKey if the keyring does not have the key, ErrCorrupt if
+// the value is damaged. It returns ErrNoKeyring without a Keyring, and an [UnreadableError]
+// if all values are unreadable.
 func (t Tenant) RevealSensitive(ctx context.Context, ref Ref) (map[string]Value, error) {
 	w, err := t.writer()
 	if err != nil {
@@ -80,7 +80,7 @@ func checkSensitiveCount(v *violations, count int) {
 	}
 }
 
-// checkSensitive validates what is to be set.
+// checkSensitive validates the values that an edit sets.
 func checkSensitive(v *violations, edit *sensitiveEdit) {
 	if len(edit.set) == 0 {
 		return
@@ -115,7 +115,7 @@ func checkSensitive(v *violations, edit *sensitiveEdit) {
 	}
 }
 
-// fields names what an edit changes of the values.
+// fields returns the names of the values that an edit changes.
 func (e *sensitiveEdit) fields(live []sealedValue) []string {
 	const prefix = sensitiveField + "."
 	var fields []string

@@ -51,12 +51,12 @@ func sealedInSensitive(_ Tenant, r *store.Record) ([][]byte, error) {
 	return sealed, nil
 }
 
-// sensitiveRecord is a record with a user's sensitive values, which
-// is written with the user and deleted with it.
+// sensitiveRecord is the record of a user's sensitive values. It is written with the user
+// and deleted with it.
 type sensitiveRecord struct {
 	record store.Record // Revision 0: there is none
 	values []sealedValue
-	lost   bool // the record cannot be read, and need not be
+	lost   bool // the record is unreadable, and all its values are to be cleared
 }
 
 type sealedValue struct {
@@ -73,7 +73,8 @@ func sensitivePlace(tenant, user, key string, until time.Time) place {
 // it, since IDs of users have no slash.
 func sensitiveID(user string) string { return kindSensitive + "/" + user }
 
-// sensitive returns the record of a user's sensitive values. If they are to be cleared it need not be readable.
+// sensitive returns the record of a user's sensitive values. If they are to be cleared the
+// record may be unreadable.
 func (w *writer) sensitive(ctx context.Context, u *User, cleared bool) (sensitiveRecord, error) {
 	if !u.hasSensitive {
 		return sensitiveRecord{}, nil
@@ -93,24 +94,24 @@ func (w *writer) sensitive(ctx context.Context, u *User, cleared bool) (sensitiv
 	return v, err
 }
 
-// live keeps the values that have not expired.
+// live returns the values that have not expired.
 func (v *sensitiveRecord) live(now time.Time) []sealedValue {
 	return slices.DeleteFunc(slices.Clone(v.values), func(s sealedValue) bool { return over(s.until, SensitiveTTL, now) })
 }
 
-// clockTolerance is how far the clocks of the processes on one store may be apart without
-// a secret being lost for it.
+// clockTolerance is how much the clocks of the processes on one store may differ without
+// the loss of a secret.
 const clockTolerance = 5 * time.Minute
 
-// over reports whether a deadline has passed, or is further away than the clocks allow of
-// one that was set for at most so long: then a clock was wrong that set it, and the secret
-// would live on. Nobody can tell for how long it should.
+// over reports whether a secret that lives for a limited time has expired: its deadline has
+// passed, or is so far away that a wrong clock must have set it. Otherwise the secret would
+// live on, and nobody can tell for how long it should.
 func over(deadline time.Time, atMost time.Duration, now time.Time) bool {
 	return !now.Before(deadline) || deadline.After(now.Add(atMost+clockTolerance))
 }
 
-// edited returns the write that brings an edit about, nil for none, and notes with the
-// user whether there are values then.
+// edited returns the write that an edit of the sensitive values takes, nil for none. It sets
+// u.hasSensitive.
 func (w *writer) edited(ctx context.Context, old *sensitiveRecord, u *User, edit *sensitiveEdit) ([]store.Op, error) {
 	if edit.isZero() {
 		return nil, nil
@@ -141,7 +142,7 @@ func (w *writer) edited(ctx context.Context, old *sensitiveRecord, u *User, edit
 	return old.replaced(u.ID, values)
 }
 
-// replaced returns the write that makes the values those of a user.
+// replaced returns the write that gives a user these values.
 func (v *sensitiveRecord) replaced(user string, values []sealedValue) ([]store.Op, error) {
 	exists := v.record.Revision > 0
 	if len(values) == 0 {
@@ -153,7 +154,7 @@ func (v *sensitiveRecord) replaced(user string, values []sealedValue) ([]store.O
 		}
 		return nil, nil
 	}
-	if v.lost && !exists { // an ID can be written but once in a batch
+	if v.lost && !exists { // a batch can write an ID only once, so not remove and create it
 		return nil, unreadable(kindSensitive, user, ErrCorrupt)
 	}
 	r := newSensitiveRecord(user, values, carried{})
@@ -172,8 +173,8 @@ func (v *sensitiveRecord) replaced(user string, values []sealedValue) ([]store.O
 	return []store.Op{store.Create(r, nil)}, nil
 }
 
-// rewrite returns the record that holds values over v. It keeps what a newer
-// program has put there. ErrNewer if the record must not be written over.
+// rewrite returns the record that holds values and replaces v. It keeps what a newer program
+// has added, and returns ErrNewer if the record must not be overwritten.
 func (v *sensitiveRecord) rewrite(values []sealedValue) (store.Record, error) {
 	user := v.record.ID[len(sensitiveID("")):]
 	from, err := sensitiveKind().carry(&v.record)
@@ -183,8 +184,8 @@ func (v *sensitiveRecord) rewrite(values []sealedValue) (store.Record, error) {
 	return newSensitiveRecord(user, values, from), nil
 }
 
-// newSensitiveRecord returns the record that holds a user's values. It is due when the
-// first of them expires.
+// newSensitiveRecord returns the record that holds a user's values. It is due when the first
+// value expires.
 func newSensitiveRecord(user string, values []sealedValue, from carried) store.Record {
 	r := store.Record{ID: sensitiveID(user), Kind: kindSensitive}
 	slices.SortFunc(values, func(a, b sealedValue) int { return cmp.Compare(a.key, b.key) })
@@ -238,13 +239,13 @@ func (v *sensitiveRecord) scanValue(p *jsontext.Scanner) error {
 		return err
 	})
 	if err == nil && (s.key == "" || s.until.IsZero() || s.sealed == nil) {
-		err = errors.New("a value is not whole")
+		err = errors.New("a value is incomplete")
 	}
 	v.values = append(v.values, s)
 	return err
 }
 
-// dependents returns the ops that delete what belongs to a user that is deleted.
+// dependents returns the ops that delete what belongs to a user.
 func (m *Manager) dependents(ctx context.Context, tenant string, u *User) ([]store.Op, error) {
 	if !u.hasSensitive {
 		return nil, nil
@@ -252,8 +253,8 @@ func (m *Manager) dependents(ctx context.Context, tenant string, u *User) ([]sto
 	return m.sensitiveDeletion(ctx, tenant, u.ID)
 }
 
-// sensitiveDeletion returns the op that deletes a user's sensitive values in whatever state
-// they are, nil if there are none.
+// sensitiveDeletion returns the op that deletes a user's sensitive values, readable or not.
+// It returns nil if there are none.
 func (m *Manager) sensitiveDeletion(ctx context.Context, tenant, user string) ([]store.Op, error) {
 	r, err := m.store.Get(ctx, tenant, store.ID(sensitiveID(user)))
 	switch {

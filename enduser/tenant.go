@@ -7,10 +7,9 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Tenant is a handle on the users of one environment of one tenant. Nothing that
-// it does can see or touch another's. It is a small value, safe for concurrent
-// use; [Manager.Tenant] makes it, and its methods In, As and With make others of
-// it.
+// Tenant is a handle on the users of one environment of one tenant. It cannot see or touch
+// another's. It is a small value, safe for concurrent use. [Manager.Tenant] makes it, and
+// its methods In, As and With derive others from it.
 type Tenant struct {
 	m      *Manager
 	name   string
@@ -18,7 +17,7 @@ type Tenant struct {
 	actor  string
 	policy Policy
 
-	pinned, exact bool // exact says how external IDs are compared, and not the schema
+	pinned, exact bool // if pinned, exact says how external IDs are compared, not the schema
 }
 
 // In returns the handle on another environment of the tenant.
@@ -30,15 +29,15 @@ func (t Tenant) In(env Environment) Tenant {
 	return t
 }
 
-// As returns a handle whose writes are stamped with an actor: who, of the tenant's
-// people or programs, did it. At most 256 bytes of text.
+// As returns a handle whose writes are stamped with an actor: the person or program of the
+// tenant that writes. An actor has at most 256 bytes of text.
 func (t Tenant) As(actor string) Tenant {
 	t.actor = actor
 	return t
 }
 
-// With returns a handle whose writes obey a policy. It has no effect where the host
-// has set one for the tenant in [Options].Policy.
+// With returns a handle whose writes obey a policy. It has no effect if the host has fixed
+// one for the tenant in [Options].Policy.
 func (t Tenant) With(p Policy) Tenant {
 	t.policy = p
 	return t
@@ -62,7 +61,7 @@ func (t Tenant) SameExternalID(a, b string) bool { return t.externalIDKey(a) == 
 
 const maxTenantName = 255 // bytes
 
-// call is what holds for a call of a handle.
+// call is what stays the same during a call of a handle.
 type call struct {
 	name   string // the tenant's name in the store
 	policy Policy
@@ -97,7 +96,7 @@ func (t Tenant) begin() (call, error) {
 	return c, nil
 }
 
-// pin returns the handle with the way of comparing external IDs settled.
+// pin returns a handle that compares external IDs in one way, whatever the schema says.
 func (t Tenant) pin(exact bool) Tenant {
 	t.pinned, t.exact = true, exact
 	return t
@@ -119,12 +118,12 @@ const (
 	testingPrefix      = "t/"
 	exactPrefix        = "e/"
 	exactTestingPrefix = "et/"
-	customerPrefix     = "c/" // of a name that would look like one with a prefix
+	customerPrefix     = "c/" // for names that begin like one of the others
 )
 
 // storeTenant returns the name under which the store knows an environment of a
-// tenant. No two have the same. How external IDs are compared is part of it: who
-// disagrees about that sees another, empty tenant, and never makes a second holder of
+// tenant. No two have the same. How external IDs are compared is part of it: a program
+// that disagrees about that sees another, empty tenant, and never makes a second holder of
 // an ID.
 func storeTenant(tenant string, env Environment, exact bool) string {
 	switch {

@@ -10,12 +10,12 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// maxTries bounds how often a call that lost a race tries again.
-const maxTries = 24
+// maxAttempts bounds how often a call that loses races starts again.
+const maxAttempts = 24
 
-// turn is a call's place in the fight for one record: after the first loss it
-// waits for the others of this process, then tries again with pauses that grow,
-// for those of other processes.
+// turn spaces the attempts of one call on one record. After the first lost race the call
+// waits for the other calls of this process. Later it pauses between attempts, longer each
+// time, for those of other processes.
 type turn struct{ leave func() }
 
 func (t *turn) end() {
@@ -24,8 +24,8 @@ func (t *turn) end() {
 	}
 }
 
-func (t *turn) next(ctx context.Context, w *writer, id string, try int) error {
-	if try >= maxTries {
+func (t *turn) next(ctx context.Context, w *writer, id string, attempt int) error {
+	if attempt >= maxAttempts {
 		return ErrContended
 	}
 	if t.leave == nil {
@@ -36,10 +36,10 @@ func (t *turn) next(ctx context.Context, w *writer, id string, try int) error {
 		t.leave = leave
 		return nil
 	}
-	if try < 4 {
+	if attempt < 4 {
 		return nil
 	}
-	pause := time.NewTimer(rand.N(time.Millisecond << min(try-4, 6))) //nolint:gosec // spreads load
+	pause := time.NewTimer(rand.N(time.Millisecond << min(attempt-4, 6))) //nolint:gosec // spreads load
 	defer pause.Stop()
 	select {
 	case <-pause.C:
@@ -49,9 +49,8 @@ func (t *turn) next(ctx context.Context, w *writer, id string, try int) error {
 	}
 }
 
-// settle is the one compare-and-set loop. Its attempt reads a record, decides, writes, and
-// returns the record's ID. It is called again as long as it loses a race, which is when it
-// returns an error that is lost.
+// settle is the compare-and-set loop of all calls. An attempt reads a record, decides,
+// writes, and returns the record's ID. settle calls it again as long as its error is lost.
 func (w *writer) settle(ctx context.Context, attempt func() (id string, err error)) error {
 	var turn turn
 	defer turn.end()
@@ -66,20 +65,21 @@ func (w *writer) settle(ctx context.Context, attempt func() (id string, err erro
 	}
 }
 
-// lost reports whether a write failed because another was faster.
+// lost reports whether an error means that a write lost a race: the record has changed, and
+// nothing was written.
 func lost(err error) bool {
 	return errors.Is(err, store.ErrStale) && !errors.Is(err, store.ErrUnknown) && !errors.Is(err, ErrContended)
 }
 
-// queues let the calls of this process that fight for one record take turns. They
-// are fairness, not safety: that is the store's compare-and-swap.
+// queues let the calls of this process that write one record take turns. They
+// are for fairness; for safety there is the store's compare-and-set.
 type queues struct {
 	seed  maphash.Seed
 	lanes [64]chan struct{}
 }
 
-// enter waits for the record's turn and returns how to give it on. It does not
-// wait for ever, since a function given to Update may itself be writing.
+// enter waits for a turn at a record, and returns the function that ends it. It waits a
+// second at most, since a function given to Update may itself be writing.
 func (q *queues) enter(ctx context.Context, tenant, id string) (leave func(), err error) {
 	var h maphash.Hash
 	h.SetSeed(q.seed)

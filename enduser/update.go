@@ -7,17 +7,18 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Update changes a user: fn gets a copy and changes it. If it returns an error
-// nothing is written, and Update returns that error. What it must not change (ID,
-// tenant, environment, version, revision, actors and times but ExpiresAt) is
-// ErrInvalid. If others change the user meanwhile the conditions are asked and fn is
-// called again with the user as it is then, so it must not have effects of its own. If
-// fn changes nothing, nothing is written. The maps that fn gets are never nil. It may
-// move or clear ExpiresAt; Associate does that with a change of its own kind.
+// Update changes a user by a function, which gets a copy and changes it. If fn returns an
+// error nothing is written, and Update returns that error. If fn changes nothing, nothing is
+// written. If others change the user meanwhile, the conditions are checked and fn is called
+// again with the new state: fn must have no effects of its own.
 //
-// It is the way to do whatever depends on the user's state. ErrVersion if a condition on
-// versions does not hold; ErrConflict if something that must be unique belongs to another user;
-// ErrNewer if a newer program has written the user so that this one must not change it.
+// The maps that fn gets are never nil. It may move or clear ExpiresAt; Associate does that
+// with a change of its own type. It must not change the ID, tenant, environment, version,
+// revision, actors and other times: that is ErrInvalid.
+//
+// Update returns ErrVersion if a condition on versions fails, ErrConflict if something that
+// must be unique belongs to another user, and ErrNewer if a newer program has written the
+// user so that this one must not change it.
 func (t Tenant) Update(ctx context.Context, ref Ref, fn func(*Edit) error, conds ...Condition) (User, error) {
 	w, err := t.writer()
 	if err != nil {
@@ -38,8 +39,8 @@ func (t Tenant) Update(ctx context.Context, ref Ref, fn func(*Edit) error, conds
 	return u, nil
 }
 
-// Associate makes a provisional user permanent, if the conditions hold. It changes
-// nothing of a user that is permanent already.
+// Associate makes a provisional user permanent, if the conditions hold. A user that is
+// permanent already stays as it is.
 func (t Tenant) Associate(ctx context.Context, ref Ref, conds ...Condition) (User, error) {
 	return t.Update(ctx, ref, associate, conds...)
 }
@@ -52,7 +53,7 @@ func associate(e *Edit) error {
 	return nil
 }
 
-// Link links an account to a user. ErrConflict if it belongs to another.
+// Link links an account to a user. It returns ErrConflict if the account belongs to another.
 func (t Tenant) Link(ctx context.Context, ref Ref, a Account) (User, error) {
 	return t.Update(ctx, ref, func(e *Edit) error {
 		e.link(a)
@@ -60,7 +61,7 @@ func (t Tenant) Link(ctx context.Context, ref Ref, a Account) (User, error) {
 	})
 }
 
-// Unlink takes an account from a user. One that is not linked changes nothing.
+// Unlink takes an account from a user. It changes nothing if the account is not linked.
 func (t Tenant) Unlink(ctx context.Context, ref Ref, a Account) (User, error) {
 	return t.Update(ctx, ref, func(e *Edit) error {
 		e.unlink(a)
@@ -84,7 +85,7 @@ func (w *writer) update(
 	if err := fn(&e); err != nil {
 		return User{}, 0, err
 	}
-	u := e.Clone() // what fn put in is the caller's
+	u := e.Clone() // the caller may keep what fn put in
 	u.emailClaimed, u.hasSensitive = old.emailClaimed, old.hasSensitive
 	u.normalize()
 	fields := changedFields(&old, &u)
@@ -102,7 +103,7 @@ func (w *writer) update(
 		return User{}, 0, err
 	}
 	if len(fields) == 0 {
-		checkSensitive(&e.wrong, &e.sensitive) // removing under a key that cannot be is a mistake too
+		checkSensitive(&e.wrong, &e.sensitive) // to remove an invalid key is an error, too
 		return old, Unchanged, e.wrong.err()
 	}
 	rev, err := w.replace(ctx, r, &old, &u, &values, &e, w.note(e.kind, fields))
@@ -113,8 +114,8 @@ func (w *writer) update(
 	return u, Updated, nil
 }
 
-// replace writes u over old, the state in r, and what is done to the sensitive values.
-// ErrStale of the store if that is no longer so.
+// replace writes u over old, the state in record r, together with the edit of the sensitive
+// values. It returns the store's ErrStale if the record has changed.
 func (w *writer) replace(
 	ctx context.Context, r *store.Record, old, u *User, values *sensitiveRecord, e *Edit, note []byte,
 ) (store.Revision, error) {

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Environment separates name spaces inside a tenant: the same external ID may
-// exist once in each. The zero value means Customer.
+// Environment is one of a tenant's two name spaces: the same external ID may exist once in
+// each. The zero value means Customer.
 type Environment string
 
 // The environments.
@@ -21,8 +21,8 @@ const (
 
 // User is an end user of a tenant.
 type User struct {
-	// ID is the user's own ID, made by the Manager: it never changes and is never
-	// used again.
+	// ID is the user's own ID, made by the Manager. It never changes and is never used
+	// again.
 	ID string
 
 	// ExternalID is the ID by which the tenant's own systems know the user, in the
@@ -39,16 +39,16 @@ type User struct {
 	LastName  string
 
 	// Email is an e-mail address (RFC 5322 addr-spec), in the spelling that was given.
-	// Addresses are compared in any case, with their domains as IDNA has them (UTS 46,
-	// non-transitional): that of "user@bücher.example" and "User@XN--BCHER-KVA.example" is
-	// one. A quoted local part that needs no quotes is the same without them.
+	// Addresses are compared without regard to case, and their domains in the form of IDNA
+	// (UTS 46, non-transitional): "user@bücher.example" and "User@XN--BCHER-KVA.example" are
+	// the same. A quoted local part that needs no quotes is the same without them.
 	Email string
 
 	Avatar   string // an http or https URL
-	Language string // a well-formed BCP 47 tag; whether its parts are registered is not asked
+	Language string // a well-formed BCP 47 tag; its parts need not be registered
 
-	// Metadata is the host's own data about the user, SystemProperties that of the
-	// software around it: shown to the tenant, but not the tenant's to write.
+	// Metadata is the tenant's own data about the user. SystemProperties is data of the
+	// software around it, which the tenant reads and does not write.
 	Metadata         Metadata
 	SystemProperties Metadata
 
@@ -60,16 +60,16 @@ type User struct {
 	AddedAt              time.Time // when the registry first had the user: the order of lists
 
 	// ExpiresAt is the deadline of a provisional user. From then on it does not
-	// exist for any call, and [Manager.Sweep] deletes it. Zero: never.
+	// exist for any call, and [Manager.Sweep] deletes it. Zero means that it never expires.
 	ExpiresAt time.Time
 
-	// Version identifies this state of the user: every write makes another. Revision
+	// Version identifies this state of the user: every write makes another one. Revision
 	// grows with every write, unless the store goes back in time.
 	Version  Version
 	Revision int64
 
 	emailClaimed bool // the e-mail address is held as a unique key
-	hasSensitive bool // there may be a record of sensitive values
+	hasSensitive bool // there may be a record of its sensitive values
 }
 
 // Account is an account of a user elsewhere, e.g. {"discord", "8035"}. Both parts
@@ -79,8 +79,8 @@ type Account struct {
 	ID   string
 }
 
-// DisplayName returns the name to show: Name, and where that is not set the first and
-// the last name. Its words are what the Name of a [Filter] finds.
+// DisplayName returns the name to show: Name, or the first and last name if that is empty.
+// The Name of a [Filter] finds the words of it.
 func (u User) DisplayName() string {
 	if u.Name != "" {
 		return u.Name
@@ -91,7 +91,7 @@ func (u User) DisplayName() string {
 	return u.FirstName + " " + u.LastName
 }
 
-// LogValue implements [slog.LogValuer]: a log shows which user, not who it is.
+// LogValue implements [slog.LogValuer]. A log shows the user's IDs and no personal data.
 func (u User) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.String("id", u.ID),
@@ -100,8 +100,7 @@ func (u User) LogValue() slog.Value {
 	)
 }
 
-// String returns which user it is and nothing about it, so that a user that is
-// printed by mistake gives nothing away.
+// String returns "user" and the ID, so that a print shows no personal data.
 func (u User) String() string { return "user " + u.ID }
 
 // Equal reports whether two users are the same in everything.
@@ -121,7 +120,7 @@ func (u User) Clone() User {
 	return u
 }
 
-// editable returns a copy for a function that changes it: its maps can be written.
+// editable returns a copy whose maps can be written.
 func (u User) editable() User {
 	u = u.Clone()
 	if u.Metadata == nil {
@@ -136,8 +135,8 @@ func (u User) editable() User {
 // Expired reports whether the user's deadline has passed at that time.
 func (u User) Expired(now time.Time) bool { return !u.ExpiresAt.IsZero() && !now.Before(u.ExpiresAt) }
 
-// Spec says what a user shall be. What is empty is not given: [Tenant.Upsert]
-// leaves it as it is. No call changes a Spec's maps and slices; a new user that is
+// Spec describes a user to be made or changed. [Tenant.Upsert] leaves the fields unchanged
+// that are empty in the Spec. No call changes a Spec's maps and slices; a new user that is
 // returned may share them.
 type Spec struct {
 	ExternalID string
@@ -155,20 +154,19 @@ type Spec struct {
 	Accounts []Account // Upsert links these beside those the user has
 	Groups   []string  // Upsert adds these
 
-	// Clear names what Upsert clears of a user that is there, before it writes what else
-	// is given: "name", "first_name", "last_name", "email", "avatar" and "language". Any
-	// other is ErrInvalid. It has no effect on a new user.
+	// Clear names the fields that Upsert clears in a user that exists, before it writes the
+	// others: "name", "first_name", "last_name", "email", "avatar" and "language". Any other
+	// is ErrInvalid. It has no effect on a new user.
 	Clear []string
 
-	// Sensitive are values that can be written and not read, each for [SensitiveTTL].
-	// A null one removes what is there. Giving a value again writes it again, also the
-	// same: its time begins anew. See [Edit.SetSensitive] for limits.
+	// Sensitive are values that can be written and not read. Each lives for [SensitiveTTL]
+	// from its write, also if it is the same as before. A null one removes the value. See
+	// [Edit.SetSensitive] for limits.
 	Sensitive map[string]Secret
 
-	// ExpiresIn makes a new user provisional: unless somebody calls Associate in
-	// time it expires. Zero: it does not, and Ensure and Upsert make a provisional user
-	// that is there permanent, as Associate does. Otherwise it has no effect on a user
-	// that is there.
+	// ExpiresIn makes a new user provisional: it expires unless Associate is called in
+	// time. If it is zero a new user is permanent, and Ensure and Upsert make a provisional
+	// user permanent, as Associate does. It has no other effect on a user that exists.
 	ExpiresIn time.Duration
 }
 

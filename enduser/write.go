@@ -14,9 +14,9 @@ type Outcome uint8
 
 // The outcomes.
 const (
-	Unchanged Outcome = iota + 1 // the user was there and is as it was
+	Unchanged Outcome = iota + 1 // the user existed and was not changed
 	Created                      // the user is new
-	Updated                      // the user was there and was changed
+	Updated                      // the user existed and was changed
 )
 
 // String returns "unchanged", "created" or "updated".
@@ -33,15 +33,15 @@ func (o Outcome) String() string {
 	}
 }
 
-// writer is one call that writes: the handle, and what holds for the call.
+// writer is one call that writes: the handle, and what stays the same during the call.
 type writer struct {
 	Tenant        // which compares external IDs as the schema says, for the whole call
 	name   string // the tenant's name in the store
 	policy Policy
 	schema Schema
 	now    time.Time
-	stamp  stamp // of all that the call writes, however often it tries
-	wrote  bool  // the store has said that a write of the call is done
+	stamp  stamp // of everything that the call writes, in all attempts
+	wrote  bool  // a write of the call has succeeded
 }
 
 func (t Tenant) writer() (writer, error) {
@@ -54,9 +54,9 @@ func (t Tenant) writer() (writer, error) {
 	}, nil
 }
 
-// confirm returns the error that a call ends with. A call that wrote nothing answers by
-// what it has read: a user is as was asked for, or has what others ask for, or does not
-// exist. Such an answer must rest on what the store cannot lose, as a write would.
+// confirm ends a call that may write, and returns its error. If the call wrote nothing its
+// answer rests on what it has read: the user is unchanged, say, or does not exist. The store
+// must be as unable to lose that as a write.
 func (w *writer) confirm(ctx context.Context, err error) error {
 	if w.wrote || err != nil && !ofState(err) {
 		return err
@@ -67,7 +67,7 @@ func (w *writer) confirm(ctx context.Context, err error) error {
 	return err
 }
 
-// ofState reports whether an error says something about what is in the store.
+// ofState reports whether an error tells the state of the store.
 func ofState(err error) bool {
 	for _, of := range []error{ErrNotFound, ErrConflict, ErrVersion, ErrAmbiguous} {
 		if errors.Is(err, of) {
@@ -83,20 +83,20 @@ func (w *writer) written(rev store.Revision) Version { return Version{int64(rev)
 // applied is what became of a write.
 type applied struct {
 	revision store.Revision    // of the record
-	taken    *store.TakenError // nothing was written: somebody holds a key
+	taken    *store.TakenError // nothing was written, since somebody holds a key
 }
 
-// apply writes a batch whose last op is on the record that the call is about. A unique key
-// held by a user that has expired is taken over: that user is deleted in the same batch.
+// apply writes a batch whose last op is on the record that the call is about. It takes over
+// a unique key from a user that has expired: it deletes that user in the same batch.
 //
-// What was done, or may have been, is not sent again, a create neither: its record may
+// It never sends again a write that may have happened, not even a create: the record may
 // have been deleted since, and a second create would bring it back. Only the store can
-// repeat a write, since it knows each by a name of its own. The error is the store's own
-// if the write was stale, or something required of the state before it did not hold.
+// repeat a write, since it gives each a name. The error is the store's own if an op was
+// stale or a requirement failed.
 func (w *writer) apply(ctx context.Context, b store.Batch) (applied, error) {
 	own := b.Ops
-	var expired []store.Op                 // deletions of users; they come first
-	for range maxTries + store.MaxUnique { // each key may have an expired holder
+	var expired []store.Op                    // deletions of users; they come first
+	for range maxAttempts + store.MaxUnique { // each key may have an expired holder
 		if b.Ops = own; len(expired) > 0 {
 			b.Ops = slices.Concat(expired, own)
 		}
@@ -127,7 +127,7 @@ func (w *writer) apply(ctx context.Context, b store.Batch) (applied, error) {
 	return applied{}, ErrContended
 }
 
-// takeOver returns the ops that delete the user that holds a key, none if it has not
+// takeOver returns the ops that delete the user that holds a key, none unless it has
 // expired.
 func (w *writer) takeOver(ctx context.Context, holder *store.Record) ([]store.Op, error) {
 	u, gone := w.expired(holder)
@@ -138,13 +138,13 @@ func (w *writer) takeOver(ctx context.Context, holder *store.Record) ([]store.Op
 	return append(ops, store.Delete(*holder, w.note(ChangeExpired, nil))), err
 }
 
-// expired returns the user of a record and whether its deadline has passed.
+// expired returns the user in a record, and reports whether its deadline has passed.
 func (w *writer) expired(r *store.Record) (u User, gone bool) {
 	u, live, err := w.decode(r, w.now)
 	return u, err == nil && !live && u.ID != ""
 }
 
-// conflict says in the terms of this package which key is taken.
+// conflict returns the conflict for a unique key that is taken.
 func (w *writer) conflict(taken *store.TakenError) *ConflictError {
 	for _, k := range w.m.kinds {
 		if k.key == nil {
