@@ -83,7 +83,7 @@ func Slot(master int) (first, end int) {
 	return master * slots / masters, (master + 1) * slots / masters
 }
 
-// Role returns what a node says it is: "master" or "slave".
+// Role returns the role that a node reports: "master" or "slave".
 func (p *Process) Role(ctx context.Context) (string, error) {
 	info, err := p.replication(ctx)
 	return field(info, "role"), err
@@ -95,6 +95,7 @@ func (p *Process) replication(ctx context.Context) (string, error) {
 	return c.Info(ctx, "replication").Result()
 }
 
+// form joins the started nodes to a Cluster.
 func (g *Group) form(ctx context.Context) error {
 	clients := make([]*goredis.Client, len(g.Nodes))
 	ids := make([]string, len(g.Nodes))
@@ -148,6 +149,7 @@ func (g *Group) AwaitReady(ctx context.Context) error {
 	return g.awaitReady(ctx, clients)
 }
 
+// everywhere waits until CLUSTER INFO of every node is as wanted.
 func everywhere(ctx context.Context, clients []*goredis.Client, want func(info string) bool) error {
 	for _, c := range clients {
 		if err := poll(func() error {
@@ -180,7 +182,7 @@ func (g *Group) awaitReady(ctx context.Context, clients []*goredis.Client) error
 	}); err != nil {
 		return err
 	}
-	// Everybody has to have heard of every replica, or an election fails.
+	// Unless every node knows of every replica, an election fails.
 	for _, c := range clients {
 		if err := poll(func() error {
 			nodes, err := c.ClusterNodes(ctx).Result()

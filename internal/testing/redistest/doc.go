@@ -1,12 +1,12 @@
 // Package redistest starts real Redis servers for tests: single ones, a Redis
 // Cluster of three masters with a replica each, and a master with two replicas and three
-// Sentinels. The nodes of a group can be cut off from each other while clients still reach
-// them; see Network.
+// Sentinels. A Network cuts the nodes of a group off from each other while clients still
+// reach them.
 //
 // It runs the redis-server that is on PATH, on free loopback ports and in
 // temporary directories. Servers end with the test, and also when the test's
-// process dies. Where there is no redis-server tests are skipped, unless the
-// environment has ROLLBOOK_REQUIRE_REDIS=1: then they fail.
+// process dies. Without a redis-server tests are skipped, or fail if the environment has
+// ROLLBOOK_REQUIRE_REDIS=1.
 package redistest
 
 import (
@@ -41,52 +41,30 @@ func Require(tb testing.TB) {
 // "--appendonly", "yes".
 func Server(tb testing.TB, args ...string) *Process {
 	tb.Helper()
-	Require(tb)
-	p, err := Start(args...)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(p.Close)
-	return p
+	return started(tb, func() (*Process, error) { return Start(args...) })
 }
 
 // Cluster starts a Cluster for one test.
-func Cluster(tb testing.TB) *Group {
-	tb.Helper()
-	Require(tb)
-	g, err := StartCluster()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(g.Close)
-	return g
-}
+func Cluster(tb testing.TB) *Group { tb.Helper(); return started(tb, StartCluster) }
 
 // SplitCluster starts a Cluster for one test whose nodes can be cut off from each other.
-func SplitCluster(tb testing.TB) *Group {
+func SplitCluster(tb testing.TB) *Group { tb.Helper(); return started(tb, StartSplitCluster) }
+
+// Sentinel starts Sentinels, and the servers that they watch, for one test.
+func Sentinel(tb testing.TB) *Sentinels { tb.Helper(); return started(tb, StartSentinels) }
+
+func started[T interface{ Close() }](tb testing.TB, start func() (T, error)) T {
 	tb.Helper()
 	Require(tb)
-	g, err := StartSplitCluster()
+	servers, err := start()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(g.Close)
-	return g
+	tb.Cleanup(servers.Close)
+	return servers
 }
 
-// Sentinel starts Sentinels and what they watch for one test.
-func Sentinel(tb testing.TB) *Sentinels {
-	tb.Helper()
-	Require(tb)
-	s, err := StartSentinels()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(s.Close)
-	return s
-}
-
-// Until waits until a condition holds, and fails the test if it does not for a minute.
+// Until waits until a condition holds. The test fails if it does not hold within a minute.
 func Until(tb testing.TB, what string, holds func() bool) {
 	tb.Helper()
 	if err := poll(func() error {

@@ -8,10 +8,10 @@ import (
 	"sync"
 )
 
-// Network is what the servers of a group reach each other through: proxies that stand
-// before their ports and tell servers from clients by the address that a connection comes
-// from, since every server has a loopback address of its own (Linux serves all of
-// 127.0.0.0/8). So a server can be cut off from the others while clients still reach it.
+// Network connects the servers of a group, so that a server can be cut off from the others
+// while clients still reach it. It consists of proxies before their ports. They tell
+// servers from clients by the address that a connection comes from, since every server has
+// a loopback address of its own (Linux serves all of 127.0.0.0/8).
 type Network struct {
 	mu       sync.Mutex
 	isolated map[string]bool // servers and clients, by the address that they connect from
@@ -23,7 +23,7 @@ func newNetwork() *Network {
 	return &Network{isolated: make(map[string]bool), links: make(map[*link]bool)}
 }
 
-// source is the address that server i of a group connects from.
+// source returns the address that server i of a group connects from.
 func source(i int) string { return fmt.Sprintf("127.0.1.%d", 1+i) }
 
 // NearClient is an address of clients that Isolate cuts off together with the server.
@@ -68,7 +68,7 @@ func (n *Network) cuts(l *link) bool {
 	return l.from != anyClient && n.isolated[l.from] != n.isolated[l.to]
 }
 
-// pass waits until what was read of a link may go on; false: it never may.
+// pass waits until bytes of a link may go on, and reports whether they ever may.
 func (n *Network) pass(l *link) bool {
 	n.mu.Lock()
 	broken, healed := l.broken, n.healed
@@ -129,7 +129,7 @@ func (p *proxy) up() error {
 	return nil
 }
 
-// down refuses connections, ends those that there are and returns when they have ended.
+// down refuses new connections and closes the others.
 func (p *proxy) down() {
 	if p.listener == nil {
 		return

@@ -21,18 +21,18 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 )
 
-// patience bounds every wait of this package; machines under load are slow.
+// patience bounds every wait of this package. Machines under load are slow.
 const patience = 60 * time.Second
 
 // Process is a running redis-server.
 type Process struct {
-	Addr string // host and port by which everybody reaches it
+	Addr string // host and port for clients and other servers
 	Dir  string // where its files are
 
 	setup
 	port, busPort int       // where it listens
-	data, bus     *proxy    // what stands before its ports; nil without a Network
-	announced     [2]string // the ports that others are told
+	data, bus     *proxy    // before its ports; nil without a Network
+	announced     [2]string // the ports that it announces to others
 
 	mu    sync.Mutex
 	cmd   *exec.Cmd
@@ -43,7 +43,7 @@ type Process struct {
 // setup is how a server is started.
 type setup struct {
 	args    []string
-	network *Network              // that stands before its ports; nil: nothing does
+	network *Network              // before its ports; nil: none
 	source  string                // the address that it connects from; "": any
 	conf    func(*Process) string // the text of its configuration file; nil: it has none
 }
@@ -108,10 +108,10 @@ func (p *Process) stand() error {
 	return nil
 }
 
-// inner is where the server itself listens.
+// inner returns the address at which the server itself listens.
 func (p *Process) inner() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port)) }
 
-// commandLine is what follows the program's name.
+// commandLine returns the arguments of the program.
 func (p *Process) commandLine() []string {
 	var line []string
 	if p.conf != nil {
@@ -179,9 +179,9 @@ func (p *Process) Restart() error {
 
 func (p *Process) has(option string) bool { return slices.Contains(p.args, option) }
 
-// await waits for the first answer; it gives up early if the server has ended.
+// await waits for the first answer, and gives up early if the server has ended.
 func (p *Process) await() error {
-	// Knock first: go-redis writes to standard error where nobody listens.
+	// Connect first: go-redis writes to standard error where no server listens.
 	if err := poll(func() error {
 		conn, err := net.Dial("tcp", p.inner())
 		if err != nil {
@@ -284,7 +284,7 @@ func (p *Process) Close() {
 	_ = os.RemoveAll(p.Dir)
 }
 
-// FreePorts returns different loopback ports that nobody listened on.
+// FreePorts returns different loopback ports that were free.
 func FreePorts(n int) ([]int, error) {
 	ports := make([]int, n)
 	for i := range ports {
@@ -298,7 +298,7 @@ func FreePorts(n int) ([]int, error) {
 	return ports, nil
 }
 
-// permanent is an error that waiting does not cure.
+// permanent is an error for which poll does not wait.
 type permanent struct{ error }
 
 // poll calls check until it succeeds or its error is permanent.

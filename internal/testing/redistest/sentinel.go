@@ -10,7 +10,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 )
 
-// MasterName is what Sentinels of this package call their master.
+// MasterName is the name that Sentinels of this package give their master.
 const MasterName = "main"
 
 // Sentinels are a master with two replicas, which can be cut off from each other, and
@@ -21,8 +21,8 @@ type Sentinels struct {
 	Network  *Network
 }
 
-// StartSentinels starts the servers and waits until everybody knows everybody and the
-// replicas have the master's data. The caller closes it.
+// StartSentinels starts the servers and waits until each knows all others and the replicas
+// have the master's data. The caller closes it.
 func StartSentinels() (*Sentinels, error) {
 	s := &Sentinels{Network: newNetwork()}
 	err := s.start()
@@ -125,7 +125,8 @@ func (s *Sentinels) AwaitReady(ctx context.Context) error {
 	})
 }
 
-// watches returns an error unless a Sentinel finds the master and all others well.
+// watches returns an error unless a Sentinel reports that the master and all others are
+// well.
 func (p *Process) watches(ctx context.Context, master string) error {
 	c := goredis.NewSentinelClient(p.Client().Options())
 	defer func() { _ = c.Close() }()
