@@ -14,7 +14,7 @@ import (
 	redisstore "github.com/rollbook-go/rollbook/store/redis"
 )
 
-// A handler gets the limiter in httpapi.Options, and asks it like this.
+// A handler gets the limiter in httpapi.Options, and calls it like this.
 func Example() {
 	server, err := miniredis.Run() // a real one elsewhere
 	if err != nil {

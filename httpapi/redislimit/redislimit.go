@@ -11,32 +11,31 @@
 //
 // Each rate is a bucket (GCRA, of redis_rate) that holds half of the rate's
 // requests, rounded up, and refills evenly at the rate. A key that is used
-// steadily gets all of its N requests in each period. One that was unused gets N/2
-// at once and from then on one each time that a request's share of the period has
-// passed. In no span shorter than a period are more than
+// steadily gets all of its N requests in each period. A key that was unused gets N/2
+// at once, and then one each time that a request's share of the period has passed. Any
+// span shorter than a period allows at most
 //
 //	N + N/2 (rounded up) - 1
 //
-// requests allowed: always fewer than twice N, and for N = 1 and N = 2 never more
+// requests: always fewer than twice N, and for N = 1 and N = 2 never more
 // than N. A limiter in one process, [httpapi.NewLimiter], has the sharper bound N.
 // The clock is that of the Redis server.
 //
 // # Several rates
 //
-// All have to allow a request. They are asked one after the other, in the order
-// given, one round trip each; when one refuses, what the earlier ones counted is
-// given back. So a refused request counts nowhere, but two things remain: while it
-// is being given back, for a round trip, another request may be refused that would
-// have been allowed; and if Redis cannot be reached at that moment, or the process
-// ends, it stays counted. Neither ever allows a request too many. Put the rate
-// that is reached most often first, which is usually the one of the shortest
-// period.
+// All rates must allow a request. They are checked one after the other, in the order
+// given, in one round trip each. When one refuses, the counts of the earlier ones are
+// given back, so a refused request counts nowhere. There are two exceptions, neither of
+// which ever allows a request too many. During the round trip that gives a count back,
+// another request may be refused that would have been allowed. If Redis is unreachable at
+// that moment, or the process ends, the request stays counted. Put the rate that is
+// reached most often first, which is usually the one of the shortest period.
 //
 // # Redis
 //
-// One key for each credential and rate, which expires by itself: "rate:", then
-// [Options].Prefix, then a hash, so that no name is seen in it. Keys may lie on
-// different nodes of a Cluster. If they are lost, by a failover for instance,
+// Each credential and rate has one key, which expires by itself. Its name is "rate:", then
+// [Options].Prefix, then a hash that shows no name. Keys may be on
+// different nodes of a Cluster. If they are lost, in a failover for instance,
 // limits begin anew. A client that repeats commands whose reply was lost may count
 // a request twice; that of the store's NewClient does not.
 package redislimit
@@ -56,7 +55,7 @@ import (
 	"github.com/rollbook-go/rollbook/httpapi"
 )
 
-// Options are the settings of a Limiter. The zero value is good.
+// Options are the settings of a Limiter. The zero value is ready to use.
 type Options struct {
 	// Prefix starts the name of every key, behind "rate:"; "" means "rollbook:".
 	// Limiters with the same prefix share their counts.
@@ -72,11 +71,11 @@ type Limiter struct {
 
 var _ httpapi.Limiter = (*Limiter)(nil)
 
-// New returns a Limiter. Nothing is sent; the caller closes the client. It fails
-// without a client.
+// New returns a Limiter. Nothing is sent; the caller closes the client. It returns an error
+// if client is nil.
 func New(client goredis.UniversalClient, opts *Options) (*Limiter, error) {
 	if client == nil {
-		return nil, errors.New("redislimit: new: a client is required")
+		return nil, errors.New("redislimit: a client is required")
 	}
 	l := &Limiter{rates: redis_rate.NewLimiter(client), prefix: "rollbook:"}
 	if opts != nil && opts.Prefix != "" {
@@ -85,11 +84,11 @@ func New(client goredis.UniversalClient, opts *Options) (*Limiter, error) {
 	return l, nil
 }
 
-// Allow implements [httpapi.Limiter]. Without rates everything is allowed. It
-// fails if Redis does, or a rate has no requests or less than a microsecond for
-// each.
+// Allow implements [httpapi.Limiter]. Without rates it allows everything. It returns an
+// error if Redis does, or if a rate has no requests or less than a microsecond for each.
 //
-// Remaining is what may be used at once, so at most half of a rate's requests.
+// Remaining is the number of requests that are allowed at once, so at most half of a
+// rate's.
 func (l *Limiter) Allow(ctx context.Context, key string, rates []httpapi.Rate) (httpapi.Decision, error) {
 	for _, rate := range rates {
 		if rate.Requests < 1 || share(rate) < time.Microsecond {
@@ -114,8 +113,8 @@ func (l *Limiter) Allow(ctx context.Context, key string, rates []httpapi.Rate) (
 	return d, nil
 }
 
-// refusal returns the decision that the first of some rates made. The others are
-// asked how long they would refuse, and count nothing.
+// refusal returns the decision of the rate that refuses longest. The first of rates has
+// refused with r. The others are read, and count nothing.
 func (l *Limiter) refusal(ctx context.Context, key string, rates []httpapi.Rate, r *redis_rate.Result) (httpapi.Decision, error) {
 	d := httpapi.Decision{Limit: rates[0], Wait: r.RetryAfter, Reset: r.ResetAfter}
 	for _, rate := range rates[1:] {
@@ -131,8 +130,8 @@ func (l *Limiter) refusal(ctx context.Context, key string, rates []httpapi.Rate,
 	return d, nil
 }
 
-// giveBack undoes what rates have counted for a request that is refused. It is
-// tried once: what fails here stays counted.
+// giveBack undoes the counts of a request that is refused. It makes one attempt: if that
+// fails, the request stays counted.
 func (l *Limiter) giveBack(ctx context.Context, key string, rates []httpapi.Rate) {
 	if len(rates) == 0 {
 		return
@@ -147,8 +146,8 @@ func (l *Limiter) giveBack(ctx context.Context, key string, rates []httpapi.Rate
 	}
 }
 
-// take counts n requests, if the rate allows them; a negative n takes them back,
-// and 0 looks.
+// take counts n requests, if the rate allows them. A negative n takes them back, and 0
+// only reads.
 func (l *Limiter) take(ctx context.Context, key string, rate httpapi.Rate, n int) (*redis_rate.Result, error) {
 	limit := redis_rate.Limit{Rate: rate.Requests, Burst: burst(rate), Period: rate.Per}
 	r, err := l.rates.AllowN(ctx, l.name(key, rate), limit, n)
@@ -158,23 +157,23 @@ func (l *Limiter) take(ctx context.Context, key string, rate httpapi.Rate, n int
 	return r, nil
 }
 
-// burst is how many requests a rate allows at once.
+// burst returns how many requests a rate allows at once.
 func burst(rate httpapi.Rate) int { return rate.Requests/2 + rate.Requests%2 }
 
-// share is how long the bucket of a rate takes to refill by one request.
+// share returns how long the bucket of a rate takes to refill by one request.
 func share(rate httpapi.Rate) time.Duration {
 	return rate.Per / time.Duration(max(rate.Requests, 1))
 }
 
-// remaining is how many requests a bucket has that is full after reset. Redis
+// remaining returns how many requests a bucket has that will be full after reset. Redis
 // computes it too, but rounds a full share that lost a part of a microsecond down
 // to none.
 func remaining(rate httpapi.Rate, reset time.Duration) int {
 	return max(0, burst(rate)-int((reset+share(rate)-time.Microsecond)/share(rate)))
 }
 
-// name returns what a rate of a key is counted under. Rates that differ have
-// nothing in common: their counts are in units of their own.
+// name returns the name under which a rate of a key is counted. Different rates share
+// nothing, since their counts are in units of their own.
 func (l *Limiter) name(key string, rate httpapi.Rate) string {
 	b := make([]byte, 0, len(key)+48)
 	b = append(strconv.AppendInt(b, int64(rate.Requests), 10), '/')
