@@ -2,36 +2,22 @@ package explo_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
+	"testing/synctest"
+	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
-	"github.com/rollbook-go/rollbook/httpapi/explo"
 	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
-
-func TestStoreErrors(t *testing.T) {
-	t.Parallel()
-	for _, err := range []error{fmt.Errorf("secret: %w", store.ErrUnavailable), errors.New("secret")} {
-		f := &apitest.Faulty{Store: memory.New(nil)}
-		s := newServer(t, f, nil)
-		g := s.create(t, "kept")
-		f.Fail(err)
-		for _, r := range routes(g.Token, "kept") {
-			if a := s.send(t, r).wantCode(t, 503, "unavailable"); strings.Contains(a.Body, "secret") {
-				t.Errorf("%s %s: %s", r.method, r.path, a.Body)
-			}
-		}
-	}
-}
 
 // TestLostReplies: a write that happened and was not confirmed is of unknown outcome,
 // and a get shows what it was.
@@ -42,14 +28,14 @@ func TestLostReplies(t *testing.T) {
 	g := s.create(t, "kept")
 	f.Lost.Store(true)
 	s.do(t, "GET", "/api/user", `{"user_group_id":"new","name":"New"}`).wantCode(t, 503, "outcome-unknown")
-	again := s.do(t, "GET", "/api/user", `{"user_group_id":"new","name":"New"}`).want(t, 200).reply(t)
+	again := s.get(t, "new").want(t, 200).reply(t)
 	if again.New == nil || *again.New || again.Group.Name != "New" {
 		t.Errorf("a create that is sent again makes another: %+v", again)
 	}
 	s.do(t, "PUT", "/api/user", `{"user_group_id":"kept","name":"x"}`).wantCode(t, 503, "outcome-unknown")
-	s.do(t, "POST", "/api/user", `{"current_token":"`+g.Token+`"}`).wantCode(t, 503, "outcome-unknown")
-	s.do(t, "POST", "/api/user", `{"current_token":"`+g.Token+`"}`).wantCode(t, 404, "not-found")
-	shown := s.do(t, "GET", "/api/user", `{"user_group_id":"kept"}`).group(t)
+	s.rotate(t, g.Token).wantCode(t, 503, "outcome-unknown")
+	s.rotate(t, g.Token).wantCode(t, 404, "not-found")
+	shown := s.get(t, "kept").group(t)
 	if shown.Name != "x" || shown.Token == g.Token {
 		t.Errorf("got %+v", shown)
 	}
@@ -57,27 +43,23 @@ func TestLostReplies(t *testing.T) {
 	s.do(t, "DELETE", "/api/user", `{"current_token":"`+shown.Token+`"}`).wantCode(t, 404, "not-found")
 }
 
-// TestPanics: a store that panics is a 500, and the next request is served.
-func TestPanics(t *testing.T) {
+// stale is a store in which every write loses its race.
+type stale struct{ store.Store }
+
+func (stale) Apply(context.Context, string, store.Batch) (store.Revision, error) {
+	return 0, store.ErrStale
+}
+
+func TestContended(t *testing.T) {
 	t.Parallel()
-	var log bytes.Buffer
-	f := &apitest.Faulty{Store: memory.New(nil)}
-	s := newServer(t, f, within(httpapi.Options{Logger: slog.New(slog.NewJSONHandler(&log, nil))}))
-	g := s.create(t, "kept")
-	before := apitest.StateOf(t, s.acme())
-	for _, r := range routes(g.Token, "kept") {
-		f.Panics.Store(true)
-		a := s.send(t, r)
-		f.Panics.Store(false)
-		a.wantCode(t, 500, "internal")
-		if strings.Contains(a.Body, "store that panics") || !strings.Contains(log.String(), a.Header.Get("X-Request-Id")) {
-			t.Errorf("%s %s: %s", r.method, r.path, a.Body)
+	synctest.Test(t, func(t *testing.T) {
+		st := memory.New(nil)
+		newServer(t, st, nil).create(t, "kept")
+		a := newServer(t, stale{st}, nil).do(t, "PUT", "/api/user", `{"user_group_id":"kept","name":"x"}`)
+		if got := a.wantCode(t, 503, "contended").reply(t).Error; !strings.Contains(got, "this user group") {
+			t.Errorf("it is told so: %s", got)
 		}
-		s.do(t, "GET", "/api/user", `{"user_group_id":"kept"}`).want(t, 200)
-	}
-	if diff := cmp.Diff(before, apitest.StateOf(t, s.acme())); diff != "" {
-		t.Errorf("the group changed:\n%s", diff)
-	}
+	})
 }
 
 // TestSilence: neither a log line, at any level, nor the answer to a request that
@@ -92,16 +74,14 @@ func TestSilence(t *testing.T) {
 	}))
 	g := s.do(t, "GET", "/api/user", `{"user_group_id":"canary-id","name":"canary-name","mapping":{"canary":"canary"},"properties":{"canary":"canary"}}`).group(t)
 	lost := s.create(t, "canary-lost")
-	secrets := []string{g.Token, lost.Token, apitest.Acme, apitest.Other, "canary"}
 	check := func(what, text string) {
 		t.Helper()
-		for _, secret := range secrets {
+		for _, secret := range []string{g.Token, lost.Token, apitest.Acme, apitest.Other, "canary"} {
 			if strings.Contains(text, secret) {
 				t.Errorf("%s has %q:\n%s", what, secret, text)
 			}
 		}
 	}
-	failed := 0
 	requests := func() {
 		t.Helper()
 		for _, token := range []string{g.Token, g.Token + "x", " " + g.Token, g.Token + `\u0000`, g.Token[:63], strings.Repeat(g.Token, 15), strings.Repeat(g.Token, 17)} {
@@ -109,14 +89,13 @@ func TestSilence(t *testing.T) {
 				routes(token, "canary-id"),
 				routes(token+`","current_token":"`+token, `canary-id","user_group_id":"canary`)...,
 			) {
-				r.body = strings.Replace(r.body, `"name":"New"`, `"name":["`+g.Token+`"]`, 1) // nothing here shall succeed
+				r.Body = strings.Replace(r.Body, `"name":"New"`, `"name":["`+g.Token+`"]`, 1) // nothing here shall succeed
 				for _, options := range [][]option{{as(apitest.Other)}, {as(apitest.Reader)}, {as(g.Token)}, {with("Content-Type", "text/plain")}, {with("If-Match", `"0"`)}} {
-					a := s.send(t, r, options...)
+					a := s.do(t, r.Method, r.Path, r.Body, options...)
 					if a.Status < 400 {
-						t.Errorf("%s %s succeeds: %s", r.method, r.path, r.body)
+						t.Errorf("%s %s succeeds: %s", r.Method, r.Path, r.Body)
 					}
 					check("an answer", a.Body)
-					failed++
 				}
 			}
 		}
@@ -127,42 +106,97 @@ func TestSilence(t *testing.T) {
 	requests()
 	f.Fail(nil)
 	f.Lost.Store(true)
-	check("an answer", s.do(t, "POST", "/api/user", `{"current_token":"`+lost.Token+`"}`).wantCode(t, 503, "outcome-unknown").Body)
+	check("an answer", s.rotate(t, lost.Token).wantCode(t, 503, "outcome-unknown").Body)
 	f.Lost.Store(false)
 	f.Panics.Store(true)
 	requests()
-	if log.Len() == 0 || failed < 500 {
-		t.Fatalf("%d failures, %d bytes of log", failed, log.Len())
+	if log.Len() == 0 {
+		t.Fatal("nothing is logged")
 	}
 	check("the log", log.String())
 }
 
-// TestLostKey: a group whose token was sealed under a key that is gone says so, and a
-// new token mends it.
+// withKeyring returns a handler whose tokens are sealed with a keyring.
+func withKeyring(t *testing.T, st store.Store, ring enduser.Keyring) *server {
+	t.Helper()
+	w := apitest.NewWorld(t, st)
+	w.Users = enduser.New(st, &enduser.Options{Keyring: ring})
+	return &server{w, newHandler(t, w, nil)}
+}
+
+func newKeyring(t *testing.T, id string) enduser.Keyring {
+	t.Helper()
+	key, err := enduser.NewKey(id, [32]byte{1: id[0]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return enduser.NewKeyring(key)
+}
+
+// TestLostKey: a group whose token was sealed under a key that is lost says so, and a new
+// token mends it.
 func TestLostKey(t *testing.T) {
 	t.Parallel()
 	st := memory.New(nil)
-	handler := func(id string) *server {
-		t.Helper()
-		key, err := enduser.NewKey(id, [32]byte{1: id[0]})
-		if err != nil {
-			t.Fatal(err)
-		}
-		w := apitest.NewWorld(t, st)
-		w.Users = enduser.New(st, &enduser.Options{Keyring: enduser.NewKeyring(key)})
-		h, err := explo.New(w.Users, w.Auth, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return &server{h, w.Users, w}
-	}
-	old := handler("old").create(t, "kept")
-	s := handler("new")
+	old := withKeyring(t, st, newKeyring(t, "old")).create(t, "kept")
+	s := withKeyring(t, st, newKeyring(t, "new"))
 	for _, r := range [][2]string{{"GET", "/api/user"}, {"PUT", "/api/user"}, {"POST", "/api/create_user_group/"}} {
 		s.do(t, r[0], r[1], `{"user_group_id":"kept"}`).wantCode(t, 500, "no-key")
 	}
-	mended := s.do(t, "POST", "/api/user", `{"current_token":"`+old.Token+`"}`).group(t)
-	if got := s.do(t, "GET", "/api/user", `{"user_group_id":"kept"}`).group(t); got.Token != mended.Token || got.Token == old.Token {
+	mended := s.rotate(t, old.Token).group(t)
+	if got := s.get(t, "kept").group(t); got.Token != mended.Token || got.Token == old.Token {
 		t.Errorf("got %+v, want %+v", got, mended)
 	}
+}
+
+// TestKeyringFails: if a token cannot be shown, the group is written all the same, and the
+// answer says so.
+func TestKeyringFails(t *testing.T) {
+	t.Parallel()
+	ring := &faultyKeyring{Keyring: newKeyring(t, "k")}
+	s := withKeyring(t, memory.New(nil), ring)
+	g := s.create(t, "a")
+
+	ring.failOpening.Store(true)
+	s.get(t, "a").wantCode(t, 503, "unavailable")
+	s.get(t, "new").wantCode(t, 503, "outcome-unknown")
+	s.do(t, "PUT", "/api/user", `{"user_group_id":"a","name":"x"}`).wantCode(t, 503, "outcome-unknown")
+	rotated := s.rotate(t, g.Token).group(t) // it comes with the rotation
+	ring.failOpening.Store(false)
+	s.rotate(t, g.Token).wantCode(t, 404, "not-found")
+	got := s.get(t, "a").group(t)
+	if got.Name != "x" || got.Token != rotated.Token || got.Token == g.Token {
+		t.Errorf("what was written is not there: %+v", got)
+	}
+
+	ring.failSealing.Store(true)
+	s.get(t, "newer").wantCode(t, 503, "unavailable")
+	s.rotate(t, got.Token).wantCode(t, 503, "unavailable")
+	ring.failSealing.Store(false)
+	if again := s.get(t, "a").group(t); again.Token != got.Token {
+		t.Error("a rotation that failed changed the token")
+	}
+}
+
+// faultyKeyring is a Keyring over a service that fails on request.
+type faultyKeyring struct {
+	enduser.Keyring
+
+	failSealing, failOpening atomic.Bool
+}
+
+var errKeyring = errors.New("the service is on fire")
+
+func (k *faultyKeyring) SealingKey(ctx context.Context, deadline time.Time) (enduser.Key, error) {
+	if k.failSealing.Load() {
+		return enduser.Key{}, fmt.Errorf("sealing: %w", errKeyring)
+	}
+	return k.Keyring.SealingKey(ctx, deadline)
+}
+
+func (k *faultyKeyring) OpeningKey(ctx context.Context, id string) (enduser.Key, error) {
+	if k.failOpening.Load() {
+		return enduser.Key{}, fmt.Errorf("opening: %w", errKeyring)
+	}
+	return k.Keyring.OpeningKey(ctx, id)
 }

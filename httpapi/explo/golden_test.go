@@ -5,18 +5,14 @@ import (
 	"testing"
 
 	"github.com/rollbook-go/rollbook/httpapi"
-	"github.com/rollbook-go/rollbook/httpapi/explo"
 	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 )
 
+// TestGolden replays the exchanges of testdata on every backend.
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	apitest.Replay(t, func(tb testing.TB, w *apitest.World) http.Handler {
 		tb.Helper()
-		h, err := explo.New(w.Users, w.Auth, within(httpapi.Options{MaxBody: 1024}))
-		if err != nil {
-			tb.Fatal(err)
-		}
-		return h
+		return newHandler(tb, w, within(httpapi.Options{MaxBody: 1024}))
 	})
 }

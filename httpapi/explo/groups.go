@@ -19,20 +19,15 @@ func (a *api) getOrCreate(c *call) error {
 	if err != nil {
 		return err
 	}
-	groups := a.Tenant(c).Groups()
-	if err := in.check(a.Tenant(c)); err != nil {
-		// What is wrong with a new group is no matter of one that exists.
-		if _, getErr := groups.Get(c.Request.Context(), enduser.GroupByExternalID(in.id.Value)); getErr != nil {
-			return err
-		}
+	t := a.Tenant(c)
+	spec := enduser.GroupSpec{
+		ExternalID: in.id.Value, Name: in.name.Value, Metadata: in.properties.Value, SystemProperties: make(enduser.Metadata),
 	}
-	own := make(enduser.Metadata)
-	if err := in.applyOwn(own); err != nil {
-		return err
+	if in.setOwn(t, spec.SystemProperties) != nil {
+		spec.SystemProperties = in.mapping.Value // Ensure refuses it if there is no such group yet
 	}
-	g, outcome, err := groups.Ensure(c.Request.Context(), enduser.GroupSpec{
-		ExternalID: in.id.Value, Name: in.name.Value, Metadata: in.properties.Value, SystemProperties: own,
-	}, family.Conditions(c)...)
+	groups := t.Groups()
+	g, outcome, err := groups.Ensure(c.Request.Context(), spec, family.Conditions(c)...)
 	if err != nil {
 		return err
 	}
@@ -61,15 +56,15 @@ func (a *api) update(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := in.check(a.Tenant(c)); err != nil {
-		return err
-	}
 	if err := a.Allow(c, reveal, false); err != nil {
 		return err
 	}
-	groups := a.Tenant(c).Groups()
+	t := a.Tenant(c)
+	groups := t.Groups()
 	g, err := groups.Update(c.Request.Context(), enduser.GroupByExternalID(in.id.Value), func(g *enduser.Group) error {
-		return in.apply(g)
+		set(&g.Name, in.name)
+		set(&g.Metadata, in.properties)
+		return in.setOwn(t, g.SystemProperties)
 	}, family.Conditions(c)...)
 	if err != nil {
 		return err

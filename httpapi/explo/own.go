@@ -6,7 +6,7 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 )
 
-// What only Explo knows of a group is kept in its SystemProperties, under these keys.
+// A group's SystemProperties keep what only Explo knows of it, under these keys.
 const (
 	mappingKey = "mapping" // an object
 	demoKey    = "demo"    // true, or absent
@@ -21,16 +21,16 @@ func appendMapping(b []byte, g *enduser.Group) []byte {
 	return append(b, "{}"...)
 }
 
-// check validates what is given as the core validates users: a mapping is one value
-// there.
-func (in *input) check(t enduser.Tenant) error {
-	s := enduser.Spec{Name: in.name.Value, Metadata: in.properties.Value, SystemProperties: in.mapping.Value}
-	return t.Check(s)
-}
-
-// applyOwn writes what is given of Explo's own members to a group's SystemProperties.
-func (in *input) applyOwn(m enduser.Metadata) error {
+// setOwn writes what is given of Explo's own members to a group's SystemProperties. If the
+// mapping is invalid, it returns everything that is invalid in the body.
+func (in *input) setOwn(t enduser.Tenant, m enduser.Metadata) error {
 	if given(in.mapping) {
+		// The core sees a mapping as one value, so that its keys are validated as those of a user.
+		s := enduser.Spec{SystemProperties: in.mapping.Value}
+		if err := t.Check(s); err != nil {
+			s.Name, s.Metadata = in.name.Value, in.properties.Value
+			return t.Check(s)
+		}
 		mapping := maps.Clone(in.mapping.Value)
 		maps.DeleteFunc(mapping, func(_ string, v enduser.Value) bool { return v.IsNull() })
 		value, err := enduser.JSON(string(mapping.AppendJSON(nil)))

@@ -32,15 +32,15 @@ func (s *server) atOnce(t *testing.T, n int, method, path, body string) []answer
 
 func (s *server) authenticates(t *testing.T, token string) bool {
 	t.Helper()
-	_, err := s.acme().Groups().Authenticate(t.Context(), token)
+	_, err := s.Users.Tenant("acme").Groups().Authenticate(t.Context(), token)
 	if err != nil && !errors.Is(err, enduser.ErrNotFound) {
 		t.Fatal(err)
 	}
 	return err == nil
 }
 
-// TestConcurrentRotations: of several with one token exactly one wins, the others are
-// told that the token names no group, and only the winner's token is accepted.
+// TestConcurrentRotations: of several with one token exactly one wins, for the others the
+// token names no group, and only the winner's token is accepted.
 func TestConcurrentRotations(t *testing.T) {
 	t.Parallel()
 	apitest.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
@@ -80,8 +80,7 @@ func TestConcurrentRotations(t *testing.T) {
 // show it.
 func TestConcurrentCreates(t *testing.T) {
 	t.Parallel()
-	apitest.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
-		s := newServer(t, open(t), nil)
+	onBackends(t, func(t *testing.T, s *server) {
 		for round := range 8 {
 			made, shown := 0, map[string]bool{}
 			for _, a := range s.atOnce(t, 16, "GET", "/api/user", fmt.Sprintf(`{"user_group_id":"group-%d"}`, round)) {
@@ -98,12 +97,10 @@ func TestConcurrentCreates(t *testing.T) {
 	})
 }
 
-// TestRotationBesideUpdates: who changes a group otherwise does not make a rotation
-// fail, and loses nothing by it.
+// TestRotationBesideUpdates: updates do not make a rotation fail, and lose nothing by it.
 func TestRotationBesideUpdates(t *testing.T) {
 	t.Parallel()
-	apitest.Backends(t, func(t *testing.T, open func(testing.TB) store.Store) {
-		s := newServer(t, open(t), nil)
+	onBackends(t, func(t *testing.T, s *server) {
 		g := s.create(t, "a")
 		var wg sync.WaitGroup
 		wg.Go(func() {
@@ -116,7 +113,7 @@ func TestRotationBesideUpdates(t *testing.T) {
 		wg.Go(func() {
 			token := g.Token
 			for range 10 {
-				a := s.do(t, "POST", "/api/user", `{"current_token":"`+token+`"}`)
+				a := s.rotate(t, token)
 				if a.Status != 200 {
 					t.Errorf("a rotation got %d: %s", a.Status, a.Body)
 					return
@@ -125,7 +122,7 @@ func TestRotationBesideUpdates(t *testing.T) {
 			}
 		})
 		wg.Wait()
-		got := s.do(t, "GET", "/api/user", `{"user_group_id":"a"}`).group(t)
+		got := s.get(t, "a").group(t)
 		if string(got.Properties) != `{"n":9}` || string(got.Mapping) != string(g.Mapping) || !s.authenticates(t, got.Token) {
 			t.Errorf("got %+v", got)
 		}
@@ -138,20 +135,17 @@ func TestOverlap(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil, &explo.Options{Overlap: time.Hour})
 	first := s.create(t, "a").Token
-	rotate := func(token string) answer {
-		return s.do(t, "POST", "/api/user", `{"current_token":"`+token+`"}`)
-	}
-	second := rotate(first).group(t).Token
-	s.world.Clock.Advance(30 * time.Minute)
-	third := rotate(second).group(t).Token
+	second := s.rotate(t, first).group(t).Token
+	s.Clock.Advance(30 * time.Minute)
+	third := s.rotate(t, second).group(t).Token
 	for _, token := range []string{first, second} {
-		rotate(token).wantCode(t, 404, "not-found")
+		s.rotate(t, token).wantCode(t, 404, "not-found")
 		s.do(t, "DELETE", "/api/user", `{"current_token":"`+token+`"}`).wantCode(t, 404, "not-found")
 		if !s.authenticates(t, token) {
 			t.Error("a token in its overlap is refused")
 		}
 	}
-	s.world.Clock.Advance(30 * time.Minute)
+	s.Clock.Advance(30 * time.Minute)
 	if s.authenticates(t, first) || !s.authenticates(t, second) || !s.authenticates(t, third) {
 		t.Error("an hour later the first token alone must be refused")
 	}
@@ -161,7 +155,7 @@ func TestOverlap(t *testing.T) {
 	}
 }
 
-// TestTokens: without an overlap a token is dead when its successor is shown, and no
+// TestTokens: without an overlap a token is refused once its successor is shown, and no
 // two tokens are the same.
 func TestTokens(t *testing.T) {
 	t.Parallel()
@@ -174,7 +168,7 @@ func TestTokens(t *testing.T) {
 				t.Fatalf("token of %d characters, seen before: %v", len(token), seen[token])
 			}
 			seen[token] = true
-			next := s.do(t, "POST", "/api/user", `{"current_token":"`+token+`"}`).group(t).Token
+			next := s.rotate(t, token).group(t).Token
 			if s.authenticates(t, token) {
 				t.Fatal("the old token is accepted")
 			}

@@ -80,13 +80,7 @@ func metadata(p *jsontext.Scanner) func() (enduser.Metadata, error) {
 // given reports whether a member is there and not null.
 func given[T any](o rest.Optional[T]) bool { return o.Given && !o.Null }
 
-// apply writes what is given to a group.
-func (in *input) apply(g *enduser.Group) error {
-	set(&g.Name, in.name)
-	set(&g.Metadata, in.properties)
-	return in.applyOwn(g.SystemProperties)
-}
-
+// set writes a member that is given to a field.
 func set[T any](field *T, o rest.Optional[T]) {
 	if given(o) {
 		*field = o.Value
