@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"context"
 	"errors"
 	"runtime"
 	"slices"
@@ -13,54 +12,75 @@ import (
 // applied. They are copies, and well formed.
 func edited(edit func(t *mapTenant, op *store.Op)) func(b *broken) {
 	return func(b *broken) {
-		b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
-			if err := store.Check(tenant, batch); err != nil {
-				return 0, err
+		b.apply.asks(func(c *applyCall) {
+			if c.err = store.Check(c.tenant, c.q); c.err != nil {
+				return
 			}
-			batch.Ops = slices.Clone(batch.Ops)
-			b.mu.Lock()
-			for i := range batch.Ops {
-				edit(b.tenant(tenant), &batch.Ops[i])
+			c.q.Ops = slices.Clone(c.q.Ops)
+			defer b.locked()()
+			for i := range c.q.Ops {
+				edit(b.tenant(c.tenant), &c.q.Ops[i])
 			}
-			b.mu.Unlock()
-			return b.mapStore.Apply(ctx, tenant, batch)
-		}
+		})
 	}
 }
 
-// refusing returns a harm that changes the error of every refused batch.
-func refusing(change func(b *broken, tenant string, ops []store.Op, err error) error) func(b *broken) {
+// refusing returns a harm that changes what Apply does with a batch that is refused with
+// an error of type E.
+func refusing[E error](change func(b *broken, c *applyCall, err E)) func(b *broken) {
 	return func(b *broken) {
-		b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
-			rev, err := b.mapStore.Apply(ctx, tenant, batch)
-			if err != nil {
-				err = change(b, tenant, batch.Ops, err)
+		b.apply.answers(func(c *applyCall) {
+			var err E
+			if errors.As(c.err, &err) {
+				change(b, c, err)
 			}
-			return rev, err
-		}
+		})
 	}
+}
+
+// excusing returns a harm that writes batches although a key is taken.
+func excusing(when func(ops []store.Op, taken *store.TakenError) bool) func(b *broken) {
+	return steps{refuses: func(t *mapTenant, ops []store.Op) error {
+		err := refuses(t, ops)
+		var taken *store.TakenError
+		if errors.As(err, &taken) && when(ops, taken) {
+			return nil
+		}
+		return err
+	}}.harm
+}
+
+// rewriting returns a harm that changes every record that was written.
+func rewriting(change func(t *mapTenant, op store.Op, r *store.Record)) func(b *broken) {
+	return steps{write: func(t *mapTenant, op store.Op) {
+		t.write(op)
+		if op.New != nil {
+			r := t.records.at(op.New.ID)
+			change(t, op, &r)
+			t.records.put(r)
+		}
+	}}.harm
 }
 
 // oneByOne applies the ops of a batch each for itself, up to the first error.
 func oneByOne(only error) func(b *broken) {
 	return func(b *broken) {
-		b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
-			rev, err := b.mapStore.Apply(ctx, tenant, batch)
-			if errors.Is(err, only) {
-				for _, op := range batch.Ops {
-					if rev, err := b.mapStore.Apply(ctx, tenant, store.Ops(op)); err != nil {
-						return rev, err
+		b.apply.answers(func(c *applyCall) {
+			if errors.Is(c.err, only) {
+				for _, op := range c.q.Ops {
+					if _, err := b.mapStore.Apply(c.ctx, c.tenant, store.Ops(op)); err != nil {
+						c.err = err
+						return
 					}
 				}
 			}
-			return rev, err
-		}
+		})
 	}
 }
 
 func applyMutants() []mutant {
 	stored := func(t *mapTenant, op *store.Op) (store.Record, bool) {
-		r, ok := t.records[op.ID()]
+		r, ok := t.records.get(op.ID())
 		return r, ok
 	}
 	trusting := func(t *mapTenant, op *store.Op) { // Old is whatever is stored
@@ -89,125 +109,96 @@ func applyMutants() []mutant {
 				op.Old = &r
 			}
 		})},
-		{name: "create of another kind overwrites", rejected: "apply/create-existing", harm: func(b *broken) {
-			b.applies(steps{refuses: func(t *mapTenant, ops []store.Op) error {
-				if r, ok := stored(t, &ops[0]); ok && ops[0].Old == nil && r.Kind != ops[0].New.Kind {
-					return nil
-				}
-				return refuses(t, ops)
-			}})
-		}},
+		{name: "create of another kind overwrites", rejected: "apply/create-existing", harm: steps{refuses: func(t *mapTenant, ops []store.Op) error {
+			if r, ok := stored(t, &ops[0]); ok && ops[0].Old == nil && r.Kind != ops[0].New.Kind {
+				return nil
+			}
+			return refuses(t, ops)
+		}}.harm},
 		{name: "replace creates", rejected: "apply/stale-absent tenants/apart", harm: edited(func(t *mapTenant, op *store.Op) {
 			if _, ok := stored(t, op); !ok && op.New != nil {
 				op.Old = nil
 			}
 		})},
-		{name: "delete of nothing succeeds", rejected: "apply/stale-absent apply/stale-delete races/delete", harm: refusing(func(_ *broken, _ string, ops []store.Op, err error) error {
-			if errors.Is(err, store.ErrStale) && len(ops) == 1 && ops[0].New == nil {
-				return nil
+		{name: "delete of nothing succeeds", rejected: "apply/stale-absent apply/stale-delete races/delete", harm: refusing(func(_ *broken, c *applyCall, _ error) {
+			if errors.Is(c.err, store.ErrStale) && len(c.q.Ops) == 1 && c.q.Ops[0].New == nil {
+				c.err = nil
 			}
-			return err
 		})},
-		{name: "the stale op is always the first", rejected: "apply/first-stale random/seed-2", harm: refusing(func(_ *broken, _ string, _ []store.Op, err error) error {
-			var stale *store.StaleError
-			if errors.As(err, &stale) {
-				return &store.StaleError{Require: -1}
-			}
-			return err
+		{name: "the stale op is always the first", rejected: "apply/first-stale random/seed-2", harm: refusing(func(_ *broken, c *applyCall, stale *store.StaleError) {
+			c.err = &store.StaleError{Require: -1}
 		})},
-		{name: "the last stale op is named", rejected: "apply/first-stale", harm: refusing(func(b *broken, tenant string, ops []store.Op, err error) error {
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			for i := len(ops) - 1; i >= 0 && errors.Is(err, store.ErrStale); i-- {
-				if b.tenant(tenant).stale(ops[i:i+1]) != nil {
-					return &store.StaleError{Op: i, Require: -1}
+		{name: "the last stale op is named", rejected: "apply/first-stale", harm: refusing(func(b *broken, c *applyCall, _ error) {
+			defer b.locked()()
+			for i := len(c.q.Ops) - 1; i >= 0 && errors.Is(c.err, store.ErrStale); i-- {
+				if b.tenant(c.tenant).stale(c.q.Ops[i:i+1]) != nil {
+					c.err = &store.StaleError{Op: i, Require: -1}
+					return
 				}
 			}
-			return err
 		})},
-		{name: "a bare ErrStale", rejected: "apply/stale-replace", harm: refusing(func(_ *broken, _ string, _ []store.Op, err error) error {
-			if errors.Is(err, store.ErrStale) {
-				return store.ErrStale
+		{name: "a bare ErrStale", rejected: "apply/stale-replace", harm: func(b *broken) { b.apply.turns(store.ErrStale, store.ErrStale) }},
+		{name: "a stale create is ErrTaken", rejected: "apply/create-existing", harm: refusing(func(_ *broken, c *applyCall, _ error) {
+			if errors.Is(c.err, store.ErrStale) && c.q.Ops[0].Old == nil {
+				c.err = &store.TakenError{}
 			}
-			return err
 		})},
-		{name: "a stale create is ErrTaken", rejected: "apply/create-existing", harm: refusing(func(_ *broken, _ string, ops []store.Op, err error) error {
-			if errors.Is(err, store.ErrStale) && ops[0].Old == nil {
-				return &store.TakenError{}
+		{name: "keys are checked before preconditions", rejected: "apply/stale-before-taken", harm: steps{refuses: func(t *mapTenant, ops []store.Op) error {
+			if err := t.taken(ops); err != nil {
+				return err
 			}
-			return err
-		})},
-		{name: "keys are checked before preconditions", rejected: "apply/stale-before-taken", harm: func(b *broken) {
-			b.applies(steps{refuses: func(t *mapTenant, ops []store.Op) error {
-				if err := t.taken(ops); err != nil {
+			return t.stale(ops)
+		}}.harm},
+		{name: "op by op: precondition, keys, next", rejected: "apply/stale-before-taken", harm: steps{refuses: func(t *mapTenant, ops []store.Op) error {
+			for i := range ops {
+				if err := t.stale(ops[:i+1]); err != nil {
 					return err
 				}
-				return t.stale(ops)
-			}})
-		}},
-		{name: "op by op: precondition, keys, next", rejected: "apply/stale-before-taken", harm: func(b *broken) {
-			b.applies(steps{refuses: func(t *mapTenant, ops []store.Op) error {
-				for i := range ops {
-					if err := t.stale(ops[:i+1]); err != nil {
-						return err
-					}
-					if err := t.taken(ops[:i+1]); err != nil {
-						return err
-					}
+				if err := t.taken(ops[:i+1]); err != nil {
+					return err
 				}
-				return refuses(t, ops)
-			}})
-		}},
+			}
+			return refuses(t, ops)
+		}}.harm},
 		{name: "a stale batch is written in part", rejected: "apply/atomic-stale revisions/refused changes/refused", harm: oneByOne(store.ErrStale)},
 		{name: "a taken batch is written in part", rejected: "apply/atomic-taken keys/first-taken keys/twice-in-batch", harm: oneByOne(store.ErrTaken)},
 		{name: "an invalid batch is written in part", rejected: "apply/atomic-invalid limits/batch", harm: oneByOne(store.ErrInvalid)},
 		{name: "a batch is cut at 100 ops", rejected: "apply/large-batch limits/apply", harm: func(b *broken) {
-			b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
-				if err := store.Check(tenant, batch); err != nil {
-					return 0, err
+			b.apply.asks(func(c *applyCall) {
+				if c.err = store.Check(c.tenant, c.q); c.err != nil {
+					return
 				}
-				batch.Ops = batch.Ops[:min(100, len(batch.Ops))]
-				return b.mapStore.Apply(ctx, tenant, batch)
+				c.q.Ops = c.q.Ops[:min(100, len(c.q.Ops))]
+			})
+		}},
+		{name: "deletions are forgotten", rejected: "apply/round-trip keys/released due/drain", harm: steps{write: func(t *mapTenant, op store.Op) {
+			r, ok := t.records.get(op.ID())
+			t.write(op)
+			if op.New == nil && ok {
+				t.records.put(r)
 			}
-		}},
-		{name: "deletions are forgotten", rejected: "apply/round-trip keys/released due/drain", harm: func(b *broken) {
-			b.applies(steps{write: func(t *mapTenant, op store.Op) {
-				r, ok := t.records[op.ID()]
-				t.write(op)
-				if op.New == nil && ok {
-					t.records[r.ID] = r
+		}}.harm},
+		{name: "check, then act", rejected: "races/create races/key races/delete races/counter races/takeover", harm: steps{pause: runtime.Gosched}.harm},
+		{name: "keys of a false Old are released", rejected: "tamper/replace tamper/delete", harm: steps{release: func(t *mapTenant, op store.Op) {
+			if op.Old != nil {
+				for _, key := range op.Old.Unique {
+					delete(t.holders, key)
 				}
-			}})
-		}},
-		{name: "check, then act", rejected: "races/create races/key races/delete races/counter races/takeover", harm: func(b *broken) {
-			b.applies(steps{pause: runtime.Gosched})
-		}},
-		{name: "keys of a false Old are released", rejected: "tamper/replace tamper/delete", harm: func(b *broken) {
-			b.applies(steps{release: func(t *mapTenant, op store.Op) {
-				if op.Old != nil {
-					for _, key := range op.Old.Unique {
-						delete(t.holders, key)
-					}
-				}
-			}})
-		}},
-		{name: "Created of a false Old is written", rejected: "tamper/replace", harm: func(b *broken) {
-			b.applies(steps{write: func(t *mapTenant, op store.Op) {
-				t.write(op)
-				if op.Old != nil && op.New != nil {
-					r := t.records[op.New.ID]
-					r.Created = op.Old.Created
-					t.records[r.ID] = r
-				}
-			}})
-		}},
-		{name: "the kind of a false Old is written", rejected: "tamper/replace", harm: func(b *broken) {
-			b.applies(steps{refuses: func(t *mapTenant, ops []store.Op) error {
-				if err := t.stale(ops); err != nil && !errors.Is(err, store.ErrInvalid) {
-					return err
-				}
-				return t.taken(ops)
-			}})
-		}},
+			}
+		}}.harm},
+		{name: "Created of a false Old is written", rejected: "tamper/replace", harm: steps{write: func(t *mapTenant, op store.Op) {
+			t.write(op)
+			if op.Old != nil && op.New != nil {
+				r := t.records.at(op.New.ID)
+				r.Created = op.Old.Created
+				t.records.put(r)
+			}
+		}}.harm},
+		{name: "the kind of a false Old is written", rejected: "tamper/replace", harm: steps{refuses: func(t *mapTenant, ops []store.Op) error {
+			if err := t.stale(ops); err != nil && !errors.Is(err, store.ErrInvalid) {
+				return err
+			}
+			return t.taken(ops)
+		}}.harm},
 	}
 }

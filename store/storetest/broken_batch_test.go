@@ -12,13 +12,12 @@ import (
 // batched returns a harm that changes every batch before it is applied.
 func batched(change func(b *broken, tenant string, batch *store.Batch)) func(b *broken) {
 	return func(b *broken) {
-		b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
-			if err := store.Check(tenant, batch); err != nil {
-				return 0, err
+		b.apply.asks(func(c *applyCall) {
+			if c.err = store.Check(c.tenant, c.q); c.err != nil {
+				return
 			}
-			change(b, tenant, &batch)
-			return b.mapStore.Apply(ctx, tenant, batch)
-		}
+			change(b, c.tenant, &c.q)
+		})
 	}
 }
 
@@ -29,13 +28,12 @@ func requireMutants() []mutant {
 		})
 	}
 	failing := func(change func(stale *store.StaleError, taken *store.TakenError)) func(b *broken) {
-		return refusing(func(_ *broken, _ string, _ []store.Op, err error) error {
+		return refusing(func(_ *broken, c *applyCall, _ error) {
 			var stale *store.StaleError
 			var taken *store.TakenError
-			if errors.As(err, &stale) || errors.As(err, &taken) {
+			if errors.As(c.err, &stale) || errors.As(c.err, &taken) {
 				change(stale, taken)
 			}
-			return err
 		})
 	}
 	return []mutant{
@@ -46,18 +44,17 @@ func requireMutants() []mutant {
 		{name: "a required key is not looked up", rejected: "require/free require/before require/skew", harm: without(func(r store.Require) bool { return r.ID == "" })},
 		{name: "an ID that has to be free may be in use", rejected: "require/none require/before", harm: without(func(r store.Require) bool { return r.ID != "" && r.Revision == 0 })},
 		{name: "a required revision may be an earlier one", rejected: "require/at", harm: batched(func(b *broken, tenant string, batch *store.Batch) {
-			b.mu.Lock()
-			defer b.mu.Unlock()
+			defer b.locked()()
 			batch.Require = slices.Clone(batch.Require)
 			for i, r := range batch.Require {
-				if stored, ok := b.tenant(tenant).records[r.ID]; ok && r.Revision > 0 && r.Revision < stored.Revision {
+				if stored, ok := b.tenant(tenant).records.get(r.ID); ok && r.Revision > 0 && r.Revision < stored.Revision {
 					batch.Require[i].Revision = stored.Revision
 				}
 			}
 		})},
 		{name: "requirements come after the ops", rejected: "require/first", harm: func(b *broken) {
 			var later []store.Require
-			b.applies(steps{
+			steps{
 				requires: func(_ *mapTenant, all []store.Require) error { later = all; return nil },
 				refuses: func(t *mapTenant, ops []store.Op) error {
 					if err := refuses(t, ops); err != nil {
@@ -65,23 +62,21 @@ func requireMutants() []mutant {
 					}
 					return t.requires(later)
 				},
-			})
+			}.harm(b)
 		}},
-		{name: "required revisions come before required keys", rejected: "require/first", harm: func(b *broken) {
-			b.applies(steps{requires: func(t *mapTenant, all []store.Require) error {
-				for _, free := range []bool{false, true} {
-					for i, r := range all {
-						if err := t.requires(all[i : i+1]); err != nil && (r.ID == "") == free {
-							return at(err, i)
-						}
+		{name: "required revisions come before required keys", rejected: "require/first", harm: steps{requires: func(t *mapTenant, all []store.Require) error {
+			for _, free := range []bool{false, true} {
+				for i, r := range all {
+					if err := t.requires(all[i : i+1]); err != nil && (r.ID == "") == free {
+						return at(err, i)
 					}
 				}
-				return nil
-			}})
-		}},
+			}
+			return nil
+		}}.harm},
 		{name: "what the batch deletes is free already", rejected: "require/before", harm: func(b *broken) {
 			var later []store.Require
-			b.applies(steps{
+			steps{
 				requires: func(_ *mapTenant, all []store.Require) error { later = all; return nil },
 				refuses: func(t *mapTenant, ops []store.Op) error {
 					gone := map[string]bool{}
@@ -100,7 +95,7 @@ func requireMutants() []mutant {
 					}
 					return refuses(t, ops)
 				},
-			})
+			}.harm(b)
 		}},
 		{name: "a requirement that fails is told as an op", rejected: "require/at require/none require/free", harm: failing(func(stale *store.StaleError, taken *store.TakenError) {
 			if stale != nil && stale.Op < 0 {
@@ -124,44 +119,36 @@ func requireMutants() []mutant {
 			}
 		})},
 		{name: "a requirement takes a revision", rejected: "require/nothing require/limits", harm: func(b *broken) {
-			b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
-				rev, err := b.mapStore.Apply(ctx, tenant, batch)
-				if err == nil && len(batch.Require) > 1 {
+			b.apply.answers(func(c *applyCall) {
+				if c.err == nil && len(c.q.Require) > 1 {
 					b.mu.Lock()
-					b.tenant(tenant).last++
+					b.tenant(c.tenant).last++
 					b.mu.Unlock()
 				}
-				return rev, err
-			}
+			})
 		}},
 		{name: "a required record is written again", rejected: "require/nothing require/at", harm: func(b *broken) {
-			b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
-				rev, err := b.mapStore.Apply(ctx, tenant, batch)
-				b.mu.Lock()
-				defer b.mu.Unlock()
-				for _, r := range batch.Require {
-					if stored, ok := b.tenant(tenant).records[r.ID]; ok && err == nil && r.Revision == stored.Revision {
-						stored.Revision = rev
-						b.tenant(tenant).records[r.ID] = stored
+			b.apply.answers(func(c *applyCall) {
+				defer b.locked()()
+				for _, r := range c.q.Require {
+					if stored, ok := b.tenant(c.tenant).records.get(r.ID); ok && c.err == nil && r.Revision == stored.Revision {
+						stored.Revision = c.got
+						b.tenant(c.tenant).records.put(stored)
 					}
 				}
-				return rev, err
-			}
+			})
 		}},
 		{name: "a batch that a requirement refuses is written in part", rejected: "require/nothing require/first", harm: func(b *broken) {
-			b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
-				rev, err := b.mapStore.Apply(ctx, tenant, batch)
-				if len(batch.Require) > 0 && (errors.Is(err, store.ErrStale) || errors.Is(err, store.ErrTaken)) {
-					_, _ = b.mapStore.Apply(ctx, tenant, store.Ops(batch.Ops...))
+			b.apply.answers(func(c *applyCall) {
+				if len(c.q.Require) > 0 && (errors.Is(c.err, store.ErrStale) || errors.Is(c.err, store.ErrTaken)) {
+					_, _ = b.mapStore.Apply(c.ctx, c.tenant, store.Ops(c.q.Ops...))
 				}
-				return rev, err
-			}
+			})
 		}},
 		{name: "requirements do not count towards MaxOps", rejected: "require/limits", harm: func(b *broken) {
-			b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
-				batch.Require = batch.Require[:min(len(batch.Require), store.MaxOps-max(1, min(store.MaxOps, len(batch.Ops))))]
-				return b.mapStore.Apply(ctx, tenant, batch)
-			}
+			b.apply.asks(func(c *applyCall) {
+				c.q.Require = c.q.Require[:min(len(c.q.Require), store.MaxOps-max(1, min(store.MaxOps, len(c.q.Ops))))]
+			})
 		}},
 		{name: "a batch without ops may require", rejected: "require/limits", harm: func(b *broken) {
 			b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
@@ -172,7 +159,7 @@ func requireMutants() []mutant {
 			}
 		}},
 		{name: "requirements look into every tenant", rejected: "require/tenant", harm: func(b *broken) {
-			b.applies(steps{requires: func(t *mapTenant, all []store.Require) error {
+			steps{requires: func(t *mapTenant, all []store.Require) error {
 				for i := range all {
 					err := t.requires(all[i : i+1])
 					for _, other := range b.tenants {
@@ -188,11 +175,9 @@ func requireMutants() []mutant {
 					}
 				}
 				return nil
-			}})
+			}}.harm(b)
 		}},
-		{name: "requirements are checked, then ops", rejected: "require/skew", harm: func(b *broken) {
-			b.applies(steps{pause: runtime.Gosched})
-		}},
+		{name: "requirements are checked, then ops", rejected: "require/skew", harm: steps{pause: runtime.Gosched}.harm},
 	}
 }
 
@@ -225,52 +210,43 @@ func removeMutants() []mutant {
 		})},
 		{name: "Remove expects the first revision", rejected: "remove/whatever", harm: removals(func(t *mapTenant, op *store.Op) {
 			r := *op.Old
-			if r.Revision = t.records[r.ID].Created; r.Revision > 0 {
+			if r.Revision = t.records.at(r.ID).Created; r.Revision > 0 {
 				op.Old = &r
 			}
 		})},
-		{name: "Remove of nothing succeeds", rejected: "remove/absent remove/race", harm: refusing(func(_ *broken, _ string, ops []store.Op, err error) error {
-			if errors.Is(err, store.ErrStale) && len(ops) == 1 && ops[0].Old != nil && removal(ops[0]) {
-				return nil
+		{name: "Remove of nothing succeeds", rejected: "remove/absent remove/race", harm: refusing(func(_ *broken, c *applyCall, _ error) {
+			if errors.Is(c.err, store.ErrStale) && len(c.q.Ops) == 1 && c.q.Ops[0].Old != nil && removal(c.q.Ops[0]) {
+				c.err = nil
 			}
-			return err
 		})},
 		{name: "Remove ignores the kind", rejected: "remove/kind", harm: removals(func(t *mapTenant, op *store.Op) {
-			if stored, ok := t.records[op.Old.ID]; ok {
+			if stored, ok := t.records.get(op.Old.ID); ok {
 				op.Old = &stored
 			}
 		})},
-		{name: "a removal under another kind is stale", rejected: "remove/kind", harm: refusing(func(_ *broken, _ string, ops []store.Op, err error) error {
-			var invalid *store.InvalidError
-			if errors.As(err, &invalid) && invalid.What == "kind" && invalid.Op >= 0 && ops[invalid.Op].New == nil {
-				return &store.StaleError{Op: invalid.Op, Require: -1}
+		{name: "a removal under another kind is stale", rejected: "remove/kind", harm: refusing(func(_ *broken, c *applyCall, invalid *store.InvalidError) {
+			if invalid.What == "kind" && invalid.Op >= 0 && c.q.Ops[invalid.Op].New == nil {
+				c.err = &store.StaleError{Op: invalid.Op, Require: -1}
 			}
-			return err
 		})},
 		{name: "Remove is not noted", rejected: "remove/whatever remove/batch damage/remove", harm: removals(func(_ *mapTenant, op *store.Op) { op.Note = nil })},
-		{name: "Remove takes no revision", rejected: "remove/whatever remove/batch remove/race", harm: func(b *broken) {
-			b.applies(steps{write: func(t *mapTenant, op store.Op) {
-				silent := op.New == nil && removal(op)
-				if t.write(op); silent {
-					t.last--
-				}
-			}})
-		}},
-		{name: "Remove leaves its keys", rejected: "remove/whatever remove/batch", harm: func(b *broken) {
-			b.applies(steps{release: func(t *mapTenant, op store.Op) {
-				if op.New != nil || !removal(op) {
-					t.release(op)
-				}
-			}})
-		}},
-		{name: "Remove leaves the record", rejected: "remove/whatever remove/race", harm: func(b *broken) {
-			b.applies(steps{write: func(t *mapTenant, op store.Op) {
-				r, ok := t.records[op.ID()]
-				t.write(op)
-				if ok && op.New == nil && removal(op) {
-					t.records[r.ID] = r
-				}
-			}})
-		}},
+		{name: "Remove takes no revision", rejected: "remove/whatever remove/batch remove/race", harm: steps{write: func(t *mapTenant, op store.Op) {
+			silent := op.New == nil && removal(op)
+			if t.write(op); silent {
+				t.last--
+			}
+		}}.harm},
+		{name: "Remove leaves its keys", rejected: "remove/whatever remove/batch", harm: steps{release: func(t *mapTenant, op store.Op) {
+			if op.New != nil || !removal(op) {
+				t.release(op)
+			}
+		}}.harm},
+		{name: "Remove leaves the record", rejected: "remove/whatever remove/race", harm: steps{write: func(t *mapTenant, op store.Op) {
+			r, ok := t.records.get(op.ID())
+			t.write(op)
+			if ok && op.New == nil && removal(op) {
+				t.records.put(r)
+			}
+		}}.harm},
 	}
 }

@@ -12,39 +12,21 @@ import (
 // entries that it leaves behind.
 func damageMutants() []mutant {
 	isDamaged := func(b *broken, tenant, id string) bool {
-		b.mu.Lock()
-		defer b.mu.Unlock()
+		defer b.locked()()
 		return b.tenant(tenant).damaged[id]
-	}
-	// forgiving returns a harm that changes the error of a batch which a damaged record
-	// refuses.
-	forgiving := func(change func(b *broken, tenant string, ops []store.Op, damaged *store.DamagedError) error) func(b *broken) {
-		return refusing(func(b *broken, tenant string, ops []store.Op, err error) error {
-			var damaged *store.DamagedError
-			if errors.As(err, &damaged) {
-				return change(b, tenant, ops, damaged)
-			}
-			return err
-		})
 	}
 	paging := func(change func(page *store.Page)) func(b *broken) {
 		return func(b *broken) {
-			b.list = func(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
-				page, err := b.mapStore.List(ctx, tenant, q)
-				change(&page)
-				return page, err
-			}
+			b.list.answers(func(c *listCall) { change(&c.got) })
 		}
 	}
-	dues := func(change func(t *store.DueTenant)) func(b *broken) {
+	dueTenants := func(change func(t *store.DueTenant)) func(b *broken) {
 		return func(b *broken) {
-			b.due = func(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
-				page, err := b.mapStore.Due(ctx, q)
-				for i := range page.Tenants {
-					change(&page.Tenants[i])
+			b.due.answers(func(c *dueCall) {
+				for i := range c.got.Tenants {
+					change(&c.got.Tenants[i])
 				}
-				return page, err
-			}
+			})
 		}
 	}
 	// remembering returns a harm by which the store keeps the entries of damaged records
@@ -52,104 +34,76 @@ func damageMutants() []mutant {
 	remembering := func(use func(b *broken, ghosts map[string]store.Record)) func(b *broken) {
 		return func(b *broken) {
 			ghosts := map[string]store.Record{} // by ID
-			b.applies(steps{write: func(t *mapTenant, op store.Op) {
+			steps{write: func(t *mapTenant, op store.Op) {
 				if op.New == nil && t.damaged[op.Old.ID] {
-					ghosts[op.Old.ID] = t.records[op.Old.ID]
+					ghosts[op.Old.ID] = t.records.at(op.Old.ID)
 				}
 				t.write(op)
-			}})
+			}}.harm(b)
 			use(b, ghosts)
 		}
 	}
 	return []mutant{
-		{name: "a damaged record is not found", rejected: "damage/get damage/write", harm: func(b *broken) {
-			b.get = func(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
-				r, err := b.mapStore.Get(ctx, tenant, key)
-				if errors.Is(err, store.ErrDamaged) {
-					err = store.ErrNotFound
-				}
-				return r, err
-			}
-		}},
-		{name: "a damaged record makes the store unavailable", rejected: "damage/get", harm: func(b *broken) {
-			b.get = func(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
-				r, err := b.mapStore.Get(ctx, tenant, key)
-				if errors.Is(err, store.ErrDamaged) {
-					err = store.ErrUnavailable
-				}
-				return r, err
-			}
-		}},
+		{name: "a damaged record is not found", rejected: "damage/get damage/write", harm: func(b *broken) { b.get.turns(store.ErrDamaged, store.ErrNotFound) }},
+		{name: "a damaged record makes the store unavailable", rejected: "damage/get", harm: func(b *broken) { b.get.turns(store.ErrDamaged, store.ErrUnavailable) }},
 		{name: "the ID of a damaged record is not told", rejected: "damage/get", harm: func(b *broken) {
-			b.get = func(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
-				r, err := b.mapStore.Get(ctx, tenant, key)
-				if errors.Is(err, store.ErrDamaged) {
-					err = &store.DamagedError{ID: key.Value}
+			b.get.answers(func(c *getCall) {
+				if errors.Is(c.err, store.ErrDamaged) {
+					c.err = &store.DamagedError{ID: c.q.Value}
 				}
-				return r, err
-			}
+			})
 		}},
-		{name: "a damaged record is written over", rejected: "damage/write", harm: func(b *broken) {
-			b.applies(steps{refuses: func(t *mapTenant, ops []store.Op) error {
-				for _, op := range ops {
-					if op.Old != nil {
-						delete(t.damaged, op.Old.ID)
-					}
-				}
-				return refuses(t, ops)
-			}})
-		}},
-		{name: "a write over a damaged record is stale", rejected: "damage/write damage/claim", harm: forgiving(func(*broken, string, []store.Op, *store.DamagedError) error {
-			return &store.StaleError{Require: -1}
-		})},
-		{name: "a create of a damaged record's ID is stale", rejected: "damage/write", harm: forgiving(func(_ *broken, _ string, ops []store.Op, err *store.DamagedError) error {
-			for i, op := range ops {
-				if op.Old == nil && op.ID() == err.ID {
-					return &store.StaleError{Op: i, Require: -1}
-				}
-			}
-			return err
-		})},
-		{name: "a batch that a damaged record refuses is written in part", rejected: "damage/write", harm: forgiving(func(b *broken, tenant string, ops []store.Op, err *store.DamagedError) error {
+		{name: "a damaged record is written over", rejected: "damage/write", harm: steps{refuses: func(t *mapTenant, ops []store.Op) error {
 			for _, op := range ops {
-				if op.ID() != err.ID {
-					_, _ = b.mapStore.Apply(context.Background(), tenant, store.Ops(op))
+				if op.Old != nil {
+					delete(t.damaged, op.Old.ID)
 				}
 			}
-			return err
+			return refuses(t, ops)
+		}}.harm},
+		{name: "a write over a damaged record is stale", rejected: "damage/write damage/claim", harm: func(b *broken) {
+			b.apply.turns(store.ErrDamaged, &store.StaleError{Require: -1})
+		}},
+		{name: "a create of a damaged record's ID is stale", rejected: "damage/write", harm: refusing(func(_ *broken, c *applyCall, e *store.DamagedError) {
+			for i, op := range c.q.Ops {
+				if op.Old == nil && op.ID() == e.ID {
+					c.err = &store.StaleError{Op: i, Require: -1}
+				}
+			}
+		})},
+		{name: "a batch that a damaged record refuses is written in part", rejected: "damage/write", harm: refusing(func(b *broken, c *applyCall, e *store.DamagedError) {
+			for _, op := range c.q.Ops {
+				if op.ID() != e.ID {
+					_, _ = b.mapStore.Apply(context.Background(), c.tenant, store.Ops(op))
+				}
+			}
 		})},
 		{name: "the keys of a damaged record are free", rejected: "damage/claim damage/require", harm: func(b *broken) {
-			b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
+			b.apply.asks(func(c *applyCall) {
 				b.mu.Lock()
-				t := b.tenant(tenant)
+				t := b.tenant(c.tenant)
 				for key, id := range t.holders {
 					if t.damaged[id] {
 						delete(t.holders, key)
 					}
 				}
 				b.mu.Unlock()
-				return b.mapStore.Apply(ctx, tenant, batch)
-			}
+			})
 		}},
-		{name: "a damaged record's key is taken", rejected: "damage/claim damage/require", harm: forgiving(func(_ *broken, _ string, ops []store.Op, err *store.DamagedError) error {
-			if ops[0].Old == nil {
-				return &store.TakenError{Require: -1, Key: key("k")}
+		{name: "a damaged record's key is taken", rejected: "damage/claim damage/require", harm: refusing(func(_ *broken, c *applyCall, e *store.DamagedError) {
+			if c.q.Ops[0].Old == nil {
+				c.err = &store.TakenError{Require: -1, Key: key("k")}
 			}
-			return err
 		})},
-		{name: "requirements do not see damage", rejected: "damage/require", harm: func(b *broken) {
-			b.applies(steps{requires: func(t *mapTenant, all []store.Require) error {
-				damaged := t.damaged
-				t.damaged = nil
-				defer func() { t.damaged = damaged }()
-				return t.requires(all)
-			}})
-		}},
-		{name: "a damaged record is none to RequireNone", rejected: "damage/require", harm: func(b *broken) {
-			b.applies(steps{requires: func(t *mapTenant, all []store.Require) error {
-				return t.requires(slices.DeleteFunc(slices.Clone(all), func(r store.Require) bool { return r.Revision == 0 && t.damaged[r.ID] }))
-			}})
-		}},
+		{name: "requirements do not see damage", rejected: "damage/require", harm: steps{requires: func(t *mapTenant, all []store.Require) error {
+			damaged := t.damaged
+			t.damaged = nil
+			defer func() { t.damaged = damaged }()
+			return t.requires(all)
+		}}.harm},
+		{name: "a damaged record is none to RequireNone", rejected: "damage/require", harm: steps{requires: func(t *mapTenant, all []store.Require) error {
+			return t.requires(slices.DeleteFunc(slices.Clone(all), func(r store.Require) bool { return r.Revision == 0 && t.damaged[r.ID] }))
+		}}.harm},
 		{name: "damaged records are left out of lists", rejected: "damage/list damage/all damage/write damage/apart", harm: paging(func(page *store.Page) { page.Damaged = nil })},
 		{name: "a damaged record ends the walk", rejected: "damage/list", harm: paging(func(page *store.Page) {
 			if len(page.Damaged) > 0 {
@@ -157,13 +111,11 @@ func damageMutants() []mutant {
 			}
 		})},
 		{name: "a damaged record fails the list", rejected: "damage/list damage/all damage/apart", harm: func(b *broken) {
-			b.list = func(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
-				page, err := b.mapStore.List(ctx, tenant, q)
-				if len(page.Damaged) > 0 {
-					err = &store.DamagedError{ID: page.Damaged[0]}
+			b.list.answers(func(c *listCall) {
+				if len(c.got.Damaged) > 0 {
+					c.err = &store.DamagedError{ID: c.got.Damaged[0]}
 				}
-				return page, err
-			}
+			})
 		}},
 		{name: "a damaged record is listed with what it had", rejected: "damage/list", harm: func(b *broken) {
 			b.list = func(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
@@ -180,102 +132,87 @@ func damageMutants() []mutant {
 			}
 		}},
 		{name: "damaged records are named in every list", rejected: "damage/list", harm: func(b *broken) {
-			b.list = func(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
-				page, err := b.mapStore.List(ctx, tenant, q)
-				b.mu.Lock()
-				defer b.mu.Unlock()
-				if page.Damaged = nil; page.Next == 0 {
-					for id := range b.tenant(tenant).damaged {
-						page.Damaged = append(page.Damaged, id)
+			b.list.answers(func(c *listCall) {
+				defer b.locked()()
+				if c.got.Damaged = nil; c.got.Next == 0 {
+					for id := range b.tenant(c.tenant).damaged {
+						c.got.Damaged = append(c.got.Damaged, id)
 					}
 				}
-				return page, err
-			}
+			})
 		}},
-		{name: "damaged records are not due", rejected: "damage/due damage/all", harm: dues(func(t *store.DueTenant) {
+		{name: "damaged records are not due", rejected: "damage/due damage/all", harm: dueTenants(func(t *store.DueTenant) {
 			if t.Damaged = nil; len(t.Records) == 0 && t.Next == "" {
 				t.Next = "more"
 			}
 		})},
-		{name: "a damaged record ends what is due of its tenant", rejected: "damage/due", harm: dues(func(t *store.DueTenant) {
+		{name: "a damaged record ends what is due of its tenant", rejected: "damage/due", harm: dueTenants(func(t *store.DueTenant) {
 			if len(t.Damaged) > 0 {
 				t.Next = ""
 			}
 		})},
 		{name: "damaged records are counted", rejected: "damage/count", harm: func(b *broken) {
-			b.count = func(ctx context.Context, tenant string, q store.CountQuery) (store.Counted, error) {
-				c, err := b.mapStore.Count(ctx, tenant, q)
-				b.mu.Lock()
-				defer b.mu.Unlock()
-				c.N += len(b.tenant(tenant).damaged)
-				return c, err
-			}
+			b.count.answers(func(c *countCall) {
+				defer b.locked()()
+				c.got.N += len(b.tenant(c.tenant).damaged)
+			})
 		}},
 		{name: "Remove cannot remove what is damaged", rejected: "damage/remove damage/remove-batch damage/reborn", harm: func(b *broken) {
-			b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
-				for _, op := range batch.Ops {
-					if op.New == nil && isDamaged(b, tenant, op.Old.ID) {
-						return 0, &store.DamagedError{ID: op.Old.ID}
+			b.apply.asks(func(c *applyCall) {
+				for _, op := range c.q.Ops {
+					if op.New == nil && isDamaged(b, c.tenant, op.Old.ID) {
+						c.err = &store.DamagedError{ID: op.Old.ID}
 					}
 				}
-				return b.mapStore.Apply(ctx, tenant, batch)
+			})
+		}},
+		{name: "the kind of a damaged record is known", rejected: "damage/remove", harm: steps{write: func(t *mapTenant, op store.Op) {
+			if old, ok := t.records.get(op.ID()); ok && op.New == nil {
+				op.Old = &old
 			}
-		}},
-		{name: "the kind of a damaged record is known", rejected: "damage/remove", harm: func(b *broken) {
-			b.applies(steps{write: func(t *mapTenant, op store.Op) {
-				if old, ok := t.records[op.ID()]; ok && op.New == nil {
-					op.Old = &old
+			t.write(op)
+		}}.harm},
+		{name: "keys of a damaged record stay taken when it is removed", rejected: "damage/remove damage/remove-batch damage/reborn", harm: steps{refuses: func(t *mapTenant, ops []store.Op) error {
+			for _, op := range ops {
+				if op.New == nil {
+					continue
 				}
-				t.write(op)
-			}})
-		}},
-		{name: "keys of a damaged record stay taken when it is removed", rejected: "damage/remove damage/remove-batch damage/reborn", harm: func(b *broken) {
-			b.applies(steps{refuses: func(t *mapTenant, ops []store.Op) error {
-				for _, op := range ops {
-					if op.New == nil {
-						continue
+				for _, key := range op.New.Unique {
+					if id, ok := t.holders[key]; ok && t.damaged[id] {
+						return &store.DamagedError{ID: id}
 					}
-					for _, key := range op.New.Unique {
-						if id, ok := t.holders[key]; ok && t.damaged[id] {
-							return &store.DamagedError{ID: id}
-						}
-						if r, ok := t.records[t.holders[key]]; !ok && t.holders[key] != "" {
-							return &store.TakenError{Require: -1, Key: key, Holder: r}
-						}
+					if r, ok := t.records.get(t.holders[key]); !ok && t.holders[key] != "" {
+						return &store.TakenError{Require: -1, Key: key, Holder: r}
 					}
 				}
-				return refuses(t, ops)
-			}, release: func(t *mapTenant, op store.Op) {
-				if op.Old == nil || !t.damaged[op.Old.ID] {
-					t.release(op)
+			}
+			return refuses(t, ops)
+		}, release: func(t *mapTenant, op store.Op) {
+			if op.Old == nil || !t.damaged[op.Old.ID] {
+				t.release(op)
+			}
+		}}.harm},
+		{name: "keys of a damaged record are free only after its removal", rejected: "damage/remove-batch", harm: steps{refuses: func(t *mapTenant, ops []store.Op) error {
+			for _, op := range ops {
+				if op.New == nil {
+					continue
 				}
-			}})
-		}},
-		{name: "keys of a damaged record are free only after its removal", rejected: "damage/remove-batch", harm: func(b *broken) {
-			b.applies(steps{refuses: func(t *mapTenant, ops []store.Op) error {
-				for _, op := range ops {
-					if op.New == nil {
-						continue
-					}
-					for _, key := range op.New.Unique {
-						if id, ok := t.holders[key]; ok && t.damaged[id] {
-							return &store.DamagedError{ID: id}
-						}
+				for _, key := range op.New.Unique {
+					if id, ok := t.holders[key]; ok && t.damaged[id] {
+						return &store.DamagedError{ID: id}
 					}
 				}
-				return refuses(t, ops)
-			}})
-		}},
+			}
+			return refuses(t, ops)
+		}}.harm},
 		{name: "keys of a removed record find the one that has its ID now", rejected: "damage/reborn", harm: remembering(func(b *broken, ghosts map[string]store.Record) {
-			b.get = func(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
-				r, err := b.mapStore.Get(ctx, tenant, key)
+			b.get.answers(func(c *getCall) {
 				for id, ghost := range ghosts {
-					if errors.Is(err, store.ErrNotFound) && slices.Contains(ghost.Unique, key) {
-						return b.mapStore.Get(ctx, tenant, store.ID(id))
+					if errors.Is(c.err, store.ErrNotFound) && slices.Contains(ghost.Unique, c.q) {
+						c.got, c.err = b.mapStore.Get(c.ctx, c.tenant, store.ID(id))
 					}
 				}
-				return r, err
-			}
+			})
 		})},
 		{name: "terms of a removed record find the one that has its ID now", rejected: "damage/reborn", harm: remembering(func(b *broken, ghosts map[string]store.Record) {
 			listing(func(ctx context.Context, b *broken, tenant string, q store.Query) ([]store.Record, error) {
@@ -290,33 +227,27 @@ func damageMutants() []mutant {
 			})(b)
 		})},
 		{name: "a removed record stays named in lists", rejected: "damage/remove damage/reborn", harm: remembering(func(b *broken, ghosts map[string]store.Record) {
-			b.list = func(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
-				page, err := b.mapStore.List(ctx, tenant, q)
+			b.list.answers(func(c *listCall) {
 				for id, ghost := range ghosts {
-					if ghost.Kind == q.Kind && matches(ghost, q) {
-						page.Damaged = append(page.Damaged, id)
+					if ghost.Kind == c.q.Kind && matches(ghost, c.q) {
+						c.got.Damaged = append(c.got.Damaged, id)
 					}
 				}
-				return page, err
-			}
+			})
 		})},
 		{name: "a removed record stays due", rejected: "damage/remove damage/reborn", harm: remembering(func(b *broken, ghosts map[string]store.Record) {
-			b.due = func(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
-				page, err := b.mapStore.Due(ctx, q)
-				for i := range page.Tenants {
+			b.due.answers(func(c *dueCall) {
+				for i := range c.got.Tenants {
 					for id := range ghosts {
-						page.Tenants[i].Damaged = append(page.Tenants[i].Damaged, id)
+						c.got.Tenants[i].Damaged = append(c.got.Tenants[i].Damaged, id)
 					}
 				}
-				return page, err
-			}
+			})
 		})},
 		{name: "a removed record is counted", rejected: "damage/remove damage/reborn damage/count", harm: remembering(func(b *broken, ghosts map[string]store.Record) {
-			b.count = func(ctx context.Context, tenant string, q store.CountQuery) (store.Counted, error) {
-				c, err := b.mapStore.Count(ctx, tenant, q)
-				c.N += len(ghosts)
-				return c, err
-			}
+			b.count.answers(func(c *countCall) {
+				c.got.N += len(ghosts)
+			})
 		})},
 		{name: "an entry that cannot be read is left out", rejected: "damage/feed", harm: entries(func(all []store.Change) ([]store.Change, error) {
 			return slices.DeleteFunc(all, func(c store.Change) bool { return c.Damaged }), nil
@@ -334,17 +265,14 @@ func damageMutants() []mutant {
 			return all, nil
 		})},
 		{name: "damage spreads to the next tenant", rejected: "damage/apart", harm: func(b *broken) {
-			b.get = func(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
-				r, err := b.mapStore.Get(ctx, tenant, key)
-				b.mu.Lock()
-				defer b.mu.Unlock()
+			b.get.answers(func(c *getCall) {
+				defer b.locked()()
 				for name, t := range b.tenants {
-					if name != tenant && err == nil && t.damaged[r.ID] {
-						return store.Record{}, &store.DamagedError{ID: r.ID}
+					if name != c.tenant && c.err == nil && t.damaged[c.got.ID] {
+						c.got, c.err = store.Record{}, &store.DamagedError{ID: c.got.ID}
 					}
 				}
-				return r, err
-			}
+			})
 		}},
 	}
 }
@@ -352,12 +280,10 @@ func damageMutants() []mutant {
 // entries returns a harm that changes the pages of the feed.
 func entries(change func(all []store.Change) ([]store.Change, error)) func(b *broken) {
 	return func(b *broken) {
-		b.changes = func(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
-			page, err := b.mapStore.Changes(ctx, tenant, q)
-			if err == nil {
-				page.Changes, err = change(page.Changes)
+		b.changes.answers(func(c *feedCall) {
+			if c.err == nil {
+				c.got.Changes, c.err = change(c.got.Changes)
 			}
-			return page, err
-		}
+		})
 	}
 }

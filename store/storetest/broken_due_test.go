@@ -19,7 +19,7 @@ type plan func(q store.DueQuery, names []string, due map[string][]store.Record) 
 // dueBy returns a harm that changes what Due is asked, or how it answers.
 func dueBy(change func(q *store.DueQuery), answer plan) func(b *broken) {
 	return func(b *broken) {
-		b.due = func(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
+		b.due = func(ctx context.Context, _ string, q store.DueQuery) (store.DuePage, error) {
 			q, err := store.CheckDueQuery(q)
 			if err := cmp.Or(ctx.Err(), err); err != nil {
 				return store.DuePage{}, err
@@ -30,8 +30,7 @@ func dueBy(change func(q *store.DueQuery), answer plan) func(b *broken) {
 			if answer == nil {
 				return b.mapStore.Due(ctx, q)
 			}
-			b.mu.Lock()
-			defer b.mu.Unlock()
+			defer b.locked()()
 			var names []string
 			due := map[string][]store.Record{}
 			for _, name := range b.mapStore.names() {
@@ -120,17 +119,15 @@ func dueMutants() []mutant {
 			return share(names, len(names), due, q.Limit/max(1, len(names)))
 		})},
 		{name: "tenants that have other kinds due are named", rejected: "due/share-kinds", harm: func(b *broken) {
-			b.due = func(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
-				page, err := b.mapStore.Due(ctx, q)
-				q.Kinds = nil
-				every, _ := b.mapStore.Due(ctx, q)
+			b.due.answers(func(c *dueCall) {
+				c.q.Kinds = nil
+				every, _ := b.mapStore.Due(c.ctx, c.q)
 				for _, t := range every.Tenants {
-					if !slices.ContainsFunc(page.Tenants, func(other store.DueTenant) bool { return other.Tenant == t.Tenant }) {
-						page.Tenants = append(page.Tenants, store.DueTenant{Tenant: t.Tenant})
+					if !slices.ContainsFunc(c.got.Tenants, func(other store.DueTenant) bool { return other.Tenant == t.Tenant }) {
+						c.got.Tenants = append(c.got.Tenants, store.DueTenant{Tenant: t.Tenant})
 					}
 				}
-				return page, err
-			}
+			})
 		}},
 		{name: "Due goes by Created", rejected: "due/order due/moves due/one-tenant", harm: dueBy(nil, func(q store.DueQuery, names []string, due map[string][]store.Record) store.DuePage {
 			for _, name := range names {
@@ -168,7 +165,7 @@ func dueMutants() []mutant {
 			return rightly(q, names, due)
 		})},
 		{name: "a place is a Due alone", rejected: "due/ties", harm: func(b *broken) {
-			b.due = func(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
+			b.due = func(ctx context.Context, _ string, q store.DueQuery) (store.DuePage, error) {
 				if q.From != "" {
 					q.From += "\xff"
 				}
@@ -180,22 +177,20 @@ func dueMutants() []mutant {
 			}
 		}},
 		{name: "a place includes its record", rejected: "due/one-tenant due/ties", harm: func(b *broken) {
-			b.due = func(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
-				if q.From != "" {
-					q.From = q.From[:len(q.From)-1]
+			b.due.asks(func(c *dueCall) {
+				if c.q.From != "" {
+					c.q.From = c.q.From[:len(c.q.From)-1]
 				}
-				return b.mapStore.Due(ctx, q)
-			}
+			})
 		}},
 		{name: "a place is a number of records", rejected: "due/moving", harm: func(b *broken) {
-			b.due = func(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
+			b.due = func(ctx context.Context, _ string, q store.DueQuery) (store.DuePage, error) {
 				q, err := store.CheckDueQuery(q)
 				if err := cmp.Or(ctx.Err(), err); err != nil || q.Tenant == "" {
 					return b.mapStore.Due(ctx, q)
 				}
 				from, _ := strconv.Atoi(q.From)
-				b.mu.Lock()
-				defer b.mu.Unlock()
+				defer b.locked()()
 				q.From = ""
 				all := b.tenant(q.Tenant).due(q)
 				all = all[min(from, len(all)):]
@@ -207,65 +202,49 @@ func dueMutants() []mutant {
 			}
 		}},
 		{name: "From is forgotten without a tenant", rejected: "limits/queries", harm: func(b *broken) {
-			b.due = func(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
-				if q.Tenant == "" {
-					q.From = ""
+			b.due.asks(func(c *dueCall) {
+				if c.q.Tenant == "" {
+					c.q.From = ""
 				}
-				return b.mapStore.Due(ctx, q)
-			}
+			})
 		}},
 		{name: "one tenant's Due is of all", rejected: "due/apart due/order", harm: dueBy(func(q *store.DueQuery) { q.Tenant, q.From = "", "" }, nil)},
 		{name: "what Due returned is gone", rejected: "due/stays", harm: func(b *broken) {
-			b.due = func(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
-				page, err := b.mapStore.Due(ctx, q)
-				b.mu.Lock()
-				defer b.mu.Unlock()
-				for _, t := range page.Tenants {
+			b.due.answers(func(c *dueCall) {
+				defer b.locked()()
+				for _, t := range c.got.Tenants {
 					for _, r := range t.Records {
-						r = b.tenants[t.Tenant].records[r.ID]
+						r = b.tenants[t.Tenant].records.at(r.ID)
 						r.Due = time.Time{}
-						b.tenants[t.Tenant].records[r.ID] = r
+						b.tenants[t.Tenant].records.put(r)
 					}
 				}
-				return page, err
-			}
+			})
 		}},
 		{name: "what is due cannot be fetched", rejected: "due/stays", harm: func(b *broken) {
-			b.get = func(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
-				r, err := b.mapStore.Get(ctx, tenant, key)
-				if err == nil && !r.Due.IsZero() && r.Due.Year() < 2020 {
-					return store.Record{}, store.ErrNotFound
+			b.get.answers(func(c *getCall) {
+				if c.err == nil && !c.got.Due.IsZero() && c.got.Due.Year() < 2020 {
+					c.got, c.err = store.Record{}, store.ErrNotFound
 				}
-				return r, err
+			})
+		}},
+		{name: "what is due gives up its keys", rejected: "due/stays", harm: excusing(func(_ []store.Op, taken *store.TakenError) bool {
+			return !taken.Holder.Due.IsZero() && taken.Holder.Due.Year() < 2020
+		})},
+		{name: "a replacement keeps an earlier Due", rejected: "due/moves due/drain", harm: steps{write: func(t *mapTenant, op store.Op) {
+			old := t.records.at(op.ID())
+			t.write(op)
+			if r := t.records.at(op.ID()); op.New != nil && !old.Due.IsZero() {
+				r.Due = old.Due
+				t.records.put(r)
 			}
-		}},
-		{name: "what is due gives up its keys", rejected: "due/stays", harm: func(b *broken) {
-			b.applies(steps{refuses: func(t *mapTenant, ops []store.Op) error {
-				err := refuses(t, ops)
-				var taken *store.TakenError
-				if errors.As(err, &taken) && !taken.Holder.Due.IsZero() && taken.Holder.Due.Year() < 2020 {
-					return nil
-				}
-				return err
-			}})
-		}},
-		{name: "a replacement keeps an earlier Due", rejected: "due/moves due/drain", harm: func(b *broken) {
-			b.applies(steps{write: func(t *mapTenant, op store.Op) {
-				old := t.records[op.ID()]
-				t.write(op)
-				if r := t.records[op.ID()]; op.New != nil && !old.Due.IsZero() {
-					r.Due = old.Due
-					t.records[r.ID] = r
-				}
-			}})
-		}},
+		}}.harm},
 	}
 }
 
 func tenantMutants() []mutant {
 	elsewhere := func(b *broken, tenant string) string { // some other tenant
-		b.mu.Lock()
-		defer b.mu.Unlock()
+		defer b.locked()()
 		for _, name := range b.mapStore.names() {
 			if name != tenant {
 				return name
@@ -275,63 +254,53 @@ func tenantMutants() []mutant {
 	}
 	return []mutant{
 		{name: "Get ignores the tenant", rejected: "tenants/apart names/tenants", harm: func(b *broken) {
-			b.get = func(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
-				r, err := b.mapStore.Get(ctx, tenant, key)
-				if errors.Is(err, store.ErrNotFound) {
-					return b.mapStore.Get(ctx, elsewhere(b, tenant), key)
+			b.get.answers(func(c *getCall) {
+				if errors.Is(c.err, store.ErrNotFound) {
+					c.got, c.err = b.mapStore.Get(c.ctx, elsewhere(b, c.tenant), c.q)
 				}
-				return r, err
-			}
+			})
 		}},
 		{name: "List ignores the tenant", rejected: "names/tenants list/empty", harm: func(b *broken) {
-			b.list = func(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
-				page, err := b.mapStore.List(ctx, tenant, q)
-				if err == nil && len(page.Records) == 0 {
-					return b.mapStore.List(ctx, elsewhere(b, tenant), q)
+			b.list.answers(func(c *listCall) {
+				if c.err == nil && len(c.got.Records) == 0 {
+					c.got, c.err = b.mapStore.List(c.ctx, elsewhere(b, c.tenant), c.q)
 				}
-				return page, err
-			}
+			})
 		}},
 		{name: "keys are unique among all tenants", rejected: "tenants/apart names/tenants", harm: func(b *broken) {
 			holders := map[store.Key]string{}
-			b.applies(steps{refuses: func(t *mapTenant, ops []store.Op) error {
+			steps{refuses: func(t *mapTenant, ops []store.Op) error {
 				t.holders = holders
 				return refuses(t, ops)
-			}})
+			}}.harm(b)
 		}},
 		{name: "deletions reach into other tenants", rejected: "tenants/apart", harm: func(b *broken) {
-			b.applies(steps{write: func(t *mapTenant, op store.Op) {
+			steps{write: func(t *mapTenant, op store.Op) {
 				t.write(op)
 				for _, other := range b.tenants {
 					if op.New == nil {
-						delete(other.records, op.Old.ID)
+						other.records.drop(op.Old.ID)
 					}
 				}
-			}})
+			}}.harm(b)
 		}},
 		{name: "an empty tenant does not exist", rejected: "tenants/exist", harm: func(b *broken) {
-			b.names = func(ctx context.Context, q store.TenantQuery) (store.TenantPage, error) {
-				page, err := b.mapStore.Tenants(ctx, q)
-				b.mu.Lock()
-				defer b.mu.Unlock()
-				page.Names = slices.DeleteFunc(page.Names, func(name string) bool { return len(b.tenants[name].records) == 0 })
-				return page, err
-			}
+			b.names.answers(func(c *namesCall) {
+				defer b.locked()()
+				c.got.Names = slices.DeleteFunc(c.got.Names, func(name string) bool { return len(b.tenants[name].records.byID) == 0 })
+			})
 		}},
-		{name: "a refused batch makes a tenant", rejected: "tenants/exist strings/utf8", harm: refusing(func(b *broken, tenant string, _ []store.Op, err error) error {
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			b.tenants[tenant] = b.tenant(tenant)
-			return err
+		{name: "a refused batch makes a tenant", rejected: "tenants/exist strings/utf8", harm: refusing(func(b *broken, c *applyCall, _ error) {
+			defer b.locked()()
+			b.tenants[c.tenant] = b.tenant(c.tenant)
 		})},
 		{name: "tenants come in any order", rejected: "tenants/walk tenants/concurrent", harm: func(b *broken) {
-			b.names = func(ctx context.Context, q store.TenantQuery) (store.TenantPage, error) {
+			b.names = func(ctx context.Context, _ string, q store.TenantQuery) (store.TenantPage, error) {
 				q, err := store.CheckTenants(q)
 				if err := cmp.Or(ctx.Err(), err); err != nil {
 					return store.TenantPage{}, err
 				}
-				b.mu.Lock()
-				defer b.mu.Unlock()
+				defer b.locked()()
 				var names []string
 				for name := range b.tenants {
 					names = append(names, name)
@@ -363,7 +332,7 @@ func tenantMutants() []mutant {
 // naming returns a harm that changes what Tenants is asked and what it answers.
 func naming(ask func(q *store.TenantQuery), answer func(page *store.TenantPage)) func(b *broken) {
 	return func(b *broken) {
-		b.names = func(ctx context.Context, q store.TenantQuery) (store.TenantPage, error) {
+		b.names = func(ctx context.Context, _ string, q store.TenantQuery) (store.TenantPage, error) {
 			if ask != nil {
 				ask(&q)
 			}

@@ -15,11 +15,11 @@ import (
 // feeding returns a harm that changes the entries of every batch.
 func feeding(change func(t *mapTenant, op store.Op, i int)) func(b *broken) {
 	return func(b *broken) {
-		b.applies(steps{write: func(t *mapTenant, op store.Op) {
+		steps{write: func(t *mapTenant, op store.Op) {
 			n := len(t.feed)
 			t.write(op)
 			change(t, op, n)
-		}})
+		}}.harm(b)
 	}
 }
 
@@ -43,8 +43,7 @@ func feedMutants() []mutant {
 				whole := q
 				whole.Limit = store.MaxLimit
 				page, err := b.mapStore.Changes(ctx, tenant, whole)
-				b.mu.Lock()
-				defer b.mu.Unlock()
+				defer b.locked()()
 				page.Changes = f(b.tenant(tenant), q, page.Changes)
 				if page.Next = 0; len(page.Changes) > q.Limit {
 					page.Changes = page.Changes[:q.Limit]
@@ -56,15 +55,13 @@ func feedMutants() []mutant {
 	}
 	changesAsking := func(ask func(t *mapTenant, q *store.ChangeQuery)) func(b *broken) {
 		return func(b *broken) {
-			b.changes = func(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
-				if _, err := store.CheckChanges(tenant, q); err != nil {
-					return store.ChangePage{}, err
+			b.changes.asks(func(c *feedCall) {
+				if _, c.err = store.CheckChanges(c.tenant, c.q); c.err != nil {
+					return
 				}
-				b.mu.Lock()
-				ask(b.tenant(tenant), &q)
-				b.mu.Unlock()
-				return b.mapStore.Changes(ctx, tenant, q)
-			}
+				defer b.locked()()
+				ask(b.tenant(c.tenant), &c.q)
+			})
 		}
 	}
 	trimWith := func(f func(b *broken, t *mapTenant, tenant string, through store.Revision)) func(b *broken) {
@@ -73,8 +70,7 @@ func feedMutants() []mutant {
 				if err := cmp.Or(ctx.Err(), store.CheckTrim(tenant, through)); err != nil {
 					return err
 				}
-				b.mu.Lock()
-				defer b.mu.Unlock()
+				defer b.locked()()
 				f(b, b.tenant(tenant), tenant, through)
 				b.wake()
 				return nil
@@ -122,17 +118,14 @@ func feedMutants() []mutant {
 			}
 		})},
 		{name: "entries have the revision of the batch", rejected: "changes/notes changes/order", harm: func(b *broken) {
-			b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
-				rev, err := b.mapStore.Apply(ctx, tenant, batch)
-				b.mu.Lock()
-				defer b.mu.Unlock()
-				for i := range b.tenant(tenant).feed {
-					if c := &b.tenant(tenant).feed[i]; err == nil && c.Revision > rev-store.Revision(len(batch.Ops)) {
-						c.Revision, c.Seq = rev, rev
+			b.apply.answers(func(c *applyCall) {
+				defer b.locked()()
+				for i := range b.tenant(c.tenant).feed {
+					if entry := &b.tenant(c.tenant).feed[i]; c.err == nil && entry.Revision > c.got-store.Revision(len(c.q.Ops)) {
+						entry.Revision, entry.Seq = c.got, c.got
 					}
 				}
-				return rev, err
-			}
+			})
 		}},
 		{name: "the newest entry comes first", rejected: "changes/types changes/order", harm: changesWith(func(_ *mapTenant, _ store.ChangeQuery, all []store.Change) []store.Change {
 			slices.Reverse(all)
@@ -170,22 +163,18 @@ func feedMutants() []mutant {
 				q.After = 0
 			}
 		})},
-		{name: "a refused batch has entries", rejected: "changes/refused apply/atomic-stale", harm: refusing(func(b *broken, tenant string, ops []store.Op, err error) error {
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			if t := b.tenant(tenant); errors.Is(err, store.ErrStale) {
-				t.feed = append(t.feed, store.Change{Seq: t.last, Revision: t.last, ID: ops[0].ID()})
+		{name: "a refused batch has entries", rejected: "changes/refused apply/atomic-stale", harm: refusing(func(b *broken, c *applyCall, _ error) {
+			defer b.locked()()
+			if t := b.tenant(c.tenant); errors.Is(c.err, store.ErrStale) {
+				t.feed = append(t.feed, store.Change{Seq: t.last, Revision: t.last, ID: c.q.Ops[0].ID()})
 			}
-			return err
 		})},
-		{name: "a deletion takes the entries of its record along", rejected: "changes/deleted", harm: func(b *broken) {
-			b.applies(steps{write: func(t *mapTenant, op store.Op) {
-				if op.New == nil {
-					t.feed = slices.DeleteFunc(t.feed, func(c store.Change) bool { return c.ID == op.Old.ID })
-				}
-				t.write(op)
-			}})
-		}},
+		{name: "a deletion takes the entries of its record along", rejected: "changes/deleted", harm: steps{write: func(t *mapTenant, op store.Op) {
+			if op.New == nil {
+				t.feed = slices.DeleteFunc(t.feed, func(c store.Change) bool { return c.ID == op.Old.ID })
+			}
+			t.write(op)
+		}}.harm},
 		{name: "entries appear late", rejected: "changes/tail races/feed", harm: func(b *broken) {
 			b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
 				silent := batch
@@ -200,8 +189,7 @@ func feedMutants() []mutant {
 				for range 20 { // others write and read
 					runtime.Gosched()
 				}
-				b.mu.Lock()
-				defer b.mu.Unlock()
+				defer b.locked()()
 				t := b.tenant(tenant)
 				for i, op := range batch.Ops {
 					if at := rev - store.Revision(len(batch.Ops)-1-i); op.Note != nil {
@@ -213,13 +201,11 @@ func feedMutants() []mutant {
 			}
 		}},
 		{name: "one feed for all tenants", rejected: "changes/tenant", harm: func(b *broken) {
-			b.changes = func(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
-				page, err := b.mapStore.Changes(ctx, tenant, q)
-				if len(page.Changes) == 0 && err == nil {
-					return b.mapStore.Changes(ctx, "a", q)
+			b.changes.answers(func(c *feedCall) {
+				if len(c.got.Changes) == 0 && c.err == nil {
+					c.got, c.err = b.mapStore.Changes(c.ctx, "a", c.q)
 				}
-				return page, err
-			}
+			})
 		}},
 		{name: "Trim does nothing", rejected: "trim/every trim/again trim/newest trim/page outcome/trim", harm: trimWith(func(*broken, *mapTenant, string, store.Revision) {})},
 		{name: "reading after a place behind which entries were forgotten is no error", rejected: "trim/every waiter/trimmed random/seed-0", patience: time.Second, harm: func(b *broken) {
@@ -261,49 +247,31 @@ func feedMutants() []mutant {
 			}
 		})},
 		{name: "Through is the first entry that is left", rejected: "trim/every", harm: func(b *broken) {
-			b.changes = func(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
-				page, err := b.mapStore.Changes(ctx, tenant, q)
+			b.changes.answers(func(c *feedCall) {
 				var trimmed *store.TrimmedError
-				if errors.As(err, &trimmed) {
+				if errors.As(c.err, &trimmed) {
 					trimmed.Through++
 				}
-				return page, err
-			}
+			})
 		}},
-		{name: "a bare ErrTrimmed", rejected: "trim/every", harm: func(b *broken) {
-			b.changes = func(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
-				page, err := b.mapStore.Changes(ctx, tenant, q)
-				if errors.Is(err, store.ErrTrimmed) {
-					err = store.ErrTrimmed
-				}
-				return page, err
-			}
-		}},
+		{name: "a bare ErrTrimmed", rejected: "trim/every", harm: func(b *broken) { b.changes.turns(store.ErrTrimmed, store.ErrTrimmed) }},
 		{name: "descending from the newest is ErrTrimmed", rejected: "trim/descending trim/page", harm: func(b *broken) {
-			b.changes = func(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
-				page, err := b.mapStore.Changes(ctx, tenant, q)
-				if page.Trimmed > q.After {
-					return store.ChangePage{}, &store.TrimmedError{Through: page.Trimmed}
+			b.changes.answers(func(c *feedCall) {
+				if c.got.Trimmed > c.q.After {
+					c.got, c.err = store.ChangePage{}, &store.TrimmedError{Through: c.got.Trimmed}
 				}
-				return page, err
-			}
+			})
 		}},
-		{name: "a page does not say what was forgotten", rejected: "trim/page random/seed-1", harm: func(b *broken) {
-			b.changes = func(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
-				page, err := b.mapStore.Changes(ctx, tenant, q)
-				page.Trimmed = 0
-				return page, err
-			}
-		}},
+		{name: "a page does not say what was forgotten", rejected: "trim/page random/seed-1", harm: func(b *broken) { b.changes.answers(func(c *feedCall) { c.got.Trimmed = 0 }) }},
 		{name: "Trim makes a tenant", rejected: "trim/nothing tenants/exist", harm: trimWith(func(b *broken, t *mapTenant, tenant string, through store.Revision) {
 			trim(t, through)
 			b.tenants[tenant] = t
 		})},
 		{name: "Trim takes records along", rejected: "trim/records", harm: trimWith(func(_ *broken, t *mapTenant, _ string, through store.Revision) {
 			trim(t, through)
-			for id, r := range t.records {
+			for _, r := range t.records.all() {
 				if r.Revision <= through && len(r.Unique) > 0 {
-					delete(t.records, id)
+					t.records.drop(r.ID)
 				}
 			}
 		})},

@@ -17,7 +17,7 @@ func folding(fold func(store.Key) store.Key) func(b *broken) {
 	equal := func(a, b store.Key) bool { return fold(a) == fold(b) }
 	return func(b *broken) {
 		find := func(t *mapTenant, key store.Key) (store.Record, bool) {
-			for _, r := range t.records {
+			for _, r := range t.records.all() {
 				if equal(store.ID(r.ID), key) || slices.ContainsFunc(r.Unique, func(own store.Key) bool { return equal(own, key) }) {
 					return copyOf(r), true
 				}
@@ -28,8 +28,7 @@ func folding(fold func(store.Key) store.Key) func(b *broken) {
 			if err := cmp.Or(ctx.Err(), store.CheckKey(tenant, key)); err != nil {
 				return store.Record{}, err
 			}
-			b.mu.Lock()
-			defer b.mu.Unlock()
+			defer b.locked()()
 			if r, ok := find(b.tenant(tenant), key); ok {
 				return r, nil
 			}
@@ -174,42 +173,39 @@ func repairing(repair func(string) string) func(b *broken) {
 // in a smaller form.
 func largely(shrink func(op *store.Op, r *store.Record)) func(b *broken) {
 	return func(b *broken) {
-		b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
-			batch.Ops = slices.Clone(batch.Ops)
-			for i, op := range batch.Ops {
+		b.apply.asks(func(c *applyCall) {
+			c.q.Ops = slices.Clone(c.q.Ops)
+			for i, op := range c.q.Ops {
 				if op.New != nil {
 					r := *op.New
-					shrink(&batch.Ops[i], &r)
-					batch.Ops[i].New = &r
+					shrink(&c.q.Ops[i], &r)
+					c.q.Ops[i].New = &r
 				}
 			}
-			return b.mapStore.Apply(ctx, tenant, batch)
-		}
+		})
 	}
 }
 
 func limitMutants() []mutant {
 	refuse := func(when func(op store.Op) bool) func(b *broken) {
 		return func(b *broken) {
-			b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
-				for _, op := range batch.Ops {
+			b.apply.asks(func(c *applyCall) {
+				for _, op := range c.q.Ops {
 					if op.New != nil && when(op) {
-						return 0, &store.InvalidError{}
+						c.err = &store.InvalidError{}
 					}
 				}
-				return b.mapStore.Apply(ctx, tenant, batch)
-			}
+			})
 		}
 	}
 	return []mutant{
 		{name: "invalid UTF-8 is repaired", rejected: "strings/utf8", harm: repairing(func(s string) string { return strings.ToValidUTF8(s, "\ufffd") })},
 		{name: "invalid UTF-8 is not found", rejected: "strings/utf8", harm: func(b *broken) {
-			b.get = func(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
-				if strings.ToValidUTF8(key.Value, "") != key.Value {
-					return store.Record{}, store.ErrNotFound
+			b.get.asks(func(c *getCall) {
+				if strings.ToValidUTF8(c.q.Value, "") != c.q.Value {
+					c.err = store.ErrNotFound
 				}
-				return b.mapStore.Get(ctx, tenant, key)
-			}
+			})
 		}},
 		{name: "what is too long is cut", rejected: "strings/lengths", harm: repairing(func(s string) string {
 			if len(s) == store.MaxKeyValue+1 {
@@ -219,12 +215,11 @@ func limitMutants() []mutant {
 		})},
 		{name: "the longest ID is refused", rejected: "strings/lengths limits/largest", harm: refuse(func(op store.Op) bool { return len(op.New.ID) >= store.MaxID })},
 		{name: "runes are counted", rejected: "strings/lengths", harm: func(b *broken) {
-			b.get = func(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
-				if n := len([]rune(key.Value)); n < len(key.Value) && n <= store.MaxID {
-					return store.Record{}, store.ErrNotFound
+			b.get.asks(func(c *getCall) {
+				if n := len([]rune(c.q.Value)); n < len(c.q.Value) && n <= store.MaxID {
+					c.err = store.ErrNotFound
 				}
-				return b.mapStore.Get(ctx, tenant, key)
-			}
+			})
 		}},
 		{name: "the greatest number of keys is refused", rejected: "limits/apply limits/largest", harm: refuse(func(op store.Op) bool { return len(op.New.Unique) >= store.MaxUnique })},
 		{name: "one key too many is dropped", rejected: "limits/apply", harm: largely(func(_ *store.Op, r *store.Record) { r.Unique = r.Unique[:min(store.MaxUnique, len(r.Unique))] })},
@@ -246,18 +241,17 @@ func limitMutants() []mutant {
 			}
 		})},
 		{name: "the greatest batch is refused", rejected: "limits/batch", harm: func(b *broken) {
-			b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
+			b.apply.asks(func(c *applyCall) {
 				size := 0
-				for _, op := range batch.Ops {
+				for _, op := range c.q.Ops {
 					if op.New != nil {
 						size += len(op.New.Data)
 					}
 				}
 				if size >= store.MaxBatch {
-					return 0, &store.InvalidError{Op: -1}
+					c.err = &store.InvalidError{Op: -1}
 				}
-				return b.mapStore.Apply(ctx, tenant, batch)
-			}
+			})
 		}},
 		{name: "a Due is rounded", rejected: "limits/due", harm: largely(func(_ *store.Op, r *store.Record) {
 			if !r.Due.IsZero() {
@@ -270,52 +264,41 @@ func limitMutants() []mutant {
 			}
 		})},
 		{name: "a Due keeps its zone", rejected: "limits/due", harm: func(b *broken) {
-			b.get = func(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
-				r, err := b.mapStore.Get(ctx, tenant, key)
-				if !r.Due.IsZero() {
-					r.Due = r.Due.In(time.FixedZone("east", 3600))
+			b.get.answers(func(c *getCall) {
+				if !c.got.Due.IsZero() {
+					c.got.Due = c.got.Due.In(time.FixedZone("east", 3600))
 				}
-				return r, err
-			}
+			})
 		}},
-		{name: "the op at fault is not told", rejected: "limits/op", harm: refusing(func(_ *broken, _ string, _ []store.Op, err error) error {
-			if invalidOp(err) >= 0 {
-				return &store.InvalidError{Op: -1}
+		{name: "the op at fault is not told", rejected: "limits/op", harm: refusing(func(_ *broken, c *applyCall, _ error) {
+			if invalidOp(c.err) >= 0 {
+				c.err = &store.InvalidError{Op: -1}
 			}
-			return err
 		})},
-		{name: "a bare ErrInvalid", rejected: "limits/apply strings/lengths", harm: refusing(func(_ *broken, _ string, _ []store.Op, err error) error {
-			if invalidOp(err) >= 0 {
-				return store.ErrInvalid
+		{name: "a bare ErrInvalid", rejected: "limits/apply strings/lengths", harm: refusing(func(_ *broken, c *applyCall, _ error) {
+			if invalidOp(c.err) >= 0 {
+				c.err = store.ErrInvalid
 			}
-			return err
 		})},
 		{name: "the greatest limit is refused", rejected: "limits/queries list/limit", harm: func(b *broken) {
-			b.list = func(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
-				if q.Limit >= store.MaxLimit {
-					return store.Page{}, &store.InvalidError{Op: -1}
+			b.list.asks(func(c *listCall) {
+				if c.q.Limit >= store.MaxLimit {
+					c.err = &store.InvalidError{Op: -1}
 				}
-				return b.mapStore.List(ctx, tenant, q)
-			}
+			})
 		}},
-		{name: "a limit too great is the greatest", rejected: "limits/queries", harm: func(b *broken) {
-			b.changes = func(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
-				q.Limit = min(q.Limit, store.MaxLimit)
-				return b.mapStore.Changes(ctx, tenant, q)
-			}
-		}},
+		{name: "a limit too great is the greatest", rejected: "limits/queries", harm: func(b *broken) { b.changes.asks(func(c *feedCall) { c.q.Limit = min(c.q.Limit, store.MaxLimit) }) }},
 		{name: "a negative revision is zero", rejected: "limits/queries", harm: func(b *broken) {
 			b.trim = func(ctx context.Context, tenant string, through store.Revision) error {
 				return b.mapStore.Trim(ctx, tenant, max(0, through))
 			}
 		}},
 		{name: "Due without Before finds all", rejected: "limits/queries", harm: func(b *broken) {
-			b.due = func(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
-				if q.Before.IsZero() {
-					q.Before = farFuture()
+			b.due.asks(func(c *dueCall) {
+				if c.q.Before.IsZero() {
+					c.q.Before = farFuture()
 				}
-				return b.mapStore.Due(ctx, q)
-			}
+			})
 		}},
 	}
 }

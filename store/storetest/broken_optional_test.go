@@ -66,8 +66,7 @@ func scrubberMutants() []mutant {
 	return []mutant{
 		{name: "Scrub empties the feed", rejected: "scrubber/keeps", harm: func(b *broken) {
 			b.scrub = func(ctx context.Context) error {
-				b.mu.Lock()
-				defer b.mu.Unlock()
+				defer b.locked()()
 				for _, t := range b.tenants {
 					t.feed = nil
 				}
@@ -76,10 +75,9 @@ func scrubberMutants() []mutant {
 		}},
 		{name: "Scrub gives deleted revisions back", rejected: "scrubber/concurrent", harm: func(b *broken) {
 			b.scrub = func(ctx context.Context) error {
-				b.mu.Lock()
-				defer b.mu.Unlock()
+				defer b.locked()()
 				for _, t := range b.tenants {
-					if len(t.records) == 0 {
+					if len(t.records.byID) == 0 {
 						t.last = 0
 					}
 				}

@@ -57,26 +57,23 @@ func outcomeMutants() []mutant {
 		{
 			name: "a write that is given up is acknowledged and lost", rejected: "outcome/canceled-create outcome/any-look",
 			harm: given(func(b *broken, _ context.Context, tenant string, ops []store.Op, rev store.Revision) (store.Revision, error) {
-				b.mu.Lock()
-				defer b.mu.Unlock()
-				delete(b.tenant(tenant).records, ops[0].ID())
+				defer b.locked()()
+				b.tenant(tenant).records.drop(ops[0].ID())
 				return rev, nil
 			}),
 		},
 		{
 			name: "a write that is given up leaves its keys", rejected: "outcome/canceled-create outcome/any-look",
 			harm: given(func(b *broken, ctx context.Context, tenant string, ops []store.Op, _ store.Revision) (store.Revision, error) {
-				b.mu.Lock()
-				defer b.mu.Unlock()
-				delete(b.tenant(tenant).records, ops[0].ID())
+				defer b.locked()()
+				b.tenant(tenant).records.drop(ops[0].ID())
 				return 0, fmt.Errorf("%w: %w", store.ErrUnknown, ctx.Err())
 			}),
 		},
 		{
 			name: "a write that is given up goes on without its entry", rejected: "outcome/canceled-create outcome/any-look",
 			harm: given(func(b *broken, ctx context.Context, tenant string, _ []store.Op, _ store.Revision) (store.Revision, error) {
-				b.mu.Lock()
-				defer b.mu.Unlock()
+				defer b.locked()()
 				if t := b.tenant(tenant); len(t.feed) > 0 {
 					t.feed = t.feed[:len(t.feed)-1]
 				}
@@ -84,12 +81,7 @@ func outcomeMutants() []mutant {
 			}),
 		},
 		{name: "every write is done twice", rejected: "outcome/repeat apply/round-trip revisions/count", harm: func(b *broken) {
-			b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
-				if _, err := b.mapStore.Apply(ctx, tenant, batch); err != nil {
-					return 0, err
-				}
-				return b.mapStore.Apply(ctx, tenant, batch)
-			}
+			b.apply.asks(func(c *applyCall) { _, c.err = b.mapStore.Apply(c.ctx, c.tenant, c.q) })
 		}},
 		{name: "an equal batch gets the first one's answer", rejected: "outcome/repeat", harm: func(b *broken) {
 			var mu sync.Mutex
@@ -153,12 +145,12 @@ func contextMutants() []mutant {
 			}
 		},
 		"Due": func(b *broken) {
-			b.due = func(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
+			b.due = func(ctx context.Context, _ string, q store.DueQuery) (store.DuePage, error) {
 				return b.mapStore.Due(free(ctx), q)
 			}
 		},
 		"Tenants": func(b *broken) {
-			b.names = func(ctx context.Context, q store.TenantQuery) (store.TenantPage, error) {
+			b.names = func(ctx context.Context, _ string, q store.TenantQuery) (store.TenantPage, error) {
 				return b.mapStore.Tenants(free(ctx), q)
 			}
 		},
@@ -166,59 +158,46 @@ func contextMutants() []mutant {
 		all = append(all, mutant{name: method + " ignores its context", rejected: "contexts/ended", harm: harm})
 	}
 	return append(all,
-		mutant{name: "an ended context makes a write unknown", rejected: "contexts/ended", harm: refusing(func(_ *broken, _ string, _ []store.Op, err error) error {
-			if errors.Is(err, context.Canceled) {
-				return fmt.Errorf("%w: %w", store.ErrUnknown, err)
+		mutant{name: "an ended context makes a write unknown", rejected: "contexts/ended", harm: refusing(func(_ *broken, c *applyCall, _ error) {
+			if errors.Is(c.err, context.Canceled) {
+				c.err = fmt.Errorf("%w: %w", store.ErrUnknown, c.err)
 			}
-			return err
 		})},
-		mutant{name: "an ended context makes the store unavailable", rejected: "contexts/ended", harm: refusing(func(_ *broken, _ string, _ []store.Op, err error) error {
-			if errors.Is(err, context.Canceled) {
-				return store.ErrUnavailable
-			}
-			return err
-		})},
+		mutant{name: "an ended context makes the store unavailable", rejected: "contexts/ended", harm: func(b *broken) { b.apply.turns(context.Canceled, store.ErrUnavailable) }},
 		mutant{name: "a write is undone when its context ends", rejected: "contexts/after", harm: func(b *broken) {
-			b.applies(steps{})
+			steps{}.harm(b)
 			apply := b.apply
 			b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
 				rev, err := apply(ctx, tenant, batch)
 				undo := func() {
 					if ctx.Err() != nil && err == nil {
-						b.mu.Lock()
-						defer b.mu.Unlock()
-						delete(b.tenant(tenant).records, batch.Ops[0].ID())
+						defer b.locked()()
+						b.tenant(tenant).records.drop(batch.Ops[0].ID())
 					}
 				}
-				b.get = func(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
+				b.get.asks(func(c *getCall) {
 					undo()
-					return b.mapStore.Get(ctx, tenant, key)
-				}
+				})
 				return rev, err
 			}
 		}},
 		mutant{name: "a call that is given up fails the next", rejected: "contexts/others", harm: func(b *broken) {
 			poisoned := make(chan struct{}, 1)
-			b.get = func(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
-				r, err := b.mapStore.Get(ctx, tenant, key)
-				if ctx.Err() != nil {
+			b.get.answers(func(c *getCall) {
+				if c.ctx.Err() != nil {
 					select {
 					case poisoned <- struct{}{}:
 					default:
 					}
 				}
-				return r, err
-			}
-			b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
-				if ctx.Err() == nil && len(poisoned) > 0 {
-					return 0, context.Canceled
+			})
+			b.apply.asks(func(c *applyCall) {
+				if c.ctx.Err() == nil && len(poisoned) > 0 {
+					c.err = context.Canceled
 				}
-				return b.mapStore.Apply(ctx, tenant, batch)
-			}
+			})
 		}},
-		mutant{name: "writes of several tenants meet in one", rejected: "races/everything", harm: func(b *broken) {
-			b.applies(steps{pause: runtime.Gosched})
-		}},
+		mutant{name: "writes of several tenants meet in one", rejected: "races/everything", harm: steps{pause: runtime.Gosched}.harm},
 	)
 }
 

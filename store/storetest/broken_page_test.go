@@ -12,15 +12,12 @@ func pageMutants() []mutant {
 	// paging returns a harm that changes pages that ended before their limit.
 	paging := func(change func(t *mapTenant, q store.Query, page *store.Page)) func(b *broken) {
 		return func(b *broken) {
-			b.list = func(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
-				page, err := b.mapStore.List(ctx, tenant, q)
-				if err == nil {
-					b.mu.Lock()
-					defer b.mu.Unlock()
-					change(b.tenant(tenant), q, &page)
+			b.list.answers(func(c *listCall) {
+				if c.err == nil {
+					defer b.locked()()
+					change(b.tenant(c.tenant), c.q, &c.got)
 				}
-				return page, err
-			}
+			})
 		}
 	}
 	return []mutant{
@@ -61,7 +58,7 @@ func pageMutants() []mutant {
 		})},
 		{name: "a page goes on after a record that changes", rejected: "page/budget-writes walk/up-1", harm: paging(func(t *mapTenant, q store.Query, page *store.Page) {
 			if n := len(page.Records); page.Next != 0 && n > 0 && !q.Desc {
-				page.Next = t.records[page.Records[n-1].ID].Revision
+				page.Next = t.records.at(page.Records[n-1].ID).Revision
 			}
 		})},
 		{name: "pages are as large as their records", rejected: "page/bytes", harm: listing(func(ctx context.Context, b *broken, tenant string, q store.Query) ([]store.Record, error) {
@@ -75,7 +72,7 @@ func pageMutants() []mutant {
 			if q.Desc {
 				q.After, q.Before = 0, page.Next
 			}
-			for _, r := range t.kind(q) {
+			for r := range t.kind(q) {
 				if matches(r, q) {
 					page.Records = append(page.Records, copyOf(r))
 					page.Next = r.Created
@@ -87,47 +84,39 @@ func pageMutants() []mutant {
 			page.Records = slices.DeleteFunc(page.Records, func(r store.Record) bool { return len(r.Data) >= store.MaxPageData })
 		})},
 		{name: "a page of the feed is as large as its Notes", rejected: "page/feed-bytes", harm: func(b *broken) {
-			b.changes = func(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
-				page, err := b.mapStore.Changes(ctx, tenant, q)
-				if page.Next != 0 && len(page.Changes) < limitOf(q.Limit) {
-					if q.After = page.Next; q.Desc {
-						q.After, q.Before = 0, page.Next
+			b.changes.answers(func(c *feedCall) {
+				if c.got.Next != 0 && len(c.got.Changes) < limitOf(c.q.Limit) {
+					if c.q.After = c.got.Next; c.q.Desc {
+						c.q.After, c.q.Before = 0, c.got.Next
 					}
-					more, _ := b.mapStore.Changes(ctx, tenant, q)
-					page.Changes = append(page.Changes, more.Changes...)
-					page.Next = more.Next
+					more, _ := b.mapStore.Changes(c.ctx, c.tenant, c.q)
+					c.got.Changes = append(c.got.Changes, more.Changes...)
+					c.got.Next = more.Next
 				}
-				return page, err
-			}
+			})
 		}},
 		{name: "a page of the feed that its Notes ended is the last", rejected: "page/feed-bytes", harm: func(b *broken) {
-			b.changes = func(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
-				page, err := b.mapStore.Changes(ctx, tenant, q)
-				if len(page.Changes) < limitOf(q.Limit) {
-					page.Next = 0
+			b.changes.answers(func(c *feedCall) {
+				if len(c.got.Changes) < limitOf(c.q.Limit) {
+					c.got.Next = 0
 				}
-				return page, err
-			}
+			})
 		}},
 		{name: "a page of Due is as large as its records", rejected: "page/due-bytes", harm: dueBy(nil, rightly)},
 		{name: "each tenant of a page of Due is as large as a page may be", rejected: "page/due-bytes", harm: func(b *broken) {
-			b.due = func(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
-				page, err := b.mapStore.Due(ctx, q)
-				if err == nil && page.Next != "" && q.Tenant == "" && len(page.Tenants) < limitOf(q.Limit) {
-					more, _ := b.mapStore.Due(ctx, store.DueQuery{Kinds: q.Kinds, Before: q.Before, Limit: q.Limit, After: page.Next})
-					page.Tenants, page.Next = append(page.Tenants, more.Tenants...), more.Next
+			b.due.answers(func(c *dueCall) {
+				if c.err == nil && c.got.Next != "" && c.q.Tenant == "" && len(c.got.Tenants) < limitOf(c.q.Limit) {
+					more, _ := b.mapStore.Due(c.ctx, store.DueQuery{Kinds: c.q.Kinds, Before: c.q.Before, Limit: c.q.Limit, After: c.got.Next})
+					c.got.Tenants, c.got.Next = append(c.got.Tenants, more.Tenants...), more.Next
 				}
-				return page, err
-			}
+			})
 		}},
 		{name: "tenants for which a page of Due has no room are left out", rejected: "page/due-bytes", harm: func(b *broken) {
-			b.due = func(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
-				page, err := b.mapStore.Due(ctx, q)
-				if len(page.Tenants) < limitOf(q.Limit) {
-					page.Next = ""
+			b.due.answers(func(c *dueCall) {
+				if len(c.got.Tenants) < limitOf(c.q.Limit) {
+					c.got.Next = ""
 				}
-				return page, err
-			}
+			})
 		}},
 	}
 }
@@ -166,18 +155,8 @@ func counterMutants() []mutant {
 				c.N++
 			}
 		})},
-		{name: "a cap too great is the greatest", rejected: "counter/invalid", harm: func(b *broken) {
-			b.count = func(ctx context.Context, tenant string, q store.CountQuery) (store.Counted, error) {
-				q.Cap = max(0, min(q.Cap, store.MaxCount))
-				return b.mapStore.Count(ctx, tenant, q)
-			}
-		}},
-		{name: "a count without a kind is 0", rejected: "counter/invalid", harm: func(b *broken) {
-			b.count = func(ctx context.Context, tenant string, q store.CountQuery) (store.Counted, error) {
-				q.Kind = cmp.Or(q.Kind, "none")
-				return b.mapStore.Count(ctx, tenant, q)
-			}
-		}},
+		{name: "a cap too great is the greatest", rejected: "counter/invalid", harm: func(b *broken) { b.count.asks(func(c *countCall) { c.q.Cap = max(0, min(c.q.Cap, store.MaxCount)) }) }},
+		{name: "a count without a kind is 0", rejected: "counter/invalid", harm: func(b *broken) { b.count.asks(func(c *countCall) { c.q.Kind = cmp.Or(c.q.Kind, "none") }) }},
 		{name: "Count ignores its context", rejected: "counter/context", harm: func(b *broken) {
 			b.count = func(ctx context.Context, tenant string, q store.CountQuery) (store.Counted, error) {
 				return b.mapStore.Count(context.WithoutCancel(ctx), tenant, q)

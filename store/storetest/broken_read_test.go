@@ -13,13 +13,11 @@ import (
 // asking returns a harm that changes every query of List before it is answered.
 func asking(change func(q *store.Query)) func(b *broken) {
 	return func(b *broken) {
-		b.list = func(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
-			if _, err := store.CheckQuery(tenant, q); err != nil {
-				return store.Page{}, err
+		b.list.asks(func(c *listCall) {
+			if _, c.err = store.CheckQuery(c.tenant, c.q); c.err == nil {
+				change(&c.q)
 			}
-			change(&q)
-			return b.mapStore.List(ctx, tenant, q)
-		}
+		})
 	}
 }
 
@@ -69,8 +67,7 @@ func listing(f func(ctx context.Context, b *broken, tenant string, q store.Query
 func answering(change func(t *mapTenant, q store.Query, all []store.Record) []store.Record) func(b *broken) {
 	return listing(func(ctx context.Context, b *broken, tenant string, q store.Query) ([]store.Record, error) {
 		all, err := b.records(ctx, tenant, q)
-		b.mu.Lock()
-		defer b.mu.Unlock()
+		defer b.locked()()
 		return change(b.tenant(tenant), q, all), err
 	})
 }
@@ -140,7 +137,7 @@ func listMutants() []mutant {
 		})},
 		{name: "List returns all kinds", rejected: "list/kinds names/kinds", harm: answering(func(t *mapTenant, q store.Query, _ []store.Record) []store.Record {
 			var all []store.Record
-			for _, r := range t.records {
+			for _, r := range t.records.all() {
 				if r.Created > q.After && (q.Before == 0 || r.Created < q.Before) && matches(r, q) {
 					all = append(all, copyOf(r))
 				}
@@ -159,12 +156,12 @@ func listMutants() []mutant {
 		})},
 		{name: "dropped terms still count", rejected: "list/reindex tamper/replace names/terms", harm: func(b *broken) {
 			var ghosts []store.Record
-			b.applies(steps{write: func(t *mapTenant, op store.Op) {
+			steps{write: func(t *mapTenant, op store.Op) {
 				if op.Old != nil && op.New != nil {
-					ghosts = append(ghosts, copyOf(t.records[op.Old.ID]))
+					ghosts = append(ghosts, copyOf(t.records.at(op.Old.ID)))
 				}
 				t.write(op)
-			}})
+			}}.harm(b)
 			listing(func(ctx context.Context, b *broken, tenant string, q store.Query) ([]store.Record, error) {
 				all, err := b.records(ctx, tenant, q)
 				for _, ghost := range ghosts {
@@ -198,13 +195,7 @@ func listMutants() []mutant {
 				q.Limit++
 			}
 		})},
-		{name: "a page at its limit is the last", rejected: "list/limit walk/up-7 walk/down-7", harm: func(b *broken) {
-			b.list = func(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
-				page, err := b.mapStore.List(ctx, tenant, q)
-				page.Next = 0
-				return page, err
-			}
-		}},
+		{name: "a page at its limit is the last", rejected: "list/limit walk/up-7 walk/down-7", harm: func(b *broken) { b.list.answers(func(c *listCall) { c.got.Next = 0 }) }},
 		{name: "another default limit", rejected: "list/limit", harm: asking(func(q *store.Query) { q.Limit = cmp.Or(q.Limit, 150) })},
 		{name: "nothing to return is ErrNotFound", rejected: "list/empty", harm: listing(func(ctx context.Context, b *broken, tenant string, q store.Query) ([]store.Record, error) {
 			all, err := b.records(ctx, tenant, q)
@@ -245,8 +236,7 @@ func walkMutants() []mutant {
 				whole := q
 				whole.After, whole.Before = 0, 0
 				all, err := b.records(ctx, tenant, whole)
-				b.mu.Lock()
-				defer b.mu.Unlock()
+				defer b.locked()()
 				from := min(len(all), offsets[[2]store.Revision{q.After, q.Before}])
 				page := pageOf(q, all[from:])
 				next := [2]store.Revision{page.Next, 0}
@@ -258,23 +248,22 @@ func walkMutants() []mutant {
 			}
 		}},
 		{name: "a record that is written leaves its page for a moment", rejected: "races/reads walk/concurrent", harm: func(b *broken) {
-			b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
-				for _, op := range batch.Ops {
+			b.apply.asks(func(c *applyCall) {
+				for _, op := range c.q.Ops {
 					if op.Old != nil && op.New != nil {
 						b.mu.Lock()
-						r, ok := b.tenant(tenant).records[op.Old.ID]
-						delete(b.tenant(tenant).records, op.Old.ID)
+						r, ok := b.tenant(c.tenant).records.get(op.Old.ID)
+						b.tenant(c.tenant).records.drop(op.Old.ID)
 						b.mu.Unlock()
 						runtime.Gosched()
 						if ok {
 							b.mu.Lock()
-							b.tenant(tenant).records[r.ID] = r
+							b.tenant(c.tenant).records.put(r)
 							b.mu.Unlock()
 						}
 					}
 				}
-				return b.mapStore.Apply(ctx, tenant, batch)
-			}
+			})
 		}},
 		{name: "Get looks twice", rejected: "races/swap", harm: func(b *broken) {
 			b.get = func(ctx context.Context, tenant string, key store.Key) (store.Record, error) {

@@ -15,16 +15,16 @@ import (
 // broken is a map store of which some method is wrong.
 type broken struct {
 	*mapStore
-	get     func(ctx context.Context, tenant string, key store.Key) (store.Record, error)
-	apply   func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error)
-	list    func(ctx context.Context, tenant string, q store.Query) (store.Page, error)
-	changes func(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error)
+	get     method[store.Key, store.Record]
+	apply   method[store.Batch, store.Revision]
+	list    method[store.Query, store.Page]
+	changes method[store.ChangeQuery, store.ChangePage]
+	due     method[store.DueQuery, store.DuePage]
+	names   method[store.TenantQuery, store.TenantPage]
+	count   method[store.CountQuery, store.Counted]
 	trim    func(ctx context.Context, tenant string, through store.Revision) error
-	due     func(ctx context.Context, q store.DueQuery) (store.DuePage, error)
-	names   func(ctx context.Context, q store.TenantQuery) (store.TenantPage, error)
 	wait    func(ctx context.Context, tenant string, after store.Revision) error
 	scrub   func(ctx context.Context) error
-	count   func(ctx context.Context, tenant string, q store.CountQuery) (store.Counted, error)
 	confirm func(ctx context.Context, tenant string) error
 }
 
@@ -33,8 +33,12 @@ func newBroken() *broken {
 	m := newMapStore()
 	return &broken{
 		mapStore: m,
-		get:      m.Get, apply: m.Apply, list: m.List, changes: m.Changes, trim: m.Trim, due: m.Due,
-		names: m.Tenants, wait: m.Wait, scrub: m.Scrub, count: m.Count, confirm: m.Confirm,
+		get:      m.Get, apply: m.Apply, list: m.List, changes: m.Changes, count: m.Count,
+		due: func(ctx context.Context, _ string, q store.DueQuery) (store.DuePage, error) { return m.Due(ctx, q) },
+		names: func(ctx context.Context, _ string, q store.TenantQuery) (store.TenantPage, error) {
+			return m.Tenants(ctx, q)
+		},
+		trim: m.Trim, wait: m.Wait, scrub: m.Scrub, confirm: m.Confirm,
 	}
 }
 
@@ -59,11 +63,11 @@ func (b *broken) Trim(ctx context.Context, tenant string, through store.Revision
 }
 
 func (b *broken) Due(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
-	return b.due(ctx, q)
+	return b.due(ctx, "", q)
 }
 
 func (b *broken) Tenants(ctx context.Context, q store.TenantQuery) (store.TenantPage, error) {
-	return b.names(ctx, q)
+	return b.names(ctx, "", q)
 }
 
 func (b *broken) Wait(ctx context.Context, tenant string, after store.Revision) error {
@@ -78,6 +82,61 @@ func (b *broken) Count(ctx context.Context, tenant string, q store.CountQuery) (
 
 func (b *broken) Confirm(ctx context.Context, tenant string) error { return b.confirm(ctx, tenant) }
 
+// method is a method of a store: a question about a tenant, and its answer.
+type method[Q, A any] func(ctx context.Context, tenant string, q Q) (A, error)
+
+// call is one call of a method.
+type call[Q, A any] struct {
+	ctx    context.Context
+	tenant string
+	q      Q
+	got    A
+	err    error
+}
+
+// The calls of the methods that mutants change.
+type (
+	getCall   = call[store.Key, store.Record]
+	applyCall = call[store.Batch, store.Revision]
+	listCall  = call[store.Query, store.Page]
+	feedCall  = call[store.ChangeQuery, store.ChangePage]
+	dueCall   = call[store.DueQuery, store.DuePage]
+	namesCall = call[store.TenantQuery, store.TenantPage]
+	countCall = call[store.CountQuery, store.Counted]
+)
+
+// asks changes what a method is asked. If change sets an error, that is the answer.
+func (m *method[Q, A]) asks(change func(c *call[Q, A])) {
+	do := *m
+	*m = func(ctx context.Context, tenant string, q Q) (A, error) {
+		c := &call[Q, A]{ctx: ctx, tenant: tenant, q: q}
+		if change(c); c.err == nil {
+			return do(ctx, tenant, c.q)
+		}
+		return c.got, c.err
+	}
+}
+
+// answers changes what a method answers.
+func (m *method[Q, A]) answers(change func(c *call[Q, A])) {
+	do := *m
+	*m = func(ctx context.Context, tenant string, q Q) (A, error) {
+		c := &call[Q, A]{ctx: ctx, tenant: tenant, q: q}
+		c.got, c.err = do(ctx, tenant, q)
+		change(c)
+		return c.got, c.err
+	}
+}
+
+// turns replaces the errors that are one by another.
+func (m *method[Q, A]) turns(one, other error) {
+	m.answers(func(c *call[Q, A]) {
+		if errors.Is(c.err, one) {
+			c.err = other
+		}
+	})
+}
+
 // steps are the steps of Apply; the zero value has the right ones.
 type steps struct {
 	requires func(t *mapTenant, all []store.Require) error
@@ -89,8 +148,8 @@ type steps struct {
 
 func refuses(t *mapTenant, ops []store.Op) error { return t.refuses(store.Ops(ops...)) }
 
-// applies makes Apply consist of these steps.
-func (b *broken) applies(s steps) {
+// harm makes Apply consist of these steps.
+func (s steps) harm(b *broken) {
 	if s.requires == nil {
 		s.requires = (*mapTenant).requires
 	}
@@ -107,8 +166,7 @@ func (b *broken) applies(s steps) {
 		if err := errors.Join(ctx.Err(), store.Check(tenant, batch)); err != nil {
 			return 0, err
 		}
-		b.mu.Lock()
-		defer b.mu.Unlock()
+		defer b.locked()()
 		t := b.tenant(tenant)
 		if err := s.requires(t, batch.Require); err != nil {
 			return 0, err
@@ -165,7 +223,8 @@ func mutants() []mutant {
 	return slices.Concat(
 		applyMutants(), keyMutants(), revisionMutants(), listMutants(), walkMutants(), feedMutants(), dueMutants(),
 		handleMutants(), copyMutants(), nameMutants(), limitMutants(), outcomeMutants(), contextMutants(), tenantMutants(),
-		waiterMutants(), scrubberMutants(), confirmerMutants(), requireMutants(), removeMutants(), pageMutants(), damageMutants(), counterMutants(),
+		waiterMutants(), scrubberMutants(), confirmerMutants(), requireMutants(), removeMutants(), pageMutants(),
+		damageMutants(), counterMutants(),
 	)
 }
 
@@ -233,7 +292,7 @@ func TestEveryCheckRejects(t *testing.T) {
 // TestUnbrokenPasses shows that the mutants fail for what is broken in them.
 func TestUnbrokenPasses(t *testing.T) {
 	t.Parallel()
-	whole := mutant{harm: func(b *broken) { b.applies(steps{}) }}
+	whole := mutant{harm: steps{}.harm}
 	if err := Check(t.Context(), whole.place); err != nil {
 		t.Error(err)
 	}

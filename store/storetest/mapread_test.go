@@ -5,7 +5,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/rollbook-go/rollbook/store"
@@ -19,13 +21,13 @@ func (s *mapStore) List(ctx context.Context, tenant string, q store.Query) (stor
 	if err := cmp.Or(ctx.Err(), err); err != nil {
 		return store.Page{}, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.locked()()
 	t := s.tenant(tenant)
 	var page store.Page
 	size := 0
 	last := q.After
-	for i, r := range t.kind(q) {
+	i := 0
+	for r := range t.kind(q) {
 		full := len(page.Records) == q.Limit
 		if i == q.Budget || full {
 			page.Next = last
@@ -42,23 +44,34 @@ func (s *mapStore) List(ctx context.Context, tenant string, q store.Query) (stor
 			}
 		}
 		last = r.Created
+		i++
 	}
 	return page, nil
 }
 
 // kind returns the records of q's kind within q's bounds, in q's order.
-func (t *mapTenant) kind(q store.Query) []store.Record {
-	var all []store.Record
-	for _, r := range t.records {
-		if r.Kind == q.Kind && r.Created > q.After && (q.Before == 0 || r.Created < q.Before) {
-			all = append(all, r)
+func (t *mapTenant) kind(q store.Query) iter.Seq[store.Record] {
+	return func(yield func(store.Record) bool) {
+		all := t.records.all()
+		from := sort.Search(len(all), func(i int) bool { return all[i].Created > q.After })
+		to := len(all)
+		if q.Before != 0 {
+			to = sort.Search(len(all), func(i int) bool { return all[i].Created >= q.Before })
+		}
+		for _, r := range ordered(all[min(from, to):to], q.Desc) {
+			if r.Kind == q.Kind && !yield(r) {
+				return
+			}
 		}
 	}
-	slices.SortFunc(all, func(a, b store.Record) int { return cmp.Compare(a.Created, b.Created) })
-	if q.Desc {
-		slices.Reverse(all)
+}
+
+// ordered walks items up or down.
+func ordered[T any](items []T, desc bool) iter.Seq2[int, T] {
+	if desc {
+		return slices.Backward(items)
 	}
-	return all
+	return slices.All(items)
 }
 
 func matches(r store.Record, q store.Query) bool {
@@ -76,13 +89,12 @@ func (s *mapStore) Count(ctx context.Context, tenant string, q store.CountQuery)
 	if err := cmp.Or(ctx.Err(), err); err != nil {
 		return store.Counted{}, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.locked()()
 	t := s.tenant(tenant)
 	list := store.Query{Kind: q.Kind, Match: q.Match, After: q.After, Before: q.Before, NotDueBefore: q.NotDueBefore}
-	n := 0
-	for i, r := range t.kind(list) {
-		if i == q.Cap {
+	n, i := 0, 0
+	for r := range t.kind(list) {
+		if i++; i > q.Cap {
 			return store.Counted{N: n}, nil
 		}
 		if matches(r, list) && !t.damaged[r.ID] {
@@ -98,19 +110,14 @@ func (s *mapStore) Changes(ctx context.Context, tenant string, q store.ChangeQue
 	if err := cmp.Or(ctx.Err(), err); err != nil {
 		return store.ChangePage{}, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.locked()()
 	t := s.tenant(tenant)
 	if q.After < t.trimmed && !(q.Desc && q.After == 0) {
 		return store.ChangePage{}, &store.TrimmedError{Through: t.trimmed}
 	}
 	page := store.ChangePage{Trimmed: t.trimmed}
-	feed := slices.Clone(t.feed)
-	if q.Desc {
-		slices.Reverse(feed)
-	}
 	size := 0
-	for _, change := range feed {
+	for _, change := range ordered(t.feed, q.Desc) {
 		if change.Seq <= q.After || q.Before != 0 && change.Seq >= q.Before {
 			continue
 		}
@@ -130,8 +137,7 @@ func (s *mapStore) Trim(ctx context.Context, tenant string, through store.Revisi
 	if err := cmp.Or(ctx.Err(), store.CheckTrim(tenant, through)); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.locked()()
 	t := s.tenant(tenant)
 	for len(t.feed) > 1 && t.feed[1].Seq <= through {
 		t.trimmed, t.feed = t.feed[0].Seq, t.feed[1:]
@@ -146,8 +152,7 @@ func (s *mapStore) Due(ctx context.Context, q store.DueQuery) (store.DuePage, er
 	if err := cmp.Or(ctx.Err(), err); err != nil {
 		return store.DuePage{}, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.locked()()
 	names := []string{q.Tenant}
 	if q.Tenant == "" {
 		names = slices.DeleteFunc(s.names(), func(name string) bool {
@@ -193,7 +198,7 @@ func (r *room) takes(data int) bool {
 // due returns what is due of a tenant behind a place, by Due and, of one Due, by ID.
 func (t *mapTenant) due(q store.DueQuery) []store.Record {
 	var all []store.Record
-	for _, r := range t.records {
+	for _, r := range t.records.all() {
 		if !r.Due.IsZero() && r.Due.Before(q.Before) && (len(q.Kinds) == 0 || slices.Contains(q.Kinds, r.Kind)) && (q.From == "" || duePlace(r) > q.From) {
 			all = append(all, r)
 		}
@@ -232,8 +237,7 @@ func (s *mapStore) Tenants(ctx context.Context, q store.TenantQuery) (store.Tena
 	if err := cmp.Or(ctx.Err(), err); err != nil {
 		return store.TenantPage{}, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.locked()()
 	names := slices.DeleteFunc(s.names(), func(name string) bool { return name <= q.After })
 	page := store.TenantPage{Names: names[:min(q.Limit, len(names))]}
 	if len(page.Names) < len(names) {

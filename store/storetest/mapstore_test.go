@@ -25,7 +25,7 @@ type mapStore struct {
 type mapTenant struct {
 	last    store.Revision
 	trimmed store.Revision // the last entry that was forgotten
-	records map[string]store.Record
+	records table
 	holders map[store.Key]string // unique key to ID; the lazy rule says whether it holds
 	feed    []store.Change
 
@@ -43,6 +43,41 @@ var (
 	_ Damager         = (*mapStore)(nil)
 )
 
+// table has the records of a tenant.
+type table struct {
+	byID   map[string]store.Record
+	sorted []store.Record // by Created; nil: not known
+}
+
+func (t *table) get(id string) (r store.Record, ok bool) {
+	r, ok = t.byID[id]
+	return r, ok
+}
+
+// at returns the record with an ID, an empty one if there is none.
+func (t *table) at(id string) store.Record { return t.byID[id] }
+
+func (t *table) put(r store.Record) { t.byID[r.ID], t.sorted = r, nil }
+
+func (t *table) drop(id string) {
+	delete(t.byID, id)
+	t.sorted = nil
+}
+
+// all returns the records by Created.
+func (t *table) all() []store.Record {
+	if t.sorted == nil {
+		t.sorted = slices.SortedFunc(maps.Values(t.byID), byCreated)
+	}
+	return t.sorted
+}
+
+// locked locks the store and returns what unlocks it.
+func (s *mapStore) locked() (unlock func()) {
+	s.mu.Lock()
+	return s.mu.Unlock
+}
+
 func newMapStore() *mapStore {
 	return &mapStore{tenants: map[string]*mapTenant{}, grown: make(chan struct{})}
 }
@@ -51,7 +86,7 @@ func (s *mapStore) tenant(name string) *mapTenant {
 	if t, ok := s.tenants[name]; ok {
 		return t
 	}
-	return &mapTenant{records: map[string]store.Record{}, holders: map[store.Key]string{}, damaged: map[string]bool{}}
+	return &mapTenant{records: table{byID: map[string]store.Record{}}, holders: map[store.Key]string{}, damaged: map[string]bool{}}
 }
 
 // Get implements store.Store.
@@ -59,14 +94,13 @@ func (s *mapStore) Get(ctx context.Context, tenant string, key store.Key) (store
 	if err := cmp.Or(ctx.Err(), store.CheckKey(tenant, key)); err != nil {
 		return store.Record{}, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.locked()()
 	t := s.tenant(tenant)
 	id := key.Value
 	if key.Kind != "" {
 		id = t.holders[key]
 	}
-	r, ok := t.records[id]
+	r, ok := t.records.get(id)
 	switch {
 	case !ok:
 		return store.Record{}, store.ErrNotFound
@@ -81,8 +115,7 @@ func (s *mapStore) Apply(ctx context.Context, tenant string, b store.Batch) (sto
 	if err := cmp.Or(ctx.Err(), store.Check(tenant, b)); err != nil {
 		return 0, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.locked()()
 	t := s.tenant(tenant)
 	if err := t.refuses(b); err != nil {
 		return 0, err
@@ -118,11 +151,11 @@ func (t *mapTenant) requires(all []store.Require) error {
 			case held && t.damaged[id]:
 				return &store.DamagedError{ID: id}
 			case held:
-				return &store.TakenError{Op: -1, Require: i, Key: r.Free, Holder: copyOf(t.records[id])}
+				return &store.TakenError{Op: -1, Require: i, Key: r.Free, Holder: copyOf(t.records.at(id))}
 			}
 			continue
 		}
-		if stored, exists := t.records[r.ID]; exists != (r.Revision != 0) || exists && (stored.Revision != r.Revision || t.damaged[r.ID]) {
+		if stored, exists := t.records.get(r.ID); exists != (r.Revision != 0) || exists && (stored.Revision != r.Revision || t.damaged[r.ID]) {
 			return &store.StaleError{Op: -1, Require: i}
 		}
 	}
@@ -135,7 +168,7 @@ func removal(op store.Op) bool { return op.New == nil && op.Old.Revision == 0 }
 // stale checks the preconditions of a batch.
 func (t *mapTenant) stale(ops []store.Op) error {
 	for i, op := range ops {
-		stored, exists := t.records[op.ID()]
+		stored, exists := t.records.get(op.ID())
 		switch {
 		case t.damaged[op.ID()] && (op.New != nil || !removal(op)):
 			return &store.DamagedError{ID: op.ID()}
@@ -160,7 +193,7 @@ func (t *mapTenant) taken(ops []store.Op) error {
 	freed := map[store.Key]bool{}
 	for _, op := range ops {
 		if op.Old != nil {
-			for _, key := range t.records[op.Old.ID].Unique {
+			for _, key := range t.records.at(op.Old.ID).Unique {
 				freed[key] = true
 			}
 		}
@@ -178,7 +211,7 @@ func (t *mapTenant) taken(ops []store.Op) error {
 				if t.damaged[id] {
 					return &store.DamagedError{ID: id}
 				}
-				return &store.TakenError{Op: i, Require: -1, Key: key, Holder: copyOf(t.records[id])}
+				return &store.TakenError{Op: i, Require: -1, Key: key, Holder: copyOf(t.records.at(id))}
 			}
 			claimed[key] = op.New
 		}
@@ -189,7 +222,7 @@ func (t *mapTenant) taken(ops []store.Op) error {
 // release frees the keys of the record that an op replaces or deletes.
 func (t *mapTenant) release(op store.Op) {
 	if op.Old != nil {
-		for _, key := range t.records[op.Old.ID].Unique {
+		for _, key := range t.records.at(op.Old.ID).Unique {
 			delete(t.holders, key)
 		}
 	}
@@ -200,18 +233,18 @@ func (t *mapTenant) write(op store.Op) {
 	t.last++
 	change := store.Change{Seq: t.last, Revision: t.last, Type: op.Type(), ID: op.ID(), Note: bytes.Clone(op.Note)}
 	if op.New == nil {
-		if change.Kind = t.records[op.Old.ID].Kind; removal(op) {
+		if change.Kind = t.records.at(op.Old.ID).Kind; removal(op) {
 			change.Kind = op.Old.Kind
 		}
-		delete(t.records, op.Old.ID)
+		t.records.drop(op.Old.ID)
 		delete(t.damaged, op.Old.ID)
 	} else {
 		r := copyOf(*op.New)
 		r.Created, r.Revision = t.last, t.last
 		if op.Old != nil {
-			r.Created = t.records[r.ID].Created
+			r.Created = t.records.at(r.ID).Created
 		}
-		t.records[r.ID] = r
+		t.records.put(r)
 		for _, key := range r.Unique {
 			t.holders[key] = r.ID
 		}
@@ -224,16 +257,14 @@ func (t *mapTenant) write(op store.Op) {
 
 // Damage implements Damager.
 func (s *mapStore) Damage(_ context.Context, tenant, id string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.locked()()
 	s.tenant(tenant).damaged[id] = true
 	return nil
 }
 
 // DamageChange implements Damager.
 func (s *mapStore) DamageChange(_ context.Context, tenant string, seq store.Revision) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.locked()()
 	for i, change := range s.tenant(tenant).feed {
 		if change.Seq == seq {
 			s.tenant(tenant).feed[i] = store.Change{Seq: seq, Damaged: true}
