@@ -80,5 +80,5 @@ func ExampleOptions() {
 	}
 	send(h, "POST", "/v1/users", `{"id":"`+strings.Repeat("a", 1000)+`"}`, "")
 	// Output:
-	// 413 {"success":false,"error":"A body may have 1000 bytes.","error_code":"TOO_LARGE","fingerprint":"09c6ba8595ce31a876c683dc55123f0a","request_id":"example-1"}
+	// 413 {"success":false,"error":"A body may have at most 1000 bytes.","error_code":"TOO_LARGE","fingerprint":"09c6ba8595ce31a876c683dc55123f0a","request_id":"example-1"}
 }

@@ -11,9 +11,8 @@ import (
 	"time"
 )
 
-// readBody reads the request's body. It checks the headers first: a body that
-// would be refused is not read. Large bodies are counted as they are read, and wait for
-// their turn once they are there.
+// readBody reads the request's body, unless its headers are refused. A large body is
+// counted while it is read, and then waits for its turn.
 func (c *Call[P]) readBody(route *Route[P]) error {
 	r := c.Request
 	if route.Empty && len(r.Header["Content-Encoding"]) == 0 && c.isEmpty() {
@@ -62,8 +61,9 @@ func (c *Call[P]) readBody(route *Route[P]) error {
 	return nil
 }
 
-// isEmpty reports whether the request has no body. What comes in chunks can only be
-// looked at, which is done where it is refused if there is anything.
+// isEmpty reports whether the request has no body. A chunked body has no length, so that
+// its first byte has to be read. That is done only without a Content-Type: a request that
+// has a byte is then refused.
 func (c *Call[P]) isEmpty() bool {
 	r := c.Request
 	if r.ContentLength >= 0 || len(r.Header["Content-Type"]) > 0 {
@@ -74,10 +74,10 @@ func (c *Call[P]) isEmpty() bool {
 	return errors.Is(err, io.EOF)
 }
 
-// inflater is about what it takes to inflate a stream.
+// inflater is about how many bytes it takes to inflate a stream.
 const inflater = 48 << 10
 
-// take counts memory that the body takes.
+// take counts memory for the body.
 func (c *Call[P]) take(n int64) error {
 	if c.load.of == nil {
 		tenant, credential := "", ""
@@ -89,12 +89,12 @@ func (c *Call[P]) take(n int64) error {
 	return c.load.take(n)
 }
 
-// readAll reads the body: what is small into a buffer that is kept from call to call.
+// readAll reads the body, a small one into a buffer that is kept from call to call.
 func (c *Call[P]) readAll(r io.Reader, expected int64) error {
 	if cap(c.in) == 0 {
 		c.in = make([]byte, 0, 1024)
 	}
-	for c.in = c.in[:0]; len(c.in) <= smallBody; { // one byte more says that it is larger
+	for c.in = c.in[:0]; len(c.in) <= smallBody; { // one byte more means that it is larger
 		if len(c.in) == cap(c.in) {
 			c.in = append(c.in, 0)[:len(c.in)]
 		}
@@ -111,9 +111,9 @@ func (c *Call[P]) readAll(r io.Reader, expected int64) error {
 	return c.readLong(r, expected)
 }
 
-// readLong reads what follows the beginning of a body, which fills the buffer, into
-// memory that is counted and grows as the body comes, to what is expected at most: a
-// client that announces much and sends little takes little.
+// readLong reads the rest of a body whose beginning fills the buffer. The memory for it
+// is counted and grows with what has come, up to what is expected: a client that announces
+// much and sends little takes little.
 func (c *Call[P]) readLong(r io.Reader, expected int64) error {
 	long, room := new(strings.Builder), int64(0)
 	for last := false; ; {
@@ -143,8 +143,8 @@ func (c *Call[P]) readLong(r io.Reader, expected int64) error {
 
 var errTrailing = errors.New("data behind the compressed stream")
 
-// inflate reads one gzip stream, with nothing behind it, of at most limit bytes
-// and one more, by which the caller sees that it is too long.
+// inflate reads one gzip stream with nothing behind it. It stops one byte behind the
+// limit, so that the caller sees that the body is too large.
 func inflate(r io.Reader, limit int64) (io.Reader, error) {
 	b := bufio.NewReader(r) // gzip would make one of its own, and swallow what follows
 	z, err := gzip.NewReader(b)
@@ -181,8 +181,8 @@ func bodyProblem(err error, limit int64) error {
 	return BadRequest("malformed-body", "The body could not be read.")
 }
 
-// checkContent allows application/json in UTF-8, and returns its coding. The answer to
-// a PATCH says what is accepted (RFC 5789 section 2.2).
+// checkContent refuses content other than application/json in UTF-8, and returns its
+// coding. The refusal of a PATCH says what is accepted (RFC 5789 section 2.2).
 func (c *Call[P]) checkContent() (coding string, err error) {
 	if err = c.checkMediaType(); err == nil {
 		coding, err = c.coding()
@@ -226,10 +226,10 @@ func (c *Call[P]) checkMediaType() error {
 	return nil
 }
 
-// RefuseForm is the Before of routes without a body that write: it refuses content that
-// is not JSON. A form on another site can be sent with the cookies of a browser,
-// without a body too, but it never says that it has JSON. Scripts can leave the type out
-// with the body: they are left to http.CrossOriginProtection.
+// RefuseForm refuses content that is not JSON. It is the Before of routes that write
+// without a body: another site can send a form with the cookies of a browser, but a form
+// never says that it has JSON. A script can leave out body and type; that is left to
+// http.CrossOriginProtection.
 func (c *Call[P]) RefuseForm() error {
 	if c.Request.ContentLength == 0 && len(c.Request.Header["Content-Type"]) == 0 {
 		return nil

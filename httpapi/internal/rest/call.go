@@ -21,11 +21,11 @@ type Call[P any] struct {
 	header    http.Header
 	body      string
 	in, out   []byte // kept from call to call
-	version   []byte // of what is shown; empty: none. Kept likewise
+	version   []byte // of what the answer shows; empty: none. Kept likewise
 	public    bool   // the route needs no credential
-	parent    string // of what was made, for Location; "" for none
+	parent    string // of what was created, for Location; "" for none
 	child     string
-	given     string // the request's own ID, if it is a sane one
+	given     string // the request's own ID, if it is valid
 	made      [24]byte
 	matched   bool
 	wrote     bool
@@ -60,8 +60,8 @@ func (c *Call[P]) end() {
 
 const maxRequestID = 128
 
-// identify keeps the request's own ID if it is a sane one: printable ASCII without
-// white space. Otherwise it makes one.
+// identify keeps the request's own ID if it is printable ASCII without white space.
+// Otherwise it makes one.
 func (c *Call[P]) identify() {
 	ids := c.Request.Header["X-Request-Id"]
 	if len(ids) == 1 && ids[0] != "" && len(ids[0]) <= maxRequestID {
@@ -79,7 +79,7 @@ func (c *Call[P]) identify() {
 	hex.Encode(c.made[:], b[:])
 }
 
-// ownID returns the ID that was made, empty if the request has its own.
+// ownID returns the ID that was made. It is empty if the request has its own.
 func (c *Call[P]) ownID() []byte {
 	if c.given != "" {
 		return nil
@@ -95,8 +95,7 @@ func (c *Call[P]) RequestID() string {
 	return string(c.made[:])
 }
 
-// Idle gives back what the call holds of memory, before it waits for long. Its body is
-// gone then.
+// Idle frees the call's memory before a long wait. It drops the request's body.
 func (c *Call[P]) Idle() {
 	c.load.end()
 	c.body, c.in, c.out = "", nil, nil
@@ -134,14 +133,14 @@ func Instance(r *http.Request) string {
 // Buffer returns an empty buffer for the body of the answer.
 func (c *Call[P]) Buffer() []byte { return c.out[:0] }
 
-// private keeps answers out of caches that people share: RFC 9111 section 3.5 does so
-// only for credentials in Authorization.
+// private keeps answers out of shared caches. RFC 9111 section 3.5 does so only for
+// credentials in Authorization.
 var private = []string{"private"}
 
-// nosniff keeps browsers from taking an answer for something that can run.
+// nosniff keeps browsers from taking an answer for a script.
 var nosniff = []string{"nosniff"}
 
-// jsonType is shared by all answers: headers are not changed once they are sent.
+// jsonType is shared by all answers: nobody changes headers that are sent.
 var jsonType = []string{"application/json"}
 
 // JSON answers with a body that was appended to Buffer.
@@ -151,8 +150,8 @@ func (c *Call[P]) JSON(status int, body []byte) error {
 	return nil
 }
 
-// Query returns the parameters of the request's URL. A query that cannot be parsed
-// is a problem: a condition that is left out would widen what a list shows.
+// Query returns the parameters of the request's URL. A query that cannot be parsed is a
+// problem: to ignore a filter would show more than the client asked for.
 func (c *Call[P]) Query() (url.Values, error) {
 	if c.Request.URL.RawQuery == "" {
 		return nil, nil //nolint:nilnil // no parameters
@@ -164,9 +163,8 @@ func (c *Call[P]) Query() (url.Values, error) {
 	return values, nil
 }
 
-// Versioned answers with a body and the version of what it shows, as a strong
-// entity tag (RFC 9110 section 8.8.3). The version is a text without quotation marks;
-// "" for none.
+// Versioned answers with a body and with the version of what it shows, as a strong entity
+// tag (RFC 9110 section 8.8.3). The version has no quotation marks; "" means none.
 func (c *Call[P]) Versioned(status int, version string, body []byte) error {
 	c.version = append(c.version[:0], version...)
 	return c.JSON(status, body)
@@ -179,8 +177,8 @@ func (c *Call[P]) VersionedEmpty(status int, version string) error {
 	return nil
 }
 
-// Show answers 200 with a version of something, whose body is what write appends, or
-// with the error that there is instead.
+// Show answers 200 with a version and with the body that write appends. It returns err
+// if that is not nil.
 func (c *Call[P]) Show(version string, err error, write func([]byte) []byte) error {
 	if err != nil {
 		return err
@@ -188,8 +186,8 @@ func (c *Call[P]) Show(version string, err error, write func([]byte) []byte) err
 	return c.Versioned(http.StatusOK, version, write(c.Buffer()))
 }
 
-// Locate says where the answer's Location header points: to the child of a path,
-// whose name needs no escaping.
+// Locate sets the answer's Location header to a child of a path. The child's name must
+// need no escaping.
 func (c *Call[P]) Locate(parent, child string) { c.parent, c.child = parent, child }
 
 // Empty answers without a body.
@@ -197,7 +195,7 @@ func (c *Call[P]) Empty(status int) {
 	c.send(status, nil)
 }
 
-// Fail answers with a problem: the error itself, or what the family knows of it.
+// Fail answers with the problem that an error is, or that the family explains it by.
 func (c *Call[P]) Fail(err error) {
 	p := AsProblem(err)
 	why := err
@@ -312,8 +310,8 @@ func (t *texts) values() *[4][1]string {
 	return values
 }
 
-// Log writes one line about the request; neither its query nor its headers, which
-// may carry personal data.
+// Log writes one line about the request. It leaves out the query and the headers, which
+// may have personal data.
 func (c *Call[P]) Log(level slog.Level, what string, attrs ...slog.Attr) {
 	attrs = append(attrs, slog.String("request_id", c.RequestID()), slog.String("method", c.Request.Method))
 	c.h.config.Logger.LogAttrs(c.Request.Context(), level, "httpapi: "+what, attrs...)

@@ -5,16 +5,17 @@ import (
 	"time"
 )
 
-// How long a client may take to read an answer: some time, and more for a long one.
+// A client has writeFor to read an answer, and more time for a long one.
 const (
 	writeFor  = 30 * time.Second
 	writeRate = 64 << 10 // bytes a second
 )
 
-// limitWrite gives the client so long to read an answer of that many bytes, from now.
-// Who reads nothing would keep the answer in memory, and the server from shutting down.
-// A WriteTimeout of the host's server holds instead. net/http takes the deadline back
-// once everything is sent, so that the host's other handlers have none of it.
+// limitWrite sets the deadline by which the client must have read an answer of so many
+// bytes. A client that reads nothing would keep the answer in memory, and the server from
+// shutting down. If the host's server has a WriteTimeout, that holds instead. net/http
+// takes the deadline back once everything is sent, so that it does not reach the host's
+// other handlers.
 func (c *Call[P]) limitWrite(size int) {
 	if s, ok := c.Request.Context().Value(http.ServerContextKey).(*http.Server); ok && s.WriteTimeout > 0 {
 		return
@@ -22,8 +23,8 @@ func (c *Call[P]) limitWrite(size int) {
 	setWriteDeadline(c.w, time.Now().Add(writeFor+time.Duration(size)*time.Second/writeRate))
 }
 
-// setReadDeadline and setWriteDeadline do what http.ResponseController does, and
-// allocate nothing. A server that has no deadlines to set is none of ours.
+// setReadDeadline and setWriteDeadline do what http.ResponseController does, without
+// allocating. They do nothing if the server has no deadlines.
 func setReadDeadline(w http.ResponseWriter, deadline time.Time) {
 	for {
 		switch t := w.(type) {

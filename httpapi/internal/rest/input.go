@@ -8,11 +8,11 @@ import (
 	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
 
-// The codes of what is wrong with the form of an input. They are among those of
-// package enduser where that has one for the same.
+// The codes of faults in the form of an input. Where package enduser has a code for the
+// same, it is that one.
 const (
-	CodeUnknown   = "unknown"      // nobody asked for it
-	CodeType      = "invalid_type" // it has another JSON type
+	CodeUnknown   = "unknown"      // the route has no such member or parameter
+	CodeType      = "invalid_type" // another JSON type was expected
 	CodeDuplicate = "duplicate"    // it is given twice
 	CodeValue     = "invalid_value"
 	CodeRequired  = "required"
@@ -24,15 +24,14 @@ type Optional[T any] struct {
 	Value       T
 }
 
-// Set writes the member's value if it was given: the zero value for null.
+// Set writes the member's value if it was given; null writes the zero value.
 func (o *Optional[T]) Set(field *T) {
 	if o.Given {
 		*field = o.Value
 	}
 }
 
-// Input collects what is wrong with the members of a body that is a JSON object, so
-// that all of it is reported together:
+// Input collects the faults of a body that is a JSON object, to report them together:
 //
 //	p := jsontext.NewScanner(body)
 //	err := in.End(&p, p.Object(func(name string) error { return in.member(&p, name) }))
@@ -43,20 +42,19 @@ type Input struct {
 	more int
 }
 
-// maxFaults is how many faults an answer names, and maxName how many bytes it repeats
-// of what a request calls a member: an answer should not be longer than what it
-// answers.
+// maxFaults is how many faults an answer names, and maxName how many bytes of a member's
+// name it repeats: an answer should not be longer than the request.
 const (
 	maxFaults = 64
 	maxName   = 256
 )
 
-// maxListed is how many items of a list are kept to be validated: more than any policy
+// maxListed is how many items of a list are kept for validation: more than any policy
 // allows.
 const maxListed = 256
 
-// End returns the problem of a body that is no JSON object: the error of the scan,
-// or that something follows.
+// End returns the problem of a body that is not one JSON object: the error of the scan,
+// or that something follows the object.
 func (in *Input) End(p *jsontext.Scanner, err error) error {
 	if err == nil {
 		err = p.End()
@@ -67,10 +65,10 @@ func (in *Input) End(p *jsontext.Scanner, err error) error {
 	return err
 }
 
-// Fault records what is wrong with a member.
+// Fault records a fault of a member.
 func (in *Input) Fault(name, code, message string) { in.FaultAt(Path{Name: name}, code, message) }
 
-// FaultAt records what is wrong with a part of a member.
+// FaultAt records a fault of a part of a member.
 func (in *Input) FaultAt(path Path, code, message string) {
 	if len(in.Wrong) == maxFaults {
 		in.more++
@@ -80,7 +78,7 @@ func (in *Input) FaultAt(path Path, code, message string) {
 	in.Wrong = append(in.Wrong, Field{Path: path, Code: code, Message: message})
 }
 
-// cut shortens what a request calls a member.
+// cut shortens a name that came with the request.
 func cut(name string) string {
 	if len(name) <= maxName {
 		return name
@@ -88,7 +86,7 @@ func cut(name string) string {
 	return strings.ToValidUTF8(name[:maxName], "") + "…"
 }
 
-// Err returns everything that is wrong.
+// Err returns all faults as one problem, nil if there are none.
 func (in *Input) Err() error {
 	if len(in.Wrong) == 0 {
 		return nil
@@ -96,9 +94,9 @@ func (in *Input) Err() error {
 	return invalid(in.Wrong, len(in.Wrong)+in.more)
 }
 
-// Validate returns what is wrong with the form of a body and, if anything is, also what
-// the domain's check says of its content: everything at once. What the domain alone
-// refuses it refuses when it writes.
+// Validate returns the faults in the form of a body and, if there are any, those that the
+// domain's check finds in its content, all together. A body of the right form is
+// validated by the domain when it is written.
 func (c *Call[P]) Validate(in *Input, check func() error) error {
 	if len(in.Wrong) == 0 {
 		return nil
@@ -112,16 +110,16 @@ func (c *Call[P]) Validate(in *Input, check func() error) error {
 	return in.Err()
 }
 
-// Unknown records a member that nobody asked for, and passes over it.
+// Unknown records an unknown member as a fault, and skips its value.
 func (in *Input) Unknown(p *jsontext.Scanner, name string) error {
 	in.Fault(name, CodeUnknown, "is not a member of this body")
 	_, err := p.Raw()
 	return err
 }
 
-// Ignore passes over a member that nobody asked for. A name that differs from a known
-// one in case alone is recorded as a fault, since another reader of the body might take
-// it for that one; before is the path of the object, such as "$.".
+// Ignore skips an unknown member. If its name differs from a known one in case alone,
+// Ignore records a fault: another reader of the body might take it for that one. The path
+// of the object is before, such as "$.".
 func (in *Input) Ignore(p *jsontext.Scanner, before, name string, known ...string) error {
 	for _, k := range known {
 		if strings.EqualFold(name, k) {
@@ -132,25 +130,25 @@ func (in *Input) Ignore(p *jsontext.Scanner, before, name string, known ...strin
 	return err
 }
 
-// RefuseNull records a member that is null.
+// RefuseNull records a fault of a member if that is null.
 func (in *Input) RefuseNull(name string, null bool) {
 	if null {
 		in.Fault(name, CodeType, "must not be null")
 	}
 }
 
-// ErrType is for functions given to Member: the value has another JSON type.
+// ErrType is what a function given to Member returns for a value of another JSON type.
 var ErrType = errors.New("another JSON type was expected")
 
-// Member reads the value of a member with read, or records that it has another type. Null
-// is accepted unless in.NoNull is set.
+// Member reads the value of a member with read. It records a fault if the value has
+// another type, and if it is null and in.NoNull is set.
 func Member[T any](in *Input, p *jsontext.Scanner, name string, to *Optional[T], read func() (T, error)) error {
 	err := Nullable(in, p, name, to, read)
 	in.RefuseNull(name, to.Null && in.NoNull)
 	return err
 }
 
-// Nullable is Member that accepts null, whatever in.NoNull says.
+// Nullable is Member that accepts null although in.NoNull is set.
 func Nullable[T any](in *Input, p *jsontext.Scanner, name string, to *Optional[T], read func() (T, error)) error {
 	to.Given = true
 	if p.Kind() == jsontext.Null {
@@ -173,7 +171,7 @@ func Nullable[T any](in *Input, p *jsontext.Scanner, name string, to *Optional[T
 	return err
 }
 
-// Object returns a function for Member: it reads the text of a JSON object.
+// Object returns a function for Member that reads the text of a JSON object.
 func Object(p *jsontext.Scanner) func() (string, error) {
 	return func() (string, error) {
 		if p.Kind() != jsontext.Object {
@@ -183,8 +181,8 @@ func Object(p *jsontext.Scanner) func() (string, error) {
 	}
 }
 
-// Array returns a function for Member: it reads an array of at most maxListed items.
-// Of more it keeps none.
+// Array returns a function for Member that reads an array of at most maxListed items. Of
+// a longer one it keeps no item.
 func Array[T any](p *jsontext.Scanner, item func(i int) (T, error)) func() ([]T, error) {
 	return func() ([]T, error) {
 		items, count := []T{}, 0

@@ -8,35 +8,35 @@ import (
 	"sync"
 )
 
-// smallBody is the size up to which bodies are not counted: about what a connection
-// costs anyway.
+// smallBody is the size in bytes up to which bodies are not counted: about what a
+// connection costs anyway.
 const smallBody = 16 << 10
 
-// large bounds what requests with large bodies take: the memory of all bodies at once,
-// a tenant's half and a credential's quarter of it, counted as they are read; and how
-// many of one tenant are worked on at once, since a body of a megabyte takes a while to
-// be decoded and written. It is safe for concurrent use.
+// large limits requests with large bodies. All bodies together have so much memory, one
+// tenant's half of it and one credential's a quarter, counted while they are read. Of one
+// tenant's requests only some are worked on at once, since a body of a megabyte takes a
+// while to decode and write. It is safe for concurrent use.
 type large struct {
-	most       int64 // bytes
-	tenant     int64
-	credential int64
-	running    int // of one tenant
+	most       int64 // bytes of all bodies
+	tenant     int64 // bytes of one tenant's
+	credential int64 // bytes of one credential's
+	running    int   // requests of one tenant
 
 	mu     sync.Mutex
 	held   int64
 	shares map[string]*share
 }
 
-// share is what a tenant or a credential has of it. It is kept while somebody uses it.
+// share is what a tenant or a credential holds. It is kept while a request uses it.
 type share struct {
 	users   int
 	held    int64
 	running int
-	waiting []chan struct{} // for their turn, the first to come first
+	waiting []chan struct{} // for their turn, in the order in which they came
 }
 
-// newLarge returns the bounds for bodies of at most maxBody, which is always allowed by
-// itself: that much or more of memory.
+// newLarge returns the limits for bodies of at most maxBody bytes. One such body by itself
+// is always allowed, whatever memory says.
 func newLarge(memory, maxBody int64) *large {
 	const standard = 64 << 20
 	if memory <= 0 {
@@ -50,7 +50,7 @@ func newLarge(memory, maxBody int64) *large {
 	}
 }
 
-// load is what one request has taken. The zero load has taken nothing.
+// load is what one request holds. The zero load holds nothing.
 type load struct {
 	of                         *large
 	tenant, credential         *share
@@ -59,8 +59,8 @@ type load struct {
 	running                    bool
 }
 
-// begin is called before anything is taken for a request of a credential, whose name
-// has that of its tenant in it.
+// begin prepares for a request of a credential. It comes before the first take. The
+// credential's name must have the tenant's in it.
 func (l *load) begin(of *large, tenant, credential string) {
 	of.mu.Lock()
 	defer of.mu.Unlock()
@@ -85,7 +85,7 @@ func (g *large) leave(name string, s *share, held int64) {
 	}
 }
 
-// take takes so many bytes, or returns the problem that others hold too many.
+// take takes n bytes. It returns a problem if too many are held already.
 func (l *load) take(n int64) error {
 	g := l.of
 	g.mu.Lock()
@@ -106,7 +106,7 @@ func (l *load) take(n int64) error {
 func tooManyBodies() *Problem {
 	return &Problem{
 		Status: http.StatusTooManyRequests, Code: "bodies-in-flight", Title: "Too many large bodies at once",
-		Detail: "The requests of the credential or its tenant that are under way have large bodies. Send fewer at once.",
+		Detail: "The credential or its tenant has too many requests with large bodies under way. Send fewer at once.",
 		Header: map[string]string{"Retry-After": "1"},
 	}
 }
@@ -140,7 +140,7 @@ func (l *load) turn(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// end gives back everything.
+// end gives everything back.
 func (l *load) end() {
 	g := l.of
 	if g == nil {
@@ -150,7 +150,7 @@ func (l *load) end() {
 	defer g.mu.Unlock()
 	if l.running {
 		if len(l.tenant.waiting) > 0 {
-			close(l.tenant.waiting[0]) // who has the turn now
+			close(l.tenant.waiting[0]) // has the turn now
 			l.tenant.waiting = slices.Delete(l.tenant.waiting, 0, 1)
 		} else {
 			l.tenant.running--

@@ -7,28 +7,29 @@ import (
 )
 
 // Preconditions are the If-Match and the If-None-Match of a request (RFC 9110 sections
-// 13.1.1 and 13.1.2). The zero value is that of a request that has neither. Nothing
-// here has a Last-Modified, so that the conditions on dates are ignored (13.1.3, 13.1.4).
+// 13.1.1 and 13.1.2). The zero value means that it has neither. Conditions on dates are
+// ignored, since no answer has a Last-Modified (13.1.3, 13.1.4).
 type Preconditions struct {
 	IfMatch, IfNoneMatch Tags
 }
 
-// Tags is one of both headers.
+// Tags is If-Match or If-None-Match.
 type Tags struct {
 	Given bool
 	Any   bool // it is *
 
-	// Versions are those that the listed entity tags are made of. Of If-Match they leave
-	// out weak tags, which never match (strong comparison); of If-None-Match they have
-	// them (weak comparison).
+	// Versions are the texts of the listed entity tags. Weak tags are left out for If-Match,
+	// which they never match (strong comparison), and kept for If-None-Match (weak
+	// comparison).
 	Versions []string
 }
 
 // Preconditions returns the request's preconditions. Every route that shows or changes
-// something that has a version has to obey them; elsewhere they have no meaning.
+// something with a version must obey them; elsewhere they have no meaning.
 func (c *Call[P]) Preconditions() Preconditions { return c.conditions }
 
-// match reports whether the tags match a version; if they are not given, otherwise.
+// match reports whether the tags match a version. It returns otherwise if they are not
+// given.
 func (t *Tags) match(version string, otherwise bool) bool {
 	if !t.Given {
 		return otherwise
@@ -36,9 +37,9 @@ func (t *Tags) match(version string, otherwise bool) bool {
 	return t.Any || version != "" && slices.Contains(t.Versions, version)
 }
 
-// Check returns the problem of preconditions that do not hold of something at a version,
-// "" for what has none. It is for a write that is refused for another reason; others are
-// checked when they write.
+// Check returns a problem if the preconditions fail for something at a version; "" means
+// that it has none. It is for a write that is refused for another reason: the domain checks
+// the preconditions of the others when it writes.
 func (c *Call[P]) Check(version string) error {
 	if !c.conditions.IfMatch.match(version, true) || c.conditions.IfNoneMatch.match(version, false) {
 		return PreconditionFailed()
@@ -46,8 +47,8 @@ func (c *Call[P]) Check(version string) error {
 	return nil
 }
 
-// readPreconditions reads both headers. One that is not what RFC 9110 allows is a
-// problem: to ignore it would be a write that the client did not want.
+// readPreconditions reads both headers. It refuses one that RFC 9110 does not allow: to
+// ignore it could be a write that the client did not want.
 func (c *Call[P]) readPreconditions() error {
 	h := c.Request.Header
 	ok, also := true, true
@@ -63,8 +64,8 @@ func (c *Call[P]) readPreconditions() error {
 	return nil
 }
 
-// parseTags reads the lines of a header, which together are * or a list of entity tags
-// (RFC 9110 sections 5.3, 5.6.1.2 and 8.8.3).
+// parseTags reads the lines of a header: * or a list of entity tags (RFC 9110 sections
+// 5.3, 5.6.1.2 and 8.8.3).
 func parseTags(lines []string, weak bool) (t Tags, ok bool) {
 	t.Given = true
 	members := 0
@@ -96,7 +97,7 @@ func parseTags(lines []string, weak bool) (t Tags, ok bool) {
 	return t, !t.Any || members == 1
 }
 
-// cutTag returns what stands in the entity tag at the beginning of s, and what follows.
+// cutTag returns the text of the entity tag at the beginning of s, and the rest of s.
 func cutTag(s string) (tag string, weak bool, rest string, ok bool) {
 	s, weak = strings.CutPrefix(s, "W/")
 	if s == "" || s[0] != '"' {
@@ -109,8 +110,8 @@ func cutTag(s string) (tag string, weak bool, rest string, ok bool) {
 	return tag, weak, rest, ok
 }
 
-// ShowIfNew is Show for GET: 304 if the client has the version, and 412 if If-Match names
-// others (RFC 9110 section 13.2.2).
+// ShowIfNew is Show for GET. It answers 304 if the client has the version, and 412 if
+// If-Match fails (RFC 9110 section 13.2.2).
 func (c *Call[P]) ShowIfNew(version string, err error, write func([]byte) []byte) error {
 	switch {
 	case err != nil:

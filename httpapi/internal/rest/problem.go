@@ -15,12 +15,12 @@ type Problem struct {
 	Title  string // constant for a code
 	Detail string // for people; no personal data
 
-	Kind     string  // conflicts: what the holder is, "user" or "group"
-	Field    string  // conflicts: what is taken
-	HolderID string  // conflicts: by whom
-	Errors   []Field // what is wrong with the input: the first faults of Total
+	Kind     string  // of a conflict: what the holder is, "user" or "group"
+	Field    string  // of a conflict: what is taken
+	HolderID string  // of a conflict: by whom
+	Errors   []Field // the first faults of an invalid input, which has Total
 	Total    int
-	Cursor   string // of a list or feed that took too long: the place reached; "" for none
+	Cursor   string // of a list or feed that took too long: how far it came; "" for nowhere
 
 	RequestID string // set when it is sent
 	Instance  string // likewise
@@ -31,21 +31,21 @@ type Problem struct {
 	cause error // for the log
 }
 
-// Field is one thing that is wrong with the input.
+// Field is one fault of an input.
 type Field struct {
 	Path    Path
 	Code    string
 	Message string
-	Query   bool // it is a parameter of the query or path, not a member of the body
+	Query   bool // of a parameter of the query or path, not a member of the body
 }
 
-// Path says which part of the input something is about. It has the form of the domain's
-// field, whose value converts to it.
+// Path names a part of the input. It has the fields of enduser.Field, which converts to
+// it.
 type Path struct {
-	Name   string // "email", "linked_accounts"; whatever a request calls it, of what is unknown
-	Key    string // of an object, the key; "" for the whole
-	Item   int    // of a list, the item's number, from 1; 0 for the whole
-	Member string // of an item, its member; "" for the whole
+	Name   string // "email", "linked_accounts"; of an unknown member, the name in the request
+	Key    string // in an object, the key; "" for the whole
+	Item   int    // in a list, the item's number, from 1; 0 for the whole
+	Member string // in an item, its member; "" for the whole
 }
 
 // Error implements error.
@@ -56,7 +56,7 @@ func (p *Problem) Error() string {
 	return fmt.Sprintf("httpapi: %d %s", p.Status, p.Code)
 }
 
-// Because records what led to the problem, for the log; it is never sent.
+// Because records the cause of the problem for the log. It is never sent.
 func (p *Problem) Because(err error) *Problem {
 	p.cause = err
 	return p
@@ -73,23 +73,23 @@ func BadRequest(code, detail string) *Problem {
 	return &Problem{Status: http.StatusBadRequest, Code: code, Title: "The request is not valid", Detail: detail}
 }
 
-// Invalid is the problem of input that is understood and not allowed.
+// Invalid is the problem of an input with faults.
 func Invalid(fields ...Field) *Problem { return invalid(fields, len(fields)) }
 
-// invalid names the first of so many faults.
+// invalid names the first of count faults.
 func invalid(fields []Field, count int) *Problem {
 	p := &Problem{
 		Status: http.StatusBadRequest, Code: "invalid", Title: "The input is not valid",
 		Detail: "See errors for what is wrong.", Errors: fields[:min(len(fields), maxFaults)], Total: count,
 	}
 	if count > len(p.Errors) {
-		p.Detail = "See errors for the first " + strconv.Itoa(len(p.Errors)) + " of " + strconv.Itoa(count) + " things that are wrong."
+		p.Detail = "See errors for the first " + strconv.Itoa(len(p.Errors)) + " of " + strconv.Itoa(count) + " faults."
 	}
 	return p
 }
 
-// Unauthorized is the problem of a credential that is missing or unknown: one
-// answer for every defect. The challenge is for WWW-Authenticate.
+// Unauthorized is the problem of a credential that is missing or not valid, whatever the
+// reason. The challenge is for WWW-Authenticate.
 func Unauthorized(challenge string) *Problem {
 	p := &Problem{
 		Status: http.StatusUnauthorized, Code: "unauthorized", Title: "A valid credential is needed",
@@ -109,19 +109,19 @@ func Forbidden() *Problem {
 	}
 }
 
-// NotFound is the problem of a path or thing that is not there.
+// NotFound is the problem of a path, user or group that does not exist.
 func NotFound() *Problem {
 	return &Problem{
 		Status: http.StatusNotFound, Code: "not-found", Title: "Not found", Detail: "There is nothing here.",
 	}
 }
 
-// MethodNotAllowed is the problem of a path that has other methods; the answer has
-// Allow.
+// MethodNotAllowed is the problem of a path that has other methods. The answer has an
+// Allow header.
 func MethodNotAllowed() *Problem {
 	return &Problem{
 		Status: http.StatusMethodNotAllowed, Code: "method-not-allowed", Title: "Method not allowed",
-		Detail: "See the Allow header for the methods that are.",
+		Detail: "See the Allow header for the methods that are allowed.",
 	}
 }
 
@@ -129,7 +129,7 @@ func MethodNotAllowed() *Problem {
 func TooLarge(limit int64) *Problem {
 	return &Problem{
 		Status: http.StatusRequestEntityTooLarge, Code: "too-large", Title: "The body is too large",
-		Detail: "A body may have " + strconv.FormatInt(limit, 10) + " bytes.",
+		Detail: "A body may have at most " + strconv.FormatInt(limit, 10) + " bytes.",
 	}
 }
 
@@ -141,7 +141,7 @@ func UnsupportedMedia() *Problem {
 	}
 }
 
-// PreconditionFailed is the problem of an If-Match that does not hold.
+// PreconditionFailed is the problem of an If-Match or If-None-Match that fails.
 func PreconditionFailed() *Problem {
 	return &Problem{
 		Status: http.StatusPreconditionFailed, Code: "precondition-failed", Title: "Precondition failed",
@@ -149,7 +149,7 @@ func PreconditionFailed() *Problem {
 	}
 }
 
-// TooMany is the problem of a caller over its rate.
+// TooMany is the problem of a client over its rate.
 func TooMany(wait time.Duration) *Problem {
 	return &Problem{
 		Status: http.StatusTooManyRequests, Code: "rate-limited", Title: "Too many requests",
@@ -158,7 +158,7 @@ func TooMany(wait time.Duration) *Problem {
 	}
 }
 
-// Unavailable is the problem of a store that cannot be used now.
+// Unavailable is the problem of a server that cannot do its work now.
 func Unavailable(code, detail string) *Problem {
 	return &Problem{
 		Status: http.StatusServiceUnavailable, Code: code, Title: "Temporarily unavailable", Detail: detail,
@@ -166,11 +166,11 @@ func Unavailable(code, detail string) *Problem {
 	}
 }
 
-// Internal is what is said of everything that is not known.
+// Internal is the problem of every unknown error.
 func Internal() *Problem {
 	return &Problem{
 		Status: http.StatusInternalServerError, Code: "internal", Title: "Internal error",
-		Detail: "Something went wrong on our side; the request ID finds it in our log.",
+		Detail: "Something went wrong in the server. Its log has the request ID.",
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Query reads the parameters of a request and collects what is wrong with them. One that
-// is given twice is refused. An empty one counts as absent.
+// Query reads the parameters of a request and collects their faults. A parameter that is
+// given twice is one; an empty one counts as absent.
 type Query struct {
 	Values url.Values
 	known  []string // kept only where there are values
@@ -32,7 +32,7 @@ func (q *Query) Text(name string) string {
 	return values[0]
 }
 
-// OneOf returns a parameter that has one of some values; the first is its default.
+// OneOf returns a parameter that must have one of the values. The first is its default.
 func (q *Query) OneOf(name string, values ...string) string {
 	value := q.Text(name)
 	switch {
@@ -44,7 +44,7 @@ func (q *Query) OneOf(name string, values ...string) string {
 	return value
 }
 
-// Number returns a whole number in a range.
+// Number returns a parameter that must be a whole number in a range.
 func (q *Query) Number(name string, standard, from, to int) int {
 	value := q.Text(name)
 	if value == "" {
@@ -58,7 +58,8 @@ func (q *Query) Number(name string, standard, from, to int) int {
 	return n
 }
 
-// Time returns a time of RFC 3339; the zero time if the parameter is absent.
+// Time returns a parameter that must be a time of RFC 3339. If it is absent, Time returns
+// the zero time.
 func (q *Query) Time(name string) time.Time {
 	value := q.Text(name)
 	if value == "" {
@@ -66,19 +67,18 @@ func (q *Query) Time(name string) time.Time {
 	}
 	t, err := time.Parse(time.RFC3339, value)
 	if err != nil || t.IsZero() {
-		q.Fault(name, CodeValue, "must be a time as RFC 3339 has it, such as 2006-01-02T15:04:05Z")
+		q.Fault(name, CodeValue, "must be a time of RFC 3339, such as 2006-01-02T15:04:05Z")
 	}
 	return t
 }
 
-// Fault records what is wrong with a parameter.
+// Fault records a fault of a parameter.
 func (q *Query) Fault(name, code, message string) {
 	name = strings.ToValidUTF8(name, "\ufffd")
 	q.wrong = append(q.wrong, Field{Path: Path{Name: name}, Code: code, Message: message, Query: true})
 }
 
-// Strict refuses the parameters that nobody asked for, and returns everything that
-// is wrong.
+// Strict returns all faults. Every parameter that was not read is one.
 func (q *Query) Strict() error {
 	for name := range q.Values {
 		if !slices.Contains(q.known, name) {
@@ -88,7 +88,7 @@ func (q *Query) Strict() error {
 	return q.Err()
 }
 
-// Err returns everything that is wrong with the parameters that were asked for.
+// Err returns the faults of the parameters that were read.
 func (q *Query) Err() error {
 	if len(q.wrong) == 0 {
 		return nil

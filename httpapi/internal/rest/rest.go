@@ -1,12 +1,11 @@
-// Package rest is the plumbing under every family of routes: what a request goes
-// through before a family's own code sees it, and what happens to its answer.
+// Package rest is the plumbing under every family of routes. It takes a request through
+// the steps in front of the family's own code, and writes its answer.
 //
-// A request is given an ID, matched to a route, authenticated, let in by the
-// rate limit and authorized, its body is read, and only then the route is called.
-// The route returns an error or writes one answer. Whatever goes wrong on the way,
-// unknown paths and panics included, is answered in the family's own form. Only
-// known errors speak; anything else is a fixed text with the request's ID, and is
-// logged once.
+// The steps: the request gets an ID and is matched to a route, authenticated, counted by
+// the rate limit and authorized; its body is read; then the route is called. The route
+// returns an error or writes one answer. Every failure on the way, unknown paths and
+// panics included, is answered in the family's own form. Errors that the family does not
+// explain become a fixed text with the request's ID, and are logged once.
 //
 // Package rest knows neither users nor any family; both are in its Config.
 package rest
@@ -21,29 +20,29 @@ import (
 	"time"
 )
 
-// Config is what a family of routes does its own way. P is what a credential
+// Config has what differs between families of routes. P is the type of what a credential
 // stands for.
 type Config[P any] struct {
 	// Authenticate returns what the request's credential stands for. An error that
 	// is not a *Problem is a failure of the server.
 	Authenticate func(*http.Request) (P, error)
 
-	// Allow is called after Authenticate, for every route that needs a credential:
-	// rate limits and rights. It may set response headers.
+	// Allow checks rate limits and rights. It is called after Authenticate, for every
+	// route that needs a credential. It may set response headers.
 	Allow func(http.Header, *http.Request, P, *Access) error
 
-	// Explain turns an error of the domain into a problem; nil if it does not know
-	// it, or if there is none.
+	// Explain turns an error of the domain into a problem. It returns nil for an unknown
+	// error, and for nil.
 	Explain func(error) *Problem
 
-	// ShowHolder reports whether a conflict's answer may say who holds what is taken.
+	// ShowHolder reports whether the answer to a conflict may name the holder.
 	ShowHolder func(*Call[P], *Problem) bool
 
 	// Append writes a problem in the family's form.
 	Append func(dst []byte, p *Problem) []byte
 
-	// Names returns the names of a credential's tenant and of the credential itself,
-	// which has the tenant's in it: for the shares that they have of BodyMemory.
+	// Names returns the names under which a tenant and a credential get their shares of
+	// BodyMemory. The credential's name has the tenant's in it.
 	Names func(P) (tenant, credential string)
 
 	ProblemType string        // the content type of a problem
@@ -85,13 +84,12 @@ type Route[P any] struct {
 	Access Access
 	Public bool // needs no credential
 	Body   bool // has a JSON body
-	Empty  bool // with Body: a request without one is taken for one with {}
+	Empty  bool // with Body: a request without a body counts as one with {}
 
-	// MaxBody is the most bytes that its body may have where that is less than
-	// Config.MaxBody; 0: no less.
+	// MaxBody lowers Config.MaxBody for this route; 0: it does not.
 	MaxBody int64
 
-	// Before is called before the body is read; nil: there is nothing to be done.
+	// Before is called before the body is read, unless it is nil.
 	Before func(*Call[P]) error
 
 	Handle func(*Call[P]) error
@@ -105,8 +103,8 @@ type Handler[P any] struct {
 	large  *large
 }
 
-// New returns the handler of some routes. It panics if two patterns conflict: that
-// is a mistake in the program.
+// New returns a handler of the routes. It panics if two patterns conflict, which is a
+// mistake in the program.
 func New[P any](config Config[P], routes ...Route[P]) *Handler[P] {
 	h := &Handler[P]{config: config, large: newLarge(config.BodyMemory, config.MaxBody)}
 	h.calls.New = func() any { return &Call[P]{h: h} }
@@ -114,7 +112,7 @@ func New[P any](config Config[P], routes ...Route[P]) *Handler[P] {
 		h.mux.HandleFunc(route.Method+" "+route.Path, func(w http.ResponseWriter, r *http.Request) {
 			c, ok := w.(*unmatched[P])
 			if !ok {
-				return // cannot be: ServeHTTP is the only way here
+				return // never: ServeHTTP alone calls the mux
 			}
 			c.call.matched = true
 			c.call.Request = r
@@ -145,7 +143,7 @@ func (h *Handler[P]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// recover answers a panic, and lets http.ErrAbortHandler pass: that is how a
+// recover answers a panic with a 500. It passes on http.ErrAbortHandler, by which a
 // handler ends a connection.
 func (c *Call[P]) recover() {
 	v := recover()
@@ -196,8 +194,8 @@ func (c *Call[P]) serve(route *Route[P]) {
 	}
 }
 
-// unmatched is the ResponseWriter that the mux gets. A route takes the call out of
-// it; what is written to it comes from the mux itself, which found no route.
+// unmatched is the ResponseWriter that the mux gets. A route takes the call out of it.
+// Only the mux itself writes to it, when it found no route.
 type unmatched[P any] struct {
 	call   *Call[P]
 	status int
@@ -222,7 +220,7 @@ func (u *unmatched[P]) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// answer says in the family's form what the mux said.
+// answer repeats the mux's answer in the family's form.
 func (u *unmatched[P]) answer() {
 	c := u.call
 	switch location := u.header.Get("Location"); {
@@ -235,7 +233,7 @@ func (u *unmatched[P]) answer() {
 	case location != "" && c.Request.RequestURI == c.Request.URL.RequestURI():
 		c.header.Set("Location", location)
 		c.Empty(u.status)
-	default: // not found, or a redirect that would lose the prefix of a mount
+	default: // not found, or a redirect that would lose the prefix of the mount
 		c.Fail(NotFound())
 	}
 }
