@@ -111,7 +111,7 @@ func TestDamagedRecord(t *testing.T) {
 	taker := store.Record{ID: "taker", Kind: "user", Unique: r.Unique}
 	other := store.Create(store.Record{ID: "other", Kind: "user"}, nil)
 	all := damages(stored)
-	if step := size.Pick(t, 7, 1, 1); step > 1 { // some bits, of every byte nearly, and the rest
+	if step := size.Pick(t, 3, 1, 1); step > 1 { // some bits, of every byte nearly, and the rest
 		var some []string
 		for i, value := range all {
 			if i%step == 0 || i >= len(all)-2 {
