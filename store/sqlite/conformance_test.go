@@ -6,24 +6,26 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/rollbook-go/rollbook/internal/testing/histories"
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/sqlite"
 	"github.com/rollbook-go/rollbook/store/storetest"
 )
 
-// Every handle is a store of its own, with pools of its own, on one file.
+// Every handle is a store of its own, with pools of its own, on one file. Whatever a check
+// has done, the indexes are those of the records.
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func() (storetest.Place, error) {
-		return onFile(t.TempDir()+"/rollbook.db", nil), nil
-	})
-}
-
-// With one reader a call that needs a second connection would wait for itself.
-func TestConformanceOneReader(t *testing.T) {
-	t.Parallel()
-	storetest.Run(t, func() (storetest.Place, error) {
-		return onFile(t.TempDir()+"/rollbook.db", &sqlite.Options{Readers: 1, Sync: sqlite.Normal}), nil
+		path := file(t)
+		place := onFile(path, &sqlite.Options{Sync: size.Pick(t, sqlite.Normal, sqlite.Full, sqlite.Full)})
+		end := place.Close
+		place.Close = func() error {
+			checkIndexes(t, path)
+			return end()
+		}
+		return place, nil
 	})
 }
 
@@ -49,12 +51,14 @@ func onFile(path string, opts *sqlite.Options) storetest.Place {
 	}
 }
 
-// Every second handle is in another process. One process serves all places.
+// Every second handle is in another process, and each has one reader: a call that needs a
+// second connection would wait for itself. One process serves all places.
 func TestConformanceTwoProcesses(t *testing.T) {
+	t.Parallel()
 	child := startProcess(t)
 	storetest.Run(t, func() (storetest.Place, error) {
-		path := t.TempDir() + "/rollbook.db"
-		here := onFile(path, nil)
+		path := file(t)
+		here := onFile(path, &sqlite.Options{Readers: 1, Sync: sqlite.Normal})
 		var handles atomic.Int32
 		var there []*remote
 		return storetest.Place{
@@ -78,4 +82,31 @@ func TestConformanceTwoProcesses(t *testing.T) {
 			},
 		}, nil
 	})
+}
+
+func TestHistories(t *testing.T) {
+	path := file(t)
+	handle := func() (store.Store, error) { return open(t, path, nil), nil }
+	histories.Run(t, handle, &histories.Options{Histories: size.Pick(t, 4, 20, 20)})
+	checkFile(t, path)
+}
+
+func TestHistoriesTwoProcesses(t *testing.T) {
+	path := file(t)
+	child := startProcess(t)
+	remotely := false
+	handle := func() (store.Store, error) {
+		remotely = !remotely
+		if !remotely {
+			return open(t, path, nil), nil
+		}
+		return child.open(path)
+	}
+	histories.Run(t, handle, &histories.Options{Histories: size.Pick(t, 1, 5, 5)})
+}
+
+func TestHistoriesHavePower(t *testing.T) {
+	size.Need(t, size.Long)
+	path := file(t)
+	histories.MutantCaught(t, func() (store.Store, error) { return open(t, path, nil), nil }, nil)
 }

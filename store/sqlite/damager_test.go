@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"github.com/rollbook-go/rollbook/store"
-	"github.com/rollbook-go/rollbook/store/sqlite"
 	"github.com/rollbook-go/rollbook/store/storetest"
 )
 
@@ -21,7 +20,7 @@ var _ storetest.Damager = damager{}
 
 func (d damager) Unwrap() store.Store { return d.Store }
 
-// Damage flips a bit in the record's keys.
+// Damage flips a bit in the middle of the record's keys.
 func (d damager) Damage(ctx context.Context, tenant, id string) error {
 	return d.edit(func(db *sql.DB) (sql.Result, error) {
 		var rid int64
@@ -44,12 +43,9 @@ func (d damager) DamageChange(ctx context.Context, tenant string, seq store.Revi
 	})
 }
 
+// edit runs a statement that changes one row.
 func (d damager) edit(f func(*sql.DB) (sql.Result, error)) (err error) {
-	uri, err := sqlite.DatabaseURI(d.path)
-	if err != nil {
-		return err
-	}
-	db, err := sql.Open("sqlite", uri+"?_pragma=busy_timeout(10000)")
+	db, err := rawDB(d.path)
 	if err != nil {
 		return err
 	}

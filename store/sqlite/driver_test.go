@@ -55,7 +55,7 @@ type faultyDriver struct {
 	sins     []string
 }
 
-func newFaultyPool(t *testing.T, dsn, path string) (*sql.DB, *faultyDriver) {
+func newFaultyPool(t testing.TB, dsn, path string) (*sql.DB, *faultyDriver) {
 	t.Helper()
 	connector, err := sqlite.NewConnector(dsn)
 	if err != nil {

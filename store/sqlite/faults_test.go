@@ -2,7 +2,6 @@ package sqlite_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/sqlite"
 )
@@ -22,13 +22,13 @@ const groupSize = 8
 // transaction, and the next group must be written.
 func TestGroupFaults(t *testing.T) {
 	path := file(t)
-	g := newGroups(t, path)
+	g := newGroups(t, path, nil)
 	statements := g.run(t, -1, none)
 	if statements < 30 {
 		t.Fatalf("a group has only %d statements", statements)
 	}
 	cells := 0
-	for range times(4, 1) {
+	for range size.Pick(t, 1, 4, 40) {
 		for at := range statements {
 			for kind := none + 1; kind < faults; kind++ {
 				g.run(t, at, kind)
@@ -52,37 +52,9 @@ type groups struct {
 	done, refused, failed, unknown int
 }
 
-func newGroups(t *testing.T, path string) *groups {
+func newGroups(t *testing.T, path string, o *store.Observer) *groups {
 	t.Helper()
-	return newObservedGroups(t, path, nil)
-}
-
-func newObservedGroups(t *testing.T, path string, o *store.Observer) *groups {
-	t.Helper()
-	opts := &sqlite.Options{Sync: sqlite.Normal, Observer: o}
-	writerDSN, err := sqlite.DSN(path, opts, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	readerDSN, err := sqlite.DSN(path, opts, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	writer, d := newFaultyPool(t, writerDSN, path)
-	reader, err := sql.Open("sqlite", readerDSN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = reader.Close() })
-	s, err := sqlite.New(t.Context(), writer, reader, opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	s, d := openPools(t, path, &sqlite.Options{Sync: sqlite.Normal, Observer: o}, "")
 	return &groups{store: s, driver: d}
 }
 
@@ -92,7 +64,7 @@ func (g *groups) summary() string {
 
 // member is a call of a group: what it writes, and how to see whether it did.
 type member struct {
-	ops     []store.Op
+	op      store.Op
 	refused error // what it gets where nothing fails
 	present func(store.Record, error) bool
 }
@@ -111,11 +83,8 @@ func (g *groups) members(t *testing.T) []member {
 			Due:    store.FromMillis(int64(1000 + g.next)),
 		}
 	}
-	rev, err := g.store.Apply(t.Context(), "t", store.Ops(
-		store.Create(person(4, "old"), nil), store.Create(person(5, "old"), nil), store.Create(person(6, "old"), nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	rev := apply(t, g.store, "t",
+		store.Create(person(4, "old"), nil), store.Create(person(5, "old"), nil), store.Create(person(6, "old"), nil))
 	old := func(i int) store.Record {
 		r := person(i, "old")
 		r.Revision = rev - 6 + store.Revision(i)
@@ -130,61 +99,73 @@ func (g *groups) members(t *testing.T) []member {
 
 	var m []member
 	for i := range 4 {
-		m = append(m, member{ops: []store.Op{store.Create(person(i, "new"), []byte("note"))}, present: hasNew})
+		m = append(m, member{op: store.Create(person(i, "new"), []byte("note")), present: hasNew})
 	}
 	return append(m,
-		member{ops: []store.Op{store.Replace(old(4), person(4, "new"), []byte("note"))}, present: hasNew},
-		member{ops: []store.Op{store.Delete(old(5), []byte("note"))}, present: isGone},
-		member{ops: []store.Op{store.Replace(stale, person(6, "new"), nil)}, present: hasNew, refused: store.ErrStale},
-		member{ops: []store.Op{store.Create(taken, nil)}, present: hasNew, refused: store.ErrTaken},
+		member{op: store.Replace(old(4), person(4, "new"), []byte("note")), present: hasNew},
+		member{op: store.Delete(old(5), []byte("note")), present: isGone},
+		member{op: store.Replace(stale, person(6, "new"), nil), present: hasNew, refused: store.ErrStale},
+		member{op: store.Create(taken, nil), present: hasNew, refused: store.ErrTaken},
 	)
 }
 
-// run writes a group with a fault and judges what its callers were told. It
-// returns the number of statements.
-func (g *groups) run(t *testing.T, at int, kind fault) int {
+// together makes calls that share a transaction, of which a statement fails, and returns
+// what they were told and the number of statements.
+func (g *groups) together(t *testing.T, at int, kind fault, batches []store.Batch) (errs []error, statements int) {
 	t.Helper()
-	members := g.members(t)
-	leaver := max(at, 0) % len(members)
+	leaver := max(at, 0) % len(batches)
 	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
-
 	begun := make(chan struct{})
 	g.driver.arm(at, kind, leave, begun)
-	errs := make([]error, len(members))
+	errs = make([]error, len(batches))
 	var wg sync.WaitGroup
 	var answered atomic.Int32
-	for i, m := range members {
+	for i, b := range batches {
 		wg.Go(func() {
 			c := t.Context()
 			if i == leaver {
 				c = ctx
 			}
-			_, errs[i] = g.store.Apply(c, "t", store.Ops(m.ops...))
+			_, errs[i] = g.store.Apply(c, "t", b)
 			answered.Add(1)
 		})
 	}
 	// A round that the last group has left to the writer may have had some already.
-	eventually(t, "all calls are in the queue", func() bool { return g.store.Queued()+int(answered.Load()) == len(members) })
+	eventually(t, "all calls are in the queue", func() bool { return g.store.Queued()+int(answered.Load()) == len(batches) })
 	close(begun)
 	wg.Wait()
 	statements, sins := g.driver.disarm()
 	if len(sins) > 0 {
 		t.Errorf("%v at %d: %s", kind, at, strings.Join(sins, "; "))
 	}
+	return errs, statements
+}
+
+// run writes a group with a fault and checks what its callers were told. It
+// returns the number of statements.
+func (g *groups) run(t *testing.T, at int, kind fault) int {
+	t.Helper()
+	members := g.members(t)
+	var batches []store.Batch
+	for _, m := range members {
+		batches = append(batches, store.Ops(m.op))
+	}
+	errs, statements := g.together(t, at, kind, batches)
 	// The next group. It also comes after the end of this one, which a caller who
 	// left has not waited for.
-	if _, err := g.store.Apply(t.Context(), "t", store.Ops(store.Create(store.Record{ID: fmt.Sprint("next-", g.next), Kind: "user"}, nil))); err != nil {
+	next := store.Create(store.Record{ID: fmt.Sprint("next-", g.next), Kind: "user"}, nil)
+	if _, err := g.store.Apply(t.Context(), "t", store.Ops(next)); err != nil {
 		t.Errorf("%v at %d: the next group: %v", kind, at, err)
 	}
 	for i, m := range members {
-		r, err := g.store.Get(t.Context(), "t", store.ID(m.ops[0].ID()))
-		g.judge(t, fmt.Sprintf("%v at %d: call %d", kind, at, i), m, errs[i], m.present(r, err), kind)
+		r, err := g.store.Get(t.Context(), "t", store.ID(m.op.ID()))
+		g.check(t, fmt.Sprintf("%v at %d: call %d", kind, at, i), m, errs[i], m.present(r, err), kind)
 	}
 	return statements
 }
 
-func (g *groups) judge(t *testing.T, what string, m member, told error, present bool, kind fault) {
+func (g *groups) check(t *testing.T, what string, m member, told error, present bool, kind fault) {
 	t.Helper()
 	switch {
 	case told == nil:
@@ -217,54 +198,29 @@ func (g *groups) judge(t *testing.T, what string, m member, told error, present 
 
 // TestDiskFull fills a file that may not grow, with SQLite's own error.
 func TestDiskFull(t *testing.T) {
-	path := file(t)
-	opts := &sqlite.Options{Sync: sqlite.Normal}
-	writerDSN, err := sqlite.DSN(path, opts, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	readerDSN, err := sqlite.DSN(path, opts, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	writer, err := sql.Open("sqlite", writerDSN+"&_pragma=max_page_count(100)")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer writer.Close()
-	reader, err := sql.Open("sqlite", readerDSN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer reader.Close()
-	s, err := sqlite.New(t.Context(), writer, reader, opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-
-	var kept []store.Record
-	for i := 0; ; i++ {
-		r := store.Record{ID: fmt.Sprint(i), Kind: "user", Data: make([]byte, 10_000)}
-		r.Revision, err = s.Apply(t.Context(), "t", store.Ops(store.Create(r, nil)))
-		if err != nil {
-			break
+	for range size.Pick(t, 1, 5, 200) {
+		path := file(t)
+		s, _ := openPools(t, path, &sqlite.Options{Sync: sqlite.Normal}, "&_pragma=max_page_count(100)")
+		var kept []store.Record
+		var err error
+		for err == nil {
+			r := user(fmt.Sprint(len(kept)))
+			r.Data = make([]byte, 10_000)
+			r.Revision, err = s.Apply(t.Context(), "t", store.Ops(store.Create(r, nil)))
+			if kept = append(kept, r); len(kept) > 1000 {
+				t.Fatal("the file is never full")
+			}
 		}
-		if kept = append(kept, r); i > 1000 {
-			t.Fatal("the file is never full")
+		kept = kept[:len(kept)-1]
+		if !isUnavailable(err, store.ErrUnavailable) {
+			t.Errorf("full: %v", err)
 		}
+		if ids := users(t, s); len(ids) != len(kept) {
+			t.Errorf("%d records after %d were acknowledged", len(ids), len(kept))
+		}
+		apply(t, s, "t", store.Delete(kept[0], nil), store.Delete(kept[1], nil)) // makes room
+		apply(t, s, "t", store.Create(kept[0], nil))
+		checkFile(t, path)
+		must(t, s.Close())
 	}
-	if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUnknown) {
-		t.Errorf("full: %v", err)
-	}
-	if page, err := s.List(t.Context(), "t", store.Query{Kind: "user"}); err != nil || len(page.Records) != len(kept) {
-		t.Errorf("%d records after %d were acknowledged: %v", len(page.Records), len(kept), err)
-	}
-	if _, err := s.Apply(t.Context(), "t", store.Ops(store.Delete(kept[0], nil), store.Delete(kept[1], nil))); err != nil {
-		t.Errorf("making room: %v", err)
-	}
-	if _, err := s.Apply(t.Context(), "t", store.Ops(store.Create(kept[0], nil))); err != nil {
-		t.Errorf("after making room: %v", err)
-	}
-	checkFile(t, path)
 }

@@ -12,26 +12,19 @@ import (
 // entry: what was forgotten last is said exactly.
 func TestTrimSteps(t *testing.T) {
 	s := open(t, file(t), nil)
-	const records = 5000 // every second one is noted
 	var ops []store.Op
-	for i := 1; i <= records; i++ {
-		op := store.Create(store.Record{ID: fmt.Sprint(i), Kind: "user"}, nil)
+	for i := 1; i <= 5000; i++ { // every second one has a note
+		op := store.Create(user(fmt.Sprint(i)), nil)
 		if i%2 == 0 {
 			op.Note = []byte("note")
 		}
-		if ops = append(ops, op); len(ops) == store.MaxOps || i == records {
-			if _, err := s.Apply(t.Context(), "t", store.Ops(ops...)); err != nil {
-				t.Fatal(err)
-			}
-			ops = nil
-		}
+		ops = append(ops, op)
 	}
+	create(t, s, "t", ops)
 	for _, step := range []struct{ through, forgotten store.Revision }{
 		{1, 0}, {2, 0}, {3, 0}, {4, 2}, {4501, 4498}, {4501, 4498}, {9999, 4998},
 	} {
-		if err := s.Trim(t.Context(), "t", step.through); err != nil {
-			t.Fatal(err)
-		}
+		must(t, s.Trim(t.Context(), "t", step.through))
 		page, err := s.Changes(t.Context(), "t", store.ChangeQuery{After: step.forgotten, Limit: 1})
 		if err != nil || len(page.Changes) != 1 || page.Changes[0].Seq != step.forgotten+2 || page.Trimmed != step.forgotten {
 			t.Errorf("through %d: %+v, %v", step.through, page, err)

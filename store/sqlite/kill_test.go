@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -12,11 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/sqlite"
 )
-
-var killCycles = flag.Int("kill-cycles", 100, "how often TestKill kills a writing process")
 
 const pathVariable = "ROLLBOOK_SQLITE_TEST_PATH"
 
@@ -25,11 +23,9 @@ const pathVariable = "ROLLBOOK_SQLITE_TEST_PATH"
 // its own in the feed, so an acknowledged one must be in the feed under its
 // revision, and every record must be as its last entry says.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	path := file(t)
-	cycles := *killCycles
-	if testing.Short() {
-		cycles = min(cycles, 10)
-	}
+	cycles := size.Pick(t, 15, 100, 1000)
 	feed := make(map[string][]store.Change) // by tenant, as far as it was read
 	acknowledged := 0
 	for cycle := range cycles {
@@ -59,12 +55,8 @@ func writeAndKill(t *testing.T, path string, enough int) (acks []ack) {
 	cmd := self("write")
 	cmd.Env = append(cmd.Env, pathVariable+"="+path)
 	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
+	must(t, cmd.Start())
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		var a ack
@@ -72,9 +64,7 @@ func writeAndKill(t *testing.T, path string, enough int) (acks []ack) {
 			t.Fatalf("%q: %v", lines.Text(), err)
 		}
 		if acks = append(acks, a); len(acks) == enough {
-			if err := cmd.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
+			must(t, cmd.Process.Kill())
 		}
 	}
 	var exit interface{ ExitCode() int }
@@ -87,14 +77,8 @@ func writeAndKill(t *testing.T, path string, enough int) (acks []ack) {
 func compare(t *testing.T, path string, feed map[string][]store.Change, acks []ack) {
 	t.Helper()
 	s, err := sqlite.Open(t.Context(), path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	must(t, err)
+	defer func() { must(t, s.Close()) }()
 	for _, tenant := range writerTenants() {
 		feed[tenant] = readFeed(t, s, tenant, feed[tenant])
 		last := make(map[string]store.Change)
@@ -123,30 +107,13 @@ func compare(t *testing.T, path string, feed map[string][]store.Change, acks []a
 	}
 }
 
-func readFeed(t *testing.T, s store.Store, tenant string, feed []store.Change) []store.Change {
-	t.Helper()
-	for {
-		var after store.Revision
-		if len(feed) > 0 {
-			after = feed[len(feed)-1].Revision
-		}
-		page, err := s.Changes(t.Context(), tenant, store.ChangeQuery{After: after, Limit: store.MaxLimit})
-		if err != nil {
-			t.Fatal(err)
-		}
-		feed = append(feed, page.Changes...)
-		if page.Next == 0 {
-			return feed
-		}
-	}
-}
-
 func writerTenants() []string { return []string{"one", "two"} }
 
 // writeUntilKilled is the process that is killed: 8 goroutines, 500 records
 // that all of them write, keys and terms that come and go.
 func writeUntilKilled() {
-	s, err := sqlite.Open(context.Background(), os.Getenv(pathVariable), nil)
+	sync := sqlite.Sync(rand.IntN(2)) // a kill must not matter to either
+	s, err := sqlite.Open(context.Background(), os.Getenv(pathVariable), &sqlite.Options{Sync: sync})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "writer:", err)
 		os.Exit(1)

@@ -34,7 +34,7 @@ func TestMigrateAtOnce(t *testing.T) {
 			}
 			s, err := sqlite.Open(t.Context(), path, nil)
 			if err == nil {
-				_, err = s.Apply(t.Context(), "t", store.Ops(store.Create(store.Record{ID: fmt.Sprint(i), Kind: "user"}, nil)))
+				_, err = s.Apply(t.Context(), "t", store.Ops(store.Create(user(fmt.Sprint(i)), nil)))
 				err = errors.Join(err, s.Close())
 			}
 			if err != nil {
@@ -43,92 +43,69 @@ func TestMigrateAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	db := rawOpen(t, path)
-	defer db.Close()
-	var n int
-	if err := db.QueryRow(`SELECT count(*) FROM rollbook_migration`).Scan(&n); err != nil || n != 1 {
-		t.Errorf("%d migrations, %v", n, err)
+	conn, _ := raw(t, path)
+	if got := rows(t, conn, `SELECT count(*) FROM rollbook_migration`); !slices.Equal(got, []string{row(int64(1))}) {
+		t.Errorf("%q migrations", got)
 	}
 	checkFile(t, path)
 }
 
+const later = `CREATE TABLE rollbook_later (n INTEGER) STRICT`
+
+// TestMigrateNewerSchema: a store does not open a newer schema, nor does it go on in one
+// that a later version has made meanwhile.
 func TestMigrateNewerSchema(t *testing.T) {
 	path := file(t)
-	open(t, path, nil)
-	db := rawOpen(t, path)
-	defer db.Close()
-	conn := connection(t, db)
-	if err := sqlite.MigrateTo(t.Context(), conn, `CREATE TABLE rollbook_later (n INTEGER) STRICT`); err != nil {
-		t.Fatal(err)
-	}
-	before := schema(t, db)
+	s := open(t, path, nil)
+	apply(t, s, "t", store.Create(user("a"), nil))
+	reading := open(t, path, nil)
+	conn, _ := raw(t, path)
+	must(t, sqlite.MigrateTo(t.Context(), conn, later))
+	before := schema(t, conn)
 	if _, err := sqlite.Open(t.Context(), path, nil); !errors.Is(err, sqlite.ErrNewerSchema) {
 		t.Errorf("a newer schema: %v", err)
 	}
-	if diff := cmp.Diff(before, schema(t, db)); diff != "" {
+	if diff := cmp.Diff(before, schema(t, conn)); diff != "" {
 		t.Errorf("the refused schema has changed:\n%s", diff)
+	}
+	_, err := s.Apply(t.Context(), "t", store.Ops(store.Create(user("b"), nil)))
+	if !isUnavailable(err, sqlite.ErrNewerSchema) {
+		t.Errorf("Apply: %v", err)
+	}
+	for what, s := range map[string]*sqlite.Store{"after a write": s, "without a write": reading} {
+		eventually(t, what+" a read is refused", func() bool {
+			_, err := s.Get(t.Context(), "t", store.ID("a"))
+			return errors.Is(err, sqlite.ErrNewerSchema)
+		})
+		unusable(t, what, s, sqlite.ErrNewerSchema)
 	}
 }
 
 // A migration that fails halfway, or whose process ends there, leaves nothing.
 func TestMigrateInterrupted(t *testing.T) {
 	path := file(t)
-	db := rawOpen(t, path)
-	defer db.Close()
-	conn := connection(t, db)
-	err := sqlite.MigrateTo(t.Context(), conn, `CREATE TABLE rollbook_half (n INTEGER) STRICT; CREATE TABLE rollbook_half (n INTEGER)`)
-	if err == nil {
-		t.Fatal("a wrong migration succeeds")
-	}
-	if left := schema(t, db); len(left) > 0 {
-		t.Errorf("left: %q", left)
-	}
-	s := open(t, path, nil) // the connection above holds no lock any more
-	if _, err := s.Apply(t.Context(), "t", store.Ops(store.Create(store.Record{ID: "a", Kind: "user"}, nil))); err != nil {
-		t.Error(err)
-	}
-
-	// What a later version adds keeps what is there; interrupted, it changes nothing.
-	before := schema(t, db)
-	if err := sqlite.MigrateTo(t.Context(), conn, `CREATE TABLE rollbook_b (n INTEGER)`, `not SQL`); err == nil {
-		t.Error("a wrong migration succeeds")
-	}
-	if diff := cmp.Diff(before, schema(t, db)); diff != "" {
-		t.Errorf("an interrupted migration has changed:\n%s", diff)
-	}
-	if err := sqlite.MigrateTo(t.Context(), conn, `CREATE TABLE rollbook_b (n INTEGER)`); err != nil {
-		t.Error(err)
-	}
-	if !slices.Contains(schema(t, db), "table rollbook_b") {
-		t.Error("a later migration is not there")
-	}
-	newer := func(what string, err error) {
+	conn, _ := raw(t, path)
+	fails := func(texts ...string) {
 		t.Helper()
-		if !errors.Is(err, sqlite.ErrNewerSchema) || !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUnknown) {
-			t.Errorf("%s in a schema that a later version has made: %v", what, err)
+		before := schema(t, conn)
+		if err := sqlite.MigrateTo(t.Context(), conn, texts...); err == nil {
+			t.Fatal("a wrong migration succeeds")
+		}
+		if diff := cmp.Diff(before, schema(t, conn)); diff != "" {
+			t.Errorf("an interrupted migration has changed:\n%s", diff)
 		}
 	}
-	_, err = s.Apply(t.Context(), "t", store.Ops(store.Create(store.Record{ID: "b", Kind: "user"}, nil)))
-	newer("Apply", err)
-	_, err = s.Get(t.Context(), "t", store.ID("a"))
-	newer("Get", err)
-	newer("Trim", s.Trim(t.Context(), "t", 1))
-	newer("Wait", s.Wait(t.Context(), "t", 0))
-}
+	fails(later + `; ` + later)
+	s := open(t, path, nil) // the connection above holds no lock any more
+	apply(t, s, "t", store.Create(user("a"), nil))
 
-// TestMigrateUnderAReader: who only reads sees a newer schema, too.
-func TestMigrateUnderAReader(t *testing.T) {
-	path := file(t)
-	s := open(t, path, nil)
-	db := rawOpen(t, path)
-	defer db.Close()
-	if err := sqlite.MigrateTo(t.Context(), connection(t, db), `CREATE TABLE rollbook_b (n INTEGER)`); err != nil {
-		t.Fatal(err)
+	// What a later version adds keeps what is there.
+	fails(later, `not SQL`)
+	must(t, sqlite.MigrateTo(t.Context(), conn, later))
+	if !slices.Contains(schema(t, conn), row("table rollbook_later")) {
+		t.Error("a later migration is not there")
 	}
-	eventually(t, "a read is refused", func() bool {
-		_, err := s.Get(t.Context(), "t", store.ID("a"))
-		return errors.Is(err, sqlite.ErrNewerSchema)
-	})
+	checkFile(t, path)
 }
 
 func TestMigrationsAreNumbered(t *testing.T) {
@@ -147,29 +124,7 @@ func TestMigrationsAreNumbered(t *testing.T) {
 	}
 }
 
-func connection(t *testing.T, db *sql.DB) *sql.Conn {
+func schema(t *testing.T, conn *sql.Conn) []string {
 	t.Helper()
-	conn, err := db.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	return conn
-}
-
-func schema(t *testing.T, db *sql.DB) (names []string) {
-	t.Helper()
-	rows := query(t, db, `SELECT type || ' ' || name FROM sqlite_schema ORDER BY 1`)
-	defer rows.Close()
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			t.Fatal(err)
-		}
-		names = append(names, name)
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return names
+	return rows(t, conn, `SELECT type || ' ' || name FROM sqlite_schema ORDER BY 1`)
 }

@@ -37,35 +37,20 @@ func TestObserverCalls(t *testing.T) {
 	d := damager{s, path}
 	a, b := user("a", "x"), user("b", "y")
 	b.Due = store.FromMillis(1)
-	d.apply(t, "t", store.Create(a, []byte("note")), store.Create(b, []byte("note")))
-	d.damage(t, "a")
-	if err := d.DamageChange(t.Context(), "t", 1); err != nil {
-		t.Fatal(err)
-	}
-	done := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Error(err)
-		}
-	}
-	_, err := s.Get(t.Context(), "t", store.ID("b"))
-	done(err)
+	apply(t, s, "t", store.Create(a, []byte("note")), store.Create(b, []byte("note")))
+	must(t, d.Damage(t.Context(), "t", "a"))
+	must(t, d.DamageChange(t.Context(), "t", 1))
+	_, found := s.Get(t.Context(), "t", store.ID("b"))
 	_, damaged := s.Get(t.Context(), "t", store.ID("a"))
 	_, stale := s.Apply(t.Context(), "t", store.Ops(store.Create(b, nil)))
-	_, err = s.List(t.Context(), "t", store.Query{Kind: "user"})
-	done(err)
-	_, err = s.Changes(t.Context(), "t", store.ChangeQuery{})
-	done(err)
-	_, err = s.Due(t.Context(), store.DueQuery{Before: store.FromMillis(2)})
-	done(err)
-	_, err = s.Tenants(t.Context(), store.TenantQuery{})
-	done(err)
-	_, err = s.Count(t.Context(), "t", store.CountQuery{Kind: "user"})
-	done(err)
+	_, list := s.List(t.Context(), "t", store.Query{Kind: "user"})
+	_, changes := s.Changes(t.Context(), "t", store.ChangeQuery{})
+	_, due := s.Due(t.Context(), store.DueQuery{Before: store.FromMillis(2)})
+	_, tenants := s.Tenants(t.Context(), store.TenantQuery{})
+	_, count := s.Count(t.Context(), "t", store.CountQuery{Kind: "user"})
 	_, invalid := s.List(t.Context(), "", store.Query{})
-	done(s.Wait(t.Context(), "t", 0))
-	done(s.Trim(t.Context(), "t", 1))
-	done(s.Scrub(t.Context()))
+	must(t, errors.Join(found, list, changes, due, tenants, count,
+		s.Wait(t.Context(), "t", 0), s.Trim(t.Context(), "t", 1), s.Scrub(t.Context())))
 	want := []store.CallInfo{
 		{Method: "Apply", Items: 2},
 		{Method: "Get", Items: 1},
@@ -104,9 +89,7 @@ func TestObserverWaits(t *testing.T) {
 	path := file(t)
 	var o observed
 	s := open(t, path, &sqlite.Options{Observer: o.observer()})
-	db := rawOpen(t, path)
-	defer db.Close()
-	locker := connection(t, db)
+	locker, _ := raw(t, path)
 	execute(t, locker, `BEGIN IMMEDIATE`)
 	var wg sync.WaitGroup
 	for i := range 3 {
@@ -143,8 +126,8 @@ func TestObserverWaits(t *testing.T) {
 // TestObserverFailures: a group that is lost is told, as are its calls.
 func TestObserverFailures(t *testing.T) {
 	var o observed
-	g := newObservedGroups(t, file(t), o.observer())
-	damager{Store: g.store}.apply(t, "t", store.Create(user("first"), nil)) // opens the connection
+	g := newGroups(t, file(t), o.observer())
+	apply(t, g.store, "t", store.Create(user("first"), nil)) // opens the connection
 	g.driver.arm(3, ioError, nil, nil)
 	_, err := g.store.Apply(t.Context(), "t", store.Ops(store.Create(user("a", "x"), nil)))
 	g.driver.disarm()

@@ -1,14 +1,15 @@
 package sqlite_test
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,10 +28,7 @@ func TestOpenPaths(t *testing.T) {
 				t.Skip("Windows has no such names")
 			}
 			path := filepath.Join(t.TempDir(), name)
-			s := open(t, path, nil)
-			if _, err := s.Apply(t.Context(), "t", store.Ops(store.Create(store.Record{ID: "a", Kind: "user"}, nil))); err != nil {
-				t.Fatal(err)
-			}
+			apply(t, open(t, path, nil), "t", store.Create(user("a"), nil))
 			var names []string
 			err := filepath.WalkDir(filepath.Dir(path), func(path string, d fs.DirEntry, err error) error {
 				if !d.IsDir() {
@@ -49,49 +47,55 @@ func TestOpenRelativePath(t *testing.T) {
 	t.Chdir(t.TempDir())
 	s := open(t, "rollbook.db", &sqlite.Options{Readers: 2})
 	t.Chdir(t.TempDir()) // connections that are opened later find the file
-	if _, err := s.Apply(t.Context(), "t", store.Ops(store.Create(store.Record{ID: "a", Kind: "user"}, nil))); err != nil {
-		t.Fatal(err)
-	}
+	apply(t, s, "t", store.Create(user("a"), nil))
 	if _, err := os.Stat("rollbook.db"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a second file: %v", err)
 	}
 }
 
-func TestOpenRefuses(t *testing.T) {
-	for name, path := range map[string]string{
-		"memory":       ":memory:",
-		"memory URI":   "file::memory:?cache=shared",
-		"empty":        "",
-		"URI":          "file:x.db",
-		"NUL":          "x\x00.db",
-		"no directory": filepath.Join(t.TempDir(), "none", "x.db"),
-		"a directory":  t.TempDir(),
+// TestOpenFails: an error of the file names the path, and a file that was made is not
+// left behind.
+func TestOpenFails(t *testing.T) {
+	dir := t.TempDir()
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	text := filepath.Join(dir, "text.db")
+	must(t, os.WriteFile(text, []byte(strings.Repeat("this is not a database\n", 100)), 0o600))
+	for name, c := range map[string]struct {
+		ctx  context.Context //nolint:containedctx // it is the case
+		path string
+		opts sqlite.Options
+		says string
+	}{
+		"memory":       {path: ":memory:", says: "in memory"},
+		"memory URI":   {path: "file::memory:?cache=shared", says: "in memory"},
+		"empty":        {path: "", says: "in memory"},
+		"URI":          {path: "file:x.db", says: "not a URI"},
+		"NUL":          {path: "x\x00.db", says: "NUL"},
+		"sync":         {path: filepath.Join(dir, "x.db"), opts: sqlite.Options{Sync: 7}, says: "Options.Sync"},
+		"readers":      {path: filepath.Join(dir, "x.db"), opts: sqlite.Options{Readers: -1}, says: "Readers"},
+		"cache":        {path: filepath.Join(dir, "x.db"), opts: sqlite.Options{CacheSize: -1}, says: "CacheSize"},
+		"lock timeout": {path: filepath.Join(dir, "x.db"), opts: sqlite.Options{LockTimeout: -1}, says: "LockTimeout"},
+
+		"no directory":        {path: filepath.Join(dir, "none", "x.db")},
+		"a directory":         {path: dir},
+		"not a database":      {path: text},
+		"context":             {ctx: ended, path: filepath.Join(dir, "context.db")},
+		"no name for the log": {path: filepath.Join(dir, strings.Repeat("n", 253))},
 	} {
-		t.Run(name, func(t *testing.T) {
-			s, err := sqlite.Open(t.Context(), path, nil)
-			if err == nil {
-				t.Errorf("opened %q: %v", path, s.Close())
-			}
-		})
-	}
-	path := filepath.Join(t.TempDir(), "text.db")
-	if err := os.WriteFile(path, []byte(strings.Repeat("this is not a database\n", 100)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if s, err := sqlite.Open(t.Context(), path, nil); err == nil {
-		t.Errorf("opened a text: %v", s.Close())
-	}
-	for name, opts := range map[string]sqlite.Options{
-		"sync": {Sync: 7}, "readers": {Readers: -1}, "cache": {CacheSize: -1}, "lock timeout": {LockTimeout: -1},
-	} {
-		if s, err := sqlite.Open(t.Context(), file(t), &opts); err == nil {
+		s, err := sqlite.Open(cmp.Or(c.ctx, t.Context()), c.path, &c.opts)
+		switch says := cmp.Or(c.says, c.path); {
+		case err == nil:
 			t.Errorf("%s: opened: %v", name, s.Close())
+		case !strings.HasPrefix(err.Error(), "sqlite: ") || !strings.Contains(err.Error(), says):
+			t.Errorf("%s: the error does not name %s: %v", name, says, err)
+		case c.ctx != nil && !errors.Is(err, context.Canceled):
+			t.Errorf("%s: %v", name, err)
 		}
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := sqlite.Open(ctx, file(t), nil); !errors.Is(err, context.Canceled) {
-		t.Errorf("context: %v", err)
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 1 || entries[0].Name() != "text.db" {
+		t.Errorf("left behind: %v, %v", entries, err)
 	}
 }
 
@@ -102,13 +106,9 @@ func TestPragmas(t *testing.T) {
 			path := file(t)
 			open(t, path, nil)
 			name, err := sqlite.DSN(path, &sqlite.Options{Sync: sync, CacheSize: 3 << 20, MmapSize: 5 << 20}, reader)
-			if err != nil {
-				t.Fatal(err)
-			}
+			must(t, err)
 			db, err := sql.Open("sqlite", name)
-			if err != nil {
-				t.Fatal(err)
-			}
+			must(t, err)
 			defer db.Close()
 			want := map[string]string{
 				"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "secure_delete": "1",
@@ -123,9 +123,7 @@ func TestPragmas(t *testing.T) {
 			}
 			for range 3 {
 				conn, err := db.Conn(t.Context())
-				if err != nil {
-					t.Fatal(err)
-				}
+				must(t, err)
 				defer conn.Close() // all at once, so that there are three
 				for pragma, value := range want {
 					var got string
@@ -147,9 +145,7 @@ func TestNewRefuses(t *testing.T) {
 			uri = path
 		}
 		db, err := sql.Open("sqlite", uri+"?"+pragmas)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		t.Cleanup(func() { _ = db.Close() })
 		return db
 	}
@@ -187,15 +183,9 @@ func TestNewRefuses(t *testing.T) {
 	}
 	writer, reader := pool(path, good), pool(path, good)
 	s, err := sqlite.New(t.Context(), writer, reader, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Apply(t.Context(), "t", store.Ops(store.Create(store.Record{ID: "a", Kind: "user"}, nil))); err != nil {
-		t.Error(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Error(err)
-	}
+	must(t, err)
+	apply(t, s, "t", store.Create(user("a"), nil))
+	must(t, s.Close())
 	for _, db := range []*sql.DB{writer, reader} {
 		if err := db.PingContext(t.Context()); err != nil {
 			t.Errorf("a pool of the host after Close: %v", err)
@@ -211,14 +201,8 @@ func TestClose(t *testing.T) {
 	path := file(t)
 	before := runtime.NumGoroutine()
 	s, err := sqlite.Open(t.Context(), path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	db := rawOpen(t, path)
-	locker, err := db.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
+	locker, unlock := raw(t, path)
 	execute(t, locker, `BEGIN IMMEDIATE`) // so that they wait
 	errs := make([]error, 10)
 	var wg sync.WaitGroup
@@ -228,31 +212,20 @@ func TestClose(t *testing.T) {
 				errs[i] = s.Wait(t.Context(), "t", 0)
 				return
 			}
-			_, errs[i] = s.Apply(t.Context(), "t", store.Ops(store.Create(store.Record{ID: string(rune('a' + i)), Kind: "user"}, nil)))
+			_, errs[i] = s.Apply(t.Context(), "t", store.Ops(store.Create(user(fmt.Sprint(i)), nil)))
 		})
 	}
 	eventually(t, "all wait", func() bool { return s.Queued() == len(errs)-1 })
-	if err := s.Close(); err != nil {
-		t.Error(err)
-	}
+	must(t, s.Close())
 	wg.Wait()
-	_, getErr := s.Get(t.Context(), "t", store.ID("a"))
-	_, listErr := s.List(t.Context(), "t", store.Query{Kind: "user"})
-	_, applyErr := s.Apply(t.Context(), "t", store.Ops(store.Create(store.Record{ID: "a", Kind: "user"}, nil)))
-	_, dueErr := s.Due(t.Context(), store.DueQuery{Before: store.FromMillis(1)})
-	later := []error{getErr, listErr, applyErr, dueErr, s.Trim(t.Context(), "t", 1), s.Scrub(t.Context()), s.Wait(t.Context(), "t", 0)}
-	for i, err := range append(errs, later...) {
-		if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUnknown) {
-			t.Errorf("call %d: %v", i, err)
+	for i, err := range errs {
+		if !isUnavailable(err, store.ErrUnavailable) {
+			t.Errorf("call %d, which waited: %v", i, err)
 		}
 	}
-	if err := s.Close(); err != nil {
-		t.Errorf("a second Close: %v", err)
-	}
-	execute(t, locker, `ROLLBACK`)
-	if err := errors.Join(locker.Close(), db.Close()); err != nil {
-		t.Error(err)
-	}
+	unusable(t, "closed", s, store.ErrUnavailable)
+	must(t, s.Close()) // a second time
+	unlock()
 	eventually(t, "no goroutine is left", func() bool { return runtime.NumGoroutine() <= before })
 	after := open(t, path, nil)
 	if names, err := after.Tenants(t.Context(), store.TenantQuery{}); err != nil || len(names.Names) > 0 {
@@ -268,51 +241,4 @@ func TestNoGoroutineBeforeTheFirstWrite(t *testing.T) {
 	open(t, path, nil)
 	// database/sql runs one for each of the two pools.
 	eventually(t, "two goroutines at most", func() bool { return runtime.NumGoroutine() <= before+2 })
-}
-
-// TestNewFilesArePrivate: what people are registered in is for its owner alone.
-func TestNewFilesArePrivate(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("Windows has no such permissions")
-	}
-	modes := func(path string) (modes []fs.FileMode) {
-		t.Helper()
-		s := open(t, path, nil)
-		if _, err := s.Apply(t.Context(), "t", store.Ops(store.Create(store.Record{ID: "a", Kind: "user"}, nil))); err != nil {
-			t.Fatal(err)
-		}
-		names, err := os.ReadDir(filepath.Dir(path))
-		if err != nil || len(names) != 3 {
-			t.Fatalf("files %v, %v", names, err)
-		}
-		for _, name := range names {
-			info, err := name.Info()
-			if err != nil {
-				t.Fatal(err)
-			}
-			modes = append(modes, info.Mode())
-		}
-		return modes
-	}
-	if got, want := modes(filepath.Join(t.TempDir(), "users.db")), []fs.FileMode{0o600, 0o600, 0o600}; !slices.Equal(got, want) {
-		t.Errorf("a new file: %v, want %v", got, want)
-	}
-	link, target := filepath.Join(t.TempDir(), "link.db"), filepath.Join(t.TempDir(), "users.db")
-	if err := os.Symlink(target, link); err != nil {
-		t.Fatal(err)
-	}
-	open(t, link, nil)
-	if info, err := os.Stat(target); err != nil || info.Mode() != 0o600 {
-		t.Errorf("a new file behind a link: %v, %v", info, err)
-	}
-	path := filepath.Join(t.TempDir(), "users.db")
-	if err := os.WriteFile(path, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(path, 0o640); err != nil { //nolint:gosec // that is the case
-		t.Fatal(err)
-	}
-	if got, want := modes(path), []fs.FileMode{0o640, 0o640, 0o640}; !slices.Equal(got, want) {
-		t.Errorf("a file of the host: %v, want %v", got, want)
-	}
 }

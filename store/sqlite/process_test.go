@@ -1,15 +1,17 @@
 package sqlite_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/gob"
 	"errors"
 	"fmt"
 	"io"
+	"net/rpc"
 	"os"
 	"os/exec"
+	"reflect"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/rollbook-go/rollbook/store"
@@ -21,9 +23,10 @@ import (
 const roleVariable = "ROLLBOOK_SQLITE_TEST_ROLE"
 
 func TestMain(m *testing.M) {
+	registerTypes()
 	switch os.Getenv(roleVariable) {
 	case "serve":
-		serve(os.Stdin, os.Stdout)
+		serve(pipes{os.Stdin, os.Stdout})
 	case "write":
 		writeUntilKilled()
 	default:
@@ -38,37 +41,47 @@ func self(role string) *exec.Cmd {
 	return cmd
 }
 
-// request is a call of a store in the other process, or the cancellation of one.
-type request struct {
-	ID     uint64
-	Cancel bool
-	Handle int
-	Method string
-	Path   string
-
-	Tenant   string
-	Key      store.Key
-	Batch    store.Batch
-	Noted    []bool // gob does not tell an empty Note from none
-	Query    store.Query
-	Count    store.CountQuery
-	Changes  store.ChangeQuery
-	Revision store.Revision
-	Due      store.DueQuery
-	Tenants  store.TenantQuery
+// pipes are the input and output of a process, as a connection.
+type pipes struct {
+	io.Reader
+	io.WriteCloser
 }
 
-type response struct {
-	ID       uint64
-	Handle   int
-	Record   store.Record
-	Revision store.Revision
-	Page     store.Page
-	Counted  store.Counted
-	Changes  store.ChangePage
-	Due      store.DuePage
-	Tenants  store.TenantPage
-	Err      *wireError
+// Request is a call of a method of a store in the other process.
+type Request struct {
+	ID     uint64
+	Handle int
+	Method string
+	Args   []any
+	Noted  []bool // of a batch: gob does not tell an empty Note from none
+}
+
+// Response has what the method returned.
+type Response struct {
+	Results []any
+	Err     *wireError
+}
+
+// registerTypes lets gob carry the arguments and results.
+func registerTypes() {
+	for _, v := range []any{
+		store.Key{},
+		store.Record{},
+		store.Batch{},
+		store.Revision(0),
+		store.Query{},
+		store.Page{},
+		store.CountQuery{},
+		store.Counted{},
+		store.ChangeQuery{},
+		store.ChangePage{},
+		store.DueQuery{},
+		store.DuePage{},
+		store.TenantQuery{},
+		store.TenantPage{},
+	} {
+		gob.Register(v)
+	}
 }
 
 // wireError carries an error of a store over the wire: what errors.Is and
@@ -130,116 +143,110 @@ func (w *wireError) error() error {
 	return fmt.Errorf("%w: %s", errors.Join(errs...), w.Text)
 }
 
-// serve is the other process. It ends with its input.
-func serve(in io.Reader, out io.Writer) {
-	var (
-		mu      sync.Mutex // of all below
-		enc     = gob.NewEncoder(out)
-		handles []*sqlite.Store
-		cancels = make(map[uint64]context.CancelFunc)
-	)
-	handle := func(i int) *sqlite.Store {
-		mu.Lock()
-		defer mu.Unlock()
-		return handles[i]
-	}
-	dec := gob.NewDecoder(bufio.NewReader(in))
-	for {
-		var q request
-		if err := dec.Decode(&q); err != nil {
-			return
-		}
-		mu.Lock()
-		if q.Cancel {
-			if cancel := cancels[q.ID]; cancel != nil {
-				cancel()
-			}
-			mu.Unlock()
-			continue
-		}
-		ctx, cancel := context.WithCancel(context.Background())
-		cancels[q.ID] = cancel
-		mu.Unlock()
-		go func() {
-			r := response{ID: q.ID}
-			var err error
-			switch q.Method {
-			case "open":
-				var s *sqlite.Store
-				if s, err = sqlite.Open(ctx, q.Path, nil); err == nil {
-					mu.Lock()
-					r.Handle = len(handles)
-					handles = append(handles, s)
-					mu.Unlock()
-				}
-			case "close":
-				err = handle(q.Handle).Close()
-			default:
-				err = dispatch(ctx, handle(q.Handle), &q, &r)
-			}
-			r.Err = toWire(err)
-			mu.Lock()
-			defer mu.Unlock()
-			delete(cancels, q.ID)
-			cancel()
-			if err := enc.Encode(r); err != nil {
-				fmt.Fprintln(os.Stderr, "child:", err)
-			}
-		}()
-	}
+// Server is the other process.
+type Server struct {
+	mu      sync.Mutex
+	handles []*sqlite.Store
+	cancels map[uint64]context.CancelFunc
 }
 
-func dispatch(ctx context.Context, s *sqlite.Store, q *request, r *response) (err error) {
-	switch q.Method {
-	case "get":
-		r.Record, err = s.Get(ctx, q.Tenant, q.Key)
-	case "apply":
-		for i, noted := range q.Noted {
-			if noted && q.Batch.Ops[i].Note == nil {
-				q.Batch.Ops[i].Note = []byte{}
+// serve ends with its input.
+func serve(conn io.ReadWriteCloser) {
+	s := rpc.NewServer()
+	if err := s.Register(&Server{cancels: make(map[uint64]context.CancelFunc)}); err != nil {
+		fmt.Fprintln(os.Stderr, "child:", err)
+	}
+	s.ServeConn(conn)
+}
+
+// Open opens a store and returns its handle.
+func (s *Server) Open(q Request, handle *int) error {
+	opened, err := sqlite.Open(context.Background(), q.Args[0].(string), &sqlite.Options{Readers: 1, Sync: sqlite.Normal})
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	*handle = len(s.handles)
+	s.handles = append(s.handles, opened)
+	return nil
+}
+
+// Cancel ends the context of a call, which may begin only later.
+func (s *Server) Cancel(id uint64, _ *struct{}) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if cancel := s.cancels[id]; cancel != nil {
+		cancel()
+	} else {
+		s.cancels[id] = func() {}
+	}
+	return nil
+}
+
+// Call calls a method, with a context in front of the arguments.
+func (s *Server) Call(q Request, r *Response) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	s.mu.Lock()
+	if s.cancels[q.ID] != nil {
+		cancel()
+	}
+	s.cancels[q.ID] = cancel
+	method := reflect.ValueOf(s.handles[q.Handle]).MethodByName(q.Method)
+	s.mu.Unlock()
+	var args []reflect.Value
+	if q.Method != "Close" {
+		args = append(args, reflect.ValueOf(ctx))
+	}
+	for _, arg := range q.Args {
+		if b, ok := arg.(store.Batch); ok {
+			for i, noted := range q.Noted {
+				if noted && b.Ops[i].Note == nil {
+					b.Ops[i].Note = []byte{}
+				}
 			}
 		}
-		r.Revision, err = s.Apply(ctx, q.Tenant, q.Batch)
-	case "list":
-		r.Page, err = s.List(ctx, q.Tenant, q.Query)
-	case "count":
-		r.Counted, err = s.Count(ctx, q.Tenant, q.Count)
-	case "changes":
-		r.Changes, err = s.Changes(ctx, q.Tenant, q.Changes)
-	case "trim":
-		err = s.Trim(ctx, q.Tenant, q.Revision)
-	case "due":
-		r.Due, err = s.Due(ctx, q.Due)
-	case "tenants":
-		r.Tenants, err = s.Tenants(ctx, q.Tenants)
-	case "wait":
-		err = s.Wait(ctx, q.Tenant, q.Revision)
-	case "scrub":
-		err = s.Scrub(ctx)
-	default:
-		err = fmt.Errorf("no method %q", q.Method)
+		args = append(args, reflect.ValueOf(arg))
 	}
-	return err
+	results := method.Call(args)
+	last := len(results) - 1
+	for _, result := range results[:last] {
+		r.Results = append(r.Results, result.Interface())
+	}
+	err, _ := results[last].Interface().(error)
+	r.Err = toWire(err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.cancels, q.ID)
+	return nil
 }
 
 // process is the other process, seen from the test.
 type process struct {
-	cmd   *exec.Cmd
-	ended chan struct{}
+	cmd    *exec.Cmd
+	in     io.Closer
+	client *rpc.Client
+	next   atomic.Uint64
+}
 
-	mu      sync.Mutex
-	enc     *gob.Encoder
-	next    uint64
-	waiting map[uint64]chan response // nil: nobody answers any more
+func newProcess(t *testing.T) *process {
+	t.Helper()
+	cmd := self("serve")
+	in, err := cmd.StdinPipe()
+	must(t, err)
+	out, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	return &process{cmd: cmd, in: in, client: rpc.NewClient(pipes{out, in})}
 }
 
 // startProcess starts a process that ends with the test.
 func startProcess(t *testing.T) *process {
 	t.Helper()
-	p, in := newProcess(t)
+	p := newProcess(t)
 	t.Cleanup(func() {
-		_ = in.Close()
-		<-p.ended
+		_ = p.in.Close()
 		if err := p.cmd.Wait(); err != nil {
 			t.Errorf("the other process: %v", err)
 		}
@@ -250,89 +257,7 @@ func startProcess(t *testing.T) *process {
 // kill ends the process at once.
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
-	<-p.ended
 	_ = p.cmd.Wait() // it was killed
-}
-
-func newProcess(t *testing.T) (*process, io.Closer) {
-	t.Helper()
-	cmd := self("serve")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	p := &process{
-		cmd: cmd, ended: make(chan struct{}), enc: gob.NewEncoder(in), waiting: make(map[uint64]chan response),
-	}
-	go func() {
-		defer close(p.ended)
-		defer p.fail()
-		dec := gob.NewDecoder(bufio.NewReader(out))
-		for {
-			var r response
-			if err := dec.Decode(&r); err != nil {
-				return
-			}
-			p.mu.Lock()
-			p.waiting[r.ID] <- r
-			delete(p.waiting, r.ID)
-			p.mu.Unlock()
-		}
-	}()
-	return p, in
-}
-
-// fail answers the calls that a dead process has left.
-func (p *process) fail() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for id, answer := range p.waiting {
-		answer <- response{ID: id, Err: toWire(store.ErrUnknown)}
-	}
-	p.waiting = nil
-}
-
-// call waits for the answer even if ctx ends: the other process is told, and
-// gives the answer that the rules ask for.
-func (p *process) call(ctx context.Context, q request) (response, error) {
-	answer := make(chan response, 1)
-	p.mu.Lock()
-	if p.waiting == nil {
-		p.mu.Unlock()
-		return response{}, store.ErrUnknown
-	}
-	p.next++
-	q.ID = p.next
-	p.waiting[q.ID] = answer
-	err := p.enc.Encode(q)
-	p.mu.Unlock()
-	if err != nil {
-		return response{}, fmt.Errorf("%w: %w", store.ErrUnknown, err)
-	}
-	select {
-	case r := <-answer:
-		return r, r.Err.error()
-	case <-ctx.Done():
-	}
-	p.mu.Lock()
-	err = p.enc.Encode(request{ID: q.ID, Cancel: true})
-	p.mu.Unlock()
-	if err != nil {
-		return response{}, fmt.Errorf("%w: %w", store.ErrUnknown, err)
-	}
-	r := <-answer
-	err = r.Err.error()
-	if errors.Is(err, context.Canceled) { // there; here it may be a deadline
-		err = fmt.Errorf("%w: %w", err, ctx.Err())
-	}
-	return r, err
 }
 
 // remote is a store in the other process.
@@ -349,73 +274,95 @@ var (
 )
 
 func (p *process) open(path string) (*remote, error) {
-	r, err := p.call(context.Background(), request{Method: "open", Path: path})
-	return &remote{process: p, handle: r.Handle}, err
+	r := &remote{process: p}
+	return r, p.client.Call("Server.Open", Request{Args: []any{path}}, &r.handle)
 }
 
 func (r *remote) close() error {
-	_, err := r.call(context.Background(), request{Method: "close"})
+	_, err := r.call(context.Background(), "Close")
 	return err
 }
 
-func (r *remote) call(ctx context.Context, q request) (response, error) {
+// call waits for the answer even if ctx ends: the other process is told, and
+// gives the answer that the rules ask for.
+func (r *remote) call(ctx context.Context, method string, args ...any) (results []any, err error) {
 	if err := ctx.Err(); err != nil {
-		return response{}, err
+		return nil, err
 	}
-	q.Handle = r.handle
-	return r.process.call(ctx, q)
+	q := Request{ID: r.process.next.Add(1), Handle: r.handle, Method: method, Args: args}
+	for _, arg := range args {
+		if b, ok := arg.(store.Batch); ok {
+			for _, op := range b.Ops {
+				q.Noted = append(q.Noted, op.Note != nil)
+			}
+		}
+	}
+	var a Response
+	call := r.process.client.Go("Server.Call", q, &a, make(chan *rpc.Call, 1))
+	select {
+	case <-call.Done:
+	case <-ctx.Done():
+		r.process.client.Go("Server.Cancel", q.ID, nil, nil)
+		<-call.Done
+	}
+	if call.Error != nil {
+		return nil, fmt.Errorf("%w: %w", store.ErrUnknown, call.Error)
+	}
+	err = a.Err.error()
+	if errors.Is(err, context.Canceled) { // there; here it may be a deadline
+		err = fmt.Errorf("%w: %w", err, ctx.Err())
+	}
+	return a.Results, err
+}
+
+// remotely makes a call that has one result beside the error.
+func remotely[T any](ctx context.Context, r *remote, method string, args ...any) (result T, err error) {
+	results, err := r.call(ctx, method, args...)
+	if len(results) > 0 {
+		result = results[0].(T)
+	}
+	return result, err
 }
 
 func (r *remote) Get(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
-	a, err := r.call(ctx, request{Method: "get", Tenant: tenant, Key: key})
-	return a.Record, err
+	return remotely[store.Record](ctx, r, "Get", tenant, key)
 }
 
 func (r *remote) Apply(ctx context.Context, tenant string, b store.Batch) (store.Revision, error) {
-	noted := make([]bool, len(b.Ops))
-	for i, op := range b.Ops {
-		noted[i] = op.Note != nil
-	}
-	a, err := r.call(ctx, request{Method: "apply", Tenant: tenant, Batch: b, Noted: noted})
-	return a.Revision, err
+	return remotely[store.Revision](ctx, r, "Apply", tenant, b)
 }
 
 func (r *remote) List(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
-	a, err := r.call(ctx, request{Method: "list", Tenant: tenant, Query: q})
-	return a.Page, err
+	return remotely[store.Page](ctx, r, "List", tenant, q)
 }
 
 func (r *remote) Count(ctx context.Context, tenant string, q store.CountQuery) (store.Counted, error) {
-	a, err := r.call(ctx, request{Method: "count", Tenant: tenant, Count: q})
-	return a.Counted, err
+	return remotely[store.Counted](ctx, r, "Count", tenant, q)
 }
 
 func (r *remote) Changes(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
-	a, err := r.call(ctx, request{Method: "changes", Tenant: tenant, Changes: q})
-	return a.Changes, err
+	return remotely[store.ChangePage](ctx, r, "Changes", tenant, q)
 }
 
 func (r *remote) Trim(ctx context.Context, tenant string, through store.Revision) error {
-	_, err := r.call(ctx, request{Method: "trim", Tenant: tenant, Revision: through})
+	_, err := r.call(ctx, "Trim", tenant, through)
 	return err
 }
 
 func (r *remote) Due(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
-	a, err := r.call(ctx, request{Method: "due", Due: q})
-	return a.Due, err
+	return remotely[store.DuePage](ctx, r, "Due", q)
 }
 
 func (r *remote) Tenants(ctx context.Context, q store.TenantQuery) (store.TenantPage, error) {
-	a, err := r.call(ctx, request{Method: "tenants", Tenants: q})
-	return a.Tenants, err
+	return remotely[store.TenantPage](ctx, r, "Tenants", q)
 }
 
 func (r *remote) Wait(ctx context.Context, tenant string, after store.Revision) error {
-	_, err := r.call(ctx, request{Method: "wait", Tenant: tenant, Revision: after})
+	_, err := r.call(ctx, "Wait", tenant, after)
 	return err
 }
 
 func (r *remote) Scrub(ctx context.Context) error {
-	_, err := r.call(ctx, request{Method: "scrub"})
+	_, err := r.call(ctx, "Scrub")
 	return err
 }

@@ -2,7 +2,6 @@ package sqlite_test
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -13,11 +12,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/sqlite"
 )
-
-var replaceSequences = flag.Int("replace-sequences", 30, "how many sequences TestReplaceSequences tries")
 
 // TestReplaceSequences removes and replaces the files of a database under two processes
 // that write to it, kills them and starts them again, in random sequences. Nobody is
@@ -25,10 +23,8 @@ var replaceSequences = flag.Int("replace-sequences", 30, "how many sequences Tes
 // acknowledged is missing, and a database is what it was, or the copy that was put in its
 // place, never something of both.
 func TestReplaceSequences(t *testing.T) {
-	sequences := *replaceSequences
-	if testing.Short() {
-		sequences = min(sequences, 5)
-	}
+	t.Parallel()
+	sequences := size.Pick(t, 5, 30, 1000)
 	total := make(map[string]int)
 	for range sequences {
 		seed := rand.Uint64()
@@ -38,9 +34,7 @@ func TestReplaceSequences(t *testing.T) {
 		if t.Failed() {
 			t.Fatalf("seed %d: %s", seed, strings.Join(q.log, ", "))
 		}
-		if err := os.RemoveAll(q.dir); err != nil {
-			t.Fatal(err)
-		}
+		must(t, os.RemoveAll(q.dir))
 	}
 	t.Logf("%d sequences: %v", sequences, total)
 	for _, what := range []string{"written", "refused", "stale log", "checked"} {
@@ -163,7 +157,7 @@ func (q *sequence) start(i int) {
 	if q.processes[i] != nil {
 		return
 	}
-	p, _ := newProcess(q.t)
+	p := newProcess(q.t)
 	r, err := p.open(q.path)
 	q.processes[i] = &writerProcess{process: p}
 	q.note("start %d: %v", i, err)
@@ -192,10 +186,9 @@ func (q *sequence) write(i, n int) {
 	for range n {
 		q.next++
 		id := fmt.Sprint("u", q.next)
-		_, err := p.store.Apply(q.t.Context(), "t", store.Ops(store.Create(store.Record{
-			ID: id, Kind: "user", Data: make([]byte, q.rng.IntN(3000)),
-			Unique: []store.Key{{Kind: "own", Value: id}}, Index: []store.Key{{Kind: "a", Value: id[:1]}},
-		}, []byte(id))))
+		u := user(id, id)
+		u.Data = make([]byte, q.rng.IntN(3000))
+		_, err := p.store.Apply(q.t.Context(), "t", store.Ops(store.Create(u, []byte(id))))
 		switch {
 		case err == nil && !current:
 			q.t.Errorf("%s was acknowledged by process %d, whose file is not the one at the path", id, i)
@@ -221,13 +214,8 @@ func (q *sequence) check(i int) {
 		return
 	}
 	ids := make(map[string]bool)
-	page, err := p.store.List(q.t.Context(), "t", store.Query{Kind: "user", Limit: store.MaxLimit})
-	if err != nil || page.Next != 0 || len(page.Damaged) > 0 {
-		q.t.Errorf("list: next %d, damaged %v, %v", page.Next, page.Damaged, err)
-		return
-	}
-	for _, r := range page.Records {
-		ids[r.ID] = true
+	for _, id := range users(q.t, p.store) {
+		ids[id] = true
 	}
 	for _, c := range q.contents {
 		if c.is(ids) {

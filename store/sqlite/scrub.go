@@ -50,6 +50,9 @@ func (s *Store) checkpoint(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if err := s.usable(); err != nil {
+		return err
+	}
 	if !s.writer.start() {
 		return errClosed
 	}

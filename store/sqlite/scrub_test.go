@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/store"
-	"github.com/rollbook-go/rollbook/store/sqlite"
 )
 
 const canary = "canary-7f3a"
@@ -25,9 +24,7 @@ func TestScrub(t *testing.T) {
 		found := 0
 		for _, suffix := range []string{"", "-wal", "-shm"} {
 			b, err := os.ReadFile(path + suffix + ".kept")
-			if err != nil {
-				t.Fatal(err)
-			}
+			must(t, err)
 			found += bytes.Count(b, []byte(canary))
 		}
 		if scrub && found > 0 {
@@ -45,18 +42,7 @@ func fillWithCanaries(t *testing.T, path string, scrub bool) {
 	t.Helper()
 	child := startProcess(t)
 	s, err := child.open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx := t.Context()
-	apply := func(ops ...store.Op) store.Revision {
-		t.Helper()
-		rev, err := s.Apply(ctx, "t", store.Ops(ops...))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return rev
-	}
+	must(t, err)
 	r := store.Record{
 		Kind: "user", Data: []byte(strings.Repeat(canary, 1000)),
 		Unique: []store.Key{{Kind: "k", Value: canary}},
@@ -64,61 +50,36 @@ func fillWithCanaries(t *testing.T, path string, scrub bool) {
 	}
 	for range 20 {
 		r.ID = "a" + canary
-		r.Revision = apply(store.Create(r, []byte(canary)))
+		r.Revision = apply(t, s, "t", store.Create(r, []byte(canary)))
 		changed := r
 		changed.Data, changed.Unique, changed.Index = []byte("harmless"), nil, nil
-		changed.Revision = apply(store.Replace(r, changed, nil))
-		apply(store.Delete(changed, []byte(strings.Repeat(canary, 500))))
+		changed.Revision = apply(t, s, "t", store.Replace(r, changed, nil))
+		apply(t, s, "t", store.Delete(changed, []byte(strings.Repeat(canary, 500))))
 	}
-	apply(store.Create(r, nil))
-	if err := (damager{s, path}).Damage(ctx, "t", r.ID); err != nil {
-		t.Fatal(err)
-	}
-	apply(store.Remove(r.ID, "user", nil))
-	apply(store.Create(store.Record{ID: "last", Kind: "user"}, []byte("harmless"))) // its entry stays
-	if err := s.Trim(ctx, "t", 1000); err != nil {
-		t.Fatal(err)
-	}
+	apply(t, s, "t", store.Create(r, nil))
+	must(t, damager{s, path}.Damage(t.Context(), "t", r.ID))
+	apply(t, s, "t", store.Remove(r.ID, "user", nil))
+	apply(t, s, "t", store.Create(store.Record{ID: "last", Kind: "user"}, []byte("harmless"))) // its entry stays
+	must(t, s.Trim(t.Context(), "t", 1000))
 	if scrub {
-		if err := s.Scrub(ctx); err != nil {
-			t.Fatal(err)
-		}
+		must(t, s.Scrub(t.Context()))
 	}
 	// The store is in the other process, so this one may read its files.
 	for _, suffix := range []string{"", "-wal", "-shm"} {
-		b, err := os.ReadFile(path + suffix)
-		if err == nil {
-			err = os.WriteFile(path+suffix+".kept", b, 0o600)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		copyFile(t, path+suffix, path+suffix+".kept")
 	}
-	if err := s.close(); err != nil {
-		t.Error(err)
-	}
+	must(t, s.close())
 }
 
 // Scrub waits for a reader of an older state, and writes go on meanwhile.
 func TestScrubWaitsForReaders(t *testing.T) {
 	path := file(t)
-	s := open(t, path, &sqlite.Options{Sync: sqlite.Normal})
-	create := func(id string) {
-		t.Helper()
-		if _, err := s.Apply(t.Context(), "t", store.Ops(store.Create(store.Record{ID: id, Kind: "user"}, nil))); err != nil {
-			t.Fatal(err)
-		}
-	}
-	create("a")
-	db := rawOpen(t, path)
-	defer db.Close()
-	conn := connection(t, db)
+	s := open(t, path, nil)
+	apply(t, s, "t", store.Create(user("a"), nil))
+	conn, _ := raw(t, path)
 	execute(t, conn, `BEGIN`)
-	var n int
-	if err := conn.QueryRowContext(t.Context(), `SELECT count(*) FROM rollbook_record`).Scan(&n); err != nil {
-		t.Fatal(err)
-	}
-	create("b")
+	rows(t, conn, `SELECT count(*) FROM rollbook_record`)
+	apply(t, s, "t", store.Create(user("b"), nil))
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if err := s.Scrub(ctx); !errors.Is(err, context.DeadlineExceeded) {
@@ -126,7 +87,7 @@ func TestScrubWaitsForReaders(t *testing.T) {
 	}
 	scrubbed := make(chan error, 1)
 	go func() { scrubbed <- s.Scrub(t.Context()) }()
-	create("c")
+	apply(t, s, "t", store.Create(user("c"), nil))
 	execute(t, conn, `ROLLBACK`)
 	if err := <-scrubbed; err != nil {
 		t.Errorf("when the reader has gone: %v", err)

@@ -8,6 +8,7 @@ import (
 
 	"modernc.org/sqlite"
 
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -97,10 +98,7 @@ func worstFilter(t *testing.T, s *Store, users int) (words []store.Key) {
 // TestListWork walks the users whom the worst filter selects, in both directions:
 // no call does more than its budget allows, and nobody is missed.
 func TestListWork(t *testing.T) {
-	users := 60_000
-	if testing.Short() {
-		users = 20_000
-	}
+	users := size.Pick(t, 20_000, 60_000, 60_000)
 	looked := 0
 	s := workStore(t, &store.Observer{Call: func(c store.CallInfo) { looked = c.Looked }})
 	words := worstFilter(t, s, users)
@@ -215,12 +213,12 @@ func TestDueWork(t *testing.T) {
 
 // TestDueWorkTenants walks very many tenants, of which many have something due.
 func TestDueWorkTenants(t *testing.T) {
-	const tenants = 40_000
-	s := workStore(t, nil)
-	s.fill(t, numbers+`INSERT INTO rollbook_tenant (n, name, revision) SELECT i, 't' || i, 1 FROM n`, tenants)
 	// Those at the beginning and the last ones are due, and more than one budget
 	// between them is not.
-	const due = ` iif(i <= 12000 OR i > 39990, 5, 1000) `
+	const many, tenants = store.DefaultBudget + 500, 2*store.DefaultBudget + 1000
+	s := workStore(t, nil)
+	s.fill(t, numbers+`INSERT INTO rollbook_tenant (n, name, revision) SELECT i, 't' || i, 1 FROM n`, tenants)
+	due := fmt.Sprintf(` iif(i <= %d OR i > %d, 5, 1000) `, many, tenants-10)
 	s.fill(t, numbers+`INSERT INTO rollbook_record (rid, tenant, id, kind, created, revision, due, keys, data)
 		SELECT i, i, 'u', 'user', 1, 1,`+due+`, ?2, x'' FROM n`, tenants, encodeKeys(nil, nil))
 	s.fill(t, numbers+`INSERT INTO rollbook_schedule (kind, tenant, due) SELECT 'user', i,`+due+`FROM n`, tenants)
@@ -247,7 +245,7 @@ func TestDueWorkTenants(t *testing.T) {
 				break
 			}
 		}
-		want := map[int64]int{6: 12_010, 1001: tenants, 5: 0}[before]
+		want := map[int64]int{6: many + 10, 1001: tenants, 5: 0}[before]
 		if len(found) != want || calls > want/store.MaxLimit+5 || worst > 4*store.MaxLimit*height {
 			t.Errorf("before %d: %d tenants, want %d, in %d calls of at most %d pages", before, len(found), want, calls, worst)
 		}
