@@ -24,7 +24,7 @@ func FuzzBody(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body string) {
 		s := newServer(t, nil, &magickmind.Options{Login: accounts{}})
 		kept := s.create(t, `{"name":"Kept","external_id":"kept"}`)
-		check := s.untouched(t)
+		check := s.Unchanged(t)
 		put := s.do(t, "PUT", users+"/"+kept.ID, body)
 		switch put.Status {
 		case 200:
@@ -36,7 +36,7 @@ func FuzzBody(f *testing.F) {
 		default:
 			t.Errorf("PUT of %q: %d %s", body, put.Status, put.Body)
 		}
-		check = s.untouched(t)
+		check = s.Unchanged(t)
 		post := s.do(t, "POST", users, body)
 		switch post.Status {
 		case 201:

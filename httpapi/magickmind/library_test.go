@@ -13,9 +13,9 @@ import (
 )
 
 // library does what the vendor's client library for Python does (py-magickmind 0.4.0,
-// magick_mind/auth and magick_mind/http): every coroutine that finds no token logs in,
-// every one that finds it over refreshes with the one refresh token, or logs in if that
-// fails, none waits for another, and every request says that it has a JSON body.
+// magick_mind/auth and magick_mind/http): every coroutine without a token logs in.
+// Every one whose token has expired refreshes with the one refresh token, or logs in if that
+// fails. None waits for another, and every request says that it has a JSON body.
 type library struct {
 	s *server
 
@@ -53,8 +53,8 @@ func (l *library) authenticate(t *testing.T) string {
 	return got.AccessToken
 }
 
-// call sends a request as the library does, and fails the test unless it is answered with
-// that status.
+// call sends a request as the library does, and fails the test unless the answer has that
+// status.
 func (l *library) call(t *testing.T, status int, method, path, body string) answer {
 	t.Helper()
 	l.authenticate(t)
@@ -66,7 +66,7 @@ func (l *library) call(t *testing.T, status int, method, path, body string) answ
 	return a
 }
 
-// TestClientLibrary: coroutines share one client, also when its token is over.
+// TestClientLibrary: coroutines share one client, also when its token has expired.
 func TestClientLibrary(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

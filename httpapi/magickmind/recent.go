@@ -12,7 +12,7 @@ type key [sha256.Size]byte
 func keyOf(text string) key { return sha256.Sum256([]byte(text)) }
 
 // recent is a bounded map for entries that strangers can cause. It keeps an entry for span
-// after its last use, unless more than most others were used since. It never has more than
+// after its last use, unless at least most others were used since. It never has more than
 // twice most entries. The caller holds the lock.
 type recent[V any] struct {
 	span time.Duration

@@ -12,7 +12,7 @@ import (
 	"github.com/rollbook-go/rollbook/httpapi/magickmind"
 )
 
-// TestRefreshTokensStayGoodForAWhile: for 30 s after their first use, and not beyond. The
+// TestRefreshTokensStayGoodForAWhile: a refresh token works for 30 s after its first use. The
 // host is asked once in that time.
 func TestRefreshTokensStayGoodForAWhile(t *testing.T) {
 	t.Parallel()
@@ -40,8 +40,8 @@ func TestRefreshTokensStayGoodForAWhile(t *testing.T) {
 	})
 }
 
-// TestFirstUsesAtOnce: all who send a token at once get a session, also if the first of
-// them leaves.
+// TestFirstUsesAtOnce: all clients that send a token at once get a session, even if the first
+// of them leaves.
 func TestFirstUsesAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -69,7 +69,7 @@ func TestFirstUsesAtOnce(t *testing.T) {
 	})
 }
 
-// TestFailedRefreshesAreNotKept: the next try asks the host again.
+// TestFailedRefreshesAreNotKept: after a failure the next attempt asks the host again.
 func TestFailedRefreshesAreNotKept(t *testing.T) {
 	t.Parallel()
 	var err error

@@ -110,6 +110,7 @@ func TestInvalidBodies(t *testing.T) {
 		`{"id":"` + strings.Repeat("a", 1_000_000) + `"}`:                               "id ",
 		`{"id":"\u006de"}`:            "id must not be me",
 		`{"id":"kept","name":"a\nb"}`: "name ",
+		`{"id":"kept","name":"Zoë"}`:  "name may have ASCII letters",
 	} {
 		fresh := strings.Replace(body, `"kept"`, `"fresh"`, 1)
 		for _, a := range []answer{s.post(t, fresh), s.put(t, as("kept"), body)} {

@@ -45,6 +45,7 @@ type userInput struct {
 
 // readUser reads a body and validates its form. spec and change validate the values.
 func readUser(body string) (in userInput, err error) {
+	in.NoNull = true
 	p := jsontext.NewScanner(body)
 	if err = in.End(&p, p.Object(func(name string) error { return in.member(&p, name) })); err != nil {
 		return in, err
@@ -63,13 +64,13 @@ func item(i int) rest.Path { return rest.Path{Name: "linkedAccounts", Item: i + 
 func (in *userInput) member(p *jsontext.Scanner, name string) error {
 	switch name {
 	case "id":
-		return member(in, p, name, &in.id, p.String)
+		return rest.Member(&in.Input, p, name, &in.id, p.String)
 	case "name":
-		return member(in, p, name, &in.name, p.String)
+		return rest.Member(&in.Input, p, name, &in.name, p.String)
 	case "email":
-		return member(in, p, name, &in.email, p.String)
+		return rest.Member(&in.Input, p, name, &in.email, p.String)
 	case "linkedAccounts":
-		return member(in, p, name, &in.accounts, rest.Array(p, func(i int) (enduser.Account, error) {
+		return rest.Member(&in.Input, p, name, &in.accounts, rest.Array(p, func(i int) (enduser.Account, error) {
 			return in.readAccount(p, i)
 		}))
 	case "success": // of an answer that is sent back as it is
@@ -79,13 +80,6 @@ func (in *userInput) member(p *jsontext.Scanner, name string) error {
 	// The answer does not repeat its name, which may be personal data.
 	in.Fault("body", rest.CodeUnknown, "has a member that is none of id, name, email and linkedAccounts")
 	_, err := p.Raw()
-	return err
-}
-
-// member reads a member. Null is a fault.
-func member[T any](in *userInput, p *jsontext.Scanner, name string, to *rest.Optional[T], read func() (T, error)) error {
-	err := rest.Member(&in.Input, p, name, to, read)
-	in.RefuseNull(name, to.Null)
 	return err
 }
 
