@@ -28,6 +28,8 @@ func (c *client) duePage(q store.DueQuery) store.DuePage {
 			c.fail("Due %+v: tenant %q twice in a page", q, t.Tenant)
 		case q.Tenant != "" && t.Tenant != q.Tenant:
 			c.fail("Due %+v: tenant %q", q, t.Tenant)
+		case t.Next != "" && t.Next == q.From:
+			c.fail("Due %+v: Next is From", q)
 		case len(t.Next) > store.MaxPlace:
 			c.fail("Due %+v: a place of %d bytes", q, len(t.Next))
 		case !slices.IsSortedFunc(t.Records, byDue):
@@ -62,11 +64,13 @@ func (c *client) dueIn(q store.DueQuery) []store.Record {
 	return all
 }
 
-// walkDue walks what is due of one tenant. It fails where a record is repeated.
+// walkDue walks what is due of one tenant, each page through another handle than the one
+// before. It fails where a record is repeated.
 func (c *client) walkDue(q store.DueQuery, visit func(t store.DueTenant)) {
 	seen := map[string]store.Revision{}
 	for range pagesMost {
 		page := c.duePage(q)
+		c = c.other()
 		if c.failed() || len(page.Tenants) == 0 {
 			return
 		}
@@ -76,9 +80,6 @@ func (c *client) walkDue(q store.DueQuery, visit func(t store.DueTenant)) {
 				c.fail("Due %+v: record %q twice in a walk", q, r.ID)
 			}
 			seen[r.ID] = r.Revision
-		}
-		if t.Next != "" && t.Next == q.From {
-			c.fail("Due %+v: Next is From", q)
 		}
 		if c.failed() {
 			return

@@ -101,6 +101,9 @@ func limitsApply(s *subject) {
 		var undo []store.Op
 		for _, op := range test.ops {
 			got := c.get(store.ID(op.New.ID))
+			for _, key := range op.New.Unique {
+				got = c.get(key)
+			}
 			if diff := diffContent(got, *op.New); diff != "" && !s.failed() {
 				s.fail("Apply with %s: %s", test.name, diff)
 			}
@@ -316,8 +319,12 @@ func limitsLargest(s *subject) {
 		Data:   bytes.Repeat([]byte{0xff}, store.MaxData),
 	}
 	made := c.create1(r)
-	look := func() {
-		c.has(made)
+	look := func() { // by some of its keys: limits/apply takes them all
+		for _, key := range []store.Key{store.ID(made.ID), made.Unique[0], made.Unique[store.MaxUnique-1]} {
+			if diff := diffRecord(c.get(key), made); diff != "" && !s.failed() {
+				s.fail("Get %s: %s", show(key), diff)
+			}
+		}
 		for _, from := range []int{0, store.MaxIndex - store.MaxMatch} {
 			c.lists(store.Query{Kind: made.Kind, Match: made.Index[from : from+store.MaxMatch]}, made)
 		}

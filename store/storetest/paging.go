@@ -41,15 +41,15 @@ func pageBudget(s *subject) {
 	for _, match := range [][]string{nil, {"all"}, {"none"}, {"all", "none"}, {"few", "some", "all"}, {"some", "all"}} {
 		want := selectRecords(all, "user", keys(match...)...)
 		later := slices.DeleteFunc(slices.Clone(want), late)
-		for _, budget := range []int{1, 2, 7, store.MaxBudget} {
-			for _, limit := range []int{1, 5, 100} {
-				q := store.Query{Kind: "user", Match: keys(match...), Limit: limit, Budget: budget}
-				c.lists(q, want...)
-				q.Desc = true
-				c.lists(q, reversed(want)...)
-				q.NotDueBefore = day(40)
-				c.lists(q, reversed(later)...)
-			}
+		for _, bounds := range []struct{ budget, limit int }{
+			{1, 1}, {1, 100}, {2, 5}, {7, 1}, {7, 5}, {7, 100}, {store.MaxBudget, 1}, {store.MaxBudget, 5}, {store.MaxBudget, 100},
+		} {
+			q := store.Query{Kind: "user", Match: keys(match...), Limit: bounds.limit, Budget: bounds.budget}
+			c.lists(q, want...)
+			q.Desc = true
+			c.lists(q, reversed(want)...)
+			q.NotDueBefore = day(40)
+			c.lists(q, reversed(later)...)
 		}
 	}
 	// A filter that matches nothing, in between bounds.
@@ -98,7 +98,7 @@ func pageBytes(s *subject) {
 	c := s.tenant("t")
 	all := createLarge(c, sizedRecords())
 	for _, match := range [][]store.Key{nil, keys("x")} {
-		for _, limit := range []int{0, 1, 3} {
+		for _, limit := range []int{0, 3} {
 			c.lists(store.Query{Kind: "user", Match: match, Limit: limit}, all...)
 			c.lists(store.Query{Kind: "user", Match: match, Limit: limit, Desc: true}, reversed(all)...)
 		}

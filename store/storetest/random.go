@@ -305,19 +305,18 @@ func (r *run) due(c *client) {
 
 // everything compares all that can be read, at the end.
 func (r *run) everything() {
-	for name, t := range r.model.tenants {
-		for i := range r.handles {
-			c := r.subject.tenant(name).handle(i)
-			c.exactly(t.records...)
-			for n := range 14 {
-				for _, key := range []store.Key{{Kind: "m", Value: fmt.Sprint(n)}, {Kind: "n", Value: fmt.Sprint(n)}} {
-					if _, held := t.get(key); !held {
-						c.absent(key)
-					}
+	for i, name := range slices.Sorted(maps.Keys(r.model.tenants)) {
+		t := r.model.tenants[name]
+		c := r.subject.tenant(name).handle(i)
+		c.exactly(t.records...)
+		for n := range 14 {
+			for _, key := range []store.Key{{Kind: "m", Value: fmt.Sprint(n)}, {Kind: "n", Value: fmt.Sprint(n)}} {
+				if _, held := t.get(key); !held {
+					c.absent(key)
 				}
 			}
-			c.feed(t.trimmed, t.feed...)
 		}
+		c.other().feed(t.trimmed, t.feed...)
 	}
 }
 

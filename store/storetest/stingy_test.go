@@ -10,7 +10,8 @@ import (
 // TestStingyIsStingy counts the items of all pages, and the empty ones of a walk.
 func TestStingyIsStingy(t *testing.T) {
 	t.Parallel()
-	s, err := newSubject(t.Context(), func() (store.Store, error) { return Stingy(newMapStore()), nil })
+	mean := Stingy(newMapStore())
+	s, err := newSubject(t.Context(), func() (store.Store, error) { return mean, nil })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,8 +19,8 @@ func TestRunOnMapStore(t *testing.T) {
 	Run(t, onMap)
 }
 
-// TestPlaceFaults shows that a place that cannot be made, opened or closed fails
-// every check, and how.
+// TestPlaceFaults shows that a place that cannot be made, opened or closed fails its
+// check, and how.
 func TestPlaceFaults(t *testing.T) {
 	t.Parallel()
 	fault := errors.New("the disk is on fire")
@@ -35,7 +35,7 @@ func TestPlaceFaults(t *testing.T) {
 			return place, err
 		},
 	} {
-		err := Check(t.Context(), newPlace)
+		err := checks()[0].in(t.Context(), newPlace)
 		var failure *Failure
 		if !errors.Is(err, fault) || !errors.As(err, &failure) {
 			t.Errorf("%s: %v, want a *Failure with the fault", name, err)
