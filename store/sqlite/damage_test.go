@@ -96,6 +96,18 @@ func TestClaimOfOwnRow(t *testing.T) {
 	checkSQLite(t, conn)
 }
 
+// TestRemoveDamaged: a removal leaves nothing of a damaged record in any index, whatever
+// kind it gives.
+func TestRemoveDamaged(t *testing.T) {
+	d := damagedStore(t)
+	a := user("a", "x", "y")
+	a.Due = store.FromMillis(5)
+	apply(t, d, "t", store.Create(a, nil))
+	must(t, d.Damage(t.Context(), "t", "a"))
+	apply(t, d, "t", store.Remove("a", "another kind", []byte("note")))
+	checkFile(t, d.path)
+}
+
 // TestDamageInAGroup: a batch that is refused for a damaged record is alone with
 // that; those which share its transaction are written.
 func TestDamageInAGroup(t *testing.T) {
