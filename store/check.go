@@ -285,10 +285,10 @@ func checkKeys(op int, what string, keys []Key) error {
 	return nil
 }
 
-// alone is the number of a key that is the only one.
+// alone is the index of a key that is the only one of its call.
 const alone = -1
 
-// checkKey checks a key, which has a number among those of its sort.
+// checkKey validates the key with index i in a list of keys.
 func checkKey(op int, what string, i int, key Key) error {
 	part, why := "kind", stringFault(key.Kind, 1, MaxKind)
 	if why == "" {

@@ -7,10 +7,9 @@ import "time"
 const maxYear = 10000
 
 // Millis returns t in milliseconds since the Unix epoch, rounded up, and 0 for
-// the zero time. A valid Due is converted exactly. Of a bound t, such as
-// DueQuery.Before, it is true that a Due d is earlier than t exactly if
-// Millis(d) < Millis(t). What lies outside the range of a Due is moved to its
-// ends: 1 and the first millisecond of the year 10000.
+// the zero time. A valid Due is converted exactly. A Due d is earlier than a bound t,
+// such as DueQuery.Before, exactly if Millis(d) < Millis(t). A time outside the range of
+// a Due becomes an end of that range: 1 or the first millisecond of the year 10000.
 func Millis(t time.Time) int64 {
 	if t.IsZero() {
 		return 0

@@ -11,7 +11,7 @@ var (
 	// ErrNotFound: no record has that ID or unique key.
 	ErrNotFound = errors.New("store: not found")
 
-	// ErrStale: a record is not, or no longer, at the revision that the op or a
+	// ErrStale: a record is not, or no longer, at the revision that an op or a
 	// Require expected, or an ID that had to be free is in use. Read again and decide
 	// anew. The error is a *StaleError.
 	ErrStale = errors.New("store: stale")
@@ -27,8 +27,8 @@ var (
 	// *InvalidError.
 	ErrInvalid = errors.New("store: invalid")
 
-	// ErrDamaged: the record that was asked for, or that stands in the way of a write,
-	// cannot be read. Nothing was written. The error is a *DamagedError.
+	// ErrDamaged: a record that the call reads, or that blocks a write, cannot be
+	// read. Nothing was written. The error is a *DamagedError.
 	ErrDamaged = errors.New("store: damaged")
 
 	// ErrUnavailable: the store cannot serve the call now (closed, unreachable,
@@ -39,8 +39,7 @@ var (
 	ErrUnknown = errors.New("store: outcome unknown")
 )
 
-// StaleError says which op of a batch was stale, or what it required in vain. It is
-// an ErrStale.
+// StaleError says which op or requirement of a batch failed. It is an ErrStale.
 type StaleError struct {
 	Op      int // index in Batch.Ops; -1 if a Require failed
 	Require int // index in Batch.Require; -1 if an op failed
@@ -52,7 +51,7 @@ func (e *StaleError) Error() string { return "store: stale: " + part(e.Op, e.Req
 // Is makes errors.Is(e, ErrStale) true.
 func (e *StaleError) Is(target error) bool { return target == ErrStale }
 
-// TakenError says which unique key of a batch is held elsewhere, and by what. It
+// TakenError says which unique key of a batch is taken, and which record holds it. It
 // is an ErrTaken. Its text names neither the key's value nor the holder.
 type TakenError struct {
 	Op      int    // index in Batch.Ops of the op that claims the key; -1 if a Require failed
@@ -71,7 +70,7 @@ func (e *TakenError) Is(target error) bool { return target == ErrTaken }
 
 // TrimmedError says up to where a feed was forgotten. It is an ErrTrimmed.
 type TrimmedError struct {
-	Through Revision // the last entry that was forgotten: reading after it is good
+	Through Revision // the last entry that was forgotten; a reader may continue from here
 }
 
 // Error implements error.
@@ -92,7 +91,7 @@ func (e *DamagedError) Error() string { return "store: damaged: record " + e.ID 
 // Is makes errors.Is(e, ErrDamaged) true.
 func (e *DamagedError) Is(target error) bool { return target == ErrDamaged }
 
-// part says what of a batch an error is about.
+// part names the op or requirement of a batch that an error is about.
 func part(op, require int) string {
 	if op < 0 {
 		return fmt.Sprintf("requirement %d", require)
@@ -100,9 +99,9 @@ func part(op, require int) string {
 	return fmt.Sprintf("op %d", op)
 }
 
-// InvalidError says what in a call is outside the contract. It is an ErrInvalid.
+// InvalidError says which part of a call breaks rule 9, and how. It is an ErrInvalid.
 type InvalidError struct {
-	Op   int    // index in the batch; -1 where it is not about an op
+	Op   int    // index in the batch; -1 if the error is not about an op
 	What string // the part, e.g. "tenant", "unique key 2: value", "requirement 1: ID"
 	Why  string // e.g. "longer than 2048 bytes"
 }

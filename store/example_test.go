@@ -10,7 +10,7 @@ import (
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
-// Get-or-create is one call: who comes second is told what is there.
+// Get-or-create is one call: a caller that comes second gets the record that is there.
 func ExampleTakenError() {
 	ctx := context.Background()
 	st := memory.New(nil)
@@ -90,7 +90,7 @@ func ExampleStore_apply() {
 	// <nil>
 }
 
-// A worker claims what is due by moving its Due on: the compare-and-swap is the
+// A worker claims a due record by moving its Due on: the compare-and-set is the
 // lease, and a crashed worker's work comes up again.
 func ExampleStore_due() {
 	ctx := context.Background()

@@ -10,26 +10,27 @@ const (
 	MaxIndex    = 256      // index terms of a record
 	MaxData     = 1 << 20  // a record's Data
 	MaxNote     = 64 << 10 // an op's Note
-	MaxOps      = 128      // ops of one Apply, and what it requires beside them
+	MaxOps      = 128      // ops and requirements of one Apply
 	MaxBatch    = 8 << 20  // Data and Notes of one Apply, added up
 	MaxMatch    = 16       // terms of a Query
 	MaxKinds    = 16       // kinds of a DueQuery
 	MaxPlace    = 1024     // a place in a tenant's due records
 	MaxLimit    = 1000     // items of a page, whichever method returns it
 
-	// DefaultLimit is the page size where a limit is zero.
+	// DefaultLimit is the page size if a limit is zero.
 	DefaultLimit = 100
 
 	// MaxPageData bounds the bodies of a page, Data and Notes added up: a page ends
 	// before the item that would take it beyond, but never before the first.
 	MaxPageData = 1 << 20
 
-	// MaxBudget is the most entries that one call of List looks at, DefaultBudget where
-	// the query does not say. Due looks at no more than DefaultBudget that give nothing.
+	// MaxBudget is the highest number of index entries that one call of List may read;
+	// DefaultBudget holds if the query has none. Due reads at most DefaultBudget entries
+	// that give nothing.
 	MaxBudget     = 100_000
 	DefaultBudget = 10_000
 
-	// MaxCount is the highest cap of a count, DefaultCount where the query says none.
+	// MaxCount is the highest cap of a count; DefaultCount holds if the query has none.
 	MaxCount     = 100_000
 	DefaultCount = 10_000
 )

@@ -5,19 +5,18 @@ import (
 	"time"
 )
 
-// Observer is told what a backend does, for metrics and traces. Every backend takes
-// one in its Options; nil, and a nil function, cost nothing. The functions are called
-// on the goroutine that works: they must be fast, must not call the store, and are
-// called concurrently. They are never told a tenant, an ID, a key or a body.
+// Observer gets reports of what a backend does, for metrics and traces. Every backend
+// takes one in its Options; nil, and a nil function, cost nothing. The functions run
+// on the goroutine that works, and concurrently: they must be fast and must not call the
+// store. No report has a tenant, an ID, a key or a body.
 type Observer struct {
-	// Call is told of every call of a method, when it returns.
+	// Call gets every call of a method, when it returns.
 	Call func(CallInfo)
 
-	// Group is told of every group of writes that the backend sent or committed
-	// together.
+	// Group gets every group of writes that the backend sent or committed together.
 	Group func(GroupInfo)
 
-	// Retry is told whenever the backend tries something again by itself.
+	// Retry gets every attempt that the backend repeats by itself.
 	Retry func(RetryInfo)
 }
 
@@ -25,29 +24,29 @@ type Observer struct {
 type CallInfo struct {
 	Method  string        // "Get", "Apply", "List", "Changes", "Trim", "Due", "Tenants", "Wait", "Count" or "Scrub"
 	Took    time.Duration // from the call to its return, waiting included
-	Err     error         // what it returned, but see ObservedError: errors.Is(Err, ErrUnknown) is a write of unknown outcome
+	Err     error         // the error it returned, but see ObservedError: errors.Is(Err, ErrUnknown) is a write of unknown outcome
 	Items   int           // records, entries or tenants returned, or ops of a batch
 	Queued  int           // calls that waited for the same writer when it was queued
-	Looked  int           // index entries looked at by List and Count, where known
+	Looked  int           // index entries read by List and Count, where known
 	Damaged int           // records that could not be read
 }
 
 // GroupInfo is a group of writes that shared a commit or a round trip.
 type GroupInfo struct {
-	Calls int           // how many calls it answered
+	Calls int           // calls that it answered
 	Took  time.Duration // from its beginning to its commit or reply
-	Err   error         // why the whole group failed; nil if it was committed, whatever each call was told
+	Err   error         // why the whole group failed; nil if it was committed, whatever each call returned
 }
 
-// RetryInfo is something that is tried again.
+// RetryInfo is an attempt that the backend repeats.
 type RetryInfo struct {
 	Method string // as in CallInfo; "" where several calls share the attempt
-	Err    error  // what happened to the attempt before
+	Err    error  // of the attempt before
 }
 
-// ObservedError returns what an Observer is told of an error that a call returned:
-// ErrTaken and ErrDamaged for one that names a record, else the error itself. It is for
-// those who write a store.
+// ObservedError returns the error that an Observer gets for an error that a call
+// returned: ErrTaken or ErrDamaged instead of an error that names a record, else the error
+// itself. Implementations of Store use it.
 func ObservedError(err error) error {
 	switch {
 	case errors.Is(err, ErrTaken):

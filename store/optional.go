@@ -7,29 +7,29 @@ import (
 )
 
 // Waiter is implemented by stores that can tell when a tenant's feed has grown.
-// Use [Wait], which polls where it is missing.
+// Callers use [Wait], which polls if the store has no Waiter.
 type Waiter interface {
 	// Wait returns nil when Changes after that place has something to return,
-	// an entry or ErrTrimmed, whichever handle or process wrote it. It returns
-	// the context's error if that ends first, and ErrInvalid for a tenant or
-	// revision that Changes would refuse. It may wake without a reason.
+	// an entry or ErrTrimmed, whichever handle or process wrote it. It may wake
+	// without a reason. It returns the context's error if that ends first, and
+	// ErrInvalid for a tenant or revision that Changes would refuse.
 	Wait(ctx context.Context, tenant string, after Revision) error
 }
 
 // Scrubber is implemented by stores that keep copies of deleted data for a while
 // (a log, free pages) and can purge them on request.
 type Scrubber interface {
-	// Scrub returns when what was deleted or overwritten before the call is
-	// physically gone from the store's own files. Backups and replicas' files
-	// are out of its reach. It may take long and is safe to repeat.
+	// Scrub removes all data that was deleted or overwritten before the call from
+	// the store's own files. It does not reach backups or the files of replicas. It
+	// may take long and is safe to repeat.
 	Scrub(ctx context.Context) error
 }
 
-// Counter is implemented by stores that count faster than by listing. Use [Count],
-// which lists where it is missing.
+// Counter is implemented by stores that count faster than by listing. Callers use
+// [Count], which lists if the store has no Counter.
 type Counter interface {
-	// Count returns how many records a query selects: what List returns in all pages.
-	// It ends when it has looked at CountQuery.Cap entries.
+	// Count returns how many records a query selects: as many as List returns in all
+	// pages together. It ends after CountQuery.Cap index entries.
 	Count(ctx context.Context, tenant string, q CountQuery) (Counted, error)
 }
 
@@ -38,29 +38,29 @@ type CountQuery struct {
 	Kind          string // required
 	Match         []Key
 	After, Before Revision
-	NotDueBefore  time.Time // zero: what is due and was not deleted yet is counted too
+	NotDueBefore  time.Time // zero: records that are due count too
 	Cap           int       // 1 to MaxCount; 0: DefaultCount
 }
 
-// Counted is the result of a count. If it is not exact there are at least N: the cap
-// ended it. Records that cannot be read are not counted.
+// Counted is the result of a count. If it is not exact, the cap ended the count and
+// there are at least N records. Damaged records are not counted.
 type Counted struct {
 	N     int
 	Exact bool
 }
 
-// Confirmer is implemented by stores whose reads may show what could still be lost,
-// although they acknowledge no write that could: one that waits for replicas before it
-// acknowledges, and reads where it wrote. Use [Confirm].
+// Confirmer is implemented by stores whose reads may show writes that could still be
+// lost, although acknowledged writes cannot: a store that acknowledges after its replicas
+// have a write, but reads from the primary. Callers use [Confirm].
 type Confirmer interface {
-	// Confirm returns nil when what reads of the tenant have shown before the call is as
-	// safe as an acknowledged write. ErrUnavailable if that cannot be had in time.
-	// It writes nothing.
+	// Confirm returns nil when all that reads of the tenant have shown before the call
+	// is as safe as an acknowledged write. It writes nothing. It returns
+	// ErrUnavailable if that does not happen in time.
 	Confirm(ctx context.Context, tenant string) error
 }
 
-// As returns s as the optional interface T, or the first store inside it that is
-// one. A store that wraps another shows it with a method Unwrap() Store.
+// As returns s, or the first store inside it, that implements the optional interface T.
+// A store that wraps another shows it with a method Unwrap() Store.
 func As[T any](s Store) (T, bool) {
 	for s != nil {
 		if t, ok := s.(T); ok {
@@ -77,8 +77,8 @@ func As[T any](s Store) (T, bool) {
 }
 
 // Wait returns nil when the feed of a tenant may have something after a
-// revision; see [Waiter]. Where the store has no Waiter it asks the feed every
-// poll; zero means every 250 ms.
+// revision; see [Waiter]. If the store has no Waiter, it reads the feed once every
+// poll; zero means 250 ms.
 func Wait(ctx context.Context, s Store, tenant string, after Revision, poll time.Duration) error {
 	if w, ok := As[Waiter](s); ok {
 		return w.Wait(ctx, tenant, after)
@@ -108,9 +108,9 @@ func Wait(ctx context.Context, s Store, tenant string, after Revision, poll time
 	}
 }
 
-// Confirm is for whoever answers for good by what it has only read, without a write that
-// the store acknowledged or refused; see [Confirmer]. Where the store is none nothing is
-// to be done.
+// Confirm makes sure that earlier reads of a tenant cannot be lost; see [Confirmer]. Call
+// it before an answer that rests on reads alone, without a write that the store
+// acknowledged or refused. If the store has no Confirmer it does nothing.
 func Confirm(ctx context.Context, s Store, tenant string) error {
 	if c, ok := As[Confirmer](s); ok {
 		return c.Confirm(ctx, tenant)
@@ -118,7 +118,7 @@ func Confirm(ctx context.Context, s Store, tenant string) error {
 	return nil
 }
 
-// Count counts the records that a query selects; see [Counter]. Where the store has no
+// Count counts the records that a query selects; see [Counter]. If the store has no
 // Counter it lists them.
 func Count(ctx context.Context, s Store, tenant string, q CountQuery) (Counted, error) {
 	q, err := CheckCount(tenant, q)
@@ -131,8 +131,8 @@ func Count(ctx context.Context, s Store, tenant string, q CountQuery) (Counted, 
 	list := Query{Kind: q.Kind, Match: q.Match, After: q.After, Before: q.Before, NotDueBefore: q.NotDueBefore}
 	n := 0
 	for looked := 0; looked < q.Cap; {
-		// A store does not say how many entries it looked at: they were no more than the
-		// budget, nor than the places that the page came further.
+		// A store does not say how many entries it has read: no more than the budget, and
+		// no more than the places that the page came further.
 		list.Limit, list.Budget = min(q.Cap-looked, MaxLimit), min(q.Cap-looked, MaxLimit)
 		page, err := s.List(ctx, tenant, list)
 		if err != nil {

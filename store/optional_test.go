@@ -18,7 +18,7 @@ import (
 // polled hides the Waiter of a store.
 type polled struct{ store.Store }
 
-// wrapped shows what it wraps.
+// wrapped shows the store that it wraps.
 type wrapped struct{ store.Store }
 
 func (w wrapped) Unwrap() store.Store { return w.Store }
@@ -82,7 +82,7 @@ func TestWait(t *testing.T) {
 	}
 }
 
-// Count lists where nothing counts, and says when it has looked at enough.
+// Count lists if the store has no Counter, and stops at its cap.
 func TestCountLists(t *testing.T) {
 	st := memory.New(nil)
 	for i := range 300 {

@@ -8,7 +8,7 @@ import (
 // Revision counts the writes of one tenant: 1, 2, 3, … . It is a record's
 // version, its place in lists, and a place in the change feed. Zero is before
 // everything. A store that goes back in time, by a restore or a failover, gives the
-// same numbers again to other writes: who keeps one outside has to notice.
+// same numbers again to other writes: a caller that keeps one outside has to notice.
 type Revision int64
 
 // Key is a unique key or an index term of a record: a name space and a value in
@@ -24,7 +24,7 @@ func ID(id string) Key { return Key{Value: id} }
 // Record is one document of a tenant.
 type Record struct {
 	ID   string // chosen by the caller; one record per tenant has it, whatever its kind
-	Kind string // what it is: "user", "group", …; does not change
+	Kind string // "user", "group", …; does not change
 
 	Created  Revision // revision of its creation: the order of lists
 	Revision Revision // revision of its last write: the version
@@ -32,9 +32,9 @@ type Record struct {
 	Unique []Key // Get finds the record by each of them; no other record of the tenant holds one
 	Index  []Key // List selects by them
 
-	// Due is when somebody should look at the record: [Store.Due] finds it from
-	// then on. Zero: never. It is a whole number of milliseconds, later than the
-	// Unix epoch and before the year 10000, and is returned in UTC.
+	// Due is the time from which on [Store.Due] finds the record. Zero: never. It is a
+	// whole number of milliseconds, later than the Unix epoch and before the year
+	// 10000, and is returned in UTC.
 	Due time.Time
 
 	Data []byte // the body; opaque
@@ -44,7 +44,7 @@ type Record struct {
 // (New nil). [Create], [Replace], [Delete] and [Remove] make them.
 type Op struct {
 	Old *Record // the record as the store returned it; see also [Remove]
-	New *Record // the record as it shall be; Created and Revision are ignored
+	New *Record // the record to write; Created and Revision are ignored
 
 	// Note is the op's entry in the change feed. Nil: no entry.
 	Note []byte
@@ -59,19 +59,19 @@ func Replace(old, r Record, note []byte) Op { return Op{Old: &old, New: &r, Note
 // Delete returns the op that deletes old.
 func Delete(old Record, note []byte) Op { return Op{Old: &old, Note: note} }
 
-// Remove returns the op that deletes the record with an ID in whatever state it is,
-// also if the store cannot read it (rule 14). ErrStale if there is none. The change
-// feed has the kind that is given here; for a record that can be read a kind that is
-// not its own is ErrInvalid.
+// Remove returns the op that deletes the record with an ID, whatever its revision and
+// even if it is damaged (rule 14). Apply returns ErrStale if there is none, and
+// ErrInvalid if the record can be read and has another kind. The change feed has the
+// kind that is given here.
 func Remove(id, kind string, note []byte) Op {
 	return Op{Old: &Record{ID: id, Kind: kind}, Note: note}
 }
 
-// Batch is what one call of Apply writes, all or nothing.
+// Batch is the ops that one call of Apply writes, all or nothing.
 type Batch struct {
 	Ops []Op // at least one; each about another ID
 
-	// Require are preconditions that write nothing. They are held against the state
+	// Require are preconditions that write nothing. They are checked against the state
 	// before the batch, in their order, before anything else.
 	Require []Require
 }
@@ -79,20 +79,20 @@ type Batch struct {
 // Ops returns a batch of ops that requires nothing else.
 func Ops(ops ...Op) Batch { return Batch{Ops: ops} }
 
-// Require is a precondition of a batch on something that the batch need not write.
+// Require is a precondition of a batch on a record or key that the batch need not write.
 // [RequireAt], [RequireNone] and [RequireFree] make them.
 type Require struct {
-	// ID is the ID of a record that is at Revision, or, with Revision 0, an ID that
-	// no record has. If it does not hold, the batch is stale.
+	// ID is the ID of a record that must be at Revision, or, with Revision 0, an ID
+	// that no record may have. If the precondition fails, the batch is stale.
 	ID       string
 	Revision Revision
 
-	// Free, with ID "", is a unique key that no record holds. If one does, the batch
-	// is refused with a [TakenError] that has it.
+	// Free, with ID "", is a unique key that no record may hold. If one does, the
+	// batch is refused with a [TakenError] that has it.
 	Free Key
 }
 
-// RequireAt requires that a record is as the store returned it.
+// RequireAt requires that a record is still at the revision that the store returned.
 func RequireAt(r Record) Require { return Require{ID: r.ID, Revision: r.Revision} }
 
 // RequireNone requires that no record has an ID.
@@ -110,14 +110,14 @@ type Query struct {
 	Before Revision // only records created before this one; 0: to the last
 	Desc   bool     // newest first
 
-	// NotDueBefore leaves out records whose Due is earlier. Zero: none is left
-	// out. Records without Due are never left out.
+	// NotDueBefore skips records whose Due is earlier. Zero: none is skipped.
+	// Records without Due are never skipped.
 	NotDueBefore time.Time
 
 	Limit int // records of the page: 1 to MaxLimit; 0: DefaultLimit
 
-	// Budget bounds the work: the page ends when so many entries of an index were
-	// looked at, whether they matched or not. 1 to MaxBudget; 0: DefaultBudget.
+	// Budget bounds the work: the page ends after so many index entries, whether they
+	// matched or not. 1 to MaxBudget; 0: DefaultBudget.
 	Budget int
 }
 
@@ -125,13 +125,13 @@ type Query struct {
 type Page struct {
 	Records []Record // in the order of the list
 
-	// Damaged are the IDs of records that belong to this part of the list, or may,
-	// and cannot be read (rule 14). They do not count towards the limit.
+	// Damaged are the IDs of damaged records that belong, or may belong, to this part
+	// of the list (rule 14). They do not count towards the limit.
 	Damaged []string
 
 	// Next is where to go on: the After, or with Desc the Before, of the next call.
-	// Zero: there is nothing more. A page may be short, or empty, and have a Next;
-	// only a page without Next shows that there is nothing else.
+	// Zero: nothing is left. A page may be short, or empty, and have a Next; only a
+	// page without Next is the last.
 	Next Revision
 }
 
@@ -159,7 +159,7 @@ func (t ChangeType) String() string {
 	}
 }
 
-// Type returns what the op does.
+// Type returns whether the op creates, updates or deletes its record.
 func (op Op) Type() ChangeType {
 	switch {
 	case op.Old == nil:
@@ -173,9 +173,8 @@ func (op Op) Type() ChangeType {
 
 // Change is an entry of a tenant's change feed.
 type Change struct {
-	// Seq is the entry's place in the feed: what After, Before, Trim and Wait speak
-	// of. It is the same number as Revision in every store so far; a store may number
-	// its feed by itself.
+	// Seq is the entry's place in the feed, for After, Before, Trim and Wait. It
+	// equals Revision in every store so far; a store may number its feed by itself.
 	Seq Revision
 
 	Revision Revision // of the record after the op
@@ -184,7 +183,7 @@ type Change struct {
 	ID       string // of the record
 	Note     []byte // as given with the op
 
-	// Damaged: the entry cannot be read, and nothing but Seq is known (rule 14).
+	// Damaged: the entry cannot be read, and only Seq is known (rule 14).
 	Damaged bool
 }
 
@@ -218,13 +217,13 @@ type DueQuery struct {
 	// it in the store's order. "": from the first. With Tenant it must be "".
 	After string
 
-	// Tenant asks for the records of one tenant alone; "": of all. From is then where
+	// Tenant selects the records of one tenant; "": of all. With Tenant, From is where
 	// to go on, the [DueTenant].Next of an earlier call; "": from the earliest.
 	Tenant string
 	From   string
 }
 
-// DuePage is what is due, of one tenant or of several.
+// DuePage is a part of the due records of one tenant or of several.
 type DuePage struct {
 	Tenants []DueTenant // in the store's order
 
@@ -233,11 +232,11 @@ type DuePage struct {
 	Next string
 }
 
-// DueTenant is what is due of a tenant.
+// DueTenant is a part of the due records of a tenant.
 type DueTenant struct {
 	Tenant  string
 	Records []Record // by Due, the earliest first
-	Damaged []string // IDs of records that may be due and cannot be read; see [Page]
+	Damaged []string // IDs of damaged records that may be due; see [Page]
 
 	// Next is where to go on inside the tenant: the From of a call with that Tenant,
 	// and with the same Kinds and Before. "": nothing more is due. It is opaque, at
@@ -259,37 +258,37 @@ type TenantPage struct {
 
 // Store keeps the records of many tenants. The package comment has the rules
 // that every implementation obeys; the comments here say what each method
-// returns. All errors are those of rules 10, 11 and 14, and where it says so one of
-// ErrNotFound, ErrStale, ErrTaken and ErrTrimmed.
+// returns. Errors are those of rules 9, 10, 11 and 14, and those that a method names.
 type Store interface {
-	// Get returns the record that has the ID, or holds the unique key.
+	// Get returns the record that has the ID, or holds the unique key. It returns
 	// ErrNotFound if there is none.
 	Get(ctx context.Context, tenant string, key Key) (Record, error)
 
 	// Apply writes a batch, all or nothing, and returns the revision of the last op.
-	// ErrStale if a precondition fails, ErrTaken if a unique key is held elsewhere.
+	// It returns ErrStale if a precondition fails, and ErrTaken if another record
+	// holds a unique key.
 	Apply(ctx context.Context, tenant string, b Batch) (Revision, error)
 
 	// List returns a page of records, ordered by Created.
 	List(ctx context.Context, tenant string, q Query) (Page, error)
 
-	// Changes returns a page of the feed, ordered by Seq. ErrTrimmed if an entry after
-	// ChangeQuery.After was forgotten; with Desc and no After, which asks for no
-	// particular one, never.
+	// Changes returns a page of the feed, ordered by Seq. It returns ErrTrimmed if an
+	// entry after ChangeQuery.After was forgotten, but never with Desc and no After,
+	// which asks for no particular one.
 	Changes(ctx context.Context, tenant string, q ChangeQuery) (ChangePage, error)
 
 	// Trim forgets the entries of the feed before the newest one at or before a
 	// revision; if there is none it forgets nothing. So a feed that ever had an entry
-	// has one, and a reader that has read up to the revision is never refused. A tenant
-	// that does not exist has no feed.
+	// still has one, and a reader that has read up to the revision is never refused. A
+	// tenant that does not exist has no feed.
 	Trim(ctx context.Context, tenant string, through Revision) error
 
-	// Due returns records that are due. Of all tenants it returns those of the first
-	// that have something due: of T tenants, at most Limit, the earliest due records of
-	// each, Limit/T of them rounded down, or all if there are fewer. So no tenant keeps
-	// another waiting. What was returned is to be deleted or given a later Due, and then
-	// asked for again. A DueQuery.After that no call has named may be refused as
-	// ErrInvalid, and so may a From that is not of an earlier call.
+	// Due returns records that are due. A page of all tenants has the first T tenants
+	// that have something due, at most Limit, and of each the earliest Limit/T records,
+	// rounded down, or all if there are fewer. So no tenant keeps another waiting. The
+	// caller deletes the records, or gives them a later Due, and then calls again. A
+	// DueQuery.After that no call has named may be refused as ErrInvalid, and so may a
+	// From that is not of an earlier call.
 	Due(ctx context.Context, q DueQuery) (DuePage, error)
 
 	// Tenants returns the names of tenants, in an order of the store's own. An After
