@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// Tokens is a fixed set of credentials. It keeps only their SHA-256 hashes: keys
-// are random and long, so that a plain hash cannot be guessed back.
+// Tokens is a fixed set of credentials. It keeps only their SHA-256 hashes. A plain hash is
+// enough: tokens should be random and long, so that nobody can guess one from its hash.
 type Tokens struct {
 	principals map[[sha256.Size]byte]hashed
 }
@@ -21,14 +21,15 @@ type hashed struct {
 	principal Principal
 }
 
-// minToken is the shortest token: 128 bits in base64 have 22 characters, but keys
-// that people choose for a trial are shorter.
+// minToken is the length of the shortest token. 128 bits in base64 have 22 characters, but
+// people choose shorter ones to try things out.
 const minToken = 8
 
-// NewTokens returns the set of some tokens and what they stand for. A token has at
-// least 8 characters, none of them white space or a control character; the error
-// does not show it. A Principal without Credential gets the beginning of the
-// token's hash.
+// NewTokens returns a set of tokens and what they stand for. A Principal without Credential
+// gets the beginning of the token's hash.
+//
+// It returns an error if a token has fewer than 8 characters or anything but printable ASCII
+// without spaces, and if a Principal has no Tenant. The error does not show the token.
 func NewTokens(tokens map[string]Principal) (*Tokens, error) {
 	t := &Tokens{principals: make(map[[sha256.Size]byte]hashed, len(tokens))}
 	for token, p := range tokens {
@@ -47,8 +48,8 @@ func NewTokens(tokens map[string]Principal) (*Tokens, error) {
 	return t, nil
 }
 
-// Authenticate is an [Authenticator]. How long it takes says nothing about the
-// tokens: hashes are compared, in constant time.
+// Authenticate is an [Authenticator]. It compares hashes in constant time, so that the time
+// it takes does not give tokens away.
 func (t *Tokens) Authenticate(_ *http.Request, credential string) (Principal, error) {
 	if credential == "" {
 		return Principal{}, ErrUnauthorized

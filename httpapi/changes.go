@@ -19,9 +19,9 @@ type feedQuery struct {
 	wait  time.Duration
 }
 
-// changes answers what changed after a cursor, now, or a time; or, newest first, what
-// changed last. With wait it keeps the request open until something does, at most so
-// many seconds.
+// changes answers a page of the feed: from a cursor, from now or from a time on, or the
+// newest changes first. With wait it keeps the request open until something changes, for at
+// most so many seconds.
 func (a *api) changes(c *call) error {
 	q, err := readFeedQuery(c)
 	if err != nil {
@@ -102,8 +102,9 @@ func (q *feedQuery) at() string {
 	return q.After.String()
 }
 
-// awaitChanges returns the first page that is not empty behind one that is, or that one
-// when the time is over or the server closes. An end of the request itself is an error.
+// awaitChanges waits for a change behind an empty page, and returns the page that has it. If
+// the wait is over or the server closes, it returns the empty page. It returns an error if
+// the request itself ends.
 func (a *api) awaitChanges(c *call, t enduser.Tenant, q feedQuery, empty enduser.ChangePage) (enduser.ChangePage, error) {
 	q.After = empty.Position
 	c.Idle()

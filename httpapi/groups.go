@@ -16,8 +16,8 @@ func (a *api) groups(c *call) enduser.Groups { return a.Tenant(c).Groups() }
 // groupRef names the group of the path.
 func groupRef(c *call) enduser.GroupRef { return enduser.GroupByID(c.PathValue("id")) }
 
-// createGroup makes a group. It never answers with one that was there: the answer
-// to a create has a token, and that of another caller's group is not shown again.
+// createGroup creates a group. It never returns one that exists: its answer shows a token,
+// and that of an existing group is not shown again.
 func (a *api) createGroup(c *call) error {
 	in, err := readGroup(c.Body(), false)
 	if err != nil {
@@ -76,7 +76,7 @@ func (a *api) listGroups(c *call) error {
 	return c.JSON(http.StatusOK, appendGroupPage(c.Buffer(), &page))
 }
 
-// listGroup answers a page of the group with an external ID, if there is one.
+// listGroup answers a page of the one group with an external ID, or an empty one.
 func (a *api) listGroup(c *call, externalID string) error {
 	var page enduser.GroupPage
 	g, err := a.groups(c).Get(c.Request.Context(), enduser.GroupByExternalID(externalID))
@@ -117,8 +117,8 @@ func (a *api) deleteGroup(c *call) error {
 	return nil
 }
 
-// rotateGroupToken gives a group a new token. Of several callers with one
-// current_token one wins: the group is found by it.
+// rotateGroupToken gives a group a new token. If several clients send the same
+// current_token at once, one succeeds, since the group is found by it.
 func (a *api) rotateGroupToken(c *call) error {
 	in, err := readRotation(c.Body())
 	if err != nil {
@@ -147,7 +147,7 @@ func (a *api) rotateGroupToken(c *call) error {
 	return showToken(c, http.StatusOK, &g, token)
 }
 
-// isOfPath returns the condition that a group is the path's.
+// isOfPath returns the condition that a group has the ID of the path.
 func isOfPath(c *call) func(enduser.Group) error {
 	return func(g enduser.Group) error {
 		if g.ID != c.PathValue("id") {
@@ -157,8 +157,8 @@ func isOfPath(c *call) func(enduser.Group) error {
 	}
 }
 
-// notCurrent returns what is wrong if a current_token is another group's, or nobody's:
-// the path, else If-Match, else the token.
+// notCurrent returns the error for a current_token of another group, or of none: the path is
+// checked first, then the preconditions; otherwise the token is stale.
 func (a *api) notCurrent(c *call) error {
 	g, err := a.groups(c).Get(c.Request.Context(), groupRef(c))
 	if err == nil {
@@ -170,10 +170,10 @@ func (a *api) notCurrent(c *call) error {
 	return err
 }
 
-// staleToken is the problem of a rotation that somebody else was faster with.
+// staleToken is the problem of a rotation whose current_token was replaced.
 func staleToken() *rest.Problem {
 	return &rest.Problem{
 		Status: http.StatusConflict, Code: "stale-token", Title: "Not the current token",
-		Detail: "current_token is not the token of this group now.",
+		Detail: "current_token is not the group's current token.",
 	}
 }

@@ -13,7 +13,7 @@ func appendGroup(b []byte, g *enduser.Group) []byte {
 	return append(appendGroupMembers(b, g), '}')
 }
 
-// appendNewGroup writes a group and its token: the answer to what made the token.
+// appendNewGroup writes a group and its token, for the answers that show it.
 func appendNewGroup(b []byte, g *enduser.Group, token string) []byte {
 	b = jsontext.AppendString(append(appendGroupMembers(b, g), `,"token":`...), token)
 	return append(b, '}')
@@ -130,7 +130,7 @@ func readRotation(body string) (in rotation, err error) {
 	return in, err
 }
 
-// maxCurrentToken is more than any token has; what is longer is none.
+// maxCurrentToken is longer than any token.
 const maxCurrentToken = 256 // bytes
 
 func (in *rotation) check() error {

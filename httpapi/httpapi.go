@@ -16,12 +16,12 @@ import (
 type Principal struct {
 	Tenant      string              // required
 	Environment enduser.Environment // zero: Customer
-	Actor       string              // who, of the tenant's people or programs; stamped on writes
+	Actor       string              // the person or program of the tenant that writes are attributed to
 
-	// ReadOnly refuses everything that writes, with 403.
+	// ReadOnly refuses every write with 403.
 	ReadOnly bool
 
-	// Credential names the credential, for rate limits, without being secret.
+	// Credential is a name of the credential that is not secret, for rate limits.
 	// Empty: all credentials of the tenant's environment share their limits.
 	Credential string
 }
@@ -32,26 +32,27 @@ func (p Principal) In(users *enduser.Manager) enduser.Tenant {
 }
 
 // ErrUnauthorized is what an Authenticator returns for a credential that is
-// missing or not valid. It is answered with 401, whatever the reason.
+// missing or not valid. The answer is 401, whatever the reason.
 var ErrUnauthorized = family.ErrUnauthorized
 
-// Authenticator says what a request's credential stands for. The credential is the
-// one that the family of routes takes out of its own header, the native one out of
-// Authorization: Bearer; it is "" if there is none, or more than one. The request
-// is for hosts that authenticate otherwise.
+// Authenticator returns what a request's credential stands for. The credential comes from
+// the header of the family of routes, which is Authorization: Bearer for the native one. It
+// is "" if there is none, or more than one. The request is for hosts that authenticate
+// otherwise.
 //
 // ErrUnauthorized is answered with 401, any other error with 503.
 type Authenticator func(r *http.Request, credential string) (Principal, error)
 
 // Action is what a request is about to do, for [Options].Authorize.
 type Action struct {
-	// Name is the operationId of the OpenAPI document, e.g. "createEndUser". Routes
-	// that take an external ID have the name of the one that takes the ID: "getEndUser".
-	// Routes of other families have the name of the native one that does the same. Where
-	// one takes or shows more than that does, further names are asked about, as its package
-	// says: "updateSensitive" for sensitive values in a body of package ada. One action has
-	// no route: "revealGroupToken", which package explo asks about before it shows the
-	// token that a group has already.
+	// Name is an operationId of the OpenAPI document, e.g. "createEndUser". A route that
+	// takes an external ID has the name of the route that takes the ID: "getEndUser".
+	//
+	// A route of another family has the name of the native route that does the same. If it
+	// takes or shows more, Authorize is called for further names, as its package says:
+	// "updateSensitive" for sensitive values in a body of package ada. One name has no
+	// native route: "revealGroupToken", for which package explo calls Authorize before it
+	// shows the token of a group that exists.
 	Name  string
 	Write bool
 }
@@ -59,52 +60,52 @@ type Action struct {
 // ErrForbidden is what Authorize returns to refuse: 403.
 var ErrForbidden = family.ErrForbidden
 
-// Options are the settings of a handler. The zero value is good.
+// Options are the settings of a handler. The zero value is ready to use.
 type Options struct {
-	// Policy is the policy of writes, unless the host set one for the tenant in
-	// enduser.Options. For a family of routes that speaks the wire format of another
-	// product, what is zero is what that family says.
+	// Policy is the policy of writes, unless enduser.Options has one for the tenant. In a
+	// family that speaks the wire format of another product, fields that are zero have the
+	// values of that family's policy.
 	Policy enduser.Policy
 
-	// Authorize may refuse what a credential is about to do, with ErrForbidden. It is
-	// called again for each further action that a request comes to, before that is done;
-	// see Rights in the package's documentation. It should be quick: others may wait to
-	// write the same user. Other errors are answered with 503. Nil: a ReadOnly principal may only read,
-	// others everything.
+	// Authorize returns ErrForbidden to refuse an action; other errors are answered with
+	// 503. It is called again for each further action that a request comes to, before that
+	// is done; see Rights in the package's documentation. It should be quick: other requests
+	// may wait to write the same user. Nil: a ReadOnly principal may only read, and others
+	// may do everything.
 	Authorize func(ctx context.Context, p Principal, a Action) error
 
-	// Limiter counts requests by credential, and Rates are the limits that hold,
-	// all at once. Without Rates there are none. Nil Limiter: one in this process.
+	// Limiter counts requests by credential. Rates are the limits, which all hold at once;
+	// without Rates nothing is limited. Nil Limiter: one in this process.
 	Limiter Limiter
 	Rates   []Rate
 
 	MaxBody     int64         // bytes of a request body; 0: 1 MiB
 	BodyTimeout time.Duration // for reading a body; 0: 30 s
 
-	// BodyMemory is how many bytes the bodies that have more than 16 KiB may take at
-	// once, counted as they come: those of one credential a quarter, and of one tenant
-	// half. Beyond that a request is answered with 429 (503 where it is the whole that is
-	// used up), with the code bodies-in-flight and Retry-After. A body of MaxBody by
-	// itself is always allowed. 0: 64 MiB, or four times MaxBody if that is more.
+	// BodyMemory is how many bytes all bodies of more than 16 KiB may take at once, counted
+	// while they are read. One tenant may take half of it, and one credential a quarter. A
+	// request that needs more is answered with 429, or 503 if the whole is used up, with the
+	// code bodies-in-flight and Retry-After. One body of MaxBody by itself is always
+	// allowed. 0: 64 MiB, or four times MaxBody if that is more.
 	//
-	// Of the requests with such bodies half as many of one tenant are worked on at once as
-	// there are processors, and at least one; the others wait for their turn.
+	// Of one tenant's requests with such bodies, half as many are worked on at once as there
+	// are processors, and at least one; the others wait for their turn.
 	BodyMemory int64
 
-	// ReadFor is how long a request for a list or for changes may look for what it is to
-	// answer; after that the answer is 503 with the code read-timeout, and has the cursor
-	// from which to go on. It is not for the wait of a long poll. 0: 10 s.
+	// ReadFor limits how long a request for a list or for changes may read the store. After
+	// that the answer is 503 with the code read-timeout and a cursor from which to continue.
+	// The wait of a long poll does not count. 0: 10 s.
 	ReadFor time.Duration
 
 	// Closing ends long polls when it is closed, so that a server can shut down.
 	Closing <-chan struct{}
 
-	// Logger is told of failures of the server. Nil: nobody.
+	// Logger gets failures of the server. Nil: they are not logged.
 	Logger *slog.Logger
 }
 
-// New returns the handler of the native routes. It fails without users or auth:
-// there is no access without a credential. It is safe for concurrent use.
+// New returns a handler of the native routes, which is safe for concurrent use. New fails
+// without users or auth: there is no access without a credential.
 func New(users *enduser.Manager, auth Authenticator, opts *Options) (http.Handler, error) {
 	if users == nil || auth == nil {
 		return nil, errors.New("httpapi: new: users and auth are required")

@@ -7,40 +7,38 @@ import (
 	"time"
 )
 
-// Rate is a limit: so many requests in any span of that length.
+// Rate is a limit: at most Requests in any span of time of length Per.
 type Rate struct {
 	Requests int
 	Per      time.Duration
 }
 
-// Decision is what a Limiter says of a request.
+// Decision is a Limiter's answer about a request.
 type Decision struct {
 	Allowed bool
-	Wait    time.Duration // if not allowed: how long until one may be
+	Wait    time.Duration // if not allowed: until the next request may be
 
-	// Remaining and Reset are those of the limit that is closest to being reached:
-	// how many requests are left, and when the oldest that count no longer do.
-	Limit     Rate
-	Remaining int
-	Reset     time.Duration
+	Limit     Rate          // the limit that is closest to being reached
+	Remaining int           // requests that are left of it
+	Reset     time.Duration // until its oldest requests no longer count
 }
 
-// Limiter counts requests by key. A request is allowed if all rates allow it; one
-// that is not allowed is not counted. It is safe for concurrent use. One that is
-// shared between nodes may let a stated burst through beside a rate.
+// Limiter counts requests by key. It allows a request if all rates allow it, and counts only
+// requests that it allows. It must be safe for concurrent use. A Limiter that several nodes
+// share may allow a burst beyond a rate if it documents how large.
 type Limiter interface {
 	Allow(ctx context.Context, key string, rates []Rate) (Decision, error)
 }
 
-// MemoryLimiter is a Limiter in this process. Handlers may share it: each key has one
-// count for each rate, so that those that have the same rates share what they allow,
-// and those of others are counted beside them. Its windows roll, in steps of a
-// sixtieth: in no span of a rate's length are more requests allowed than it says.
-// It remembers at most 100,000 keys; beyond that the longest unused are forgotten, a
-// sixteenth at a time.
+// MemoryLimiter is a Limiter in this process. Its windows roll in steps of a sixtieth of
+// their length: in no span of a rate's length does it allow more requests than the rate.
+//
+// Handlers may share it. Each key has one count for each rate, so that handlers with equal
+// rates share what those allow. It remembers at most 100,000 keys. Beyond that it forgets
+// the keys that were unused for longest, a sixteenth of all at a time.
 type MemoryLimiter struct {
 	now   func() time.Time
-	start time.Time // time is counted from it: a clock that is set back changes nothing
+	start time.Time // of all time here, so that setting the clock back has no effect
 
 	mu   sync.Mutex
 	keys map[string]*counters
@@ -63,8 +61,8 @@ type counters struct {
 	used    time.Duration
 }
 
-// maxRates is how many rates are counted for a key: more than the handlers of one
-// program have.
+// maxRates is how many rates are counted for a key, more than the handlers of one program
+// have.
 const maxRates = 32
 
 // window returns the window of a rate.
@@ -82,8 +80,8 @@ func (c *counters) window(rate Rate) *window {
 	return w
 }
 
-// window counts the requests of the last steps, the current one included: one
-// step more than the rate's length has, so that a whole length is always covered.
+// window counts the requests of the last steps, the current one included. It has one step
+// more than the rate's length, so that it always covers a whole length.
 type window struct {
 	rate   Rate
 	counts [steps + 1]int32
@@ -130,8 +128,7 @@ func (l *MemoryLimiter) Allow(_ context.Context, key string, rates []Rate) (Deci
 	return d, nil
 }
 
-// forget makes room for a key, and for others at once: looking through all of them
-// takes a while.
+// forget makes room for many keys at once, since it takes a while to go through all.
 func (l *MemoryLimiter) forget(now time.Duration) {
 	if len(l.keys) < maxKeys {
 		return
@@ -183,7 +180,7 @@ func (w *window) roll(now time.Duration, rate Rate) {
 	}
 }
 
-// wait returns how long it takes until the oldest requests that count no longer do.
+// wait returns how long it takes until the oldest requests no longer count.
 func (w *window) wait(now time.Duration, rate Rate) time.Duration {
 	n := int64(len(w.counts))
 	for oldest := w.step - n + 1; oldest <= w.step; oldest++ {

@@ -54,7 +54,7 @@ func (a *api) list(c *call) error {
 	return c.JSON(http.StatusOK, appendPage(c.Buffer(), &page))
 }
 
-// accountOf returns the account whose type and ID are given: both or neither.
+// accountOf returns the account of a filter. Its type and ID must be given together.
 func accountOf(q *rest.Query) enduser.Account {
 	a := enduser.Account{Type: q.Text("account_type"), ID: q.Text("account_id")}
 	switch {
@@ -66,8 +66,7 @@ func accountOf(q *rest.Query) enduser.Account {
 	return a
 }
 
-// metadataOf returns the values of the parameters metadata.KEY: the texts of what is
-// looked for.
+// metadataOf returns the texts of the filters metadata.KEY, by key.
 func metadataOf(q *rest.Query) enduser.Metadata {
 	var m enduser.Metadata
 	for name := range q.Values {
@@ -107,8 +106,8 @@ func (p places) cursors() (after, before enduser.Cursor, err error) {
 	return after, before, err
 }
 
-// reached returns where to go on, in the direction of the request, from a page that took
-// too long.
+// reached returns the cursor from which to continue after a page that took too long, in the
+// direction of the request.
 func (p places) reached(next, previous enduser.Cursor) string {
 	if p.before != "" {
 		return cmp.Or(previous.String(), p.before)
@@ -116,7 +115,7 @@ func (p places) reached(next, previous enduser.Cursor) string {
 	return cmp.Or(next.String(), p.after)
 }
 
-// asParameters says of what is wrong that it came in the path or the query.
+// asParameters returns an error whose faults are in parameters of the path or query.
 func asParameters(err error) error { return family.Placed(err, family.Parameter) }
 
 func appendPage(b []byte, page *enduser.Page) []byte {

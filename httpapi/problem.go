@@ -12,14 +12,13 @@ import (
 	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
 
-// ProblemType is what the type members of problems begin with; the problem's code
-// follows.
+// ProblemType is the beginning of a problem's type. The problem's code follows it.
 const ProblemType = "urn:rollbook:problem:"
 
-// WriteError answers a request with an error in the form of the native routes, for
-// middleware of the host: an error of package enduser, ErrUnauthorized,
-// ErrForbidden, or any other, which becomes a 500 that says nothing. The request
-// ID is the one that the response headers have already, if any.
+// WriteError answers a request with an error in the form of the native routes. It is for
+// middleware of the host. It knows the errors of package enduser, ErrUnauthorized and
+// ErrForbidden; any other becomes a 500 that does not show it. The request ID is the one
+// that the response headers have already, if any.
 func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	p := explain(err)
 	if p == nil {
@@ -37,7 +36,7 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	_, _ = w.Write(appendProblem(nil, &said)) // a client that left gets nothing
 }
 
-// explain is family.Explain with what middleware may say.
+// explain is family.Explain for the errors of middleware, too.
 func explain(err error) *rest.Problem {
 	switch {
 	case errors.Is(err, ErrUnauthorized):
@@ -49,7 +48,7 @@ func explain(err error) *rest.Problem {
 	}
 }
 
-// appendProblem writes a problem as RFC 9457 has it.
+// appendProblem writes a problem in the form of RFC 9457.
 func appendProblem(b []byte, p *rest.Problem) []byte {
 	b = append(b, `{"type":"`+ProblemType...)
 	b = append(b, p.Code...)

@@ -20,12 +20,12 @@ type sensitive struct {
 	nulls  []string
 }
 
-// maxSensitive is how many members a body may have: a patch that replaces all that a
-// user can have.
+// maxSensitive is how many members a body may have: enough for a patch that replaces all
+// values that a user can have.
 const maxSensitive = 256
 
-// readSensitive reads a body. It refuses what cannot be a key, without repeating it:
-// it may be a secret in the wrong place.
+// readSensitive reads a body. It refuses invalid keys without repeating them: one may be a
+// secret in the wrong place.
 func readSensitive(body string) (in sensitive, err error) {
 	in.values = make(map[string]enduser.Secret)
 	p := jsontext.NewScanner(body)
@@ -37,7 +37,7 @@ func readSensitive(body string) (in sensitive, err error) {
 		if err != nil || !keys || members > maxSensitive {
 			return err
 		}
-		value, err := enduser.JSON(text) // which kinds are allowed is the domain's to say
+		value, err := enduser.JSON(text) // the domain refuses kinds that are not allowed
 		if value.IsNull() {
 			in.nulls = append(in.nulls, name)
 		}
@@ -63,7 +63,7 @@ func isSensitiveKey(name string) bool {
 	})
 }
 
-// replaceSensitive writes the values of the body in place of those that are there.
+// replaceSensitive replaces all values by those of the body.
 func (a *api) replaceSensitive(c *call) error {
 	in, err := readSensitive(c.Body())
 	if err != nil {
@@ -81,8 +81,7 @@ func (a *api) replaceSensitive(c *call) error {
 	})
 }
 
-// updateSensitive writes the values of the body and leaves the others; null removes
-// one.
+// updateSensitive writes the values of the body and keeps the others. Null removes one.
 func (a *api) updateSensitive(c *call) error {
 	in, err := readSensitive(c.Body())
 	if err != nil {
@@ -108,8 +107,7 @@ func (a *api) writeSensitive(c *call, set func(*enduser.Edit)) error {
 	return c.VersionedEmpty(http.StatusNoContent, u.Version.String())
 }
 
-// inSensitive says where in a request for sensitive values a field stands: the body has
-// them as its own members.
+// inSensitive changes where a fault is: the values are members of the body itself.
 func inSensitive(f *rest.Field) {
 	switch f.Path.Name {
 	case "id":

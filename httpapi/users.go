@@ -29,7 +29,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.Serv
 // FamilyHost is for package vendor: it returns the settings as every family has them.
 func (a *api) FamilyHost() *family.Host { return &a.Host }
 
-// The paths of what can be made.
+// The paths of the collections.
 const (
 	usersPath  = "/v1/end-users"
 	groupsPath = "/v1/groups"
@@ -75,12 +75,12 @@ func ref(c *call) enduser.Ref {
 	return enduser.ByID(c.PathValue("id"))
 }
 
-// asPath says of an ID that cannot be one that it came in the path.
+// asPath returns an error in which an invalid ID is a parameter of the path.
 func asPath(err error) error {
 	return family.Placed(err, func(f *rest.Field) { f.Query = f.Path.Name == "id" })
 }
 
-// create makes a user, or does with the one there is what on_conflict says.
+// create creates a user. If the user exists, on_conflict says what happens.
 func (a *api) create(c *call) error {
 	values, err := c.Query()
 	if err != nil {
@@ -102,8 +102,8 @@ func (a *api) create(c *call) error {
 	return a.write(c, spec, onConflict)
 }
 
-// spec returns the user that a body asks for. If the body is wrong as JSON the
-// error says what is wrong with it otherwise, too.
+// spec returns the user of a body. If the body has faults in its form, the error has those
+// of its content, too.
 func (a *api) spec(c *call, in *userInput) (enduser.Spec, error) {
 	spec, err := in.spec()
 	if err == nil || len(in.Wrong) == 0 {
@@ -112,15 +112,15 @@ func (a *api) spec(c *call, in *userInput) (enduser.Spec, error) {
 	return spec, c.Validate(&in.Input, func() error { return a.Tenant(c).Check(spec) })
 }
 
-// put is to write as upsertEndUser does, which is allowed already.
+// put stands for on_conflict in an upsertEndUser. It needs no right to updateEndUser.
 const put = "put"
 
-// write writes a user and answers 201 if it is new, 200 otherwise. What it does with one
-// that is there needs the right to do that.
+// write writes a user, and answers 201 if it is new, 200 otherwise. If the user exists, the
+// credential needs the right to what is done then.
 func (a *api) write(c *call, spec enduser.Spec, onConflict string) error {
 	t, ctx, conds := a.Tenant(c), c.Request.Context(), family.Conditions(c)
 	made := conds
-	if a.Authorize != nil { // else who may create may do all of it
+	if a.Authorize != nil { // without it, a credential that may create may do all of this
 		conds = a.appendRights(conds, c, spec, onConflict)
 	}
 	var u enduser.User
@@ -152,8 +152,8 @@ func (a *api) write(c *call, spec enduser.Spec, onConflict string) error {
 	return c.Versioned(http.StatusCreated, u.Version.String(), appendUser(c.Buffer(), &u))
 }
 
-// appendRights appends the conditions that the credential may do with a user that is
-// there what on_conflict says.
+// appendRights appends the conditions that the credential has the rights to what on_conflict
+// does with a user that exists.
 func (a *api) appendRights(conds []enduser.Condition, c *call, spec enduser.Spec, onConflict string) []enduser.Condition {
 	switch onConflict {
 	case "return":
@@ -167,8 +167,8 @@ func (a *api) appendRights(conds []enduser.Condition, c *call, spec enduser.Spec
 	return conds
 }
 
-// identifiesNobody reports whether a spec was refused since it has nothing by which a
-// user may be there already.
+// identifiesNobody reports whether a spec was refused because it has nothing that identifies
+// a user.
 func identifiesNobody(err error) bool {
 	invalid, ok := errors.AsType[*enduser.InvalidError](err)
 	return ok && slices.ContainsFunc(invalid.Violations, func(v enduser.Violation) bool {
@@ -176,8 +176,7 @@ func identifiesNobody(err error) bool {
 	})
 }
 
-// collection returns the path of the users or groups, below the path under which the
-// host mounted the routes.
+// collection returns the path of the users or groups, with the prefix of the mount.
 func collection(c *call, of string) string {
 	path := c.Target()
 	if at := strings.LastIndex(path, of); at >= 0 {
@@ -229,7 +228,7 @@ func (a *api) update(c *call) error {
 		found = true
 		return in.patch(e)
 	}, family.Conditions(c)...)
-	if !found { // what is wrong is the path
+	if !found { // the fault is in the path
 		err = asParameters(err)
 	}
 	return show(c, &u, err)

@@ -9,8 +9,8 @@ import (
 	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
 
-// appendUser writes a user as the native routes show it: every member is there,
-// null or empty where there is nothing.
+// appendUser writes a user as the native routes show it. Every member is present, and null
+// or empty if it has no value.
 func appendUser(b []byte, u *enduser.User) []byte {
 	b = jsontext.AppendString(append(b, `{"id":`...), u.ID)
 	b = rest.AppendOptional(append(b, `,"external_id":`...), u.ExternalID)
@@ -139,8 +139,8 @@ func (in *userInput) readAccount(p *jsontext.Scanner, i int) (a enduser.Account,
 
 const maxExpiresIn = 365 * 24 * 60 * 60 // seconds
 
-// spec returns the user that a create or upsert asks for. Null and "" clear, where that
-// can be said of a user that is there; the rest can be cleared by PATCH alone.
+// spec returns the user of a create or upsert. Null and "" clear the texts of a user that
+// exists; other members are cleared by PATCH alone.
 func (in *userInput) spec() (enduser.Spec, error) {
 	if in.externalID.Given && !in.externalID.Null && in.externalID.Value == "" {
 		in.Fault("external_id", enduser.CodeRequired, "must not be empty")

@@ -9,8 +9,8 @@ import (
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
 
-// Explain turns an error of the domain into a problem; nil if it is not known. The paths
-// of its fields are the domain's.
+// Explain turns an error of the domain into a problem. It returns nil for an unknown error.
+// The paths of the problem's fields are the domain's.
 func Explain(err error) *rest.Problem {
 	if p := rest.AsProblem(err); p != nil {
 		return p
@@ -48,27 +48,26 @@ func Explain(err error) *rest.Problem {
 	return nil
 }
 
-// explainServer explains what is the server's own to say: that it cannot do what it was
-// asked for, or not now.
+// explainServer explains the errors that are not the client's fault.
 func explainServer(err error) *rest.Problem {
 	switch {
 	case errors.Is(err, enduser.ErrUnknown): // first: it may wrap any of the others
 		return rest.Unavailable("outcome-unknown", "The write may or may not have happened. Read before repeating it.")
-	case errors.Is(err, enduser.ErrNoKey): // no trying again helps
+	case errors.Is(err, enduser.ErrNoKey): // a retry does not help
 		return (&rest.Problem{
-			Status: http.StatusInternalServerError, Code: "no-key", Title: "A key is gone",
+			Status: http.StatusInternalServerError, Code: "no-key", Title: "A key is missing",
 			Detail: "The server no longer has the key that the token was sealed under. Rotate the token.",
 		}).Because(err)
-	case errors.Is(err, enduser.ErrNewer): // another server, or this one after its upgrade, can
+	case errors.Is(err, enduser.ErrNewer): // a newer server can read it
 		return rest.Unavailable("newer", "This was written by a newer version of the server than this one. Nothing was written.").
 			Because(err)
 	case errors.Is(err, enduser.ErrCorrupt):
 		return (&rest.Problem{
 			Status: http.StatusInternalServerError, Code: "corrupt", Title: "Damaged",
-			Detail: "What is stored here is damaged and cannot be read. It can be deleted.",
+			Detail: "The record is damaged and cannot be read. It can be deleted.",
 		}).Because(err)
 	case errors.Is(err, enduser.ErrContended):
-		return rest.Unavailable("contended", "Others keep changing this. Try again.")
+		return rest.Unavailable("contended", "Other writers keep changing this. Try again.")
 	case errors.Is(err, enduser.ErrNoKeyring):
 		return noKeyring()
 	case errors.Is(err, enduser.ErrUnavailable), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
@@ -77,8 +76,8 @@ func explainServer(err error) *rest.Problem {
 	return nil
 }
 
-// noKeyring is the problem of a server that was set up without the means to keep
-// secrets: it will be the same until somebody sets it up with them.
+// noKeyring is the problem of a server that was set up without a keyring. A retry does not
+// help.
 func noKeyring() *rest.Problem {
 	return &rest.Problem{
 		Status: http.StatusNotImplemented, Code: "no-keyring", Title: "Not set up",
@@ -97,14 +96,14 @@ func explainInvalid(invalid *enduser.InvalidError) *rest.Problem {
 	return rest.Invalid(fields...)
 }
 
-// InvalidCursor is the problem of a cursor that is none, or is of another list.
+// InvalidCursor is the problem of a cursor that is malformed or of another list.
 func InvalidCursor() *rest.Problem {
 	return rest.BadRequest("invalid-cursor", "The cursor is not one of this list.")
 }
 
-// Placed returns err with what it says of fields changed by place: for what came in the
-// path or the query, or where the body has other names. It leaves other errors as they
-// are.
+// Placed returns err with each of its fields changed by place: for fields that came in the
+// path or the query, or have other names in the body. It returns an error without fields as
+// it is.
 func Placed(err error, place func(*rest.Field)) error {
 	p := Explain(err)
 	if p == nil || len(p.Errors) == 0 {
@@ -116,5 +115,5 @@ func Placed(err error, place func(*rest.Field)) error {
 	return p
 }
 
-// Parameter is for Placed: the field is a parameter of the path or query.
+// Parameter is a place for Placed: the field is a parameter of the path or query.
 func Parameter(f *rest.Field) { f.Query = true }

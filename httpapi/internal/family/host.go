@@ -30,7 +30,7 @@ type Principal struct {
 	Credential  string
 }
 
-// key returns a name of the credential, which no other has.
+// key returns a name of the credential that no other credential has.
 func (p *Principal) key() string {
 	return p.Tenant + "\x00" + string(p.Environment) + "\x00" + p.Credential
 }
@@ -41,14 +41,13 @@ type Action struct {
 	Write bool
 }
 
-// The errors by which the host refuses a request.
+// The errors by which the host refuses a request; see package httpapi.
 var (
 	ErrUnauthorized = errors.New("httpapi: unauthorized")
 	ErrForbidden    = errors.New("httpapi: forbidden")
 )
 
-// Host is what the host of a family has set up; see httpapi.Options, whose zero values
-// are good here, too.
+// Host has the settings of the program that embeds a family; see httpapi.Options.
 type Host struct {
 	Users  *enduser.Manager
 	Policy enduser.Policy
@@ -65,7 +64,7 @@ type Host struct {
 	Logger      *slog.Logger
 }
 
-// WithDefaults returns the host with the defaults of what is zero.
+// WithDefaults returns the host with defaults in place of zero values.
 func (h Host) WithDefaults() Host {
 	const (
 		maxBody     = 1 << 20
@@ -93,10 +92,10 @@ func (h *Host) Tenant(c *Call) enduser.Tenant {
 	return h.Users.Tenant(p.Tenant).In(p.Environment).As(p.Actor).With(h.Policy)
 }
 
-// Config returns the configuration of a family that takes the credential out of its own
-// header, and whose answer to a bad one has a challenge (RFC 9110 section 11.6.1; "" for
-// none). What is left to the family are Append and ProblemType, and Explain where it has
-// names of its own.
+// Config returns the configuration of a family. The function credential takes the credential
+// out of the family's header. The answer to an invalid one has the challenge (RFC 9110
+// section 11.6.1), unless that is "". The family itself sets Append and ProblemType, and
+// Explain if it has names of its own.
 func (h *Host) Config(credential func(http.Header) string, challenge string) rest.Config[Principal] {
 	return rest.Config[Principal]{
 		Authenticate: func(r *http.Request) (Principal, error) {
@@ -121,8 +120,8 @@ func (h *Host) Config(credential func(http.Header) string, challenge string) res
 	}
 }
 
-// checkAccess counts a request before it checks its rights: one that has none can still be too
-// many.
+// checkAccess counts a request and then checks its rights. A request without rights counts,
+// too.
 func (h *Host) checkAccess(header http.Header, r *http.Request, p Principal, access *rest.Access) error {
 	if h.Limit != nil {
 		if err := h.limit(header, r, p); err != nil {
@@ -149,14 +148,14 @@ func (h *Host) allow(ctx context.Context, p Principal, a Action) error {
 	}
 }
 
-// Allow refuses a further action that a call has come to, beside its route's own, if the
-// credential has no right to it.
+// Allow returns a problem if the credential has no right to an action. It is for the actions
+// that a call comes to beside its route's own.
 func (h *Host) Allow(c *Call, action string, write bool) error {
 	return h.allow(c.Request.Context(), c.Principal, Action{Name: action, Write: write})
 }
 
-// Asking returns the condition that the credential has the right to do an action with the
-// user that is there. It is asked once, however often the condition is.
+// Asking returns the condition that the credential has the right to an action, if the user
+// exists. It calls Authorize once, however often the condition is checked.
 func (h *Host) Asking(c *Call, action string, write bool) enduser.Condition {
 	ask := h.asking(c, action, write)
 	return enduser.IfUser(func(enduser.User) error { return ask() })
@@ -166,7 +165,7 @@ func (h *Host) asking(c *Call, action string, write bool) func() error {
 	return sync.OnceValue(func() error { return h.Allow(c, action, write) })
 }
 
-// showHolder reports whether the credential may see who has what is taken.
+// showHolder reports whether the credential may see the holder of what is taken.
 func (h *Host) showHolder(c *Call, p *rest.Problem) bool {
 	action := "getEndUser"
 	if p.Kind == "group" {
@@ -175,10 +174,10 @@ func (h *Host) showHolder(c *Call, p *rest.Problem) bool {
 	return h.Allow(c, action, false) == nil
 }
 
-// Confirm is for answers of 409 to a create, which clients take for "it exists": where the
-// user in the way goes by what identifies the new one and is provisional, it is made
-// permanent first, if the credential has the right to associateEndUser. It returns the
-// error that the call ends with: err, unless that could not be done.
+// Confirm is for a create that ends with 409. Clients take that for "the user exists", so
+// Confirm makes the holder permanent if it is provisional, has what identifies the new user,
+// and the credential has the right to associateEndUser. It returns err, or the error by
+// which that failed.
 func (h *Host) Confirm(c *Call, t enduser.Tenant, spec *enduser.Spec, err error) error {
 	conflict, ok := errors.AsType[*enduser.ConflictError](err)
 	if !ok || conflict.Field != identifying(spec) {
@@ -197,8 +196,8 @@ func (h *Host) Confirm(c *Call, t enduser.Tenant, spec *enduser.Spec, err error)
 	}
 }
 
-// identifying returns the member by which a conflict names the user that a spec
-// identifies; see [enduser.Tenant.Ensure].
+// identifying returns the member that identifies the user of a spec; see
+// [enduser.Tenant.Ensure].
 func identifying(spec *enduser.Spec) string {
 	switch {
 	case spec.ExternalID != "":
@@ -210,8 +209,8 @@ func identifying(spec *enduser.Spec) string {
 	}
 }
 
-// AskingToKeep returns the condition that the credential has the right to associateEndUser
-// if the user that is there is provisional: for what makes it permanent.
+// AskingToKeep returns the condition that the credential has the right to associateEndUser,
+// if the user exists and is provisional. It is for writes that make a user permanent.
 func (h *Host) AskingToKeep(c *Call) enduser.Condition {
 	ask := h.asking(c, "associateEndUser", true)
 	return enduser.IfUser(func(u enduser.User) error {
@@ -222,7 +221,7 @@ func (h *Host) AskingToKeep(c *Call) enduser.Condition {
 	})
 }
 
-// Decision is what a limiter says of a request; see httpapi.Decision.
+// Decision is a limiter's answer about a request; see httpapi.Decision.
 type Decision struct {
 	Allowed   bool
 	Wait      time.Duration
@@ -232,7 +231,7 @@ type Decision struct {
 	Reset     time.Duration
 }
 
-// limit asks the limiter and sets the RateLimit fields
+// limit counts a request and sets the RateLimit fields
 // (draft-ietf-httpapi-ratelimit-headers).
 func (h *Host) limit(header http.Header, r *http.Request, p Principal) error {
 	d, err := h.Limit(r.Context(), p.key())

@@ -10,8 +10,8 @@ import (
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
 
-// Reading is a read that may have to step over much, such as that of a page of a list.
-// Its context ends after Host.ReadFor.
+// Reading is a read that may have to skip many records, such as that of a page of a list. Its
+// context ends after Host.ReadFor.
 type Reading struct {
 	Context context.Context //nolint:containedctx // of this read alone
 	call    *Call
@@ -27,9 +27,8 @@ func (h *Host) Read(c *Call) Reading {
 // End frees what the read holds.
 func (r Reading) End() { r.end() }
 
-// Explain returns an error of the read. If it is that the time is over, it is the
-// problem read-timeout, which says from where to go on: the text of a cursor or
-// position, "" if there is none.
+// Explain returns the error of a read. If the read ran out of time, that is the problem
+// read-timeout with the cursor or position from which to continue; "" means none.
 func (r Reading) Explain(err error, reached string) error {
 	if !errors.Is(err, context.DeadlineExceeded) || r.Context.Err() == nil || r.call.Request.Context().Err() != nil {
 		return err
@@ -39,10 +38,9 @@ func (r Reading) Explain(err error, reached string) error {
 	return p.Because(err)
 }
 
-// Conditions returns what the request's If-Match and If-None-Match ask for, as conditions
-// for the domain's calls. Every call that writes a user or a group gets them. The
-// If-None-Match of a GET, which may write in a family whose vendor has it so, is left to
-// ShowIfNew, whose answer is 304.
+// Conditions returns the request's If-Match and If-None-Match as conditions for the domain.
+// Every call that writes a user or a group needs them. The If-None-Match of a GET is left to
+// ShowIfNew, which answers 304; in one vendor's family a GET may write.
 func Conditions(c *Call) []enduser.Condition {
 	var conds []enduser.Condition
 	p := c.Preconditions()
@@ -62,7 +60,7 @@ func Conditions(c *Call) []enduser.Condition {
 	return conds
 }
 
-// versions returns the versions that entity tags are made of. Nothing is at another.
+// versions returns the versions of entity tags. A tag of another form matches nothing.
 func versions(tags rest.Tags) []enduser.Version {
 	all := make([]enduser.Version, 0, len(tags.Versions))
 	for _, text := range tags.Versions {
@@ -73,7 +71,7 @@ func versions(tags rest.Tags) []enduser.Version {
 	return all
 }
 
-// LogUnreadable logs which users or groups a page left out since they cannot be read.
+// LogUnreadable logs the users or groups that a page left out because they cannot be read.
 func LogUnreadable(c *Call, ids []string) {
 	if len(ids) > 0 {
 		c.Log(slog.LevelWarn, "a page leaves out what cannot be read", slog.Any("ids", ids))
