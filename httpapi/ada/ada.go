@@ -14,13 +14,12 @@ import (
 	"github.com/rollbook-go/rollbook/httpapi/internal/vendor"
 )
 
-// Policy returns what users may be where nothing else is said: the limits that the
-// vendor states.
+// Policy returns the policy of this family: the limits that the vendor documents.
 func Policy() enduser.Policy {
 	return enduser.Policy{MaxExternalID: 36, MaxMetadataBytes: 10_240, Placeholders: true}
 }
 
-// DefaultRates returns the rates that the vendor states for these routes: 30 requests
+// DefaultRates returns the rates that the vendor documents for these routes: 30 requests
 // a second, 300 a minute and 60,000 a day.
 func DefaultRates() []httpapi.Rate {
 	return []httpapi.Rate{
@@ -30,22 +29,23 @@ func DefaultRates() []httpapi.Rate {
 	}
 }
 
-// Options are the settings of a handler. The zero value is good.
+// Options are the settings of a handler. The zero value is ready to use.
 type Options struct {
-	// Options are those of every family of routes, but for these: what is zero in
-	// Policy is that of the function [Policy], nil Rates mean [DefaultRates] and an
-	// empty list none, a MaxBody of 0 means 10 MiB. Closing has no effect.
+	// Options are the settings of every family of routes, with other defaults: zero
+	// fields of Policy stand for those of the function [Policy], nil Rates for
+	// [DefaultRates] (an empty list for none), and a MaxBody of 0 for 10 MiB. Closing has
+	// no effect.
 	httpapi.Options
 
 	// BaseURL is the scheme and host in front of the path of next_page_url, for
-	// example "https://users.example.com". Empty: those by which the request came in,
-	// as its TLS state and Host say. Forwarded headers are never looked at, so set it
-	// behind a proxy that changes either.
+	// example "https://users.example.com". Empty: those of the request, by its TLS state
+	// and Host. Forwarded headers have no effect, so set BaseURL behind a proxy that
+	// changes either.
 	//
-	// Behind a proxy that takes a prefix off the paths of requests it ends with that
+	// Behind a proxy that cuts a prefix off the paths of requests it ends with that
 	// prefix: "https://example.com/users". A slash at its end makes no difference.
-	// Location is never changed by it: that is a path as the request had it, which such
-	// a proxy has to put the prefix on again.
+	// Location is not changed by it: it has the path of the request, to which such a
+	// proxy must add the prefix again.
 	BaseURL string
 }
 
@@ -54,9 +54,8 @@ const (
 	maxBody   = 10 << 20
 )
 
-// New returns the handler of Ada's routes. It fails without users or auth, and for a
-// BaseURL that is not a scheme, a host and a path, if it has one. It is safe for
-// concurrent use.
+// New returns the handler of Ada's routes, which is safe for concurrent use. It fails
+// without users or auth, and unless a BaseURL is a scheme, a host and perhaps a path.
 func New(users *enduser.Manager, auth httpapi.Authenticator, opts *Options) (http.Handler, error) {
 	var o Options
 	if opts != nil {
@@ -85,11 +84,10 @@ func New(users *enduser.Manager, auth httpapi.Authenticator, opts *Options) (htt
 	return rest.New(config, a.routes()...), nil
 }
 
-// parseBase returns a URL that is a scheme, a host and a path without a slash at its
-// end; nil for "".
+// parseBase parses a BaseURL and cuts slashes off its end. It returns nil for "".
 func parseBase(text string) (*url.URL, error) {
 	if text == "" {
-		return nil, nil //nolint:nilnil // nothing is set
+		return nil, nil //nolint:nilnil // it is not set
 	}
 	u, err := url.Parse(strings.TrimRight(text, "/"))
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.User != nil ||

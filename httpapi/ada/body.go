@@ -24,8 +24,7 @@ const (
 	maxMetadata  = 4_096 // keys of a request's metadata: no policy allows more of a user
 )
 
-// userInput is the body of a request that writes a user. Its faults are named by JSON
-// paths.
+// userInput is the body of a request that writes a user. Its faults have JSON paths.
 type userInput struct {
 	rest.Input
 
@@ -38,8 +37,8 @@ type userInput struct {
 	sensitive rest.Optional[map[string]enduser.Secret]
 }
 
-// readUser reads a body. The faults of its members are recorded, not returned: spec and
-// change check the rest.
+// readUser reads a body. It records faults of members and does not return them: spec adds
+// to them.
 func readUser(body string) (in userInput, err error) {
 	p := jsontext.NewScanner(body)
 	err = in.End(&p, p.Object(func(name string) error {
@@ -87,7 +86,7 @@ func (in *userInput) member(p *jsontext.Scanner, name string) error {
 		"language", "metadata", "sensitive_metadata")
 }
 
-// secrets reads what sensitive_metadata is.
+// secrets reads the value of sensitive_metadata.
 func (in *userInput) secrets(p *jsontext.Scanner) (map[string]enduser.Secret, error) {
 	var values rest.Optional[map[string]enduser.Value]
 	err := p.Object(func(name string) error {
@@ -112,8 +111,8 @@ func (in *userInput) secrets(p *jsontext.Scanner) (map[string]enduser.Secret, er
 	return secrets, nil
 }
 
-// values reads an object of strings, booleans, integers and nulls. Of one with too many
-// keys it keeps nothing.
+// values reads an object of strings, booleans, integers and nulls. It keeps nothing of an
+// object with too many keys.
 func (in *userInput) values(p *jsontext.Scanner, path string, limit int) (map[string]enduser.Value, error) {
 	values, n := make(map[string]enduser.Value), 0
 	err := p.Object(func(key string) error {
@@ -174,7 +173,7 @@ func notBlank(in *rest.Input, p *jsontext.Scanner, path string) func() (string, 
 	}
 }
 
-// spec returns the user that a POST asks for.
+// spec returns the user that the body of a POST describes.
 func (in *userInput) spec() enduser.Spec {
 	for _, key := range slices.Sorted(maps.Keys(in.metadata.Value)) {
 		value := in.metadata.Value[key]
@@ -203,7 +202,7 @@ func (in *userInput) change(e *enduser.Edit) {
 		e.Metadata = nil
 	}
 	for key, value := range in.metadata.Value {
-		e.Metadata[key] = value // the domain removes what is null
+		e.Metadata[key] = value // the domain removes nulls
 	}
 	if in.sensitive.Null {
 		e.ClearSensitive()

@@ -20,7 +20,7 @@ type conversationInput struct {
 	channelID, endUserID rest.Optional[string]
 }
 
-// maxChannelID bounds what is repeated in the answer.
+// maxChannelID is a limit because the answer repeats it.
 const maxChannelID = 256 // bytes
 
 // The JSON paths of its members.
@@ -51,7 +51,7 @@ func readConversation(body string) (in conversationInput, err error) {
 	return in, in.Err()
 }
 
-// converse keeps the user of a conversation, or makes one that stays.
+// converse makes the user of a conversation permanent, or makes a permanent one.
 func (a *api) converse(c *call) error {
 	in, err := readConversation(c.Body())
 	if err != nil {
@@ -70,8 +70,8 @@ func (a *api) converse(c *call) error {
 	return c.JSON(http.StatusCreated, appendConversation(c.Buffer(), in.channelID.Value, u.ID, a.Users.Now()))
 }
 
-// appendConversation writes a conversation that begins now. Its ID has the form of
-// the vendor's, and nothing goes by it.
+// appendConversation appends a conversation that begins now. Its ID is random, in the form
+// of the vendor's, and no route takes it.
 func appendConversation(b []byte, channel, user string, now time.Time) []byte {
 	var id [12]byte
 	_, _ = rand.Read(id[:]) // never fails: crypto/rand

@@ -10,6 +10,7 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
+	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
 
 const (
@@ -17,7 +18,7 @@ const (
 	maxPage     = 100
 )
 
-// list answers a page of users, or the one that has an external ID.
+// list shows a page of users, or the user that has an external ID.
 func (a *api) list(c *call) error {
 	values, err := c.Query()
 	if err != nil {
@@ -54,8 +55,8 @@ func blameCursor(q *rest.Query) {
 	q.Fault("cursor", enduser.CodeCursor, "is not a cursor of this list")
 }
 
-// find shows the user that has an external ID. Where nobody has it, it makes a
-// difference whether anybody could.
+// find shows the user that has an external ID. If no user has it, it is 400 when none can
+// have it, else 404.
 func (a *api) find(c *call, q *rest.Query, paged bool) error {
 	id := q.Text("external_id")
 	switch {
@@ -77,9 +78,9 @@ func (a *api) find(c *call, q *rest.Query, paged bool) error {
 	return showIfNew(c, &u, family.Placed(err, family.Parameter))
 }
 
-// nextPage returns the absolute URL of the page from a cursor on, with the limit of the
-// request; "" for the zero cursor. It has neither scheme nor host if nobody said which:
-// HTTP/1.0 knows requests without Host.
+// nextPage returns the absolute URL of the page after a cursor, with the limit of the
+// request; "" for the zero cursor. Without BaseURL and Host, which HTTP/1.0 need not have,
+// it has neither scheme nor host.
 func (a *api) nextPage(c *call, from enduser.Cursor, limit int) string {
 	if from.IsZero() {
 		return ""
@@ -103,13 +104,7 @@ func (a *api) nextPage(c *call, from enduser.Cursor, limit int) string {
 }
 
 func appendPage(b []byte, users []enduser.User, next string) []byte {
-	b = append(b, `{"data":[`...)
-	for i := range users {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendUser(b, &users[i])
-	}
-	b = rest.AppendOptional(append(b, `],"meta":{"next_page_url":`...), next)
+	b = jsontext.AppendList(append(b, `{"data":`...), users, func(b []byte, u enduser.User) []byte { return appendUser(b, &u) })
+	b = rest.AppendOptional(append(b, `,"meta":{"next_page_url":`...), next)
 	return append(b, "}}"...)
 }

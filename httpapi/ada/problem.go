@@ -13,8 +13,8 @@ import (
 	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
 
-// explain turns an error of the domain into a problem, in the names that this family
-// has for what is in a request.
+// explain turns an error of the domain into a problem, whose fields have the names of this
+// family.
 func explain(err error) *rest.Problem {
 	if errors.Is(err, enduser.ErrNoKeyring) {
 		return rest.Invalid(rest.Field{
@@ -39,7 +39,7 @@ func explain(err error) *rest.Problem {
 // inPath is the parameter of paths.
 const inPath = "end_user_id"
 
-// jsonPath returns where in a body the domain's field stands.
+// jsonPath returns the JSON path, in a body, of a field of the domain.
 func jsonPath(field rest.Path) string {
 	path := "$." + field.Name
 	switch field.Name {
@@ -56,9 +56,9 @@ func jsonPath(field rest.Path) string {
 	return path
 }
 
-// member returns the JSON path of a member that the client has named (RFC 9535
-// section 2.3), or that of all members, where the name would have to be escaped or is
-// too long to be one.
+// member returns the JSON path of a member with a name of the client's (RFC 9535 section
+// 2.3). If the name is too long, or would have to be escaped, it is the path of all
+// members.
 func member(object, name string) string {
 	const longest = 128
 	if len(name) > longest || strings.ContainsAny(name, `'\`) || strings.ContainsFunc(name, unicode.IsControl) {
@@ -67,23 +67,14 @@ func member(object, name string) string {
 	return object + "['" + name + "']"
 }
 
-// appendProblem writes a problem as the vendor's schema has it. Where a list took too
-// long it has the list's meta beside it: p.Cursor is then the URL of what is left.
+// appendProblem appends a problem in the vendor's form. For a list that took too long it
+// adds the list's meta: p.Cursor is then the URL of what is left.
 func appendProblem(b []byte, p *rest.Problem) []byte {
 	kind, message, details := describe(p)
 	b = jsontext.AppendString(append(b, `{"errors":[{"type":`...), kind)
 	b = jsontext.AppendString(append(b, `,"message":`...), message)
 	if len(details) > 0 {
-		b = append(b, `,"details":[`...)
-		for i, f := range details {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = jsontext.AppendString(append(b, `{"parameter":`...), f.Path.Name)
-			b = jsontext.AppendString(append(b, `,"location":`...), location(&f))
-			b = append(jsontext.AppendString(append(b, `,"message":`...), f.Message), '}')
-		}
-		b = append(b, ']')
+		b = jsontext.AppendList(append(b, `,"details":`...), details, appendDetail)
 	}
 	b = append(b, `}]`...)
 	if p.Cursor != "" {
@@ -92,7 +83,13 @@ func appendProblem(b []byte, p *rest.Problem) []byte {
 	return append(b, '}')
 }
 
-// describe returns a problem's type, text and details.
+func appendDetail(b []byte, f rest.Field) []byte {
+	b = jsontext.AppendString(append(b, `{"parameter":`...), f.Path.Name)
+	b = jsontext.AppendString(append(b, `,"location":`...), location(&f))
+	return append(jsontext.AppendString(append(b, `,"message":`...), f.Message), '}')
+}
+
+// describe returns a problem's type, message and details.
 func describe(p *rest.Problem) (kind, message string, details []rest.Field) {
 	kind, message = strings.ReplaceAll(p.Code, "-", "_"), p.Detail
 	if p.Status == http.StatusBadRequest {

@@ -15,11 +15,11 @@ type call = family.Call
 // api is the routes.
 type api struct {
 	*family.Host
-	base *url.URL // nil: what the request came by
+	base *url.URL // nil: by the request
 }
 
-// routes have the actions of the native routes that do the same, so that a host's
-// Authorize treats both alike.
+// routes returns the routes. They have the actions of the native routes that do the same,
+// so that a host's Authorize treats both alike.
 func (a *api) routes() []family.Route {
 	const users, user, conversations = "/api/v2/end-users", "/api/v2/end-users/{id}", "/api/v2/conversations"
 	return rest.Slashed([]family.Route{
@@ -54,8 +54,8 @@ func (a *api) create(c *call) error {
 	return c.Versioned(http.StatusCreated, u.Version.String(), appendUser(c.Buffer(), &u))
 }
 
-// allowSensitive refuses a body with sensitive metadata if the credential has no right to
-// write them, which the native routes have an action of its own for.
+// allowSensitive refuses a body with sensitive metadata unless the credential has the right
+// to write them. Natively that is an action of its own, too.
 func (a *api) allowSensitive(c *call, in *userInput) error {
 	if !in.sensitive.Given {
 		return nil
@@ -63,9 +63,9 @@ func (a *api) allowSensitive(c *call, in *userInput) error {
 	return a.Allow(c, "updateSensitive", true)
 }
 
-// ensure returns the user that has the external ID of a spec, or makes one; without an
-// external ID always. What the spec has beside the ID of a known user is not applied,
-// but must be what a new one may have.
+// ensure returns the user that has the external ID of a spec, or creates one. Without an
+// external ID it always creates one. To a user that exists it applies nothing of the spec,
+// which must be valid all the same.
 func (a *api) ensure(c *call, t enduser.Tenant, spec enduser.Spec) (u enduser.User, created bool, err error) {
 	ctx, conds := c.Request.Context(), family.Conditions(c)
 	if spec.ExternalID == "" {

@@ -9,7 +9,7 @@ import (
 	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
 
-// appendUser writes a user with all members of the vendor's; what is not set is null.
+// appendUser appends a user with all members of the vendor's. What is not set is null.
 func appendUser(b []byte, u *enduser.User) []byte {
 	b = jsontext.AppendString(append(b, `{"end_user_id":`...), u.ID)
 	b = rest.AppendOptional(append(b, `,"external_id":`...), u.ExternalID)
@@ -26,8 +26,8 @@ func appendUser(b []byte, u *enduser.User) []byte {
 	return append(b, '}')
 }
 
-// systemProperties returns what the vendor always shows: a user whom its partner does
-// not know has null for the partner's ID.
+// systemProperties returns the system properties with the partner's ID, which the vendor
+// always shows: null if the partner does not know the user.
 func systemProperties(m enduser.Metadata) enduser.Metadata {
 	const partner = "sunshine_user_id"
 	if _, ok := m[partner]; ok {
@@ -38,7 +38,7 @@ func systemProperties(m enduser.Metadata) enduser.Metadata {
 	return shown
 }
 
-// scalars returns the metadata that the vendor's types have room for.
+// scalars returns the metadata that are of the vendor's types.
 func scalars(m enduser.Metadata) enduser.Metadata {
 	shown := make(enduser.Metadata, len(m))
 	for key, value := range m {
@@ -58,8 +58,7 @@ func isScalar(v enduser.Value) bool {
 	return isInt || isBool
 }
 
-// appendTime writes a time as RFC 3339 in UTC with whole seconds, in the vendor's
-// spelling of UTC.
+// appendTime appends a time of RFC 3339 in whole seconds and the vendor's spelling of UTC.
 func appendTime(b []byte, t time.Time) []byte {
 	return append(t.UTC().AppendFormat(append(b, '"'), "2006-01-02T15:04:05-07:00"), '"')
 }

@@ -13,28 +13,27 @@ import (
 	"github.com/rollbook-go/rollbook/httpapi/internal/vendor"
 )
 
-// Options are the settings of a handler. The zero value is good.
+// Options are the settings of a handler. The zero value is ready to use.
 type Options struct {
-	// Options are those of every family of routes. Zero fields of their Policy stand
-	// for those of the function Policy of this package.
+	// Options are the settings of every family of routes. Zero fields of Policy stand for
+	// those of the function [Policy].
 	httpapi.Options
 
-	// Overlap is how long a token is still accepted by
-	// [enduser.Groups.Authenticate] after it was rotated out, at most
-	// [enduser.MaxOverlap]. Zero: not at all. The routes themselves never take it for
-	// a current_token again.
+	// Overlap is how long [enduser.Groups.Authenticate] still accepts a token after its
+	// rotation, at most [enduser.MaxOverlap]. Zero: not at all. The routes never accept it
+	// as current_token again.
 	Overlap time.Duration
 }
 
-// Policy returns the policy of this family: a user_group_id may be one such as
-// "undefined", which the vendor takes.
+// Policy returns the policy of this family: it allows a user_group_id such as "undefined",
+// which the vendor accepts.
 func Policy() enduser.Policy { return enduser.Policy{Placeholders: true} }
 
 const challenge = `Token realm="rollbook"`
 
-// New returns the handler of the routes. It fails without users or auth: there is no
-// access without a credential. It fails with [enduser.ErrNoKeyring] if users cannot
-// seal tokens, and for an Overlap out of its range. It is safe for concurrent use.
+// New returns the handler of the routes, which is safe for concurrent use. It fails without
+// users or auth, for an Overlap out of its range, and with [enduser.ErrNoKeyring] if users
+// cannot seal tokens.
 func New(users *enduser.Manager, auth httpapi.Authenticator, opts *Options) (http.Handler, error) {
 	var o Options
 	if opts != nil {
@@ -58,7 +57,8 @@ func New(users *enduser.Manager, auth httpapi.Authenticator, opts *Options) (htt
 	return rest.New(config, a.routes()...), nil
 }
 
-// credential returns the credential of the one header that has it.
+// credential returns the credential of the template's or the vendor's header; "" unless
+// exactly one of them is there.
 func credential(h http.Header) string {
 	const template, vendor = "Authorization", "Explo-Authorization"
 	if len(h[template]) > 0 && len(h[vendor]) > 0 {
@@ -79,8 +79,8 @@ type api struct {
 	overlap time.Duration
 }
 
-// routes have the actions of the native routes that do the same, so that a host's
-// Authorize judges both alike. All of them write.
+// routes returns the routes. They have the actions of the native routes that do the same,
+// so that a host's Authorize treats both alike. All of them write.
 func (a *api) routes() []route {
 	return rest.Slashed([]route{
 		{Method: "GET", Path: "/api/user", Access: rest.Write("createGroup"), Body: true, Handle: a.getOrCreate},

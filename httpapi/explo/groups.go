@@ -9,11 +9,10 @@ import (
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
 
-// reveal is the action of showing the token that a group has already. No native route
-// does.
+// reveal is the action of showing the token of a group that exists. No native route does.
 const reveal = "revealGroupToken"
 
-// getOrCreate shows the group with an ID, and makes it if there is none.
+// getOrCreate shows the group with an ID, or creates it.
 func (a *api) getOrCreate(c *call) error {
 	in, err := readBody(c.Body(), "user_group_id", "name", "mapping", "properties", "is_demo_group")
 	if err != nil {
@@ -50,7 +49,7 @@ func (a *api) getOrCreate(c *call) error {
 	return show(c, &g, token, head)
 }
 
-// update changes what the body has of the group with its ID.
+// update changes the members of a group that the body has.
 func (a *api) update(c *call) error {
 	in, err := readBody(c.Body(), "user_group_id", "name", "mapping", "properties", "is_demo_group")
 	if err != nil {
@@ -72,7 +71,7 @@ func (a *api) update(c *call) error {
 	return showWritten(c, groups, &g, `{"success":1,"user_group":`)
 }
 
-// refresh gives the group whose token the body has another one.
+// refresh rotates the token of the group that the body's token names.
 func (a *api) refresh(c *call) error {
 	in, err := readBody(c.Body(), "current_token")
 	if err != nil {
@@ -86,7 +85,7 @@ func (a *api) refresh(c *call) error {
 	return show(c, &g, token, `{"success":1,"user_group":`)
 }
 
-// deleteByToken deletes the group whose token the body has.
+// deleteByToken deletes the group that the body's token names.
 func (a *api) deleteByToken(c *call) error {
 	in, err := readBody(c.Body(), "current_token")
 	if err != nil {
@@ -95,7 +94,7 @@ func (a *api) deleteByToken(c *call) error {
 	return a.delete(c, &in)
 }
 
-// deleteByEither deletes the group whose token or ID the body has.
+// deleteByEither deletes the group that the body's token or ID names.
 func (a *api) deleteByEither(c *call) error {
 	in, err := readBody(c.Body(), "current_token", "user_group_id")
 	if err != nil {
@@ -124,8 +123,8 @@ func (a *api) delete(c *call, in *input) error {
 	return c.JSON(http.StatusOK, append(c.Buffer(), `{"success":1}`...))
 }
 
-// showWritten answers with a group that the call has written, but for its token. What
-// was written stays so if that cannot be shown, and the client has to know.
+// showWritten shows a group that the call has written, with its token. If the token cannot
+// be shown, the group stays written, and the answer says so.
 func showWritten(c *call, groups enduser.Groups, g *enduser.Group, head string) error {
 	token, err := groups.Reveal(c.Request.Context(), *g)
 	if errors.Is(err, enduser.ErrNoKey) { // of an old token: one that is new has its key
@@ -138,7 +137,7 @@ func showWritten(c *call, groups enduser.Groups, g *enduser.Group, head string) 
 	return show(c, g, token, head)
 }
 
-// show answers with a group behind the head of the body.
+// show answers with a body that begins with head and has a group.
 func show(c *call, g *enduser.Group, token, head string) error {
 	return c.Show(g.Version.String(), nil, body(c, g, token, head))
 }

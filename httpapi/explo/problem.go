@@ -9,8 +9,7 @@ import (
 	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
 
-// explain says of groups what family.Explain says of users, and names the members of
-// bodies as they are here.
+// explain is family.Explain in the words and names of this family.
 func explain(err error) *rest.Problem {
 	p := family.Explain(err)
 	if p == nil {
@@ -31,7 +30,7 @@ func explain(err error) *rest.Problem {
 			*name = "properties"
 		case "system_properties":
 			*name = mappingKey
-			if path.Key == mappingKey { // of the whole
+			if path.Key == mappingKey { // the whole mapping
 				path.Key = ""
 			}
 		case "token":
@@ -41,8 +40,8 @@ func explain(err error) *rest.Problem {
 	return p
 }
 
-// appendProblem writes a problem in the form that a failure has here. It never has a
-// token: problems name members and never quote their values.
+// appendProblem appends a problem in this family's form of a failure. It never has a token:
+// problems name members and never quote their values.
 func appendProblem(b []byte, p *rest.Problem) []byte {
 	b = jsontext.AppendString(append(b, `{"success":0,"error":`...), text(p))
 	b = jsontext.AppendString(append(b, `,"code":`...), p.Code)
@@ -50,7 +49,7 @@ func appendProblem(b []byte, p *rest.Problem) []byte {
 	return append(b, '}')
 }
 
-// text returns everything that a problem says in one line.
+// text returns the detail of a problem, or all its faults, in one line.
 func text(p *rest.Problem) string {
 	if len(p.Errors) == 0 {
 		return p.Detail

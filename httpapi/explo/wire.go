@@ -9,8 +9,8 @@ import (
 	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
 
-// appendGroup writes a group: first the members of Explo's own examples, then those
-// that are only described there, or ours.
+// appendGroup appends a group: first the members of Explo's own examples, then those that
+// the examples lack.
 func appendGroup(b []byte, g *enduser.Group, token string) []byte {
 	b = strconv.AppendInt(append(b, `{"team_id":`...), g.Number, 10)
 	b = jsontext.AppendString(append(b, `,"token":`...), token)
@@ -32,7 +32,7 @@ type input struct {
 	demo                rest.Optional[bool]
 }
 
-// readBody reads those members of a body that a route takes, and passes over others.
+// readBody reads the members of a body that a route takes, and ignores others.
 func readBody(body string, takes ...string) (in input, err error) {
 	p := jsontext.NewScanner(body)
 	err = in.End(&p, p.Object(func(name string) error {
