@@ -12,7 +12,7 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// ChangeType says what happened to a user or group.
+// ChangeType is what happened to a user or group.
 type ChangeType string
 
 // The types of a change.
@@ -25,9 +25,8 @@ const (
 	ChangeUnreadable ChangeType = "unreadable" // the entry is damaged: something changed
 )
 
-// Change is an entry of the change feed of a tenant's environment. It says that
-// something changed and never what it was or is, so that deleting a user leaves
-// nothing of it behind.
+// Change is an entry of the change feed of a tenant's environment. It never has values, old
+// or new, so that deleting a user leaves nothing of it behind.
 type Change struct {
 	Position Position // the entry's place in the feed
 	Revision int64    // of what changed, after it; later changes have higher ones
@@ -35,20 +34,20 @@ type Change struct {
 	Kind     string    // what changed: "user" or "group"
 	ID       string    // its ID
 	Actor    string    // who did it; see [Tenant.As]
-	At       time.Time // when, by the clock of the Manager that did it
+	At       time.Time // by the clock of the Manager that wrote
 
 	// Fields names what an update changed: "email", "metadata.plan".
 	Fields []string
 }
 
-// ChangeQuery asks for a page of changes.
+// ChangeQuery selects a page of changes.
 type ChangeQuery struct {
-	// After asks for what follows a position, oldest first. Zero: from the oldest entry
-	// that is kept.
+	// After selects the changes that follow a position, oldest first. Zero means from the
+	// oldest one that is kept.
 	After Position
 
-	// Desc asks for the newest entries first, and Before, then, for those that are older
-	// than a position. After must be zero.
+	// Desc returns the newest changes first. Before then selects those that are older than a
+	// position. After must be zero.
 	Desc   bool
 	Before Position
 
@@ -59,25 +58,25 @@ type ChangeQuery struct {
 type ChangePage struct {
 	Changes []Change
 
-	// Position is that of the last entry of the page: the After, or with Desc the Before,
-	// of the next call. It is set in an empty page, too.
+	// Position is that of the last change of the page: the After, or with Desc the Before,
+	// of the next call. It is also set in an empty page.
 	Position Position
 
-	// More: there may be more to read at once.
+	// More reports whether there may be more changes to read now.
 	More bool
 
-	// Trimmed: all that was older than the entries of the page was forgotten, and there
-	// was something. Pages after a position do not say so.
+	// Trimmed reports whether there were older changes than those of the page, and all of
+	// them were trimmed. Pages after a position do not report it.
 	Trimmed bool
 }
 
 // defaultChanges is the size of a page of changes where a query says none.
 const defaultChanges = store.DefaultLimit
 
-// Changes returns changes of the feed. Every write that succeeded is in it exactly once,
-// in the order in which it happened. ErrTrimmed if the entry of the After position, or one
-// after it, was forgotten, or if it is of a history that the store has lost: then take
-// [Tenant.Latest], read all that the feed is followed for, and go on from there.
+// Changes returns changes of the feed, which has every successful write exactly once, in the
+// order in which they happened. It returns ErrTrimmed if the change at the After position, or
+// one after it, was trimmed, or if the position is of a history that the store has lost. Then
+// take [Tenant.Latest], read all users, and follow the feed from that position.
 func (t Tenant) Changes(ctx context.Context, q ChangeQuery) (ChangePage, error) {
 	f, err := t.feed()
 	if err != nil {
@@ -157,8 +156,8 @@ func (f feed) newest(ctx context.Context, q ChangeQuery) (ChangePage, error) {
 	return out, nil
 }
 
-// oldest reads from the oldest entry that is kept. It begins again where Trim was
-// faster.
+// oldest reads from the oldest entry that is kept. It starts again if entries are trimmed
+// meanwhile.
 func (f feed) oldest(ctx context.Context, q ChangeQuery) (ChangePage, error) {
 	after := store.Revision(0)
 	for {
@@ -176,8 +175,8 @@ func (f feed) oldest(ctx context.Context, q ChangeQuery) (ChangePage, error) {
 	}
 }
 
-// after reads on. It asks for the position's own entry, too, which shows that the store
-// still has the history that the position is of.
+// after reads on from a position. It also reads the position's own entry, which shows that
+// the store still has the history of the position.
 func (f feed) after(ctx context.Context, q ChangeQuery) (ChangePage, error) {
 	if q.After == f.origin() {
 		page, err := f.read(ctx, store.ChangeQuery{Limit: q.Limit})
@@ -212,7 +211,7 @@ func (f feed) position(e *store.Change) Position {
 	return f.scan(e, &c)
 }
 
-// scan reads an entry and returns its position.
+// scan reads an entry into c and returns its position.
 func (f feed) scan(e *store.Change, c *Change) Position {
 	*c = Change{Revision: int64(e.Revision), Kind: e.Kind, ID: e.ID}
 	stamp, err := c.scan(string(e.Note))
@@ -224,7 +223,7 @@ func (f feed) scan(e *store.Change, c *Change) Position {
 	return c.Position
 }
 
-// page turns a page of the store into one of changes. An empty one ends where it began.
+// page turns a page of the store into one of changes. An empty page has the position at.
 func (f feed) page(in store.ChangePage, at Position) ChangePage {
 	out := ChangePage{Changes: make([]Change, len(in.Changes)), Position: at, More: in.Next != 0}
 	for i := range in.Changes {
@@ -233,13 +232,12 @@ func (f feed) page(in store.ChangePage, at Position) ChangePage {
 	return out
 }
 
-// rereadAfter is how long a wait goes by before the position is looked at again: a store
-// that went back in time does not grow beyond it for long.
+// rereadAfter is how long a wait lasts before the feed is read again: if the store went back
+// in time, it may take long to grow beyond the position.
 const rereadAfter = 30 * time.Second
 
-// WaitChanges returns nil when [Tenant.Changes] after a position may have something to
-// say, changes or ErrTrimmed, at once if it has already. It returns the context's error
-// if that ends first.
+// WaitChanges waits until [Tenant.Changes] after a position may return changes or
+// ErrTrimmed, and returns nil. It returns the context's error if that ends first.
 func (t Tenant) WaitChanges(ctx context.Context, after Position) error {
 	f, err := t.feed()
 	if err != nil {
@@ -266,9 +264,9 @@ func (f feed) wait(ctx context.Context, after Position) error {
 	return store.Wait(ctx, f.store, f.name, store.Revision(after.revision), 0)
 }
 
-// TrimChanges forgets the changes before a position for good. The newest change is
-// always kept: who has read it is never refused. ErrTrimmed if the position is of a
-// history that was lost; nothing is forgotten then.
+// TrimChanges deletes the changes before a position for good. It always keeps the newest
+// change, so that a reader who has read it can go on. It returns ErrTrimmed, and trims
+// nothing, if the position is of a history that was lost.
 func (t Tenant) TrimChanges(ctx context.Context, through Position) error {
 	f, err := t.feed()
 	if err != nil {
@@ -281,7 +279,7 @@ func (t Tenant) TrimChanges(ctx context.Context, through Position) error {
 		return nil
 	}
 	switch _, err := f.after(ctx, ChangeQuery{After: through, Limit: 1}); {
-	case errors.Is(err, store.ErrTrimmed): // it was forgotten already
+	case errors.Is(err, store.ErrTrimmed): // it was trimmed already
 		return nil
 	case err != nil:
 		return err
@@ -289,25 +287,25 @@ func (t Tenant) TrimChanges(ctx context.Context, through Position) error {
 	return translate("trim changes", f.store.Trim(ctx, f.name, store.Revision(through.revision)))
 }
 
-// Latest returns the position of the newest change: reading after it returns what
-// happens from now on. Who must miss nothing takes it first, then reads all that there
-// is, then follows the feed from it.
+// Latest returns the position of the newest change: reading after it returns the changes
+// from now on. To miss nothing, call Latest first, then read all users, then follow the feed
+// from that position.
 func (t Tenant) Latest(ctx context.Context) (Position, error) {
 	page, err := t.Changes(ctx, ChangeQuery{Desc: true, Limit: 1})
 	return page.Position, err
 }
 
-// PositionAt returns a position before everything that happened at a time or later, for
-// [ChangeQuery].After. It errs early: changes from up to four minutes before that time
-// may follow it. It is right if the clocks of all Managers that wrote are at most a minute off.
-// ErrTrimmed if changes of that time were forgotten, or may have been.
+// PositionAt returns a position before all changes at a time or later, for
+// [ChangeQuery].After. It is right if the clocks of all Managers that wrote are at most a
+// minute off. Changes from up to four minutes before that time may follow it. It returns
+// ErrTrimmed if changes of that time were trimmed, or may have been.
 func (t Tenant) PositionAt(ctx context.Context, at time.Time) (Position, error) {
 	f, err := t.feed()
 	if err != nil {
 		return Position{}, err
 	}
-	// What was stamped two minutes before at was written a minute before it, by the true
-	// time, and so was all that stands in front of it.
+	// A change stamped two minutes before at was written at least a minute before it by the
+	// true time, and so were all changes in front of it.
 	const twice = 2 * time.Minute
 	first, err := t.Changes(ctx, ChangeQuery{Limit: 1})
 	if err != nil {
@@ -320,11 +318,11 @@ func (t Tenant) PositionAt(ctx context.Context, at time.Time) (Position, error) 
 	early := func(c *Change) bool { return c.Type != ChangeUnreadable && c.At.Before(at.Add(-twice)) }
 	if len(first.Changes) == 0 || !early(&first.Changes[0]) {
 		if first.Trimmed {
-			return Position{}, fmt.Errorf("%w: changes of that time are forgotten", ErrTrimmed)
+			return Position{}, fmt.Errorf("%w: changes of that time were trimmed", ErrTrimmed)
 		}
 		return f.origin(), nil
 	}
-	// The entry at low is early, what follows high is not.
+	// The change at low is early; those after high are not.
 	found := first.Changes[0].Position
 	for low, high := found.revision, last.revision; low < high; {
 		middle := low + (high-low)/2
@@ -345,7 +343,7 @@ func (t Tenant) PositionAt(ctx context.Context, at time.Time) (Position, error) 
 	return found, nil
 }
 
-// note returns the change's entry in the store's feed.
+// note returns the note of a change for the store's feed.
 func (w *writer) note(kind ChangeType, fields []string) []byte {
 	b := make([]byte, 0, 128)
 	b = append(b, `{"type":"`...)
@@ -382,7 +380,7 @@ func (c *Change) scan(note string) (stamp, error) {
 				c.Fields = append(c.Fields, field)
 				return err
 			})
-		default: // a newer program says more; a note is never written back
+		default: // a newer program's; a note is never written back
 			_, err = p.Raw()
 		}
 		return err

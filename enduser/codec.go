@@ -9,20 +9,20 @@ import (
 	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
 
-// bodyVersion is the version of this program as a reader and writer of bodies. Every
-// body says which version can read it ("r") and which may write it ("w"), at least. What
-// a newer program adds needs neither raised as long as older ones may carry it along
-// unread: members of the body, unique keys and index terms, not members further inside.
+// bodyVersion is the version of the format of bodies that this program reads and writes.
+// Every body names the lowest version that can read it ("r") and that may write it ("w"). A
+// newer program raises neither if it only adds what older ones can carry along unread:
+// members of the body, unique keys and index terms, but not members further inside.
 // testdata/codec has bodies.
 const bodyVersion = 1
 
 // appendVersions begins a body.
 func appendVersions(b []byte) []byte { return append(b, `{"r":1,"w":1`...) }
 
-// versions are the two that a body needs.
+// versions are the versions that a body needs.
 type versions struct{ read, write int64 }
 
-// member reads a member if it is one of the two.
+// member reads a member if it is one of the versions, and reports whether it is.
 func (v *versions) member(p *jsontext.Scanner, name string) (is bool, err error) {
 	switch name {
 	case "r":
@@ -37,8 +37,8 @@ func (v *versions) member(p *jsontext.Scanner, name string) (is bool, err error)
 	return false, nil
 }
 
-// other reads a member that a kind of body does not know: one of the two, or a newer
-// program's.
+// other reads a member that the decoder of a body does not know: a version, or what a newer
+// program has added.
 func (v *versions) other(p *jsontext.Scanner, name string) error {
 	if is, err := v.member(p, name); is {
 		return err
@@ -47,7 +47,7 @@ func (v *versions) other(p *jsontext.Scanner, name string) error {
 	return err
 }
 
-// end checks what was read of a whole body, with the error of that.
+// end returns the error of a whole body, err being that of its object.
 func (v *versions) end(p *jsontext.Scanner, err error) error {
 	if err == nil {
 		err = p.End()

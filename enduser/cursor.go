@@ -6,14 +6,13 @@ import (
 	"encoding/binary"
 )
 
-// Cursor is a place in a list of users or groups: a page has those of its ends. It is
-// opaque, can be kept as text, and is bound to the tenant, the environment and the
-// query that it came from: the same filter, bounds and order. For another it is
-// ErrInvalid, with [CodeCursor]. It stays good when users come and go. The zero Cursor
-// is the beginning.
+// Cursor is a place in a list of users or groups: a page has the cursors of its ends. It is
+// opaque, can be stored as text, and stays valid when users come and go. It is bound to the
+// tenant, the environment and the filter, bounds and order of its query. For another query it
+// is ErrInvalid, with [CodeCursor]. The zero Cursor is the beginning.
 type Cursor struct {
 	scope scope
-	at    int64  // revision of the creation
+	at    int64  // the revision at which a user was created
 	place string // in a list by deadline
 }
 
@@ -48,8 +47,8 @@ func (c *Cursor) UnmarshalText(text []byte) error {
 // maxCursorText is longer than every text of a cursor.
 const maxCursorText = 2048
 
-// ParseCursor returns the cursor whose text that is. ErrInvalid, with [CodeCursor], if
-// it is none; whether it belongs to a list is seen when it is used.
+// ParseCursor parses the text of a cursor. It returns ErrInvalid, with [CodeCursor], for any
+// other text. Whether the cursor belongs to a list is checked when it is used.
 func ParseCursor(text string) (Cursor, error) {
 	if text == "" {
 		return Cursor{}, nil
@@ -73,11 +72,11 @@ func badCursor() error {
 	return invalidField(Field{Name: "cursor"}, CodeCursor, "is not a cursor of this list")
 }
 
-// scope is a hash of what a cursor or position is bound to. It carries no authority:
-// it keeps one from being used elsewhere by mistake.
+// scope is a hash of what a cursor or position is bound to. It is no protection: it only
+// detects one that is used elsewhere by mistake.
 type scope uint64
 
-// scopeOf returns the scope that some texts, in their order, make up.
+// scopeOf returns the scope of texts, in their order.
 func scopeOf(parts ...string) scope {
 	b := make([]byte, 0, 128)
 	for _, part := range parts {

@@ -2,8 +2,8 @@ package enduser
 
 import "slices"
 
-// changedFields returns the names of what differs between two states of a user,
-// in the order of the fields; nil if nothing does.
+// changedFields returns the names of the fields in which two states of a user differ, in
+// their order; nil if there are none.
 func changedFields(old, u *User) []string {
 	var fields []string
 	for _, f := range []struct {
@@ -36,13 +36,15 @@ func changedFields(old, u *User) []string {
 	return fields
 }
 
-// Up to so many changed metadata keys are named one by one, and so many bytes of
-// them: the entries of the feed have a limit.
+// Limits of the metadata keys that a change names one by one: the entries of the feed have a
+// maximum size.
 const (
 	maxNamedKeys  = 64
 	maxNamedBytes = 8 << 10
 )
 
+// changedKeys returns the names of the keys in which two metadata differ, or that of the whole
+// if there are too many.
 func changedKeys(name string, old, m Metadata) []string {
 	var fields []string
 	prefix := name + "."
@@ -67,7 +69,7 @@ func changedKeys(name string, old, m Metadata) []string {
 	return fields
 }
 
-// checkReadOnly refuses changes of what the Manager alone sets.
+// checkReadOnly rejects changes of the fields that only the Manager sets.
 func checkReadOnly(old, u *User) error {
 	var v violations
 	for _, f := range []struct {

@@ -11,9 +11,8 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// isAddress reports whether s is an addr-spec (RFC 5322 section 3.4.1, with the
-// characters of RFC 6532), without comments and white space around its parts. Nearly all
-// are plain enough to be seen at once.
+// isAddress reports whether s is an addr-spec (RFC 5322 section 3.4.1, with the characters
+// of RFC 6532), without comments and white space around its parts.
 func isAddress(s string) bool {
 	if isPlainAddress(s) {
 		return true
@@ -33,8 +32,8 @@ func isAddress(s string) bool {
 	return quoted && strings.HasSuffix(a.Address, "@"+domain) && isAddress("a@"+domain)
 }
 
-// isPlainAddress reports whether s is a dot-atom of ASCII characters on both sides
-// of one "@". Some other texts are addresses too.
+// isPlainAddress reports whether s is a dot-atom of ASCII characters on both sides of one
+// "@". Nearly all addresses are.
 func isPlainAddress(s string) bool {
 	local, domain, found := strings.Cut(s, "@")
 	return found && isDotAtom(local, false) && isDotAtom(domain, false)
@@ -57,10 +56,9 @@ func isDotAtom(s string, international bool) bool {
 	return atom
 }
 
-// emailKey returns the form under which addresses are compared: the local part by
-// compareKey, without quotes that it does not need (RFC 5321 section 4.1.2), and the
-// domain as IDNA has it (RFC 5891, UTS 46 non-transitional). A domain that is not one of
-// IDNA is compared by compareKey.
+// emailKey returns the key by which addresses are compared: the folded local part, without
+// quotes that it does not need (RFC 5321 section 4.1.2), and the domain in the form of IDNA
+// (RFC 5891, UTS 46 non-transitional). A domain that is invalid in IDNA is folded.
 func emailKey(address string) store.Key {
 	return store.Key{Kind: keyEmail, Value: addressKey(strings.TrimSpace(address))}
 }
@@ -78,13 +76,13 @@ func addressKey(address string) string {
 	return fold.Key(local) + "@" + fold.Key(asciiDomain(domain))
 }
 
-// hasEmptyLabel reports whether a domain has nothing in front of a dot or behind one.
+// hasEmptyLabel reports whether a domain has an empty label.
 func hasEmptyLabel(domain string) bool {
 	return strings.Contains("."+domain+".", "..")
 }
 
-// asciiDomain returns a domain with A-labels for U-labels, or with no more than its dots
-// mapped if that cannot be said of it.
+// asciiDomain returns a domain with A-labels for U-labels. If it is invalid in IDNA only its
+// dots are mapped.
 func asciiDomain(domain string) string {
 	if fold.IsASCII(domain) {
 		return domain
@@ -101,17 +99,16 @@ func asciiDomain(domain string) string {
 
 const (
 	maxDomain     = 255           // bytes of a domain (RFC 1035 section 2.3.4)
-	maxDomainText = 4 * maxDomain // bytes, in any spelling: the mapping takes time
+	maxDomainText = 4 * maxDomain // bytes, in any spelling; longer ones would take time to map
 )
 
-// lookup is how IDNA prepares a domain for being looked up, where what a registry would
-// not take is allowed.
+// lookup maps a domain as IDNA does for lookups, which also accept domains that no registry
+// would register.
 //
 //nolint:gochecknoglobals // a constant
 var lookup = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false))
 
-// splitAddress returns what stands in front of the "@" and behind it; a quoted local part
-// may have others.
+// splitAddress splits an address at its last "@": a quoted local part may have others.
 func splitAddress(s string) (local, domain string) {
 	if i := strings.LastIndexByte(s, '@'); i >= 0 {
 		return s[:i], s[i+1:]
@@ -119,7 +116,7 @@ func splitAddress(s string) (local, domain string) {
 	return s, ""
 }
 
-// unquote returns the text that a quoted local part stands for, and whether it is one.
+// unquote returns the text of a quoted local part, and reports whether it is one.
 func unquote(local string) (text string, quoted bool) {
 	if len(local) < 2 || local[0] != '"' || local[len(local)-1] != '"' {
 		return "", false

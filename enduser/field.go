@@ -2,16 +2,16 @@ package enduser
 
 import "strconv"
 
-// Field says which part of a user or group something is about.
+// Field names a part of a user or group.
 type Field struct {
 	Name   string // as in JSON: "email", "metadata", "linked_accounts"
-	Key    string // of metadata and sensitive values, the key; "" for the whole
-	Item   int    // of a list, the item's number, from 1; 0 for the whole
-	Member string // of an item, its member: "type", "id"; "" for the whole
+	Key    string // a key of metadata or sensitive values; "" for the whole
+	Item   int    // the number of an item in a list, from 1; 0 for the whole
+	Member string // a member of an item: "type", "id"; "" for the whole
 }
 
-// String returns the field as a path: "email", "metadata.plan",
-// "linked_accounts[0].type" (there items are counted from 0, as in JSON paths).
+// String returns the field as a path: "email", "metadata.plan", "linked_accounts[0].type".
+// Paths count items from 0, as in JSON.
 func (f Field) String() string {
 	text := f.Name
 	if f.Item > 0 {

@@ -9,9 +9,10 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Filter selects users by all that is given; what is empty is not given. Every condition
-// is answered by an index. What nobody can have, under any policy, is ErrInvalid: a text
-// that is no e-mail address, an external ID with a "<", a name without a word.
+// Filter selects the users that match all its fields. Empty fields match every user. Every
+// field is answered by an index. A field that no user can match under any policy is
+// ErrInvalid: a text that is no e-mail address, an external ID with a "<", a name without a
+// word.
 type Filter struct {
 	ExternalID string
 	Email      string  // see [User].Email for how addresses are compared
@@ -19,12 +20,12 @@ type Filter struct {
 	Name       string  // every word of it is a word of [User.DisplayName], in any case; at most 8 words
 	Group      string  // the external ID of a group the user belongs to; see [SameGroupID]
 
-	// Metadata are values that the user's metadata has. The keys must be among the
-	// tenant's [Schema].IndexedMetadata; at most 6. Values are compared by their text,
-	// since that is what people look for: String("12345") and Int(12345) find the string
-	// and the number. Numbers are compared by value: 5, 5.0 and 50e-1 are one, whose text
-	// is "5"; a String also finds the numbers that were written as it is. Objects are
-	// compared without regard to the order of their members.
+	// Metadata are values of the user's metadata. The keys must be among the tenant's
+	// [Schema].IndexedMetadata; at most 6. Values are compared by their text, as people
+	// search: String("12345") and Int(12345) find both the string and the number. Numbers
+	// are compared by value: 5, 5.0 and 50e-1 are the same, with the text "5". A String also
+	// finds the numbers that were written in its spelling. Objects are compared without
+	// regard to the order of their members.
 	Metadata Metadata
 }
 
@@ -34,8 +35,8 @@ const (
 	maxMetaFilter = 6
 )
 
-// terms translates a filter for the store: index terms that must match, or, where
-// the filter names something unique, its keys.
+// terms translates a filter for the store: index terms that must match, or unique keys if
+// the filter has an external ID or account.
 func (t Tenant) terms(v *violations, schema *Schema, f Filter) (terms, keys []store.Key) {
 	if f.ExternalID != "" {
 		checkExternalID(v, Field{Name: "external_id"}, f.ExternalID, maxExternalID)
@@ -85,7 +86,7 @@ func metadataTerms(v *violations, schema *Schema, m Metadata) []store.Key {
 		case !slices.Contains(schema.IndexedMetadata, key):
 			v.add(Field{Name: "metadata"}, CodeValue, "a key is not indexed")
 		case value.IsNull():
-			v.add(Field{Name: "metadata", Key: key}, CodeValue, "must not be null: that is no value")
+			v.add(Field{Name: "metadata", Key: key}, CodeValue, "must not be null")
 		case !utf8.ValidString(value.text):
 			v.add(Field{Name: "metadata", Key: key}, CodeUTF8, textMessage(CodeUTF8))
 		default:
@@ -95,7 +96,7 @@ func metadataTerms(v *violations, schema *Schema, m Metadata) []store.Key {
 	return terms
 }
 
-// matches reports whether the whole filter selects a user, as the indexes would.
+// matches reports whether the filter selects a user, as the indexes would.
 func (t Tenant) matches(f *Filter, u *User) bool {
 	switch {
 	case f.ExternalID != "" && (u.ExternalID == "" || !t.SameExternalID(f.ExternalID, u.ExternalID)),

@@ -12,11 +12,10 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Group is a group of a tenant's end users: a team, a workspace, a customer of the
-// tenant. Users belong to it who name its ExternalID among their Groups; they may
-// name it before it exists, and go on naming it when it is deleted. It has a token
-// by which programs that show something to its users prove which group they are;
-// see [Groups.Authenticate].
+// Group is a group of a tenant's end users: a team, a workspace, a customer of the tenant.
+// Users belong to it if they have its ExternalID among their Groups. They may name it before
+// it exists, and go on naming it when it is deleted. A group has a token, by which a program
+// that serves its users proves which group it serves; see [Groups.Authenticate].
 type Group struct {
 	// ID is the group's own ID, made by the Manager.
 	ID string
@@ -24,12 +23,11 @@ type Group struct {
 	// ExternalID is the ID by which the tenant's own systems know the group, in the
 	// spelling that was given. It is unique in the tenant's environment, has at most 255
 	// characters, and never changes. It is compared exactly, after Unicode normalization
-	// to NFC: two customers whose IDs differ in case must not share a token.
+	// to NFC: customers whose IDs differ in case must not share a token.
 	ExternalID string
 
-	// Number is the group's number, for programs that want a small one: from 1 to
-	// 2^31-1, drawn at random, unique in the tenant's environment, and the same as long
-	// as the group exists.
+	// Number is a small number for programs that want one as an ID: from 1 to 2^31-1,
+	// drawn at random, unique in the tenant's environment. It never changes.
 	Number int64
 
 	Tenant      string
@@ -37,8 +35,8 @@ type Group struct {
 
 	Name string
 
-	// Metadata is the host's own data about the group, SystemProperties that of the
-	// software around it: shown to the tenant, but not the tenant's to write.
+	// Metadata is the tenant's own data about the group. SystemProperties is data of the
+	// software around it, which the tenant reads and does not write.
 	Metadata         Metadata
 	SystemProperties Metadata
 
@@ -46,16 +44,16 @@ type Group struct {
 	CreatedAt, UpdatedAt time.Time // UTC, whole milliseconds
 	AddedAt              time.Time // when the registry first had the group: the order of lists
 
-	// Version identifies this state of the group: every write makes another. Revision
+	// Version identifies this state of the group: every write makes another one. Revision
 	// grows with every write, unless the store goes back in time.
 	Version  Version
 	Revision int64
 
 	token    groupToken
-	previous []groupToken // those that are still accepted
+	previous []groupToken // rotated out, and still accepted
 }
 
-// groupToken is a token as it is kept.
+// groupToken is a token as it is stored.
 type groupToken struct {
 	hash   string    // SHA-256, hexadecimal
 	sealed []byte    // of the current one
@@ -66,7 +64,7 @@ type groupToken struct {
 // same text after Unicode normalization to NFC. Case matters.
 func SameGroupID(a, b string) bool { return norm.NFC.String(a) == norm.NFC.String(b) }
 
-// GroupSpec says what a new group shall be.
+// GroupSpec describes a new group.
 type GroupSpec struct {
 	ExternalID string // required
 	Name       string
@@ -82,11 +80,10 @@ func (g Group) LogValue() slog.Value {
 	)
 }
 
-// String returns which group it is and nothing about it.
+// String returns "group" and the ID, and nothing else of the group.
 func (g Group) String() string { return "group " + g.ID }
 
-// Equal reports whether two groups are the same in everything that can be seen. Two of
-// one group with the same version have the same token.
+// Equal reports whether two groups are the same in all exported fields.
 func (g Group) Equal(h Group) bool {
 	h.token = g.token
 	return g.ID == h.ID && g.Tenant == h.Tenant && g.Environment == h.Environment && g.ExternalID == h.ExternalID &&
@@ -103,7 +100,7 @@ func (g Group) Clone() Group {
 	return g
 }
 
-// editable returns a copy for a function that changes it: its maps can be written.
+// editable returns a copy whose maps can be written.
 func (g Group) editable() Group {
 	g = g.Clone()
 	if g.Metadata == nil {
@@ -137,9 +134,9 @@ func GroupByID(id string) GroupRef { return GroupRef{groupByID, id} }
 // GroupByExternalID names the group with that external ID; see [SameGroupID].
 func GroupByExternalID(id string) GroupRef { return GroupRef{groupByExternalID, id} }
 
-// GroupByToken names the group whose token that is now. A token that was rotated out
-// names none, also while it is still accepted. The reference has the token's hash
-// alone, and so cannot show it.
+// GroupByToken names the group with that current token. A token that was rotated out names
+// none, even while it is still accepted. The reference only has the token's hash, and so
+// cannot show the token.
 func GroupByToken(token string) GroupRef {
 	if token == "" {
 		return GroupRef{groupByToken, ""}
@@ -147,7 +144,7 @@ func GroupByToken(token string) GroupRef {
 	return GroupRef{groupByToken, hashToken(token)}
 }
 
-// String returns by what the reference names a group, and not which.
+// String returns the kind of the reference, and nothing of the group.
 func (r GroupRef) String() string {
 	switch r.by {
 	case groupByID:
@@ -167,7 +164,7 @@ func (r GroupRef) GoString() string { return "enduser.GroupRef(" + r.String() + 
 // LogValue implements [slog.LogValuer]; see String.
 func (r GroupRef) LogValue() slog.Value { return slog.StringValue(r.String()) }
 
-// key returns the unique key by which the store finds what the reference names.
+// key returns the unique key by which the store finds the group.
 func (r GroupRef) key() (store.Key, error) {
 	var v violations
 	field := Field{Name: r.String()}
@@ -196,14 +193,14 @@ func (r GroupRef) key() (store.Key, error) {
 	}
 }
 
-// names reports whether the group is one that the reference means.
+// names reports whether the reference names a group that its key found.
 func (r GroupRef) names(g *Group) bool {
 	return r.by != groupByToken || sameHash(g.token.hash, r.value)
 }
 
 const maxGroupID = 255 // characters
 
-// makeGroup returns the group that a spec describes, without number and token.
+// makeGroup returns the group of a spec, without number and token.
 func (w *writer) makeGroup(s GroupSpec) (Group, error) {
 	g := Group{
 		ID: w.m.newID(), Tenant: w.Tenant.name, Environment: w.env,
@@ -226,7 +223,7 @@ func (g *Group) normalize() {
 	}
 }
 
-// validateGroup checks by the policy what g has and old has not.
+// validateGroup validates the fields of g that differ from old.
 func (p *Policy) validateGroup(old, g *Group) error {
 	var v violations
 	externalID := Field{Name: "external_id"}
@@ -243,7 +240,7 @@ func (p *Policy) validateGroup(old, g *Group) error {
 	return v.err()
 }
 
-// checkGroupReadOnly refuses changes of what the Manager alone sets.
+// checkGroupReadOnly rejects changes of the fields that only the Manager sets.
 func checkGroupReadOnly(old, g *Group) error {
 	var v violations
 	for _, f := range []struct {
@@ -270,8 +267,7 @@ func checkGroupReadOnly(old, g *Group) error {
 	return v.err()
 }
 
-// changedGroupFields returns the names of what differs between two states of a
-// group.
+// changedGroupFields returns the names of the fields in which two states of a group differ.
 func changedGroupFields(old, g *Group) []string {
 	var fields []string
 	if old.Name != g.Name {

@@ -49,12 +49,12 @@ func (w *writer) overdueGroup(r *store.Record) ([]store.Op, error) {
 	return []store.Op{store.Replace(*r, kept, nil)}, err
 }
 
-// groupRecord returns the record that holds a new group. Conflicts are found in the order of
-// its unique keys.
+// groupRecord returns the record of a new group. Conflicts are found in the order of its
+// unique keys.
 func (w *writer) groupRecord(g *Group) store.Record { return w.groupOver(g, carried{}) }
 
-// rewriteGroup returns the record that holds g over r, which holds an earlier state. It
-// keeps what a newer program has put there. ErrNewer if r must not be written over.
+// rewriteGroup returns the record of g that replaces r, the record of an earlier state. It
+// keeps what a newer program has added. It returns ErrNewer if r must not be overwritten.
 func (w *writer) rewriteGroup(r store.Record, g *Group) (store.Record, error) {
 	from, err := groupKind().carry(&r)
 	if err != nil {
@@ -123,7 +123,7 @@ func scanSealed(p *jsontext.Scanner) ([]byte, error) {
 	return base64.RawStdEncoding.Strict().DecodeString(text)
 }
 
-// decodeGroup reads the group that a record holds. The error is an *UnreadableError.
+// decodeGroup reads the group in a record. The error is an *UnreadableError.
 func (t Tenant) decodeGroup(r *store.Record) (Group, error) {
 	g := Group{ID: r.ID, Tenant: t.name, Environment: t.env, Revision: int64(r.Revision)}
 	s, err := g.scan(string(r.Data))
@@ -174,7 +174,7 @@ func (g *Group) scan(body string) (s stamp, err error) {
 	})
 	err = v.end(&p, err)
 	if err == nil && (g.ExternalID == "" || g.Number <= 0 || g.token.hash == "" || g.token.sealed == nil) {
-		err = errors.New("the group is not whole")
+		err = errors.New("the group is incomplete")
 	}
 	return s, err
 }
@@ -193,7 +193,7 @@ func (g *Group) scanPrevious(p *jsontext.Scanner) error {
 		return err
 	})
 	if err == nil && (t.hash == "" || t.until.IsZero()) {
-		err = errors.New("a previous token is not whole")
+		err = errors.New("a previous token is incomplete")
 	}
 	g.previous = append(g.previous, t)
 	return err

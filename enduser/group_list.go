@@ -8,8 +8,8 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// GroupQuery asks for a page of groups, ordered by AddedAt. Its members are those
-// of [Query].
+// GroupQuery selects a page of groups, in the order of AddedAt. Its fields are those of
+// [Query].
 type GroupQuery struct {
 	Desc          bool
 	Limit         int
@@ -23,7 +23,7 @@ type GroupPage struct {
 	Unreadable     []string
 }
 
-// List returns a page of groups. What is promised of [Tenant.List] holds.
+// List returns a page of groups, with the promises of [Tenant.List].
 func (g Groups) List(ctx context.Context, q GroupQuery) (GroupPage, error) {
 	c, err := g.t.begin()
 	if err != nil {

@@ -15,19 +15,18 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// tokenBytes is the length of a token, which is written as twice as many
-// hexadecimal digits. A text that long cannot be guessed from its hash.
+// tokenBytes is the length of a token, which is written as twice as many hexadecimal digits.
+// Nobody can guess a token that long from its hash.
 const tokenBytes = 32
 
-// MaxOverlap is how long a token may be accepted after it was rotated out. A deadline that
-// is more than five minutes further away, since a clock was ahead that set it, counts as
-// passed.
+// MaxOverlap is how long a token may be accepted after it was rotated out. A deadline that is
+// more than five minutes further away was set by a clock that was ahead, and counts as passed.
 const MaxOverlap = 30 * 24 * time.Hour
 
 // maxPrevious is how many tokens that were rotated out are accepted at a time.
 const maxPrevious = 8
 
-// newToken makes a token for a group, which is returned as it is kept and as text.
+// newToken makes a token for a group. It returns the token as it is stored, and as text.
 func (w *writer) newToken(ctx context.Context, g *Group) (groupToken, string, error) {
 	var b [tokenBytes]byte
 	_, _ = rand.Read(b[:]) // never fails: crypto/rand
@@ -47,15 +46,14 @@ func hashToken(token string) string {
 
 func sameHash(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
-// Rotate gives a group a new token, which it returns, if the conditions hold. The old
-// token is accepted until overlap has passed, at most [MaxOverlap]; so are up to seven
-// that were rotated out before it, each until its own deadline. With a zero overlap no
-// old token is accepted from now on.
+// Rotate gives a group a new token, if the conditions hold, and returns both. The old token is
+// accepted until overlap has passed, at most [MaxOverlap]. So are up to seven tokens that were
+// rotated out before it, each until its own deadline. With a zero overlap no old token is
+// accepted from now on.
 //
-// With [GroupByToken] exactly one of several concurrent rotations of one token wins,
-// and the others find no group: ErrNotFound. ErrNoKeyring without a Keyring. With
-// ErrUnknown the token, and the group without Version, are returned too: it is the
-// group's if the write happened.
+// With [GroupByToken] exactly one of several concurrent rotations of one token wins. The
+// others return ErrNotFound. Rotate returns ErrNoKeyring without a Keyring. With ErrUnknown it
+// also returns the token, and the group without Version: they are right if the write happened.
 func (g Groups) Rotate(ctx context.Context, ref GroupRef, overlap time.Duration, conds ...Condition) (Group, string, error) {
 	w, err := g.t.writer()
 	if err != nil {
@@ -75,7 +73,7 @@ func (g Groups) Rotate(ctx context.Context, ref GroupRef, overlap time.Duration,
 			g.previous = append(g.previous, old)
 			g.previous = g.previous[max(0, len(g.previous)-maxPrevious):]
 		} else {
-			g.previous = nil // who rotates without overlap wants nothing old to be accepted
+			g.previous = nil
 		}
 		return nil
 	})
@@ -85,10 +83,9 @@ func (g Groups) Rotate(ctx context.Context, ref GroupRef, overlap time.Duration,
 	return rotated, token, err
 }
 
-// Authenticate returns the group whose token that is: its current one, or one
-// that was rotated out with an overlap that has not ended. ErrNotFound for any other
-// text. How long it takes says nothing about the tokens: their hashes are compared,
-// in constant time.
+// Authenticate returns the group with a token: its current one, or one that was rotated out
+// with an overlap that has not ended. It returns ErrNotFound for any other text. Its duration
+// tells nothing about tokens: it compares their hashes, in constant time.
 func (g Groups) Authenticate(ctx context.Context, token string) (Group, error) {
 	c, err := g.t.begin()
 	if err != nil {
@@ -119,9 +116,9 @@ func (g Groups) Authenticate(ctx context.Context, token string) (Group, error) {
 	return found, nil
 }
 
-// Reveal returns the current token of a group that a call of this handle has
-// returned, without asking the store: the one that the group had then. ErrNoKey if
-// the keyring no longer has its key.
+// Reveal returns the current token of a group that a call of this handle has returned: the
+// one that the group had then. It does not read the store. It returns ErrNoKey if the keyring
+// no longer has the key.
 func (g Groups) Reveal(ctx context.Context, group Group) (string, error) {
 	c, err := g.t.begin()
 	if err != nil {
@@ -162,8 +159,7 @@ func resealGroup(ctx context.Context, w *writer, r *store.Record) (*store.Record
 	return &next, err
 }
 
-// forget drops the tokens that are no longer accepted, and says whether there were
-// any.
+// forget drops the tokens that are no longer accepted, and reports whether there were any.
 func (g *Group) forget(now time.Time) bool {
 	before := len(g.previous)
 	g.previous = slices.DeleteFunc(slices.Clone(g.previous), func(p groupToken) bool { return over(p.until, MaxOverlap, now) })

@@ -18,10 +18,12 @@ type Groups struct{ t Tenant }
 // stamped with the actor of t and obey the policy of t.
 func (t Tenant) Groups() Groups { return Groups{t} }
 
-// Create makes a new group with a new token, which it returns, if the conditions hold of
-// nothing: see [Condition]. ErrConflict if another group has the external ID; ErrNoKeyring if none has and the Manager has no Keyring.
-// With ErrUnknown the token, and the group without Version, are returned too: they are
-// the group's if the write happened.
+// Create makes a new group with a new token, and returns both. There is no group yet for
+// conditions: [IfExists] and [IfVersion] fail. It returns ErrConflict if another group has the
+// external ID, and ErrNoKeyring if none has but the Manager has no Keyring.
+//
+// With ErrUnknown it also returns the token, and the group without Version: they are right if
+// the write happened.
 func (g Groups) Create(ctx context.Context, s GroupSpec, conds ...Condition) (Group, string, error) {
 	w, err := g.t.writer()
 	if err != nil {
@@ -37,9 +39,9 @@ func (g Groups) Create(ctx context.Context, s GroupSpec, conds ...Condition) (Gr
 	return made, token, err
 }
 
-// Ensure returns the group with the external ID, and makes it if there is none.
-// It never changes a group that exists. ErrNoKeyring if it would have to make one
-// without a Keyring. [Groups.Reveal] shows the token.
+// Ensure returns the group with the external ID, and makes it if there is none. It never
+// changes a group that exists. It returns ErrNoKeyring if there is no group, and no Keyring to
+// make one. [Groups.Reveal] shows the token.
 func (g Groups) Ensure(ctx context.Context, s GroupSpec, conds ...Condition) (Group, Outcome, error) {
 	w, err := g.t.writer()
 	if err != nil {
@@ -55,9 +57,9 @@ func (g Groups) Ensure(ctx context.Context, s GroupSpec, conds ...Condition) (Gr
 	return made, outcome, nil
 }
 
-// createGroup writes a new group, or finds the one with the external ID. With ensure it
-// is for a call that takes the one that exists. With ErrUnknown the group and its token
-// are returned.
+// createGroup writes a new group, or finds the one with the external ID. With ensure it is
+// for a call that takes the one that exists. With ErrUnknown it also returns the group and its
+// token.
 func (w *writer) createGroup(
 	ctx context.Context, s GroupSpec, conds conditions, ensure bool,
 ) (Group, string, Outcome, error) {
@@ -116,8 +118,8 @@ func groupNumberKey(n int64) store.Key {
 	return store.Key{Kind: keyGroupNumber, Value: strconv.FormatInt(n, 10)}
 }
 
-// Get returns a group. ErrNotFound if there is none; an [UnreadableError] if it cannot
-// be read.
+// Get returns a group. It returns ErrNotFound if there is none, and an [UnreadableError] if
+// it is unreadable.
 func (g Groups) Get(ctx context.Context, ref GroupRef) (Group, error) {
 	c, err := g.t.begin()
 	if err != nil {
@@ -138,7 +140,7 @@ func (t Tenant) getGroup(ctx context.Context, name string, ref GroupRef) (Group,
 	return g, err
 }
 
-// findGroup returns the record that a reference leads to.
+// findGroup returns the record to which a reference leads.
 func (t Tenant) findGroup(ctx context.Context, name string, ref GroupRef) (store.Record, error) {
 	key, err := ref.key()
 	if err != nil {
@@ -151,8 +153,8 @@ func (t Tenant) findGroup(ctx context.Context, name string, ref GroupRef) (store
 	return r, translate("get", err)
 }
 
-// Update changes a group: fn gets a copy and changes it, as [Tenant.Update]
-// does with users. It may change Name, Metadata and SystemProperties.
+// Update changes a group by a function, as [Tenant.Update] does with users. fn may change
+// Name, Metadata and SystemProperties.
 func (g Groups) Update(ctx context.Context, ref GroupRef, fn func(*Group) error, conds ...Condition) (Group, error) {
 	w, err := g.t.writer()
 	if err != nil {
@@ -170,8 +172,7 @@ func (g Groups) Update(ctx context.Context, ref GroupRef, fn func(*Group) error,
 	return changed, nil
 }
 
-// changeGroup changes a group, and tries again while others change it. With an error
-// it returns the group as it was to be.
+// changeGroup changes a group. With an error it returns the group as it would have become.
 func (w *writer) changeGroup(ctx context.Context, ref GroupRef, conds conditions, fn func(*Group) error) (g Group, err error) {
 	err = w.settle(ctx, func() (string, error) {
 		r, err := w.findGroup(ctx, w.name, ref)
@@ -194,14 +195,14 @@ func (w *writer) changeGroup(ctx context.Context, ref GroupRef, conds conditions
 	return g, err
 }
 
-// updateGroup changes a group from its old state, that in record r. With an error it
-// returns the group as it was to be.
+// updateGroup changes a group from its old state, that in record r. With an error it returns
+// the group as it would have become.
 func (w *writer) updateGroup(ctx context.Context, r *store.Record, old *Group, fn func(*Group) error) (Group, error) {
 	g := old.editable()
 	if err := fn(&g); err != nil {
 		return g, err
 	}
-	g = g.Clone() // what fn put in is the caller's
+	g = g.Clone() // the caller may keep what fn put in
 	g.normalize()
 	fields := changedGroupFields(old, &g)
 	if err := checkGroupReadOnly(old, &g); err != nil {
@@ -214,8 +215,8 @@ func (w *writer) updateGroup(ctx context.Context, r *store.Record, old *Group, f
 	return g, err
 }
 
-// replaceGroup writes g over old, the state in r. ErrStale of the store if that is no
-// longer so.
+// replaceGroup writes g over old, the state in record r. It returns the store's ErrStale if
+// the record has changed.
 func (w *writer) replaceGroup(ctx context.Context, r *store.Record, old, g *Group, fields []string) error {
 	if err := w.policy.validateGroup(old, g); err != nil {
 		return err
@@ -229,7 +230,7 @@ func (w *writer) replaceGroup(ctx context.Context, r *store.Record, old, g *Grou
 	}
 	done, err := w.apply(ctx, store.Ops(store.Replace(*r, next, w.note(ChangeUpdated, fields))))
 	switch {
-	case done.taken != nil: // a token that is in use, of 2^256
+	case done.taken != nil: // another group has this token, one of 2^256
 		return w.conflict(done.taken)
 	case err == nil:
 		g.Version, g.Revision = w.written(done.revision), int64(done.revision)
@@ -237,9 +238,9 @@ func (w *writer) replaceGroup(ctx context.Context, r *store.Record, old, g *Grou
 	return err
 }
 
-// Delete deletes a group, if the conditions hold; its token is no longer accepted. Users
-// who name it among their Groups are left as they are. ErrNotFound if there is none.
-// What cannot be read is deleted as [Tenant.Delete] does.
+// Delete deletes a group, if the conditions hold. Its token is no longer accepted. Users that
+// name it among their Groups stay as they are. It returns ErrNotFound if there is none. It
+// deletes unreadable groups as [Tenant.Delete] does unreadable users.
 func (g Groups) Delete(ctx context.Context, ref GroupRef, conds ...Condition) error {
 	w, err := g.t.writer()
 	if err != nil {

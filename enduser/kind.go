@@ -9,25 +9,25 @@ import (
 )
 
 // kind describes a kind of record to the calls that serve all kinds: sweeps, walks over
-// secrets, writes over what a newer program wrote. Each kind describes itself in its own
-// file. A nil function means that it does not apply.
+// secrets, writes over records of newer programs. Each kind describes itself in its own file.
+// A function that does not apply to a kind is nil.
 type kind struct {
 	name string
 
 	// member reports whether this program writes a member of the record's body.
 	member func(name string) bool
 
-	// key reports whether this program makes unique keys or index terms of a kind. The
-	// field is what a ConflictError calls a unique key; "" where it never names one.
+	// key reports whether unique keys or index terms of a kind are this program's own. The
+	// field is the name of a unique key in a ConflictError, or "".
 	key func(kind string) (field string, own bool)
 
-	// overdue returns the writes that a record is due for, none if it is not. If there are
-	// several, the first one removes what belongs to the record, and may be in vain.
+	// overdue returns the writes for a record whose time has come, none if it has not. If
+	// there are several, the first one removes what belongs to the record, which may be gone.
 	overdue func(w *writer, r *store.Record) ([]store.Op, error)
 
-	// ttl is how long the contents of a record live at most, 0 for ever. A sweep deletes
-	// one that is unreadable and was due longer ago, and one whose deadline is further
-	// away: then a clock was wrong that set it.
+	// ttl is how long everything in a record lives at most; 0 means for ever. With a ttl, a
+	// sweep deletes unreadable records once they have been due for that long, and visits
+	// those whose deadline is further away, which a wrong clock must have set.
 	ttl time.Duration
 
 	// sealed returns the sealed texts in a record.
@@ -54,14 +54,14 @@ func (m *Manager) kind(name string) kind {
 // termUnreadable marks a record that was due and unreadable.
 var termUnreadable = store.Key{Kind: "unreadable", Value: "1"} //nolint:gochecknoglobals // a constant
 
-// carried is what a newer program has put into a record, and what a write over it keeps.
+// carried is what a newer program has added to a record, and a write over it keeps.
 type carried struct {
 	members       []byte // of the body, each with a comma in front
 	unique, index []store.Key
 }
 
-// carry returns what a write over a record has to keep. It returns ErrNewer if the record
-// must not be written over.
+// carry returns what a write over a record must keep. It returns ErrNewer if the record must
+// not be overwritten.
 func (k kind) carry(r *store.Record) (carried, error) {
 	c := carried{unique: k.foreign(r.Unique), index: k.foreign(r.Index)}
 	p := jsontext.NewScanner(string(r.Data))
@@ -85,7 +85,7 @@ func (k kind) carry(r *store.Record) (carried, error) {
 	return c, nil
 }
 
-// foreign returns the keys of kinds that this program does not make: a newer program's.
+// foreign returns the keys that are not this program's own: those of a newer program.
 func (k kind) foreign(keys []store.Key) []store.Key {
 	var foreign []store.Key
 	for _, key := range keys {

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// isLanguageTag reports whether s is a well-formed language tag (RFC 5646 section 2.2.9):
-// it conforms to the ABNF of section 2.1, and names no variant and no singleton twice. The
-// language has two or three letters, as all that are registered: "English" is a mistake.
-// Otherwise no registry is asked, so that a tag does not stop being one, or start, with
-// the version of a library.
+// isLanguageTag reports whether s is a well-formed language tag (RFC 5646 section 2.2.9): it
+// conforms to the ABNF of section 2.1, and names no variant and no singleton twice. The
+// language must have two or three letters, like all registered ones: "English" is a mistake.
+// Nothing else is checked against a registry, so that a tag does not become valid or invalid
+// with the version of a library.
 func isLanguageTag(s string) bool {
 	if isGrandfathered(s) {
 		return true
@@ -22,8 +22,8 @@ func isLanguageTag(s string) bool {
 	return tag.part == "" && !tag.more
 }
 
-// isGrandfathered reports whether s is one of the tags that section 2.1 lists since they
-// do not fit its rules.
+// isGrandfathered reports whether s is one of the tags that section 2.1 lists because they do
+// not follow its rules.
 func isGrandfathered(s string) bool {
 	if len(s) != len("sgn-be-fr") && !strings.HasPrefix(s, "i-") && !strings.HasPrefix(s, "I-") {
 		return false // nearly all
@@ -38,9 +38,9 @@ func isGrandfathered(s string) bool {
 
 // subtags reads a tag subtag by subtag.
 type subtags struct {
-	part string // the subtag to be read next; "" at the end, and for an empty one
-	rest string // behind it
-	more bool   // there is something behind it
+	part string // the next subtag; "" at the end, and if the subtag is empty
+	rest string // the text behind it
+	more bool   // there is text behind it
 }
 
 func (t *subtags) next() {
@@ -50,11 +50,11 @@ func (t *subtags) next() {
 	}
 	t.part, t.rest, t.more = strings.Cut(t.rest, "-")
 	if t.part == "" {
-		t.more = true // an empty subtag is an end that is not the end
+		t.more = true // an empty subtag ends the reading, but not the tag
 	}
 }
 
-// take reads a subtag if it has so many characters, all of them letters, or also digits.
+// take reads the next subtag if it has so many characters, all of one class.
 func (t *subtags) take(atLeast, atMost int, is func(string) bool) bool {
 	if n := len(t.part); n < atLeast || n > atMost || !is(t.part) {
 		return false
@@ -63,8 +63,8 @@ func (t *subtags) take(atLeast, atMost int, is func(string) bool) bool {
 	return true
 }
 
-// language reads all but private tags: language, script, region, variants, extensions,
-// and what is for private use.
+// language reads a tag that begins with a language: script, region, variants, extensions and
+// a private part may follow.
 func (t *subtags) language() bool {
 	if !t.take(2, 3, areLetters) {
 		return false
@@ -106,7 +106,7 @@ func (t *subtags) extensions() bool {
 	return true
 }
 
-// private reads what is for private use, to the end.
+// private reads a part for private use, which goes to the end.
 func (t *subtags) private() bool {
 	if !strings.EqualFold(t.part, "x") {
 		return false

@@ -9,45 +9,43 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Query asks for a page of users, in the order in which the registry got them: that of
-// [User].AddedAt.
+// Query selects a page of users, in the order of [User].AddedAt.
 type Query struct {
 	Filter
 
 	Desc  bool // newest first
 	Limit int  // 1 to 500; 0 means 50
 
-	// After asks for the users that follow a cursor in the order of the list, Before for
-	// those that stand immediately in front of it. At most one may be set; zero is the
-	// beginning. [Page] has the cursors.
+	// After selects the users that follow a cursor in the order of the list, Before those
+	// immediately in front of it. At most one may be set; zero is the beginning. [Page] has
+	// the cursors.
 	After, Before Cursor
 
-	// AddedAfter and AddedBefore select users that the registry got after, and before, a
-	// time. They are found by a search along the order of the list, and are exact where
-	// the clocks of all Managers that wrote agree. Where these differ, users that were
-	// added within that difference of a bound may be missing.
+	// AddedAfter and AddedBefore select users by [User].AddedAt. They are exact if the
+	// clocks of all Managers that wrote agree. If these differ, users that were added within
+	// that difference of a bound may be missing.
 	AddedAfter, AddedBefore time.Time
 
-	// ExpiringBefore selects the provisional users whose deadline is earlier. They come
-	// in the order of their deadlines; Desc and Before cannot be set.
+	// ExpiringBefore selects the provisional users whose deadline is earlier, in the order
+	// of their deadlines. Desc and Before must not be set then.
 	ExpiringBefore time.Time
 }
 
-// Page is a part of a list. It is in the order of the list, whichever way it was
-// asked for. Its users have about 1 MiB at most, or it has one user: it may be shorter
-// than the limit and have a Next.
+// Page is a part of a list, in the order of the list, also if it was found by Before. It has
+// one user, or users with at most about 1 MiB: it may be shorter than the limit and have a
+// Next.
 type Page struct {
 	Users []User
 
-	// Next is for Query.After, and gives the page that follows; zero if no user does.
-	// Previous is for Query.Before, and gives the page in front; zero if no user is there.
-	// A page that was asked for by a cursor always has the one that leads back: there was
-	// a user. By the time that either is used the users it leads to may be gone; and where
-	// a page ended for its size or the work that it took, the last one may be empty.
+	// Next is for Query.After and gives the page that follows; zero if no user follows.
+	// Previous is for Query.Before and gives the page in front; zero if no user stands there.
+	// A page that was found by a cursor always has the cursor that leads back. The users to
+	// which a cursor leads may be deleted before it is used. The last page may be empty if
+	// the one in front ended for its size or its work.
 	Next, Previous Cursor
 
-	// Unreadable are the IDs of users of this part of the list that cannot be read: they
-	// are damaged, or were written by a newer program. [Tenant.Get] says why.
+	// Unreadable are the IDs of unreadable users in this part of the list: they are damaged,
+	// or were written by a newer program. [Tenant.Get] returns the reason.
 	Unreadable []string
 }
 
@@ -57,12 +55,12 @@ const (
 	pageOfIteration = 200
 )
 
-// List returns a page of users. Walking through pages, by Next or by Previous,
-// returns every user that exists and matches the whole time exactly once, whatever
-// else is written meanwhile. Only a page that nothing follows is empty. Where that
-// takes long, the context bounds it: if it ends before there is a user, the error is the
-// context's, and the page has a Next from which to go on, or, where it was asked for by
-// Before, a Previous.
+// List returns a page of users. Reading all pages, by Next or by Previous, returns every
+// user exactly once that exists and matches the whole time, whatever is written meanwhile.
+//
+// Only the last page can be empty: List reads on until it finds a user. If the context ends
+// before that, List returns the context's error and a page whose Next (or Previous, for a
+// query with Before) goes on from there.
 func (t Tenant) List(ctx context.Context, q Query) (Page, error) {
 	l, err := t.lister(q)
 	if err != nil {
@@ -85,7 +83,7 @@ func (t Tenant) List(ctx context.Context, q Query) (Page, error) {
 	return Page{found.items, found.next, found.previous, found.unreadable}, err
 }
 
-// added reports whether a user is within the bounds of AddedAt.
+// added reports whether a user lies within AddedAfter and AddedBefore.
 func (q *Query) added(u *User) bool {
 	return (q.AddedAfter.IsZero() || u.AddedAt.After(q.AddedAfter)) &&
 		(q.AddedBefore.IsZero() || u.AddedAt.Before(q.AddedBefore))
@@ -95,12 +93,12 @@ func (q *Query) added(u *User) bool {
 type lister struct {
 	Query
 	span        span
-	terms, keys []store.Key // index terms, or keys of what is unique
+	terms, keys []store.Key // index terms that must match, or unique keys
 	now         time.Time
 
 	low, high store.Revision // AddedAfter and AddedBefore as bounds of Created; 0: none
 
-	looked, most int // records by deadline that were looked at, and that a count looks at
+	looked, most int // by deadline: records that were read, and that a count reads at most
 }
 
 func (t Tenant) lister(q Query) (*lister, error) {
@@ -115,7 +113,7 @@ func (t Tenant) lister(q Query) (*lister, error) {
 	var v violations
 	l.span.check(&v)
 	if !q.ExpiringBefore.IsZero() && (q.Desc || !q.Before.IsZero()) {
-		v.add(Field{Name: "expiring_before"}, CodeValue, "goes with neither a descending order nor Before")
+		v.add(Field{Name: "expiring_before"}, CodeValue, "excludes a descending order and Before")
 	}
 	l.terms, l.keys = t.pin(c.exact).terms(&v, &c.schema, q.Filter)
 	if err := v.err(); err != nil {
@@ -125,8 +123,8 @@ func (t Tenant) lister(q Query) (*lister, error) {
 	return l, l.span.own(!q.ExpiringBefore.IsZero())
 }
 
-// deadlineBound returns a time in the range of deadlines that comes to the same as a bound
-// of them: stores count times in milliseconds, which may not hold any other.
+// deadlineBound returns the bound in the range of deadlines that selects the same: stores
+// count milliseconds, which may not hold other times.
 func deadlineBound(at time.Time) time.Time {
 	switch {
 	case at.IsZero() || inRange(at):
@@ -138,7 +136,7 @@ func deadlineBound(at time.Time) time.Time {
 	}
 }
 
-// scopeIn returns what the cursors of a query are bound to.
+// scopeIn returns the scope to which the cursors of a query are bound.
 func (q *Query) scopeIn(name string) scope {
 	return scopeOf("users", name, q.ExternalID, q.Email, q.Account.Type, q.Account.ID, q.Name, q.Group,
 		string(q.Metadata.AppendJSON(nil)), strconv.FormatBool(q.Desc),
@@ -152,14 +150,14 @@ func timeText(t time.Time) string {
 	return t.UTC().Format(time.RFC3339Nano)
 }
 
-// query asks the store for what the list has.
+// query returns the store's query for the list.
 func (l *lister) query() store.Query {
 	return store.Query{
 		Kind: kindUser, Match: l.terms, NotDueBefore: tick(l.now), After: l.low, Before: l.high, Desc: l.Desc,
 	}
 }
 
-// bound finds the bounds of Created that AddedAfter and AddedBefore come to.
+// bound translates AddedAfter and AddedBefore into bounds of Created.
 func (l *lister) bound(ctx context.Context, t Tenant) (err error) {
 	if !l.AddedAfter.IsZero() {
 		l.low, err = t.firstAdded(ctx, l.span.name, func(at time.Time) bool { return at.After(l.AddedAfter) })
@@ -171,12 +169,10 @@ func (l *lister) bound(ctx context.Context, t Tenant) (err error) {
 	return err
 }
 
-// firstAdded returns the Created of the first user for which reached is true, or one
-// beyond the last user. Users ascend by the time at which they were added, as far as
-// clocks agree.
+// firstAdded returns the Created of the first user for which reached is true, or one beyond
+// the last user. It is a binary search: AddedAt ascends with Created, as far as clocks agree.
 func (t Tenant) firstAdded(ctx context.Context, name string, reached func(time.Time) bool) (store.Revision, error) {
-	// probe returns the first user of a query that can be read; created is 0 if there is
-	// none.
+	// probe returns the first readable user of a query; created is 0 if there is none.
 	probe := func(q store.Query) (at time.Time, created store.Revision, err error) {
 		for {
 			page, err := t.m.store.List(ctx, name, q)
@@ -219,7 +215,7 @@ func (t Tenant) firstAdded(ctx context.Context, name string, reached func(time.T
 	return first, nil
 }
 
-// listOne answers a query that names a unique key: the list has one user or none.
+// listOne answers a query with a unique key: the list has one user or none.
 func (l *lister) listOne(ctx context.Context, t Tenant) (Page, error) {
 	page := Page{Users: []User{}}
 	r, err := t.m.store.Get(ctx, l.span.name, l.keys[0])
@@ -239,9 +235,8 @@ func (l *lister) listOne(ctx context.Context, t Tenant) (Page, error) {
 	return page, nil
 }
 
-// listExpiring answers a query by deadline. It steps on until there is a user, or
-// nothing more, or there are no steps left for a count. It also returns why users cannot
-// be read.
+// listExpiring answers a query by deadline. It reads on until it finds a user, the end, or
+// the most that a count reads. It also returns the errors of unreadable users.
 func (l *lister) listExpiring(ctx context.Context, t Tenant) (page Page, lost []error, err error) {
 	page.Users = []User{}
 	q := store.DueQuery{
@@ -283,18 +278,17 @@ func (l *lister) listExpiring(ctx context.Context, t Tenant) (page Page, lost []
 	}
 }
 
-// Count is how many users a query selects. If it is not exact there are at least N.
+// Count is a number of users. If it is not exact there are at least N.
 type Count struct {
 	N     int
 	Exact bool
 }
 
-// maxCount is where a count ends.
+// maxCount is how many users a count reads at most.
 const maxCount = 10_000
 
-// Count counts the users that a query selects: those that [Tenant.List] returns in all
-// pages, Limit apart. It ends when it has looked at 10,000. Of users that cannot be read
-// it counts those of a newer program, and not those that are damaged.
+// Count counts the users that a query selects, in all pages of [Tenant.List]. It reads at
+// most 10,000 users. It counts unreadable users of a newer program, but not damaged ones.
 func (t Tenant) Count(ctx context.Context, q Query) (Count, error) {
 	l, err := t.lister(q)
 	if err != nil {

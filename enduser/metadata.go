@@ -12,17 +12,16 @@ import (
 	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
 
-// Metadata is what a host keeps about a user beyond the profile: values by key.
+// Metadata is data about a user or group beyond the profile: values by key.
 //
 //	enduser.Metadata{"plan": enduser.String("pro"), "seats": enduser.Int(12)}
 //
-// [MetadataOf] makes it from a struct or map, [MetadataAs] turns it into one. How
-// many keys and bytes are allowed is the [Policy]'s.
+// [MetadataOf] makes it from a struct or map, [MetadataAs] turns it into one. A [Policy]
+// limits its keys and bytes.
 type Metadata map[string]Value
 
-// Value is one metadata value: any JSON value, kept exactly as it was given, so
-// that a 64-bit integer stays what it is. Values can be compared with ==. The
-// zero Value is null.
+// Value is one metadata value: any JSON value, stored exactly as it was given, so that a
+// 64-bit integer keeps its digits. Values can be compared with ==. The zero Value is null.
 //
 // In a [Spec] given to Upsert, a null value removes the key.
 type Value struct {
@@ -56,9 +55,9 @@ func Float(f float64) Value {
 	return Value{string(text)}
 }
 
-// JSON returns the value that a JSON text stands for. It refuses text that is not
-// one JSON value, is not UTF-8, names a member twice, nests deeper than 32 levels,
-// or holds a number beyond the range of a float64. The error is ErrInvalid.
+// JSON returns the value of a JSON text. It returns ErrInvalid if the text is not one JSON
+// value, is not UTF-8, names a member twice, nests deeper than 32 levels, or holds a number
+// beyond the range of a float64.
 func JSON(text string) (Value, error) {
 	compact, err := jsontext.Compact(text)
 	if err != nil {
@@ -86,8 +85,7 @@ func (v Value) Text() string {
 	return v.text
 }
 
-// String implements fmt.Stringer: the string that v is, or the JSON text of anything
-// else.
+// String implements fmt.Stringer. It returns the string if v is one, else the JSON text.
 func (v Value) String() string {
 	if s, ok := v.Str(); ok {
 		return s
@@ -95,14 +93,14 @@ func (v Value) String() string {
 	return v.Text()
 }
 
-// Str returns the string that v is, and whether it is one.
+// Str returns v as a string, and reports whether it is one.
 func (v Value) Str() (string, bool) {
 	p := jsontext.NewScanner(v.text)
 	s, err := p.String()
 	return s, err == nil
 }
 
-// Int64 returns the integer that v is, and whether it is one that fits.
+// Int64 returns v as an integer, and reports whether it is one that fits.
 func (v Value) Int64() (int64, bool) {
 	n, err := strconv.ParseInt(v.text, 10, 64)
 	if err != nil {
@@ -126,12 +124,12 @@ func (v Value) Bool() (value, ok bool) {
 	return v.text == "true", v.text == "true" || v.text == "false"
 }
 
-// Decode stores v in what dst points to, as encoding/json does.
+// Decode stores v in the variable to which dst points, as encoding/json does.
 func (v Value) Decode(dst any) error {
 	return decodeError(json.Unmarshal([]byte(v.Text()), dst))
 }
 
-// decodeError says what did not fit without quoting it, as encoding/json does.
+// decodeError returns an error that does not quote the value, as those of encoding/json do.
 func decodeError(err error) error {
 	if err == nil {
 		return nil
@@ -139,16 +137,16 @@ func decodeError(err error) error {
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return fmt.Errorf("enduser: decode metadata: a value does not fit %s in field %q", e.Type, e.Field)
 	}
-	return errors.New("enduser: decode metadata: a value does not fit the type that is to hold it")
+	return errors.New("enduser: decode metadata: a value does not fit the type of its destination")
 }
 
-// Equal reports whether two values are the same, as == does.
+// Equal is ==.
 func (v Value) Equal(w Value) bool { return v == w }
 
 // MarshalJSON implements json.Marshaler.
 func (v Value) MarshalJSON() ([]byte, error) { return []byte(v.Text()), nil }
 
-// UnmarshalJSON implements json.Unmarshaler. It refuses what [JSON] refuses.
+// UnmarshalJSON implements json.Unmarshaler. Its errors are those of [JSON].
 func (v *Value) UnmarshalJSON(text []byte) error {
 	value, err := JSON(string(text))
 	if err == nil {
@@ -157,9 +155,8 @@ func (v *Value) UnmarshalJSON(text []byte) error {
 	return err
 }
 
-// MetadataOf returns the metadata that a struct or map stands for, as
-// encoding/json sees it: one key a member. Null members are left out. It fails
-// for what does not encode to a JSON object.
+// MetadataOf returns the metadata of a struct or map, which encoding/json encodes: one key a
+// member. Null members are left out. It fails unless v encodes to a JSON object.
 func MetadataOf(v any) (Metadata, error) {
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -184,8 +181,8 @@ func MetadataAs[T any](m Metadata) (T, error) {
 // MarshalJSON implements json.Marshaler; keys are sorted.
 func (m Metadata) MarshalJSON() ([]byte, error) { return m.AppendJSON(nil), nil }
 
-// UnmarshalJSON implements json.Unmarshaler. It refuses what [ParseMetadata]
-// refuses; null is no metadata.
+// UnmarshalJSON implements json.Unmarshaler. Its errors are those of [ParseMetadata]; null
+// means no metadata.
 func (m *Metadata) UnmarshalJSON(text []byte) error {
 	if string(text) == "null" {
 		*m = nil
@@ -198,8 +195,8 @@ func (m *Metadata) UnmarshalJSON(text []byte) error {
 	return err
 }
 
-// AppendJSON appends the metadata as a JSON object with sorted keys, so that equal metadata has
-// equal text.
+// AppendJSON appends the metadata as a JSON object with sorted keys, so that equal metadata
+// has equal text.
 func (m Metadata) AppendJSON(dst []byte) []byte {
 	dst = append(dst, '{')
 	var few [16]string
@@ -216,7 +213,7 @@ func (m Metadata) AppendJSON(dst []byte) []byte {
 // sortedKeys returns the keys of a map in order.
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// sortedKeys appends the keys to a list, which becomes sorted.
+// sortedKeys appends the keys to a list, and sorts it.
 func (m Metadata) sortedKeys(keys []string) []string {
 	for key := range m {
 		keys = append(keys, key)
@@ -225,9 +222,8 @@ func (m Metadata) sortedKeys(keys []string) []string {
 	return keys
 }
 
-// ParseMetadata returns the metadata that a JSON object stands for; a member that
-// is null has the null Value. It refuses what [JSON] refuses. The error is
-// ErrInvalid.
+// ParseMetadata returns the metadata of a JSON object; a member that is null has the null
+// Value. Its errors are those of [JSON].
 func ParseMetadata(object string) (Metadata, error) {
 	p := jsontext.NewScanner(object)
 	m, err := scanMetadata(&p)
@@ -240,9 +236,9 @@ func ParseMetadata(object string) (Metadata, error) {
 	return nil, invalidField(Field{Name: "metadata"}, CodeJSON, err.Error())
 }
 
-// MergePatch returns the metadata changed by a JSON object as a merge patch (RFC
-// 7396): null removes a key, an object is merged into one, anything else takes the
-// place of what was there. The errors are those of [ParseMetadata].
+// MergePatch returns the metadata changed by a JSON merge patch (RFC 7396): null removes a
+// key, an object is merged into an object, and anything else replaces the value. Its errors
+// are those of [ParseMetadata].
 func (m Metadata) MergePatch(object string) (Metadata, error) {
 	patch, err := ParseMetadata(object)
 	if err != nil {
@@ -268,7 +264,7 @@ func (v Value) mergePatch(patch Value) Value {
 	if !ok {
 		return patch
 	}
-	out, _ := v.members() // what is no object is none to begin with
+	out, _ := v.members() // none unless v is an object
 	if out == nil {
 		out = make(Metadata)
 	}
@@ -324,8 +320,8 @@ func scanMetadata(p *jsontext.Scanner) (Metadata, error) {
 	return m, err
 }
 
-// merge applies from to m: null removes a key. It returns m, or where that was nil
-// a map that may be from.
+// merge merges from into m: null removes a key. It returns m, or, if m is nil, a map that
+// may be from.
 func (m Metadata) merge(from Metadata) Metadata {
 	if m == nil && !from.hasNull() {
 		return from

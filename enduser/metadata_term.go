@@ -10,8 +10,8 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// appendMetadataKeys appends the index terms of a metadata value: that of the value, and
-// of a number also that of its text as it was written, if that is another.
+// appendMetadataKeys appends the index terms of a metadata value. A number has a second one
+// if it was written in another spelling than the canonical one.
 func appendMetadataKeys(terms []store.Key, key string, v Value) []store.Key {
 	term := v.term()
 	terms = append(terms, metadataKey(key, term))
@@ -30,8 +30,8 @@ func (v Value) kind() jsontext.Kind {
 	return p.Kind()
 }
 
-// term returns the text under which a value is indexed: equal values have the same, and a
-// string has that of what it looks like.
+// term returns the text under which a value is indexed. Equal values have the same, and a
+// string has the same as the value that it looks like.
 func (v Value) term() string {
 	switch v.kind() {
 	case jsontext.String:
@@ -46,9 +46,9 @@ func (v Value) term() string {
 	}
 }
 
-// canonicalNumber returns the text of a JSON number that all texts of its value have in
-// common: digits and a decimal point between 1e-6 and 1e21, as ECMAScript writes numbers,
-// otherwise an exponent. No digit is lost.
+// canonicalNumber returns the canonical spelling of a JSON number, which is that of
+// ECMAScript: digits and a decimal point between 1e-6 and 1e21, otherwise an exponent. It
+// loses no digit.
 func canonicalNumber(text string) string {
 	if isOf(text, "") && len(text) < 21 && !strings.ContainsAny(text, "eE") {
 		return text // nearly all
@@ -57,7 +57,7 @@ func canonicalNumber(text string) string {
 	mantissa, negative := strings.CutPrefix(mantissa, "-")
 	whole, fraction, _ := strings.Cut(mantissa, ".")
 	digits := strings.TrimLeft(whole+fraction, "0")
-	point := len(digits) - len(fraction) // where the decimal point stands in digits
+	point := len(digits) - len(fraction) // the place of the decimal point in digits
 	digits = strings.TrimRight(digits, "0")
 	if digits == "" {
 		return "0"
@@ -79,8 +79,8 @@ func canonicalNumber(text string) string {
 // maxExponent is far beyond the exponents of a float64.
 const maxExponent = 1 << 20
 
-// decimal returns the number of some significant digits with a point before, among or
-// behind them.
+// decimal returns the number with these significant digits, and the decimal point before the
+// digit with that index.
 func decimal(digits string, point int) string {
 	switch {
 	case point > 21 || point < -5:
@@ -101,8 +101,7 @@ func decimal(digits string, point int) string {
 	}
 }
 
-// canonicalJSON returns the text of a JSON value with the members of objects in order and
-// numbers as canonicalNumber has them.
+// canonicalJSON returns the text of a JSON value with sorted members and canonical numbers.
 func canonicalJSON(text string) string {
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()

@@ -9,7 +9,7 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// span is the part of a list that a page asks for.
+// span is the part of a list that a query selects.
 type span struct {
 	name          string // of the tenant, in the store
 	scope         scope
@@ -27,8 +27,8 @@ func (s span) check(v *violations) {
 	}
 }
 
-// own refuses the cursors of other lists: a place is in lists by deadline alone, and a
-// revision in others.
+// own rejects the cursors of other lists. Only a list by deadline has cursors with a place,
+// and only the others have cursors with a revision.
 func (s span) own(byDeadline bool) error {
 	for _, c := range []Cursor{s.after, s.before} {
 		if !c.IsZero() && (c.scope != s.scope || (byDeadline && c.at != 0) || (!byDeadline && c.place != "")) {
@@ -44,7 +44,7 @@ func (s span) size() int { return cmp.Or(s.limit, defaultPage) }
 // at returns the cursor of a revision.
 func (s span) at(created store.Revision) Cursor { return Cursor{scope: s.scope, at: int64(created)} }
 
-// place returns the cursor of a place in a list by deadline; zero for no place.
+// place returns the cursor of a place in a list by deadline; the zero Cursor for "".
 func (s span) place(place string) Cursor {
 	if place == "" {
 		return Cursor{}
@@ -52,7 +52,7 @@ func (s span) place(place string) Cursor {
 	return Cursor{scope: s.scope, place: place}
 }
 
-// narrow puts the bounds of the span into a query that has none beyond them.
+// narrow narrows a query to the bounds of the span.
 func (s span) narrow(q store.Query) store.Query {
 	for _, bound := range []struct {
 		cursor Cursor
@@ -69,25 +69,25 @@ func (s span) narrow(q store.Query) store.Query {
 	return q
 }
 
-// listed is a page of whatever a list has.
+// listed is a page of items of any kind.
 type listed[T any] struct {
 	items          []T
 	next, previous Cursor
 	unreadable     []string
 }
 
-// list returns the page of a span. It steps on until there is an item, or nothing more.
-// decode says what a record holds, and whether the list has it.
+// list returns the page of a span. It reads on until it finds an item or the end. decode
+// returns the item in a record, and reports whether the list has it.
 func list[T any](
 	ctx context.Context, st store.Store, s span, q store.Query, decode func(*store.Record) (T, bool, error),
 ) (listed[T], error) {
 	q = s.narrow(q)
 	backward := !s.before.IsZero()
 	q.Desc = s.desc != backward
-	p := pager[T]{span: s, decode: decode, want: s.size() + 1} // the one beyond shows whether any follows
+	p := pager[T]{span: s, decode: decode, want: s.size() + 1} // one more shows whether any follows
 	more, err := p.read(ctx, st, q)
 	if len(p.items) > s.size() {
-		if len(p.unreadable) > 0 { // they may stand beyond, too: read again, and not so far
+		if len(p.unreadable) > 0 { // they may belong to the next page: read again, and less
 			p = pager[T]{span: s, decode: decode, want: s.size()}
 			more, err = p.read(ctx, st, q)
 		} else {
@@ -110,7 +110,7 @@ func list[T any](
 	return out, err
 }
 
-// from returns the cursor that the page was asked for by.
+// from returns the cursor of the query.
 func (s span) from() Cursor {
 	if s.before.IsZero() {
 		return s.after
@@ -129,8 +129,8 @@ type pager[T any] struct {
 	unreadable []string
 }
 
-// first returns what the way back begins behind: the first item, or, if there is none,
-// a place from which the one that the page was asked for by is in sight again.
+// first returns where the way back begins: at the first item, or, if there is none, at a
+// place from which the item at the query's cursor is found again.
 func (p *pager[T]) first(from Cursor, desc bool) store.Revision {
 	switch at := store.Revision(from.at); {
 	case len(p.created) > 0:
@@ -142,15 +142,15 @@ func (p *pager[T]) first(from Cursor, desc bool) store.Revision {
 	}
 }
 
-// What is looked at to fill a page that has an item already. A store may give short
-// pages; and where what matches is rare, a short page is better than much work.
+// How much is read to fill a page that has an item already. A store may give short pages;
+// and if matches are rare, a short page is better than much work.
 const (
 	fillBudget = 10_000 // entries, in all
 	fillEmpty  = 2      // pages without an item, one after the other
 )
 
-// read collects items until there are as many as wanted, or as is reasonable, but at
-// least one. It returns where the rest begins; 0 if there is none.
+// read collects items, at least one, until there are as many as wanted or it took enough
+// work. It returns where the rest begins; 0 if there is none.
 func (p *pager[T]) read(ctx context.Context, st store.Store, q store.Query) (rest store.Revision, err error) {
 	p.items = make([]T, 0, min(p.want, defaultPage+1))
 	p.created = make([]store.Revision, 0, cap(p.items))
@@ -166,7 +166,7 @@ func (p *pager[T]) read(ctx context.Context, st store.Store, q store.Query) (res
 			err = translate("list", err)
 		}
 		if err != nil {
-			if len(p.items) > 0 { // a short page; who goes on sees whether it still fails
+			if len(p.items) > 0 { // a short page; the next call returns the error, if it lasts
 				err = nil
 			}
 			return next(&q), err
@@ -185,7 +185,7 @@ func (p *pager[T]) read(ctx context.Context, st store.Store, q store.Query) (res
 	}
 }
 
-// goOn makes a query begin where a page ended.
+// goOn makes a query start where a page ended.
 func goOn(q *store.Query, next store.Revision) {
 	if q.Desc {
 		q.Before = next
@@ -194,7 +194,7 @@ func goOn(q *store.Query, next store.Revision) {
 	}
 }
 
-// next returns where a query begins.
+// next returns where a query starts.
 func next(q *store.Query) store.Revision {
 	if q.Desc {
 		return q.Before

@@ -5,23 +5,21 @@ import (
 	"time"
 )
 
-// Policy says what may be written through a handle; by what users are found is the
-// tenant's [Schema]. The zero value is a good policy. A policy validates what a write
-// sets, never what is there already, so that a stricter one does not make existing
-// users unwritable.
+// Policy says what may be written through a handle. The zero value is ready to use. (A
+// tenant's [Schema] says by what its users are found.) A policy validates only what a write
+// changes: a stricter one does not make existing users unwritable.
 type Policy struct {
-	// UniqueEmail makes e-mail addresses unique: a write that sets one claims it
-	// for the user. An address that another user has, claimed or not, is a
-	// conflict.
+	// UniqueEmail makes e-mail addresses unique: a write that sets one claims it for the
+	// user. It is a conflict if another user has the address, claimed or not.
 	UniqueEmail bool
 
-	// Placeholders allows identifiers that are placeholders: external IDs, IDs of linked
-	// accounts and external IDs of groups that are, in any case, undefined, null, (null),
-	// nil, none, nan or [object Object]. Programs that have lost an ID send these, and all
-	// that do would share one user. Without it they are refused, with [CodePlaceholder].
+	// Placeholders accepts external IDs of users and groups, and IDs of linked accounts,
+	// that are, in any case, undefined, null, (null), nil, none, nan or [object Object].
+	// Programs that have lost an ID send these, and all that do would share one user.
+	// Without it they are invalid, with [CodePlaceholder].
 	Placeholders bool
 
-	// AccountTypes lists the types that a linked account may have. None: any.
+	// AccountTypes lists the types that a linked account may have. None means any.
 	AccountTypes []string
 
 	// Limits; zero means the default.
@@ -37,7 +35,7 @@ type Policy struct {
 	MaxGroups        int // 64, at most 128
 }
 
-// ProvisionalTTL is how long a provisional user lives where nothing else is said.
+// ProvisionalTTL is how long a provisional user lives by default.
 const ProvisionalTTL = 24 * time.Hour
 
 const (
@@ -71,8 +69,7 @@ func (p Policy) Or(base Policy) Policy {
 	return p
 }
 
-// withDefaults fills in the defaults and cuts what is beyond what the store can
-// hold.
+// withDefaults fills in the defaults, and cuts limits to what the store can hold.
 func (p Policy) withDefaults() Policy {
 	for _, l := range []struct {
 		field            *int

@@ -5,11 +5,11 @@ import (
 	"encoding/binary"
 )
 
-// Position is a place in the change feed of a tenant's environment: that of the last
-// entry that a reader has seen. It is opaque, can be compared with == and kept as text,
-// and belongs to that environment alone: elsewhere it is ErrInvalid, with [CodeCursor].
-// If the store goes back in time, a position of the lost history is ErrTrimmed, and
-// never taken for one of the new. The zero Position is before the oldest entry kept.
+// Position is a place in the change feed of a tenant's environment: that of the last change
+// that a reader has seen. It is opaque, and can be compared with == and stored as text. For
+// another environment it is ErrInvalid, with [CodeCursor]. If the store goes back in time, a
+// position of the lost history is ErrTrimmed, and never taken for one of the new. The zero
+// Position is before the oldest change that is kept.
 type Position struct {
 	scope    scope
 	revision int64 // 0: the origin, of an empty feed
@@ -47,8 +47,8 @@ func (p *Position) UnmarshalText(text []byte) error {
 	return err
 }
 
-// ParsePosition returns the position whose text that is. ErrInvalid, with [CodeCursor],
-// if it is none; whose it is and whether it is still good is seen when it is used.
+// ParsePosition parses the text of a position. It returns ErrInvalid, with [CodeCursor], for
+// any other text. Whether the position belongs to a feed is checked when it is used.
 func ParsePosition(text string) (Position, error) {
 	if text == "" {
 		return Position{}, nil

@@ -8,25 +8,23 @@ import (
 )
 
 const (
-	// readyTenant is what the store calls the tenant of Ready's record. No name of a
-	// tenant leads to it: storeTenant puts customerPrefix only before names that begin
-	// with a prefix.
+	// readyTenant is the name in the store of the tenant with Ready's record. No tenant
+	// has it: storeTenant puts customerPrefix only before names that begin with a prefix.
 	readyTenant = customerPrefix + "ready"
 
 	readyID   = "ready"
 	kindReady = "ready"
 )
 
-// Ready reads from the store and writes to it, and returns nil if both work now: what a
-// server's readiness check asks. The error is the store's: an ErrUnavailable; an ErrUnknown
-// if the write had no answer in time; if the context ended, its error too; ErrContended if
-// no write comes through, of nobody. It has no secret in its text.
+// Ready returns nil if the store can be read and written now. It is for the readiness check
+// of a server. It returns ErrUnavailable if the store fails, ErrUnknown if the write had no
+// answer in time (with the context's error if the context ended), and ErrContended if no
+// process can write. No text of an error has a secret.
 //
-// It writes one small record without a body, always the same one, which belongs to no
-// tenant: no list, count, feed or walk has it. Calls of many processes at once do not fail
-// for each other. Each call costs a read and a commit, and waits for as long as any write
-// does: give the context a deadline, and call it once a second at most. Whether the
-// [Keyring] works it does not ask.
+// It writes one small record without a body, always the same one, which belongs to no tenant:
+// no list, count, feed or iterator has it. Calls of many processes at once do not disturb each
+// other. Each call costs a read and a commit, and waits as long as any write: give the context
+// a deadline, and call it at most once a second. It does not check the [Keyring].
 func (m *Manager) Ready(ctx context.Context) error {
 	w := m.writerOf(readyTenant, m.millis())
 	first, last := store.Revision(-1), store.Revision(-1)
@@ -37,14 +35,14 @@ func (m *Manager) Ready(ctx context.Context) error {
 		}
 		return readyID, err
 	})
-	if errors.Is(err, ErrContended) && last != first { // others have written meanwhile
+	if errors.Is(err, ErrContended) && last != first { // others could write meanwhile
 		return nil
 	}
 	return err
 }
 
-// touch writes Ready's record over what is there, and returns the revision that this had.
-// The error is the store's own if another was faster.
+// touch writes Ready's record, and returns the revision of the one that it replaced. It
+// returns the store's ErrStale if that has changed.
 func (w *writer) touch(ctx context.Context) (store.Revision, error) {
 	next := store.Record{ID: readyID, Kind: kindReady}
 	op := store.Create(next, nil)

@@ -7,13 +7,15 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Reindex rewrites the users of a tenant's environment whose index terms are not those
-// that the tenant's [Schema] asks for: after a metadata key was added to IndexedMetadata,
-// or taken away. Nothing else takes terms away that a user still has. Users get a new
-// revision and version, but no change in the feed and no new UpdatedAt. It returns how
-// many were rewritten, works a page at a time, and can be repeated after an error. What
-// cannot be read or written over is passed over: the error, an ErrCorrupt or ErrNewer,
-// names the first and says how many there are.
+// Reindex rewrites the users of a tenant's environment whose index terms are not those of
+// the tenant's [Schema], and returns how many it rewrote. Call it after a change of the
+// schema, for example of IndexedMetadata: writes add the terms of a new schema, and only
+// Reindex takes old ones away. The users get a new revision and version, but no change in the
+// feed and no new UpdatedAt.
+//
+// It works a page at a time and can be repeated after an error. It skips users that it cannot
+// read or must not overwrite: the error, an ErrCorrupt or ErrNewer, then names the first one
+// and says how many there are.
 func (t Tenant) Reindex(ctx context.Context) (int, error) {
 	w, err := t.writer()
 	if err != nil {

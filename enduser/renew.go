@@ -8,16 +8,16 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// renewal rewrites records that hold the same as before in another form. Their users and
-// groups get a new version, and no change in the feed.
+// renewal rewrites records in another form, with the same contents. Their users and groups
+// get a new version, and no change in the feed.
 type renewal struct {
-	what    string // for texts of errors
+	what    string // the operation, for texts of errors
 	renewed atomic.Int64
 	lost    failures
 }
 
-// all renews the records of one kind in one tenant. The function returns the record to
-// write over the one that it is given, nil for none.
+// all renews the records of one kind in one tenant. The function returns the record that
+// replaces the given one, nil for none.
 func (n *renewal) all(
 	ctx context.Context, w writer, kind string, renew func(*writer, *store.Record) (*store.Record, error),
 ) error {
@@ -42,7 +42,7 @@ func (n *renewal) all(
 	})
 }
 
-// one renews a record once. It returns an error that is lost if the record has changed.
+// one renews a record once. It returns the store's ErrStale if the record has changed.
 func (n *renewal) one(
 	ctx context.Context, w *writer, r *store.Record, renew func(*writer, *store.Record) (*store.Record, error),
 ) error {
@@ -63,8 +63,8 @@ func (n *renewal) one(
 	return translate(n.what, err)
 }
 
-// end returns how many records were renewed, and the error that ended it together with
-// that of the records it skipped.
+// end returns how many records were renewed, and err together with the failures of single
+// records.
 func (n *renewal) end(err error) (int, error) {
 	return int(n.renewed.Load()), errors.Join(err, n.lost.err())
 }

@@ -6,11 +6,10 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// CountSealed returns how many secrets of all tenants are sealed under each key, by
-// the keys' IDs: a key that is not in it can be taken away. It reads every group and
-// every sensitive value, a page at a time. What cannot be read is not counted; the
-// error, which then stands beside the counts, is an ErrCorrupt or ErrNewer that names the
-// first and says how many there are.
+// CountSealed returns how many secrets of all tenants are sealed under each key, by the IDs
+// of the keys. No secret needs a key that is not in it. It reads every group and every
+// sensitive value, a page at a time. It does not count unreadable ones: the error beside the
+// counts, an ErrCorrupt or ErrNewer, then names the first one and says how many there are.
 func (m *Manager) CountSealed(ctx context.Context) (map[string]int, error) {
 	counts := make(map[string]int)
 	count := func(sealed []byte) error {
@@ -46,13 +45,14 @@ func (m *Manager) CountSealed(ctx context.Context) (map[string]int, error) {
 	return counts, lost.err()
 }
 
-// Reseal seals anew the secrets that have no deadline: the tokens of groups. Those that
-// are under the key for new secrets already stay as they are. It returns how many it
-// sealed, and can be repeated after an error. Groups get a new revision and version, but no change in the
-// feed and no new UpdatedAt. Sensitive values are left: they are gone within
-// [SensitiveTTL]. Groups that cannot be read, opened or written over are passed over: the
-// error, an ErrCorrupt, ErrNewer or ErrNoKey, names the first, says how many there are,
-// and stands beside the number.
+// Reseal seals the secrets that have no deadline, the tokens of groups, under the key for new
+// secrets, unless they are under it already. It returns how many it sealed, and can be
+// repeated after an error. The groups get a new revision and version, but no change in the
+// feed and no new UpdatedAt. It leaves sensitive values, which expire within [SensitiveTTL].
+//
+// It skips groups that it cannot read or open, or must not overwrite: the error beside the
+// number, an ErrCorrupt, ErrNewer or ErrNoKey, then names the first one and says how many
+// there are.
 func (m *Manager) Reseal(ctx context.Context) (int, error) {
 	n := renewal{what: "reseal"}
 	now := m.millis()

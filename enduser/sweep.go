@@ -13,8 +13,8 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// tick is the bound that tells what has expired from what has not: a deadline is
-// earlier than it exactly if it has passed.
+// tick returns the bound that separates expired from live deadlines: a deadline is earlier
+// than the bound if and only if it has passed.
 func tick(now time.Time) time.Time { return now.Add(time.Millisecond) }
 
 const (
@@ -22,26 +22,27 @@ const (
 	// store.MaxPageData.
 	sweepPage = store.MaxLimit
 
-	// postponed is how long the sweeper leaves alone what it can do nothing about.
+	// postponed is how long the sweeper leaves a record alone for which it can do nothing.
 	postponed = 24 * time.Hour
 )
 
-// Sweep deletes what has expired in all tenants: users whose deadline has
-// passed, each with an "expired" change, sensitive values, tokens that are no longer
-// accepted, and the keys of a Keyring that is a [KeyDestroyer]. It returns how many
-// users it deleted. All of it is invisible from its deadline on whether Sweep runs
-// or not: it reclaims space. It may run in many processes at once. If the store
-// fails it returns what it has done, and the error. What cannot be read does not keep
-// it from the rest: it is passed over, and the error, an ErrCorrupt or ErrNewer, names
-// the first and says how much there is.
+// Sweep deletes what has expired in all tenants, and returns how many users it deleted:
+// users whose deadline has passed, each with a change of type [ChangeExpired], sensitive
+// values, tokens that are no longer accepted, and the keys of a Keyring that is a
+// [KeyDestroyer]. These do not exist for any call from their deadline on, whether Sweep runs
+// or not: it reclaims space. It may run in many processes at once.
 //
-// Up to 64 records are worked on at a time, so that they share the commits and round
-// trips of the store, and tenants take turns: of each no more than its share of a page.
-// Beside two pages of due records it holds the sensitive values of at most eight users.
+// If the store fails Sweep returns the number so far and the error. It skips unreadable
+// records: the error, an ErrCorrupt or ErrNewer, then names the first one and says how many
+// there are.
+//
+// It works on up to 64 records at a time, so that they share the commits and round trips of
+// the store. Tenants take turns: none gets more than its share of a page. Beside two pages of
+// due records Sweep holds the sensitive values of at most eight users.
 func (m *Manager) Sweep(ctx context.Context) (int, error) {
 	keys := error(nil)
 	if d, ok := m.keyring.(KeyDestroyer); ok {
-		if err := d.DestroyKeys(ctx); err != nil { // the rest does not depend on it
+		if err := d.DestroyKeys(ctx); err != nil { // goes on: nothing else depends on it
 			keys = keyringError("destroy keys", err)
 		}
 	}
@@ -53,22 +54,22 @@ func (m *Manager) Sweep(ctx context.Context) (int, error) {
 	return s.users, errors.Join(err, s.lost.err(), keys)
 }
 
-// belongingsAtOnce bounds how many users are deleted at a time with their sensitive
-// values: there are stores that read these first, and they may be as long as a page.
+// belongingsAtOnce bounds how many users are deleted at a time with their sensitive values:
+// a store may read these first, and they may be as long as a page.
 const belongingsAtOnce = 8
 
 // sweeper is one call of Sweep.
 type sweeper struct {
 	m          *Manager
 	now        time.Time
-	belongings chan struct{} // taken while something is deleted with what belongs to it
+	belongings chan struct{} // a slot is taken while a user is deleted with its sensitive values
 
-	users  int // deleted
-	worked bool
+	users  int      // deleted
+	worked bool     // the last pass could do something
 	lost   failures // of the last pass
 }
 
-// sweep passes over what is due until there is nothing left that it can do.
+// sweep makes passes over the due records until one can do nothing.
 func (s *sweeper) sweep(ctx context.Context) error {
 	for s.worked = true; s.worked; {
 		s.worked, s.lost = false, failures{}
@@ -79,8 +80,8 @@ func (s *sweeper) sweep(ctx context.Context) error {
 	return nil
 }
 
-// pass does the first share of what is due of every tenant. A page is read while the one
-// before it is worked on.
+// pass works on the first share of every tenant's due records. It reads a page while it
+// works on the one before.
 func (s *sweeper) pass(ctx context.Context) error {
 	page, err := s.due(ctx, s.query())
 	for q := s.query(); err == nil; {
@@ -115,8 +116,8 @@ func (s *sweeper) due(ctx context.Context, q store.DueQuery) (store.DuePage, err
 	return page, translate("sweep", err)
 }
 
-// page does what a page is due for. Where nothing of a tenant's share can be done it goes
-// on inside the tenant: what is in the way would be there again.
+// page works on a page of due records. Where it can do nothing for a tenant's share, it goes
+// on inside the tenant: the next pass would find the same records again.
 func (s *sweeper) page(ctx context.Context, tenants []store.DueTenant) error {
 	worked, err := s.records(ctx, tenants)
 	if err != nil {
@@ -132,7 +133,7 @@ func (s *sweeper) page(ctx context.Context, tenants []store.DueTenant) error {
 	return nil
 }
 
-// behind goes on behind what a tenant has due, until something can be done.
+// behind goes on after a tenant's share of due records, until something can be done.
 func (s *sweeper) behind(ctx context.Context, due *store.DueTenant) error {
 	q := s.query()
 	q.Tenant = due.Tenant
@@ -150,8 +151,8 @@ func (s *sweeper) behind(ctx context.Context, due *store.DueTenant) error {
 	return nil
 }
 
-// records does what the records of tenants are due for, many at a time, and says of each
-// tenant whether something could be done.
+// records works on the due records of tenants, many at a time, and reports for each tenant
+// whether something could be done.
 func (s *sweeper) records(ctx context.Context, tenants []store.DueTenant) (worked []bool, err error) {
 	type item struct {
 		of     int // the tenant
@@ -185,7 +186,7 @@ func (s *sweeper) records(ctx context.Context, tenants []store.DueTenant) (worke
 	return worked, err
 }
 
-// swept is what was done about a record.
+// swept is what was done for a record.
 type swept uint8
 
 const (
@@ -194,8 +195,7 @@ const (
 	userGone
 )
 
-// record does what a record is due for. The error is an UnreadableError for what cannot be
-// read, or it ends the sweep.
+// record works on one due record. An error that is not an *UnreadableError ends the sweep.
 func (s *sweeper) record(ctx context.Context, name string, r *store.Record) (swept, error) {
 	w, k := s.m.writerOf(name, s.now), s.m.kind(r.Kind)
 	var ops []store.Op
@@ -216,7 +216,7 @@ func (s *sweeper) record(ctx context.Context, name string, r *store.Record) (swe
 	}
 	err := s.apply(ctx, name, ops)
 	switch {
-	case lost(err): // somebody else was faster
+	case lost(err):
 		return nothing, cause
 	case err != nil:
 		return nothing, translate("sweep", err)
@@ -226,21 +226,20 @@ func (s *sweeper) record(ctx context.Context, name string, r *store.Record) (swe
 	return something, cause
 }
 
-// apply writes what a record is due for. The store may read the sensitive values that go
-// with a user.
+// apply writes the ops for a due record.
 func (s *sweeper) apply(ctx context.Context, name string, ops []store.Op) error {
 	if len(ops) > 1 {
 		s.belongings <- struct{}{}
 		defer func() { <-s.belongings }()
 	}
 	_, err := s.m.store.Apply(ctx, name, store.Ops(ops...))
-	if stale, ok := errors.AsType[*store.StaleError](err); ok && len(ops) > 1 && stale.Op == 0 { // they are gone already
+	if stale, ok := errors.AsType[*store.StaleError](err); ok && len(ops) > 1 && stale.Op == 0 { // nothing belongs to the record
 		_, err = s.m.store.Apply(ctx, name, store.Ops(ops[1:]...))
 	}
 	return err
 }
 
-// postpone returns the record as it is looked at again later.
+// postpone returns the record with a later due time.
 func (s *sweeper) postpone(r store.Record, ttl time.Duration) store.Record {
 	r.Due = s.now.Add(max(postponed, ttl))
 	if ttl > 0 {
@@ -249,17 +248,17 @@ func (s *sweeper) postpone(r store.Record, ttl time.Duration) store.Record {
 	return r
 }
 
-// strays says when to look for sensitive values whose deadline is too far away to ever
-// be due in time. A Manager does so once an hour, and not before its clock has gone on for
-// an hour: one that has just begun may have a clock that was not set yet.
+// strays decides when to visit the records whose deadline is so far away that a wrong clock
+// must have set it. A Manager does so once an hour, and not in its first hour: its own clock
+// may not be set yet.
 type strays struct {
 	mu   sync.Mutex
-	last time.Time // when they were looked for
+	last time.Time // when they were visited
 }
 
 const straysEvery = time.Hour
 
-// time reports whether it is time to look.
+// time reports whether it is time to visit them.
 func (l *strays) time(now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -271,8 +270,8 @@ func (l *strays) time(now time.Time) bool {
 	return !first && since >= straysEvery
 }
 
-// sweepStrays deletes the sensitive values whose deadline is too far away. What cannot be
-// read is reported when it is due.
+// sweepStrays works on the records whose deadline is too far away. It does not report
+// unreadable ones: a sweep does when they are due.
 func (s *sweeper) sweepStrays(ctx context.Context) error {
 	var skipped failures
 	return s.m.eachTenant(ctx, func(name string) error {
@@ -293,8 +292,8 @@ func (s *sweeper) sweepStrays(ctx context.Context) error {
 	})
 }
 
-// Run sweeps every [Options].SweepEvery until the context ends, and returns its
-// error. Failures are logged and do not end it.
+// Run sweeps every [Options].SweepEvery until the context ends, and returns the context's
+// error. It logs failures and goes on.
 func (m *Manager) Run(ctx context.Context) error {
 	for {
 		swept, err := m.Sweep(ctx)
@@ -317,7 +316,7 @@ func (m *Manager) Run(ctx context.Context) error {
 	}
 }
 
-// writerOf returns a writer for what the store knows under a name, without actor.
+// writerOf returns a writer without actor for a tenant's name in the store.
 func (m *Manager) writerOf(name string, now time.Time) writer {
 	return writer{Tenant: m.storeTenant(name), name: name, now: now, stamp: newStamp()}
 }

@@ -2,10 +2,10 @@ package enduser
 
 import "github.com/rollbook-go/rollbook/internal/fold"
 
-// identifierFault returns the code of what is wrong with an identifier, "" if nothing is.
+// identifierFault returns the code of the violation in an identifier, "" if it is valid.
 func identifierFault(s string) string { return faultCode(fold.Identifier(s)) }
 
-// textFault returns the code of what is wrong with a line of text, "" if nothing is.
+// textFault returns the code of the violation in a line of text, "" if it is valid.
 func textFault(s string) string { return faultCode(fold.Text(s)) }
 
 func faultCode(f fold.Fault) string {

@@ -18,8 +18,8 @@ func isUserMember(name string) bool {
 	return false
 }
 
-// encodeUser returns the body of u: a JSON object without empty members, and behind them
-// the members that are carried along. ID and revisions stand in the record.
+// encodeUser returns the body of u: a JSON object without empty members, followed by the
+// members that are carried along. The ID and revision stand in the record.
 func encodeUser(u *User, s stamp, members []byte) []byte {
 	b := make([]byte, 0, 288+len(u.Metadata)*48+len(members))
 	b = appendVersions(b)
@@ -57,7 +57,7 @@ func appendAccount(b []byte, a Account) []byte {
 	return append(b, '}')
 }
 
-// decodeUser reads the user that a record holds. The error is an *UnreadableError.
+// decodeUser reads the user in a record. The error is an *UnreadableError.
 func decodeUser(tenant string, env Environment, r *store.Record) (User, error) {
 	u := User{
 		ID:          r.ID,
@@ -150,7 +150,7 @@ func (u *User) scanAccount(p *jsontext.Scanner) error {
 		return err
 	})
 	if err == nil && parts < 2 {
-		err = errors.New("a linked account is not whole")
+		err = errors.New("a linked account is incomplete")
 	}
 	u.Accounts = append(u.Accounts, a)
 	return err

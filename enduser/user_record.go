@@ -16,10 +16,10 @@ import (
 // kindUser is the kind of the records that hold users.
 const kindUser = "user"
 
-// The kinds of a user's unique keys and index terms. Comparison keys carry their
-// version in the kind.
+// The kinds of a user's unique keys and index terms. Kinds of folded text have the version
+// of the folding in their names.
 const (
-	keyExternalID = "external_id." + fold.Version // unique; a user without one holds its own ID
+	keyExternalID = "external_id." + fold.Version // unique; of a user without external ID, its own ID
 	keyExactID    = "external_id.exact"           // the same, where external IDs are compared exactly
 	keyAccount    = "account"                     // unique: type NUL id
 	keyEmail      = "email." + fold.Version       // unique where claimed; always an index term
@@ -47,8 +47,8 @@ func userKey(kind string) (field string, own bool) {
 	return "", false
 }
 
-// overdueUser returns the writes that delete an expired user. The first one removes the
-// sensitive values that the user may have.
+// overdueUser returns the writes that delete an expired user. If the user may have sensitive
+// values the first one removes them.
 func (w *writer) overdueUser(r *store.Record) (ops []store.Op, err error) {
 	u, err := decodeUser(w.Tenant.name, w.env, r)
 	if err != nil || !u.Expired(w.now) {
@@ -60,19 +60,19 @@ func (w *writer) overdueUser(r *store.Record) (ops []store.Op, err error) {
 	return append(ops, store.Delete(*r, w.note(ChangeExpired, nil))), nil
 }
 
-// record returns the record that holds a new user. The order of its unique keys is the
-// order in which conflicts are found: what identifies a user comes first.
+// record returns the record of a new user. Conflicts are found in the order of its unique
+// keys: the one that identifies the user comes first.
 func (w *writer) record(u *User) store.Record { return w.recordBy(&w.schema, u, carried{}) }
 
-// rewrite returns the record that holds u over r, which holds an earlier state. It keeps
-// what a newer program has put there, and what the user can be found by under other
-// schemas. ErrNewer if r must not be written over.
+// rewrite returns the record of u that replaces r, the record of an earlier state. It keeps
+// what a newer program has added, and the index terms of other schemas. It returns ErrNewer
+// if r must not be overwritten.
 func (w *writer) rewrite(r store.Record, u *User) (store.Record, error) {
 	schema := w.schema.with(r.Index)
 	return w.over(&r, &schema, u)
 }
 
-// reindexed is rewrite with the terms that the schema asks for, and no others.
+// reindexed is rewrite with the index terms of the schema, and no others.
 func (w *writer) reindexed(r store.Record, u *User) (store.Record, error) {
 	return w.over(&r, &w.schema, u)
 }
@@ -85,8 +85,8 @@ func (w *writer) over(r *store.Record, schema *Schema, u *User) (store.Record, e
 	return w.recordBy(schema, u, from), nil
 }
 
-// with returns the schema that also asks for the metadata keys and words that a record
-// has terms of.
+// with returns the schema extended by the metadata keys and names that a record has index
+// terms of.
 func (s Schema) with(terms []store.Key) Schema {
 	own := len(s.IndexedMetadata)
 	for _, term := range terms {
@@ -160,8 +160,8 @@ func groupKey(id string) store.Key {
 	return store.Key{Kind: termGroup, Value: cut(norm.NFC.String(id))}
 }
 
-// cut keeps an index term short: a long text is represented by its hash. No two texts
-// have the same term.
+// cut returns the index term of a text: its hash if it is long. No two texts have the same
+// term.
 func cut(text string) string {
 	const hashed = "sha256:"
 	if len(text) <= 256 && !strings.HasPrefix(text, hashed) {

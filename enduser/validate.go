@@ -14,14 +14,14 @@ import (
 	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
 
-// violations collects everything that is wrong with a write.
+// violations collects everything that is invalid in a write.
 type violations []Violation
 
 func (v *violations) add(field Field, code, message string) {
 	*v = append(*v, Violation{field, code, message})
 }
 
-// err returns what was collected as an *InvalidError, or nil.
+// err returns the violations as an *InvalidError, or nil if there are none.
 func (v violations) err() error {
 	if len(v) == 0 {
 		return nil
@@ -29,8 +29,8 @@ func (v violations) err() error {
 	return &InvalidError{Violations: v}
 }
 
-// with returns what was collected together with what an *InvalidError has. Any other error
-// stands for itself.
+// with returns the violations together with those of err, if that is an *InvalidError. Any
+// other error it returns unchanged.
 func (v violations) with(err error) error {
 	invalid, ok := errors.AsType[*InvalidError](err)
 	if len(v) == 0 || err != nil && !ok {
@@ -42,7 +42,7 @@ func (v violations) with(err error) error {
 	return v.err()
 }
 
-// normalize brings what a caller gave into the form in which it is kept.
+// normalize brings the fields that a caller gave into the form in which they are stored.
 func (u *User) normalize() {
 	u.Email = strings.TrimSpace(u.Email)
 	for _, m := range []*Metadata{&u.Metadata, &u.SystemProperties} {
@@ -62,8 +62,8 @@ func (u *User) normalize() {
 	u.ExpiresAt = wholeMillis(u.ExpiresAt)
 }
 
-// validate checks by the policy what u has and old has not, and what is done to the
-// sensitive values.
+// validate validates the fields of u that differ from old, and an edit of the sensitive
+// values.
 func (p *Policy) validate(old, u *User, edit *sensitiveEdit) error {
 	var v violations
 	if u.ExternalID != old.ExternalID {
@@ -107,35 +107,35 @@ func (p *Policy) checkExternalID(v *violations, id string) {
 	checkExternalID(v, field, id, p.MaxExternalID)
 }
 
-// checkExternalID validates an identifier that is compared by its comparison key.
+// checkExternalID validates an external ID, which is compared by its folded key.
 func checkExternalID(v *violations, field Field, id string, limit int) {
 	before := len(*v)
 	checkIdentifier(v, field, id, limit)
-	// Folding triples it at most.
+	// Folding triples its length at most.
 	if len(*v) == before && 3*len(id) > maxExternalIDKey && len(fold.Key(id)) > maxExternalIDKey {
 		v.add(field, CodeLength, fmt.Sprintf("must have at most %d bytes", maxExternalIDKey))
 	}
 }
 
-// checkGroupID validates the ID of a group, or the name of one that a user belongs to.
+// checkGroupID validates the external ID of a group, also where a user names it.
 func (p *Policy) checkGroupID(v *violations, field Field, id string) {
 	p.checkPlaceholder(v, field, id)
 	checkIdentifier(v, field, id, maxGroupID)
 }
 
-// checkPlaceholder refuses what programs send that have no ID to send.
+// checkPlaceholder rejects the texts that programs send which have lost an ID.
 func (p *Policy) checkPlaceholder(v *violations, field Field, id string) {
 	if p.Placeholders || len(id) > len("[object Object]") {
 		return
 	}
 	for _, placeholder := range [...]string{"undefined", "null", "(null)", "nil", "none", "nan", "[object Object]"} {
 		if strings.EqualFold(id, placeholder) {
-			v.add(field, CodePlaceholder, "must be an ID, and not what stands for a missing one")
+			v.add(field, CodePlaceholder, "must be an ID, not a placeholder for a missing one")
 		}
 	}
 }
 
-// checkIdentifier validates an identifier that people compare.
+// checkIdentifier validates an identifier that people read and compare.
 func checkIdentifier(v *violations, field Field, id string, limit int) {
 	if len(id) > maxBytesPerCharacter*limit {
 		v.add(field, CodeLength, fmt.Sprintf("must have at most %d characters", limit))
@@ -153,8 +153,8 @@ func checkIdentifier(v *violations, field Field, id string, limit int) {
 	}
 }
 
-// maxBytesPerCharacter bounds what is examined closely: no composed character of
-// an identifier is longer.
+// maxBytesPerCharacter is the length of the longest composed character of an identifier. It
+// bounds the texts that are examined closely.
 const maxBytesPerCharacter = 4 * (fold.MaxMarks + 1)
 
 func (p *Policy) checkName(v *violations, field Field, name string) {
@@ -206,8 +206,8 @@ func (p *Policy) checkAvatar(v *violations, avatar string) {
 	}
 }
 
-// isPlainURL reports whether s is an http or https URL of a host name, perhaps a
-// port, and unreserved characters. Most are, and some others are URLs too.
+// isPlainURL reports whether s is an http or https URL of a host name, perhaps a port, and
+// unreserved characters. Most URLs are.
 func isPlainURL(s string) bool {
 	rest, ok := strings.CutPrefix(s, "https://")
 	if !ok {
@@ -217,7 +217,7 @@ func isPlainURL(s string) bool {
 	return ok && host != "" && isOf(host, ".-") && isOf(path, "/-._~?=&+")
 }
 
-// isOf reports whether s has only ASCII letters, digits and some other characters.
+// isOf reports whether s has only ASCII letters, digits and the given other characters.
 func isOf(s, others string) bool {
 	for i := range len(s) {
 		c := s[i]
@@ -241,8 +241,8 @@ func checkLanguage(v *violations, tag string) {
 	}
 }
 
-// maxValueDepth is how deep a metadata value may be nested: in a user's body it
-// stands two levels deep, and the whole must be readable.
+// maxValueDepth is how deep a metadata value may be nested. It stands two levels deep in a
+// user's body, which must be readable.
 const maxValueDepth = jsontext.MaxDepth - 2
 
 func (p *Policy) checkMetadata(v *violations, name string, old, m Metadata) {
@@ -281,7 +281,7 @@ func (p *Policy) checkAccounts(v *violations, old, accounts []Account) {
 	const name = "linked_accounts"
 	if len(accounts) > max(p.MaxAccounts, len(old)) {
 		v.add(Field{Name: name}, CodeCount, fmt.Sprintf("must be at most %d", p.MaxAccounts))
-		return // looking at each takes time that grows with the square of their number
+		return // the loop below takes time that grows with the square of their number
 	}
 	for i, a := range accounts {
 		if slices.Contains(accounts[:i], a) {
@@ -330,8 +330,7 @@ func (p *Policy) checkGroups(v *violations, old, groups []string) {
 	}
 }
 
-// checkToken validates a string that other systems made and that is compared byte by
-// byte.
+// checkToken validates a text of another system, which is compared byte by byte.
 func checkToken(v *violations, field Field, s string, limit int) {
 	switch code := textFault(s); {
 	case s == "":

@@ -11,10 +11,10 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Version identifies one state of a user or group. It is opaque: compare it with ==,
-// and pass it to [IfVersion]. Every write makes a new one, and no two states of a user
-// ever have the same one, also if the store goes back in time and gives the same
-// revisions out again. The zero Version is that of nothing.
+// Version identifies one state of a user or group. It is opaque: compare it with ==, and pass
+// it to [IfVersion]. Every write makes a new one. No two states of a user ever have the same
+// one, even if the store goes back in time and uses revisions again. The zero Version belongs
+// to no state.
 type Version struct {
 	revision int64
 	stamp    stamp
@@ -52,8 +52,7 @@ func (v Version) append(b []byte) []byte {
 // MarshalText implements [encoding.TextMarshaler]; see String.
 func (v Version) MarshalText() ([]byte, error) { return v.AppendText(nil) }
 
-// UnmarshalText implements [encoding.TextUnmarshaler]. ErrInvalid for what is not the
-// text of a version.
+// UnmarshalText implements [encoding.TextUnmarshaler]; see ParseVersion.
 func (v *Version) UnmarshalText(text []byte) error {
 	parsed, err := ParseVersion(string(text))
 	if err == nil {
@@ -62,7 +61,7 @@ func (v *Version) UnmarshalText(text []byte) error {
 	return err
 }
 
-// ParseVersion returns the version whose text that is. ErrInvalid if it is none.
+// ParseVersion parses the text of a version. It returns ErrInvalid for any other text.
 func ParseVersion(text string) (Version, error) {
 	if text == "" {
 		return Version{}, nil
@@ -79,8 +78,8 @@ func ParseVersion(text string) (Version, error) {
 // textVersion is the first byte of the texts of versions, cursors and positions.
 const textVersion = 1
 
-// opaque decodes a text of this package, of so many bytes. Strict: one value has one
-// text.
+// opaque decodes a text of a version, cursor or position, which has size bytes. It is
+// strict: one value has one text.
 func opaque(text string, size int) ([]byte, bool) {
 	if len(text) != base64.RawURLEncoding.EncodedLen(size) {
 		return nil, false
@@ -89,11 +88,10 @@ func opaque(text string, size int) ([]byte, bool) {
 	return raw, err == nil && len(raw) == size && raw[0] == textVersion
 }
 
-// stamp marks what one call wrote: 48 random bits, the same for all tries of the call.
-// Where two histories of a store have the same revision, their stamps differ. It
-// stands in the bodies of users and groups and in the notes of the feed. It must be
-// random: what a call writes may be the same in both histories, and a digest of it
-// would be personal data.
+// stamp marks the writes of one call: 48 random bits, the same in all attempts of the call.
+// If two histories of a store have the same revision, their stamps differ. It stands in the
+// bodies of users and groups and in the notes of the feed. It must be random: a call may
+// write the same in both histories, and a digest of that would be personal data.
 type stamp uint64
 
 const stampBytes = 6
@@ -129,5 +127,5 @@ func readStamp(b []byte) stamp {
 	return stamp(binary.BigEndian.Uint64(raw[:]))
 }
 
-// versionOf returns the version of what a record holds.
+// versionOf returns the version of the user or group in a record.
 func versionOf(r *store.Record, s stamp) Version { return Version{int64(r.Revision), s} }

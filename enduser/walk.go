@@ -13,10 +13,10 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// All returns an iterator over all users that a filter selects, oldest first. It
-// reads a page at a time and holds nothing while the loop's body runs, which may
-// call the Manager. For a user that cannot be read it yields an *[UnreadableError] and
-// goes on; any other error is yielded last. The user beside an error is the zero User.
+// All returns an iterator over all users that a filter selects, oldest first. It reads a
+// page at a time and holds no locks while the loop's body runs, which may call the Manager.
+// For an unreadable user it yields an *[UnreadableError] and goes on. It yields any other
+// error last. The user beside an error is the zero User.
 func (t Tenant) All(ctx context.Context, f Filter) iter.Seq2[User, error] {
 	return func(yield func(User, error) bool) {
 		l, err := t.lister(Query{Filter: f})
@@ -40,9 +40,9 @@ func (t Tenant) All(ctx context.Context, f Filter) iter.Seq2[User, error] {
 	}
 }
 
-// Expiring returns an iterator over the provisional users whose deadline is earlier than
-// a time, by their deadlines; see [Tenant.All]. Those who are kept or deleted while it
-// runs may be in it or not.
+// Expiring returns an iterator over the provisional users whose deadline is earlier than a
+// time, in the order of their deadlines; see [Tenant.All]. Users that become permanent or are
+// deleted while it runs may be in it or not.
 func (t Tenant) Expiring(ctx context.Context, before time.Time) iter.Seq2[User, error] {
 	return func(yield func(User, error) bool) {
 		l, err := t.lister(Query{ExpiringBefore: before, Limit: pageOfIteration})
@@ -77,7 +77,7 @@ func (t Tenant) Expiring(ctx context.Context, before time.Time) iter.Seq2[User, 
 	}
 }
 
-// each yields what the records of a query hold, as [Tenant.All] promises.
+// each yields the items in the records of a query, as [Tenant.All] promises.
 func each[T any](
 	ctx context.Context, st store.Store, name string, q store.Query,
 	decode func(*store.Record) (T, bool, error), yield func(T, error) bool,
@@ -111,7 +111,7 @@ func each[T any](
 	}
 }
 
-// eachTenant calls fn with the names under which the store knows its tenants.
+// eachTenant calls fn with the name of each tenant in the store.
 func (m *Manager) eachTenant(ctx context.Context, fn func(name string) error) error {
 	for q := (store.TenantQuery{}); ; {
 		page, err := m.store.Tenants(ctx, q)
@@ -133,9 +133,8 @@ func (m *Manager) eachTenant(ctx context.Context, fn func(name string) error) er
 	}
 }
 
-// eachRecord calls fn with the records of a query of one tenant, up to atOnce at a time.
-// What cannot be read, or is sealed under a key that is gone, is added to the failures and
-// does not end it.
+// eachRecord calls fn with the records of a query of one tenant, up to atOnce at a time. It
+// adds errors about single records to the failures and goes on.
 func (m *Manager) eachRecord(
 	ctx context.Context, name string, q store.Query, atOnce int, lost *failures, fn func(*store.Record) error,
 ) error {
@@ -161,13 +160,13 @@ func (m *Manager) eachRecord(
 	}
 }
 
-// writesAtOnce is how many records a walk writes at a time, so that they share the commits
-// and the round trips of the store.
+// writesAtOnce is how many records a walk writes at a time, so that they share commits and
+// round trips of the store.
 const writesAtOnce = 64
 
-// together calls fn with the numbers below n in their order, up to atOnce at a time, waits
-// for all calls that it began, and returns what each of them said. After an error that is
-// not about one record alone none is begun any more, and the first such one is returned.
+// together calls fn with the numbers below n in their order, up to atOnce at a time. It
+// waits for the calls that it has begun, and returns the error of each. After an error that
+// is not about a single record it begins no more calls, and returns that error.
 func together(n, atOnce int, fn func(i int) error) ([]error, error) {
 	errs := make([]error, n)
 	var next atomic.Int64
@@ -195,20 +194,19 @@ func together(n, atOnce int, fn func(i int) error) ([]error, error) {
 	return errs, nil
 }
 
-// ofOneRecord reports whether an error ends nothing but the work on one record.
+// ofOneRecord reports whether an error is about a single record, so that a walk goes on.
 func ofOneRecord(err error) bool {
 	_, one := errors.AsType[*UnreadableError](err)
 	return one || errors.Is(err, ErrCorrupt) || errors.Is(err, ErrNoKey) || errors.Is(err, ErrNewer)
 }
 
-// failures are what a walk passed over.
+// failures are the errors about single records in a walk.
 type failures struct {
 	first error
 	count int
 }
 
-// add counts an error that ends nothing but the work on one record, and reports whether it
-// is one.
+// add counts an error about a single record, and reports whether err is one.
 func (f *failures) add(err error) bool {
 	if !ofOneRecord(err) {
 		return false
@@ -218,7 +216,7 @@ func (f *failures) add(err error) bool {
 	return true
 }
 
-// err returns the first failure, and says how many there were.
+// err returns the first failure, with their number.
 func (f *failures) err() error {
 	if f.count < 2 {
 		return f.first
