@@ -71,8 +71,8 @@ func TestScriptsNeedNoOtherRight(t *testing.T) {
 	}
 }
 
-// CheckServer misses no right: for each that is published and that a connection does not
-// need before it, it says which to add.
+// CheckServer misses no right: it names each published one that is missing, except those
+// that a connection needs before it.
 func TestMissingRights(t *testing.T) {
 	server := redistest.Server(t)
 	set := func(rights ...any) {

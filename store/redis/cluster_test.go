@@ -46,7 +46,7 @@ func randomName(r *rand.Rand) string {
 	return string(name)
 }
 
-// Whatever a tenant is called, all its keys are in one slot and nobody else's.
+// Whatever the name of a tenant, all its keys are in one slot, and none is another's.
 func TestTenantNames(t *testing.T) {
 	b := onCluster(t)
 	st := b.open(t, &redisstore.Options{Prefix: b.prefix(t)})
@@ -100,7 +100,8 @@ func TestTenantNames(t *testing.T) {
 	}
 }
 
-// writeAndRead writes every kind of key there is: CROSSSLOT would be an error.
+// writeAndRead writes a key of every kind, which fails with CROSSSLOT unless they are in
+// one slot.
 func writeAndRead(ctx context.Context, st store.Store, tenant string) error {
 	r := store.Record{
 		ID: "}{" + tenant[:1], Kind: "user",
@@ -154,7 +155,7 @@ func TestWaitReplicas(t *testing.T) {
 		if err != nil {
 			t.Errorf("the master has it, but: %v", err)
 		}
-		// Nobody is told of a state that the replicas may not have.
+		// No answer tells of a state that the replicas may not have.
 		claim := user("other")
 		claim.Unique = old.Unique
 		for name, b := range map[string]store.Batch{
@@ -189,8 +190,8 @@ func TestWaitReplicas(t *testing.T) {
 	})
 }
 
-// A master is killed under load. The client finds the new one without help, and
-// what is left agrees with itself.
+// A master is killed under load. The client finds the new one without help, and the rest
+// of the data is consistent.
 func TestFailover(t *testing.T) {
 	t.Parallel() // it mostly waits
 	group := redistest.Cluster(t)

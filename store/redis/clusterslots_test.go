@@ -33,7 +33,7 @@ func (s says) ProcessHook(goredis.ProcessHook) goredis.ProcessHook {
 	}
 }
 
-// The layout of most nodes is taken, whoever was asked, and none is waited for that hangs.
+// A client takes the layout of most nodes, whichever it asked, and waits for none that hangs.
 func TestLayoutOfMost(t *testing.T) {
 	failed := errors.New("failed")
 	for name, test := range map[string]struct {

@@ -252,28 +252,3 @@ func split(prefix, key string) (bucket int, letter, tenant string, ok bool) {
 	}
 	return bucket, rest[:3], rest[3:], true
 }
-
-// InFlight returns how many pipelines of writes are on their way and how many
-// requests wait for the next one.
-func (s *Store) InFlight() (pipelines, queued int) {
-	s.lanes.mu.Lock()
-	defer s.lanes.mu.Unlock()
-	for id, l := range s.lanes.open {
-		if id.write {
-			l.mu.Lock()
-			pipelines += l.inFlight
-			queued += len(l.queue)
-			l.mu.Unlock()
-		}
-	}
-	return pipelines, queued
-}
-
-// HomeAddr returns the address of the server that has a tenant's keys.
-func (s *Store) HomeAddr(ctx context.Context, tenant string) (string, error) {
-	node, err := s.node(ctx, s.space(tenant))
-	if err != nil {
-		return "", err
-	}
-	return node.Options().Addr, nil
-}

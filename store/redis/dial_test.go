@@ -30,12 +30,12 @@ func TestDialsAreNotCounted(t *testing.T) {
 	}
 }
 
-// A server that refuses a connection's user has said nothing of records.
+// If a server refuses the user of a connection, nothing is known of records.
 func TestRefusedConnection(t *testing.T) {
 	server := redistest.Server(t)
 	server.Set(t, "requirepass", "right")
 	for _, password := range []string{"wrong", ""} {
-		// Redis closes a connection whose user is unknown after a long command.
+		// After a long command Redis closes a connection that is not authenticated.
 		for _, method := range []string{"Get", "Apply", "List", "Due"} {
 			client := on(server).clientWith(t, goredis.UniversalOptions{Password: password})
 			wantUnavailable(t, newStore(t, client, nil), method)

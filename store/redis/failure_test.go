@@ -17,63 +17,6 @@ import (
 	redisstore "github.com/rollbook-go/rollbook/store/redis"
 )
 
-// patience bounds every wait for something that has to happen.
-const patience = 30 * time.Second
-
-func wantError(t *testing.T, err error, want ...error) {
-	t.Helper()
-	for _, w := range want {
-		if !errors.Is(err, w) {
-			t.Errorf("error is %v, want %v", err, w)
-		}
-	}
-	if errors.Is(err, store.ErrUnknown) && errors.Is(err, store.ErrUnavailable) {
-		t.Errorf("error is both unknown and unavailable: %v", err)
-	}
-}
-
-func user(id string) store.Record { return store.Record{ID: id, Kind: "user"} }
-
-// everyCall returns a call of each method, about record "known" of tenant "tenant". Calls
-// with different numbers write different records.
-func everyCall(st *redisstore.Store) map[string]func(ctx context.Context, n int) error {
-	return map[string]func(ctx context.Context, n int) error{
-		"Get": func(ctx context.Context, _ int) error {
-			_, err := st.Get(ctx, "tenant", store.ID("known"))
-			return err
-		},
-		"Apply": func(ctx context.Context, n int) error {
-			_, err := st.Apply(ctx, "tenant", store.Ops(store.Create(user(fmt.Sprint(n)), nil)))
-			return err
-		},
-		"List": func(ctx context.Context, _ int) error {
-			_, err := st.List(ctx, "tenant", store.Query{Kind: "user"})
-			return err
-		},
-		"Due": func(ctx context.Context, _ int) error {
-			_, err := st.Due(ctx, store.DueQuery{Before: time.UnixMilli(2)})
-			return err
-		},
-		"Changes": func(ctx context.Context, _ int) error {
-			_, err := st.Changes(ctx, "tenant", store.ChangeQuery{})
-			return err
-		},
-		"Trim": func(ctx context.Context, _ int) error { return st.Trim(ctx, "tenant", 1) },
-		"Tenants": func(ctx context.Context, _ int) error {
-			_, err := st.Tenants(ctx, store.TenantQuery{})
-			return err
-		},
-	}
-}
-
-// wantUnavailable checks that a call fails and that nothing was written.
-func wantUnavailable(t *testing.T, st *redisstore.Store, method string) {
-	t.Helper()
-	if err := everyCall(st)[method](t.Context(), 0); !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUnknown) {
-		t.Errorf("%s: %v, want unavailable", method, err)
-	}
-}
-
 func TestContextEndsBeforeAndAfterSending(t *testing.T) {
 	server := redistest.Server(t)
 	st := on(server).open(t, nil)
@@ -138,7 +81,7 @@ func TestUnreachable(t *testing.T) {
 	wantError(t, st.CheckServer(t.Context()), store.ErrUnavailable)
 }
 
-// What a server refuses before it runs a script was not written.
+// A write that a server refuses before it runs the script is unavailable, not unknown.
 func TestRefusals(t *testing.T) {
 	for _, reply := range []string{
 		"OOM command not allowed when used memory > 'maxmemory'.", "LOADING Redis is loading the dataset in memory",
@@ -210,15 +153,6 @@ func TestNothingIsLeftRunning(t *testing.T) {
 		redistest.Until(t, "goroutines end", func() bool { return runtime.NumGoroutine() <= before })
 		b.check(t, prefix)
 	}
-}
-
-func wantTaken(t *testing.T, err error) store.Record {
-	t.Helper()
-	var taken *store.TakenError
-	if !errors.As(err, &taken) {
-		t.Fatalf("error is %v, want taken", err)
-	}
-	return taken.Holder
 }
 
 func TestDamagedCounter(t *testing.T) {

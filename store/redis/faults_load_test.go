@@ -16,8 +16,8 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// workload writes through Managers and keeps what it was told, to hold it against what is
-// there in the end.
+// workload writes through Managers and records their answers, to compare them with the data
+// in the end.
 type workload struct {
 	managers []*enduser.Manager // one for each program that uses the store
 	tenants  []string
@@ -92,7 +92,7 @@ func (w *worker) handle() enduser.Tenant {
 }
 
 func (w *worker) step() {
-	// A call is not given up: its answer is what the test is about.
+	// No call is given up: the test is about its answer.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), patience)
 	defer cancel()
 	switch kind := rand.IntN(10); {
@@ -109,8 +109,8 @@ func (w *worker) step() {
 	}
 }
 
-// done counts an answer and says whether it was a good one. Also are further errors that
-// the call may have.
+// done counts an answer and reports whether the call succeeded. Also are further errors that
+// the call may return.
 func (w *worker) done(what string, err error, also ...error) bool {
 	switch {
 	case err == nil:
@@ -119,21 +119,21 @@ func (w *worker) done(what string, err error, also ...error) bool {
 		return true
 	case errors.Is(err, store.ErrUnknown):
 		w.unknown.Add(1)
-		w.note(&w.failed, "%s: %v", what, err)
+		w.record(&w.failed, "%s: %v", what, err)
 	case errors.Is(err, store.ErrUnavailable):
 		w.unavailable.Add(1)
-		w.note(&w.failed, "%s: %v", what, err)
+		w.record(&w.failed, "%s: %v", what, err)
 	case !slices.ContainsFunc(also, func(a error) bool { return errors.Is(err, a) }):
-		w.note(&w.odd, "%s: %v", what, err)
+		w.record(&w.odd, "%s: %v", what, err)
 	}
 	return false
 }
 
-func (l *workload) note(notes *[]string, format string, args ...any) {
+func (l *workload) record(list *[]string, format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(*notes) < 20 {
-		*notes = append(*notes, fmt.Sprintf(format, args...))
+	if len(*list) < 20 {
+		*list = append(*list, fmt.Sprintf(format, args...))
 	}
 }
 
@@ -157,7 +157,7 @@ func (w *worker) create(ctx context.Context) {
 	}
 }
 
-// contend asks for a user that other workers ask for at the same time.
+// contend writes a user that other workers write at the same time.
 func (w *worker) contend(ctx context.Context) {
 	n := name{w.tenants[w.tenant], "shared-" + strconv.FormatInt(w.shared[w.tenant].Add(1)/4, 10)}
 	spec := enduser.Spec{ExternalID: n.id}
@@ -222,7 +222,7 @@ func (w *worker) group(ctx context.Context) {
 	}
 }
 
-// verify holds what was told against what a Manager reads. The load has ended.
+// verify compares the answers with what a Manager reads. The load has ended.
 func (l *workload) verify(t *testing.T, users *enduser.Manager) {
 	t.Helper()
 	var lost, twice int

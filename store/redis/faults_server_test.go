@@ -13,7 +13,7 @@ import (
 	redisstore "github.com/rollbook-go/rollbook/store/redis"
 )
 
-// externalID is that of user n.
+// externalID returns the external ID of user n.
 func externalID(n int) string { return fmt.Sprintf("crm-%d", n) }
 
 // populate creates users 0 to n-1 and returns them.
@@ -30,8 +30,8 @@ func populate(t *testing.T, tenant enduser.Tenant, n int, expiresIn time.Duratio
 	return users
 }
 
-// A server whose memory is full refuses what needs memory and does what gives it back:
-// deletions, the sweeper's too, and trimming. Reads go on.
+// A server whose memory is full refuses calls that need memory. It still reads, deletes,
+// sweeps and trims.
 func TestFaultsMaxmemory(t *testing.T) {
 	server := redistest.Server(t, "--maxmemory-policy", "noeviction")
 	st := on(server).open(t, nil)
@@ -74,8 +74,8 @@ func TestFaultsMaxmemory(t *testing.T) {
 	on(server).check(t, redisstore.DefaultPrefix)
 }
 
-// With appendonly yes and appendfsync always a crash of the server loses nothing that was
-// acknowledged, and readers of the feed go on where they were.
+// With appendonly yes and appendfsync always, a crash of the server loses no acknowledged
+// write, and readers of the feed go on where they were.
 func TestFaultsRestart(t *testing.T) {
 	server := redistest.Server(t, "--appendonly", "yes", "--appendfsync", "always")
 	st := on(server).open(t, nil)
@@ -112,8 +112,8 @@ func TestFaultsRestart(t *testing.T) {
 	on(server).check(t, redisstore.DefaultPrefix)
 }
 
-// Where the server loses everything, nothing of it is mistaken for what comes after:
-// readers of the feed are told, and no version of a lost user is one of the new.
+// After a server has lost everything, nothing of the past is mistaken for the present:
+// readers of the feed get ErrTrimmed, and no version of a lost user is one of the new.
 func TestFaultsLostData(t *testing.T) {
 	for name, lose := range map[string]func(*testing.T, *redistest.Process){
 		"restart without a file": func(t *testing.T, p *redistest.Process) {
@@ -160,8 +160,8 @@ func TestFaultsLostData(t *testing.T) {
 }
 
 // A right that is taken away while a program runs makes deletions fail. When it is back
-// they can be repeated, and no user stays half deleted: what a script left behind that
-// stopped half way is passed over.
+// they can be repeated, and no user stays half deleted: what a script that stopped half way
+// has left behind is skipped.
 func TestFaultsRightTakenAway(t *testing.T) {
 	server := redistest.Server(t)
 	server.Do(t, publishedACL(t)...)
@@ -196,8 +196,8 @@ func TestFaultsRightTakenAway(t *testing.T) {
 	}
 }
 
-// Without the replicas that it is to wait for, a store acknowledges nothing that a Manager
-// is asked to write, and vouches for nothing that a Manager has only read.
+// Without the replicas that it waits for, a store acknowledges no write of a Manager, and
+// vouches for nothing that a Manager has only read.
 func TestFaultsNoReplica(t *testing.T) {
 	server := redistest.Server(t)
 	waits := manage(t, on(server).open(t, &redisstore.Options{WaitReplicas: 1, WaitTimeout: 10 * time.Millisecond, RetryFor: 50 * time.Millisecond})).Tenant("acme")

@@ -19,7 +19,7 @@ import (
 	redisstore "github.com/rollbook-go/rollbook/store/redis"
 )
 
-// deployment is servers that replace a master which is lost.
+// deployment is a group of servers that replaces a master that fails.
 type deployment struct {
 	url     string
 	nodes   []*redistest.Process
@@ -27,8 +27,8 @@ type deployment struct {
 	ready   func(context.Context) error
 	heirs   func(node int) []*redistest.Process // who may replace a master
 
-	// alone says that a master has no further replica: who takes its place has none, and
-	// acknowledges nothing to who waits for one until the other is back.
+	// alone says that a master has one replica. When that takes its place it has none, and
+	// a store that waits for one gets no acknowledgement until the other is back.
 	alone bool
 }
 
@@ -111,7 +111,7 @@ type fault struct {
 	safe     atomic.Int64 // likewise, of those that wait for a replica
 }
 
-// answered is told of a write that was acknowledged.
+// answered records a write that was acknowledged.
 func (f *fault) answered(w *worker) {
 	if f != nil && f.promoted.Load() > 0 && f.tenants[w.tenants[w.tenant]] {
 		f.safe.CompareAndSwap(0, int64(time.Since(f.began)))
@@ -158,10 +158,10 @@ func breakages() []*breakage {
 	}
 }
 
-// A master is killed, stops to answer, or is cut off from all but its clients, of which one
-// program then reaches nobody else and the other reaches everybody. With WaitReplicas no
-// write that a Manager acknowledged is lost, and nobody is told two IDs of one user, not by
-// a conflict either.
+// A master is killed, hangs, or is cut off from all but its clients. One program is then cut
+// off together with it; the other reaches all servers. With WaitReplicas no write that a
+// Manager acknowledged is lost, and no two answers, conflicts included, give two IDs of one
+// user.
 func TestFaultsSentinel(t *testing.T) { testFaults(t, onSentinel) }
 
 func TestFaultsCluster(t *testing.T) { testFaults(t, onSplitCluster) }
@@ -254,7 +254,7 @@ func (d deployment) round(t *testing.T, l *workload, way *breakage, name string,
 		l.acked.Load()-before[0], l.unknown.Load()-before[1], l.unavailable.Load()-before[2])
 }
 
-// victim returns a master that has tenants of the load, and these.
+// victim returns a master that has tenants of the load, and those tenants.
 func (d deployment) victim(t *testing.T, l *workload, st *redisstore.Store) (int, map[string]bool) {
 	t.Helper()
 	masters := d.masters(t)

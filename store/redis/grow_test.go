@@ -11,7 +11,7 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// growth writes once, when it sees that sizes are known and records are fetched.
+// growth writes once, before records are fetched whose sizes have been read.
 type growth struct {
 	write func()
 	done  bool
@@ -34,7 +34,7 @@ func (g *growth) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.P
 const grown = 5
 
 // growing returns a store with small records, one in each of the tenants in turn, which
-// grow to half a page between the question for their sizes and the one for them.
+// grow to half a page after the store has read their sizes and before it fetches them.
 func growing(t *testing.T, tenants ...string) *Store {
 	t.Helper()
 	server := miniredis.RunT(t)

@@ -14,9 +14,9 @@ import (
 	redisstore "github.com/rollbook-go/rollbook/store/redis"
 )
 
-// Everybody who calls while a server hangs is answered in time, whatever the call, however
-// many there are: the bound holds for all the waiting of a call together. The test can
-// only fail one way, by a call that takes too long: it gives each twice the bound.
+// While a server hangs, every call ends in time, however many there are: the bound holds for
+// all the waiting of a call together. The test gives each twice the bound, so that it fails
+// only if a call takes much too long.
 func TestHungServer(t *testing.T) {
 	server := redistest.Server(t)
 	const retryFor, readTimeout = 400 * time.Millisecond, 200 * time.Millisecond

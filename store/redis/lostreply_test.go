@@ -17,8 +17,8 @@ import (
 	redisstore "github.com/rollbook-go/rollbook/store/redis"
 )
 
-// A network that loses the reply to a script: the server has run it, and the
-// connection breaks before the client hears of it.
+// lossyNetwork loses the reply to a script: the server has run it, and the connection
+// breaks before the client has the reply.
 type lossyNetwork struct {
 	armed     atomic.Bool // the next script's reply is lost
 	lost      atomic.Int64
@@ -84,8 +84,8 @@ func TestLostReplies(t *testing.T) {
 	})
 }
 
-// What a write made may be gone again when the store repeats it: it was done once, is
-// answered as done, and does not come back.
+// A record may be deleted again before the store repeats the write that made it. The write
+// was done once, is answered as done, and does not bring the record back.
 func TestLostReplyAndDeleted(t *testing.T) {
 	everywhere(t, func(t *testing.T, b backend) {
 		var network lossyNetwork
@@ -150,7 +150,7 @@ func loseReplies(t *testing.T, st store.Store, network *lossyNetwork) {
 	}
 }
 
-// teachScript makes the server know the script: a reply that is lost afterwards is
+// teachScript makes the server know the script, so that a reply that is lost afterwards is
 // that of a write and not NOSCRIPT.
 func teachScript(t *testing.T, st store.Store) {
 	t.Helper()
@@ -160,7 +160,7 @@ func teachScript(t *testing.T, st store.Store) {
 	}
 }
 
-// Without repetition the caller is told that nobody knows.
+// Without repetition the outcome is unknown.
 func TestLostReplyIsUnknown(t *testing.T) {
 	b := onMini(t)
 	var network lossyNetwork

@@ -13,8 +13,8 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// A client that repeats by itself sends the same bytes each time. Of two tries the
-// later may come first: if that is refused, the other must not be done.
+// A client that repeats by itself sends the same bytes each time. The later of two attempts
+// may arrive first: if it is refused, the other must not be done.
 func TestLateTryOfClientThatRepeats(t *testing.T) {
 	client := goredis.NewClient(&goredis.Options{Addr: miniredis.RunT(t).Addr(), MaxRetries: 3})
 	defer func() { _ = client.Close() }()
@@ -42,8 +42,8 @@ type replyError string
 func (e replyError) Error() string { return string(e) }
 func (replyError) RedisError()     {}
 
-// forgetful is a server that does not know a script, and breaks the connection after
-// it was given its text: what WAIT said before is about other writes.
+// forgetful is a server that does not know a script, and breaks the connection after it got
+// the text. The answer to the WAIT before is then about other writes.
 type forgetful struct{ pipelines int }
 
 func (*forgetful) DialHook(next goredis.DialHook) goredis.DialHook          { return next }

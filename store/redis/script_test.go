@@ -44,8 +44,8 @@ func rawScript(t *testing.T, s *Store, sc script, args []any) []any {
 	return cmd.Val().([]any)
 }
 
-// Every answer that the scripts know, from miniredis and from Redis: they have to
-// be the same, and to leave the same behind.
+// Miniredis and Redis give every answer that the scripts have, the same ones, and have the
+// same data afterwards.
 func TestScriptParity(t *testing.T) {
 	mini := miniredis.RunT(t)
 	server := redistest.Server(t)
@@ -127,7 +127,7 @@ func playScripts(t *testing.T, s *Store) (replies [][]any) {
 	moved.Index, moved.Due = []store.Key{key("y")}, time.UnixMilli(1)
 	add(raw(t, s, "n9", false, store.Replace(late, moved, []byte{})))
 
-	// A key whose holder is gone is free.
+	// A key whose holder does not exist is free.
 	s.do(t, "hset", sp.unique(), uniqueField(key("orphan")), "nobody")
 	orphan := store.Record{ID: "o", Kind: "user", Unique: []store.Key{key("orphan")}}
 	add(raw(t, s, "n10", false, store.Create(orphan, []byte("note"))))
@@ -212,15 +212,6 @@ func playSecond(t *testing.T, s *Store) (replies [][]any) {
 	return replies
 }
 
-func (s *Store) stored(t *testing.T, id string) string {
-	t.Helper()
-	stored, err := s.client.HGet(t.Context(), s.space("tenant").records(), id).Result()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return stored
-}
-
 // Replies that are not about the call are never believed.
 func TestRepliesAreVerified(t *testing.T) {
 	for _, val := range []any{
@@ -278,7 +269,7 @@ func TestRepliesAreVerified(t *testing.T) {
 	}
 }
 
-// FuzzDecode: what is stored may be damaged; reading it never panics.
+// Reading a damaged value never panics.
 func FuzzDecode(f *testing.F) {
 	r := store.Record{
 		ID: "id", Kind: "user", Unique: []store.Key{{Kind: "k", Value: "v"}},

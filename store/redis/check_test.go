@@ -4,54 +4,21 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/alicebob/miniredis/v2/server"
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/rollbook-go/rollbook/internal/testing/redistest"
-	"github.com/rollbook-go/rollbook/store"
 	redisstore "github.com/rollbook-go/rollbook/store/redis"
 )
 
-func TestNewRefuses(t *testing.T) {
-	single := goredis.NewClient(&goredis.Options{ReadTimeout: time.Second})
-	stale := goredis.NewClusterClient(&goredis.ClusterOptions{Addrs: []string{"localhost:1"}, ReadOnly: true})
-	ring := goredis.NewRing(&goredis.RingOptions{Addrs: map[string]string{"a": "localhost:1"}})
-	for _, c := range []goredis.UniversalClient{single, stale, ring} {
-		defer func() { _ = c.Close() }()
-	}
-	for name, test := range map[string]struct {
-		client goredis.UniversalClient
-		opts   *redisstore.Options
-	}{
-		"no client":             {nil, nil},
-		"nil client":            {(*goredis.Client)(nil), nil},
-		"nil cluster":           {(*goredis.ClusterClient)(nil), nil},
-		"ring":                  {ring, nil},
-		"reads from replicas":   {stale, nil},
-		"brace in the prefix":   {single, &redisstore.Options{Prefix: "a{b"}},
-		"negative replicas":     {single, &redisstore.Options{WaitReplicas: -1}},
-		"wait behind a timeout": {single, &redisstore.Options{WaitReplicas: 1, WaitTimeout: time.Second}},
-		"retries for minutes":   {single, &redisstore.Options{RetryFor: time.Minute}},
-		"wait of microseconds":  {single, &redisstore.Options{WaitReplicas: 1, WaitTimeout: time.Microsecond}},
-	} {
-		if st, err := redisstore.New(test.client, test.opts); err == nil || st != nil {
-			t.Errorf("%s: %v, %v; want an error and nothing else", name, st, err)
-		}
-	}
-}
-
-// Every policy that drops data is refused, with the setting to change, also where the
-// server does not permit to read its settings, but not where it tells nothing.
+// CheckServer refuses every policy that drops data and names the setting to change, by INFO
+// or by CONFIG GET. Where the server permits neither, it logs a warning.
 func TestCheckServerPolicy(t *testing.T) {
 	server := redistest.Server(t)
 	// With none of the further rights, with either and with both.
@@ -87,8 +54,8 @@ func TestCheckServerPolicy(t *testing.T) {
 	}
 }
 
-// A node of a Cluster that evicts is refused and named, a replica too: it may be the next
-// master.
+// CheckServer refuses and names a node of a Cluster that evicts, even a replica: it may be
+// the next master.
 func TestCheckServerCluster(t *testing.T) {
 	t.Parallel() // it mostly waits
 	g := redistest.Cluster(t)
@@ -139,7 +106,8 @@ func TestCheckServerWarns(t *testing.T) {
 	}
 }
 
-// Servers that are too old, or tell no version: these are answers of a false one.
+// CheckServer refuses servers that are too old, and logs where they hide their version. The
+// server of this test is a fake.
 func TestCheckServerVersion(t *testing.T) {
 	for version, refused := range map[string]bool{"5.0.14": true, "6.0.16": true, "6.2.0": false, "8.0.1": false, "": false} {
 		m := miniredis.RunT(t)
@@ -161,54 +129,4 @@ func TestCheckServerVersion(t *testing.T) {
 			t.Errorf("version %q: %v", version, err)
 		}
 	}
-}
-
-// What was deleted is in the append-only file, and in a snapshot, until Scrub.
-func TestScrub(t *testing.T) {
-	server := redistest.Server(t, "--appendonly", "yes", "--appendfsync", "always", "--save", "3600 1", "--rdbcompression", "no")
-	st := on(server).open(t, nil)
-	const canary = "canary-7d1f0c"
-	secret := store.Record{ID: "id", Kind: "secret", Data: []byte(canary)}
-	rev, err := st.Apply(t.Context(), "tenant", store.Ops(store.Create(secret, nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := st.Scrub(t.Context()); err != nil { // puts it into the snapshot
-		t.Fatal(err)
-	}
-	secret.Created, secret.Revision = rev, rev
-	if _, err := st.Apply(t.Context(), "tenant", store.Ops(store.Delete(secret, nil))); err != nil {
-		t.Fatal(err)
-	}
-	if n := filesWith(t, server.Dir, canary); n < 2 {
-		t.Fatalf("%d files have the deleted data before Scrub, want the log and the snapshot: the test shows nothing", n)
-	}
-	if err := st.Scrub(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	redistest.Until(t, "the server has unlinked its old files", func() bool { return filesWith(t, server.Dir, canary) == 0 })
-
-	// It goes to every master of a Cluster; those of the tests keep no files.
-	if err := onCluster(t).as("").open(t, nil).Scrub(t.Context()); err != nil {
-		t.Error(err)
-	}
-}
-
-func filesWith(t *testing.T, dir, text string) int {
-	t.Helper()
-	n := 0
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return nil //nolint:nilerr // a file that goes away meanwhile has nothing
-		}
-		b, err := os.ReadFile(path)
-		if err == nil && bytes.Contains(b, []byte(text)) {
-			n++
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
 }
