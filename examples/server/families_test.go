@@ -110,18 +110,6 @@ func TestExposedFolder(t *testing.T) {
 	}
 }
 
-func TestKeyringIsPrivate(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "own.keyring")
-	start(t, "-keyring", path, "-store", "memory:", keyFlag)
-	info, err := os.Stat(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if info.Mode().Perm() != 0o600 {
-		t.Errorf("the keyring has mode %v", info.Mode())
-	}
-}
-
 // TestRateOfAda: the vendor's limits hold unless -rate is off.
 func TestRateOfAda(t *testing.T) {
 	statuses := func(flags ...string) map[int]int {
