@@ -1,8 +1,8 @@
-// Package fair shares a bounded number of turns between tenants, so that one which
-// asks for much does not keep another waiting.
+// Package fair shares a bounded number of turns between tenants, so that a busy tenant
+// does not keep another waiting.
 //
 // A turn is the right to do one bounded step: to use a connection, to hold a page in
-// memory. Who walks far gives its turn back after each step and takes another.
+// memory. A long walk gives its turn back after each step and takes another.
 package fair
 
 import (
@@ -11,9 +11,9 @@ import (
 )
 
 // Turns gives out turns. Waiting tenants are served one after the other, each with
-// the oldest of its steps, however many it has. Quick steps go before long ones, but
-// not more than 32 of them while one waits, and of two turns or more the long ones
-// never hold the last. It is safe for concurrent use; New makes it.
+// the oldest of its steps, however many it has. Quick steps go before long ones, but at
+// most 32 of them while a long one waits. If there are two turns or more, long steps
+// never hold the last one. It is safe for concurrent use; New makes it.
 type Turns struct {
 	mu     sync.Mutex
 	free   int
@@ -23,18 +23,18 @@ type Turns struct {
 	quick, slow line
 }
 
-// mayPass is how many quick steps go before a long one: so many take about as long as
-// it does, and a stream of them that never ends does not keep it waiting for ever.
+// mayPass is how many quick steps go before a long one: together they take about as long
+// as it does, and an endless stream of them does not keep it waiting for ever.
 const mayPass = 32
 
-// New returns so many turns, at least one.
+// New returns Turns with n turns, at least one.
 func New(turns int) *Turns {
 	turns = max(turns, 1)
 	return &Turns{free: turns, long: max(turns-1, 1)}
 }
 
-// Quick waits for a turn to look something up. It returns how to give the turn back,
-// to be called once, or the context's error.
+// Quick waits for a turn for a short step, such as a lookup. It returns the function that
+// gives the turn back, to be called once, or the context's error.
 func (t *Turns) Quick(ctx context.Context, tenant string) (done func(), err error) {
 	return t.take(ctx, tenant, &t.quick)
 }
@@ -63,7 +63,7 @@ func (t *Turns) take(ctx context.Context, tenant string, l *line) (func(), error
 	t.mu.Lock()
 	left := l.remove(tenant, w)
 	t.mu.Unlock()
-	if !left { // granted just now: somebody else may have it
+	if !left { // granted just now: another step may have it
 		done()
 	}
 	return nil, ctx.Err()
@@ -108,7 +108,7 @@ type waiter struct{ granted chan struct{} }
 
 // line holds the steps that wait, by tenant.
 type line struct {
-	tenants []string // those with somebody waiting, the next one first
+	tenants []string // those with waiting steps, the next one first
 	waiting map[string][]*waiter
 }
 
@@ -124,7 +124,7 @@ func (l *line) add(tenant string, w *waiter) {
 	l.waiting[tenant] = append(l.waiting[tenant], w)
 }
 
-// next takes the oldest step of the tenant that is first, which then is last.
+// next takes the oldest step of the first tenant and moves that tenant to the end.
 func (l *line) next() *waiter {
 	tenant := l.tenants[0]
 	w := l.waiting[tenant][0]
@@ -137,8 +137,8 @@ func (l *line) next() *waiter {
 	return w
 }
 
-// remove takes out a step that nobody waits for any more, and reports whether it was
-// still there.
+// remove removes a step whose caller has given up, and reports whether it was still
+// there.
 func (l *line) remove(tenant string, w *waiter) bool {
 	for i, other := range l.waiting[tenant] {
 		if other != w {

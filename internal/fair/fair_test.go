@@ -10,7 +10,7 @@ import (
 	"github.com/rollbook-go/rollbook/internal/fair"
 )
 
-// steps begins a step in the background and, when it has its turn, notes it and gives
+// steps begins a step in the background and, when it has its turn, records it and gives
 // the turn back.
 type steps struct {
 	turns *fair.Turns
@@ -24,7 +24,7 @@ func (s *steps) begin(t *testing.T, tenant string, take func(context.Context, st
 			t.Errorf("%s: %v", tenant, err)
 			return
 		}
-		s.order = append(s.order, tenant) // one turn at a time: nobody else is here
+		s.order = append(s.order, tenant) // one turn at a time: no other step runs
 		done()
 	}()
 	synctest.Wait()
@@ -51,7 +51,7 @@ func TestTenantsTakeTurns(t *testing.T) {
 	})
 }
 
-// Quick steps that never cease to come do not keep a long one waiting for ever.
+// An endless stream of quick steps does not keep a long one waiting for ever.
 func TestQuickStepsDoNotStarveLongOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &steps{turns: fair.New(1)}

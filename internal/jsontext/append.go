@@ -7,8 +7,8 @@ import (
 
 const hexDigits = "0123456789abcdef"
 
-// AppendString appends s as a JSON string. It escapes what JSON demands and
-// nothing else. Invalid UTF-8 is copied as it is: check before.
+// AppendString appends s as a JSON string. It escapes only the characters that JSON
+// demands. It copies invalid UTF-8 as it is: validate before.
 func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	from := 0
@@ -36,7 +36,7 @@ func AppendString(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
-// AppendList appends a JSON array of what appendItem appends for each item.
+// AppendList appends a JSON array; appendItem appends each item.
 func AppendList[T any](dst []byte, items []T, appendItem func(dst []byte, item T) []byte) []byte {
 	dst = append(dst, '[')
 	for i, item := range items {
@@ -48,10 +48,10 @@ func AppendList[T any](dst []byte, items []T, appendItem func(dst []byte, item T
 	return append(dst, ']')
 }
 
-// Compact checks that s is one JSON value and returns it without white space, with
+// Compact validates that s is one JSON value and returns it without white space, with
 // its strings in the spelling of AppendString and the members of objects sorted by
-// name, so that texts that differ only in that become the same. Numbers stay as
-// they are spelled.
+// name. Texts that differ only in these become the same. Numbers stay as they are
+// spelled.
 func Compact(s string) (string, error) {
 	p := NewScanner(s)
 	out, err := p.Compact()

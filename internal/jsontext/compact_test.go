@@ -21,7 +21,7 @@ func TestCompact(t *testing.T) {
 		{"\t[ ]\r\n", "[]"},
 		{"{ }", "{}"},
 		{`{ "a" : [ 1 , true , null , "x" ] , "b" : { } }`, `{"a":[1,true,null,"x"],"b":{}}`},
-		{`{"b":1,"a":2}`, `{"a":2,"b":1}`}, // members keep their order
+		{`{"b":1,"a":2}`, `{"a":2,"b":1}`}, // members are sorted
 		{`"\u0041\/\u00e9"`, `"A/é"`},
 		{`"\ud83d\ude00"`, `"😀"`},
 		{`"\uD83D\uDE00"`, `"😀"`},
@@ -42,8 +42,7 @@ func TestCompact(t *testing.T) {
 	}
 }
 
-// text draws a string with more of what is special in JSON and Unicode than chance
-// would bring.
+// text draws a string with many characters that are special in JSON and Unicode.
 func text() *rapid.Generator[string] {
 	return rapid.OneOf(
 		rapid.String(),
@@ -207,8 +206,8 @@ func agree(t interface{ Fatalf(string, ...any) }, s string) {
 		if !ok || detail.Offset < 0 || detail.Offset > len(s) {
 			t.Fatalf("Compact(%q): %#v, want an *Error with an offset in the text", s, err)
 		}
-		// What is no JSON for us but is for encoding/json must be one of the things
-		// that we refuse beyond it. A surrogate may be called either.
+		// A syntax error here must be one for encoding/json too. A surrogate may be
+		// called either.
 		if detail.Err == jsontext.ErrSyntax && json.Valid([]byte(s)) && !strings.Contains(s, `\u`) { //nolint:errorlint // the very error
 			t.Fatalf("Compact(%q): %v, but it is valid", s, err)
 		}
@@ -229,7 +228,7 @@ func agree(t interface{ Fatalf(string, ...any) }, s string) {
 	}
 }
 
-// Texts near JSON, whole and broken, are judged as encoding/json judges them.
+// Texts near JSON, valid and broken, are accepted and refused as by encoding/json.
 func TestCompactOfAlmostJSON(t *testing.T) {
 	t.Parallel()
 	tokens := []string{

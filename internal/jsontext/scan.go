@@ -30,7 +30,7 @@ var (
 	ErrType      = errors.New("another JSON type was expected")
 )
 
-// Error says where in the text something was refused, and why.
+// Error says where a text was refused, and why.
 type Error struct {
 	Offset int
 	Err    error
@@ -45,7 +45,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // Kind is the type of a JSON value.
 type Kind byte
 
-// The kinds of values; None is the end of the text or something that starts no value.
+// The kinds of values. None is the end of the text, or a character that starts no value.
 const (
 	None   Kind = 0
 	Null   Kind = 'n'
@@ -196,8 +196,8 @@ func (p *Scanner) String() (string, error) {
 	return "", p.fail(ErrSyntax)
 }
 
-// Object reads an object and calls member for each of its members, which has to
-// read the value. A name that occurs twice is refused.
+// Object reads an object and calls member for each of its members; member must
+// read the value. Object refuses a name that occurs twice.
 func (p *Scanner) Object(member func(name string) error) error {
 	if p.Kind() != Object {
 		return p.mismatch()
@@ -231,7 +231,7 @@ func (p *Scanner) Object(member func(name string) error) error {
 	}
 }
 
-// Array reads an array and calls element for each element, which has to read it.
+// Array reads an array and calls element for each element; element must read it.
 func (p *Scanner) Array(element func() error) error {
 	if p.Kind() != Array {
 		return p.mismatch()
@@ -432,7 +432,7 @@ func (p *Scanner) space() {
 
 func (p *Scanner) fail(why error) error { return &Error{p.i, why} }
 
-// mismatch tells a wrong type from a broken text.
+// mismatch returns the error for a value of another type, or for a broken text.
 func (p *Scanner) mismatch() error {
 	if p.Kind() == None {
 		return p.fail(ErrSyntax)
@@ -445,7 +445,7 @@ func (p *Scanner) mismatch() error {
 	return p.fail(ErrType)
 }
 
-// names finds out whether a name is new. The first few need no memory.
+// names reports whether a name is new. The first few need no memory.
 type names struct {
 	few  [16]string
 	n    int

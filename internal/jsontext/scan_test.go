@@ -10,7 +10,7 @@ import (
 )
 
 // refusal is a text that Compact must refuse, why, and where. A negative offset
-// is not judged.
+// is not compared.
 type refusal struct {
 	text   string
 	why    error
@@ -144,7 +144,7 @@ func TestSyntax(t *testing.T) {
 	})
 }
 
-// A name must be a string: another type there is no JSON, whichever reason is told.
+// A name must be a string: another type there is not JSON, whatever the reason given.
 func TestNamesAreStrings(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{`{1:2}`, `{null:2}`, `{[]:2}`, `{{}:2}`, `{true:1}`, `{"a":1,2:3}`} {
@@ -178,7 +178,7 @@ func TestUTF8(t *testing.T) {
 	})
 }
 
-// The scanner itself finds the place of invalid UTF-8, and Compact passes it on.
+// The scanner finds the place of invalid UTF-8, and Compact returns it.
 func TestUTF8Offset(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
@@ -203,7 +203,7 @@ func TestUTF8Offset(t *testing.T) {
 	}
 }
 
-// A lone surrogate in front of an escape is a matter of Unicode, not of syntax.
+// A lone surrogate before an escape is a Unicode error, not a syntax error.
 func TestLoneSurrogateBeforeEscape(t *testing.T) {
 	t.Parallel()
 	checkRefusals(t, []refusal{
@@ -335,7 +335,7 @@ func TestDuplicates(t *testing.T) {
 	}
 }
 
-// A repeated name is found wherever both stand, also where names are many.
+// A repeated name is found at any two places, also among many names.
 func TestDuplicatesAmongMany(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{2, 15, 16, 17, 18, 33, 64, 65, 300} {
@@ -367,7 +367,7 @@ func TestDuplicatesAmongMany(t *testing.T) {
 	}
 }
 
-// Asked for one type, a scanner tells another type from broken text.
+// A scanner that expects one type tells another type from broken text.
 func TestTypes(t *testing.T) {
 	t.Parallel()
 	read := map[string]func(*jsontext.Scanner) error{
@@ -425,7 +425,7 @@ func TestKind(t *testing.T) {
 	}
 }
 
-// A callback's error is passed on as it is, and one that reads nothing cannot make
+// A callback's error is returned unchanged, and a callback that reads nothing cannot make
 // the scanner run for ever.
 func TestCallbacks(t *testing.T) {
 	t.Parallel()

@@ -16,7 +16,7 @@ import (
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
-// plain is the store that one writes first: maps behind one RWMutex. It makes
+// plain is the simplest store: maps behind one RWMutex. It makes
 // the same copies as Store, and makes them under its lock. It has no index
 // terms, lists, feed or checks, so the comparison is in its favor.
 type plain struct {
@@ -78,7 +78,7 @@ func plainCopy(r store.Record) store.Record {
 	return r
 }
 
-// getApplier is what both have.
+// getApplier has the methods that both stores have.
 type getApplier interface {
 	Get(ctx context.Context, tenant string, key store.Key) (store.Record, error)
 	Apply(ctx context.Context, tenant string, b store.Batch) (store.Revision, error)
@@ -283,7 +283,7 @@ func BenchmarkTenants(b *testing.B) {
 	})
 }
 
-// BenchmarkNeighbor measures a Get of one tenant beside 60 callers who list pages of
+// BenchmarkNeighbor measures a Get of one tenant beside 60 callers that list pages of
 // 1 MiB of another.
 func BenchmarkNeighbor(b *testing.B) {
 	s := memory.New(nil)

@@ -10,7 +10,7 @@ import (
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
-// looks notes how many entries each call of List or Count has looked at.
+// looks records how many entries each call of List or Count has read.
 type looks struct{ of []int }
 
 func (l *looks) observer() *store.Observer {
@@ -74,7 +74,7 @@ func TestListStaysWithinItsBudget(t *testing.T) {
 						t.Errorf("a page looked at %d entries, want at most %d and some", n, most)
 					}
 				}
-				if total > many { // nothing is looked at twice
+				if total > many { // no entry is read twice
 					t.Errorf("%d entries looked at in all, want at most %d", total, many)
 				}
 			})
@@ -84,7 +84,7 @@ func TestListStaysWithinItsBudget(t *testing.T) {
 
 const stride = 1024 // where List gives the lock back: a budget may end there too
 
-// A count looks at no entry if the list itself says it, and at no more than its cap.
+// A count reads no entry if the list knows its length, and at most as many as its cap.
 func TestCountLooksAtLittle(t *testing.T) {
 	var l looks
 	s := memory.New(&memory.Options{Observer: l.observer()})

@@ -12,7 +12,7 @@ type write struct {
 	id      string
 	kind    string         // of New, or else of Old
 	old     store.Revision // 0: a create, or a removal
-	removal bool           // deletes whatever is there
+	removal bool           // deletes the record whatever its revision
 	new     *store.Record  // nil: a deletion
 	note    []byte         // nil: none
 

@@ -7,7 +7,7 @@ import (
 )
 
 // Count implements [store.Counter]. All records of a kind, or those created between
-// two revisions, are counted exactly whatever the cap, without looking at them.
+// two revisions, are counted exactly whatever the cap, without reading them.
 func (s *Store) Count(ctx context.Context, tenant string, q store.CountQuery) (store.Counted, error) {
 	begun := s.begin()
 	counted, looked, err := s.count(ctx, tenant, q)
@@ -49,7 +49,7 @@ func (s *Store) count(ctx context.Context, tenant string, q store.CountQuery) (c
 }
 
 // countKind returns how many records of a kind were created between two revisions. It
-// does not know if some of the tenant's records cannot be read.
+// does not know if some of the tenant's records are damaged.
 func (s *Store) countKind(tenant string, q store.CountQuery) (n int, ok bool) {
 	sh := s.shard(tenant)
 	sh.mu.RLock()

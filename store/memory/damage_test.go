@@ -64,7 +64,7 @@ func TestWritesBesideADamagedRecord(t *testing.T) {
 	apply(t, s, store.Create(store.Record{ID: "user-1", Kind: "group", Unique: old.Unique[:1]}, nil))
 }
 
-// More damaged records than a call of Due may look at: both walks go on behind them.
+// More damaged records than a call of Due may read: both walks go on behind them.
 func TestDueGoesOnBehindDamage(t *testing.T) {
 	s := memory.New(nil)
 	const broken = 2*store.DefaultBudget + 500

@@ -55,10 +55,10 @@ type dueRead struct {
 	store  *Store
 	query  store.DueQuery
 	before int64 // milliseconds
-	budget int   // how much that gives nothing it may still look at
+	budget int   // entries that give nothing and may still be read
 }
 
-// one reads what one tenant has due.
+// one reads the due records of one tenant.
 func (r *dueRead) one(ctx context.Context) (store.DuePage, error) {
 	w := &dueWalk{name: r.query.Tenant, limit: r.query.Limit}
 	if r.query.From != "" {
@@ -76,8 +76,8 @@ func (r *dueRead) one(ctx context.Context) (store.DuePage, error) {
 	return page, nil
 }
 
-// all reads the first records that are due of the first tenants that have any. A
-// tenant whose damaged records are all that was found takes no part in the sharing.
+// all reads the earliest due records of the first tenants that have any. A tenant of
+// which only damaged records were found takes no share.
 func (r *dueRead) all(ctx context.Context, tenants []*tenant) (store.DuePage, error) {
 	var found, sharing []*dueWalk
 	next := ""
@@ -141,24 +141,24 @@ func (r *dueRead) run(ctx context.Context, w *dueWalk) error {
 	return nil
 }
 
-// dueWalk goes through what a tenant has due, in order.
+// dueWalk walks the due records of a tenant, in order.
 type dueWalk struct {
 	name     string
 	limit    int      // of readable records
 	at       duePlace // the last entry that it has taken
 	items    []dueItem
 	readable int
-	more     bool // there is something behind at
+	more     bool // there are entries behind at
 }
 
-// dueItem is an entry as it was when a walk came by.
+// dueItem is an entry as it was when a walk read it.
 type dueItem struct {
 	at      duePlace
 	record  *store.Record
 	damaged bool
 }
 
-// step looks at some more entries and reports whether the walk is to go on.
+// step reads some more entries and reports whether the walk goes on.
 func (r *dueRead) step(w *dueWalk, t *tenant) bool {
 	w.more = false
 	if t == nil {
@@ -187,8 +187,8 @@ func (r *dueRead) step(w *dueWalk, t *tenant) bool {
 	return false
 }
 
-// assemble makes a page of what walks have found, as much as the page may carry. Its
-// Next is set if a walk is left out.
+// assemble makes a page of the entries that walks have found, as many as the page may
+// carry. Its Next is set if a walk is left out.
 func assemble(walks []*dueWalk) store.DuePage {
 	var page store.DuePage
 	room := pageRoom{left: store.MaxPageData}
@@ -208,8 +208,8 @@ func assemble(walks []*dueWalk) store.DuePage {
 	return page
 }
 
-// take copies what a walk has found and there is room for, and reports whether that
-// is not all.
+// take copies the entries of a walk that the page has room for, and reports whether some
+// are left.
 func (w *dueWalk) take(room *pageRoom) (t store.DueTenant, cut bool) {
 	t.Tenant = w.name
 	for i, item := range w.items {
@@ -231,13 +231,13 @@ func (w *dueWalk) take(room *pageRoom) (t store.DueTenant, cut bool) {
 	return t, false
 }
 
-// duePlace is a place in the order of what a tenant has due.
+// duePlace is a place in the order of a tenant's due records.
 type duePlace struct {
 	due     int64
 	created store.Revision
 }
 
-// String returns the form of a place that callers carry.
+// String returns the place as callers keep it.
 func (p duePlace) String() string {
 	return strconv.FormatInt(p.due, 10) + "." + strconv.FormatInt(int64(p.created), 10)
 }
@@ -253,11 +253,11 @@ func parsePlace(s string) (duePlace, bool) {
 	return p, err == nil && d > 0 && c > 0 && p.String() == s
 }
 
-// dueHeads walks what several kinds have due as one list.
+// dueHeads walks the due records of several kinds as one list.
 type dueHeads []cursor[byDue]
 
-// dueHeads returns what is due behind a place of the kinds that are named, of all if
-// none is.
+// dueHeads returns the due records behind a place, of the kinds that are named or, if
+// none is, of all.
 func (t *tenant) dueHeads(kinds []string, at duePlace) dueHeads {
 	from := &entry{due: at.due, created: at.created + 1}
 	var heads dueHeads

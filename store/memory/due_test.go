@@ -34,7 +34,7 @@ func describe(page store.DuePage) []string {
 	return out
 }
 
-// What is damaged uses neither the share of its tenant nor that of others.
+// Damaged records use neither the share of their tenant nor that of others.
 func TestDueShares(t *testing.T) {
 	s := memory.New(nil)
 	for _, tenant := range []string{"broken", "idle", "busy", "other", "last"} {
@@ -82,7 +82,7 @@ func TestDueShares(t *testing.T) {
 	}
 }
 
-// Large records end a page, inside a tenant or before the next, and both places are good.
+// Large records end a page, inside a tenant or before the next, and both places are valid.
 func TestDuePagesAreBoundedInBytes(t *testing.T) {
 	s := memory.New(nil)
 	const tenants, records = 3, 5
@@ -144,7 +144,7 @@ func TestFalsePlacesAreRefused(t *testing.T) {
 	}
 }
 
-// A tenant with nothing due is work too: the page ends and says where to go on.
+// A tenant with nothing due counts as work: the page ends and says where to go on.
 func TestDueLooksAtFewTenants(t *testing.T) {
 	s := memory.New(nil)
 	const tenants = store.DefaultBudget + 1

@@ -8,14 +8,13 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Damager is a Store in which tests can make records and entries of the feed
-// unreadable.
+// Damager is a Store in which tests can damage records and entries of the feed.
 type Damager struct{ *Store }
 
 // Unwrap returns the Store.
 func (d Damager) Unwrap() store.Store { return d.Store }
 
-// Damage makes a record unreadable.
+// Damage damages a record.
 func (d Damager) Damage(_ context.Context, tenant, id string) error {
 	sh := d.shard(tenant)
 	sh.mu.Lock()
@@ -31,7 +30,7 @@ func (d Damager) Damage(_ context.Context, tenant, id string) error {
 	return nil
 }
 
-// DamageChange makes an entry of the feed unreadable.
+// DamageChange damages an entry of the feed.
 func (d Damager) DamageChange(_ context.Context, tenant string, seq store.Revision) error {
 	sh := d.shard(tenant)
 	sh.mu.Lock()

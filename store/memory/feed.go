@@ -13,7 +13,7 @@ import (
 const feedChunk = 512
 
 // feed is a tenant's change feed in chunks, so that it never has to be moved as
-// a whole. What stands in a chunk is never changed; chunks grow at their end.
+// a whole. Entries in a chunk never change; chunks grow at their end.
 type feed struct {
 	chunks  [][]store.Change
 	trimmed store.Revision // the last entry that was forgotten
@@ -86,7 +86,7 @@ func (f *feed) descend(q store.ChangeQuery) iter.Seq[*store.Change] {
 	}
 }
 
-// page returns what a query selects. The notes are still those of the feed.
+// page returns the entries that a query selects. Their notes are not copied yet.
 func (f *feed) page(q store.ChangeQuery) store.ChangePage {
 	page := store.ChangePage{Trimmed: f.trimmed}
 	room := pageRoom{left: store.MaxPageData}
@@ -116,10 +116,10 @@ func (f *feed) trim(through store.Revision) {
 		before := f.chunks[c-1]
 		f.trimmed = before[len(before)-1].Seq
 	default:
-		return // nothing is before it
+		return // no entry is before it
 	}
 	f.chunks = slices.Delete(f.chunks, 0, c)
-	f.chunks[0] = slices.Clone(f.chunks[0][i:]) // the whole would keep what is forgotten
+	f.chunks[0] = slices.Clone(f.chunks[0][i:]) // a part of the old array would keep the forgotten entries
 }
 
 // Changes implements [store.Store].

@@ -18,7 +18,7 @@ func writeNoted(t *testing.T, s *Store, id string) {
 	}
 }
 
-// What Trim forgets is not kept out of sight.
+// Trim frees the memory of the entries that it forgets.
 func TestTrimForgets(t *testing.T) {
 	s := New(nil)
 	for i := range 700 {
@@ -58,7 +58,7 @@ func TestWaitOutlivesAnother(t *testing.T) {
 	})
 }
 
-// Who gives up waiting leaves nothing behind.
+// A caller that gives up waiting leaves nothing behind.
 func TestWaitLeavesNothing(t *testing.T) {
 	s := New(nil)
 	for range 3 {

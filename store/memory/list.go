@@ -9,11 +9,11 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// stride is how many entries a read looks at before it gives the lock back.
+// stride is how many entries a read takes before it gives the lock back.
 const stride = 1024
 
 // List implements [store.Store]. A page is not of one moment: each of its
-// records is as it was when List came by.
+// records is as it was when List read it.
 func (s *Store) List(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
 	begun := s.begin()
 	page, looked, err := s.list(ctx, tenant, q)
@@ -76,7 +76,7 @@ type walk struct {
 	// false to end the walk before the record.
 	take func(*entry) bool
 
-	looked int            // entries looked at, query.Budget at most
+	looked int            // entries read, at most query.Budget
 	next   store.Revision // where to go on, once the walk has ended; 0: nowhere
 }
 
@@ -84,7 +84,7 @@ func newWalk(q store.Query, take func(*entry) bool) *walk {
 	return &walk{query: q, notDueBefore: store.Millis(q.NotDueBefore), take: take}
 }
 
-// step looks at some more entries and reports whether the walk has not ended.
+// step reads some more entries and reports whether the walk goes on.
 func (w *walk) step(t *tenant) bool {
 	if t == nil {
 		return false
@@ -111,7 +111,7 @@ func (w *walk) step(t *tenant) bool {
 	return false
 }
 
-// pause notes that there is something behind the walk's place.
+// pause records that entries are left behind the walk's place.
 func (w *walk) pause(more bool) bool {
 	if w.next = w.query.After; w.query.Desc {
 		w.next = w.query.Before
@@ -122,7 +122,7 @@ func (w *walk) pause(more bool) bool {
 	return more
 }
 
-// entries walks the shortest list that has all the records asked for.
+// entries walks the shortest list that has all records of the query.
 func (w *walk) entries(t *tenant) iter.Seq[*entry] {
 	var shortest *sorted[byCreated]
 	if k := t.kinds[w.query.Kind]; k != nil {
@@ -147,8 +147,8 @@ func (w *walk) entries(t *tenant) iter.Seq[*entry] {
 	}
 }
 
-// matches probes the record for what the list does not say. A record has its
-// terms at hand; looking each up in a long list would be slower.
+// matches checks the record for the conditions that the list does not imply. It uses the
+// record's own terms; a lookup in the list of each term would be slower.
 func (w *walk) matches(e *entry) bool {
 	if e.due != 0 && e.due < w.notDueBefore {
 		return false
@@ -161,7 +161,7 @@ func (w *walk) matches(e *entry) bool {
 	return true
 }
 
-// pageRoom is how many bytes a page may still carry. The first record has room always.
+// pageRoom is how many bytes a page may still carry. The first record always has room.
 type pageRoom struct {
 	left int
 	used bool

@@ -33,7 +33,7 @@ func TestWalkPauses(t *testing.T) {
 	}
 }
 
-// Who reads pages waits while others do; Get and Apply do not.
+// Reads of pages wait for one another; Get and Apply do not wait.
 func TestReadsOfPagesTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(nil)

@@ -1,10 +1,9 @@
 // Package memory keeps records in the memory of the process.
 //
-// Nothing survives the process: what was written is gone when the Store is, and
-// no other process sees it. It is meant for tests, for caches that can be filled
-// again, and for programs of one process that can afford to lose their data. It
-// passes the same conformance tests as the databases do, so a program tested on
-// it can be run on one of them.
+// Nothing survives the process, and no other process sees the records. The package is
+// meant for tests, for caches that can be filled again, and for programs of one process
+// that can afford to lose their data. It passes the same conformance tests as the
+// databases do, so a program tested on it can run on one of them.
 //
 // # Concurrency
 //
@@ -12,25 +11,25 @@
 // tenant run beside each other, and beside writes of tenants in other shards.
 // Under a lock only pointers move: records are never changed once they are
 // written, and are copied before the lock is taken and after it is released. Reads
-// of pages give the lock back after every 1,024 entries that they have looked at.
+// of pages give the lock back after every 1,024 index entries.
 //
 // Copying large pages keeps processors busy. So List, Changes, Due and Count take
 // turns: one fewer at a time than there are processors, at least one, and tenants
-// that wait are served one after the other. Get and Apply wait for nothing. A context
-// matters before a call, where it waits for its turn, between steps, and in Wait.
+// that wait are served one after the other. Get and Apply wait for no turn. A context
+// is checked before a call, while it waits for its turn, between steps, and in Wait.
 // There is no ErrUnavailable and no ErrUnknown, there are no goroutines, and there is
-// nothing to close: a Store that is not referred to any more is garbage.
+// nothing to close: the garbage collector frees a Store that is no longer used.
 //
 // # Cost
 //
 // Get, and Apply for each key, is a map lookup; an index term costs Apply a
 // binary search in the list of that term, however many records it has. List
 // walks the shortest list that its query names and finds its place in it by
-// binary search, at any depth; each entry that it comes by counts towards the query's
-// Budget. After the last record that it may return it looks for the next, so that
-// Next is zero at the end. Count without Match and NotDueBefore looks at no entry.
-// Due passes over a tenant with nothing due by its earliest Due alone; such a tenant
-// counts as one entry that gives nothing.
+// binary search, at any depth; each entry that it reads counts towards the query's
+// Budget. After the last record of a page it searches for one more, so that Next is
+// zero at the end. Count without Match and NotDueBefore reads no entry. Due skips a
+// tenant with nothing due by its earliest Due alone; such a tenant counts as one entry
+// that gives nothing.
 //
 // A record takes about 260 bytes and its Data, plus about 120 bytes and the
 // value for each unique key, 45 bytes for each index term that it has in common
@@ -58,10 +57,10 @@ var (
 
 const shardCount = 256
 
-// Options configure a Store. The zero value is good.
+// Options configure a Store. The zero value is ready to use.
 type Options struct {
-	// Observer is told of every call. Nothing is grouped here and nothing retried, so
-	// only its Call is used. Nil: nobody is told.
+	// Observer gets every call. Nothing is grouped here and nothing retried, so only
+	// its Call is used. Nil: none.
 	Observer *store.Observer
 }
 
@@ -69,7 +68,7 @@ type Options struct {
 type Store struct {
 	seed   maphash.Seed
 	shards [shardCount]shard
-	called func(store.CallInfo) // nil: nobody is told
+	called func(store.CallInfo) // of the Observer; nil: none
 	turns  *fair.Turns          // for reads of whole pages
 
 	// names has every tenant in the order of its first write, which is the
@@ -175,7 +174,7 @@ func (s *Store) write(name string, require []store.Require, writes []write) (sto
 	return t.last, nil
 }
 
-// add makes a tenant known after its first write.
+// add registers a tenant after its first write.
 func (s *Store) add(sh *shard, t *tenant) {
 	sh.tenants[t.name] = t
 	s.namesMu.Lock()

@@ -16,7 +16,7 @@ import (
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
-// user is a record with all there is to copy.
+// user is a record with every field that is copied.
 func user(i int) store.Record {
 	n := strconv.Itoa(i)
 	return store.Record{
@@ -80,7 +80,7 @@ func TestSlicesAreCapped(t *testing.T) {
 	}
 }
 
-// A page whose records are further apart than List looks without a pause.
+// A page whose records are further apart than a stride.
 func TestListOfSparseMatches(t *testing.T) {
 	s := memory.New(nil)
 	const records, every = 10_000, 2_500
@@ -156,8 +156,8 @@ func TestListFromBeyondTheEnd(t *testing.T) {
 	}
 }
 
-// What is kept for one version of a record must be gone with it: a replacement
-// that drops some keys and keeps others, in another order.
+// Nothing of a replaced version of a record is kept: a replacement that drops some keys
+// and keeps others, in another order.
 func TestReplaceMovesKeys(t *testing.T) {
 	s := memory.New(nil)
 	a, b, c := store.Key{Kind: "k", Value: "a"}, store.Key{Kind: "k", Value: "b"}, store.Key{Kind: "k", Value: "c"}

@@ -7,7 +7,7 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// begin returns when a call began, if anybody is told how long it takes.
+// begin returns when a call began, if there is an observer.
 func (s *Store) begin() time.Time {
 	if s.called == nil {
 		return time.Time{}
@@ -15,7 +15,7 @@ func (s *Store) begin() time.Time {
 	return time.Now() //nolint:forbidigo // how long a call takes is not in any record
 }
 
-// end tells the observer of a call that returns now.
+// end reports a call that returns now to the observer.
 func (s *Store) end(begun time.Time, call store.CallInfo) {
 	if s.called == nil {
 		return
@@ -28,7 +28,7 @@ func (s *Store) end(begun time.Time, call store.CallInfo) {
 	s.called(call)
 }
 
-// one is how many items a call has returned that returns one or an error.
+// one returns the number of items of a call that returns one item or an error.
 func one(err error) int {
 	if err != nil {
 		return 0

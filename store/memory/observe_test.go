@@ -10,7 +10,7 @@ import (
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
-// The observer is told of every call, with what it returned, but of no record.
+// The observer gets every call with its error, but no record.
 func TestObserver(t *testing.T) {
 	var got []store.CallInfo
 	s := memory.New(&memory.Options{Observer: &store.Observer{Call: func(c store.CallInfo) { got = append(got, c) }}})

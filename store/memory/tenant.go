@@ -8,8 +8,8 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// tenant is what one tenant has. The lock of its shard guards it, but for
-// earliest.
+// tenant has the records and the feed of one tenant. The lock of its shard guards it,
+// except earliest.
 type tenant struct {
 	name  string
 	place int // in Store.names
@@ -27,16 +27,16 @@ type tenant struct {
 	earliest atomic.Int64
 }
 
-// entry is the fixed place of a record: indexes point here, so that a write
-// which leaves the keys alone has nothing to do in them.
+// entry is the fixed place of a record: indexes point to it, so that a write
+// which keeps the keys does not touch the indexes.
 type entry struct {
 	record  *store.Record // never changed, only exchanged
 	created store.Revision
 	due     int64 // milliseconds; 0: none
 	leaving bool  // its record is the Old of an op of the batch being checked
 
-	// damaged: the record cannot be read. Memory does not decay: only tests set it, to
-	// see that the rest goes on. What is in record then only says what to tidy up.
+	// damaged: the record cannot be read. Memory does not decay: only tests set it.
+	// The record is then only used to find its index entries.
 	damaged bool
 }
 
@@ -70,8 +70,7 @@ func newTenant(name string) *tenant {
 	return t
 }
 
-// get returns the record with an ID or a unique key, or nil, and whether it cannot
-// be read.
+// get returns the record with an ID or a unique key, or nil, and whether it is damaged.
 func (t *tenant) get(key store.Key) (r *store.Record, damaged bool) {
 	if t == nil {
 		return nil, false
@@ -88,14 +87,14 @@ func (t *tenant) get(key store.Key) (r *store.Record, damaged bool) {
 	return e.record, e.damaged
 }
 
-// refusal says why a batch is refused. The holder of a taken key still is the store's.
+// refusal says why a batch is refused. The holder of a taken key is not copied yet.
 type refusal struct {
 	err    error
 	taken  *store.TakenError // without its Holder; nil: see err
 	holder *store.Record
 }
 
-// public returns the error for the caller; to be called without the lock.
+// public returns the error for the caller. Call it without the lock.
 func (r *refusal) public() error {
 	if r.taken == nil {
 		return r.err
@@ -104,8 +103,8 @@ func (r *refusal) public() error {
 	return r.taken
 }
 
-// check decides whether a batch may be applied and finds the entries that it is
-// about. It changes nothing.
+// check checks the preconditions and keys of a batch and finds its entries. It changes
+// nothing.
 func (t *tenant) check(require []store.Require, writes []write) *refusal {
 	for i, r := range require {
 		if refused := t.checkRequire(i, r); refused != nil {
@@ -153,7 +152,7 @@ func (e *entry) revision() store.Revision {
 	return e.record.Revision
 }
 
-// checkOld compares what an op expects with the record that is there.
+// checkOld checks the precondition of an op against the stored record.
 func (w *write) checkOld(op int) error {
 	e := w.entry
 	switch {
@@ -232,7 +231,7 @@ func (t *tenant) apply(writes []write) bool {
 			noted = true
 			r := w.entry.record
 			kind := r.Kind
-			if w.entry.damaged { // what it was is not known
+			if w.entry.damaged { // its kind is not known
 				kind = w.kind
 			}
 			t.feed.add(store.Change{Seq: t.last, Revision: t.last, Type: w.does, Kind: kind, ID: r.ID, Note: w.note})
@@ -274,8 +273,8 @@ func (t *tenant) create(r *store.Record) *entry {
 	return e
 }
 
-// replace exchanges the record of an entry. What is equal in both is kept, and
-// the new copy of it dropped.
+// replace exchanges the record of an entry. It keeps the strings that are equal in both
+// and drops their new copies.
 func (t *tenant) replace(e *entry, r *store.Record) {
 	old := e.record
 	r.ID, r.Kind, r.Created, r.Revision = old.ID, old.Kind, old.Created, t.last
@@ -320,7 +319,7 @@ func (t *tenant) replace(e *entry, r *store.Record) {
 	e.record = r
 }
 
-// remove takes an entry out of everything but holders, which apply has cleared.
+// remove takes an entry out of all indexes but holders, which apply has cleared.
 func (t *tenant) remove(e *entry) {
 	r := e.record
 	if e.damaged {

@@ -12,7 +12,7 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// After any batches, accepted and refused, all indexes say what the records say.
+// After any batches, applied and refused, all indexes agree with the records.
 func TestIndexesEqualRecords(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := New(nil)
@@ -96,7 +96,7 @@ func drawKeys(t *rapid.T, label string) []store.Key {
 	}), 0, 3, rapid.ID).Draw(t, label)
 }
 
-// audit compares all that a tenant keeps about its records with the records.
+// audit compares the indexes of a tenant with its records.
 func audit(t *rapid.T, x *tenant) {
 	type place struct {
 		where string

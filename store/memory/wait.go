@@ -6,13 +6,13 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// bell wakes those who wait for a tenant's feed.
+// bell wakes the callers that wait for a tenant's feed.
 type bell struct {
 	rung    chan struct{}
 	waiting int
 }
 
-// ring wakes who waits for a tenant; with the lock held.
+// ring wakes the callers that wait for a tenant. Call it with the lock held.
 func (sh *shard) ring(tenant string) {
 	if b := sh.waiting[tenant]; b != nil {
 		close(b.rung)
@@ -50,8 +50,8 @@ func (s *Store) wait(ctx context.Context, tenant string, after store.Revision) e
 	}
 }
 
-// await returns what will ring when the feed changes, nil if it already reaches
-// beyond the revision.
+// await returns the bell that will ring when the feed changes, nil if the feed already
+// reaches beyond the revision.
 func (sh *shard) await(tenant string, after store.Revision) *bell {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -67,7 +67,7 @@ func (sh *shard) await(tenant string, after store.Revision) *bell {
 	return b
 }
 
-// leave gives up waiting; the last to leave takes the bell along.
+// leave gives up waiting; the last caller to leave removes the bell.
 func (sh *shard) leave(tenant string, b *bell) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()

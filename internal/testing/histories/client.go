@@ -113,7 +113,7 @@ func (c *client) swap(ctx context.Context) {
 	}
 	keysOfA, keysOfB := digitsOf(c.known[a].Unique), digitsOf(c.known[b].Unique)
 	if strings.ContainsAny(keysOfA, keysOfB) {
-		return // what is known is not of one moment; the batch would claim a key twice
+		return // the two were read at different moments; the batch would claim a key twice
 	}
 	c.apply(ctx, c.replacement(a, keysOfB), c.replacement(b, keysOfA))
 }
@@ -127,8 +127,8 @@ func (c *client) takeOver(ctx context.Context) {
 	}
 }
 
-// knows reads a record that is not known, or is and may be stale by now, and
-// reports whether it is there. Writes of what was just read mostly succeed, the
+// knows reports whether a record exists. It reads a record that is not known, and
+// sometimes one that is. Writes of records that were just read mostly succeed, the
 // others mostly do not; both are wanted.
 func (c *client) knows(ctx context.Context, id int) bool {
 	if c.known[id].ID == "" || c.random.IntN(2) == 0 {
@@ -137,7 +137,7 @@ func (c *client) knows(ctx context.Context, id int) bool {
 	return c.known[id].ID != ""
 }
 
-// unknownID returns an ID that is perhaps not in use.
+// unknownID returns an ID that may not be in use.
 func (c *client) unknownID() int {
 	id := c.random.IntN(ids)
 	for range ids {
@@ -178,7 +178,7 @@ func (c *client) name() string {
 	return strconv.Itoa(c.number) + "-" + strconv.Itoa(c.writes)
 }
 
-// apply makes the write and remembers what is known after it.
+// apply makes the write and keeps the records that are known after it.
 func (c *client) apply(ctx context.Context, ops ...op) {
 	b := batch{ops: ops, require: c.requirements()}
 	sent := store.Batch{Ops: make([]store.Op, len(ops))}
@@ -215,8 +215,8 @@ func (c *client) apply(ctx context.Context, ops ...op) {
 	}
 }
 
-// requirements returns what one write in four requires besides: one or two things that
-// held when they were last read, or perhaps do.
+// requirements returns one or two requirements for one write in four. Each held when its
+// record was last read, or may hold.
 func (c *client) requirements() []requirement {
 	if c.random.IntN(4) > 0 {
 		return nil
@@ -232,7 +232,7 @@ func (c *client) requirements() []requirement {
 	return all
 }
 
-// sent is the requirement as the store wants it.
+// sent returns the requirement as a store.Require.
 func (r requirement) sent() store.Require {
 	if r.id < 0 {
 		return store.RequireFree(store.Key{Kind: uniqueKind, Value: keyNames[r.key]})

@@ -1,23 +1,23 @@
-// Package histories checks that a store is linearizable: that what concurrent
-// callers were told can be explained by the rules of package store, one call
+// Package histories checks that a store is linearizable: that the answers which
+// concurrent callers got can be explained by the rules of package store, one call
 // after the other.
 //
 // Clients make random calls of Get, Apply and Changes on a few records of one
 // tenant, over two handles, and some of their contexts end at a random moment.
-// What they asked for, what they were told and when is a history; porcupine
-// looks for an order of its calls that respects time and in which the model
-// (rules 1, 2, 3 and 5 of the contract, requirements and revisions included) gives every caller
-// the answer it got.
+// A history is their calls, the answers and the times of both. porcupine searches for an
+// order of the calls that respects time and in which the model (rules 1, 2, 3 and 5 of
+// the contract, requirements and revisions included) gives every caller the answer it
+// got.
 //
 // A write that ended in [store.ErrUnknown] may or may not have happened, at any
-// moment after its call. The history ends with a read of the whole feed, which
-// must be explained as well and tells which of the two it was: every write has a
-// Note of its own, so an entry with that Note forces it to have happened under
-// the entry's revision, and a feed without it forces it not to have. This takes
-// no freedom from the store and saves the checker from trying both.
+// moment after its call. The history ends with a read of the whole feed, which must be
+// explained as well and shows which of the two it was: every write has a Note of its own,
+// so an entry with that Note proves that the write happened under the entry's revision,
+// and a feed without it proves that it did not. This takes no freedom from the store and
+// saves the checker from searching both.
 //
 // [MutantCaught] shows that the histories of a store have the power to find
-// races, by putting known ones in front of it.
+// races, by putting known races in front of it.
 package histories
 
 import (
@@ -40,12 +40,12 @@ type Options struct {
 	Histories int           // how many, each on a tenant of its own; 0: 1
 	Clients   int           // concurrent callers of a history; 0: 8
 	Calls     int           // calls of each client; 0: 250
-	Timeout   time.Duration // what checking one history may take; 0: a minute
+	Timeout   time.Duration // for checking one history; 0: a minute
 	Seed      uint64        // of the first history, the next counting up; 0: random
 
 	// Faults allows calls to fail with store.ErrUnavailable and, if they write,
-	// store.ErrUnknown though nobody ended their context: something is breaking
-	// the store on purpose meanwhile. Otherwise that fails the test.
+	// store.ErrUnknown although their context has not ended: set it if the test breaks
+	// the store on purpose. Otherwise such an error fails the test.
 	Faults bool
 }
 
@@ -74,12 +74,12 @@ func (o *Options) withDefaults() Options {
 
 // Run records histories of a store and fails the test for one that is not
 // linearizable, cannot be checked in time, has an error in it that the contract
-// does not allow, or has no answer to most of its calls. Open returns a new handle on one and the same place;
-// it is called twice and the caller closes what it opened. Run leaves its tenants
-// behind. opts may be nil.
+// does not allow, or has no answer to most of its calls. Run calls open twice; each call
+// returns a new handle on the same place, and the caller closes the handles. Run leaves
+// its tenants behind. opts may be nil.
 //
-// A seed repeats the calls of a history but not how they interleave. What fails
-// is drawn into the test's artifact directory: go test -artifacts keeps it.
+// A seed repeats the calls of a history but not how they interleave. A picture of a
+// history that fails is in the test's artifact directory: go test -artifacts keeps it.
 func Run(tb testing.TB, open func() (store.Store, error), opts *Options) {
 	tb.Helper()
 	o := opts.withDefaults()
@@ -121,7 +121,7 @@ func openTwo(open func() (store.Store, error)) ([2]store.Store, error) {
 	return handles, nil
 }
 
-// draw writes porcupine's picture of a history and returns where.
+// draw writes porcupine's picture of a history and returns its path.
 func draw(tb testing.TB, h *history, seed uint64, timeout time.Duration) string {
 	tb.Helper()
 	_, info := porcupine.CheckOperationsVerbose(model, h.ops, timeout)
@@ -132,7 +132,7 @@ func draw(tb testing.TB, h *history, seed uint64, timeout time.Duration) string 
 	return path
 }
 
-// history is what the clients did and were told.
+// history is the calls of the clients and their answers.
 type history struct {
 	ops   []porcupine.Operation
 	count [outcomes]int // calls by outcome, before unknown ones were resolved

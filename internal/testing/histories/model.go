@@ -16,7 +16,7 @@ const (
 	keys = 5
 )
 
-// state is what the contract says a tenant holds.
+// state is the records and the feed of a tenant by the contract.
 type state struct {
 	last store.Revision
 	docs [ids]doc
@@ -30,7 +30,7 @@ type doc struct {
 	data              string
 }
 
-// entry is one of the change feed. States share what they have in common.
+// entry is an entry of the change feed. States share the older entries.
 type entry struct {
 	change
 	before *entry
@@ -78,8 +78,8 @@ const (
 // whatever is the revision of a removal.
 const whatever = store.Revision(-1)
 
-// op is a store.Op: a create without old, a deletion without data, which of whatever
-// is there is a removal.
+// op is a store.Op: without old a create, without data a deletion, and a removal if old
+// is whatever.
 type op struct {
 	id     int
 	old    store.Revision
@@ -125,7 +125,7 @@ func (o outcome) String() string {
 	return [outcomes]string{"done", "stale", "taken", "unknown", "found", "not found", "changes", "failed"}[o]
 }
 
-// model is the contract as porcupine wants it. It is deterministic: each state
+// model is the contract as a model for porcupine. It is deterministic: each state
 // has one answer to each call.
 var model = porcupine.Model{
 	Init: func() any { return state{} },
@@ -230,7 +230,7 @@ func (s state) apply(b batch) (state, answer) {
 	return next, answer{outcome: done, revision: next.last}
 }
 
-// changes reports whether a page is right: it has all entries up to where it goes on.
+// changes reports whether a page has all entries up to where it goes on.
 func (s state) changes(in input, out output) bool {
 	var page []change
 	for e := s.feed; e != nil && e.revision > in.after; e = e.before {

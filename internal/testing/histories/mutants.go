@@ -26,9 +26,9 @@ var mutants = []struct {
 }
 
 // MutantCaught puts known races in front of the store that open returns, one
-// after the other, and fails the test for one that no history shows. It makes
-// Options.Histories histories of each at most, 5 if that is 0. The other options
-// and open are as for [Run].
+// after the other, and fails the test for a race that no history shows. It makes at most
+// Options.Histories histories of each, 5 if that is 0. The other options and open are
+// as for [Run].
 func MutantCaught(tb testing.TB, open func() (store.Store, error), opts *Options) {
 	tb.Helper()
 	o := opts.withDefaults()
@@ -108,7 +108,7 @@ func (m checkThenAct) Apply(ctx context.Context, tenant string, b store.Batch) (
 	}
 }
 
-// requires checks what a batch requires, by reading.
+// requires checks the requirements of a batch, by reading.
 func (m checkThenAct) requires(ctx context.Context, tenant string, all []store.Require) error {
 	for i, r := range all {
 		if r.ID == "" {
@@ -140,7 +140,7 @@ func (m checkThenAct) revision(ctx context.Context, tenant, id string) (store.Re
 	return r.Revision, err
 }
 
-// force returns ops that hold now, whatever they expected.
+// force returns the ops with preconditions that hold now.
 func (m checkThenAct) force(ctx context.Context, tenant string, ops []store.Op) ([]store.Op, error) {
 	forced := make([]store.Op, len(ops))
 	for i, op := range ops {
@@ -172,7 +172,7 @@ func (m indexThenRecord) Get(ctx context.Context, tenant string, key store.Key) 
 	return m.Store.Get(ctx, tenant, store.ID(r.ID))
 }
 
-// staleRead answers every other Get from what it read before.
+// staleRead answers every other Get from an earlier read.
 type staleRead struct {
 	store.Store
 	mu   sync.Mutex
@@ -218,9 +218,9 @@ func (m *repeatedWrite) Apply(ctx context.Context, tenant string, b store.Batch)
 	return revision, err
 }
 
-// repeatedCreate loses the answers to creates, sends them again a little later, and takes
-// an ID that is in use then as proof that the first was done: one whose record was deleted
-// in between is done twice.
+// repeatedCreate loses the answers to creates and sends them again a little later. It
+// takes an ID that is then in use as proof that the first create was done. If the record
+// was deleted in between, the create is done twice.
 type repeatedCreate struct{ store.Store }
 
 func (m repeatedCreate) Apply(ctx context.Context, tenant string, b store.Batch) (store.Revision, error) {

@@ -21,8 +21,8 @@ const (
 	uniqueKind = "email"
 	indexKind  = "written"
 
-	// forever is the return of a write whose outcome nobody was told: it may
-	// take effect at any later time.
+	// forever is the return of a write whose outcome is unknown: it may take effect at
+	// any later time.
 	forever = math.MaxInt64
 )
 
@@ -47,7 +47,7 @@ type recorder struct {
 }
 
 func newRecorder(handles [2]store.Store, seed uint64, o Options) *recorder {
-	// The time makes the tenant a new one where a seed is repeated on one place.
+	// The time makes the tenant a new one if a seed is repeated on one place.
 	tenant := fmt.Sprintf("history-%d-%d", seed, time.Now().UnixNano())
 	return &recorder{handles: handles, seed: seed, options: o, tenant: tenant}
 }
@@ -95,8 +95,8 @@ func (r *recorder) finish(ctx context.Context) (*history, error) {
 	return h, nil
 }
 
-// page reads a page of the feed when the clients are done. With Faults it tries
-// for as long as checking may take.
+// page reads a page of the feed when the clients are done. With Faults it retries for as
+// long as checking may take.
 func (r *recorder) page(ctx context.Context, after store.Revision) (output, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.options.Timeout)
 	defer cancel()
@@ -199,7 +199,7 @@ func (c *client) callApply(ctx context.Context, in input, b store.Batch) output 
 }
 
 // limited makes a call through either handle. The context of one in ten ends
-// before the call or in its midst.
+// before or during the call.
 func (c *client) limited(ctx context.Context, in input, do func(context.Context, store.Store) (output, error)) output {
 	c.left--
 	s := c.handles[c.random.IntN(len(c.handles))]
@@ -227,8 +227,8 @@ func (c *client) limited(ctx context.Context, in input, do func(context.Context,
 	return out
 }
 
-// record is the record that an op writes. All of it follows from what the model
-// knows, so that the model need not keep it.
+// record is the record that an op writes. It follows from the model's doc, so that the
+// model need not keep it.
 func (o op) record() store.Record {
 	r := store.Record{ID: idNames[o.id], Kind: recordKind, Data: []byte(o.data)}
 	for _, digit := range []byte(o.unique) {
