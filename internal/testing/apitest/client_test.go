@@ -1,13 +1,26 @@
 package apitest_test
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 
 	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 )
 
-// A check of every answer that lets something through would weaken all tests.
+// recorder is a test that keeps its errors to itself.
+type recorder struct {
+	testing.TB
+
+	errors []string
+}
+
+func (r *recorder) Helper()           {}
+func (r *recorder) Error(args ...any) { r.errors = append(r.errors, fmt.Sprint(args...)) }
+
+func (r *recorder) Errorf(format string, args ...any) { r.Error(fmt.Sprintf(format, args...)) }
+
+// A check of every answer that misses a fault would weaken all tests.
 func TestSendNotices(t *testing.T) {
 	for _, test := range []struct {
 		name   string
