@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// content is the file as it was read.
+// content is the contents of the file.
 type content struct {
 	info    fs.FileInfo
 	bytes   []byte
@@ -24,13 +24,13 @@ func (c *content) wipe() {
 	clear(c.records)
 }
 
-// unchanged reports whether a file is still the one that was looked at. Writers see
-// to it that no two files with one number have one time of change, see replace.
+// unchanged reports whether a file is still the one that was read. Writers make sure that no
+// two files with one inode have the same time of change, see writeTemporary.
 func unchanged(a, b fs.FileInfo) bool {
 	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size() && a.Mode() == b.Mode()
 }
 
-// look returns what the file is now; ErrMissing if there is none.
+// look returns the file's information. It returns ErrMissing if there is no file.
 func look(path string) (fs.FileInfo, error) {
 	info, err := os.Lstat(path)
 	switch {
@@ -42,7 +42,7 @@ func look(path string) (fs.FileInfo, error) {
 	return info, acceptable(path, info)
 }
 
-// acceptable says why a file is not one to keep keys in.
+// acceptable returns an error if the file is not safe to keep keys in.
 func acceptable(path string, info fs.FileInfo) error {
 	switch {
 	case !info.Mode().IsRegular():
@@ -55,15 +55,15 @@ func acceptable(path string, info fs.FileInfo) error {
 	return nil
 }
 
-// read returns the file. It needs no lock: a file is replaced and not changed. What
-// it returns is on the disk, even if whoever wrote it was killed before it was sure.
+// read returns the contents of the file. It needs no lock, since files are replaced and not
+// changed. The contents are on the disk, even if their writer was killed before it synced them.
 func read(path string) (*content, error) {
 	for {
 		c, err := readOnce(path)
 		if err == nil || !errors.Is(err, ErrCorrupt) {
 			return c, err
 		}
-		// The old file is overwritten once the new one is in its place. Whoever has
+		// The old file is overwritten once the new one is in its place. A reader that has
 		// just opened the old one reads zeros, and finds the new one now.
 		now, lookErr := look(path)
 		if lookErr != nil {
@@ -75,7 +75,7 @@ func read(path string) (*content, error) {
 	}
 }
 
-// readOnce returns what it could read also with ErrCorrupt.
+// readOnce reads the file once. With ErrCorrupt it also returns the file's information.
 func readOnce(path string) (_ *content, err error) {
 	if _, err := look(path); err != nil {
 		return nil, err
@@ -123,23 +123,23 @@ func readOnce(path string) (_ *content, err error) {
 
 func temporary(path string) string { return path + ".tmp" }
 
-// replace puts a file in the place of the one that was read, or of none if old is
-// nil, and returns what it is. It needs the lock. When it returns without an error,
-// the new file is on the disk and the old one is overwritten as far as that can be
-// done. After an error it is the old file or the new one.
+// replace puts a new file in the place of the one that was read, or of none if old is nil,
+// and returns its information. It needs the lock. If it returns no error, the new file is on
+// the disk and the old one is overwritten as far as possible. After an error the file is the
+// old or the new one.
 func replace(path string, b []byte, old fs.FileInfo) (info fs.FileInfo, err error) {
 	if len(b) > maxFile {
 		return nil, errors.New("keyfile: too many keys")
 	}
 	defer func() {
 		if err != nil {
-			_ = clean(path) // whoever is next cleans too
+			_ = clean(path) // the next writer cleans, too
 		}
 	}()
 	if info, err = writeTemporary(path, b, old); err != nil {
 		return nil, fmt.Errorf("keyfile: %w", err)
 	}
-	// Whoever brings a file back does not know of the lock.
+	// An operator who brings a file back does not take the lock.
 	now, err := look(path)
 	switch {
 	case old == nil && errors.Is(err, ErrMissing):
@@ -168,7 +168,7 @@ func replace(path string, b []byte, old fs.FileInfo) (info fs.FileInfo, err erro
 	return info, nil
 }
 
-// writeTemporary writes the file that shall take the place of old.
+// writeTemporary writes the file that will take the place of old.
 func writeTemporary(path string, b []byte, old fs.FileInfo) (info fs.FileInfo, err error) {
 	f, err := os.OpenFile(temporary(path), os.O_WRONLY|os.O_CREATE|os.O_EXCL|noFollow, 0o600)
 	if err != nil {
@@ -183,9 +183,9 @@ func writeTemporary(path string, b []byte, old fs.FileInfo) (info fs.FileInfo, e
 		return nil, err
 	}
 	if old != nil && !info.ModTime().After(old.ModTime()) {
-		// File systems give the same time to what is written within some
-		// milliseconds, and the same number to a file as to one just removed. This
-		// time ascends, so that unchanged can tell them apart.
+		// File systems give the same time to files that are written within some
+		// milliseconds, and the same inode to a file as to one just removed. So the time
+		// is made to ascend, for unchanged.
 		if err := os.Chtimes(f.Name(), time.Time{}, old.ModTime().Add(10*time.Millisecond)); err != nil {
 			return nil, err
 		}
@@ -201,9 +201,9 @@ func writeTemporary(path string, b []byte, old fs.FileInfo) (info fs.FileInfo, e
 	return info, f.Sync()
 }
 
-// overwrite fills a file with zeros that no name leads to any more. It is the best
-// that can be done, and nothing depends on it: the file is gone either way. If there
-// is another name, somebody made a copy in this way, which may be all they have.
+// overwrite fills a file with zeros if it has no name any more. Nothing depends on it: the
+// file is removed either way. If it has another name, an operator made that as a copy, and may
+// have no other.
 func overwrite(f *os.File) {
 	info, err := f.Stat()
 	if err != nil || !nameless(info) {
@@ -214,14 +214,14 @@ func overwrite(f *os.File) {
 	}
 }
 
-// leftBehind reports whether there is a temporary file: of a process that writes
-// now, or was killed when it did.
+// leftBehind reports whether there is a temporary file: of a process that is writing, or was
+// killed while it did.
 func leftBehind(path string) bool {
 	_, err := os.Lstat(temporary(path))
 	return err == nil
 }
 
-// clean removes what a killed process left behind. It needs the lock.
+// clean removes the temporary file of a process that was killed. It needs the lock.
 func clean(path string) error {
 	f, err := os.OpenFile(temporary(path), os.O_WRONLY|noFollow|noWait, 0)
 	switch {
@@ -239,7 +239,7 @@ func clean(path string) error {
 	return nil
 }
 
-// syncFolder waits until the disk has the names in the folder of a file.
+// syncFolder syncs the folder of a file, and so the file's name.
 func syncFolder(path string) error {
 	d, err := os.Open(filepath.Dir(path))
 	if err != nil {
@@ -248,8 +248,8 @@ func syncFolder(path string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// lock waits until no other Keyring, in whatever process, writes the file. Closing
-// what it returns ends that.
+// lock waits until no other Keyring, in any process, writes the file. The caller closes the
+// returned file to unlock.
 func lock(ctx context.Context, path string) (*os.File, error) {
 	name := path + ".lock"
 	for pause := time.Millisecond; ; pause = min(2*pause, 32*time.Millisecond) {
@@ -259,7 +259,7 @@ func lock(ctx context.Context, path string) (*os.File, error) {
 		}
 		got, err := tryLock(f)
 		if got && err == nil {
-			// If somebody removed the file, others lock another one by now.
+			// If the file was removed meanwhile, others lock another one by now.
 			var mine, there fs.FileInfo
 			if mine, err = f.Stat(); err == nil {
 				there, err = os.Lstat(name)
@@ -285,13 +285,13 @@ func lock(ctx context.Context, path string) (*os.File, error) {
 	}
 }
 
-// marked reports whether there has been a file of keys beside this lock.
+// marked reports whether the lock says that there has been a file of keys.
 func marked(lock *os.File) (bool, error) {
 	info, err := lock.Stat()
 	return err == nil && info.Size() > 0, err
 }
 
-// mark notes that there is a file of keys beside this lock, once.
+// mark writes into the lock, once, that there is a file of keys.
 func mark(path string, lock *os.File) error {
 	if done, err := marked(lock); done || err != nil {
 		return err

@@ -12,11 +12,11 @@ import (
 const (
 	supported = true
 	noFollow  = syscall.O_NOFOLLOW
-	noWait    = syscall.O_NONBLOCK // for whoever would read a pipe
+	noWait    = syscall.O_NONBLOCK // in case the file is a pipe
 )
 
-// tryLock locks a file if nobody has it locked. Closing it unlocks it, and so does
-// the end of the process, in whatever way.
+// tryLock locks a file unless it is locked. Closing the file unlocks it, and so does any end
+// of the process.
 func tryLock(f *os.File) (bool, error) {
 	for {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
@@ -31,14 +31,14 @@ func tryLock(f *os.File) (bool, error) {
 	}
 }
 
-// foreign reports whether a file belongs to another user. Replacing it would give
-// it to this one, and its owner could not read it any more.
+// foreign reports whether a file belongs to another user. If this user replaced it, its owner
+// could not read it any more.
 func foreign(info fs.FileInfo) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	return !ok || int64(st.Uid) != int64(os.Geteuid())
 }
 
-// nameless reports whether no name leads to an open file any more.
+// nameless reports whether an open file has no name any more.
 func nameless(info fs.FileInfo) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	return ok && st.Nlink == 0

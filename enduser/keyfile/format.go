@@ -20,19 +20,19 @@ const (
 	// maxFile is the length of the longest file in bytes: some 9,000 keys.
 	maxFile = 1 << 20
 
-	// epoch is how long secrets are sealed under one key, life how long that is
-	// kept from then on.
+	// epoch is how long secrets are sealed under one key, life is how long that key is
+	// kept afterwards.
 	epoch = time.Hour
 	life  = 24 * time.Hour
 )
 
-// record is a key as the file has it.
+// record is a key in the file.
 type record struct {
 	KeyInfo
 	secret [32]byte
 }
 
-// hourOf returns the beginning of the hour in which a time is.
+// hourOf returns the beginning of the hour of a time.
 func hourOf(t time.Time) time.Time { return t.UTC().Truncate(epoch) }
 
 // untilOf returns when the key of an hour is destroyed.
@@ -45,8 +45,8 @@ func newDurable(now time.Time) record {
 	return r
 }
 
-// newEpoch returns a new key for an hour. What it is called is random too: if the
-// clock comes back to an hour whose key was destroyed, this is another key.
+// newEpoch returns a new key for the hour of a time. Its ID is random, too: if the clock comes
+// back to an hour whose key was destroyed, this is another key.
 func newEpoch(now time.Time) record {
 	r := newDurable(now)
 	r.Epoch, r.Hour = true, hourOf(now)
@@ -61,9 +61,9 @@ func random() string {
 	return hex.EncodeToString(b[:])
 }
 
-// encode returns the file of some keys.
+// encode returns the contents of a file with these keys.
 func encode(records []record) []byte {
-	b := make([]byte, 0, 256+160*len(records)) // once: growing would leave copies behind
+	b := make([]byte, 0, 256+160*len(records)) // long enough: growing would leave copies behind
 	b = append(b, magic+version+"\n"...)
 	for i := range records {
 		b = records[i].append(b)
@@ -97,14 +97,14 @@ func (r *record) append(b []byte) []byte {
 
 const sumLine = len("sha256 \n") + 2*sha256.Size
 
-// decode returns the keys of a file: ErrVersion or ErrCorrupt if it is not one that
-// encode made, to the byte.
+// decode returns the keys in the contents of a file. It returns ErrVersion or ErrCorrupt
+// unless encode made exactly these bytes.
 func decode(b []byte) ([]record, error) {
 	rest, isOurs := bytes.CutPrefix(b, []byte(magic))
 	line, _, whole := bytes.Cut(rest, []byte("\n"))
 	switch {
 	case !isOurs || !whole:
-		return nil, fmt.Errorf("%w: it does not begin as one", ErrCorrupt)
+		return nil, fmt.Errorf("%w: its first line is not that of a key file", ErrCorrupt)
 	case string(line) != version:
 		if n, err := strconv.ParseUint(string(line), 10, 31); err != nil || n == 0 {
 			return nil, fmt.Errorf("%w: its version is not a number", ErrCorrupt)
@@ -135,7 +135,7 @@ func decode(b []byte) ([]record, error) {
 	switch {
 	case !bytes.Equal(again, b):
 		clear(records)
-		return nil, fmt.Errorf("%w: its checksum is another", ErrCorrupt)
+		return nil, fmt.Errorf("%w: its checksum is wrong", ErrCorrupt)
 	case primaries != 1:
 		clear(records)
 		return nil, fmt.Errorf("%w: it has %d primary keys", ErrCorrupt, primaries)
@@ -143,8 +143,8 @@ func decode(b []byte) ([]record, error) {
 	return records, nil
 }
 
-// decodeLine returns the key of a line. What it lets pass that append would write
-// in another way is found when the whole is compared.
+// decodeLine returns the key in a line. It accepts spellings that append would not write:
+// decode compares the whole file.
 func decodeLine(line []byte) (r record, ok bool) {
 	parts := bytes.Split(line, []byte(" "))
 	if len(parts) < 4 || len(parts) > 5 {

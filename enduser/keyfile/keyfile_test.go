@@ -68,7 +68,7 @@ func seal(t *testing.T, k *keyfile.Keyring, deadline time.Time) enduser.Key {
 
 // secretOf returns what a key hides.
 func secretOf(key enduser.Key) []byte {
-	v := reflect.ValueOf(key).FieldByName("secret").Elem().Elem()
+	v := reflect.ValueOf(key).FieldByName("secret").Field(0).Elem().Elem()
 	b := make([]byte, v.Len())
 	for i := range b {
 		b[i] = byte(v.Index(i).Uint())

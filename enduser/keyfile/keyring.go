@@ -19,23 +19,23 @@ var (
 	_ enduser.KeyDestroyer = (*Keyring)(nil)
 )
 
-// Keyring has its keys in a file. It is safe for concurrent use, and holds nothing
-// open: there is nothing to close. Open makes one.
+// Keyring has its keys in a file. [Open] makes one. It is safe for concurrent use. It holds no
+// file open, so there is nothing to close.
 //
-// A call that has to write the file waits for other writers; it gives up when its
-// context ends, with the context's error. Calls that only read do not wait.
+// A call that must write the file waits for other writers, until its context ends: then it
+// returns the context's error. Calls that only read do not wait.
 type Keyring struct {
 	path string
 	now  func() time.Time
-	turn chan struct{} // taken by the call that reads the file, or puts another there
+	turn chan struct{} // taken by the call that reads or replaces the file
 
-	writing chan struct{} // taken by the call that waits to write, before all else
+	writing chan struct{} // taken first by a call that writes, while it waits for other processes
 
-	mu    sync.RWMutex // of all below
-	file  fs.FileInfo  // what was read
-	infos []KeyInfo    // of all keys in it
-	keys  []held
-	spent map[string]bool // keys in it whose time was over once
+	mu    sync.RWMutex    // of all below
+	file  fs.FileInfo     // of the file that was read
+	infos []KeyInfo       // of all keys in it
+	keys  []held          // those that have not expired
+	spent map[string]bool // those that have expired once
 }
 
 // held is a key in memory.
@@ -44,22 +44,22 @@ type held struct {
 	key enduser.Key
 }
 
-// Options are the settings of a Keyring. The zero value is good.
+// Options are the settings of a Keyring. The zero value is ready to use.
 type Options struct {
-	// Existing makes Open refuse to begin a new file, with ErrMissing. Set it from
-	// the second start on: then a folder that is not mounted is not taken for a new
-	// one, whose keys open nothing.
+	// Existing makes Open return ErrMissing instead of making a new file. Set it from the
+	// second start on: a folder that is not mounted then does not get a new file, whose keys
+	// open nothing.
 	Existing bool
 
-	// Now is the clock. Nil: time.Now.
+	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 }
 
-// Open returns the Keyring of a file. If there is none, and never was, it makes one
-// with one durable key; the folder has to exist. Nil options mean the zero Options.
-// ErrMissing, ErrExposed, ErrNotRegular, ErrCorrupt or ErrVersion if the file cannot
-// be used; it is left as it is. ErrExposed also if the folder is one that anybody
-// may remove files from.
+// Open returns the Keyring of a file. If there is none, and never was, it makes one with one
+// durable key; the folder must exist. Nil options mean the zero Options. It returns
+// ErrMissing, ErrExposed, ErrNotRegular, ErrCorrupt or ErrVersion if the file cannot be used,
+// and leaves it as it is. It also returns ErrExposed if anybody may remove files from the
+// folder.
 func Open(ctx context.Context, path string, opts *Options) (*Keyring, error) {
 	if !supported {
 		return nil, fmt.Errorf("keyfile: locks on files: %w", errors.ErrUnsupported)
@@ -89,7 +89,7 @@ func Open(ctx context.Context, path string, opts *Options) (*Keyring, error) {
 	return k, nil
 }
 
-// begin reads the file, and makes it if it is the first time.
+// begin reads the file, and makes it if there never was one.
 func (k *Keyring) begin(ctx context.Context, existing bool) error {
 	l, err := lock(ctx, k.path)
 	if err != nil {
@@ -135,8 +135,7 @@ func firstFile(path string, now time.Time) (*content, error) {
 	return c, nil
 }
 
-// adopt makes what is in the file what the Keyring knows, but for what its time is
-// over.
+// adopt makes the keys in the file, but for the expired ones, those that the Keyring knows.
 func (k *Keyring) adopt(records []record, info fs.FileInfo) error {
 	now := k.now()
 	k.mu.Lock()
@@ -161,7 +160,7 @@ func (k *Keyring) adopt(records []record, info fs.FileInfo) error {
 	return nil
 }
 
-// enter waits for a turn, and returns how to give it on.
+// enter waits for a turn, and returns the function that ends it.
 func enter(ctx context.Context, turn chan struct{}) (leave func(), err error) {
 	select {
 	case turn <- struct{}{}:
@@ -171,7 +170,7 @@ func enter(ctx context.Context, turn chan struct{}) (leave func(), err error) {
 	}
 }
 
-// current reports whether the Keyring knows the file as it is now.
+// current reports whether the file is the one that the Keyring has read.
 func (k *Keyring) current() (bool, error) {
 	info, err := look(k.path)
 	if err != nil {
@@ -182,8 +181,7 @@ func (k *Keyring) current() (bool, error) {
 	return unchanged(info, k.file), nil
 }
 
-// refresh reads the file if it is not the one that the Keyring knows. It needs the
-// turn.
+// refresh reads the file if it was changed. It needs the turn.
 func (k *Keyring) refresh() error {
 	if current, err := k.current(); current || err != nil {
 		return err
@@ -196,7 +194,7 @@ func (k *Keyring) refresh() error {
 	return k.adopt(c.records, c.info)
 }
 
-// update waits for the turn and reads the file if it was changed.
+// update reads the file if it was changed, and waits for the turn to do so.
 func (k *Keyring) update(ctx context.Context) error {
 	if current, err := k.current(); current || err != nil {
 		return err
@@ -209,8 +207,9 @@ func (k *Keyring) update(ctx context.Context) error {
 	return k.refresh()
 }
 
-// change writes the file that edit makes of the keys in it, without those whose time
-// is over. While it waits for other processes nobody waits for it who only reads.
+// change writes the file with the keys that edit returns. edit gets those in the file that
+// have not expired. While change waits for other processes, calls that only read do not wait
+// for it.
 func (k *Keyring) change(ctx context.Context, edit func(keys []record, now time.Time) ([]record, error)) error {
 	done, err := enter(ctx, k.writing)
 	if err != nil {
@@ -261,5 +260,5 @@ func (k *Keyring) change(ctx context.Context, edit func(keys []record, now time.
 	return k.adopt(next, info)
 }
 
-// String returns "keyfile" and the path, and nothing of the keys.
+// String returns "keyfile" and the path.
 func (k *Keyring) String() string { return "keyfile " + k.path }

@@ -10,7 +10,7 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 )
 
-// KeyInfo says what a key is, and nothing of its secret.
+// KeyInfo describes a key, without its secret.
 type KeyInfo struct {
 	ID      string
 	Made    time.Time // in whole seconds
@@ -18,17 +18,17 @@ type KeyInfo struct {
 
 	Epoch bool      // an epoch key; false: a durable one
 	Hour  time.Time // the beginning of its hour; zero: durable
-	Until time.Time // from then on it cannot be used; zero: durable
+	Until time.Time // when it expires; zero: durable
 }
 
-// over reports whether the key's time is over.
+// over reports whether the key has expired.
 func (i *KeyInfo) over(now time.Time) bool { return i.Epoch && !now.Before(i.Until) }
 
-// isOf reports whether it is the epoch key of the hour in which a time is.
+// isOf reports whether it is the epoch key for the hour of a time.
 func (i *KeyInfo) isOf(now time.Time) bool { return i.Epoch && i.Hour.Equal(hourOf(now)) }
 
-// Keys returns all keys in the file, in the order in which they were made: also
-// those whose time is over and that are not destroyed yet.
+// Keys returns all keys in the file, in the order in which they were made, with those that
+// have expired and are not destroyed yet.
 func (k *Keyring) Keys(ctx context.Context) ([]KeyInfo, error) {
 	if err := k.update(ctx); err != nil {
 		return nil, err
@@ -38,8 +38,8 @@ func (k *Keyring) Keys(ctx context.Context) ([]KeyInfo, error) {
 	return slices.Clone(k.infos), nil
 }
 
-// Add makes a new durable key and returns its ID. It is known and not used until
-// Promote. After an error there may be a new key nonetheless: see Keys.
+// Add makes a new durable key and returns its ID. Nothing is sealed under it before Promote.
+// After an error there may be a new key nonetheless: see Keys.
 func (k *Keyring) Add(ctx context.Context) (id string, err error) {
 	err = k.change(ctx, func(keys []record, now time.Time) ([]record, error) {
 		r := newDurable(now)
@@ -52,10 +52,9 @@ func (k *Keyring) Add(ctx context.Context) (id string, err error) {
 	return id, nil
 }
 
-// Promote makes a durable key the primary one: all processes seal new secrets under
-// it from their next call on. What is sealed under the one before stays readable.
-// Promoting the primary key changes nothing. [enduser.ErrNoKey] or ErrEpoch if the
-// key cannot be promoted.
+// Promote makes a durable key the primary one: all processes seal new secrets under it from
+// their next call on. Secrets under the old key stay readable. To promote the primary key
+// changes nothing. It returns [enduser.ErrNoKey] or ErrEpoch if the key cannot be promoted.
 func (k *Keyring) Promote(ctx context.Context, id string) error {
 	return k.change(ctx, func(keys []record, _ time.Time) ([]record, error) {
 		if _, err := durable(keys, id); err != nil {
@@ -68,10 +67,9 @@ func (k *Keyring) Promote(ctx context.Context, id string) error {
 	})
 }
 
-// Retire destroys a durable key: what is sealed under it is lost, so reseal first,
-// see the package comment. ErrPrimary, ErrEpoch or [enduser.ErrNoKey] if it cannot
-// be retired. Processes that know the key open what it sealed until they see that
-// the file was changed.
+// Retire destroys a durable key. Secrets under it are lost, so reseal first, see the package
+// comment. It returns ErrPrimary, ErrEpoch or [enduser.ErrNoKey] if the key cannot be retired.
+// Processes that know the key can open its secrets until they read the changed file.
 func (k *Keyring) Retire(ctx context.Context, id string) error {
 	return k.change(ctx, func(keys []record, _ time.Time) ([]record, error) {
 		i, err := durable(keys, id)
@@ -85,10 +83,9 @@ func (k *Keyring) Retire(ctx context.Context, id string) error {
 	})
 }
 
-// Backup writes a copy of the file that has the durable keys alone. It can be put in
-// the place of a file that was lost, with mode 0600. Whoever has it and a copy of
-// the store can read all that has no deadline. It is the one call that hands out
-// secrets.
+// Backup writes a copy of the file with only the durable keys. It can take the place of a
+// file that was lost, with mode 0600. Anyone who has it and a copy of the store can read all
+// secrets without a deadline. No other call hands out keys.
 func (k *Keyring) Backup(ctx context.Context, w io.Writer) error {
 	leave, err := enter(ctx, k.turn)
 	if err != nil {
@@ -108,7 +105,7 @@ func (k *Keyring) Backup(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
-// durable returns where a durable key is.
+// durable returns the index of a durable key.
 func durable(keys []record, id string) (int, error) {
 	i := slices.IndexFunc(keys, func(r record) bool { return r.ID == id })
 	switch {

@@ -9,12 +9,11 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 )
 
-// SealingKey implements [enduser.Keyring]. Without a deadline it returns the primary
-// key. With one it returns the key of this hour, and makes it if nobody has;
-// ErrDeadline if the deadline is later than 24 hours after the end of this hour.
-// Making a key waits for the disk; that is once an hour for all processes. If the
-// file is gone or damaged it fails: nothing is sealed under a key that is nowhere
-// else but in memory.
+// SealingKey implements [enduser.Keyring]. Without a deadline it returns the primary key. With
+// one it returns the epoch key of this hour, and makes it if there is none. It returns
+// ErrDeadline if the deadline is later than 24 hours after the end of this hour. To make a key
+// it waits for the disk, once an hour for all processes. It fails if the file is missing or
+// damaged: nothing is sealed under a key that is only in memory.
 func (k *Keyring) SealingKey(ctx context.Context, deadline time.Time) (enduser.Key, error) {
 	current, err := k.current()
 	if err != nil {
@@ -50,7 +49,7 @@ func (k *Keyring) SealingKey(ctx context.Context, deadline time.Time) (enduser.K
 	return key, err
 }
 
-// forSealing returns the key to seal under, if it is known.
+// forSealing returns the key to seal under, and reports whether the Keyring knows it.
 func (k *Keyring) forSealing(now, deadline time.Time) (key enduser.Key, found bool, err error) {
 	if !deadline.IsZero() && deadline.After(untilOf(hourOf(now))) {
 		return enduser.Key{}, false, fmt.Errorf("%w: more than %v after the end of this hour", ErrDeadline, life)
@@ -72,10 +71,9 @@ func (k *Keyring) isSpent(id string) bool {
 	return k.spent[id]
 }
 
-// OpeningKey implements [enduser.Keyring]. It returns [enduser.ErrNoKey] from the
-// instant on at which the key's time is over, whether it was destroyed then or not.
-// If it does not know the key, it looks whether the file was changed, and reads it
-// only then. Other errors mean that the file could not be read: the key may exist.
+// OpeningKey implements [enduser.Keyring]. It returns [enduser.ErrNoKey] for a key that has
+// expired, destroyed or not. If it does not know the key it reads the file, if that was
+// changed. Any other error means that the file could not be read: the key may exist.
 func (k *Keyring) OpeningKey(ctx context.Context, id string) (enduser.Key, error) {
 	if key, known, err := k.forOpening(id); known {
 		return key, err
@@ -87,8 +85,8 @@ func (k *Keyring) OpeningKey(ctx context.Context, id string) (enduser.Key, error
 	return key, err
 }
 
-// forOpening returns the key with an ID, or ErrNoKey, and whether the file need not
-// be asked.
+// forOpening returns the key with an ID, or ErrNoKey. If known is false the file may have the
+// key.
 func (k *Keyring) forOpening(id string) (key enduser.Key, known bool, err error) {
 	now := k.now()
 	k.mu.RLock()
@@ -109,7 +107,7 @@ func (k *Keyring) forOpening(id string) (key enduser.Key, known bool, err error)
 	return key, true, nil
 }
 
-// drop forgets the keys whose time is over.
+// drop drops the keys that have expired.
 func (k *Keyring) drop(now time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -124,9 +122,9 @@ func (k *Keyring) drop(now time.Time) {
 	k.keys = kept
 }
 
-// DestroyKeys implements [enduser.KeyDestroyer]: it destroys the epoch keys whose
-// time is over, in the file and in memory, and the remains of writers that were
-// killed. It writes only if there is something to destroy.
+// DestroyKeys implements [enduser.KeyDestroyer]. It destroys the epoch keys that have expired,
+// in the file and in memory, and the temporary files of writers that were killed. It writes
+// only if there is something to destroy.
 func (k *Keyring) DestroyKeys(ctx context.Context) error {
 	now := k.now()
 	k.drop(now)
