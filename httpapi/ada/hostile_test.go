@@ -44,9 +44,7 @@ func TestHostileBodies(t *testing.T) {
 		{"integer beyond int64", withMetadata(`"a":9223372036854775808`), metadataPath + "['a']"},
 		{"integer below int64", withMetadata(`"a":-9223372036854775809`), metadataPath + "['a']"},
 		{"integer of 300 digits", withMetadata(`"a":` + repeat("1", 300)), metadataPath + "['a']"},
-		{"fraction", withMetadata(`"a":1.0`), metadataPath + "['a']"},
 		{"exponent", withMetadata(`"a":1e3`), metadataPath + "['a']"},
-		{"key with a quote", withMetadata(`"a'b":[]`), metadataPath + "[*]"},
 		{"key with a backslash", withMetadata(`"a\\b":[]`), metadataPath + "[*]"},
 		{"key with NUL", withMetadata(`"a\u0000b":[]`), metadataPath + "[*]"},
 		{"long key of a wrong value", withMetadata(`"` + repeat("k", 129) + `":[]`), metadataPath + "[*]"},
@@ -58,16 +56,9 @@ func TestHostileBodies(t *testing.T) {
 		{"100,000 secrets", withSecrets(numbered(100_000, "1")), fieldsPath},
 		{"secret beyond int64", withSecrets(`"a":9223372036854775808`), fieldsPath + "['a']"},
 		{"secret key with a dot", withSecrets(`"a.b":1`), fieldsPath},
-		{"null fields", inProfile(`"sensitive_metadata":{"fields":null}`), fieldsPath},
-		{"array for secrets", inProfile(`"sensitive_metadata":[]`), "$.profile.sensitive_metadata"},
-		{"case variant", `{"profile":{},"EXTERNAL_ID":"b"}`, "$.EXTERNAL_ID"},
-		{"case variant in the profile", inProfile(`"eMail":null`), "$.profile.eMail"},
 		{"U+017F", inProfile("\"fir\u017ft_name\":\"b\""), "$.profile.fir\u017ft_name"},
-		{"number for a string", inProfile(`"email":1`), "$.profile.email"},
 		{"object for a string", `{"external_id":{"$ne":""},"profile":{}}`, "$.external_id"},
 		{"array for a string", inProfile(`"first_name":["A"]`), "$.profile.first_name"},
-		{"string for metadata", inProfile(`"metadata":"{}"`), metadataPath},
-		{"string for the profile", `{"profile":"{}"}`, "$.profile"},
 		{"blank external_id", withID("  "), "$.external_id"},
 		{"NUL", withID(`a\u0000`), "$.external_id"},
 		{"e-mail with a header", inProfile(`"email":"a@example.com\r\nBcc: b@example.com"`), "$.profile.email"},
@@ -76,8 +67,6 @@ func TestHostileBodies(t *testing.T) {
 		{"empty avatar", inProfile(`"avatar":""`), "$.profile.avatar"},
 		{"language with _", inProfile(`"language":"en_US"`), "$.profile.language"},
 		{"empty language", inProfile(`"language":""`), "$.profile.language"},
-		{"control character in a name", inProfile(`"display_name":"a\u0007"`), "$.profile.display_name"},
-		{"long name", inProfile(`"last_name":"` + repeat("a", 257) + `"`), "$.profile.last_name"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, route := range routes {
@@ -140,8 +129,7 @@ func TestHostileQueries(t *testing.T) {
 	s := newServer(t, nil, nil)
 	for query, parameter := range map[string]string{
 		"limit=-1": "limit", "limit=1e2": "limit", "limit=99999999999999999999": "limit",
-		"cursor=x": "cursor", "cursor=x&cursor=x": "cursor", "cursor=%00": "cursor",
-		"external_id": "external_id", "external_id=&external_id=": "external_id", "external_id=%00": "external_id",
+		"cursor=x&cursor=x": "cursor", "cursor=%00": "cursor", "external_id": "external_id", "external_id=&external_id=": "external_id", "external_id=%00": "external_id",
 		"external_id=%20a": "external_id", "external_id=" + strings.Repeat("a", 10_000): "external_id",
 		"unknown=1": "unknown", "Limit=20": "Limit", "external-id=a": "external-id", "order=desc": "order", "email=": "email",
 	} {
@@ -163,19 +151,14 @@ func TestHostilePaths(t *testing.T) {
 		want         int
 	}{
 		{"GET", users + "%00", 400},
-		{"PATCH", users + "%ff", 400},
 		{"GET", users + strings.Repeat("a", 10_000), 400},
 		{"GET", users + "a%2Fb", 404}, // an external ID is not an ID
 		{"GET", users + u.ID + "%2F", 404},
 		{"GET", users + u.ID + "/x", 404},
 		{"GET", users + strings.ToUpper(u.ID) + "x", 404},
 		{"GET", "/API/v2/end-users/", 404},
-		{"GET", "/", 404},
-		{"PATCH", users, 405},
 		{"DELETE", users, 405},
 		{"POST", users + u.ID, 405},
-		{"PUT", users + u.ID, 405},
-		{"DELETE", users + u.ID + "/", 405},
 		{"GET", conversations + missing, 404},
 	} {
 		if a := s.do(t, tt.method, tt.path, `{"profile":{}}`); a.Status != tt.want {
