@@ -46,11 +46,11 @@ func (s *server) feed(tb testing.TB, query string, options ...option) feedPage {
 }
 
 // wholeFeed returns all pages of the feed as one: a page may be short.
-func (s *server) wholeFeed(tb testing.TB, options ...option) feedPage {
+func (s *server) wholeFeed(tb testing.TB) feedPage {
 	tb.Helper()
-	whole := s.feed(tb, "", options...)
+	whole := s.feed(tb, "")
 	for whole.HasMore {
-		next := s.feed(tb, "after="+whole.Cursor, options...)
+		next := s.feed(tb, "after="+whole.Cursor)
 		whole.Data = append(whole.Data, next.Data...)
 		whole.Cursor, whole.HasMore = next.Cursor, next.HasMore
 	}

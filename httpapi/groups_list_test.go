@@ -21,10 +21,10 @@ type groupPage struct {
 	} `json:"paging"`
 }
 
-func (s *server) listGroups(tb testing.TB, query string, options ...option) groupPage {
+func (s *server) listGroups(tb testing.TB, query string) groupPage {
 	tb.Helper()
 	var p groupPage
-	a := s.do(tb, "GET", "/v1/groups?"+query, "", options...).want(tb, 200)
+	a := s.do(tb, "GET", "/v1/groups?"+query, "").want(tb, 200)
 	a.decode(tb, &p)
 	if p.Data == nil {
 		tb.Error("data is null")

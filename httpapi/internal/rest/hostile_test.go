@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -458,7 +457,7 @@ func TestLocations(t *testing.T) {
 		}
 	}
 	w := do(h, "GET", "/toy/unknown?x=y", "")
-	if !strings.Contains(w.Body.String(), fmt.Sprint(" in /toy/unknown ")) {
+	if !strings.Contains(w.Body.String(), " in /toy/unknown ") {
 		t.Errorf("the instance is not the path that was sent: %s", w.Body)
 	}
 }

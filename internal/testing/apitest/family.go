@@ -117,11 +117,10 @@ func (x *fixture) refused(tb testing.TB, r Route, status int, code string, optio
 }
 
 // accepted fails the test unless the request succeeds.
-func (x *fixture) accepted(tb testing.TB, r Route, options ...Option) Answer {
+func (x *fixture) accepted(tb testing.TB, r Route, options ...Option) {
 	tb.Helper()
 	a := x.send(tb, r, options...)
 	if a.Status/100 != 2 {
 		tb.Errorf("got %d, want a success: %s", a.Status, a.Body)
 	}
-	return a
 }

@@ -68,13 +68,28 @@ func rewrite(change func(body []byte) []byte) func(http.Handler) http.Handler {
 	})
 }
 
+func hostile(t *testing.T, f *apitest.Family) {
+	t.Helper()
+	f.Hostile(t)
+}
+
+func access(t *testing.T, f *apitest.Family) {
+	t.Helper()
+	f.Access(t)
+}
+
+func isolation(t *testing.T, f *apitest.Family) {
+	t.Helper()
+	f.Isolation(t, nil)
+}
+
 // bypasses are routes that go round a part of the plumbing, by what must notice it.
 var bypasses = map[string]struct {
-	notices func(f *apitest.Family, t *testing.T)
+	notices func(t *testing.T, f *apitest.Family)
 	front   func(http.Handler) http.Handler
 }{
-	"nothing": {func(f *apitest.Family, t *testing.T) { f.Hostile(t); f.Access(t); f.Isolation(t, nil) }, repair(func(*http.Request) {})},
-	"lenient JSON": {(*apitest.Family).Hostile, rewrite(func(body []byte) []byte {
+	"nothing": {func(t *testing.T, f *apitest.Family) { hostile(t, f); access(t, f); isolation(t, f) }, repair(func(*http.Request) {})},
+	"lenient JSON": {hostile, rewrite(func(body []byte) []byte {
 		var v map[string]any
 		if err := json.NewDecoder(bytes.NewReader(body)).Decode(&v); err != nil {
 			return body
@@ -83,32 +98,32 @@ var bypasses = map[string]struct {
 		text, _ := json.Marshal(v) // was JSON
 		return text
 	})},
-	"trailing data": {(*apitest.Family).Hostile, rewrite(func(body []byte) []byte {
+	"trailing data": {hostile, rewrite(func(body []byte) []byte {
 		var v json.RawMessage
 		if json.NewDecoder(bytes.NewReader(body)).Decode(&v) != nil {
 			return body
 		}
 		return v
 	})},
-	"size":         {(*apitest.Family).Hostile, rewrite(bytes.TrimSpace)},
-	"media type":   {(*apitest.Family).Hostile, repair(func(r *http.Request) { r.Header.Set("Content-Type", "application/json") })},
-	"coding":       {(*apitest.Family).Hostile, repair(func(r *http.Request) { r.Header.Del("Content-Encoding") })},
-	"query":        {(*apitest.Family).Hostile, repair(func(r *http.Request) { r.URL.RawQuery = "" })},
-	"precondition": {(*apitest.Family).Hostile, repair(func(r *http.Request) { r.Header.Del("If-Match") })},
-	"two credentials": {(*apitest.Family).Hostile, repair(func(r *http.Request) {
+	"size":         {hostile, rewrite(bytes.TrimSpace)},
+	"media type":   {hostile, repair(func(r *http.Request) { r.Header.Set("Content-Type", "application/json") })},
+	"coding":       {hostile, repair(func(r *http.Request) { r.Header.Del("Content-Encoding") })},
+	"query":        {hostile, repair(func(r *http.Request) { r.URL.RawQuery = "" })},
+	"precondition": {hostile, repair(func(r *http.Request) { r.Header.Del("If-Match") })},
+	"two credentials": {hostile, repair(func(r *http.Request) {
 		if values := r.Header["Authorization"]; len(values) > 1 {
 			r.Header["Authorization"] = values[:1]
 		}
 	})},
-	"no credential": {(*apitest.Family).Hostile, repair(func(r *http.Request) {
+	"no credential": {hostile, repair(func(r *http.Request) {
 		if r.Header.Get("Authorization") == "" {
 			r.Header.Set("Authorization", "Bearer "+apitest.Acme)
 		}
 	})},
-	"rights": {(*apitest.Family).Access, repair(func(r *http.Request) {
+	"rights": {access, repair(func(r *http.Request) {
 		r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), apitest.Reader, apitest.Acme, 1))
 	})},
-	"panics": {(*apitest.Family).Access, func(next http.Handler) http.Handler {
+	"panics": {access, func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			got := recorder500{w, false}
 			if next.ServeHTTP(&got, r); got.failed {
@@ -116,7 +131,7 @@ var bypasses = map[string]struct {
 			}
 		})
 	}},
-	"tenants": {func(f *apitest.Family, t *testing.T) { f.Isolation(t, nil) }, repair(func(r *http.Request) {
+	"tenants": {isolation, repair(func(r *http.Request) {
 		r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), apitest.Other, apitest.Acme, 1))
 	})},
 }
@@ -150,7 +165,7 @@ func TestOneBypass(t *testing.T) {
 	if !ok {
 		t.Skip("runs with TestBypasses")
 	}
-	b.notices(groups(b.front), t)
+	b.notices(t, groups(b.front))
 }
 
 // A route that goes round the plumbing must fail.
@@ -158,7 +173,7 @@ func TestBypasses(t *testing.T) {
 	for name := range bypasses {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			run := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestOneBypass$") //nolint:gosec // this test itself
+			run := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestOneBypass$")
 			run.Env = append(os.Environ(), bypassed+"="+name)
 			out, err := run.CombinedOutput()
 			if (err == nil) != (name == "nothing") || bytes.Contains(out, []byte("panic: ")) {
