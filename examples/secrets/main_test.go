@@ -57,7 +57,7 @@ func TestRotate(t *testing.T) {
 	if now := w.durable(t); len(now) != 1 || now[0] == old[0] {
 		t.Errorf("the keys are %v, and were %v", now, old)
 	}
-	// The copy that was kept opens what is sealed now.
+	// The copy opens the tokens that are sealed now.
 	ring, err := keyfile.Open(t.Context(), kept, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -68,8 +68,8 @@ func TestRotate(t *testing.T) {
 	}
 }
 
-// TestRotateWithoutCopy: no key is used of which there is no copy, and what was begun
-// is no obstacle.
+// TestRotateWithoutCopy: a key without a copy is not used. A rotation that failed does not
+// hinder the next.
 func TestRotateWithoutCopy(t *testing.T) {
 	w := newWorld(t)
 	old := w.durable(t)
@@ -91,7 +91,7 @@ func TestRotateWithoutCopy(t *testing.T) {
 	}
 }
 
-// TestRotateKeepsWhatIsNeeded: a process that goes on with the old key loses nothing.
+// TestRotateKeepsWhatIsNeeded: a process that still uses the old key loses nothing.
 func TestRotateKeepsWhatIsNeeded(t *testing.T) {
 	w := newWorld(t)
 	old, err := w.ring.SealingKey(t.Context(), time.Time{})
@@ -108,8 +108,8 @@ func TestRotateKeepsWhatIsNeeded(t *testing.T) {
 	}
 }
 
-// TestRotateWaits: the old key stays while others may have it in hand, also if the
-// rotation ends there.
+// TestRotateWaits: the old key stays while other calls may use it, even if the rotation ends
+// there.
 func TestRotateWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -110,7 +110,7 @@ func keepsSecrets(t *testing.T, dir, store, files string) {
 	}
 	look("when it has ended")
 	if !found {
-		t.Error("what is not secret was not found either")
+		t.Error("the value that is not secret was not found either")
 	}
 	if log := s.log.String(); strings.Contains(log, canary) || strings.Contains(log, token) {
 		t.Errorf("the log shows a secret:\n%s", log)

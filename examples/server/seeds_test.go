@@ -50,8 +50,8 @@ func TestSeeds(t *testing.T) {
 				wantSeed(t, seed(t, "sensay", url+"/sensay", nil), http.StatusConflict, example(t, "sensay-409"))
 			})
 			t.Run("ada", func(t *testing.T) {
-				// The example is of another user, who has more: what this one does not
-				// have is null, as the document's types allow, and the keys of metadata
+				// The example shows another user, who has more. Members that this user
+				// lacks are null, as the document's types allow, and the keys of metadata
 				// are the user's own.
 				want, _ := example(t, "ada").(map[string]any)
 				profile, _ := want["profile"].(map[string]any)

@@ -274,7 +274,7 @@ func TestOneClientKeepsNobodyOut(t *testing.T) {
 		s.do(t, "POST", login, wrong, from("2001:db8:1:2:3::")).want(t, 429)
 		s.do(t, "POST", login, right, from("2001:db8:1:2:4::")).want(t, 429)
 		s.do(t, "POST", login, right, from("2001:db8:1:3::1")).want(t, 200)
-		// one client, whatever it tries, before its body is read
+		// one client with all accounts and tokens, before its body is read
 		for i := range 19 {
 			s.do(t, "POST", login, credentials(strconv.Itoa(i), "x"), from("192.0.2.7")).want(t, 400)
 		}
@@ -295,7 +295,7 @@ func TestOneClientKeepsNobodyOut(t *testing.T) {
 	})
 }
 
-// unread is a body that nobody may read.
+// unread is a body that must not be read.
 type unread struct{ t *testing.T }
 
 func (u unread) Read([]byte) (int, error) {

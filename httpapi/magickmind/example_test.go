@@ -16,7 +16,7 @@ import (
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
-// send makes a request with the key of the examples and prints the answer's status.
+// send sends a request with the key of the examples and prints the answer's status.
 func send(h http.Handler, method, path, body string) {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Header.Set("Authorization", "Bearer an-example-key")
@@ -55,7 +55,7 @@ func ExampleNew() {
 	// GET /magickmind/v1/end-users?name=roy 200
 }
 
-// directory is where the host keeps who may log in.
+// directory is the host's directory of accounts, here of one.
 type directory struct{ email, password, key string }
 
 func (d directory) Login(_ context.Context, email string, password magickmind.Secret) (magickmind.Session, error) {
@@ -70,8 +70,8 @@ func (directory) Refresh(context.Context, magickmind.Secret) (magickmind.Session
 	return magickmind.Session{}, magickmind.ErrCredentials // there is nothing to refresh with
 }
 
-// The host decides who may log in, and which key they get. Whoever guesses wrong twice
-// in ten minutes has to wait.
+// The host decides which accounts may log in and which key they get. After two failures in
+// ten minutes an account has to wait.
 func ExampleLogin() {
 	users := enduser.New(memory.New(nil), nil)
 	h, err := magickmind.New(users, newTokens().Authenticate, &magickmind.Options{
@@ -94,7 +94,7 @@ func ExampleLogin() {
 	// POST /v1/auth/login 429
 }
 
-// A host that limits logins itself leaves them alone here.
+// A host that limits logins itself switches the limits off.
 func ExampleOptions() {
 	h, err := magickmind.New(enduser.New(memory.New(nil), nil), newTokens().Authenticate, &magickmind.Options{
 		Options:   httpapi.Options{Rates: []httpapi.Rate{{Requests: 600, Per: time.Minute}}},
@@ -109,7 +109,7 @@ func ExampleOptions() {
 	// POST /v1/auth/login 400
 }
 
-// What holds a secret can be printed.
+// A value that holds secrets can be printed.
 func ExampleSecret() {
 	session := magickmind.Session{AccessToken: magickmind.NewSecret("an-example-key")}
 	fmt.Println(session.AccessToken)
@@ -119,8 +119,7 @@ func ExampleSecret() {
 	// an-example-key
 }
 
-// A tenant whose users come from several families of routes can have one policy for
-// good.
+// A tenant whose users come from several families can have one policy for all of them.
 func ExamplePolicy() {
 	users := enduser.New(memory.New(nil), &enduser.Options{
 		Policy: func(tenant string) (enduser.Policy, bool) { return magickmind.Policy(), tenant == "acme" },

@@ -12,8 +12,8 @@ import (
 	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 )
 
-// FuzzBody sends any body to every route that has one: it is answered in the
-// vendor's form, and only what was accepted has changed anything.
+// FuzzBody sends any body to every route that reads one. The answer has the vendor's form,
+// and a refused body changes nothing.
 func FuzzBody(f *testing.F) {
 	for _, body := range []string{
 		`{}`, `{"name":"Roy Bosco","external_id":"7c718ec1a65cb7b75eaad1d6"}`, `{"name":"A","external_id":null}`, `{"name":" ","external_id":1}`,
@@ -59,8 +59,7 @@ func FuzzBody(f *testing.F) {
 	})
 }
 
-// FuzzCursor asks for a page with any cursor: only one that is bound to this list, as
-// those of its pages are, works.
+// FuzzCursor requests a page with any cursor. Only those bound to this list work.
 func FuzzCursor(f *testing.F) {
 	s := newServer(f, nil, nil)
 	for range 3 {

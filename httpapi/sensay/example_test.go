@@ -13,8 +13,8 @@ import (
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
-// send makes a request with the secret of the examples, as a user if one is named,
-// and prints the answer.
+// send sends a request with the secret of the examples, as a user if one is named, and
+// prints the answer.
 func send(h http.Handler, method, path, body, user string) {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Header.Set("X-ORGANIZATION-SECRET", "an-example-secret")
@@ -38,8 +38,7 @@ func newTokens() *httpapi.Tokens {
 	return tokens
 }
 
-// The organization makes a user, the user changes its name, and nobody can be made
-// twice.
+// The organization makes a user, the user changes its name, and nobody can be made twice.
 func ExampleNew() {
 	users := enduser.New(memory.New(nil), nil)
 	h, err := sensay.New(users, newTokens().Authenticate, nil)
@@ -55,7 +54,7 @@ func ExampleNew() {
 	// 409 {"success":false,"error":"A user with this email exists already.","error_code":"EMAIL_EXISTS","fingerprint":"9a940dde7b8bf1bc8f01eae37a12b517","request_id":"example-1"}
 }
 
-// A host whose users have longer names says that alone: the rest stays the vendor's.
+// A host whose users have longer names sets only that limit. The others stay the vendor's.
 func ExampleOptions_policy() {
 	users := enduser.New(memory.New(nil), nil)
 	h, err := sensay.New(users, newTokens().Authenticate, &sensay.Options{
@@ -69,7 +68,7 @@ func ExampleOptions_policy() {
 	// 200 {"success":true,"name":"Ann Ann Ann Ann Ann Ann Ann Ann Ann Ann Ann Ann Ann Ann Ann Lee","id":"long","linkedAccounts":[]}
 }
 
-// What holds for every family is in the embedded options.
+// The settings of every family are in the embedded options.
 func ExampleOptions() {
 	users := enduser.New(memory.New(nil), nil)
 	h, err := sensay.New(users, newTokens().Authenticate, &sensay.Options{

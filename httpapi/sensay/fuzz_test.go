@@ -10,8 +10,8 @@ import (
 	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 )
 
-// FuzzBody: a body makes a user that can be read, acted as and sent back, or it is
-// refused by both routes, and nothing is written.
+// FuzzBody: a body makes a user that can be read and acted as, or both routes refuse it and
+// nothing is written.
 func FuzzBody(f *testing.F) {
 	for _, body := range []string{
 		`{}`, `{"id":"johndoe"}`, `{"id":"me"}`, `{"id":null}`, `{"name":"Ann O'Lee (Dr.)","email":" Ann@Example.com "}`,
