@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strconv"
 	"testing"
-	"testing/synctest"
 
 	"github.com/rollbook-go/rollbook/store"
 )
@@ -36,26 +35,6 @@ func TestTrimForgets(t *testing.T) {
 			t.Errorf("%d entries kept after a trim to %d, want %d", kept, through, want)
 		}
 	}
-}
-
-// One of two waiters gives up: the other is still woken.
-func TestWaitOutlivesAnother(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := New(nil)
-		ctx, cancel := context.WithCancel(t.Context())
-		impatient, patient := make(chan error), make(chan error)
-		go func() { impatient <- s.Wait(ctx, "acme", 0) }()
-		go func() { patient <- s.Wait(t.Context(), "acme", 0) }()
-		synctest.Wait()
-		cancel()
-		if err := <-impatient; !errors.Is(err, context.Canceled) {
-			t.Errorf("Wait = %v, want context.Canceled", err)
-		}
-		writeNoted(t, s, "1")
-		if err := <-patient; err != nil {
-			t.Error(err)
-		}
-	})
 }
 
 // A caller that gives up waiting leaves nothing behind.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"testing"
@@ -140,60 +139,6 @@ func walkIDs(t *testing.T, s store.Store, q store.Query) []string {
 	}
 }
 
-func TestListFromBeyondTheEnd(t *testing.T) {
-	s := memory.New(nil)
-	apply(t, s, store.Create(user(1), nil))
-	for _, q := range []store.Query{
-		{Kind: "user", After: math.MaxInt64},
-		{Kind: "user", After: math.MaxInt64, Desc: true},
-		{Kind: "user", Before: 1},
-		{Kind: "user", Before: 1, Desc: true},
-	} {
-		got, err := s.List(t.Context(), "acme", q)
-		if err != nil || len(got.Records) > 0 || got.Next != 0 {
-			t.Errorf("List(%+v) = %+v, error %v; want none", q, got, err)
-		}
-	}
-}
-
-// Nothing of a replaced version of a record is kept: a replacement that drops some keys
-// and keeps others, in another order.
-func TestReplaceMovesKeys(t *testing.T) {
-	s := memory.New(nil)
-	a, b, c := store.Key{Kind: "k", Value: "a"}, store.Key{Kind: "k", Value: "b"}, store.Key{Kind: "k", Value: "c"}
-	apply(t, s, store.Create(store.Record{ID: "r", Kind: "user", Unique: []store.Key{a, b}, Index: []store.Key{a, b}}, nil))
-	old, err := s.Get(t.Context(), "acme", a)
-	if err != nil {
-		t.Fatal(err)
-	}
-	apply(t, s, store.Replace(old, store.Record{ID: "r", Kind: "user", Unique: []store.Key{c, b}, Index: []store.Key{b, c}}, nil))
-	for key, want := range map[store.Key]bool{a: false, b: true, c: true} {
-		_, err := s.Get(t.Context(), "acme", key)
-		if got := err == nil; got != want {
-			t.Errorf("Get by key %q found the record: %v, want %v", key.Value, got, want)
-		}
-		page, err := s.List(t.Context(), "acme", store.Query{Kind: "user", Match: []store.Key{key}})
-		if got := len(page.Records) == 1; err != nil || got != want {
-			t.Errorf("List by term %q found the record: %v, want %v (error %v)", key.Value, got, want, err)
-		}
-	}
-}
-
-// A record of a kind that the store did not return is refused, not believed.
-func TestFalseOldIsRefused(t *testing.T) {
-	s := memory.New(nil)
-	apply(t, s, store.Create(user(1), nil))
-	forged := user(1)
-	forged.Kind, forged.Revision = "group", 1
-	_, err := s.Apply(t.Context(), "acme", store.Ops(store.Replace(forged, forged, nil)))
-	if !errors.Is(err, store.ErrInvalid) {
-		t.Errorf("Replace of another kind: %v, want ErrInvalid", err)
-	}
-	if got := walkIDs(t, s, store.Query{Kind: "user"}); len(got) != 1 {
-		t.Errorf("%d users afterwards, want 1", len(got))
-	}
-}
-
 func TestTrimWithinAChunk(t *testing.T) {
 	s := memory.New(nil)
 	const entries = 2000
@@ -257,42 +202,36 @@ func walkSeqs(t *testing.T, s store.Store, q store.ChangeQuery, trimmed store.Re
 	}
 }
 
+// Three callers wait for a tenant that does not exist yet; one of them gives up.
 func TestWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := memory.New(nil)
-		results := make(chan error, 2)
+		ctx, cancel := context.WithCancel(t.Context())
+		impatient, patient := make(chan error), make(chan error, 2)
+		go func() { impatient <- s.Wait(ctx, "acme", 1) }()
 		for range 2 {
-			go func() { results <- s.Wait(t.Context(), "acme", 1) }()
+			go func() { patient <- s.Wait(t.Context(), "acme", 1) }()
+		}
+		synctest.Wait()
+		cancel()
+		if err := <-impatient; !errors.Is(err, context.Canceled) {
+			t.Errorf("Wait = %v, want context.Canceled", err)
+		}
+		if page, err := s.Tenants(t.Context(), store.TenantQuery{}); err != nil || len(page.Names) > 0 {
+			t.Errorf("Tenants = %q, %v: waiting for a tenant must not make it", page.Names, err)
 		}
 		apply(t, s, store.Create(user(1), []byte("one")))
 		synctest.Wait()
 		select {
-		case err := <-results:
+		case err := <-patient:
 			t.Fatalf("Wait after revision 1 returned %v at revision 1", err)
 		default:
 		}
 		apply(t, s, store.Create(user(2), []byte("two")))
 		for range 2 {
-			if err := <-results; err != nil {
+			if err := <-patient; err != nil {
 				t.Error(err)
 			}
-		}
-	})
-}
-
-func TestWaitEndsWithItsContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := memory.New(nil)
-		ctx, cancel := context.WithCancel(t.Context())
-		result := make(chan error)
-		go func() { result <- s.Wait(ctx, "acme", 0) }()
-		synctest.Wait()
-		cancel()
-		if err := <-result; !errors.Is(err, context.Canceled) {
-			t.Errorf("Wait = %v, want context.Canceled", err)
-		}
-		if page, err := s.Tenants(t.Context(), store.TenantQuery{}); err != nil || len(page.Names) > 0 {
-			t.Errorf("Tenants = %q, %v: waiting for a tenant must not make it", page.Names, err)
 		}
 	})
 }
