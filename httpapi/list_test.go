@@ -14,8 +14,9 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-type page struct {
-	Data   []user `json:"data"`
+// pageOf is a page of a list.
+type pageOf[T interface{ name() string }] struct {
+	Data   []T `json:"data"`
 	Paging struct {
 		Cursors struct {
 			After  *string `json:"after"`
@@ -26,10 +27,17 @@ type page struct {
 	} `json:"paging"`
 }
 
-func (s *server) list(tb testing.TB, query string, options ...option) page {
+type (
+	page      = pageOf[user]
+	groupPage = pageOf[group]
+)
+
+func (u user) name() string  { return *u.ExternalID }
+func (g group) name() string { return g.ExternalID }
+
+func readPage[T interface{ name() string }](tb testing.TB, a answer) (p pageOf[T]) {
 	tb.Helper()
-	var p page
-	s.do(tb, "GET", "/v1/end-users?"+query, "", options...).want(tb, 200).decode(tb, &p)
+	a.want(tb, 200).decode(tb, &p)
 	if p.Data == nil {
 		tb.Error("data is null")
 	}
@@ -39,12 +47,47 @@ func (s *server) list(tb testing.TB, query string, options ...option) page {
 	return p
 }
 
-func (p page) names() []string {
+func (s *server) list(tb testing.TB, query string, options ...option) page {
+	tb.Helper()
+	return readPage[user](tb, s.do(tb, "GET", "/v1/end-users?"+query, "", options...))
+}
+
+func (p pageOf[T]) names() []string {
 	names := []string{}
-	for _, u := range p.Data {
-		names = append(names, *u.ExternalID)
+	for _, item := range p.Data {
+		names = append(names, item.name())
 	}
 	return names
+}
+
+// walk fails the test unless the pages of a list have these names in the order of the
+// query, forwards and back.
+func walk[T interface{ name() string }](t *testing.T, query string, ascending []string, list func(query string) pageOf[T]) {
+	t.Helper()
+	want := slices.Clone(ascending)
+	if strings.Contains(query, "order=desc") {
+		slices.Reverse(want)
+	}
+	last := list(query)
+	if last.Paging.HasPrevious {
+		t.Errorf("%s: the first page has a previous one", query)
+	}
+	got := last.names()
+	for last.Paging.HasMore {
+		last = list(query + "&after=" + *last.Paging.Cursors.After)
+		got = append(got, last.names()...)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%s forwards: %v", query, got)
+	}
+	got = last.names()
+	for last.Paging.HasPrevious {
+		last = list(query + "&before=" + *last.Paging.Cursors.Before)
+		got = append(last.names(), got...)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%s backwards: %v", query, got)
+	}
 }
 
 func TestPaging(t *testing.T) {
@@ -60,30 +103,7 @@ func TestPaging(t *testing.T) {
 			for _, filter := range []string{"name=ann", "group=g", "name=LEE+ann&group=g"} {
 				for _, limit := range []int{1, 5, 22, 23, 200} {
 					query := fmt.Sprintf("%s&order=%s&limit=%d", filter, order, limit)
-					want := slices.Clone(all)
-					if order == "desc" {
-						slices.Reverse(want)
-					}
-					p := s.list(t, query)
-					if p.Paging.HasPrevious {
-						t.Error("the first page has a previous one")
-					}
-					got, last := p.names(), p
-					for last.Paging.HasMore {
-						last = s.list(t, query+"&after="+*last.Paging.Cursors.After)
-						got = append(got, last.names()...)
-					}
-					if !slices.Equal(got, want) {
-						t.Errorf("%s forwards: %v", query, got)
-					}
-					got = last.names()
-					for last.Paging.HasPrevious {
-						last = s.list(t, query+"&before="+*last.Paging.Cursors.Before)
-						got = append(last.names(), got...)
-					}
-					if !slices.Equal(got, want) {
-						t.Errorf("%s backwards: %v", query, got)
-					}
+					walk(t, query, all, func(query string) page { return s.list(t, query) })
 				}
 			}
 		}
