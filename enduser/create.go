@@ -150,8 +150,8 @@ const (
 // create writes a new user, or finds the one that the spec identifies. Either way it is one
 // round trip, and one more before it where addresses are unique.
 //
-// With ensure it is for a call that takes the one that exists. The spec must identify it
-// then, and is an error for being invalid only if the user does not exist.
+// With ensure it is for a call that takes the user that exists. The spec must then identify
+// one, and an invalid spec is an error only if the user does not exist.
 func (w *writer) create(ctx context.Context, s Spec, conds conditions, ensure bool) (creation, error) {
 	u, edit, err := w.describe(s, w.m.newID())
 	switch {
