@@ -28,32 +28,32 @@ func (s *Store) apply(ctx context.Context, tenant string, batch store.Batch) (re
 	return s.writer.submit(ctx, tenant, b, b.size)
 }
 
-// batch is a call of Apply. It shares nothing with the caller, who may be gone
-// before it is written, and is encoded by the caller's goroutine, since the
-// writer's is the one that everybody waits for.
+// batch is a call of Apply. It shares nothing with the caller, which may have left
+// before it is written. The caller's goroutine encodes it, since everybody waits for the
+// writer's.
 type batch struct {
 	tenant  string
 	require []store.Require
 	ops     []op
 	size    int
 
-	// left are the keys to be claimed that have a row which names no holder of them.
+	// left are the keys to be claimed that have a row already, which names no holder.
 	left []store.Key
 }
 
 type op struct {
 	kind   store.ChangeType
-	remove bool           // in whatever state the record is
+	remove bool           // whatever state the record is in
 	old    store.Revision // the expected one
 	rec    store.Record   // the new record; of a deletion ID and Kind alone
 	keys   []byte         // rec.Unique and rec.Index, encoded
 	due    int64
 	note   []byte // nil: none
 
-	stored stored // what was found
+	stored stored
 }
 
-// stored is the part of a record that a write needs.
+// stored is the part of the stored record that a write needs.
 type stored struct {
 	found    bool
 	damaged  bool // keys cannot be read
@@ -63,8 +63,8 @@ type stored struct {
 	revision int64
 	due      int64
 	keys     []byte
-	unique   []store.Key // of keys, if they change
-	index    []store.Key
+	unique   []store.Key // in keys; nil unless the keys change
+	index    []store.Key // likewise
 }
 
 func newBatch(tenant string, in store.Batch) *batch {
@@ -84,7 +84,7 @@ func newBatch(tenant string, in store.Batch) *batch {
 			o.rec.Data = append([]byte{}, in.New.Data...) // never nil: the column is NOT NULL
 			o.keys = encodeKeys(in.New.Unique, in.New.Index)
 			o.due = store.Millis(in.New.Due)
-			o.rec.Due = store.FromMillis(o.due) // it may be shown as the holder of a key
+			o.rec.Due = store.FromMillis(o.due) // a TakenError may return it as the holder of a key
 		}
 		if in.Note != nil {
 			o.note = append([]byte{}, in.Note...)
@@ -94,8 +94,8 @@ func newBatch(tenant string, in store.Batch) *batch {
 	return b
 }
 
-// run checks the batch and writes it. It reads all that it needs to know before
-// it writes anything, so that a refused batch leaves nothing to undo.
+// run checks the batch and writes it. It reads everything before it writes anything, so
+// that a refused batch leaves nothing to undo.
 func (b *batch) run(tx *transaction) (rev store.Revision, refused, failed error) {
 	t, failed := tx.tenant(b.tenant)
 	if failed != nil {
@@ -164,9 +164,9 @@ func (b *batch) write(tx *transaction, t *tenant) (store.Revision, error) {
 	return store.Revision(t.revision), nil
 }
 
-// forgetDamaged deletes what the indexes have of damaged records that are removed.
-// Which keys and terms these had nobody knows, so that all of the tenant's are looked
-// at: it is rare, and what a record was found by must not outlive it.
+// forgetDamaged deletes the rows in the indexes of damaged records that are removed.
+// Their keys and terms are unknown, so that it reads all rows of the tenant. That is slow
+// but rare, and what finds a record must not outlive it.
 func (b *batch) forgetDamaged(tx *transaction, t *tenant) error {
 	var rids, created []int64
 	for i := range b.ops {
@@ -195,8 +195,8 @@ func numberList(numbers []int64) string {
 	return string(append(list, ']'))
 }
 
-// storedKind returns the kind under which the record is kept: a removal may have
-// given a damaged one another.
+// storedKind returns the kind that the stored record has, or the new one. The removal of
+// a damaged record may give another kind.
 func (o *op) storedKind() string {
 	if o.stored.found {
 		return o.stored.kind
@@ -252,8 +252,8 @@ func (o *op) writeKeys(tx *transaction, t *tenant, rid, created int64) error {
 	return o.writeTerms(tx, t, rid, created)
 }
 
-// writeTerms writes only the terms that differ: Created, which they are ordered
-// by, never changes.
+// writeTerms writes only the terms that differ: Created, by which they are ordered,
+// never changes.
 func (o *op) writeTerms(tx *transaction, t *tenant, rid, created int64) error {
 	had, has := keySet(o.stored.index), keySet(o.rec.Index)
 	for _, term := range o.stored.index {
@@ -273,7 +273,7 @@ func (o *op) writeTerms(tx *transaction, t *tenant, rid, created int64) error {
 	return nil
 }
 
-// keySet returns a test for membership; few keys are compared one by one.
+// keySet returns a test for membership. It compares few keys one by one.
 func keySet(keys []store.Key) func(store.Key) bool {
 	if len(keys) <= 16 {
 		return func(k store.Key) bool { return slices.Contains(keys, k) }

@@ -2,17 +2,14 @@ package sqlite
 
 import (
 	"encoding/binary"
-	"errors"
 	"hash/crc32"
 
 	"github.com/rollbook-go/rollbook/store"
 )
 
-var errCorrupt = errors.New("sqlite: a stored record is damaged")
-
 // encodeKeys encodes the unique keys and index terms of a record: two counts,
 // then kind and value of each, every string behind its length. All numbers are
-// unsigned varints. A CRC-32 ends it, so that a flipped bit never makes another key.
+// unsigned varints. A CRC-32 at the end keeps a flipped bit from making another key.
 func encodeKeys(unique, index []store.Key) []byte {
 	b := binary.AppendUvarint(nil, uint64(len(unique)))
 	b = binary.AppendUvarint(b, uint64(len(index)))
@@ -29,8 +26,8 @@ func encodeKeys(unique, index []store.Key) []byte {
 
 func appendSum(b []byte) []byte { return binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b)) }
 
-// parseKeys is the inverse of encodeKeys. It believes nothing: what it reads may
-// come from a damaged file.
+// parseKeys is the inverse of encodeKeys. It trusts nothing: the file may be damaged. It
+// returns errCorrupt if b is not what encodeKeys returns.
 func parseKeys(b []byte) (unique, index []store.Key, err error) {
 	if len(b) < crc32.Size {
 		return nil, nil, errCorrupt
@@ -63,7 +60,7 @@ func parseKeys(b []byte) (unique, index []store.Key, err error) {
 	if text != "" {
 		return nil, nil, errCorrupt
 	}
-	// Full slice expressions: who appends to one does not write into the other.
+	// A full slice expression: an append to one does not write into the other.
 	return keys[:nu:nu], keys[nu:], nil
 }
 

@@ -15,24 +15,22 @@ import (
 )
 
 const (
-	// sqlNextKind walks the kinds that have anything scheduled. They are few.
+	// sqlNextKind walks the few kinds that have anything scheduled.
 	sqlNextKind = `SELECT kind FROM rollbook_schedule WHERE kind > ? ORDER BY kind LIMIT 1`
 
-	// sqlCountDue says whether few tenants of a kind have work.
+	// sqlCountDue counts the tenants that have something of a kind due, up to a limit.
 	sqlCountDue = `SELECT count(*) FROM
 		(SELECT 1 FROM rollbook_schedule WHERE kind = ? AND due < ? LIMIT (?+0))`
 
-	// sqlFewTenants finds tenants with work by its time: those that have none yet are
-	// not visited, however many they are. The unary plus keeps the planner from walking
-	// them all in the order of their numbers; sorting the few others is the smaller
-	// price.
+	// sqlFewTenants finds the tenants that have something due by its time, so that it reads
+	// no others, however many there are. The unary plus keeps the planner from walking all
+	// in the order of their numbers, which costs more than sorting the few.
 	sqlFewTenants = `SELECT s.tenant, t.name, -1 FROM
 		(SELECT tenant FROM rollbook_schedule WHERE kind = ?1 AND due < ?2 AND +tenant > ?3
 			ORDER BY +tenant LIMIT (?4+0)) s CROSS JOIN rollbook_tenant t ON t.n = s.tenant`
 
-	// sqlManyTenants walks the tenants of a kind in their order and looks at so many at
-	// most. The last of its rows says how many there were, and which was the last; see
-	// walkSQL.
+	// sqlManyTenants walks the tenants of a kind in their order, up to a limit. Its last row
+	// has how many there were, and which was the last; see walkSQL.
 	sqlManyTenants = `SELECT s.tenant, t.name, -1 FROM ` + scheduled + ` s
 			CROSS JOIN rollbook_tenant t ON t.n = s.tenant WHERE s.due < ?2
 		UNION ALL SELECT ifnull(e.last, 0), ifnull(t.name, ''), e.n FROM
@@ -42,15 +40,16 @@ const (
 		ORDER BY tenant LIMIT (?4+0))`
 )
 
-// dueSQL returns the statement for a tenant's due records of so many kinds. Its
+// dueSQL returns the statement for a tenant's due records of a number of kinds. Its
 // parameters are the tenant, the bound of Due, the place to go on after, the limit,
-// and the kinds. What is due at the time of the place and what is due later are two
-// searches of the index, for each kind; all are merged as they are read, and LIMIT
-// keeps the planner from pulling the records into it. Of two lower bounds the planner
-// takes the first; that Due is above 0 is only said because the index is partial, and
-// the sum keeps the planner from comparing the parameter with that for every call.
-// SQLite unites no more than 500 searches: of more kinds than a query may name all that
-// is due is found and sorted.
+// and the kinds.
+//
+// Each kind has two searches of the index: records due at the time of the place, and
+// those due later. SQLite merges all searches as it reads them, and LIMIT keeps its
+// planner from reading the records first. The condition that Due is above 0 is there
+// because the index is partial: of two lower bounds the planner uses the first. The sum
+// keeps it from comparing the parameter with 0 in every call. SQLite unites at most 500
+// searches, so that for more kinds than a query may name one search sorts all that is due.
 func dueSQL(kinds int) string {
 	var b strings.Builder
 	b.WriteString(`SELECT r.rid, ` + recordColumns + ` FROM (`)
@@ -111,20 +110,22 @@ func (s *Store) duePage(ctx context.Context, q store.DueQuery) (page store.DuePa
 	return page, err
 }
 
-// dueReader reads one page. Each tenant's part is a step in a turn of its own: the
-// tenants may have less, or more, due by then.
+// dueReader reads one page. Each tenant's part is a step in a turn of its own, at which
+// the tenant may have less, or more, due than when it was found.
 type dueReader struct {
 	s      *Store
 	before int64
 	kinds  []string
 
-	records, data, damaged int // so far: records, bytes of their bodies, others
+	records, data, damaged int // of the page so far; data is bytes of bodies
 }
 
+// dueStep calls f in a turn of its own.
 func dueStep[T any](ctx context.Context, d *dueReader, tenant string, f func(context.Context) (T, error)) (T, error) {
 	return read(ctx, d.s, readTurn{method: "Due", tenant: tenant, long: true}, f)
 }
 
+// findKinds finds all kinds that have anything scheduled, if the query names none.
 func (d *dueReader) findKinds(ctx context.Context) error {
 	if len(d.kinds) > 0 {
 		return nil
@@ -142,7 +143,7 @@ func (d *dueReader) findKinds(ctx context.Context) error {
 	}
 }
 
-// all reads what is due of the first tenants that have anything.
+// all reads the due records of the first tenants that have any.
 func (d *dueReader) all(ctx context.Context, q store.DueQuery) (page store.DuePage, err error) {
 	found, err := dueStep(ctx, d, "", func(ctx context.Context) (dueTenants, error) {
 		if err := d.findKinds(ctx); err != nil {
@@ -181,8 +182,8 @@ func (d *dueReader) all(ctx context.Context, q store.DueQuery) (page store.DuePa
 // dueTenants are the first tenants that have something due.
 type dueTenants struct {
 	tenants []dueTenant
-	next    string // where to go on behind them; "": nowhere
-	last    string // the last of them, if there is nowhere to go on
+	next    string // the tenant to go on after; "": there are no more
+	last    string // the last of them, if there are no more
 }
 
 type dueTenant struct {
@@ -190,11 +191,11 @@ type dueTenant struct {
 	name string
 }
 
-// tenants returns the first tenants that have work of any of the kinds. It looks at
-// no more than so many of each kind that have none.
+// tenants returns the first tenants that have something due of any of the kinds. Of each
+// kind it reads at most store.DefaultBudget tenants that have nothing due.
 func (d *dueReader) tenants(ctx context.Context, after int64, limit int) (found dueTenants, err error) {
 	var all []dueTenant
-	end := dueTenant{n: math.MaxInt64} // behind it nobody was looked for
+	end := dueTenant{n: math.MaxInt64} // the search of some kind stopped here
 	for _, kind := range d.kinds {
 		var count int
 		err := d.s.reads.row(ctx, sqlCountDue, []any{&count}, kind, d.before, store.DefaultBudget+1)
@@ -227,15 +228,15 @@ func (d *dueReader) tenants(ctx context.Context, after int64, limit int) (found 
 	return found, nil
 }
 
-// tenantsOf returns tenants that have work of a kind, and the one behind which
-// nobody was looked for.
+// tenantsOf returns tenants that have something due of a kind, and the tenant at which
+// the search stopped.
 func (d *dueReader) tenantsOf(ctx context.Context, query string, most, limit int, kind string, after int64) (some []dueTenant, end dueTenant, err error) {
 	end.n = math.MaxInt64
 	rows, err := d.s.reads.query(ctx, query, kind, d.before, after, most)
 	if err != nil {
 		return nil, end, err
 	}
-	defer func() { _ = rows.Close() }() // Err below has what matters
+	defer func() { _ = rows.Close() }() // rows.Err reports failures
 	for len(some) <= limit && rows.Next() {
 		var t dueTenant
 		var looked int
@@ -252,7 +253,7 @@ func (d *dueReader) tenantsOf(ctx context.Context, query string, most, limit int
 	return some, end, rows.Err()
 }
 
-// duePart is what is due of a tenant.
+// duePart is a tenant's part of a page.
 type duePart struct {
 	store.DueTenant
 	data int  // bytes of bodies
@@ -273,13 +274,14 @@ func (d *dueReader) read(ctx context.Context, tenant string, from place, share i
 		if err != nil {
 			return duePart{}, err
 		}
-		defer func() { _ = rows.Close() }() // Err below has what matters
+		defer func() { _ = rows.Close() }() // rows.Err reports failures
 		return d.part(rows, tenant, from, share)
 	})
 	d.records, d.data, d.damaged = d.records+len(p.Records), d.data+p.data, d.damaged+len(p.Damaged)
 	return p, err
 }
 
+// part reads rows until the share of the tenant or the page is full.
 func (d *dueReader) part(rows *sql.Rows, tenant string, last place, share int) (p duePart, err error) {
 	p.Tenant = tenant
 	for rows.Next() {
@@ -310,7 +312,7 @@ func (d *dueReader) part(rows *sql.Rows, tenant string, last place, share int) (
 	return p, rows.Err()
 }
 
-// place is a place in the order of a tenant's due records.
+// place is a position in the order of a tenant's due records.
 type place struct{ due, rid int64 }
 
 func (p place) String() string { return fmt.Sprintf("%d-%d", p.due, p.rid) }

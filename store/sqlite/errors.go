@@ -1,10 +1,8 @@
 package sqlite
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"modernc.org/sqlite"
 
@@ -17,7 +15,10 @@ const (
 	codeConstraint = 19
 )
 
-var errClosed = fmt.Errorf("%w: sqlite: the store is closed", store.ErrUnavailable)
+var (
+	errClosed  = unavailable(errors.New("the store is closed"))
+	errCorrupt = errors.New("a stored value is damaged")
+)
 
 // primaryCode returns the primary result code of an error of SQLite, else 0. The
 // texts of its messages are not stable; the codes are.
@@ -31,44 +32,19 @@ func primaryCode(err error) int {
 
 func isBusy(err error) bool { return primaryCode(err) == codeBusy }
 
-// unavailable says that a call failed and that nothing was written.
-func unavailable(err error) error {
-	if errors.Is(err, store.ErrUnavailable) {
-		return err
+// unavailable returns the error of a call that failed and wrote nothing. It names the
+// package, so that causes do not.
+func unavailable(cause error) error {
+	if errors.Is(cause, store.ErrUnavailable) {
+		return cause
 	}
-	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	return fmt.Errorf("%w: sqlite: %w", store.ErrUnavailable, cause)
 }
 
-// unknown says that a write may have happened.
-func unknown(err error) error { return fmt.Errorf("%w: %w", store.ErrUnknown, err) }
-
-// lockWait is how long to wait for a lock that another connection holds. SQLite
-// itself waits only for the few milliseconds of its busy_timeout, in which it is
-// deaf to contexts.
-type lockWait time.Duration
-
-// retry calls f until it is not refused for a lock, ctx ends or the time is over.
-// Before each attempt but the first it calls again, if that is not nil.
-func (w lockWait) retry(ctx context.Context, again func(error), f func() error) error {
-	err := f()
-	if !isBusy(err) {
-		return err
+// unknown returns the error of a call that may have written.
+func unknown(cause error) error {
+	if errors.Is(cause, store.ErrUnavailable) { // which names the package
+		return fmt.Errorf("%w: %w", store.ErrUnknown, cause)
 	}
-	over := time.NewTimer(time.Duration(w))
-	defer over.Stop()
-	for pause := 500 * time.Microsecond; ; pause = min(2*pause, 8*time.Millisecond) {
-		select {
-		case <-over.C:
-			return err
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pause):
-		}
-		if again != nil {
-			again(err)
-		}
-		if err = f(); !isBusy(err) {
-			return err
-		}
-	}
+	return fmt.Errorf("%w: sqlite: %w", store.ErrUnknown, cause)
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// The left join gives one row even if there is no entry, so that whether the feed
-// was trimmed and what it holds come from one moment.
+// The left join returns one row even if there is no entry, so that the feed's beginning
+// and its entries are of the same moment.
 const (
 	sqlChanges = `SELECT t.trimmed, c.revision, c.type, c.kind, c.id, c.note
 		FROM rollbook_tenant t LEFT JOIN rollbook_change c
@@ -59,9 +59,9 @@ func (s *Store) changePage(ctx context.Context, tenant string, q store.ChangeQue
 	})
 }
 
-// changes reads a page of at most q.Limit entries of one more.
+// changes reads a page of q.Limit entries from rows that may have one more.
 func changes(rows *sql.Rows, q store.ChangeQuery) (page store.ChangePage, err error) {
-	defer func() { _ = rows.Close() }() // Err below has what matters
+	defer func() { _ = rows.Close() }() // rows.Err reports failures
 	size := 0
 	for rows.Next() {
 		var trimmed int64
@@ -89,6 +89,7 @@ func changes(rows *sql.Rows, q store.ChangeQuery) (page store.ChangePage, err er
 	return page, rows.Err()
 }
 
+// change returns an entry, which is damaged if a column cannot be of one.
 func change(seq, kind int64, recordKind, id string, note []byte) store.Change {
 	c := store.Change{Seq: store.Revision(seq)}
 	if kind < int64(store.Created) || kind > int64(store.Deleted) || recordKind == "" || id == "" {
@@ -100,9 +101,9 @@ func change(seq, kind int64, recordKind, id string, note []byte) store.Change {
 	return c
 }
 
-// A long feed is trimmed in steps, so that other writes need not wait for all of
-// it. Each step moves the feed's beginning past what it deletes.
-const trimStep = 1000 // entries
+// trimStep is how many entries one step of Trim deletes. Each step moves the feed's
+// beginning past them, and other writes run in between.
+const trimStep = 1000
 
 // Trim implements [store.Store].
 func (s *Store) Trim(ctx context.Context, tenant string, through store.Revision) error {

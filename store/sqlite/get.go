@@ -13,8 +13,8 @@ const (
 	recordColumns = `r.id, r.kind, r.created, r.revision, r.due, r.keys, r.data`
 
 	// numberOf is the number of the tenant whose name is the first parameter. Every
-	// statement finds it anew: a number that was read before may be another tenant's,
-	// since a backup can be restored into the open file.
+	// statement finds it again: a number that was read earlier may now be another
+	// tenant's, since a backup can be restored into the open file.
 	numberOf = `(SELECT n FROM rollbook_tenant WHERE name = ?1)`
 
 	sqlGetByID = `SELECT ` + recordColumns + ` FROM rollbook_record r WHERE r.tenant = ` + numberOf + ` AND r.id = ?2`
@@ -22,9 +22,6 @@ const (
 	sqlGetByKey = `SELECT ` + recordColumns + `
 		FROM rollbook_key k CROSS JOIN rollbook_record r ON r.rid = k.rid AND r.tenant = k.tenant
 		WHERE k.tenant = ` + numberOf + ` AND k.kind = ?2 AND k.value = ?3`
-
-	sqlNumber  = `SELECT n FROM rollbook_tenant WHERE name = ?`
-	sqlTenants = `SELECT name FROM rollbook_tenant WHERE n > ? ORDER BY n LIMIT (?+0)`
 )
 
 // Get implements [store.Store].
@@ -59,7 +56,7 @@ func (s *Store) get(ctx context.Context, tenant string, key store.Key) (store.Re
 		}
 		r, err = row.record()
 		if err == nil && key.Kind != "" && !slices.Contains(r.Unique, key) {
-			return r, store.ErrNotFound // the key's row names another than its holder
+			return r, store.ErrNotFound // the key's row names a record that does not hold it
 		}
 		return r, err
 	})
@@ -86,55 +83,4 @@ func (row *recordRow) record() (store.Record, error) {
 		return store.Record{}, &store.DamagedError{ID: r.ID}
 	}
 	return r, nil
-}
-
-// Tenants implements [store.Store]. The order is that of creation.
-func (s *Store) Tenants(ctx context.Context, q store.TenantQuery) (store.TenantPage, error) {
-	c := s.observe("Tenants")
-	page, err := s.tenantPage(ctx, q)
-	c.end(store.CallInfo{Items: len(page.Names)}, err)
-	return page, err
-}
-
-func (s *Store) tenantPage(ctx context.Context, q store.TenantQuery) (store.TenantPage, error) {
-	q, err := store.CheckTenants(q)
-	if err != nil {
-		return store.TenantPage{}, err
-	}
-	return read(ctx, s, readTurn{method: "Tenants"}, func(ctx context.Context) (page store.TenantPage, err error) {
-		n, err := s.cursor(ctx, q.After)
-		if err != nil {
-			return page, err
-		}
-		rows, err := s.reads.query(ctx, sqlTenants, n, q.Limit+1)
-		if err != nil {
-			return page, err
-		}
-		defer func() { _ = rows.Close() }() // Err below has what matters
-		for rows.Next() {
-			var name string
-			if err := rows.Scan(&name); err != nil {
-				return page, err
-			}
-			if len(page.Names) == q.Limit {
-				page.Next = page.Names[q.Limit-1]
-				break
-			}
-			page.Names = append(page.Names, name)
-		}
-		return page, rows.Err()
-	})
-}
-
-// cursor returns the number of the tenant that a page begins after. It is good for
-// the step that asks.
-func (s *Store) cursor(ctx context.Context, after string) (n int64, err error) {
-	if after == "" {
-		return 0, nil
-	}
-	err = s.reads.row(ctx, sqlNumber, []any{&n}, after)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = &store.InvalidError{Op: -1, What: "after", Why: "not a tenant of the store"}
-	}
-	return n, err
 }

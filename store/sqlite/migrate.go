@@ -11,11 +11,11 @@ import (
 	"strings"
 )
 
-// ErrNewerSchema is returned by Open and New for a database that a later
-// version of this package has migrated. Nothing was changed. If that happens while a
-// store is open, its calls fail with it from then on, as ErrUnavailable: writes at once,
-// reads within a second.
-var ErrNewerSchema = errors.New("sqlite: the database has a newer schema than this version knows")
+// ErrNewerSchema is returned by Open and New for a database that a later version of this
+// package has migrated. Nothing was changed. If that happens while a store is open, it is
+// in the errors of all later calls, beside ErrUnavailable: of writes at once, of reads
+// within a second.
+var ErrNewerSchema = errors.New("the database has a newer schema than this version knows")
 
 //go:embed migrations/*.sql
 var migrations embed.FS
@@ -25,8 +25,8 @@ const createMigrationTable = `CREATE TABLE IF NOT EXISTS rollbook_migration (
   name    TEXT NOT NULL
 ) STRICT`
 
-// migration is one step of the schema. Steps are numbered from 1 without gaps,
-// only go forward, and are never changed once released.
+// migration is one step of the schema. Steps are numbered from 1 without gaps. A step
+// that was released never changes, and none goes back.
 type migration struct {
 	version int
 	name    string
@@ -48,17 +48,16 @@ func loadMigrations(from fs.FS) ([]migration, error) {
 		number, title, _ := strings.Cut(base, "_")
 		version, err := strconv.Atoi(number)
 		if err != nil || version != i+1 {
-			return nil, fmt.Errorf("sqlite: migration %q is not number %d", base, i+1)
+			return nil, fmt.Errorf("migration %q is not number %d", base, i+1)
 		}
 		steps = append(steps, migration{version: version, name: title, text: string(text)})
 	}
 	return steps, nil
 }
 
-// migrate brings the schema to the last of steps. All missing steps are one
-// transaction: an interrupted migration leaves the database as it was. Several
-// processes may migrate at once; the first does it and the others find it done, and say
-// that they migrated, too.
+// migrate brings the schema to the last of steps, and reports whether steps were missing.
+// One transaction runs all that are: an interrupted migration leaves the database as it
+// was. Several processes may migrate at once; one does it and the others find it done.
 func migrate(ctx context.Context, conn *sql.Conn, steps []migration, wait lockWait) (migrated bool, err error) {
 	version, err := schemaVersion(ctx, conn)
 	if err != nil {
@@ -78,8 +77,7 @@ func migrate(ctx context.Context, conn *sql.Conn, steps []migration, wait lockWa
 		return false, err
 	}
 	if err = migrateLocked(ctx, conn, steps); err != nil {
-		// The rollback must happen also if ctx has ended; that it may fail
-		// because nothing is open any more is no further news.
+		// Even if ctx has ended. It fails if no transaction is open any more.
 		_, _ = conn.ExecContext(context.WithoutCancel(ctx), sqlRollback)
 		return false, err
 	}
@@ -99,12 +97,12 @@ func migrateLocked(ctx context.Context, conn *sql.Conn, steps []migration) error
 	}
 	for _, step := range steps[version:] {
 		if _, err := conn.ExecContext(ctx, step.text); err != nil {
-			return fmt.Errorf("sqlite: migration %d: %w", step.version, err)
+			return fmt.Errorf("migration %d: %w", step.version, err)
 		}
 		_, err := conn.ExecContext(ctx, `INSERT INTO rollbook_migration (version, name) VALUES (?, ?)`,
 			step.version, step.name)
 		if err != nil {
-			return fmt.Errorf("sqlite: migration %d: %w", step.version, err)
+			return fmt.Errorf("migration %d: %w", step.version, err)
 		}
 	}
 	_, err = conn.ExecContext(ctx, sqlCommit)
@@ -114,7 +112,7 @@ func migrateLocked(ctx context.Context, conn *sql.Conn, steps []migration) error
 // sqlVersion is the version of the schema.
 const sqlVersion = `SELECT ifnull(max(version), 0) FROM rollbook_migration`
 
-// checkVersion returns ErrNewerSchema if the version is later than the one that is known.
+// checkVersion returns ErrNewerSchema if the version is later than the known one.
 func checkVersion(version int64, known int) error {
 	if version > int64(known) {
 		return ErrNewerSchema

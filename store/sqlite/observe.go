@@ -7,9 +7,9 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// callObserver tells the observer of a call that has returned.
+// callObserver reports a call to the observer.
 type callObserver struct {
-	told   func(store.CallInfo) // nil: nobody asks
+	told   func(store.CallInfo) // nil: no observer
 	method string
 	began  time.Time
 }
@@ -21,7 +21,7 @@ func (s *Store) observe(method string) callObserver {
 	return callObserver{told: s.observer.Call, method: method, began: now()}
 }
 
-// end completes what is known of the call.
+// end reports the call, which has returned.
 func (c callObserver) end(info store.CallInfo, err error) {
 	if c.told == nil {
 		return
@@ -33,9 +33,9 @@ func (c callObserver) end(info store.CallInfo, err error) {
 	c.told(info)
 }
 
-// groupObserver tells the observer of a transaction of the writer.
+// groupObserver reports a transaction of the writer to the observer.
 type groupObserver struct {
-	told  func(store.GroupInfo) // nil: nobody asks
+	told  func(store.GroupInfo) // nil: no observer
 	calls int
 	began time.Time
 }
@@ -60,5 +60,5 @@ func (s *Store) observeRetry(method string, err error) {
 }
 
 func now() time.Time {
-	return time.Now() //nolint:forbidigo // how long something takes is not in any record
+	return time.Now() //nolint:forbidigo // no record holds how long something takes
 }

@@ -16,15 +16,15 @@ import (
 // commits: https://www.sqlite.org/wal.html#walresetbug.
 const oldestSQLite = "3.51.3"
 
-// The busy timeouts are short because the driver does not look at the context
-// while it waits for a lock. The waiting is done by lockWait, between attempts.
+// The busy timeouts are short because the driver does not check the context while it
+// waits for a lock. lockWait waits between attempts instead.
 const (
 	writerBusy  = 10  // ms
 	readerBusy  = 100 // ms
 	longestBusy = 250 // ms, for pools that are not ours
 )
 
-// databaseURI returns the name under which SQLite opens the file at path.
+// databaseURI returns the URI with which SQLite opens the file at path.
 func databaseURI(path string) (string, error) {
 	switch {
 	case path == "" || strings.Contains(path, ":memory:"):
@@ -46,7 +46,7 @@ func databaseURI(path string) (string, error) {
 }
 
 // dsn adds the settings of a pool to a URI. Every value is a constant or a
-// number: a _pragma is run as SQL.
+// number, since a _pragma is run as SQL.
 func dsn(uri string, o Options, reader bool) string {
 	q := url.Values{}
 	pragma := func(name string, value int64) {
@@ -73,29 +73,30 @@ func dsn(uri string, o Options, reader bool) string {
 	return uri + "?" + q.Encode()
 }
 
-// verify reads back what the promises of the package rest on. The driver ignores
-// settings that it does not know, so having asked for them proves nothing.
+// verify checks the settings of a connection that the promises of the package need, and
+// returns the path of its file. The driver ignores settings that it does not know, so
+// that asking for them proves nothing.
 func verify(ctx context.Context, conn *sql.Conn, sync Sync, role string) (file string, err error) {
 	var version string
 	if err := conn.QueryRowContext(ctx, `SELECT sqlite_version()`).Scan(&version); err != nil {
 		return "", err
 	}
 	if !atLeast(version, oldestSQLite) {
-		return "", fmt.Errorf("sqlite: SQLite %s is too old: at least %s is needed", version, oldestSQLite)
+		return "", fmt.Errorf("SQLite %s is too old: at least %s is needed", version, oldestSQLite)
 	}
 	err = conn.QueryRowContext(ctx, `SELECT file FROM pragma_database_list WHERE name = 'main'`).Scan(&file)
 	if err != nil {
 		return "", err
 	}
 	if file == "" {
-		return "", fmt.Errorf("sqlite: %s pool: the database is not a file", role)
+		return "", fmt.Errorf("%s pool: the database is not a file", role)
 	}
 	var mode string
 	if err := conn.QueryRowContext(ctx, `PRAGMA journal_mode`).Scan(&mode); err != nil {
 		return "", err
 	}
 	if mode != "wal" {
-		return "", fmt.Errorf("sqlite: %s pool: journal_mode is %s, not wal", role, mode)
+		return "", fmt.Errorf("%s pool: journal_mode is %s, not wal", role, mode)
 	}
 	for _, p := range []struct {
 		name    string
@@ -117,7 +118,7 @@ func verify(ctx context.Context, conn *sql.Conn, sync Sync, role string) (file s
 			return "", err
 		}
 		if !p.ok(v) {
-			return "", fmt.Errorf("sqlite: %s pool: %s is %d, not %s", role, p.name, v, p.want)
+			return "", fmt.Errorf("%s pool: %s is %d, not %s", role, p.name, v, p.want)
 		}
 	}
 	return file, nil

@@ -8,7 +8,7 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// checkRequired checks what the batch requires beside its ops.
+// checkRequired checks the preconditions that the batch has beside its ops.
 func (b *batch) checkRequired(tx *transaction, t *tenant) (refused, failed error) {
 	for i, r := range b.require {
 		if r.ID == "" {
@@ -48,7 +48,7 @@ func requireRevision(tx *transaction, t *tenant, i int, r store.Require) (refuse
 			return nil, failed
 		}
 	}
-	if s.found && int64(r.Revision) == s.revision { // a damaged record is at no revision
+	if s.found && int64(r.Revision) == s.revision { // a damaged record has no revision
 		_, _, err := parseKeys(s.keys)
 		s.damaged = err != nil
 	}
@@ -119,7 +119,7 @@ func (b *batch) checkKeys(tx *transaction, t *tenant) (refused, failed error) {
 				claims[key] = i
 			}
 			if t.n == 0 || kept || slices.Contains(o.stored.unique, key) {
-				continue // its own, or the tenant's first
+				continue // the record's own, or the tenant is new
 			}
 			if refused, failed = b.checkKey(tx, t, i, key); refused != nil || failed != nil {
 				return refused, failed
@@ -143,7 +143,7 @@ func (b *batch) checkKey(tx *transaction, t *tenant, i int, key store.Key) (refu
 			return &store.TakenError{Op: i, Require: -1, Key: key, Holder: holder}, nil
 		}
 	}
-	// The row names nobody, one that has the number of the holder by chance, or one
+	// The row names no record, another one that has got the number of the holder, or one
 	// whose keys are released.
 	b.left = append(b.left, key)
 	return nil, nil
@@ -160,8 +160,8 @@ func (b *batch) releases(rid int64) bool {
 	return false
 }
 
-// refusal tells the refusal of one batch, for a damaged record, from an error that
-// the whole group suffers.
+// refusal tells the refusal of one batch, for a damaged record, from an error of the
+// database, for which the whole group fails.
 func refusal(err error) (refused, failed error) {
 	if errors.Is(err, store.ErrDamaged) {
 		return err, nil

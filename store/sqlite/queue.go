@@ -9,30 +9,30 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// What one transaction takes on: enough to share its price, little enough that
-// nobody waits long for the others.
+// The size of a group, which one transaction writes: enough calls to share its cost, few
+// enough that none waits long for the others.
 const (
 	maxGroup     = 512     // calls
 	maxGroupSize = 1 << 20 // sum of their sizes; a single call may be larger
-	opSize       = 2 << 10 // an op takes about as long as so many bytes of data
+	opSize       = 2 << 10 // an op takes about as long as this many bytes of data
 )
 
-// task is what a call wants of the writer. It runs inside a transaction.
+// task is the part of a call that the writer runs inside a transaction.
 //
-// refused is the answer of a call that the contract refuses; nothing was written
-// for it. failed is an error of the database: the whole transaction is lost.
+// refused is the error of a call that the contract refuses; it has written nothing.
+// failed is an error of the database, and the whole transaction is lost.
 type task interface {
 	run(tx *transaction) (rev store.Revision, refused, failed error)
 }
 
-// call is a task on its way through the queue. Exactly one of the caller and the
-// writer gets it out of the state waiting: the caller who leaves knows that
-// nothing was done, and the writer who takes it answers.
+// call is a task on its way through the queue. Either the caller or the writer gets
+// it out of the state waiting, never both: a caller that leaves knows that nothing was
+// done, and a writer that takes the call answers it.
 type call struct {
 	task  task
 	size  int // opSize for each op, and bytes of data and notes
 	state atomic.Uint32
-	done  chan answer // buffered: an answer nobody waits for is lost
+	done  chan answer // buffered: an answer may come after the caller has left
 }
 
 const (
@@ -56,7 +56,7 @@ type queue struct {
 	tenants map[string]*line
 	count   int // calls
 	closed  bool
-	wake    chan struct{} // buffered, 1: there is something to do
+	wake    chan struct{} // buffered, 1: calls wait
 }
 
 // line holds the calls of one tenant in the order of arrival.
@@ -91,19 +91,19 @@ func (q *queue) add(tenant string, c *call) (ahead int, ok bool) {
 func (q *queue) signal() {
 	select {
 	case q.wake <- struct{}{}:
-	default: // it will be seen anyway
+	default: // it is signaled already
 	}
 }
 
 // take removes the next group from the queue: one call of each tenant, in turn, as
-// long as there is room. A call for which there is none ends its tenant's turns, not
-// those of the others, and the tenants that had none are the first ones next time. So
-// a small write waits for one group at most, beside one tenant with many large ones.
+// long as there is room. A call for which there is no room ends the turns of its tenant
+// alone, and tenants that had no turn are the first in the next group. So a small write
+// waits for one group at most while another tenant has many large ones.
 func (q *queue) take() (group []*call) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	size := 0
-	var missed, served []*line // those that had no turn, and those that had one
+	var missed, served []*line // tenants that had no turn, and those that had one
 	for round := 0; len(q.lines) > 0; round++ {
 		again := q.lines[:0]
 		for _, l := range q.lines {
@@ -134,8 +134,8 @@ func (q *queue) take() (group []*call) {
 	return group
 }
 
-// first returns the oldest call of a line whose caller has not left. If there is none
-// the line is gone.
+// first returns the oldest call of a line whose caller has not left. If there is none,
+// it forgets the line and returns nil.
 func (q *queue) first(l *line) *call {
 	for len(l.calls) > 0 && l.calls[0].state.Load() == left {
 		q.drop(l)
@@ -147,13 +147,14 @@ func (q *queue) first(l *line) *call {
 	return l.calls[0]
 }
 
+// drop removes the oldest call of a line.
 func (q *queue) drop(l *line) {
-	l.calls[0] = nil // what it holds may be large
+	l.calls[0] = nil // its batch may be large
 	l.calls = l.calls[1:]
 	q.count--
 }
 
-// waiting forgets the calls whose callers have left and returns how many wait.
+// waiting drops the calls whose callers have left and returns how many wait.
 func (q *queue) waiting() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -183,7 +184,7 @@ func (q *queue) fail(err error) {
 	}
 }
 
-// close refuses every later call and answers the ones that wait.
+// close makes every later call fail, and fails the calls that wait.
 func (q *queue) close(err error) {
 	q.mu.Lock()
 	q.closed = true
@@ -192,8 +193,8 @@ func (q *queue) close(err error) {
 }
 
 // await waits for the answer to a call that is in the queue. If ctx ends while the
-// call waits, nothing was and nothing will be done. If it ends while the call's
-// transaction runs, the caller need not wait for it but cannot know.
+// call waits, nothing is written. If it ends while the transaction of the call runs,
+// await returns ErrUnknown at once.
 func (c *call) await(ctx context.Context) (store.Revision, error) {
 	select {
 	case a := <-c.done:

@@ -11,8 +11,8 @@ import (
 )
 
 // reader is the pool that reads, with its prepared statements. Turns bound the
-// steps that read at once, so that a call which waits for its turn can look at
-// its context and hold no connection, and share them between the tenants.
+// steps that read at once and share them between the tenants. A call that waits for its
+// turn holds no connection and notices that its context ends.
 type reader struct {
 	db    *sql.DB
 	owned bool
@@ -45,7 +45,7 @@ func (r *reader) statement(ctx context.Context, query string) (*sql.Stmt, error)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if other := r.stmts[query]; other != nil || r.closed {
-		_ = st.Close() // somebody was faster
+		_ = st.Close() // another call has prepared it meanwhile
 		if r.closed {
 			return nil, errClosed
 		}
@@ -72,10 +72,10 @@ func (r *reader) row(ctx context.Context, query string, dest []any, args ...any)
 	return st.QueryRowContext(ctx, args...).Scan(dest...)
 }
 
-// point returns the context for a look-up of one row, of which nobody can wait
-// long for more than a connection. If the pool is ours a turn is a connection,
-// and the look-up is spared the two goroutines that database/sql and the driver
-// start to watch a context.
+// point returns the context for the look-up of one row, which takes long only where it
+// waits for a connection. If the pool is ours, a turn is a connection: the look-up does
+// without the context and spares the two goroutines with which database/sql and the
+// driver watch it.
 func (r *reader) point(ctx context.Context) context.Context {
 	if r.owned {
 		return context.WithoutCancel(ctx)
@@ -96,12 +96,11 @@ func (r *reader) close() error {
 	return errors.Join(errs...)
 }
 
-// readTurn is a step that reads: of which method, for which tenant, and whether it may
-// take a while. "" is a step for all tenants.
+// readTurn describes a step that reads.
 type readTurn struct {
 	method string
-	tenant string
-	long   bool
+	tenant string // "": all tenants
+	long   bool   // it may take a while
 }
 
 func (r *reader) take(ctx context.Context, t readTurn) (done func(), err error) {
@@ -111,9 +110,9 @@ func (r *reader) take(ctx context.Context, t readTurn) (done func(), err error) 
 	return r.turns.Quick(ctx, t.tenant)
 }
 
-// read calls f in turn, again while another process holds a lock, and gives its
-// error the form that the contract asks for. What f returned beside an error is
-// thrown away: half a page is none.
+// read calls f when it is its turn, and again while another process holds a lock, and
+// returns errors of the contract. It drops what f returns beside an error: a page is
+// whole or empty.
 func read[T any](ctx context.Context, s *Store, t readTurn, f func(context.Context) (T, error)) (T, error) {
 	var none, result T
 	if err := ctx.Err(); err != nil {

@@ -15,12 +15,11 @@ const (
 	sqlRollback = `ROLLBACK`
 )
 
-// session is the connection that writes, with its prepared statements. It speaks
-// to the driver itself, not through database/sql, which may run a statement
-// again by its own judgement when the driver calls a connection bad; inside a
-// transaction that would be a statement too many. The *sql.Conn is kept for the
-// session's whole life, so that nobody else uses the driver's connection, which
-// is touched only inside do, drop and close.
+// session is the connection that writes, with its prepared statements. It calls the
+// driver itself: database/sql may run a statement again when the driver calls a
+// connection bad, which inside a transaction would be a statement too many. The session
+// keeps the *sql.Conn for its whole life, so that nobody else uses the driver's
+// connection. Only do, drop and close touch it.
 type session struct {
 	conn  *sql.Conn
 	raw   driver.ConnPrepareContext // while do runs
@@ -39,12 +38,12 @@ func newSession(ctx context.Context, db *sql.DB, sync Sync) (*session, error) {
 	return &session{conn: conn, stmts: map[string]driver.Stmt{}}, nil
 }
 
-// do calls f, in which exec and row may be used.
+// do calls f, which may use exec and row.
 func (s *session) do(f func() error) error {
 	return s.conn.Raw(func(dc any) error {
 		raw, ok := dc.(driver.ConnPrepareContext)
 		if !ok {
-			return fmt.Errorf("sqlite: the driver's connection, a %T, is not a driver.ConnPrepareContext", dc)
+			return fmt.Errorf("the driver's connection, a %T, is not a driver.ConnPrepareContext", dc)
 		}
 		s.raw = raw
 		defer func() { s.raw = nil }()
@@ -52,7 +51,7 @@ func (s *session) do(f func() error) error {
 	})
 }
 
-// drop closes the connection for good, with whatever is still open on it.
+// drop closes the connection, and ends a transaction that is open on it.
 func (s *session) drop() {
 	// ErrBadConn makes the pool throw the connection away.
 	_ = s.conn.Raw(func(any) error {
@@ -78,8 +77,8 @@ func (s *session) closeStatements() {
 	clear(s.stmts)
 }
 
-// The statements run on a context that never ends: a caller who loses patience
-// must not interrupt the transaction of others.
+// statement returns a prepared statement. All run on a context that never ends: a caller
+// that leaves must not interrupt the transaction of others.
 func (s *session) statement(query string) (driver.Stmt, error) {
 	if st, ok := s.stmts[query]; ok {
 		return st, nil
@@ -107,7 +106,7 @@ func (s *session) exec(query string, args ...driver.Value) (driver.Result, error
 	}
 	x, ok := st.(driver.StmtExecContext)
 	if !ok {
-		return nil, fmt.Errorf("sqlite: the driver's statement, a %T, is not a driver.StmtExecContext", st)
+		return nil, fmt.Errorf("the driver's statement, a %T, is not a driver.StmtExecContext", st)
 	}
 	return x.ExecContext(context.Background(), s.bind(args))
 }
@@ -120,7 +119,7 @@ func (s *session) row(query string, dest []driver.Value, args ...driver.Value) (
 	}
 	x, ok := st.(driver.StmtQueryContext)
 	if !ok {
-		return false, fmt.Errorf("sqlite: the driver's statement, a %T, is not a driver.StmtQueryContext", st)
+		return false, fmt.Errorf("the driver's statement, a %T, is not a driver.StmtQueryContext", st)
 	}
 	rows, err := x.QueryContext(context.Background(), s.bind(args))
 	if err != nil {

@@ -47,26 +47,26 @@ const (
 	sqlUnschedule = `DELETE FROM rollbook_schedule WHERE kind = ? AND tenant = ?`
 )
 
-// transaction is what the tasks of a group see of the database. What several of
-// them would write again and again, a tenant's revision and its earliest due, is
-// kept until finish writes it once.
+// transaction gives the tasks of a group the database. It keeps what several of them
+// would write again and again, a tenant's revision and its earliest due, until finish
+// writes it once.
 type transaction struct {
 	s        *session
 	writes   int // statements that write, so far
 	tenants  map[string]*tenant
-	schedule map[slot]struct{} // to be brought up to date
+	schedule map[slot]struct{} // the rows to be brought up to date
 	row      [8]driver.Value
 }
 
-// tenant is a tenant's row. Nothing of it outlives the transaction: another process
-// may write next, or a backup be restored into the file.
+// tenant is a tenant's row. It is read again in each transaction: another process may
+// write in between, or a backup be restored into the file.
 type tenant struct {
 	name     string
 	n        int64 // 0: there is no such tenant
 	revision int64
 	trimmed  int64
 	changed  bool // to be written back
-	noted    bool // the feed has something new
+	noted    bool // the feed has changed
 }
 
 type slot struct {
@@ -127,8 +127,8 @@ func (tx *transaction) find(tenant int64, id string, s *stored) error {
 	return scan(row, &s.rid, &s.kind, &s.created, &s.revision, &s.due, &s.keys)
 }
 
-// keyRow returns the record that a key's row names. Where the file was damaged that
-// may be nobody, or one that does not hold the key.
+// keyRow returns the number of the record that a key's row names. In a damaged file there
+// may be no such record, or it may not hold the key.
 func (tx *transaction) keyRow(tenant int64, key store.Key) (rid int64, found bool, err error) {
 	row := tx.row[:1]
 	found, err = tx.s.row(sqlKeyRow, row, tenant, key.Kind, key.Value)
@@ -139,8 +139,8 @@ func (tx *transaction) keyRow(tenant int64, key store.Key) (rid int64, found boo
 	return rid, true, err
 }
 
-// holder returns the record that a key's row names, if it holds the key. A DamagedError
-// says that the record cannot be read.
+// holder returns the record that a key's row names, and whether it holds the key. It
+// returns a DamagedError if the record is unreadable.
 func (tx *transaction) holder(tenant, rid int64, key store.Key) (r store.Record, held bool, err error) {
 	row := tx.row[:7]
 	found, err := tx.s.row(sqlRecord, row, rid, tenant)
@@ -156,8 +156,8 @@ func (tx *transaction) holder(tenant, rid int64, key store.Key) (r store.Record,
 	return r, slices.Contains(r.Unique, key), err
 }
 
-// oldChanges returns how many of a feed's entries the next step of a trim forgets,
-// and the last of them: the newest entry at or before through is kept.
+// oldChanges returns how many of a feed's entries the next step of a trim deletes, and
+// the revision of the last of them. The newest entry at or before through stays.
 func (tx *transaction) oldChanges(tenant, through int64) (last, n int64, err error) {
 	row := tx.row[:1]
 	var newest int64
@@ -179,13 +179,12 @@ func (tx *transaction) oldChanges(tenant, through int64) (last, n int64, err err
 	return last, n, err
 }
 
-// reschedule notes that the earliest due of a tenant and kind may have changed.
+// reschedule records that the earliest due of a tenant and kind may have changed.
 func (tx *transaction) reschedule(tenant int64, kind string) {
 	tx.schedule[slot{tenant, kind}] = struct{}{}
 }
 
-// begin checks that the schema is still the one that is known: a later version of this
-// package may have migrated the file meanwhile.
+// begin returns ErrNewerSchema if a later version of this package has migrated the file.
 func (tx *transaction) begin(known int) error {
 	row := tx.row[:1]
 	var version int64
@@ -198,7 +197,7 @@ func (tx *transaction) begin(known int) error {
 	return checkVersion(version, known)
 }
 
-// finish writes what was kept back, and a new mark if anything was written.
+// finish writes what the transaction has kept, and a new mark if anything was written.
 func (tx *transaction) finish() error {
 	for at := range tx.schedule {
 		row := tx.row[:1]
@@ -228,9 +227,9 @@ func (tx *transaction) finish() error {
 	return tx.exec(sqlMark)
 }
 
-// scan takes a row apart. The driver gives INTEGER as int64, TEXT as string and
-// BLOB as []byte, nil if empty; the tables are STRICT, so that anything else is
-// damage.
+// scan copies the columns of a row. The driver returns INTEGER as int64, TEXT as string
+// and BLOB as []byte, nil if empty. The tables are STRICT, so that anything else is
+// damage, for which scan returns errCorrupt.
 func scan(row []driver.Value, dest ...any) error {
 	for i, d := range dest {
 		ok := false

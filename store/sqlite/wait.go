@@ -10,8 +10,8 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// What other processes write is seen by asking.
-const askAgain = 200 * time.Millisecond
+// pollEvery is how often Wait reads the feed, which other processes may have written.
+const pollEvery = 200 * time.Millisecond
 
 const sqlHasNews = `SELECT 1 FROM rollbook_tenant t WHERE t.name = ?1 AND (t.trimmed > ?2
 	OR EXISTS (SELECT 1 FROM rollbook_change c WHERE c.tenant = t.n AND c.revision > ?2))`
@@ -29,10 +29,10 @@ func (s *Store) waitFor(ctx context.Context, tenant string, after store.Revision
 	if err := store.CheckTrim(tenant, after); err != nil {
 		return err
 	}
-	ticker := time.NewTicker(askAgain)
+	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
 	for {
-		rung, forget := s.bell.listen(tenant) // before looking: a write in between is not missed
+		rung, forget := s.bell.listen(tenant) // before reading, so that no write in between is missed
 		news, err := s.hasNews(ctx, tenant, after)
 		if err != nil || news {
 			forget()
@@ -60,7 +60,7 @@ func (s *Store) hasNews(ctx context.Context, tenant string, after store.Revision
 	})
 }
 
-// bell wakes those who wait for a tenant's feed.
+// bell wakes the calls that wait for a tenant's feed.
 type bell struct {
 	mu        sync.Mutex
 	listeners map[string]*listeners
@@ -102,7 +102,7 @@ func (b *bell) ring(tenant string) {
 	}
 }
 
-// committed tells the rest of the store what a transaction has changed.
+// committed wakes the calls that wait for what a transaction has written.
 func (s *Store) committed(tx *transaction) {
 	for name, t := range tx.tenants {
 		if t.noted {

@@ -9,29 +9,29 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// A list with several terms walks the rarest and looks the others up. How rare a
-// term is need not be known better than this.
+// countTerms is how many entries of a term are counted to find the rarest. A list with
+// several terms walks the rarest and looks the others up.
 const countTerms = 1000
 
 const sqlCountTerm = `SELECT count(*) FROM (SELECT 1 FROM rollbook_term
 	WHERE tenant = ` + numberOf + ` AND record_kind = ?2 AND kind = ?3 AND value = ?4
 	AND created > ?5 AND created < ?6 LIMIT (?7+0))`
 
-// stepWork bounds the entries that one step looks up, so that other tenants have
-// their turn soon.
+// stepWork bounds the index entries that one step reads, so that other tenants have their
+// turn soon.
 const stepWork = 2000
 
-// walkSQL returns the statement for a step of a walk with so many terms. Its
+// walkSQL returns the statement for a step of a walk with a number of terms. Its
 // parameters are the tenant, the kind, the bounds of Created, the bound of Due and
-// the entries to look at, then kind and value of each term, the one to walk first.
-// Its rows are those of the records that match, in the order of the walk, and one
-// with no ID that says how many entries there were (revision) and which was the last
-// (created). Who has enough reads no further, and what follows is not computed.
+// the number of entries to read, then kind and value of each term, first the one to walk.
+// Its rows are the records that match, in the order of the walk, and then one without an
+// ID, which has the number of entries (revision) and the Created of the last (created).
+// SQLite computes each row when it is read, so that a caller may stop at any.
 //
 // CROSS JOIN fixes the order: walk the first term, look the others up in the
-// index, and only then read the record. A bare parameter as LIMIT would have SQLite
-// prepare the statement again for every call, since its planner looks at the value;
-// a sum is an expression that it leaves alone.
+// index, and only then read the record. With a bare parameter as LIMIT, SQLite would
+// prepare the statement again for every call, since its planner uses the value. It does
+// not for a sum, hence the +0.
 func walkSQL(terms int, desc, data bool) string {
 	order, last, body := "", "max", "r.data"
 	if desc {
@@ -53,24 +53,24 @@ func walkSQL(terms int, desc, data bool) string {
 		fmt.Fprintf(&b, ` CROSS JOIN rollbook_term p%d ON p%[1]d.tenant = w.tenant AND p%[1]d.record_kind = ?2`+
 			` AND p%[1]d.kind = ?%[2]d AND p%[1]d.value = ?%[3]d AND p%[1]d.created = w.created`, i, 7+2*i, 8+2*i)
 	}
-	// Should a term's record be lost, its number may have become another's, but no other
-	// record of the tenant has its Created.
+	// If a term's record is lost, another record may have got its number, but none of the
+	// tenant has its Created.
 	b.WriteString(` CROSS JOIN rollbook_record r ON r.rid = w.rid` +
 		` WHERE r.tenant = w.tenant AND r.created = w.created AND (r.due = 0 OR r.due >= ?5)` +
 		` UNION ALL SELECT '', '', ifnull(` + last + `(created), 0), count(*), 0, x'', x'' FROM ` + entries)
 	return b.String()
 }
 
-// walk is a list or a count on its way.
+// walk is a list or a count that is read in steps.
 type walk struct {
 	method string
 	tenant string
 	query  store.Query
-	data   bool // bodies are wanted
+	data   bool // read the bodies
 
 	begun         bool
-	match         []store.Key // the rarest term in front
-	after, before int64       // what is left
+	match         []store.Key // the rarest term first
+	after, before int64       // the bounds of the entries that are left
 }
 
 func newWalk(method, tenant string, q store.Query) *walk {
@@ -85,22 +85,22 @@ func newWalk(method, tenant string, q store.Query) *walk {
 type room struct {
 	records int
 	data    int  // bytes of bodies
-	first   bool // the first record has room whatever its size
+	first   bool // the first record of the page, which fits whatever its size
 	damaged int
 }
 
-// part is what a step has found.
+// part is the result of a step.
 type part struct {
 	records []store.Record
 	damaged []string
-	data    int   // bytes
-	looked  int   // entries, of a step that came to its end
-	last    int64 // Created of the last entry that is done with; 0: none
-	full    bool  // something more was found, for which there was no room
-	ended   bool  // nothing is left
+	data    int   // bytes of bodies
+	looked  int   // entries that were read, unless the step stopped early
+	last    int64 // Created of the last entry; 0: none
+	full    bool  // the next record has no room
+	ended   bool  // no entry is left
 }
 
-// step looks at so many entries at most. It runs in a turn of its own.
+// step reads at most a number of entries. It runs in a turn of its own.
 func (w *walk) step(ctx context.Context, s *Store, entries int, free room) (part, error) {
 	p, err := read(ctx, s, readTurn{method: w.method, tenant: w.tenant, long: true}, func(ctx context.Context) (part, error) {
 		if possible, err := w.begin(ctx, s); !possible || err != nil {
@@ -118,7 +118,7 @@ func (w *walk) step(ctx context.Context, s *Store, entries int, free room) (part
 	return p, err
 }
 
-// next returns where a walk goes on that ends here.
+// next returns the position at which another walk can go on.
 func (w *walk) next() store.Revision {
 	if w.query.Desc {
 		return store.Revision(w.before)
@@ -126,7 +126,7 @@ func (w *walk) next() store.Revision {
 	return store.Revision(w.after)
 }
 
-// entries returns how many entries the next step may look at.
+// entries returns how many entries the next step may read.
 func (w *walk) entries(left int) int { return min(left, stepWork/max(len(w.query.Match), 1)) }
 
 func (w *walk) run(ctx context.Context, s *Store, entries int, free room) (p part, err error) {
@@ -139,7 +139,7 @@ func (w *walk) run(ctx context.Context, s *Store, entries int, free room) (p par
 	if err != nil {
 		return p, err
 	}
-	defer func() { _ = rows.Close() }() // Err below has what matters
+	defer func() { _ = rows.Close() }() // rows.Err reports failures
 	for rows.Next() && !p.full {
 		var row recordRow
 		if err := rows.Scan(row.dest()...); err != nil {
@@ -173,10 +173,10 @@ func (p *part) add(row *recordRow, free room) {
 	p.last = row.created
 }
 
-// begin puts the rarest term in front. It reports whether
-// anything can match. That the counts may be outdated when the list is read does
-// not matter: the order decides only how fast it is, and a list that was empty
-// at some moment of the call may be returned as empty.
+// begin puts the rarest term first and reports whether anything can match. The counts may
+// be outdated when the list is read. That does not matter: the order decides only how
+// fast it is, and a list that was empty at some moment of the call may be returned as
+// empty.
 func (w *walk) begin(ctx context.Context, s *Store) (possible bool, err error) {
 	if w.begun {
 		return true, nil

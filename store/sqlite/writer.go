@@ -3,8 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -13,9 +11,8 @@ import (
 )
 
 // writer owns the connection that writes and the goroutine that uses it. Calls
-// which wait while a transaction is written share the next one, so that they
-// share the price of making it durable; there is no timer, and a lone call is
-// written at once.
+// that wait while a transaction is written share the next one, and with it the cost
+// of making it durable. There is no timer: a lone call is written at once.
 type writer struct {
 	db     *sql.DB
 	sync   Sync
@@ -28,11 +25,11 @@ type writer struct {
 
 	starting sync.Mutex
 	started  bool
-	ctx      context.Context // the writer's own; ended by close
+	ctx      context.Context // ended by close
 	cancel   context.CancelFunc
 	stopped  chan struct{} // closed by the goroutine
 
-	session *session // of the goroutine; nil: to be opened
+	session *session // used by the goroutine only; nil: to be opened
 }
 
 func newWriter(db *sql.DB, o Options, s *Store) *writer {
@@ -46,8 +43,8 @@ func newWriter(db *sql.DB, o Options, s *Store) *writer {
 	return w
 }
 
-// submit has a task done and waits for its answer. It also returns how many calls
-// waited before it.
+// submit queues a task and waits for its answer. It also returns how many calls waited
+// before it.
 func (w *writer) submit(ctx context.Context, tenant string, t task, size int) (rev store.Revision, queued int, err error) {
 	if err := ctx.Err(); err != nil {
 		return 0, 0, err
@@ -121,8 +118,8 @@ func (w *writer) round() {
 		w.queue.fail(unavailable(err))
 		return
 	}
-	// Only now are the calls taken: whoever came while the lock was waited for
-	// is in, and whoever left in that time is out.
+	// The calls are taken only now: while the writer waited for the lock, more may have
+	// come, and some may have left.
 	group := w.queue.take()
 	if len(group) == 0 {
 		w.abandon()
@@ -131,10 +128,10 @@ func (w *writer) round() {
 	w.write(group)
 }
 
-// lock begins a transaction. If it reports false, nobody waits any more.
+// lock begins a transaction. It reports false if no call waits any more.
 //
-// While another process holds the lock the callers stay in the queue, so that
-// each may leave when its context ends.
+// While another process holds the lock, the calls stay in the queue, so that each can
+// leave when its context ends.
 func (w *writer) lock() bool {
 	err := w.begin()
 	if err == nil {
@@ -179,7 +176,7 @@ func (w *writer) open() error {
 	if w.session != nil {
 		return nil
 	}
-	// The pool may be the host's and all its connections in use.
+	// All connections of a host's pool may be in use.
 	ctx, cancel := context.WithTimeout(w.ctx, w.wait)
 	defer cancel()
 	session, err := newSession(ctx, w.db, w.sync)
@@ -193,7 +190,7 @@ func (w *writer) open() error {
 	return err
 }
 
-// drop gives up the connection. The next transaction opens another.
+// drop closes the connection. The next transaction opens another.
 func (w *writer) drop() {
 	if w.session == nil {
 		return
@@ -205,7 +202,7 @@ func (w *writer) drop() {
 	w.session = nil
 }
 
-// abandon ends a transaction in which nothing was done.
+// abandon ends a transaction that has written nothing.
 func (w *writer) abandon() {
 	err := w.session.do(func() error {
 		_, err := w.session.exec(sqlRollback)
@@ -214,137 +211,4 @@ func (w *writer) abandon() {
 	if err != nil {
 		w.drop()
 	}
-}
-
-// write runs a group in the transaction that lock has begun, and answers it.
-func (w *writer) write(group []*call) {
-	g := w.store.observeGroup(len(group))
-	tx := newTransaction(w.session)
-	answers := make([]answer, len(group))
-	wrote := make([]bool, len(group))
-	var failed error
-	outcome := w.session.do(func() error {
-		if failed = tx.begin(w.store.schema); failed != nil {
-			return failed
-		}
-		for i, c := range group {
-			before := tx.writes
-			var refused error
-			answers[i].rev, refused, failed = c.task.run(tx)
-			if failed != nil {
-				return failed
-			}
-			answers[i].err = refused
-			wrote[i] = tx.writes > before
-		}
-		if failed = tx.finish(); failed != nil {
-			return failed
-		}
-		_, err := w.session.exec(sqlCommit)
-		return err
-	})
-	switch {
-	case outcome == nil && w.checkLost(group, wrote):
-		g.end(ErrReplaced)
-	case outcome == nil:
-		g.end(nil)
-		w.store.committed(tx)
-		for i, c := range group {
-			c.answer(answers[i].rev, answers[i].err)
-		}
-	case failed != nil:
-		w.rolledBack(g, group, failed)
-	default:
-		g.end(outcome)
-		w.commitFailed(group, wrote, outcome)
-	}
-}
-
-// rolledBack deals with a statement that failed. Such an error may have ended the
-// transaction without saying so, and a statement that followed it would be a
-// transaction of its own: so nothing follows but ROLLBACK and the end of the
-// connection. Nothing of the group was written.
-func (w *writer) rolledBack(g groupObserver, group []*call, failed error) {
-	intact := w.session.do(func() error {
-		_, err := w.session.exec(sqlRollback)
-		return err
-	}) == nil
-	if err := w.store.losing(failed); !errors.Is(err, ErrNewerSchema) { // which was told
-		w.logger.Warn("sqlite: transaction rolled back", "error", failed, "calls", len(group))
-	}
-
-	// A constraint is the fault of one call and of a damaged index, and leaves the
-	// transaction intact. Each call gets its own, so that the others do not suffer.
-	if intact && primaryCode(failed) == codeConstraint && len(group) > 1 {
-		w.store.observeRetry("", failed)
-		for i := range group {
-			w.alone(group[i : i+1])
-		}
-		return
-	}
-	g.end(failed)
-	w.drop()
-	answerAll(group, unavailable(failed))
-}
-
-func (w *writer) alone(group []*call) {
-	if err := w.begin(); err != nil {
-		w.drop()
-		answerAll(group, unavailable(err))
-		return
-	}
-	w.write(group)
-}
-
-// commitFailed deals with a COMMIT that failed. If the transaction was still open
-// after it, and the error was that of a lock, SQLite had not begun to write it.
-// Otherwise its end may already be in the log, where a later recovery finds it.
-func (w *writer) commitFailed(group []*call, wrote []bool, failed error) {
-	open := w.session.do(func() error {
-		_, err := w.session.exec(sqlRollback)
-		return err
-	}) == nil
-	w.drop()
-	w.logger.Error("sqlite: commit failed", "error", failed, "calls", len(group))
-	if open && isBusy(failed) {
-		answerAll(group, unavailable(failed))
-		return
-	}
-	answerUnknown(group, wrote, failed)
-}
-
-func answerAll(group []*call, err error) {
-	for _, c := range group {
-		c.answer(0, err)
-	}
-}
-
-// checkpoint is a request to empty the log.
-type checkpoint struct{ done chan error }
-
-var errReading = errors.New("sqlite: the log is in use")
-
-// checkpoint moves the log into the database and truncates it. It runs between
-// transactions and fails with errReading if a reader needs the log.
-//
-// It leaves a mark in the log, and nothing else: as long as the database is open the log
-// tells that it is its own.
-func (w *writer) checkpoint() error {
-	if err := w.open(); err != nil {
-		return err
-	}
-	if err := w.store.checkFiles(); err != nil {
-		return err
-	}
-	return w.session.do(func() error {
-		row := make([]driver.Value, 3) // busy, frames in the log, frames moved
-		if _, err := w.session.row(`PRAGMA wal_checkpoint(TRUNCATE)`, row); err != nil {
-			return err
-		}
-		if busy, ok := row[0].(int64); !ok || busy != 0 {
-			return errReading
-		}
-		_, _ = w.session.exec(sqlMark) // without it less can be told later
-		return nil
-	})
 }

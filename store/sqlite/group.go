@@ -1,0 +1,135 @@
+package sqlite
+
+import (
+	"errors"
+)
+
+// write runs a group in the transaction that lock has begun, and answers it.
+func (w *writer) write(group []*call) {
+	g := w.store.observeGroup(len(group))
+	tx := newTransaction(w.session)
+	answers := make([]answer, len(group))
+	wrote := make([]bool, len(group))
+	var failed error
+	outcome := w.session.do(func() error {
+		if failed = tx.begin(w.store.schema); failed != nil {
+			return failed
+		}
+		for i, c := range group {
+			before := tx.writes
+			var refused error
+			answers[i].rev, refused, failed = c.task.run(tx)
+			if failed != nil {
+				return failed
+			}
+			answers[i].err = refused
+			wrote[i] = tx.writes > before
+		}
+		if failed = tx.finish(); failed != nil {
+			return failed
+		}
+		_, err := w.session.exec(sqlCommit)
+		return err
+	})
+	switch {
+	case outcome == nil && w.checkLost(group, wrote):
+		g.end(ErrReplaced)
+	case outcome == nil:
+		g.end(nil)
+		w.store.committed(tx)
+		for i, c := range group {
+			c.answer(answers[i].rev, answers[i].err)
+		}
+	case failed != nil:
+		w.rolledBack(g, group, failed)
+	default:
+		g.end(outcome)
+		w.commitFailed(group, wrote, outcome)
+	}
+}
+
+// rolledBack ends a transaction of which a statement failed; nothing of the group was
+// written. The error may have ended the transaction silently, and then the next statement
+// would be a transaction of its own. So only ROLLBACK follows on this connection.
+func (w *writer) rolledBack(g groupObserver, group []*call, failed error) {
+	intact := w.session.do(func() error {
+		_, err := w.session.exec(sqlRollback)
+		return err
+	}) == nil
+	if err := w.store.losing(failed); !errors.Is(err, ErrNewerSchema) { // which is logged once
+		w.logger.Warn("sqlite: transaction rolled back", "error", failed, "calls", len(group))
+	}
+
+	// A violated constraint comes from one call and a damaged index, and leaves the
+	// transaction intact. Each call gets a transaction of its own, so that only that call
+	// fails.
+	if intact && primaryCode(failed) == codeConstraint && len(group) > 1 {
+		w.store.observeRetry("", failed)
+		for i := range group {
+			w.alone(group[i : i+1])
+		}
+		return
+	}
+	g.end(failed)
+	w.drop()
+	answerAll(group, unavailable(failed))
+}
+
+// alone writes a group in a new transaction.
+func (w *writer) alone(group []*call) {
+	if err := w.begin(); err != nil {
+		w.drop()
+		answerAll(group, unavailable(err))
+		return
+	}
+	w.write(group)
+}
+
+// commitFailed answers a group whose COMMIT failed. If the transaction is still open and
+// the error is that of a lock, SQLite has not begun to write it. Otherwise its end may
+// already be in the log, where a later recovery finds it.
+func (w *writer) commitFailed(group []*call, wrote []bool, failed error) {
+	open := w.session.do(func() error {
+		_, err := w.session.exec(sqlRollback)
+		return err
+	}) == nil
+	w.drop()
+	w.logger.Error("sqlite: commit failed", "error", failed, "calls", len(group))
+	if open && isBusy(failed) {
+		answerAll(group, unavailable(failed))
+		return
+	}
+	answerUnknown(group, wrote, failed)
+}
+
+func answerAll(group []*call, err error) {
+	for _, c := range group {
+		c.answer(0, err)
+	}
+}
+
+// checkLost reports whether a group was written to a file that is no longer at the path,
+// or may have been, and answers it then.
+func (w *writer) checkLost(group []*call, wrote []bool) (lost bool) {
+	err := w.store.checkFiles()
+	if err == nil {
+		return false
+	}
+	if !errors.Is(err, ErrReplaced) { // which is logged once
+		w.logger.Error("sqlite: the file at the path cannot be checked", "error", err, "calls", len(group))
+	}
+	answerUnknown(group, wrote, err)
+	return true
+}
+
+// answerUnknown answers a group whose commit may be lost. Calls that wrote nothing have
+// failed.
+func answerUnknown(group []*call, wrote []bool, err error) {
+	for i, c := range group {
+		if wrote[i] {
+			c.answer(0, unknown(err))
+		} else {
+			c.answer(0, unavailable(err))
+		}
+	}
+}
