@@ -62,9 +62,7 @@ func TestWorstFilter(t *testing.T) {
 			}
 			ops = append(ops, store.Create(r, nil))
 		}
-		if _, err := st.Apply(t.Context(), "tenant", store.Ops(ops...)); err != nil {
-			t.Fatal(err)
-		}
+		put(t, st, "tenant", ops...)
 	}
 	for _, desc := range []bool{false, true} {
 		for _, budget := range []int{0, 1_000, 777} {
@@ -149,9 +147,7 @@ func TestFetchedBytes(t *testing.T) {
 		for i := range 40 {
 			r := store.Record{ID: fmt.Sprint(i), Kind: "user", Index: key, Due: time.UnixMilli(int64(i + 1)), Data: make([]byte, 400<<10)}
 			tenant := []string{"many", fmt.Sprint("one", i)}[i%2]
-			if _, err := st.Apply(ctx, tenant, store.Ops(store.Create(r, make([]byte, store.MaxNote)))); err != nil {
-				t.Fatal(err)
-			}
+			put(t, st, tenant, store.Create(r, make([]byte, store.MaxNote)))
 		}
 		for name, read := range map[string]func() (any, error){
 			"List": func() (any, error) { return st.List(ctx, "many", store.Query{Kind: "user"}) },
@@ -220,9 +216,7 @@ func testPagesAtOnce(t *testing.T, size, want, most int) {
 	st := newStore(t, client, &redisstore.Options{Prefix: b.prefix(t)})
 	for i := range 8 {
 		r := store.Record{ID: fmt.Sprint(i), Kind: "user", Data: make([]byte, size)}
-		if _, err := st.Apply(t.Context(), "tenant", store.Ops(store.Create(r, nil))); err != nil {
-			t.Fatal(err)
-		}
+		put(t, st, "tenant", store.Create(r, nil))
 	}
 	var counter pageCounter
 	client.AddHook(&counter)
@@ -254,9 +248,7 @@ func TestTrimBesideReaders(t *testing.T) {
 			for i := range 100 {
 				ops = append(ops, store.Create(user(fmt.Sprint(first+i)), []byte("note")))
 			}
-			if _, err := st.Apply(t.Context(), "tenant", store.Ops(ops...)); err != nil {
-				t.Fatal(err)
-			}
+			put(t, st, "tenant", ops...)
 		}
 		done := make(chan struct{})
 		var wg sync.WaitGroup

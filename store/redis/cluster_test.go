@@ -131,7 +131,10 @@ func writeAndRead(ctx context.Context, st store.Store, tenant string) error {
 	return nil
 }
 
-func TestWaitReplicas(t *testing.T) {
+func TestWaitReplicas(t *testing.T) { rounds(t, testWaitReplicas) }
+
+func testWaitReplicas(t *testing.T) {
+	t.Helper()
 	b := onCluster(t)
 	first := user("id")
 	first.Unique = []store.Key{{Kind: "name", Value: "n"}}
@@ -194,6 +197,11 @@ func TestWaitReplicas(t *testing.T) {
 // of the data is consistent.
 func TestFailover(t *testing.T) {
 	t.Parallel() // it mostly waits
+	rounds(t, testFailover)
+}
+
+func testFailover(t *testing.T) {
+	t.Helper()
 	group := redistest.Cluster(t)
 	b := onGroup(group)
 	st := b.open(t, &redisstore.Options{Prefix: b.prefix(t)})

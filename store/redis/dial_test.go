@@ -14,9 +14,7 @@ import (
 func TestDialsAreNotCounted(t *testing.T) {
 	server := redistest.Server(t, "--appendonly", "yes", "--appendfsync", "always")
 	st := newStore(t, on(server).clientWith(t, goredis.UniversalOptions{PoolSize: 2}), &redisstore.Options{RetryFor: -1})
-	if _, err := st.Apply(t.Context(), "tenant", store.Ops(store.Create(user("id"), nil))); err != nil {
-		t.Fatal(err)
-	}
+	put(t, st, "tenant", store.Create(user("id"), nil))
 	server.Kill()
 	for range 50 {
 		_, err := st.Get(t.Context(), "tenant", store.ID("id"))

@@ -20,9 +20,7 @@ import (
 func TestContextEndsBeforeAndAfterSending(t *testing.T) {
 	server := redistest.Server(t)
 	st := on(server).open(t, nil)
-	if _, err := st.Apply(t.Context(), "tenant", store.Ops(store.Create(user("0"), nil))); err != nil {
-		t.Fatal(err)
-	}
+	put(t, st, "tenant", store.Create(user("0"), nil))
 	if err := server.Pause(); err != nil {
 		t.Fatal(err)
 	}
@@ -159,9 +157,7 @@ func TestDamagedCounter(t *testing.T) {
 	everywhere(t, func(t *testing.T, b backend) {
 		prefix := newPrefix()
 		st := b.open(t, &redisstore.Options{Prefix: prefix})
-		if _, err := st.Apply(t.Context(), "acme", store.Ops(store.Create(user("id"), nil))); err != nil {
-			t.Fatal(err)
-		}
+		put(t, st, "acme", store.Create(user("id"), nil))
 		// The layout is part of the format.
 		if err := b.client(t).HSet(t.Context(), prefix+"{527}:r:acme", "", "000000000000000x").Err(); err != nil {
 			t.Fatal(err)

@@ -26,9 +26,7 @@ func TestHungServer(t *testing.T) {
 	large.Data = make([]byte, store.MaxData)
 	large.Due = time.UnixMilli(1)
 	for _, r := range []store.Record{user("known"), large} {
-		if _, err := st.Apply(t.Context(), "tenant", store.Ops(store.Create(r, []byte("note")))); err != nil {
-			t.Fatal(err)
-		}
+		put(t, st, "tenant", store.Create(r, []byte("note")))
 	}
 	if err := server.Pause(); err != nil {
 		t.Fatal(err)

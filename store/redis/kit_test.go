@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
 	redisstore "github.com/rollbook-go/rollbook/store/redis"
 )
@@ -45,6 +46,29 @@ func wantUnavailable(t *testing.T, st *redisstore.Store, method string) {
 	if err := everyCall(st)[method](t.Context(), 0); !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUnknown) {
 		t.Errorf("%s: %v, want unavailable", method, err)
 	}
+}
+
+// rounds runs a test, or many times in a soak.
+func rounds(t *testing.T, test func(t *testing.T)) {
+	t.Helper()
+	n := size.Pick(t, 1, 1, 10)
+	if n == 1 {
+		test(t)
+		return
+	}
+	for i := range n {
+		t.Run(fmt.Sprint("round ", i+1), test)
+	}
+}
+
+// put applies ops.
+func put(t *testing.T, st store.Store, tenant string, ops ...store.Op) store.Revision {
+	t.Helper()
+	rev, err := st.Apply(t.Context(), tenant, store.Ops(ops...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rev
 }
 
 // everyCall returns a call of each method, about record "known" of tenant "tenant". Calls

@@ -29,9 +29,7 @@ func TestFullServer(t *testing.T) {
 	for _, id := range []string{"deleted", "removed", "shrunk"} {
 		r := user(id)
 		r.Unique, r.Data, r.Due = []store.Key{{Kind: "name", Value: id}}, []byte("data"), time.UnixMilli(1)
-		if err := apply(store.Create(r, []byte("note"))); err != nil {
-			t.Fatal(err)
-		}
+		put(t, st, "tenant", store.Create(r, []byte("note")))
 	}
 	server.Set(t, "maxmemory", "1")
 	old := get("shrunk")

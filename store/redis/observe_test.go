@@ -121,9 +121,7 @@ func TestObserverOfRetries(t *testing.T) {
 	teachScript(t, st)
 	told.calls, told.groups, told.retries = nil, nil, nil
 	network.armed.Store(true)
-	if _, err := st.Apply(t.Context(), "tenant", store.Ops(store.Create(user("id"), nil))); err != nil {
-		t.Fatal(err)
-	}
+	put(t, st, "tenant", store.Create(user("id"), nil))
 	if len(told.calls) != 1 || told.calls[0].Err != nil {
 		t.Errorf("told of the calls %+v", told.calls)
 	}

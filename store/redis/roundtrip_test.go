@@ -40,9 +40,7 @@ func TestRoundTrips(t *testing.T) {
 	email := store.Key{Kind: "email", Value: "ann@example.com"}
 	ann := store.Record{ID: "1", Kind: "user", Unique: []store.Key{email}, Data: []byte("ann")}
 	// The server learns the scripts, the client connects.
-	if _, err := st.Apply(t.Context(), "other", store.Ops(store.Create(ann, nil))); err != nil {
-		t.Fatal(err)
-	}
+	put(t, st, "other", store.Create(ann, nil))
 	if _, err := st.Get(t.Context(), "other", email); err != nil {
 		t.Fatal(err)
 	}

@@ -17,17 +17,12 @@ func TestScrub(t *testing.T) {
 	st := on(server).open(t, nil)
 	const canary = "canary-7d1f0c"
 	secret := store.Record{ID: "id", Kind: "secret", Data: []byte(canary)}
-	rev, err := st.Apply(t.Context(), "tenant", store.Ops(store.Create(secret, nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	rev := put(t, st, "tenant", store.Create(secret, nil))
 	if err := st.Scrub(t.Context()); err != nil { // puts it into the snapshot
 		t.Fatal(err)
 	}
 	secret.Created, secret.Revision = rev, rev
-	if _, err := st.Apply(t.Context(), "tenant", store.Ops(store.Delete(secret, nil))); err != nil {
-		t.Fatal(err)
-	}
+	put(t, st, "tenant", store.Delete(secret, nil))
 	if n := filesWith(t, server.Dir, canary); n < 2 {
 		t.Fatalf("%d files have the deleted data before Scrub, want the log and the snapshot: the test shows nothing", n)
 	}

@@ -175,9 +175,7 @@ func TestURLReachesTheServer(t *testing.T) {
 		t.Cleanup(func() { _ = client.Close() })
 		return newStore(t, client, storeOpts)
 	}
-	if _, err := open("p@ss/w?rd").Apply(t.Context(), "tenant", store.Ops(store.Create(user("id"), nil))); err != nil {
-		t.Fatal(err)
-	}
+	put(t, open("p@ss/w?rd"), "tenant", store.Create(user("id"), nil))
 	second := goredis.NewClient(&goredis.Options{Addr: server.Addr, DB: 2})
 	defer func() { _ = second.Close() }()
 	if keys, err := second.Keys(t.Context(), "staging:*").Result(); err != nil || len(keys) == 0 {
