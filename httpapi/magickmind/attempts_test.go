@@ -98,38 +98,6 @@ func from(addr string) option {
 	return func(r *http.Request) { r.RemoteAddr = netip.AddrPortFrom(netip.MustParseAddr(addr), 1234).String() }
 }
 
-// TestManyPlacesAtOnce: the vendor's client library logs in and refreshes in many places at
-// once. All succeed, even while somebody guesses.
-func TestManyPlacesAtOnce(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := newServer(t, nil, &magickmind.Options{Login: newSingleUse(50 * time.Millisecond)})
-		one := s.do(t, "POST", login, right).session(t)
-		var wg sync.WaitGroup
-		for i := range 200 {
-			path, body, want := login, right, 200
-			switch {
-			case i%20 == 7:
-				body, want = credentials("CRM@example.com", strconv.Itoa(i)), 400
-			case i%2 == 0:
-				path, body = refresh, renewing(one.RefreshToken)
-			}
-			wg.Go(func() {
-				if a := s.do(t, "POST", path, body); a.Status != want {
-					t.Errorf("%s %s: %d %s", path, body, a.Status, a.Body)
-				}
-			})
-		}
-		wg.Wait()
-		s.do(t, "POST", login, right).want(t, 200)
-		s.do(t, "POST", login, wrong).want(t, 429) // the eleventh
-		s.do(t, "POST", login, right).want(t, 429)
-		s.do(t, "POST", refresh, renewing(one.RefreshToken)).want(t, 200)
-		time.Sleep(time.Minute) //nolint:forbidigo // time of the bubble
-		s.do(t, "POST", login, right).want(t, 200)
-	})
-}
-
 // TestGuessesAtOnce: of concurrent guesses no more reach the host than of sequential ones.
 // At most 1,000 wait for their turn, and one that leaves does not wait.
 func TestGuessesAtOnce(t *testing.T) {

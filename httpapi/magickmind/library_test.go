@@ -66,7 +66,8 @@ func (l *library) call(t *testing.T, status int, method, path, body string) answ
 	return a
 }
 
-// TestClientLibrary: coroutines share one client, also when its token has expired.
+// TestClientLibrary: coroutines share one client, also when its token has expired, and even
+// while somebody guesses the account's password.
 func TestClientLibrary(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -100,6 +101,13 @@ func TestClientLibrary(t *testing.T) {
 			for i := range coroutines {
 				wg.Go(func() { session(i) })
 			}
+			for range 10 { // somebody guesses, as often as that is allowed
+				wg.Go(func() {
+					if a := s.do(t, "POST", login, wrong); a.Status != 400 {
+						t.Errorf("a guess: %d %s", a.Status, a.Body)
+					}
+				})
+			}
 			wg.Wait()
 			time.Sleep(pause) //nolint:forbidigo // time of the bubble
 		}
@@ -108,8 +116,8 @@ func TestClientLibrary(t *testing.T) {
 		if n := host.asked["correct horse"]; n != 2*coroutines {
 			t.Errorf("%d logins, want that of each coroutine twice", n)
 		}
-		if n := len(host.asked); n != 3 {
-			t.Errorf("the host was asked about %d passwords and refresh tokens: %v", n, host.asked)
+		if n := len(host.asked); n != 4 || host.asked["canary"] != 40 { // two passwords and two refresh tokens
+			t.Errorf("the host was asked about %v", host.asked)
 		}
 	})
 }
