@@ -157,8 +157,8 @@ func TestForeignMetadata(t *testing.T) {
 	for _, step := range []struct{ patch, shown, kept string }{
 		{`{}`, `{"bool":true,"int":9007199254740993,"text":"x"}`, all},
 		{
-			`{"text":null,"new":1}`, `{"bool":true,"int":9007199254740993,"new":1}`,
-			`{"bool":true,"float":0.5,"int":9007199254740993,"list":[1],"new":1,"object":{"a":null}}`,
+			`{"text":null,"new":-0}`, `{"bool":true,"int":9007199254740993,"new":0}`,
+			`{"bool":true,"float":0.5,"int":9007199254740993,"list":[1],"new":0,"object":{"a":null}}`,
 		},
 		{`{"float":2,"list":null,"bool":null,"int":null,"new":null}`, `{"float":2}`, `{"float":2,"object":{"a":null}}`},
 		{`null`, `{}`, `{}`},

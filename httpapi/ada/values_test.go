@@ -124,21 +124,6 @@ func TestPostWithoutID(t *testing.T) {
 	}
 }
 
-// TestNumbersStayExact: secrets keep integers of 64 bits, and a merge keeps those that it
-// does not name.
-func TestNumbersStayExact(t *testing.T) {
-	t.Parallel()
-	s := newServer(t, nil, nil)
-	u := s.create(t, inProfile(`"metadata":{"big":9007199254740993,"min":1},"sensitive_metadata":{"fields":{"n":9007199254740993}}`))
-	if got := s.secrets(t, u.ID)["n"]; got != "9007199254740993" {
-		t.Errorf("got the secret %s", got)
-	}
-	got := s.do(t, "PATCH", users+u.ID, inProfile(`"metadata":{"min":-0}`)).want(t, 200).user(t)
-	if want := `{"big":9007199254740993,"min":0}`; string(got.Profile.Metadata) != want {
-		t.Errorf("got %s, want %s", got.Profile.Metadata, want)
-	}
-}
-
 func TestTimes(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil, nil)

@@ -146,17 +146,6 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
-func TestMounts(t *testing.T) {
-	t.Parallel()
-	s := newServer(t, nil, nil)
-	mux := http.NewServeMux()
-	mux.Handle("/explo/", http.StripPrefix("/explo", s.handler))
-	s.handler = mux
-	g := s.do(t, "GET", "/explo/api/user", `{"user_group_id":"a"}`).group(t)
-	s.do(t, "POST", "/explo/api/user/", `{"current_token":"`+g.Token+`"}`).want(t, 200)
-	s.do(t, "PATCH", "/explo/api/user/", `{}`).want(t, 405)
-}
-
 // TestRealServer: net/http passes on the body of a GET and a DELETE, and an answer to HEAD
 // has no body.
 func TestRealServer(t *testing.T) {
