@@ -69,7 +69,7 @@ func TestWait(t *testing.T) {
 				if err := store.Wait(t.Context(), st, "t", 0, 0); err != nil {
 					t.Errorf("a trimmed position: %v", err)
 				}
-				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute+time.Millisecond) // between two polls
 				defer cancel()
 				if err := store.Wait(ctx, st, "t", 2, 0); !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("nothing to come: %v", err)

@@ -122,7 +122,7 @@ func staleBeforeTaken(s *subject) {
 	held := c.create1(withKeys(plain("holder"), "k"))
 	first := c.create1(plain("a"))
 	second := c.replace(first, withData(plain("a"), "second"))
-	// The taken op comes first; the stale one decides.
+	// The taken op comes first; the stale op decides.
 	c.stale(1, store.Create(withKeys(plain("x"), "k"), nil), store.Replace(first, plain("a"), nil))
 	c.stale(1, store.Create(withKeys(plain("x"), "k"), nil), store.Create(plain("a"), nil))
 	// One op that is both.
@@ -154,9 +154,9 @@ func atomicInvalid(s *subject) {
 	})
 }
 
-// refusedBatch has a batch refused that begins with an op of every type, and
-// looks for what it may have left behind. The ops of the batch take the keys,
-// terms and Dues of one another; so do the records of the next one.
+// refusedBatch sends a batch that is refused and begins with an op of every type, and
+// checks that it has left nothing behind. The ops of the batch take the keys,
+// terms and Dues of one another; so do the records of the next batch.
 func refusedBatch(s *subject, refuse func(c *client, ops []store.Op)) {
 	c := s.tenant("t")
 	made := c.create(full("a"), full("b"), full("c"))

@@ -169,7 +169,7 @@ func changesDown(s *subject) {
 		if s.failed() {
 			return
 		}
-		// A walk that began with an empty page may have met what was new then.
+		// A walk that began with an empty page may include entries that were new then.
 		newest := int(got[0].Revision)
 		if newest < len(all)-min(pages, 10) {
 			s.fail("Changes, descending: the first entry is %d, want %d or a newer one", newest, len(all)-min(pages, 10))
@@ -213,8 +213,8 @@ func changesDeleted(s *subject) {
 	c.feed(0, want...)
 }
 
-// changesTail has four writers, two on each handle, write batches of noted and
-// other ops, while two readers follow.
+// changesTail runs four writers, two on each handle, that write batches of ops with and
+// without Notes, while two readers follow.
 func changesTail(s *subject) {
 	const writers, batches = 4, 60
 	c := s.tenant("t")
@@ -228,7 +228,7 @@ func changesTail(s *subject) {
 			defer running.Add(-1)
 			c := c.handle(w)
 			for i := range batches {
-				runtime.Gosched() // mix, however fast the store is
+				runtime.Gosched() // interleave, however fast the store is
 				var ops []store.Op
 				for j := range 1 + i%3 {
 					r := plain(fmt.Sprintf("%d-%d-%d", w, i, j))

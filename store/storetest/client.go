@@ -8,8 +8,7 @@ import (
 )
 
 // client is a caller of the store: one handle, one tenant. Its methods fail the
-// subject where the store does not do what they say. It may be used by several
-// goroutines.
+// subject if the store does not do what they say. Several goroutines may use it.
 type client struct {
 	*subject
 	store store.Store
@@ -44,10 +43,10 @@ func (c *client) tryBatch(b store.Batch) (store.Revision, error) {
 	return c.store.Apply(c.ctx, c.name, b)
 }
 
-// apply applies ops that have to succeed and returns the last revision.
+// apply applies ops that must succeed and returns the last revision.
 func (c *client) apply(ops ...store.Op) store.Revision { return c.applyBatch(store.Ops(ops...)) }
 
-// applyBatch applies a batch that has to succeed and returns its last revision.
+// applyBatch applies a batch that must succeed and returns its last revision.
 func (c *client) applyBatch(b store.Batch) store.Revision {
 	if c.failed() {
 		return 0
@@ -60,7 +59,7 @@ func (c *client) applyBatch(b store.Batch) store.Revision {
 }
 
 // create creates records, in as few batches as it can and without Notes, and
-// returns them as the store has to return them from now on.
+// returns them as the store must return them from now on.
 func (c *client) create(records ...store.Record) []store.Record {
 	var out []store.Record
 	for batch := range slices.Chunk(records, store.MaxOps) {
@@ -81,7 +80,7 @@ func (c *client) create(records ...store.Record) []store.Record {
 // create1 creates one record.
 func (c *client) create1(r store.Record) store.Record { return c.create(r)[0] }
 
-// replace replaces old and returns the record as the store has to return it.
+// replace replaces old and returns the record as the store must return it.
 func (c *client) replace(old, r store.Record) store.Record {
 	r.Created = old.Created
 	r.Revision = c.apply(store.Replace(old, r, nil))
@@ -91,12 +90,12 @@ func (c *client) replace(old, r store.Record) store.Record {
 // delete deletes old.
 func (c *client) delete(old store.Record) store.Revision { return c.apply(store.Delete(old, nil)) }
 
-// refused applies ops that have to be refused with an error that is want.
+// refused applies ops that must be refused with the error want.
 func (c *client) refused(want error, ops ...store.Op) error {
 	return c.refusedBatch(want, store.Ops(ops...))
 }
 
-// refusedBatch applies a batch that has to be refused with an error that is want.
+// refusedBatch applies a batch that must be refused with the error want.
 func (c *client) refusedBatch(want error, b store.Batch) error {
 	if c.failed() {
 		return nil
@@ -106,10 +105,10 @@ func (c *client) refusedBatch(want error, b store.Batch) error {
 	return err
 }
 
-// stale applies ops that have to be refused because of op number op.
+// stale applies ops that must be refused because of op number op.
 func (c *client) stale(op int, ops ...store.Op) { c.staleBatch(op, -1, store.Ops(ops...)) }
 
-// staleBatch applies a batch that has to be stale because of an op or, with op -1,
+// staleBatch applies a batch that must be stale because of an op or, with op -1,
 // of a requirement.
 func (c *client) staleBatch(op, require int, b store.Batch) {
 	err := c.refusedBatch(store.ErrStale, b)
@@ -121,13 +120,12 @@ func (c *client) staleBatch(op, require int, b store.Batch) {
 	}
 }
 
-// taken applies ops that have to be refused because op number op claims a key that
-// holder has.
+// taken applies ops that must be refused because op number op claims a key of holder.
 func (c *client) taken(op int, key store.Key, holder store.Record, ops ...store.Op) {
 	c.takenBatch(&store.TakenError{Op: op, Require: -1, Key: key, Holder: holder}, store.Ops(ops...))
 }
 
-// takenBatch applies a batch that has to be refused with this error.
+// takenBatch applies a batch that must be refused with this error.
 func (c *client) takenBatch(want *store.TakenError, b store.Batch) {
 	err := c.refusedBatch(store.ErrTaken, b)
 	if c.failed() {
@@ -138,7 +136,7 @@ func (c *client) takenBatch(want *store.TakenError, b store.Batch) {
 	}
 }
 
-// wantError fails unless err is want and, of the sentinels, nothing else.
+// wantError fails unless err is want and no other sentinel.
 func (c *client) wantError(call string, err, want error) {
 	if !errors.Is(err, want) {
 		c.fail("%s: error %v, want %v", call, err, want)
@@ -158,7 +156,7 @@ func sentinels() []error {
 	}
 }
 
-// get fetches a record that has to exist.
+// get fetches a record that must exist.
 func (c *client) get(key store.Key) store.Record {
 	if c.failed() {
 		return store.Record{}
@@ -200,8 +198,8 @@ func (c *client) absent(keys ...store.Key) {
 	}
 }
 
-// exactly checks that the tenant has these records and, as far as their kinds,
-// keys and terms reach, no others: by Get, List and Due.
+// exactly checks, by Get, List and Due, that the tenant has these records and no others
+// of their kinds and terms.
 func (c *client) exactly(want ...store.Record) {
 	c.has(want...)
 	sorted := slices.SortedFunc(slices.Values(want), byCreated)
@@ -236,7 +234,7 @@ func (c *client) trim(through store.Revision) {
 	}
 }
 
-// next checks that the tenant's next revision is want: that no refused batch has
+// next checks that the tenant's next revision is want, so that no refused batch has
 // taken one.
 func (c *client) next(want store.Revision) {
 	r := store.Record{ID: "next revision", Kind: "probe"}

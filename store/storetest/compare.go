@@ -11,7 +11,7 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// The functions named diff say in what got is not want, "" if in nothing.
+// The functions named diff say how got differs from want, "" if not at all.
 
 func diffRecord(got, want store.Record) string {
 	if diff := diffContent(got, want); diff != "" {

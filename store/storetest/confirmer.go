@@ -10,7 +10,7 @@ import (
 func confirmerChecks() []check {
 	return []check{
 		{"confirmer/keeps", 10, "Confirm changes nothing and can be repeated", confirmerKeeps},
-		{"confirmer/refuses", 11, "Confirm honors a context that has ended, and refuses what is no tenant", confirmerRefuses},
+		{"confirmer/refuses", 11, "Confirm honors a context that has ended, and refuses an invalid tenant", confirmerRefuses},
 	}
 }
 

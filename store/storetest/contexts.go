@@ -12,7 +12,7 @@ func contextChecks() []check {
 	return []check{
 		{"contexts/ended", 11, "a call whose context has ended returns the context's error and does nothing", contextsEnded},
 		{"contexts/after", 11, "a context that ends after a call changes nothing of what was done or returned", contextsAfter},
-		{"contexts/others", 11, "a call that is given up harms no other", contextsOthers},
+		{"contexts/others", 11, "a call whose context ends harms no other", contextsOthers},
 	}
 }
 
@@ -91,7 +91,7 @@ func contextsOthers(s *subject) {
 	s.together(4, func(i int) {
 		c := c.handle(i)
 		for j := range 25 {
-			if i > 0 { // these give up, at some time
+			if i > 0 { // the contexts of these end
 				ctx, cancel := context.WithCancel(s.ctx)
 				if j%2 == 0 {
 					cancel()

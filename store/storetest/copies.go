@@ -11,7 +11,7 @@ func copyChecks() []check {
 		{"copies/in", 8, "the store keeps copies: what the caller does to a batch after Apply changes nothing", copiesIn},
 		{"copies/out", 8, "the store returns copies: what the caller does to a result changes nothing", copiesOut},
 		{"copies/taken", 8, "TakenError.Holder is a copy", copiesTaken},
-		{"copies/arguments", 8, "a call does not change what it is given", copiesArguments},
+		{"copies/arguments", 8, "a call does not change its arguments", copiesArguments},
 		{"copies/nil", 8, "nil and empty slices are the same, and a record need have none", copiesNil},
 		{"copies/order", 8, "Unique and Index are returned in the order they were given", copiesOrder},
 	}

@@ -10,15 +10,15 @@ import (
 
 func counterChecks() []check {
 	return []check{
-		{"counter/equals", 4, "a count that is exact is the number of records that the walk of the list has", counterEquals},
-		{"counter/cap", 13, "a count that its cap ended is not exact, and there are at least so many", counterCap},
+		{"counter/equals", 4, "an exact count is the number of records in the walk of the list", counterEquals},
+		{"counter/cap", 13, "a count that its cap ended is not exact, and at least so many records exist", counterCap},
 		{"counter/invalid", 9, "a count outside the limits is refused with ErrInvalid", counterInvalid},
 		{"counter/context", 11, "Count honors a context that has ended", counterContext},
 	}
 }
 
-// counts checks the count of what a query selects, with a cap that is far away: by the
-// store, where it counts, and by listing.
+// counts checks the count of a query, with a cap that is never reached: by the store's
+// Counter, if it has one, and by listing.
 func (c *client) counts(q store.CountQuery, want int) {
 	q.Cap = store.MaxCount
 	for _, s := range []store.Store{c.store, listed{c.store}} {

@@ -18,10 +18,10 @@ func damageChecks() []check {
 		{"damage/all", 14, "a walk of damaged records alone names them all and ends", damagedAll},
 		{"damage/due", 14, "Due names damaged records, which take no share, and goes on", damagedDue},
 		{"damage/count", 14, "damaged records are not counted", damagedCount},
-		{"damage/remove", 14, "Remove deletes a damaged record and is noted; nothing finds it then, and its keys are free", damagedRemove},
+		{"damage/remove", 14, "Remove deletes a damaged record and has its entry in the feed; then nothing finds the record, and its keys are free", damagedRemove},
 		{"damage/remove-batch", 14, "the keys of a damaged record are free in the batch that removes it", damagedRemoveBatch},
-		{"damage/reborn", 14, "a record created under the ID of one that was removed is found by its own keys, terms and Due alone", damagedReborn},
-		{"damage/feed", 14, "an entry that cannot be read has its place in the feed, and the others stay", damagedFeed},
+		{"damage/reborn", 14, "a record created under the ID of a removed one is found by its own keys, terms and Due alone", damagedReborn},
+		{"damage/feed", 14, "a damaged entry keeps its place in the feed, and the others stay", damagedFeed},
 		{"damage/apart", 14, "a damaged record harms no other record and no other tenant", damagedApart},
 	}
 }
@@ -47,7 +47,7 @@ func (c *client) damage(records ...store.Record) {
 	}
 }
 
-// damagedBy checks an error that has to be a DamagedError of a record.
+// damagedBy checks that an error is the DamagedError of a record.
 func (c *client) damagedBy(call string, err error, id string) {
 	if c.failed() {
 		return
@@ -63,7 +63,7 @@ func (c *client) damagedBy(call string, err error, id string) {
 	}
 }
 
-// damagedGets checks that neither ID nor keys get a record.
+// damagedGets checks that a record can be fetched neither by its ID nor by its keys.
 func (c *client) damagedGets(r store.Record) {
 	for _, key := range append([]store.Key{store.ID(r.ID)}, r.Unique...) {
 		_, err := c.store.Get(c.ctx, c.name, key)
@@ -71,7 +71,7 @@ func (c *client) damagedGets(r store.Record) {
 	}
 }
 
-// refusedAsDamaged applies a batch that a damaged record has to refuse.
+// refusedAsDamaged applies a batch that must be refused because of a damaged record.
 func (c *client) refusedAsDamaged(id string, b store.Batch) {
 	if c.failed() {
 		return
@@ -159,7 +159,7 @@ func damagedWrite(s *subject) {
 			store.Replace(bad, plain("b"), note),
 			store.Delete(bad, note),
 			store.Create(plain("b"), note),
-			store.Delete(store.Record{ID: "b", Kind: "user", Revision: 77}, note), // who can tell
+			store.Delete(store.Record{ID: "b", Kind: "user", Revision: 77}, note), // no revision is known
 		} {
 			c := c.handle(i)
 			c.refusedAsDamaged("b", store.Ops(op))
@@ -193,7 +193,7 @@ func damagedClaim(s *subject) {
 		c.feed(0)
 		c.next(3)
 		c.taken(0, made[0].Unique[0], made[0], store.Create(store.Record{ID: "z", Kind: "user", Unique: made[0].Unique}, nil))
-		c.has(c.create1(full("z"))) // other keys are as free as ever
+		c.has(c.create1(full("z"))) // other keys are still free
 	})
 }
 
@@ -287,7 +287,7 @@ func damagedReborn(s *subject) {
 		sound := c.create1(full("b"))
 		c.damage(bad)
 		c.apply(store.Remove("a", "user", nil))
-		// Another kind, and nothing of what it was found by.
+		// Another kind, without the old keys and terms.
 		reborn := plain("a")
 		reborn.Kind = "group"
 		reborn = c.create1(reborn)

@@ -6,7 +6,7 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// The checks of rule 14 on what lists records.
+// The checks of rule 14 for lists.
 
 func damagedList(s *subject) {
 	s.damages(func(c *client) {
@@ -95,7 +95,7 @@ func damagedDue(s *subject) {
 			other.dueDamaged(store.DueQuery{Before: day(50), Limit: limit}, apart)
 			c.dueDamaged(store.DueQuery{Before: all[5].Due, Limit: limit}, sound[:3], "r0", "r4")
 		}
-		// What is done is done, and the rest comes up again.
+		// Records that were deleted are gone, and the others are still due.
 		c.delete(all[1])
 		c.apply(store.Remove("r4", "user", nil), store.Remove("r0", "group", nil))
 		c.dueDamaged(store.DueQuery{Before: day(50)}, sound[1:], "r5", "r7", "r11")

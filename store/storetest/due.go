@@ -12,11 +12,11 @@ import (
 func dueChecks() []check {
 	return []check{
 		{"due/order", 6, "Due returns the records of a tenant by Due, whole", dueOrder},
-		{"due/equal", 6, "records of one Due are returned and got done like others", dueEqual},
+		{"due/equal", 6, "records of one Due are returned like others, and may be deleted during the walk", dueEqual},
 		{"due/before", 6, "Due returns records whose Due is earlier than Before, strictly", dueBefore},
-		{"due/kinds", 6, "Due returns records of the kinds asked for; of every kind if none is", dueKinds},
+		{"due/kinds", 6, "Due returns records of the kinds in the query; of every kind if it has none", dueKinds},
 		{"due/many-kinds", 6, "Due returns records of every kind, however many kinds there are", dueManyKinds},
-		{"due/stays", 6, "a due record stays due, fetchable, listed and in possession of its keys", dueStays},
+		{"due/stays", 6, "a due record stays due, fetchable, listed and holding its keys", dueStays},
 		{"due/moves", 6, "a replacement moves, removes or sets a record's Due, a deletion removes it", dueMoves},
 	}
 }

@@ -7,9 +7,9 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// The reads of what is due.
+// The client's reads of due records.
 
-// duePage returns a page of due records, after a look at what every page has to keep.
+// duePage returns a page of due records and checks what holds for every page.
 func (c *client) duePage(q store.DueQuery) store.DuePage {
 	if c.failed() {
 		return store.DuePage{}
@@ -51,7 +51,7 @@ func (c *client) duePage(q store.DueQuery) store.DuePage {
 	return page
 }
 
-// dueIn returns what is due of the client's tenant, from a place on, in a walk.
+// dueIn walks the due records of the client's tenant, from a place on.
 func (c *client) dueIn(q store.DueQuery) []store.Record {
 	var all []store.Record
 	q.Tenant = c.name
@@ -64,8 +64,8 @@ func (c *client) dueIn(q store.DueQuery) []store.Record {
 	return all
 }
 
-// walkDue walks what is due of one tenant, each page through another handle than the one
-// before. It fails where a record is repeated.
+// walkDue walks the due records of one tenant, each page through another handle than the
+// page before. It fails if a record is repeated.
 func (c *client) walkDue(q store.DueQuery, visit func(t store.DueTenant)) {
 	seen := map[string]store.Revision{}
 	for range pagesMost {
@@ -93,7 +93,7 @@ func (c *client) walkDue(q store.DueQuery, visit func(t store.DueTenant)) {
 	c.fail("Due: no end after %d pages", pagesMost)
 }
 
-// duePages walks the tenants that have something due and returns what the pages have.
+// duePages walks the tenants that have something due and returns the items of the pages.
 func (c *client) duePages(q store.DueQuery) []store.DueTenant {
 	var all []store.DueTenant
 	for range pagesMost {
@@ -109,7 +109,7 @@ func (c *client) duePages(q store.DueQuery) []store.DueTenant {
 }
 
 // dueTenants walks the tenants that have something due, each to its end, and returns
-// what is due in the order of the walk.
+// their due records in the order of the walk.
 func (c *client) dueTenants(q store.DueQuery) []store.DueTenant {
 	var all []store.DueTenant
 	seen := map[string]bool{}
@@ -132,8 +132,8 @@ func (c *client) dueTenants(q store.DueQuery) []store.DueTenant {
 	return all
 }
 
-// dueIs checks that exactly these records are due, all of the client's tenant, both
-// when it is asked alone and when every tenant is.
+// dueIs checks that exactly these records are due, all of the client's tenant, in a walk
+// of this tenant and in a walk of all.
 func (c *client) dueIs(q store.DueQuery, want ...store.Record) {
 	got := c.dueIn(q)
 	if c.failed() {
@@ -170,7 +170,7 @@ func (c *client) dueAre(records ...store.Record) {
 	if !slices.IsSortedFunc(got, byDue) {
 		c.fail("Due: the records of a tenant are not ordered by Due")
 	}
-	for _, records := range [][]store.Record{got, want} { // Due says nothing of equals
+	for _, records := range [][]store.Record{got, want} { // the order of equal Dues is open
 		slices.SortFunc(records, byCreated)
 		slices.SortStableFunc(records, byDue)
 	}

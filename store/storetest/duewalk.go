@@ -10,10 +10,10 @@ import (
 
 func dueWalkChecks() []check {
 	return []check{
-		{"due/one-tenant", 6, "asked for one tenant, Due walks all that this tenant has due, by Due", dueOneTenant},
+		{"due/one-tenant", 6, "for one tenant, Due walks all that this tenant has due, by Due", dueOneTenant},
 		{"due/ties", 6, "a walk goes on between records of one Due", dueTies},
 		{"due/moving", 6, "a walk of one tenant misses and repeats nothing that stays, whatever is written between its pages", dueMoving},
-		{"due/apart", 6, "asked for one tenant, Due returns nothing of another", dueApart},
+		{"due/apart", 6, "for one tenant, Due returns nothing of another", dueApart},
 	}
 }
 
@@ -65,8 +65,8 @@ func dueTies(s *subject) {
 	}
 }
 
-// dueMoving deletes and postpones what a page returned, as a worker does, and other
-// records behind it, and creates new ones. Every third record is left alone.
+// dueMoving deletes and postpones the records of each page, as a worker does, and others
+// behind it, and creates new ones. Every third record stays as it is.
 func dueMoving(s *subject) {
 	for _, limit := range []int{1, 2, 5} {
 		c := s.tenant(fmt.Sprint("limit ", limit))
@@ -92,7 +92,7 @@ func dueMoving(s *subject) {
 			}
 			if fresh++; fresh <= 20 {
 				c.create1(withDue(plain(fmt.Sprint("fresh", fresh)), day(fresh)))
-				for _, r := range left { // one that is still to come, perhaps
+				for _, r := range left { // one that may still come
 					if !stays[r.ID] && !seen[r.ID] {
 						c.disturbDue(r, fresh%2 == 0)
 						delete(left, r.ID)

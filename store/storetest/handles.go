@@ -9,7 +9,7 @@ import (
 
 func handleChecks() []check {
 	return []check{
-		{"handles/see", 7, "what one handle has written every method of the other sees", handlesSee},
+		{"handles/see", 7, "every method of one handle sees the writes of the other", handlesSee},
 		{"handles/alternate", 7, "writes may alternate between handles", handlesAlternate},
 		{"handles/reopen", 7, "a handle opened later sees everything", handlesReopen},
 		{"handles/many", 7, "several handles on one place work at the same time", handlesMany},
@@ -19,7 +19,7 @@ func handleChecks() []check {
 func handlesSee(s *subject) {
 	a := s.tenant("t")
 	b := a.other()
-	b.absent(store.ID("r")) // both have looked before
+	b.absent(store.ID("r")) // both handles have read before
 	for i := range 10 {
 		r := full("r")
 		r.Unique[0].Value = fmt.Sprint("name", i)

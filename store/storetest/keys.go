@@ -97,7 +97,7 @@ func keysTwiceInBatch(s *subject) {
 	// A key that the batch frees goes to one claimant only.
 	c.taken(2, key("h"), withKeys(plain("x"), "h"),
 		store.Delete(held, nil), store.Create(withKeys(plain("x"), "h"), nil), store.Create(withKeys(plain("y"), "h"), nil))
-	// The holder is what would have been read.
+	// The holder is as a read would return it.
 	y.Due = day(1)
 	west := y
 	west.Due = y.Due.In(time.FixedZone("west", -11*3600))
@@ -151,7 +151,7 @@ func keysMove(s *subject) {
 		a.Unique, a.Revision, b.Unique, b.Revision = na.Unique, rev, nb.Unique, rev-1
 		c.has(a, b, made[2])
 	}
-	// A key moves to a record whose op comes before the one that gives it up.
+	// A key moves to a record whose op comes before the op that releases it.
 	both := withKeys(plain("a"), "1", "2")
 	rev := c.apply(store.Replace(a, both, nil), store.Replace(b, plain("b"), nil))
 	a.Unique, a.Revision, b.Unique, b.Revision = both.Unique, rev-1, nil, rev

@@ -319,7 +319,7 @@ func limitsLargest(s *subject) {
 		Data:   bytes.Repeat([]byte{0xff}, store.MaxData),
 	}
 	made := c.create1(r)
-	look := func() { // by some of its keys: limits/apply takes them all
+	look := func() { // by some of its keys: limits/apply checks all
 		for _, key := range []store.Key{store.ID(made.ID), made.Unique[0], made.Unique[store.MaxUnique-1]} {
 			if diff := diffRecord(c.get(key), made); diff != "" && !s.failed() {
 				s.fail("Get %s: %s", show(key), diff)

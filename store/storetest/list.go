@@ -14,7 +14,7 @@ func listChecks() []check {
 		{"list/bounds", 4, "After and Before leave out the record they name and all beyond it, in both directions and together", listBounds},
 		{"list/kinds", 4, "List returns records of one kind", listKinds},
 		{"list/match", 4, "List returns the records that have all terms", listMatch},
-		{"list/match-sizes", 4, "terms of few and of many records meet in the right ones, at any limit", listMatchSizes},
+		{"list/match-sizes", 4, "terms of few and of many records together select the right ones, at any limit", listMatchSizes},
 		{"list/reindex", 4, "a term added or removed by a replacement counts at once, at the record's place by Created", listReindex},
 		{"list/not-due-before", 6, "NotDueBefore leaves out records whose Due is earlier, and no others", listNotDueBefore},
 		{"list/limit", 4, "a page has at most as many records as its limit; zero means DefaultLimit", listLimit},
@@ -216,7 +216,7 @@ func listNotDueBefore(s *subject) {
 		if bound.IsZero() {
 			continue
 		}
-		slices.SortFunc(due, byDue) // what one leaves out is what the other finds
+		slices.SortFunc(due, byDue) // Due finds the records that List skips
 		got := c.dueIn(store.DueQuery{Before: bound})
 		if diff := diffRecords(got, due); diff != "" {
 			s.fail("Due before %v: %s", bound, diff)

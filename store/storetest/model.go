@@ -6,8 +6,8 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// model is a store as simple as it can be said: the rules over slices, one call
-// at a time. It never copies, so what goes in must not be changed.
+// model is the simplest store: the rules over slices, one call at a time. It never
+// copies, so callers must not change their arguments later.
 type model struct {
 	tenants map[string]*modelTenant // those that exist
 }
@@ -130,7 +130,7 @@ func (t *modelTenant) get(key store.Key) (store.Record, bool) {
 	return store.Record{}, false
 }
 
-// list returns what a whole walk does.
+// list returns the records of a whole walk.
 func (t *modelTenant) list(q store.Query) []store.Record {
 	var all []store.Record
 	for _, r := range selectRecords(t.records, q.Kind, q.Match...) {
@@ -145,7 +145,7 @@ func (t *modelTenant) list(q store.Query) []store.Record {
 	return all
 }
 
-// changes returns what a whole walk does.
+// changes returns the entries of a whole walk.
 func (t *modelTenant) changes(q store.ChangeQuery) ([]store.Change, error) {
 	if q.After < t.trimmed && (!q.Desc || q.After > 0) {
 		return nil, &store.TrimmedError{Through: t.trimmed}
@@ -175,7 +175,7 @@ func (t *modelTenant) trim(through store.Revision) {
 	}
 }
 
-// due returns what is due of a tenant, by Due.
+// due returns the due records of a tenant, by Due.
 func (t *modelTenant) due(q store.DueQuery) []store.Record {
 	var all []store.Record
 	for _, r := range t.records {

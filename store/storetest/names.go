@@ -15,13 +15,12 @@ func nameChecks() []check {
 		{"names/terms", 9, "any valid string is an index term's value of its own, and a term's kind", namesTerms},
 		{"names/kinds", 9, "any valid string is a kind of its own", namesKinds},
 		{"names/tenants", 12, "any valid string is a tenant of its own, in every method", namesTenants},
-		{"names/pairs", 9, "kind and value, tenant and key, are told apart wherever the border is", namesPairs},
+		{"names/pairs", 9, "kind and value, tenant and key, are kept apart wherever one ends and the other begins", namesPairs},
 		{"names/data", 9, "Data and Notes are bytes of any value", namesData},
 	}
 }
 
-// names returns valid strings that careless code confuses, cuts, folds or takes
-// for syntax.
+// names returns valid strings that careless code confuses, truncates, folds or parses.
 func names() []string {
 	return []string{
 		"a", "A", "aa", "a ", " a", "a\x00", "\x00a", "\x00", "\x00\x00", "a\x00b", "ab", " ", "  ", "\t", "\n", "\r\n", "a\n", "\na",
@@ -168,7 +167,7 @@ func namesKinds(s *subject) {
 }
 
 // namesTenants gives every tenant a record with the same ID, key and term, and
-// looks at each after changing the others.
+// checks each after changing the others.
 func namesTenants(s *subject) {
 	all := append(names(), longNames(store.MaxTenant)...)
 	records := map[string]store.Record{}
@@ -243,7 +242,7 @@ func namesTenants(s *subject) {
 	}
 }
 
-// namesPairs writes things whose names, put together with a separator, are equal.
+// namesPairs writes pairs of names that are equal when joined with a separator.
 func namesPairs(s *subject) {
 	separators := []string{"", ":", "/", "|", ",", ".", "-", "_", "=", " ", "\x00", "\x01", "\x1f", "\n", "}", "{", "}:{", "\\", "%", "\"", "'", "\x7f", "\uffff", "::"}
 	var all []store.Key

@@ -14,16 +14,16 @@ import (
 
 func outcomeChecks() []check {
 	return []check{
-		{"outcome/canceled-create", 10, "a create that is given up was done, or not, or is ErrUnknown; creating again settles it, exactly once", canceledCreate},
-		{"outcome/canceled-replace", 10, "a replacement that is given up was done, or not, or is ErrUnknown; nothing in between", canceledReplace},
-		{"outcome/any-look", 10, "it does not matter at which look at the context it has ended", outcomeAnyLook},
-		{"outcome/trim", 10, "a Trim that is given up can be repeated", canceledTrim},
+		{"outcome/canceled-create", 10, "a create whose context ends was done, or not, or is ErrUnknown; creating again settles it, exactly once", canceledCreate},
+		{"outcome/canceled-replace", 10, "a replacement whose context ends was done, or not, or is ErrUnknown; nothing in between", canceledReplace},
+		{"outcome/any-look", 10, "it does not matter at which check of the context it has ended", outcomeAnyLook},
+		{"outcome/trim", 10, "a Trim whose context ended can be repeated", canceledTrim},
 		{"outcome/repeat", 10, "the same create a second time is ErrStale and changes nothing", outcomeRepeat},
 	}
 }
 
-// giveUp calls f with a context that ends at some time before, during or after
-// an ordinary write, and returns f's error.
+// giveUp calls f with a context that ends before, during or after an ordinary write, and
+// returns f's error.
 func giveUp(s *subject, usual time.Duration, rng *rand.Rand, f func(ctx context.Context) error) error {
 	ctx, cancel := context.WithCancel(s.ctx)
 	defer cancel()
@@ -32,7 +32,7 @@ func giveUp(s *subject, usual time.Duration, rng *rand.Rand, f func(ctx context.
 	return f(ctx)
 }
 
-// usual returns how long a write takes here, to give up at telling moments.
+// usual returns how long a write takes here, so that contexts end during one.
 func usual(c *client) time.Duration {
 	start := time.Now()
 	const n = 5
@@ -42,7 +42,7 @@ func usual(c *client) time.Duration {
 	return time.Since(start) / n
 }
 
-// checkGivenUp checks the error of a write that was given up.
+// checkGivenUp checks the error of a write whose context ended.
 func checkGivenUp(s *subject, err error) {
 	switch {
 	case err == nil, s.failed():
@@ -75,8 +75,8 @@ func canceledCreate(s *subject) {
 	settled(c, 5, slices.Concat(made...))
 }
 
-// createGivenUp creates r with a call that may be given up and, as a caller
-// would, again until it is there. It returns r as it is stored.
+// createGivenUp creates r with a call whose context may end and, as a caller would,
+// again until the record exists. It returns r as it is stored.
 func createGivenUp(c *client, r store.Record, call func(f func(context.Context) error) error) store.Record {
 	op := store.Create(r, []byte(r.ID))
 	err := call(func(ctx context.Context) error {
@@ -154,7 +154,7 @@ func canceledReplace(s *subject) {
 				s.fail("revision %d, want %d", rev, next.Revision)
 			}
 		case errors.Is(err, store.ErrUnknown):
-			// A write of the same tenant settles what is under way.
+			// A second write of the same tenant settles the first.
 			if _, err := c.try(store.Replace(r, next, nil)); err != nil && !errors.Is(err, store.ErrStale) {
 				s.fail("replacing again after ErrUnknown: %w", err)
 			}
@@ -171,7 +171,7 @@ func canceledReplace(s *subject) {
 	}
 }
 
-// countdown is a context that ends at the n-th time somebody looks at it.
+// countdown is a context that ends when it is checked for the n-th time.
 type countdown struct {
 	context.Context
 	mu   sync.Mutex
@@ -179,7 +179,7 @@ type countdown struct {
 	done chan struct{}
 }
 
-func (c *countdown) look() {
+func (c *countdown) check() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.left--; c.left == 0 {
@@ -189,13 +189,13 @@ func (c *countdown) look() {
 
 // Done implements context.Context.
 func (c *countdown) Done() <-chan struct{} {
-	c.look()
+	c.check()
 	return c.done
 }
 
 // Err implements context.Context.
 func (c *countdown) Err() error {
-	c.look()
+	c.check()
 	select {
 	case <-c.done:
 		return context.Canceled
@@ -247,7 +247,7 @@ func outcomeRepeat(s *subject) {
 	c := s.tenant("t")
 	made := c.create1(full("a"))
 	op := store.Create(full("a"), []byte("note"))
-	for i := range 3 { // each call is a call of its own, equal as they are
+	for i := range 3 { // equal calls are separate calls
 		c.handle(i).stale(0, op)
 	}
 	c.exactly(made)

@@ -4,13 +4,13 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// The reads of a client. A page may be short, or empty, wherever it likes, so that
-// what is compared is nearly always a walk.
+// The client's reads of lists, feeds and tenants. Any page may be short, or empty, so that
+// the checks nearly always compare walks.
 
-// pagesMost bounds a walk that does not come further: no check has so much to list.
+// pagesMost bounds a walk that does not come further: no check lists so many pages.
 const pagesMost = 100_000
 
-// listPage returns a page, after a look at what every page has to keep.
+// listPage returns a page of records and checks what holds for every page.
 func (c *client) listPage(q store.Query) store.Page {
 	if c.failed() {
 		return store.Page{}
@@ -45,8 +45,8 @@ func (c *client) listPage(q store.Query) store.Page {
 	return page
 }
 
-// beyond reports whether a place lies further along a walk than another, of which
-// zero is the beginning.
+// beyond reports whether a place lies further along a walk than another. Zero is the
+// beginning of a walk.
 func beyond(place, than store.Revision, desc bool) bool {
 	if desc {
 		return than == 0 || place < than
@@ -54,7 +54,7 @@ func beyond(place, than store.Revision, desc bool) bool {
 	return place > than
 }
 
-// sized fails for a page whose bodies are larger than a page may be.
+// sized checks that the bodies of a page are not larger than a page may be.
 func (c *client) sized(records []store.Record) {
 	size := 0
 	for _, r := range records {
@@ -66,7 +66,7 @@ func (c *client) sized(records []store.Record) {
 }
 
 // walk lists page by page, from the place in q, and hands each page to visit. It
-// fails where a record is repeated.
+// fails if a record is repeated.
 func (c *client) walk(q store.Query, visit func(page store.Page)) {
 	seen := map[string]bool{}
 	for range pagesMost {
@@ -116,7 +116,7 @@ func (c *client) lists(q store.Query, want ...store.Record) {
 	}
 }
 
-// changesPage returns a page of the feed, after a look at what every page has to keep.
+// changesPage returns a page of the feed and checks what holds for every page.
 func (c *client) changesPage(q store.ChangeQuery) store.ChangePage {
 	if c.failed() {
 		return store.ChangePage{}

@@ -10,11 +10,11 @@ import (
 
 func pageChecks() []check {
 	return []check{
-		{"page/budget", 13, "whatever a page's budget, it comes further, and the walk returns what matches, in both directions", pageBudget},
+		{"page/budget", 13, "whatever its budget, a page comes further, and the walk returns all matches, in both directions", pageBudget},
 		{"page/budget-writes", 13, "a walk in pages of a small budget repeats nothing and misses nothing, whatever is written between them", pageBudgetWrites},
-		{"page/bytes", 13, "the Data of a page adds up to MaxPageData at most, and the first record is never left out", pageBytes},
-		{"page/feed-bytes", 13, "the Notes of a page add up to MaxPageData at most, and the first entry is never left out", pageFeedBytes},
-		{"page/due-bytes", 13, "the Data of a page of Due adds up to MaxPageData at most, in all tenants, and nothing is left out for good", pageDueBytes},
+		{"page/bytes", 13, "the Data of a page adds up to at most MaxPageData, and the first record is never left out", pageBytes},
+		{"page/feed-bytes", 13, "the Notes of a page add up to at most MaxPageData, and the first entry is never left out", pageFeedBytes},
+		{"page/due-bytes", 13, "the Data of a page of Due adds up to at most MaxPageData, in all tenants, and nothing is left out for good", pageDueBytes},
 	}
 }
 
@@ -72,7 +72,7 @@ func pageBudgetWrites(s *subject) {
 	}
 }
 
-// sizedRecords are as large as records may be, and smaller, so that some pages end at
+// sizedRecords returns records of up to the largest size, such that some pages end at
 // exactly MaxPageData.
 func sizedRecords() []store.Record {
 	const most = store.MaxData

@@ -21,7 +21,7 @@ func raceChecks() []check {
 		{"races/counter", 1, "read, change, replace and retry loses no update", racesCounter},
 		{"races/swap", 2, "keys that are swapped at the same time always have one holder each, and batches never lock one another out", racesSwap},
 		{"races/reads", 7, "reads never go back in time, and see records whole", racesReads},
-		{"races/feed", 7, "who has read a record finds its entry in the feed, and the other way round", racesFeed},
+		{"races/feed", 7, "a caller that has read a record finds its entry in the feed, and the other way round", racesFeed},
 		{"races/everything", 11, "all methods work at the same time", racesEverything},
 	}
 }
@@ -122,7 +122,7 @@ func racesDelete(s *subject) {
 	c.next(17)
 }
 
-// racesTakeover is what callers do who find a key with somebody whose time is up.
+// racesTakeover has callers delete an expired holder of a key and claim the key.
 func racesTakeover(s *subject) {
 	c := s.tenant("t")
 	holder := c.create1(full("first"))
@@ -168,7 +168,7 @@ func racesCounter(s *subject) {
 		for done := 0; done < times && !s.failed(); {
 			old := c.get(store.ID("counter"))
 			n, _ := strconv.Atoi(string(old.Data))
-			runtime.Gosched() // let another in, however fast the store is
+			runtime.Gosched() // interleave, however fast the store is
 			_, err := c.try(store.Replace(old, withData(plain("counter"), strconv.Itoa(n+1)), nil))
 			switch {
 			case err == nil:
@@ -214,7 +214,7 @@ func racesSwap(s *subject) {
 			switch {
 			case err == nil:
 				done++
-			case !errors.Is(err, store.ErrStale): // whoever is up to date has the keys to give
+			case !errors.Is(err, store.ErrStale): // a caller that is up to date has the keys to give
 				s.fail("swap: error %w, want none or ErrStale", err)
 			}
 		}
@@ -294,7 +294,7 @@ func racesReads(s *subject) {
 	wg.Wait()
 }
 
-// racesFeed has one writer and, on either handle, readers who compare Get with
+// racesFeed has one writer and, on either handle, readers that compare Get with
 // Changes.
 func racesFeed(s *subject) {
 	const writes = 100

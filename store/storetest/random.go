@@ -12,7 +12,7 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// seeds are the random runs. They are fixed: a run that fails fails again.
+// seeds is the number of random runs. Their seeds are fixed: a run that fails fails again.
 const seeds = 10
 
 func randomChecks() []check {
@@ -26,7 +26,7 @@ func randomChecks() []check {
 	return checks
 }
 
-// run is a random run: a store and the model get the same calls.
+// run is a random run: the store and the model get the same calls.
 type run struct {
 	*subject
 	rng   *rand.Rand
@@ -59,7 +59,7 @@ func randomRun(s *subject, seed uint64) {
 	r.everything()
 }
 
-// diverged fails if diff says something.
+// diverged fails if diff is not empty.
 func (r *run) diverged(diff string) {
 	if diff == "" || r.failed() {
 		return
@@ -109,7 +109,7 @@ func (r *run) batch(t *modelTenant) []store.Op {
 		switch dice := r.rng.IntN(100); {
 		case exists == (dice < 4): // a create; seldom one that exists
 			ops[i] = store.Create(r.record(id, r.kind(), old), r.note())
-		case dice < 10: // a revision that may be the record's, and seldom is
+		case dice < 10: // a revision that seldom is the record's
 			ops[i] = store.Replace(ghost, r.record(id, ghost.Kind, old), r.note())
 			if exists {
 				ops[i].Old.Kind, ops[i].New.Kind = old.Kind, old.Kind
@@ -151,7 +151,7 @@ func (r *run) requirements(t *modelTenant) []store.Require {
 
 func (r *run) kind() string { return oneOf(r.rng, "user", "group") }
 
-// record returns random content, of which the keys and the Due may be old's.
+// record returns a record of random content. It may have the keys and the Due of old.
 func (r *run) record(id, kind string, old store.Record) store.Record {
 	rec := store.Record{ID: id, Kind: kind, Data: []byte(strings.Repeat("x", r.rng.IntN(4)))}
 	for _, n := range r.rng.Perm(14)[:r.rng.IntN(4)] {

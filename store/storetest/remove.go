@@ -10,7 +10,7 @@ import (
 
 func removeChecks() []check {
 	return []check{
-		{"remove/whatever", 1, "Remove deletes the record with an ID at whatever revision it is, and all that finds it", removeWhatever},
+		{"remove/whatever", 1, "Remove deletes the record with an ID, whatever its revision, and everything that finds it", removeWhatever},
 		{"remove/absent", 1, "Remove of an ID that no record has is stale", removeAbsent},
 		{"remove/kind", 1, "Remove of a readable record under another kind is ErrInvalid and changes nothing", removeKind},
 		{"remove/batch", 1, "Remove is an op among others: in its order, with its revision, freeing its keys", removeBatch},
@@ -101,7 +101,7 @@ func removeBatch(s *subject) {
 	c.refused(store.ErrInvalid, store.Remove("heir", "user", nil), store.Create(plain("heir"), nil)) // one ID twice
 	c.exactly(heir)
 	next := plain("next")
-	next.Unique = made[0].Unique[1:] // free since then
+	next.Unique = made[0].Unique[1:] // freed above
 	c.exactly(heir, c.create1(next))
 }
 

@@ -9,24 +9,24 @@ import (
 
 func requireChecks() []check {
 	return []check{
-		{"require/at", 1, "a required revision has to be the record's, or the batch is stale", requireAt},
-		{"require/none", 1, "an ID that no record may have has to be free, or the batch is stale", requireNone},
-		{"require/free", 1, "a required key has to be free, or the batch is refused with its holder", requireFree},
+		{"require/at", 1, "a required revision must be the record's, or the batch is stale", requireAt},
+		{"require/none", 1, "an ID that no record may have must be free, or the batch is stale", requireNone},
+		{"require/free", 1, "a required key must be free, or the batch is refused with its holder", requireFree},
 		{"require/first", 1, "requirements come before ops and keys, in their order", requireFirst},
-		{"require/before", 1, "requirements are held against the state before the batch", requireBefore},
+		{"require/before", 1, "requirements are checked against the state before the batch", requireBefore},
 		{"require/nothing", 1, "requirements write nothing, and a batch that they refuse writes nothing", requireNothing},
-		{"require/limits", 9, "requirements count towards MaxOps, have to be well formed, and make no batch without ops", requireLimits},
-		{"require/tenant", 12, "requirements speak of the batch's tenant", requireTenant},
-		{"require/skew", 1, "of two callers of which each requires what the other changes one succeeds", requireSkew},
+		{"require/limits", 9, "requirements count towards MaxOps, must be well formed, and make no batch without ops", requireLimits},
+		{"require/tenant", 12, "requirements are about the batch's tenant", requireTenant},
+		{"require/skew", 1, "if two callers each require the record or key that the other changes, one succeeds", requireSkew},
 	}
 }
 
-// with returns a batch of ops and what it requires.
+// with returns a batch of ops and requirements.
 func with(ops []store.Op, require ...store.Require) store.Batch {
 	return store.Batch{Ops: ops, Require: require}
 }
 
-// writing returns the op of a create, alone.
+// writing returns the ops of a batch that creates one record.
 func writing(id string) []store.Op { return []store.Op{store.Create(plain(id), []byte(id))} }
 
 func requireAt(s *subject) {
@@ -95,7 +95,7 @@ func requireFirst(s *subject) {
 	c.staleBatch(-1, 0, with([]store.Op{taken}, gone))
 	c.takenBatch(isTaken(0), with([]store.Op{stale}, free))
 	c.takenBatch(isTaken(0), with([]store.Op{taken}, free))
-	// The first that fails decides, whatever its kind.
+	// The first requirement that fails decides, whatever its kind.
 	c.takenBatch(isTaken(1), with(writing("x"), store.RequireAt(holder), free, gone))
 	c.staleBatch(-1, 1, with(writing("x"), store.RequireNone("x"), gone, free))
 	c.staleBatch(-1, 2, with(writing("x"), store.RequireNone("x"), store.RequireAt(holder), store.RequireNone("holder"), free))
@@ -111,12 +111,12 @@ func requireBefore(s *subject) {
 	c := s.tenant("t")
 	a := c.create1(withKeys(plain("a"), "k"))
 	b := c.create1(plain("b"))
-	// What the batch frees is not free yet.
+	// Keys and IDs that the batch frees are not free yet.
 	c.takenBatch(&store.TakenError{Op: -1, Require: 0, Key: key("k"), Holder: a},
 		with([]store.Op{store.Delete(a, nil)}, store.RequireFree(key("k"))))
 	c.staleBatch(-1, 0, with([]store.Op{store.Delete(a, nil)}, store.RequireNone("a")))
 	c.exactly(a, b)
-	// What it writes is as it was.
+	// Records that the batch writes are required as they were.
 	rev := c.applyBatch(with([]store.Op{
 		store.Replace(b, withKeys(plain("b"), "n"), nil), store.Delete(a, nil), store.Create(withKeys(plain("c"), "k"), nil),
 	}, store.RequireAt(b), store.RequireAt(a), store.RequireNone("c"), store.RequireFree(key("n"))))
@@ -124,7 +124,7 @@ func requireBefore(s *subject) {
 	nb.Created, nb.Revision = b.Created, rev-2
 	nc.Created, nc.Revision = rev, rev
 	c.exactly(nb, nc)
-	// One thing may be required twice.
+	// A record or key may be required twice.
 	c.applyBatch(with(writing("d"), store.RequireAt(nb), store.RequireAt(nb), store.RequireNone("x"), store.RequireNone("x")))
 	c.staleBatch(-1, 1, with(writing("e"), store.RequireAt(nb), store.RequireNone("b")))
 }
@@ -209,7 +209,7 @@ func requireTenant(s *subject) {
 	a.applyBatch(with(writing("y"), store.RequireAt(inA)))
 }
 
-// requireSkew is what compare-and-swap of each record alone would let through.
+// requireSkew checks a race that a compare-and-set of each record alone does not prevent.
 func requireSkew(s *subject) {
 	c := s.tenant("t")
 	for round := range 25 {

@@ -10,13 +10,13 @@ import (
 
 func scrubberChecks() []check {
 	return []check{
-		{"scrubber/keeps", 11, "Scrub takes away nothing that is readable and can be repeated", scrubberKeeps},
+		{"scrubber/keeps", 11, "Scrub removes nothing that is readable and can be repeated", scrubberKeeps},
 		{"scrubber/concurrent", 11, "Scrub may run while others read and write", scrubberConcurrent},
 		{"scrubber/context", 11, "Scrub honors a context that has ended", scrubberContext},
 	}
 }
 
-// scrub calls Scrub, where the store has it.
+// scrub calls Scrub, if the store has it.
 func (c *client) scrub() {
 	w, ok := store.As[store.Scrubber](c.store)
 	if !ok || c.failed() {
@@ -56,7 +56,7 @@ func scrubberConcurrent(s *subject) {
 		c := c.handle(i)
 		for j := range 8 {
 			if i < 2 {
-				if j < 3 { // a Scrub takes longer than the writes of the others
+				if j < 3 { // these take longer than the writes
 					c.scrub()
 				}
 				continue

@@ -12,16 +12,16 @@ import (
 func shareChecks() []check {
 	return []check{
 		{"due/tenants", 6, "a page groups records by tenant, in the order of Tenants", dueTenants},
-		{"due/share", 6, "where T tenants share a page none gives more than Limit/T records", dueShare},
-		{"due/flood", 6, "a tenant with much to do does not keep others waiting", dueFlood},
-		{"due/share-kinds", 6, "tenants with nothing due of the kinds asked for take no share", dueShareKinds},
+		{"due/share", 6, "if T tenants share a page, none gives more than Limit/T records", dueShare},
+		{"due/flood", 6, "a tenant with many due records does not keep others waiting", dueFlood},
+		{"due/share-kinds", 6, "tenants with nothing due of the kinds in the query take no share", dueShareKinds},
 		{"due/walk", 6, "a walk by After visits every tenant that has something due, and ends", dueWalk},
-		{"due/drain", 6, "doing what a page says and asking again gets everything done, once", dueDrain},
+		{"due/drain", 6, "a caller that deletes the records of each page gets every due record once", dueDrain},
 		{"due/limit", 6, "a page has at most as many records as its limit; zero means DefaultLimit", dueLimit},
 	}
 }
 
-// dueModel is what is due, by tenant, and the order of tenants.
+// dueModel has the due records of each tenant and the order of tenants.
 type dueModel struct {
 	order []string
 	due   map[string][]store.Record // by Due; Dues of a tenant differ
@@ -56,8 +56,8 @@ func (m *dueModel) after(tenant string) []string {
 	return tenants
 }
 
-// page checks a page, before which the tenants in left have something due, and
-// returns it and those that are left behind it.
+// page checks a page against the tenants that have something due from its beginning on,
+// and returns the page and the tenants behind it.
 func (m *dueModel) page(c *client, q store.DueQuery, left []string) (page store.DuePage, behind []string) {
 	page = c.duePage(q)
 	if c.failed() {
@@ -97,8 +97,8 @@ func (m *dueModel) page(c *client, q store.DueQuery, left []string) (page store.
 	return page, behind
 }
 
-// walk checks the pages of a walk from a tenant on and hands each to visit, which may
-// do what a page says and tell m.
+// walk checks the pages of a walk from a tenant on and hands each tenant to visit. visit
+// may delete and postpone records if it updates m.
 func (m *dueModel) walk(c *client, q store.DueQuery, visit func(store.DueTenant)) {
 	q.Before = cmp.Or(q.Before, day(50))
 	left := m.after(q.After)
@@ -116,7 +116,7 @@ func (m *dueModel) walk(c *client, q store.DueQuery, visit func(store.DueTenant)
 	c.fail("Due: no end after %d pages", pagesMost)
 }
 
-// walks checks the pages of a walk and what it leaves to go on to in each tenant.
+// walks checks the pages of a walk and, for each tenant, the records that they leave.
 func (m *dueModel) walks(c *client, q store.DueQuery) {
 	m.walk(c, q, func(t store.DueTenant) {
 		if t.Next == "" {
@@ -157,7 +157,7 @@ func dueShare(s *subject) {
 }
 
 func dueFlood(s *subject) {
-	for _, flooded := range []string{"0", "4", "9"} { // wherever it is in the order
+	for _, flooded := range []string{"0", "4", "9"} { // at any place in the order
 		var records []store.Record
 		for i := range 40 {
 			records = append(records, withDue(plain(fmt.Sprint("flood", i)), day(1).Add(time.Duration(i)*time.Minute)))

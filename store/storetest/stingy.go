@@ -8,14 +8,14 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Stingy returns a store that keeps what s keeps and gives as little of it at a time as
-// the contract allows: a page of List, Changes, Due or Tenants has one item at most,
-// and every second page, the first one too, is empty and has more behind it wherever
-// there is a place to go on to before the next item. Who takes a short page for the last,
-// or an empty one for nothing, does not pass a test over it.
+// Stingy returns a store over s whose pages are as small as the contract allows. A page of
+// List, Changes, Due or Tenants has at most one item. Every second page, the first one
+// included, is empty and has more behind it, wherever there is a place to go on to before
+// the next item. Code that takes a short page for the last, or an empty one for the end,
+// fails its tests over this store.
 //
 // It is a store like any other and passes Run if s does. It counts by listing and waits
-// as s does; what s has of store.Scrubber and Damager it has too. Its calls cost up to
+// as s does. It has a store.Scrubber and a Damager if s has them. Its calls cost up to
 // three of s.
 func Stingy(s store.Store) store.Store {
 	mean := &stingy{Store: s}
@@ -42,11 +42,11 @@ func Stingy(s store.Store) store.Store {
 	return mean
 }
 
-// stingy has no Unwrap: what is inside would count, and is generous.
+// stingy has no Unwrap: callers would find the store inside, with its Counter.
 type stingy struct{ store.Store }
 
-// List implements store.Store. Where the next record lies further on than the next
-// place, an empty page goes on right before it.
+// List implements store.Store. If the next record lies further on than the next place, an
+// empty page goes on right before the record.
 func (s *stingy) List(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
 	if _, err := store.CheckQuery(tenant, q); err != nil {
 		return store.Page{}, err
@@ -61,7 +61,7 @@ func (s *stingy) List(ctx context.Context, tenant string, q store.Query) (store.
 	if !there {
 		return page, nil
 	}
-	// What is damaged on the way there is named on the way there.
+	// This page names the damaged records before that record.
 	if q.Desc {
 		q.After = max(q.After, created)
 	} else {
@@ -74,8 +74,8 @@ func (s *stingy) List(ctx context.Context, tenant string, q store.Query) (store.
 	return page, err
 }
 
-// before returns the place right before an item of a walk, and whether the walk has not
-// come there yet.
+// before returns the place right before an item of a walk, and whether the walk has yet to
+// reach it.
 func before(item, after, upTo store.Revision, desc bool) (place store.Revision, there bool) {
 	if desc {
 		return item + 1, upTo == 0 || item+1 < upTo
@@ -103,9 +103,9 @@ func (s *stingy) Changes(ctx context.Context, tenant string, q store.ChangeQuery
 // no place of another store begins with it.
 const fed = "\x00storetest.Stingy\x00"
 
-// hungry says what to ask for at a place where names or places have no numbers between
-// them: the place itself, and where an empty page goes on. An empty one cannot be given
-// twice at one place, nor where the mark does not fit.
+// hungry is for walks whose places are not numbers. It returns the place without its mark,
+// and where an empty page goes on: the place with the mark. next is "" if an empty page was
+// given at the place already, or if the mark does not fit.
 func hungry(place string, most int) (ask, next string) {
 	ask, marked := strings.CutPrefix(place, fed)
 	if marked || len(fed)+len(place) > most {
@@ -150,7 +150,7 @@ func (s *stingy) Tenants(ctx context.Context, q store.TenantQuery) (store.Tenant
 	return page, err
 }
 
-// Wait implements store.Waiter. It asks a store that has no Waiter every millisecond.
+// Wait implements store.Waiter. It polls a store that has no Waiter every millisecond.
 func (s *stingy) Wait(ctx context.Context, tenant string, after store.Revision) error {
 	if err := store.CheckTrim(tenant, after); err != nil {
 		return err

@@ -1,7 +1,7 @@
 // Package storetest checks that a store keeps the contract of package store.
 //
-// It is the contract in executable form: a store that passes is a store, and
-// there is nothing to switch off. A backend's test is one call.
+// It is the contract in executable form: a store that passes is a store, and no check
+// can be switched off. A backend's test is one call.
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func() (storetest.Place, error) {
@@ -10,25 +10,24 @@
 //		})
 //	}
 //
-// Every check has a name, such as "apply/stale", and the number of the rule in
+// Every check has a name, such as "apply/stale-replace", and the number of the rule in
 // package store's comment that it shows. Checks use two handles on one place at
-// the same time, as two processes would, and so find what only one handle knows.
+// the same time, as two processes would, and so find state that only one handle has.
 //
-// The optional interfaces store.Waiter, store.Scrubber and store.Counter are looked for
-// with store.As and tested where they are found. So is Damager, for rule 14.
+// The optional interfaces store.Waiter, store.Scrubber, store.Counter and store.Confirmer
+// are found with store.As and checked if they are implemented. So is Damager, for rule 14.
 //
 // A page may be short, or empty, and have more behind it, so that the checks compare
-// walks rather than pages. Stingy makes a store that has nothing but such pages, for the
-// tests of what is built on stores.
+// walks rather than pages. Stingy makes a store that has only such pages, for the tests of
+// code that uses stores.
 //
-// Nothing here depends on how fast a store is: there are no sleeps and no
-// assertions on time. A check has a minute; one that takes longer hangs.
+// No check depends on how fast a store is: there are no sleeps and no assertions on
+// time. A check that takes longer than a minute fails.
 //
-// What a test from inside the process cannot show is not shown: that
-// acknowledged writes survive a crash or a power cut, what happens when a reply
-// is lost on the way, that Scrub leaves nothing on the disk, how many entries of an index
-// a call looks at, and whether tenants have their turns. A backend needs tests of its own
-// for these.
+// Some of the contract cannot be checked from inside the process: that acknowledged writes
+// survive a crash or a power cut, what happens when a reply is lost on the way, that Scrub
+// leaves nothing on the disk, how many index entries a call reads, and whether tenants
+// have their turns. A backend needs tests of its own for these.
 package storetest
 
 import (
@@ -45,22 +44,22 @@ import (
 // Place is somewhere to keep records: a file, a server, a map.
 type Place struct {
 	// Open returns a handle on the place. It is called several times, and all
-	// handles are used at the same time; what one writes the others see. A store
+	// handles are used at the same time; each sees the writes of the others. A store
 	// that lives in one process may return the same value each time.
 	Open func() (store.Store, error)
 
-	// Close is called once, when the handles are no longer used: it closes them
-	// and removes the place. It may be nil.
+	// Close closes the handles and removes the place. It is called once, when the
+	// handles are no longer used. It may be nil.
 	Close func() error
 }
 
-// Failure says which check a store did not pass. It is what Run reports and what
-// the error of Check consists of; find it with errors.As.
+// Failure says which check a store did not pass. Run reports it, and the error of Check
+// consists of Failures; find it with errors.As.
 type Failure struct {
 	Check string // the name, e.g. "apply/stale"
 	Rule  int    // the number of the rule in package store's comment
 	Why   string // what the check demands
-	Err   error  // what was seen instead
+	Err   error  // what the store did instead
 }
 
 // Error implements error.
@@ -72,10 +71,10 @@ func (f *Failure) Error() string {
 func (f *Failure) Unwrap() error { return f.Err }
 
 // Run runs every check as a subtest of t, each in a place of its own. newPlace
-// returns a fresh one: no tenant, no record, no revision. Checks run one after
+// returns an empty place: no tenant, no record, no revision. Checks run one after
 // the other, and a place is closed before the next is made, so a place may be a
-// server that is emptied each time. To run a backend in several configurations
-// at once call Run in parallel subtests.
+// server that is emptied each time. To check several configurations of a backend at
+// once, call Run in parallel subtests.
 func Run(t *testing.T, newPlace func() (Place, error)) {
 	t.Helper()
 	for _, c := range checks() {
@@ -87,9 +86,9 @@ func Run(t *testing.T, newPlace func() (Place, error)) {
 	}
 }
 
-// Check does what Run does without package testing: in a command that examines
-// a deployment, say. It returns nil, or a *Failure for every check that was not
-// passed, joined. If ctx ends, the checks that remain fail with its error.
+// Check does the same as Run without package testing, such as in a command that checks a
+// deployment. It returns nil, or joins a *Failure for every check that the store did
+// not pass. If ctx ends, the remaining checks fail with its error.
 func Check(ctx context.Context, newPlace func() (Place, error)) error {
 	var failures []error
 	for _, c := range checks() {

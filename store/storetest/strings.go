@@ -12,19 +12,19 @@ func stringChecks() []check {
 	return []check{
 		{"strings/lengths", 9, "a string is accepted up to its limit, in bytes, and refused with ErrInvalid beyond", stringLengths},
 		{"strings/utf8", 9, "a string that is not valid UTF-8 is refused with ErrInvalid, wherever the fault is", stringUTF8},
-		{"strings/exact", 9, "strings are compared byte by byte: no folding, normalizing, trimming or cutting", stringExact},
+		{"strings/exact", 9, "strings are compared byte by byte: no folding, normalizing, trimming or truncating", stringExact},
 	}
 }
 
-// slot is a place in a call where a string goes.
+// slot is a string argument of a call.
 type slot struct {
 	name     string
 	min, max int
 	call     func(c *client, v string) error
 }
 
-// slots returns every place of every method. Reads of what does not exist are
-// ErrNotFound, which counts as accepted; so does a stale Old.
+// slots returns every string argument of every method. ErrNotFound and ErrStale count as
+// accepted.
 func slots() []slot {
 	create := func(c *client, r store.Record) error {
 		_, err := c.try(store.Create(r, nil))
@@ -60,7 +60,7 @@ func slots() []slot {
 		{"Get tenant", 1, store.MaxTenant, func(c *client, v string) error { return get(in(c, v), store.ID("x")) }},
 		{"Get ID", 1, store.MaxID, func(c *client, v string) error { return get(c, store.ID(v)) }},
 		{"Get key kind", 1, store.MaxKind, func(c *client, v string) error {
-			if v == "" { // the name space of IDs
+			if v == "" { // names a record by its ID
 				return &store.InvalidError{}
 			}
 			return get(c, store.Key{Kind: v, Value: "x"})
@@ -108,7 +108,7 @@ func slots() []slot {
 			return err
 		}},
 		{"Apply required ID", 0, store.MaxID, func(c *client, v string) error {
-			if v == "" { // a requirement of a key then, see require/limits
+			if v == "" { // then it requires a key, see require/limits
 				return nil
 			}
 			_, err := c.tryBatch(store.Batch{Ops: []store.Op{store.Remove("nothing", "k", nil)}, Require: []store.Require{store.RequireNone(v)}})
@@ -127,7 +127,7 @@ func slots() []slot {
 	}
 }
 
-// known forgives ErrInvalid for a cursor within the limits: the store need not
+// known ignores ErrInvalid for a cursor within the limits: the store need not
 // know a tenant that it never returned.
 func known(err error, after string) error {
 	if len(after) <= store.MaxTenant && strings.ToValidUTF8(after, "") == after && errors.Is(err, store.ErrInvalid) {
@@ -136,14 +136,14 @@ func known(err error, after string) error {
 	return err
 }
 
-// accepted fails if a call was refused as invalid, or failed.
+// accepted checks that a call was not refused as invalid and did not fail.
 func (c *client) accepted(what string, err error) {
 	if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrStale) {
 		c.fail("%s: error %w, want it accepted", what, err)
 	}
 }
 
-// rejected fails unless a call was refused as invalid.
+// rejected checks that a call was refused as invalid.
 func (c *client) rejected(what string, err error) {
 	if c.failed() {
 		return

@@ -11,10 +11,9 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// subject is the store under test, as one check sees it: two handles on a
-// fresh place, and the first fault that was found. After a fault every call
-// made through a client does nothing and returns zero values, so that a check
-// reads as a list of steps.
+// subject is the store under test in one check: two handles on an empty place, and the
+// first fault that was found. After a fault every call through a client does nothing and
+// returns zero values, so that a check reads as a list of steps.
 type subject struct {
 	ctx  context.Context // ends with the check, or at the first fault
 	stop context.CancelFunc
@@ -39,8 +38,8 @@ func newSubject(ctx context.Context, open func() (store.Store, error)) (*subject
 	return s, nil
 }
 
-// fail records a fault, unless there is one already, with the line of the check
-// that found it.
+// fail records a fault, with the line of the check that found it, unless there is one
+// already.
 func (s *subject) fail(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -57,8 +56,8 @@ func (s *subject) verdict() error {
 	return s.fault
 }
 
-// failed says that a fault was found: the check is over. Loops that end on what
-// a store returns ask for it.
+// failed reports whether a fault was found, so that the check is over. Loops that end on
+// an answer of the store must check it.
 func (s *subject) failed() bool { return s.verdict() != nil }
 
 // tenant returns a client for a tenant, through the first handle.
@@ -80,8 +79,7 @@ func (s *subject) together(n int, f func(i int)) {
 	wg.Wait()
 }
 
-// checkLine returns the place in a check from which the methods of subject and
-// client were called.
+// checkLine returns the line of a check that called the methods of subject and client.
 func checkLine() string {
 	pcs := make([]uintptr, 16)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])

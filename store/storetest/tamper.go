@@ -9,8 +9,8 @@ import (
 
 func tamperChecks() []check {
 	return []check{
-		{"tamper/replace", 1, "an Old that is not the stored record is refused with ErrInvalid, or the stored one is taken for it", tamperReplace},
-		{"tamper/delete", 1, "an Old that is not the stored record is refused with ErrInvalid, or the stored one is taken for it", tamperDelete},
+		{"tamper/replace", 1, "an Old that is not the stored record is refused with ErrInvalid, or the stored one is used instead", tamperReplace},
+		{"tamper/delete", 1, "an Old that is not the stored record is refused with ErrInvalid, or the stored one is used instead", tamperDelete},
 		{"tamper/new", 3, "Created and Revision of Op.New are ignored", tamperNew},
 	}
 }

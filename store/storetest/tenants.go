@@ -54,7 +54,7 @@ func tenantsExist(s *subject) {
 		}
 	}
 	expect()
-	// What does not make a tenant: reading, trimming, a refused batch.
+	// Reading, trimming and a refused batch do not make a tenant.
 	c.absent(store.ID("a"), key("a"))
 	c.lists(store.Query{Kind: "user"})
 	c.feed(0)

@@ -12,15 +12,15 @@ func trimChecks() []check {
 		{"trim/again", 5, "trimming further forgets more; trimming again, or less far, changes nothing", trimAgain},
 		{"trim/newest", 5, "a feed that had an entry has one, however far it is trimmed", trimNewest},
 		{"trim/nothing", 5, "trimming through zero, before the first entry, or a tenant that does not exist, changes nothing", trimNothing},
-		{"trim/descending", 5, "descending without After is never a TrimmedError, with After it is as ascending is", trimDescending},
+		{"trim/descending", 5, "descending without After is never a TrimmedError; with After it is one as in ascending order", trimDescending},
 		{"trim/page", 5, "a page says which entry was the last to be forgotten", trimPage},
 		{"trim/records", 5, "trimming touches no record and no revision", trimRecords},
 		{"trim/tenant", 5, "trimming touches one tenant", trimTenant},
 	}
 }
 
-// gaps writes revisions 1 to 10, of which these have a Note, and returns the entries:
-// in the middle of a batch, at the end and on its own.
+// gaps writes revisions 1 to 10 and returns the entries of those that have a Note: in the
+// middle of a batch, at its end, and alone.
 func gaps(c *client) []store.Change {
 	var want []store.Change
 	for _, batch := range [][]string{{"", "2", "", ""}, {"5"}, {"6", ""}, {"8"}, {"", ""}} {
@@ -41,8 +41,8 @@ func gaps(c *client) []store.Change {
 	return want
 }
 
-// forgotten returns what a Trim through a revision leaves of a feed, and the last
-// entry that it forgets.
+// forgotten returns the entries that a Trim through a revision leaves of a feed, and the
+// last entry that it forgets.
 func forgotten(feed []store.Change, through store.Revision) (left []store.Change, last store.Revision) {
 	for len(feed) > 1 && feed[1].Revision <= through {
 		last, feed = feed[0].Revision, feed[1:]
@@ -107,7 +107,7 @@ func trimNewest(s *subject) {
 			c.trim(through)
 			c.trimmedTo(6, all[len(all)-1:])
 		}
-		// Its record is gone, the entry is not.
+		// The record was deleted, the entry was not.
 		c.delete(c.get(store.ID(all[len(all)-1].ID)))
 		c.trim(through)
 		c.trimmedTo(6, all[len(all)-1:])

@@ -15,14 +15,13 @@ func waiterChecks() []check {
 		{"waiter/ready", 7, "Wait returns when the feed has something already, an entry or ErrTrimmed", waiterReady},
 		{"waiter/wakes", 7, "Wait returns when the feed grows, whichever handle writes", waiterWakes},
 		{"waiter/trimmed", 7, "Wait returns for a place behind which entries were forgotten", waiterTrimmed},
-		{"waiter/many", 7, "one write wakes all that wait", waiterMany},
+		{"waiter/many", 7, "one write wakes all waiting callers", waiterMany},
 		{"waiter/context", 11, "Wait returns the context's error when that ends", waiterContext},
 		{"waiter/fallback", 7, "store.Wait works with every store", waiterFallback},
 	}
 }
 
-// waiter returns the store's Waiter; ok is false where there is none, which is
-// fine.
+// waiter returns the store's Waiter; ok is false if it has none, which is allowed.
 func (c *client) waiter() (store.Waiter, bool) { return store.As[store.Waiter](c.store) }
 
 // wait waits until the feed has something after a revision. Waiters may wake

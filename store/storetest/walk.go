@@ -55,8 +55,8 @@ func populate(c *client, n int) *population {
 	return p
 }
 
-// disturb writes what a walk must not be confused by: new records, deleted ones,
-// ones that lose and gain the terms, and rewrites of those that stay.
+// disturb makes writes that must not confuse a walk: it creates, deletes and rewrites
+// records, and removes and adds terms.
 func (p *population) disturb(c *client, rng *rand.Rand) {
 	fresh := withTerms(plain(fmt.Sprint("fresh", p.made)), "x", "y")
 	p.made++
@@ -86,7 +86,7 @@ func (p *population) disturb(c *client, rng *rand.Rand) {
 	p.churn = append(slices.Delete(p.churn, d, d+1), fresh)
 }
 
-// missed returns the first record that stayed and was not seen.
+// missed returns the first record that stayed but was not seen.
 func (p *population) missed(seen map[string]bool) (string, bool) {
 	for _, r := range p.stay {
 		if !seen[r.ID] {
@@ -105,7 +105,7 @@ func walkPages(s *subject, size int, desc bool) {
 	}
 }
 
-// walked checks a walk between the pages of which is written.
+// walked checks a walk with writes between its pages.
 func (p *population) walked(c *client, q store.Query, rng *rand.Rand) {
 	seen := map[string]bool{}
 	disturbed := 0
@@ -113,7 +113,7 @@ func (p *population) walked(c *client, q store.Query, rng *rand.Rand) {
 		for _, r := range page.Records {
 			seen[r.ID] = true
 		}
-		if disturbed++; disturbed <= 30 { // going up it would meet the new ones for ever
+		if disturbed++; disturbed <= 30 { // going up the walk would find new ones for ever
 			p.disturb(c.other(), rng)
 		}
 	})
@@ -130,7 +130,7 @@ func walkConcurrent(s *subject) {
 		rng := rand.New(rand.NewPCG(4, 4))
 		for i := 0; i < 150 && !s.failed(); i++ {
 			p.disturb(c.other(), rng)
-			runtime.Gosched() // mix, however fast the store is
+			runtime.Gosched() // interleave, however fast the store is
 		}
 	})
 	walks := make([]map[string]bool, 6)
