@@ -10,6 +10,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
@@ -44,7 +45,7 @@ func (s *spy) Apply(ctx context.Context, tenant string, b store.Batch) (store.Re
 // What a request allocates beside what the store does. The targets are 16 for a
 // create and 6 for a get.
 func TestAllocations(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts those of the whole process
-	if raceDetector {
+	if size.Race {
 		t.Skip("under the race detector sync.Pool drops what it is given")
 	}
 	const key, runs = "a-key-of-the-test", 500

@@ -15,8 +15,8 @@ import (
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
-// gate is a reader of nothing, which ends when it is let go: between what has come of a
-// body and its rest.
+// gate is a reader without bytes that ends when its channel is closed. It stands between the
+// two parts of a body.
 type gate <-chan struct{}
 
 func (g gate) Read([]byte) (int, error) {
@@ -38,8 +38,8 @@ func bodyServer(t *testing.T, o httpapi.Options) *server {
 	return newServerOf(t, memory.New(nil), nil, auth, &o)
 }
 
-// TestBodiesInFlight: bodies that have come and stall are counted, for a credential, its
-// tenant and all; those that are only announced are not.
+// TestBodiesInFlight: what has come of a stalled body counts for its credential, its tenant
+// and all bodies. What is only announced does not.
 func TestBodiesInFlight(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -97,7 +97,7 @@ func TestBodiesInFlight(t *testing.T) {
 	})
 }
 
-// TestBodiesAreGivenBack by requests that fail on their way, and by clients that leave.
+// TestBodiesAreGivenBack: requests that fail, and clients that leave, free their memory.
 func TestBodiesAreGivenBack(t *testing.T) {
 	t.Parallel()
 	boom := false
@@ -130,7 +130,7 @@ type failing struct{}
 
 func (failing) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// slowStore does not write until it may.
+// slowStore does not write until let is closed.
 type slowStore struct {
 	store.Store
 	begun chan struct{}
@@ -147,8 +147,8 @@ func (s *slowStore) Apply(ctx context.Context, tenant string, b store.Batch) (st
 	return s.Store.Apply(ctx, tenant, b)
 }
 
-// TestLargeBodiesTakeTurns: of one tenant's large requests few are worked on at once;
-// small ones, and other tenants' do not wait for them.
+// TestLargeBodiesTakeTurns: only some of one tenant's large requests are worked on at once.
+// Small requests, and those of other tenants, do not wait for them.
 func TestLargeBodiesTakeTurns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -179,8 +179,8 @@ func TestFeedBeginnings(t *testing.T) {
 	})
 }
 
-// TestNothingIsMissed: who takes the cursor of now, walks through the list, and reads on
-// has seen every user, whatever was written meanwhile.
+// TestNothingIsMissed: a client that takes the cursor of now, walks through the list and then
+// reads on from the cursor sees every user, whatever is written meanwhile.
 func TestNothingIsMissed(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, s *server) {
@@ -212,8 +212,8 @@ func TestNothingIsMissed(t *testing.T) {
 	})
 }
 
-// TestChangesTrimmed: who has read all that was forgotten goes on; who has not is told,
-// and so is who begins.
+// TestChangesTrimmed: a reader that has read all trimmed changes continues. One that has not
+// gets a 410, and a new one is told by trimmed.
 func TestChangesTrimmed(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, s *server) {
@@ -247,8 +247,8 @@ func TestChangesTrimmed(t *testing.T) {
 	})
 }
 
-// TestLongPoll: a poll ends with a write, the end of its time, the end of the
-// server, or the end of its client, and at no other time.
+// TestLongPoll: a poll ends with a write, after its wait, when the server closes or when the
+// client leaves, and at no other time.
 func TestLongPoll(t *testing.T) {
 	t.Parallel()
 	poll := func(t *testing.T, o *httpapi.Options, wait string, end func(s *server, cancel context.CancelFunc)) (answer, time.Duration) {
@@ -286,7 +286,7 @@ func TestLongPoll(t *testing.T) {
 		t.Parallel()
 		a, took := poll(t, nil, "30", func(s *server, _ context.CancelFunc) {
 			time.Sleep(10 * time.Second) //nolint:forbidigo // time of the bubble
-			// Another tenant's writes end it no more than its other environment's.
+			// Writes of another tenant or environment do not end it.
 			s.create(t, `{}`, as(apitest.Other))
 			s.create(t, `{}`, as(apitest.Testing))
 			time.Sleep(time.Second) //nolint:forbidigo // time of the bubble

@@ -36,7 +36,7 @@ func newTokens() *httpapi.Tokens {
 	return tokens
 }
 
-// The same user twice: the second request finds the first one's.
+// Two requests for the same user: the second finds the user of the first.
 func ExampleNew() {
 	users := enduser.New(memory.New(nil), nil)
 	h, err := httpapi.New(users, newTokens().Authenticate, nil)
@@ -54,8 +54,8 @@ func ExampleNew() {
 	// PUT /v1/end-users/by-external-id/crm-7 200
 }
 
-// Groups have tokens, and users sensitive values: both are sealed under keys that
-// the host has, and no answer shows them again.
+// Tokens of groups and sensitive values of users are sealed under the host's keys. No answer
+// shows them again.
 func ExampleNew_groups() {
 	var secret [32]byte
 	rand.Read(secret[:]) // once: a program then reads it from its platform's secrets
@@ -110,7 +110,7 @@ func ExampleOptions() {
 	// GET /v1/end-users 429
 }
 
-// A host that authenticates by other means looks at the request.
+// A host can authenticate by the request itself.
 func ExampleAuthenticator() {
 	var auth httpapi.Authenticator = func(r *http.Request, _ string) (httpapi.Principal, error) {
 		if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
@@ -150,7 +150,7 @@ func ExampleNewLimiter() {
 	// false 0 <nil>
 }
 
-// Middleware of the host fails in the form of the routes.
+// Middleware of the host answers errors in the form of the routes.
 func ExampleWriteError() {
 	w := httptest.NewRecorder()
 	httpapi.WriteError(w, httptest.NewRequest(http.MethodGet, "/v1/end-users", nil), httpapi.ErrForbidden)

@@ -7,7 +7,7 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 )
 
-// What a body asks for is refused or understood, and never a panic.
+// Every body is accepted or refused, and none is a panic.
 func FuzzReadUser(f *testing.F) {
 	for _, body := range []string{
 		`{}`, `{"external_id":"crm-7","metadata":{"a":{"b":null}},"linked_accounts":[{"type":"x","id":"y"}]}`,
@@ -33,8 +33,7 @@ func FuzzReadUser(f *testing.F) {
 	})
 }
 
-// The same of what writes groups, and sensitive values, none of which may stand in
-// an error.
+// The same for bodies of groups and of sensitive values, none of which may be in an error.
 func FuzzReadGroup(f *testing.F) {
 	for _, body := range []string{
 		`{"external_id":"team-7","metadata":{"a":{"b":null}}}`, `{"metadata":null}`,

@@ -8,8 +8,8 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 )
 
-// TestHostileGroups sends what is not acceptable to the routes that write a group:
-// it must be refused, and nothing may have changed.
+// TestHostileGroups sends invalid members to the routes that write a group. They must be
+// refused, and nothing may change.
 func TestHostileGroups(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil, nil)
@@ -22,7 +22,7 @@ func TestHostileGroups(t *testing.T) {
 		}
 		return `"metadata":{` + b.String()[1:] + `}`
 	}
-	// What is put behind an external_id to create, and in a patch alone.
+	// These members are sent behind an external_id in a create, and alone in a patch.
 	for _, tt := range []struct{ name, members, pointer string }{
 		{"unknown member", `"admin":true`, "/admin"},
 		{"case variant", `"Name":"x"`, "/Name"},

@@ -85,7 +85,7 @@ func TestGroupConflict(t *testing.T) {
 	})
 }
 
-// TestCreateGroupAtOnce: one of many callers makes the group, and gets its token.
+// TestCreateGroupAtOnce: one of many clients creates the group and gets its token.
 func TestCreateGroupAtOnce(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, s *server) {

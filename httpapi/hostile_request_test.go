@@ -60,8 +60,8 @@ func TestHostilePaths(t *testing.T) {
 	}
 }
 
-// TestCredentials: a credential counts in Authorization: Bearer alone, where there is one.
-// package family has the defects of that header.
+// TestCredentials: only one credential in Authorization: Bearer counts. Package family tests
+// what can be wrong with that header.
 func TestCredentials(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil, nil)
@@ -89,8 +89,8 @@ func TestCredentials(t *testing.T) {
 	}).wantCode(t, 404, "not-found")
 }
 
-// TestBodiesOfRoutes: PATCH takes merge patches, no route takes gzip, and a body where
-// none belongs is ignored by GET and refused by POST.
+// TestBodiesOfRoutes: PATCH accepts merge patches, and no route accepts gzip. GET ignores a
+// body; a POST that needs none refuses one that is not JSON.
 func TestBodiesOfRoutes(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil, nil)

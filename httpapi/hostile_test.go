@@ -10,8 +10,8 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 )
 
-// TestHostileBodies sends what is not acceptable to every route that has a body:
-// it must be refused with that very status, and nothing may have changed.
+// TestHostileBodies sends invalid members to every route that writes a user. They must be
+// refused with this code, and nothing may change.
 func TestHostileBodies(t *testing.T) {
 	t.Parallel()
 	keys := func(n int) string {
@@ -98,8 +98,8 @@ func TestHostileBodies(t *testing.T) {
 	}
 }
 
-// TestHostileNulls: null clears in a PATCH; elsewhere it does so for what a merge can
-// clear, and is refused for the rest.
+// TestHostileNulls: null clears a member in a PATCH. Elsewhere it clears only texts, and is
+// refused for other members.
 func TestHostileNulls(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil, nil)
@@ -115,8 +115,8 @@ func TestHostileNulls(t *testing.T) {
 	s.do(t, "POST", "/v1/end-users", `{"external_id":""}`).wantCode(t, 400, "invalid")
 }
 
-// TestMergeClears: "" and null clear in a merge, by POST and PUT, as in a PATCH; nothing
-// that a request says is dropped in silence.
+// TestMergeClears: "" and null clear in a merge by POST and PUT as they do in a PATCH. They
+// are never ignored.
 func TestMergeClears(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, s *server) {
@@ -150,7 +150,7 @@ func TestMergeClears(t *testing.T) {
 	})
 }
 
-// TestIdentity makes two users after another: the second is the same or not.
+// TestIdentity creates two users one after the other. The second may be the first.
 func TestIdentity(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -178,7 +178,7 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-// TestVerbatimIDs: what looks like a path, a query or a template is a name like
+// TestVerbatimIDs: an external ID that looks like a path, a query or a template is an ID like
 // any other.
 func TestVerbatimIDs(t *testing.T) {
 	t.Parallel()

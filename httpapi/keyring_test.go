@@ -32,7 +32,7 @@ func (k *brokenKeyring) OpeningKey(ctx context.Context, id string) (enduser.Key,
 	return k.Keyring.OpeningKey(ctx, id)
 }
 
-// TestKeyrings: what cannot be sealed is not written.
+// TestKeyrings: values that cannot be sealed are not written.
 func TestKeyrings(t *testing.T) {
 	t.Parallel()
 	st := memory.New(nil)
@@ -65,7 +65,7 @@ func TestKeyrings(t *testing.T) {
 	if n := len(s.wholeFeed(t).Data); n != 3 {
 		t.Errorf("%d changes, want that of two creates and a patch", n)
 	}
-	// What makes a token shows it without asking for the key again.
+	// A new token is shown without another call of the keyring.
 	broken.seal, broken.open = nil, errors.New("secret of the keyring")
 	made := s.createGroup(t, `{"external_id":"new"}`)
 	next := s.do(t, "POST", "/v1/groups/"+made.ID+"/rotate", `{}`).want(t, 200).group(t)

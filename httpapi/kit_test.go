@@ -14,7 +14,7 @@ import (
 	"github.com/rollbook-go/rollbook/store/storetest"
 )
 
-// server is a handler over a store, and what tests ask it with.
+// server is a handler over a store, with helpers for requests.
 type server struct {
 	handler http.Handler
 	users   *enduser.Manager

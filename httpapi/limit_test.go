@@ -16,8 +16,8 @@ func newLimiterAt(c *clock) *MemoryLimiter {
 	return l
 }
 
-// TestLimiterNeverLetsMore lets requests come in bursts and pauses and then looks
-// at every span of a rate's length: none has more than the rate says.
+// TestLimiterNeverLetsMore sends requests in bursts and pauses. No span of a rate's length may
+// have more requests than the rate.
 func TestLimiterNeverLetsMore(t *testing.T) {
 	t.Parallel()
 	rates := []Rate{{5, time.Second}, {40, time.Minute}, {200, time.Hour}}
@@ -46,7 +46,7 @@ func TestLimiterNeverLetsMore(t *testing.T) {
 				t.Fatalf("refused with %+v", d)
 			}
 			if random.IntN(50) == 0 {
-				// Whoever waits as long as it says is let in.
+				// A request after the wait is allowed.
 				c.now = c.now.Add(d.Wait)
 				if d, _ := l.Allow(t.Context(), "key", rates); !d.Allowed {
 					t.Fatalf("refused after the wait: %+v", d)
@@ -106,7 +106,7 @@ func TestLimiterCountsDown(t *testing.T) {
 	if d, _ := l.Allow(t.Context(), "b", rates); !d.Allowed {
 		t.Error("keys share their limits")
 	}
-	// What is refused is not counted.
+	// Refused requests are not counted.
 	for range 1000 {
 		_, _ = l.Allow(t.Context(), "a", rates)
 	}
@@ -121,15 +121,15 @@ func TestLimiterCountsDown(t *testing.T) {
 	if d, _ := l.Allow(t.Context(), "d", nil); !d.Allowed {
 		t.Error("no rates refuse a request")
 	}
-	// A clock that is set back does no harm.
+	// A clock that is set back has no effect.
 	c.now = c.now.Add(-time.Hour)
 	if d, _ := l.Allow(t.Context(), "b", rates); !d.Allowed {
 		t.Errorf("got %+v", d)
 	}
 }
 
-// TestSharedLimiter: handlers with other rates neither reset what is counted for
-// those of one, nor share it.
+// TestSharedLimiter: handlers with other rates neither share a handler's counts nor reset
+// them.
 func TestSharedLimiter(t *testing.T) {
 	t.Parallel()
 	l := newLimiterAt(&clock{time.Unix(1_700_000_000, 0)})

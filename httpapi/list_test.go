@@ -126,8 +126,8 @@ func TestDefaultLimit(t *testing.T) {
 	}
 }
 
-// TestPagesThatBecameEmpty: what follows a cursor may be gone when it is asked for; the
-// page says that it is the last, by its cursors and by has_more.
+// TestPagesThatBecameEmpty: the users behind a cursor may be deleted before it is used. The
+// empty page is then the last, by its cursors and by has_more.
 func TestPagesThatBecameEmpty(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, s *server) {
@@ -198,8 +198,8 @@ func TestFilters(t *testing.T) {
 	})
 }
 
-// TestListByTime: users are selected by when they were added, and listed by when they
-// expire.
+// TestListByTime: lists select users by the time when they were added, and have them in the
+// order of their deadlines.
 func TestListByTime(t *testing.T) {
 	t.Parallel()
 	apitest.Embedded(t, func(t *testing.T, st store.Store) {
@@ -253,7 +253,7 @@ func TestListByTime(t *testing.T) {
 	})
 }
 
-// TestCursorDefects: whatever is wrong with a cursor, the answer is the same.
+// TestCursorDefects: all invalid cursors have the same answer.
 func TestCursorDefects(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil, nil)
@@ -313,8 +313,8 @@ func TestCursorDefects(t *testing.T) {
 	s.do(t, "GET", "/v1/changes?after="+feed, "", as(apitest.Testing)).wantCode(t, 400, "invalid-cursor")
 }
 
-// TestCursorsSurvive: a cursor holds for another handler over the same users, for
-// another credential of the tenant, and when its own user is gone.
+// TestCursorsSurvive: a cursor stays valid in another handler over the same users, with
+// another credential of the tenant, and after its own user was deleted.
 func TestCursorsSurvive(t *testing.T) {
 	t.Parallel()
 	st := apitest.SQLite(t)

@@ -8,8 +8,8 @@ import (
 	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 )
 
-// TestIsolation asks every route, in every place where a request can name something, for
-// what another tenant, or the tenant's other environment, has.
+// TestIsolation names what acme has, in every place where a request can name something, with
+// the credentials of another tenant and of acme's other environment.
 func TestIsolation(t *testing.T) {
 	t.Parallel()
 	native.Isolation(t, func(tb testing.TB, w *apitest.World) (routes []apitest.Route) {
@@ -63,7 +63,7 @@ func TestIsolation(t *testing.T) {
 		}
 		ask("GET", "/v1/changes?after="+feed, "")
 		ask("GET", "/v1/changes?order=desc&before="+feed, "")
-		// What is unique is unique to a tenant's environment.
+		// External IDs, accounts and addresses are unique within a tenant's environment.
 		for _, mode := range []string{"fail", "merge", "return"} {
 			ask("POST", "/v1/end-users?on_conflict="+mode, everything)
 		}
@@ -79,7 +79,7 @@ func TestIsolation(t *testing.T) {
 	})
 }
 
-// TestOthersTokens: the token of another tenant's group is like nobody's.
+// TestOthersTokens: the token of another tenant's group is treated as unknown.
 func TestOthersTokens(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil, nil)

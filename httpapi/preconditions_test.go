@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// a precondition is one header of RFC 9110 sections 13.1.1 and 13.1.2, and whether it
-// holds of what is at the current version, and of nothing.
+// precondition is a header of RFC 9110 sections 13.1.1 and 13.1.2. It holds or fails for
+// something at the current version, and for something that does not exist.
 type precondition struct {
 	name        string
 	values      []string
@@ -41,8 +41,8 @@ func (p precondition) with(now, old string) option {
 	return with(p.name, values...)
 }
 
-// TestPreconditions: If-Match and If-None-Match are obeyed by every method that shows or
-// changes a user or a group, and nothing is written by what they refuse.
+// TestPreconditions: every method that shows or changes a user or a group obeys If-Match and
+// If-None-Match. A request that they refuse writes nothing.
 func TestPreconditions(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, s *server) {
@@ -106,8 +106,8 @@ func TestPreconditions(t *testing.T) {
 	})
 }
 
-// TestPreconditionsOfNothing: where there is nothing, what would make it obeys them, and
-// other requests are answered as if they had none (section 13.2.1).
+// TestPreconditionsOfNothing: if a user or group does not exist, requests that would create
+// it obey them, and others are answered as if they had none (section 13.2.1).
 func TestPreconditionsOfNothing(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, s *server) {

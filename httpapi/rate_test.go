@@ -49,7 +49,7 @@ func TestRates(t *testing.T) {
 	})
 }
 
-// TestNoRates: without rates the limiter is not asked.
+// TestNoRates: without rates the limiter is not called.
 func TestNoRates(t *testing.T) {
 	t.Parallel()
 	limiter := apitest.LimiterFunc(func(string, []httpapi.Rate) (httpapi.Decision, error) {

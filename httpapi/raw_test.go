@@ -188,7 +188,7 @@ func TestRawHTTP(t *testing.T) {
 	}
 }
 
-// TestDisconnect: who goes away in the middle of a body leaves nothing behind.
+// TestDisconnect: a client that leaves in the middle of a body leaves nothing behind.
 func TestDisconnect(t *testing.T) {
 	t.Parallel()
 	address := startRaw(t)

@@ -39,8 +39,8 @@ func (s slow) Changes(ctx context.Context, tenant string, q store.ChangeQuery) (
 	return s.Store.Changes(ctx, tenant, q)
 }
 
-// TestReadFor: a list that finds nothing for too long says from where to go on, and by
-// going on everything is found.
+// TestReadFor: the answer to a list that takes too long has a cursor from which to continue,
+// and a client that continues finds everything.
 func TestReadFor(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -95,8 +95,7 @@ func TestReadFor(t *testing.T) {
 	}
 }
 
-// TestReadForBackwards: the cursor of a list that was asked for what is in front leads on
-// in that direction.
+// TestReadForBackwards: after a request with before, that cursor leads on backwards.
 func TestReadForBackwards(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -126,8 +125,8 @@ func TestReadForBackwards(t *testing.T) {
 	})
 }
 
-// TestReadForElsewhere: what else reads in steps ends as a list of users does; the wait of
-// a long poll does not count; a client that leaves is none of that.
+// TestReadForElsewhere: other reads that take too long end as a list of users does. The wait
+// of a long poll does not count, and a client that leaves is no timeout.
 func TestReadForElsewhere(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

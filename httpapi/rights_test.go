@@ -15,7 +15,7 @@ import (
 	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 )
 
-// rights is an Authorize that allows some actions, and keeps what it was asked.
+// rights has an Authorize that allows some actions and records its calls.
 type rights struct {
 	allowed []string
 	asked   []string
@@ -34,8 +34,8 @@ func (r *rights) authorize(_ context.Context, _ httpapi.Principal, a httpapi.Act
 	return r.err
 }
 
-// TestRightsOfWhatIsThere: who may make users is neither shown those that are there nor
-// changes them without the right to do that, by whatever route it comes to it.
+// TestRightsOfWhatIsThere: a credential that may create users neither sees nor changes an
+// existing one without the right to that, whichever route comes to it.
 func TestRightsOfWhatIsThere(t *testing.T) {
 	t.Parallel()
 	const users, put = "/v1/end-users", "/v1/end-users/by-external-id/"
@@ -99,7 +99,7 @@ func TestRightsOfWhatIsThere(t *testing.T) {
 	}
 }
 
-// TestHoldersNeedARight: a conflict says who has what is taken only to whom may read that.
+// TestHoldersNeedARight: a conflict names the holder only to a credential that may read it.
 func TestHoldersNeedARight(t *testing.T) {
 	t.Parallel()
 	r := &rights{err: httpapi.ErrForbidden}
@@ -128,7 +128,8 @@ func TestHoldersNeedARight(t *testing.T) {
 	}
 }
 
-// TestConflictKeeps: a client takes 409 as that the user exists, so it does so for good.
+// TestConflictKeeps: a client takes 409 to mean that the user exists, so the user becomes
+// permanent.
 func TestConflictKeeps(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, s *server) {

@@ -11,7 +11,7 @@ import (
 	"github.com/rollbook-go/rollbook/internal/testing/apitest"
 )
 
-// accepts reports whether a token is accepted now, as that of a group.
+// accepts reports whether a token is accepted now, and is the group's.
 func (s *server) accepts(tb testing.TB, g group, token string) bool {
 	tb.Helper()
 	found, err := s.users.Tenant("acme").Groups().Authenticate(tb.Context(), token)
@@ -82,7 +82,7 @@ func TestRotateOverlap(t *testing.T) {
 		g := s.createGroup(t, everyGroup)
 		path := "/v1/groups/" + g.ID + "/rotate"
 		s.do(t, "POST", path, `{"overlap_seconds":60}`).want(t, 200)
-		// To rotate it takes the current token.
+		// A token in its overlap cannot rotate.
 		s.do(t, "POST", path, `{"current_token":"`+g.Token+`"}`).wantCode(t, 409, "stale-token")
 		time.Sleep(60*time.Second - time.Millisecond) //nolint:forbidigo // time of the bubble
 		if !s.accepts(t, g, g.Token) {
@@ -99,7 +99,7 @@ func TestRotateOverlap(t *testing.T) {
 	})
 }
 
-// TestRotateAtOnce: of many who rotate one token, or one version, one wins.
+// TestRotateAtOnce: of many requests that rotate one token, or one version, one succeeds.
 func TestRotateAtOnce(t *testing.T) {
 	t.Parallel()
 	for name, lost := range map[string]int{"current_token": 409, "If-Match": 412} {
@@ -169,8 +169,7 @@ func TestHostileRotations(t *testing.T) {
 	}
 }
 
-// TestTokensAreShownOnce: no answer but that of the create and of the rotation has
-// a token.
+// TestTokensAreShownOnce: only the answers to a create and to a rotation have a token.
 func TestTokensAreShownOnce(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, s *server) {

@@ -74,7 +74,7 @@ func TestSensitive(t *testing.T) {
 	})
 }
 
-// TestSensitivePath: the routes are these and no others.
+// TestSensitivePath: no other path or method reaches sensitive values.
 func TestSensitivePath(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil, nil)
@@ -105,8 +105,8 @@ func TestSensitivePath(t *testing.T) {
 	}
 }
 
-// TestHostileSensitive: a refusal names the member that is wrong, unless its name
-// may be a secret, and never a value.
+// TestHostileSensitive: a refusal names the invalid member, unless the name itself may be a
+// secret. It never shows a value.
 func TestHostileSensitive(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil, nil)
@@ -213,7 +213,7 @@ func TestSensitiveIsNotShown(t *testing.T) {
 	})
 }
 
-// TestSensitiveAtOnce: patches of several keys at once all hold.
+// TestSensitiveAtOnce: patches of different keys at once all take effect.
 func TestSensitiveAtOnce(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, s *server) {

@@ -78,7 +78,7 @@ func manyUsers(t *testing.T, s *server) int {
 
 const list = "/v1/end-users?limit=200"
 
-// TestSlowReaders: who does not read its answer is cut off after 30 s, and so much more as
+// TestSlowReaders: a client that does not read its answer is cut off after 30 s, or later if
 // the answer is long, so that the server can shut down.
 func TestSlowReaders(t *testing.T) {
 	t.Parallel()
@@ -152,8 +152,8 @@ func TestSlowReadersMemory(t *testing.T) { //nolint:paralleltest // measures the
 	})
 }
 
-// TestSteadyReaders: a client that reads slowly, but at the rate, gets the whole answer,
-// however long it waited for its first byte.
+// TestSteadyReaders: a client that reads at the slowest rate gets the whole answer, however
+// long it waited for the first byte.
 func TestSteadyReaders(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -194,8 +194,8 @@ func (p paced) Read(b []byte) (int, error) {
 	return p.Conn.Read(b[:min(len(b), 4<<10)])
 }
 
-// TestDeadlinesAreTakenBack: what the host's own handlers answer later on the same
-// connection has none of these deadlines.
+// TestDeadlinesAreTakenBack: the host's own handlers have no such deadline when they answer
+// later on the same connection.
 func TestDeadlinesAreTakenBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -245,7 +245,7 @@ func TestDeadlinesAreTakenBack(t *testing.T) {
 	})
 }
 
-// TestHostsDeadline: where the host's server has a WriteTimeout, that holds.
+// TestHostsDeadline: a WriteTimeout of the host's server holds instead.
 func TestHostsDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -28,8 +28,8 @@ func rewrite(tb testing.TB, st store.Store, id string, change func(body string) 
 	}
 }
 
-// TestUnreadable: what is damaged, or newer than the server, stands in the way of nothing
-// else, says what it is, and can be deleted.
+// TestUnreadable: a record that is damaged or newer than the server has its own error, can be
+// deleted, and stands in the way of no other record.
 func TestUnreadable(t *testing.T) {
 	t.Parallel()
 	damage := func(string) string { return "\x00" }
@@ -89,7 +89,7 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
-// TestNewerToWrite: what only a newer server may write over is read and deleted as ever.
+// TestNewerToWrite: a record that only a newer server may write can be read and deleted.
 func TestNewerToWrite(t *testing.T) {
 	t.Parallel()
 	apitest.Embedded(t, func(t *testing.T, st store.Store) {

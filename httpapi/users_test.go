@@ -142,7 +142,7 @@ func TestAccountsConflict(t *testing.T) {
 	})
 }
 
-// TestCreateAtOnce: one of many callers creates the user, whatever the case.
+// TestCreateAtOnce: one of many clients creates the user, whatever case they write it in.
 func TestCreateAtOnce(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, s *server) {
@@ -309,8 +309,8 @@ func TestPatchRefuses(t *testing.T) {
 	}
 }
 
-// TestRepetitions: what a new user or a replaced list has twice is a mistake; what a
-// user has already is not added again, however often it is given.
+// TestRepetitions: a new user or a replaced list must not have an item twice. A merge does not
+// add what a user has already, however often it is given.
 func TestRepetitions(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil, nil)
@@ -360,7 +360,7 @@ func TestUpsert(t *testing.T) {
 	})
 }
 
-// TestLostUpdates: of writers that all saw one version, one wins.
+// TestLostUpdates: of writers that all saw one version, one succeeds.
 func TestLostUpdates(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, s *server) {

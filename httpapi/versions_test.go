@@ -12,9 +12,9 @@ import (
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
-// TestLostHistory: a store that goes back in time gives the same revisions to the same
-// users at the same time, and no entity tag and no cursor of the feed of the history that
-// was lost is taken for one of the new.
+// TestLostHistory: a store that goes back in time gives the same revisions to the same users
+// at the same time. Still, no entity tag and no cursor of the lost history is taken for one
+// of the new history.
 func TestLostHistory(t *testing.T) {
 	t.Parallel()
 	start := func() (*server, user, group) {
@@ -60,7 +60,7 @@ func TestLostHistory(t *testing.T) {
 	}
 }
 
-// TestByExternalID: a user is reached by its external ID as it is by its ID.
+// TestByExternalID: a user can be reached by its external ID as by its ID.
 func TestByExternalID(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, s *server) {

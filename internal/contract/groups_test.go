@@ -9,8 +9,8 @@ const groups = "/v1/groups"
 
 const everyGroup = `{"external_id":"Team-7","name":"Team","metadata":{"region":"eu","deep":{"a":[1,null]}}}`
 
-// groups provokes the answers of groups but for those of DELETE, and returns the
-// paths of two that it made.
+// groups provokes all answers of groups but those of DELETE. It returns the paths of two
+// groups.
 func (c *contract) groups(t *testing.T) (first, second string) {
 	t.Helper()
 	c.do(t, "GET", groups, "", 200)

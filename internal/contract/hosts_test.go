@@ -13,8 +13,8 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// TestHosts mounts the routes under a prefix of routers, as package httpapi says. None of
-// them takes the prefix off by itself, chi's Mount neither.
+// TestHosts mounts the routes in routers under a prefix, as package httpapi documents. None of
+// them strips the prefix by itself, not even chi's Mount.
 func TestHosts(t *testing.T) {
 	t.Parallel()
 	gin.SetMode(gin.ReleaseMode)

@@ -19,7 +19,7 @@ import (
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
-// secret is what hooks and stores fail with. No answer may have it.
+// secret is in the errors of hooks and stores. No answer may show it.
 const secret = "secret of the backend"
 
 // Access asserts who gets which status from every route that needs a credential: by what
@@ -44,7 +44,7 @@ func (f *Family) Access(t *testing.T) {
 	t.Run("store", f.stores)
 }
 
-// protected is each for the routes that need a credential.
+// protected runs a test for every route that needs a credential.
 func (f *Family) protected(t *testing.T, o httpapi.Options, test func(t *testing.T, x *fixture, r Route)) {
 	t.Helper()
 	f.each(t, o, func(t *testing.T, x *fixture, r Route) {

@@ -17,8 +17,8 @@ import (
 	"github.com/rollbook-go/rollbook/store/storetest"
 )
 
-// Backends runs a test on every backend. Open returns an empty store, which ends
-// with the test that it is given; the real Redis is one server for all of them.
+// Backends runs a test on every backend. Open returns an empty store, which is closed at the
+// end of the test that it is given. The stores on real Redis share one server.
 func Backends(t *testing.T, test func(t *testing.T, open func(testing.TB) store.Store)) {
 	t.Helper()
 	t.Run("memory", func(t *testing.T) {
@@ -52,7 +52,7 @@ func Embedded(t *testing.T, test func(t *testing.T, st store.Store)) {
 	}
 }
 
-// stingy returns an empty store that gives as little at a time as it may.
+// stingy returns an empty store that returns as little at a time as the contract allows.
 func stingy(testing.TB) store.Store { return storetest.Stingy(memory.New(nil)) }
 
 // SQLite returns an empty store in a file.
@@ -71,7 +71,7 @@ func SQLite(tb testing.TB) store.Store {
 	return st
 }
 
-// onRedis returns how to open stores on one server, each with a prefix of its own.
+// onRedis returns a function that opens stores on one server, each with its own prefix.
 func onRedis(addr string) func(testing.TB) store.Store {
 	return func(tb testing.TB) store.Store {
 		tb.Helper()

@@ -14,7 +14,8 @@ import (
 // Option changes a request before it is sent.
 type Option func(*http.Request)
 
-// With gives a header other values than it had; without values the header is absent.
+// With returns the option to replace the values of a header. Without values the header is
+// absent.
 func With(name string, values ...string) Option {
 	return func(r *http.Request) {
 		r.Header.Del(name)
@@ -31,9 +32,9 @@ type Answer struct {
 	Body   string
 }
 
-// Send asks a handler and checks what holds for every answer of every family. A
-// request with a method that has a body is said to be JSON, unless an option says
-// otherwise. Several goroutines may send at once.
+// Send sends a request to a handler and checks what holds for every answer of every family.
+// A POST, PUT or PATCH is said to be JSON unless an option says otherwise. Several goroutines
+// may send at once.
 func Send(tb testing.TB, h http.Handler, method, target, body string, options ...Option) Answer {
 	tb.Helper()
 	r := httptest.NewRequest(method, target, strings.NewReader(body))
@@ -55,7 +56,7 @@ func Send(tb testing.TB, h http.Handler, method, target, body string, options ..
 	return a
 }
 
-// faults returns what is wrong with an answer, whatever was asked.
+// faults returns what is wrong with an answer to any request.
 func (a Answer) faults(method string) (faults []string) {
 	unless := func(ok bool, fault string) {
 		if !ok {
@@ -82,12 +83,12 @@ func (a Answer) faults(method string) (faults []string) {
 
 func (a Answer) has(name string) bool { return a.Header.Get(name) != "" }
 
-// Bodiless reports whether the answer to that method must not have a body.
+// Bodiless reports whether the answer must not have a body, given the request's method.
 func (a Answer) Bodiless(method string) bool {
 	return method == http.MethodHead || a.Status == http.StatusNoContent || a.Status == http.StatusNotModified
 }
 
-// Challenged checks that a 401 has a challenge, and no other answer.
+// Challenged checks that a 401 has a challenge, and any other answer has none.
 func (a Answer) Challenged(tb testing.TB) {
 	tb.Helper()
 	if a.has("WWW-Authenticate") != (a.Status == http.StatusUnauthorized) {
@@ -103,7 +104,7 @@ func (a Answer) Want(tb testing.TB, status int) {
 	}
 }
 
-// Unmarshal reads the body, whose members must all be known.
+// Unmarshal reads the body. It fails if a member has no field in to.
 func (a Answer) Unmarshal(to any) error {
 	d := json.NewDecoder(strings.NewReader(a.Body))
 	d.DisallowUnknownFields()

@@ -10,20 +10,20 @@ import (
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
-// Family is a family of routes under test. Its methods assert, for every route, what
-// all families have from the plumbing below them: that a hostile request is rejected,
-// who gets which status, and that tenants do not see each other. What the plumbing does
-// in detail is tested in package rest.
+// Family is a family of routes under test. Its methods assert, for every route, what all
+// families must do alike: hostile requests are rejected, each credential gets the right
+// status, and tenants do not see each other. The tests of package rest assert in detail what
+// the plumbing does; these assert that every route goes through it.
 type Family struct {
 	// New returns a handler of the family.
 	New func(tb testing.TB, w *World, o httpapi.Options) http.Handler
 
-	// Routes makes what requests need in acme's Customer environment, and returns one
-	// request that succeeds for every route. Requests with Write must change something.
+	// Routes creates what requests need in acme's Customer environment, and returns for every
+	// route one request that succeeds. Requests with Write must change something.
 	Routes func(tb testing.TB, w *World) []Route
 
-	// Problem fails the test unless an answer of a status from 400 on has the family's
-	// form. The code is what the native family calls this problem, such as "forbidden".
+	// Problem fails the test unless an answer from 400 on has the family's form of a problem.
+	// The code is the native one, such as "forbidden".
 	Problem func(tb testing.TB, a Answer, code string)
 
 	Header string // that carries the credential; "": Authorization
@@ -32,7 +32,7 @@ type Family struct {
 
 // Route is a route of a family, with a request that succeeds.
 type Route struct {
-	Action string // that Authorize is asked about first
+	Action string // of the first call of Authorize
 	Write  bool   // likewise
 
 	Method, Path string
@@ -41,7 +41,7 @@ type Route struct {
 
 	Public bool // needs no credential
 	Empty  bool // a request without a body is one with {}
-	Query  bool // a query parameter that nobody knows is an error, instead of ignored
+	Query  bool // unknown query parameters are refused, not ignored
 }
 
 // As returns the option to send a request with a credential, or with several.
@@ -56,7 +56,7 @@ func (f *Family) As(credentials ...string) Option {
 	return With(name, values...)
 }
 
-// fixture is a handler over a store of its own, with what the routes need.
+// fixture is a handler over its own store, with what the requests need.
 type fixture struct {
 	*World
 	family  *Family
@@ -101,7 +101,7 @@ func (x *fixture) send(tb testing.TB, r Route, options ...Option) Answer {
 	return Send(tb, x.handler, r.Method, r.Path, r.Body, append(append(all, r.Options...), options...)...)
 }
 
-// refused fails the test unless a request is answered with that problem.
+// refused fails the test unless the answer is that problem.
 func (x *fixture) refused(tb testing.TB, r Route, status int, code string, options ...Option) Answer {
 	tb.Helper()
 	a := x.send(tb, r, options...)

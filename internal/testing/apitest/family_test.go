@@ -49,7 +49,7 @@ func groups(front func(next http.Handler) http.Handler) *apitest.Family {
 	}
 }
 
-// repair returns what hides a fault of requests from the routes behind it.
+// repair returns middleware that hides a fault of requests from the routes.
 func repair(change func(r *http.Request)) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -83,7 +83,7 @@ func isolation(t *testing.T, f *apitest.Family) {
 	f.Isolation(t, nil)
 }
 
-// bypasses are routes that go round a part of the plumbing, by what must notice it.
+// bypasses are ways around a part of the plumbing, each with the test that must fail for it.
 var bypasses = map[string]struct {
 	notices func(t *testing.T, f *apitest.Family)
 	front   func(http.Handler) http.Handler
@@ -136,7 +136,7 @@ var bypasses = map[string]struct {
 	})},
 }
 
-// recorder500 keeps back answers of 500.
+// recorder500 swallows answers of 500.
 type recorder500 struct {
 	http.ResponseWriter
 
@@ -168,7 +168,7 @@ func TestOneBypass(t *testing.T) {
 	b.notices(t, groups(b.front))
 }
 
-// A route that goes round the plumbing must fail.
+// A route that bypasses the plumbing must fail.
 func TestBypasses(t *testing.T) {
 	for name := range bypasses {
 		t.Run(name, func(t *testing.T) {

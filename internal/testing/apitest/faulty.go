@@ -7,19 +7,17 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Faulty is a Store in which things go wrong on request. Several goroutines may use
-// it at once.
+// Faulty is a Store that fails on request. Several goroutines may use it at once.
 type Faulty struct {
 	store.Store
 
-	Lost   atomic.Bool // writes happen and are not confirmed
+	Lost   atomic.Bool // writes happen, and end with ErrUnknown
 	Panics atomic.Bool
 
 	err atomic.Pointer[error]
 }
 
-// Fail lets every read and write fail with an error, and none from then on if that is
-// nil.
+// Fail makes every read and write fail with err from then on; nil ends that.
 func (f *Faulty) Fail(err error) { f.err.Store(&err) }
 
 func (f *Faulty) fault() error {

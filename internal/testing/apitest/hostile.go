@@ -11,9 +11,9 @@ import (
 // maxBody is the most bytes that a body may have in the tests of Hostile.
 const maxBody = 1000
 
-// Hostile sends every route one hostile request of each kind. It must be rejected with
-// the family's form of the problem and change nothing, while the request that it was
-// made from succeeds. A route that does not go through the plumbing fails.
+// Hostile sends every route one hostile request of each kind. Each must be rejected in the
+// family's form and change nothing. The request that they were made from must succeed. A route
+// that does not go through the plumbing fails.
 func (f *Family) Hostile(t *testing.T) {
 	t.Helper()
 	f.each(t, httpapi.Options{MaxBody: maxBody}, func(t *testing.T, x *fixture, r Route) {
@@ -76,7 +76,7 @@ func (x *fixture) hostileBodies(t *testing.T, r Route) {
 	x.refused(t, long, 413, "too-large", func(r *http.Request) { r.ContentLength = -1 })
 }
 
-// with returns the route's request with another body, and a query parameter more.
+// with returns the route's request with another body and a further query parameter.
 func (r Route) with(body, query string) Route {
 	if r.Body = body; query == "" {
 		return r

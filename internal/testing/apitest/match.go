@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// Captured are the texts that named placeholders stood for: "id:u" for "<id:u>".
+// Captured has the texts that named placeholders stand for: that of "<id:u>" under "id:u".
 type Captured map[string]string
 
-// kinds are what placeholders stand for. A placeholder with a name, "<id:u>", is
-// captured where it first matches; from then on it stands for that text alone.
+// kinds are the patterns of placeholders. A placeholder with a name, "<id:u>", is captured
+// where it first matches; from then on it stands for that text alone.
 var kinds = map[string]string{ //nolint:gosec // patterns of tokens, no tokens
 	"id":          `[0-9a-f]{24}`,
 	"token":       `[0-9A-Za-z_-]{64}`,
@@ -26,7 +26,7 @@ var kinds = map[string]string{ //nolint:gosec // patterns of tokens, no tokens
 
 var placeholder = regexp.MustCompile(`<(id|token|time|cursor|request_id|fingerprint|number|version|text)(:[a-z0-9_]+)?>`)
 
-// Fill replaces the placeholders of a request by what they stand for.
+// Fill replaces the placeholders of a request by the captured texts.
 func (c Captured) Fill(text string) string {
 	return placeholder.ReplaceAllStringFunc(text, func(p string) string {
 		if value, ok := c[strings.Trim(p, "<>")]; ok {
@@ -36,8 +36,8 @@ func (c Captured) Fill(text string) string {
 	})
 }
 
-// Match reports whether a text is what a pattern with placeholders says, and
-// captures what named ones stand for.
+// Match reports whether a text matches a pattern with placeholders. It captures the texts of
+// named ones.
 func (c Captured) Match(pattern, text string) bool {
 	var re strings.Builder
 	var names []string
@@ -68,7 +68,7 @@ func (c Captured) Match(pattern, text string) bool {
 	return true
 }
 
-// Compare returns how a JSON value differs from the one that is wanted.
+// Compare returns the differences of a JSON value from the wanted one.
 func (c Captured) Compare(at string, want, have any) []string {
 	var faults []string
 	switch want := want.(type) {
@@ -122,8 +122,8 @@ func (c Captured) Compare(at string, want, have any) []string {
 	return faults
 }
 
-// Lacks returns what of an example a JSON value does not have: a member, or the
-// type of one. The empty list of an example says nothing about its items.
+// Lacks returns the members of an example that a JSON value lacks or has in another type. An
+// empty list in the example says nothing about the items.
 func Lacks(at string, example, have any) []string {
 	var faults []string
 	switch example := example.(type) {

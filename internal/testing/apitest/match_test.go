@@ -16,7 +16,7 @@ func parse(t *testing.T, text string) any {
 	return v
 }
 
-// A comparison that lets something through would make every replay worthless.
+// A comparison that misses a difference would make every replay worthless.
 func TestCompareNotices(t *testing.T) {
 	tests := []struct{ name, want, have string }{
 		{"a member too few", `{"a":"x","b":"y"}`, `{"a":"x"}`},

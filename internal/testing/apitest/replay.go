@@ -15,43 +15,42 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Scenario is one file: exchanges in order, beginning with an empty store.
+// Scenario is one file: exchanges in their order, which begin with an empty store.
 type Scenario struct {
 	About     string     `json:"about"`  // what it shows
 	Source    string     `json:"source"` // where that is promised
 	Exchanges []Exchange `json:"exchanges"`
 }
 
-// Exchange is a request and what has to come back.
+// Exchange is a request and its wanted response.
 type Exchange struct {
 	Advance  string   `json:"advance"` // the clock, before the request: "24h"
 	Request  Request  `json:"request"`
 	Response Response `json:"response"`
 }
 
-// Request is what is sent. Texts in angle brackets that an earlier response has
-// captured are replaced: "/v1/end-users/<id:u>".
+// Request is a request. Placeholders that an earlier response has captured are filled in:
+// "/v1/end-users/<id:u>".
 type Request struct {
 	Method string            `json:"method"`
 	Path   string            `json:"path"` // with the query
 	Header map[string]string `json:"header"`
 	Body   json.RawMessage   `json:"body"` // sent as it stands here
-	Raw    *string           `json:"raw"`  // instead of Body: what is not JSON
+	Raw    *string           `json:"raw"`  // instead of Body: a body that is not JSON
 }
 
-// Response is what has to come back. A string in it may have placeholders, see
-// Match.
+// Response is the wanted response. Its strings may have placeholders; see Match.
 type Response struct {
 	Status int               `json:"status"`
 	Header map[string]string `json:"header"` // those that matter; "" for one that must be absent
 	Body   json.RawMessage   `json:"body"`   // absent: the body must be empty
 
-	// AtLeast is a document's own example, verbatim: the body has at least its
+	// AtLeast is an example of a vendor's document, verbatim. The body must have at least its
 	// members, with values of the same types.
 	AtLeast json.RawMessage `json:"at_least"`
 }
 
-// minExchanges is how many a family has at least.
+// minExchanges is how many exchanges a family must have.
 const minExchanges = 25
 
 // Replay replays every file of testdata on every backend.
@@ -75,7 +74,7 @@ func Replay(t *testing.T, handler Handler) {
 	})
 }
 
-// Load reads the files of a folder, by their names without ".json".
+// Load reads the files of a folder. It returns them by their names without ".json".
 func Load(tb testing.TB, folder string) map[string]Scenario {
 	tb.Helper()
 	paths, err := filepath.Glob(filepath.Join(folder, "*.json"))
@@ -102,7 +101,7 @@ func Load(tb testing.TB, folder string) map[string]Scenario {
 	return scenarios
 }
 
-// Play sends the requests one after the other and compares what comes back.
+// Play sends the requests one after the other and compares the responses.
 func (s *Scenario) Play(t *testing.T, w *World, h http.Handler) {
 	t.Helper()
 	captured := make(Captured)

@@ -9,7 +9,7 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 )
 
-// State is everything that a tenant's environment has.
+// State is everything that is stored for a tenant's environment.
 type State struct {
 	Users   []enduser.User
 	Secrets []map[string]enduser.Value // of each user
@@ -18,8 +18,8 @@ type State struct {
 	Changes []string // entries of the feed as text
 }
 
-// StateOf returns what a tenant's environment has now. Its Manager must have a
-// Keyring, as a World's has.
+// StateOf returns the state of a tenant's environment. The Manager must have a Keyring, as a
+// World's has.
 func StateOf(tb testing.TB, t enduser.Tenant) (s State) {
 	tb.Helper()
 	fatal := func(err error) {
@@ -52,8 +52,8 @@ func StateOf(tb testing.TB, t enduser.Tenant) (s State) {
 	return s
 }
 
-// Unchanged returns a function that fails the test if acme's Customer environment has
-// something else by then.
+// Unchanged returns a function that fails the test if the state of acme's Customer environment
+// has changed since the call of Unchanged.
 func (w *World) Unchanged(tb testing.TB) func() {
 	tb.Helper()
 	before := StateOf(tb, w.Users.Tenant("acme"))

@@ -1,7 +1,11 @@
-// Package apitest is the kit for tests of the families of routes: a world for a handler
-// to work in, with a clock and a store that fails on request (World, Faulty), every
-// backend (Backends, Embedded), a client (Send), what all families must do (Family) and
-// recorded exchanges (Replay).
+// Package apitest is the kit for tests of families of routes:
+//
+//   - World, Clock and Faulty are what a handler works on: users, a clock that stands still,
+//     a store that fails on request.
+//   - Backends and Embedded run a test on every store.
+//   - Send is the client; StateOf is a snapshot of what is stored.
+//   - Family asserts what all families must do alike, for every route.
+//   - Replay plays recorded exchanges.
 package apitest
 
 import (
@@ -24,7 +28,7 @@ const (
 	Reader  = "reader-key-0001"  // acme's, ReadOnly
 )
 
-// Clock stands still until it is told to advance.
+// Clock stands still until Advance.
 type Clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -44,7 +48,7 @@ func (c *Clock) Advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// World is what a handler is made from.
+// World has what a handler needs.
 type World struct {
 	Store store.Store
 	Clock *Clock
