@@ -302,7 +302,11 @@ func TestConflictsShowWhatMayBeSeen(t *testing.T) {
 		clear(asked)
 		for method, path := range map[string]string{"POST": users, "PUT": users + "/" + other.ID} {
 			a := s.do(t, method, path, `{"name":"B","external_id":"ann"}`).want(t, 409)
-			if got := strings.Contains(a.Body, u.ID); got != (refusal == nil) {
+			want := "The external_id belongs to end user " + u.ID
+			if refusal != nil {
+				want = "The external_id belongs to another end user"
+			}
+			if a.problem(t).Detail != want || refusal != nil && strings.Contains(a.Body, u.ID) {
 				t.Errorf("%v: %s", refusal, a.Body)
 			}
 		}
