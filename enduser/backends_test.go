@@ -3,7 +3,6 @@ package enduser_test
 import (
 	"context"
 	"crypto/rand"
-	"flag"
 	"os"
 	"path/filepath"
 	"sync"
@@ -19,22 +18,6 @@ import (
 	sqlitestore "github.com/rollbook-go/rollbook/store/sqlite"
 	"github.com/rollbook-go/rollbook/store/storetest"
 )
-
-// full runs the random, racing and canceling tests at the sizes that the
-// project's guarantees speak of. Without it they are samples of the same.
-var full = flag.Bool("full", false, "run the random and racing tests at full size")
-
-// size returns how often a test repeats something: all of it with -full.
-func size(all, sample int) int {
-	switch {
-	case *full:
-		return all
-	case testing.Short():
-		return max(sample/4, 1)
-	default:
-		return sample
-	}
-}
 
 // shared is the Redis server of this test binary. The first test that needs it
 // starts it; each test has a prefix of its own.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -119,9 +120,9 @@ func (c *crowd) want(q enduser.Query) []string {
 func TestBoundsOfLists(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		found, queries := 0, 0
-		for seed := range uint64(size(50, 4)) {
+		for seed := range uint64(size.Pick(t, 2, 8, 50)) {
 			c := newCrowd(t, st, seed)
-			for range size(200, 100) {
+			for range size.Pick(t, 30, 200, 200) {
 				queries++
 				q := c.query()
 				got, want := allPages(t, c.acme, q), c.want(q)

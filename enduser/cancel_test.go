@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -20,7 +21,7 @@ import (
 func TestCancelledUpserts(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		w := newWorld(st)
-		n := size(3000, 300)
+		n := size.Pick(t, 100, 600, 3000)
 		// How long one takes decides when leaving is interesting.
 		begin := time.Now()
 		for i := range 20 {

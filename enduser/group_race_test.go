@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -21,7 +22,7 @@ func TestConcurrentRotations(t *testing.T) {
 		w := newWorld(st)
 		// Every other one comes through a Manager of its own, as if in another process.
 		other := enduser.New(st, &enduser.Options{Now: w.now, Keyring: enduser.NewKeyring(testKey("k1"))}).Tenant("acme").As("ann")
-		for try := range size(200, 16) {
+		for try := range size.Pick(t, 5, 32, 200) {
 			overlap := time.Duration(try%2) * time.Hour
 			g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: fmt.Sprint("team-", try)}))(t)
 			token := must(w.acme.Groups().Reveal(ctx, g))(t)
@@ -64,7 +65,7 @@ func TestRotationsRacingUpdates(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)
-		for try := range size(20, 2) {
+		for try := range size.Pick(t, 1, 4, 20) {
 			g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: fmt.Sprint("team-", try)}))(t)
 			ref := enduser.GroupByID(g.ID)
 			tokens := make([]string, callers)
@@ -116,7 +117,7 @@ func TestConcurrentEnsureGroup(t *testing.T) {
 		ctx := t.Context()
 		w := newWorld(st)
 		spellings := []string{"Team-é", "Team-e\u0301"}
-		for try := range size(100, 4) {
+		for try := range size.Pick(t, 2, 8, 100) {
 			acme := w.users.Tenant(fmt.Sprint("acme-", try))
 			var created atomic.Int64
 			tokens := make([]string, callers)
@@ -153,7 +154,7 @@ func TestSweepsRacingRotations(t *testing.T) {
 		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
 		ref := enduser.GroupByID(g.ID)
 		var wg sync.WaitGroup
-		rotations := size(200, 40)
+		rotations := size.Pick(t, 13, 80, 200)
 		wg.Go(func() {
 			for range rotations {
 				if _, _, err := w.acme.Groups().Rotate(ctx, ref, time.Second); err != nil {

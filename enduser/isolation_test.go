@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -164,7 +165,7 @@ func rename(u *enduser.Edit) error { u.Name = "Eve"; return nil }
 
 // pairs are handles that share nothing, with names chosen to collide wherever
 // names are glued together, cut or used as patterns.
-func pairs(users *enduser.Manager) map[string][2]enduser.Tenant {
+func pairs(tb testing.TB, users *enduser.Manager) map[string][2]enduser.Tenant {
 	long := strings.Repeat("x", 254)
 	out := map[string][2]enduser.Tenant{
 		"environments": {users.Tenant("a"), users.Tenant("a").In(enduser.Testing)},
@@ -196,7 +197,7 @@ func pairs(users *enduser.Manager) map[string][2]enduser.Tenant {
 			{enduser.Testing, enduser.Customer},
 			{enduser.Customer, enduser.Testing},
 			{enduser.Testing, enduser.Testing},
-		}[:size(4, 2)] {
+		}[:size.Pick(tb, 2, 4, 4)] {
 			out[fmt.Sprintf("%.9q %s, %.9q %s", names[0], e[0], names[1], e[1])] = [2]enduser.Tenant{
 				users.Tenant(names[0]).In(e[0]), users.Tenant(names[1]).In(e[1]),
 			}
@@ -211,7 +212,7 @@ func TestIsolation(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		w := newWorld(st)
 		w.schema = enduser.Schema{IndexedMetadata: []string{"plan"}}
-		for name, pair := range pairs(w.users) {
+		for name, pair := range pairs(t, w.users) {
 			for _, handles := range [][2]enduser.Tenant{pair, {pair[1], pair[0]}} {
 				isolate(t, name, handles[0], handles[1])
 			}
@@ -354,7 +355,7 @@ func TestSweepKeepsTenantsApart(t *testing.T) {
 		ctx := t.Context()
 		w := newWorld(st)
 		want := make(map[string]enduser.Tenant)
-		for _, pair := range pairs(w.users) {
+		for _, pair := range pairs(t, w.users) {
 			for _, tenant := range pair {
 				key := fmt.Sprint(tenant.Name(), "|", tenant.Environment())
 				if _, done := want[key]; done {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
@@ -77,7 +78,7 @@ func TestSealedTextsStayInTheirPlace(t *testing.T) {
 	first, second := keyOf(t, "k1", "one"), keyOf(t, "k2", "two")
 	managers := []*Manager{sealer(first, second), sealer(second, first)}
 	all := places()
-	if sampled() {
+	if size.Race || size.At(t) < size.Long {
 		all = append(all[:0:0], all[:96]...)
 	}
 	cells := 0
@@ -194,7 +195,7 @@ func TestNoncesDiffer(t *testing.T) {
 	n := 100_000
 	if f := flag.Lookup("full"); f != nil && f.Value.String() == "true" {
 		n = 1_000_000
-	} else if sampled() {
+	} else if size.Race || size.At(t) < size.Long {
 		n = 10_000
 	}
 	managers := []*Manager{sealer(keyOf(t, "k1", "one")), sealer(keyOf(t, "k1", "one"))} // as if after a restart

@@ -15,6 +15,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/internal/testing/redistest"
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
 	redisstore "github.com/rollbook-go/rollbook/store/redis"
 )
@@ -134,7 +135,7 @@ func ownRedisServer(tb testing.TB) string {
 // one, or the one that there was.
 func lostHistories(t *testing.T, open func(*testing.T) func() store.Store) {
 	t.Helper()
-	for seed := range size(1000, 60) {
+	for seed := range size.Pick(t, 20, 120, 1000) {
 		ok := t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			newHistory(t, uint64(seed), open(t)).run()
 		})

@@ -10,6 +10,7 @@ import (
 	"github.com/alicebob/miniredis/v2"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
 	redisstore "github.com/rollbook-go/rollbook/store/redis"
 )
@@ -36,7 +37,7 @@ func TestConcurrentUpserts(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		spellings := []string{"crm-é", "CRM-É", "Crm-e\u0301", "cRM-E\u0301"}
-		for try := range size(200, 8) {
+		for try := range size.Pick(t, 2, 16, 200) {
 			acme := enduser.New(st, nil).Tenant(fmt.Sprint("acme-", try))
 			var users [callers]enduser.User
 			var outcomes [callers]enduser.Outcome
@@ -81,7 +82,7 @@ func TestConcurrentUpserts(t *testing.T) {
 func TestConcurrentUpdates(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
-		for try := range size(20, 2) {
+		for try := range size.Pick(t, 1, 4, 20) {
 			acme := enduser.New(st, nil).Tenant(fmt.Sprint("acme-", try))
 			u := must(acme.Create(ctx, enduser.Spec{Metadata: enduser.Metadata{"first": enduser.Bool(true)}}))(t)
 			at(func(i int) {
@@ -108,7 +109,7 @@ func TestConcurrentUpdates(t *testing.T) {
 func TestConcurrentLinks(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
-		for try := range size(20, 2) {
+		for try := range size.Pick(t, 1, 4, 20) {
 			acme := enduser.New(st, nil).Tenant(fmt.Sprint("acme-", try))
 			var users [callers]enduser.User
 			for i := range users {
@@ -135,7 +136,7 @@ func TestConcurrentLinks(t *testing.T) {
 func TestUpsertsRacingDeletes(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
-		for try := range size(20, 2) {
+		for try := range size.Pick(t, 1, 4, 20) {
 			acme := enduser.New(st, nil).Tenant(fmt.Sprint("acme-", try))
 			at(func(i int) {
 				if i%2 == 0 {

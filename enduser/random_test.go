@@ -12,16 +12,17 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 )
 
 // Random sequences of calls do on every backend what the model does. With -full
 // 10,000 of them on memory, 1,000 on SQLite, 200 on the others.
 func TestRandomSequences(t *testing.T) {
 	sequences := map[string]int{
-		"memory":    size(10_000, 200),
-		"sqlite":    size(1_000, 20),
-		"miniredis": size(200, 10),
-		"redis":     size(200, 15),
+		"memory":    size.Pick(t, 50, 400, 10_000),
+		"sqlite":    size.Pick(t, 6, 40, 1000),
+		"miniredis": size.Pick(t, 3, 20, 200),
+		"redis":     size.Pick(t, 5, 30, 200),
 	}
 	for _, b := range backends() {
 		t.Run(b.name, func(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
@@ -42,7 +43,7 @@ func TestReady(t *testing.T) {
 		if len(names.Names) > 1 {
 			t.Errorf("the store has the tenants %q", names.Names)
 		}
-		if n := size(400, 20); n > 0 { // what is left does not grow
+		if n := size.Pick(t, 6, 40, 400); n > 0 { // what is left does not grow
 			for range n {
 				if err := w.users.Ready(ctx); err != nil {
 					t.Fatal(err)
@@ -90,7 +91,7 @@ func TestReadyOfMany(t *testing.T) {
 			users := enduser.New(st, nil)
 			for range 8 {
 				wg.Go(func() {
-					for range size(20, 4) {
+					for range size.Pick(t, 2, 8, 20) {
 						if err := users.Ready(t.Context()); err != nil {
 							t.Error(err)
 						}

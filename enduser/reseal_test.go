@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
@@ -22,9 +23,9 @@ func TestKeyRotation(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)
-		groups := size(10_000, 2_000)
+		groups := size.Pick(t, 300, 2000, 10_000)
 		if _, ok := st.(interface{ Close() error }); ok { // and fewer where each write goes to a disk or a server
-			groups = size(1_000, 200)
+			groups = size.Pick(t, 30, 200, 1000)
 		}
 		nextID := counter("g")
 		open := func(keys ...string) *enduser.Manager {
@@ -107,7 +108,7 @@ func TestResealRacingWrites(t *testing.T) {
 		ctx := t.Context()
 		w := newWorld(st)
 		next := enduser.New(st, &enduser.Options{Now: w.now, Keyring: enduser.NewKeyring(testKey("k2"), testKey("k1"))})
-		for try := range size(20, 2) {
+		for try := range size.Pick(t, 1, 4, 20) {
 			for i := range 24 {
 				made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: fmt.Sprint("g", i)}))(t)
 			}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
@@ -45,7 +46,7 @@ func TestNoWriteTakesAwayWhatAUserIsFoundBy(t *testing.T) {
 		none := withSchema(st, "n", enduser.Schema{NoNameIndex: true})
 		byPlan := enduser.Filter{Metadata: enduser.Metadata{"plan": enduser.String("pro")}}
 		byName := enduser.Filter{Name: "ann"}
-		for i, order := range permutations(4)[:size(24, 6)] {
+		for i, order := range permutations(4)[:size.Pick(t, 2, 12, 24)] {
 			name, ext := fmt.Sprint("tenant-", i), "crm-7"
 			find := func(after string) {
 				t.Helper()
@@ -186,7 +187,7 @@ func TestProcessesThatDisagreeOnExactIDs(t *testing.T) {
 		}
 		folded, exact := process("f", false), process("e", true)
 		spellings := []string{"crm", "CRM", "Crm"}
-		for i := range size(50, 10) {
+		for i := range size.Pick(t, 3, 20, 50) {
 			name := fmt.Sprint("tenant-", i)
 			var wg sync.WaitGroup
 			for _, id := range slices.Concat(spellings, spellings) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -81,7 +82,7 @@ func TestConcurrentSensitiveUpdates(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)
-		for try := range size(20, 2) {
+		for try := range size.Pick(t, 1, 4, 20) {
 			u := must(w.acme.Create(ctx, enduser.Spec{Sensitive: numbered(16, secret("old"))}))(t)
 			ref := enduser.ByID(u.ID)
 			at(func(i int) {
@@ -114,7 +115,7 @@ func TestNoValuesWithoutUser(t *testing.T) {
 		ctx := t.Context()
 		w := newWorld(st)
 		var wg sync.WaitGroup
-		turns := size(400, 60)
+		turns := size.Pick(t, 20, 120, 400)
 		for worker := range 6 {
 			wg.Go(func() {
 				for i := range turns {

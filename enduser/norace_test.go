@@ -1,5 +1,0 @@
-//go:build !race
-
-package enduser
-
-const raceEnabled = false
