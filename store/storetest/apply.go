@@ -188,18 +188,14 @@ func refusedBatch(s *subject, refuse func(c *client, ops []store.Op)) {
 func largeBatch(s *subject) {
 	c := s.tenant("t")
 	const n = store.MaxOps
-	var records []store.Record
-	for i := range n {
-		records = append(records, full(fmt.Sprintf("r%03d", i)))
-	}
-	made := c.create(records...)
+	made := c.createN(n, func(i int) store.Record { return full(fmt.Sprintf("r%03d", i)) })
 	c.exactly(made...)
 	var ops []store.Op
 	var want []store.Record
 	for i, r := range made {
 		switch i % 3 {
 		case 0:
-			next := withData(records[i], "next")
+			next := withData(full(r.ID), "next")
 			ops = append(ops, store.Replace(r, next, []byte{byte(i)}))
 			next.Created, next.Revision = r.Created, store.Revision(n+i+1)
 			want = append(want, next)

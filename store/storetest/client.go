@@ -77,6 +77,15 @@ func (c *client) create(records ...store.Record) []store.Record {
 	return out
 }
 
+// createN creates n records.
+func (c *client) createN(n int, record func(i int) store.Record) []store.Record {
+	records := make([]store.Record, n)
+	for i := range records {
+		records[i] = record(i)
+	}
+	return c.create(records...)
+}
+
 // create1 creates one record.
 func (c *client) create1(r store.Record) store.Record { return c.create(r)[0] }
 
@@ -112,12 +121,7 @@ func (c *client) stale(op int, ops ...store.Op) { c.staleBatch(op, -1, store.Ops
 // of a requirement.
 func (c *client) staleBatch(op, require int, b store.Batch) {
 	err := c.refusedBatch(store.ErrStale, b)
-	if c.failed() {
-		return
-	}
-	if diff := diffStale(err, &store.StaleError{Op: op, Require: require}); diff != "" {
-		c.fail("Apply: %s", diff)
-	}
+	c.same(diffStale(err, &store.StaleError{Op: op, Require: require}), "Apply")
 }
 
 // taken applies ops that must be refused because op number op claims a key of holder.
@@ -128,12 +132,7 @@ func (c *client) taken(op int, key store.Key, holder store.Record, ops ...store.
 // takenBatch applies a batch that must be refused with this error.
 func (c *client) takenBatch(want *store.TakenError, b store.Batch) {
 	err := c.refusedBatch(store.ErrTaken, b)
-	if c.failed() {
-		return
-	}
-	if diff := diffTaken(err, want); diff != "" {
-		c.fail("Apply: %s", diff)
-	}
+	c.same(diffTaken(err, want), "Apply")
 }
 
 // wantError fails unless err is want and no other sentinel.
@@ -173,9 +172,7 @@ func (c *client) has(want ...store.Record) {
 	for _, w := range want {
 		for _, key := range append([]store.Key{store.ID(w.ID)}, w.Unique...) {
 			got := c.get(key)
-			if diff := diffRecord(got, w); diff != "" {
-				c.fail("Get %s: %s", show(key), diff)
-			}
+			c.same(diffRecord(got, w), "Get %s", show(key))
 			if c.failed() {
 				return
 			}
@@ -238,7 +235,7 @@ func (c *client) trim(through store.Revision) {
 // taken one.
 func (c *client) next(want store.Revision) {
 	r := store.Record{ID: "next revision", Kind: "probe"}
-	if got := c.apply(store.Create(r, nil)); got != want && !c.failed() {
+	if got := c.apply(store.Create(r, nil)); got != want {
 		c.fail("the next write has revision %d, want %d", got, want)
 	}
 }

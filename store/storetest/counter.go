@@ -72,11 +72,7 @@ func counterEquals(s *subject) {
 
 func counterCap(s *subject) {
 	c := s.tenant("t")
-	var records []store.Record
-	for i := range 50 {
-		records = append(records, withTerms(plain(fmt.Sprint("r", i)), "x", fmt.Sprint(i%2)))
-	}
-	c.create(records...)
+	c.createN(50, func(i int) store.Record { return withTerms(plain(fmt.Sprint("r", i)), "x", fmt.Sprint(i%2)) })
 	for _, match := range [][]string{nil, {"x"}, {"x", "0"}, {"x", "none"}} {
 		all := len(c.list(store.Query{Kind: "user", Match: keys(match...)}))
 		for most := 1; most <= 60; most++ {

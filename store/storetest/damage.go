@@ -89,18 +89,13 @@ func (c *client) listsDamaged(q store.Query, want []store.Record, damaged ...str
 		got = append(got, page.Records...)
 		named = append(named, page.Damaged...)
 	})
-	if c.failed() {
-		return
-	}
-	if diff := diffRecords(got, want); diff != "" {
-		c.fail("List %+v: %s", q, diff)
-	}
+	c.same(diffRecords(got, want), "List %+v", q)
 	c.names(fmt.Sprintf("List %+v", q), named, damaged)
 }
 
 // names compares the IDs of damaged records, in any order.
 func (c *client) names(call string, got, want []string) {
-	if !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want))) && !c.failed() {
+	if !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want))) {
 		c.fail("%s: damaged %q, want %q", call, got, want)
 	}
 }
@@ -125,12 +120,7 @@ func (c *client) dueDamaged(q store.DueQuery, want []store.Record, damaged ...st
 			one.Tenant = c.name
 			c.walkDue(one, visit)
 		}
-		if c.failed() {
-			return
-		}
-		if diff := diffRecords(got, want); diff != "" {
-			c.fail("Due %+v (of all: %v): %s", q, all, diff)
-		}
+		c.same(diffRecords(got, want), "Due %+v (of all: %v)", q, all)
 		c.names(fmt.Sprintf("Due %+v (of all: %v)", q, all), named, damaged)
 	}
 }
@@ -266,7 +256,7 @@ func damagedRemoveBatch(s *subject) {
 			heir.Revision = heir.Created
 			c.absent(store.ID(id))
 			c.exactly(heir)
-			if n := len(c.changes(store.ChangeQuery{After: rev - 2})); n != 2 && !s.failed() {
+			if n := len(c.changes(store.ChangeQuery{After: rev - 2})); n != 2 {
 				s.fail("%d entries, want 2", n)
 			}
 			c.delete(heir)
@@ -379,7 +369,7 @@ func damagedApart(s *subject) {
 		c.damagedGets(made[0])
 		c.delete(b)
 		c.has(cc)
-		if names := slices.Sorted(slices.Values(c.tenants(5))); !slices.Equal(names, []string{"t", "u"}) && !s.failed() {
+		if names := slices.Sorted(slices.Values(c.tenants(5))); !slices.Equal(names, []string{"t", "u"}) {
 			s.fail("Tenants: %q", names)
 		}
 	})

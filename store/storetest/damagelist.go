@@ -10,15 +10,13 @@ import (
 
 func damagedList(s *subject) {
 	s.damages(func(c *client) {
-		var records []store.Record
-		for i := range 20 {
+		all := c.createN(20, func(i int) store.Record {
 			r := withTerms(plain(fmt.Sprintf("r%02d", i)), "all", fmt.Sprint(i%2))
 			if i%5 == 4 {
 				r.Kind = "group"
 			}
-			records = append(records, r)
-		}
-		all := c.create(records...)
+			return r
+		})
 		bad := map[string]bool{}
 		for _, i := range []int{0, 3, 4, 7, 8, 19} { // first, last, neighbors, both kinds
 			c.damage(all[i])
@@ -53,14 +51,11 @@ func damagedList(s *subject) {
 
 func damagedAll(s *subject) {
 	s.damages(func(c *client) {
-		var records []store.Record
 		var ids []string
-		for i := range 30 {
-			r := withDue(withTerms(plain(fmt.Sprint("r", i)), "x"), day(1+i))
-			records = append(records, r)
-			ids = append(ids, r.ID)
-		}
-		c.damage(c.create(records...)...)
+		c.damage(c.createN(30, func(i int) store.Record {
+			ids = append(ids, fmt.Sprint("r", i))
+			return withDue(withTerms(plain(ids[i]), "x"), day(1+i))
+		})...)
 		for _, limit := range []int{1, 10, 100} {
 			for _, match := range [][]store.Key{nil, keys("x")} {
 				c.listsDamaged(store.Query{Kind: "user", Match: match, Limit: limit}, nil, ids...)
@@ -78,15 +73,13 @@ func damagedDue(s *subject) {
 	s.damages(func(c *client) {
 		other := s.tenant("other")
 		apart := other.create(withDue(plain("r1"), day(3)), withDue(plain("r2"), day(9)))
-		var records []store.Record
-		for i := range 12 {
+		all := c.createN(12, func(i int) store.Record {
 			r := withDue(plain(fmt.Sprint("r", i)), day(1+i))
 			if i%4 == 3 {
 				r.Kind = "group"
 			}
-			records = append(records, r)
-		}
-		all := c.create(records...)
+			return r
+		})
 		c.create1(withDue(plain("later"), day(100)))
 		c.damage(all[0], all[4], all[5], all[7], all[11])
 		sound := []store.Record{all[1], all[2], all[3], all[6], all[8], all[9], all[10]}
@@ -104,11 +97,7 @@ func damagedDue(s *subject) {
 
 func damagedCount(s *subject) {
 	s.damages(func(c *client) {
-		var records []store.Record
-		for i := range 20 {
-			records = append(records, withTerms(plain(fmt.Sprint("r", i)), "all", fmt.Sprint(i%2)))
-		}
-		all := c.create(records...)
+		all := c.createN(20, func(i int) store.Record { return withTerms(plain(fmt.Sprint("r", i)), "all", fmt.Sprint(i%2)) })
 		c.damage(all[0], all[3], all[19])
 		c.counts(store.CountQuery{Kind: "user"}, 17)
 		c.counts(store.CountQuery{Kind: "user", Match: keys("all")}, 17)

@@ -136,12 +136,7 @@ func (c *client) dueTenants(q store.DueQuery) []store.DueTenant {
 // of this tenant and in a walk of all.
 func (c *client) dueIs(q store.DueQuery, want ...store.Record) {
 	got := c.dueIn(q)
-	if c.failed() {
-		return
-	}
-	if diff := diffRecords(got, want); diff != "" {
-		c.fail("Due %+v of one tenant: %s", q, diff)
-	}
+	c.same(diffRecords(got, want), "Due %+v of one tenant", q)
 	got = nil
 	for _, t := range c.dueTenants(q) {
 		if t.Tenant != c.name || len(t.Damaged) > 0 {
@@ -149,9 +144,7 @@ func (c *client) dueIs(q store.DueQuery, want ...store.Record) {
 		}
 		got = append(got, t.Records...)
 	}
-	if diff := diffRecords(got, want); diff != "" && !c.failed() {
-		c.fail("Due %+v: %s", q, diff)
-	}
+	c.same(diffRecords(got, want), "Due %+v", q)
 }
 
 // dueAre checks that Due finds those of the records that have a Due, and no others of
@@ -174,9 +167,7 @@ func (c *client) dueAre(records ...store.Record) {
 		slices.SortFunc(records, byCreated)
 		slices.SortStableFunc(records, byDue)
 	}
-	if diff := diffRecords(got, want); diff != "" {
-		c.fail("Due: %s", diff)
-	}
+	c.same(diffRecords(got, want), "Due")
 }
 
 // farFuture is later than every Due.

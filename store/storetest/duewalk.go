@@ -19,13 +19,11 @@ func dueWalkChecks() []check {
 
 func dueOneTenant(s *subject) {
 	c := s.tenant("t")
-	var all []store.Record
-	for i := range 25 {
+	all := c.createN(25, func(i int) store.Record {
 		r := withDue(plain(fmt.Sprint("r", i)), day(1).Add(time.Duration((i*17)%25)*time.Hour))
 		r.Kind = []string{"user", "group"}[i%2]
-		all = append(all, r)
-	}
-	all = c.create(all...)
+		return r
+	})
 	s.tenant("other").create(withDue(plain("other"), day(0)))
 	slices.SortFunc(all, byDue)
 	for _, limit := range []int{0, 1, 2, 7, 24, 25, 26} {
@@ -40,9 +38,7 @@ func dueOneTenant(s *subject) {
 
 // sameDue checks a walk of the client's tenant.
 func (c *client) sameDue(q store.DueQuery, want []store.Record) {
-	if diff := diffRecords(c.dueIn(q), want); diff != "" && !c.failed() {
-		c.fail("Due %+v: %s", q, diff)
-	}
+	c.same(diffRecords(c.dueIn(q), want), "Due %+v", q)
 }
 
 func dueTies(s *subject) {
@@ -54,13 +50,11 @@ func dueTies(s *subject) {
 	}
 	for limit := 1; limit <= 31; limit += 3 {
 		got := c.dueIn(store.DueQuery{Before: day(50), Limit: limit})
-		if len(got) != len(want) && !s.failed() {
+		if len(got) != len(want) {
 			s.fail("Due in pages of %d: %d records, want %d", limit, len(got), len(want))
 		}
 		for _, r := range got {
-			if diff := diffRecord(r, want[r.ID]); diff != "" && !s.failed() {
-				s.fail("Due in pages of %d: %s", limit, diff)
-			}
+			s.same(diffRecord(r, want[r.ID]), "Due in pages of %d", limit)
 		}
 	}
 }
@@ -102,7 +96,7 @@ func dueMoving(s *subject) {
 			}
 		})
 		for id, stay := range stays {
-			if stay && !seen[id] && !s.failed() {
+			if stay && !seen[id] {
 				s.fail("Due in pages of %d: the walk missed record %q, which was due throughout", limit, id)
 			}
 		}

@@ -180,11 +180,9 @@ func keysTakeover(s *subject) {
 func keysRotate(s *subject) {
 	c := s.tenant("t")
 	const n = 32
-	var records []store.Record
-	for i := range n {
-		records = append(records, withKeys(plain(string(rune('A'+i))), string(rune('A'+i)), string(rune('A'+i))+"2"))
-	}
-	made := c.create(records...)
+	made := c.createN(n, func(i int) store.Record {
+		return withKeys(plain(string(rune('A'+i))), string(rune('A'+i)), string(rune('A'+i))+"2")
+	})
 	for range 3 {
 		var ops []store.Op
 		next := make([]store.Record, n)

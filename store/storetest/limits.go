@@ -104,9 +104,7 @@ func limitsApply(s *subject) {
 			for _, key := range op.New.Unique {
 				got = c.get(key)
 			}
-			if diff := diffContent(got, *op.New); diff != "" && !s.failed() {
-				s.fail("Apply with %s: %s", test.name, diff)
-			}
+			s.same(diffContent(got, *op.New), "Apply with %s", test.name)
 			undo = append(undo, store.Delete(got, nil))
 		}
 		c.apply(undo...)
@@ -131,7 +129,7 @@ func limitsOp(s *subject) {
 			s.fail("case %d: InvalidError of op %d, want 2: %w", i, at, err)
 		}
 	}
-	if at := invalidOp(c.refused(store.ErrInvalid)); at != -1 && !s.failed() {
+	if at := invalidOp(c.refused(store.ErrInvalid)); at != -1 {
 		s.fail("an empty batch: InvalidError of op %d, want -1", at)
 	}
 }
@@ -155,7 +153,7 @@ func limitsBatch(s *subject) {
 	c.absent(store.ID("over0"))
 	ops[2].Note = nil
 	c.apply(ops...)
-	if n := len(c.get(store.ID("over1")).Data); n != store.MaxData && !s.failed() {
+	if n := len(c.get(store.ID("over1")).Data); n != store.MaxData {
 		s.fail("%d bytes of Data, want %d", n, store.MaxData)
 	}
 }
@@ -321,9 +319,7 @@ func limitsLargest(s *subject) {
 	made := c.create1(r)
 	look := func() { // by some of its keys: limits/apply checks all
 		for _, key := range []store.Key{store.ID(made.ID), made.Unique[0], made.Unique[store.MaxUnique-1]} {
-			if diff := diffRecord(c.get(key), made); diff != "" && !s.failed() {
-				s.fail("Get %s: %s", show(key), diff)
-			}
+			s.same(diffRecord(c.get(key), made), "Get %s", show(key))
 		}
 		for _, from := range []int{0, store.MaxIndex - store.MaxMatch} {
 			c.lists(store.Query{Kind: made.Kind, Match: made.Index[from : from+store.MaxMatch]}, made)

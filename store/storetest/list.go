@@ -74,13 +74,11 @@ func listBounds(s *subject) {
 
 func listKinds(s *subject) {
 	c := s.tenant("t")
-	var all []store.Record
-	for i := range 6 {
+	all := c.createN(6, func(i int) store.Record {
 		r := withTerms(plain(fmt.Sprint("r", i)), "x")
 		r.Kind = []string{"user", "users", "User"}[i%3]
-		all = append(all, r)
-	}
-	all = c.create(all...)
+		return r
+	})
 	for _, kind := range []string{"user", "users", "User", "use", "*", "user ", "%"} {
 		c.lists(store.Query{Kind: kind}, selectRecords(all, kind)...)
 		c.lists(store.Query{Kind: kind, Match: keys("x"), Desc: true}, reversed(selectRecords(all, kind))...)
@@ -89,17 +87,15 @@ func listKinds(s *subject) {
 
 func listMatch(s *subject) {
 	c := s.tenant("t")
-	var all []store.Record
-	for i := range 16 { // every combination of four terms
+	all := c.createN(16, func(i int) store.Record { // every combination of four terms
 		r := plain(fmt.Sprintf("r%02d", i))
 		for bit, term := range keys("w", "x", "y", "z") {
 			if i&(1<<bit) != 0 {
 				r.Index = append(r.Index, term)
 			}
 		}
-		all = append(all, r)
-	}
-	all = c.create(all...)
+		return r
+	})
 	for i := range 16 {
 		match := all[i].Index
 		c.lists(store.Query{Kind: "user", Match: match}, selectRecords(all, "user", match...)...)
@@ -121,17 +117,15 @@ func listMatch(s *subject) {
 // sizes creates 600 records; every one has the term "all", the multiples of n
 // the term n.
 func sizes(c *client) []store.Record {
-	records := make([]store.Record, 600)
-	for i := range records {
+	return c.createN(600, func(i int) store.Record {
 		terms := []string{"all"}
 		for _, n := range []int{2, 3, 7, 50, 599} {
 			if i%n == 0 {
 				terms = append(terms, fmt.Sprint(n))
 			}
 		}
-		records[i] = withTerms(plain(fmt.Sprint("r", i)), terms...)
-	}
-	return c.create(records...)
+		return withTerms(plain(fmt.Sprint("r", i)), terms...)
+	})
 }
 
 func listMatchSizes(s *subject) {
@@ -177,15 +171,13 @@ func listReindex(s *subject) {
 
 func listNotDueBefore(s *subject) {
 	c := s.tenant("t")
-	var all []store.Record
-	for i := range 9 {
+	all := c.createN(9, func(i int) store.Record {
 		r := withTerms(plain(fmt.Sprint("r", i)), "x")
 		if i%3 != 0 {
 			r.Due = day(8 - i) // not in the order of Created
 		}
-		all = append(all, r)
-	}
-	all = c.create(all...)
+		return r
+	})
 	var bounds []time.Time
 	for _, r := range all {
 		if !r.Due.IsZero() {
@@ -218,9 +210,7 @@ func listNotDueBefore(s *subject) {
 		}
 		slices.SortFunc(due, byDue) // Due finds the records that List skips
 		got := c.dueIn(store.DueQuery{Before: bound})
-		if diff := diffRecords(got, due); diff != "" {
-			s.fail("Due before %v: %s", bound, diff)
-		}
+		s.same(diffRecords(got, due), "Due before %v", bound)
 	}
 }
 
@@ -239,11 +229,7 @@ func extremes() []time.Time {
 
 func listLimit(s *subject) {
 	c := s.tenant("t")
-	var records []store.Record
-	for i := range store.MaxLimit + 1 {
-		records = append(records, withTerms(store.Record{ID: fmt.Sprint(i), Kind: "user"}, "x"))
-	}
-	all := c.create(records...)
+	all := c.createN(store.MaxLimit+1, func(i int) store.Record { return withTerms(store.Record{ID: fmt.Sprint(i), Kind: "user"}, "x") })
 	for _, match := range [][]store.Key{nil, keys("x")} {
 		for _, limit := range []int{0, 7, store.DefaultLimit, store.MaxLimit - 1, store.MaxLimit} {
 			q := store.Query{Kind: "user", Match: match, Limit: limit}

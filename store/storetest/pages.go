@@ -108,12 +108,7 @@ func (c *client) list(q store.Query) []store.Record {
 // lists checks that a walk consists of exactly these records in this order.
 func (c *client) lists(q store.Query, want ...store.Record) {
 	got := c.list(q)
-	if c.failed() {
-		return
-	}
-	if diff := diffRecords(got, want); diff != "" {
-		c.fail("List %+v: %s", q, diff)
-	}
+	c.same(diffRecords(got, want), "List %+v", q)
 }
 
 // changesPage returns a page of the feed and checks what holds for every page.
@@ -181,12 +176,7 @@ func (c *client) changes(q store.ChangeQuery) []store.Change {
 // feedIs checks that a walk through the feed consists of exactly these entries.
 func (c *client) feedIs(q store.ChangeQuery, want ...store.Change) {
 	got := c.changes(q)
-	if c.failed() {
-		return
-	}
-	if diff := diffChanges(got, want); diff != "" {
-		c.fail("Changes %+v: %s", q, diff)
-	}
+	c.same(diffChanges(got, want), "Changes %+v", q)
 }
 
 // feed checks that the feed after a place is exactly this.
@@ -202,12 +192,7 @@ func (c *client) trimmed(after, through store.Revision) {
 	}
 	_, err := c.store.Changes(c.ctx, c.name, store.ChangeQuery{After: after})
 	c.wantError("Changes", err, store.ErrTrimmed)
-	if c.failed() {
-		return
-	}
-	if diff := diffTrimmed(err, through); diff != "" {
-		c.fail("Changes after %d: %s", after, diff)
-	}
+	c.same(diffTrimmed(err, through), "Changes after %d", after)
 }
 
 // walkTenants walks all tenants in pages of a size and hands each to visit.

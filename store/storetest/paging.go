@@ -20,8 +20,7 @@ func pageChecks() []check {
 
 func pageBudget(s *subject) {
 	c := s.tenant("t")
-	var records []store.Record
-	for i := range 60 {
+	all := c.createN(60, func(i int) store.Record {
 		r := withTerms(plain(fmt.Sprint("r", i)), "all")
 		switch {
 		case i%10 == 3:
@@ -34,9 +33,8 @@ func pageBudget(s *subject) {
 		if i%3 == 0 {
 			r.Due = day(i)
 		}
-		records = append(records, r)
-	}
-	all := c.create(records...)
+		return r
+	})
 	late := func(r store.Record) bool { return !r.Due.IsZero() && r.Due.Before(day(40)) }
 	for _, match := range [][]string{nil, {"all"}, {"none"}, {"all", "none"}, {"few", "some", "all"}, {"some", "all"}} {
 		want := selectRecords(all, "user", keys(match...)...)
@@ -139,17 +137,13 @@ func pageDueBytes(s *subject) {
 	c := s.tenant("t1")
 	for _, limit := range []int{0, 1, 2, 3, 9} {
 		got := c.dueIn(store.DueQuery{Before: day(50), Limit: limit})
-		if diff := diffRecords(got, want[c.name]); diff != "" && !s.failed() {
-			s.fail("Due of one tenant, limit %d: %s", limit, diff)
-		}
+		s.same(diffRecords(got, want[c.name]), "Due of one tenant, limit %d", limit)
 		tenants := c.dueTenants(store.DueQuery{Before: day(50), Limit: limit})
-		if len(tenants) != 3 && !s.failed() {
+		if len(tenants) != 3 {
 			s.fail("Due, limit %d: %d tenants, want 3", limit, len(tenants))
 		}
 		for _, t := range tenants {
-			if diff := diffRecords(t.Records, want[t.Tenant]); diff != "" && !s.failed() {
-				s.fail("Due, limit %d: tenant %q: %s", limit, t.Tenant, diff)
-			}
+			s.same(diffRecords(t.Records, want[t.Tenant]), "Due, limit %d: tenant %q", limit, t.Tenant)
 		}
 	}
 }

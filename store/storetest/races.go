@@ -52,7 +52,7 @@ func racesCreate(s *subject) {
 		}
 		c.has(<-winner)
 	}
-	if n := len(c.changes(store.ChangeQuery{})); n != 12 && !s.failed() {
+	if n := len(c.changes(store.ChangeQuery{})); n != 12 {
 		s.fail("%d entries in the feed, want 12", n)
 	}
 	c.next(13)
@@ -86,9 +86,7 @@ func racesKey(s *subject) {
 		}
 		for _, r := range results {
 			if r.err != nil {
-				if diff := diffTaken(r.err, &store.TakenError{Op: 0, Require: -1, Key: key(k), Holder: won[0]}); diff != "" {
-					s.fail("a caller that lost: %s", diff)
-				}
+				s.same(diffTaken(r.err, &store.TakenError{Op: 0, Require: -1, Key: key(k), Holder: won[0]}), "a caller that lost")
 				c.absent(store.ID(r.record.ID))
 			}
 		}
@@ -115,7 +113,7 @@ func racesDelete(s *subject) {
 			s.fail("%d of %d callers deleted one record, want 1", n, racers)
 		}
 	}
-	if n := len(c.changes(store.ChangeQuery{})); n != 8 && !s.failed() {
+	if n := len(c.changes(store.ChangeQuery{})); n != 8 {
 		s.fail("%d entries in the feed, want 8", n)
 	}
 	c.exactly()
@@ -223,7 +221,7 @@ func racesSwap(s *subject) {
 	for _, k := range keys("1", "2", "3") {
 		holders[c.get(k).ID] = true
 	}
-	if len(holders) != 3 && !s.failed() {
+	if len(holders) != 3 {
 		s.fail("three keys have %d holders", len(holders))
 	}
 	c.next(3 + 2*callers*times + 1)
@@ -281,9 +279,7 @@ func racesReads(s *subject) {
 				n, _ := strconv.Atoi(string(got.Data))
 				want := version(n)
 				want.Created, want.Revision = 1, store.Revision(n+1)
-				if diff := diffRecord(got, want); diff != "" {
-					s.fail("torn read: %s", diff)
-				}
+				s.same(diffRecord(got, want), "torn read")
 				if got.Revision < before || got.Revision < last {
 					s.fail("read revision %d, after %d was acknowledged and %d read", got.Revision, before, last)
 				}
@@ -329,7 +325,7 @@ func racesFeed(s *subject) {
 					return
 				}
 				last := page[len(page)-1].Revision
-				if again := c.handle(i).get(store.ID("r")); again.Revision < last && !s.failed() {
+				if again := c.handle(i).get(store.ID("r")); again.Revision < last {
 					s.fail("the feed has revision %d, but revision %d was read", last, again.Revision)
 				}
 			}
@@ -349,7 +345,7 @@ func racesEverything(s *subject) {
 			own.has(r)
 			shared.apply(store.Create(full(id), []byte(id)))
 			shared.list(store.Query{Kind: "user", Match: full(id).Index[:1]})
-			if page := shared.list(store.Query{Kind: "user", Match: full(id).Index[1:2]}); len(page) != 1 && !s.failed() {
+			if page := shared.list(store.Query{Kind: "user", Match: full(id).Index[1:2]}); len(page) != 1 {
 				s.fail("List: %d records, want the one just written", len(page))
 			}
 			shared.duePage(store.DueQuery{Before: day(2), Limit: 5})
@@ -360,7 +356,7 @@ func racesEverything(s *subject) {
 			own.absent(store.ID(id))
 		}
 	})
-	if n := len(s.tenant("shared").list(store.Query{Kind: "user"})); n != callers*rounds && !s.failed() {
+	if n := len(s.tenant("shared").list(store.Query{Kind: "user"})); n != callers*rounds {
 		s.fail("%d records, want %d", n, callers*rounds)
 	}
 	for i := range callers {

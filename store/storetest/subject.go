@@ -50,6 +50,13 @@ func (s *subject) fail(format string, args ...any) {
 	s.stop()
 }
 
+// same fails unless diff, from one of the functions of that name, is empty.
+func (s *subject) same(diff, format string, args ...any) {
+	if diff != "" {
+		s.fail("%s: %s", fmt.Sprintf(format, args...), diff)
+	}
+}
+
 func (s *subject) verdict() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
