@@ -59,7 +59,7 @@
 //
 // # Rights
 //
-// [Options].Authorize is asked about the action of the route, and about each further action
+// [Options].Authorize is called for the action of the route, and for each further action
 // that a request comes to, before that is done or shown:
 //
 //   - getEndUser, if a POST finds that the user exists; updateEndUser instead with

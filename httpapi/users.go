@@ -157,12 +157,12 @@ func (a *api) write(c *call, spec enduser.Spec, onConflict string) error {
 func (a *api) appendRights(conds []enduser.Condition, c *call, spec enduser.Spec, onConflict string) []enduser.Condition {
 	switch onConflict {
 	case "return":
-		conds = append(conds, a.Asking(c, "getEndUser", false))
+		conds = append(conds, a.IfAllowed(c, "getEndUser", false))
 	case "merge":
-		conds = append(conds, a.Asking(c, "updateEndUser", true))
+		conds = append(conds, a.IfAllowed(c, "updateEndUser", true))
 	}
 	if spec.ExpiresIn == 0 {
-		conds = append(conds, a.AskingToKeep(c))
+		conds = append(conds, a.IfMayKeep(c))
 	}
 	return conds
 }

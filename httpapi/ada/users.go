@@ -72,7 +72,7 @@ func (a *api) ensure(c *call, t enduser.Tenant, spec enduser.Spec) (u enduser.Us
 		u, err = t.Create(ctx, spec, conds...)
 		return u, true, err
 	}
-	conds = append(conds, a.Asking(c, "getEndUser", false))
+	conds = append(conds, a.IfAllowed(c, "getEndUser", false))
 	u, outcome, err := t.Ensure(ctx, spec, conds...)
 	if err == nil && outcome != enduser.Created {
 		spec.ExternalID = ""

@@ -154,14 +154,14 @@ func (h *Host) Allow(c *Call, action string, write bool) error {
 	return h.allow(c.Request.Context(), c.Principal, Action{Name: action, Write: write})
 }
 
-// Asking returns the condition that the credential has the right to an action, if the user
+// IfAllowed returns the condition that the credential has the right to an action, if the user
 // exists. It calls Authorize once, however often the condition is checked.
-func (h *Host) Asking(c *Call, action string, write bool) enduser.Condition {
-	ask := h.asking(c, action, write)
-	return enduser.IfUser(func(enduser.User) error { return ask() })
+func (h *Host) IfAllowed(c *Call, action string, write bool) enduser.Condition {
+	allow := h.allowOnce(c, action, write)
+	return enduser.IfUser(func(enduser.User) error { return allow() })
 }
 
-func (h *Host) asking(c *Call, action string, write bool) func() error {
+func (h *Host) allowOnce(c *Call, action string, write bool) func() error {
 	return sync.OnceValue(func() error { return h.Allow(c, action, write) })
 }
 
@@ -183,7 +183,7 @@ func (h *Host) Confirm(c *Call, t enduser.Tenant, spec *enduser.Spec, err error)
 	if !ok || conflict.Field != identifying(spec) {
 		return err
 	}
-	conds := append(Conditions(c), h.AskingToKeep(c))
+	conds := append(Conditions(c), h.IfMayKeep(c))
 	_, failed := t.Associate(c.Request.Context(), enduser.ByID(conflict.HolderID), conds...)
 	p := Explain(failed)
 	switch {
@@ -209,15 +209,15 @@ func identifying(spec *enduser.Spec) string {
 	}
 }
 
-// AskingToKeep returns the condition that the credential has the right to associateEndUser,
+// IfMayKeep returns the condition that the credential has the right to associateEndUser,
 // if the user exists and is provisional. It is for writes that make a user permanent.
-func (h *Host) AskingToKeep(c *Call) enduser.Condition {
-	ask := h.asking(c, "associateEndUser", true)
+func (h *Host) IfMayKeep(c *Call) enduser.Condition {
+	allow := h.allowOnce(c, "associateEndUser", true)
 	return enduser.IfUser(func(u enduser.User) error {
 		if u.ExpiresAt.IsZero() {
 			return nil
 		}
-		return ask()
+		return allow()
 	})
 }
 

@@ -65,11 +65,11 @@ const maxRequestID = 128
 func (c *Call[P]) identify() {
 	ids := c.Request.Header["X-Request-Id"]
 	if len(ids) == 1 && ids[0] != "" && len(ids[0]) <= maxRequestID {
-		sane := true
+		valid := true
 		for i := range len(ids[0]) {
-			sane = sane && ids[0][i] > ' ' && ids[0][i] < 0x7f
+			valid = valid && ids[0][i] > ' ' && ids[0][i] < 0x7f
 		}
-		if sane {
+		if valid {
 			c.given = ids[0]
 			return
 		}

@@ -429,7 +429,7 @@ func TestAnswers(t *testing.T) {
 	}()
 }
 
-// TestRequestIDs: a sane ID that the request brought is kept, and any other is replaced.
+// TestRequestIDs: a valid ID of the request is kept, and any other is replaced.
 func TestRequestIDs(t *testing.T) {
 	t.Parallel()
 	h := rest.New(configuration(), routes()...)
