@@ -13,14 +13,8 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 )
 
-const (
-	// nodesAsked is how many nodes of a Cluster are asked for its layout.
-	nodesAsked = 5
-
-	// askFor is how long to wait for the answers of all servers that were asked. After that,
-	// those that have come count, or the first one that comes.
-	askFor = 200 * time.Millisecond
-)
+// nodesAsked is how many nodes of a Cluster are asked for its layout.
+const nodesAsked = 5
 
 // newClusterClient returns a client of a Cluster. go-redis asks one node after another for
 // the layout: it waits for a node that hangs, and believes one that is cut off from the
@@ -127,31 +121,21 @@ func (h *slotsHook) ask(ctx context.Context) ([]goredis.ClusterSlot, error) {
 	opinions := make(map[string]*opinion)
 	var best opinion
 	var last error
-	enough := time.NewTimer(askFor)
-	defer enough.Stop()
-	for late, left := false, len(asked); left > 0 && !(late && best.nodes > 0); {
-		select {
-		case <-enough.C:
-			late = true
-		case a := <-answers:
-			left--
-			if last = a.err; a.err != nil {
-				continue
-			}
-			key := masters(a.slots)
-			o := opinions[key]
-			if o == nil {
-				o = &opinion{slots: a.slots}
-				opinions[key] = o
-			}
-			if o.nodes++; o.nodes > best.nodes {
-				best = *o
-			}
-			if 2*best.nodes > len(asked) {
-				return best.slots, nil
-			}
+	collect(len(asked), answers, func(a answer) (useful, decided bool) {
+		if last = a.err; a.err != nil {
+			return false, false
 		}
-	}
+		key := masters(a.slots)
+		o := opinions[key]
+		if o == nil {
+			o = &opinion{slots: a.slots}
+			opinions[key] = o
+		}
+		if o.nodes++; o.nodes > best.nodes {
+			best = *o
+		}
+		return true, 2*best.nodes > len(asked)
+	})
 	if best.nodes == 0 {
 		return nil, last
 	}

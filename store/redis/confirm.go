@@ -38,10 +38,7 @@ func (s *Store) Confirm(ctx context.Context, tenant string) (err error) {
 		}
 		return outcome{err}
 	})
-	if err != nil && ctx.Err() != nil {
-		return ctx.Err()
-	}
-	return unavailable(err)
+	return readError(ctx, err)
 }
 
 // confirmation reads the reply to a Confirm.

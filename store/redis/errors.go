@@ -102,11 +102,11 @@ func unknown(cause error) error {
 	return fmt.Errorf("%w: %w", store.ErrUnknown, clean(cause))
 }
 
-// ended returns the error of a call whose context ended after an earlier failure,
-// which may be nil.
-func ended(ctx context.Context, cause error) error {
-	if cause == nil {
+// readError returns the error of a call that failed and wrote nothing: the context's if that
+// has ended, else ErrUnavailable.
+func readError(ctx context.Context, cause error) error {
+	if cause != nil && ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return fmt.Errorf("%w: %w", ctx.Err(), cause)
+	return unavailable(cause)
 }

@@ -53,14 +53,14 @@ func (s *Store) fetchTo(
 	case size > largeAnswer:
 		done, err := s.largeTurn(bounded, sp)
 		if err != nil {
-			return 0, 0, unlessEnded(ctx, errQueued)
+			return 0, 0, readError(ctx, errQueued)
 		}
 		defer done()
 	}
 	vals, err := s.read(bounded, sp, method, class, append([]any{"hmget", sp.records()}, anys(ids[:n])...))
 	switch {
 	case err != nil && bounded.Err() != nil:
-		return 0, 0, unlessEnded(ctx, errNoAnswer)
+		return 0, 0, readError(ctx, errNoAnswer)
 	case err != nil:
 		return 0, 0, err
 	}
@@ -84,15 +84,6 @@ func fitting(stored []any, room int) (n, size int) {
 		size += len(value)
 	}
 	return n, size
-}
-
-// unlessEnded returns the error of a read that failed with its bound: the context's if
-// that has ended.
-func unlessEnded(ctx context.Context, cause error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return unavailable(cause)
 }
 
 // largeTurn waits for the tenant's turn to get a large answer from its server.

@@ -26,10 +26,7 @@ func (s *Store) read(ctx context.Context, sp space, method string, class class, 
 		vals, err = values(r.cmds)
 		return err
 	})
-	if err != nil && ctx.Err() != nil {
-		return nil, ended(ctx, nil)
-	}
-	return vals, unavailable(err)
+	return vals, readError(ctx, err)
 }
 
 // send sends r once to the server of the tenant. Its error is about the sending; the
@@ -110,8 +107,5 @@ func (s *Store) scatter(ctx context.Context, method string, n int, command func(
 		vals, err = values(cmds)
 		return err
 	})
-	if err != nil && ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	return vals, unavailable(err)
+	return vals, readError(ctx, err)
 }

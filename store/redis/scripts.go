@@ -65,10 +65,7 @@ func (s *Store) readScript(ctx context.Context, sp space, method string, class c
 		got, err = parseReply(val, sp.tenant)
 		return err
 	})
-	if err != nil && ctx.Err() != nil {
-		return reply{}, ended(ctx, nil)
-	}
-	return got, unavailable(err)
+	return got, readError(ctx, err)
 }
 
 func scriptArgs(sc script, keys []string, args []any) []any {

@@ -161,25 +161,17 @@ func (s *sentinels) askAll(ctx context.Context) (newest named, answers int, err 
 		}()
 	}
 	err = errors.New("no Sentinel is configured")
-	enough := time.NewTimer(askFor)
-	defer enough.Stop()
-	for late, left := false, len(s.options); left > 0 && !(late && answers > 0); {
-		select {
-		case <-enough.C:
-			late = true
-		case a := <-all:
-			left--
-			switch {
-			case a.err != nil:
-				err = a.err
-			case answers == 0 || a.epoch > newest.epoch:
-				newest = a.named
-				answers++
-			default:
-				answers++
-			}
+	collect(len(s.options), all, func(a answer) (useful, decided bool) {
+		if a.err != nil {
+			err = a.err
+			return false, false
 		}
-	}
+		if answers == 0 || a.epoch > newest.epoch {
+			newest = a.named
+		}
+		answers++
+		return true, false
+	})
 	if answers > 0 {
 		err = nil
 	}

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 
 	"github.com/rollbook-go/rollbook/store"
@@ -110,13 +111,11 @@ func (d *doubt) end(ctx context.Context, err error) error {
 	case errors.As(err, &o):
 		return o.error
 	case d.maybe && ctx.Err() != nil:
-		return unknown(ended(ctx, clean(err)))
+		return unknown(fmt.Errorf("%w: %w", ctx.Err(), clean(err)))
 	case d.maybe:
 		return unknown(err)
-	case ctx.Err() != nil:
-		return ctx.Err()
 	}
-	return unavailable(err)
+	return readError(ctx, err)
 }
 
 // sendWrite sends a request that writes once and returns what its script answered.
