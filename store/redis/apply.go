@@ -49,10 +49,10 @@ func (s *Store) Apply(ctx context.Context, tenant string, b store.Batch) (rev st
 	}
 }
 
-// errCounter: the tenant's revision counter cannot be read.
+// errCounter: the tenant's revision counter is unreadable.
 var errCounter = errors.New("the tenant's revision counter is damaged")
 
-var errMoved = errors.New("a record was written between the reading and the removing of it")
+var errMoved = errors.New("a record was written between its reading and its removal")
 
 // unlistedError: a unique key has a holder that does not list it, so it is free.
 type unlistedError struct{ field, holder string }

@@ -40,8 +40,8 @@ const (
 	maxRevision = 1 << 53
 )
 
-// errDamaged: a stored record cannot be read.
-var errDamaged = errors.New("a stored record cannot be read")
+// errDamaged: a stored record is unreadable.
+var errDamaged = errors.New("a stored record is unreadable")
 
 // appendHead encodes all that the digest covers, except tenant and ID.
 func appendHead(b []byte, r *store.Record) []byte {

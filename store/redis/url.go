@@ -53,15 +53,15 @@ func parameters() []string {
 func ParseURL(text string) (*goredis.UniversalOptions, *Options, error) {
 	u, err := url.Parse(text)
 	if err != nil || strings.Contains(u.Host, ",") { // err quotes the URL
-		return nil, nil, errors.New("redisstore: not a URL: user and password have to be percent-encoded, and there is one host; others are addr=")
+		return nil, nil, errors.New("redisstore: URL: invalid: percent-encode user and password, and name hosts but the first with addr=")
 	}
 	scheme, kind, _ := strings.Cut(u.Scheme, "-")
 	switch {
 	case scheme != "redis" && scheme != "rediss", kind != "" && kind != "sentinel" && kind != "cluster", u.Opaque != "":
-		return nil, nil, errors.New("redisstore: URL: starts with none of redis://, redis-sentinel:// and redis-cluster://, nor with these and rediss")
+		return nil, nil, errors.New("redisstore: URL: must start with redis://, redis-sentinel:// or redis-cluster://, or with rediss in place of redis")
 	case strings.Contains(u.EscapedPath()+u.RawQuery, "@"), u.Fragment != "":
 		// A "/", "?" or "#" in a password would end the host before the password's end.
-		return nil, nil, errors.New("redisstore: URL: user, password and values have to be percent-encoded")
+		return nil, nil, errors.New("redisstore: URL: percent-encode user, password and values")
 	}
 	q, err := parseQuery(u.RawQuery)
 	if err != nil {
@@ -98,11 +98,11 @@ func parseQuery(raw string) (*query, error) {
 		case !slices.Contains(parameters(), name): // which may be a piece of a password
 			return nil, fmt.Errorf("redisstore: URL: parameter %d is unknown; there are %s", i+1, strings.Join(parameters(), ", "))
 		case err != nil:
-			return nil, fmt.Errorf("redisstore: URL: %s: is not percent-encoded", name)
+			return nil, fmt.Errorf("redisstore: URL: %s: not percent-encoded", name)
 		case value == "":
-			return nil, fmt.Errorf("redisstore: URL: %s: is empty", name)
+			return nil, fmt.Errorf("redisstore: URL: %s: empty", name)
 		case q.values.Has(name) && name != "addr":
-			return nil, fmt.Errorf("redisstore: URL: %s: comes twice", name)
+			return nil, fmt.Errorf("redisstore: URL: %s: given twice", name)
 		}
 		q.values.Add(name, value)
 	}
@@ -123,7 +123,7 @@ func (q *query) number(name string) int {
 	}
 	n, err := strconv.Atoi(value)
 	if err != nil || n < 0 {
-		q.fail(name, "is not a number of at least 0")
+		q.fail(name, "not a number of at least 0")
 	}
 	return n
 }
@@ -138,7 +138,7 @@ func (q *query) duration(name string) time.Duration {
 	}
 	d, err := time.ParseDuration(value)
 	if err != nil || d <= 0 {
-		q.fail(name, "is not a positive duration")
+		q.fail(name, "not a positive duration")
 	}
 	return d
 }
@@ -171,23 +171,23 @@ func (q *query) client(u *url.URL, scheme, kind string) (*goredis.UniversalOptio
 	}
 	o, err := goredis.ParseFailoverURL(plain.String()) // which knows all that the other two know
 	if err != nil {                                    // which quotes values
-		return nil, errors.New("redisstore: URL: the database, protocol, skip_verify or an addr cannot be read; an addr is host:port")
+		return nil, errors.New("redisstore: URL: invalid database, protocol, skip_verify or addr; an addr is host:port")
 	}
 	switch {
 	case o.DB < 0:
-		return nil, errors.New("redisstore: URL: the database is negative")
+		return nil, errors.New("redisstore: URL: db: negative")
 	case o.Protocol != 0 && o.Protocol != 2 && o.Protocol != 3:
-		return nil, errors.New("redisstore: URL: protocol: is neither 2 nor 3")
+		return nil, errors.New("redisstore: URL: protocol: neither 2 nor 3")
 	case (kind == "sentinel") != (o.MasterName != ""):
-		return nil, errors.New("redisstore: URL: master_name: belongs to redis-sentinel, and has to be there")
+		return nil, errors.New("redisstore: URL: master_name: required with redis-sentinel, and only there")
 	case kind != "sentinel" && (sentinelUser != "" || sentinelPassword != ""):
-		return nil, errors.New("redisstore: URL: sentinel_username, sentinel_password: belong to redis-sentinel")
+		return nil, errors.New("redisstore: URL: sentinel_username, sentinel_password: only with redis-sentinel")
 	case kind == "" && len(o.SentinelAddrs) > 1:
-		return nil, errors.New("redisstore: URL: addr: belongs to redis-sentinel and redis-cluster")
+		return nil, errors.New("redisstore: URL: addr: only with redis-sentinel and redis-cluster")
 	case kind == "cluster" && o.DB != 0:
-		return nil, errors.New("redisstore: URL: a Cluster has database 0 alone")
+		return nil, errors.New("redisstore: URL: db: a Cluster has only database 0")
 	case scheme == "redis" && serverName != "":
-		return nil, errors.New("redisstore: URL: tls_server_name: belongs to rediss")
+		return nil, errors.New("redisstore: URL: tls_server_name: only with rediss")
 	}
 	if o.TLSConfig != nil {
 		o.TLSConfig.ServerName = serverName // empty: of each host that is dialed
