@@ -163,14 +163,12 @@ func applyMutants() []mutant {
 		{name: "a stale batch is written in part", rejected: "apply/atomic-stale revisions/refused changes/refused", harm: oneByOne(store.ErrStale)},
 		{name: "a taken batch is written in part", rejected: "apply/atomic-taken keys/first-taken keys/twice-in-batch", harm: oneByOne(store.ErrTaken)},
 		{name: "an invalid batch is written in part", rejected: "apply/atomic-invalid limits/batch", harm: oneByOne(store.ErrInvalid)},
-		{name: "a batch is cut at 100 ops", rejected: "apply/large-batch limits/apply", harm: func(b *broken) {
-			b.apply.asks(func(c *applyCall) {
-				if c.err = store.Check(c.tenant, c.q); c.err != nil {
-					return
-				}
-				c.q.Ops = c.q.Ops[:min(100, len(c.q.Ops))]
-			})
-		}},
+		{name: "a batch is cut at 100 ops", rejected: "apply/large-batch limits/apply", harm: asks(ofApply, func(_ *broken, c *applyCall) {
+			if c.err = store.Check(c.tenant, c.q); c.err != nil {
+				return
+			}
+			c.q.Ops = c.q.Ops[:min(100, len(c.q.Ops))]
+		})},
 		{name: "deletions are forgotten", rejected: "apply/round-trip keys/released due/drain", harm: steps{write: func(t *mapTenant, op store.Op) {
 			r, ok := t.records.get(op.ID())
 			t.write(op)

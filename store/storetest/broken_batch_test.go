@@ -118,38 +118,30 @@ func requireMutants() []mutant {
 				taken.Holder = store.Record{}
 			}
 		})},
-		{name: "a requirement takes a revision", rejected: "require/nothing require/limits", harm: func(b *broken) {
-			b.apply.answers(func(c *applyCall) {
-				if c.err == nil && len(c.q.Require) > 1 {
-					b.mu.Lock()
-					b.tenant(c.tenant).last++
-					b.mu.Unlock()
+		{name: "a requirement takes a revision", rejected: "require/nothing require/limits", harm: answers(ofApply, func(b *broken, c *applyCall) {
+			if c.err == nil && len(c.q.Require) > 1 {
+				b.mu.Lock()
+				b.tenant(c.tenant).last++
+				b.mu.Unlock()
+			}
+		})},
+		{name: "a required record is written again", rejected: "require/nothing require/at", harm: answers(ofApply, func(b *broken, c *applyCall) {
+			defer b.locked()()
+			for _, r := range c.q.Require {
+				if stored, ok := b.tenant(c.tenant).records.get(r.ID); ok && c.err == nil && r.Revision == stored.Revision {
+					stored.Revision = c.got
+					b.tenant(c.tenant).records.put(stored)
 				}
-			})
-		}},
-		{name: "a required record is written again", rejected: "require/nothing require/at", harm: func(b *broken) {
-			b.apply.answers(func(c *applyCall) {
-				defer b.locked()()
-				for _, r := range c.q.Require {
-					if stored, ok := b.tenant(c.tenant).records.get(r.ID); ok && c.err == nil && r.Revision == stored.Revision {
-						stored.Revision = c.got
-						b.tenant(c.tenant).records.put(stored)
-					}
-				}
-			})
-		}},
-		{name: "a batch that a requirement refuses is written in part", rejected: "require/nothing require/first", harm: func(b *broken) {
-			b.apply.answers(func(c *applyCall) {
-				if len(c.q.Require) > 0 && (errors.Is(c.err, store.ErrStale) || errors.Is(c.err, store.ErrTaken)) {
-					_, _ = b.mapStore.Apply(c.ctx, c.tenant, store.Ops(c.q.Ops...))
-				}
-			})
-		}},
-		{name: "requirements do not count towards MaxOps", rejected: "require/limits", harm: func(b *broken) {
-			b.apply.asks(func(c *applyCall) {
-				c.q.Require = c.q.Require[:min(len(c.q.Require), store.MaxOps-max(1, min(store.MaxOps, len(c.q.Ops))))]
-			})
-		}},
+			}
+		})},
+		{name: "a batch that a requirement refuses is written in part", rejected: "require/nothing require/first", harm: answers(ofApply, func(b *broken, c *applyCall) {
+			if len(c.q.Require) > 0 && (errors.Is(c.err, store.ErrStale) || errors.Is(c.err, store.ErrTaken)) {
+				_, _ = b.mapStore.Apply(c.ctx, c.tenant, store.Ops(c.q.Ops...))
+			}
+		})},
+		{name: "requirements do not count towards MaxOps", rejected: "require/limits", harm: asks(ofApply, func(_ *broken, c *applyCall) {
+			c.q.Require = c.q.Require[:min(len(c.q.Require), store.MaxOps-max(1, min(store.MaxOps, len(c.q.Ops))))]
+		})},
 		{name: "a batch without ops may require", rejected: "require/limits", harm: func(b *broken) {
 			b.apply = func(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
 				if len(batch.Ops) == 0 && len(batch.Require) > 0 {

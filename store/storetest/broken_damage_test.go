@@ -46,13 +46,11 @@ func damageMutants() []mutant {
 	return []mutant{
 		{name: "a damaged record is not found", rejected: "damage/get damage/write", harm: func(b *broken) { b.get.turns(store.ErrDamaged, store.ErrNotFound) }},
 		{name: "a damaged record makes the store unavailable", rejected: "damage/get", harm: func(b *broken) { b.get.turns(store.ErrDamaged, store.ErrUnavailable) }},
-		{name: "the ID of a damaged record is not told", rejected: "damage/get", harm: func(b *broken) {
-			b.get.answers(func(c *getCall) {
-				if errors.Is(c.err, store.ErrDamaged) {
-					c.err = &store.DamagedError{ID: c.q.Value}
-				}
-			})
-		}},
+		{name: "the ID of a damaged record is not told", rejected: "damage/get", harm: answers(ofGet, func(_ *broken, c *getCall) {
+			if errors.Is(c.err, store.ErrDamaged) {
+				c.err = &store.DamagedError{ID: c.q.Value}
+			}
+		})},
 		{name: "a damaged record is written over", rejected: "damage/write", harm: steps{refuses: func(t *mapTenant, ops []store.Op) error {
 			for _, op := range ops {
 				if op.Old != nil {
@@ -78,18 +76,16 @@ func damageMutants() []mutant {
 				}
 			}
 		})},
-		{name: "the keys of a damaged record are free", rejected: "damage/claim damage/require", harm: func(b *broken) {
-			b.apply.asks(func(c *applyCall) {
-				b.mu.Lock()
-				t := b.tenant(c.tenant)
-				for key, id := range t.holders {
-					if t.damaged[id] {
-						delete(t.holders, key)
-					}
+		{name: "the keys of a damaged record are free", rejected: "damage/claim damage/require", harm: asks(ofApply, func(b *broken, c *applyCall) {
+			b.mu.Lock()
+			t := b.tenant(c.tenant)
+			for key, id := range t.holders {
+				if t.damaged[id] {
+					delete(t.holders, key)
 				}
-				b.mu.Unlock()
-			})
-		}},
+			}
+			b.mu.Unlock()
+		})},
 		{name: "a damaged record's key is taken", rejected: "damage/claim damage/require", harm: refusing(func(_ *broken, c *applyCall, e *store.DamagedError) {
 			if c.q.Ops[0].Old == nil {
 				c.err = &store.TakenError{Require: -1, Key: key("k")}
@@ -110,13 +106,11 @@ func damageMutants() []mutant {
 				page.Next = 0
 			}
 		})},
-		{name: "a damaged record fails the list", rejected: "damage/list damage/all damage/apart", harm: func(b *broken) {
-			b.list.answers(func(c *listCall) {
-				if len(c.got.Damaged) > 0 {
-					c.err = &store.DamagedError{ID: c.got.Damaged[0]}
-				}
-			})
-		}},
+		{name: "a damaged record fails the list", rejected: "damage/list damage/all damage/apart", harm: answers(ofList, func(_ *broken, c *listCall) {
+			if len(c.got.Damaged) > 0 {
+				c.err = &store.DamagedError{ID: c.got.Damaged[0]}
+			}
+		})},
 		{name: "a damaged record is listed with what it had", rejected: "damage/list", harm: func(b *broken) {
 			b.list = func(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
 				b.mu.Lock()
@@ -131,16 +125,14 @@ func damageMutants() []mutant {
 				return page, err
 			}
 		}},
-		{name: "damaged records are named in every list", rejected: "damage/list", harm: func(b *broken) {
-			b.list.answers(func(c *listCall) {
-				defer b.locked()()
-				if c.got.Damaged = nil; c.got.Next == 0 {
-					for id := range b.tenant(c.tenant).damaged {
-						c.got.Damaged = append(c.got.Damaged, id)
-					}
+		{name: "damaged records are named in every list", rejected: "damage/list", harm: answers(ofList, func(b *broken, c *listCall) {
+			defer b.locked()()
+			if c.got.Damaged = nil; c.got.Next == 0 {
+				for id := range b.tenant(c.tenant).damaged {
+					c.got.Damaged = append(c.got.Damaged, id)
 				}
-			})
-		}},
+			}
+		})},
 		{name: "damaged records are not due", rejected: "damage/due damage/all", harm: dueTenants(func(t *store.DueTenant) {
 			if t.Damaged = nil; len(t.Records) == 0 && t.Next == "" {
 				t.Next = "more"
@@ -151,21 +143,17 @@ func damageMutants() []mutant {
 				t.Next = ""
 			}
 		})},
-		{name: "damaged records are counted", rejected: "damage/count", harm: func(b *broken) {
-			b.count.answers(func(c *countCall) {
-				defer b.locked()()
-				c.got.N += len(b.tenant(c.tenant).damaged)
-			})
-		}},
-		{name: "Remove cannot remove what is damaged", rejected: "damage/remove damage/remove-batch damage/reborn", harm: func(b *broken) {
-			b.apply.asks(func(c *applyCall) {
-				for _, op := range c.q.Ops {
-					if op.New == nil && isDamaged(b, c.tenant, op.Old.ID) {
-						c.err = &store.DamagedError{ID: op.Old.ID}
-					}
+		{name: "damaged records are counted", rejected: "damage/count", harm: answers(ofCount, func(b *broken, c *countCall) {
+			defer b.locked()()
+			c.got.N += len(b.tenant(c.tenant).damaged)
+		})},
+		{name: "Remove cannot remove what is damaged", rejected: "damage/remove damage/remove-batch damage/reborn", harm: asks(ofApply, func(b *broken, c *applyCall) {
+			for _, op := range c.q.Ops {
+				if op.New == nil && isDamaged(b, c.tenant, op.Old.ID) {
+					c.err = &store.DamagedError{ID: op.Old.ID}
 				}
-			})
-		}},
+			}
+		})},
 		{name: "the kind of a damaged record is known", rejected: "damage/remove", harm: steps{write: func(t *mapTenant, op store.Op) {
 			if old, ok := t.records.get(op.ID()); ok && op.New == nil {
 				op.Old = &old
@@ -264,16 +252,14 @@ func damageMutants() []mutant {
 			}
 			return all, nil
 		})},
-		{name: "damage spreads to the next tenant", rejected: "damage/apart", harm: func(b *broken) {
-			b.get.answers(func(c *getCall) {
-				defer b.locked()()
-				for name, t := range b.tenants {
-					if name != c.tenant && c.err == nil && t.damaged[c.got.ID] {
-						c.got, c.err = store.Record{}, &store.DamagedError{ID: c.got.ID}
-					}
+		{name: "damage spreads to the next tenant", rejected: "damage/apart", harm: answers(ofGet, func(b *broken, c *getCall) {
+			defer b.locked()()
+			for name, t := range b.tenants {
+				if name != c.tenant && c.err == nil && t.damaged[c.got.ID] {
+					c.got, c.err = store.Record{}, &store.DamagedError{ID: c.got.ID}
 				}
-			})
-		}},
+			}
+		})},
 	}
 }
 

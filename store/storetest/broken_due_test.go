@@ -118,17 +118,15 @@ func dueMutants() []mutant {
 		{name: "more tenants than records", rejected: "due/share due/walk", harm: dueBy(nil, func(q store.DueQuery, names []string, due map[string][]store.Record) store.DuePage {
 			return share(names, len(names), due, q.Limit/max(1, len(names)))
 		})},
-		{name: "tenants that have other kinds due are named", rejected: "due/share-kinds", harm: func(b *broken) {
-			b.due.answers(func(c *dueCall) {
-				c.q.Kinds = nil
-				every, _ := b.mapStore.Due(c.ctx, c.q)
-				for _, t := range every.Tenants {
-					if !slices.ContainsFunc(c.got.Tenants, func(other store.DueTenant) bool { return other.Tenant == t.Tenant }) {
-						c.got.Tenants = append(c.got.Tenants, store.DueTenant{Tenant: t.Tenant})
-					}
+		{name: "tenants that have other kinds due are named", rejected: "due/share-kinds", harm: answers(ofDue, func(b *broken, c *dueCall) {
+			c.q.Kinds = nil
+			every, _ := b.mapStore.Due(c.ctx, c.q)
+			for _, t := range every.Tenants {
+				if !slices.ContainsFunc(c.got.Tenants, func(other store.DueTenant) bool { return other.Tenant == t.Tenant }) {
+					c.got.Tenants = append(c.got.Tenants, store.DueTenant{Tenant: t.Tenant})
 				}
-			})
-		}},
+			}
+		})},
 		{name: "Due goes by Created", rejected: "due/order due/moves due/one-tenant", harm: dueBy(nil, func(q store.DueQuery, names []string, due map[string][]store.Record) store.DuePage {
 			for _, name := range names {
 				slices.SortFunc(due[name], byCreated)
@@ -176,13 +174,11 @@ func dueMutants() []mutant {
 				return page, err
 			}
 		}},
-		{name: "a place includes its record", rejected: "due/one-tenant due/ties", harm: func(b *broken) {
-			b.due.asks(func(c *dueCall) {
-				if c.q.From != "" {
-					c.q.From = c.q.From[:len(c.q.From)-1]
-				}
-			})
-		}},
+		{name: "a place includes its record", rejected: "due/one-tenant due/ties", harm: asks(ofDue, func(_ *broken, c *dueCall) {
+			if c.q.From != "" {
+				c.q.From = c.q.From[:len(c.q.From)-1]
+			}
+		})},
 		{name: "a place is a number of records", rejected: "due/moving", harm: func(b *broken) {
 			b.due = func(ctx context.Context, _ string, q store.DueQuery) (store.DuePage, error) {
 				q, err := store.CheckDueQuery(q)
@@ -201,33 +197,27 @@ func dueMutants() []mutant {
 				return store.DuePage{Tenants: []store.DueTenant{t}}, nil
 			}
 		}},
-		{name: "From is forgotten without a tenant", rejected: "limits/queries", harm: func(b *broken) {
-			b.due.asks(func(c *dueCall) {
-				if c.q.Tenant == "" {
-					c.q.From = ""
-				}
-			})
-		}},
+		{name: "From is forgotten without a tenant", rejected: "limits/queries", harm: asks(ofDue, func(_ *broken, c *dueCall) {
+			if c.q.Tenant == "" {
+				c.q.From = ""
+			}
+		})},
 		{name: "one tenant's Due is of all", rejected: "due/apart due/order", harm: dueBy(func(q *store.DueQuery) { q.Tenant, q.From = "", "" }, nil)},
-		{name: "what Due returned is gone", rejected: "due/stays", harm: func(b *broken) {
-			b.due.answers(func(c *dueCall) {
-				defer b.locked()()
-				for _, t := range c.got.Tenants {
-					for _, r := range t.Records {
-						r = b.tenants[t.Tenant].records.at(r.ID)
-						r.Due = time.Time{}
-						b.tenants[t.Tenant].records.put(r)
-					}
+		{name: "what Due returned is gone", rejected: "due/stays", harm: answers(ofDue, func(b *broken, c *dueCall) {
+			defer b.locked()()
+			for _, t := range c.got.Tenants {
+				for _, r := range t.Records {
+					r = b.tenants[t.Tenant].records.at(r.ID)
+					r.Due = time.Time{}
+					b.tenants[t.Tenant].records.put(r)
 				}
-			})
-		}},
-		{name: "what is due cannot be fetched", rejected: "due/stays", harm: func(b *broken) {
-			b.get.answers(func(c *getCall) {
-				if c.err == nil && !c.got.Due.IsZero() && c.got.Due.Year() < 2020 {
-					c.got, c.err = store.Record{}, store.ErrNotFound
-				}
-			})
-		}},
+			}
+		})},
+		{name: "what is due cannot be fetched", rejected: "due/stays", harm: answers(ofGet, func(_ *broken, c *getCall) {
+			if c.err == nil && !c.got.Due.IsZero() && c.got.Due.Year() < 2020 {
+				c.got, c.err = store.Record{}, store.ErrNotFound
+			}
+		})},
 		{name: "what is due gives up its keys", rejected: "due/stays", harm: excusing(func(_ []store.Op, taken *store.TakenError) bool {
 			return !taken.Holder.Due.IsZero() && taken.Holder.Due.Year() < 2020
 		})},
@@ -253,20 +243,16 @@ func tenantMutants() []mutant {
 		return tenant
 	}
 	return []mutant{
-		{name: "Get ignores the tenant", rejected: "tenants/apart names/tenants", harm: func(b *broken) {
-			b.get.answers(func(c *getCall) {
-				if errors.Is(c.err, store.ErrNotFound) {
-					c.got, c.err = b.mapStore.Get(c.ctx, elsewhere(b, c.tenant), c.q)
-				}
-			})
-		}},
-		{name: "List ignores the tenant", rejected: "names/tenants list/empty", harm: func(b *broken) {
-			b.list.answers(func(c *listCall) {
-				if c.err == nil && len(c.got.Records) == 0 {
-					c.got, c.err = b.mapStore.List(c.ctx, elsewhere(b, c.tenant), c.q)
-				}
-			})
-		}},
+		{name: "Get ignores the tenant", rejected: "tenants/apart names/tenants", harm: answers(ofGet, func(b *broken, c *getCall) {
+			if errors.Is(c.err, store.ErrNotFound) {
+				c.got, c.err = b.mapStore.Get(c.ctx, elsewhere(b, c.tenant), c.q)
+			}
+		})},
+		{name: "List ignores the tenant", rejected: "names/tenants list/empty", harm: answers(ofList, func(b *broken, c *listCall) {
+			if c.err == nil && len(c.got.Records) == 0 {
+				c.got, c.err = b.mapStore.List(c.ctx, elsewhere(b, c.tenant), c.q)
+			}
+		})},
 		{name: "keys are unique among all tenants", rejected: "tenants/apart names/tenants", harm: func(b *broken) {
 			holders := map[store.Key]string{}
 			steps{refuses: func(t *mapTenant, ops []store.Op) error {
@@ -284,12 +270,10 @@ func tenantMutants() []mutant {
 				}
 			}}.harm(b)
 		}},
-		{name: "an empty tenant does not exist", rejected: "tenants/exist", harm: func(b *broken) {
-			b.names.answers(func(c *namesCall) {
-				defer b.locked()()
-				c.got.Names = slices.DeleteFunc(c.got.Names, func(name string) bool { return len(b.tenants[name].records.byID) == 0 })
-			})
-		}},
+		{name: "an empty tenant does not exist", rejected: "tenants/exist", harm: answers(ofTenants, func(b *broken, c *namesCall) {
+			defer b.locked()()
+			c.got.Names = slices.DeleteFunc(c.got.Names, func(name string) bool { return len(b.tenants[name].records.byID) == 0 })
+		})},
 		{name: "a refused batch makes a tenant", rejected: "tenants/exist strings/utf8", harm: refusing(func(b *broken, c *applyCall, _ error) {
 			defer b.locked()()
 			b.tenants[c.tenant] = b.tenant(c.tenant)

@@ -117,16 +117,14 @@ func feedMutants() []mutant {
 				c.Note = c.Note[:i]
 			}
 		})},
-		{name: "entries have the revision of the batch", rejected: "changes/notes changes/order", harm: func(b *broken) {
-			b.apply.answers(func(c *applyCall) {
-				defer b.locked()()
-				for i := range b.tenant(c.tenant).feed {
-					if entry := &b.tenant(c.tenant).feed[i]; c.err == nil && entry.Revision > c.got-store.Revision(len(c.q.Ops)) {
-						entry.Revision, entry.Seq = c.got, c.got
-					}
+		{name: "entries have the revision of the batch", rejected: "changes/notes changes/order", harm: answers(ofApply, func(b *broken, c *applyCall) {
+			defer b.locked()()
+			for i := range b.tenant(c.tenant).feed {
+				if entry := &b.tenant(c.tenant).feed[i]; c.err == nil && entry.Revision > c.got-store.Revision(len(c.q.Ops)) {
+					entry.Revision, entry.Seq = c.got, c.got
 				}
-			})
-		}},
+			}
+		})},
 		{name: "the newest entry comes first", rejected: "changes/types changes/order", harm: changesWith(func(_ *mapTenant, _ store.ChangeQuery, all []store.Change) []store.Change {
 			slices.Reverse(all)
 			return all
@@ -200,13 +198,11 @@ func feedMutants() []mutant {
 				return rev, nil
 			}
 		}},
-		{name: "one feed for all tenants", rejected: "changes/tenant", harm: func(b *broken) {
-			b.changes.answers(func(c *feedCall) {
-				if len(c.got.Changes) == 0 && c.err == nil {
-					c.got, c.err = b.mapStore.Changes(c.ctx, "a", c.q)
-				}
-			})
-		}},
+		{name: "one feed for all tenants", rejected: "changes/tenant", harm: answers(ofChanges, func(b *broken, c *feedCall) {
+			if len(c.got.Changes) == 0 && c.err == nil {
+				c.got, c.err = b.mapStore.Changes(c.ctx, "a", c.q)
+			}
+		})},
 		{name: "Trim does nothing", rejected: "trim/every trim/again trim/newest trim/page outcome/trim", harm: trimWith(func(*broken, *mapTenant, string, store.Revision) {})},
 		{name: "reading after a place behind which entries were forgotten is no error", rejected: "trim/every waiter/trimmed random/seed-0", patience: time.Second, harm: func(b *broken) {
 			changesAsking(func(t *mapTenant, q *store.ChangeQuery) { q.After = max(q.After, t.trimmed) })(b)
@@ -246,23 +242,19 @@ func feedMutants() []mutant {
 				t.trimmed = 0
 			}
 		})},
-		{name: "Through is the first entry that is left", rejected: "trim/every", harm: func(b *broken) {
-			b.changes.answers(func(c *feedCall) {
-				var trimmed *store.TrimmedError
-				if errors.As(c.err, &trimmed) {
-					trimmed.Through++
-				}
-			})
-		}},
+		{name: "Through is the first entry that is left", rejected: "trim/every", harm: answers(ofChanges, func(_ *broken, c *feedCall) {
+			var trimmed *store.TrimmedError
+			if errors.As(c.err, &trimmed) {
+				trimmed.Through++
+			}
+		})},
 		{name: "a bare ErrTrimmed", rejected: "trim/every", harm: func(b *broken) { b.changes.turns(store.ErrTrimmed, store.ErrTrimmed) }},
-		{name: "descending from the newest is ErrTrimmed", rejected: "trim/descending trim/page", harm: func(b *broken) {
-			b.changes.answers(func(c *feedCall) {
-				if c.got.Trimmed > c.q.After {
-					c.got, c.err = store.ChangePage{}, &store.TrimmedError{Through: c.got.Trimmed}
-				}
-			})
-		}},
-		{name: "a page does not say what was forgotten", rejected: "trim/page random/seed-1", harm: func(b *broken) { b.changes.answers(func(c *feedCall) { c.got.Trimmed = 0 }) }},
+		{name: "descending from the newest is ErrTrimmed", rejected: "trim/descending trim/page", harm: answers(ofChanges, func(_ *broken, c *feedCall) {
+			if c.got.Trimmed > c.q.After {
+				c.got, c.err = store.ChangePage{}, &store.TrimmedError{Through: c.got.Trimmed}
+			}
+		})},
+		{name: "a page does not say what was forgotten", rejected: "trim/page random/seed-1", harm: answers(ofChanges, func(_ *broken, c *feedCall) { c.got.Trimmed = 0 })},
 		{name: "Trim makes a tenant", rejected: "trim/nothing tenants/exist", harm: trimWith(func(b *broken, t *mapTenant, tenant string, through store.Revision) {
 			trim(t, through)
 			b.tenants[tenant] = t

@@ -113,32 +113,26 @@ func keyMutants() []mutant {
 			}
 		})},
 		{name: "the taken key is not told", rejected: "keys/taken", harm: refusing(func(_ *broken, _ *applyCall, e *store.TakenError) { e.Key = store.Key{} })},
-		{name: "Get finds records by term", rejected: "keys/get keys/not-index", harm: func(b *broken) {
-			b.get.answers(func(c *getCall) {
-				if errors.Is(c.err, store.ErrNotFound) && c.q.Kind != "" {
-					defer b.locked()()
-					for _, r := range b.tenant(c.tenant).records.all() {
-						if slices.Contains(r.Index, c.q) {
-							c.got, c.err = copyOf(r), nil
-						}
+		{name: "Get finds records by term", rejected: "keys/get keys/not-index", harm: answers(ofGet, func(b *broken, c *getCall) {
+			if errors.Is(c.err, store.ErrNotFound) && c.q.Kind != "" {
+				defer b.locked()()
+				for _, r := range b.tenant(c.tenant).records.all() {
+					if slices.Contains(r.Index, c.q) {
+						c.got, c.err = copyOf(r), nil
 					}
 				}
-			})
-		}},
-		{name: "Get ignores the kind of a key", rejected: "keys/get names/keys", harm: func(b *broken) {
-			b.get.answers(func(c *getCall) {
-				if errors.Is(c.err, store.ErrNotFound) {
-					c.got, c.err = b.mapStore.Get(c.ctx, c.tenant, store.ID(c.q.Value+"")) // may be invalid as an ID
-				}
-			})
-		}},
-		{name: "Get finds nothing by the second key", rejected: "keys/get", harm: func(b *broken) {
-			b.get.answers(func(c *getCall) {
-				if c.err == nil && slices.Index(c.got.Unique, c.q) > 0 {
-					c.got, c.err = store.Record{}, store.ErrNotFound
-				}
-			})
-		}},
+			}
+		})},
+		{name: "Get ignores the kind of a key", rejected: "keys/get names/keys", harm: answers(ofGet, func(b *broken, c *getCall) {
+			if errors.Is(c.err, store.ErrNotFound) {
+				c.got, c.err = b.mapStore.Get(c.ctx, c.tenant, store.ID(c.q.Value+"")) // may be invalid as an ID
+			}
+		})},
+		{name: "Get finds nothing by the second key", rejected: "keys/get", harm: answers(ofGet, func(_ *broken, c *getCall) {
+			if c.err == nil && slices.Index(c.got.Unique, c.q) > 0 {
+				c.got, c.err = store.Record{}, store.ErrNotFound
+			}
+		})},
 		{name: "Get of nothing is no error", rejected: "keys/get", harm: func(b *broken) { b.get.turns(store.ErrNotFound, nil) }},
 	}
 }

@@ -200,13 +200,11 @@ func limitMutants() []mutant {
 	}
 	return []mutant{
 		{name: "invalid UTF-8 is repaired", rejected: "strings/utf8", harm: repairing(func(s string) string { return strings.ToValidUTF8(s, "\ufffd") })},
-		{name: "invalid UTF-8 is not found", rejected: "strings/utf8", harm: func(b *broken) {
-			b.get.asks(func(c *getCall) {
-				if strings.ToValidUTF8(c.q.Value, "") != c.q.Value {
-					c.err = store.ErrNotFound
-				}
-			})
-		}},
+		{name: "invalid UTF-8 is not found", rejected: "strings/utf8", harm: asks(ofGet, func(_ *broken, c *getCall) {
+			if strings.ToValidUTF8(c.q.Value, "") != c.q.Value {
+				c.err = store.ErrNotFound
+			}
+		})},
 		{name: "what is too long is cut", rejected: "strings/lengths", harm: repairing(func(s string) string {
 			if len(s) == store.MaxKeyValue+1 {
 				return s[:store.MaxKeyValue]
@@ -214,13 +212,11 @@ func limitMutants() []mutant {
 			return s
 		})},
 		{name: "the longest ID is refused", rejected: "strings/lengths limits/largest", harm: refuse(func(op store.Op) bool { return len(op.New.ID) >= store.MaxID })},
-		{name: "runes are counted", rejected: "strings/lengths", harm: func(b *broken) {
-			b.get.asks(func(c *getCall) {
-				if n := len([]rune(c.q.Value)); n < len(c.q.Value) && n <= store.MaxID {
-					c.err = store.ErrNotFound
-				}
-			})
-		}},
+		{name: "runes are counted", rejected: "strings/lengths", harm: asks(ofGet, func(_ *broken, c *getCall) {
+			if n := len([]rune(c.q.Value)); n < len(c.q.Value) && n <= store.MaxID {
+				c.err = store.ErrNotFound
+			}
+		})},
 		{name: "the greatest number of keys is refused", rejected: "limits/apply limits/largest", harm: refuse(func(op store.Op) bool { return len(op.New.Unique) >= store.MaxUnique })},
 		{name: "one key too many is dropped", rejected: "limits/apply", harm: largely(func(_ *store.Op, r *store.Record) { r.Unique = r.Unique[:min(store.MaxUnique, len(r.Unique))] })},
 		{name: "one term too many is dropped", rejected: "limits/apply", harm: largely(func(_ *store.Op, r *store.Record) { r.Index = r.Index[:min(store.MaxIndex, len(r.Index))] })},
@@ -240,19 +236,17 @@ func limitMutants() []mutant {
 				op.Note = nil
 			}
 		})},
-		{name: "the greatest batch is refused", rejected: "limits/batch", harm: func(b *broken) {
-			b.apply.asks(func(c *applyCall) {
-				size := 0
-				for _, op := range c.q.Ops {
-					if op.New != nil {
-						size += len(op.New.Data)
-					}
+		{name: "the greatest batch is refused", rejected: "limits/batch", harm: asks(ofApply, func(_ *broken, c *applyCall) {
+			size := 0
+			for _, op := range c.q.Ops {
+				if op.New != nil {
+					size += len(op.New.Data)
 				}
-				if size >= store.MaxBatch {
-					c.err = &store.InvalidError{Op: -1}
-				}
-			})
-		}},
+			}
+			if size >= store.MaxBatch {
+				c.err = &store.InvalidError{Op: -1}
+			}
+		})},
 		{name: "a Due is rounded", rejected: "limits/due", harm: largely(func(_ *store.Op, r *store.Record) {
 			if !r.Due.IsZero() {
 				r.Due = r.Due.Truncate(time.Millisecond)
@@ -263,13 +257,11 @@ func limitMutants() []mutant {
 				r.Due = time.Time{}
 			}
 		})},
-		{name: "a Due keeps its zone", rejected: "limits/due", harm: func(b *broken) {
-			b.get.answers(func(c *getCall) {
-				if !c.got.Due.IsZero() {
-					c.got.Due = c.got.Due.In(time.FixedZone("east", 3600))
-				}
-			})
-		}},
+		{name: "a Due keeps its zone", rejected: "limits/due", harm: answers(ofGet, func(_ *broken, c *getCall) {
+			if !c.got.Due.IsZero() {
+				c.got.Due = c.got.Due.In(time.FixedZone("east", 3600))
+			}
+		})},
 		{name: "the op at fault is not told", rejected: "limits/op", harm: refusing(func(_ *broken, c *applyCall, _ error) {
 			if invalidOp(c.err) >= 0 {
 				c.err = &store.InvalidError{Op: -1}
@@ -280,25 +272,21 @@ func limitMutants() []mutant {
 				c.err = store.ErrInvalid
 			}
 		})},
-		{name: "the greatest limit is refused", rejected: "limits/queries list/limit", harm: func(b *broken) {
-			b.list.asks(func(c *listCall) {
-				if c.q.Limit >= store.MaxLimit {
-					c.err = &store.InvalidError{Op: -1}
-				}
-			})
-		}},
-		{name: "a limit too great is the greatest", rejected: "limits/queries", harm: func(b *broken) { b.changes.asks(func(c *feedCall) { c.q.Limit = min(c.q.Limit, store.MaxLimit) }) }},
+		{name: "the greatest limit is refused", rejected: "limits/queries list/limit", harm: asks(ofList, func(_ *broken, c *listCall) {
+			if c.q.Limit >= store.MaxLimit {
+				c.err = &store.InvalidError{Op: -1}
+			}
+		})},
+		{name: "a limit too great is the greatest", rejected: "limits/queries", harm: asks(ofChanges, func(_ *broken, c *feedCall) { c.q.Limit = min(c.q.Limit, store.MaxLimit) })},
 		{name: "a negative revision is zero", rejected: "limits/queries", harm: func(b *broken) {
 			b.trim = func(ctx context.Context, tenant string, through store.Revision) error {
 				return b.mapStore.Trim(ctx, tenant, max(0, through))
 			}
 		}},
-		{name: "Due without Before finds all", rejected: "limits/queries", harm: func(b *broken) {
-			b.due.asks(func(c *dueCall) {
-				if c.q.Before.IsZero() {
-					c.q.Before = farFuture()
-				}
-			})
-		}},
+		{name: "Due without Before finds all", rejected: "limits/queries", harm: asks(ofDue, func(_ *broken, c *dueCall) {
+			if c.q.Before.IsZero() {
+				c.q.Before = farFuture()
+			}
+		})},
 	}
 }

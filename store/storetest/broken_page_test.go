@@ -83,41 +83,33 @@ func pageMutants() []mutant {
 		{name: "records as large as a page are left out", rejected: "page/bytes", harm: paging(func(_ *mapTenant, _ store.Query, page *store.Page) {
 			page.Records = slices.DeleteFunc(page.Records, func(r store.Record) bool { return len(r.Data) >= store.MaxPageData })
 		})},
-		{name: "a page of the feed is as large as its Notes", rejected: "page/feed-bytes", harm: func(b *broken) {
-			b.changes.answers(func(c *feedCall) {
-				if c.got.Next != 0 && len(c.got.Changes) < limitOf(c.q.Limit) {
-					if c.q.After = c.got.Next; c.q.Desc {
-						c.q.After, c.q.Before = 0, c.got.Next
-					}
-					more, _ := b.mapStore.Changes(c.ctx, c.tenant, c.q)
-					c.got.Changes = append(c.got.Changes, more.Changes...)
-					c.got.Next = more.Next
+		{name: "a page of the feed is as large as its Notes", rejected: "page/feed-bytes", harm: answers(ofChanges, func(b *broken, c *feedCall) {
+			if c.got.Next != 0 && len(c.got.Changes) < limitOf(c.q.Limit) {
+				if c.q.After = c.got.Next; c.q.Desc {
+					c.q.After, c.q.Before = 0, c.got.Next
 				}
-			})
-		}},
-		{name: "a page of the feed that its Notes ended is the last", rejected: "page/feed-bytes", harm: func(b *broken) {
-			b.changes.answers(func(c *feedCall) {
-				if len(c.got.Changes) < limitOf(c.q.Limit) {
-					c.got.Next = 0
-				}
-			})
-		}},
+				more, _ := b.mapStore.Changes(c.ctx, c.tenant, c.q)
+				c.got.Changes = append(c.got.Changes, more.Changes...)
+				c.got.Next = more.Next
+			}
+		})},
+		{name: "a page of the feed that its Notes ended is the last", rejected: "page/feed-bytes", harm: answers(ofChanges, func(_ *broken, c *feedCall) {
+			if len(c.got.Changes) < limitOf(c.q.Limit) {
+				c.got.Next = 0
+			}
+		})},
 		{name: "a page of Due is as large as its records", rejected: "page/due-bytes", harm: dueBy(nil, rightly)},
-		{name: "each tenant of a page of Due is as large as a page may be", rejected: "page/due-bytes", harm: func(b *broken) {
-			b.due.answers(func(c *dueCall) {
-				if c.err == nil && c.got.Next != "" && c.q.Tenant == "" && len(c.got.Tenants) < limitOf(c.q.Limit) {
-					more, _ := b.mapStore.Due(c.ctx, store.DueQuery{Kinds: c.q.Kinds, Before: c.q.Before, Limit: c.q.Limit, After: c.got.Next})
-					c.got.Tenants, c.got.Next = append(c.got.Tenants, more.Tenants...), more.Next
-				}
-			})
-		}},
-		{name: "tenants for which a page of Due has no room are left out", rejected: "page/due-bytes", harm: func(b *broken) {
-			b.due.answers(func(c *dueCall) {
-				if len(c.got.Tenants) < limitOf(c.q.Limit) {
-					c.got.Next = ""
-				}
-			})
-		}},
+		{name: "each tenant of a page of Due is as large as a page may be", rejected: "page/due-bytes", harm: answers(ofDue, func(b *broken, c *dueCall) {
+			if c.err == nil && c.got.Next != "" && c.q.Tenant == "" && len(c.got.Tenants) < limitOf(c.q.Limit) {
+				more, _ := b.mapStore.Due(c.ctx, store.DueQuery{Kinds: c.q.Kinds, Before: c.q.Before, Limit: c.q.Limit, After: c.got.Next})
+				c.got.Tenants, c.got.Next = append(c.got.Tenants, more.Tenants...), more.Next
+			}
+		})},
+		{name: "tenants for which a page of Due has no room are left out", rejected: "page/due-bytes", harm: answers(ofDue, func(_ *broken, c *dueCall) {
+			if len(c.got.Tenants) < limitOf(c.q.Limit) {
+				c.got.Next = ""
+			}
+		})},
 	}
 }
 
@@ -155,8 +147,8 @@ func counterMutants() []mutant {
 				c.N++
 			}
 		})},
-		{name: "a cap too great is the greatest", rejected: "counter/invalid", harm: func(b *broken) { b.count.asks(func(c *countCall) { c.q.Cap = max(0, min(c.q.Cap, store.MaxCount)) }) }},
-		{name: "a count without a kind is 0", rejected: "counter/invalid", harm: func(b *broken) { b.count.asks(func(c *countCall) { c.q.Kind = cmp.Or(c.q.Kind, "none") }) }},
+		{name: "a cap too great is the greatest", rejected: "counter/invalid", harm: asks(ofCount, func(_ *broken, c *countCall) { c.q.Cap = max(0, min(c.q.Cap, store.MaxCount)) })},
+		{name: "a count without a kind is 0", rejected: "counter/invalid", harm: asks(ofCount, func(_ *broken, c *countCall) { c.q.Kind = cmp.Or(c.q.Kind, "none") })},
 		{name: "Count ignores its context", rejected: "counter/context", harm: func(b *broken) {
 			b.count = func(ctx context.Context, tenant string, q store.CountQuery) (store.Counted, error) {
 				return b.mapStore.Count(context.WithoutCancel(ctx), tenant, q)

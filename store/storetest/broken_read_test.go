@@ -195,7 +195,7 @@ func listMutants() []mutant {
 				q.Limit++
 			}
 		})},
-		{name: "a page at its limit is the last", rejected: "list/limit walk/up-7 walk/down-7", harm: func(b *broken) { b.list.answers(func(c *listCall) { c.got.Next = 0 }) }},
+		{name: "a page at its limit is the last", rejected: "list/limit walk/up-7 walk/down-7", harm: answers(ofList, func(_ *broken, c *listCall) { c.got.Next = 0 })},
 		{name: "another default limit", rejected: "list/limit", harm: asking(func(q *store.Query) { q.Limit = cmp.Or(q.Limit, 150) })},
 		{name: "nothing to return is ErrNotFound", rejected: "list/empty", harm: listing(func(ctx context.Context, b *broken, tenant string, q store.Query) ([]store.Record, error) {
 			all, err := b.records(ctx, tenant, q)
@@ -247,24 +247,22 @@ func walkMutants() []mutant {
 				return page, err
 			}
 		}},
-		{name: "a record that is written leaves its page for a moment", rejected: "races/reads walk/concurrent", harm: func(b *broken) {
-			b.apply.asks(func(c *applyCall) {
-				for _, op := range c.q.Ops {
-					if op.Old != nil && op.New != nil {
+		{name: "a record that is written leaves its page for a moment", rejected: "races/reads walk/concurrent", harm: asks(ofApply, func(b *broken, c *applyCall) {
+			for _, op := range c.q.Ops {
+				if op.Old != nil && op.New != nil {
+					b.mu.Lock()
+					r, ok := b.tenant(c.tenant).records.get(op.Old.ID)
+					b.tenant(c.tenant).records.drop(op.Old.ID)
+					b.mu.Unlock()
+					runtime.Gosched()
+					if ok {
 						b.mu.Lock()
-						r, ok := b.tenant(c.tenant).records.get(op.Old.ID)
-						b.tenant(c.tenant).records.drop(op.Old.ID)
+						b.tenant(c.tenant).records.put(r)
 						b.mu.Unlock()
-						runtime.Gosched()
-						if ok {
-							b.mu.Lock()
-							b.tenant(c.tenant).records.put(r)
-							b.mu.Unlock()
-						}
 					}
 				}
-			})
-		}},
+			}
+		})},
 		{name: "Get looks twice", rejected: "races/swap", harm: func(b *broken) {
 			b.get = func(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
 				b.mu.Lock()

@@ -128,6 +128,23 @@ func (m *method[Q, A]) answers(change func(c *call[Q, A])) {
 	}
 }
 
+// asks and answers return harms that change one method; see those of method.
+func asks[Q, A any](of func(b *broken) *method[Q, A], change func(b *broken, c *call[Q, A])) func(b *broken) {
+	return func(b *broken) { of(b).asks(func(c *call[Q, A]) { change(b, c) }) }
+}
+
+func answers[Q, A any](of func(b *broken) *method[Q, A], change func(b *broken, c *call[Q, A])) func(b *broken) {
+	return func(b *broken) { of(b).answers(func(c *call[Q, A]) { change(b, c) }) }
+}
+
+func ofGet(b *broken) *method[store.Key, store.Record]                 { return &b.get }
+func ofApply(b *broken) *method[store.Batch, store.Revision]           { return &b.apply }
+func ofList(b *broken) *method[store.Query, store.Page]                { return &b.list }
+func ofChanges(b *broken) *method[store.ChangeQuery, store.ChangePage] { return &b.changes }
+func ofDue(b *broken) *method[store.DueQuery, store.DuePage]           { return &b.due }
+func ofTenants(b *broken) *method[store.TenantQuery, store.TenantPage] { return &b.names }
+func ofCount(b *broken) *method[store.CountQuery, store.Counted]       { return &b.count }
+
 // turns replaces the errors that are one by another.
 func (m *method[Q, A]) turns(one, other error) {
 	m.answers(func(c *call[Q, A]) {
