@@ -150,7 +150,7 @@ func (w *writer) conflict(taken *store.TakenError) *ConflictError {
 		if k.key == nil {
 			continue
 		}
-		if field, _ := k.key(taken.Key.Kind); field != "" {
+		if field, own := k.key(taken.Key.Kind); own && field != "" {
 			return &ConflictError{Kind: k.name, Field: field, HolderID: taken.Holder.ID}
 		}
 	}
