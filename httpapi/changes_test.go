@@ -35,10 +35,10 @@ type feedPage struct {
 	Trimmed bool     `json:"trimmed"`
 }
 
-func (s *server) feed(tb testing.TB, query string, options ...option) feedPage {
+func (s *server) feed(tb testing.TB, query string) feedPage {
 	tb.Helper()
 	var p feedPage
-	s.do(tb, "GET", "/v1/changes?"+query, "", options...).want(tb, 200).decode(tb, &p)
+	s.do(tb, "GET", "/v1/changes?"+query, "").want(tb, 200).decode(tb, &p)
 	if p.Data == nil {
 		tb.Error("data is null")
 	}
