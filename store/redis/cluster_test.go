@@ -150,7 +150,7 @@ func testWaitReplicas(t *testing.T) {
 	})
 	t.Run("too few", func(t *testing.T) {
 		st := b.open(t, &redisstore.Options{
-			Prefix: b.prefix(t), WaitReplicas: 2, WaitTimeout: 50 * time.Millisecond, RetryFor: 200 * time.Millisecond,
+			Prefix: b.prefix(t), WaitReplicas: 2, WaitTimeout: 20 * time.Millisecond, RetryFor: 60 * time.Millisecond,
 		})
 		_, err := st.Apply(t.Context(), "tenant", store.Ops(op))
 		wantError(t, err, store.ErrUnknown)
