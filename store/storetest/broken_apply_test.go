@@ -125,7 +125,7 @@ func applyMutants() []mutant {
 				c.err = nil
 			}
 		})},
-		{name: "the stale op is always the first", rejected: "apply/first-stale random/seed-2", harm: refusing(func(_ *broken, c *applyCall, stale *store.StaleError) {
+		{name: "the stale op is always the first", rejected: "apply/first-stale random/seed-2", harm: refusing(func(_ *broken, c *applyCall, _ *store.StaleError) {
 			c.err = &store.StaleError{Require: -1}
 		})},
 		{name: "the last stale op is named", rejected: "apply/first-stale", harm: refusing(func(b *broken, c *applyCall, _ error) {

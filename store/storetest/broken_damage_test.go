@@ -86,7 +86,7 @@ func damageMutants() []mutant {
 			}
 			b.mu.Unlock()
 		})},
-		{name: "a damaged record's key is taken", rejected: "damage/claim damage/require", harm: refusing(func(_ *broken, c *applyCall, e *store.DamagedError) {
+		{name: "a damaged record's key is taken", rejected: "damage/claim damage/require", harm: refusing(func(_ *broken, c *applyCall, _ *store.DamagedError) {
 			if c.q.Ops[0].Old == nil {
 				c.err = &store.TakenError{Require: -1, Key: key("k")}
 			}

@@ -43,7 +43,7 @@ func keyMutants() []mutant {
 			}
 			return nil
 		}}.harm},
-		{name: "two ops of a batch may claim one key", rejected: "keys/twice-in-batch tenants/exist", harm: excusing(func(ops []store.Op, taken *store.TakenError) bool {
+		{name: "two ops of a batch may claim one key", rejected: "keys/twice-in-batch tenants/exist", harm: excusing(func(_ []store.Op, taken *store.TakenError) bool {
 			return taken.Holder.Revision == 0
 		})},
 		{name: "stored holders come before those in the batch", rejected: "keys/twice-in-batch", harm: steps{refuses: func(t *mapTenant, ops []store.Op) error {

@@ -175,9 +175,10 @@ func contextMutants() []mutant {
 						b.tenant(tenant).records.drop(batch.Ops[0].ID())
 					}
 				}
-				b.get.asks(func(c *getCall) {
+				b.get = func(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
 					undo()
-				})
+					return b.mapStore.Get(ctx, tenant, key)
+				}
 				return rev, err
 			}
 		}},

@@ -39,7 +39,7 @@ func TestPower(t *testing.T) {
 			s := memory.New(nil)
 			handles := [2]store.Store{mutant.wrong(s), mutant.wrong(s)}
 			n := 0
-			for seed := range uint64(seeds) { //nolint:gosec // positive
+			for seed := range uint64(seeds) {
 				if caught(t, handles, (&Options{Seed: seed + 1}).withDefaults()) {
 					n++
 				}
