@@ -200,11 +200,7 @@ func (h *byHand) batch(ctx context.Context, rng *rand.Rand) error {
 			return err
 		}
 		p.revision = t.revision
-		if p.at < 0 {
-			h.crowd.known[caller] = append(h.crowd.known[caller], p.person)
-		} else {
-			h.crowd.known[caller][p.at] = p.person
-		}
+		h.crowd.keep(caller, p)
 	}
 	for _, t := range tenants {
 		if _, err := h.exec(ctx, sqlUpdateTenant, t.revision, 0, t.n); err != nil {

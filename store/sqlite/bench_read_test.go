@@ -6,9 +6,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
-	"sync"
 	"testing"
-	"time"
 
 	"modernc.org/sqlite"
 
@@ -81,30 +79,8 @@ func naiveReader(b *testing.B, path string) get {
 
 func readPass(b *testing.B, people []person, read get) pass {
 	b.Helper()
-	ctx, cancel := context.WithTimeout(b.Context(), time.Minute) // callers have contexts that can end
-	defer cancel()
-	var wg sync.WaitGroup
-	took := make([][]time.Duration, benchCallers)
-	start := time.Now()
-	for i := range benchCallers {
-		wg.Go(func() {
-			rng := rand.New(rand.NewPCG(uint64(i), 3))
-			for time.Since(start) < benchPass {
-				began := time.Now()
-				if err := read(ctx, people[rng.IntN(len(people))]); err != nil {
-					b.Errorf("read: %v", err)
-					return
-				}
-				took[i] = append(took[i], time.Since(began))
-			}
-		})
-	}
-	wg.Wait()
-	elapsed := time.Since(start)
-	all := slices.Concat(took...)
-	slices.Sort(all)
-	if len(all) == 0 {
-		b.Fatal("nothing was read")
-	}
-	return pass{perSecond: float64(len(all)) / elapsed.Seconds(), p99: all[len(all)*99/100]}
+	return measure(b, 3, func(ctx context.Context, _ int, rng *rand.Rand) func() error {
+		p := people[rng.IntN(len(people))]
+		return func() error { return read(ctx, p) }
+	})
 }

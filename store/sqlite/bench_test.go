@@ -50,8 +50,9 @@ type crowd struct {
 	known [benchCallers][]person
 }
 
-// run lets every caller write for one pass, half new users and half rewrites.
-func (c *crowd) run(b *testing.B, s side) pass {
+// measure lets every caller make calls for one pass. next returns a caller's next call,
+// which alone is timed.
+func measure(b *testing.B, seed int64, next func(ctx context.Context, caller int, rng *rand.Rand) (call func() error)) pass {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.Context(), time.Minute) // callers have contexts that can end
 	defer cancel()
@@ -60,22 +61,15 @@ func (c *crowd) run(b *testing.B, s side) pass {
 	start := time.Now()
 	for i := range benchCallers {
 		wg.Go(func() {
-			rng := rand.New(rand.NewPCG(uint64(i), uint64(c.ids.Load())))
+			rng := rand.New(rand.NewPCG(uint64(i), uint64(seed)))
 			for time.Since(start) < benchPass {
-				p := c.next(rng, i)
+				call := next(ctx, i, rng)
 				began := time.Now()
-				revision, err := s.upsert(ctx, p.person, benchBody(rng))
-				if err != nil {
-					b.Errorf("upsert: %v", err)
+				if err := call(); err != nil {
+					b.Error(err)
 					return
 				}
 				took[i] = append(took[i], time.Since(began))
-				p.revision = revision
-				if p.at < 0 {
-					c.known[i] = append(c.known[i], p.person)
-				} else {
-					c.known[i][p.at] = p.person
-				}
 			}
 		})
 	}
@@ -84,9 +78,33 @@ func (c *crowd) run(b *testing.B, s side) pass {
 	all := slices.Concat(took...)
 	slices.Sort(all)
 	if len(all) == 0 {
-		b.Fatal("nothing was written")
+		b.Fatal("nothing was done")
 	}
 	return pass{perSecond: float64(len(all)) / elapsed.Seconds(), p99: all[len(all)*99/100]}
+}
+
+// run lets every caller write for one pass, half new users and half rewrites.
+func (c *crowd) run(b *testing.B, s side) pass {
+	b.Helper()
+	return measure(b, c.ids.Load(), func(ctx context.Context, caller int, rng *rand.Rand) func() error {
+		p, body := c.next(rng, caller), benchBody(rng)
+		return func() (err error) {
+			p.revision, err = s.upsert(ctx, p.person, body)
+			if err == nil {
+				c.keep(caller, p)
+			}
+			return err
+		}
+	})
+}
+
+// keep remembers a user that was written.
+func (c *crowd) keep(caller int, p turn) {
+	if p.at < 0 {
+		c.known[caller] = append(c.known[caller], p.person)
+	} else {
+		c.known[caller][p.at] = p.person
+	}
 }
 
 type turn struct {

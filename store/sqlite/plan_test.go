@@ -3,7 +3,6 @@ package sqlite
 import (
 	"database/sql"
 	"fmt"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,21 +12,55 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// TestPlans looks at how SQLite executes every statement, on an empty database
+// TestPlans reads how SQLite executes every statement, on an empty database
 // and on one that has been analyzed: each must search an index, none may sort,
-// but for the one that says why.
+// except the one that says why.
 func TestPlans(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "plans.db")
-	s, err := Open(t.Context(), path, nil)
+	s := openFresh(t, nil)
+	statements := plans(size.At(t) >= size.Long)
+	check := func(when string) {
+		t.Helper()
+		for query, want := range statements {
+			got := plan(t, s.reads.db, query)
+			if !slices.Equal(got, want) {
+				t.Errorf("%s, %s:\n\tgot  %s\n\twant %s", when, query,
+					strings.Join(got, "\n\t     "), strings.Join(want, "\n\t     "))
+			}
+		}
+	}
+	check("empty")
+
+	var ops []store.Op
+	for i := range store.MaxOps {
+		ops = append(ops, store.Create(store.Record{
+			ID: fmt.Sprint(i), Kind: "user", Due: store.FromMillis(int64(1 + i)),
+			Unique: []store.Key{{Kind: "u", Value: fmt.Sprint(i)}},
+			Index:  []store.Key{{Kind: "i", Value: fmt.Sprint(i % 3)}},
+		}, []byte("note")))
+	}
+	for tenant := range 20 {
+		if _, err := s.Apply(t.Context(), fmt.Sprint("tenant", tenant), store.Ops(ops...)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other, err := Open(t.Context(), s.files.path, nil) // the writer keeps the connection of s
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
+	defer other.Close()
+	other.fill(t, `ANALYZE`)
+	s.reads.db.SetMaxIdleConns(0) // statistics are read when a connection is made
+	check("analyzed")
+}
+
+// plans returns the steps of the plan of each statement, and of all numbers of terms and
+// kinds if asked for.
+func plans(all bool) map[string][]string {
 	feed := []string{
 		"SEARCH t USING INDEX sqlite_autoindex_rollbook_tenant_1 (name=?)",
 		"SEARCH c USING PRIMARY KEY (tenant=? AND revision>? AND revision<?) LEFT-JOIN",
 	}
-	statements := map[string][]string{ // to the steps of its plan
+	statements := map[string][]string{
 		sqlTenant:       {"SEARCH rollbook_tenant USING INDEX sqlite_autoindex_rollbook_tenant_1 (name=?)"},
 		sqlUpdateTenant: {"SEARCH rollbook_tenant USING INTEGER PRIMARY KEY (rowid=?)"},
 		sqlFind:         {"SEARCH rollbook_record USING INDEX sqlite_autoindex_rollbook_record_1 (tenant=? AND id=?)"},
@@ -100,7 +133,6 @@ func TestPlans(t *testing.T) {
 			"SEARCH c USING PRIMARY KEY (tenant=? AND revision>?)",
 		},
 	}
-	all := size.At(t) >= size.Long
 	for terms := range store.MaxMatch + 1 {
 		if !all && terms > 2 && terms < store.MaxMatch {
 			continue
@@ -123,46 +155,7 @@ func TestPlans(t *testing.T) {
 		"SCAN w",
 		"SEARCH r USING INTEGER PRIMARY KEY (rowid=?)",
 	}
-	check := func(when string) {
-		t.Helper()
-		for query, want := range statements {
-			got := plan(t, s.reads.db, query)
-			if !slices.Equal(got, want) {
-				t.Errorf("%s, %s:\n\tgot  %s\n\twant %s", when, query,
-					strings.Join(got, "\n\t     "), strings.Join(want, "\n\t     "))
-			}
-		}
-	}
-	check("empty")
-
-	var ops []store.Op
-	for i := range store.MaxOps {
-		ops = append(ops, store.Create(store.Record{
-			ID: fmt.Sprint(i), Kind: "user", Due: store.FromMillis(int64(1 + i)),
-			Unique: []store.Key{{Kind: "u", Value: fmt.Sprint(i)}},
-			Index:  []store.Key{{Kind: "i", Value: fmt.Sprint(i % 3)}},
-		}, []byte("note")))
-	}
-	for tenant := range 20 {
-		if _, err := s.Apply(t.Context(), fmt.Sprint("tenant", tenant), store.Ops(ops...)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	name, err := databaseURI(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	db, err := sql.Open("sqlite", name+"?_pragma=busy_timeout(10000)")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if _, err := db.ExecContext(t.Context(), `ANALYZE`); err != nil {
-		t.Fatal(err)
-	}
-	db.SetMaxIdleConns(0) // statistics are read when a connection is made
-	s.reads.db.SetMaxIdleConns(0)
-	check("analyzed")
+	return statements
 }
 
 // walkPlan is the plan of a walk: the co-routines end with their LIMIT, and nothing

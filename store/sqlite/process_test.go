@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -62,44 +63,38 @@ type Response struct {
 	Err     *wireError
 }
 
-// registerTypes lets gob carry the arguments and results.
+// registerTypes lets gob carry arguments, results and errors.
 func registerTypes() {
-	for _, v := range []any{
-		store.Key{},
-		store.Record{},
-		store.Batch{},
-		store.Revision(0),
-		store.Query{},
-		store.Page{},
-		store.CountQuery{},
-		store.Counted{},
-		store.ChangeQuery{},
-		store.ChangePage{},
-		store.DueQuery{},
-		store.DuePage{},
-		store.TenantQuery{},
-		store.TenantPage{},
-	} {
+	args := []any{store.Key{}, store.Batch{}, store.Query{}, store.CountQuery{}, store.ChangeQuery{}, store.DueQuery{}}
+	results := []any{store.Record{}, store.Revision(0), store.Page{}, store.Counted{}, store.ChangePage{}, store.DuePage{}}
+	for _, v := range slices.Concat(args, results, []any{store.TenantQuery{}, store.TenantPage{}}) {
 		gob.Register(v)
+	}
+	for _, target := range typedErrors() {
+		gob.Register(reflect.ValueOf(target).Elem().Interface())
 	}
 }
 
 // wireError carries an error of a store over the wire: what errors.Is and
 // errors.As find in it.
 type wireError struct {
-	Text    string
-	Kinds   []int
-	Stale   *store.StaleError
-	Taken   *store.TakenError
-	Invalid *store.InvalidError
-	Trimmed *store.TrimmedError
-	Damaged *store.DamagedError
+	Text  string
+	Kinds []int // of sentinels
+	Typed any   // an error, or nil
 }
 
 func sentinels() []error {
 	return []error{
 		store.ErrNotFound, store.ErrUnavailable, store.ErrUnknown, sqlite.ErrReplaced, sqlite.ErrStaleLog,
 		context.Canceled, context.DeadlineExceeded,
+	}
+}
+
+// typedErrors returns targets of errors.As.
+func typedErrors() []any {
+	return []any{
+		new(*store.StaleError), new(*store.TakenError), new(*store.InvalidError), new(*store.TrimmedError),
+		new(*store.DamagedError),
 	}
 }
 
@@ -113,30 +108,22 @@ func toWire(err error) *wireError {
 			w.Kinds = append(w.Kinds, i)
 		}
 	}
-	errors.As(err, &w.Stale)
-	errors.As(err, &w.Taken)
-	errors.As(err, &w.Invalid)
-	errors.As(err, &w.Trimmed)
-	errors.As(err, &w.Damaged)
+	for _, target := range typedErrors() {
+		if errors.As(err, target) {
+			w.Typed = reflect.ValueOf(target).Elem().Interface()
+		}
+	}
 	return w
 }
 
 func (w *wireError) error() error {
-	switch {
-	case w == nil:
+	if w == nil {
 		return nil
-	case w.Stale != nil:
-		return w.Stale
-	case w.Taken != nil:
-		return w.Taken
-	case w.Invalid != nil:
-		return w.Invalid
-	case w.Trimmed != nil:
-		return w.Trimmed
-	case w.Damaged != nil:
-		return w.Damaged
 	}
-	errs := make([]error, 0, len(w.Kinds)+1)
+	if err, ok := w.Typed.(error); ok {
+		return err
+	}
+	errs := make([]error, 0, len(w.Kinds))
 	for _, kind := range w.Kinds {
 		errs = append(errs, sentinels()[kind])
 	}

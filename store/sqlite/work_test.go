@@ -19,11 +19,10 @@ import (
 // height is that of the highest tree in these tests, and some pages.
 const height = 5
 
-// workStore returns a store with one connection that reads, whose pages are counted.
-func workStore(t *testing.T, o *store.Observer) *Store {
+// openFresh opens a store on a new file, until the test ends.
+func openFresh(t *testing.T, o *Options) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "work.db"),
-		&Options{Sync: Normal, Readers: 1, MmapSize: -1, Observer: o})
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "rollbook.db"), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,6 +32,12 @@ func workStore(t *testing.T, o *store.Observer) *Store {
 		}
 	})
 	return s
+}
+
+// workStore returns a store with one connection that reads, whose pages are counted.
+func workStore(t *testing.T, o *store.Observer) *Store {
+	t.Helper()
+	return openFresh(t, &Options{Sync: Normal, Readers: 1, MmapSize: -1, Observer: o})
 }
 
 // pages returns how many pages f asks for.
