@@ -96,9 +96,9 @@ var (
 )
 
 // send gives r to the lane and waits for its replies. It returns an error if the context
-// ends first, or if the answer is late and gone reports that the tenant has another server.
+// ends first, or if the answer is late and moved reports that the tenant has another server.
 // Sent is false if r had not been sent by then.
-func (l *lane) send(ctx context.Context, r *request, gone func() bool) (sent bool, err error) {
+func (l *lane) send(ctx context.Context, r *request, moved func() bool) (sent bool, err error) {
 	late := l.submit(r)
 	for {
 		select {
@@ -107,7 +107,7 @@ func (l *lane) send(ctx context.Context, r *request, gone func() bool) (sent boo
 		case <-ctx.Done():
 			err = errNoAnswer
 		case <-late:
-			if !gone() {
+			if !moved() {
 				late = l.lateness()
 				continue
 			}
@@ -123,7 +123,7 @@ func (l *lane) send(ctx context.Context, r *request, gone func() bool) (sent boo
 // sendAlone sends r alone, once it is the tenant's turn, and waits for its replies; see
 // send. The turn lasts until the replies are here, even if the caller has left, unless the
 // tenant has another server.
-func (l *lane) sendAlone(ctx context.Context, tenant string, r *request, gone func() bool) (sent bool, err error) {
+func (l *lane) sendAlone(ctx context.Context, tenant string, r *request, moved func() bool) (sent bool, err error) {
 	turns := l.short
 	if r.class == long {
 		turns = l.long
@@ -133,7 +133,7 @@ func (l *lane) sendAlone(ctx context.Context, tenant string, r *request, gone fu
 		return false, errQueued
 	}
 	release = sync.OnceFunc(release)
-	if gone() { // those that had the turns before have met a server that hangs
+	if moved() { // those that had the turns before have met a server that hangs
 		release()
 		return false, errElsewhere
 	}
@@ -150,7 +150,7 @@ func (l *lane) sendAlone(ctx context.Context, tenant string, r *request, gone fu
 		case <-ctx.Done():
 			return true, errNoAnswer
 		case <-late:
-			if gone() {
+			if moved() {
 				release()
 				return true, errElsewhere
 			}

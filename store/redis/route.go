@@ -36,15 +36,15 @@ func (s *Store) send(ctx context.Context, sp space, r *request, write bool) (sen
 	if err != nil {
 		return false, err
 	}
-	gone := func() bool {
+	moved := func() bool {
 		now, err := s.node(ctx, sp)
 		return err == nil && now != node
 	}
 	l := s.lane(node, write)
 	if r.class == point {
-		sent, err = l.send(ctx, r, gone)
+		sent, err = l.send(ctx, r, moved)
 	} else {
-		sent, err = l.sendAlone(ctx, sp.tenant, r, gone)
+		sent, err = l.sendAlone(ctx, sp.tenant, r, moved)
 	}
 	if err != nil {
 		return sent, err

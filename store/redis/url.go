@@ -53,7 +53,7 @@ func parameters() []string {
 func ParseURL(text string) (*goredis.UniversalOptions, *Options, error) {
 	u, err := url.Parse(text)
 	if err != nil || strings.Contains(u.Host, ",") { // err quotes the URL
-		return nil, nil, errors.New("redisstore: URL: invalid: percent-encode user and password, and name hosts but the first with addr=")
+		return nil, nil, errors.New("redisstore: URL: invalid: percent-encode user and password, and name every host after the first with addr=")
 	}
 	scheme, kind, _ := strings.Cut(u.Scheme, "-")
 	switch {
