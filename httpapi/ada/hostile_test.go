@@ -75,6 +75,10 @@ func TestHostileBodies(t *testing.T) {
 		})
 	}
 	for _, route := range routes {
+		a := s.do(t, route[0], route[1], withMetadata(numbered(4097, "1")+`,"k0":2`)).want(t, 400) // a duplicate beyond the limit
+		if p := a.problem(t); !strings.Contains(p.Message, "occurs twice") || p.Details != nil {
+			t.Errorf("%s: %s", route[0], a.Body)
+		}
 		for n, more := range map[int]string{64: "; and 63 more", 65: "; and 64 more", 200: "; and 199 more"} {
 			a := s.do(t, route[0], route[1], withMetadata(numbered(n, "[]"))).want(t, 400)
 			if p := a.problem(t); len(p.Details) != 64 || len(a.Body) > 20_000 || !strings.HasSuffix(p.Message, more) {
