@@ -3,8 +3,10 @@ package rest_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -389,7 +391,11 @@ func TestAnswers(t *testing.T) {
 		{"GET", "/things/1", 200, ""},
 		{"HEAD", "/things/1", 200, ""},
 		{"GET", "/public", 200, ""},
+		{"GET", "/slashed", 200, ""},
+		{"GET", "/slashed/", 200, ""},
 		{"GET", "/panics", 500, "internal"},
+		{"GET", "/causes", 503, "unavailable"},
+		{"GET", "/locates", 404, "not-found"},
 		{"GET", "/fails", 500, "internal"},
 		{"GET", "/unknown", 404, "not-found"},
 		{"GET", "/things/1/", 404, "not-found"},
@@ -403,11 +409,14 @@ func TestAnswers(t *testing.T) {
 		if len(id) != 24 || seen[id] || w.Header().Get("X-Content-Type-Options") != "nosniff" || strings.Contains(w.Body.String(), errSecret.Error()) {
 			t.Errorf("%s %s: %v %s", tt.method, tt.path, w.Header(), w.Body)
 		}
-		if seen[id] = true; (w.Header().Get("Cache-Control") == "private") != (tt.path != "/public") {
+		if seen[id] = true; (w.Header().Get("Cache-Control") == "private") != (tt.path != "/public" && !strings.HasPrefix(tt.path, "/slashed")) {
 			t.Errorf("%s %s: Cache-Control %q", tt.method, tt.path, w.Header().Get("Cache-Control"))
 		}
 		if allow := w.Header().Get("Allow"); (allow != "") != (tt.status == 405) {
 			t.Errorf("%s %s: Allow %q", tt.method, tt.path, allow)
+		}
+		if w.Header().Get("Location") != "" {
+			t.Errorf("%s %s: Location %q", tt.method, tt.path, w.Header().Get("Location"))
 		}
 		if tt.method == "HEAD" && (w.Body.Len() > 0 || w.Header().Get("Content-Length") != "2") {
 			t.Errorf("HEAD: %v %s", w.Header(), w.Body)
@@ -427,6 +436,32 @@ func TestAnswers(t *testing.T) {
 		}()
 		do(h, "GET", "/aborts", "")
 	}()
+}
+
+// TestLog: a failure of the server is logged once, with its cause and the request's ID. What a
+// client does wrong, or leaves behind, is not.
+func TestLog(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	config := configuration()
+	config.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	h := rest.New(config, routes()...)
+	id := with("X-Request-Id", "id-1")
+	for path, want := range map[string]string{"/fails": errSecret.Error(), "/causes": errSecret.Error(), "/panics": "in a handler", "/locates": ""} {
+		log.Reset()
+		do(h, "GET", path+"?canary", "", id)
+		got := log.String()
+		if strings.Count(got, "\n") != min(len(want), 1) || !strings.Contains(got, want) || want != "" && !strings.Contains(got, "request_id=id-1") || strings.Contains(got, "canary") {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
+	log.Reset()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	do(h, "GET", "/causes", "", func(r *http.Request) { *r = *r.WithContext(ctx) })
+	if log.Len() > 0 {
+		t.Errorf("a client that left is logged: %s", log.String())
+	}
 }
 
 // TestRequestIDs: a valid ID of the request is kept, and any other is replaced.

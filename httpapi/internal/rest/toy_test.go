@@ -23,7 +23,8 @@ import (
 //	POST  /form          reads no body, and refuses forms
 //	GET   /things/{id}   is at version "v1"
 //	GET   /public        needs no credential
-//	GET   /panics, /aborts, /fails, /query
+//	GET   /slashed       with a slash at its end, too
+//	GET   /panics, /aborts, /fails, /causes, /locates, /query
 
 type (
 	call  = rest.Call[string]
@@ -82,7 +83,7 @@ func ok(c *call) error { return c.JSON(http.StatusOK, append(c.Buffer(), `{}`...
 
 func routes() []route {
 	write := rest.Write("write")
-	return []route{
+	return append(rest.Slashed(route{Method: "GET", Path: "/slashed", Public: true, Handle: ok}), []route{
 		{Method: "POST", Path: "/strict", Access: write, Body: true, Handle: read(true)},
 		{Method: "POST", Path: "/lenient", Access: write, Body: true, Handle: read(false)},
 		{Method: "POST", Path: "/empty", Access: write, Body: true, Empty: true, Handle: read(true)},
@@ -96,6 +97,13 @@ func routes() []route {
 		{Method: "GET", Path: "/panics", Access: rest.Read("read"), Handle: func(*call) error { panic("in a handler") }},       //nolint:forbidigo // what the plumbing has to survive
 		{Method: "GET", Path: "/aborts", Access: rest.Read("read"), Handle: func(*call) error { panic(http.ErrAbortHandler) }}, //nolint:forbidigo // likewise
 		{Method: "GET", Path: "/fails", Access: rest.Read("read"), Handle: func(*call) error { return errSecret }},
+		{Method: "GET", Path: "/causes", Access: rest.Read("read"), Handle: func(*call) error {
+			return rest.Unavailable("unavailable", "Not now.").Because(errSecret)
+		}},
+		{Method: "GET", Path: "/locates", Access: rest.Read("read"), Handle: func(c *call) error {
+			c.Locate("/things", "1")
+			return rest.NotFound()
+		}},
 		{Method: "GET", Path: "/query", Access: rest.Read("read"), Handle: func(c *call) error {
 			values, err := c.Query()
 			if err != nil {
@@ -111,7 +119,7 @@ func routes() []route {
 			}
 			return ok(c)
 		}},
-	}
+	}...)
 }
 
 // configuration is that of the toy family.
