@@ -22,7 +22,7 @@ func checkFile(t testing.TB, path string) {
 
 // checkIndexes compares every index of a database with its records, by SQL and the
 // stored keys of each record alone, and has SQLite check the file. It returns how many
-// records are damaged; then nobody knows what the indexes should hold.
+// records are damaged; if any is, it cannot compare.
 func checkIndexes(t testing.TB, path string) (damaged int) {
 	t.Helper()
 	conn, done := raw(t, path)

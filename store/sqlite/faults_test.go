@@ -17,9 +17,9 @@ import (
 const groupSize = 8
 
 // TestGroupFaults writes groups of 8 calls and has one statement of the group
-// fail, every one in every way. Whoever is told "done" must find his write,
-// whoever is told "failed" must not, nothing may be executed outside of a
-// transaction, and the next group must be written.
+// fail, every one in every way. The write of a call that succeeds must be there, that of
+// a call that fails must not, nothing may run outside of a transaction, and the next
+// group must be written.
 func TestGroupFaults(t *testing.T) {
 	path := file(t)
 	g := newGroups(t, path, nil)
@@ -31,6 +31,9 @@ func TestGroupFaults(t *testing.T) {
 	for range size.Pick(t, 1, 4, 40) {
 		for at := range statements {
 			for kind := none + 1; kind < faults; kind++ {
+				if size.Race && size.At(t) == size.Quick && (at+int(kind))%4 > 0 {
+					continue // the race detector needs no other statements
+				}
 				g.run(t, at, kind)
 				cells++
 				if t.Failed() {
@@ -152,8 +155,8 @@ func (g *groups) run(t *testing.T, at int, kind fault) int {
 		batches = append(batches, store.Ops(m.op))
 	}
 	errs, statements := g.together(t, at, kind, batches)
-	// The next group. It also comes after the end of this one, which a caller who
-	// left has not waited for.
+	// The next group. It also comes after the end of this one, for which a caller that
+	// left has not waited.
 	next := store.Create(store.Record{ID: fmt.Sprint("next-", g.next), Kind: "user"}, nil)
 	if _, err := g.store.Apply(t.Context(), "t", store.Ops(next)); err != nil {
 		t.Errorf("%v at %d: the next group: %v", kind, at, err)

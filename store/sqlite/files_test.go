@@ -85,7 +85,7 @@ func TestFileReplacedInATransaction(t *testing.T) {
 	unusable(t, "replaced at COMMIT", s, sqlite.ErrReplaced)
 }
 
-// TestReadOfReplacedFile: a process that only reads is told, too.
+// TestReadOfReplacedFile: the calls of a process that only reads fail, too.
 func TestReadOfReplacedFile(t *testing.T) {
 	path := file(t)
 	s := open(t, path, nil)

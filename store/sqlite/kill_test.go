@@ -19,9 +19,9 @@ import (
 const pathVariable = "ROLLBOOK_SQLITE_TEST_PATH"
 
 // TestKill kills a process that writes with 8 goroutines, again and again, and
-// compares what it acknowledged with what is there: every write notes a word of
-// its own in the feed, so an acknowledged one must be in the feed under its
-// revision, and every record must be as its last entry says.
+// compares what it acknowledged with the file: every write has a Note of its own, so an
+// acknowledged one must be in the feed under its revision, and every record must be as
+// its last entry says.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	path := file(t)
@@ -131,7 +131,7 @@ func writeUntilKilled() {
 	}
 	select {
 	case err = <-failed:
-	case <-time.After(time.Minute): // nobody kills us
+	case <-time.After(time.Minute): // the test has not killed this process
 		err = errors.New("still alive")
 	}
 	fmt.Fprintln(os.Stderr, "writer:", err)

@@ -99,7 +99,7 @@ func TestMigrateInterrupted(t *testing.T) {
 	s := open(t, path, nil) // the connection above holds no lock any more
 	apply(t, s, "t", store.Create(user("a"), nil))
 
-	// What a later version adds keeps what is there.
+	// A later version adds to a schema that is in use.
 	fails(later, `not SQL`)
 	must(t, sqlite.MigrateTo(t.Context(), conn, later))
 	if !slices.Contains(schema(t, conn), row("table rollbook_later")) {

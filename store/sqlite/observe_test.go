@@ -14,7 +14,7 @@ import (
 	"github.com/rollbook-go/rollbook/store/sqlite"
 )
 
-// observed keeps what an observer was told.
+// observed keeps what an observer got.
 type observed struct {
 	mu      sync.Mutex
 	calls   []store.CallInfo
@@ -83,8 +83,8 @@ func TestObserverCalls(t *testing.T) {
 	}
 }
 
-// TestObserverWaits: calls that wait for a lock say how many waited before them, and
-// the attempts to get it are told.
+// TestObserverWaits: the observer gets how many calls waited before each call that waits
+// for a lock, and the attempts to get the lock.
 func TestObserverWaits(t *testing.T) {
 	path := file(t)
 	var o observed
@@ -99,7 +99,7 @@ func TestObserverWaits(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "all wait, and the lock was tried again", func() bool {
+	eventually(t, "all wait, and there was another attempt", func() bool {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		return s.Queued() == 3 && len(o.retries) > 0
@@ -123,7 +123,7 @@ func TestObserverWaits(t *testing.T) {
 	}
 }
 
-// TestObserverFailures: a group that is lost is told, as are its calls.
+// TestObserverFailures: the observer gets a group that is lost, and its calls.
 func TestObserverFailures(t *testing.T) {
 	var o observed
 	g := newGroups(t, file(t), o.observer())

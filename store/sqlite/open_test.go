@@ -99,7 +99,7 @@ func TestOpenFails(t *testing.T) {
 	}
 }
 
-// Both pools have the settings on each of their connections, whenever it is made.
+// Both pools have the settings on each of their connections.
 func TestPragmas(t *testing.T) {
 	for _, sync := range []sqlite.Sync{sqlite.Full, sqlite.Normal} {
 		for _, reader := range []bool{false, true} {
@@ -196,7 +196,7 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// Writes that wait when the store is closed are answered, as is every later call.
+// Close fails the writes that wait, and every later call.
 func TestClose(t *testing.T) {
 	path := file(t)
 	before := runtime.NumGoroutine()
@@ -233,7 +233,7 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// A store that nobody writes to runs no goroutine of its own.
+// Before its first write a store runs no goroutine of its own.
 func TestNoGoroutineBeforeTheFirstWrite(t *testing.T) {
 	path := file(t)
 	open(t, path, nil) // the schema

@@ -65,7 +65,7 @@ type Options struct {
 	// Logger logs failed transactions. Default: nothing is logged.
 	Logger *slog.Logger
 
-	// Observer is told of calls, transactions and retries. Default: none.
+	// Observer gets calls, transactions and retries. Default: none.
 	Observer *store.Observer
 }
 

@@ -148,7 +148,7 @@ func plans(all bool) map[string][]string {
 		}
 		statements[dueSQL(kinds)] = duePlan(kinds)
 	}
-	statements[dueSQL(store.MaxKinds+1)] = []string{ // what is due, of so many kinds, has to be sorted
+	statements[dueSQL(store.MaxKinds+1)] = []string{ // which sorts
 		"CO-ROUTINE w",
 		"SEARCH rollbook_record USING COVERING INDEX rollbook_record_due (tenant=? AND kind=? AND due>? AND due<?)",
 		"USE TEMP B-TREE FOR ORDER BY",

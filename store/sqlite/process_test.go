@@ -270,8 +270,8 @@ func (r *remote) close() error {
 	return err
 }
 
-// call waits for the answer even if ctx ends: the other process is told, and
-// gives the answer that the rules ask for.
+// call waits for the answer even if ctx ends: the other process then ends the context of
+// the call, and answers by the rules.
 func (r *remote) call(ctx context.Context, method string, args ...any) (results []any, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -20,7 +20,7 @@ func TestQueueTurns(t *testing.T) {
 		"a large one is alone":              {"A1", "A1"},
 		"large ones, one at a time":         {"A1 A2 B1", "A1|B1|A2"},
 		"small ones of others pass":         {"a1 B1 c1 c2 B2", "a1 c1 c2|B1|B2"},
-		"who was passed is the first":       {"a1 B1 a2 a3", "a1 a2 a3|B1"},
+		"a tenant without a turn is first":  {"a1 B1 a2 a3", "a1 a2 a3|B1"},
 		"a small one waits for one group":   {"A1 A2 A3 b1 b2 A4", "A1|b1 b2|A2|A3|A4"},
 		"a tenant's own order is for good":  {"a1 A2 a3", "a1|A2|a3"},
 		"all of many tenants have one turn": {"a1 a2 b1 b2 c1 c2", "a1 b1 c1 a2 b2 c2"},
@@ -55,7 +55,7 @@ func TestQueueTurns(t *testing.T) {
 	}
 }
 
-// TestQueueForgets: calls whose callers have left hold nobody up and leave nothing.
+// TestQueueForgets: calls whose callers have left delay no other and leave nothing.
 func TestQueueForgets(t *testing.T) {
 	q := newQueue()
 	var calls []*call

@@ -18,10 +18,9 @@ import (
 )
 
 // TestReplaceSequences removes and replaces the files of a database under two processes
-// that write to it, kills them and starts them again, in random sequences. Nobody is
-// told that a write is done while the file at the path is another, nothing that was
-// acknowledged is missing, and a database is what it was, or the copy that was put in its
-// place, never something of both.
+// that write to it, kills them and starts them again, in random sequences. No write
+// succeeds while the file at the path is another, no acknowledged write is missing, and a
+// database is what it was, or the copy that replaced it, never a mix of both.
 func TestReplaceSequences(t *testing.T) {
 	t.Parallel()
 	sequences := size.Pick(t, 5, 30, 1000)
@@ -44,8 +43,8 @@ func TestReplaceSequences(t *testing.T) {
 	}
 }
 
-// content is what may be in a database: the users that were acknowledged, and those
-// whose writes may have been done.
+// content is a possible content of a database: users whose writes were acknowledged, and
+// those whose outcome is unknown.
 type content struct{ must, may map[string]bool }
 
 func (c content) clone() content { return content{maps.Clone(c.must), maps.Clone(c.may)} }
@@ -282,7 +281,7 @@ func (q *sequence) remove() {
 	}
 }
 
-// withoutLog is what may be left when the log was removed: what is in it is lost.
+// withoutLog returns the contents that may be left when the log was removed.
 func withoutLog(contents []content) (left []content) {
 	for _, c := range contents {
 		may := maps.Clone(c.may)

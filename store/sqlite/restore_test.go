@@ -16,8 +16,8 @@ import (
 
 // TestRestoreIntoOpenFile restores an older copy into the file with SQLite's backup
 // API while the store is open, after which the number of one tenant is another's.
-// Whatever the store knew of the state before, it must not show it: nobody sees or
-// changes what is another's.
+// The store must have forgotten the state before: no tenant sees or changes records of
+// another.
 func TestRestoreIntoOpenFile(t *testing.T) {
 	path := file(t)
 	s := open(t, path, nil)
@@ -139,8 +139,8 @@ func vacuumInto(t *testing.T, path, to string) {
 	must(t, err)
 }
 
-// restore replaces what is in the file at path by what is in another, as a
-// transaction of SQLite.
+// restore replaces the content of the file at path by that of another, in a transaction
+// of SQLite.
 func restore(t *testing.T, path, from string) {
 	t.Helper()
 	conn, done := raw(t, path)

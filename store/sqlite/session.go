@@ -18,7 +18,7 @@ const (
 // session is the connection that writes, with its prepared statements. It calls the
 // driver itself: database/sql may run a statement again when the driver calls a
 // connection bad, which inside a transaction would be a statement too many. The session
-// keeps the *sql.Conn for its whole life, so that nobody else uses the driver's
+// keeps the *sql.Conn for its whole life, so that no other code uses the driver's
 // connection. Only do, drop and close touch it.
 type session struct {
 	conn  *sql.Conn

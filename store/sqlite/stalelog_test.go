@@ -135,8 +135,8 @@ func opensWith(t *testing.T, path, when string, pools bool, ids ...string) {
 	}
 }
 
-// copyFile copies a file, as no program should that knows nothing of SQLite: here nobody
-// writes, and what it releases are locks that nobody waits for.
+// copyFile copies a file without SQLite, which drops the locks of this process. Here no
+// call writes meanwhile.
 func copyFile(t *testing.T, from, to string) {
 	t.Helper()
 	data, err := os.ReadFile(from)
@@ -144,7 +144,7 @@ func copyFile(t *testing.T, from, to string) {
 	must(t, os.WriteFile(to, data, 0o600))
 }
 
-// contents returns what is in the files of a database and beside it.
+// contents returns the names and contents of the files in the directory of a database.
 func contents(t *testing.T, path string) (all []string) {
 	t.Helper()
 	entries, err := os.ReadDir(filepath.Dir(path))

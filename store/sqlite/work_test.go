@@ -101,7 +101,7 @@ func worstFilter(t *testing.T, s *Store, users, n int) (words []store.Key) {
 }
 
 // TestListWork walks the users whom the worst filter selects, in both directions:
-// no call does more than its budget allows, and nobody is missed.
+// no call does more than its budget allows, and no user is missed.
 func TestListWork(t *testing.T) {
 	users, n := size.Pick(t, 16_000, 60_000, 60_000), size.Pick(t, 4, 8, 8)
 	budgets := []int{0, 3_333, 500}
@@ -127,7 +127,7 @@ func TestListWork(t *testing.T) {
 				})
 				calls, worst = calls+1, max(worst, pages)
 				if looked > most || pages > (most+100)*len(words)*height {
-					t.Errorf("budget %d: %d entries and %d pages were looked at", most, looked, pages)
+					t.Errorf("budget %d: %d entries and %d pages were read", most, looked, pages)
 				}
 				for _, r := range page.Records {
 					found = append(found, r.Created)
@@ -162,7 +162,7 @@ func TestListWork(t *testing.T) {
 		}
 	})
 	if looked != 5000 || pages > (5000+100)*len(words)*height {
-		t.Errorf("Count: %d entries and %d pages were looked at", looked, pages)
+		t.Errorf("Count: %d entries and %d pages were read", looked, pages)
 	}
 }
 
@@ -200,7 +200,7 @@ func TestDueWork(t *testing.T) {
 			}
 		})
 		if pages > 3*store.DefaultLimit*height {
-			t.Fatalf("at record %d: %d pages were looked at", next, pages)
+			t.Fatalf("at record %d: %d pages were read", next, pages)
 		}
 		if len(page.Tenants) != 1 {
 			t.Fatalf("at record %d: %d tenants", next, len(page.Tenants))
