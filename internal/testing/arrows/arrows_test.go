@@ -61,7 +61,7 @@ func allowed() []arrow {
 		{in("/internal/testing/size"), nil},
 		{in("/internal/testing/apitest"), []string{
 			in("/enduser"), in("/httpapi"), in("/internal/testing/redistest"), redis, "github.com/alicebob/miniredis/v2/...",
-			in("/store"), in("/store/memory"), in("/store/sqlite"), in("/store/redis"), in("/store/storetest"),
+			in("/store"), in("/store/memory"), in("/store/sqlite"), in("/store/redis"), in("/store/storetest"), "github.com/google/go-cmp/cmp",
 		}},
 		{in("/internal/testing/histories"), []string{in("/store"), "github.com/anishathalye/porcupine"}},
 		{in("/internal/testing/redistest"), []string{in("/store"), redis, "github.com/alicebob/miniredis/v2/..."}},
