@@ -43,8 +43,5 @@ func unavailable(cause error) error {
 
 // unknown returns the error of a call that may have written.
 func unknown(cause error) error {
-	if errors.Is(cause, store.ErrUnavailable) { // which names the package
-		return fmt.Errorf("%w: %w", store.ErrUnknown, cause)
-	}
-	return fmt.Errorf("%w: sqlite: %w", store.ErrUnknown, cause)
+	return fmt.Errorf("%w: %w", store.ErrUnknown, cause)
 }

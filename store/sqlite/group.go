@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"errors"
+	"fmt"
 )
 
 // write runs a group in the transaction that lock has begun, and answers it.
@@ -127,7 +128,7 @@ func (w *writer) checkLost(group []*call, wrote []bool) (lost bool) {
 func answerUnknown(group []*call, wrote []bool, err error) {
 	for i, c := range group {
 		if wrote[i] {
-			c.answer(0, unknown(err))
+			c.answer(0, unknown(fmt.Errorf("sqlite: %w", err)))
 		} else {
 			c.answer(0, unavailable(err))
 		}

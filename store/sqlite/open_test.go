@@ -93,6 +93,14 @@ func TestOpenFails(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	blocked := file(t)
+	must(t, os.Mkdir(blocked+"-journal", 0o700))
+	if s, err := sqlite.Open(t.Context(), blocked, nil); err == nil {
+		t.Errorf("no place for a journal: opened: %v", s.Close())
+	}
+	if _, err := os.Stat(blocked); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a new file is left behind: %v", err)
+	}
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 1 || entries[0].Name() != "text.db" {
 		t.Errorf("left behind: %v, %v", entries, err)
