@@ -39,114 +39,27 @@ const everything = `{"external_id":"CRM-7","name":"Ann Lee","first_name":"Ann","
 	"avatar":"https://example.com/a.png","language":"de-AT","metadata":{"plan":"pro","seats":12,"deep":{"a":[1,null]}},
 	"linked_accounts":[{"type":"github","id":"1"}],"groups":["g1","g2"]}`
 
+const (
+	users = "/v1/end-users"
+	byID  = "/v1/end-users/by-external-id/"
+)
+
 // TestEveryAnswer provokes every documented answer of every operation, and no other.
 func TestEveryAnswer(t *testing.T) {
 	t.Parallel()
 	c := newContract(t)
 	openapi3filter.RegisterBodyDecoder("application/merge-patch+json", openapi3filter.JSONBodyDecoder)
-	const users, byID = "/v1/end-users", "/v1/end-users/by-external-id/"
 
 	c.do(t, "GET", "/openapi.json", "", 200)
 	c.do(t, "GET", "/healthz", "", 200)
 	c.do(t, "GET", "/v1/changes", "", 200) // of nothing
 	c.do(t, "GET", users, "", 200)
 
-	w := c.do(t, "POST", users, everything, 201)
-	user := w.Header().Get("Location")
-	c.do(t, "POST", users+"?on_conflict=return", everything, 200)
-	c.do(t, "POST", users+"?on_conflict=merge", everything, 200)
-	c.do(t, "POST", users+"?on_conflict=fail", everything, 409)
-	c.do(t, "POST", users, everything, 412, header{"If-None-Match": "*"})
-	c.do(t, "POST", users, `{}`, 201)
-	provisional := c.do(t, "POST", users, `{"provisional":true}`, 201).Header().Get("Location")
-	c.do(t, "POST", users, `{"expires_in":60}`, 201)
-	c.do(t, "POST", users, `{"external_id":"","admin":1}`, 400)
-	c.do(t, "POST", users, `{`, 400)
-	c.do(t, "POST", users+"?on_conflict=x", `{}`, 400)
-
-	for _, query := range []string{
-		"?limit=1", "?limit=2&order=desc", "?external_id=crm-7", "?email=ann@example.com", "?account_type=github&account_id=1", "?name=ann", "?group=g1",
-		"?metadata.plan=pro", "?added_after=2026-01-28T10:43:43Z&added_before=2096-01-28T10:43:43.5%2B01:00", "?expiring_before=2096-01-28T10:43:43Z",
-	} {
-		c.do(t, "GET", users+query, "", 200)
-	}
-	c.do(t, "GET", users+"?limit=0&order=x", "", 400)
-	c.do(t, "GET", users+"?account_type=github&added_after=x", "", 400)
-	c.do(t, "GET", users+"?after=x", "", 400)
-	c.do(t, "GET", users+"?after=%zz", "", 400)
-
-	etag := c.do(t, "GET", user, "", 200).Header().Get("ETag")
-	c.do(t, "GET", user, "", 304, header{"If-None-Match": etag})
-	c.do(t, "GET", user, "", 412, header{"If-Match": `"x"`})
-	c.do(t, "GET", user, "", 400, header{"If-Match": "x"})
-	c.do(t, "GET", users+"/unknown", "", 404)
-	c.do(t, "GET", users+"/%00", "", 400)
-
-	c.do(t, "PATCH", user, `{"name":"Bea","metadata":{"deep":null,"seats":9007199254740993}}`, 200)
-	c.do(t, "PATCH", user, `{"email":null,"metadata":null,"linked_accounts":null,"groups":null}`, 200, header{"Content-Type": "application/merge-patch+json"})
-	c.do(t, "PATCH", user, `{"id":"x","email":"x"}`, 400)
-	c.do(t, "PATCH", user, `{}`, 412, header{"If-Match": etag})
-	c.do(t, "PATCH", users+"/unknown", `{}`, 404)
-	c.do(t, "PATCH", provisional, `{"external_id":"crm-7"}`, 409)
-
-	c.do(t, "POST", provisional+"/associate", "", 412, header{"If-Match": etag})
-	c.do(t, "POST", provisional+"/associate", "", 200)
-	c.do(t, "POST", users+"/unknown/associate", "", 404)
-	c.do(t, "POST", provisional+"/associate", "a=b", 415, header{"Content-Type": "application/x-www-form-urlencoded"})
-	c.do(t, "POST", users+"/%00/associate", "", 400)
-
-	c.do(t, "PUT", byID+"team%2Fann", everything[:1]+everything[len(`{"external_id":"CRM-7",`):], 201)
-	c.do(t, "PUT", byID+"team%2Fann", `{"name":"x","email":null,"avatar":""}`, 200)
-	c.do(t, "PUT", byID+"team%2Fann", `{"external_id":"other"}`, 400)
-	c.do(t, "PUT", byID+"new", `{"linked_accounts":[{"type":"github","id":"1"}]}`, 409)
-	c.do(t, "PUT", byID+"new", `{}`, 412, header{"If-Match": "*"})
-
-	external := byID + "team%2Fann"
-	etagOfExternal := c.do(t, "GET", external, "", 200).Header().Get("ETag")
-	c.do(t, "GET", external, "", 304, header{"If-None-Match": etagOfExternal})
-	c.do(t, "GET", external, "", 412, header{"If-None-Match": "W/\"x\"", "If-Match": "\"x\""})
-	c.do(t, "GET", byID+"unknown", "", 404)
-	c.do(t, "GET", byID+"%00", "", 400)
-	c.do(t, "PATCH", external, `{"name":"y"}`, 200, header{"If-Match": etagOfExternal})
-	c.do(t, "PATCH", external, `{"name":null}`, 200, header{"Content-Type": "application/merge-patch+json"})
-	c.do(t, "PATCH", external, `{"external_id":"crm-7"}`, 409)
-	c.do(t, "PATCH", external, `{"name":1}`, 400)
-	c.do(t, "PATCH", external, `{}`, 412, header{"If-Match": etagOfExternal})
-	c.do(t, "PATCH", byID+"unknown", `{}`, 404)
-	c.do(t, "PUT", byID+"gone", `{}`, 201)
-	c.do(t, "DELETE", byID+"gone", "", 412, header{"If-Match": etagOfExternal})
-	c.do(t, "DELETE", byID+"gone", "", 204)
-	c.do(t, "DELETE", byID+"gone", "", 404)
-	c.do(t, "DELETE", byID+"%00", "", 400)
-
-	spoilt := c.do(t, "POST", users, `{}`, 201).Header().Get("Location")
-	for body, want := range map[string]int{`{`: 500, `{"r":1000,"w":1000}`: 503} {
-		c.spoil(t, strings.TrimPrefix(spoilt, users+"/"), body)
-		c.do(t, "GET", spoilt, "", want)
-		c.do(t, "PATCH", spoilt, `{}`, want)
-		c.do(t, "GET", users, "", 200)
-	}
-	c.do(t, "DELETE", spoilt, "", 204)
-
-	for _, target := range []string{users, users + "?after=" + c.cursor(t, users), groups, "/v1/changes", "/v1/changes?after=" + c.cursor(t, "/v1/changes")} {
-		c.ask(t, c.hasty, "GET", target, "", 503)
-	}
-
+	user, provisional, etag := c.oneUser(t)
+	external := c.byExternalID(t)
+	c.unreadable(t)
 	sensitive := strings.Replace(user, users, "/v1/sensitive", 1)
-	c.do(t, "PUT", sensitive, `{"a":"b","c_1":-1,"d-2":true}`, 204)
-	c.do(t, "PATCH", sensitive, `{"a":null,"e":9007199254740993}`, 204)
-	c.do(t, "PATCH", sensitive, `{}`, 204, header{"Content-Type": "application/merge-patch+json"})
-	for _, method := range []string{"PUT", "PATCH"} {
-		c.do(t, method, sensitive, `{"a":[],"b":{}}`, 400)
-		c.do(t, method, sensitive, `{"a b":"x"}`, 400)
-		c.do(t, method, sensitive, `{`, 400)
-		c.do(t, method, sensitive, `{}`, 412, header{"If-Match": etag})
-		c.do(t, method, "/v1/sensitive/unknown", `{}`, 404)
-		c.do(t, method, "/v1/sensitive/%00", `{}`, 400)
-		c.withoutKeyring(t, method, sensitive, `{"a":"b"}`, 501)
-	}
-	c.do(t, "PUT", sensitive, `{"a":null}`, 400)
-
+	c.sensitive(t, sensitive, etag)
 	group, team := c.groups(t)
 
 	for _, r := range [][2]string{
@@ -211,20 +124,7 @@ func TestEveryAnswer(t *testing.T) {
 		c.rates.Store(false)
 	}
 
-	acme := c.users.Tenant("acme")
-	first, err := acme.Changes(t.Context(), enduser.ChangeQuery{Limit: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	now, err := acme.Latest(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := acme.TrimChanges(t.Context(), now); err != nil {
-		t.Fatal(err)
-	}
-	c.do(t, "GET", "/v1/changes?after="+first.Position.String(), "", 410)
-	c.do(t, "GET", "/v1/changes", "", 200)
+	c.trimmed(t)
 
 	var missing []string
 	for _, item := range c.document.Paths.Map() {
@@ -239,4 +139,137 @@ func TestEveryAnswer(t *testing.T) {
 	if slices.Sort(missing); len(missing) > 0 {
 		t.Errorf("documented, and never seen: %q\nseen: %q", missing, slices.Sorted(maps.Keys(c.seen)))
 	}
+}
+
+// oneUser provokes the answers about a user by its ID, and those of its list. It returns the
+// paths of two users, and an old entity tag of the first.
+func (c *contract) oneUser(t *testing.T) (user, provisional, etag string) {
+	t.Helper()
+	user = c.do(t, "POST", users, everything, 201).Header().Get("Location")
+	c.do(t, "POST", users+"?on_conflict=return", everything, 200)
+	c.do(t, "POST", users+"?on_conflict=merge", everything, 200)
+	c.do(t, "POST", users+"?on_conflict=fail", everything, 409)
+	c.do(t, "POST", users, everything, 412, header{"If-None-Match": "*"})
+	c.do(t, "POST", users, `{}`, 201)
+	provisional = c.do(t, "POST", users, `{"provisional":true}`, 201).Header().Get("Location")
+	c.do(t, "POST", users, `{"expires_in":60}`, 201)
+	c.do(t, "POST", users, `{"external_id":"","admin":1}`, 400)
+	c.do(t, "POST", users, `{`, 400)
+	c.do(t, "POST", users+"?on_conflict=x", `{}`, 400)
+
+	for _, query := range []string{
+		"?limit=1", "?limit=2&order=desc", "?external_id=crm-7", "?email=ann@example.com", "?account_type=github&account_id=1", "?name=ann", "?group=g1",
+		"?metadata.plan=pro", "?added_after=2026-01-28T10:43:43Z&added_before=2096-01-28T10:43:43.5%2B01:00", "?expiring_before=2096-01-28T10:43:43Z",
+	} {
+		c.do(t, "GET", users+query, "", 200)
+	}
+	c.do(t, "GET", users+"?limit=0&order=x", "", 400)
+	c.do(t, "GET", users+"?account_type=github&added_after=x", "", 400)
+	c.do(t, "GET", users+"?after=x", "", 400)
+	c.do(t, "GET", users+"?after=%zz", "", 400)
+
+	etag = c.do(t, "GET", user, "", 200).Header().Get("ETag")
+	c.do(t, "GET", user, "", 304, header{"If-None-Match": etag})
+	c.do(t, "GET", user, "", 412, header{"If-Match": `"x"`})
+	c.do(t, "GET", user, "", 400, header{"If-Match": "x"})
+	c.do(t, "GET", users+"/unknown", "", 404)
+	c.do(t, "GET", users+"/%00", "", 400)
+
+	c.do(t, "PATCH", user, `{"name":"Bea","metadata":{"deep":null,"seats":9007199254740993}}`, 200)
+	c.do(t, "PATCH", user, `{"email":null,"metadata":null,"linked_accounts":null,"groups":null}`, 200, header{"Content-Type": "application/merge-patch+json"})
+	c.do(t, "PATCH", user, `{"id":"x","email":"x"}`, 400)
+	c.do(t, "PATCH", user, `{}`, 412, header{"If-Match": etag})
+	c.do(t, "PATCH", users+"/unknown", `{}`, 404)
+	c.do(t, "PATCH", provisional, `{"external_id":"crm-7"}`, 409)
+
+	c.do(t, "POST", provisional+"/associate", "", 412, header{"If-Match": etag})
+	c.do(t, "POST", provisional+"/associate", "", 200)
+	c.do(t, "POST", users+"/unknown/associate", "", 404)
+	c.do(t, "POST", provisional+"/associate", "a=b", 415, header{"Content-Type": "application/x-www-form-urlencoded"})
+	c.do(t, "POST", users+"/%00/associate", "", 400)
+	return user, provisional, etag
+}
+
+// byExternalID provokes the answers about a user by its external ID, and returns its path.
+func (c *contract) byExternalID(t *testing.T) (external string) {
+	t.Helper()
+	c.do(t, "PUT", byID+"team%2Fann", everything[:1]+everything[len(`{"external_id":"CRM-7",`):], 201)
+	c.do(t, "PUT", byID+"team%2Fann", `{"name":"x","email":null,"avatar":""}`, 200)
+	c.do(t, "PUT", byID+"team%2Fann", `{"external_id":"other"}`, 400)
+	c.do(t, "PUT", byID+"new", `{"linked_accounts":[{"type":"github","id":"1"}]}`, 409)
+	c.do(t, "PUT", byID+"new", `{}`, 412, header{"If-Match": "*"})
+
+	external = byID + "team%2Fann"
+	etagOfExternal := c.do(t, "GET", external, "", 200).Header().Get("ETag")
+	c.do(t, "GET", external, "", 304, header{"If-None-Match": etagOfExternal})
+	c.do(t, "GET", external, "", 412, header{"If-None-Match": "W/\"x\"", "If-Match": "\"x\""})
+	c.do(t, "GET", byID+"unknown", "", 404)
+	c.do(t, "GET", byID+"%00", "", 400)
+	c.do(t, "PATCH", external, `{"name":"y"}`, 200, header{"If-Match": etagOfExternal})
+	c.do(t, "PATCH", external, `{"name":null}`, 200, header{"Content-Type": "application/merge-patch+json"})
+	c.do(t, "PATCH", external, `{"external_id":"crm-7"}`, 409)
+	c.do(t, "PATCH", external, `{"name":1}`, 400)
+	c.do(t, "PATCH", external, `{}`, 412, header{"If-Match": etagOfExternal})
+	c.do(t, "PATCH", byID+"unknown", `{}`, 404)
+	c.do(t, "PUT", byID+"gone", `{}`, 201)
+	c.do(t, "DELETE", byID+"gone", "", 412, header{"If-Match": etagOfExternal})
+	c.do(t, "DELETE", byID+"gone", "", 204)
+	c.do(t, "DELETE", byID+"gone", "", 404)
+	c.do(t, "DELETE", byID+"%00", "", 400)
+	return external
+}
+
+// unreadable provokes the answers about damaged and newer records, and those of reads that
+// take too long.
+func (c *contract) unreadable(t *testing.T) {
+	t.Helper()
+	spoilt := c.do(t, "POST", users, `{}`, 201).Header().Get("Location")
+	for body, want := range map[string]int{`{`: 500, `{"r":1000,"w":1000}`: 503} {
+		c.spoil(t, strings.TrimPrefix(spoilt, users+"/"), body)
+		c.do(t, "GET", spoilt, "", want)
+		c.do(t, "PATCH", spoilt, `{}`, want)
+		c.do(t, "GET", users, "", 200)
+	}
+	c.do(t, "DELETE", spoilt, "", 204)
+
+	for _, target := range []string{users, users + "?after=" + c.cursor(t, users), groups, "/v1/changes", "/v1/changes?after=" + c.cursor(t, "/v1/changes")} {
+		c.ask(t, c.hasty, "GET", target, "", 503)
+	}
+}
+
+// sensitive provokes the answers about a user's sensitive values, at their path.
+func (c *contract) sensitive(t *testing.T, sensitive, etag string) {
+	t.Helper()
+	c.do(t, "PUT", sensitive, `{"a":"b","c_1":-1,"d-2":true}`, 204)
+	c.do(t, "PATCH", sensitive, `{"a":null,"e":9007199254740993}`, 204)
+	c.do(t, "PATCH", sensitive, `{}`, 204, header{"Content-Type": "application/merge-patch+json"})
+	for _, method := range []string{"PUT", "PATCH"} {
+		c.do(t, method, sensitive, `{"a":[],"b":{}}`, 400)
+		c.do(t, method, sensitive, `{"a b":"x"}`, 400)
+		c.do(t, method, sensitive, `{`, 400)
+		c.do(t, method, sensitive, `{}`, 412, header{"If-Match": etag})
+		c.do(t, method, "/v1/sensitive/unknown", `{}`, 404)
+		c.do(t, method, "/v1/sensitive/%00", `{}`, 400)
+		c.withoutKeyring(t, method, sensitive, `{"a":"b"}`, 501)
+	}
+	c.do(t, "PUT", sensitive, `{"a":null}`, 400)
+}
+
+// trimmed provokes the answer to a cursor before the oldest change that is kept.
+func (c *contract) trimmed(t *testing.T) {
+	t.Helper()
+	acme := c.users.Tenant("acme")
+	first, err := acme.Changes(t.Context(), enduser.ChangeQuery{Limit: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, err := acme.Latest(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := acme.TrimChanges(t.Context(), now); err != nil {
+		t.Fatal(err)
+	}
+	c.do(t, "GET", "/v1/changes?after="+first.Position.String(), "", 410)
+	c.do(t, "GET", "/v1/changes", "", 200)
 }
