@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// TestReplaceLooksAgain brings another file under a writer that has read the one
-// before: whoever restores a copy does not know of the lock.
+// A writer does not replace a file that it has not read: an operator who restores a copy
+// does not take the lock.
 func TestReplaceLooksAgain(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "rollbook.keys")
@@ -51,7 +51,7 @@ func TestReplaceLooksAgain(t *testing.T) {
 	}
 }
 
-// TestOwner gives the file to another user, which only root can.
+// A file of another user is refused. Only root can give a file away.
 func TestOwner(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
@@ -69,7 +69,7 @@ func TestOwner(t *testing.T) {
 	}
 }
 
-// TestDecodeRefuses has files with the right checksum that are wrong.
+// Files with the right checksum and wrong contents are refused.
 func TestDecodeRefuses(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_790_000_000, 0)
@@ -100,8 +100,7 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-// TestDestroyedInMemory looks for a key that is over where the Keyring held it, also
-// if the file cannot be read.
+// DestroyKeys also removes expired keys from memory, even if the file cannot be read.
 func TestDestroyedInMemory(t *testing.T) {
 	t.Parallel()
 	for name, lose := range map[string]bool{"file": false, "no file": true} {

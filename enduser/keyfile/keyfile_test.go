@@ -43,6 +43,36 @@ func (c *clock) Set(t time.Time) {
 
 func (c *clock) Add(d time.Duration) { c.Set(c.Now().Add(d)) }
 
+// tb is what *testing.T and *rapid.T have in common.
+type tb interface {
+	Helper()
+	Fatal(args ...any)
+}
+
+func must[T any](v T, err error) func(tb) T {
+	return func(t tb) T {
+		t.Helper()
+		ok(t, err)
+		return v
+	}
+}
+
+func ok(t tb, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func wantErr(t *testing.T, what string, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Errorf("%s: %v; want %v", what, err, want)
+	}
+}
+
 func newPath(t *testing.T) string {
 	t.Helper()
 	return filepath.Join(t.TempDir(), "rollbook.keys")
@@ -50,20 +80,20 @@ func newPath(t *testing.T) string {
 
 func open(t *testing.T, path string, c *clock) *keyfile.Keyring {
 	t.Helper()
-	k, err := keyfile.Open(t.Context(), path, &keyfile.Options{Now: c.Now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return k
+	return must(keyfile.Open(t.Context(), path, &keyfile.Options{Now: c.Now}))(t)
 }
 
 func seal(t *testing.T, k *keyfile.Keyring, deadline time.Time) enduser.Key {
 	t.Helper()
-	key, err := k.SealingKey(t.Context(), deadline)
-	if err != nil {
-		t.Fatal(err)
+	return must(k.SealingKey(t.Context(), deadline))(t)
+}
+
+// seals checks under which key a Keyring seals.
+func seals(t *testing.T, k *keyfile.Keyring, deadline time.Time, want enduser.Key) {
+	t.Helper()
+	if got := seal(t, k, deadline); got.ID() != want.ID() {
+		t.Errorf("sealed under %v; want %v", got, want)
 	}
-	return key
 }
 
 // secretOf returns what a key hides.
@@ -105,31 +135,19 @@ func checkNoKey(t *testing.T, k *keyfile.Keyring, id string) {
 
 func load(t *testing.T, path string) []byte {
 	t.Helper()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
+	return must(os.ReadFile(path))(t)
 }
 
 // save writes a file as an operator would: another file, with its name.
 func save(t *testing.T, path string, b []byte) {
 	t.Helper()
-	if err := os.WriteFile(path+".new", b, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		t.Fatal(err)
-	}
+	ok(t, os.WriteFile(path+".new", b, 0o600))
+	ok(t, os.Rename(path+".new", path))
 }
 
 func keys(t *testing.T, k *keyfile.Keyring) []keyfile.KeyInfo {
 	t.Helper()
-	infos, err := k.Keys(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return infos
+	return must(k.Keys(t.Context()))(t)
 }
 
 func ended() context.Context {

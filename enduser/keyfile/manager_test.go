@@ -13,7 +13,7 @@ import (
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
-// TestRotateManager rotates under two Managers, as the package comment says.
+// A rotation under two Managers follows the steps of the package comment.
 func TestRotateManager(t *testing.T) {
 	t.Parallel()
 	path, c, st := newPath(t), newClock(), memory.New(nil)
@@ -42,30 +42,20 @@ func TestRotateManager(t *testing.T) {
 	create(users, "one")
 	create(others, "two")
 	old := seal(t, ring, time.Time{}).ID()
-	id, err := ring.Add(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	id := must(ring.Add(t.Context()))(t)
 	create(others, "three")
 	counted(map[string]int{old: 3})
-	if err := ring.Promote(t.Context(), id); err != nil {
-		t.Fatal(err)
-	}
+	ok(t, ring.Promote(t.Context(), id))
 	create(others, "four") // in the process that did not promote it
 	counted(map[string]int{old: 3, id: 1})
 	if n, err := users.Reseal(t.Context()); n != 3 || err != nil {
 		t.Errorf("resealed %d, %v", n, err)
 	}
 	counted(map[string]int{id: 4})
-	if err := ring.Retire(t.Context(), old); err != nil {
-		t.Fatal(err)
-	}
+	ok(t, ring.Retire(t.Context(), old))
 	for _, m := range []*enduser.Manager{users, others, enduser.New(st, &enduser.Options{Now: c.Now, Keyring: open(t, path, c)})} {
 		for _, g := range groups {
-			g, err := m.Tenant("acme").Groups().Get(t.Context(), enduser.GroupByID(g.ID))
-			if err != nil {
-				t.Fatal(err)
-			}
+			g := must(m.Tenant("acme").Groups().Get(t.Context(), enduser.GroupByID(g.ID)))(t)
 			if token, err := m.Tenant("acme").Groups().Reveal(t.Context(), g); err != nil || token != tokens[g.ID] {
 				t.Errorf("group %s has another token after the rotation: %v", g.ExternalID, err)
 			}
@@ -73,8 +63,8 @@ func TestRotateManager(t *testing.T) {
 	}
 }
 
-// TestCopyOfTheStore takes a sensitive value to the end of its key: a store that was
-// set back to before the sweep has the sealed value, and nobody can read it.
+// A copy of the store from before a sweep still has the sealed value, but nobody can read
+// it once the key has expired.
 func TestCopyOfTheStore(t *testing.T) {
 	t.Parallel()
 	path, c, st := newPath(t), newClock(), memory.New(nil)
@@ -98,14 +88,12 @@ func TestCopyOfTheStore(t *testing.T) {
 	}
 	// Nothing swept the value, but another Manager's sweep destroys the key.
 	c.Set(start.Truncate(time.Hour).Add(25 * time.Hour))
-	if _, err := enduser.New(memory.New(nil), &enduser.Options{Now: c.Now, Keyring: ring}).Sweep(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must(enduser.New(memory.New(nil), &enduser.Options{Now: c.Now, Keyring: ring}).Sweep(t.Context()))(t)
 	counts, err := users.CountSealed(t.Context())
 	if err != nil || len(counts) != 1 {
 		t.Fatalf("the store has no sealed value: %v, %v", counts, err)
 	}
-	c.Set(start.Add(time.Hour)) // as whoever has a copy would set it
+	c.Set(start.Add(time.Hour)) // as somebody with a copy would set it
 	again := open(t, path, c)
 	for id := range counts {
 		checkNoKey(t, again, id)

@@ -16,9 +16,10 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/enduser/keyfile"
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 )
 
-// model is what has to be in the file, and three processes that use it.
+// model holds what the file must have, and three processes that use it.
 type model struct {
 	path  string
 	clock *clock
@@ -37,30 +38,22 @@ func (m *model) over(k modelKey) bool {
 	return !k.hour.IsZero() && !m.clock.Now().Before(k.hour.Add(25*time.Hour))
 }
 
-// TestModel does things in any order, in three processes, with a clock that goes
-// only forward, and compares with what a list of keys would do.
+// Calls in any order, in three processes, with a clock that only goes forward, do what a
+// list of keys would do.
 func TestModel(t *testing.T) {
 	t.Parallel()
-	// Every write waits for the disk: fewer sequences, unless a number was asked for.
+	// Every write waits for the disk: run fewer sequences, unless the flag gives a number.
 	if checks := flag.Lookup("rapid.checks").Value; checks.String() == "100" {
-		if err := checks.Set("25"); err != nil {
-			t.Fatal(err)
-		}
+		ok(t, checks.Set(size.Pick(t, "10", "25", "100")))
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		dir, err := os.MkdirTemp("", "keyfile")
-		if err != nil {
-			t.Fatal(err)
-		}
+		dir := must(os.MkdirTemp("", "keyfile"))(t)
 		defer os.RemoveAll(dir)
 		m := &model{path: filepath.Join(dir, "rollbook.keys"), clock: newClock()}
 		for range 3 {
 			m.ring = append(m.ring, m.open(t))
 		}
-		key, err := m.ring[0].SealingKey(context.Background(), time.Time{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		key := must(m.ring[0].SealingKey(context.Background(), time.Time{}))(t)
 		m.primary = key.ID()
 		m.keys = []modelKey{{id: key.ID(), sum: sumOf(key)}}
 		t.Repeat(map[string]func(*rapid.T){
@@ -77,11 +70,7 @@ func TestModel(t *testing.T) {
 }
 
 func (m *model) open(t *rapid.T) *keyfile.Keyring {
-	k, err := keyfile.Open(context.Background(), m.path, &keyfile.Options{Now: m.clock.Now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return k
+	return must(keyfile.Open(context.Background(), m.path, &keyfile.Options{Now: m.clock.Now}))(t)
 }
 
 func (m *model) any(t *rapid.T) *keyfile.Keyring { return rapid.SampledFrom(m.ring).Draw(t, "process") }
@@ -90,7 +79,7 @@ func (m *model) pass(t *rapid.T) {
 	m.clock.Add(rapid.SampledFrom([]time.Duration{1, time.Minute, 30 * time.Minute, time.Hour, 11 * time.Hour, day}).Draw(t, "time"))
 }
 
-// seal asks for a key with or without a deadline. There is one for each hour.
+// seal asks for a key with or without a deadline. Each hour has one key.
 func (m *model) seal(t *rapid.T) {
 	k := m.any(t)
 	if rapid.Bool().Draw(t, "durable") {
@@ -124,13 +113,8 @@ func (m *model) seal(t *rapid.T) {
 
 func (m *model) destroy(t *rapid.T) {
 	k := m.any(t)
-	if err := k.DestroyKeys(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	infos, err := k.Keys(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
+	ok(t, k.DestroyKeys(context.Background()))
+	infos := must(k.Keys(context.Background()))(t)
 	var want, got []string
 	for _, k := range m.keys {
 		if !m.over(k) {
@@ -147,14 +131,8 @@ func (m *model) destroy(t *rapid.T) {
 
 func (m *model) add(t *rapid.T) {
 	k := m.any(t)
-	id, err := k.Add(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := k.OpeningKey(context.Background(), id)
-	if err != nil {
-		t.Fatal(err)
-	}
+	id := must(k.Add(context.Background()))(t)
+	key := must(k.OpeningKey(context.Background(), id))(t)
 	m.keys = append(m.keys, modelKey{id: id, sum: sumOf(key)})
 }
 
@@ -185,17 +163,15 @@ func (m *model) retire(t *rapid.T) {
 	}
 	m.keys = slices.DeleteFunc(m.keys, func(k modelKey) bool { return k == key })
 	for _, k := range m.ring {
-		// Each sees it as soon as it looks at the file.
-		if _, err := k.SealingKey(context.Background(), time.Time{}); err != nil {
-			t.Fatal(err)
-		}
+		// Each notices as soon as it reads the file.
+		must(k.SealingKey(context.Background(), time.Time{}))(t)
 		if _, err := k.OpeningKey(context.Background(), key.id); !errors.Is(err, enduser.ErrNoKey) {
 			t.Fatalf("a retired key: %v", err)
 		}
 	}
 }
 
-// refused says why a key is neither promoted nor retired.
+// refused returns why a key can be neither promoted nor retired.
 func (m *model) refused(key modelKey) error {
 	switch {
 	case m.over(key): // destroyed by the call, if not before
@@ -206,7 +182,7 @@ func (m *model) refused(key modelKey) error {
 	return nil
 }
 
-// check opens everything in every process.
+// check opens every key in every process.
 func (m *model) check(t *rapid.T) {
 	for i, k := range m.ring {
 		for _, want := range m.keys {

@@ -21,6 +21,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/enduser/keyfile"
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 )
 
 func TestOpenMakesAFile(t *testing.T) {
@@ -41,7 +42,7 @@ func TestOpenMakesAFile(t *testing.T) {
 	if err != nil || len(entries) != 2 {
 		t.Errorf("the folder has %v, %v", entries, err)
 	}
-	// It is the same file from then on.
+	// The next Open finds that file.
 	again := open(t, path, c)
 	checkOpens(t, again, seal(t, k, time.Time{}))
 	if diff := cmp.Diff(keys(t, k), keys(t, again)); diff != "" {
@@ -49,8 +50,7 @@ func TestOpenMakesAFile(t *testing.T) {
 	}
 }
 
-// TestOpenTogether opens a file that is not there many times at once: one of them
-// makes it.
+// Of several Open calls at once for a missing file, one makes it.
 func TestOpenTogether(t *testing.T) {
 	t.Parallel()
 	path, c := newPath(t), newClock()
@@ -114,16 +114,14 @@ func TestOpenRefuses(t *testing.T) {
 			t.Parallel()
 			path, c := newPath(t), newClock()
 			k := open(t, path, c)
-			if err := test.spoil(path); err != nil {
-				t.Fatal(err)
-			}
+			ok(t, test.spoil(path))
 			before, _ := os.ReadFile(path)
 			info, _ := os.Lstat(path)
 			got, err := keyfile.Open(t.Context(), path, &keyfile.Options{Now: c.Now})
 			if !errors.Is(err, test.want) || got != nil {
 				t.Errorf("Open: %v, %v; want %v", got, err, test.want)
 			}
-			// What is open already notices, but for the folder.
+			// A Keyring that is open notices too, except for the folder.
 			if name != "public folder" && !errors.Is(test.want, fs.ErrNotExist) {
 				for call, err := range calls(t, k) {
 					if !errors.Is(err, test.want) {
@@ -144,7 +142,7 @@ func chmod(mode fs.FileMode) func(path string) error {
 	return func(path string) error { return os.Chmod(path, mode) }
 }
 
-// calls returns what every call says that needs the file.
+// calls returns the error of every call that needs the file.
 func calls(t *testing.T, k *keyfile.Keyring) map[string]error {
 	t.Helper()
 	ctx := t.Context()
@@ -161,17 +159,15 @@ func calls(t *testing.T, k *keyfile.Keyring) map[string]error {
 	return errs
 }
 
-// TestLostFile loses the file of a running process: what it knows can be opened,
-// nothing is sealed, and all is well when the file is back.
+// A running process that loses its file still has the keys that it knows, but seals
+// nothing until the file is back.
 func TestLostFile(t *testing.T) {
 	t.Parallel()
 	path, c := newPath(t), newClock()
 	k := open(t, path, c)
 	primary, hour := seal(t, k, time.Time{}), seal(t, k, start)
 	b := load(t, path)
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
+	ok(t, os.Remove(path))
 	checkOpens(t, k, primary)
 	checkOpens(t, k, hour)
 	for call, err := range calls(t, k) {
@@ -179,25 +175,17 @@ func TestLostFile(t *testing.T) {
 			t.Errorf("%s without the file: %v", call, err)
 		}
 	}
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("there is a file again: %v", err)
-	}
+	wantErr(t, "there is a file again", second(os.Lstat(path)), fs.ErrNotExist)
 	save(t, path, b)
-	if got := seal(t, k, start); got.ID() != hour.ID() {
-		t.Errorf("with the file back %v is sealed under, and not %v", got, hour)
-	}
-	// A new beginning has to be wanted.
-	if err := errors.Join(os.Remove(path), os.Remove(path+".lock")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := keyfile.Open(t.Context(), path, &keyfile.Options{Existing: true}); !errors.Is(err, keyfile.ErrMissing) {
-		t.Errorf("Existing: %v", err)
-	}
+	seals(t, k, start, hour)
+	// Open does not begin anew if Existing is set.
+	ok(t, errors.Join(os.Remove(path), os.Remove(path+".lock")))
+	wantErr(t, "Existing", second(keyfile.Open(t.Context(), path, &keyfile.Options{Existing: true})), keyfile.ErrMissing)
 	checkNoKey(t, open(t, path, c), primary.ID())
 }
 
-// TestOlderFile brings an older copy back under a running process: it does not seal
-// under a key that is not in the file.
+// A running process whose file is replaced by an older copy does not seal under a key
+// that is not in that copy.
 func TestOlderFile(t *testing.T) {
 	t.Parallel()
 	path, c := newPath(t), newClock()
@@ -215,31 +203,25 @@ func TestOlderFile(t *testing.T) {
 func TestRelativePath(t *testing.T) {
 	t.Chdir(t.TempDir())
 	c := newClock()
-	k, err := keyfile.Open(t.Context(), "rollbook.keys", &keyfile.Options{Now: c.Now})
-	if err != nil {
-		t.Fatal(err)
-	}
+	k := must(keyfile.Open(t.Context(), "rollbook.keys", &keyfile.Options{Now: c.Now}))(t)
 	t.Chdir(t.TempDir())
 	seal(t, k, start)
-	if _, err := os.Stat("rollbook.keys"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("a second file: %v", err)
-	}
+	wantErr(t, "a second file", second(os.Stat("rollbook.keys")), fs.ErrNotExist)
 }
 
-// TestDamage changes every byte and cuts at every length.
+// A changed byte, and a cut at any length, is noticed.
 func TestDamage(t *testing.T) {
 	t.Parallel()
 	path, c := newPath(t), newClock()
 	k := open(t, path, c)
-	if _, err := k.Add(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must(k.Add(t.Context()))(t)
 	seal(t, k, start)
 	whole := load(t, path)
 	var damaged [][]byte
 	for i := range whole {
 		damaged = append(damaged, whole[:i])
-		for _, flip := range []byte{1, 0x20, 0x80, whole[i]} { // the last one makes it zero
+		flips := []byte{1, 0x20, 0x80, whole[i]} // the last one makes it zero
+		for _, flip := range size.Pick(t, flips[i%4:i%4+1], flips, flips) {
 			b := bytes.Clone(whole)
 			b[i] ^= flip
 			damaged = append(damaged, b)
@@ -269,7 +251,7 @@ func TestDamage(t *testing.T) {
 	open(t, path, c)
 }
 
-// shown returns a secret in all the ways in which one is printed.
+// shown returns the forms in which a secret may be printed.
 func shown(secret []byte) []string {
 	list := strings.Trim(fmt.Sprintf("%d", secret), "[]")
 	return []string{

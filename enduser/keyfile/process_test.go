@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -20,12 +19,10 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/enduser/keyfile"
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 )
 
-var killCycles = flag.Int("kill-cycles", 30, "how often TestKill kills a process that makes keys")
-
-// The test binary starts itself again with this variable set to what it shall be,
-// and the path in the other one.
+// The test binary starts itself again with its role and the path in these variables.
 const (
 	roleVariable = "ROLLBOOK_KEYFILE_TEST_ROLE"
 	pathVariable = "ROLLBOOK_KEYFILE_TEST_PATH"
@@ -47,7 +44,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// process is one in another role.
+// process is a test binary in another role.
 type process struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
@@ -59,17 +56,9 @@ func startProcess(t *testing.T, role, path string) *process {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), roleVariable+"="+role, pathVariable+"="+path)
 	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	in := must(cmd.StdinPipe())(t)
+	out := must(cmd.StdoutPipe())(t)
+	ok(t, cmd.Start())
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill() // if the test failed before it ended
 		_ = cmd.Wait()
@@ -81,8 +70,8 @@ func startProcess(t *testing.T, role, path string) *process {
 // through a second Keyring.
 const callers = 16
 
-// serve answers each line: "seal" and a time with the key of that time, once for
-// each caller, "open" and an ID with that key.
+// serve answers each line once for each caller: "seal" and a time with the key of that
+// time, "open" and an ID with that key.
 func serve(path string, in io.Reader, out io.Writer) error {
 	c := newClock()
 	var rings [2]*keyfile.Keyring
@@ -125,8 +114,8 @@ func serve(path string, in io.Reader, out io.Writer) error {
 	return nil
 }
 
-// TestProcesses has 4 processes, with 16 goroutines each, need the key of an hour
-// at once: they get the same, and open each other's.
+// Of 4 processes with 16 goroutines each, which need the key of an hour at once, all get
+// the same key, and each opens the keys of the others.
 func TestProcesses(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
@@ -134,12 +123,10 @@ func TestProcesses(t *testing.T) {
 	for i := range processes {
 		processes[i] = startProcess(t, "serve", path)
 	}
-	// ask asks all at once, and returns the one answer.
+	// ask asks all processes at once, and returns the one answer.
 	ask := func(question string) string {
 		for _, p := range processes {
-			if _, err := fmt.Fprintln(p.in, question); err != nil {
-				t.Fatal(err)
-			}
+			must(fmt.Fprintln(p.in, question))(t)
 		}
 		answers := make(map[string]int)
 		for i, p := range processes {
@@ -159,7 +146,7 @@ func TestProcesses(t *testing.T) {
 		return ""
 	}
 	var made []string
-	for hour := range 20 {
+	for hour := range size.Pick(t, 5, 20, 100) {
 		answer := ask("seal " + start.Add(time.Duration(hour)*time.Hour).Format(time.RFC3339))
 		made = append(made, answer)
 	}
@@ -180,8 +167,8 @@ func TestProcesses(t *testing.T) {
 	}
 }
 
-// writeUntilKilled makes keys, hour by hour from the time that it is given, and says
-// which. Each line is one system call, so that the parent sees whole lines.
+// writeUntilKilled makes keys, hour by hour from the time that it reads, and prints them.
+// Each line is one system call, so that the parent sees whole lines.
 func writeUntilKilled(path string, in io.Reader, out io.Writer) error {
 	var from int64
 	if _, err := fmt.Fscan(in, &from); err != nil {
@@ -219,18 +206,14 @@ func writeUntilKilled(path string, in io.Reader, out io.Writer) error {
 	return errors.New("nobody killed the writer")
 }
 
-// TestKill kills a process that makes and destroys keys, again and again: the file
-// is always one, and has every key that was returned and is not over.
+// A process that makes and destroys keys is killed again and again: the file is always
+// whole, and has every key that was returned and has not expired.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
-	cycles := *killCycles
-	if testing.Short() {
-		cycles = min(cycles, 5)
-	}
 	now, caught := start, 0
 	acknowledged := make(map[string]bool)
-	for cycle := range cycles {
+	for cycle := range size.Pick(t, 5, 30, 300) {
 		acks := killWriter(t, path, now, 1+rand.IntN(20))
 		last := acks[len(acks)-1]
 		now = last.at.Add(time.Hour) // the hour that it may have gone on to
@@ -252,7 +235,8 @@ func TestKill(t *testing.T) {
 				continue
 			}
 			key, err := k.OpeningKey(t.Context(), a.id)
-			// That one too, if the next one was made and the writer had no time to say so.
+			// The last one may be retired too, if the writer was killed before it printed the
+			// next one.
 			retired := a.id == durable && !acknowledged[primary.ID()] && errors.Is(err, enduser.ErrNoKey)
 			if !retired && (err != nil || sumOf(key) != a.sum) {
 				t.Errorf("cycle %d: %s was returned and is lost: %v", cycle, a.id, err)
@@ -265,7 +249,7 @@ func TestKill(t *testing.T) {
 			return
 		}
 	}
-	t.Logf("%d cycles, %d keys, %d writers killed with a file half written", cycles, len(acknowledged), caught)
+	t.Logf("%d keys, %d writers killed with a file half written", len(acknowledged), caught)
 }
 
 type ack struct {
@@ -273,7 +257,7 @@ type ack struct {
 	at      time.Time
 }
 
-// killWriter returns what a writer said before it was killed.
+// killWriter returns what a writer printed before it was killed.
 func killWriter(t *testing.T, path string, from time.Time, enough int) (acks []ack) {
 	t.Helper()
 	p := startProcess(t, "write", path)
@@ -288,9 +272,7 @@ func killWriter(t *testing.T, path string, from time.Time, enough int) (acks []a
 		if acks = append(acks, a); len(acks) == enough {
 			wait := time.NewTimer(time.Duration(rand.IntN(2000)) * time.Microsecond)
 			<-wait.C // so that it is killed anywhere
-			if err := p.cmd.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
+			ok(t, p.cmd.Process.Kill())
 		}
 	}
 	var exit *exec.ExitError

@@ -21,13 +21,8 @@ func TestRotation(t *testing.T) {
 	path, c := newPath(t), newClock()
 	a, b := open(t, path, c), open(t, path, c)
 	first, hour := seal(t, a, time.Time{}), seal(t, a, start)
-	id, err := a.Add(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := seal(t, b, time.Time{}); got.ID() != first.ID() {
-		t.Errorf("a key that was only added is used: %v", got)
-	}
+	id := must(a.Add(t.Context()))(t)
+	seals(t, b, time.Time{}, first)
 	second, err := b.OpeningKey(t.Context(), id)
 	if err != nil {
 		t.Errorf("the other process does not know the new key: %v", err)
@@ -48,9 +43,7 @@ func TestRotation(t *testing.T) {
 		}
 	}
 	for range 2 { // it can be repeated
-		if err := a.Promote(t.Context(), id); err != nil {
-			t.Fatal(err)
-		}
+		ok(t, a.Promote(t.Context(), id))
 	}
 	for _, k := range []*keyfile.Keyring{a, b} {
 		if got := seal(t, k, time.Time{}); got.ID() != id || sumOf(got) != sumOf(second) {
@@ -63,18 +56,14 @@ func TestRotation(t *testing.T) {
 	if !bytes.Contains(load(t, path), []byte(secret)) {
 		t.Fatal("not there before, so this shows nothing")
 	}
-	if err := b.Retire(t.Context(), first.ID()); err != nil {
-		t.Fatal(err)
-	}
+	ok(t, b.Retire(t.Context(), first.ID()))
 	if bytes.Contains(load(t, path), []byte(secret)) {
 		t.Error("the retired key is in the file")
 	}
 	checkNoKey(t, b, first.ID())
 	seal(t, a, time.Time{}) // looks at the file
 	checkNoKey(t, a, first.ID())
-	if err := b.Retire(t.Context(), first.ID()); !errors.Is(err, enduser.ErrNoKey) {
-		t.Errorf("retired twice: %v", err)
-	}
+	wantErr(t, "retired twice", b.Retire(t.Context(), first.ID()), enduser.ErrNoKey)
 	want := []keyfile.KeyInfo{
 		{ID: hour.ID(), Made: start, Epoch: true, Hour: start.Truncate(time.Hour), Until: start.Truncate(time.Hour).Add(25 * time.Hour)},
 		{ID: id, Made: start, Primary: true},
@@ -92,33 +81,21 @@ func TestBackup(t *testing.T) {
 	path, c := newPath(t), newClock()
 	k := open(t, path, c)
 	primary, hour := seal(t, k, time.Time{}), seal(t, k, start)
-	id, err := k.Add(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	id := must(k.Add(t.Context()))(t)
 	var b bytes.Buffer
-	if err := k.Backup(t.Context(), &b); err != nil {
-		t.Fatal(err)
-	}
+	ok(t, k.Backup(t.Context(), &b))
 	if bytes.Contains(b.Bytes(), []byte(base64.RawStdEncoding.EncodeToString(secretOf(hour)))) {
 		t.Error("an epoch key is in the backup")
 	}
-	added, err := k.OpeningKey(t.Context(), id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
+	added := must(k.OpeningKey(t.Context(), id))(t)
+	ok(t, os.Remove(path))
 	save(t, path, b.Bytes())
 	restored := open(t, path, c)
 	checkOpens(t, restored, primary)
 	checkOpens(t, restored, added)
 	checkNoKey(t, restored, hour.ID())
-	if got := seal(t, restored, time.Time{}); got.ID() != primary.ID() {
-		t.Errorf("the primary key is %v and was %v", got, primary)
-	}
-	// A process that went on meanwhile does not use what is not there.
+	seals(t, restored, time.Time{}, primary)
+	// A process that went on meanwhile does not use a key that the file lacks.
 	if got := seal(t, k, start); got.ID() == hour.ID() {
 		t.Error("sealed under a key that is not in the file")
 	}
@@ -128,9 +105,7 @@ func TestBackup(t *testing.T) {
 	if err := k.Backup(t.Context(), &again); err != nil || !bytes.Equal(b.Bytes(), again.Bytes()) {
 		t.Errorf("%v, and the backup of the restored file is another", err)
 	}
-	if err := k.Backup(t.Context(), failing{}); !errors.Is(err, errFailing) {
-		t.Errorf("Backup to what fails: %v", err)
-	}
+	wantErr(t, "Backup to what fails", k.Backup(t.Context(), failing{}), errFailing)
 }
 
 var errFailing = errors.New("failing")
@@ -139,39 +114,30 @@ type failing struct{}
 
 func (failing) Write([]byte) (int, error) { return 0, errFailing }
 
-// TestEveryWriteIsSeen changes the file as fast as it goes. It keeps its length, and
-// file systems give a new file the number of one just removed, and the same time to
-// all within a tick of their clock.
+// Other Keyrings notice each of many fast writes. The file keeps its length, and file
+// systems give a new file the number of one just removed, and the same time to all files
+// within a tick of their clock.
 func TestEveryWriteIsSeen(t *testing.T) {
 	t.Parallel()
 	path, c := newPath(t), newClock()
 	a, b := open(t, path, c), open(t, path, c)
 	ids := []string{seal(t, a, time.Time{}).ID()}
-	id, err := a.Add(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	id := must(a.Add(t.Context()))(t)
 	ids = append(ids, id)
 	for i := range 20 {
 		// Two writes between two looks bring the numbers round.
 		for _, id := range []string{ids[0], ids[1], ids[i%2]} {
-			if err := a.Promote(t.Context(), id); err != nil {
-				t.Fatal(err)
-			}
+			ok(t, a.Promote(t.Context(), id))
 		}
 		if got := seal(t, b, time.Time{}); got.ID() != ids[i%2] {
 			t.Fatalf("round %d: %v; want %s", i, got, ids[i%2])
 		}
 	}
-	// So the time of change ascends, also where the clock does not.
+	// So the time of change ascends, even if the clock does not.
 	later := start.AddDate(100, 0, 0)
-	if err := os.Chtimes(path, time.Time{}, later); err != nil {
-		t.Fatal(err)
-	}
+	ok(t, os.Chtimes(path, time.Time{}, later))
 	for range 5 {
-		if _, err := a.Add(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		must(a.Add(t.Context()))(t)
 		info, err := os.Stat(path)
 		if err != nil || !info.ModTime().After(later) {
 			t.Fatalf("changed at %v, %v; the file before at %v", info.ModTime(), err, later)
