@@ -62,8 +62,8 @@ func sealingCalls(ctx context.Context, w *world, g enduser.Group, u enduser.User
 	return seal, open
 }
 
-// A keyring that fails is a store that fails: ErrUnavailable, with the cause, and
-// nothing is written. A context that has ended stays that.
+// If the keyring fails, calls return ErrUnavailable with the cause, and nothing is
+// written. An error of the context stays that error.
 func TestKeyringThatFails(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
@@ -109,7 +109,7 @@ func TestKeyringThatFails(t *testing.T) {
 			diff(t, c.name+": feed", feed(t, w.acme), []string{"created " + u.ID, "created " + g.ID})
 			reveals(t, c.name, w.acme, enduser.ByID(u.ID), values{"k": enduser.String("v")})
 		}
-		// What needs no key goes on.
+		// Calls that need no key go on.
 		ring.sealing, ring.opening = down, down
 		must(w.acme.Groups().Update(ctx, enduser.GroupByID(g.ID), func(g *enduser.Group) error { g.Name = "x"; return nil }))(t)
 		must(w.acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.Edit) error { u.ClearSensitive(); return nil }))(t)
@@ -120,8 +120,8 @@ func TestKeyringThatFails(t *testing.T) {
 	})
 }
 
-// Sweeping destroys the keys whose time is over. A keyring that cannot does not keep
-// it from the rest, and is reported.
+// Sweep destroys expired keys. If the keyring fails, Sweep does the rest and returns the
+// error.
 func TestSweepDestroysKeys(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
@@ -146,7 +146,8 @@ func TestSweepDestroysKeys(t *testing.T) {
 	})
 }
 
-// A keyring that has lost a key: what is under it is ErrNoKey, what is not is not.
+// Of values and tokens under a lost key, reads return ErrNoKey. Others are unaffected: a
+// value whose key is lost hides no other value of its user.
 func TestLostKey(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
@@ -160,9 +161,11 @@ func TestLostKey(t *testing.T) {
 		wantErr(t, "reveal token", second(acme.Groups().Reveal(ctx, g)), enduser.ErrNoKey)
 		wantErr(t, "reseal", second(users.Reseal(ctx)), enduser.ErrNoKey)
 		accepts(t, "authenticated all the same", acme, g.ID, []string{token}, true)
-		// Writing needs the new key alone, and what is under the old one stays.
+		// A write needs only the new key, and values under the old one stay.
 		must(acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.Edit) error { u.SetSensitive("l", secret("w")); return nil }))(t)
-		wantErr(t, "reveal", second(acme.RevealSensitive(ctx, enduser.ByID(u.ID))), enduser.ErrNoKey)
+		got, err := acme.RevealSensitive(ctx, enduser.ByID(u.ID))
+		wantErr(t, "reveal", err, enduser.ErrNoKey)
+		diff(t, "revealed beside the error", got, values{"l": enduser.String("w")})
 		must(acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.Edit) error { u.SetSensitive("k", secret("x")); return nil }))(t)
 		reveals(t, "written anew", acme, enduser.ByID(u.ID), values{"k": enduser.String("x"), "l": enduser.String("w")})
 		g = made(acme.Groups().Rotate(ctx, enduser.GroupByToken(token), 0))(t)

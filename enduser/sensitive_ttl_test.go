@@ -1,7 +1,6 @@
 package enduser_test
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -106,28 +105,6 @@ func TestUpdatesOfDeadValues(t *testing.T) {
 	})
 }
 
-// Clocks of several nodes differ: what one has written five minutes in the future
-// of another lives by the deadline that stands with it.
-func TestSensitiveWithSkewedClocks(t *testing.T) {
-	each(t, func(t *testing.T, st store.Store) {
-		ctx := t.Context()
-		w := newWorld(st)
-		for i, skew := range []time.Duration{-5 * time.Minute, 5 * time.Minute} {
-			other := enduser.New(st, &enduser.Options{
-				Now: func() time.Time { return w.now().Add(skew) }, NewID: counter(fmt.Sprint("o", i, "-")), Keyring: enduser.NewKeyring(testKey("k1")),
-			}).Tenant("acme")
-			u := must(other.Create(ctx, enduser.Spec{Sensitive: secrets{"k": secret("v")}}))(t)
-			ref := enduser.ByID(u.ID)
-			w.advance(enduser.SensitiveTTL + skew - time.Millisecond)
-			reveals(t, "before", w.acme, ref, values{"k": enduser.String("v")})
-			w.advance(time.Millisecond)
-			reveals(t, "at the deadline", w.acme, ref, values{})
-			sweepNone(t, w)
-			reveals(t, "for the other", other, ref, values{})
-		}
-	})
-}
-
 // The values go with their user, in the same batch, however it goes.
 func TestSensitiveGoesWithItsUser(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
@@ -203,29 +180,6 @@ func TestSensitiveGoesWithItsUser(t *testing.T) {
 	})
 }
 
-// TestOneLostKey: a value whose key is gone hides no other, and the error says that
-// something is missing.
-func TestOneLostKey(t *testing.T) {
-	ctx, st := t.Context(), memory.New(nil)
-	w := newWorld(st)
-	write := func(key, id string) {
-		t.Helper()
-		m := enduser.New(st, &enduser.Options{Now: w.now, NewID: counter(key), Keyring: enduser.NewKeyring(testKey(key))})
-		_, _, err := m.Tenant("acme").Upsert(ctx, enduser.Spec{
-			ExternalID: "crm-7", Sensitive: map[string]enduser.Secret{id: enduser.NewSecret(enduser.String(key))},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("lost", "a")
-	write("kept", "b")
-	m := enduser.New(st, &enduser.Options{Now: w.now, Keyring: enduser.NewKeyring(testKey("kept"))})
-	got, err := m.Tenant("acme").RevealSensitive(ctx, enduser.ByExternalID("crm-7"))
-	wantErr(t, "reveal", err, enduser.ErrNoKey)
-	diff(t, "revealed", got, map[string]enduser.Value{"b": enduser.String("kept")})
-}
-
 // TestUnreadableVault: values that cannot be read are replaced when all are cleared,
 // deleted with their user, and swept when none of them can be in its time any more.
 func TestUnreadableVault(t *testing.T) {
@@ -298,25 +252,4 @@ func TestEnsureNeedsNoKeyring(t *testing.T) {
 	} {
 		wantErr(t, name, call(), enduser.ErrNoKeyring)
 	}
-}
-
-// TestEditsOfOneUpdate: what is set on a copy of the user, or was set in another call, is
-// not written, and what is set stays if the function puts another user in the place of
-// the one that it got.
-func TestEditsOfOneUpdate(t *testing.T) {
-	ctx := t.Context()
-	w := newWorld(memory.New(nil))
-	before := must(w.acme.Create(ctx, enduser.Spec{ExternalID: "crm-7"}))(t)
-	outside := enduser.Edit{User: before}
-	outside.SetSensitive("outside", enduser.NewSecret(enduser.Int(1)))
-	got := must(w.acme.Update(ctx, enduser.ByExternalID("crm-7"), func(e *enduser.Edit) error {
-		e.SetSensitive("inside", enduser.NewSecret(enduser.Int(2)))
-		e.User = outside.User
-		e.Name = "Ann"
-		return nil
-	}))(t)
-	if got.Name != "Ann" {
-		t.Errorf("updated %+v", got)
-	}
-	diff(t, "revealed", must(w.acme.RevealSensitive(ctx, enduser.ByExternalID("crm-7")))(t), map[string]enduser.Value{"inside": enduser.Int(2)})
 }

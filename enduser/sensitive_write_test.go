@@ -143,6 +143,13 @@ func TestSensitiveInUpdates(t *testing.T) {
 				u.SetSensitive("d", secret("5"))
 			}, values{"d": enduser.String("5")}, nil, []string{"d"}},
 			{"clear", func(u *enduser.Edit) { u.ClearSensitive() }, nil, []string{"d"}, []string{"d"}},
+			{"on another Edit", func(u *enduser.Edit) {
+				outside := enduser.Edit{User: u.User}
+				outside.SetSensitive("outside", secret("x"))
+				u.SetSensitive("inside", secret("5"))
+				u.User = outside.User
+			}, values{"inside": enduser.String("5")}, nil, []string{"inside"}},
+			{"clear again", func(u *enduser.Edit) { u.ClearSensitive() }, nil, []string{"inside"}, []string{"inside"}},
 			{"set after all", func(u *enduser.Edit) { u.SetSensitive("e", secret("6")) }, values{"e": enduser.String("6")}, nil, []string{"e"}},
 		} {
 			w.advance(time.Second)
