@@ -39,6 +39,7 @@ func versionConditions(at, other enduser.Version) map[string]struct {
 		"at another":         {enduser.IfVersion(other), never},
 		"at no version":      {enduser.IfVersion(), never},
 		"at the zero one":    {enduser.IfVersion(enduser.Version{}), never},
+		"at zero or another": {enduser.IfVersion(enduser.Version{}, other), never},
 		"not at it":          {enduser.IfNotVersion(at), map[state]bool{nothing: true, corrupt: true}},
 		"not at one of two":  {enduser.IfNotVersion(other, at), map[state]bool{nothing: true, corrupt: true}},
 		"not at another":     {enduser.IfNotVersion(other), always},

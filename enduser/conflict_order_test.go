@@ -1,7 +1,6 @@
 package enduser_test
 
 import (
-	"errors"
 	"testing"
 
 	"github.com/rollbook-go/rollbook/enduser"
@@ -15,22 +14,16 @@ func TestIdentityConflictsFirst(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		users := enduser.New(st, nil)
 		for name, first := range map[string]enduser.Policy{"claimed": {UniqueEmail: true}, "unclaimed": {}} {
-			spec := enduser.Spec{ExternalID: "crm-7", Email: "ann@example.com"}
-			ann, err := users.Tenant(name).With(first).Create(t.Context(), spec)
-			if err != nil {
-				t.Fatal(err)
-			}
+			spec := enduser.Spec{ExternalID: "crm-7", Email: "ann@example.com", Accounts: []enduser.Account{{Type: "irc", ID: "ann"}}}
+			ann := must(users.Tenant(name).With(first).Create(t.Context(), spec))(t)
 			unique := users.Tenant(name).With(enduser.Policy{UniqueEmail: true})
-			_, err = unique.Create(t.Context(), spec)
-			conflict, ok := errors.AsType[*enduser.ConflictError](err)
-			if !ok || conflict.Field != "external_id" || conflict.HolderID != ann.ID {
-				t.Errorf("%s: the same again: %v", name, err)
-			}
-			_, err = unique.Create(t.Context(), enduser.Spec{ExternalID: "crm-8", Email: "Ann@example.com"})
-			conflict, ok = errors.AsType[*enduser.ConflictError](err)
-			if !ok || conflict.Field != "email" || conflict.HolderID != ann.ID {
-				t.Errorf("%s: the address alone: %v", name, err)
-			}
+			wantConflict(t, name+": the same again", second(unique.Create(t.Context(), spec)), "external_id", ann.ID)
+			spec.Email = ""
+			wantConflict(t, name+": its account", second(unique.Create(t.Context(), spec)), "external_id", ann.ID)
+			spec.ExternalID = "crm-8"
+			wantConflict(t, name+": the account alone", second(unique.Create(t.Context(), spec)), "linked_accounts", ann.ID)
+			spec.Accounts, spec.Email = nil, "Ann@example.com"
+			wantConflict(t, name+": the address alone", second(unique.Create(t.Context(), spec)), "email", ann.ID)
 		}
 	})
 }

@@ -48,34 +48,6 @@ func TestCreateStoresEverything(t *testing.T) {
 	})
 }
 
-func TestCreateRefusesWhatIsTaken(t *testing.T) {
-	each(t, func(t *testing.T, st store.Store) {
-		ctx := t.Context()
-		w := newWorld(st)
-		must(w.acme.Create(ctx, everything()))(t)
-		for name, c := range map[string]struct {
-			spec  enduser.Spec
-			field string
-		}{
-			"external ID":         {enduser.Spec{ExternalID: "CRM-7"}, "external_id"},
-			"second account":      {enduser.Spec{ExternalID: "x", Accounts: []enduser.Account{{Type: "slack", ID: "U1"}}}, "linked_accounts"},
-			"account as identity": {enduser.Spec{Accounts: []enduser.Account{{Type: "slack", ID: "U1"}}}, "linked_accounts"},
-			"the external ID first": {enduser.Spec{
-				ExternalID: "crm-7", Accounts: []enduser.Account{{Type: "slack", ID: "U1"}},
-			}, "external_id"},
-			"the ID of another without external ID": {enduser.Spec{ExternalID: "CRM-7"}, "external_id"},
-		} {
-			_, err := w.acme.Create(ctx, c.spec)
-			wantConflict(t, name, err, c.field, "u1")
-		}
-		// Accounts are compared byte by byte, and as pairs.
-		must(w.acme.Create(ctx, enduser.Spec{Accounts: []enduser.Account{{Type: "Slack", ID: "U1"}, {Type: "slack", ID: "u1"}, {Type: "slackU", ID: "1"}}}))(t)
-		if got := feed(t, w.acme); len(got) != 2 {
-			t.Errorf("the feed has %q, want the two creates", got)
-		}
-	})
-}
-
 // A user without external ID holds its own ID as one, so that nobody can shadow
 // it, but does not go by it.
 func TestNobodyCanShadowAnID(t *testing.T) {
@@ -119,88 +91,6 @@ func TestNobodyCanShadowAnID(t *testing.T) {
 		}
 		rename("") // and back
 		diff(t, "by its ID", must(w.acme.Get(ctx, enduser.ByEitherID("U1")))(t).ID, u.ID)
-	})
-}
-
-func TestEnsureNeverChanges(t *testing.T) {
-	each(t, func(t *testing.T, st store.Store) {
-		ctx := t.Context()
-		w := newWorld(st)
-		first := upserted(w.acme.Ensure(ctx, everything()))(t, enduser.Created)
-		w.advance(time.Minute)
-		for _, spec := range []enduser.Spec{
-			{ExternalID: "CRM-7", Name: "Other", Groups: []string{"g3"}},
-			{Accounts: []enduser.Account{{Type: "discord", ID: "8035"}}, Name: "Other"},
-			{Accounts: []enduser.Account{{Type: "slack", ID: "U1"}, {Type: "new", ID: "1"}}},
-		} {
-			spec.ExpiresIn = time.Minute
-			diff(t, "ensured", upserted(w.acme.Ensure(ctx, spec))(t, enduser.Unchanged), first)
-		}
-		_, _, err := w.acme.Ensure(ctx, enduser.Spec{ExternalID: "crm-8", Accounts: []enduser.Account{{Type: "slack", ID: "U1"}}})
-		wantConflict(t, "another's account", err, "linked_accounts", first.ID)
-		diff(t, "feed", feed(t, w.acme), []string{"created u1"})
-	})
-}
-
-func TestUpsertMerges(t *testing.T) {
-	each(t, func(t *testing.T, st store.Store) {
-		ctx := t.Context()
-		w := newWorld(st)
-		want := upserted(w.acme.Upsert(ctx, everything()))(t, enduser.Created)
-		w.advance(time.Minute)
-		bob := w.acme.As("bob")
-		diff(t, "the same again", upserted(bob.Upsert(ctx, everything()))(t, enduser.Unchanged), want)
-		diff(t, "nothing but who", upserted(bob.Upsert(ctx, enduser.Spec{ExternalID: "CRM-7", ExpiresIn: 1}))(t, enduser.Unchanged), want)
-
-		got := upserted(bob.Upsert(ctx, enduser.Spec{
-			ExternalID: "cRm-7", LastName: "Li",
-			Metadata: enduser.Metadata{"plan": enduser.Null, "tier": enduser.Int(2)},
-			Accounts: []enduser.Account{{Type: "discord", ID: "8035"}, {Type: "irc", ID: "ann"}},
-			Groups:   []string{"g2", "g3"}, ExpiresIn: time.Minute,
-		}))(t, enduser.Updated)
-		want.LastName, want.UpdatedBy, want.UpdatedAt, want.Version, want.Revision = "Li", "bob", epoch.Add(time.Minute), got.Version, 2
-		want.Metadata = enduser.Metadata{"seats": enduser.Int(9007199254740993), "tier": enduser.Int(2)}
-		want.Accounts = append(want.Accounts, enduser.Account{Type: "irc", ID: "ann"})
-		want.Groups = append(want.Groups, "g3")
-		diff(t, "merged", got, want)
-		diff(t, "read", must(w.acme.Get(ctx, enduser.ByExternalID("CRM-7")))(t), want)
-
-		// An account identifies a user without external ID in the spec.
-		got = upserted(bob.Upsert(ctx, enduser.Spec{Accounts: []enduser.Account{{Type: "irc", ID: "ann"}}, FirstName: "A."}))(t, enduser.Updated)
-		if got.ID != want.ID || got.FirstName != "A." || !got.ExpiresAt.IsZero() {
-			t.Errorf("upsert by account wrote %+v", got)
-		}
-		other := must(w.acme.Create(ctx, enduser.Spec{ExternalID: "crm-8"}))(t)
-		_, _, err := bob.Upsert(ctx, enduser.Spec{ExternalID: "crm-8", Accounts: []enduser.Account{{Type: "irc", ID: "ann"}}})
-		wantConflict(t, "another's account", err, "linked_accounts", want.ID)
-		if other.Revision != 4 {
-			t.Errorf("revision %d, want 4: what changed nothing took one", other.Revision)
-		}
-	})
-}
-
-// Spellings of one ID are one user; the first spelling stays.
-func TestExternalIDsCompareByTheirKey(t *testing.T) {
-	each(t, func(t *testing.T, st store.Store) {
-		ctx := t.Context()
-		w := newWorld(st)
-		for _, same := range [][]string{
-			{"É-1", "é-1", "E\u0301-1", "e\u0301-1"},
-			{"Σίσυφος", "ΣΊΣΥΦΟΣ", "σίσυφοσ"},
-			{"straße", "STRAßE", "STRA\u1E9Ee"},
-			{"strasse", "STRASSE"},
-			{"K", "k", "\u212a"},
-		} {
-			first := upserted(w.acme.Upsert(ctx, enduser.Spec{ExternalID: same[0]}))(t, enduser.Created)
-			for _, s := range same[1:] {
-				if u := upserted(w.acme.Upsert(ctx, enduser.Spec{ExternalID: s}))(t, enduser.Unchanged); u.ID != first.ID || u.ExternalID != same[0] {
-					t.Errorf("%q is %s %q, want %s %q", s, u.ID, u.ExternalID, first.ID, same[0])
-				}
-				if !w.acme.SameExternalID(same[0], s) {
-					t.Errorf("SameExternalID(%q, %q) is false", same[0], s)
-				}
-			}
-		}
 	})
 }
 

@@ -28,6 +28,7 @@ func TestDeadlinesOutOfRange(t *testing.T) {
 	if err := set(time.Date(9999, 12, 31, 23, 59, 59, 999_000_000, time.UTC)); err != nil {
 		t.Error(err)
 	}
+	wantInvalid(t, "negative", second(w.acme.Create(ctx, enduser.Spec{ExpiresIn: -time.Hour})), "expires_in invalid_value")
 	late := enduser.New(memory.New(nil), &enduser.Options{Now: func() time.Time { return time.Date(9900, 1, 1, 0, 0, 0, 0, time.UTC) }})
 	wantInvalid(t, "expires in", third(late.Tenant("acme").Upsert(ctx, enduser.Spec{ExternalID: "a", ExpiresIn: math.MaxInt64})), "expires_at invalid_value")
 	wantInvalid(t, "check", late.Tenant("acme").Check(enduser.Spec{ExpiresIn: math.MaxInt64}), "expires_at invalid_value")

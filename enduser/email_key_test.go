@@ -17,7 +17,7 @@ func TestAddresses(t *testing.T) {
 		`"é x"@example.com`: true, "a@[127.0.0.1]": true, "user@bücher。example": true,
 
 		"":  true, // none
-		"a": false, "a@": false, "@b": false, "a b@example.com": false, "a@b@example.com": false, `"a@example.com`: false,
+		"a": false, "a@": false, "@b": false, "a b@example.com": false, "a@b@example.com": false, "@": false, `"a@example.com`: false,
 		`"a" @example.com`: false, `"a"@example.com (c)`: false, `Ann <a@example.com>`: false, `"Ann" <a@example.com>`: false,
 		`"a"b@example.com`: false, `"a""b"@example.com`: false, `"a\"@example.com`: false, "a@example.com.": false, `"a"@ example.com`: false,
 		"a@example.com。": false, "a@。example.com": false, "a@。": false, "a@bücher．｡example": false, "a@\u00ad.example": false,

@@ -59,34 +59,6 @@ func TestInvisibleAtTheDeadline(t *testing.T) {
 	})
 }
 
-func TestAssociatedUsersStay(t *testing.T) {
-	each(t, func(t *testing.T, st store.Store) {
-		ctx := t.Context()
-		w := newWorld(st)
-		var want []string
-		for i := range 4 {
-			u := must(w.acme.Create(ctx, enduser.Spec{ExternalID: fmt.Sprint(i), ExpiresIn: time.Minute}))(t)
-			if i%2 == 0 {
-				u = must(w.acme.Associate(ctx, enduser.ByExternalID(fmt.Sprint(i))))(t)
-				if !u.ExpiresAt.IsZero() {
-					t.Errorf("associated until %v", u.ExpiresAt)
-				}
-				want = append(want, u.ID)
-			} else { // other writes do not keep a user
-				must(w.acme.Update(ctx, enduser.ByID(u.ID), rename))(t)
-				upserted(w.acme.Upsert(ctx, enduser.Spec{ExternalID: fmt.Sprint(i), Name: "Bob", ExpiresIn: time.Hour}))(t, enduser.Updated)
-			}
-		}
-		w.advance(time.Minute)
-		if n := must(w.users.Sweep(ctx))(t); n != 2 {
-			t.Errorf("swept %d, want 2", n)
-		}
-		diff(t, "left", ids(must(w.acme.List(ctx, enduser.Query{}))(t).Users), want)
-		_, err := w.acme.Associate(ctx, enduser.ByExternalID("1"))
-		wantErr(t, "associate too late", err, enduser.ErrNotFound)
-	})
-}
-
 // A clock that goes on while a call runs makes no holder of a key appear that has
 // expired in between.
 func TestDeadlineInTheMiddleOfACall(t *testing.T) {

@@ -41,38 +41,68 @@ func TestDisplayName(t *testing.T) {
 	})
 }
 
-// A filter that nobody can match under any policy is a mistake.
+// TestFiltersThatNobodyMatches: a query that nobody can match under any policy is invalid,
+// for every call that takes one.
 func TestFiltersThatNobodyMatches(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	w := newWorld(memory.New(nil))
-	w.schema = enduser.Schema{IndexedMetadata: []string{"plan"}}
+	seven := enduser.Metadata{}
+	for i := range 7 {
+		key := fmt.Sprint("k", i)
+		w.schema.IndexedMetadata = append(w.schema.IndexedMetadata, key)
+		seven[key] = enduser.Int(1)
+	}
+	people(t, w.acme, 2)
+	cursor := must(w.acme.List(ctx, enduser.Query{Limit: 1}))(t).Next
 	for name, c := range map[string]struct {
 		filter enduser.Filter
 		want   string
 	}{
 		"no address":           {enduser.Filter{Email: "not-an-address"}, "email invalid_format"},
 		"a long address":       {enduser.Filter{Email: strings.Repeat("a", 251) + "@b.c"}, "email too_long"},
+		"an address with NUL":  {enduser.Filter{Email: "a\x00"}, "email invalid_characters"},
 		"an external ID":       {enduser.Filter{ExternalID: "a<b"}, "external_id invalid_characters"},
 		"one with a space":     {enduser.Filter{ExternalID: "a "}, "external_id surrounding_space"},
 		"a long one":           {enduser.Filter{ExternalID: strings.Repeat("a", 256)}, "external_id too_long"},
 		"an invisible one":     {enduser.Filter{ExternalID: "a\u200b"}, "external_id invalid_characters"},
+		"one not UTF-8":        {enduser.Filter{ExternalID: "\xff"}, "external_id invalid_utf8"},
 		"a name without words": {enduser.Filter{Name: "+"}, "name invalid_value"},
 		"a blank name":         {enduser.Filter{Name: " "}, "name invalid_value"},
+		"a name of nine words": {enduser.Filter{Name: "a b c d e f g h i"}, "name invalid_value"},
+		"a name not UTF-8":     {enduser.Filter{Name: "\xff"}, "name invalid_value"},
 		"no account type":      {enduser.Filter{Account: enduser.Account{ID: "1"}}, "account_type required"},
 		"no account ID":        {enduser.Filter{Account: enduser.Account{Type: "1"}}, "account_id required"},
 		"a long account type":  {enduser.Filter{Account: enduser.Account{Type: strings.Repeat("t", 256), ID: "1"}}, "account_type too_long"},
 		"a group":              {enduser.Filter{Group: "a "}, "group surrounding_space"},
 		"another group":        {enduser.Filter{Group: "<a"}, "group invalid_characters"},
-		"null":                 {enduser.Filter{Metadata: enduser.Metadata{"plan": enduser.Null}}, "metadata.plan invalid_value"},
+		"a long group":         {enduser.Filter{Group: strings.Repeat("x", 257)}, "group too_long"},
+		"null":                 {enduser.Filter{Metadata: enduser.Metadata{"k0": enduser.Null}}, "metadata.k0 invalid_value"},
+		"a value not UTF-8":    {enduser.Filter{Metadata: enduser.Metadata{"k0": enduser.String("\xff")}}, "metadata.k0 invalid_utf8"},
 		"what is not indexed":  {enduser.Filter{Metadata: enduser.Metadata{"tier": enduser.Int(1)}}, "metadata invalid_value"},
+		"seven keys":           {enduser.Filter{Metadata: seven}, "metadata too_many"},
 	} {
 		wantInvalid(t, name, second(w.acme.List(ctx, enduser.Query{Filter: c.filter})), c.want)
 		wantInvalid(t, name+": count", second(w.acme.Count(ctx, enduser.Query{Filter: c.filter})), c.want)
+		n := 0
 		for _, err := range w.acme.All(ctx, c.filter) {
+			n++
 			wantInvalid(t, name+": all", err, c.want)
 		}
+		if n != 1 {
+			t.Errorf("%s: All yields %d errors, want one", name, n)
+		}
 	}
+	for want, q := range map[string]enduser.Query{
+		"limit invalid_value":  {Limit: 501},
+		"cursor invalid_value": {Limit: 1, After: cursor, Before: cursor},
+	} {
+		wantInvalid(t, want, second(w.acme.List(ctx, q)), want)
+	}
+	wantInvalid(t, "negative limit", second(w.acme.List(ctx, enduser.Query{Limit: -1})), "limit invalid_value")
+	w.schema.NoNameIndex = true
+	wantInvalid(t, "no index of names", second(w.acme.List(ctx, enduser.Query{Filter: enduser.Filter{Name: "ann"}})), "name invalid_value")
+	wantInvalid(t, "no index of names: count", second(w.acme.Count(ctx, enduser.Query{Filter: enduser.Filter{Name: "ann"}})), "name invalid_value")
 }
 
 // Metadata is found by value and by text, on every backend, by lists, counts and beside

@@ -197,7 +197,7 @@ func pairs(tb testing.TB, users *enduser.Manager) map[string][2]enduser.Tenant {
 			{enduser.Testing, enduser.Customer},
 			{enduser.Customer, enduser.Testing},
 			{enduser.Testing, enduser.Testing},
-		}[:size.Pick(tb, 2, 4, 4)] {
+		}[:size.Pick(tb, 1, 4, 4)] {
 			out[fmt.Sprintf("%.9q %s, %.9q %s", names[0], e[0], names[1], e[1])] = [2]enduser.Tenant{
 				users.Tenant(names[0]).In(e[0]), users.Tenant(names[1]).In(e[1]),
 			}
@@ -213,7 +213,11 @@ func TestIsolation(t *testing.T) {
 		w := newWorld(st)
 		w.schema = enduser.Schema{IndexedMetadata: []string{"plan"}}
 		for name, pair := range pairs(t, w.users) {
-			for _, handles := range [][2]enduser.Tenant{pair, {pair[1], pair[0]}} {
+			both := [][2]enduser.Tenant{pair, {pair[1], pair[0]}}
+			if size.At(t) == size.Quick { // half of the pairs the one way, half the other
+				both = both[len(name)%2:][:1]
+			}
+			for _, handles := range both {
 				isolate(t, name, handles[0], handles[1])
 			}
 		}

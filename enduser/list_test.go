@@ -2,8 +2,6 @@ package enduser_test
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"testing"
 
 	"github.com/rollbook-go/rollbook/enduser"
@@ -34,81 +32,6 @@ func people(t testing.TB, acme enduser.Tenant, n int) []enduser.User {
 
 // indexed is a schema under which people are found by their metadata.
 var indexed = enduser.Schema{IndexedMetadata: []string{"plan", "n"}}
-
-func TestListPages(t *testing.T) {
-	each(t, func(t *testing.T, st store.Store) {
-		ctx := t.Context()
-		acme := newWorld(st).acme
-		page := must(acme.List(ctx, enduser.Query{}))(t)
-		if page.Users == nil || len(page.Users) > 0 || !page.Next.IsZero() || !page.Previous.IsZero() {
-			t.Errorf("no users: %+v", page)
-		}
-		want := ids(people(t, acme, 23))
-		for _, desc := range []bool{false, true} {
-			if desc {
-				slices.Reverse(want)
-			}
-			for _, limit := range []int{1, 5, 22, 23, 24} {
-				q := enduser.Query{Desc: desc, Limit: limit}
-				got, last := walk(t, acme, q, len(want))
-				diff(t, fmt.Sprintf("forward, desc %v, limit %d", desc, limit), got, want)
-				q.Before = last
-				got = walkBack(t, acme, q, len(want)-(len(want)-1)%limit-1)
-				diff(t, fmt.Sprintf("backward, desc %v, limit %d", desc, limit), got, want[:len(got)])
-			}
-		}
-		if n := len(must(acme.List(ctx, enduser.Query{}))(t).Users); n != 23 {
-			t.Errorf("%d users of a page that is larger", n)
-		}
-		for name, q := range map[string]enduser.Query{
-			"limit":          {Limit: 501},
-			"negative limit": {Limit: -1},
-		} {
-			_, err := acme.List(ctx, q)
-			wantInvalid(t, name, err, "limit invalid_value")
-		}
-		next := must(acme.List(ctx, enduser.Query{Limit: 1}))(t).Next
-		_, err := acme.List(ctx, enduser.Query{Limit: 1, After: next, Before: next})
-		wantInvalid(t, "two cursors", err, "cursor invalid_value")
-	})
-}
-
-// walk reads page after page of a list of n users and checks what each says about its
-// neighbors. It returns the IDs, and the cursor in front of the last page.
-func walk(t testing.TB, acme enduser.Tenant, q enduser.Query, n int) (got []string, previous enduser.Cursor) {
-	t.Helper()
-	for {
-		page := must(acme.List(t.Context(), q))(t)
-		if page.Previous.IsZero() != (len(got) == 0) {
-			t.Errorf("after %d users Previous is %v", len(got), page.Previous)
-		}
-		got = append(got, ids(page.Users)...)
-		if page.Next.IsZero() != (len(got) == n) || len(got) > n {
-			t.Fatalf("after %d of %d users Next is %v", len(got), n, page.Next)
-		}
-		if page.Next.IsZero() {
-			return got, page.Previous
-		}
-		q.After = page.Next
-	}
-}
-
-// walkBack reads from a cursor that n users stand in front of to the first of them.
-func walkBack(t testing.TB, acme enduser.Tenant, q enduser.Query, n int) (got []string) {
-	t.Helper()
-	for !q.Before.IsZero() {
-		page := must(acme.List(t.Context(), q))(t)
-		if page.Next.IsZero() {
-			t.Errorf("in front of %d users Next is zero", len(got))
-		}
-		got = append(ids(page.Users), got...)
-		if page.Previous.IsZero() != (len(got) == n) || len(got) > n {
-			t.Fatalf("after %d of %d users Previous is %v", len(got), n, page.Previous)
-		}
-		q.Before = page.Previous
-	}
-	return got
-}
 
 func TestListFilters(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
@@ -170,49 +93,6 @@ func TestListFilters(t *testing.T) {
 	})
 }
 
-func TestListRefusesFilters(t *testing.T) {
-	each(t, func(t *testing.T, st store.Store) {
-		w := newWorld(st)
-		w.schema = indexed
-		acme := w.acme
-		seven := enduser.Metadata{}
-		for i := range 7 {
-			seven[fmt.Sprint("k", i)] = enduser.Int(1)
-		}
-		many := enduser.Schema{}
-		for key := range seven {
-			many.IndexedMetadata = append(many.IndexedMetadata, key)
-		}
-		for name, c := range map[string]struct {
-			filter enduser.Filter
-			want   string
-		}{
-			"a key that is not indexed": {enduser.Filter{Metadata: enduser.Metadata{"secret": enduser.Int(1)}}, "metadata invalid_value"},
-			"no words":                  {enduser.Filter{Name: " - "}, "name invalid_value"},
-			"nine words":                {enduser.Filter{Name: "a b c d e f g h i"}, "name invalid_value"},
-			"name not UTF-8":            {enduser.Filter{Name: "\xff"}, "name invalid_value"},
-			"external ID not UTF-8":     {enduser.Filter{ExternalID: "\xff"}, "external_id invalid_utf8"},
-			"half an account":           {enduser.Filter{Account: enduser.Account{Type: "irc"}}, "account_id required"},
-			"e-mail":                    {enduser.Filter{Email: "a\x00"}, "email invalid_characters"},
-			"long group":                {enduser.Filter{Group: strings.Repeat("x", 257)}, "group too_long"},
-		} {
-			_, err := acme.List(t.Context(), enduser.Query{Filter: c.filter})
-			wantInvalid(t, name, err, c.want)
-			n := 0
-			for _, err := range acme.All(t.Context(), c.filter) {
-				n++
-				wantInvalid(t, "All: "+name, err, c.want)
-			}
-			if n != 1 {
-				t.Errorf("All: %s: %d errors, want one", name, n)
-			}
-		}
-		w.schema = many
-		_, err := acme.List(t.Context(), enduser.Query{Filter: enduser.Filter{Metadata: seven}})
-		wantInvalid(t, "seven keys", err, "metadata too_many")
-	})
-}
-
 // The loop's body may call the Manager, and what it does to users does not make
 // the loop lose or repeat any.
 func TestAllWhileWriting(t *testing.T) {
@@ -243,46 +123,5 @@ func TestAllWhileWriting(t *testing.T) {
 				break
 			}
 		}
-	})
-}
-
-// An empty page behind a cursor, whose users are gone, says in either direction that
-// nothing is beyond it, and leads back.
-func TestEmptyPagesBehindACursor(t *testing.T) {
-	each(t, func(t *testing.T, st store.Store) {
-		ctx := t.Context()
-		acme := newWorld(st).acme
-		users := people(t, acme, 4)
-		for _, desc := range []bool{false, true} {
-			first := must(acme.List(ctx, enduser.Query{Limit: 1, Desc: desc}))(t)
-			rest := must(acme.List(ctx, enduser.Query{Limit: 50, Desc: desc, After: first.Next}))(t)
-			back := must(acme.List(ctx, enduser.Query{Limit: 1, Desc: desc, Before: rest.Previous}))(t)
-			diff(t, "back", ids(back.Users), ids(first.Users))
-			last := users[len(users)-1]
-			if desc {
-				last = users[0]
-			}
-			inFront := must(acme.List(ctx, enduser.Query{Limit: len(users) - 1, Desc: desc}))(t)
-			if err := acme.Delete(ctx, enduser.ByID(last.ID)); err != nil {
-				t.Fatal(err)
-			}
-			empty := must(acme.List(ctx, enduser.Query{Limit: 3, Desc: desc, After: inFront.Next}))(t)
-			if len(empty.Users) > 0 || !empty.Next.IsZero() || empty.Previous.IsZero() {
-				t.Errorf("%d users, next %v, previous %v", len(empty.Users), empty.Next, empty.Previous)
-			}
-			back = must(acme.List(ctx, enduser.Query{Limit: 3, Desc: desc, Before: empty.Previous}))(t)
-			diff(t, "back from an empty page", ids(back.Users), ids(inFront.Users))
-			users = slices.DeleteFunc(users, func(u enduser.User) bool { return u.ID == last.ID })
-		}
-		all := must(acme.List(ctx, enduser.Query{Limit: 1}))(t)
-		second := must(acme.List(ctx, enduser.Query{After: all.Next}))(t)
-		if err := acme.Delete(ctx, enduser.ByID(all.Users[0].ID)); err != nil {
-			t.Fatal(err)
-		}
-		empty := must(acme.List(ctx, enduser.Query{Before: second.Previous}))(t)
-		if len(empty.Users) > 0 || !empty.Previous.IsZero() || empty.Next.IsZero() {
-			t.Errorf("%d users, next %v, previous %v", len(empty.Users), empty.Next, empty.Previous)
-		}
-		diff(t, "on from an empty page", ids(must(acme.List(ctx, enduser.Query{After: empty.Next}))(t).Users), ids(second.Users))
 	})
 }

@@ -27,47 +27,6 @@ func TestWhichPolicyHolds(t *testing.T) {
 	})
 }
 
-// A policy judges what a write sets and never what it keeps.
-func TestStricterPolicyKeepsWhatIsThere(t *testing.T) {
-	each(t, func(t *testing.T, st store.Store) {
-		ctx := t.Context()
-		w := newWorld(st)
-		s := everything()
-		s.ExternalID, s.Name = strings.Repeat("x", 36), strings.Repeat("n", 256)
-		u := must(w.acme.Create(ctx, s))(t)
-		strict := w.acme.With(enduser.Policy{
-			AccountTypes: []string{"slack"}, MaxExternalID: 3, MaxName: 3, MaxEmail: 3, MaxAvatar: 3, MaxAccountID: 1,
-			MaxMetadataKey: 1, MaxMetadataBytes: 2, MaxMetadataKeys: 1, MaxGroups: 1, MaxAccounts: 1,
-		})
-		u = must(strict.Update(ctx, enduser.ByID(u.ID), func(u *enduser.Edit) error { u.FirstName = "Bo"; return nil }))(t)
-		if u.FirstName != "Bo" || u.Name != s.Name {
-			t.Errorf("%+v", u)
-		}
-		_, err := strict.Update(ctx, enduser.ByID(u.ID), func(u *enduser.Edit) error {
-			u.ExternalID, u.Name, u.Email = "yyyy", "nnnn", "b@example.com"
-			return nil
-		})
-		wantInvalid(t, "set", err, "external_id too_long", "name too_long", "email too_long")
-	})
-}
-
-// A schema that names an indexed key twice means it once.
-func TestIndexedMetadataTwice(t *testing.T) {
-	each(t, func(t *testing.T, st store.Store) {
-		ctx := t.Context()
-		w := newWorld(st)
-		w.schema = enduser.Schema{IndexedMetadata: []string{"plan", "plan"}}
-		acme := w.acme
-		pro := enduser.Metadata{"plan": enduser.String("pro")}
-		u, err := acme.Create(ctx, enduser.Spec{Metadata: pro})
-		if err != nil {
-			t.Fatal(err)
-		}
-		page := must(acme.List(ctx, enduser.Query{Filter: enduser.Filter{Metadata: pro}}))(t)
-		diff(t, "found", ids(page.Users), []string{u.ID})
-	})
-}
-
 func TestReindex(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()

@@ -43,34 +43,6 @@ func TestGetByEveryRef(t *testing.T) {
 	})
 }
 
-// References reach every method that takes one.
-func TestEveryMethodTakesEveryRef(t *testing.T) {
-	each(t, func(t *testing.T, st store.Store) {
-		ctx := t.Context()
-		w := newWorld(st)
-		for _, ref := range []func(u enduser.User) enduser.Ref{
-			func(u enduser.User) enduser.Ref { return enduser.ByID(u.ID) },
-			func(enduser.User) enduser.Ref { return enduser.ByExternalID("CRM-7") },
-			func(enduser.User) enduser.Ref { return enduser.ByEmail("ANN@example.com") },
-			func(enduser.User) enduser.Ref { return enduser.ByAccount(enduser.Account{Type: "slack", ID: "U1"}) },
-		} {
-			u := must(w.acme.Create(ctx, everything()))(t)
-			r := ref(u)
-			must(w.acme.Associate(ctx, r))(t)
-			must(w.acme.Link(ctx, r, enduser.Account{Type: "irc", ID: "ann"}))(t)
-			must(w.acme.Unlink(ctx, r, enduser.Account{Type: "irc", ID: "ann"}))(t)
-			got := must(w.acme.Update(ctx, r, func(u *enduser.Edit) error { u.Name = "B"; return nil }))(t)
-			if got.ID != u.ID || got.Name != "B" || !got.ExpiresAt.IsZero() {
-				t.Errorf("%+v is not what was asked for", got)
-			}
-			if err := w.acme.Delete(ctx, r); err != nil {
-				t.Error(err)
-			}
-			wantErr(t, "deleted again", w.acme.Delete(ctx, r), enduser.ErrNotFound)
-		}
-	})
-}
-
 // What no user can have names nobody: it is refused with the field that is wrong,
 // or not found, in the same way by every method and every store.
 func TestRefsThatNameNobody(t *testing.T) {

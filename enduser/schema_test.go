@@ -106,21 +106,6 @@ func TestNoWriteTakesAwayWhatAUserIsFoundBy(t *testing.T) {
 	})
 }
 
-// What is not indexed cannot be asked for.
-func TestFiltersThatAreNotIndexed(t *testing.T) {
-	t.Parallel()
-	ctx := t.Context()
-	acme := withSchema(memory.New(nil), "u", enduser.Schema{IndexedMetadata: []string{"plan"}, NoNameIndex: true}).Tenant("acme")
-	must(acme.Create(ctx, enduser.Spec{Name: "Ann"}))(t)
-	for want, f := range map[string]enduser.Filter{
-		"name invalid_value":     {Name: "ann"},
-		"metadata invalid_value": {Metadata: enduser.Metadata{"tier": enduser.Int(1)}},
-	} {
-		wantInvalid(t, want, second(acme.List(ctx, enduser.Query{Filter: f})), want)
-		wantInvalid(t, want, second(acme.Count(ctx, enduser.Query{Filter: f})), want)
-	}
-}
-
 // With ExactIDs spellings in another case are other IDs, for every call.
 func TestExactIDs(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {

@@ -87,24 +87,6 @@ func TestTakeoverOfMany(t *testing.T) {
 	})
 }
 
-// A write that is refused for another reason takes nothing over.
-func TestRefusedWritesTakeNothingOver(t *testing.T) {
-	each(t, func(t *testing.T, st store.Store) {
-		ctx := t.Context()
-		w := newWorld(st)
-		must(w.acme.Create(ctx, enduser.Spec{ExternalID: "old", ExpiresIn: time.Second}))(t)
-		live := must(w.acme.Create(ctx, enduser.Spec{Accounts: []enduser.Account{{Type: "irc", ID: "a"}}}))(t)
-		w.advance(time.Second)
-		_, _, err := w.acme.Upsert(ctx, enduser.Spec{ExternalID: "OLD", Accounts: []enduser.Account{{Type: "irc", ID: "a"}}})
-		wantConflict(t, "upsert", err, "linked_accounts", live.ID)
-		diff(t, "feed", feed(t, w.acme), []string{"created u1", "created u2"})
-		if n := must(w.users.Sweep(ctx))(t); n != 1 {
-			t.Errorf("swept %d, want 1", n)
-		}
-		diff(t, "feed", feed(t, w.acme), []string{"created u1", "created u2", "expired u1"})
-	})
-}
-
 // What has to go with an expired user is read first; if that fails it is no conflict.
 func TestTakeoverThatCannotRead(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {

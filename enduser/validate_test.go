@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// judge returns what a policy has against a new user, without messages.
-func judge(p Policy, u User) []Violation {
+// validated returns the violations of a new user, without messages.
+func validated(p Policy, u User) []Violation {
 	p = p.withDefaults()
 	u.normalize()
 	return violationsOf(p.validate(&User{}, &u, &sensitiveEdit{}))
@@ -30,7 +30,7 @@ func violationsOf(err error) []Violation {
 	return list
 }
 
-func checkJudgement(t *testing.T, what string, got []Violation, want ...Violation) {
+func checkViolations(t *testing.T, what string, got []Violation, want ...Violation) {
 	t.Helper()
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("%s: violations (-want +got):\n%s", what, diff)
@@ -210,10 +210,10 @@ func TestLimits(t *testing.T) {
 			check := func(p Policy, limit int) {
 				t.Helper()
 				for _, n := range []int{limit - 1, limit} {
-					checkJudgement(t, fmt.Sprintf("%d of %d", n, limit), judge(p, l.user(n)))
+					checkViolations(t, fmt.Sprintf("%d of %d", n, limit), validated(p, l.user(n)))
 				}
-				checkJudgement(t, fmt.Sprintf("%d of %d", limit+1, limit), judge(p, l.user(limit+1)), l.want)
-				checkJudgement(t, fmt.Sprintf("%d of %d", 2*limit, limit), judge(p, l.user(2*limit)), l.want)
+				checkViolations(t, fmt.Sprintf("%d of %d", limit+1, limit), validated(p, l.user(limit+1)), l.want)
+				checkViolations(t, fmt.Sprintf("%d of %d", 2*limit, limit), validated(p, l.user(2*limit)), l.want)
 			}
 			check(Policy{}, l.standard)
 			if l.set == nil {
@@ -239,11 +239,11 @@ func TestExternalIDKeyBytes(t *testing.T) {
 	t.Parallel()
 	p := Policy{MaxExternalID: 255}
 	fits, over := strings.Repeat("\U00010428", 128), strings.Repeat("\U00010428", 129) // 4 bytes each
-	checkJudgement(t, "512 bytes", judge(p, User{ExternalID: fits}))
-	checkJudgement(t, "516 bytes", judge(p, User{ExternalID: over}), bad("external_id", CodeLength))
-	checkJudgement(t, "grows when composed", judge(Policy{MaxExternalID: 36}, User{ExternalID: strings.Repeat("\U0001d160", 13)}),
+	checkViolations(t, "512 bytes", validated(p, User{ExternalID: fits}))
+	checkViolations(t, "516 bytes", validated(p, User{ExternalID: over}), bad("external_id", CodeLength))
+	checkViolations(t, "grows when composed", validated(Policy{MaxExternalID: 36}, User{ExternalID: strings.Repeat("\U0001d160", 13)}),
 		bad("external_id", CodeLength)) // 13 characters that are 39 in normal form
-	checkJudgement(t, "grows when composed, fits", judge(Policy{MaxExternalID: 36}, User{ExternalID: strings.Repeat("\U0001d160", 12)}))
+	checkViolations(t, "grows when composed, fits", validated(Policy{MaxExternalID: 36}, User{ExternalID: strings.Repeat("\U0001d160", 12)}))
 }
 
 func TestFormats(t *testing.T) {
@@ -263,24 +263,12 @@ func TestFormats(t *testing.T) {
 		{"last_name", "\u2028", CodeCharacter},
 		{"name", "<script>", ok}, // whoever shows it escapes it
 
-		{"email", "a@b.c", ok},
-		{"email", "  a@b.c\t", ok}, // trimmed
-		{"email", "A.B+c@Example.COM", ok},
-		{"email", "\u00fc@example.com", ok},
-		{"email", "a@\u00fc.de", ok},
+		{"email", "  a@b.c\t", ok}, // trimmed; see TestAddresses
 		{"email", "a@localhost", ok},
-		{"email", "a", CodeFormat},
-		{"email", "@", CodeFormat},
-		{"email", "a@", CodeFormat},
-		{"email", "@b.c", CodeFormat},
-		{"email", "a@b@c", CodeFormat},
-		{"email", "a b@c.d", CodeFormat},
 		{"email", "a@b .c", CodeFormat},
 		{"email", "a@b..c", CodeFormat},
 		{"email", ".a@b.c", CodeFormat},
 		{"email", "<a@b.c>", CodeFormat},
-		{"email", "Ann <a@b.c>", CodeFormat},
-		{"email", "a@b.c (Ann)", CodeFormat},
 		{"email", "a@b.c, d@e.f", CodeFormat},
 		{"email", "g: a@b.c;", CodeFormat},
 		{"email", "a@b.c\r\nBcc: d@e.f", CodeCharacter},
@@ -306,61 +294,33 @@ func TestFormats(t *testing.T) {
 		{"avatar", "https:example.com", CodeFormat},
 		{"avatar", "https://a.b/%zz", CodeFormat},
 		{"avatar", "https://a b/", CodeFormat},
+		{"avatar", `https://a.b/"onerror=x`, CodeFormat}, // a host puts it into its pages
+		{"avatar", "https://a.b/ x", CodeFormat},
+		{"avatar", "https://a.b/<script>", CodeFormat},
+		{"avatar", "https://a.b/`", CodeFormat},
 		{"avatar", "https://a.b/\n", CodeCharacter},
 		{"avatar", "https://a.b/\xff", CodeUTF8},
 
-		{"language", "en", ok},
-		{"language", "de-CH", ok},
-		{"language", "zh-Hant-TW", ok},
-		{"language", "sr-Latn-RS", ok},
-		{"language", "es-419", ok},
-		{"language", "en-u-ca-buddhist", ok},
-		{"language", "DE-ch", ok},
+		{"language", "de-CH", ok}, // see TestLanguageTags
 		{"language", "en_US", CodeFormat},
-		{"language", "e", CodeFormat},
-		{"language", "english!", CodeFormat},
-		{"language", "en-", CodeFormat},
-		{"language", "en US", CodeFormat},
 		{"language", "\xff", CodeFormat},
 		{"language", "de\n", CodeFormat},
 	} {
 		var u User
-		switch row.field {
-		case "external_id":
-			u.ExternalID = row.value
-		case "name":
-			u.Name = row.value
-		case "first_name":
-			u.FirstName = row.value
-		case "last_name":
-			u.LastName = row.value
-		case "email":
-			u.Email = row.value
-		case "avatar":
-			u.Avatar = row.value
-		case "language":
-			u.Language = row.value
-		}
-		got := judge(Policy{}, u)
+		*map[string]*string{
+			"external_id": &u.ExternalID, "name": &u.Name, "first_name": &u.FirstName, "last_name": &u.LastName,
+			"email": &u.Email, "avatar": &u.Avatar, "language": &u.Language,
+		}[row.field] = row.value
+		got := validated(Policy{}, u)
 		switch code, either := strings.CutSuffix(row.want, "?"); {
 		case either: // whether it is admitted is net/mail's; the code is ours
 			if len(got) > 0 {
-				checkJudgement(t, fmt.Sprintf("%s %+q", row.field, row.value), got, bad(row.field, code))
+				checkViolations(t, fmt.Sprintf("%s %+q", row.field, row.value), got, bad(row.field, code))
 			}
 		case row.want == ok:
-			checkJudgement(t, fmt.Sprintf("%s %+q", row.field, row.value), got)
+			checkViolations(t, fmt.Sprintf("%s %+q", row.field, row.value), got)
 		default:
-			checkJudgement(t, fmt.Sprintf("%s %+q", row.field, row.value), got, bad(row.field, row.want))
-		}
-	}
-}
-
-// An avatar is put into pages: what is no URL as RFC 3986 writes it has no place.
-func TestAvatarHasNoUnescapedCharacters(t *testing.T) {
-	t.Parallel()
-	for _, avatar := range []string{`https://a.b/"onerror=x`, "https://a.b/ x", "https://a.b/<script>", "https://a.b/`"} {
-		if got := judge(Policy{}, User{Avatar: avatar}); len(got) == 0 {
-			t.Errorf("the avatar %q is admitted", avatar)
+			checkViolations(t, fmt.Sprintf("%s %+q", row.field, row.value), got, bad(row.field, row.want))
 		}
 	}
 }
@@ -399,7 +359,7 @@ func TestAccountsAndGroups(t *testing.T) {
 		{"empty group", Policy{}, User{Groups: []string{"a", ""}}, []Violation{bad("groups[1]", CodeRequired)}},
 		{"group of controls", Policy{}, User{Groups: []string{"\x00", "\xff"}}, []Violation{bad("groups[0]", CodeCharacter), bad("groups[1]", CodeUTF8)}},
 	} {
-		checkJudgement(t, row.name, judge(row.p, row.u), row.want...)
+		checkViolations(t, row.name, validated(row.p, row.u), row.want...)
 	}
 }
 
@@ -419,7 +379,7 @@ func TestMetadataRules(t *testing.T) {
 		{"value with controls", Metadata{"k": String("\x00\n\u2028\ufffd")}, nil},
 		{"keys that differ in case", Metadata{"k": Int(1), "K": Int(2)}, nil},
 	} {
-		checkJudgement(t, row.name, judge(Policy{}, User{Metadata: row.m}), row.want...)
+		checkViolations(t, row.name, validated(Policy{}, User{Metadata: row.m}), row.want...)
 	}
 }
 

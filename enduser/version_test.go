@@ -1,9 +1,7 @@
 package enduser_test
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
 	"testing"
 	"time"
 
@@ -12,22 +10,43 @@ import (
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
-// Every write gives a user another version, and whoever reads the user gets that of the
-// last write. What writes nothing leaves it.
+// versionStep is a call that writes, or does not.
+type versionStep[T any] struct {
+	what  string
+	wrote bool
+	call  func() (T, error)
+}
+
+// checkVersions takes the steps: every write gives another version, whoever reads gets
+// that of the last write, and a call that writes nothing leaves it.
+func checkVersions[T any](t *testing.T, made T, version func(T) enduser.Version, get func() (T, error), steps []versionStep[T]) {
+	t.Helper()
+	last := version(made)
+	seen := map[enduser.Version]string{last: "create"}
+	for _, step := range steps {
+		got := version(must(step.call())(t))
+		if before, again := seen[got]; step.wrote && again {
+			t.Errorf("%s: the version of %s", step.what, before)
+		}
+		if !step.wrote && got != last {
+			t.Errorf("%s: version %s, was %s", step.what, got, last)
+		}
+		last = got
+		seen[last] = step.what
+		if read := version(must(get())(t)); read != last {
+			t.Errorf("%s: version %s, and %s when read", step.what, last, read)
+		}
+	}
+}
+
 func TestVersionsOfUsers(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)
 		u := must(w.acme.Create(ctx, enduser.Spec{ExternalID: "a", ExpiresIn: time.Hour}))(t)
 		ref, irc := enduser.ByID(u.ID), enduser.Account{Type: "irc", ID: "a"}
-		seen := map[enduser.Version]string{u.Version: "create"}
-		last := u.Version
 		pin := enduser.Spec{ExternalID: "a", ExpiresIn: 1, Sensitive: secrets{"pin": secret("1")}}
-		for _, step := range []struct {
-			what  string
-			wrote bool
-			call  func() (enduser.User, error)
-		}{
+		checkVersions(t, u, func(u enduser.User) enduser.Version { return u.Version }, func() (enduser.User, error) { return w.acme.Get(ctx, ref) }, []versionStep[enduser.User]{
 			{"get", false, func() (enduser.User, error) { return w.acme.Get(ctx, ref) }},
 			{"ensure", false, func() (enduser.User, error) {
 				return first(w.acme.Ensure(ctx, enduser.Spec{ExternalID: "A", Name: "x", ExpiresIn: 1}))
@@ -61,23 +80,10 @@ func TestVersionsOfUsers(t *testing.T) {
 				must(w.acme.Reindex(ctx))(t)
 				return w.acme.Get(ctx, ref)
 			}},
-		} {
-			got := must(step.call())(t)
-			if before, again := seen[got.Version]; step.wrote && again {
-				t.Errorf("%s: the version of %s", step.what, before)
-			}
-			if !step.wrote && got.Version != last {
-				t.Errorf("%s: version %s, was %s", step.what, got.Version, last)
-			}
-			last = got.Version
-			seen[last] = step.what
-			if read := must(w.acme.Get(ctx, ref))(t); read.Version != last {
-				t.Errorf("%s: version %s, and %s when read", step.what, last, read.Version)
-			}
-			for listed, err := range w.acme.All(ctx, enduser.Filter{}) {
-				if err != nil || listed.Version != last {
-					t.Errorf("%s: version %s, and %s in a list: %v", step.what, last, listed.Version, err)
-				}
+		})
+		for listed, err := range w.acme.All(ctx, enduser.Filter{}) {
+			if read := must(w.acme.Get(ctx, ref))(t); err != nil || listed.Version != read.Version {
+				t.Errorf("version %s, and %s in a list: %v", read.Version, listed.Version, err)
 			}
 		}
 	})
@@ -92,8 +98,7 @@ func TestVersionsOfGroups(t *testing.T) {
 		w := newWorld(st)
 		groups := w.acme.Groups()
 		g := made(groups.Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
-		ref, last := enduser.GroupByID(g.ID), g.Version
-		seen := map[enduser.Version]string{last: "create"}
+		ref := enduser.GroupByID(g.ID)
 		reseal := func() (enduser.Group, error) {
 			next := enduser.New(st, &enduser.Options{Now: w.now, Keyring: enduser.NewKeyring(testKey("k2"), testKey("k1"))})
 			if n := must(next.Reseal(ctx))(t); n > 1 {
@@ -101,11 +106,7 @@ func TestVersionsOfGroups(t *testing.T) {
 			}
 			return groups.Get(ctx, ref)
 		}
-		for _, step := range []struct {
-			what  string
-			wrote bool
-			call  func() (enduser.Group, error)
-		}{
+		checkVersions(t, g, func(g enduser.Group) enduser.Version { return g.Version }, func() (enduser.Group, error) { return groups.Get(ctx, ref) }, []versionStep[enduser.Group]{
 			{"ensure", false, func() (enduser.Group, error) { return first(groups.Ensure(ctx, enduser.GroupSpec{ExternalID: "team"})) }},
 			{"update", true, func() (enduser.Group, error) {
 				return groups.Update(ctx, ref, func(g *enduser.Group) error { g.SystemProperties["demo"] = enduser.Bool(true); return nil })
@@ -121,20 +122,7 @@ func TestVersionsOfGroups(t *testing.T) {
 			}},
 			{"reseal", true, reseal},
 			{"reseal again", false, reseal},
-		} {
-			got := must(step.call())(t)
-			if before, again := seen[got.Version]; step.wrote && again {
-				t.Errorf("%s: the version of %s", step.what, before)
-			}
-			if !step.wrote && got.Version != last {
-				t.Errorf("%s: version %s, was %s", step.what, got.Version, last)
-			}
-			last = got.Version
-			seen[last] = step.what
-			if read := must(groups.Get(ctx, ref))(t); read.Version != last {
-				t.Errorf("%s: version %s, and %s when read", step.what, last, read.Version)
-			}
-		}
+		})
 	})
 }
 
@@ -153,44 +141,6 @@ func TestVersionsOfTwoStores(t *testing.T) {
 			seen[version] = true
 		}
 	}
-}
-
-func TestIfVersion(t *testing.T) {
-	each(t, func(t *testing.T, st store.Store) {
-		ctx := t.Context()
-		w := newWorld(st)
-		old := must(w.acme.Create(ctx, enduser.Spec{ExternalID: "a", ExpiresIn: time.Hour}))(t)
-		now := must(w.acme.Update(ctx, enduser.ByID(old.ID), rename))(t)
-		ref := enduser.ByID(old.ID)
-		set := func(e *enduser.Edit) error { e.Name += "!"; return nil }
-		for name, cond := range map[string]enduser.Condition{
-			"an old one": enduser.IfVersion(old.Version), "none": enduser.IfVersion(), "zero": enduser.IfVersion(enduser.Version{}),
-			"zero and old": enduser.IfVersion(enduser.Version{}, old.Version),
-		} {
-			wantErr(t, name+": update", second(w.acme.Update(ctx, ref, set, cond)), enduser.ErrVersion)
-			wantErr(t, name+": associate", second(w.acme.Associate(ctx, ref, cond)), enduser.ErrVersion)
-			wantErr(t, name+": delete", w.acme.Delete(ctx, ref, cond), enduser.ErrVersion)
-		}
-		diff(t, "after refusals", must(w.acme.Get(ctx, ref))(t), now)
-		must(w.acme.Update(ctx, ref, set, enduser.IfVersion(old.Version, now.Version)))(t)
-		wantErr(t, "after the update", second(w.acme.Update(ctx, ref, set, enduser.IfVersion(now.Version))), enduser.ErrVersion)
-		last := must(w.acme.Associate(ctx, ref, enduser.IfVersion(must(w.acme.Get(ctx, ref))(t).Version)))(t)
-		wantErr(t, "nobody", w.acme.Delete(ctx, enduser.ByID("nobody"), enduser.IfVersion(last.Version)), enduser.ErrNotFound)
-		if err := w.acme.Delete(ctx, ref, enduser.IfVersion(last.Version)); err != nil {
-			t.Error(err)
-		}
-
-		groups := w.acme.Groups()
-		first := made(groups.Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
-		rotated := made(groups.Rotate(ctx, enduser.GroupByID(first.ID), 0, enduser.IfVersion(first.Version)))(t)
-		stale, byID := enduser.IfVersion(first.Version), enduser.GroupByID(first.ID)
-		wantErr(t, "rotate", third(groups.Rotate(ctx, byID, 0, stale)), enduser.ErrVersion)
-		wantErr(t, "update group", second(groups.Update(ctx, byID, func(g *enduser.Group) error { g.SystemProperties["demo"] = enduser.Bool(true); return nil }, stale)), enduser.ErrVersion)
-		wantErr(t, "delete group", groups.Delete(ctx, byID, stale), enduser.ErrVersion)
-		if err := groups.Delete(ctx, byID, enduser.IfVersion(rotated.Version)); err != nil {
-			t.Error(err)
-		}
-	})
 }
 
 // Conditions are asked in their order, all of them, and again after a lost race; one of
@@ -240,29 +190,4 @@ func TestConditions(t *testing.T) {
 		return nil
 	}, enduser.IfVersion(got.Version))
 	wantErr(t, "overtaken", err, enduser.ErrVersion)
-}
-
-func TestVersionText(t *testing.T) {
-	t.Parallel()
-	u := must(newWorld(memory.New(nil)).acme.Create(t.Context(), enduser.Spec{}))(t)
-	text := u.Version.String()
-	if len(text) != 20 {
-		t.Errorf("text %q", text)
-	}
-	if got := must(enduser.ParseVersion(text))(t); got != u.Version {
-		t.Errorf("%q is parsed as %s", text, got)
-	}
-	if got := must(enduser.ParseVersion(""))(t); !got.IsZero() || got.String() != "" {
-		t.Errorf("the zero version is %q", got)
-	}
-	var back struct{ V enduser.Version }
-	encoded := must(json.Marshal(struct{ V enduser.Version }{u.Version}))(t)
-	if err := json.Unmarshal(encoded, &back); err != nil || back.V != u.Version {
-		t.Errorf("%s: %v, %s", encoded, err, back.V)
-	}
-	for _, bad := range []string{"x", text[1:], text + "A", " " + text, text[:19] + "=", "B" + text[1:], text[:19] + "!", fmt.Sprintf("%q", text)} {
-		if _, err := enduser.ParseVersion(bad); !errors.Is(err, enduser.ErrInvalid) {
-			t.Errorf("%q: %v", bad, err)
-		}
-	}
 }
