@@ -3,6 +3,7 @@ package enduser_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,8 +14,9 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Of 16 that rotate one token at once exactly one wins; the others find no group,
-// and the winner's token is the group's.
+// Of 16 callers that ensure a group at once, in two spellings, one creates it, and all get
+// the same token. Of 16 that rotate it at once one wins: its token is the group's, and the
+// others find no group.
 func TestConcurrentRotations(t *testing.T) {
 	const rotators = 16
 	each(t, func(t *testing.T, st store.Store) {
@@ -24,28 +26,50 @@ func TestConcurrentRotations(t *testing.T) {
 		other := enduser.New(st, &enduser.Options{Now: w.now, Keyring: enduser.NewKeyring(testKey("k1"))}).Tenant("acme").As("ann")
 		for try := range size.Pick(t, 5, 32, 200) {
 			overlap := time.Duration(try%2) * time.Hour
-			g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: fmt.Sprint("team-", try)}))(t)
-			token := must(w.acme.Groups().Reveal(ctx, g))(t)
-			var won atomic.Int64
-			var winner atomic.Value
-			var wg sync.WaitGroup
-			start := make(chan struct{})
-			for i := range rotators {
-				acme := []enduser.Tenant{w.acme, other}[i%2]
-				wg.Go(func() {
-					<-start
-					rotated, _, err := acme.Groups().Rotate(ctx, enduser.GroupByToken(token), overlap)
-					switch {
-					case err == nil:
-						won.Add(1)
-						winner.Store(rotated)
-					case !errors.Is(err, enduser.ErrNotFound):
-						t.Errorf("try %d, caller %d: %v", try, i, err)
-					}
-				})
+			together := func(f func(i int, groups enduser.Groups)) {
+				var wg sync.WaitGroup
+				start := make(chan struct{})
+				for i := range rotators {
+					wg.Go(func() {
+						<-start
+						f(i, []enduser.Tenant{w.acme, other}[i%2].Groups())
+					})
+				}
+				close(start)
+				wg.Wait()
 			}
-			close(start)
-			wg.Wait()
+			var made, won atomic.Int64
+			var winner atomic.Value
+			tokens := make([]string, rotators)
+			before := len(feed(t, w.acme))
+			together(func(i int, groups enduser.Groups) {
+				id := fmt.Sprint([]string{"é", "e\u0301"}[i/2%2], try)
+				g, outcome, err := groups.Ensure(ctx, enduser.GroupSpec{ExternalID: id})
+				if err == nil {
+					tokens[i], err = groups.Reveal(ctx, g)
+				}
+				if err != nil {
+					t.Errorf("try %d, caller %d: %v", try, i, err)
+				}
+				if outcome == enduser.Created {
+					made.Add(1)
+				}
+			})
+			token := tokens[0]
+			if n := len(slices.Compact(tokens)); n != 1 || made.Load() != 1 || len(feed(t, w.acme)) != before+1 {
+				t.Fatalf("try %d: %d calls created the group, tokens differ %d times", try, made.Load(), n-1)
+			}
+			g := must(w.acme.Groups().Authenticate(ctx, token))(t)
+			together(func(i int, groups enduser.Groups) {
+				rotated, _, err := groups.Rotate(ctx, enduser.GroupByToken(token), overlap)
+				switch {
+				case err == nil:
+					won.Add(1)
+					winner.Store(rotated)
+				case !errors.Is(err, enduser.ErrNotFound):
+					t.Errorf("try %d, caller %d: %v", try, i, err)
+				}
+			})
 			if n := won.Load(); n != 1 {
 				t.Fatalf("try %d: %d rotations won", try, n)
 			}
@@ -59,8 +83,7 @@ func TestConcurrentRotations(t *testing.T) {
 	})
 }
 
-// A rotation gets through while others update the group, and loses none of their
-// updates.
+// Rotations and updates of one group at once all succeed, and lose nothing of each other.
 func TestRotationsRacingUpdates(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
@@ -110,43 +133,7 @@ func TestRotationsRacingUpdates(t *testing.T) {
 	})
 }
 
-// Of all that ensure one group at once, in any case, one creates it, and all show
-// the same token.
-func TestConcurrentEnsureGroup(t *testing.T) {
-	each(t, func(t *testing.T, st store.Store) {
-		ctx := t.Context()
-		w := newWorld(st)
-		spellings := []string{"Team-é", "Team-e\u0301"}
-		for try := range size.Pick(t, 2, 8, 100) {
-			acme := w.users.Tenant(fmt.Sprint("acme-", try))
-			var created atomic.Int64
-			tokens := make([]string, callers)
-			at(func(i int) {
-				g, outcome, err := acme.Groups().Ensure(ctx, enduser.GroupSpec{ExternalID: spellings[i%2]})
-				if err != nil {
-					t.Errorf("try %d, caller %d: %v", try, i, err)
-					return
-				}
-				if outcome == enduser.Created {
-					created.Add(1)
-				}
-				if tokens[i], err = acme.Groups().Reveal(ctx, g); err != nil {
-					t.Errorf("try %d, caller %d: %v", try, i, err)
-				}
-			})
-			for i := range tokens {
-				if tokens[i] != tokens[0] {
-					t.Errorf("try %d: callers 0 and %d are shown different tokens", try, i)
-				}
-			}
-			if created.Load() != 1 || len(feed(t, acme)) != 1 {
-				t.Errorf("try %d: %d calls created the group, feed %q", try, created.Load(), feed(t, acme))
-			}
-		}
-	})
-}
-
-// Two sweepers, or a sweeper and those who rotate, lose nothing of each other.
+// Two sweepers and a caller that rotates lose nothing of each other.
 func TestSweepsRacingRotations(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
@@ -180,47 +167,6 @@ func TestSweepsRacingRotations(t *testing.T) {
 		}
 		if n := len(feed(t, w.acme)); n != 1+rotations {
 			t.Errorf("%d changes, want %d", n, 1+rotations)
-		}
-	})
-}
-
-// Changes of groups whose outcome is unknown are reported and not repeated.
-func TestUnknownOutcomesOfGroups(t *testing.T) {
-	each(t, func(t *testing.T, st store.Store) {
-		ctx := t.Context()
-		f := &faulty{Store: st}
-		w := newWorld(f)
-		lost := fmt.Errorf("connection lost: %w", store.ErrUnknown)
-		for i, hook := range []func(h func(int64, []store.Op) error){
-			func(h func(int64, []store.Op) error) { f.before = h }, func(h func(int64, []store.Op) error) { f.after = h },
-		} {
-			id, acme := "team", w.users.Tenant(fmt.Sprint("acme-", i))
-			g, outcome, err := acme.Groups().Ensure(ctx, enduser.GroupSpec{ExternalID: id})
-			g = ensured(g, outcome, err)(t, enduser.Created)
-			token := must(acme.Groups().Reveal(ctx, g))(t)
-			diff(t, id, must(acme.Groups().Authenticate(ctx, token))(t), g)
-
-			hook(func(int64, []store.Op) error { return lost })
-			ref := enduser.GroupByID(g.ID)
-			before := f.applies.Load()
-			wantErr(t, "rotate", third(acme.Groups().Rotate(ctx, ref, 0)), enduser.ErrUnknown)
-			wantErr(t, "update", second(acme.Groups().Update(ctx, ref, func(g *enduser.Group) error { g.Name += "x"; return nil })), enduser.ErrUnknown)
-			wantErr(t, "delete", acme.Groups().Delete(ctx, ref), enduser.ErrUnknown)
-			if n := f.applies.Load() - before; n != 3 {
-				t.Errorf("%d writes for three calls", n)
-			}
-			hook(nil)
-			want := []string{"created " + g.ID}
-			if i == 1 { // all was done
-				want = append(want, "updated "+g.ID, "updated "+g.ID, "deleted "+g.ID)
-			}
-			diff(t, id+": feed", feed(t, acme), want)
-			if i == 0 {
-				accepts(t, id, acme, g.ID, []string{token}, true)
-				if err := acme.Groups().Delete(ctx, ref); err != nil {
-					t.Error(err)
-				}
-			}
 		}
 	})
 }

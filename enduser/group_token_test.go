@@ -13,7 +13,7 @@ import (
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
-// accepts checks which of some tokens are accepted, as the given group's.
+// accepts checks which of some tokens Authenticate accepts, as tokens of a group.
 func accepts(t testing.TB, what string, tenant enduser.Tenant, group string, tokens []string, want ...bool) {
 	t.Helper()
 	for i, token := range tokens {
@@ -27,8 +27,8 @@ func accepts(t testing.TB, what string, tenant enduser.Tenant, group string, tok
 	}
 }
 
-// A token is 256 random bits in 64 lower-case digits. 2,000 of them have each bit
-// about half of the time: 6 standard deviations from that is once in 500 million.
+// A token has 256 random bits, in 64 lower-case digits. Each bit is set in about half of
+// 2,000 tokens: a difference of 6 standard deviations happens once in 500 million runs.
 func TestTokensAreRandom(t *testing.T) {
 	t.Parallel()
 	w := newWorld(memory.New(nil))
@@ -55,8 +55,8 @@ func TestTokensAreRandom(t *testing.T) {
 	}
 }
 
-// A token that was rotated out is accepted until its deadline and not at it; it
-// names no group for any call that changes one.
+// A token that was rotated out is accepted until just before its deadline. No call that
+// changes a group finds it by that token.
 func TestRotateToken(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
@@ -87,7 +87,7 @@ func TestRotateToken(t *testing.T) {
 		w.advance(time.Millisecond)
 		accepts(t, "at the deadline", w.acme, g.ID, tokens, false, true)
 
-		// What a stale value shows is the token of its time.
+		// A stale Group reveals the token that it had then.
 		if shown := must(w.acme.Groups().Reveal(ctx, stale))(t); shown != tokens[0] {
 			t.Error("the stale group shows another token")
 		}
@@ -96,7 +96,7 @@ func TestRotateToken(t *testing.T) {
 		accepts(t, "two with an overlap", w.acme, g.ID, tokens, false, true, true, true)
 		w.advance(time.Hour)
 		accepts(t, "an hour later", w.acme, g.ID, tokens, false, false, true, true)
-		rotate(0) // who rotates so wants nothing old to be accepted
+		rotate(0) // no old token is accepted any more
 		accepts(t, "without overlap", w.acme, g.ID, tokens, false, false, false, false, true)
 		w.advance(-2 * time.Hour)
 		accepts(t, "a clock that was set back", w.acme, g.ID, tokens, false, false, false, false, true)
@@ -131,8 +131,8 @@ func TestOverlapLimits(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	w := newWorld(memory.New(nil))
-	g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
-	tokens := []string{must(w.acme.Groups().Reveal(ctx, g))(t)}
+	g, token := team(t, w.acme, "team")
+	tokens := []string{token}
 	for _, overlap := range []time.Duration{-1, -time.Hour, enduser.MaxOverlap + 1} {
 		_, _, err := w.acme.Groups().Rotate(ctx, enduser.GroupByID(g.ID), overlap)
 		wantInvalid(t, overlap.String(), err, "overlap invalid_value")
@@ -142,7 +142,7 @@ func TestOverlapLimits(t *testing.T) {
 	tokens = append(tokens, must(w.acme.Groups().Reveal(ctx, g))(t))
 	w.advance(enduser.MaxOverlap - time.Millisecond)
 	accepts(t, "30 days", w.acme, g.ID, tokens, true, true)
-	// An overlap of less than the precision of time is none.
+	// An overlap below the precision of time counts as none.
 	g = made(w.acme.Groups().Rotate(ctx, enduser.GroupByID(g.ID), time.Nanosecond))(t)
 	tokens = append(tokens, must(w.acme.Groups().Reveal(ctx, g))(t))
 	accepts(t, "a nanosecond", w.acme, g.ID, tokens, true, false, true)
@@ -150,8 +150,8 @@ func TestOverlapLimits(t *testing.T) {
 	accepts(t, "30 days later", w.acme, g.ID, tokens, false, false, true)
 }
 
-// Of the tokens that were rotated out eight are accepted at a time, the last ones,
-// and the keys of the others are free.
+// Of the tokens that were rotated out, the last eight are accepted, and the keys of the
+// others are free. Expired tokens make room for live ones.
 func TestPreviousTokensAreBounded(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
@@ -168,17 +168,26 @@ func TestPreviousTokensAreBounded(t *testing.T) {
 		if keys := must(st.Get(ctx, "acme", store.ID(g.ID)))(t).Unique; len(keys) != 2+1+8 {
 			t.Errorf("%d keys", len(keys))
 		}
+		live, first := team(t, w.acme, "live")
+		ref := enduser.GroupByID(live.ID)
+		made(w.acme.Groups().Rotate(ctx, ref, enduser.MaxOverlap))(t)
+		for range 7 {
+			made(w.acme.Groups().Rotate(ctx, ref, time.Second))(t)
+		}
+		w.advance(time.Hour)
+		made(w.acme.Groups().Rotate(ctx, ref, time.Second))(t)
+		accepts(t, "live", w.acme, live.ID, []string{first}, true)
 	})
 }
 
-// The sweeper drops the tokens whose time is over and frees their keys; it says
-// nothing in the feed, changes nothing else, and leaves the rest for later.
+// Sweep drops expired tokens and frees their keys. It adds nothing to the feed and
+// changes nothing else.
 func TestSweepDropsTokens(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)
-		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
-		tokens := []string{must(w.acme.Groups().Reveal(ctx, g))(t)}
+		g, token := team(t, w.acme, "team")
+		tokens := []string{token}
 		for i := range 3 {
 			g = made(w.acme.Groups().Rotate(ctx, enduser.GroupByID(g.ID), time.Duration(i+1)*time.Minute))(t)
 			tokens = append(tokens, must(w.acme.Groups().Reveal(ctx, g))(t))
@@ -213,8 +222,7 @@ func TestTokensElsewhere(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)
-		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
-		token := must(w.acme.Groups().Reveal(ctx, g))(t)
+		g, token := team(t, w.acme, "team")
 		for _, other := range []enduser.Tenant{w.acme.In(enduser.Testing), w.users.Tenant("umbrella"), w.users.Tenant("ACME")} {
 			made(other.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
 			wantErr(t, other.String(), second(other.Groups().Authenticate(ctx, token)), enduser.ErrNotFound)
@@ -246,14 +254,13 @@ func TestTokensElsewhere(t *testing.T) {
 	})
 }
 
-// TestUpdateKeepsTheToken: whoever writes back a group that it had from before brings
-// no token back that was rotated out meanwhile.
+// An update that writes back an older Group does not bring back a token that was rotated
+// out meanwhile.
 func TestUpdateKeepsTheToken(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)
-		before := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
-		old := must(w.acme.Groups().Reveal(ctx, before))(t)
+		before, old := team(t, w.acme, "team")
 		now := must(w.acme.Groups().Reveal(ctx, made(w.acme.Groups().Rotate(ctx, enduser.GroupByID(before.ID), 0))(t)))(t)
 		changed := must(w.acme.Groups().Update(ctx, enduser.GroupByID(before.ID), func(g *enduser.Group) error {
 			saved := before
@@ -269,51 +276,52 @@ func TestUpdateKeepsTheToken(t *testing.T) {
 	})
 }
 
-// TestLiveTokensAreKept: tokens whose overlap has ended make room for those whose has
-// not.
-func TestLiveTokensAreKept(t *testing.T) {
-	ctx := t.Context()
-	w := newWorld(memory.New(nil))
-	g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
-	first := must(w.acme.Groups().Reveal(ctx, g))(t)
-	ref := enduser.GroupByID(g.ID)
-	made(w.acme.Groups().Rotate(ctx, ref, enduser.MaxOverlap))(t)
-	for range 7 {
-		made(w.acme.Groups().Rotate(ctx, ref, time.Second))(t)
-	}
-	w.advance(time.Hour)
-	made(w.acme.Groups().Rotate(ctx, ref, time.Second))(t)
-	must(w.acme.Groups().Authenticate(ctx, first))(t)
-}
-
-// TestTokensBesideUnknownOutcomes: who creates or rotates learns the token also when
-// nobody can tell whether it was written, and it is the group's if it was.
-func TestTokensBesideUnknownOutcomes(t *testing.T) {
+// Changes of groups whose outcome is unknown are reported and not repeated. Create and
+// Rotate return the token beside the error; it is the group's if the change was done.
+func TestUnknownOutcomesOfGroups(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
-		f := &faulty{Store: st, after: func(int64, []store.Op) error { return store.ErrUnknown }}
-		w := newWorld(f)
-		groups := w.acme.Groups()
-		g, token, err := groups.Rotate(ctx, enduser.GroupByID("nobody"), 0)
-		wantErr(t, "rotate nobody", err, enduser.ErrNotFound)
-		if token != "" || g.ID != "" {
-			t.Errorf("%s and %q beside it", g.ID, token)
-		}
-		g, token, err = groups.Create(ctx, wholeSpec())
-		wantErr(t, "create", err, enduser.ErrUnknown)
-		if got := must(groups.Authenticate(ctx, token))(t); got.ID != g.ID || got.Name != g.Name || !g.Version.IsZero() || g.Revision != 0 {
-			t.Errorf("%+v, want %+v without version", g, got)
-		}
-		rotated, next, err := groups.Rotate(ctx, enduser.GroupByID(g.ID), time.Hour)
-		wantErr(t, "rotate", err, enduser.ErrUnknown)
-		if got := must(groups.Authenticate(ctx, next))(t); rotated.ID != got.ID || !rotated.Version.IsZero() || next == token {
-			t.Errorf("%+v, want %+v without version", rotated, got)
-		}
-		f.after = nil
-		_, token, err = groups.Create(ctx, wholeSpec())
-		wantConflict(t, "again", err, "external_id", g.ID)
-		if token != "" {
-			t.Errorf("token %q beside a conflict", token)
+		lost := func(int64, []store.Op) error { return fmt.Errorf("connection lost: %w", store.ErrUnknown) }
+		for _, done := range []bool{false, true} {
+			f := &faulty{Store: st}
+			acme := newWorld(f).users.Tenant(fmt.Sprint("acme-", done))
+			groups := acme.Groups()
+			g, token := team(t, acme, "team")
+			if f.before = lost; done {
+				f.before, f.after = nil, lost
+			}
+			sent := f.applies.Load()
+			nobody, none, err := groups.Rotate(ctx, enduser.GroupByID("nobody"), 0)
+			wantErr(t, "rotate nobody", err, enduser.ErrNotFound)
+			ref := enduser.GroupByID(g.ID)
+			rotated, next, err := groups.Rotate(ctx, ref, time.Hour)
+			wantErr(t, "rotate", err, enduser.ErrUnknown)
+			accepts(t, fmt.Sprint("rotated ", done), acme, g.ID, []string{token, next}, true, done)
+			wantErr(t, "update", second(groups.Update(ctx, ref, func(g *enduser.Group) error { g.Name += "x"; return nil })), enduser.ErrUnknown)
+			wantErr(t, "delete", groups.Delete(ctx, ref), enduser.ErrUnknown)
+			created, first, err := groups.Create(ctx, wholeSpec())
+			wantErr(t, "create", err, enduser.ErrUnknown)
+			accepts(t, fmt.Sprint("created ", done), acme, created.ID, []string{first}, done)
+			if n := f.applies.Load() - sent; n != 4 {
+				t.Errorf("%d writes for four calls", n)
+			}
+			if none != "" || nobody.ID != "" || rotated.ID != g.ID || next == token || created.Name != wholeSpec().Name {
+				t.Errorf("beside the errors: %+v and %q, %+v, %+v", nobody, none, rotated, created)
+			}
+			if !rotated.Version.IsZero() || !created.Version.IsZero() || created.Revision != 0 {
+				t.Errorf("versions %v and %v, revision %d", rotated.Version, created.Version, created.Revision)
+			}
+			f.before, f.after = nil, nil
+			want := []string{"created " + g.ID}
+			if done {
+				want = append(want, "updated "+g.ID, "updated "+g.ID, "deleted "+g.ID, "created "+created.ID)
+				_, none, err = groups.Create(ctx, wholeSpec())
+				wantConflict(t, "again", err, "external_id", created.ID)
+				if none != "" {
+					t.Errorf("token %q beside a conflict", none)
+				}
+			}
+			diff(t, "feed", feed(t, acme), want)
 		}
 	})
 }

@@ -3,6 +3,7 @@ package enduser_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"testing"
 	"time"
 
@@ -172,6 +173,61 @@ func TestLostKey(t *testing.T) {
 		must(acme.Groups().Reveal(ctx, g))(t)
 		if n := must(users.Reseal(ctx))(t); n != 0 {
 			t.Errorf("sealed %d anew", n)
+		}
+	})
+}
+
+// Without a Keyring, calls that seal or open something return ErrNoKeyring and write
+// nothing; other calls go on.
+func TestWithoutKeyring(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx := t.Context()
+		w := newWorld(st)
+		g, token := team(t, w.acme, "team")
+		u := must(w.acme.Create(ctx, enduser.Spec{ExternalID: "a", Sensitive: secrets{"k": secret("v"), "l": secret("w")}}))(t)
+		bare := *w
+		bare.users = enduser.New(st, &enduser.Options{Now: w.now, NewID: counter("b")})
+		bare.acme = bare.users.Tenant("acme")
+		acme, groups, user, team := bare.acme, bare.acme.Groups(), enduser.ByID(u.ID), enduser.GroupByID(g.ID)
+		if bare.users.HasKeyring() || !w.users.HasKeyring() {
+			t.Error("HasKeyring")
+		}
+		seal, open := sealingCalls(ctx, &bare, g, u)
+		maps.Copy(seal, open)
+		taken := enduser.Spec{ExternalID: "A", Sensitive: secrets{"k": secret("v")}}
+		seal["create taken"] = func() error { return second(acme.Create(ctx, taken)) }
+		seal["upsert merges"] = func() error { return third(acme.Upsert(ctx, taken)) }
+		seal["upsert new"] = func() error {
+			return third(acme.Upsert(ctx, enduser.Spec{ExternalID: "new", Sensitive: taken.Sensitive}))
+		}
+		seal["ensure new"] = func() error {
+			return third(acme.Ensure(ctx, enduser.Spec{ExternalID: "new", Sensitive: taken.Sensitive}))
+		}
+		for name, call := range seal {
+			wantErr(t, name, call(), enduser.ErrNoKeyring)
+		}
+		wantInvalid(t, "invalid comes first", third(groups.Create(ctx, enduser.GroupSpec{})), "external_id required")
+		diff(t, "feed", feed(t, w.acme), []string{"created " + g.ID, "created " + u.ID})
+
+		diff(t, "ensured", upserted(acme.Ensure(ctx, taken))(t, enduser.Unchanged), u)
+		diff(t, "ensured group", ensured(groups.Ensure(ctx, enduser.GroupSpec{ExternalID: "team"}))(t, enduser.Unchanged), g)
+		diff(t, "read", must(groups.Get(ctx, team))(t), g)
+		diff(t, "authenticated", must(groups.Authenticate(ctx, token))(t), g)
+		diff(t, "listed", must(groups.List(ctx, enduser.GroupQuery{}))(t).Groups, []enduser.Group{g})
+		diff(t, "counted", must(bare.users.CountSealed(ctx))(t), map[string]int{"k1": 3})
+		g = must(groups.Update(ctx, team, func(g *enduser.Group) error { g.Name = "x"; return nil }))(t)
+		if g.Name != "x" || must(w.acme.Groups().Reveal(ctx, g))(t) != token {
+			t.Errorf("updated: %+v", g)
+		}
+		must(acme.Create(ctx, enduser.Spec{ExternalID: "c", Sensitive: secrets{"k": {}}}))(t)
+		must(acme.Update(ctx, user, rename))(t)
+		must(acme.Update(ctx, user, func(u *enduser.Edit) error { u.SetSensitive("k", enduser.Secret{}); return nil }))(t)
+		reveals(t, "one removed", w.acme, user, values{"l": enduser.String("w")})
+		if err := errors.Join(acme.Delete(ctx, user), groups.Delete(ctx, team)); err != nil {
+			t.Error(err)
+		}
+		if ids := sensitiveOf(t, st, "acme"); len(ids) != 0 {
+			t.Errorf("left: %v", ids)
 		}
 	})
 }

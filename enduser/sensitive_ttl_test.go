@@ -6,7 +6,6 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/store"
-	"github.com/rollbook-go/rollbook/store/memory"
 )
 
 // A value is there until 24 hours after it was written, each by its own time, and
@@ -225,31 +224,4 @@ func TestUnreadableVault(t *testing.T) {
 		wantErr(t, "swept the second time", second(st.Get(ctx, "acme", swept)), store.ErrNotFound)
 		wantErr(t, "swept like others", second(st.Get(ctx, "acme", cleared)), store.ErrNotFound)
 	})
-}
-
-// TestEnsureNeedsNoKeyring for a user that exists.
-func TestEnsureNeedsNoKeyring(t *testing.T) {
-	ctx, st := t.Context(), memory.New(nil)
-	w := newWorld(st)
-	must(w.acme.Create(ctx, enduser.Spec{ExternalID: "crm-7"}))(t)
-	bare := enduser.New(st, &enduser.Options{Now: w.now, NewID: counter("b")}).Tenant("acme")
-	secret := map[string]enduser.Secret{"a": enduser.NewSecret(enduser.Int(1))}
-	u, outcome, err := bare.Ensure(ctx, enduser.Spec{ExternalID: "CRM-7", Sensitive: secret})
-	if err != nil || outcome != enduser.Unchanged || u.ExternalID != "crm-7" {
-		t.Errorf("ensure: %v %v %v", u, outcome, err)
-	}
-	for name, call := range map[string]func() error{
-		"create":       func() error { return second(bare.Create(ctx, enduser.Spec{ExternalID: "crm-8", Sensitive: secret})) },
-		"create taken": func() error { return second(bare.Create(ctx, enduser.Spec{ExternalID: "crm-7", Sensitive: secret})) },
-		"ensure new": func() error {
-			_, _, err := bare.Ensure(ctx, enduser.Spec{ExternalID: "crm-8", Sensitive: secret})
-			return err
-		},
-		"upsert merges": func() error {
-			_, _, err := bare.Upsert(ctx, enduser.Spec{ExternalID: "crm-7", Sensitive: secret})
-			return err
-		},
-	} {
-		wantErr(t, name, call(), enduser.ErrNoKeyring)
-	}
 }

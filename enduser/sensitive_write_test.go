@@ -231,35 +231,3 @@ func TestOtherWritesKeepSensitive(t *testing.T) {
 		}
 	})
 }
-
-func TestSensitiveWithoutKeyring(t *testing.T) {
-	each(t, func(t *testing.T, st store.Store) {
-		ctx := t.Context()
-		w := newWorld(st)
-		must(w.acme.Create(ctx, enduser.Spec{ExternalID: "a", Sensitive: secrets{"k": secret("v"), "l": secret("w")}}))(t)
-		bare := enduser.New(st, &enduser.Options{Now: w.now, NewID: counter("b")}).Tenant("acme")
-		s := enduser.Spec{ExternalID: "b", Sensitive: secrets{"k": secret("v")}}
-		wantErr(t, "create", second(bare.Create(ctx, s)), enduser.ErrNoKeyring)
-		_, _, err := bare.Ensure(ctx, s)
-		wantErr(t, "ensure", err, enduser.ErrNoKeyring)
-		_, _, err = bare.Upsert(ctx, s)
-		wantErr(t, "upsert", err, enduser.ErrNoKeyring)
-		set := func(u *enduser.Edit) error { u.Name = "x"; u.SetSensitive("k", secret("v")); return nil }
-		wantErr(t, "update", second(bare.Update(ctx, enduser.ByExternalID("a"), set)), enduser.ErrNoKeyring)
-		wantErr(t, "reveal", second(bare.RevealSensitive(ctx, enduser.ByExternalID("a"))), enduser.ErrNoKeyring)
-		if n := len(feed(t, w.acme)); n != 1 {
-			t.Errorf("%d changes", n)
-		}
-		// What seals nothing needs none.
-		must(bare.Create(ctx, enduser.Spec{ExternalID: "c", Sensitive: secrets{"k": {}}}))(t)
-		must(bare.Update(ctx, enduser.ByExternalID("a"), func(u *enduser.Edit) error { u.SetSensitive("k", enduser.Secret{}); return nil }))(t)
-		reveals(t, "one removed", w.acme, enduser.ByExternalID("a"), values{"l": enduser.String("w")})
-		must(bare.Update(ctx, enduser.ByExternalID("a"), rename))(t)
-		if err := bare.Delete(ctx, enduser.ByExternalID("a")); err != nil {
-			t.Error(err)
-		}
-		if ids := sensitiveOf(t, st, "acme"); len(ids) != 0 {
-			t.Errorf("left: %v", ids)
-		}
-	})
-}
