@@ -24,14 +24,14 @@
 //
 // A user has an ID, made by the Manager, and may have an external ID: the one by
 // which the tenant's own systems know it. [Tenant.Upsert], [Tenant.Ensure] and
-// [Tenant.Create] take the external ID. If such a user exists, Upsert merges into it,
-// Ensure leaves it alone and Create fails. However many callers do that at
-// once, in however many processes, there is one user, and one of them created it.
+// [Tenant.Create] take the external ID. If a user has it already, Upsert merges the spec into
+// that user, Ensure leaves the user alone and Create fails. Any number of callers in any
+// number of processes may do so at once: only one of them creates the user.
 // A user can also be found by linked accounts and by e-mail address.
 //
-// External IDs and e-mail addresses are compared without regard to case, by
-// simple case folding of canonically equivalent text: "crm-7" is "CRM-7", "é" is
-// "É" however it is composed, and "ß" is not "ss". Domains of addresses are compared
+// External IDs and e-mail addresses are compared without regard to case, after Unicode
+// normalization and by simple case folding: "crm-7" is "CRM-7"; "é" is "É", whether the
+// accent is a character of its own or not; and "ß" is not "ss". Domains of addresses are compared
 // by the rules of IDNA. The IDs of groups are compared exactly. Users keep the spelling
 // that was given. Texts that could be mistaken for others are invalid: invisible,
 // unassigned and compatibility characters, white space at the ends, and placeholders
@@ -40,9 +40,10 @@
 //
 // # Writing
 //
-// [Tenant.Update] changes a user depending on its state: it reads, calls a function
-// with an [Edit], and writes unless somebody else did meanwhile; then it starts again. If
-// nothing changes nothing is written: the user gets no new version and the feed no change.
+// [Tenant.Update] changes a user depending on its state: it reads, calls a function with an
+// [Edit], and writes. If somebody else has changed the user meanwhile, it starts again. If
+// the function changes nothing, nothing is written: the user gets no new version and the feed
+// no change.
 // An [InvalidError] lists everything that is invalid in a write; nothing is written then.
 //
 // A write fails in one of two ways. After any error but ErrUnknown it did not happen.
@@ -89,8 +90,8 @@
 // # Schema and policy
 //
 // A [Schema] belongs to a tenant and says by what its users are found. A [Policy] belongs
-// to a handle and says what may be written through it. Neither takes anything from users
-// that exist.
+// to a handle and says what may be written through it. A change of either takes no field and
+// no index term from users that exist.
 //
 // # Unreadable users
 //

@@ -20,7 +20,8 @@ import (
 const tokenBytes = 32
 
 // MaxOverlap is how long a token may be accepted after it was rotated out. A deadline that is
-// more than five minutes further away was set by a clock that was ahead, and counts as passed.
+// further away than MaxOverlap and five minutes was set by a clock that was ahead, and counts
+// as passed.
 const MaxOverlap = 30 * 24 * time.Hour
 
 // maxPrevious is how many tokens that were rotated out are accepted at a time.

@@ -10,12 +10,12 @@ import (
 // SensitiveTTL is how long a sensitive value can be read after it was written. Then it does
 // not exist for any call, and [Manager.Sweep] deletes it.
 //
-// A value whose deadline is more than five minutes further away was written by a clock that
-// was ahead. It does not exist for any call either. So the clocks of the processes on a store
-// should agree within five minutes: one that is behind loses values in the same way. The
-// bytes of such a value are deleted by the next write of the user's sensitive values, with
-// the user, or by a Manager that has been sweeping for an hour. In copies of the store they
-// can be opened until their key is destroyed.
+// If a value's deadline is more than 24 hours and five minutes away, the clock that set it was
+// ahead. Such a value does not exist for any call either. So the clocks of the processes on a
+// store should agree within five minutes: for a process whose clock is further behind, live
+// values have expired. The bytes of such a value are deleted by the next write of the user's
+// sensitive values, with the user, or by a Manager that has been sweeping for an hour. In
+// copies of the store they can be opened until their key is destroyed.
 const SensitiveTTL = 24 * time.Hour
 
 // sensitiveField is the field's name in errors and changes.

@@ -25,12 +25,13 @@
 //
 // A body is one JSON value in UTF-8, of at most 1 MiB and 32 levels, in which no member is
 // named twice. Unknown members are refused. So are unknown and repeated parameters of lists,
-// and values that nobody can have; an empty parameter counts as absent.
+// and those with a value that no user or group can have; an empty parameter counts as absent.
 //
 // Every route that shows or changes a user or a group obeys If-Match and If-None-Match (RFC
-// 9110 section 13): it answers 412, or 304 to a GET. They do not matter for a request that
-// fails anyway, or is about something that does not exist, except for POST and PUT, which
-// can create it. A malformed one is a 400, malformed-precondition.
+// 9110 section 13): it answers 412, or 304 to a GET. A request that fails for another reason
+// gets that answer instead. If the user or group does not exist, that is 404 whatever the
+// preconditions say, but a POST or PUT, which can create it, obeys them. A malformed header
+// is a 400, malformed-precondition.
 //
 // # Answers
 //
@@ -45,9 +46,9 @@
 //
 // A page of a list is empty only if nothing follows it. Its cursors lead to the pages beside
 // it. They are valid for that list alone, with its filter and order; elsewhere they are a
-// 400, invalid-cursor. Lists leave out users and groups that cannot be read, and log them.
-// Each of those by itself is a 500, corrupt, or a 503, newer, if a newer version of the
-// server wrote it; it can be deleted.
+// 400, invalid-cursor. Lists leave out users and groups that cannot be read, and log them. A
+// request for one of them is answered with 500 and the code corrupt, or with 503 and the code
+// newer if a newer version of the server wrote it. It can be deleted.
 //
 // /v1/changes is read from one cursor to the next; every answer has one. It answers 410 to a
 // cursor before the oldest change that is kept, or of a history that the store has lost. To
@@ -64,10 +65,10 @@
 //
 //   - getEndUser, if a POST finds that the user exists; updateEndUser instead with
 //     on_conflict=merge.
-//   - associateEndUser, if the request makes a provisional user permanent. A create that is
-//     answered with 409 does so, too.
-//   - getEndUser or getGroup, before a conflict names the holder. That something is taken
-//     cannot be hidden from anyone who may write it.
+//   - associateEndUser, if the request makes a provisional user permanent. A create does that
+//     to the user that exists, even if it is answered with 409.
+//   - getEndUser or getGroup, before a 409 names the holder. Without that right the 409 still
+//     says that the value is taken.
 //
 // # Browsers
 //
@@ -84,8 +85,9 @@
 //
 // The handler limits the size of bodies, their memory and the time to read them. A client
 // has 30 s from the first byte of an answer to read it, and a second more for each 64 KiB.
-// If the http.Server has a WriteTimeout, that holds instead: set none, or more than a minute
-// if /v1/changes is to wait, which takes up to 30 s and twice [Options].ReadFor.
+// If the http.Server has a WriteTimeout, it replaces these limits. Set none, or one of more
+// than a minute: a request for /v1/changes that waits takes up to 30 s plus twice
+// [Options].ReadFor.
 //
 // Set ReadHeaderTimeout, IdleTimeout and MaxHeaderBytes. A ResponseWriter of middleware needs
 // an Unwrap method for the deadlines. The handler never reads Forwarded headers.

@@ -25,10 +25,10 @@
 // first, in their order, against the state before the batch. The error is that of the
 // first one that fails: a StaleError, or for a key that had to be free a [TakenError]
 // with its holder. Then come the ops, and last the keys: a batch that is both stale and
-// taken is stale. Otherwise Old must be the record that the store returned; a store may
-// refuse another one with ErrInvalid, and never lets it damage the indexes. A write
-// that would change the stored record's kind is always ErrInvalid, unless something
-// else in the batch is stale: then a store may return either error.
+// taken is stale. All of Old, not only its revision, must be as the store returned it. A
+// store may refuse a batch in which it is not with ErrInvalid, and must not let it damage the
+// indexes. A write that would change the stored record's kind is always ErrInvalid, unless
+// something else in the batch is stale: then a store may return either error.
 //
 // Rule 2: a unique key has at most one holder in a tenant, whatever the kinds of
 // the records. The keys of all Old records of a batch are released before the
@@ -50,16 +50,16 @@
 // never misses one that existed and matched from the walk's beginning to its end,
 // whatever else is written meanwhile.
 //
-// Rule 5: [Store.Changes] holds every op that was applied with a Note exactly
-// once, under its revision, in the order of Seq. Ops without a Note (nil; an empty
+// Rule 5: the feed that [Store.Changes] reads has every op that was applied with a Note
+// exactly once, under its revision, in the order of Seq. Ops without a Note (nil; an empty
 // Note is a Note) have no entry. An entry carries no payload but the Note, so that
-// erasing a record erases it from history too. A committed entry never appears
-// behind one that was already readable: a reader that continues from the last
-// Seq it saw misses nothing. [Store.Trim] through R forgets, for good, the entries
-// before the newest one at or before R, and nothing if there is none. Reading after a
-// place is a [TrimmedError] exactly if an entry after it was forgotten; Through is the
-// last entry that was forgotten. So a feed that ever had an entry still has one, and a
-// reader that has read that entry is never refused.
+// erasing a record erases it from history too. An entry never becomes readable after one
+// with a higher Seq: a reader that continues from the last Seq it saw misses nothing.
+// [Store.Trim] through R keeps the newest entry at or before R and forgets, for good, all
+// entries before that one. If there is no entry at or before R it forgets nothing. A read of
+// the entries after a place returns a [TrimmedError] if one of them was forgotten, and only
+// then; Through is the last entry that was forgotten. So a feed that ever had an entry still
+// has one, and a reader that has read that entry is never refused.
 //
 // Rule 6: a store has no clock and makes no IDs. Nothing happens to a record whose Due
 // has passed: it stays as it is, fetchable, listed and holding its keys, until a caller
@@ -106,19 +106,19 @@
 // name the tenant of each item.
 //
 // Rule 13: reads are bounded, in items (the limit), in bytes ([MaxPageData]) and in
-// work ([Query].Budget). A page that ends early says where to go on, and has come
-// further than where it began; only a page without such a place shows that nothing is
-// left. The same holds for a tenant in a page of Due, which may have no record yet and
-// more to come. The first item of a page is never left out for its size. Long reads of
+// work ([Query].Budget). A page that ends early says where to go on (Next), which is always
+// further than where it began. Only a page without Next shows that nothing is left. The same
+// holds for each tenant in a page of Due, which may have a Next and no record. The first item of a page is never left out for its size. Long reads of
 // one tenant do not hold up the others: each tenant has its turn between steps, and a
 // step is at most a page.
 //
 // Rule 14: a damaged record does not block the others. A record that the store cannot
 // read is named, by its ID, in every page of List and Due that would have had it. It does
 // not count towards the page's limit or its tenant's share, and the walk goes on. These
-// calls are a [DamagedError] and change nothing: Get of it, a write over it, a create of
+// calls return a [DamagedError] and change nothing: Get of it, a write over it, a create of
 // its ID, and a write that claims, or requires to be free, a unique key which it may
-// hold. A requirement on its revision, or that there is none, is stale. A store need not
+// hold. If a batch requires that it is at a revision, or that no record has its ID, the
+// batch is stale. A store need not
 // read the body of the record that it writes over: if only the body was damaged, after
 // Old was read, the write may be done. [Remove] deletes a damaged record.
 // Then its unique keys are free: a key is free if its holder does not exist, or exists

@@ -227,7 +227,7 @@ type DueQuery struct {
 type DuePage struct {
 	Tenants []DueTenant // in the store's order
 
-	// Next is where to go on: the After of the next call. "": no tenant behind has
+	// Next is where to go on: the After of the next call. "": no later tenant has
 	// anything due.
 	Next string
 }
@@ -283,10 +283,11 @@ type Store interface {
 	// tenant that does not exist has no feed.
 	Trim(ctx context.Context, tenant string, through Revision) error
 
-	// Due returns records that are due. A page of all tenants has the first T tenants
-	// that have something due, at most Limit, and of each the earliest Limit/T records,
-	// rounded down, or all if there are fewer. So no tenant keeps another waiting. The
-	// caller deletes the records, or gives them a later Due, and then calls again. A
+	// Due returns records that are due. A page of all tenants has the first tenants that
+	// have something due, at most Limit of them. If they are T, it has of each the earliest
+	// Limit/T records, rounded down, or all if there are fewer. So no tenant keeps another
+	// waiting. The caller deletes the records, or gives them a later Due, and then calls
+	// again. A
 	// DueQuery.After that no call has named may be refused as ErrInvalid, and so may a
 	// From that is not of an earlier call.
 	Due(ctx context.Context, q DueQuery) (DuePage, error)

@@ -22,23 +22,23 @@
 //
 // # What is promised
 //
-// A key is returned for sealing only after the disk has confirmed the file that has it, and
-// its folder. The file is replaced as a whole: a crash or a power cut leaves the old file or
+// A key is returned for sealing only after the disk has confirmed the file with the key and
+// the folder that the file is in. The file is replaced as a whole: a crash or a power cut leaves the old file or
 // the new one, readable. All processes get the same key for the same hour, if their clocks
 // agree on the hour. All of them see a key that one of them made, and seal under a new primary
 // key from their next call on.
 //
 // If the file is damaged or unsafe, calls fail: it is never repaired, and never replaced by a
-// new one. Where there has been a file, Open makes no other one, see ErrMissing. Sealing
-// checks the file at every call (one system call). Opening checks it only for a key that it
-// does not know, so it goes on with the keys it knows while the file is away.
+// new one. If there has been a file, Open does not make another one, see ErrMissing.
+// SealingKey checks the file at every call (one system call). OpeningKey checks it only for a
+// key that it does not know, so it goes on with the keys it knows while the file is away.
 //
 // The clock decides. A key that has expired once stays expired for that Keyring, even if the
 // clock is set back, and destroyed keys do not come back: a key that is needed again for the
-// same hour is another key. A clock that is a day ahead destroys the keys of a day. A clock
-// that is ahead when it makes a key makes one that lives as much longer: values sealed under
-// it do not exist for any call, see [enduser.SensitiveTTL], but a copy of the store has them
-// until that key is destroyed.
+// same hour is another key. A process whose clock is a day ahead destroys keys a day too
+// early. If the clock is ahead when a key is made, the key lives longer by as much. Values
+// sealed under it do not exist for any call, see [enduser.SensitiveTTL], but can be opened in
+// a copy of the store until that key is destroyed.
 //
 // No error, print or log shows a secret. Only [Keyring.Backup] hands keys out.
 //
@@ -63,7 +63,7 @@
 // with it and a copy of the store anyone can read the values of that time for ever.
 //
 // Make a backup after the first start and before each Promote. Keep it apart from the backups
-// of the store, which it opens, and for as long as these must be readable.
+// of the store, since it opens the secrets in them. Keep it as long as these must be readable.
 //
 // To restore, stop all processes, put the copy where the file was, with mode 0600
 // and the owner that the processes have, and start them again.
@@ -106,8 +106,8 @@
 //	epoch e2026092114-77ab… 1790001312 1789999200 <secret>
 //	sha256 <hexadecimal digits of the lines above>
 //
-// that is the kind of key, its ID, when it was made, for an epoch key when its hour begins
-// (both in Unix seconds), and its 32 bytes in base64 without padding.
+// The line of a key has its kind, its ID, when it was made, for an epoch key when its hour
+// begins (both in Unix seconds), and the 32 bytes of the key in base64 without padding.
 //
 // Where the system has no flock (Windows, Solaris, AIX), Open fails with
 // [errors.ErrUnsupported].

@@ -5,9 +5,9 @@ import "errors"
 // The errors of this package, for [errors.Is]. No text of an error has a key's secret; it
 // may have the path of the file. A key that does not exist is [enduser.ErrNoKey].
 var (
-	// ErrMissing: there is no file where there has been one, or must be one. Bring the file
-	// back. To begin with new keys, and lose everything sealed under the old ones, remove
-	// the file with .lock at the end of its name.
+	// ErrMissing: there is no file, but there has been one, or Options.Existing says that
+	// there is. Bring the file back. To begin with new keys, and lose everything sealed under
+	// the old ones, remove the file with .lock at the end of its name.
 	ErrMissing = errors.New("keyfile: the file is missing")
 
 	// ErrExposed: others can read or replace the file, or it belongs to another user. If

@@ -14,9 +14,9 @@
 //	PATCH /api/v2/end-users/{end_user_id}   updateEndUser
 //	POST  /api/v2/conversations/            associateEndUser    201
 //
-// The names are those of [httpapi.Action], as native routes have them. Authorize is asked
-// about further actions where a request needs them: createEndUser for a conversation
-// without end_user_id, since it makes a user; getEndUser for a POST of a user that exists;
+// The names are those of [httpapi.Action], as native routes have them. Authorize is called
+// for further actions if a request needs them: createEndUser for a conversation without
+// end_user_id, since it makes a user; getEndUser for a POST of a user that exists;
 // updateSensitive for a body that has sensitive_metadata.
 //
 // Each path is served with and without the slash at its end. The credential stands in
@@ -36,9 +36,9 @@
 // display_name is the Name of an [enduser.User]. PATCH needs a profile, if only {}. Absent
 // members stay as they are and null clears. metadata is merged by key: a null value
 // removes its key, and null for the whole removes all of it. An external_id that another
-// user has is 409. So is an e-mail address if both users claim theirs, as those do that
-// were made through a family where addresses are unique. An end_user_id never names
-// another user: as the external_id of another one it is 409, at a POST too.
+// user has is 409. So is another user's e-mail address if both users were made under a policy
+// that makes addresses unique, as that of package sensay does. An end_user_id never names
+// another user: a POST or PATCH that gives it to another one as external_id is 409.
 //
 // # Sensitive metadata
 //
@@ -67,30 +67,30 @@
 // # Where the vendor's texts are silent, or this package goes further
 //
 //   - external_id is always shown, null if unset, in the spelling that was given. The
-//     seed's example of an answer has none.
-//   - system_properties always has the seed's sunshine_user_id, null if unset.
-//   - Times are in whole seconds, as in the seed's example: two changes within one
-//     second have one updated_at and different ETags.
+//     page's example of an answer has none.
+//   - system_properties always has the page's sunshine_user_id, null if unset.
+//   - Times are in whole seconds, as in the page's example: two changes within one
+//     second have the same updated_at and different ETags.
 //   - Unknown members are ignored, and so is system_properties. An unknown parameter of
 //     a list is 400, since a filter that is ignored would make a wrong answer. A member
 //     that differs from a known one only in case is 400: another reader of the body
 //     might take it for that one.
-//   - A POST of a user without a body is one of {}.
+//   - A POST of a user without a body is the same as a POST with {}.
 //   - The vendor's 10 MB for a body are 10 MiB. Its 10 KB for metadata are 10,240
-//     bytes as compact JSON. Integers are those of 64 bits; 1.0 is none. POST refuses
-//     null values in metadata.
-//   - Package [enduser] and other families of routes also write metadata. Of those,
-//     values other than strings, booleans and integers are not shown. They count for
-//     the limit, and stay at a PATCH that neither names their keys nor clears all.
+//     bytes as compact JSON. Integers have at most 64 bits; 1.0 is not an integer. POST
+//     refuses null values in metadata.
+//   - Package [enduser] and other families of routes may write metadata values other
+//     than strings, booleans and integers. These are not shown. They count for the
+//     limit, and stay at a PATCH that neither names their keys nor clears all.
 //   - email is an RFC 5322 address, avatar an http or https URL, language a BCP 47
 //     tag. Empty ones are refused; an empty name is the same as none.
 //   - A sensitive string has at most 4 KiB, its key 128 characters, a user 128 values.
 //     POST accepts null values and ignores them.
 //   - A look-up by an external_id that would not be valid for a new user is 400. So is
 //     a POST with it, unless another family of routes has given it to a user.
-//   - A page has 20 users by default and at most 100, oldest first. A page that another
-//     follows is never empty, but may be short: with very large users, and if reading
-//     takes longer than ReadFor. If nothing was found by then, it is a 503
+//   - A page has 20 users by default and at most 100, oldest first. Only the last page
+//     can be empty. Any page may be short, if its users are very large or if reading
+//     takes longer than ReadFor. If no user was found in that time, the answer is a 503
 //     read_timeout, whose meta has the next_page_url from which to go on.
 //   - The cursor is opaque, and stays valid when its user is deleted or expires.
 //     next_page_url is null on the last page and keeps limit.

@@ -10,8 +10,8 @@
 //
 // # Documents
 //
-// It answers to Explo's "End User Group API" (docs.explo.co), and to the pages that
-// Mintlify's documentation template made of it, which many sites have under
+// It follows Explo's "End User Group API" (docs.explo.co). It also follows the pages that
+// Mintlify's documentation template made of that API; many sites show them, with the address
 // https://api.mintlify.com/api/user. The template has one path for everything and names
 // its operations after users: its page "Create User" rotates the token of a group that
 // exists, and its "Get" creates one.
@@ -25,11 +25,11 @@
 //	POST   /api/update_user_group/        updateGroup
 //	DELETE /api/delete_user_group/        deleteGroup
 //
-// The names are those of [httpapi.Action], as native routes have them. All of them write.
-// No native route shows the token of a group that exists. Before one does here, Authorize
-// is also asked about "revealGroupToken": at an update, before it writes, and at
-// get-or-create of a known ID, there about "getGroup" too. So a credential that may only
-// create groups never sees the token of one that others made.
+// The last column is the name of the [httpapi.Action], the same as on native routes. All of
+// them write. No native route shows the token of a group that exists, but update and
+// get-or-create do here. So they also call Authorize for "revealGroupToken": an update before
+// it writes, and a get-or-create if the group exists, then for "getGroup" too. A credential
+// that may only create groups never sees the token of one that others made.
 //
 // Each path works with and without a slash at its end. Every route has a JSON body, GET
 // and DELETE too: clients and proxies that send none with GET can use the POST route. HEAD
@@ -50,9 +50,10 @@
 //     says "new_user_group":false, even if the body would not be valid for a new group.
 //   - Update takes the same. user_group_id says which group. Absent members stay as they
 //     are; mapping and properties are replaced as a whole.
-//   - Refresh takes current_token. From then on the old token is refused, unless
-//     [Options] has an Overlap, and no longer names the group in any case: of several
-//     requests with one token exactly one gets the new token, the others 404.
+//   - Refresh takes current_token. From then on [enduser.Groups.Authenticate] refuses the
+//     old token, unless [Options] has an Overlap. With or without an Overlap no route
+//     accepts it as current_token again: of several requests with one token exactly one
+//     gets the new token, and the others are 404.
 //   - Delete takes current_token. The template form also takes user_group_id, alone or
 //     beside it; together they must mean the same group. The template's
 //     data_source_provided_id is ignored.
@@ -63,8 +64,8 @@
 // body. A name has at most 256 characters; mapping and properties each have at most 256
 // keys and 10,240 bytes as compact JSON, unless the policy says otherwise. Their values are
 // any JSON; null values are left out. The registry keeps a mapping as one value in the
-// SystemProperties of an [enduser.Group]: its name there counts with 12 bytes, and it is
-// nested at most 30 deep.
+// SystemProperties of an [enduser.Group], under a name that takes 12 of the 10,240 bytes. So
+// a mapping may be nested at most 30 deep.
 //
 // # Answers
 //

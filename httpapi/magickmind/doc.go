@@ -29,16 +29,16 @@
 //
 // A taken external_id is 409. Clients read that as "the user exists", so a create makes a
 // provisional holder permanent. If the credential may also see users (the action
-// getEndUser), the detail ends with the holder's ID: a repeated create leads to the user of
-// the first attempt.
+// getEndUser), the detail ends with the holder's ID, so that a client that repeats a create
+// finds the user of its first attempt.
 //
 // PUT changes the members that it is given and validates only what changes: an answer can
-// always be sent back. An external_id of null or "" is cleared; the name cannot be.
+// always be sent back. Null or "" removes the external_id; the name cannot be removed.
 //
 // The list is ordered by creation. Its parameters are limit (1 to 100, by default 20; the
 // reference also spells it Limit), order (asc or desc), name (every word given is a word of
-// the name, in any case), external_id and cursor. A cursor comes from another page of the
-// same list, its after or its before, and is null where the list ends. An empty parameter
+// the name, in any case), external_id and cursor. A page has two cursors, after and before,
+// for the pages of the same list beside it; one is null where the list ends. An empty parameter
 // counts as absent. Unknown parameters, repeated ones and values that no user can have are
 // refused, since ignoring a filter would give a wrong answer.
 //

@@ -33,8 +33,8 @@ type Login interface {
 	//
 	// So a thief who uses a copy of the token within those 30 s shares the owner's session,
 	// and the host does not notice: that session must end with the owner's. Each handler
-	// calls Refresh for itself. A host with several handlers must accept a token once from
-	// each, for no longer than 30 s.
+	// calls Refresh for itself. So a host with several handlers must accept a token once from
+	// each of them, until 30 s after its first use.
 	Refresh(ctx context.Context, refreshToken Secret) (Session, error)
 }
 

@@ -31,7 +31,7 @@ type Options struct {
 	// addresses can keep others from logging in to one account, but not from going on with
 	// a refresh token.
 	//
-	// Of concurrent attempts only as many reach the host as may still fail. Up to 1,000
+	// If only n more attempts may fail, about n at a time reach the host, and up to 1,000
 	// others wait for them. Each handler counts for itself, so several handlers allow
 	// several times as much. Counts are kept under hashes, in at most 64 MiB; beyond that
 	// the least recently used are forgotten.

@@ -11,8 +11,8 @@
 //
 // Each rate is a bucket (GCRA, of redis_rate) that holds half of the rate's
 // requests, rounded up, and refills evenly at the rate. A key that is used
-// steadily gets all of its N requests in each period. A key that was unused gets N/2
-// at once, and then one each time that a request's share of the period has passed. Any
+// steadily gets all of its N requests in each period. A key that was unused gets half of
+// them, rounded up, at once, and then one in each Nth part of the period. Any
 // span shorter than a period allows at most
 //
 //	N + N/2 (rounded up) - 1
@@ -34,10 +34,10 @@
 // # Redis
 //
 // Each credential and rate has one key, which expires by itself. Its name is "rate:", then
-// [Options].Prefix, then a hash that shows no name. Keys may be on
+// [Options].Prefix, then a hash, so that it shows no name of a credential. Keys may be on
 // different nodes of a Cluster. If they are lost, in a failover for instance,
 // limits begin anew. A client that repeats commands whose reply was lost may count
-// a request twice; that of the store's NewClient does not.
+// a request twice; a client of NewClient in package store/redis does not.
 package redislimit
 
 import (

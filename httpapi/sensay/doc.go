@@ -13,7 +13,7 @@
 //	PUT    /v1/users/me        updateEndUser    as a user
 //	DELETE /v1/users/me        deleteEndUser    as a user
 //
-// The second column is the name of the [httpapi.Action], the same as on native routes.
+// Beside each route stands the name of its [httpapi.Action], the same as on native routes.
 // GET /v1/users/me/usage is not served: it counts conversations, which are not kept here.
 //
 // # Credential and acting user
@@ -53,8 +53,8 @@
 //   - PUT leaves an absent member as it is. linkedAccounts, if given, replaces the list; a
 //     name of "" removes the name; a different id renames the user. An e-mail address
 //     cannot be removed: the vendor has no value for that.
-//   - Refused are null, unknown members, the ids "" and "me", and an account that is given
-//     twice. Names may have the white space of the vendor's pattern, except control
+//   - A request is refused if it has null, an unknown member, the id "" or "me", or an
+//     account twice. Names may have the white space of the vendor's pattern, except control
 //     characters.
 //   - The newer schema has success in every answer and allows no such member in a request.
 //     Here requests may have it, and it is ignored: an answer of GET can be sent back.

@@ -13,8 +13,8 @@
 //
 // [Store.Apply] is one Lua script and one round trip. The script checks every
 // precondition and every unique key before it writes a record, because Redis does
-// not undo a script that fails half way. It cannot survive a key below its prefix
-// that another program has made with another type: the prefix is the store's alone.
+// not undo a script that fails half way. If another program makes a key of another type
+// below the prefix, the script can fail half way: the prefix must be the store's alone.
 // Concurrent calls share a pipeline, so more callers mean larger batches and not more
 // connections. A single caller waits for nobody.
 //
@@ -29,9 +29,9 @@
 // If a call fails because a server is unreachable or fails over, the store repeats it
 // for Options.RetryFor, five seconds by default. If the outcome of a write is still
 // uncertain then, the error is store.ErrUnknown; if nothing was written, it is
-// store.ErrUnavailable. A call ends at most one ReadTimeout of the client after
-// RetryFor, with all its waiting for others, even if the server accepts connections and
-// never answers. A call that takes several round trips has this time for each.
+// store.ErrUnavailable. A call takes at most RetryFor plus one ReadTimeout of the client,
+// all waiting included, even if the server accepts connections and never answers. A call
+// of several round trips has this time for each.
 //
 // While an answer is late, the store checks every 100 ms whether the tenant has another
 // server by now, and then asks that one. With a client of [NewClient] and its defaults
@@ -45,26 +45,25 @@
 //
 // Get joins those of other callers in a pipeline, as writes do. All other reads go alone
 // and in turns that the tenants share, one step at a time. Up to four pages and eight
-// smaller steps are on their way to a server at once. Pages with more than 128 KiB of
-// records take as long to decode as to fetch, so there are fewer of them at once than
-// the process has processors, and at least one. The store reads the sizes of records
-// before the records, so it never fetches more than a page of them; the server cuts a
-// change feed to a page. So a page also ends where records that do not match have
-// filled it.
+// smaller steps are on their way to a server at once. A page with more than 128 KiB of
+// records takes as long to decode as to fetch. So at most GOMAXPROCS-1 of them, and at
+// least one, are read from a server at once. The store reads the sizes of records before the
+// records, so it never fetches more than a page of them. Records that turn out not to match
+// count too: they can fill a page and end it. The server cuts a change feed to a page.
 //
 // # Damage
 //
 // A record carries a checksum of its body, its tenant and its ID, and its revisions in a
-// form that shows a changed digit. Every read verifies them. Of the records that a
-// write replaces or deletes, it compares the revisions and a digest of all that they are
-// found by with what was read, but not the data, however long: data that was damaged
-// after it was read is written over. A create, and a requirement on a revision, verify
-// the whole of a record that has the ID.
+// form that shows a changed digit. Every read verifies them. A write compares each record
+// that it replaces or deletes with the one that the caller has read: the revisions, and a
+// digest of everything that the record is found by. It does not verify the data, so data
+// that was damaged after it was read is written over. A create, and a requirement on a
+// revision, verify the whole record if one has the ID.
 //
 // The digest of a record's keys is stored beside it. While the digest is readable, Remove
 // deletes all of a damaged record; otherwise its keys and index entries stay behind and
-// are skipped. The next claim of such a key takes a second round trip if another record
-// has the ID by then.
+// are skipped. The next claim of such a key takes a second round trip if a new record has
+// got the ID of the one that was removed.
 //
 // # What survives
 //
@@ -94,13 +93,13 @@
 //
 // Get, List, Count, Due and Changes do not wait. They show what the master has, which may
 // be lost with it, and a master that is cut off may go on showing it until its clients
-// have left it. Callers that vouch for what they only read call [Store.Confirm], as
-// package enduser does.
+// have left it. A caller whose answer must outlast a failover, and rests on reads alone,
+// calls [Store.Confirm] first, as package enduser does.
 //
-// While fewer replicas than WaitReplicas are in step, nothing is acknowledged. With one
-// replica a master, WaitReplicas 1 therefore stops all writes while the replica is away,
-// and after a failover until the old master is back as a replica. To go on writing
-// then, have two replicas a master.
+// While fewer replicas than WaitReplicas are in step, nothing is acknowledged. If each
+// master has one replica, WaitReplicas 1 therefore stops all writes while the replica is
+// away, and after a failover until the old master is back as a replica. To go on writing
+// then, give each master two replicas.
 //
 // # Memory limits
 //
@@ -111,8 +110,8 @@
 //
 // A full server with noeviction refuses writes, which is store.ErrUnavailable. It still
 // does what takes data away: batches that only delete, with their entries in the feed;
-// replacements without a note by a record that is no longer and is found by nothing new;
-// and Trim.
+// replacements without a note, if the data of the new record is not longer and it has no new
+// unique key and no new index term; and Trim.
 //
 // # Layout
 //

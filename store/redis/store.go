@@ -36,13 +36,13 @@ type Options struct {
 	// It must be shorter than the client's ReadTimeout.
 	WaitTimeout time.Duration
 
-	// RetryFor is how long a call that failed because a server was unreachable or
-	// failing over is repeated, within its context; 0 means five seconds, negative
-	// not at all, and 30 seconds are the most, since the server must still know the nonce
-	// of the first attempt. RetryFor also bounds the call: if servers do not answer, each
-	// step of a call fails at most RetryFor plus one ReadTimeout of the client after it
-	// began, with all attempts and all waiting in queues. A call has a further step only
-	// if the one before was answered.
+	// RetryFor is how long a call is repeated, within its context, if it failed because a
+	// server was unreachable or failing over. 0 means five seconds, negative not at all.
+	// The most is 30 seconds, since the server must still know the nonce of the first
+	// attempt. RetryFor also bounds the call: each of its round trips fails after RetryFor
+	// plus one ReadTimeout of the client, all attempts and all waiting in queues included,
+	// if servers do not answer. A call makes a further round trip only if the one before
+	// was answered.
 	RetryFor time.Duration
 
 	// Observer is told what the store does; nil means none.

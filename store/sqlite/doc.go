@@ -11,9 +11,9 @@
 //
 // Reads use a pool of their own and do not wait for writes. Up to Options.Readers of
 // them run at a time; the others wait, and tenants take turns. List, Count and
-// Due work in steps of a few milliseconds, each in a turn of its own. These, and Changes
-// of more than a hundred entries, leave one reader of two or more free, so that a Get
-// does not wait for them. No transaction outlives the step that needs it.
+// Due work in steps of a few milliseconds, each in a turn of its own. If there are two
+// readers or more, these calls, and Changes of more than a hundred entries, never use the
+// last free one, so that a Get does not wait for them. No transaction outlives the step that needs it.
 //
 // A query with several terms walks the rarest of them and looks up the others for each
 // entry. To find the rarest, it counts up to 1,000 entries of each term. The entries that
@@ -32,13 +32,13 @@
 // # How a write can fail
 //
 // A write that fails with ErrStale, ErrTaken, ErrDamaged, ErrInvalid, ErrUnavailable
-// or the context's own error was not done. It fails with ErrUnknown only if the context
-// ends while its transaction is written, if the COMMIT itself fails, or if the file
-// at the path is another one after it.
+// or the context's own error was not done. A write fails with ErrUnknown only if the context
+// ends while its transaction is written, if the COMMIT itself fails, or if after the COMMIT
+// another file is at the path.
 //
 // If a statement fails, when the disk is full for example, the whole transaction is
-// rolled back, every call in it fails with ErrUnavailable, and the next one begins on a
-// new connection.
+// rolled back and every call in it fails with ErrUnavailable. The next transaction begins on
+// a new connection.
 //
 // # Damage
 //
@@ -60,8 +60,8 @@
 // Network file systems are not supported: WAL mode needs shared memory and locks
 // that work. A program that has the file open must not open, copy or hash it without
 // SQLite: when it closes the file, POSIX drops the locks of the whole
-// process. For the same reason no SQLite before 3.51.3, such as an old
-// command-line tool, may write to a file in use.
+// process. No SQLite before 3.51.3, such as an old command-line tool, may write to
+// a file in use: it has a defect that can lose commits.
 //
 // # Settings
 //
@@ -105,8 +105,8 @@
 // Reads compare at most every 10 ms, so that a read may return what was at the path up
 // to 10 ms ago.
 //
-// A later version of this package that has changed the schema has the same effect, with
-// [ErrNewerSchema]. The writer notices in its transaction, reads within a second.
+// If a later version of this package changes the schema, all later calls fail, too, with
+// ErrUnavailable and [ErrNewerSchema]. A write notices it at once, reads within a second.
 //
 // A copy into the file itself (cp, rsync --inplace) goes unnoticed, since it stays the
 // same file. SQLite's own ways, such as restoring a copy with its backup API, are
@@ -118,10 +118,12 @@
 // that it finds is the database's own, and returns [ErrStaleLog] if it is not, before
 // it changes anything. New does the same, but its pools may have opened the file before.
 //
-// Three logs are accepted although Open cannot tell: one that holds no write of
-// Rollbook, such as one of the host alone; one whose database was replaced by a copy of
-// its pages from the time of this very log, which gives the newest state, not the copy's;
-// and one in which VACUUM or the backup API has written every page.
+// Open cannot tell whose log it is, and accepts it, in three cases:
+//
+//   - The log holds no write of Rollbook, but only writes of the host, for example.
+//   - The database was replaced by a copy of its own pages that was made since this log
+//     began. The store then has the newest state, not that of the copy.
+//   - VACUUM or the backup API has written every page of the database to the log.
 //
 // # Backups
 //

@@ -9,14 +9,14 @@ import (
 )
 
 // Stingy returns a store over s whose pages are as small as the contract allows. A page of
-// List, Changes, Due or Tenants has at most one item. Every second page, the first one
-// included, is empty and has more behind it, wherever there is a place to go on to before
-// the next item. Code that takes a short page for the last, or an empty one for the end,
-// fails its tests over this store.
+// List, Changes, Due or Tenants has at most one item. Every second page, beginning with the
+// first, is empty and has a Next, if there is a place before the next item that Next can
+// name. Code that takes a short page for the last, or an empty one for the end, fails its
+// tests over this store.
 //
 // It is a store like any other and passes Run if s does. It counts by listing and waits
-// as s does. It has a store.Scrubber and a Damager if s has them. Its calls cost up to
-// three of s.
+// as s does. It has a store.Scrubber and a Damager if s has them. Each of its calls makes up
+// to three calls of s.
 func Stingy(s store.Store) store.Store {
 	mean := &stingy{Store: s}
 	scrubber, scrubs := store.As[store.Scrubber](s)
