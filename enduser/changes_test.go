@@ -3,7 +3,6 @@ package enduser_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"testing"
 	"time"
 
@@ -47,52 +46,6 @@ func TestChangesSayWhatWasDone(t *testing.T) {
 			}},
 			{Revision: 5, Type: enduser.ChangeDeleted, Kind: "user", ID: "u1", At: later},
 		})
-	})
-}
-
-func TestChangesPageAndTrim(t *testing.T) {
-	each(t, func(t *testing.T, st store.Store) {
-		ctx := t.Context()
-		acme := newWorld(st).acme
-		want := ids(people(t, acme, 30))
-		whole := readFeed(t, acme, enduser.ChangeQuery{Limit: 1000})
-		for _, limit := range []int{1, 7, 29, 30, 31} {
-			diff(t, fmt.Sprint("in pages of ", limit), changedIDs(readFeed(t, acme, enduser.ChangeQuery{Limit: limit})), want)
-		}
-		last := must(acme.Latest(ctx))(t)
-		page := must(acme.Changes(ctx, enduser.ChangeQuery{After: last}))(t)
-		if len(page.Changes) != 0 || page.More || page.Trimmed || page.Position != last {
-			t.Errorf("after the last: %+v", page)
-		}
-
-		at := func(revision int) enduser.Position { return whole[revision-1].Position }
-		if err := acme.TrimChanges(ctx, at(10)); err != nil {
-			t.Fatal(err)
-		}
-		_, err := acme.Changes(ctx, enduser.ChangeQuery{After: at(9)})
-		wantErr(t, "trimmed", err, enduser.ErrTrimmed)
-		page = must(acme.Changes(ctx, enduser.ChangeQuery{After: at(10), Limit: 1}))(t)
-		if len(page.Changes) != 1 || page.Changes[0].Revision != 11 || page.Trimmed || !page.More {
-			t.Errorf("after the trim: %+v", page)
-		}
-		page = must(acme.Changes(ctx, enduser.ChangeQuery{Limit: 1}))(t)
-		if len(page.Changes) != 1 || page.Changes[0].Revision != 10 || !page.Trimmed {
-			t.Errorf("from the oldest that is kept: %+v", page)
-		}
-		must(acme.Get(ctx, enduser.ByID(want[0])))(t) // trimming takes no users away
-		if err := acme.TrimChanges(ctx, at(5)); err != nil {
-			t.Error("trimmed already:", err)
-		}
-
-		for name, err := range map[string]error{
-			"limit":          second(acme.Changes(ctx, enduser.ChangeQuery{Limit: 1001})),
-			"negative limit": second(acme.Changes(ctx, enduser.ChangeQuery{Limit: -1})),
-			"after and desc": second(acme.Changes(ctx, enduser.ChangeQuery{After: last, Desc: true})),
-			"before":         second(acme.Changes(ctx, enduser.ChangeQuery{Before: last})),
-		} {
-			sentinel(t, name, err)
-			wantErr(t, name, err, enduser.ErrInvalid)
-		}
 	})
 }
 

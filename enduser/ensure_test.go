@@ -2,7 +2,6 @@ package enduser_test
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,51 +58,6 @@ func TestEnsureOfWhatBelongsToOthers(t *testing.T) {
 		}
 		wantInvalid(t, "many", third(acme.Ensure(ctx, many)), "linked_accounts too_many")
 		diff(t, "feed", feed(t, acme), before)
-	})
-}
-
-// A provisional user becomes permanent by whoever says that it shall exist, and no
-// deadline: once, by a change of its own type.
-func TestProvisionalUsersThatAreEnsured(t *testing.T) {
-	each(t, func(t *testing.T, st store.Store) {
-		ctx := t.Context()
-		w := newWorld(st)
-		provisional := func(id string) enduser.User {
-			return must(w.acme.Create(ctx, enduser.Spec{ExternalID: id, Name: "Ann", ExpiresIn: enduser.ProvisionalTTL}))(t)
-		}
-		a, b, c, d := provisional("a"), provisional("b"), provisional("c"), provisional("d")
-		w.advance(time.Hour)
-		kept := upserted(w.acme.As("bob").Ensure(ctx, enduser.Spec{ExternalID: "A", Name: "Other"}))(t, enduser.Updated)
-		if !kept.ExpiresAt.IsZero() || kept.Name != "Ann" || kept.UpdatedBy != "bob" {
-			t.Errorf("ensured %+v", kept)
-		}
-		diff(t, "again", upserted(w.acme.Ensure(ctx, enduser.Spec{ExternalID: "A", Name: "Other"}))(t, enduser.Unchanged), kept)
-		if u := upserted(w.acme.Upsert(ctx, enduser.Spec{ExternalID: "b"}))(t, enduser.Updated); !u.ExpiresAt.IsZero() {
-			t.Errorf("upserted %+v", u)
-		}
-		if u := upserted(w.acme.Upsert(ctx, enduser.Spec{ExternalID: "c", Name: "C"}))(t, enduser.Updated); !u.ExpiresAt.IsZero() || u.Name != "C" {
-			t.Errorf("upserted %+v", u)
-		}
-		// With a deadline it keeps its own, and so it does when others write.
-		diff(t, "with a deadline", upserted(w.acme.Ensure(ctx, enduser.Spec{ExternalID: "d", ExpiresIn: time.Minute}))(t, enduser.Unchanged), d)
-		diff(t, "with a deadline", upserted(w.acme.Upsert(ctx, enduser.Spec{ExternalID: "d", ExpiresIn: time.Minute}))(t, enduser.Unchanged), d)
-		merged := must(w.acme.Update(ctx, enduser.ByID(d.ID), func(e *enduser.Edit) error { enduser.Spec{Name: "D"}.Merge(e); return nil }))(t)
-		if !merged.ExpiresAt.Equal(d.ExpiresAt) {
-			t.Errorf("merged %+v", merged)
-		}
-		changes := changesAfter(t, w.acme, d.Revision)
-		for i, want := range []enduser.Change{
-			{Type: enduser.ChangeAssociated, ID: a.ID, Fields: []string{"expires_at"}},
-			{Type: enduser.ChangeAssociated, ID: b.ID, Fields: []string{"expires_at"}},
-			{Type: enduser.ChangeAssociated, ID: c.ID, Fields: []string{"name", "expires_at"}},
-			{Type: enduser.ChangeUpdated, ID: d.ID, Fields: []string{"name"}},
-		} {
-			if i >= len(changes) || changes[i].Type != want.Type || changes[i].ID != want.ID || !slices.Equal(changes[i].Fields, want.Fields) {
-				t.Fatalf("changes %+v, want %+v as number %d", changes, want, i)
-			}
-		}
-		w.advance(enduser.ProvisionalTTL)
-		diff(t, "left", ids(must(w.acme.List(ctx, enduser.Query{}))(t).Users), []string{a.ID, b.ID, c.ID})
 	})
 }
 

@@ -43,7 +43,8 @@ func TestEveryChangeIsNamed(t *testing.T) {
 	}
 }
 
-// TestMergeWritesEveryField: what a Spec can say of a user is written by Merge.
+// TestMergeWritesEveryField: Merge writes what a Spec says of a user, and leaves the
+// deadline.
 func TestMergeWritesEveryField(t *testing.T) {
 	t.Parallel()
 	full := reflect.ValueOf(fullUser())
@@ -59,8 +60,11 @@ func TestMergeWritesEveryField(t *testing.T) {
 			continue
 		}
 		to.Set(from)
-		e := Edit{}
+		e := Edit{User: User{ExpiresAt: fullUser().ExpiresAt}}
 		s.Merge(&e)
+		if !e.ExpiresAt.Equal(fullUser().ExpiresAt) {
+			t.Errorf("with %s, Merge sets the deadline to %v", field, e.ExpiresAt)
+		}
 		if reflect.ValueOf(e.User).FieldByName(field).IsZero() {
 			t.Errorf("Merge does not write %s", field)
 		}

@@ -1,9 +1,7 @@
 package enduser_test
 
 import (
-	"context"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/rollbook-go/rollbook/enduser"
@@ -89,38 +87,17 @@ func TestUpsertOfWhatAPolicyWouldNotAllow(t *testing.T) {
 	})
 }
 
-// calls counts what a store is asked.
-type calls struct {
-	store.Store
-	gets, lists, applies atomic.Int64
-}
-
-func (c *calls) Get(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
-	c.gets.Add(1)
-	return c.Store.Get(ctx, tenant, key)
-}
-
-func (c *calls) List(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
-	c.lists.Add(1)
-	return c.Store.List(ctx, tenant, q)
-}
-
-func (c *calls) Apply(ctx context.Context, tenant string, b store.Batch) (store.Revision, error) {
-	c.applies.Add(1)
-	return c.Store.Apply(ctx, tenant, b)
-}
-
 // A user that is new or known is one call of the store.
 func TestOneCallOfTheStore(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	c := &calls{Store: memory.New(nil)}
+	c := &counting{Store: memory.New(nil)}
 	w := newWorld(c)
 	spec := enduser.Spec{ExternalID: "a", Name: "Ann"}
 	for _, row := range []struct {
 		what                 string
 		call                 func() error
-		gets, lists, applies int64
+		gets, lists, applies int
 	}{
 		{"new", func() error { return third(w.acme.Ensure(ctx, spec)) }, 0, 0, 1},
 		{"known", func() error { return third(w.acme.Ensure(ctx, spec)) }, 0, 0, 1},
@@ -136,15 +113,13 @@ func TestOneCallOfTheStore(t *testing.T) {
 		{"known group", func() error { return third(w.acme.Groups().Ensure(ctx, enduser.GroupSpec{ExternalID: "g"})) }, 0, 0, 1},
 		{"delete", func() error { return w.acme.Delete(ctx, enduser.ByID("u1")) }, 1, 0, 1},
 	} {
-		c.gets.Store(0)
-		c.lists.Store(0)
-		c.applies.Store(0)
+		c.reset()
 		if err := row.call(); err != nil {
 			t.Errorf("%s: %v", row.what, err)
 		}
-		if c.gets.Load() != row.gets || c.lists.Load() != row.lists || c.applies.Load() != row.applies {
+		if c.gets != row.gets || c.lists != row.lists || c.applies != row.applies {
 			t.Errorf("%s: %d gets, %d lists, %d applies, want %d, %d, %d",
-				row.what, c.gets.Load(), c.lists.Load(), c.applies.Load(), row.gets, row.lists, row.applies)
+				row.what, c.gets, c.lists, c.applies, row.gets, row.lists, row.applies)
 		}
 	}
 }

@@ -82,6 +82,16 @@ func TestPlacesInAFeed(t *testing.T) {
 		if latest := must(acme.Latest(ctx))(t); latest != whole[11].Position {
 			t.Errorf("latest after the trim %v, want %v", latest, whole[11].Position)
 		}
+		must(acme.Get(ctx, enduser.ByID(want[0])))(t) // trimming takes no users away
+
+		newest := whole[11].Position
+		for what, q := range map[string]enduser.ChangeQuery{
+			"limit": {Limit: 1001}, "negative limit": {Limit: -1}, "after and desc": {After: newest, Desc: true}, "before": {Before: newest},
+		} {
+			err := second(acme.Changes(ctx, q))
+			sentinel(t, what, err)
+			wantErr(t, what, err, enduser.ErrInvalid)
+		}
 	})
 }
 

@@ -12,12 +12,13 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// counting notes the most records that a call asked for and was given.
+// counting counts the calls of a store, and the most records that one of them asked for
+// and returned.
 type counting struct {
 	store.Store
-	mu           sync.Mutex
-	asked, given int
-	gets, lists  int
+	mu                   sync.Mutex
+	asked, given         int
+	gets, lists, applies int
 }
 
 func (c *counting) Unwrap() store.Store { return c.Store }
@@ -29,13 +30,20 @@ func (c *counting) note(asked, given int) {
 	c.lists++
 }
 
-func (c *counting) reset() { c.asked, c.given, c.gets, c.lists = 0, 0, 0, 0 }
+func (c *counting) reset() { c.asked, c.given, c.gets, c.lists, c.applies = 0, 0, 0, 0, 0 }
 
 func (c *counting) Get(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
 	c.mu.Lock()
 	c.gets++
 	c.mu.Unlock()
 	return c.Store.Get(ctx, tenant, key)
+}
+
+func (c *counting) Apply(ctx context.Context, tenant string, b store.Batch) (store.Revision, error) {
+	c.mu.Lock()
+	c.applies++
+	c.mu.Unlock()
+	return c.Store.Apply(ctx, tenant, b)
 }
 
 func (c *counting) List(ctx context.Context, tenant string, q store.Query) (store.Page, error) {

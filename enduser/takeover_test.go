@@ -9,61 +9,6 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Whatever held a key of an expired user may have it, in one batch with the end
-// of the old one. One change says so, whether sweep or takeover came first.
-func TestTakeover(t *testing.T) {
-	each(t, func(t *testing.T, st store.Store) {
-		ctx := t.Context()
-		w := newWorld(st)
-		acme := w.acme.With(unique)
-		for round, take := range []func(enduser.Spec) (enduser.User, error){
-			func(s enduser.Spec) (enduser.User, error) { return acme.Create(ctx, s) },
-			func(s enduser.Spec) (enduser.User, error) { u, _, err := acme.Ensure(ctx, s); return u, err },
-			func(s enduser.Spec) (enduser.User, error) { u, _, err := acme.Upsert(ctx, s); return u, err },
-			func(s enduser.Spec) (enduser.User, error) {
-				u, err := acme.Create(ctx, enduser.Spec{})
-				if err != nil {
-					return u, err
-				}
-				return acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.Edit) error { s.Merge(u); return nil })
-			},
-		} {
-			start := int64(len(changesAfter(t, acme, 0)))
-			var old []string
-			for _, s := range []enduser.Spec{ // three users that stand in the way of one
-				{ExternalID: "a"},
-				{Accounts: []enduser.Account{{Type: "irc", ID: "a"}}},
-				{Email: "a@example.com"},
-			} {
-				s.ExpiresIn = time.Second
-				old = append(old, must(acme.Create(ctx, s))(t).ID)
-			}
-			w.advance(time.Second)
-			s := enduser.Spec{ExternalID: "A", Email: "A@example.com", Accounts: []enduser.Account{{Type: "irc", ID: "a"}}}
-			u := must(take(s))(t)
-			if u.ExternalID != "A" || len(u.Accounts) != 1 {
-				t.Errorf("round %d: %+v", round, u)
-			}
-			if n := must(w.users.Sweep(ctx))(t); n != 0 {
-				t.Errorf("round %d: the sweep found %d", round, n)
-			}
-			expired := make(map[string]int)
-			for _, c := range changesAfter(t, acme, start) {
-				if c.Type == enduser.ChangeExpired {
-					expired[c.ID]++
-					if c.Revision > u.Revision {
-						t.Errorf("round %d: the end of %s comes after what replaced it", round, c.ID)
-					}
-				}
-			}
-			diff(t, fmt.Sprintf("round %d: expired", round), expired, map[string]int{old[0]: 1, old[1]: 1, old[2]: 1})
-			if err := acme.Delete(ctx, enduser.ByID(u.ID)); err != nil {
-				t.Fatal(err)
-			}
-		}
-	})
-}
-
 // However many expired users stand in the way, one call gets past them all.
 func TestTakeoverOfMany(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {

@@ -34,13 +34,6 @@ func TestUpdate(t *testing.T) {
 		diff(t, "updated", got, want)
 		diff(t, "read", must(w.acme.Get(ctx, enduser.ByExternalID("crm-9")))(t), want)
 
-		// What it had is free, and what it has is not.
-		must(w.acme.Create(ctx, enduser.Spec{ExternalID: "crm-7", Accounts: []enduser.Account{{Type: "discord", ID: "8035"}}}))(t)
-		_, err := w.acme.Create(ctx, enduser.Spec{ExternalID: "CRM-9"})
-		wantConflict(t, "its ID", err, "external_id", "u1")
-		_, err = w.acme.Update(ctx, enduser.ByExternalID("crm-7"), func(u *enduser.Edit) error { u.ExternalID = "Crm-9"; return nil })
-		wantConflict(t, "renamed to its ID", err, "external_id", "u1")
-
 		// Another spelling of the same ID is a change like any other.
 		got = must(w.acme.Update(ctx, enduser.ByID("u1"), func(u *enduser.Edit) error { u.ExternalID = "CRM-9"; return nil }))(t)
 		if got.ExternalID != "CRM-9" {
@@ -60,16 +53,9 @@ func TestUpdateThatChangesNothing(t *testing.T) {
 			fn   func(*enduser.Edit) error
 			want error
 		}{
-			"nothing":                 {func(*enduser.Edit) error { return nil }, nil},
-			"the same":                {func(u *enduser.Edit) error { u.Email = " " + u.Email; u.Metadata["gone"] = enduser.Null; return nil }, nil},
-			"an error":                {func(u *enduser.Edit) error { u.Name = "Eve"; u.Groups[0] = "x"; return refuse }, refuse},
-			"ID":                      {func(u *enduser.Edit) error { u.ID = "u2"; return nil }, enduser.ErrInvalid},
-			"tenant":                  {func(u *enduser.Edit) error { u.Tenant = "b"; return nil }, enduser.ErrInvalid},
-			"environment":             {func(u *enduser.Edit) error { u.Environment = enduser.Testing; return nil }, enduser.ErrInvalid},
-			"revision":                {func(u *enduser.Edit) error { u.Revision++; return nil }, enduser.ErrInvalid},
-			"created_at":              {func(u *enduser.Edit) error { u.CreatedAt = u.CreatedAt.Add(1); u.Name = "Eve"; return nil }, enduser.ErrInvalid},
-			"updated_by":              {func(u *enduser.Edit) error { u.UpdatedBy = "eve"; return nil }, enduser.ErrInvalid},
-			"an expiry beyond limits": {func(u *enduser.Edit) error { u.ExpiresAt = time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC); return nil }, enduser.ErrInvalid},
+			"nothing":  {func(*enduser.Edit) error { return nil }, nil},
+			"the same": {func(u *enduser.Edit) error { u.Email = " " + u.Email; u.Metadata["gone"] = enduser.Null; return nil }, nil},
+			"an error": {func(u *enduser.Edit) error { u.Name = "Eve"; u.Groups[0] = "x"; return refuse }, refuse},
 		} {
 			u, err := w.acme.Update(ctx, enduser.ByID("u1"), c.fn)
 			if !errors.Is(err, c.want) {
@@ -77,9 +63,6 @@ func TestUpdateThatChangesNothing(t *testing.T) {
 			}
 			if c.want == nil {
 				diff(t, name, u, want)
-			}
-			if _, ok := errors.AsType[*enduser.InvalidError](err); errors.Is(err, enduser.ErrInvalid) && !ok {
-				t.Errorf("%s: %v carries no InvalidError", name, err)
 			}
 		}
 		_, err := w.acme.Update(ctx, enduser.ByID("u1"), func(u *enduser.Edit) error {
