@@ -115,9 +115,7 @@ func TestKeyringThatFails(t *testing.T) {
 		must(w.acme.Groups().Update(ctx, enduser.GroupByID(g.ID), func(g *enduser.Group) error { g.Name = "x"; return nil }))(t)
 		must(w.acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.Edit) error { u.ClearSensitive(); return nil }))(t)
 		must(w.users.CountSealed(ctx))(t)
-		if err := w.acme.Groups().Delete(ctx, enduser.GroupByID(g.ID)); err != nil {
-			t.Error(err)
-		}
+		ok(t, w.acme.Groups().Delete(ctx, enduser.GroupByID(g.ID)))
 	})
 }
 
@@ -223,9 +221,7 @@ func TestWithoutKeyring(t *testing.T) {
 		must(acme.Update(ctx, user, rename))(t)
 		must(acme.Update(ctx, user, func(u *enduser.Edit) error { u.SetSensitive("k", enduser.Secret{}); return nil }))(t)
 		reveals(t, "one removed", w.acme, user, values{"l": enduser.String("w")})
-		if err := errors.Join(acme.Delete(ctx, user), groups.Delete(ctx, team)); err != nil {
-			t.Error(err)
-		}
+		ok(t, errors.Join(acme.Delete(ctx, user), groups.Delete(ctx, team)))
 		if ids := sensitiveOf(t, st, "acme"); len(ids) != 0 {
 			t.Errorf("left: %v", ids)
 		}

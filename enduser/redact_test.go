@@ -134,9 +134,7 @@ func TestErrorsShowNoPersonalData(t *testing.T) {
 		ExternalID: canary, Name: canary, Email: canary + "@example.com",
 		Metadata: enduser.Metadata{"k": enduser.String(canary)}, Accounts: []enduser.Account{{Type: "t", ID: canary}},
 	}
-	if _, err := unique.Create(ctx, spec); err != nil {
-		t.Fatal(err)
-	}
+	must(unique.Create(ctx, spec))(t)
 	create := func(h enduser.Tenant, s enduser.Spec) error {
 		_, err := h.Create(ctx, s)
 		return err
@@ -152,13 +150,9 @@ func TestErrorsShowNoPersonalData(t *testing.T) {
 	conflict("external ID", "external_id", create(plain, enduser.Spec{ExternalID: strings.ToUpper(canary[:1]) + canary[1:]}))
 	conflict("account", "linked_accounts", create(plain, enduser.Spec{Accounts: spec.Accounts}))
 	conflict("claimed address", "email", create(unique, enduser.Spec{Email: strings.ToUpper(spec.Email[:3]) + spec.Email[3:]}))
-	if err := create(plain, enduser.Spec{Email: canary + "@b.c"}); err != nil {
-		t.Fatal(err)
-	}
+	ok(t, create(plain, enduser.Spec{Email: canary + "@b.c"}))
 	conflict("address that is not claimed", "email", create(unique, enduser.Spec{Email: canary + "@b.c"}))
-	if err := create(plain, enduser.Spec{Email: canary + "@b.c"}); err != nil {
-		t.Fatal(err)
-	}
+	ok(t, create(plain, enduser.Spec{Email: canary + "@b.c"}))
 
 	invalid := func(what string, s enduser.Spec) {
 		t.Helper()
@@ -229,9 +223,7 @@ func TestErrorsShowNoPersonalData(t *testing.T) {
 	}
 	broken := r
 	broken.Data = []byte(`{"r":1,"w":1,"name":"canary","canary":"canary`)
-	if _, err := st.Apply(ctx, name, store.Ops(store.Replace(r, broken, []byte(`{"canary`)))); err != nil {
-		t.Fatal(err)
-	}
+	must(st.Apply(ctx, name, store.Ops(store.Replace(r, broken, []byte(`{"canary`)))))(t)
 	err = get(plain, enduser.ByExternalID(canary))
 	if !errors.Is(err, enduser.ErrCorrupt) {
 		t.Errorf("a broken record: %v", err)

@@ -20,12 +20,11 @@ import (
 	redisstore "github.com/rollbook-go/rollbook/store/redis"
 )
 
-// control is a text that is not secret, and so has to be found where secrets are
-// looked for: else the search proves nothing.
+// control is a text that is not secret. If a search does not find it, the search proves
+// nothing.
 const control = "Control-4f1c9b7d-Metadata"
 
-// hoard fills a store with secrets in every way in which they get there, and
-// returns them.
+// hoard fills a store with secrets through every call that writes some, and returns them.
 func hoard(t *testing.T, st store.Store) (hidden []string) {
 	t.Helper()
 	ctx := t.Context()
@@ -65,9 +64,7 @@ func hoard(t *testing.T, st store.Store) (hidden []string) {
 			token(tenant, g)
 		}
 		gone := must(tenant.Create(ctx, enduser.Spec{Sensitive: secrets{"ssn": next()}}))(t)
-		if err := tenant.Delete(ctx, enduser.ByID(gone.ID)); err != nil {
-			t.Fatal(err)
-		}
+		ok(t, tenant.Delete(ctx, enduser.ByID(gone.ID)))
 	}
 	w.advance(time.Minute)
 	must(w.users.Sweep(ctx))(t)
@@ -85,7 +82,7 @@ func hoard(t *testing.T, st store.Store) (hidden []string) {
 	return hidden
 }
 
-// spellings returns how a text could stand somewhere.
+// spellings returns the forms in which a text may be stored or printed.
 func spellings(text string) map[string]string {
 	all := map[string]string{
 		"itself": text, "hexadecimal": hex.EncodeToString([]byte(text)), "HEXADECIMAL": strings.ToUpper(hex.EncodeToString([]byte(text))),
@@ -108,7 +105,7 @@ func reversed(s string) string {
 	return string(b)
 }
 
-// search looks for secrets in what a store keeps, and for what has to be there.
+// search checks that none of some secrets, but the control, is in what a store keeps.
 func search(t *testing.T, where string, kept []byte, hidden []string) {
 	t.Helper()
 	if !bytes.Contains(kept, []byte(control)) {
@@ -123,7 +120,7 @@ func search(t *testing.T, where string, kept []byte, hidden []string) {
 	}
 }
 
-// Secrets stand nowhere in what a store is given and hands out, on any backend.
+// On no backend does a secret get into a store, or come out of it, in clear.
 func TestNoSecretInTheStore(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		given := &recorder{Store: st}
@@ -179,7 +176,7 @@ func recordsOf(t testing.TB, st store.Store, tenant, kind string) (records []sto
 	}
 }
 
-// recorder keeps everything that a store is given.
+// recorder keeps all arguments of a store's calls.
 type recorder struct {
 	store.Store
 
@@ -210,7 +207,7 @@ func (r *recorder) Get(ctx context.Context, tenant string, key store.Key) (store
 	return r.Store.Get(ctx, tenant, key)
 }
 
-// files returns all that the files below a directory have.
+// files returns the contents of all files below a directory.
 func files(t *testing.T, dir string) []byte {
 	t.Helper()
 	var all []byte
@@ -229,7 +226,7 @@ func files(t *testing.T, dir string) []byte {
 	return all
 }
 
-// Nor in the files of a database, while it is open (with its log) and afterwards.
+// Nor is one in the files of a database, while it is open (with its log) or afterwards.
 func TestNoSecretInFilesOfSQLite(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -241,7 +238,7 @@ func TestNoSecretInFilesOfSQLite(t *testing.T) {
 	search(t, "closed", files(t, dir), hidden)
 }
 
-// Nor in the files that Redis writes.
+// Nor is one in the files that Redis writes.
 func TestNoSecretInFilesOfRedis(t *testing.T) {
 	t.Parallel()
 	p := redistest.Server(t, "--appendonly", "yes", "--appendfsync", "always", "--rdbcompression", "no")
@@ -249,8 +246,6 @@ func TestNoSecretInFilesOfRedis(t *testing.T) {
 	search(t, "append-only file", files(t, p.Dir), hidden)
 	c := p.Client()
 	defer func() { _ = c.Close() }()
-	if err := c.Save(t.Context()).Err(); err != nil {
-		t.Fatal(err)
-	}
+	ok(t, c.Save(t.Context()).Err())
 	search(t, "with a snapshot", files(t, p.Dir), hidden)
 }

@@ -18,8 +18,8 @@ func numbered(n int, s enduser.Secret) secrets {
 	return out
 }
 
-// Every limit at its edge, by a spec and by an update; what is refused leaves
-// nothing, what is admitted comes back.
+// Specs and updates validate each limit at its edge: invalid values write nothing, valid
+// ones are revealed.
 func TestSensitiveLimits(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
@@ -86,7 +86,7 @@ func TestSensitiveLimits(t *testing.T) {
 	})
 }
 
-// The number of keys counts what is there and alive.
+// The limit on keys counts live values.
 func TestSensitiveCount(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
@@ -113,7 +113,7 @@ func TestSensitiveCount(t *testing.T) {
 		if got := must(w.acme.RevealSensitive(ctx, ref))(t); len(got) != 128 {
 			t.Errorf("%d values", len(got))
 		}
-		// More changed keys than 64 are not named one by one.
+		// A change of more than 64 keys does not name each.
 		before := must(w.acme.Get(ctx, ref))(t)
 		must(w.acme.Update(ctx, ref, func(u *enduser.Edit) error {
 			u.ClearSensitive()
@@ -125,7 +125,7 @@ func TestSensitiveCount(t *testing.T) {
 			t.Errorf("changes %+v", change)
 		}
 		reveals(t, "cleared", w.acme, ref, values{"k5": enduser.String("z")})
-		w.advance(enduser.SensitiveTTL) // all are over their time and count no more
+		w.advance(enduser.SensitiveTTL) // all have expired and count no more
 		if err := add("one-more", "k1"); err != nil {
 			t.Error("after a day:", err)
 		}

@@ -12,8 +12,7 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// A write of unknown outcome leaves the user and its values as they were, or as
-// they were to be, and nothing between.
+// A write of unknown outcome is done for both the user and its values, or for neither.
 func TestUnknownOutcomesOfSensitive(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
@@ -76,8 +75,7 @@ func TestUnknownOutcomesOfSensitive(t *testing.T) {
 	})
 }
 
-// 64 updates of different keys at once: none is lost, nor is one of those that
-// remove.
+// Of 64 updates of different keys at once, some of which remove a key, none is lost.
 func TestConcurrentSensitiveUpdates(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
@@ -108,8 +106,8 @@ func TestConcurrentSensitiveUpdates(t *testing.T) {
 	})
 }
 
-// However updates, deletions, takeovers and sweeps are interleaved, every record of
-// values has its living or expired user, and in the end there is none without.
+// However updates, deletions, takeovers and sweeps are interleaved, every sensitive record
+// has its user, live or expired.
 func TestNoValuesWithoutUser(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
@@ -155,7 +153,7 @@ func TestNoValuesWithoutUser(t *testing.T) {
 	})
 }
 
-// checkSensitiveHaveUsers checks that every record of values has its user.
+// checkSensitiveHaveUsers checks that every sensitive record has its user.
 func checkSensitiveHaveUsers(t testing.TB, st store.Store, name string) {
 	t.Helper()
 	for _, id := range sensitiveOf(t, st, name) {

@@ -8,9 +8,8 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// A value is there until 24 hours after it was written, each by its own time, and
-// is gone at that moment though nothing was swept. Sweeping deletes the dead and
-// nothing else.
+// Each value is live until 24 hours after it was written, and expires then even if nothing
+// is swept. Sweep deletes expired values and nothing else.
 func TestSensitiveTTL(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
@@ -51,16 +50,14 @@ func TestSensitiveTTL(t *testing.T) {
 			t.Errorf("records of %v are left", ids)
 		}
 		reveals(t, "swept", w.acme, ref, values{})
-		diff(t, "feed", feed(t, w.acme), fed) // values that are over are no change of the user
+		diff(t, "feed", feed(t, w.acme), fed) // that values expire is no change of the user
 		if got := must(w.acme.Get(ctx, ref))(t); got.Revision != revision {
 			t.Errorf("the user has revision %d, had %d", got.Revision, revision)
 		}
 		// And it all begins anew.
 		must(w.acme.Update(ctx, ref, func(u *enduser.Edit) error { u.SetSensitive("new", secret("4")); return nil }))(t)
 		reveals(t, "new", w.acme, ref, values{"new": enduser.String("4")})
-		if err := w.acme.Delete(ctx, ref); err != nil {
-			t.Fatal(err)
-		}
+		ok(t, w.acme.Delete(ctx, ref))
 		if ids := sensitiveOf(t, st, "acme"); len(ids) != 0 {
 			t.Errorf("records of %v are left", ids)
 		}
@@ -74,9 +71,9 @@ func sweepNone(t *testing.T, w *world) {
 	}
 }
 
-// Values that are over their time are nothing to an update: removing them changes
-// nothing, and what is written leaves them out.
-func TestUpdatesOfDeadValues(t *testing.T) {
+// To an update, expired values do not exist: removing them changes nothing, and the next
+// write drops them.
+func TestUpdatesOfExpiredValues(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)
@@ -92,26 +89,23 @@ func TestUpdatesOfDeadValues(t *testing.T) {
 		must(w.acme.Update(ctx, ref, func(u *enduser.Edit) error { u.SetSensitive("new", secret("2")); return nil }))(t)
 		reveals(t, "new", w.acme, ref, values{"new": enduser.String("2")})
 		if r := must(st.Get(ctx, "acme", store.ID("sensitive/"+u.ID)))(t); !r.Due.Equal(w.now().Add(enduser.SensitiveTTL)) {
-			t.Errorf("due %v: the dead value is still there", r.Due)
+			t.Errorf("due %v: the expired value is still there", r.Due)
 		}
 		w.advance(enduser.SensitiveTTL)
 		sweepNone(t, w) // the record goes, and the user does not know
 		got := must(w.acme.Update(ctx, ref, func(u *enduser.Edit) error { u.Name = "x"; u.ClearSensitive(); return nil }))(t)
 		diff(t, "after a sweep", must(w.acme.Get(ctx, ref))(t), got)
-		if err := w.acme.Delete(ctx, ref); err != nil {
-			t.Error(err)
-		}
+		ok(t, w.acme.Delete(ctx, ref))
 	})
 }
 
-// The values go with their user, in the same batch, however it goes.
+// Whatever deletes a user deletes its values in the same batch.
 func TestSensitiveGoesWithItsUser(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		watched := &faulty{Store: st}
 		w := newWorld(watched)
 		watched.after = func(_ int64, ops []store.Op) error {
-			// Whoever deletes a user with values deletes them with it.
 			for _, op := range ops {
 				if op.New == nil && op.Old.Kind == "user" {
 					sensitive := "sensitive/" + op.Old.ID
@@ -130,9 +124,7 @@ func TestSensitiveGoesWithItsUser(t *testing.T) {
 		}
 		for name, end := range map[string]func(enduser.User){
 			"deleted": func(u enduser.User) {
-				if err := w.acme.Delete(ctx, enduser.ByID(u.ID)); err != nil {
-					t.Error(err)
-				}
+				ok(t, w.acme.Delete(ctx, enduser.ByID(u.ID)))
 			},
 			"swept": func(enduser.User) {
 				w.advance(time.Minute)
@@ -163,9 +155,7 @@ func TestSensitiveGoesWithItsUser(t *testing.T) {
 			_, err := st.Get(ctx, "acme", store.ID("sensitive/"+u.ID))
 			wantErr(t, name+": the record of its values", err, store.ErrNotFound)
 			for u, err := range w.acme.All(ctx, enduser.Filter{}) { // clean for the next
-				if err := w.acme.Delete(ctx, enduser.ByID(must(u, err)(t).ID)); err != nil {
-					t.Error(err)
-				}
+				ok(t, w.acme.Delete(ctx, enduser.ByID(must(u, err)(t).ID)))
 			}
 			must(w.users.Sweep(ctx))(t)
 			if ids := sensitiveOf(t, st, "acme"); len(ids) != 0 {
@@ -179,23 +169,17 @@ func TestSensitiveGoesWithItsUser(t *testing.T) {
 	})
 }
 
-// TestUnreadableVault: values that cannot be read are replaced when all are cleared,
-// deleted with their user, and swept when none of them can be in its time any more.
-func TestUnreadableVault(t *testing.T) {
+// A damaged sensitive record is replaced if an update clears all values, deleted with its
+// user, and swept once none of its values can be live.
+func TestDamagedSensitiveRecord(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)
 		spoil := func(id string) store.Key {
 			t.Helper()
 			u := must(w.acme.Create(ctx, enduser.Spec{ExternalID: id, Sensitive: map[string]enduser.Secret{"a": enduser.NewSecret(enduser.Int(1))}}))(t)
-			key := store.ID("sensitive/" + u.ID)
-			r := must(st.Get(ctx, "acme", key))(t)
-			broken := r
-			broken.Data = []byte("{")
-			if _, err := st.Apply(ctx, "acme", store.Ops(store.Replace(r, broken, nil))); err != nil {
-				t.Fatal(err)
-			}
-			return key
+			tamper(t, st, "sensitive/"+u.ID, func(r *store.Record) { r.Data = []byte("{") })
+			return store.ID("sensitive/" + u.ID)
 		}
 		cleared, swept, deleted := spoil("cleared"), spoil("swept"), spoil("deleted")
 		set := func(id string, anew bool) error {
@@ -212,9 +196,7 @@ func TestUnreadableVault(t *testing.T) {
 			t.Errorf("set after all was cleared: %v", err)
 		}
 		diff(t, "revealed", must(w.acme.RevealSensitive(ctx, enduser.ByExternalID("cleared")))(t), map[string]enduser.Value{"b": enduser.Int(2)})
-		if err := w.acme.Delete(ctx, enduser.ByExternalID("deleted")); err != nil {
-			t.Error(err)
-		}
+		ok(t, w.acme.Delete(ctx, enduser.ByExternalID("deleted")))
 		wantErr(t, "deleted with its user", second(st.Get(ctx, "acme", deleted)), store.ErrNotFound)
 		for range 2 {
 			must(st.Get(ctx, "acme", swept))(t)

@@ -13,22 +13,21 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// secrets are values on their way in.
+// secrets are values to write.
 type secrets = map[string]enduser.Secret
 
-// values are values that came back.
+// values are values that were revealed.
 type values = map[string]enduser.Value
 
 func secret(s string) enduser.Secret { return enduser.NewSecret(enduser.String(s)) }
 
-// reveals checks what a user's sensitive values are.
+// reveals checks a user's sensitive values.
 func reveals(t testing.TB, what string, tenant enduser.Tenant, ref enduser.Ref, want values) {
 	t.Helper()
 	diff(t, what, must(tenant.RevealSensitive(t.Context(), ref))(t), want)
 }
 
-// sensitiveOf returns the IDs of all records with sensitive values in a tenant's place
-// of the store.
+// sensitiveOf returns the IDs of the users that have a sensitive record.
 func sensitiveOf(t testing.TB, st store.Store, name string) []string {
 	t.Helper()
 	var ids []string
@@ -45,7 +44,8 @@ func sensitiveOf(t testing.TB, st store.Store, name string) []string {
 	}
 }
 
-// A spec sets values; Ensure leaves a user that exists as it is, Upsert merges.
+// Create sets the values of a spec. Ensure leaves an existing user as it is, and Upsert
+// merges.
 func TestSensitiveInSpecs(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
@@ -94,7 +94,7 @@ func TestSensitiveInSpecs(t *testing.T) {
 			upserted(call(enduser.Spec{ExternalID: id, Sensitive: secrets{"k": secret(id)}}))(t, enduser.Created)
 			reveals(t, id, w.acme, enduser.ByExternalID(id), values{"k": enduser.String(id)})
 		}
-		// Values that are null alone make no record.
+		// Null values alone make no record.
 		bare := must(w.acme.Create(ctx, enduser.Spec{Sensitive: secrets{"a": {}}}))(t)
 		if ids := sensitiveOf(t, st, "acme"); slices.Contains(ids, bare.ID) || len(ids) != 3 {
 			t.Errorf("records of %v", ids)
@@ -191,7 +191,7 @@ func TestSensitiveInUpdates(t *testing.T) {
 	})
 }
 
-// Writes of something else keep the values, and the values move with none of them.
+// Writes that set no values neither change nor rewrite the sensitive record.
 func TestOtherWritesKeepSensitive(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
