@@ -44,8 +44,8 @@ func goldenGroups() map[string]Group {
 	return map[string]Group{"v1-minimal.json": minimal, "v1-full.json": fullGroup()}
 }
 
-// goldenBody returns the bytes of a golden file, which -update writes if there is
-// none: files are added, never changed.
+// goldenBody returns the bytes of a golden file. If there is none, -update writes it; a
+// file never changes.
 func goldenBody(tb testing.TB, path string, body []byte) []byte {
 	tb.Helper()
 	if *update {
@@ -96,8 +96,8 @@ func TestGoldenGroups(t *testing.T) {
 	}
 }
 
-// The record holds each token's hash as a unique key, and is due when the first of
-// the previous ones is over.
+// The record holds each token's hash as a unique key, and is due when the first previous
+// token expires.
 func TestGroupRecord(t *testing.T) {
 	t.Parallel()
 	g := fullGroup()
@@ -176,47 +176,53 @@ func checkCorruptGroup(t interface{ Errorf(string, ...any) }, what, body string,
 	}
 }
 
-func TestCorruptGroups(t *testing.T) {
-	t.Parallel()
-	g := fullGroup()
-	body := string(groupBodyOf(&g))
-	replace := func(old, with string) string {
-		if !strings.Contains(body, old) {
-			t.Fatalf("no %s in %s", old, body)
-		}
-		return strings.Replace(body, old, with, 1)
+// eachDamage calls check with bodies that are damaged: such of any kind, each of some texts
+// replaced by another, every length, and every flipped bit, which need not be refused.
+func eachDamage(
+	t *testing.T, body string, replaced map[string][2]string, check func(t interface{ Errorf(string, ...any) }, what, body string, must bool),
+) {
+	t.Helper()
+	for name, text := range map[string]string{"empty": "", "null": "null", "array": "[" + body + "]", "two": body + body, "trailing": body + "x"} {
+		check(t, name, text, true)
 	}
-	hash := g.token.hash
-	for name, text := range map[string]string{
-		"empty": "", "null": "null", "array": "[" + body + "]", "two": body + body, "trailing": body + "x",
-		"version 0":                replace(`"r":1`, `"r":0`),
-		"no version":               replace(`"r":1,"w":1,`, ""),
-		"without number":           replace(`"number":7,`, ""),
-		"number 0":                 replace(`"number":7`, `"number":0`),
-		"number as text":           replace(`"number":7`, `"number":"canary"`),
-		"twice":                    replace(`"w":1`, `"w":1,"name":"canary"`),
-		"without external ID":      replace(`"external_id":"Team-É 7",`, ""),
-		"without hash":             replace(`"token_hash":"`+hash+`",`, ""),
-		"sealed is no base64":      replace(`"token":"`, `"token":"*`),
-		"sealed with loose bits":   replace(`"token":"AAH//iI"`, `"token":"AAH//iJ"`),
-		"sealed with padding":      replace(`"token":"AAH//iI"`, `"token":"AAH//iI="`),
-		"sealed number":            replace(`"token":"AAH//iI"`, `"token":1`),
-		"previous without hash":    replace(`{"hash":"`+g.previous[0].hash+`",`, `{`),
-		"previous without until":   replace(`,"until":1700086400001`, ""),
-		"previous is no list":      replace(`"previous":[`, `"previous":{"canary":[`),
-		"previous hash of null":    replace(`{"hash":"`+g.previous[0].hash+`"`, `{"hash":null`),
-		"metadata of another type": replace(`"metadata":{`, `"metadata":["canary"],"x":{`),
-	} {
-		checkCorruptGroup(t, name, text, true)
+	replaced["version 0"], replaced["no version"] = [2]string{`"r":1`, `"r":0`}, [2]string{`"r":1,"w":1,`, ""}
+	for name, r := range replaced {
+		if !strings.Contains(body, r[0]) {
+			t.Fatalf("no %s in %s", r[0], body)
+		}
+		check(t, name, strings.Replace(body, r[0], r[1], 1), true)
 	}
 	for i := range body {
-		checkCorruptGroup(t, fmt.Sprintf("the first %d bytes", i), body[:i], true)
+		check(t, fmt.Sprintf("the first %d bytes", i), body[:i], true)
 		for bit := range 8 {
 			b := []byte(body)
 			b[i] ^= 1 << bit
-			checkCorruptGroup(t, fmt.Sprintf("bit %d of byte %d", bit, i), string(b), false)
+			check(t, fmt.Sprintf("bit %d of byte %d", bit, i), string(b), false)
 		}
 	}
+}
+
+func TestCorruptGroups(t *testing.T) {
+	t.Parallel()
+	g := fullGroup()
+	old := `"hash":"` + g.previous[0].hash + `"`
+	eachDamage(t, string(groupBodyOf(&g)), map[string][2]string{
+		"without number":           {`"number":7,`, ""},
+		"number 0":                 {`"number":7`, `"number":0`},
+		"number as text":           {`"number":7`, `"number":"canary"`},
+		"twice":                    {`"w":1`, `"w":1,"name":"canary"`},
+		"without external ID":      {`"external_id":"Team-É 7",`, ""},
+		"without hash":             {`"token_hash":"` + g.token.hash + `",`, ""},
+		"sealed is no base64":      {`"token":"`, `"token":"*`},
+		"sealed with loose bits":   {`"token":"AAH//iI"`, `"token":"AAH//iJ"`},
+		"sealed with padding":      {`"token":"AAH//iI"`, `"token":"AAH//iI="`},
+		"sealed number":            {`"token":"AAH//iI"`, `"token":1`},
+		"previous without hash":    {"{" + old + ",", `{`},
+		"previous without until":   {`,"until":1700086400001`, ""},
+		"previous is no list":      {`"previous":[`, `"previous":{"canary":[`},
+		"previous hash of null":    {old, `"hash":null`},
+		"metadata of another type": {`"metadata":{`, `"metadata":["canary"],"x":{`},
+	}, checkCorruptGroup)
 }
 
 func FuzzDecodeGroup(f *testing.F) {

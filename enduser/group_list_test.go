@@ -25,9 +25,7 @@ func TestListGroups(t *testing.T) {
 			made(w.acme.In(enduser.Testing).Groups().Create(ctx, enduser.GroupSpec{ExternalID: fmt.Sprint("g", i)}))(t)
 			want = append(want, g)
 		}
-		if err := w.acme.Groups().Delete(ctx, enduser.GroupByID(want[4].ID)); err != nil {
-			t.Fatal(err)
-		}
+		ok(t, w.acme.Groups().Delete(ctx, enduser.GroupByID(want[4].ID)))
 		want = slices.Delete(want, 4, 5)
 		want[2] = must(w.acme.Groups().Update(ctx, enduser.GroupByID(want[2].ID), func(g *enduser.Group) error { g.SystemProperties["demo"] = enduser.Bool(true); return nil }))(t)
 		for _, desc := range []bool{false, true} {
@@ -122,9 +120,7 @@ func TestUsersOfAGroup(t *testing.T) {
 			return nil
 		})
 		wantInvalid(t, "twice", err, "groups[2] duplicate")
-		if err := w.acme.Groups().Delete(ctx, enduser.GroupByID(g.ID)); err != nil {
-			t.Fatal(err)
-		}
+		ok(t, w.acme.Groups().Delete(ctx, enduser.GroupByID(g.ID)))
 		members("deleted", first.ID, next.ID, u.ID)
 		diff(t, "left alone", must(w.acme.Get(ctx, enduser.ByID(first.ID)))(t), first)
 	})
@@ -147,9 +143,7 @@ func TestAllGroups(t *testing.T) {
 				t.Fatalf("group %d is %s", n, g.ExternalID)
 			}
 			if n++; n == 250 { // the body of the loop may write
-				if err := w.acme.Groups().Delete(ctx, enduser.GroupByID(g.ID)); err != nil {
-					t.Fatal(err)
-				}
+				ok(t, w.acme.Groups().Delete(ctx, enduser.GroupByID(g.ID)))
 			}
 		}
 		if n != count {

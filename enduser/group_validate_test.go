@@ -184,9 +184,7 @@ func TestGroupRefs(t *testing.T) {
 				}
 			}
 		}
-		if _, err := w.acme.Get(ctx, enduser.ByID(u.ID)); err != nil {
-			t.Error(err)
-		}
+		must(w.acme.Get(ctx, enduser.ByID(u.ID)))(t)
 		// A group is no user either.
 		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
 		for name, ref := range map[string]enduser.Ref{"ID": enduser.ByID(g.ID), "external ID": enduser.ByExternalID(g.ID)} {

@@ -13,13 +13,19 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
+// ok is must for calls that return only an error.
+func ok(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // team creates a group with an external ID and returns its token too.
 func team(t testing.TB, tenant enduser.Tenant, id string) (enduser.Group, string) {
 	t.Helper()
 	g, token, err := tenant.Groups().Create(t.Context(), enduser.GroupSpec{ExternalID: id})
-	if err != nil {
-		t.Fatal(err)
-	}
+	ok(t, err)
 	return g, token
 }
 
@@ -213,9 +219,7 @@ func TestDeleteGroup(t *testing.T) {
 				return refuse
 			})), refuse)
 			must(w.acme.Groups().Get(ctx, ref))(t)
-			if err := w.acme.As("bob").Groups().Delete(ctx, ref); err != nil {
-				t.Fatal(err)
-			}
+			ok(t, w.acme.As("bob").Groups().Delete(ctx, ref))
 			wantErr(t, "again", w.acme.Groups().Delete(ctx, ref), enduser.ErrNotFound)
 			for _, gone := range []string{token, old} {
 				_, err := w.acme.Groups().Authenticate(ctx, gone)
@@ -270,9 +274,7 @@ func TestGroupNumberIsTaken(t *testing.T) {
 		}
 		_, err := w.acme.Groups().Update(ctx, enduser.GroupByID(g.ID), func(g *enduser.Group) error { g.Number++; g.Version = enduser.Version{}; return nil })
 		wantInvalid(t, "update", err, "number read_only", "version read_only")
-		if err := w.acme.Groups().Delete(ctx, enduser.GroupByID(g.ID)); err != nil {
-			t.Error(err)
-		}
+		ok(t, w.acme.Groups().Delete(ctx, enduser.GroupByID(g.ID)))
 		wantErr(t, "the number", second(st.Get(ctx, "acme", drawn[2])), store.ErrNotFound)
 	})
 }
