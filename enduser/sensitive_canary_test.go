@@ -55,8 +55,7 @@ func hoard(t *testing.T, st store.Store) (hidden []string) {
 		}))(t)
 		upserted(tenant.Ensure(ctx, enduser.Spec{ExternalID: "a", Sensitive: secrets{"ssn": next()}}))(t, enduser.Unchanged)
 		upserted(tenant.Ensure(ctx, enduser.Spec{ExternalID: "b", Sensitive: secrets{"ssn": next()}, ExpiresIn: time.Minute}))(t, enduser.Created)
-		_, err := tenant.Create(ctx, enduser.Spec{ExternalID: "a", Sensitive: secrets{"ssn": next()}})
-		wantErr(t, "refused", err, enduser.ErrConflict)
+		wantErr(t, "refused", second(tenant.Create(ctx, enduser.Spec{ExternalID: "a", Sensitive: secrets{"ssn": next()}})), enduser.ErrConflict)
 		g := made(tenant.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team", Metadata: enduser.Metadata{"k": enduser.String(control)}}))(t)
 		token(tenant, g)
 		for _, overlap := range []time.Duration{time.Minute, time.Hour, 0, time.Hour} {
