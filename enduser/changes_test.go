@@ -31,9 +31,7 @@ func TestChangesSayWhatWasDone(t *testing.T) {
 			u.ExternalID, u.FirstName, u.LastName, u.Avatar, u.Language = "", "", "", "", ""
 			return nil
 		}))(t)
-		if err := w.acme.As("").Delete(ctx, enduser.ByID("u1")); err != nil {
-			t.Fatal(err)
-		}
+		ok(t, w.acme.As("").Delete(ctx, enduser.ByID("u1")))
 		later := epoch.Add(time.Second)
 		diff(t, "feed", changesAfter(t, w.acme, 0), []enduser.Change{
 			{Revision: 1, Type: enduser.ChangeCreated, Kind: "user", ID: "u1", Actor: "ann", At: epoch},
@@ -104,9 +102,7 @@ func TestWaitChanges(t *testing.T) {
 		wait()
 		cancel()
 		wantErr(t, "context", <-done, context.Canceled)
-		if err := w.acme.TrimChanges(t.Context(), must(w.acme.Latest(t.Context()))(t)); err != nil {
-			t.Fatal(err)
-		}
+		ok(t, w.acme.TrimChanges(t.Context(), must(w.acme.Latest(t.Context()))(t)))
 		if err := w.acme.WaitChanges(t.Context(), origin); err != nil {
 			t.Error("ErrTrimmed is something to read:", err)
 		}
@@ -132,9 +128,7 @@ func TestChangesDoNotRunAhead(t *testing.T) {
 			done <- nil
 		}()
 		for next := int64(1); next <= n; {
-			if err := acme.WaitChanges(ctx, after); err != nil {
-				t.Fatal(err)
-			}
+			ok(t, acme.WaitChanges(ctx, after))
 			page := must(acme.Changes(ctx, enduser.ChangeQuery{After: after}))(t)
 			for _, c := range page.Changes {
 				if c.Revision != next {

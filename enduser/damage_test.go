@@ -138,9 +138,7 @@ func cutInRedis(t *testing.T, addr, prefix, tenant, id string) {
 		t.Fatalf("the records of %s are in %q", tenant, keys)
 	}
 	whole := must(client.HGet(ctx, keys[0], id).Result())(t)
-	if err := client.HSet(ctx, keys[0], id, whole[:len(whole)/2]).Err(); err != nil {
-		t.Fatal(err)
-	}
+	ok(t, client.HSet(ctx, keys[0], id, whole[:len(whole)/2]).Err())
 }
 
 // mixed is a registry in which of each kind one record is damaged, one is of a form that
@@ -399,9 +397,7 @@ func TestDeleteOfDamaged(t *testing.T) {
 					t.Errorf("the %s of %s was free", what, id)
 				}
 			}
-			if err := acme.Delete(ctx, enduser.ByID(id)); err != nil {
-				t.Fatal(err)
-			}
+			ok(t, acme.Delete(ctx, enduser.ByID(id)))
 			wantErr(t, "deleted", second(acme.Get(ctx, enduser.ByID(id))), enduser.ErrNotFound)
 			wantErr(t, "deleted twice", acme.Delete(ctx, enduser.ByID(id)), enduser.ErrNotFound)
 			u := must(acme.Create(ctx, spec))(t)
@@ -414,9 +410,7 @@ func TestDeleteOfDamaged(t *testing.T) {
 			}
 		}
 		for i, id := range m.lostGroups {
-			if err := m.acme.Groups().Delete(ctx, enduser.GroupByID(id)); err != nil {
-				t.Fatal(err)
-			}
+			ok(t, m.acme.Groups().Delete(ctx, enduser.GroupByID(id)))
 			made(m.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: fmt.Sprint("G", []int{2, 5}[i])}))(t)
 		}
 		for _, id := range m.goodUsers { // the damaged values of some of them, too

@@ -56,9 +56,7 @@ func TestCopiesAreForgotten(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(backup+suffix, text, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		ok(t, os.WriteFile(backup+suffix, text, 0o600))
 	}
 
 	want := map[string]enduser.Value{"session": secret}

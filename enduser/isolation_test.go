@@ -324,14 +324,10 @@ func isolate(t *testing.T, name string, victim, other enduser.Tenant) {
 	// Clean for the next pair: the names are used again.
 	for _, tenant := range []enduser.Tenant{victim, other} {
 		for u, err := range tenant.All(ctx, enduser.Filter{}) {
-			if err := tenant.Delete(ctx, enduser.ByID(must(u, err)(t).ID)); err != nil {
-				t.Fatal(err)
-			}
+			ok(t, tenant.Delete(ctx, enduser.ByID(must(u, err)(t).ID)))
 		}
 		for _, g := range must(tenant.Groups().List(ctx, enduser.GroupQuery{}))(t).Groups {
-			if err := tenant.Groups().Delete(ctx, enduser.GroupByID(g.ID)); err != nil {
-				t.Fatal(err)
-			}
+			ok(t, tenant.Groups().Delete(ctx, enduser.GroupByID(g.ID)))
 		}
 	}
 }

@@ -109,9 +109,7 @@ func TestAllWhileWriting(t *testing.T) {
 			case i > n:
 				t.Fatal("the loop sees what it writes itself without an end")
 			case i%7 == 0:
-				if err := acme.Delete(ctx, enduser.ByID(u.ID)); err != nil {
-					t.Fatal(err)
-				}
+				ok(t, acme.Delete(ctx, enduser.ByID(u.ID)))
 			case i%3 == 0:
 				must(acme.Update(ctx, enduser.ByID(u.ID), func(u *enduser.Edit) error { u.Name = "seen"; return nil }))(t)
 			}

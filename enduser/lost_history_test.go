@@ -113,9 +113,7 @@ func TestLostHistoryOfRedis(t *testing.T) {
 				client := goredis.NewClient(&goredis.Options{Addr: addr})
 				t.Cleanup(func() { _ = client.Close() })
 				return func() store.Store {
-					if err := client.FlushDB(t.Context()).Err(); err != nil {
-						t.Fatal(err)
-					}
+					ok(t, client.FlushDB(t.Context()).Err())
 					return st
 				}
 			})

@@ -122,9 +122,7 @@ func TestWritesCarryUsersAlong(t *testing.T) {
 			carried(t, step.what, st, u.ID)
 		}
 		// Nothing of it is written to another, and all of it goes with the user.
-		if err := acme.Delete(ctx, ref); err != nil {
-			t.Fatal(err)
-		}
+		ok(t, acme.Delete(ctx, ref))
 		wantErr(t, "the new key", second(st.Get(ctx, "acme", newKey)), store.ErrNotFound)
 	})
 }

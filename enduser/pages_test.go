@@ -62,9 +62,7 @@ func (s *stroll) stir() {
 func (s *stroll) delete(i int) {
 	s.t.Helper()
 	s.gone[i] = true
-	if err := s.acme.Delete(s.t.Context(), enduser.ByID(s.ids[i])); err != nil {
-		s.t.Fatal(err)
-	}
+	ok(s.t, s.acme.Delete(s.t.Context(), enduser.ByID(s.ids[i])))
 }
 
 // want returns the users that stand on one side of a boundary, the nearest first; the

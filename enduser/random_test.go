@@ -29,9 +29,7 @@ func TestRandomSequences(t *testing.T) {
 			st := b.open(t)
 			checks := flag.Lookup("rapid.checks").Value
 			before := checks.String()
-			if err := checks.Set(strconv.Itoa(sequences[b.name])); err != nil {
-				t.Fatal(err)
-			}
+			ok(t, checks.Set(strconv.Itoa(sequences[b.name])))
 			defer func() { _ = checks.Set(before) }()
 			clock, nextID, n := newClock(), counter("u"), 0
 			rapid.Check(t, func(t *rapid.T) {

@@ -32,9 +32,7 @@ func TestReady(t *testing.T) {
 		f := &faulty{Store: st}
 		w := newWorld(f)
 		for i := range 3 {
-			if err := w.users.Ready(ctx); err != nil {
-				t.Fatal(err)
-			}
+			ok(t, w.users.Ready(ctx))
 			if n := f.applies.Load(); n != int64(i+1) {
 				t.Errorf("%d writes after %d calls", n, i+1)
 			}
@@ -45,9 +43,7 @@ func TestReady(t *testing.T) {
 		}
 		if n := size.Pick(t, 6, 40, 400); n > 0 { // what is left does not grow
 			for range n {
-				if err := w.users.Ready(ctx); err != nil {
-					t.Fatal(err)
-				}
+				ok(t, w.users.Ready(ctx))
 			}
 		}
 		page := must(st.List(ctx, "c/ready", store.Query{Kind: "ready"}))(t)
@@ -162,14 +158,10 @@ func TestNotReady(t *testing.T) {
 func TestReadyWithADamagedRecord(t *testing.T) {
 	damaging(t, func(t *testing.T, st store.Store, damage func(tenant, id string)) {
 		users := enduser.New(st, nil)
-		if err := users.Ready(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		ok(t, users.Ready(t.Context()))
 		damage("c/ready", "ready")
 		for range 2 {
-			if err := users.Ready(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+			ok(t, users.Ready(t.Context()))
 		}
 		must(st.Get(t.Context(), "c/ready", store.ID("ready")))(t)
 	})
