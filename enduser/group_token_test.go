@@ -2,7 +2,6 @@ package enduser_test
 
 import (
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -100,30 +99,6 @@ func TestRotateToken(t *testing.T) {
 		accepts(t, "without overlap", w.acme, g.ID, tokens, false, false, false, false, true)
 		w.advance(-2 * time.Hour)
 		accepts(t, "a clock that was set back", w.acme, g.ID, tokens, false, false, false, false, true)
-	})
-}
-
-func TestRotateTokenOnCondition(t *testing.T) {
-	each(t, func(t *testing.T, st store.Store) {
-		ctx := t.Context()
-		w := newWorld(st)
-		g := made(w.acme.Groups().Create(ctx, wholeSpec()))(t)
-		token := must(w.acme.Groups().Reveal(ctx, g))(t)
-		refuse := errors.New("refused")
-		_, _, err := w.acme.Groups().Rotate(ctx, enduser.GroupByID(g.ID), time.Hour, enduser.IfGroup(func(got enduser.Group) error {
-			diff(t, "fn gets", got, g)
-			got.Metadata["region"] = enduser.Null // its own
-			return refuse
-		}))
-		wantErr(t, "refused", err, refuse)
-		accepts(t, "after that", w.acme, g.ID, []string{token}, true)
-		diff(t, "feed", feed(t, w.acme), []string{"created " + g.ID})
-		rotated := made(w.acme.Groups().Rotate(ctx, enduser.GroupByID(g.ID), 0, enduser.IfGroup(func(got enduser.Group) error {
-			got.Metadata["region"] = enduser.Int(1)
-			return nil
-		})))(t)
-		diff(t, "metadata", rotated.Metadata, g.Metadata)
-		accepts(t, "in the end", w.acme, g.ID, []string{token, must(w.acme.Groups().Reveal(ctx, rotated))(t)}, false, true)
 	})
 }
 

@@ -201,6 +201,8 @@ func TestGroupsShareNothing(t *testing.T) {
 	})
 }
 
+// A deleted group leaves neither tokens nor its external ID taken. Conditions get a copy of
+// the group, and refuse rotations and deletions.
 func TestDeleteGroup(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
@@ -210,22 +212,28 @@ func TestDeleteGroup(t *testing.T) {
 			func(enduser.Group, string) enduser.GroupRef { return enduser.GroupByExternalID("team") },
 			func(_ enduser.Group, token string) enduser.GroupRef { return enduser.GroupByToken(token) },
 		} {
-			g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
-			old := must(w.acme.Groups().Reveal(ctx, g))(t)
-			g = made(w.acme.Groups().Rotate(ctx, enduser.GroupByID(g.ID), time.Hour))(t)
-			token := must(w.acme.Groups().Reveal(ctx, g))(t)
-			ref := by(g, token)
-			refuse := errors.New("refused")
-			wantErr(t, "fn refuses", w.acme.Groups().Delete(ctx, ref, enduser.IfGroup(func(got enduser.Group) error {
+			spec := wholeSpec()
+			spec.ExternalID = "team"
+			g, old, err := w.acme.Groups().Create(ctx, spec)
+			ok(t, err)
+			var refuse error
+			cond := enduser.IfGroup(func(got enduser.Group) error {
 				diff(t, "fn gets", got, g)
+				got.Metadata["region"] = enduser.Null // its own
 				return refuse
-			})), refuse)
-			must(w.acme.Groups().Get(ctx, ref))(t)
+			})
+			g, token, err := w.acme.Groups().Rotate(ctx, enduser.GroupByID(g.ID), time.Hour, cond)
+			ok(t, err)
+			diff(t, "metadata", g.Metadata, enduser.Metadata{"region": spec.Metadata["region"]})
+			ref := by(g, token)
+			refuse = errors.New("refused")
+			wantErr(t, "fn refuses a rotation", third(w.acme.Groups().Rotate(ctx, ref, 0, cond)), refuse)
+			wantErr(t, "fn refuses a deletion", w.acme.Groups().Delete(ctx, ref, cond), refuse)
+			diff(t, "after refusals", must(w.acme.Groups().Get(ctx, ref))(t), g)
+			accepts(t, "after refusals", w.acme, g.ID, []string{old, token}, true, true)
 			ok(t, w.acme.As("bob").Groups().Delete(ctx, ref))
 			wantErr(t, "again", w.acme.Groups().Delete(ctx, ref), enduser.ErrNotFound)
-			for _, gone := range []string{token, old} {
-				wantErr(t, "its token", second(w.acme.Groups().Authenticate(ctx, gone)), enduser.ErrNotFound)
-			}
+			accepts(t, "deleted", w.acme, g.ID, []string{old, token})
 			change := changesAfter(t, w.acme, int64(3*i+2))
 			if len(change) != 1 || change[0].Type != enduser.ChangeDeleted || change[0].Kind != "group" || change[0].ID != g.ID || change[0].Actor != "bob" {
 				t.Errorf("feed %+v", change)
