@@ -67,58 +67,58 @@ func TestConditionsOnVersions(t *testing.T) {
 		blind bool // it checks the conditions first as if there were nothing
 	}{
 		"create": {
-			func(w *world, c ...enduser.Condition) error { return second(w.acme.Create(ctx, spec, c...)) },
-			map[state]error{readable: enduser.ErrConflict, corrupt: enduser.ErrCorrupt}, false,
+			call: func(w *world, c ...enduser.Condition) error { return second(w.acme.Create(ctx, spec, c...)) },
+			only: map[state]error{readable: enduser.ErrConflict, corrupt: enduser.ErrCorrupt},
 		},
 		"ensure": {
-			func(w *world, c ...enduser.Condition) error { return third(w.acme.Ensure(ctx, spec, c...)) },
-			map[state]error{corrupt: enduser.ErrCorrupt}, false,
+			call: func(w *world, c ...enduser.Condition) error { return third(w.acme.Ensure(ctx, spec, c...)) },
+			only: map[state]error{corrupt: enduser.ErrCorrupt},
 		},
 		"upsert": {
-			func(w *world, c ...enduser.Condition) error { return third(w.acme.Upsert(ctx, spec, c...)) },
-			map[state]error{corrupt: enduser.ErrCorrupt}, false,
+			call: func(w *world, c ...enduser.Condition) error { return third(w.acme.Upsert(ctx, spec, c...)) },
+			only: map[state]error{corrupt: enduser.ErrCorrupt},
 		},
 		"update": {
-			func(w *world, c ...enduser.Condition) error { return second(w.acme.Update(ctx, ref, rename, c...)) },
-			missing, false,
+			call: func(w *world, c ...enduser.Condition) error { return second(w.acme.Update(ctx, ref, rename, c...)) },
+			only: missing,
 		},
 		"associate": {
-			func(w *world, c ...enduser.Condition) error { return second(w.acme.Associate(ctx, ref, c...)) },
-			missing, false,
+			call: func(w *world, c ...enduser.Condition) error { return second(w.acme.Associate(ctx, ref, c...)) },
+			only: missing,
 		},
 		"delete": {
-			func(w *world, c ...enduser.Condition) error { return w.acme.Delete(ctx, enduser.ByID("u2"), c...) },
-			map[state]error{nothing: enduser.ErrNotFound}, false,
+			call: func(w *world, c ...enduser.Condition) error { return w.acme.Delete(ctx, enduser.ByID("u2"), c...) },
+			only: map[state]error{nothing: enduser.ErrNotFound},
 		},
 		"create group": {
-			func(w *world, c ...enduser.Condition) error {
+			call: func(w *world, c ...enduser.Condition) error {
 				return third(w.acme.Groups().Create(ctx, groupSpec, c...))
 			},
-			map[state]error{readable: enduser.ErrConflict, corrupt: enduser.ErrCorrupt}, true,
+			only: map[state]error{readable: enduser.ErrConflict, corrupt: enduser.ErrCorrupt}, blind: true,
 		},
 		"ensure group": {
-			func(w *world, c ...enduser.Condition) error {
+			call: func(w *world, c ...enduser.Condition) error {
 				return third(w.acme.Groups().Ensure(ctx, groupSpec, c...))
 			},
-			map[state]error{corrupt: enduser.ErrCorrupt}, true,
+			only: map[state]error{corrupt: enduser.ErrCorrupt}, blind: true,
 		},
 		"update group": {
-			func(w *world, c ...enduser.Condition) error {
+			call: func(w *world, c ...enduser.Condition) error {
 				return second(w.acme.Groups().Update(ctx, group, demo, c...))
 			},
-			missing, false,
+			only: missing,
 		},
 		"rotate group": {
-			func(w *world, c ...enduser.Condition) error {
+			call: func(w *world, c ...enduser.Condition) error {
 				return third(w.acme.Groups().Rotate(ctx, group, 0, c...))
 			},
-			missing, false,
+			only: missing,
 		},
 		"delete group": {
-			func(w *world, c ...enduser.Condition) error {
+			call: func(w *world, c ...enduser.Condition) error {
 				return w.acme.Groups().Delete(ctx, enduser.GroupByID("u2"), c...)
 			},
-			map[state]error{nothing: enduser.ErrNotFound}, false,
+			only: map[state]error{nothing: enduser.ErrNotFound},
 		},
 	}
 	for what, c := range calls {

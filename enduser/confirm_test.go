@@ -28,75 +28,48 @@ func (c *confirming) Confirm(_ context.Context, tenant string) error {
 // what its answer rests on, once, and gives the answer only then. One that has written
 // asks nothing, nor does one that may not write, or was refused for what it was given.
 func TestConfirm(t *testing.T) {
+	ctx := t.Context()
 	byA, groupA := enduser.ByExternalID("a"), enduser.GroupByExternalID("a")
 	nothing := func(*enduser.Edit) error { return nil }
 	nobody, noGroup := enduser.ByExternalID("nobody"), enduser.GroupByExternalID("nobody")
 	b := enduser.Spec{ExternalID: "b", Email: "a@example.com"}
 	no := enduser.IfVersion()
 	for name, c := range map[string]struct {
-		call func(context.Context, enduser.Tenant) error
+		call func(enduser.Tenant) error
 		want error
 		asks bool
 	}{
-		"create": {func(ctx context.Context, t enduser.Tenant) error {
-			return second(t.Create(ctx, enduser.Spec{ExternalID: "new"}))
-		}, nil, false},
-		"create, taken": {func(ctx context.Context, t enduser.Tenant) error {
-			return second(t.Create(ctx, enduser.Spec{ExternalID: "a"}))
-		}, enduser.ErrConflict, true},
-		"create, address": {func(ctx context.Context, t enduser.Tenant) error { return second(t.With(unique).Create(ctx, b)) }, enduser.ErrConflict, true},
-		"create, invalid": {func(ctx context.Context, t enduser.Tenant) error {
-			return second(t.Create(ctx, enduser.Spec{ExternalID: " "}))
-		}, enduser.ErrInvalid, false},
-		"ensure": {func(ctx context.Context, t enduser.Tenant) error {
-			return third(t.Ensure(ctx, enduser.Spec{ExternalID: "new"}))
-		}, nil, false},
-		"ensure, known": {func(ctx context.Context, t enduser.Tenant) error {
-			return third(t.Ensure(ctx, enduser.Spec{ExternalID: "a"}))
-		}, nil, true},
-		"upsert": {func(ctx context.Context, t enduser.Tenant) error {
-			return third(t.Upsert(ctx, enduser.Spec{ExternalID: "a", Name: "x"}))
-		}, nil, false},
-		"upsert, unchanged": {func(ctx context.Context, t enduser.Tenant) error {
-			return third(t.Upsert(ctx, enduser.Spec{ExternalID: "a"}))
-		}, nil, true},
-		"update":            {func(ctx context.Context, t enduser.Tenant) error { return second(t.Update(ctx, byA, rename)) }, nil, false},
-		"update, unchanged": {func(ctx context.Context, t enduser.Tenant) error { return second(t.Update(ctx, byA, nothing)) }, nil, true},
-		"update, version":   {func(ctx context.Context, t enduser.Tenant) error { return second(t.Update(ctx, byA, rename, no)) }, enduser.ErrVersion, true},
-		"update, nobody":    {func(ctx context.Context, t enduser.Tenant) error { return second(t.Update(ctx, nobody, rename)) }, enduser.ErrNotFound, true},
-		"associate":         {func(ctx context.Context, t enduser.Tenant) error { return second(t.Associate(ctx, byA)) }, nil, true},
-		"delete":            {func(ctx context.Context, t enduser.Tenant) error { return t.Delete(ctx, byA) }, nil, false},
-		"delete, nobody":    {func(ctx context.Context, t enduser.Tenant) error { return t.Delete(ctx, nobody) }, enduser.ErrNotFound, true},
-		"delete, version":   {func(ctx context.Context, t enduser.Tenant) error { return t.Delete(ctx, byA, no) }, enduser.ErrVersion, true},
-		"get":               {func(ctx context.Context, t enduser.Tenant) error { return second(t.Get(ctx, byA)) }, nil, false},
-		"create group": {func(ctx context.Context, t enduser.Tenant) error {
+		"create":            {func(t enduser.Tenant) error { return second(t.Create(ctx, enduser.Spec{ExternalID: "new"})) }, nil, false},
+		"create, taken":     {func(t enduser.Tenant) error { return second(t.Create(ctx, enduser.Spec{ExternalID: "a"})) }, enduser.ErrConflict, true},
+		"create, address":   {func(t enduser.Tenant) error { return second(t.With(unique).Create(ctx, b)) }, enduser.ErrConflict, true},
+		"create, invalid":   {func(t enduser.Tenant) error { return second(t.Create(ctx, enduser.Spec{ExternalID: " "})) }, enduser.ErrInvalid, false},
+		"ensure":            {func(t enduser.Tenant) error { return third(t.Ensure(ctx, enduser.Spec{ExternalID: "new"})) }, nil, false},
+		"ensure, known":     {func(t enduser.Tenant) error { return third(t.Ensure(ctx, enduser.Spec{ExternalID: "a"})) }, nil, true},
+		"upsert":            {func(t enduser.Tenant) error { return third(t.Upsert(ctx, enduser.Spec{ExternalID: "a", Name: "x"})) }, nil, false},
+		"upsert, unchanged": {func(t enduser.Tenant) error { return third(t.Upsert(ctx, enduser.Spec{ExternalID: "a"})) }, nil, true},
+		"update":            {func(t enduser.Tenant) error { return second(t.Update(ctx, byA, rename)) }, nil, false},
+		"update, unchanged": {func(t enduser.Tenant) error { return second(t.Update(ctx, byA, nothing)) }, nil, true},
+		"update, version":   {func(t enduser.Tenant) error { return second(t.Update(ctx, byA, rename, no)) }, enduser.ErrVersion, true},
+		"update, nobody":    {func(t enduser.Tenant) error { return second(t.Update(ctx, nobody, rename)) }, enduser.ErrNotFound, true},
+		"associate":         {func(t enduser.Tenant) error { return second(t.Associate(ctx, byA)) }, nil, true},
+		"delete":            {func(t enduser.Tenant) error { return t.Delete(ctx, byA) }, nil, false},
+		"delete, nobody":    {func(t enduser.Tenant) error { return t.Delete(ctx, nobody) }, enduser.ErrNotFound, true},
+		"delete, version":   {func(t enduser.Tenant) error { return t.Delete(ctx, byA, no) }, enduser.ErrVersion, true},
+		"get":               {func(t enduser.Tenant) error { return second(t.Get(ctx, byA)) }, nil, false},
+		"create group": {func(t enduser.Tenant) error {
 			return third(t.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "new"}))
 		}, nil, false},
-		"create group, taken": {
-			func(ctx context.Context, t enduser.Tenant) error {
-				return third(t.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "a"}))
-			},
-			enduser.ErrConflict, true,
-		},
-		"ensure group, known": {
-			func(ctx context.Context, t enduser.Tenant) error {
-				return third(t.Groups().Ensure(ctx, enduser.GroupSpec{ExternalID: "a"}))
-			},
-			nil, true,
-		},
-		"update group, unchanged": {
-			func(ctx context.Context, t enduser.Tenant) error {
-				return second(t.Groups().Update(ctx, groupA, func(*enduser.Group) error { return nil }))
-			},
-			nil, true,
-		},
-		"rotate":               {func(ctx context.Context, t enduser.Tenant) error { return third(t.Groups().Rotate(ctx, groupA, 0)) }, nil, false},
-		"rotate, version":      {func(ctx context.Context, t enduser.Tenant) error { return third(t.Groups().Rotate(ctx, groupA, 0, no)) }, enduser.ErrVersion, true},
-		"delete group":         {func(ctx context.Context, t enduser.Tenant) error { return t.Groups().Delete(ctx, groupA) }, nil, false},
-		"delete group, nobody": {func(ctx context.Context, t enduser.Tenant) error { return t.Groups().Delete(ctx, noGroup) }, enduser.ErrNotFound, true},
+		"create group, taken": {func(t enduser.Tenant) error { return third(t.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "a"})) }, enduser.ErrConflict, true},
+		"ensure group, known": {func(t enduser.Tenant) error { return third(t.Groups().Ensure(ctx, enduser.GroupSpec{ExternalID: "a"})) }, nil, true},
+		"update group, unchanged": {func(t enduser.Tenant) error {
+			return second(t.Groups().Update(ctx, groupA, func(*enduser.Group) error { return nil }))
+		}, nil, true},
+		"rotate":               {func(t enduser.Tenant) error { return third(t.Groups().Rotate(ctx, groupA, 0)) }, nil, false},
+		"rotate, version":      {func(t enduser.Tenant) error { return third(t.Groups().Rotate(ctx, groupA, 0, no)) }, enduser.ErrVersion, true},
+		"delete group":         {func(t enduser.Tenant) error { return t.Groups().Delete(ctx, groupA) }, nil, false},
+		"delete group, nobody": {func(t enduser.Tenant) error { return t.Groups().Delete(ctx, noGroup) }, enduser.ErrNotFound, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ctx := t.Context()
 			st := &confirming{Store: onMemory(t)}
 			acme := newWorld(st).acme
 			must(acme.Create(ctx, enduser.Spec{ExternalID: "a", Email: "a@example.com"}))(t)
@@ -106,7 +79,7 @@ func TestConfirm(t *testing.T) {
 			}
 			before := feed(t, acme)
 			st.err = fmt.Errorf("no replica: %w", store.ErrUnavailable)
-			err := c.call(ctx, acme)
+			err := c.call(acme)
 			if !c.asks {
 				if err != nil || c.want != nil {
 					wantErr(t, name, err, c.want)
@@ -118,7 +91,7 @@ func TestConfirm(t *testing.T) {
 			diff(t, "asked for", st.tenants, []string{"acme"})
 			diff(t, "feed", feed(t, acme), before)
 			st.err = nil
-			if err := c.call(ctx, acme); err != nil || c.want != nil {
+			if err := c.call(acme); err != nil || c.want != nil {
 				wantErr(t, "confirmed", err, c.want)
 			}
 		})

@@ -166,6 +166,7 @@ func rename(u *enduser.Edit) error { u.Name = "Eve"; return nil }
 // pairs are handles that share nothing, with names chosen to collide wherever
 // names are glued together, cut or used as patterns.
 func pairs(tb testing.TB, users *enduser.Manager) map[string][2]enduser.Tenant {
+	tb.Helper()
 	long := strings.Repeat("x", 254)
 	out := map[string][2]enduser.Tenant{
 		"environments": {users.Tenant("a"), users.Tenant("a").In(enduser.Testing)},

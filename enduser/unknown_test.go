@@ -1,7 +1,6 @@
 package enduser_test
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -18,24 +17,16 @@ import (
 )
 
 // makers are the calls that make a user or group that is identified by "a".
-func makers() map[string]func(context.Context, enduser.Tenant) error {
-	secret := map[string]enduser.Secret{"k": secret("v")}
-	return map[string]func(context.Context, enduser.Tenant) error{
-		"create": func(ctx context.Context, t enduser.Tenant) error {
-			return second(t.Create(ctx, enduser.Spec{ExternalID: "a", Sensitive: secret}))
-		},
-		"ensure": func(ctx context.Context, t enduser.Tenant) error {
-			return third(t.Ensure(ctx, enduser.Spec{ExternalID: "a"}))
-		},
-		"upsert": func(ctx context.Context, t enduser.Tenant) error {
-			return third(t.Upsert(ctx, enduser.Spec{ExternalID: "a", Name: "Ann", Sensitive: secret}))
-		},
-		"create group": func(ctx context.Context, t enduser.Tenant) error {
-			return third(t.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "a"}))
-		},
-		"ensure group": func(ctx context.Context, t enduser.Tenant) error {
-			return third(t.Groups().Ensure(ctx, enduser.GroupSpec{ExternalID: "a"}))
-		},
+func makers(t testing.TB) map[string]func(enduser.Tenant) error {
+	t.Helper()
+	ctx, group := t.Context(), enduser.GroupSpec{ExternalID: "a"}
+	user := enduser.Spec{ExternalID: "a", Sensitive: secrets{"k": secret("v")}}
+	return map[string]func(enduser.Tenant) error{
+		"create":       func(t enduser.Tenant) error { return second(t.Create(ctx, user)) },
+		"ensure":       func(t enduser.Tenant) error { return third(t.Ensure(ctx, enduser.Spec{ExternalID: "a"})) },
+		"upsert":       func(t enduser.Tenant) error { return third(t.Upsert(ctx, user)) },
+		"create group": func(t enduser.Tenant) error { return third(t.Groups().Create(ctx, group)) },
+		"ensure group": func(t enduser.Tenant) error { return third(t.Groups().Ensure(ctx, group)) },
 	}
 }
 
@@ -52,7 +43,7 @@ func left(t *testing.T, tenant enduser.Tenant) int {
 func TestLostReplyOfACreate(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		other := enduser.New(st, nil)
-		for name, call := range makers() {
+		for name, call := range makers(t) {
 			t.Run(name, func(t *testing.T) {
 				ctx := t.Context()
 				f := &faulty{Store: st}
@@ -68,7 +59,7 @@ func TestLostReplyOfACreate(t *testing.T) {
 					}
 					return fmt.Errorf("connection lost: %w", store.ErrUnknown)
 				}
-				wantErr(t, name, call(ctx, tenant), enduser.ErrUnknown)
+				wantErr(t, name, call(tenant), enduser.ErrUnknown)
 				if n := f.applies.Load(); n != 1 {
 					t.Errorf("sent %d times", n)
 				}
@@ -76,7 +67,7 @@ func TestLostReplyOfACreate(t *testing.T) {
 					t.Errorf("%d are back", n)
 				}
 				f.after = nil
-				if err := call(ctx, tenant); err != nil {
+				if err := call(tenant); err != nil {
 					t.Errorf("called again: %v", err)
 				}
 				if n := left(t, tenant); n != 1 {
@@ -92,22 +83,21 @@ func TestLostReplyOfACreate(t *testing.T) {
 // that it is safe there. Repeating a call that gets or creates settles it.
 func TestUnknownCreates(t *testing.T) {
 	for _, done := range []bool{false, true} {
-		for name, call := range makers() {
+		for name, call := range makers(t) {
 			t.Run(fmt.Sprintf("%s, done %v", name, done), func(t *testing.T) {
 				each(t, func(t *testing.T, st store.Store) {
-					ctx := t.Context()
 					f := &faulty{Store: st}
 					tenant := newWorld(f).acme
 					lost := func(int64, []store.Op) error { return fmt.Errorf("connection lost: %w", store.ErrUnknown) }
 					if f.before = lost; done {
 						f.before, f.after = nil, lost
 					}
-					wantErr(t, name, call(ctx, tenant), enduser.ErrUnknown)
+					wantErr(t, name, call(tenant), enduser.ErrUnknown)
 					if n := f.applies.Load(); n != 1 {
 						t.Errorf("sent %d times", n)
 					}
 					f.before, f.after = nil, nil
-					err := call(ctx, tenant)
+					err := call(tenant)
 					if conflict := done && strings.HasPrefix(name, "create"); conflict != errors.Is(err, enduser.ErrConflict) || !conflict && err != nil {
 						t.Errorf("called again: %v", err)
 					}
@@ -122,22 +112,13 @@ func TestUnknownCreates(t *testing.T) {
 
 // A replacement or deletion of unknown outcome is reported and never repeated.
 func TestOtherWritesAreNotRepeated(t *testing.T) {
-	type call func(enduser.Tenant) error
-	calls := map[string]call{
-		"update": func(a enduser.Tenant) error {
-			return second(a.Update(context.Background(), enduser.ByExternalID("a"), rename))
-		},
-		"upsert": func(a enduser.Tenant) error {
-			_, _, err := a.Upsert(context.Background(), enduser.Spec{ExternalID: "a", Name: "Eve"})
-			return err
-		},
-		"link": func(a enduser.Tenant) error {
-			return second(a.Link(context.Background(), enduser.ByExternalID("a"), enduser.Account{Type: "x", ID: "y"}))
-		},
-		"associate": func(a enduser.Tenant) error {
-			return second(a.Associate(context.Background(), enduser.ByExternalID("a")))
-		},
-		"delete": func(a enduser.Tenant) error { return a.Delete(context.Background(), enduser.ByExternalID("a")) },
+	ctx, ref := t.Context(), enduser.ByExternalID("a")
+	calls := map[string]func(enduser.Tenant) error{
+		"update":    func(a enduser.Tenant) error { return second(a.Update(ctx, ref, rename)) },
+		"upsert":    func(a enduser.Tenant) error { return third(a.Upsert(ctx, enduser.Spec{ExternalID: "a", Name: "Eve"})) },
+		"link":      func(a enduser.Tenant) error { return second(a.Link(ctx, ref, enduser.Account{Type: "x", ID: "y"})) },
+		"associate": func(a enduser.Tenant) error { return second(a.Associate(ctx, ref)) },
+		"delete":    func(a enduser.Tenant) error { return a.Delete(ctx, ref) },
 	}
 	for name, call := range calls {
 		for when, hook := range map[string]func(f *faulty, h func(int64, []store.Op) error){
@@ -212,8 +193,8 @@ func TestTooFewReplicas(t *testing.T) {
 	waiting := must(redisstore.New(client, &redisstore.Options{
 		Prefix: prefix, WaitReplicas: 1, WaitTimeout: time.Millisecond, RetryFor: 20 * time.Millisecond,
 	}))(t)
-	for name, call := range makers() {
-		wantErr(t, name, call(ctx, newWorld(waiting).users.Tenant(name)), enduser.ErrUnknown)
+	for name, call := range makers(t) {
+		wantErr(t, name, call(newWorld(waiting).users.Tenant(name)), enduser.ErrUnknown)
 	}
 	w := newWorld(waiting)
 	acme := enduser.New(alone, &enduser.Options{Now: w.now, Keyring: enduser.NewKeyring(testKey("k1"))}).Tenant("acme")
