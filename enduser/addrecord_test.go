@@ -39,9 +39,7 @@ func invitationKind() kind {
 		member: func(name string) bool {
 			return name == "email" || name == "accepted" || name == "expires_at" || name == "stamp"
 		},
-		key: func(kind string) (field string, own bool) {
-			return "code", kind == keyInvitationCode
-		},
+		key:     func(kind string) (field string, own bool) { return "code", kind == keyInvitationCode },
 		overdue: (*writer).overdueInvitation,
 	}
 }

@@ -104,9 +104,7 @@ func TestOneCallOfTheStore(t *testing.T) {
 		{"known, upserted", func() error { return third(w.acme.Upsert(ctx, spec)) }, 0, 0, 1},
 		{"merged", func() error { return third(w.acme.Upsert(ctx, enduser.Spec{ExternalID: "A", Name: "A."})) }, 0, 0, 2},
 		{"create", func() error { return second(w.acme.Create(ctx, enduser.Spec{Name: "x"})) }, 0, 0, 1},
-		{"unique", func() error {
-			return second(w.acme.With(unique).Create(ctx, enduser.Spec{Email: "a@example.com"}))
-		}, 0, 1, 1},
+		{"unique", func() error { return second(w.acme.With(unique).Create(ctx, enduser.Spec{Email: "a@example.com"})) }, 0, 1, 1},
 		{"update", func() error { return second(w.acme.Update(ctx, enduser.ByID("u1"), rename)) }, 1, 0, 1},
 		{"the same update", func() error { return second(w.acme.Update(ctx, enduser.ByID("u1"), rename)) }, 1, 0, 0},
 		{"group", func() error { return third(w.acme.Groups().Ensure(ctx, enduser.GroupSpec{ExternalID: "g"})) }, 0, 0, 1},

@@ -93,9 +93,7 @@ func TestLostHistory(t *testing.T) {
 			if b.name == "memory" { // which opens at once
 				histories = max(histories, 40)
 			}
-			lostHistories(t, histories, func(t *testing.T) func() store.Store {
-				return func() store.Store { return b.open(t) }
-			})
+			lostHistories(t, histories, func(t *testing.T) func() store.Store { return func() store.Store { return b.open(t) } })
 		})
 	}
 }

@@ -14,9 +14,7 @@ func TestWhichPolicyHolds(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		slackOnly := enduser.Policy{AccountTypes: []string{"slack"}}
-		users := enduser.New(st, &enduser.Options{Policy: func(tenant string) (enduser.Policy, bool) {
-			return slackOnly, tenant == "fixed"
-		}})
+		users := enduser.New(st, &enduser.Options{Policy: func(tenant string) (enduser.Policy, bool) { return slackOnly, tenant == "fixed" }})
 		irc := enduser.Spec{Accounts: []enduser.Account{{Type: "irc", ID: "a"}}}
 		must(users.Tenant("free").Create(ctx, irc))(t)
 		const want = "linked_accounts[0].type invalid_value"
