@@ -259,7 +259,7 @@ func TestGroupNumberIsTaken(t *testing.T) {
 		f.before = func(n int64, ops []store.Op) error {
 			key := ops[0].New.Unique[1]
 			drawn, notes = append(drawn, key), append(notes, string(ops[0].Note))
-			if n < 4 {
+			if n < 10 {
 				return &store.TakenError{Require: -1, Key: key, Holder: holder}
 			}
 			return nil
@@ -270,20 +270,20 @@ func TestGroupNumberIsTaken(t *testing.T) {
 				t.Errorf("the number %v has more than 31 bits: %v", key, err)
 			}
 		}
-		if want := fmt.Sprint(g.Number); len(drawn) != 3 || drawn[0] == drawn[1] || drawn[2] != (store.Key{Kind: "group_number", Value: want}) {
+		if want := fmt.Sprint(g.Number); len(drawn) != 9 || drawn[0] == drawn[1] || drawn[8] != (store.Key{Kind: "group_number", Value: want}) {
 			t.Errorf("drawn %v, number %s", drawn, want)
 		}
-		if notes[0] != notes[2] {
+		if notes[0] != notes[8] {
 			t.Errorf("notes %q", notes)
 		}
 		f.before = nil
 		g = must(w.acme.Groups().Update(ctx, enduser.GroupByID(g.ID), func(got *enduser.Group) error { got.Name = "x"; return nil }))(t)
-		if r := must(st.Get(ctx, "acme", drawn[2]))(t); r.ID != g.ID {
+		if r := must(st.Get(ctx, "acme", drawn[8]))(t); r.ID != g.ID {
 			t.Errorf("the number is that of %s", r.ID)
 		}
 		renumber := func(g *enduser.Group) error { g.Number++; g.Version = enduser.Version{}; return nil }
 		wantInvalid(t, "update", second(w.acme.Groups().Update(ctx, enduser.GroupByID(g.ID), renumber)), "number read_only", "version read_only")
 		ok(t, w.acme.Groups().Delete(ctx, enduser.GroupByID(g.ID)))
-		wantErr(t, "the number", second(st.Get(ctx, "acme", drawn[2])), store.ErrNotFound)
+		wantErr(t, "the number", second(st.Get(ctx, "acme", drawn[8])), store.ErrNotFound)
 	})
 }

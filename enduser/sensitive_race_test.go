@@ -18,58 +18,57 @@ func TestUnknownOutcomesOfSensitive(t *testing.T) {
 		ctx := t.Context()
 		f := &faulty{Store: st}
 		w := newWorld(f)
-		lost := fmt.Errorf("connection lost: %w", store.ErrUnknown)
 		ref := enduser.ByExternalID("a")
-		hooks := map[string]func(h func(int64, []store.Op) error){
-			"before": func(h func(int64, []store.Op) error) { f.before = h },
-			"after":  func(h func(int64, []store.Op) error) { f.after = h },
-		}
-		for when, hook := range hooks {
-			done := when == "after"
-			hook(nil)
+		for _, done := range []bool{false, true} {
+			lose := func() {
+				lost := func(int64, []store.Op) error { return fmt.Errorf("connection lost: %w", store.ErrUnknown) }
+				if f.before = lost; done {
+					f.before, f.after = nil, lost
+				}
+			}
+			keep := func() { f.before, f.after = nil, nil }
 			u := must(w.acme.Create(ctx, enduser.Spec{ExternalID: "a", Sensitive: secrets{"k": secret("v")}}))(t)
-			reveals(t, when+": created", w.acme, ref, values{"k": enduser.String("v")})
-			diff(t, when+": created", must(w.acme.Get(ctx, ref))(t), u)
-
 			want := values{"k": enduser.String("v")}
+			reveals(t, "created", w.acme, ref, want)
+			diff(t, "created", must(w.acme.Get(ctx, ref))(t), u)
 			for _, step := range []struct {
 				name string
 				edit func(*enduser.Edit)
-				done values
+				want values
 			}{
 				{"set", func(u *enduser.Edit) { u.SetSensitive("l", secret("w")) }, values{"k": enduser.String("v"), "l": enduser.String("w")}},
 				{"clear", func(u *enduser.Edit) { u.ClearSensitive() }, values{}},
 				{"set anew", func(u *enduser.Edit) { u.SetSensitive("m", secret("x")) }, values{"m": enduser.String("x")}},
 			} {
-				tries := 0
-				hook(func(int64, []store.Op) error { tries++; return lost })
-				_, err := w.acme.Update(ctx, ref, func(u *enduser.Edit) error { step.edit(u); u.Name = step.name; return nil })
-				wantErr(t, when+": "+step.name, err, enduser.ErrUnknown)
-				hook(nil)
-				if tries != 1 {
-					t.Errorf("%s: %s: %d tries", when, step.name, tries)
+				what := fmt.Sprintf("%s, done %v", step.name, done)
+				edit := func(u *enduser.Edit) error { step.edit(u); u.Name = step.name; return nil }
+				sent := f.applies.Load()
+				lose()
+				wantErr(t, what, second(w.acme.Update(ctx, ref, edit)), enduser.ErrUnknown)
+				keep()
+				if n := f.applies.Load() - sent; n != 1 {
+					t.Errorf("%s: sent %d times", what, n)
 				}
 				if done {
-					want = step.done
+					want = step.want
 				}
-				reveals(t, when+": "+step.name, w.acme, ref, want)
+				reveals(t, what, w.acme, ref, want)
 				if named := must(w.acme.Get(ctx, ref))(t).Name == step.name; named != done {
-					t.Errorf("%s: %s: the user was written: %v", when, step.name, named)
+					t.Errorf("%s: the user was written: %v", what, named)
 				}
-				if !done { // then it is done now
-					must(w.acme.Update(ctx, ref, func(u *enduser.Edit) error { step.edit(u); return nil }))(t)
-					want = step.done
+				if want = step.want; !done {
+					must(w.acme.Update(ctx, ref, edit))(t)
+					reveals(t, what+", repeated", w.acme, ref, want)
 				}
-				reveals(t, when+": "+step.name+", repeated", w.acme, ref, want)
 			}
-			hook(func(int64, []store.Op) error { return lost })
-			wantErr(t, when+": delete", w.acme.Delete(ctx, ref), enduser.ErrUnknown)
-			hook(nil)
+			lose()
+			wantErr(t, "delete", w.acme.Delete(ctx, ref), enduser.ErrUnknown)
+			keep()
 			if err := w.acme.Delete(ctx, ref); (err == nil) == done {
-				t.Errorf("%s: delete again: %v", when, err)
+				t.Errorf("done %v: delete again: %v", done, err)
 			}
 			if ids := sensitiveOf(t, st, "acme"); len(ids) != 0 {
-				t.Errorf("%s: records of %v are left", when, ids)
+				t.Errorf("done %v: records of %v are left", done, ids)
 			}
 		}
 	})
