@@ -9,6 +9,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/internal/testing/apitest"
+	"github.com/rollbook-go/rollbook/internal/testing/faultstore"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
@@ -16,7 +17,7 @@ import (
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	f := &apitest.Faulty{Store: memory.New(nil)}
+	f := &faultstore.Store{Store: memory.New(nil)}
 	logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	s := newServer(t, f, &httpapi.Options{Logger: logger})
 	const body = `{"external_id":"canary-ext","name":"canary-name","email":"canary@example.com","metadata":{"canary-key":"canary-value"},"linked_accounts":[{"type":"canary-type","id":"canary-id"}],"groups":["canary-group"]}`

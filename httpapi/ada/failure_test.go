@@ -15,6 +15,7 @@ import (
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/ada"
 	"github.com/rollbook-go/rollbook/internal/testing/apitest"
+	"github.com/rollbook-go/rollbook/internal/testing/faultstore"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
@@ -26,7 +27,7 @@ func within(o httpapi.Options) *ada.Options { return &ada.Options{Options: o} }
 // a create that is repeated makes one user.
 func TestOutcomeUnknown(t *testing.T) {
 	t.Parallel()
-	st := &apitest.Faulty{Store: memory.New(nil)}
+	st := &faultstore.Store{Store: memory.New(nil)}
 	s := newServer(t, st, nil)
 	st.Lost.Store(true)
 	lost := func(method, path, body string) {

@@ -10,6 +10,7 @@ import (
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/ada"
 	"github.com/rollbook-go/rollbook/internal/testing/apitest"
+	"github.com/rollbook-go/rollbook/internal/testing/clock"
 )
 
 // TestGolden replays the exchanges of testdata on every backend. What none of these
@@ -39,7 +40,7 @@ func TestGolden(t *testing.T) {
 }
 
 // window returns a Limiter on a clock that stands still, for the tenant "other" alone.
-func window(clock *apitest.Clock) httpapi.Limiter {
+func window(clock *clock.Clock) httpapi.Limiter {
 	var begin time.Time
 	n := 0
 	return apitest.LimiterFunc(func(key string, rates []httpapi.Rate) (httpapi.Decision, error) {

@@ -15,6 +15,7 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/internal/testing/apitest"
+	"github.com/rollbook-go/rollbook/internal/testing/faultstore"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
@@ -63,7 +64,7 @@ const secret = "s3cret-4711"
 
 // watchful is a store that finds secrets in what it is given.
 type watchful struct {
-	*apitest.Faulty
+	*faultstore.Store
 	t     *testing.T
 	wrote int
 }
@@ -75,14 +76,14 @@ func (w *watchful) Apply(ctx context.Context, tenant string, b store.Batch) (sto
 			w.t.Error("a secret is stored in clear")
 		}
 	}
-	return w.Faulty.Apply(ctx, tenant, b)
+	return w.Store.Apply(ctx, tenant, b)
 }
 
 // TestSecretsStayInside sends secrets wherever a request has room for them, to a store
 // that is well and to broken ones: no answer and no line of a log has them.
 func TestSecretsStayInside(t *testing.T) {
 	t.Parallel()
-	st := &watchful{Faulty: &apitest.Faulty{Store: memory.New(nil)}, t: t}
+	st := &watchful{Store: &faultstore.Store{Store: memory.New(nil)}, t: t}
 	w := apitest.NewWorld(t, st)
 	var logged bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))

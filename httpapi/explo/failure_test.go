@@ -15,6 +15,7 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/internal/testing/apitest"
+	"github.com/rollbook-go/rollbook/internal/testing/faultstore"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
@@ -23,7 +24,7 @@ import (
 // and a get shows what it was.
 func TestLostReplies(t *testing.T) {
 	t.Parallel()
-	f := &apitest.Faulty{Store: memory.New(nil)}
+	f := &faultstore.Store{Store: memory.New(nil)}
 	s := newServer(t, f, nil)
 	g := s.create(t, "kept")
 	f.Lost.Store(true)
@@ -67,7 +68,7 @@ func TestContended(t *testing.T) {
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	f := &apitest.Faulty{Store: memory.New(nil)}
+	f := &faultstore.Store{Store: memory.New(nil)}
 	s := newServer(t, f, within(httpapi.Options{
 		MaxBody: 1024,
 		Logger:  slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),

@@ -14,6 +14,7 @@ import (
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/magickmind"
 	"github.com/rollbook-go/rollbook/internal/testing/apitest"
+	"github.com/rollbook-go/rollbook/internal/testing/faultstore"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
@@ -196,7 +197,7 @@ func TestPaths(t *testing.T) {
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	f := &apitest.Faulty{Store: memory.New(nil)}
+	f := &faultstore.Store{Store: memory.New(nil)}
 	s := newServer(t, f, &magickmind.Options{
 		Options: httpapi.Options{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))},
 		Login:   failing(session(), errors.New("the directory is on fire")),

@@ -11,6 +11,7 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/internal/testing/apitest"
+	"github.com/rollbook-go/rollbook/internal/testing/faultstore"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
@@ -319,7 +320,7 @@ func TestConflictsShowWhatMayBeSeen(t *testing.T) {
 // TestRetriedCreate: a create whose answer was lost leaves one user. The retry leads to it.
 func TestRetriedCreate(t *testing.T) {
 	t.Parallel()
-	f := &apitest.Faulty{Store: memory.New(nil)}
+	f := &faultstore.Store{Store: memory.New(nil)}
 	s := newServer(t, f, nil)
 	const body = `{"name":"Ann","external_id":"ann"}`
 	f.Lost.Store(true)

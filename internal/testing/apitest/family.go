@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/internal/testing/faultstore"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
@@ -61,13 +62,13 @@ type fixture struct {
 	*World
 	family  *Family
 	handler http.Handler
-	store   *Faulty
+	store   *faultstore.Store
 	routes  []Route
 }
 
 func (f *Family) set(tb testing.TB, st store.Store, o httpapi.Options) *fixture {
 	tb.Helper()
-	faulty := &Faulty{Store: st}
+	faulty := &faultstore.Store{Store: st}
 	w := NewWorld(tb, faulty)
 	return &fixture{w, f, f.New(tb, w, o), faulty, f.Routes(tb, w)}
 }

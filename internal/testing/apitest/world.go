@@ -1,7 +1,6 @@
 // Package apitest is the kit for tests of families of routes:
 //
-//   - World, Clock and Faulty are what a handler works on: users, a clock that stands still,
-//     a store that fails on request.
+//   - World is what a handler works on: users, a clock that stands still, credentials.
 //   - Backends and Embedded run a test on every store.
 //   - Send is the client; StateOf is a snapshot of what is stored.
 //   - Family asserts what all families must do alike, for every route.
@@ -11,12 +10,12 @@ package apitest
 import (
 	"crypto/rand"
 	"net/http"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/internal/testing/clock"
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -28,30 +27,10 @@ const (
 	Reader  = "reader-key-0001"  // acme's, ReadOnly
 )
 
-// Clock stands still until Advance.
-type Clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-// Now returns the time.
-func (c *Clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-// Advance moves the clock on.
-func (c *Clock) Advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
 // World has what a handler needs.
 type World struct {
 	Store store.Store
-	Clock *Clock
+	Clock *clock.Clock
 	Users *enduser.Manager // on the Store and the Clock, with a Keyring
 	Auth  httpapi.Authenticator
 }
@@ -74,9 +53,9 @@ func NewWorld(tb testing.TB, st store.Store) *World {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	clock := &Clock{now: time.Date(2026, 1, 28, 10, 43, 43, 0, time.UTC)}
-	users := enduser.New(st, &enduser.Options{Now: clock.Now, Keyring: enduser.NewKeyring(key)})
-	return &World{Store: st, Clock: clock, Users: users, Auth: tokens.Authenticate}
+	now := clock.At(time.Date(2026, 1, 28, 10, 43, 43, 0, time.UTC))
+	users := enduser.New(st, &enduser.Options{Now: now.Now, Keyring: enduser.NewKeyring(key)})
+	return &World{Store: st, Clock: now, Users: users, Auth: tokens.Authenticate}
 }
 
 // Handler makes the handler that is tested.

@@ -59,8 +59,10 @@ func allowed() []arrow {
 		// Only tests import these.
 		{in("/internal/testing/arrows"), nil},
 		{in("/internal/testing/size"), nil},
+		{in("/internal/testing/clock"), nil},
+		{in("/internal/testing/faultstore"), []string{in("/store")}},
 		{in("/internal/testing/apitest"), []string{
-			in("/enduser"), in("/httpapi"), in("/internal/testing/redistest"), redis, "github.com/alicebob/miniredis/v2/...",
+			in("/enduser"), in("/httpapi"), in("/internal/testing/clock"), in("/internal/testing/faultstore"), in("/internal/testing/redistest"), redis, "github.com/alicebob/miniredis/v2/...",
 			in("/store"), in("/store/memory"), in("/store/sqlite"), in("/store/redis"), in("/store/storetest"), "github.com/google/go-cmp/cmp",
 		}},
 		{in("/internal/testing/histories"), []string{in("/store"), "github.com/anishathalye/porcupine"}},
