@@ -5,14 +5,13 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/rollbook-go/rollbook/internal/testing/clock"
 )
 
-// clock is set by hand.
-type clock struct{ now time.Time }
-
-func newLimiterAt(c *clock) *MemoryLimiter {
+func newLimiterAt(c *clock.Clock) *MemoryLimiter {
 	l := NewLimiter()
-	l.now, l.start = func() time.Time { return c.now }, c.now
+	l.now, l.start = c.Now, c.Now()
 	return l
 }
 
@@ -23,23 +22,23 @@ func TestLimiterNeverLetsMore(t *testing.T) {
 	rates := []Rate{{5, time.Second}, {40, time.Minute}, {200, time.Hour}}
 	for seed := range uint64(20) {
 		random := rand.New(rand.NewPCG(seed, 1))
-		c := &clock{time.Unix(1_700_000_000, random.Int64N(1e9))}
+		c := clock.At(time.Unix(1_700_000_000, random.Int64N(1e9)))
 		l := newLimiterAt(c)
 		var allowed []time.Time
 		waits := 0
 		for range 6_000 {
 			switch random.IntN(20) {
 			case 0:
-				c.now = c.now.Add(time.Duration(random.Int64N(int64(time.Minute))))
+				c.Advance(time.Duration(random.Int64N(int64(time.Minute))))
 			case 1, 2, 3:
-				c.now = c.now.Add(time.Duration(random.Int64N(int64(time.Second))))
+				c.Advance(time.Duration(random.Int64N(int64(time.Second))))
 			}
 			d, err := l.Allow(t.Context(), "key", rates)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if d.Allowed {
-				allowed = append(allowed, c.now)
+				allowed = append(allowed, c.Now())
 				continue
 			}
 			if d.Wait <= 0 || d.Remaining != 0 {
@@ -47,11 +46,11 @@ func TestLimiterNeverLetsMore(t *testing.T) {
 			}
 			if random.IntN(50) == 0 {
 				// A request after the wait is allowed.
-				c.now = c.now.Add(d.Wait)
+				c.Advance(d.Wait)
 				if d, _ := l.Allow(t.Context(), "key", rates); !d.Allowed {
 					t.Fatalf("refused after the wait: %+v", d)
 				}
-				allowed = append(allowed, c.now)
+				allowed = append(allowed, c.Now())
 				waits++
 			}
 		}
@@ -73,7 +72,7 @@ func TestLimiterNeverLetsMore(t *testing.T) {
 func TestLimiterBorder(t *testing.T) {
 	t.Parallel()
 	day := []Rate{{1000, 24 * time.Hour}}
-	c := &clock{time.Date(2026, 3, 1, 23, 59, 59, 0, time.UTC)}
+	c := clock.At(time.Date(2026, 3, 1, 23, 59, 59, 0, time.UTC))
 	l := newLimiterAt(c)
 	count := 0
 	for range 2 {
@@ -82,7 +81,7 @@ func TestLimiterBorder(t *testing.T) {
 				count++
 			}
 		}
-		c.now = c.now.Add(2 * time.Second)
+		c.Advance(2 * time.Second)
 	}
 	if count != 1000 {
 		t.Errorf("%d requests around midnight", count)
@@ -91,7 +90,7 @@ func TestLimiterBorder(t *testing.T) {
 
 func TestLimiterCountsDown(t *testing.T) {
 	t.Parallel()
-	c := &clock{time.Unix(1_700_000_000, 0)}
+	c := clock.At(time.Unix(1_700_000_000, 0))
 	l := newLimiterAt(c)
 	rates := []Rate{{3, time.Second}, {100, time.Minute}}
 	for want := 2; want >= 0; want-- {
@@ -110,7 +109,7 @@ func TestLimiterCountsDown(t *testing.T) {
 	for range 1000 {
 		_, _ = l.Allow(t.Context(), "a", rates)
 	}
-	c.now = c.now.Add(refused.Wait)
+	c.Advance(refused.Wait)
 	if d, _ := l.Allow(t.Context(), "a", rates); !d.Allowed {
 		t.Errorf("refusals were counted: %+v", d)
 	}
@@ -122,7 +121,7 @@ func TestLimiterCountsDown(t *testing.T) {
 		t.Error("no rates refuse a request")
 	}
 	// A clock that is set back has no effect.
-	c.now = c.now.Add(-time.Hour)
+	c.Advance(-time.Hour)
 	if d, _ := l.Allow(t.Context(), "b", rates); !d.Allowed {
 		t.Errorf("got %+v", d)
 	}
@@ -132,7 +131,7 @@ func TestLimiterCountsDown(t *testing.T) {
 // them.
 func TestSharedLimiter(t *testing.T) {
 	t.Parallel()
-	l := newLimiterAt(&clock{time.Unix(1_700_000_000, 0)})
+	l := newLimiterAt(clock.At(time.Unix(1_700_000_000, 0)))
 	native, vendor := []Rate{{5, time.Minute}}, []Rate{{3, time.Minute}, {100, time.Hour}}
 	allowed := make(map[int]int)
 	for range 20 {
@@ -157,18 +156,18 @@ func TestSharedLimiter(t *testing.T) {
 // TestLimiterForgets: the number of keys is bounded, and those in use are kept.
 func TestLimiterForgets(t *testing.T) {
 	t.Parallel()
-	c := &clock{time.Unix(1_700_000_000, 0)}
+	c := clock.At(time.Unix(1_700_000_000, 0))
 	l := newLimiterAt(c)
 	rates := []Rate{{1, time.Minute}}
 	for i := range maxKeys {
 		_, _ = l.Allow(t.Context(), fmt.Sprint(i), rates)
 	}
-	c.now = c.now.Add(time.Second)
+	c.Advance(time.Second)
 	for i := range maxKeys - 1 {
 		_, _ = l.Allow(t.Context(), fmt.Sprint(i), rates) // refused, and in use
 	}
 	for i := range 3 {
-		c.now = c.now.Add(time.Millisecond)
+		c.Advance(time.Millisecond)
 		_, _ = l.Allow(t.Context(), fmt.Sprint("new", i), rates)
 	}
 	if want := maxKeys - maxKeys/16 + 3; len(l.keys) != want {
@@ -182,7 +181,7 @@ func TestLimiterForgets(t *testing.T) {
 			t.Error("the last used key was forgotten")
 		}
 	}
-	c.now = c.now.Add(2 * time.Minute)
+	c.Advance(2 * time.Minute)
 	const more = maxKeys/16 - 2 // the last of them meets a full limiter
 	for i := range more {
 		_, _ = l.Allow(t.Context(), fmt.Sprint("later", i), rates)

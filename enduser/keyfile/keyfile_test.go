@@ -10,38 +10,18 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/enduser/keyfile"
+	"github.com/rollbook-go/rollbook/internal/testing/clock"
 )
-
-// clock is a clock that stands until it is set.
-type clock struct {
-	mu sync.Mutex
-	t  time.Time
-}
 
 // start is half past an hour.
 var start = time.Date(2026, 9, 21, 14, 30, 0, 0, time.UTC)
 
-func newClock() *clock { return &clock{t: start} }
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.t
-}
-
-func (c *clock) Set(t time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.t = t
-}
-
-func (c *clock) Add(d time.Duration) { c.Set(c.Now().Add(d)) }
+func newClock() *clock.Clock { return clock.At(start) }
 
 // tb is what *testing.T and *rapid.T have in common.
 type tb interface {
@@ -78,7 +58,7 @@ func newPath(t *testing.T) string {
 	return filepath.Join(t.TempDir(), "rollbook.keys")
 }
 
-func open(t *testing.T, path string, c *clock) *keyfile.Keyring {
+func open(t *testing.T, path string, c *clock.Clock) *keyfile.Keyring {
 	t.Helper()
 	return must(keyfile.Open(t.Context(), path, &keyfile.Options{Now: c.Now}))(t)
 }

@@ -82,7 +82,7 @@ func TestCopyOfTheStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Add(day - time.Millisecond)
+	c.Advance(day - time.Millisecond)
 	if values, err := acme.RevealSensitive(t.Context(), enduser.ByID(u.ID)); err != nil || values["pin"] != enduser.String("1234") {
 		t.Errorf("just before its deadline: %v, %v", values, err)
 	}

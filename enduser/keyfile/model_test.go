@@ -16,13 +16,14 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/enduser/keyfile"
+	"github.com/rollbook-go/rollbook/internal/testing/clock"
 	"github.com/rollbook-go/rollbook/internal/testing/size"
 )
 
 // model holds what the file must have, and three processes that use it.
 type model struct {
 	path  string
-	clock *clock
+	clock *clock.Clock
 	ring  []*keyfile.Keyring
 
 	keys    []modelKey
@@ -76,7 +77,7 @@ func (m *model) open(t *rapid.T) *keyfile.Keyring {
 func (m *model) any(t *rapid.T) *keyfile.Keyring { return rapid.SampledFrom(m.ring).Draw(t, "process") }
 
 func (m *model) pass(t *rapid.T) {
-	m.clock.Add(rapid.SampledFrom([]time.Duration{1, time.Minute, 30 * time.Minute, time.Hour, 11 * time.Hour, day}).Draw(t, "time"))
+	m.clock.Advance(rapid.SampledFrom([]time.Duration{1, time.Minute, 30 * time.Minute, time.Hour, 11 * time.Hour, day}).Draw(t, "time"))
 }
 
 // seal asks for a key with or without a deadline. Each hour has one key.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/enduser/keyfile"
+	"github.com/rollbook-go/rollbook/internal/testing/clock"
 	"github.com/rollbook-go/rollbook/internal/testing/size"
 )
 
@@ -174,14 +175,14 @@ func writeUntilKilled(path string, in io.Reader, out io.Writer) error {
 	if _, err := fmt.Fscan(in, &from); err != nil {
 		return err
 	}
-	c := &clock{t: time.Unix(from, 0)}
+	c := clock.At(time.Unix(from, 0))
 	ctx := context.Background()
 	k, err := keyfile.Open(ctx, path, &keyfile.Options{Now: c.Now})
 	if err != nil {
 		return err
 	}
 	for range 5000 { // if nobody kills it
-		c.Add(time.Hour)
+		c.Advance(time.Hour)
 		key, err := k.SealingKey(ctx, c.Now().Add(day))
 		if err != nil {
 			return err
@@ -220,7 +221,7 @@ func TestKill(t *testing.T) {
 		if _, err := os.Lstat(path + ".tmp"); err == nil {
 			caught++
 		}
-		k := open(t, path, &clock{t: now})
+		k := open(t, path, clock.At(now))
 		primary := seal(t, k, time.Time{})
 		durable := "" // the last one that was returned; those before may be retired
 		for _, a := range acks {

@@ -130,7 +130,7 @@ func TestClockAhead(t *testing.T) {
 	path, c := newPath(t), newClock()
 	k := open(t, path, c)
 	key := seal(t, k, start)
-	c.Add(2 * day)
+	c.Advance(2 * day)
 	checkNoKey(t, k, key.ID())
 	c.Set(start)
 	again := seal(t, k, start)
@@ -194,7 +194,7 @@ func TestPastKeysGoAsNewOnesAreMade(t *testing.T) {
 	k := open(t, path, c)
 	for range 40 {
 		seal(t, k, c.Now().Add(day))
-		c.Add(time.Hour)
+		c.Advance(time.Hour)
 	}
 	if n := len(keys(t, k)); n != 1+25 { // nobody called DestroyKeys
 		t.Errorf("%d keys", n)
@@ -245,7 +245,7 @@ func TestLockWaits(t *testing.T) {
 	if err := k.DestroyKeys(t.Context()); err != nil {
 		t.Error(err)
 	}
-	c.Add(time.Hour)
+	c.Advance(time.Hour)
 	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	wantErr(t, "SealingKey", second(k.SealingKey(short, c.Now())), context.DeadlineExceeded)
@@ -319,7 +319,7 @@ func TestOldFileIsOverwritten(t *testing.T) {
 	old := must(os.Open(path))(t)
 	defer old.Close()
 	size := len(load(t, path))
-	c.Add(2 * day)
+	c.Advance(2 * day)
 	ok(t, k.DestroyKeys(t.Context()))
 	b := make([]byte, size)
 	if _, err := old.ReadAt(b, 0); err != nil || !bytes.Equal(b, make([]byte, size)) {
