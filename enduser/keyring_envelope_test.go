@@ -73,9 +73,13 @@ func places() []place {
 // glued returns places whose parts are the same text when they are glued together.
 func glued() []place {
 	return []place{
-		{tenant: "ab", record: "c", field: "f"}, {tenant: "a", record: "bc", field: "f"}, {tenant: "a", record: "b", field: "cf"},
-		{tenant: "abc", record: "", field: "f"}, {tenant: "", record: "abc", field: "f"},
-		{tenant: "a\x01", record: "b", field: "f"}, {tenant: "a", record: "\x01b", field: "f"},
+		{tenant: "ab", record: "c", field: "f"},
+		{tenant: "a", record: "bc", field: "f"},
+		{tenant: "a", record: "b", field: "cf"},
+		{tenant: "abc", record: "", field: "f"},
+		{tenant: "", record: "abc", field: "f"},
+		{tenant: "a\x01", record: "b", field: "f"},
+		{tenant: "a", record: "\x01b", field: "f"},
 	}
 }
 

@@ -85,7 +85,8 @@ func hoard(t *testing.T, st store.Store) (hidden []string) {
 func spellings(text string) map[string]string {
 	all := map[string]string{
 		"itself": text, "hexadecimal": hex.EncodeToString([]byte(text)), "HEXADECIMAL": strings.ToUpper(hex.EncodeToString([]byte(text))),
-		"reversed": reversed(text), "bytes": strings.Trim(fmt.Sprint([]byte(text)), "[]"), "Go syntax": strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%#v", []byte(text)), "[]byte{"), "}"),
+		"reversed": reversed(text), "bytes": strings.Trim(fmt.Sprintf("%d", []byte(text)), "[]"),
+		"Go syntax": strings.TrimSuffix(strings.TrimPrefix(fmt.Sprintf("%#v", []byte(text)), "[]byte{"), "}"),
 	}
 	for shift := range 3 { // where it begins in a group of three bytes
 		long := base64.RawStdEncoding.EncodeToString([]byte("xx"[:shift] + text))
