@@ -26,7 +26,7 @@ func newCrowd(t *testing.T, st store.Store, seed uint64) *crowd {
 	c.schema = indexed
 	c.acme = c.users.Tenant(fmt.Sprint("crowd-", seed))
 	for i := range 60 {
-		c.advance(time.Duration(c.rand.IntN(4)) * time.Millisecond) // several in one millisecond, too
+		c.Advance(time.Duration(c.rand.IntN(4)) * time.Millisecond) // several in one millisecond, too
 		s := enduser.Spec{ExternalID: fmt.Sprint("x", i), Name: []string{"Ann", "Bob"}[c.rand.IntN(2)]}
 		if c.rand.IntN(2) == 0 {
 			s.Groups = []string{"g"}
@@ -47,7 +47,7 @@ func newCrowd(t *testing.T, st store.Store, seed uint64) *crowd {
 		}
 	}
 	for i, u := range c.left { // what is written later does not move a user
-		if i%5 == 0 && !u.Expired(c.now()) {
+		if i%5 == 0 && !u.Expired(c.Now()) {
 			c.left[i] = must(c.acme.Update(t.Context(), enduser.ByID(u.ID), func(e *enduser.Edit) error { e.Language = "en"; return nil }))(t)
 		}
 	}
@@ -83,7 +83,7 @@ func (c *crowd) query() enduser.Query {
 		q.ExternalID = fmt.Sprint("X", c.rand.IntN(60))
 	}
 	if c.rand.IntN(3) == 0 {
-		q.ExpiringBefore = c.now().Add(time.Duration(c.rand.IntN(300)-20) * time.Millisecond)
+		q.ExpiringBefore = c.Now().Add(time.Duration(c.rand.IntN(300)-20) * time.Millisecond)
 	} else {
 		q.Desc = c.rand.IntN(2) == 0
 	}
@@ -95,7 +95,7 @@ func (c *crowd) want(q enduser.Query) []string {
 	var selected []enduser.User
 	for _, u := range c.left {
 		switch {
-		case u.Expired(c.now()),
+		case u.Expired(c.Now()),
 			!q.AddedAfter.IsZero() && !u.AddedAt.After(q.AddedAfter),
 			!q.AddedBefore.IsZero() && !u.AddedAt.Before(q.AddedBefore),
 			!q.ExpiringBefore.IsZero() && (u.ExpiresAt.IsZero() || !u.ExpiresAt.Before(q.ExpiringBefore)),
@@ -209,7 +209,7 @@ func TestExpiring(t *testing.T) {
 		must(w.acme.Create(ctx, enduser.Spec{}))(t)
 		must(w.acme.In(enduser.Testing).Create(ctx, enduser.Spec{ExpiresIn: 3 * time.Minute}))(t)
 		must(w.acme.Update(ctx, enduser.ByID(two), func(e *enduser.Edit) error { e.ExpiresAt = epoch.Add(6 * time.Minute); return nil }))(t)
-		w.advance(time.Minute)
+		w.Advance(time.Minute)
 		expiring := func(before time.Time) (got []string) {
 			for u, err := range w.acme.Expiring(ctx, before) {
 				got = append(got, must(u, err)(t).ID)

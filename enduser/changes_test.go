@@ -17,7 +17,7 @@ func TestChangesSayWhatWasDone(t *testing.T) {
 		diff(t, "nothing", changesAfter(t, w.acme, 0), []enduser.Change{})
 		s := everything()
 		must(w.acme.Create(ctx, s))(t)
-		w.advance(time.Second)
+		w.Advance(time.Second)
 		bob := w.acme.As("bob")
 		s.ExternalID = "crm-7"
 		s.Name, s.Email = "A", "b@example.com"

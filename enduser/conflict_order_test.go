@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/faultstore"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
@@ -47,7 +48,7 @@ func TestIdentityThatChangesMeanwhile(t *testing.T) {
 			"by e-mail":      {Email: "ann@example.com"},
 			"by external ID": {ExternalID: "crm-7", Email: "ann@example.com"},
 		} {
-			f := &faulty{Store: memory.New(nil)}
+			f := &faultstore.Store{Store: memory.New(nil)}
 			acme := newWorld(f).acme.With(unique)
 			ref := enduser.ByID(must(acme.Create(ctx, spec))(t).ID)
 			looked := false
@@ -56,11 +57,11 @@ func TestIdentityThatChangesMeanwhile(t *testing.T) {
 					looked = true
 					return nil
 				}
-				f.list, f.get, f.before = nil, nil, nil
+				f.OnList, f.OnGet, f.OnApply = nil, nil, nil
 				return change(acme, ref)
 			}
-			f.list, f.get = behind, behind
-			f.before = func(int64, []store.Op) error { return behind() }
+			f.OnList, f.OnGet = behind, behind
+			f.OnApply = func(int64, []store.Op) error { return behind() }
 			if u, _, err := acme.Ensure(ctx, spec); err != nil || u.Email != spec.Email {
 				t.Errorf("%s, %s: %v", identity, name, err)
 			}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/faultstore"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
@@ -35,12 +36,12 @@ func TestStorms(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := &faulty{Store: memory.New(nil)}
+				f := &faultstore.Store{Store: memory.New(nil)}
 				w := newWorld(f)
 				must(w.acme.Create(t.Context(), enduser.Spec{ExternalID: "a"}))(t)
-				f.before = stale(0)
+				f.OnApply = stale(0)
 				wantErr(t, name, call(t.Context(), w.acme), enduser.ErrContended)
-				if n := f.applies.Load(); n > 100 {
+				if n := f.Applies(); n > 100 {
 					t.Errorf("%d tries", n)
 				}
 			})
@@ -49,12 +50,12 @@ func TestStorms(t *testing.T) {
 	// An expired holder that comes back each time it is swept by others.
 	t.Run("takeover", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			f := &faulty{Store: memory.New(nil)}
+			f := &faultstore.Store{Store: memory.New(nil)}
 			w := newWorld(f)
 			must(w.acme.Create(t.Context(), enduser.Spec{ExternalID: "a", ExpiresIn: time.Second}))(t)
-			w.advance(time.Second)
+			w.Advance(time.Second)
 			tooMany := errors.New("no end of tries")
-			f.before = func(n int64, ops []store.Op) error {
+			f.OnApply = func(n int64, ops []store.Op) error {
 				switch {
 				case n > 2000:
 					return tooMany
@@ -72,9 +73,9 @@ func TestStorms(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			mem := memory.New(nil)
 			other := enduser.New(mem, nil).Tenant("acme")
-			f := &faulty{Store: mem}
+			f := &faultstore.Store{Store: mem}
 			w := newWorld(f)
-			f.before = func(_ int64, ops []store.Op) error {
+			f.OnApply = func(_ int64, ops []store.Op) error {
 				if ops[0].Old == nil {
 					_, _, err := other.Ensure(t.Context(), enduser.Spec{ExternalID: "a"})
 					return err
@@ -93,11 +94,11 @@ func TestUpsertRacingRename(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		other := enduser.New(st, nil).Tenant("acme")
-		f := &faulty{Store: st}
+		f := &faultstore.Store{Store: st}
 		w := newWorld(f)
 		u := must(w.acme.Create(ctx, enduser.Spec{ExternalID: "a"}))(t)
 		done := false
-		f.before = func(_ int64, ops []store.Op) error {
+		f.OnApply = func(_ int64, ops []store.Op) error {
 			if ops[0].Old != nil && !done {
 				done = true
 				must(other.Update(ctx, enduser.ByID(u.ID), func(u *enduser.Edit) error { u.ExternalID = "b"; return nil }))(t)

@@ -320,7 +320,7 @@ func TestMaintenancePassesDamage(t *testing.T) {
 		countedLost(t, "CountSealed", err, 4)
 		diff(t, "CountSealed", counts, map[string]int{"k1": 14}) // 7 groups and the values of 7 users
 
-		next := enduser.New(st, &enduser.Options{Now: m.now, Keyring: enduser.NewKeyring(testKey("k2"), testKey("k1"))})
+		next := enduser.New(st, &enduser.Options{Now: m.Now, Keyring: enduser.NewKeyring(testKey("k2"), testKey("k1"))})
 		n, err := next.Reseal(ctx)
 		countedLost(t, "Reseal", err, 3)
 		if n != 6 {
@@ -341,7 +341,7 @@ func TestMaintenancePassesDamage(t *testing.T) {
 		diff(t, "found after that", ids(page.Users), slices.DeleteFunc(slices.Clone(m.goodUsers), func(id string) bool { return id == m.protected }))
 
 		other := must(m.acme.In(enduser.Testing).Create(ctx, enduser.Spec{ExpiresIn: time.Minute}))(t)
-		m.advance(time.Hour)
+		m.Advance(time.Hour)
 		for _, want := range []int{8, 0} { // the last is of the other environment
 			n, err := m.users.Sweep(ctx)
 			if countedLost(t, "Sweep", err, 2); n != want {
@@ -361,7 +361,7 @@ func TestMaintenancePassesDamage(t *testing.T) {
 		if left := len(sensitiveOf(t, st, "acme")); left != 2 {
 			t.Errorf("the values of %d users are left, want those of the two that cannot be read", left)
 		}
-		m.advance(enduser.SensitiveTTL)
+		m.Advance(enduser.SensitiveTTL)
 		_, err = m.users.Sweep(ctx)
 		countedLost(t, "Sweep a day later", err, 2)
 		diff(t, "sensitive values", sensitiveOf(t, st, "acme"), []string{})
@@ -457,7 +457,7 @@ func TestSweepGoesOnBehindDamage(t *testing.T) {
 					}
 				}
 			}
-			w.advance(time.Hour)
+			w.Advance(time.Hour)
 			for _, want := range []int{want, 0} {
 				n, err := w.users.Sweep(ctx)
 				countedLost(t, "sweep", err, damaged)

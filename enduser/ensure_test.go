@@ -21,7 +21,7 @@ func TestEnsureOfWhatBelongsToOthers(t *testing.T) {
 		ann := must(acme.Create(ctx, enduser.Spec{ExternalID: "ann", Email: "ann@example.com", Accounts: []enduser.Account{account("a")}}))(t)
 		bob := must(acme.Create(ctx, enduser.Spec{ExternalID: "bob", Email: "bob@example.com", Accounts: []enduser.Account{account("b"), account("c")}}))(t)
 		must(acme.Create(ctx, enduser.Spec{ExternalID: "gone", Accounts: []enduser.Account{account("d")}, Email: "d@example.com", ExpiresIn: time.Second}))(t)
-		w.advance(time.Second)
+		w.Advance(time.Second)
 		before := feed(t, acme)
 		for name, c := range map[string]struct {
 			spec          enduser.Spec

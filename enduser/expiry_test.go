@@ -32,7 +32,7 @@ func TestInvisibleAtTheDeadline(t *testing.T) {
 			{Metadata: enduser.Metadata{"plan": enduser.String("pro")}},
 			{Name: "ann", Group: "g1"},
 		}
-		w.advance(time.Minute - time.Millisecond)
+		w.Advance(time.Minute - time.Millisecond)
 		for by, ref := range refsOf() {
 			if got, err := acme.Get(ctx, ref(p)); err != nil || got.ID != u.ID {
 				t.Errorf("a millisecond before, by %s: %v", by, err)
@@ -41,7 +41,7 @@ func TestInvisibleAtTheDeadline(t *testing.T) {
 		for _, f := range filters {
 			diff(t, fmt.Sprintf("a millisecond before, %+v", f), ids(must(acme.List(ctx, enduser.Query{Filter: f}))(t).Users), []string{u.ID})
 		}
-		w.advance(time.Millisecond)
+		w.Advance(time.Millisecond)
 		for method, call := range operations(t) {
 			if strings.Contains(method, " by ") {
 				wantErr(t, method, call(acme, p), enduser.ErrNotFound)
@@ -67,8 +67,8 @@ func TestDeadlineInTheMiddleOfACall(t *testing.T) {
 		for offset := range 8 {
 			w := newWorld(st)
 			w.users = enduser.New(st, &enduser.Options{NewID: counter(fmt.Sprintf("w%du", offset)), Now: func() time.Time {
-				w.advance(time.Millisecond)
-				return w.now()
+				w.Advance(time.Millisecond)
+				return w.Now()
 			}})
 			acme := w.users.Tenant(fmt.Sprint("t", offset))
 			for i := range 3 {

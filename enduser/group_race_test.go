@@ -23,7 +23,7 @@ func TestConcurrentRotations(t *testing.T) {
 		ctx := t.Context()
 		w := newWorld(st)
 		// Every other one comes through a Manager of its own, as if in another process.
-		other := enduser.New(st, &enduser.Options{Now: w.now, Keyring: enduser.NewKeyring(testKey("k1"))}).Tenant("acme").As("ann")
+		other := enduser.New(st, &enduser.Options{Now: w.Now, Keyring: enduser.NewKeyring(testKey("k1"))}).Tenant("acme").As("ann")
 		for try := range size.Pick(t, 5, 32, 200) {
 			overlap := time.Duration(try%2) * time.Hour
 			together := func(f func(i int, groups enduser.Groups)) {
@@ -147,7 +147,7 @@ func TestSweepsRacingRotations(t *testing.T) {
 				if _, _, err := w.acme.Groups().Rotate(ctx, ref, time.Second); err != nil {
 					t.Errorf("rotate: %v", err)
 				}
-				w.advance(300 * time.Millisecond)
+				w.Advance(300 * time.Millisecond)
 			}
 		})
 		for range 2 {
@@ -160,7 +160,7 @@ func TestSweepsRacingRotations(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		w.advance(time.Second)
+		w.Advance(time.Second)
 		must(w.users.Sweep(ctx))(t)
 		if r := must(st.Get(ctx, "acme", store.ID(g.ID)))(t); len(r.Unique) != 3 || !r.Due.IsZero() {
 			t.Errorf("%d keys are left, due %v", len(r.Unique), r.Due)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/faultstore"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
@@ -68,11 +69,11 @@ func TestRotateToken(t *testing.T) {
 			before := g
 			g = made(w.acme.As("bob").Groups().Rotate(ctx, enduser.GroupByToken(tokens[len(tokens)-1]), overlap))(t)
 			tokens = append(tokens, must(w.acme.Groups().Reveal(ctx, g))(t))
-			before.Version, before.Revision, before.UpdatedBy, before.UpdatedAt = g.Version, g.Revision, "bob", w.now().UTC()
+			before.Version, before.Revision, before.UpdatedBy, before.UpdatedAt = g.Version, g.Revision, "bob", w.Now().UTC()
 			diff(t, "rotated", g, before)
 			change := changesAfter(t, w.acme, g.Revision-1)
 			diff(t, "feed", change, []enduser.Change{{
-				Revision: g.Revision, Type: enduser.ChangeUpdated, Kind: "group", ID: g.ID, Actor: "bob", At: w.now().UTC(), Fields: []string{"token"},
+				Revision: g.Revision, Type: enduser.ChangeUpdated, Kind: "group", ID: g.ID, Actor: "bob", At: w.Now().UTC(), Fields: []string{"token"},
 			}})
 		}
 		rotate(time.Minute)
@@ -80,10 +81,10 @@ func TestRotateToken(t *testing.T) {
 		for method, call := range groupMethods(t) {
 			wantErr(t, method+" by the old token", call(w.acme, enduser.GroupByToken(tokens[0])), enduser.ErrNotFound)
 		}
-		w.advance(time.Minute - time.Millisecond)
+		w.Advance(time.Minute - time.Millisecond)
 		accepts(t, "a millisecond before", w.acme, g.ID, tokens, true, true)
 		diff(t, "by the old one", must(w.acme.Groups().Authenticate(ctx, tokens[0]))(t), g)
-		w.advance(time.Millisecond)
+		w.Advance(time.Millisecond)
 		accepts(t, "at the deadline", w.acme, g.ID, tokens, false, true)
 
 		// A stale Group reveals the token that it had then.
@@ -93,11 +94,11 @@ func TestRotateToken(t *testing.T) {
 		rotate(time.Hour)
 		rotate(2 * time.Hour)
 		accepts(t, "two with an overlap", w.acme, g.ID, tokens, false, true, true, true)
-		w.advance(time.Hour)
+		w.Advance(time.Hour)
 		accepts(t, "an hour later", w.acme, g.ID, tokens, false, false, true, true)
 		rotate(0) // no old token is accepted any more
 		accepts(t, "without overlap", w.acme, g.ID, tokens, false, false, false, false, true)
-		w.advance(-2 * time.Hour)
+		w.Advance(-2 * time.Hour)
 		accepts(t, "a clock that was set back", w.acme, g.ID, tokens, false, false, false, false, true)
 	})
 }
@@ -114,13 +115,13 @@ func TestOverlapLimits(t *testing.T) {
 	accepts(t, "refused", w.acme, g.ID, tokens, true)
 	g = made(w.acme.Groups().Rotate(ctx, enduser.GroupByID(g.ID), enduser.MaxOverlap))(t)
 	tokens = append(tokens, must(w.acme.Groups().Reveal(ctx, g))(t))
-	w.advance(enduser.MaxOverlap - time.Millisecond)
+	w.Advance(enduser.MaxOverlap - time.Millisecond)
 	accepts(t, "30 days", w.acme, g.ID, tokens, true, true)
 	// An overlap below the precision of time counts as none.
 	g = made(w.acme.Groups().Rotate(ctx, enduser.GroupByID(g.ID), time.Nanosecond))(t)
 	tokens = append(tokens, must(w.acme.Groups().Reveal(ctx, g))(t))
 	accepts(t, "a nanosecond", w.acme, g.ID, tokens, true, false, true)
-	w.advance(time.Millisecond)
+	w.Advance(time.Millisecond)
 	accepts(t, "30 days later", w.acme, g.ID, tokens, false, false, true)
 }
 
@@ -148,7 +149,7 @@ func TestPreviousTokensAreBounded(t *testing.T) {
 		for range 7 {
 			made(w.acme.Groups().Rotate(ctx, ref, time.Second))(t)
 		}
-		w.advance(time.Hour)
+		w.Advance(time.Hour)
 		made(w.acme.Groups().Rotate(ctx, ref, time.Second))(t)
 		accepts(t, "live", w.acme, live.ID, []string{first}, true)
 	})
@@ -186,7 +187,7 @@ func TestSweepDropsTokens(t *testing.T) {
 			last = got.Version
 			got.Version, got.Revision = g.Version, g.Revision
 			diff(t, "the group", got, g)
-			w.advance(time.Minute)
+			w.Advance(time.Minute)
 		}
 		diff(t, "feed", feed(t, w.acme), fed)
 	})
@@ -256,14 +257,14 @@ func TestUnknownOutcomesOfGroups(t *testing.T) {
 		ctx := t.Context()
 		lost := func(int64, []store.Op) error { return fmt.Errorf("connection lost: %w", store.ErrUnknown) }
 		for _, done := range []bool{false, true} {
-			f := &faulty{Store: st}
+			f := &faultstore.Store{Store: st}
 			acme := newWorld(f).users.Tenant(fmt.Sprint("acme-", done))
 			groups := acme.Groups()
 			g, token := team(t, acme, "team")
-			if f.before = lost; done {
-				f.before, f.after = nil, lost
+			if f.OnApply = lost; done {
+				f.OnApply, f.OnApplied = nil, lost
 			}
-			sent := f.applies.Load()
+			sent := f.Applies()
 			nobody, none, err := groups.Rotate(ctx, enduser.GroupByID("nobody"), 0)
 			wantErr(t, "rotate nobody", err, enduser.ErrNotFound)
 			ref := enduser.GroupByID(g.ID)
@@ -275,7 +276,7 @@ func TestUnknownOutcomesOfGroups(t *testing.T) {
 			created, first, err := groups.Create(ctx, wholeSpec())
 			wantErr(t, "create", err, enduser.ErrUnknown)
 			accepts(t, fmt.Sprint("created ", done), acme, created.ID, []string{first}, done)
-			if n := f.applies.Load() - sent; n != 4 {
+			if n := f.Applies() - sent; n != 4 {
 				t.Errorf("%d writes for four calls", n)
 			}
 			if none != "" || nobody.ID != "" || rotated.ID != g.ID || next == token || created.Name != wholeSpec().Name {
@@ -284,7 +285,7 @@ func TestUnknownOutcomesOfGroups(t *testing.T) {
 			if !rotated.Version.IsZero() || !created.Version.IsZero() || created.Revision != 0 {
 				t.Errorf("versions %v and %v, revision %d", rotated.Version, created.Version, created.Revision)
 			}
-			f.before, f.after = nil, nil
+			f.OnApply, f.OnApplied = nil, nil
 			want := []string{"created " + g.ID}
 			if done {
 				want = append(want, "updated "+g.ID, "updated "+g.ID, "deleted "+g.ID, "created "+created.ID)

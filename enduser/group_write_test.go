@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/faultstore"
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -95,7 +96,7 @@ func TestGroupsThatExist(t *testing.T) {
 		w := newWorld(st)
 		g := made(w.acme.Groups().Create(ctx, wholeSpec()))(t)
 		token := must(w.acme.Groups().Reveal(ctx, g))(t)
-		w.advance(time.Minute)
+		w.Advance(time.Minute)
 		for _, spelling := range []string{"Team-É", "Team-E\u0301"} {
 			_, _, err := w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: spelling, Name: "other"})
 			wantConflict(t, spelling, err, "external_id", g.ID)
@@ -125,7 +126,7 @@ func TestUpdateGroup(t *testing.T) {
 		w := newWorld(st)
 		want := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
 		token := must(w.acme.Groups().Reveal(ctx, want))(t)
-		w.advance(time.Minute)
+		w.Advance(time.Minute)
 		step := func(what string, refs enduser.GroupRef, fields []string, change func(*enduser.Group)) {
 			t.Helper()
 			if len(fields) > 0 {
@@ -138,7 +139,7 @@ func TestUpdateGroup(t *testing.T) {
 				}
 				change(&want)
 				want.Version = enduser.Version{}
-				want.Revision, want.UpdatedBy, want.UpdatedAt = want.Revision+1, "bob", w.now().UTC()
+				want.Revision, want.UpdatedBy, want.UpdatedAt = want.Revision+1, "bob", w.Now().UTC()
 			}
 			got := must(w.acme.As("bob").Groups().Update(ctx, refs, func(g *enduser.Group) error { change(g); return nil }))(t)
 			diff(t, what, got, want)
@@ -146,7 +147,7 @@ func TestUpdateGroup(t *testing.T) {
 			if len(fields) > 0 {
 				changes := changesAfter(t, w.acme, want.Revision-1)
 				diff(t, what+", feed", changes, []enduser.Change{{
-					Revision: want.Revision, Type: enduser.ChangeUpdated, Kind: "group", ID: want.ID, Actor: "bob", At: w.now().UTC(), Fields: fields,
+					Revision: want.Revision, Type: enduser.ChangeUpdated, Kind: "group", ID: want.ID, Actor: "bob", At: w.Now().UTC(), Fields: fields,
 				}})
 			}
 		}
@@ -252,11 +253,11 @@ func TestGroupNumberIsTaken(t *testing.T) {
 		ctx := t.Context()
 		var drawn []store.Key
 		var notes []string
-		f := &faulty{Store: st}
+		f := &faultstore.Store{Store: st}
 		w := newWorld(f)
 		first := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "first"}))(t)
 		holder := must(st.Get(ctx, "acme", store.ID(first.ID)))(t)
-		f.before = func(n int64, ops []store.Op) error {
+		f.OnApply = func(n int64, ops []store.Op) error {
 			key := ops[0].New.Unique[1]
 			drawn, notes = append(drawn, key), append(notes, string(ops[0].Note))
 			if n < 10 {
@@ -276,7 +277,7 @@ func TestGroupNumberIsTaken(t *testing.T) {
 		if notes[0] != notes[8] {
 			t.Errorf("notes %q", notes)
 		}
-		f.before = nil
+		f.OnApply = nil
 		g = must(w.acme.Groups().Update(ctx, enduser.GroupByID(g.ID), func(got *enduser.Group) error { got.Name = "x"; return nil }))(t)
 		if r := must(st.Get(ctx, "acme", drawn[8]))(t); r.ID != g.ID {
 			t.Errorf("the number is that of %s", r.ID)

@@ -367,7 +367,7 @@ func TestSweepKeepsTenantsApart(t *testing.T) {
 				must(tenant.Create(ctx, enduser.Spec{ExternalID: "stays"}))(t)
 			}
 		}
-		w.advance(time.Minute)
+		w.Advance(time.Minute)
 		if n := must(w.users.Sweep(ctx))(t); n != len(want) {
 			t.Errorf("swept %d, want %d", n, len(want))
 		}

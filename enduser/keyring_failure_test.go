@@ -70,7 +70,7 @@ func TestKeyringThatFails(t *testing.T) {
 		ctx := t.Context()
 		ring := &brokenRing{Keyring: enduser.NewKeyring(testKey("k1"))}
 		w := newWorld(st)
-		w.users = enduser.New(st, &enduser.Options{Now: w.now, NewID: counter("u"), Keyring: ring})
+		w.users = enduser.New(st, &enduser.Options{Now: w.Now, NewID: counter("u"), Keyring: ring})
 		w.acme = w.users.Tenant("acme")
 		u := must(w.acme.Create(ctx, enduser.Spec{Sensitive: secrets{"k": secret("v")}}))(t)
 		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
@@ -126,13 +126,13 @@ func TestSweepDestroysKeys(t *testing.T) {
 		ctx := t.Context()
 		ring := &brokenRing{Keyring: enduser.NewKeyring(testKey("k1"))}
 		w := newWorld(st)
-		w.users = enduser.New(st, &enduser.Options{Now: w.now, NewID: counter("u"), Keyring: ring})
+		w.users = enduser.New(st, &enduser.Options{Now: w.Now, NewID: counter("u"), Keyring: ring})
 		w.acme = w.users.Tenant("acme")
 		for i, c := range []struct{ fails, want error }{
 			{nil, nil}, {errors.New("disk: read-only"), enduser.ErrUnavailable}, {context.Canceled, context.Canceled},
 		} {
 			u := must(w.acme.Create(ctx, enduser.Spec{ExpiresIn: time.Minute, Sensitive: secrets{"k": secret("v")}}))(t)
-			w.advance(time.Minute)
+			w.Advance(time.Minute)
 			ring.destroying = c.fails
 			n, err := w.users.Sweep(ctx)
 			if n != 1 || ring.destroyed != i+1 || !errors.Is(err, c.want) || !errors.Is(err, c.fails) {
@@ -154,7 +154,7 @@ func TestLostKey(t *testing.T) {
 		u := must(w.acme.Create(ctx, enduser.Spec{Sensitive: secrets{"k": secret("v")}}))(t)
 		g := made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
 		token := must(w.acme.Groups().Reveal(ctx, g))(t)
-		users := enduser.New(st, &enduser.Options{Now: w.now, NewID: counter("o"), Keyring: enduser.NewKeyring(testKey("k2"))})
+		users := enduser.New(st, &enduser.Options{Now: w.Now, NewID: counter("o"), Keyring: enduser.NewKeyring(testKey("k2"))})
 		acme := users.Tenant("acme")
 		wantErr(t, "reveal", second(acme.RevealSensitive(ctx, enduser.ByID(u.ID))), enduser.ErrNoKey)
 		wantErr(t, "reveal token", second(acme.Groups().Reveal(ctx, g)), enduser.ErrNoKey)
@@ -184,7 +184,7 @@ func TestWithoutKeyring(t *testing.T) {
 		g, token := team(t, w.acme, "team")
 		u := must(w.acme.Create(ctx, enduser.Spec{ExternalID: "a", Sensitive: secrets{"k": secret("v"), "l": secret("w")}}))(t)
 		bare := *w
-		bare.users = enduser.New(st, &enduser.Options{Now: w.now, NewID: counter("b")})
+		bare.users = enduser.New(st, &enduser.Options{Now: w.Now, NewID: counter("b")})
 		bare.acme = bare.users.Tenant("acme")
 		acme, groups, user, team := bare.acme, bare.acme.Groups(), enduser.ByID(u.ID), enduser.GroupByID(g.ID)
 		if bare.users.HasKeyring() || !w.users.HasKeyring() {

@@ -14,6 +14,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/clock"
 	"github.com/rollbook-go/rollbook/internal/testing/redistest"
 	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
@@ -72,7 +73,7 @@ type history struct {
 	t      *testing.T
 	rand   *rand.Rand
 	store  *timeMachine
-	clock  *clock
+	clock  *clock.Clock
 	doors  []enduser.Tenant // of processes whose clocks may differ
 	frozen bool
 
@@ -149,7 +150,7 @@ func newHistory(t *testing.T, seed uint64, open func() store.Store) *history {
 	t.Helper()
 	h := &history{
 		t: t, rand: rand.New(rand.NewPCG(seed, 1)),
-		store: newTimeMachine(open), clock: newClock(), versions: make(map[string][]enduser.Version),
+		store: newTimeMachine(open), clock: clock.At(epoch), versions: make(map[string][]enduser.Version),
 	}
 	apart := time.Duration(0)
 	switch seed % 3 {
@@ -161,7 +162,7 @@ func newHistory(t *testing.T, seed uint64, open func() store.Store) *history {
 	ids := counter("u")
 	for i := range 2 {
 		users := enduser.New(h.store, &enduser.Options{
-			Now:     func() time.Time { return h.clock.now().Add(time.Duration(i) * apart) },
+			Now:     func() time.Time { return h.clock.Now().Add(time.Duration(i) * apart) },
 			NewID:   ids,
 			Keyring: enduser.NewKeyring(testKey("k1")),
 		})
@@ -191,7 +192,7 @@ func (h *history) run() {
 func (h *history) steps(n int) {
 	for range n {
 		if !h.frozen {
-			h.clock.advance(time.Duration(h.rand.IntN(120)) * time.Second)
+			h.clock.Advance(time.Duration(h.rand.IntN(120)) * time.Second)
 		}
 		h.step()
 		for id, v := range h.current() {
@@ -260,7 +261,7 @@ func (h *history) user() enduser.Ref {
 func (h *history) trim(acme enduser.Tenant) {
 	ctx := h.t.Context()
 	if h.rand.IntN(2) == 0 {
-		p, err := acme.PositionAt(ctx, h.clock.now().Add(-time.Minute))
+		p, err := acme.PositionAt(ctx, h.clock.Now().Add(-time.Minute))
 		if errors.Is(err, enduser.ErrTrimmed) {
 			return
 		}

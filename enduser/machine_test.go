@@ -328,13 +328,13 @@ func (m *machine) trim(t *rapid.T) {
 }
 
 func (m *machine) wait(t *rapid.T) {
-	m.advance(time.Duration(rapid.IntRange(1, 6).Draw(t, "seconds")) * time.Second)
+	m.Advance(time.Duration(rapid.IntRange(1, 6).Draw(t, "seconds")) * time.Second)
 }
 
 func (m *machine) sweep(t *rapid.T) {
 	want := 0
 	for _, mod := range m.models {
-		mod.now = m.now().UTC()
+		mod.now = m.Now().UTC()
 		expired := find(mod.users, func(u *modelUser) bool { return !mod.live(u) })
 		slices.SortStableFunc(expired, func(a, b *modelUser) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
 		for _, u := range expired {
@@ -350,7 +350,7 @@ func (m *machine) sweep(t *rapid.T) {
 // check compares all that there is.
 func (m *machine) check(t *rapid.T) {
 	for env, mod := range m.models {
-		mod.now = m.now().UTC()
+		mod.now = m.Now().UTC()
 		tenant := m.tenant.In(env)
 		i, alive := 0, mod.alive()
 		for u, err := range tenant.All(m.ctx, enduser.Filter{}) {

@@ -144,11 +144,11 @@ func TestWritesCarryGroupsAlong(t *testing.T) {
 			}},
 			{"rotate", func() error { return third(groups.Rotate(ctx, ref, time.Second)) }},
 			{"sweep", func() error {
-				w.advance(time.Minute)
+				w.Advance(time.Minute)
 				return second(w.users.Sweep(ctx))
 			}},
 			{"reseal", func() error {
-				next := enduser.New(st, &enduser.Options{Now: w.now, Keyring: enduser.NewKeyring(testKey("k2"), testKey("k1"))})
+				next := enduser.New(st, &enduser.Options{Now: w.Now, Keyring: enduser.NewKeyring(testKey("k2"), testKey("k1"))})
 				n, err := next.Reseal(ctx)
 				if n != 1 {
 					t.Errorf("resealed %d", n)
@@ -171,10 +171,10 @@ func TestWritesCarrySensitiveValuesAlong(t *testing.T) {
 		u := must(w.acme.Create(ctx, enduser.Spec{ExternalID: "a", Sensitive: secrets{"old": secret("1")}}))(t)
 		sensitive := "sensitive/" + u.ID
 		enrich(t, st, sensitive)
-		w.advance(time.Hour)
+		w.Advance(time.Hour)
 		must(w.acme.Update(ctx, enduser.ByID(u.ID), func(e *enduser.Edit) error { e.SetSensitive("new", secret("2")); return nil }))(t)
 		carried(t, "set", st, sensitive)
-		w.advance(enduser.SensitiveTTL - time.Minute)
+		w.Advance(enduser.SensitiveTTL - time.Minute)
 		must(w.users.Sweep(ctx))(t)
 		carried(t, "swept", st, sensitive)
 		reveals(t, "the rest", w.acme, enduser.ByID(u.ID), values{"new": enduser.String("2")})
@@ -255,10 +255,10 @@ func TestWhatOnlyANewerProgramMayWrite(t *testing.T) {
 		diff(t, "listed", ids(must(w.acme.List(ctx, enduser.Query{}))(t).Users), []string{u.ID})
 
 		// It can be taken over when it has expired, and expires by itself.
-		w.advance(time.Hour)
+		w.Advance(time.Hour)
 		taken := upserted(w.acme.Upsert(ctx, enduser.Spec{ExternalID: "crm-7", ExpiresIn: time.Minute}))(t, enduser.Created)
 		tamper(t, st, taken.ID, body(t, `"w":1`, `"w":2`))
-		w.advance(time.Minute)
+		w.Advance(time.Minute)
 		if n := must(w.users.Sweep(ctx))(t); n != 1 {
 			t.Errorf("swept %d", n)
 		}
@@ -285,7 +285,7 @@ func TestGroupsThatOnlyANewerProgramMayWrite(t *testing.T) {
 		ref := enduser.GroupByID(g.ID)
 		wantErr(t, "update", second(groups.Update(ctx, ref, func(g *enduser.Group) error { g.SystemProperties["demo"] = enduser.Bool(true); return nil })), enduser.ErrNewer)
 		wantErr(t, "rotate", third(groups.Rotate(ctx, ref, 0)), enduser.ErrNewer)
-		next := enduser.New(st, &enduser.Options{Now: w.now, Keyring: enduser.NewKeyring(testKey("k2"), testKey("k1"))})
+		next := enduser.New(st, &enduser.Options{Now: w.Now, Keyring: enduser.NewKeyring(testKey("k2"), testKey("k1"))})
 		wantErr(t, "reseal", second(next.Reseal(ctx)), enduser.ErrNewer)
 		must(groups.Authenticate(ctx, token))(t)
 		if there := ensured(groups.Ensure(ctx, enduser.GroupSpec{ExternalID: "team"}))(t, enduser.Unchanged); there.ID != g.ID {

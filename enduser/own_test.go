@@ -67,7 +67,7 @@ func TestOwnIDsOfUsersThatExpired(t *testing.T) {
 		for _, s := range []enduser.Spec{{ExpiresIn: time.Second}, {ExternalID: "known", ExpiresIn: time.Second}} {
 			u := must(w.acme.Create(ctx, s))(t)
 			wantConflict(t, "before", second(w.acme.Create(ctx, enduser.Spec{ExternalID: u.ID})), "external_id", u.ID)
-			w.advance(time.Second)
+			w.Advance(time.Second)
 			heir := must(w.acme.Create(ctx, enduser.Spec{ExternalID: u.ID}))(t)
 			if got := must(w.acme.Get(ctx, enduser.ByEitherID(u.ID)))(t); got.ID != heir.ID {
 				t.Errorf("%s names %s, want %s", u.ID, got.ID, heir.ID)

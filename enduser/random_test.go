@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/clock"
 	"github.com/rollbook-go/rollbook/internal/testing/size"
 )
 
@@ -31,19 +32,19 @@ func TestRandomSequences(t *testing.T) {
 			before := checks.String()
 			ok(t, checks.Set(strconv.Itoa(sequences[b.name])))
 			defer func() { _ = checks.Set(before) }()
-			clock, nextID, n := newClock(), counter("u"), 0
+			now, nextID, n := clock.At(epoch), counter("u"), 0
 			rapid.Check(t, func(t *rapid.T) {
 				n++ // a tenant of its own for each sequence: opening stores is slow
 				if b.name == "memory" {
 					st = b.open(nil) // but not this one, whose sweep looks at every tenant
 				}
 				users := enduser.New(st, &enduser.Options{
-					Now: clock.now, NewID: nextID, Keyring: enduser.NewKeyring(testKey("k1")),
+					Now: now.Now, NewID: nextID, Keyring: enduser.NewKeyring(testKey("k1")),
 					Schema: func(string) enduser.Schema { return enduser.Schema{IndexedMetadata: []string{"plan"}} },
 				})
-				m := newMachine(clock, users, users.Tenant(fmt.Sprint("tenant-", n)))
+				m := newMachine(now, users, users.Tenant(fmt.Sprint("tenant-", n)))
 				// What an earlier sequence left behind is no concern of this one.
-				clock.advance(time.Hour)
+				now.Advance(time.Hour)
 				if _, err := users.Sweep(t.Context()); err != nil {
 					t.Fatal(err)
 				}
@@ -76,16 +77,16 @@ func TestRandomSequences(t *testing.T) {
 
 // machine runs the same calls on a tenant and on the models of its environments.
 type machine struct {
-	*clock
+	*clock.Clock
 	ctx    context.Context
 	users  *enduser.Manager
 	tenant enduser.Tenant
 	models map[enduser.Environment]*model
 }
 
-func newMachine(c *clock, users *enduser.Manager, tenant enduser.Tenant) *machine {
+func newMachine(c *clock.Clock, users *enduser.Manager, tenant enduser.Tenant) *machine {
 	return &machine{
-		clock: c, ctx: context.Background(), users: users, tenant: tenant,
+		Clock: c, ctx: context.Background(), users: users, tenant: tenant,
 		models: map[enduser.Environment]*model{enduser.Customer: {}, enduser.Testing: {}},
 	}
 }
@@ -96,7 +97,7 @@ func (m *machine) turn(t *rapid.T) (enduser.Tenant, *model, enduser.Policy, stri
 	policy := enduser.Policy{UniqueEmail: rapid.Bool().Draw(t, "unique")}
 	actor := rapid.SampledFrom([]string{"ann", "bob", ""}).Draw(t, "actor")
 	mod := m.models[env]
-	mod.now = m.now().UTC()
+	mod.now = m.Now().UTC()
 	return m.tenant.In(env).With(policy).As(actor), mod, policy, actor
 }
 

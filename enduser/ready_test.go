@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/faultstore"
 	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
@@ -29,11 +30,11 @@ func ExampleManager_Ready() {
 func TestReady(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
-		f := &faulty{Store: st}
+		f := &faultstore.Store{Store: st}
 		w := newWorld(f)
 		for i := range 3 {
 			ok(t, w.users.Ready(ctx))
-			if n := f.applies.Load(); n != int64(i+1) {
+			if n := f.Applies(); n != int64(i+1) {
 				t.Errorf("%d writes after %d calls", n, i+1)
 			}
 		}
@@ -56,7 +57,7 @@ func TestReady(t *testing.T) {
 		if feed := must(st.Changes(ctx, "c/ready", store.ChangeQuery{}))(t); len(feed.Changes) > 0 {
 			t.Errorf("feed %+v", feed)
 		}
-		w.advance(100 * 24 * time.Hour)
+		w.Advance(100 * 24 * time.Hour)
 		sweepNone(t, w)
 		if n, err := w.users.Reseal(ctx); n != 0 || err != nil {
 			t.Errorf("resealed %d, %v", n, err)
@@ -105,7 +106,7 @@ func TestReadyThatAlwaysLoses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := memory.New(nil)
 		other := enduser.New(st, nil)
-		users := enduser.New(&faulty{Store: st, before: func(int64, []store.Op) error { return other.Ready(t.Context()) }}, nil)
+		users := enduser.New(&faultstore.Store{Store: st, OnApply: func(int64, []store.Op) error { return other.Ready(t.Context()) }}, nil)
 		if err := users.Ready(t.Context()); err != nil {
 			t.Error(err)
 		}
@@ -128,20 +129,20 @@ func TestNotReady(t *testing.T) {
 		"the caller left":      {write: context.Canceled, want: context.Canceled},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := &faulty{Store: memory.New(nil)}
+			f := &faultstore.Store{Store: memory.New(nil)}
 			users := enduser.New(f, nil)
 			for range 2 { // with the record there, and without
-				f.get = func() error { return c.get }
+				f.OnGet = func() error { return c.get }
 				hook := func(int64, []store.Op) error { return c.write }
-				if f.before = hook; c.done {
-					f.before, f.after = nil, hook
+				if f.OnApply = hook; c.done {
+					f.OnApply, f.OnApplied = nil, hook
 				}
 				err := users.Ready(t.Context())
 				wantErr(t, name, err, c.want)
 				if err != nil && !strings.HasPrefix(err.Error(), "enduser: ") {
 					t.Errorf("the text is %q", err)
 				}
-				f.get, f.before, f.after = nil, nil, nil
+				f.OnGet, f.OnApply, f.OnApplied = nil, nil, nil
 				if err := users.Ready(t.Context()); err != nil {
 					t.Errorf("when that is over: %v", err)
 				}
@@ -172,8 +173,8 @@ func TestReadyWithADamagedRecord(t *testing.T) {
 func TestReadyReturns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := memory.New(nil)
-		f := &faulty{Store: st}
-		f.before = func(int64, []store.Op) error { return &store.StaleError{} } // for ever
+		f := &faultstore.Store{Store: st}
+		f.OnApply = func(int64, []store.Op) error { return &store.StaleError{} } // for ever
 		users := enduser.New(f, nil)
 		wantErr(t, "ready", users.Ready(t.Context()), enduser.ErrContended)
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/faultstore"
 	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
@@ -30,7 +31,7 @@ func TestKeyRotation(t *testing.T) {
 			for i, id := range keys {
 				ring[i] = testKey(id)
 			}
-			return enduser.New(st, &enduser.Options{Now: w.now, NewID: nextID, Keyring: enduser.NewKeyring(ring[0], ring[1:]...)})
+			return enduser.New(st, &enduser.Options{Now: w.Now, NewID: nextID, Keyring: enduser.NewKeyring(ring[0], ring[1:]...)})
 		}
 		place := func(m *enduser.Manager, i int) enduser.Tenant {
 			return m.Tenant(fmt.Sprint("tenant-", i%7)).In([]enduser.Environment{enduser.Customer, enduser.Testing}[i%2]).As("ann")
@@ -69,7 +70,7 @@ func TestKeyRotation(t *testing.T) {
 			readable(step.next+" in front", front)
 			fed := changesAfter(t, place(front, 3), 0)
 			before := must(place(front, 3).Groups().Get(ctx, enduser.GroupByToken(tokens[3])))(t)
-			w.advance(time.Minute)
+			w.Advance(time.Minute)
 			if n := must(front.Reseal(ctx))(t); n != groups {
 				t.Errorf("%s: sealed %d anew, want %d", step.next, n, groups)
 			}
@@ -89,7 +90,7 @@ func TestKeyRotation(t *testing.T) {
 				want["k1"] = 2
 				reveals(t, step.next, place(front, 0), enduser.ByID(u.ID), values{"a": enduser.String("1"), "b": enduser.String("2")})
 				counts(step.next, front, want)
-				w.advance(enduser.SensitiveTTL)
+				w.Advance(enduser.SensitiveTTL)
 				must(front.Sweep(ctx))(t)
 				delete(want, "k1")
 			}
@@ -104,7 +105,7 @@ func TestResealRacingWrites(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)
-		next := enduser.New(st, &enduser.Options{Now: w.now, Keyring: enduser.NewKeyring(testKey("k2"), testKey("k1"))})
+		next := enduser.New(st, &enduser.Options{Now: w.Now, Keyring: enduser.NewKeyring(testKey("k2"), testKey("k1"))})
 		for try := range size.Pick(t, 1, 4, 20) {
 			for i := range 24 {
 				made(w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: fmt.Sprint("g", i)}))(t)
@@ -164,7 +165,7 @@ func TestResealRacingWrites(t *testing.T) {
 func TestResealErrors(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
-		f := &faulty{Store: st}
+		f := &faultstore.Store{Store: st}
 		w := newWorld(f)
 		bare := enduser.New(f, nil)
 		if n := must(bare.Reseal(ctx))(t); n != 0 || len(must(bare.CountSealed(ctx))(t)) != 0 {
@@ -179,17 +180,17 @@ func TestResealErrors(t *testing.T) {
 		for _, fault := range []struct{ is, want error }{
 			{store.ErrUnavailable, enduser.ErrUnavailable}, {store.ErrUnknown, enduser.ErrUnknown}, {errors.New("driver: bad"), enduser.ErrUnavailable},
 		} {
-			f.before = func(int64, []store.Op) error { return fault.is }
+			f.OnApply = func(int64, []store.Op) error { return fault.is }
 			n, err := next.Reseal(ctx)
 			wantErr(t, "write", err, fault.want)
-			f.before = nil
+			f.OnApply = nil
 			if n != 0 {
 				t.Errorf("sealed %d", n)
 			}
-			f.list = func() error { return fault.is }
+			f.OnList = func() error { return fault.is }
 			wantErr(t, "read", second(next.Reseal(ctx)), fault.want)
 			wantErr(t, "count", second(next.CountSealed(ctx)), fault.want)
-			f.list = nil
+			f.OnList = nil
 		}
 		// A sealed text of another version is ErrCorrupt.
 		tamper(t, st, g.ID, body(t, `"token":"A`, `"token":"C`))

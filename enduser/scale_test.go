@@ -126,7 +126,7 @@ func TestNoCallReadsMoreThanAPage(t *testing.T) {
 			}},
 			{"changes", 1000, 0, 1, func() error { return second(acme.Changes(ctx, enduser.ChangeQuery{Limit: 1000})) }},
 			{"reindex", 201, 0, 4, func() error { return second(acme.Reindex(ctx)) }},
-			{"sweep", 1000, 0, 3, func() error { w.advance(time.Hour); return second(w.users.Sweep(ctx)) }},
+			{"sweep", 1000, 0, 3, func() error { w.Advance(time.Hour); return second(w.users.Sweep(ctx)) }},
 		} {
 			c.reset()
 			if err := c2.call(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/clock"
 	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
@@ -163,10 +164,10 @@ func TestExactIDs(t *testing.T) {
 func TestProcessesThatDisagreeOnExactIDs(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
-		clock := newClock()
+		now := clock.At(epoch)
 		process := func(prefix string, exact bool) *enduser.Manager {
 			return enduser.New(st, &enduser.Options{
-				Now: clock.now, NewID: counter(prefix), Keyring: enduser.NewKeyring(testKey("k1")),
+				Now: now.Now, NewID: counter(prefix), Keyring: enduser.NewKeyring(testKey("k1")),
 				Schema: func(string) enduser.Schema { return enduser.Schema{ExactIDs: exact} },
 			})
 		}
@@ -202,7 +203,7 @@ func TestProcessesThatDisagreeOnExactIDs(t *testing.T) {
 		must(exact.Tenant("swept").Create(ctx, enduser.Spec{ExternalID: "a", ExpiresIn: time.Minute}))(t)
 		must(exact.Tenant("swept").In(enduser.Testing).Create(ctx, enduser.Spec{ExternalID: "a", ExpiresIn: time.Minute}))(t)
 		made(exact.Tenant("swept").Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
-		clock.advance(time.Hour)
+		now.Advance(time.Hour)
 		if n := must(folded.Sweep(ctx))(t); n != 2 {
 			t.Errorf("swept %d, want 2", n)
 		}

@@ -65,9 +65,9 @@ func hoard(t *testing.T, st store.Store) (hidden []string) {
 		gone := must(tenant.Create(ctx, enduser.Spec{Sensitive: secrets{"ssn": next()}}))(t)
 		ok(t, tenant.Delete(ctx, enduser.ByID(gone.ID)))
 	}
-	w.advance(time.Minute)
+	w.Advance(time.Minute)
 	must(w.users.Sweep(ctx))(t)
-	other := enduser.New(st, &enduser.Options{Now: w.now, Keyring: enduser.NewKeyring(testKey("k2"), testKey("k1"))})
+	other := enduser.New(st, &enduser.Options{Now: w.Now, Keyring: enduser.NewKeyring(testKey("k2"), testKey("k1"))})
 	if n := must(other.Reseal(ctx))(t); n != 2 {
 		t.Errorf("sealed %d anew", n)
 	}

@@ -125,7 +125,7 @@ func TestSensitiveCount(t *testing.T) {
 			t.Errorf("changes %+v", change)
 		}
 		reveals(t, "cleared", w.acme, ref, values{"k5": enduser.String("z")})
-		w.advance(enduser.SensitiveTTL) // all have expired and count no more
+		w.Advance(enduser.SensitiveTTL) // all have expired and count no more
 		if err := add("one-more", "k1"); err != nil {
 			t.Error("after a day:", err)
 		}

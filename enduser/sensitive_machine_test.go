@@ -40,7 +40,7 @@ func TestRandomSensitive(t *testing.T) {
 				ok(t, second(m.world.users.Sweep(context.Background())))
 			},
 			"wait": func(t *rapid.T) {
-				m.advance(rapid.SampledFrom([]time.Duration{time.Millisecond, time.Hour, 12 * time.Hour, 24*time.Hour - time.Millisecond}).Draw(t, "wait"))
+				m.Advance(rapid.SampledFrom([]time.Duration{time.Millisecond, time.Hour, 12 * time.Hour, 24*time.Hour - time.Millisecond}).Draw(t, "wait"))
 			},
 		})
 	})
@@ -53,7 +53,7 @@ func (m *sensitiveMachine) id(t *rapid.T) string {
 func (m *sensitiveMachine) alive(id string) bool {
 	_, ok := m.users[id]
 	end, ends := m.ends[id]
-	return ok && (!ends || m.now().Before(end))
+	return ok && (!ends || m.Now().Before(end))
 }
 
 // write is what a write of secrets does to the values of a user.
@@ -63,7 +63,7 @@ func (m *sensitiveMachine) write(id string, cleared bool, given secrets, drawn m
 	}
 	for key, s := range given {
 		if delete(m.users[id], key); !s.IsNull() {
-			m.users[id][key] = until{drawn[key], m.now().Add(enduser.SensitiveTTL)}
+			m.users[id][key] = until{drawn[key], m.Now().Add(enduser.SensitiveTTL)}
 		}
 	}
 }
@@ -91,7 +91,7 @@ func (m *sensitiveMachine) made(s enduser.Spec, plain map[string]enduser.Value) 
 	m.users[s.ExternalID] = make(map[string]until)
 	delete(m.ends, s.ExternalID)
 	if s.ExpiresIn > 0 {
-		m.ends[s.ExternalID] = m.now().Add(s.ExpiresIn)
+		m.ends[s.ExternalID] = m.Now().Add(s.ExpiresIn)
 	}
 	m.write(s.ExternalID, false, s.Sensitive, plain)
 }
@@ -167,7 +167,7 @@ func (m *sensitiveMachine) check(t *rapid.T) {
 		}
 		want := 0
 		for key, v := range m.users[id] {
-			if !m.now().Before(v.Time) {
+			if !m.Now().Before(v.Time) {
 				continue
 			}
 			want++

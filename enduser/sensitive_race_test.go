@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/faultstore"
 	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
 )
@@ -16,17 +17,17 @@ import (
 func TestUnknownOutcomesOfSensitive(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
-		f := &faulty{Store: st}
+		f := &faultstore.Store{Store: st}
 		w := newWorld(f)
 		ref := enduser.ByExternalID("a")
 		for _, done := range []bool{false, true} {
 			lose := func() {
 				lost := func(int64, []store.Op) error { return fmt.Errorf("connection lost: %w", store.ErrUnknown) }
-				if f.before = lost; done {
-					f.before, f.after = nil, lost
+				if f.OnApply = lost; done {
+					f.OnApply, f.OnApplied = nil, lost
 				}
 			}
-			keep := func() { f.before, f.after = nil, nil }
+			keep := func() { f.OnApply, f.OnApplied = nil, nil }
 			u := must(w.acme.Create(ctx, enduser.Spec{ExternalID: "a", Sensitive: secrets{"k": secret("v")}}))(t)
 			want := values{"k": enduser.String("v")}
 			reveals(t, "created", w.acme, ref, want)
@@ -42,11 +43,11 @@ func TestUnknownOutcomesOfSensitive(t *testing.T) {
 			} {
 				what := fmt.Sprintf("%s, done %v", step.name, done)
 				edit := func(u *enduser.Edit) error { step.edit(u); u.Name = step.name; return nil }
-				sent := f.applies.Load()
+				sent := f.Applies()
 				lose()
 				wantErr(t, what, second(w.acme.Update(ctx, ref, edit)), enduser.ErrUnknown)
 				keep()
-				if n := f.applies.Load() - sent; n != 1 {
+				if n := f.Applies() - sent; n != 1 {
 					t.Errorf("%s: sent %d times", what, n)
 				}
 				if done {
@@ -133,7 +134,7 @@ func TestNoValuesWithoutUser(t *testing.T) {
 							_, err = w.users.Sweep(ctx)
 						}
 					default:
-						w.advance(300 * time.Millisecond)
+						w.Advance(300 * time.Millisecond)
 						_, _, err = w.acme.Upsert(ctx, enduser.Spec{ExternalID: id, Sensitive: secrets{"l": secret("w")}, ExpiresIn: time.Second})
 					}
 					if err != nil && !errors.Is(err, enduser.ErrNotFound) && !errors.Is(err, enduser.ErrContended) {
@@ -144,7 +145,7 @@ func TestNoValuesWithoutUser(t *testing.T) {
 		}
 		wg.Wait()
 		checkSensitiveHaveUsers(t, st, "acme")
-		w.advance(enduser.SensitiveTTL)
+		w.Advance(enduser.SensitiveTTL)
 		must(w.users.Sweep(ctx))(t)
 		if ids := sensitiveOf(t, st, "acme"); len(ids) != 0 {
 			t.Errorf("records of %v are left", ids)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/faultstore"
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -16,7 +17,7 @@ func TestSensitiveTTL(t *testing.T) {
 		w := newWorld(st)
 		u := must(w.acme.Create(ctx, enduser.Spec{Sensitive: secrets{"early": secret("1"), "again": secret("2")}}))(t)
 		ref := enduser.ByID(u.ID)
-		w.advance(time.Hour)
+		w.Advance(time.Hour)
 		must(w.acme.Update(ctx, ref, func(u *enduser.Edit) error {
 			u.SetSensitive("again", secret("2"))
 			u.SetSensitive("late", secret("3"))
@@ -25,13 +26,13 @@ func TestSensitiveTTL(t *testing.T) {
 		early, again, late := enduser.String("1"), enduser.String("2"), enduser.String("3")
 		fed := feed(t, w.acme)
 
-		w.advance(23*time.Hour - time.Millisecond)
+		w.Advance(23*time.Hour - time.Millisecond)
 		reveals(t, "a millisecond before", w.acme, ref, values{"early": early, "again": again, "late": late})
 		sweepNone(t, w)
 		reveals(t, "swept a millisecond before", w.acme, ref, values{"early": early, "again": again, "late": late})
 		revision := must(w.acme.Get(ctx, ref))(t).Revision
 
-		w.advance(time.Millisecond)
+		w.Advance(time.Millisecond)
 		reveals(t, "at the deadline", w.acme, ref, values{"again": again, "late": late})
 		before := must(st.Get(ctx, "acme", store.ID("sensitive/"+u.ID)))(t)
 		sweepNone(t, w)
@@ -41,9 +42,9 @@ func TestSensitiveTTL(t *testing.T) {
 		}
 		reveals(t, "swept at the deadline", w.acme, ref, values{"again": again, "late": late})
 
-		w.advance(time.Hour - time.Millisecond)
+		w.Advance(time.Hour - time.Millisecond)
 		reveals(t, "a millisecond before the next", w.acme, ref, values{"again": again, "late": late})
-		w.advance(time.Millisecond)
+		w.Advance(time.Millisecond)
 		reveals(t, "at the next", w.acme, ref, values{})
 		sweepNone(t, w)
 		if ids := sensitiveOf(t, st, "acme"); len(ids) != 0 {
@@ -79,7 +80,7 @@ func TestUpdatesOfExpiredValues(t *testing.T) {
 		w := newWorld(st)
 		u := must(w.acme.Create(ctx, enduser.Spec{Sensitive: secrets{"dead": secret("1")}}))(t)
 		ref := enduser.ByID(u.ID)
-		w.advance(enduser.SensitiveTTL)
+		w.Advance(enduser.SensitiveTTL)
 		for name, edit := range map[string]func(*enduser.Edit){
 			"null": func(u *enduser.Edit) { u.SetSensitive("dead", enduser.Secret{}) }, "clear": func(u *enduser.Edit) { u.ClearSensitive() },
 		} {
@@ -88,10 +89,10 @@ func TestUpdatesOfExpiredValues(t *testing.T) {
 		}
 		must(w.acme.Update(ctx, ref, func(u *enduser.Edit) error { u.SetSensitive("new", secret("2")); return nil }))(t)
 		reveals(t, "new", w.acme, ref, values{"new": enduser.String("2")})
-		if r := must(st.Get(ctx, "acme", store.ID("sensitive/"+u.ID)))(t); !r.Due.Equal(w.now().Add(enduser.SensitiveTTL)) {
+		if r := must(st.Get(ctx, "acme", store.ID("sensitive/"+u.ID)))(t); !r.Due.Equal(w.Now().Add(enduser.SensitiveTTL)) {
 			t.Errorf("due %v: the expired value is still there", r.Due)
 		}
-		w.advance(enduser.SensitiveTTL)
+		w.Advance(enduser.SensitiveTTL)
 		sweepNone(t, w) // the record goes, and the user does not know
 		got := must(w.acme.Update(ctx, ref, func(u *enduser.Edit) error { u.Name = "x"; u.ClearSensitive(); return nil }))(t)
 		diff(t, "after a sweep", must(w.acme.Get(ctx, ref))(t), got)
@@ -103,9 +104,9 @@ func TestUpdatesOfExpiredValues(t *testing.T) {
 func TestSensitiveGoesWithItsUser(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
-		watched := &faulty{Store: st}
+		watched := &faultstore.Store{Store: st}
 		w := newWorld(watched)
-		watched.after = func(_ int64, ops []store.Op) error {
+		watched.OnApplied = func(_ int64, ops []store.Op) error {
 			for _, op := range ops {
 				if op.New == nil && op.Old.Kind == "user" {
 					sensitive := "sensitive/" + op.Old.ID
@@ -127,22 +128,22 @@ func TestSensitiveGoesWithItsUser(t *testing.T) {
 				ok(t, w.acme.Delete(ctx, enduser.ByID(u.ID)))
 			},
 			"swept": func(enduser.User) {
-				w.advance(time.Minute)
+				w.Advance(time.Minute)
 				if n := must(w.users.Sweep(ctx))(t); n != 1 {
 					t.Errorf("swept %d", n)
 				}
 			},
 			"taken over by a create": func(enduser.User) {
-				w.advance(time.Minute)
+				w.Advance(time.Minute)
 				must(w.acme.Create(ctx, enduser.Spec{ExternalID: "A"}))(t)
 			},
 			"taken over by an ensure with values": func(enduser.User) {
-				w.advance(time.Minute)
+				w.Advance(time.Minute)
 				upserted(w.acme.Ensure(ctx, enduser.Spec{Accounts: account, Sensitive: secrets{"new": secret("n")}}))(t, enduser.Created)
 				reveals(t, "the new one", w.acme, enduser.ByAccount(enduser.Account{Type: "irc", ID: "a"}), values{"new": enduser.String("n")})
 			},
 			"taken over by an update": func(enduser.User) {
-				w.advance(time.Minute)
+				w.Advance(time.Minute)
 				u := must(w.acme.Create(ctx, enduser.Spec{}))(t)
 				must(w.acme.Link(ctx, enduser.ByID(u.ID), account[0]))(t)
 			},
@@ -163,7 +164,7 @@ func TestSensitiveGoesWithItsUser(t *testing.T) {
 		}
 		// A user that has expired shows nothing, before any sweep.
 		u := provisional()
-		w.advance(time.Minute)
+		w.Advance(time.Minute)
 		wantErr(t, "expired", second(w.acme.RevealSensitive(ctx, enduser.ByID(u.ID))), enduser.ErrNotFound)
 	})
 }
@@ -199,7 +200,7 @@ func TestDamagedSensitiveRecord(t *testing.T) {
 		wantErr(t, "deleted with its user", second(st.Get(ctx, "acme", deleted)), store.ErrNotFound)
 		for range 2 {
 			must(st.Get(ctx, "acme", swept))(t)
-			w.advance(enduser.SensitiveTTL + time.Millisecond)
+			w.Advance(enduser.SensitiveTTL + time.Millisecond)
 			must(w.users.Sweep(ctx))(t)
 		}
 		wantErr(t, "swept the second time", second(st.Get(ctx, "acme", swept)), store.ErrNotFound)

@@ -70,7 +70,7 @@ func TestSensitiveInSpecs(t *testing.T) {
 		reveals(t, "ensured", w.acme, ref, want)
 		diff(t, "feed", feed(t, w.acme), []string{"created " + u.ID})
 
-		w.advance(time.Minute)
+		w.Advance(time.Minute)
 		s.Sensitive["pin"], s.Sensitive["never"] = enduser.Secret{}, enduser.Secret{}
 		merged := upserted(w.acme.As("bob").Upsert(ctx, s))(t, enduser.Updated)
 		want["ssn"], want["new"] = enduser.String("other"), enduser.String("new")
@@ -78,10 +78,10 @@ func TestSensitiveInSpecs(t *testing.T) {
 		reveals(t, "upserted", w.acme, ref, want)
 		change := changesAfter(t, w.acme, u.Revision)
 		diff(t, "feed", change, []enduser.Change{{
-			Revision: merged.Revision, Type: enduser.ChangeUpdated, Kind: "user", ID: u.ID, Actor: "bob", At: w.now().UTC(),
+			Revision: merged.Revision, Type: enduser.ChangeUpdated, Kind: "user", ID: u.ID, Actor: "bob", At: w.Now().UTC(),
 			Fields: []string{"sensitive.new", "sensitive.pin", "sensitive.ssn"},
 		}})
-		if !merged.UpdatedAt.Equal(w.now()) || merged.UpdatedBy != "bob" || merged.Revision <= u.Revision {
+		if !merged.UpdatedAt.Equal(w.Now()) || merged.UpdatedBy != "bob" || merged.Revision <= u.Revision {
 			t.Errorf("%v by %q, revision %d", merged.UpdatedAt, merged.UpdatedBy, merged.Revision)
 		}
 		diff(t, "read", must(w.acme.Get(ctx, ref))(t), merged)
@@ -152,7 +152,7 @@ func TestSensitiveInUpdates(t *testing.T) {
 			{"clear again", func(u *enduser.Edit) { u.ClearSensitive() }, nil, []string{"inside"}, []string{"inside"}},
 			{"set after all", func(u *enduser.Edit) { u.SetSensitive("e", secret("6")) }, values{"e": enduser.String("6")}, nil, []string{"e"}},
 		} {
-			w.advance(time.Second)
+			w.Advance(time.Second)
 			before := must(w.acme.Get(ctx, ref))(t)
 			got := must(w.acme.Update(ctx, ref, func(u *enduser.Edit) error { step.edit(u); return nil }))(t)
 			maps.Copy(want, step.set)
@@ -176,7 +176,7 @@ func TestSensitiveInUpdates(t *testing.T) {
 			}
 			after := must(w.acme.Get(ctx, ref))(t)
 			diff(t, step.name, got, after)
-			if !after.UpdatedAt.Equal(w.now()) || after.Revision <= before.Revision {
+			if !after.UpdatedAt.Equal(w.Now()) || after.Revision <= before.Revision {
 				t.Errorf("%s: revision %d of %v", step.name, after.Revision, after.UpdatedAt)
 			}
 			exists := slices.Contains(sensitiveOf(t, st, "acme"), u.ID)

@@ -18,7 +18,7 @@ const year = 365 * 24 * time.Hour
 // ahead returns a Manager on the store whose clock is ahead of the world's.
 func (w *world) ahead(st store.Store, skew time.Duration) *enduser.Manager {
 	return enduser.New(st, &enduser.Options{
-		Now: func() time.Time { return w.now().Add(skew) }, NewID: counter(fmt.Sprint("ahead", skew)),
+		Now: func() time.Time { return w.Now().Add(skew) }, NewID: counter(fmt.Sprint("ahead", skew)),
 		Keyring: enduser.NewKeyring(testKey("k1")),
 	})
 }
@@ -46,7 +46,7 @@ func TestClockAheadForOneWrite(t *testing.T) {
 		check("written", good.ID, alone.ID, both.ID)
 		sweepNone(t, w)
 		check("swept by one that has just begun", good.ID, alone.ID, both.ID)
-		w.advance(time.Hour)
+		w.Advance(time.Hour)
 		sweepNone(t, w)
 		check("swept an hour later", good.ID, both.ID)
 		must(w.acme.Get(ctx, enduser.ByID(alone.ID)))(t)
@@ -60,7 +60,7 @@ func TestStraysOfAManagerWhoseClockIsSet(t *testing.T) {
 	w := newWorld(st)
 	u := must(w.acme.Create(ctx, enduser.Spec{Sensitive: secrets{"k": secret("v")}}))(t)
 	skew := -50 * year
-	late := enduser.New(st, &enduser.Options{Now: func() time.Time { return w.now().Add(skew) }})
+	late := enduser.New(st, &enduser.Options{Now: func() time.Time { return w.Now().Add(skew) }})
 	for _, step := range []time.Duration{-50 * year, 59 * time.Minute, 50*year - 59*time.Minute, -year, 10 * time.Minute, year} {
 		if skew += step; step == -50*year {
 			skew = step
@@ -87,17 +87,17 @@ func TestNoDeadlineIsFurther(t *testing.T) {
 		if _, err := w.ahead(st, skew).Tenant("acme").Create(t.Context(), enduser.Spec{ExternalID: "a", Sensitive: secrets{"k": secret("v")}}); err != nil {
 			rt.Fatal(err)
 		}
-		deadline := w.now().Add(skew + enduser.SensitiveTTL)
+		deadline := w.Now().Add(skew + enduser.SensitiveTTL)
 		end := max(0, (skew + enduser.SensitiveTTL).Milliseconds())
 		passed := time.Duration(rapid.OneOf(
 			rapid.Int64Range(0, int64(2*enduser.SensitiveTTL/time.Millisecond)), rapid.SampledFrom([]int64{max(0, end-1), end}),
 		).Draw(rt, "passed")) * time.Millisecond
-		w.advance(passed)
+		w.Advance(passed)
 		got, err := w.acme.RevealSensitive(t.Context(), ref)
 		if err != nil {
 			rt.Fatal(err)
 		}
-		left := deadline.Sub(w.now())
+		left := deadline.Sub(w.Now())
 		if want := left > 0 && left <= enduser.SensitiveTTL+tolerance; want != (len(got) == 1) {
 			rt.Errorf("%v before the deadline: %d values", left, len(got))
 		}

@@ -98,7 +98,7 @@ func benchmarkSweep(b *testing.B, st store.Store, tenants int) {
 			}
 		})
 		creating += time.Since(begun)
-		w.advance(time.Hour)
+		w.Advance(time.Hour)
 		begun = time.Now()
 		if n, err := w.users.Sweep(ctx); n != users || err != nil {
 			b.Fatalf("swept %d: %v", n, err)

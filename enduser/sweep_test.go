@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/faultstore"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
@@ -19,12 +20,12 @@ func TestSweepsDoNotCollide(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)
-		other := enduser.New(st, &enduser.Options{Now: w.now})
+		other := enduser.New(st, &enduser.Options{Now: w.Now})
 		const n = 120
 		for i := range n {
 			must(w.acme.Create(ctx, enduser.Spec{ExternalID: fmt.Sprint(i), ExpiresIn: time.Second}))(t)
 		}
-		w.advance(time.Second)
+		w.Advance(time.Second)
 		var wg sync.WaitGroup
 		var swept [2]int
 		for i, m := range []*enduser.Manager{w.users, other} {
@@ -82,7 +83,7 @@ func TestSweepPassesByWhatItCannotRead(t *testing.T) {
 			}
 		}
 		u := must(w.acme.Create(ctx, enduser.Spec{ExpiresIn: time.Minute}))(t)
-		w.advance(time.Minute)
+		w.Advance(time.Minute)
 		for _, want := range []int{1, 0} {
 			if n := must(w.users.Sweep(ctx))(t); n != want {
 				t.Errorf("swept %d, want %d", n, want)
@@ -128,13 +129,13 @@ func TestRunSweepsUntilItsContextEnds(t *testing.T) {
 // A store that fails for a while does not end Run.
 func TestRunOutlivesFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		st := &faulty{Store: memory.New(nil)}
+		st := &faultstore.Store{Store: memory.New(nil)}
 		users := enduser.New(st, nil)
 		acme := users.Tenant("acme")
 		ctx, cancel := context.WithCancel(t.Context())
 		must(acme.Create(ctx, enduser.Spec{ExpiresIn: time.Second}))(t)
 		var down atomic.Bool
-		st.due = func() error {
+		st.OnDue = func() error {
 			if down.Load() {
 				return store.ErrUnavailable
 			}

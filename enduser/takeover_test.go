@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/faultstore"
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -23,7 +24,7 @@ func TestTakeoverOfMany(t *testing.T) {
 		}
 		must(acme.Create(ctx, enduser.Spec{ExternalID: "a", ExpiresIn: time.Second}))(t)
 		must(acme.Create(ctx, enduser.Spec{Email: "a@example.com", ExpiresIn: time.Second}))(t)
-		w.advance(time.Second)
+		w.Advance(time.Second)
 		u := upserted(acme.Upsert(ctx, s))(t, enduser.Created)
 		diff(t, "list", ids(must(acme.List(ctx, enduser.Query{}))(t).Users), []string{u.ID})
 		if n := len(feed(t, acme)); n != 34+34+1 {
@@ -36,19 +37,19 @@ func TestTakeoverOfMany(t *testing.T) {
 func TestTakeoverThatCannotRead(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
-		f := &faulty{Store: st}
+		f := &faultstore.Store{Store: st}
 		w := newWorld(f)
 		must(w.acme.Create(ctx, enduser.Spec{ExternalID: "a", ExpiresIn: time.Second, Sensitive: secrets{"k": secret("v")}}))(t)
 		u := must(w.acme.Create(ctx, enduser.Spec{}))(t)
-		w.advance(time.Second)
+		w.Advance(time.Second)
 		take := func(e *enduser.Edit) error {
-			f.get = func() error { return store.ErrUnavailable } // from now on
+			f.OnGet = func() error { return store.ErrUnavailable } // from now on
 			e.ExternalID = "a"
 			return nil
 		}
 		wantErr(t, "update", second(w.acme.Update(ctx, enduser.ByID(u.ID), take)), enduser.ErrUnavailable)
 		wantErr(t, "create", second(w.acme.Create(ctx, enduser.Spec{ExternalID: "a"})), enduser.ErrUnavailable)
-		f.get = nil
+		f.OnGet = nil
 		must(w.acme.Create(ctx, enduser.Spec{ExternalID: "a"}))(t)
 	})
 }

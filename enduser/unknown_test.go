@@ -11,6 +11,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/faultstore"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 	redisstore "github.com/rollbook-go/rollbook/store/redis"
@@ -46,9 +47,9 @@ func TestLostReplyOfACreate(t *testing.T) {
 		for name, call := range makers(t) {
 			t.Run(name, func(t *testing.T) {
 				ctx := t.Context()
-				f := &faulty{Store: st}
+				f := &faultstore.Store{Store: st}
 				tenant := newWorld(f).users.Tenant(name)
-				f.after = func(_ int64, ops []store.Op) error {
+				f.OnApplied = func(_ int64, ops []store.Op) error {
 					id := ops[len(ops)-1].New.ID
 					err := other.Tenant(name).Delete(ctx, enduser.ByID(id))
 					if errors.Is(err, enduser.ErrNotFound) {
@@ -60,13 +61,13 @@ func TestLostReplyOfACreate(t *testing.T) {
 					return fmt.Errorf("connection lost: %w", store.ErrUnknown)
 				}
 				wantErr(t, name, call(tenant), enduser.ErrUnknown)
-				if n := f.applies.Load(); n != 1 {
+				if n := f.Applies(); n != 1 {
 					t.Errorf("sent %d times", n)
 				}
 				if n := left(t, tenant); n != 0 {
 					t.Errorf("%d are back", n)
 				}
-				f.after = nil
+				f.OnApplied = nil
 				if err := call(tenant); err != nil {
 					t.Errorf("called again: %v", err)
 				}
@@ -86,17 +87,17 @@ func TestUnknownCreates(t *testing.T) {
 		for name, call := range makers(t) {
 			t.Run(fmt.Sprintf("%s, done %v", name, done), func(t *testing.T) {
 				each(t, func(t *testing.T, st store.Store) {
-					f := &faulty{Store: st}
+					f := &faultstore.Store{Store: st}
 					tenant := newWorld(f).acme
 					lost := func(int64, []store.Op) error { return fmt.Errorf("connection lost: %w", store.ErrUnknown) }
-					if f.before = lost; done {
-						f.before, f.after = nil, lost
+					if f.OnApply = lost; done {
+						f.OnApply, f.OnApplied = nil, lost
 					}
 					wantErr(t, name, call(tenant), enduser.ErrUnknown)
-					if n := f.applies.Load(); n != 1 {
+					if n := f.Applies(); n != 1 {
 						t.Errorf("sent %d times", n)
 					}
-					f.before, f.after = nil, nil
+					f.OnApply, f.OnApplied = nil, nil
 					err := call(tenant)
 					if conflict := done && strings.HasPrefix(name, "create"); conflict != errors.Is(err, enduser.ErrConflict) || !conflict && err != nil {
 						t.Errorf("called again: %v", err)
@@ -121,16 +122,16 @@ func TestOtherWritesAreNotRepeated(t *testing.T) {
 		"delete":    func(a enduser.Tenant) error { return a.Delete(ctx, ref) },
 	}
 	for name, call := range calls {
-		for when, hook := range map[string]func(f *faulty, h func(int64, []store.Op) error){
-			"before": func(f *faulty, h func(int64, []store.Op) error) { f.before = h },
-			"after":  func(f *faulty, h func(int64, []store.Op) error) { f.after = h },
+		for when, hook := range map[string]func(f *faultstore.Store, h func(int64, []store.Op) error){
+			"before": func(f *faultstore.Store, h func(int64, []store.Op) error) { f.OnApply = h },
+			"after":  func(f *faultstore.Store, h func(int64, []store.Op) error) { f.OnApplied = h },
 		} {
 			t.Run(name+", lost "+when, func(t *testing.T) {
 				for _, fault := range []error{store.ErrUnknown, store.ErrUnavailable} {
 					if when == "after" && fault == store.ErrUnavailable { //nolint:errorlint // a constant
 						continue // a store that was written is not unavailable
 					}
-					f := &faulty{Store: memory.New(nil)}
+					f := &faultstore.Store{Store: memory.New(nil)}
 					w := newWorld(f)
 					must(w.acme.Create(t.Context(), enduser.Spec{ExternalID: "a", ExpiresIn: time.Hour}))(t)
 					tries := 0
@@ -162,12 +163,12 @@ func TestOtherWritesAreNotRepeated(t *testing.T) {
 
 // Reads and checks that fail are named too.
 func TestUnavailableStore(t *testing.T) {
-	f := &faulty{Store: memory.New(nil)}
+	f := &faultstore.Store{Store: memory.New(nil)}
 	w := newWorld(f)
 	must(w.acme.Create(t.Context(), enduser.Spec{ExternalID: "a"}))(t)
 	down := func() error { return fmt.Errorf("dial: %w", store.ErrUnavailable) }
-	f.get, f.list, f.due = down, down, down
-	f.before = func(int64, []store.Op) error { return down() }
+	f.OnGet, f.OnList, f.OnDue = down, down, down
+	f.OnApply = func(int64, []store.Op) error { return down() }
 	for name, call := range operations(t) {
 		if name == "changes" || name == "trim" || name == "wait" {
 			continue // these pass
@@ -197,7 +198,7 @@ func TestTooFewReplicas(t *testing.T) {
 		wantErr(t, name, call(newWorld(waiting).users.Tenant(name)), enduser.ErrUnknown)
 	}
 	w := newWorld(waiting)
-	acme := enduser.New(alone, &enduser.Options{Now: w.now, Keyring: enduser.NewKeyring(testKey("k1"))}).Tenant("acme")
+	acme := enduser.New(alone, &enduser.Options{Now: w.Now, Keyring: enduser.NewKeyring(testKey("k1"))}).Tenant("acme")
 	must(acme.Create(ctx, enduser.Spec{ExternalID: "a", ExpiresIn: time.Hour}))(t)
 	made(acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "a"}))(t)
 	group := enduser.GroupByExternalID("a")
@@ -222,7 +223,7 @@ func TestTooFewReplicas(t *testing.T) {
 		{"update", func() error { return second(w.acme.Update(ctx, enduser.ByExternalID("a"), rename)) }},
 		{"rotate", func() error { return third(w.acme.Groups().Rotate(ctx, group, 0)) }},
 		{"delete group", func() error { return w.acme.Groups().Delete(ctx, group) }},
-		{"sweep", func() error { w.advance(time.Hour); return second(w.users.Sweep(ctx)) }},
+		{"sweep", func() error { w.Advance(time.Hour); return second(w.users.Sweep(ctx)) }},
 	} {
 		wantErr(t, step.name, step.call(), enduser.ErrUnknown)
 	}

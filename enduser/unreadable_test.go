@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/faultstore"
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -88,7 +89,7 @@ func TestUnreadableUser(t *testing.T) {
 			wantErr(t, way+": gone", second(acme.Get(ctx, byID)), enduser.ErrNotFound)
 			page := must(acme.Changes(ctx, enduser.ChangeQuery{After: last}))(t)
 			diff(t, way+": feed", page.Changes, []enduser.Change{{
-				Revision: page.Changes[0].Revision, Type: enduser.ChangeDeleted, Kind: "user", ID: u.ID, Actor: "bob", At: w.now().UTC(),
+				Revision: page.Changes[0].Revision, Type: enduser.ChangeDeleted, Kind: "user", ID: u.ID, Actor: "bob", At: w.Now().UTC(),
 			}})
 			diff(t, way+": sensitive values", sensitiveOf(t, st, "acme"), []string{})
 			again := must(acme.Create(ctx, everything()))(t)
@@ -201,12 +202,12 @@ func TestUnreadableErrorText(t *testing.T) {
 	if want := "enduser: not found: get"; err == nil || err.Error() != want || !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("%q, want %q", err, want)
 	}
-	f := &faulty{Store: st, get: func() error { return store.ErrUnavailable }}
+	f := &faultstore.Store{Store: st, OnGet: func() error { return store.ErrUnavailable }}
 	_, err = enduser.New(f, nil).Tenant("acme").Get(ctx, enduser.ByID("u1"))
 	if want := "enduser: unavailable: get"; err == nil || err.Error() != want {
 		t.Errorf("%q, want %q", err, want)
 	}
-	f.get = func() error { return errors.Join(store.ErrUnavailable, errors.New("disk full")) }
+	f.OnGet = func() error { return errors.Join(store.ErrUnavailable, errors.New("disk full")) }
 	_, err = enduser.New(f, nil).Tenant("acme").Get(ctx, enduser.ByID("u1"))
 	if err == nil || strings.Count(err.Error(), "unavailable") != 1 || !strings.Contains(err.Error(), "disk full") {
 		t.Errorf("%q", err)

@@ -17,7 +17,7 @@ func TestUpdate(t *testing.T) {
 		ctx := t.Context()
 		w := newWorld(st)
 		want := must(w.acme.Create(ctx, everything()))(t)
-		w.advance(1500 * time.Millisecond)
+		w.Advance(1500 * time.Millisecond)
 		got := must(w.acme.As("bob").Update(ctx, enduser.ByID("u1"), func(u *enduser.Edit) error {
 			diff(t, "what fn gets", u.User, want)
 			u.ExternalID, u.Name, u.Email = "crm-9", "", "a@example.org"
@@ -47,7 +47,7 @@ func TestUpdateThatChangesNothing(t *testing.T) {
 		ctx := t.Context()
 		w := newWorld(st)
 		want := must(w.acme.Create(ctx, everything()))(t)
-		w.advance(time.Minute)
+		w.Advance(time.Minute)
 		refuse := errors.New("refused")
 		for name, c := range map[string]struct {
 			fn   func(*enduser.Edit) error
@@ -110,13 +110,13 @@ func TestStamps(t *testing.T) {
 		if u.CreatedBy != "" || u.UpdatedBy != "" {
 			t.Errorf("stamps %q and %q of nobody", u.CreatedBy, u.UpdatedBy)
 		}
-		w.advance(time.Second)
+		w.Advance(time.Second)
 		u = upserted(w.acme.As("bob").Upsert(ctx, enduser.Spec{ExternalID: "a", Name: "A"}))(t, enduser.Updated)
 		if u.CreatedBy != "" || u.UpdatedBy != "bob" || !u.CreatedAt.Equal(epoch) || !u.UpdatedAt.Equal(epoch.Add(time.Second)) {
 			t.Errorf("stamps of the upsert: %+v", u)
 		}
 		// A clock that went back does not take the user back.
-		w.advance(-time.Hour)
+		w.Advance(-time.Hour)
 		u = must(w.acme.As("eve").Link(ctx, enduser.ByID(u.ID), enduser.Account{Type: "irc", ID: "a"}))(t)
 		if u.UpdatedBy != "eve" || !u.UpdatedAt.Equal(epoch.Add(time.Second)) {
 			t.Errorf("stamps after the clock went back: %+v", u)

@@ -100,7 +100,7 @@ func TestVersionsOfGroups(t *testing.T) {
 		g := made(groups.Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
 		ref := enduser.GroupByID(g.ID)
 		reseal := func() (enduser.Group, error) {
-			next := enduser.New(st, &enduser.Options{Now: w.now, Keyring: enduser.NewKeyring(testKey("k2"), testKey("k1"))})
+			next := enduser.New(st, &enduser.Options{Now: w.Now, Keyring: enduser.NewKeyring(testKey("k2"), testKey("k1"))})
 			if n := must(next.Reseal(ctx))(t); n > 1 {
 				t.Errorf("resealed %d", n)
 			}
@@ -116,7 +116,7 @@ func TestVersionsOfGroups(t *testing.T) {
 			}},
 			{"rotate", true, func() (enduser.Group, error) { return first(groups.Rotate(ctx, ref, time.Second)) }},
 			{"sweep", true, func() (enduser.Group, error) {
-				w.advance(time.Minute)
+				w.Advance(time.Minute)
 				must(w.users.Sweep(ctx))(t)
 				return groups.Get(ctx, ref)
 			}},

@@ -70,7 +70,7 @@ func gated(t *testing.T, fill func(*testing.T, *world), walk func(context.Contex
 		w := newWorld(g.Store)
 		fill(t, w)
 		behind := enduser.New(g, &enduser.Options{
-			Now: w.now, Keyring: enduser.NewKeyring(testKey("k2"), testKey("k1")),
+			Now: w.Now, Keyring: enduser.NewKeyring(testKey("k2"), testKey("k1")),
 			Schema: func(string) enduser.Schema { return enduser.Schema{IndexedMetadata: []string{"plan"}} },
 		})
 		w.users, w.acme = behind, behind.Tenant("acme")
@@ -99,7 +99,7 @@ func expiring(users, tenants int, s enduser.Spec) func(*testing.T, *world) {
 		for i := range users {
 			must(w.users.Tenant(fmt.Sprint("t", i%tenants)).Create(t.Context(), s))(t)
 		}
-		w.advance(time.Minute)
+		w.Advance(time.Minute)
 	}
 }
 

@@ -13,23 +13,12 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/clock"
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// clock is a clock that stands still unless it is told to go on.
-type clock struct{ ms atomic.Int64 }
-
 // epoch is when a clock begins.
 var epoch = time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
-
-func newClock() *clock {
-	c := new(clock)
-	c.ms.Store(epoch.UnixMilli())
-	return c
-}
-
-func (c *clock) now() time.Time          { return time.UnixMilli(c.ms.Load()) }
-func (c *clock) advance(d time.Duration) { c.ms.Add(d.Milliseconds()) }
 
 // counter makes IDs: u1, u2, … with a prefix.
 func counter(prefix string) func() string {
@@ -39,16 +28,16 @@ func counter(prefix string) func() string {
 
 // world is a Manager with a clock and IDs that a test foresees.
 type world struct {
-	*clock
+	*clock.Clock
 	users  *enduser.Manager
 	acme   enduser.Tenant
 	schema enduser.Schema // of all tenants; to be set before anything is called
 }
 
 func newWorld(st store.Store) *world {
-	w := &world{clock: newClock()}
+	w := &world{Clock: clock.At(epoch)}
 	w.users = enduser.New(st, &enduser.Options{
-		Now: w.now, NewID: counter("u"), Keyring: enduser.NewKeyring(testKey("k1")),
+		Now: w.Now, NewID: counter("u"), Keyring: enduser.NewKeyring(testKey("k1")),
 		Schema: func(string) enduser.Schema { return w.schema },
 	})
 	w.acme = w.users.Tenant("acme").As("ann")
