@@ -2,7 +2,6 @@ package httpapi_test
 
 import (
 	"bytes"
-	"errors"
 	"log/slog"
 	"strings"
 	"testing"
@@ -38,7 +37,7 @@ func TestSilence(t *testing.T) {
 			{"POST", "/v1/groups", groupBody},
 			{"POST", "/v1/groups", `{"external_id":"<canary>"}`},
 			{"GET", "/v1/groups?external_id=canary-group", ""},
-			{"PATCH", "/v1/groups/" + g.ID, `{"name":"canary","properties":{"canary":null}}`},
+			{"PATCH", "/v1/groups/" + g.ID, `{"name":"canary","metadata":{"canary":null}}`},
 			{"POST", "/v1/groups/" + g.ID + "/rotate", `{"current_token":"canary"}`},
 			{"POST", "/v1/groups/" + g.ID + "/rotate", `{"current_token":"` + g.Token + `"}`},
 			{"GET", "/canary?canary", ""},
@@ -47,17 +46,5 @@ func TestSilence(t *testing.T) {
 			s.do(t, r[0], r[1], r[2], as("canary-token"))
 		}
 	}
-	requests()
-	f.Fail(errors.New("the store is on fire"))
-	requests()
-	f.Panics.Store(true)
-	requests()
-	if log.Len() == 0 {
-		t.Fatal("failures of the server are not logged")
-	}
-	for _, secret := range []string{"canary", apitest.Acme, g.Token} {
-		if strings.Contains(strings.ToLower(log.String()), secret) {
-			t.Errorf("the log has %q:\n%s", secret, log.String())
-		}
-	}
+	apitest.Silent(t, f, &log, requests, g.Token)
 }

@@ -219,19 +219,7 @@ func TestSilence(t *testing.T) {
 			s.do(t, r[0], r[1], r[2], as("canary-token"))
 		}
 	}
-	requests()
-	f.Fail(errors.New("the store is on fire"))
-	requests()
-	f.Panics.Store(true)
-	requests()
-	if log.Len() == 0 {
-		t.Fatal("failures of the server are not logged")
-	}
-	for _, secret := range []string{"canary", apitest.Acme} {
-		if strings.Contains(strings.ToLower(log.String()), secret) {
-			t.Errorf("the log has %q:\n%s", secret, log.String())
-		}
-	}
+	apitest.Silent(t, f, &log, requests)
 }
 
 // TestWithoutActor: if a credential names no actor, created_by and updated_by have the

@@ -3,7 +3,6 @@ package sensay_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -213,19 +212,7 @@ func TestSilence(t *testing.T) {
 		s.put(t, asAccount("embed", "canary"), body)
 		s.delete(t, as("canary"), by("canary-secret"))
 	}
-	send()
-	f.Fail(errors.New("the store is on fire"))
-	send()
-	f.Panics.Store(true)
-	send()
-	if log.Len() == 0 {
-		t.Fatal("failures of the server are not logged")
-	}
-	for _, secret := range []string{"canary", apitest.Acme} {
-		if strings.Contains(strings.ToLower(log.String()), secret) {
-			t.Errorf("the log has %q:\n%s", secret, log.String())
-		}
-	}
+	apitest.Silent(t, f, &log, send)
 }
 
 // TestErrorsRepeatNothing: no error repeats what the client sent.
