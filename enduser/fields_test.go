@@ -61,12 +61,16 @@ func TestMergeWritesEveryField(t *testing.T) {
 		}
 		to.Set(from)
 		e := Edit{User: User{ExpiresAt: fullUser().ExpiresAt}}
+		merged := reflect.ValueOf(&e.User).Elem().FieldByName(field)
+		if from.Kind() == reflect.String {
+			merged.SetString("old")
+		}
 		s.Merge(&e)
 		if !e.ExpiresAt.Equal(fullUser().ExpiresAt) {
 			t.Errorf("with %s, Merge sets the deadline to %v", field, e.ExpiresAt)
 		}
-		if reflect.ValueOf(e.User).FieldByName(field).IsZero() {
-			t.Errorf("Merge does not write %s", field)
+		if merged.IsZero() || from.Kind() == reflect.String && merged.String() != from.String() {
+			t.Errorf("Merge writes %v as %s", merged, field)
 		}
 	}
 }
