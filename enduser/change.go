@@ -264,9 +264,9 @@ func (f feed) wait(ctx context.Context, after Position) error {
 	return store.Wait(ctx, f.store, f.name, store.Revision(after.revision), 0)
 }
 
-// TrimChanges deletes the changes before a position for good. It always keeps the newest
-// change, so that a reader who has read it can go on. It returns ErrTrimmed, and trims
-// nothing, if the position is of a history that was lost.
+// TrimChanges deletes the changes before a position for good. It keeps the
+// change at the position, so that a reader who is there can go on. It returns ErrTrimmed,
+// and trims nothing, if the position is of a history that was lost.
 func (t Tenant) TrimChanges(ctx context.Context, through Position) error {
 	f, err := t.feed()
 	if err != nil {

@@ -50,8 +50,9 @@ func IfExists() Condition { return Condition{kind: ifExists} }
 // the call must make it, and a call that changes or deletes fails.
 func IfAbsent() Condition { return Condition{kind: ifAbsent} }
 
-// IfUser returns the condition that fn returns nil for the user. It holds if there is no
-// user. The call fails with fn's error. For a group it is ErrInvalid.
+// IfUser returns the condition that fn returns nil for the user. If it fails, the call
+// returns fn's error. It holds if there is no user. If the user is unreadable, the call
+// returns the [UnreadableError]. A call on groups returns ErrInvalid.
 func IfUser(fn func(User) error) Condition { return Condition{kind: ifUser, user: fn} }
 
 // IfGroup is [IfUser] for groups.
@@ -106,11 +107,15 @@ func (cs conditions) ofUnreadable(err error) error {
 	return nil
 }
 
-// ofNothing checks the conditions for a user or group that does not exist.
-func (cs conditions) ofNothing() error {
+// ofNothing checks the conditions for a user or group that does not exist; those of the kind
+// wrong are for the other of the two.
+func (cs conditions) ofNothing(wrong conditionKind) error {
 	for _, c := range cs {
 		if c.kind == ifVersion || c.kind == ifExists {
 			return ErrVersion
+		}
+		if c.kind == wrong {
+			return wrongCondition()
 		}
 	}
 	return nil

@@ -250,3 +250,17 @@ func TestConditionsOfRacingUpserts(t *testing.T) {
 		}
 	})
 }
+
+// A condition for the other kind is invalid, also where there is nothing to check it for.
+func TestConditionsOfTheOtherKind(t *testing.T) {
+	t.Parallel()
+	w := newWorld(memory.New(nil))
+	ctx := t.Context()
+	ofUsers, ofGroups := enduser.IfUser(func(enduser.User) error { return nil }), enduser.IfGroup(func(enduser.Group) error { return nil })
+	const want = "condition invalid_value"
+	wantInvalid(t, "create", second(w.acme.Create(ctx, enduser.Spec{ExternalID: "a"}, ofGroups)), want)
+	wantInvalid(t, "ensure", third(w.acme.Ensure(ctx, enduser.Spec{ExternalID: "a"}, ofGroups)), want)
+	wantInvalid(t, "ensure group", third(w.acme.Groups().Ensure(ctx, enduser.GroupSpec{ExternalID: "a"}, ofUsers)), want)
+	_, _, err := w.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "a"}, ofUsers)
+	wantInvalid(t, "create group", err, want)
+}

@@ -162,7 +162,7 @@ func (w *writer) create(ctx context.Context, s Spec, conds conditions, ensure bo
 	case err != nil:
 		return creation{}, err
 	}
-	if err := conds.ofNothing(); err != nil {
+	if err := conds.ofNothing(ifGroup); err != nil {
 		return w.existing(ctx, &u, err)
 	}
 	op := store.Create(w.record(&u), w.note(ChangeCreated, nil))

@@ -43,8 +43,8 @@
 // [Tenant.Update] changes a user depending on its state: it reads, calls a function with an
 // [Edit], and writes. If somebody else has changed the user meanwhile, it starts again. If
 // the function changes nothing, nothing is written: the user gets no new version and the feed
-// no change.
-// An [InvalidError] lists everything that is invalid in a write; nothing is written then.
+// no change. If a write is invalid nothing is written, and an [InvalidError] lists everything
+// that is invalid in it.
 //
 // A write fails in one of two ways. After any error but ErrUnknown it did not happen.
 // After ErrUnknown, which a lost connection or an ended context causes, it may have
@@ -52,10 +52,10 @@
 //
 // # Versions and conditions
 //
-// Every write gives a user or group another [Version]. All calls that write take
-// [Condition] values, which must hold at the moment of the write: [IfVersion] keeps a
-// caller from overwriting changes it has not seen, [IfAbsent] from overwriting anything,
-// and [IfUser] calls a function to decide.
+// Every write gives a user or group another [Version]. All calls that write one, except
+// Link and Unlink, take [Condition] values, which must hold at the moment of the write:
+// [IfVersion] keeps a caller from overwriting changes it has not seen, [IfAbsent] from
+// overwriting anything, and [IfUser] calls a function to decide.
 //
 // # Provisional users
 //

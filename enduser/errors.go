@@ -31,12 +31,12 @@ var (
 	// ErrAmbiguous: several users have the e-mail address.
 	ErrAmbiguous = errors.New("enduser: ambiguous")
 
-	// ErrContended: others changed the user or group again and again while the call tried
-	// to. Nothing was written; retry later.
+	// ErrContended: others changed the user or group before each of the call's attempts to
+	// write. Nothing was written; retry later.
 	ErrContended = errors.New("enduser: contended")
 
-	// ErrTrimmed: changes after that position were trimmed, or the position belongs to a
-	// history that the store has lost.
+	// ErrTrimmed: the change at that position, or one after it, was trimmed, or the position
+	// belongs to a history that the store has lost.
 	ErrTrimmed = errors.New("enduser: changes trimmed")
 
 	// ErrUnavailable: the store or the Keyring cannot be used now. Nothing was written.
@@ -66,8 +66,8 @@ var (
 // The codes of a [Violation]. They are stable: programs may switch on them.
 const (
 	CodeRequired    = "required"           // missing
-	CodeLength      = "too_long"           // over its limit
-	CodeCount       = "too_many"           // over its limit
+	CodeLength      = "too_long"           // longer than its limit
+	CodeCount       = "too_many"           // more of them than the limit
 	CodeUTF8        = "invalid_utf8"       // not valid UTF-8
 	CodeCharacter   = "invalid_characters" // a character that is not allowed
 	CodeSpace       = "surrounding_space"  // begins or ends with white space

@@ -67,7 +67,7 @@ func (w *writer) createGroup(
 	token := ""
 	valid := err == nil
 	if valid {
-		err = conds.ofNothing()
+		err = conds.ofNothing(ifUser)
 	}
 	if err == nil {
 		g.token, token, err = w.newToken(ctx, &g)

@@ -21,8 +21,9 @@ type kind struct {
 	// field is the name of a unique key in a ConflictError, or "".
 	key func(kind string) (field string, own bool)
 
-	// overdue returns the writes for a record whose time has come, none if it has not. If
-	// there are several, the first one removes what belongs to the record, which may be gone.
+	// overdue returns the writes for a record that is due, none if nothing in it has expired.
+	// If there are several, the first one removes the record that belongs to this one, which
+	// may be deleted already.
 	overdue func(w *writer, r *store.Record) ([]store.Op, error)
 
 	// ttl is how long everything in a record lives at most; 0 means for ever. With a ttl, a

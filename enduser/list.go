@@ -27,7 +27,8 @@ type Query struct {
 	AddedAfter, AddedBefore time.Time
 
 	// ExpiringBefore selects the provisional users whose deadline is earlier, in the order
-	// of their deadlines. Desc and Before must not be set then.
+	// of their deadlines. A user whose deadline moves while the pages are read may be missing,
+	// or come twice. Desc and Before must not be set then.
 	ExpiringBefore time.Time
 }
 
@@ -37,11 +38,12 @@ type Query struct {
 type Page struct {
 	Users []User
 
-	// Next is for Query.After and gives the page that follows; zero if no user follows.
-	// Previous is for Query.Before and gives the page in front; zero if no user stands there.
-	// A page that was found by a cursor always has the cursor that leads back. The users to
-	// which a cursor leads may be deleted before it is used. The last page may be empty if
-	// the one in front ended for its size or its work.
+	// Next is for Query.After and gives the page that follows; zero means that no user
+	// follows. Previous is for Query.Before and gives the page in front; zero means that no
+	// user is in front. A page that was found by a cursor always has the cursor that leads
+	// back, except in a list by ExpiringBefore, which has no Previous. A cursor may lead to an
+	// empty page: its users were deleted meanwhile, or the page before it ended early, because
+	// of its size or its work, and nothing else matched.
 	Next, Previous Cursor
 
 	// Unreadable are the IDs of unreadable users in this part of the list: they are damaged,

@@ -43,7 +43,8 @@ func ByAccount(a Account) Ref { return Ref{by: byAccount, typ: a.Type, value: a.
 
 // ByEitherID names the user with that own ID, or else the one with that external ID. One ID
 // never names two users, since nobody can take another's own ID as external ID. An own ID may
-// be in any case if the Manager made it, or if the user has no external ID.
+// be in any case if the Manager made it, or if the user has no external ID; with
+// [Schema].ExactIDs its case matters.
 func ByEitherID(id string) Ref { return Ref{by: byEitherID, value: id} }
 
 // String returns the kind of the reference, and nothing of the user.

@@ -42,7 +42,8 @@ func (n *renewal) all(
 	})
 }
 
-// one renews a record once. It returns the store's ErrStale if the record has changed.
+// one is one attempt to renew a record. It returns the store's ErrStale if the record has
+// changed.
 func (n *renewal) one(
 	ctx context.Context, w *writer, r *store.Record, renew func(*writer, *store.Record) (*store.Record, error),
 ) error {

@@ -69,7 +69,7 @@ type sweeper struct {
 	lost   failures // of the last pass
 }
 
-// sweep makes passes over the due records until one can do nothing.
+// sweep makes passes over the due records until a pass finds nothing that it can do.
 func (s *sweeper) sweep(ctx context.Context) error {
 	for s.worked = true; s.worked; {
 		s.worked, s.lost = false, failures{}

@@ -55,8 +55,8 @@ func (t Tenant) writer() (writer, error) {
 }
 
 // confirm ends a call that may write, and returns its error. If the call wrote nothing its
-// answer rests on what it has read: the user is unchanged, say, or does not exist. The store
-// must be as unable to lose that as a write.
+// answer rests on what it has read: that the user is unchanged, for example, or does not
+// exist. The store must keep that as safe as a write.
 func (w *writer) confirm(ctx context.Context, err error) error {
 	if w.wrote || err != nil && !ofState(err) {
 		return err

@@ -29,7 +29,7 @@
 //
 // Every route that shows or changes a user or a group obeys If-Match and If-None-Match (RFC
 // 9110 section 13): it answers 412, or 304 to a GET. A request that fails for another reason
-// gets that answer instead. If the user or group does not exist, that is 404 whatever the
+// gets that answer instead. If the user or group does not exist, the answer is 404 whatever the
 // preconditions say, but a POST or PUT, which can create it, obeys them. A malformed header
 // is a 400, malformed-precondition.
 //

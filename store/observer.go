@@ -24,7 +24,7 @@ type Observer struct {
 type CallInfo struct {
 	Method  string        // "Get", "Apply", "List", "Changes", "Trim", "Due", "Tenants", "Wait", "Count" or "Scrub"
 	Took    time.Duration // from the call to its return, waiting included
-	Err     error         // the error it returned, but see ObservedError: errors.Is(Err, ErrUnknown) is a write of unknown outcome
+	Err     error         // the error that it returned, as ObservedError returns it; ErrUnknown: a write of unknown outcome
 	Items   int           // records, entries or tenants returned, or ops of a batch
 	Queued  int           // calls that waited for the same writer when it was queued
 	Looked  int           // index entries read by List and Count, where known

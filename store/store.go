@@ -273,8 +273,8 @@ type Store interface {
 	List(ctx context.Context, tenant string, q Query) (Page, error)
 
 	// Changes returns a page of the feed, ordered by Seq. It returns ErrTrimmed if an
-	// entry after ChangeQuery.After was forgotten, but never with Desc and no After,
-	// which asks for no particular one.
+	// entry after ChangeQuery.After was forgotten. With Desc and no After it never does,
+	// since such a query needs no particular entry.
 	Changes(ctx context.Context, tenant string, q ChangeQuery) (ChangePage, error)
 
 	// Trim forgets the entries of the feed before the newest one at or before a
@@ -284,12 +284,11 @@ type Store interface {
 	Trim(ctx context.Context, tenant string, through Revision) error
 
 	// Due returns records that are due. A page of all tenants has the first tenants that
-	// have something due, at most Limit of them. If they are T, it has of each the earliest
-	// Limit/T records, rounded down, or all if there are fewer. So no tenant keeps another
-	// waiting. The caller deletes the records, or gives them a later Due, and then calls
-	// again. A
-	// DueQuery.After that no call has named may be refused as ErrInvalid, and so may a
-	// From that is not of an earlier call.
+	// have something due, at most Limit of them. If there are T such tenants, the page has the
+	// earliest Limit/T records of each, rounded down, or all if there are fewer. So no tenant
+	// keeps another waiting. The caller deletes the records, or gives them a later Due, and
+	// then calls again. A DueQuery.After that no call has named may be refused as ErrInvalid,
+	// and so may a From that is not of an earlier call.
 	Due(ctx context.Context, q DueQuery) (DuePage, error)
 
 	// Tenants returns the names of tenants, in an order of the store's own. An After

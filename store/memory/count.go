@@ -6,8 +6,8 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Count implements [store.Counter]. All records of a kind, or those created between
-// two revisions, are counted exactly whatever the cap, without reading them.
+// Count implements [store.Counter]. Without Match and NotDueBefore it counts exactly,
+// whatever the cap, and reads no record.
 func (s *Store) Count(ctx context.Context, tenant string, q store.CountQuery) (store.Counted, error) {
 	begun := s.begin()
 	counted, looked, err := s.count(ctx, tenant, q)

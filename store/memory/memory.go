@@ -27,9 +27,9 @@
 // walks the shortest list that its query names and finds its place in it by
 // binary search, at any depth; each entry that it reads counts towards the query's
 // Budget. After the last record of a page it searches for one more, so that Next is
-// zero at the end. Count without Match and NotDueBefore reads no entry. Due skips a
-// tenant with nothing due by its earliest Due alone; such a tenant counts as one entry
-// that gives nothing.
+// zero at the end. Count without Match and NotDueBefore reads no entry. Due reads
+// only the earliest Due of a tenant that has nothing due; such a tenant counts as one
+// entry that gives nothing.
 //
 // A record takes about 260 bytes and its Data, plus about 120 bytes and the
 // value for each unique key, 45 bytes for each index term that it has in common

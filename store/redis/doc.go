@@ -75,7 +75,7 @@
 // everything since the last snapshot. [Store.CheckServer] warns where it is off.
 //
 // A failover of Sentinel or Cluster loses acknowledged writes, because replication is
-// asynchronous and what the new master had not received is gone. That is a moment's
+// asynchronous and what the new master had not received is lost. That is a moment's
 // writes when a master dies, and everything that an isolated master went on to accept
 // before the others replaced it. min-replicas-to-write narrows that window and does
 // not close it. Whatever is lost, the rest stays consistent: one script writes a record
@@ -109,9 +109,9 @@
 // request that is sent twice is done twice. CheckServer refuses such a server.
 //
 // A full server with noeviction refuses writes, which is store.ErrUnavailable. It still
-// does what takes data away: batches that only delete, with their entries in the feed;
-// replacements without a note, if the data of the new record is not longer and it has no new
-// unique key and no new index term; and Trim.
+// accepts calls that only take data away: batches that only delete, with their entries in
+// the feed; replacements without a note, if the data of the new record is not longer and it
+// has no new unique key and no new index term; and Trim.
 //
 // # Layout
 //

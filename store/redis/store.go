@@ -39,10 +39,10 @@ type Options struct {
 	// RetryFor is how long a call is repeated, within its context, if it failed because a
 	// server was unreachable or failing over. 0 means five seconds, negative not at all.
 	// The most is 30 seconds, since the server must still know the nonce of the first
-	// attempt. RetryFor also bounds the call: each of its round trips fails after RetryFor
-	// plus one ReadTimeout of the client, all attempts and all waiting in queues included,
-	// if servers do not answer. A call makes a further round trip only if the one before
-	// was answered.
+	// attempt. RetryFor also bounds the call. If servers do not answer, a round trip of the
+	// call fails after RetryFor plus one ReadTimeout of the client; that includes all
+	// attempts and all waiting in queues. A call makes a further round trip only if the one
+	// before was answered.
 	RetryFor time.Duration
 
 	// Observer is told what the store does; nil means none.

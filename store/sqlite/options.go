@@ -62,7 +62,8 @@ type Options struct {
 	// call whose context ends stops waiting at once.
 	LockTimeout time.Duration
 
-	// Logger logs failed transactions. Default: nothing is logged.
+	// Logger gets failed transactions and, once, the reason why the store must be closed and
+	// opened again. Default: nothing is logged.
 	Logger *slog.Logger
 
 	// Observer gets calls, transactions and retries. Default: none.

@@ -25,9 +25,9 @@ type task interface {
 	run(tx *transaction) (rev store.Revision, refused, failed error)
 }
 
-// call is a task on its way through the queue. Either the caller or the writer gets
-// it out of the state waiting, never both: a caller that leaves knows that nothing was
-// done, and a writer that takes the call answers it.
+// call is a task on its way through the queue. Either the caller leaves it or the
+// writer takes it, never both. A caller that leaves knows that nothing was done, and a
+// writer that takes the call answers it.
 type call struct {
 	task  task
 	size  int // opSize for each op, and bytes of data and notes

@@ -47,9 +47,8 @@ const (
 	sqlUnschedule = `DELETE FROM rollbook_schedule WHERE kind = ? AND tenant = ?`
 )
 
-// transaction gives the tasks of a group the database. It keeps what several of them
-// would write again and again, a tenant's revision and its earliest due, until finish
-// writes it once.
+// transaction is how the tasks of a group read and write the database. It keeps a tenant's
+// revision and earliest due, which several tasks may change, until finish writes them once.
 type transaction struct {
 	s        *session
 	writes   int // statements that write, so far

@@ -1,7 +1,7 @@
 // Package storetest checks that a store keeps the contract of package store.
 //
-// It is the contract in executable form: a store that passes is a store, and no check
-// can be switched off. A backend's test is one call.
+// It is the contract in executable form, as far as a test in the process can check it. No
+// check can be switched off. A backend's test is one call.
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func() (storetest.Place, error) {

@@ -195,7 +195,8 @@ func (c *Call[P]) Empty(status int) {
 	c.send(status, nil)
 }
 
-// Fail answers with the problem that an error is, or that the family explains it by.
+// Fail answers with the problem for an error: the error itself if it is one, otherwise the
+// one that the family's Explain returns, or else Internal.
 func (c *Call[P]) Fail(err error) {
 	p := AsProblem(err)
 	why := err

@@ -12,9 +12,9 @@ import (
 // connection costs anyway.
 const smallBody = 16 << 10
 
-// large limits requests with large bodies. All bodies together have so much memory, one
-// tenant's half of it and one credential's a quarter, counted while they are read. Of one
-// tenant's requests only some are worked on at once, since a body of a megabyte takes a
+// large limits requests with large bodies. It bounds the memory of all such bodies, counted
+// while they are read: one tenant may take half of it, and one credential a quarter. It also
+// bounds how many of one tenant's requests run at once, since a body of a megabyte takes a
 // while to decode and write. It is safe for concurrent use.
 type large struct {
 	most       int64 // bytes of all bodies
