@@ -64,8 +64,8 @@
 // body. A name has at most 256 characters; mapping and properties each have at most 256
 // keys and 10,240 bytes as compact JSON, unless the policy says otherwise. Their values are
 // any JSON; null values are left out. The registry keeps a mapping as one value in the
-// SystemProperties of an [enduser.Group], under a name that takes 12 of the 10,240 bytes. So
-// a mapping may be nested at most 30 deep.
+// SystemProperties of an [enduser.Group], beside is_demo_group. Their names count: a mapping
+// has 12 bytes less, in a demo group 24, and is nested at most 30 deep.
 //
 // # Answers
 //

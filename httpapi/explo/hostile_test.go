@@ -11,6 +11,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/httpapi/explo"
 )
 
 // TestHostileBodies sends members that are not valid to the routes that take them: the
@@ -192,6 +193,29 @@ func TestStoredInTheCore(t *testing.T) {
 		if g, err := groups.Get(t.Context(), ref); err != nil || string(g.SystemProperties.AppendJSON(nil)) != step.want {
 			t.Errorf("%s: %s, %v, want %s", step.sent, g.SystemProperties.AppendJSON(nil), err, step.want)
 		}
+	}
+}
+
+// TestLoweredPolicy: a mapping that a lowered policy no longer allows can be sent back and
+// shrink, but not grow.
+func TestLoweredPolicy(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil, nil)
+	s.do(t, "GET", "/api/user", `{"user_group_id":"a","mapping":{"a":1,"b":2,"c":3}}`).want(t, 200)
+	s.handler = newHandler(t, s.World, &explo.Options{Options: httpapi.Options{Policy: enduser.Policy{MaxMetadataKeys: 2}}})
+	for _, step := range []struct {
+		mapping string
+		want    int
+	}{
+		{`{"a":1,"b":2,"c":3}`, 200},
+		{`{"a":9,"b":2,"c":3}`, 200},
+		{`{"a":9,"b":2,"d":3}`, 400},
+		{`{"a":99,"b":2,"c":3}`, 400},
+		{`{"a":9,"b":2,"c":3,"d":4}`, 400},
+		{`{"d":1,"e":2}`, 200},
+		{`{"d":1,"e":2,"f":3}`, 400},
+	} {
+		s.do(t, "PUT", "/api/user", `{"user_group_id":"a","mapping":`+step.mapping+`}`).want(t, step.want)
 	}
 }
 

@@ -1,6 +1,7 @@
 package explo
 
 import (
+	"encoding/json"
 	"maps"
 
 	"github.com/rollbook-go/rollbook/enduser"
@@ -25,15 +26,16 @@ func appendMapping(b []byte, g *enduser.Group) []byte {
 // mapping is invalid, it returns everything that is invalid in the body.
 func (in *input) setOwn(t enduser.Tenant, m enduser.Metadata) error {
 	if given(in.mapping) {
+		mapping := maps.Clone(in.mapping.Value)
+		maps.DeleteFunc(mapping, func(_ string, v enduser.Value) bool { return v.IsNull() })
+		text := string(mapping.AppendJSON(nil))
 		// The core sees a mapping as one value, so that its keys are validated as those of a user.
-		s := enduser.Spec{SystemProperties: in.mapping.Value}
-		if err := t.Check(s); err != nil {
+		s := enduser.Spec{SystemProperties: mapping}
+		if err := t.Check(s); err != nil && grows(m[mappingKey], mapping, text) {
 			s.Name, s.Metadata = in.name.Value, in.properties.Value
 			return t.Check(s)
 		}
-		mapping := maps.Clone(in.mapping.Value)
-		maps.DeleteFunc(mapping, func(_ string, v enduser.Value) bool { return v.IsNull() })
-		value, err := enduser.JSON(string(mapping.AppendJSON(nil)))
+		value, err := enduser.JSON(text)
 		if err != nil {
 			return err
 		}
@@ -49,4 +51,19 @@ func (in *input) setOwn(t enduser.Tenant, m enduser.Metadata) error {
 		}
 	}
 	return nil
+}
+
+// grows reports whether a mapping has a key that the stored one lacks, or is longer. What a
+// policy no longer allows may stay, as in the core, but not grow.
+func grows(stored enduser.Value, mapping enduser.Metadata, text string) bool {
+	var old map[string]json.RawMessage
+	if stored.Decode(&old) != nil || len(text) > len(stored.Text()) {
+		return true
+	}
+	for key := range mapping {
+		if _, ok := old[key]; !ok {
+			return true
+		}
+	}
+	return false
 }
