@@ -14,7 +14,7 @@
 //     or a Redis Cluster, for many hosts.
 //   - [github.com/rollbook-go/rollbook/store] is the record contract that the
 //     three obey, and [github.com/rollbook-go/rollbook/store/storetest] its
-//     conformance kit, for whoever writes another store.
+//     conformance kit, for authors of another store.
 //
 // A program that imports one backend links no other.
 package rollbook

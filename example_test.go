@@ -10,8 +10,8 @@ import (
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
-// Whoever comes second with an external ID finds the user who is there, in any
-// spelling. The README shows this file as a program.
+// The second Upsert of an external ID finds the user of the first, in any spelling. The
+// README shows this file as a program.
 func Example() {
 	ctx := context.Background()
 	users := enduser.New(memory.New(nil), nil)

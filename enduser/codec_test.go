@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 var compareUsers = cmp.AllowUnexported(User{}, Value{}, Version{})
 
 // anyUser draws a user in the form in which users are kept: normalized, and with
-// text that a policy may or may not admit.
+// text that a policy may accept or not.
 func anyUser() *rapid.Generator[User] {
 	return rapid.Custom(func(t *rapid.T) User {
 		text := func(label string) string {

@@ -42,11 +42,11 @@ func TestUniqueEmails(t *testing.T) {
 		wantConflict(t, "unclaimed holder", second(strict.Update(ctx, enduser.ByID(c.ID), setEmail("B@example.com"))), "email", b.ID)
 		wantConflict(t, "unclaimed holder", second(strict.Create(ctx, enduser.Spec{ExternalID: "d", Email: "B@example.com"})), "email", b.ID)
 
-		// What a write keeps is not judged by its policy.
+		// A policy does not validate what a write keeps.
 		must(strict.Update(ctx, enduser.ByID(b.ID), func(u *enduser.Edit) error { u.Name = "B"; return nil }))(t)
 		must(loose.Create(ctx, enduser.Spec{ExternalID: "b2", Email: "b@example.com"}))(t)
 
-		// The claim follows the address, whoever moves it, and ends with it.
+		// The claim follows the address, under whichever policy it moves, and ends with it.
 		must(loose.Update(ctx, enduser.ByID(a.ID), setEmail("moved@example.com")))(t)
 		must(strict.Create(ctx, enduser.Spec{ExternalID: "e", Email: "a@example.com"}))(t)
 		wantConflict(t, "moved", second(strict.Create(ctx, enduser.Spec{Email: "MOVED@example.com", ExternalID: "f"})), "email", a.ID)

@@ -17,7 +17,7 @@ import (
 
 // kmsKeyring is a Keyring whose keys are wrapped by a key management service. The
 // host keeps the wrapped ones, which are no secret, in a table of its own, and every
-// process unwraps what it needs. It is no KeyDestroyer: whoever has the table, and
+// process unwraps what it needs. It is no KeyDestroyer: anyone who has the table and
 // whom the service unwraps for, can read copies of the store, also values whose time
 // is over.
 type kmsKeyring struct {

@@ -12,8 +12,9 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 )
 
-// judge compares an error with what the model has to say.
-func judge(t *rapid.T, err error, conflicts []enduser.ConflictError) bool {
+// refusedAs compares an error with the conflicts that the model knows, and reports whether
+// there is one.
+func refusedAs(t *rapid.T, err error, conflicts []enduser.ConflictError) bool {
 	t.Helper()
 	if len(conflicts) == 0 {
 		if err != nil {
@@ -74,7 +75,7 @@ func (m *machine) created(t *rapid.T, tenant enduser.Tenant, mod *model, policy 
 		id = "refused"
 	}
 	want, conflicts := mod.create(id, actor, tenant, s, policy)
-	if judge(t, err, conflicts) {
+	if refusedAs(t, err, conflicts) {
 		same(t, u, want)
 	}
 }
@@ -103,7 +104,7 @@ func (m *machine) ensure(t *rapid.T) {
 		return
 	}
 	if want := mod.identified(s, policy); want != nil {
-		if !judge(t, err, mod.others(s, policy, want)) {
+		if !refusedAs(t, err, mod.others(s, policy, want)) {
 			return
 		}
 		outcomes := map[bool]enduser.Outcome{false: enduser.Unchanged, true: enduser.Updated}
@@ -138,7 +139,7 @@ func (m *machine) upsert(t *rapid.T) {
 		return
 	}
 	changed, conflicts := mod.keep(want, actor, policy, s, func(u *enduser.User) { merge(s, u) })
-	if judge(t, err, conflicts) {
+	if refusedAs(t, err, conflicts) {
 		if (outcome == enduser.Updated) != changed || (outcome == enduser.Unchanged) == changed {
 			t.Fatalf("outcome %v, changed %v", outcome, changed)
 		}
@@ -156,7 +157,7 @@ func (m *machine) write(t *rapid.T, kind enduser.ChangeType, call func(enduser.T
 		return
 	}
 	_, conflicts := mod.write(found[0], actor, kind, policy, fn)
-	if judge(t, err, conflicts) {
+	if refusedAs(t, err, conflicts) {
 		same(t, u, found[0])
 	}
 }

@@ -111,7 +111,7 @@ func TestLongRefs(t *testing.T) {
 	})
 }
 
-// TestLongestNamesFind: what was admitted finds its user and group in the spelling in
+// TestLongestNamesFind: what was accepted finds its user and group in the spelling in
 // which it was given, however long that is.
 func TestLongestNamesFind(t *testing.T) {
 	acme := newWorld(memory.New(nil)).acme.With(enduser.Policy{MaxExternalID: 255})

@@ -2,8 +2,8 @@ package enduser
 
 import "slices"
 
-// Schema says by what the users of a tenant can be found. It belongs to the tenant, whoever
-// writes, whereas a [Policy] belongs to a handle. The zero value is ready to use.
+// Schema says by what the users of a tenant can be found. It belongs to the tenant and holds
+// for all handles, whereas a [Policy] belongs to one. The zero value is ready to use.
 //
 // A write never takes an index term away that a user still has: if programs or processes have
 // different schemas for a time, users are found by both. [Tenant.Reindex] gives all users of

@@ -261,7 +261,7 @@ func TestFormats(t *testing.T) {
 		{"name", "\xff", CodeUTF8},
 		{"first_name", "a\x00", CodeCharacter},
 		{"last_name", "\u2028", CodeCharacter},
-		{"name", "<script>", ok}, // whoever shows it escapes it
+		{"name", "<script>", ok}, // a page that shows it escapes it
 
 		{"email", "  a@b.c\t", ok}, // trimmed; see TestAddresses
 		{"email", "a@localhost", ok},
@@ -313,7 +313,7 @@ func TestFormats(t *testing.T) {
 		}[row.field] = row.value
 		got := validated(Policy{}, u)
 		switch code, either := strings.CutSuffix(row.want, "?"); {
-		case either: // whether it is admitted is net/mail's; the code is ours
+		case either: // net/mail says whether it is accepted; the code is ours
 			if len(got) > 0 {
 				checkViolations(t, fmt.Sprintf("%s %+q", row.field, row.value), got, bad(row.field, code))
 			}

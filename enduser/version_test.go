@@ -17,8 +17,8 @@ type versionStep[T any] struct {
 	call  func() (T, error)
 }
 
-// checkVersions takes the steps: every write gives another version, whoever reads gets
-// that of the last write, and a call that writes nothing leaves it.
+// checkVersions takes the steps: every write gives another version, a read gets that of
+// the last write, and a call that writes nothing leaves it.
 func checkVersions[T any](t *testing.T, made T, version func(T) enduser.Version, get func() (T, error), steps []versionStep[T]) {
 	t.Helper()
 	last := version(made)

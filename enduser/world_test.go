@@ -44,7 +44,7 @@ func newWorld(st store.Store) *world {
 	return w
 }
 
-// testKey returns a key whose bytes follow from its ID. Of one that is not admitted it
+// testKey returns a key whose bytes follow from its ID. For an invalid ID it
 // is the zero Key, with which nothing can be sealed.
 func testKey(id string) enduser.Key {
 	key, _ := enduser.NewKey(id, [32]byte(keyBytes(id)))

@@ -88,7 +88,7 @@ func TestIsolation(t *testing.T) {
 			{with("If-None-Match", etag)},
 			{with("X-Tenant-Id", "acme"), with("X-Forwarded-Host", "acme"), with("X-Environment", "Customer")},
 		} {
-			for _, id := range []string{victim.ID, plain.ID, "CRM-7"} { // the last is no ID, whoever's it is
+			for _, id := range []string{victim.ID, plain.ID, "CRM-7"} { // the last is nobody's ID
 				add("GET", users+id, "", headers...)
 				for _, body := range []string{
 					`{}`, `{"profile":`, `{"external_id":"","profile":{}}`, `{"profile":{}}`, `{"profile":{"email":"no"}}`,

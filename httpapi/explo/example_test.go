@@ -54,7 +54,7 @@ func ask(h http.Handler, method, path, body string) (status int, token string) {
 	return w.Code, shown.Group.Token
 }
 
-// A dashboard shows a group's data to whoever has the group's token.
+// A dashboard shows a group's data to anyone who has the group's token.
 func ExampleNew() {
 	users := exampleUsers()
 	h, err := explo.New(users, exampleTokens().Authenticate, nil)
@@ -91,7 +91,7 @@ func ExampleNew_keyring() {
 func ExampleOptions() {
 	users := exampleUsers()
 	h, err := explo.New(users, exampleTokens().Authenticate, &explo.Options{
-		Options: httpapi.Options{Rates: []httpapi.Rate{{Requests: 180, Per: time.Minute}}}, // as many as Explo admits
+		Options: httpapi.Options{Rates: []httpapi.Rate{{Requests: 180, Per: time.Minute}}}, // as many as Explo allows
 		Overlap: time.Hour,
 	})
 	if err != nil {

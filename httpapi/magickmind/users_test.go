@@ -193,7 +193,7 @@ func TestUsersOfOtherFamilies(t *testing.T) {
 }
 
 // TestWhatIsShownIsNoChange: clients send back what they were shown. That changes nothing,
-// whoever made the user and under whatever limits.
+// by whatever program and under whatever limits the user was made.
 func TestWhatIsShownIsNoChange(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, s *server) {

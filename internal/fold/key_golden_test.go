@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 const keysFile = "keys.golden"
 
-// whatToDo is for whoever upgrades Go or x/text and sees this test fail.
+// whatToDo is for somebody who upgrades Go or x/text and sees this test fail.
 const whatToDo = `
 testdata/keys.golden is what stored keys were made by. If it no longer holds:
   - a code point that was allowed has another key: users that are stored under the
@@ -126,7 +126,7 @@ func parseKeyTable(t *testing.T, text string) (table keyTable, version string) {
 }
 
 // TestGoldenKeys compares the keys with those that every version since the file
-// was written has made. Tables of a newer Unicode may admit more; what was allowed
+// was written has made. Tables of a newer Unicode may allow more; what was allowed
 // must stay, and keep its key.
 func TestGoldenKeys(t *testing.T) {
 	t.Parallel()

@@ -129,7 +129,7 @@ func (h *Handler[P]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer c.end()
 	defer c.recover()
 	if r.ContentLength != 0 && h.config.BodyTimeout > 0 {
-		// A client that stalls must not keep its worker, whoever reads the body: the
+		// A client that stalls must not keep its worker, wherever the body is read: the
 		// server reads what a route leaves.
 		setReadDeadline(w, time.Now().Add(h.config.BodyTimeout))
 	}

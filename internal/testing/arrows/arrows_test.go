@@ -16,7 +16,7 @@ type arrow struct {
 }
 
 // allowed is the graph of docs/design.md. A package that is not in it fails the
-// test: whoever adds one says here what it may know.
+// test: somebody who adds one says here what it may know.
 func allowed() []arrow {
 	const (
 		sqlite = "modernc.org/sqlite/..."
