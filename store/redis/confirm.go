@@ -12,6 +12,9 @@ import (
 // errFewReplicas: fewer replicas than WaitReplicas have what the master has.
 var errFewReplicas = errors.New("fewer replicas than WaitReplicas have it")
 
+// errSlotMoved: a slot moved while Confirm's script ran on it. It passes.
+var errSlotMoved = errors.New("the slot has moved to another node")
+
 // Confirm implements [store.Confirmer]: it waits until as many replicas as
 // Options.WaitReplicas have what the master has. Without WaitReplicas it does nothing. It
 // is not repeated where the server may have failed, since the next master would confirm
@@ -33,8 +36,11 @@ func (s *Store) Confirm(ctx context.Context, tenant string) (err error) {
 		if err == nil {
 			err = s.confirmation(tenant, r)
 		}
-		if err == nil || redirected(err) || goredis.HasErrorPrefix(err, "TRYAGAIN ") { // a slot moves with its data
+		switch { // a slot moves with its data
+		case err == nil, redirected(err), goredis.HasErrorPrefix(err, "TRYAGAIN "):
 			return err
+		case movedMeanwhile(err):
+			return errSlotMoved
 		}
 		return outcome{err}
 	})

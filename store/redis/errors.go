@@ -75,6 +75,12 @@ func redirected(err error) bool {
 	return goredis.HasErrorPrefix(err, "MOVED ") || goredis.HasErrorPrefix(err, "ASK ")
 }
 
+// movedMeanwhile reports whether a slot moved to another node while a script ran on it.
+func movedMeanwhile(err error) bool {
+	var reply goredis.Error
+	return errors.As(err, &reply) && strings.Contains(reply.Error(), "attempted to access a non local key")
+}
+
 // clean removes the arguments that Redis quotes in some error replies: they may hold a
 // tenant's name or a user's data.
 func clean(err error) error {

@@ -78,3 +78,49 @@ func TestReplicasOfTheLastPipeline(t *testing.T) {
 		t.Errorf("error is %v, want ErrUnknown: no replica is known to have it", err)
 	}
 }
+
+// refusing answers the first pipelines with an error, and the others as a server does that
+// has one replica.
+type refusing struct {
+	forgetful
+	reply error
+	left  int
+}
+
+func (f *refusing) ProcessPipelineHook(goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
+	return func(_ context.Context, cmds []goredis.Cmder) error {
+		cmds[1].(*goredis.IntCmd).SetVal(1)
+		if f.left--; f.left >= 0 {
+			cmds[0].SetErr(f.reply)
+			return f.reply
+		}
+		args := cmds[0].Args()
+		cmds[0].(*goredis.Cmd).SetVal([]any{"done", args[len(args)-1]})
+		return nil
+	}
+}
+
+// TestConfirmWhileASlotMoves: a slot moves with its data, so a Confirm that meets the move is
+// repeated. After other errors it is not: the next master would confirm what it never had.
+func TestConfirmWhileASlotMoves(t *testing.T) {
+	for reply, passes := range map[string]bool{
+		"MOVED 1 localhost:1": true,
+		"TRYAGAIN Multiple keys request during rehashing of slot":                            true,
+		"ERR Script attempted to access a non local key in a cluster node script: 0, on @1.": true,
+		"READONLY You can't write against a read only replica.":                              false,
+		"ERR something else": false,
+	} {
+		client := NewClient(&goredis.UniversalOptions{Addrs: []string{"localhost:1"}})
+		defer func() { _ = client.Close() }()
+		hook := &refusing{reply: replyError(reply), left: 2}
+		client.AddHook(hook)
+		s, err := New(client, &Options{WaitReplicas: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = s.Confirm(t.Context(), "tenant")
+		if passes && err != nil || !passes && (!errors.Is(err, store.ErrUnavailable) || hook.left != 1) {
+			t.Errorf("%s: %v with %d errors left", reply, err, hook.left)
+		}
+	}
+}
