@@ -90,7 +90,7 @@ type history struct {
 func TestLostHistory(t *testing.T) {
 	for _, b := range backends() {
 		t.Run(b.name, func(t *testing.T) {
-			histories := size.Pick(t, 5, 120, 1000)
+			histories := size.Pick(t, 20, 120, 1000)
 			if b.name == "memory" { // which opens at once
 				histories = max(histories, 40)
 			}
@@ -107,7 +107,7 @@ func TestLostHistoryOfRedis(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			addr := server(t)
-			lostHistories(t, size.Pick(t, 5, 120, 1000), func(t *testing.T) func() store.Store {
+			lostHistories(t, size.Pick(t, 20, 120, 1000), func(t *testing.T) func() store.Store {
 				st := openRedis(t, addr, redisstore.DefaultPrefix)
 				client := goredis.NewClient(&goredis.Options{Addr: addr})
 				t.Cleanup(func() { _ = client.Close() })

@@ -20,10 +20,10 @@ import (
 // 10,000 of them on memory, 1,000 on SQLite, 200 on the others.
 func TestRandomSequences(t *testing.T) {
 	sequences := map[string]int{
-		"memory":    size.Pick(t, 50, 400, 10_000),
-		"sqlite":    size.Pick(t, 6, 40, 1000),
-		"miniredis": size.Pick(t, 3, 20, 200),
-		"redis":     size.Pick(t, 5, 30, 200),
+		"memory":    size.Pick(t, 200, 400, 10_000),
+		"sqlite":    size.Pick(t, 20, 40, 1000),
+		"miniredis": size.Pick(t, 10, 20, 200),
+		"redis":     size.Pick(t, 15, 30, 200),
 	}
 	for _, b := range backends() {
 		t.Run(b.name, func(t *testing.T) {
