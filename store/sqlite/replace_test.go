@@ -29,9 +29,9 @@ func TestReplaceSequences(t *testing.T) {
 		seed := rand.Uint64()
 		q := &sequence{t: t, dir: t.TempDir(), rng: rand.New(rand.NewPCG(seed, 0)), did: total}
 		q.path = filepath.Join(q.dir, "users.db")
-		q.run()
+		q.runLogged(seed)
 		if t.Failed() {
-			t.Fatalf("seed %d: %s", seed, strings.Join(q.log, ", "))
+			return
 		}
 		must(t, os.RemoveAll(q.dir))
 	}
@@ -91,6 +91,16 @@ type sequence struct {
 
 func (q *sequence) note(format string, args ...any) {
 	q.log = append(q.log, fmt.Sprintf(format, args...))
+}
+
+// runLogged runs the sequence of a seed, and says what it did if it fails.
+func (q *sequence) runLogged(seed uint64) {
+	defer func() {
+		if q.t.Failed() {
+			q.t.Logf("seed %d: %s", seed, strings.Join(q.log, ", "))
+		}
+	}()
+	q.run()
 }
 
 func (q *sequence) run() {

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"sync"
+	"syscall"
+	"time"
 )
 
 // Network connects the servers of a group, so that a server can be cut off from the others
@@ -110,7 +112,7 @@ func (p *proxy) up() error {
 	if addr == "" {
 		addr = "127.0.0.1:0"
 	}
-	l, err := net.Listen("tcp", addr)
+	l, err := listen(addr)
 	if err != nil {
 		return err
 	}
@@ -127,6 +129,18 @@ func (p *proxy) up() error {
 		}
 	})
 	return nil
+}
+
+// listen waits for a port that is in use: while the server was down, a connection of another
+// test may have got it as its own.
+func listen(addr string) (net.Listener, error) {
+	for end := time.Now().Add(20 * time.Second); ; {
+		l, err := net.Listen("tcp", addr)
+		if !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(end) {
+			return l, err
+		}
+		<-time.After(10 * time.Millisecond)
+	}
 }
 
 // down refuses new connections and closes the others.
