@@ -104,7 +104,7 @@ func TestExposedFolder(t *testing.T) {
 		t.Error("a keyring was made")
 	}
 	var out, log strings.Builder
-	err := run(t.Context(), []string{"-keyring", filepath.Join(dir, "own"), "-store", "memory:", keyFlag}, &out, &log)
+	err := run(t.Context(), []string{"-addr", "127.0.0.1:0", "-keyring", filepath.Join(dir, "own"), "-store", "memory:", keyFlag}, &out, &log)
 	if err == nil || !strings.Contains(err.Error(), "-keyring") {
 		t.Errorf("a place that was chosen: %v", err)
 	}

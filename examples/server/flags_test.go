@@ -95,7 +95,7 @@ func TestRefusedFlags(t *testing.T) {
 	for _, test := range tests {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
 			var out, log strings.Builder
-			err := run(t.Context(), append([]string{"-store", "memory:"}, test.args...), &out, &log)
+			err := run(t.Context(), append([]string{"-store", "memory:", "-addr", "127.0.0.1:0"}, test.args...), &out, &log)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%v, want an error with %q", err, test.want)
 			}
