@@ -3,20 +3,13 @@ package enduser
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
-	goredis "github.com/redis/go-redis/v9"
-
 	"github.com/rollbook-go/rollbook/internal/jsontext"
+	"github.com/rollbook-go/rollbook/internal/testing/backends"
 	"github.com/rollbook-go/rollbook/store"
-	"github.com/rollbook-go/rollbook/store/memory"
-	redisstore "github.com/rollbook-go/rollbook/store/redis"
-	sqlitestore "github.com/rollbook-go/rollbook/store/sqlite"
-	"github.com/rollbook-go/rollbook/store/storetest"
 )
 
 // An invitation is a toy kind of record, made in the steps of docs/adding-a-record.md. It
@@ -150,26 +143,8 @@ func (t Tenant) accept(ctx context.Context, code string) error {
 
 func TestAddingAKind(t *testing.T) {
 	t.Parallel()
-	for name, open := range map[string]func(*testing.T) store.Store{
-		"memory": func(*testing.T) store.Store { return memory.New(nil) },
-		"stingy": func(*testing.T) store.Store { return storetest.Stingy(memory.New(nil)) },
-		"sqlite": func(t *testing.T) store.Store {
-			st, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "users.db"), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = st.Close() })
-			return st
-		},
-		"miniredis": func(t *testing.T) store.Store {
-			client := goredis.NewClient(&goredis.Options{Addr: miniredis.RunT(t).Addr()})
-			t.Cleanup(func() { _ = client.Close() })
-			st, err := redisstore.New(client, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return st
-		},
+	for name, open := range map[string]func(testing.TB) store.Store{
+		"memory": backends.Memory, "stingy": backends.Stingy, "sqlite": backends.SQLite, "miniredis": backends.Miniredis,
 	} {
 		t.Run(name, func(t *testing.T) { testInvitations(t, open(t)) })
 	}

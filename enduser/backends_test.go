@@ -1,22 +1,13 @@
 package enduser_test
 
 import (
-	"context"
-	"crypto/rand"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 
-	"github.com/alicebob/miniredis/v2"
-	goredis "github.com/redis/go-redis/v9"
-
+	"github.com/rollbook-go/rollbook/internal/testing/backends"
 	"github.com/rollbook-go/rollbook/internal/testing/redistest"
 	"github.com/rollbook-go/rollbook/store"
-	"github.com/rollbook-go/rollbook/store/memory"
-	redisstore "github.com/rollbook-go/rollbook/store/redis"
-	sqlitestore "github.com/rollbook-go/rollbook/store/sqlite"
-	"github.com/rollbook-go/rollbook/store/storetest"
 )
 
 // shared is the Redis server of this test binary. The first test that needs it
@@ -42,55 +33,27 @@ type backend struct {
 	open func(testing.TB) store.Store
 }
 
-func backends() []backend {
+func allBackends() []backend {
 	return []backend{
-		{"memory", onMemory},
-		{"sqlite", onSQLite},
-		{"miniredis", onMiniredis},
+		{"memory", backends.Memory},
+		{"sqlite", backends.SQLite},
+		{"miniredis", backends.Miniredis},
 		{"redis", onRedis},
-		{"stingy", func(testing.TB) store.Store { return storetest.Stingy(memory.New(nil)) }},
+		{"stingy", backends.Stingy},
 	}
 }
 
 // each runs a test on every backend.
 func each(t *testing.T, test func(t *testing.T, st store.Store)) {
 	t.Helper()
-	for _, b := range backends() {
+	for _, b := range allBackends() {
 		t.Run(b.name, func(t *testing.T) { test(t, b.open(t)) })
 	}
 }
 
-func onMemory(testing.TB) store.Store { return memory.New(nil) }
-
-func onSQLite(tb testing.TB) store.Store {
-	tb.Helper()
-	return openSQLite(tb, filepath.Join(tb.TempDir(), "users.db"))
-}
-
-// openSQLite does not wait for the disk: what survives a power cut is tested in
-// the store's own package.
-func openSQLite(tb testing.TB, path string) *sqlitestore.Store {
-	tb.Helper()
-	st, err := sqlitestore.Open(context.Background(), path, &sqlitestore.Options{Sync: sqlitestore.Normal})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		if err := st.Close(); err != nil {
-			tb.Error(err)
-		}
-	})
-	return st
-}
-
-func onMiniredis(tb testing.TB) store.Store {
-	tb.Helper()
-	return openRedis(tb, miniredis.RunT(tb).Addr(), redisstore.DefaultPrefix)
-}
-
 func onRedis(tb testing.TB) store.Store {
 	tb.Helper()
-	return openRedis(tb, redisServer(tb), "test-"+rand.Text()+":")
+	return backends.Redis(tb, redisServer(tb))
 }
 
 // redisServer returns the address of the shared server.
@@ -107,19 +70,4 @@ func redisServer(tb testing.TB) string {
 		shared.server = p
 	}
 	return shared.server.Addr
-}
-
-func openRedis(tb testing.TB, addr, prefix string) *redisstore.Store {
-	tb.Helper()
-	client := redisstore.NewClient(&goredis.UniversalOptions{Addrs: []string{addr}})
-	tb.Cleanup(func() {
-		if err := client.Close(); err != nil {
-			tb.Error(err)
-		}
-	})
-	st, err := redisstore.New(client, &redisstore.Options{Prefix: prefix})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return st
 }

@@ -88,7 +88,7 @@ func cursors(b *testing.B, acme enduser.Tenant) func(share float64) enduser.Curs
 //
 //	go test ./enduser -run '^$' -bench Scale -benchtime 1x -few 10000 -many 1000000
 func BenchmarkScale(b *testing.B) {
-	for _, backend := range backends() {
+	for _, backend := range allBackends() {
 		if backend.name != "sqlite" && backend.name != "redis" {
 			continue
 		}

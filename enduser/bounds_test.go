@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/backends"
 	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
 )
@@ -177,7 +178,7 @@ func allPages(t testing.TB, acme enduser.Tenant, q enduser.Query) []string {
 // A count ends at its cap, and says so.
 func TestCountEnds(t *testing.T) {
 	t.Parallel()
-	w := newWorld(onMemory(t))
+	w := newWorld(backends.Memory(t))
 	for i := range 10_001 {
 		must(w.acme.Create(t.Context(), enduser.Spec{Groups: []string{[]string{"a", "b"}[i%2]}, ExpiresIn: time.Hour}))(t)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/backends"
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -70,7 +71,7 @@ func TestConfirm(t *testing.T) {
 		"delete group, nobody": {func(t enduser.Tenant) error { return t.Groups().Delete(ctx, noGroup) }, enduser.ErrNotFound, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			st := &confirming{Store: onMemory(t)}
+			st := &confirming{Store: backends.Memory(t)}
 			acme := newWorld(st).acme
 			must(acme.Create(ctx, enduser.Spec{ExternalID: "a", Email: "a@example.com"}))(t)
 			made(acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "a"}))(t)
@@ -101,7 +102,7 @@ func TestConfirm(t *testing.T) {
 // TestConfirmShowsNothing: with an answer that cannot be confirmed comes no user or group.
 func TestConfirmShowsNothing(t *testing.T) {
 	ctx := t.Context()
-	st := &confirming{Store: onMemory(t)}
+	st := &confirming{Store: backends.Memory(t)}
 	acme := newWorld(st).acme
 	must(acme.Create(ctx, enduser.Spec{ExternalID: "a", ExpiresIn: time.Hour}))(t)
 	made(acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "a"}))(t)

@@ -15,6 +15,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/backends"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 	"github.com/rollbook-go/rollbook/store/storetest"
@@ -122,7 +123,7 @@ func damaging(t *testing.T, test func(t *testing.T, st store.Store, damage func(
 	} {
 		t.Run(name, func(t *testing.T) {
 			addr, prefix := server(t), "test-"+rand.Text()+":"
-			test(t, openRedis(t, addr, prefix), func(tenant, id string) { cutInRedis(t, addr, prefix, tenant, id) })
+			test(t, backends.OpenRedis(t, addr, prefix), func(tenant, id string) { cutInRedis(t, addr, prefix, tenant, id) })
 		})
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/enduser/keyfile"
+	"github.com/rollbook-go/rollbook/internal/testing/backends"
 )
 
 // TestCopiesAreForgotten: 24 hours after a sensitive value was written nothing reads
@@ -35,13 +36,13 @@ func TestCopiesAreForgotten(t *testing.T) {
 	}
 	reveal := func(ring *keyfile.Keyring, file string) (map[string]enduser.Value, error) {
 		t.Helper()
-		m := enduser.New(openSQLite(t, file), &enduser.Options{Now: clock, Keyring: ring})
+		m := enduser.New(backends.OpenSQLite(t, file), &enduser.Options{Now: clock, Keyring: ring})
 		return m.Tenant("acme").RevealSensitive(t.Context(), enduser.ByExternalID("crm-7"))
 	}
 
 	ring := openRing()
 	file := filepath.Join(dir, "users.db")
-	users := enduser.New(openSQLite(t, file), &enduser.Options{Now: clock, Keyring: ring})
+	users := enduser.New(backends.OpenSQLite(t, file), &enduser.Options{Now: clock, Keyring: ring})
 	acme := users.Tenant("acme")
 	secret := enduser.String("sess_abc123")
 	_, _, err := acme.Ensure(t.Context(), enduser.Spec{

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/atonce"
 	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
 )
@@ -27,16 +28,7 @@ func TestConcurrentRotations(t *testing.T) {
 		for try := range size.Pick(t, 5, 32, 200) {
 			overlap := time.Duration(try%2) * time.Hour
 			together := func(f func(i int, groups enduser.Groups)) {
-				var wg sync.WaitGroup
-				start := make(chan struct{})
-				for i := range rotators {
-					wg.Go(func() {
-						<-start
-						f(i, []enduser.Tenant{w.acme, other}[i%2].Groups())
-					})
-				}
-				close(start)
-				wg.Wait()
+				atonce.Do(rotators, func(i int) { f(i, []enduser.Tenant{w.acme, other}[i%2].Groups()) })
 			}
 			var made, won atomic.Int64
 			var winner atomic.Value

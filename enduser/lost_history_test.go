@@ -14,6 +14,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/backends"
 	"github.com/rollbook-go/rollbook/internal/testing/clock"
 	"github.com/rollbook-go/rollbook/internal/testing/redistest"
 	"github.com/rollbook-go/rollbook/internal/testing/size"
@@ -88,7 +89,7 @@ type history struct {
 // that of what is there, and every reader of the feed is either told that its position
 // is of another history, or reads all that is new.
 func TestLostHistory(t *testing.T) {
-	for _, b := range backends() {
+	for _, b := range allBackends() {
 		t.Run(b.name, func(t *testing.T) {
 			histories := size.Pick(t, 20, 120, 1000)
 			if b.name == "memory" { // which opens at once
@@ -108,7 +109,7 @@ func TestLostHistoryOfRedis(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			addr := server(t)
 			lostHistories(t, size.Pick(t, 20, 120, 1000), func(t *testing.T) func() store.Store {
-				st := openRedis(t, addr, redisstore.DefaultPrefix)
+				st := backends.OpenRedis(t, addr, redisstore.DefaultPrefix)
 				client := goredis.NewClient(&goredis.Options{Addr: addr})
 				t.Cleanup(func() { _ = client.Close() })
 				return func() store.Store {

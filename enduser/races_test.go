@@ -10,6 +10,8 @@ import (
 	"github.com/alicebob/miniredis/v2"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/atonce"
+	"github.com/rollbook-go/rollbook/internal/testing/backends"
 	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
 	redisstore "github.com/rollbook-go/rollbook/store/redis"
@@ -18,18 +20,7 @@ import (
 const callers = 64
 
 // at calls f from 64 goroutines at once and waits for them.
-func at(f func(i int)) {
-	var wg sync.WaitGroup
-	start := make(chan struct{})
-	for i := range callers {
-		wg.Go(func() {
-			<-start
-			f(i)
-		})
-	}
-	close(start)
-	wg.Wait()
-}
+func at(f func(i int)) { atonce.Do(callers, f) }
 
 // Of all that upsert one external ID at once, in any case, one creates the user,
 // and all get the same.
@@ -174,20 +165,20 @@ func TestUpsertsRacingDeletes(t *testing.T) {
 func TestTwoManagers(t *testing.T) {
 	for name, open := range map[string]func(t *testing.T) [2]store.Store{
 		"memory": func(t *testing.T) [2]store.Store {
-			st := onMemory(t)
+			st := backends.Memory(t)
 			return [2]store.Store{st, st}
 		},
 		"sqlite": func(t *testing.T) [2]store.Store {
 			path := filepath.Join(t.TempDir(), "users.db")
-			return [2]store.Store{openSQLite(t, path), openSQLite(t, path)}
+			return [2]store.Store{backends.OpenSQLite(t, path), backends.OpenSQLite(t, path)}
 		},
 		"miniredis": func(t *testing.T) [2]store.Store {
 			addr := miniredis.RunT(t).Addr()
-			return [2]store.Store{openRedis(t, addr, redisstore.DefaultPrefix), openRedis(t, addr, redisstore.DefaultPrefix)}
+			return [2]store.Store{backends.OpenRedis(t, addr, redisstore.DefaultPrefix), backends.OpenRedis(t, addr, redisstore.DefaultPrefix)}
 		},
 		"redis": func(t *testing.T) [2]store.Store {
 			addr := redisServer(t)
-			return [2]store.Store{openRedis(t, addr, "two:"), openRedis(t, addr, "two:")}
+			return [2]store.Store{backends.OpenRedis(t, addr, "two:"), backends.OpenRedis(t, addr, "two:")}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

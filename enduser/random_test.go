@@ -25,7 +25,7 @@ func TestRandomSequences(t *testing.T) {
 		"miniredis": size.Pick(t, 10, 20, 200),
 		"redis":     size.Pick(t, 15, 30, 200),
 	}
-	for _, b := range backends() {
+	for _, b := range allBackends() {
 		t.Run(b.name, func(t *testing.T) {
 			st := b.open(t)
 			checks := flag.Lookup("rapid.checks").Value

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/backends"
 	"github.com/rollbook-go/rollbook/internal/testing/redistest"
 	"github.com/rollbook-go/rollbook/store"
 	redisstore "github.com/rollbook-go/rollbook/store/redis"
@@ -232,7 +233,7 @@ func TestNoSecretInFilesOfSQLite(t *testing.T) {
 	dir := t.TempDir()
 	var hidden []string
 	t.Run("open", func(t *testing.T) {
-		hidden = hoard(t, openSQLite(t, filepath.Join(dir, "users.db")))
+		hidden = hoard(t, backends.OpenSQLite(t, filepath.Join(dir, "users.db")))
 		search(t, "open", files(t, dir), hidden)
 	})
 	search(t, "closed", files(t, dir), hidden)
@@ -242,7 +243,7 @@ func TestNoSecretInFilesOfSQLite(t *testing.T) {
 func TestNoSecretInFilesOfRedis(t *testing.T) {
 	t.Parallel()
 	p := redistest.Server(t, "--appendonly", "yes", "--appendfsync", "always", "--rdbcompression", "no")
-	hidden := hoard(t, openRedis(t, p.Addr, redisstore.DefaultPrefix))
+	hidden := hoard(t, backends.OpenRedis(t, p.Addr, redisstore.DefaultPrefix))
 	search(t, "append-only file", files(t, p.Dir), hidden)
 	c := p.Client()
 	defer func() { _ = c.Close() }()

@@ -63,7 +63,7 @@ func (d *slowDisk) commits() {
 
 // BenchmarkSweep compares a sweep with 64 callers that make the same users.
 func BenchmarkSweep(b *testing.B) {
-	list := append(backends()[:4:4], backend{"sqlite-full", func(tb testing.TB) store.Store {
+	list := append(allBackends()[:4:4], backend{"sqlite-full", func(tb testing.TB) store.Store {
 		tb.Helper()
 		st := must(sqlitestore.Open(context.Background(), filepath.Join(tb.TempDir(), "users.db"), nil))(tb)
 		tb.Cleanup(func() { _ = st.Close() })

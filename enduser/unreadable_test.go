@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/backends"
 	"github.com/rollbook-go/rollbook/internal/testing/faultstore"
 	"github.com/rollbook-go/rollbook/store"
 )
@@ -166,7 +167,7 @@ func TestUnreadableSensitiveValues(t *testing.T) {
 func damageable(t *testing.T) (store.Store, func(id string)) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "users.db")
-	st := openSQLite(t, path)
+	st := backends.OpenSQLite(t, path)
 	return st, func(id string) {
 		t.Helper()
 		db := must(sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)"))(t)
@@ -185,7 +186,7 @@ func damageable(t *testing.T) (store.Store, func(id string)) {
 // The text says what and why, once, and nothing of the user.
 func TestUnreadableErrorText(t *testing.T) {
 	ctx := t.Context()
-	st := onMemory(t)
+	st := backends.Memory(t)
 	w := newWorld(st)
 	u := must(w.acme.Create(ctx, enduser.Spec{Name: "canary", ExpiresIn: time.Hour}))(t)
 	tamper(t, st, u.ID, spoiled["newer"].change)

@@ -4,13 +4,13 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/atonce"
 )
 
 const everyGroup = `{"external_id":"Team-7","name":"Team","metadata":{"region":"eu","deep":{"a":[1,null]}}}`
@@ -89,7 +89,7 @@ func TestGroupConflict(t *testing.T) {
 func TestCreateGroupAtOnce(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, s *server) {
-		answers := atOnce(32, func(i int) answer {
+		answers := atonce.Collect(32, func(i int) answer {
 			return s.do(t, "POST", "/v1/groups", `{"external_id":"`+[]string{"é", "e\u0301"}[i%2]+`"}`)
 		})
 		statuses := map[int]int{}
@@ -100,22 +100,6 @@ func TestCreateGroupAtOnce(t *testing.T) {
 			t.Errorf("statuses (-want +got):\n%s", diff)
 		}
 	})
-}
-
-// atOnce calls a function n times, all at once.
-func atOnce(n int, do func(i int) answer) []answer {
-	answers := make([]answer, n)
-	start := make(chan struct{})
-	var wg sync.WaitGroup
-	for i := range n {
-		wg.Go(func() {
-			<-start
-			answers[i] = do(i)
-		})
-	}
-	close(start)
-	wg.Wait()
-	return answers
 }
 
 func TestGetGroup(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/internal/testing/apitest"
+	"github.com/rollbook-go/rollbook/internal/testing/backends"
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -317,7 +318,7 @@ func TestCursorDefects(t *testing.T) {
 // another credential of the tenant, and after its own user was deleted.
 func TestCursorsSurvive(t *testing.T) {
 	t.Parallel()
-	st := apitest.SQLite(t)
+	st := backends.SQLite(t)
 	s := newServer(t, st, nil)
 	for range 4 {
 		s.create(t, `{}`)

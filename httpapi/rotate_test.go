@@ -9,6 +9,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/internal/testing/apitest"
+	"github.com/rollbook-go/rollbook/internal/testing/atonce"
 )
 
 // accepts reports whether a token is accepted now, and is the group's.
@@ -111,7 +112,7 @@ func TestRotateAtOnce(t *testing.T) {
 				if name == "If-Match" {
 					body, option = `{"overlap_seconds":3600}`, with("If-Match", tagOf(g.Version))
 				}
-				answers := atOnce(32, func(int) answer { return s.do(t, "POST", "/v1/groups/"+g.ID+"/rotate", body, option) })
+				answers := atonce.Collect(32, func(int) answer { return s.do(t, "POST", "/v1/groups/"+g.ID+"/rotate", body, option) })
 				wins := 0
 				for _, a := range answers {
 					switch a.Status {

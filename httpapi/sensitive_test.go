@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/atonce"
 )
 
 // sensitive returns a user's values as text.
@@ -222,7 +223,7 @@ func TestSensitiveAtOnce(t *testing.T) {
 		for i := range 16 {
 			want["k"+strconv.Itoa(i)] = strconv.Itoa(i)
 		}
-		for _, a := range atOnce(16, func(i int) answer {
+		for _, a := range atonce.Collect(16, func(i int) answer {
 			return s.do(t, "PATCH", "/v1/sensitive/"+u.ID, fmt.Sprintf(`{"k%d":%d}`, i, i))
 		}) {
 			a.want(t, 204)

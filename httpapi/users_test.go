@@ -11,6 +11,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/internal/testing/apitest"
+	"github.com/rollbook-go/rollbook/internal/testing/atonce"
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -148,7 +149,7 @@ func TestCreateAtOnce(t *testing.T) {
 	onBackends(t, func(t *testing.T, s *server) {
 		ids := map[string]bool{}
 		created := 0
-		for _, a := range atOnce(64, func(i int) answer {
+		for _, a := range atonce.Collect(64, func(i int) answer {
 			id := []byte("same-user")
 			for bit := range 4 {
 				if i>>bit&1 == 1 {
@@ -366,7 +367,7 @@ func TestLostUpdates(t *testing.T) {
 	onBackends(t, func(t *testing.T, s *server) {
 		u := s.create(t, `{}`)
 		statuses := map[int]int{}
-		for _, a := range atOnce(16, func(i int) answer {
+		for _, a := range atonce.Collect(16, func(i int) answer {
 			return s.do(t, "PATCH", "/v1/end-users/"+u.ID, fmt.Sprintf(`{"name":"n%d"}`, i), with("If-Match", tagOf(u.Version)))
 		}) {
 			statuses[a.Status]++

@@ -3,13 +3,13 @@ package ada_test
 import (
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/atonce"
 )
 
 // TestConcurrentPosts: of many POSTs of one external_id at once, in whatever case, one
@@ -18,17 +18,9 @@ func TestConcurrentPosts(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, s *server) {
 		ids := []string{"customer", "Customer", "CUSTOMER", "cUSTOMER"}
-		answers := make([]answer, 64)
-		start := make(chan struct{})
-		var wg sync.WaitGroup
-		for i := range answers {
-			wg.Go(func() {
-				<-start
-				answers[i] = s.do(t, "POST", users, fmt.Sprintf(`{"external_id":"%s","profile":{"first_name":"%d"}}`, ids[i%len(ids)], i))
-			})
-		}
-		close(start)
-		wg.Wait()
+		answers := atonce.Collect(64, func(i int) answer {
+			return s.do(t, "POST", users, fmt.Sprintf(`{"external_id":"%s","profile":{"first_name":"%d"}}`, ids[i%len(ids)], i))
+		})
 		statuses, shown := map[int]int{}, map[string]int{}
 		for _, a := range answers {
 			statuses[a.Status]++

@@ -10,24 +10,14 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi/explo"
 	"github.com/rollbook-go/rollbook/internal/testing/apitest"
+	"github.com/rollbook-go/rollbook/internal/testing/atonce"
 	"github.com/rollbook-go/rollbook/store"
 )
 
 // atOnce sends a request several times at the same time.
 func (s *server) atOnce(t *testing.T, n int, method, path, body string) []answer {
 	t.Helper()
-	answers := make([]answer, n)
-	start := make(chan struct{})
-	var wg sync.WaitGroup
-	for i := range answers {
-		wg.Go(func() {
-			<-start
-			answers[i] = s.do(t, method, path, body)
-		})
-	}
-	close(start)
-	wg.Wait()
-	return answers
+	return atonce.Collect(n, func(int) answer { return s.do(t, method, path, body) })
 }
 
 func (s *server) authenticates(t *testing.T, token string) bool {

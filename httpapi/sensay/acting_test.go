@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/internal/testing/apitest"
+	"github.com/rollbook-go/rollbook/internal/testing/atonce"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
@@ -90,22 +90,6 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// together sends n requests at once and returns the answers.
-func together(n int, send func(i int) answer) []answer {
-	answers := make([]answer, n)
-	start := make(chan struct{})
-	var wg sync.WaitGroup
-	for i := range n {
-		wg.Go(func() {
-			<-start
-			answers[i] = send(i)
-		})
-	}
-	close(start)
-	wg.Wait()
-	return answers
-}
-
 // inSomeCase returns a text with the i-th choice of capital letters.
 func inSomeCase(text string, i int) string {
 	at := -1
@@ -146,7 +130,7 @@ func TestRaces(t *testing.T) {
 				s := newServer(t, st, httpapi.Options{})
 				s.create(t, `{"id":"ann"}`)
 				won := 0
-				for _, a := range together(32, func(i int) answer { return tt.send(s, i) }) {
+				for _, a := range atonce.Collect(32, func(i int) answer { return tt.send(s, i) }) {
 					if a.Status/100 == 2 {
 						won++
 					} else {
@@ -168,7 +152,7 @@ func TestRacingUpdates(t *testing.T) {
 	s.create(t, `{"id":"ann"}`)
 	const n = 32
 	versions := map[string]bool{}
-	for i, a := range together(n, func(i int) answer {
+	for i, a := range atonce.Collect(n, func(i int) answer {
 		return s.put(t, as("ann"), fmt.Sprintf(`{"id":"ann","name":"N%d"}`, i))
 	}) {
 		if u := a.want(t, 200).user(t); u.Name != fmt.Sprintf("N%d", i) {
@@ -177,7 +161,7 @@ func TestRacingUpdates(t *testing.T) {
 		versions[a.Header.Get("ETag")] = true
 	}
 	etag, won := s.get(t, "ann").Header.Get("ETag"), 0
-	for _, a := range together(n, func(i int) answer {
+	for _, a := range atonce.Collect(n, func(i int) answer {
 		return s.put(t, as("ann"), fmt.Sprintf(`{"id":"ann","name":"M%d"}`, i), with("If-Match", etag))
 	}) {
 		if a.Status == http.StatusOK {

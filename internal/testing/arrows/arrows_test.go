@@ -62,9 +62,13 @@ func allowed() []arrow {
 		{in("/internal/testing/clock"), nil},
 		{in("/internal/testing/faultstore"), []string{in("/store")}},
 		{in("/internal/testing/apitest"), []string{
-			in("/enduser"), in("/httpapi"), in("/internal/testing/clock"), in("/internal/testing/faultstore"), in("/internal/testing/redistest"), redis, "github.com/alicebob/miniredis/v2/...",
-			in("/store"), in("/store/memory"), in("/store/sqlite"), in("/store/redis"), in("/store/storetest"), "github.com/google/go-cmp/cmp",
+			in("/enduser"), in("/httpapi"), in("/store"), in("/store/memory"), in("/internal/testing/backends"), in("/internal/testing/clock"),
+			in("/internal/testing/faultstore"), in("/internal/testing/redistest"), "github.com/alicebob/miniredis/v2/...", "github.com/google/go-cmp/cmp",
 		}},
+		{in("/internal/testing/backends"), []string{
+			in("/store"), in("/store/memory"), in("/store/sqlite"), in("/store/redis"), in("/store/storetest"), redis, "github.com/alicebob/miniredis/v2/...",
+		}},
+		{in("/internal/testing/atonce"), nil},
 		{in("/internal/testing/histories"), []string{in("/store"), "github.com/anishathalye/porcupine"}},
 		{in("/internal/testing/redistest"), []string{in("/store"), redis, "github.com/alicebob/miniredis/v2/..."}},
 	}
