@@ -237,11 +237,15 @@ func (f feed) page(in store.ChangePage, at Position) ChangePage {
 const rereadAfter = 30 * time.Second
 
 // WaitChanges waits until [Tenant.Changes] after a position may return changes or
-// ErrTrimmed, and returns nil. It returns the context's error if that ends first.
+// ErrTrimmed, and returns nil. It returns the context's error if that ends first, and
+// ErrInTransaction at once inside a transaction of the host.
 func (t Tenant) WaitChanges(ctx context.Context, after Position) error {
 	f, err := t.feed()
 	if err != nil {
 		return err
+	}
+	if store.InTransaction(f.store) {
+		return translate("wait for changes", store.ErrInTransaction)
 	}
 	for {
 		page, err := t.Changes(ctx, ChangeQuery{After: after, Limit: 1})

@@ -47,6 +47,15 @@ var (
 	// before you repeat anything else, read.
 	ErrUnknown = errors.New("enduser: outcome unknown")
 
+	// ErrAborted: the Manager is inside a transaction of the host (see [Manager.On]), and a
+	// statement failed. Nothing of the transaction can be committed: roll it back. It wraps
+	// the error of the database, which says whether trying again may help.
+	ErrAborted = errors.New("enduser: transaction aborted")
+
+	// ErrInTransaction: the call makes no sense inside a transaction of the host. Nothing was
+	// done.
+	ErrInTransaction = errors.New("enduser: inside a transaction")
+
 	// ErrCorrupt: the store returned something damaged, or a sealed text that was sealed
 	// for another place.
 	ErrCorrupt = errors.New("enduser: corrupt record")
@@ -199,6 +208,10 @@ func translate(what string, err error) error {
 	switch {
 	case errors.Is(err, store.ErrUnknown): // first, since it may wrap any of the others
 		return &failure{ErrUnknown, what, err, store.ErrUnknown}
+	case errors.Is(err, store.ErrAborted):
+		return &failure{ErrAborted, what, err, store.ErrAborted}
+	case errors.Is(err, store.ErrInTransaction):
+		return &failure{ErrInTransaction, what, err, store.ErrInTransaction}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("enduser: %s: %w", what, err)
 	case errors.Is(err, store.ErrNotFound):

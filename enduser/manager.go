@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
-	"hash/maphash"
 	"log/slog"
 	"time"
 
@@ -23,8 +22,8 @@ type Manager struct {
 	log    *slog.Logger
 	every  time.Duration
 	kinds  []kind // see kinds
-	queues queues
-	strays strays
+	queues *queues // nil inside a transaction, where nobody else writes
+	strays *strays
 
 	foreignIDs bool // the host makes the IDs
 
@@ -76,7 +75,7 @@ func New(s store.Store, opts *Options) *Manager {
 	}
 	m := &Manager{
 		store: s, now: o.Now, newID: o.NewID, foreignIDs: o.NewID != nil, policy: o.Policy, schema: o.Schema, log: o.Logger, every: o.SweepEvery,
-		kinds: kinds(), queues: queues{seed: maphash.MakeSeed()}, keyring: o.Keyring,
+		kinds: kinds(), queues: newQueues(), strays: new(strays), keyring: o.Keyring,
 	}
 	if m.now == nil {
 		m.now = time.Now //nolint:forbidigo // the one place that reads the clock
@@ -96,10 +95,31 @@ func New(s store.Store, opts *Options) *Manager {
 	if m.every <= 0 {
 		m.every = 30 * time.Second
 	}
-	for i := range m.queues.lanes {
-		m.queues.lanes[i] = make(chan struct{}, 1)
-	}
 	return m
+}
+
+// On returns a Manager with the same options on another store, above all on one inside a
+// transaction of the host, so that users and the host's own tables change together:
+//
+//	tx, err := db.BeginTx(ctx, nil)
+//	acme := users.On(st.In(tx)).Tenant("acme")
+//
+// It is cheap enough for each transaction, and of no use after it. Everything that it writes
+// is done when the host commits, and nothing of it after a rollback; a [Version] or [Position]
+// from a transaction that was rolled back is that of a lost history. After ErrAborted only a
+// rollback is left. Run, Sweep and the calls that wait return ErrInTransaction.
+func (m *Manager) On(s store.Store) *Manager {
+	if s == nil {
+		panic("enduser.Manager.On: the store is nil") //nolint:forbidigo // a mistake of the program
+	}
+	on := *m
+	on.store = s
+	if store.InTransaction(s) {
+		on.queues = nil
+	} else {
+		on.strays = new(strays)
+	}
+	return &on
 }
 
 // Tenant returns the handle on a tenant's users in the Customer environment. It costs

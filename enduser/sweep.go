@@ -40,6 +40,9 @@ const (
 // the store. Tenants take turns: none gets more than its share of a page. Beside two pages of
 // due records Sweep holds the sensitive values of at most eight users.
 func (m *Manager) Sweep(ctx context.Context) (int, error) {
+	if store.InTransaction(m.store) {
+		return 0, translate("sweep", store.ErrInTransaction)
+	}
 	keys := error(nil)
 	if d, ok := m.keyring.(KeyDestroyer); ok {
 		if err := d.DestroyKeys(ctx); err != nil { // goes on: nothing else depends on it
@@ -300,6 +303,8 @@ func (m *Manager) Run(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case errors.Is(err, ErrInTransaction):
+			return err
 		case err != nil:
 			m.log.LogAttrs(ctx, slog.LevelWarn, "enduser: sweep failed", slog.Int("swept", swept), slog.Any("error", err))
 		case swept > 0:

@@ -135,6 +135,26 @@
 // implemented. Every backend of this module takes an [Observer], which gets calls,
 // groups and retries.
 //
+// # Inside a transaction
+//
+// A backend on a database with transactions may offer a store that reads and writes inside
+// a transaction that the host has begun, and that the host commits or rolls back. By
+// convention that is a method In of the backend, and the store it returns is a [Joined].
+// The rules hold with these differences:
+//
+//   - Calls see what the transaction has written, and nobody else does before the commit. A
+//     write is done when the transaction commits, and a revision, version or position that
+//     was read inside is good from then on. After a rollback it belongs to a history that is lost.
+//   - One call at a time. A second one waits for the first.
+//   - A refusal (ErrStale, ErrTaken, ErrInvalid, ErrDamaged, ErrNotFound, ErrTrimmed) leaves
+//     the transaction as it was. After any other error the transaction can only be rolled
+//     back: that call and all later ones return [ErrAborted]. ErrUnknown does not occur: what
+//     has not been committed was not written.
+//   - [Wait] returns [ErrInTransaction] at once, and no optional interface but [Counter]
+//     is implemented.
+//
+// storetest.RunIn checks this.
+//
 // # Closing
 //
 // Store has no Close. The code that opens a backend closes it: backends return

@@ -37,6 +37,15 @@ var (
 
 	// ErrUnknown: a write may or may not have happened. Read to find out.
 	ErrUnknown = errors.New("store: outcome unknown")
+
+	// ErrAborted: inside a transaction of the host, a statement failed, of this call or an
+	// earlier one. Nothing of the transaction can be committed; only rolling it back is left.
+	// It wraps the error of the database.
+	ErrAborted = errors.New("store: transaction aborted")
+
+	// ErrInTransaction: the call has to see what others commit, or to commit something
+	// itself, and so it makes no sense inside a transaction of the host. Nothing was done.
+	ErrInTransaction = errors.New("store: inside a transaction")
 )
 
 // StaleError says which op or requirement of a batch failed. It is an ErrStale.

@@ -59,6 +59,21 @@ type Confirmer interface {
 	Confirm(ctx context.Context, tenant string) error
 }
 
+// Joined is implemented by stores that read and write inside a transaction of the host;
+// see "Inside a transaction" in the package comment. Callers use [InTransaction].
+type Joined interface {
+	Store
+
+	// Joined does nothing. It tells such a store from others.
+	Joined()
+}
+
+// InTransaction reports whether a store reads and writes inside a transaction of the host.
+func InTransaction(s Store) bool {
+	_, ok := As[Joined](s)
+	return ok
+}
+
 // As returns s, or the first store inside it, that implements the optional interface T.
 // A store that wraps another shows it with a method Unwrap() Store.
 func As[T any](s Store) (T, bool) {
@@ -78,8 +93,12 @@ func As[T any](s Store) (T, bool) {
 
 // Wait returns nil when the feed of a tenant may have something after a
 // revision; see [Waiter]. If the store has no Waiter, it reads the feed once every
-// poll; zero means 250 ms.
+// poll; zero means 250 ms. Inside a transaction of the host it returns ErrInTransaction at
+// once: nothing that others write would show before the transaction ends.
 func Wait(ctx context.Context, s Store, tenant string, after Revision, poll time.Duration) error {
+	if InTransaction(s) {
+		return ErrInTransaction
+	}
 	if w, ok := As[Waiter](s); ok {
 		return w.Wait(ctx, tenant, after)
 	}
