@@ -5,13 +5,13 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/ratios"
 )
 
 // The sizes that BenchmarkScale compares. The project's targets speak of 10,000 and
@@ -144,42 +144,40 @@ func BenchmarkScale(b *testing.B) {
 				}
 				pace(b, r, callers, 5*time.Second, get)
 			}
-			b.ReportMetric(0, "ns/op") // of no meaning
-			for range b.N {
-				b.ReportMetric(keeps(b, pair, 1, get), "keeps-get")
-				b.ReportMetric(keeps(b, pair, 1, page(func() float64 { return rand.Float64() * 0.9 })), "keeps-page")
-				b.ReportMetric(keeps(b, pair, 1, filter(true)), "keeps-filter3")
-				b.ReportMetric(keeps(b, pair, 1, filter(false)), "keeps-filter2")
+			var r ratios.Set
+			for b.Loop() {
+				keeps(b, &r, "keeps-get", pair, 1, get)
+				keeps(b, &r, "keeps-page", pair, 1, page(func() float64 { return rand.Float64() * 0.9 }))
+				keeps(b, &r, "keeps-filter3", pair, 1, filter(true))
+				keeps(b, &r, "keeps-filter2", pair, 1, filter(false))
 				many := [2]registry{pair[1], pair[1]}
-				b.ReportMetric(compare(b, many, 1, page(none), page(func() float64 { return 0.5 })), "deep-middle")
-				b.ReportMetric(compare(b, many, 1, page(none), page(func() float64 { return 1 - 60/float64(pair[1].n) })), "deep-last")
-				b.ReportMetric(keeps(b, pair, callers, upsert), "keeps-upsert")
+				compare(b, many, 1, page(none), page(func() float64 { return 0.5 }), func(ratio float64) { r.Add("deep-middle", ratio) })
+				compare(b, many, 1, page(none), page(func() float64 { return 1 - 60/float64(pair[1].n) }), func(ratio float64) { r.Add("deep-last", ratio) })
+				keeps(b, &r, "keeps-upsert", pair, callers, upsert)
 			}
+			r.Report(b)
 		})
 	}
 }
 
-// keeps returns the speed of a call on the second registry over that on the first.
-func keeps(b *testing.B, pair [2]registry, callers int, call func(registry) error) float64 {
+// keeps adds the speed of a call on the second registry over that on the first.
+func keeps(b *testing.B, r *ratios.Set, unit string, pair [2]registry, callers int, call func(registry) error) {
 	b.Helper()
-	return 1 / compare(b, pair, callers, call, call)
+	compare(b, pair, callers, call, call, func(ratio float64) { r.Add(unit, 1/ratio) })
 }
 
-// compare returns the median, over interleaved passes, of the time that the second
-// call takes on the second registry over that of the first on the first.
-func compare(b *testing.B, pair [2]registry, callers int, first, second func(registry) error) float64 {
+// compare passes on, for each of some interleaved passes, the time that the second call
+// takes on the second registry over that of the first on the first.
+func compare(b *testing.B, pair [2]registry, callers int, first, second func(registry) error, add func(ratio float64)) {
 	b.Helper()
-	const passes, length = 7, 300 * time.Millisecond
+	const length = 300 * time.Millisecond
 	pace(b, pair[0], callers, length/3, first) // warm
 	pace(b, pair[1], callers, length/3, second)
-	var ratios []float64
-	for range passes {
+	for range ratios.Passes(b) {
 		a := pace(b, pair[0], callers, length, first)
 		z := pace(b, pair[1], callers, length, second)
-		ratios = append(ratios, z/a)
+		add(z / a)
 	}
-	slices.Sort(ratios)
-	return ratios[len(ratios)/2]
 }
 
 // pace returns the seconds that a call takes, of so many callers together.

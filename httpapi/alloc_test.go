@@ -10,6 +10,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/internal/testing/ratios"
 	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
@@ -42,34 +43,58 @@ func (s *spy) Apply(ctx context.Context, tenant string, b store.Batch) (store.Re
 	return s.Store.Apply(ctx, tenant, b)
 }
 
-// What a request allocates beside what the store does. The targets are 16 for a
-// create and 6 for a get.
+// The targets are 16 for a create and 6 for a get.
 func TestAllocations(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts those of the whole process
 	if size.Race {
 		t.Skip("under the race detector sync.Pool drops what it is given")
 	}
+	create, get := allocations(t)
+	if create > 16 {
+		t.Errorf("a create allocates %v times above the store", create)
+	}
+	if get > 6 {
+		t.Errorf("a get allocates %v times above the store", get)
+	}
+}
+
+// BenchmarkAllocations reports what a request allocates above the store.
+func BenchmarkAllocations(b *testing.B) {
+	var r ratios.Set
+	for b.Loop() {
+		for range ratios.Passes(b) {
+			create, get := allocations(b)
+			r.Add("allocs-of-create", create)
+			r.Add("allocs-of-get", get)
+		}
+	}
+	r.Report(b)
+}
+
+// allocations returns how often a request allocates beside what the store in memory does.
+func allocations(tb testing.TB) (create, get float64) {
+	tb.Helper()
 	const key, runs = "a-key-of-the-test", 500
 	st := &spy{Store: memory.New(nil)}
 	tokens, err := httpapi.NewTokens(map[string]httpapi.Principal{key: {Tenant: "acme", Actor: "crm"}})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	h, err := httpapi.New(enduser.New(st, nil), tokens.Authenticate, nil)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	w := &sink{header: make(http.Header)}
 	serve := func(r *http.Request, status int) {
 		clear(w.header)
 		h.ServeHTTP(w, r)
 		if w.status != status {
-			t.Fatalf("%s: %d", r.Method, w.status)
+			tb.Fatalf("%s: %d", r.Method, w.status)
 		}
 	}
 	request := func(method, path string) *http.Request {
-		r, err := http.NewRequestWithContext(t.Context(), method, path, nil)
+		r, err := http.NewRequestWithContext(tb.Context(), method, path, nil)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		r.RequestURI = path
 		r.Header.Set("Authorization", "Bearer "+key)
@@ -100,24 +125,19 @@ func TestAllocations(t *testing.T) { //nolint:paralleltest // AllocsPerRun count
 		r.ID = ids[i]
 		r.Unique[0].Value = ids[i]
 		i++
-		if _, err := st.Store.Apply(t.Context(), "other", store.Ops(store.Create(r, st.op.Note))); err != nil {
-			t.Fatal(err)
+		if _, err := st.Store.Apply(tb.Context(), "other", store.Ops(store.Create(r, st.op.Note))); err != nil {
+			tb.Fatal(err)
 		}
 	})
-	if above := creates - applies; above > 16 {
-		t.Errorf("a create allocates %v times above the store's %v", above, applies)
-	}
 
 	id := st.op.New.ID
-	get := request(http.MethodGet, "/v1/end-users/"+id)
-	gets := testing.AllocsPerRun(runs, func() { serve(get, http.StatusOK) })
+	one := request(http.MethodGet, "/v1/end-users/"+id)
+	gets := testing.AllocsPerRun(runs, func() { serve(one, http.StatusOK) })
 	reads := testing.AllocsPerRun(runs, func() {
-		if _, err := st.Get(t.Context(), "acme", store.ID(id)); err != nil {
-			t.Fatal(err)
+		if _, err := st.Get(tb.Context(), "acme", store.ID(id)); err != nil {
+			tb.Fatal(err)
 		}
 	})
-	if above := gets - reads; above > 6 {
-		t.Errorf("a get allocates %v times above the store's %v", above, reads)
-	}
-	t.Logf("create %v above %v, get %v above %v", creates-applies, applies, gets-reads, reads)
+	tb.Logf("create %v above %v, get %v above %v", creates-applies, applies, gets-reads, reads)
+	return creates - applies, gets - reads
 }

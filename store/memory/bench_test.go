@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rollbook-go/rollbook/internal/testing/ratios"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
@@ -86,11 +87,10 @@ type getApplier interface {
 
 // BenchmarkMix compares Store with plain: 64 callers, 95 % Get by unique key and
 // 5 % Get and Replace. The passes alternate; x-rwmutex is the median of their
-// ratios, above 1 where Store is faster, and ns/op is the median of Store.
+// ratios, above 1 where Store is faster, and ns/call is the time of Store.
 func BenchmarkMix(b *testing.B) {
 	for _, tenants := range []int{1, 8, 64} {
 		b.Run(fmt.Sprintf("tenants=%d", tenants), func(b *testing.B) {
-			const passes = 10
 			stores := [2]getApplier{memory.New(nil), newPlain()}
 			perTenant := 32_000 / tenants
 			for _, s := range stores {
@@ -105,21 +105,20 @@ func BenchmarkMix(b *testing.B) {
 			for i := range keys {
 				keys[i] = user(i).Unique[0]
 			}
-			var ratios, own []float64
+			var r ratios.Set
 			for b.Loop() {
-				for range passes {
+				for range 2 * ratios.Passes(b) {
 					var took [2]float64
 					for i, s := range stores {
 						begin := time.Now()
 						mix(b, s, names, keys)
 						took[i] = float64(time.Since(begin))
 					}
-					ratios = append(ratios, took[1]/took[0])
-					own = append(own, took[0]/(mixCallers*mixCalls))
+					r.Add("x-rwmutex", took[1]/took[0])
+					r.Add("ns/call", took[0]/(mixCallers*mixCalls))
 				}
 			}
-			b.ReportMetric(median(ratios), "x-rwmutex")
-			b.ReportMetric(median(own), "ns/op")
+			r.Report(b)
 		})
 	}
 }
@@ -158,11 +157,6 @@ func mix(b *testing.B, s getApplier, names []string, keys []store.Key) {
 		})
 	}
 	wg.Wait()
-}
-
-func median(of []float64) float64 {
-	slices.Sort(of)
-	return (of[(len(of)-1)/2] + of[len(of)/2]) / 2
 }
 
 func BenchmarkGet(b *testing.B) {

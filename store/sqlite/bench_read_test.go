@@ -10,6 +10,7 @@ import (
 
 	"modernc.org/sqlite"
 
+	"github.com/rollbook-go/rollbook/internal/testing/ratios"
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -24,23 +25,20 @@ func BenchmarkGet(b *testing.B) {
 	two := openReaders(b, path, 2)
 	naive := naiveReader(b, path)
 
-	var perSecond, overNaive, overOne []float64
+	var r ratios.Set
 	for b.Loop() {
-		for range benchPasses {
+		for range ratios.Passes(b) {
 			n := readPass(b, people, naive)
 			n1 := readPass(b, people, one)
 			n2 := readPass(b, people, two)
 			b.Logf("naive %.0f/s p99 %v, one reader %.0f/s p99 %v, two readers %.0f/s p99 %v",
 				n.perSecond, n.p99, n1.perSecond, n1.p99, n2.perSecond, n2.p99)
-			perSecond = append(perSecond, n2.perSecond)
-			overNaive = append(overNaive, n2.perSecond/n.perSecond)
-			overOne = append(overOne, n2.perSecond/n1.perSecond)
+			r.Add("reads/s", n2.perSecond)
+			r.Add("x-naive-queryrow", n2.perSecond/n.perSecond)
+			r.Add("x-one-reader", n2.perSecond/n1.perSecond)
 		}
 	}
-	b.ReportMetric(0, "ns/op") // a pass has a fixed length
-	b.ReportMetric(median(perSecond), "reads/s")
-	b.ReportMetric(median(overNaive), "x-naive-queryrow")
-	b.ReportMetric(median(overOne), "x-one-reader")
+	r.Report(b)
 }
 
 type get func(ctx context.Context, p person) error

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rollbook-go/rollbook/internal/testing/ratios"
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -23,7 +24,6 @@ const (
 	benchCallers = 64
 	benchTenants = 4
 	benchUsers   = 20_000 // before the first pass
-	benchPasses  = 5
 	benchPass    = time.Second
 )
 
@@ -192,11 +192,6 @@ func prepareDatabase(b *testing.B, users int) (path string, c *crowd) {
 	return path, c
 }
 
-func median(values []float64) float64 {
-	slices.Sort(values)
-	return values[len(values)/2]
-}
-
 // BenchmarkUpsert writes with 64 callers: through this package, through a naive
 // pool without a limit, through one with a single connection, and by hand, one
 // goroutine that writes 64 a transaction.
@@ -214,28 +209,23 @@ func BenchmarkUpsert(b *testing.B) {
 			single := newNaive(b, options, 1)
 			hand := newByHand(b, options)
 
-			var perSecond, overUnlimited, overSingle, overHand, tail []float64
+			var r ratios.Set
 			for b.Loop() {
-				for range benchPasses {
+				for range ratios.Passes(b) {
 					mine := ourCrowd.run(b, ours{s})
 					u := unlimited.crowd.run(b, unlimited)
 					one := single.crowd.run(b, single)
 					h := hand.run(b)
 					b.Logf("ours %.0f/s p99 %v, unlimited %.0f/s p99 %v, single %.0f/s p99 %v, by hand %.0f/s",
 						mine.perSecond, mine.p99, u.perSecond, u.p99, one.perSecond, one.p99, h.perSecond)
-					perSecond = append(perSecond, mine.perSecond)
-					overUnlimited = append(overUnlimited, mine.perSecond/u.perSecond)
-					overSingle = append(overSingle, mine.perSecond/one.perSecond)
-					overHand = append(overHand, mine.perSecond/h.perSecond)
-					tail = append(tail, float64(mine.p99)/float64(u.p99))
+					r.Add("upserts/s", mine.perSecond)
+					r.Add("x-unlimited-pool", mine.perSecond/u.perSecond)
+					r.Add("x-single-connection", mine.perSecond/one.perSecond)
+					r.Add("x-batches-by-hand", mine.perSecond/h.perSecond)
+					r.Add("p99-of-unlimited", float64(mine.p99)/float64(u.p99))
 				}
 			}
-			b.ReportMetric(0, "ns/op") // a pass has a fixed length
-			b.ReportMetric(median(perSecond), "upserts/s")
-			b.ReportMetric(median(overUnlimited), "x-unlimited-pool")
-			b.ReportMetric(median(overSingle), "x-single-connection")
-			b.ReportMetric(median(overHand), "x-batches-by-hand")
-			b.ReportMetric(median(tail), "p99-of-unlimited")
+			r.Report(b)
 		})
 	}
 }
