@@ -73,6 +73,10 @@ func dueSQL(kinds int) string {
 
 // Due implements [store.Store]. The tenants come in the order of their creation.
 func (s *Store) Due(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
+	return s.pool().Due(ctx, q)
+}
+
+func (s source) Due(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
 	c := s.observe("Due")
 	page, err := s.duePage(ctx, q)
 	var info store.CallInfo
@@ -84,7 +88,7 @@ func (s *Store) Due(ctx context.Context, q store.DueQuery) (store.DuePage, error
 	return page, err
 }
 
-func (s *Store) duePage(ctx context.Context, q store.DueQuery) (page store.DuePage, err error) {
+func (s source) duePage(ctx context.Context, q store.DueQuery) (page store.DuePage, err error) {
 	q, err = store.CheckDueQuery(q)
 	if err != nil {
 		return page, err
@@ -113,7 +117,7 @@ func (s *Store) duePage(ctx context.Context, q store.DueQuery) (page store.DuePa
 // dueReader reads one page. Each tenant's part is a step in a turn of its own, at which
 // the tenant may have less, or more, due than when it was found.
 type dueReader struct {
-	s      *Store
+	s      source
 	before int64
 	kinds  []string
 
@@ -132,7 +136,7 @@ func (d *dueReader) findKinds(ctx context.Context) error {
 	}
 	var kinds []string
 	for last := ""; ; kinds = append(kinds, last) {
-		err := d.s.reads.row(ctx, sqlNextKind, []any{&last}, last)
+		err := d.s.row(ctx, sqlNextKind, []any{&last}, last)
 		if errors.Is(err, sql.ErrNoRows) {
 			d.kinds = kinds
 			return nil
@@ -198,7 +202,7 @@ func (d *dueReader) tenants(ctx context.Context, after int64, limit int) (found 
 	end := dueTenant{n: math.MaxInt64} // the search of some kind stopped here
 	for _, kind := range d.kinds {
 		var count int
-		err := d.s.reads.row(ctx, sqlCountDue, []any{&count}, kind, d.before, store.DefaultBudget+1)
+		err := d.s.row(ctx, sqlCountDue, []any{&count}, kind, d.before, store.DefaultBudget+1)
 		if err != nil {
 			return found, err
 		}
@@ -232,7 +236,7 @@ func (d *dueReader) tenants(ctx context.Context, after int64, limit int) (found 
 // the search stopped.
 func (d *dueReader) tenantsOf(ctx context.Context, query string, most, limit int, kind string, after int64) (some []dueTenant, end dueTenant, err error) {
 	end.n = math.MaxInt64
-	rows, err := d.s.reads.query(ctx, query, kind, d.before, after, most)
+	rows, err := d.s.query(ctx, query, kind, d.before, after, most)
 	if err != nil {
 		return nil, end, err
 	}
@@ -270,7 +274,7 @@ func (d *dueReader) read(ctx context.Context, tenant string, from place, share i
 		for _, kind := range d.kinds {
 			args = append(args, kind)
 		}
-		rows, err := d.s.reads.query(d.s.reads.point(ctx), dueSQL(len(d.kinds)), args...)
+		rows, err := d.s.query(d.s.point(ctx), dueSQL(len(d.kinds)), args...)
 		if err != nil {
 			return duePart{}, err
 		}

@@ -11,6 +11,7 @@ import (
 
 // Primary result codes of SQLite, the lowest byte of a code.
 const (
+	codeError      = 1
 	codeBusy       = 5
 	codeConstraint = 19
 )

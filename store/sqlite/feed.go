@@ -24,6 +24,10 @@ const (
 
 // Changes implements [store.Store].
 func (s *Store) Changes(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
+	return s.pool().Changes(ctx, tenant, q)
+}
+
+func (s source) Changes(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
 	c := s.observe("Changes")
 	page, err := s.changePage(ctx, tenant, q)
 	info := store.CallInfo{Items: len(page.Changes)}
@@ -36,7 +40,7 @@ func (s *Store) Changes(ctx context.Context, tenant string, q store.ChangeQuery)
 	return page, err
 }
 
-func (s *Store) changePage(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
+func (s source) changePage(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
 	q, err := store.CheckChanges(tenant, q)
 	if err != nil {
 		return store.ChangePage{}, err
@@ -51,7 +55,7 @@ func (s *Store) changePage(ctx context.Context, tenant string, q store.ChangeQue
 	}
 	t := readTurn{method: "Changes", tenant: tenant, long: q.Limit > store.DefaultLimit}
 	return read(ctx, s, t, func(ctx context.Context) (store.ChangePage, error) {
-		rows, err := s.reads.query(ctx, query, tenant, int64(q.After), before, q.Limit+1)
+		rows, err := s.query(ctx, query, tenant, int64(q.After), before, q.Limit+1)
 		if err != nil {
 			return store.ChangePage{}, err
 		}

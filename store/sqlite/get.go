@@ -26,6 +26,10 @@ const (
 
 // Get implements [store.Store].
 func (s *Store) Get(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
+	return s.pool().Get(ctx, tenant, key)
+}
+
+func (s source) Get(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
 	c := s.observe("Get")
 	r, err := s.get(ctx, tenant, key)
 	found := 0
@@ -36,17 +40,17 @@ func (s *Store) Get(ctx context.Context, tenant string, key store.Key) (store.Re
 	return r, err
 }
 
-func (s *Store) get(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
+func (s source) get(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
 	if err := store.CheckKey(tenant, key); err != nil {
 		return store.Record{}, err
 	}
 	return read(ctx, s, readTurn{method: "Get", tenant: tenant}, func(ctx context.Context) (r store.Record, err error) {
-		ctx = s.reads.point(ctx)
+		ctx = s.point(ctx)
 		var row recordRow
 		if key.Kind == "" {
-			err = s.reads.row(ctx, sqlGetByID, row.dest(), tenant, key.Value)
+			err = s.row(ctx, sqlGetByID, row.dest(), tenant, key.Value)
 		} else {
-			err = s.reads.row(ctx, sqlGetByKey, row.dest(), tenant, key.Kind, key.Value)
+			err = s.row(ctx, sqlGetByKey, row.dest(), tenant, key.Kind, key.Value)
 		}
 		if errors.Is(err, sql.ErrNoRows) {
 			return r, store.ErrNotFound

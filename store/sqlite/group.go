@@ -8,7 +8,7 @@ import (
 // write runs a group in the transaction that lock has begun, and answers it.
 func (w *writer) write(group []*call) {
 	g := w.store.observeGroup(len(group))
-	tx := newTransaction(w.session)
+	tx := newTransaction(statements{session: w.session})
 	answers := make([]answer, len(group))
 	wrote := make([]bool, len(group))
 	var failed error

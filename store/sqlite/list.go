@@ -8,13 +8,17 @@ import (
 
 // List implements [store.Store].
 func (s *Store) List(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
+	return s.pool().List(ctx, tenant, q)
+}
+
+func (s source) List(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
 	c := s.observe("List")
 	page, looked, err := s.list(ctx, tenant, q)
 	c.end(store.CallInfo{Items: len(page.Records), Looked: looked, Damaged: len(page.Damaged)}, err)
 	return page, err
 }
 
-func (s *Store) list(ctx context.Context, tenant string, q store.Query) (page store.Page, looked int, err error) {
+func (s source) list(ctx context.Context, tenant string, q store.Query) (page store.Page, looked int, err error) {
 	q, err = store.CheckQuery(tenant, q)
 	if err != nil {
 		return page, 0, err
@@ -47,13 +51,17 @@ func (s *Store) list(ctx context.Context, tenant string, q store.Query) (page st
 
 // Count implements [store.Counter].
 func (s *Store) Count(ctx context.Context, tenant string, q store.CountQuery) (store.Counted, error) {
+	return s.pool().Count(ctx, tenant, q)
+}
+
+func (s source) Count(ctx context.Context, tenant string, q store.CountQuery) (store.Counted, error) {
 	c := s.observe("Count")
 	counted, info, err := s.count(ctx, tenant, q)
 	c.end(info, err)
 	return counted, err
 }
 
-func (s *Store) count(ctx context.Context, tenant string, q store.CountQuery) (n store.Counted, info store.CallInfo, err error) {
+func (s source) count(ctx context.Context, tenant string, q store.CountQuery) (n store.Counted, info store.CallInfo, err error) {
 	q, err = store.CheckCount(tenant, q)
 	if err != nil {
 		return n, info, err

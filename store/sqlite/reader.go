@@ -113,7 +113,10 @@ func (r *reader) take(ctx context.Context, t readTurn) (done func(), err error) 
 // read calls f when it is its turn, and again while another process holds a lock, and
 // returns errors of the contract. It drops what f returns beside an error: a page is
 // whole or empty.
-func read[T any](ctx context.Context, s *Store, t readTurn, f func(context.Context) (T, error)) (T, error) {
+func read[T any](ctx context.Context, s source, t readTurn, f func(context.Context) (T, error)) (T, error) {
+	if s.tx != nil {
+		return joined(ctx, s.tx, f)
+	}
 	var none, result T
 	if err := ctx.Err(); err != nil {
 		return none, err
@@ -137,15 +140,14 @@ func read[T any](ctx context.Context, s *Store, t readTurn, f func(context.Conte
 		result, err = f(ctx)
 		return err
 	})
-	answered := err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrTrimmed) ||
-		errors.Is(err, store.ErrInvalid) || errors.Is(err, store.ErrDamaged)
-	if lost := s.checkRead(ctx, !answered); lost != nil {
+	ok := err == nil || answered(err)
+	if lost := s.checkRead(ctx, !ok); lost != nil {
 		return none, unavailable(lost)
 	}
 	switch {
 	case err == nil:
 		return result, nil
-	case answered:
+	case ok:
 		return none, err
 	case ctx.Err() != nil:
 		return none, ctx.Err()
@@ -153,4 +155,10 @@ func read[T any](ctx context.Context, s *Store, t readTurn, f func(context.Conte
 		return none, errClosed
 	}
 	return none, unavailable(err)
+}
+
+// answered reports whether an error is the answer to a read, and no failure.
+func answered(err error) bool {
+	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrTrimmed) ||
+		errors.Is(err, store.ErrInvalid) || errors.Is(err, store.ErrDamaged)
 }

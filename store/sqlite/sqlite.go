@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"database/sql"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -27,6 +28,7 @@ type Store struct {
 	writer *writer
 	reads  *reader
 	bell   bell
+	marked atomic.Pointer[sql.Tx] // the last transaction of the host that got a mark
 
 	files  *files
 	schema int                   // the version that this package knows

@@ -15,13 +15,17 @@ const (
 
 // Tenants implements [store.Store]. Tenants come in the order of their creation.
 func (s *Store) Tenants(ctx context.Context, q store.TenantQuery) (store.TenantPage, error) {
+	return s.pool().Tenants(ctx, q)
+}
+
+func (s source) Tenants(ctx context.Context, q store.TenantQuery) (store.TenantPage, error) {
 	c := s.observe("Tenants")
 	page, err := s.tenantPage(ctx, q)
 	c.end(store.CallInfo{Items: len(page.Names)}, err)
 	return page, err
 }
 
-func (s *Store) tenantPage(ctx context.Context, q store.TenantQuery) (store.TenantPage, error) {
+func (s source) tenantPage(ctx context.Context, q store.TenantQuery) (store.TenantPage, error) {
 	q, err := store.CheckTenants(q)
 	if err != nil {
 		return store.TenantPage{}, err
@@ -31,7 +35,7 @@ func (s *Store) tenantPage(ctx context.Context, q store.TenantQuery) (store.Tena
 		if err != nil {
 			return page, err
 		}
-		rows, err := s.reads.query(ctx, sqlTenants, n, q.Limit+1)
+		rows, err := s.query(ctx, sqlTenants, n, q.Limit+1)
 		if err != nil {
 			return page, err
 		}
@@ -53,11 +57,11 @@ func (s *Store) tenantPage(ctx context.Context, q store.TenantQuery) (store.Tena
 
 // cursor returns the number of the tenant that a page begins after. It is valid within
 // the caller's step.
-func (s *Store) cursor(ctx context.Context, after string) (n int64, err error) {
+func (s source) cursor(ctx context.Context, after string) (n int64, err error) {
 	if after == "" {
 		return 0, nil
 	}
-	err = s.reads.row(ctx, sqlNumber, []any{&n}, after)
+	err = s.row(ctx, sqlNumber, []any{&n}, after)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = &store.InvalidError{Op: -1, What: "after", Why: "not a tenant of the store"}
 	}

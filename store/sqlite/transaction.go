@@ -50,8 +50,9 @@ const (
 // transaction is how the tasks of a group read and write the database. It keeps a tenant's
 // revision and earliest due, which several tasks may change, until finish writes them once.
 type transaction struct {
-	s        *session
-	writes   int // statements that write, so far
+	s        statements
+	writes   int  // statements that write, so far
+	marked   bool // a mark was written by an earlier one of the same COMMIT
 	tenants  map[string]*tenant
 	schedule map[slot]struct{} // the rows to be brought up to date
 	row      [8]driver.Value
@@ -73,7 +74,7 @@ type slot struct {
 	kind   string
 }
 
-func newTransaction(s *session) *transaction {
+func newTransaction(s statements) *transaction {
 	return &transaction{s: s, tenants: make(map[string]*tenant), schedule: make(map[slot]struct{})}
 }
 
@@ -220,7 +221,7 @@ func (tx *transaction) finish() error {
 			}
 		}
 	}
-	if tx.writes == 0 {
+	if tx.writes == 0 || tx.marked {
 		return nil
 	}
 	return tx.exec(sqlMark)

@@ -49,7 +49,7 @@ func (s *Store) waitFor(ctx context.Context, tenant string, after store.Revision
 }
 
 func (s *Store) hasNews(ctx context.Context, tenant string, after store.Revision) (bool, error) {
-	return read(ctx, s, readTurn{method: "Wait", tenant: tenant}, func(ctx context.Context) (bool, error) {
+	return read(ctx, s.pool(), readTurn{method: "Wait", tenant: tenant}, func(ctx context.Context) (bool, error) {
 		ctx = s.reads.point(ctx)
 		var one int
 		err := s.reads.row(ctx, sqlHasNews, []any{&one}, tenant, int64(after))

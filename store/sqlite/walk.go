@@ -101,7 +101,7 @@ type part struct {
 }
 
 // step reads at most a number of entries. It runs in a turn of its own.
-func (w *walk) step(ctx context.Context, s *Store, entries int, free room) (part, error) {
+func (w *walk) step(ctx context.Context, s source, entries int, free room) (part, error) {
 	p, err := read(ctx, s, readTurn{method: w.method, tenant: w.tenant, long: true}, func(ctx context.Context) (part, error) {
 		if possible, err := w.begin(ctx, s); !possible || err != nil {
 			return part{ended: true}, err
@@ -129,13 +129,13 @@ func (w *walk) next() store.Revision {
 // entries returns how many entries the next step may read.
 func (w *walk) entries(left int) int { return min(left, stepWork/max(len(w.query.Match), 1)) }
 
-func (w *walk) run(ctx context.Context, s *Store, entries int, free room) (p part, err error) {
+func (w *walk) run(ctx context.Context, s source, entries int, free room) (p part, err error) {
 	args := make([]any, 0, 6+2*len(w.match))
 	args = append(args, w.tenant, w.query.Kind, w.after, w.before, store.Millis(w.query.NotDueBefore), entries)
 	for _, term := range w.match {
 		args = append(args, term.Kind, term.Value)
 	}
-	rows, err := s.reads.query(ctx, walkSQL(len(w.match), w.query.Desc, w.data), args...)
+	rows, err := s.query(ctx, walkSQL(len(w.match), w.query.Desc, w.data), args...)
 	if err != nil {
 		return p, err
 	}
@@ -177,7 +177,7 @@ func (p *part) add(row *recordRow, free room) {
 // be outdated when the list is read. That does not matter: the order decides only how
 // fast it is, and a list that was empty at some moment of the call may be returned as
 // empty.
-func (w *walk) begin(ctx context.Context, s *Store) (possible bool, err error) {
+func (w *walk) begin(ctx context.Context, s source) (possible bool, err error) {
 	if w.begun {
 		return true, nil
 	}
@@ -186,7 +186,7 @@ func (w *walk) begin(ctx context.Context, s *Store) (possible bool, err error) {
 		rarest, fewest := 0, min(countTerms, w.query.Budget)
 		for i, term := range match {
 			var count int
-			err := s.reads.row(ctx, sqlCountTerm, []any{&count},
+			err := s.row(ctx, sqlCountTerm, []any{&count},
 				w.tenant, w.query.Kind, term.Kind, term.Value, w.after, w.before, fewest)
 			if err != nil || count == 0 {
 				return false, err

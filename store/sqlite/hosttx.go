@@ -1,0 +1,229 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// longTx is how long a transaction of the host, or a wait for the lock of the file, may
+// last before it is logged.
+const longTx = 100 * time.Millisecond
+
+// sqlJoin describes the connection of a host's transaction. It is one statement because it
+// runs in every transaction.
+const sqlJoin = `SELECT (SELECT file FROM pragma_database_list WHERE name = 'main'),
+	(SELECT synchronous FROM pragma_synchronous), (SELECT foreign_keys FROM pragma_foreign_keys),
+	(SELECT secure_delete FROM pragma_secure_delete), (SELECT trusted_schema FROM pragma_trusted_schema)`
+
+// sqlDoom makes a COMMIT fail, whatever is done after it: a deferred foreign key is
+// violated. It is gone after the rollback.
+const sqlDoom = `CREATE TEMP TABLE rollbook_doom (n INTEGER PRIMARY KEY,
+		other INTEGER REFERENCES rollbook_doom (n) DEFERRABLE INITIALLY DEFERRED);
+	INSERT INTO temp.rollbook_doom VALUES (1, 2)`
+
+var errEnded = errors.New("SQLite has rolled the transaction back: an earlier statement failed")
+
+// joined reads inside a host's transaction; see read.
+func joined[T any](ctx context.Context, tx *Tx, f func(context.Context) (T, error)) (T, error) {
+	var none T
+	if err := tx.enter(ctx); err != nil {
+		return none, err
+	}
+	defer tx.leave()
+	result, err := f(tx.ctx)
+	switch {
+	case err == nil:
+		return result, nil
+	case answered(err):
+		return none, err
+	}
+	return none, tx.abort(err)
+}
+
+// write runs a task of the writer.
+func (tx *Tx) write(ctx context.Context, t task) (store.Revision, error) {
+	if err := tx.enter(ctx); err != nil {
+		return 0, err
+	}
+	defer tx.leave()
+	if tx.settings != nil {
+		return 0, tx.settings
+	}
+	if err := tx.checkOpen(); err != nil {
+		return 0, tx.abort(err)
+	}
+	w := newTransaction(statements{tx: tx})
+	// A second mark would hide the one that the file has. There may be several Tx.
+	w.marked = tx.store.marked.Load() == tx.tx
+	rev, refused, failed := t.run(w)
+	if failed == nil && refused == nil {
+		failed = w.finish()
+	}
+	if failed != nil {
+		return 0, tx.abort(failed)
+	}
+	if w.writes > 0 {
+		tx.store.marked.Store(tx.tx)
+	}
+	return rev, refused
+}
+
+// enter begins a call, which leave ends.
+func (tx *Tx) enter(ctx context.Context) (err error) {
+	tx.mu.Lock()
+	defer func() {
+		if err != nil {
+			tx.mu.Unlock()
+		}
+	}()
+	if tx.aborted != nil {
+		return tx.aborted
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	// An interrupted statement would end the transaction. All are short.
+	tx.ctx = context.WithoutCancel(ctx)
+	if err := tx.store.usable(); err != nil {
+		return tx.abort(err)
+	}
+	if err := tx.store.checkFiles(); err != nil {
+		return tx.abort(err)
+	}
+	return tx.join()
+}
+
+func (tx *Tx) leave() {
+	tx.ctx = nil
+	took := time.Since(tx.since)
+	if took > longTx && !tx.logged {
+		tx.logged = true
+		tx.store.opts.Logger.Warn("sqlite: a transaction of the host holds up all other writes", slog.Duration("for", took))
+	}
+	tx.mu.Unlock()
+}
+
+// join checks, in the first call, whether the store can work in the transaction.
+func (tx *Tx) join() error {
+	if tx.joined {
+		return nil
+	}
+	var file string
+	var synchronous, foreignKeys, secureDelete, trustedSchema int
+	err := tx.queryRow(tx.ctx, sqlJoin, []any{&file, &synchronous, &foreignKeys, &secureDelete, &trustedSchema})
+	if err != nil {
+		return tx.abort(err)
+	}
+	if main, err := os.Stat(file); file == "" || err != nil || !os.SameFile(main, tx.store.files.main) {
+		return &store.InvalidError{Op: -1, What: "transaction", Why: "of another file than the store"}
+	}
+	var version int64
+	if err := tx.queryRow(tx.ctx, sqlVersion, []any{&version}); err != nil {
+		return tx.abort(err)
+	}
+	if err := tx.store.losing(checkVersion(version, tx.store.schema)); err != nil {
+		return tx.abort(unavailable(err))
+	}
+	tx.joined, tx.strict = true, foreignKeys == 1
+	for _, setting := range []struct {
+		name string
+		ok   bool
+		want string
+	}{
+		{"synchronous", synchronous >= tx.store.opts.Sync.pragma(), tx.store.opts.Sync.String()},
+		{"foreign_keys", foreignKeys == 1, "1"},
+		{"secure_delete", secureDelete == 1, "1"},
+		{"trusted_schema", trustedSchema == 0, "0"},
+	} {
+		if !setting.ok {
+			why := fmt.Sprintf("%s of its connection is not %s", setting.name, setting.want)
+			tx.settings = &store.InvalidError{Op: -1, What: "transaction", Why: why}
+			break
+		}
+	}
+	return nil
+}
+
+// checkOpen returns an error if the transaction is no longer open. A full disk, and an
+// interrupted statement of the host, end it silently, and what runs next would be a
+// transaction of its own. SQLite tells by refusing a second BEGIN, which changes nothing.
+func (tx *Tx) checkOpen() error {
+	_, err := tx.tx.ExecContext(tx.ctx, `BEGIN`)
+	switch {
+	case err == nil:
+		return errEnded
+	case primaryCode(err) == codeError:
+		return nil
+	}
+	return err
+}
+
+// abort makes sure that the transaction can only be rolled back, and returns the error of
+// this call and all later ones.
+func (tx *Tx) abort(cause error) error {
+	if tx.aborted != nil {
+		return tx.aborted
+	}
+	advice := ""
+	if isBusy(cause) {
+		advice = "a transaction that writes has to begin with BEGIN IMMEDIATE (_txlock=immediate): "
+	}
+	tx.aborted = fmt.Errorf("%w: sqlite: %s%w", store.ErrAborted, advice, cause)
+	if errors.Is(cause, sql.ErrTxDone) {
+		return tx.aborted
+	}
+	// SQLite may have ended the transaction already. Then another one collects what the host
+	// runs until it rolls back.
+	_, _ = tx.tx.ExecContext(tx.ctx, `BEGIN`) // refused if the transaction is open
+	_, err := tx.tx.ExecContext(tx.ctx, sqlDoom)
+	if err != nil || !tx.strict {
+		_, _ = tx.tx.ExecContext(tx.ctx, sqlRollback)
+	}
+	return tx.aborted
+}
+
+func (tx *Tx) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return tx.tx.QueryContext(ctx, query, args...)
+}
+
+func (tx *Tx) queryRow(ctx context.Context, query string, dest []any, args ...any) error {
+	return tx.tx.QueryRowContext(ctx, query, args...).Scan(dest...)
+}
+
+// bind returns the arguments of a statement. They are copied so that those of the writer,
+// which take the same way, do not escape.
+func (tx *Tx) bind(args []driver.Value) []any {
+	tx.args = tx.args[:0]
+	for _, v := range args {
+		tx.args = append(tx.args, v)
+	}
+	return tx.args
+}
+
+func (tx *Tx) exec(query string, args ...driver.Value) (driver.Result, error) {
+	return tx.tx.ExecContext(tx.ctx, query, tx.bind(args)...)
+}
+
+// row is session.row.
+func (tx *Tx) row(query string, dest []driver.Value, args ...driver.Value) (found bool, err error) {
+	to := make([]any, len(dest))
+	for i := range dest {
+		to[i] = new(any)
+	}
+	err = tx.queryRow(tx.ctx, query, to, tx.bind(args)...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	for i := range dest {
+		dest[i] = *to[i].(*any)
+	}
+	return err == nil, err
+}
