@@ -43,8 +43,8 @@ func (d damager) finds(t *testing.T, tenant, key string, want ...string) {
 // lose deletes a record's row alone.
 func (d damager) lose(t *testing.T, id string) {
 	t.Helper()
-	must(t, d.edit(func(db *sql.DB) (sql.Result, error) {
-		return db.ExecContext(t.Context(), `DELETE FROM rollbook_record
+	must(t, d.edit(func(db *sql.DB) error {
+		return changeRow(t.Context(), db, `DELETE FROM rollbook_record
 			WHERE tenant = (SELECT n FROM rollbook_tenant WHERE name = 't') AND id = ?`, id)
 	}))
 }

@@ -16,41 +16,77 @@ type damager struct {
 	path string
 }
 
-var _ storetest.Damager = damager{}
+var (
+	_ storetest.Damager = damager{}
+	_ storetest.Damager = txDamager{}
+)
 
 func (d damager) Unwrap() store.Store { return d.Store }
 
-// Damage flips a bit in the middle of the record's keys.
+// Damage implements storetest.Damager.
 func (d damager) Damage(ctx context.Context, tenant, id string) error {
-	return d.edit(func(db *sql.DB) (sql.Result, error) {
-		var rid int64
-		var keys []byte
-		err := db.QueryRowContext(ctx, `SELECT rid, keys FROM rollbook_record
-			WHERE tenant = (SELECT n FROM rollbook_tenant WHERE name = ?) AND id = ?`, tenant, id).Scan(&rid, &keys)
-		if err != nil {
-			return nil, err
-		}
-		keys[len(keys)/2] ^= 0x10
-		return db.ExecContext(ctx, `UPDATE rollbook_record SET keys = ? WHERE rid = ?`, keys, rid)
-	})
+	return d.edit(func(db *sql.DB) error { return damageRecord(ctx, db, tenant, id) })
 }
 
-// DamageChange gives the entry a type that there is not.
+// DamageChange implements storetest.Damager.
 func (d damager) DamageChange(ctx context.Context, tenant string, seq store.Revision) error {
-	return d.edit(func(db *sql.DB) (sql.Result, error) {
-		return db.ExecContext(ctx, `UPDATE rollbook_change SET type = 77
-			WHERE tenant = (SELECT n FROM rollbook_tenant WHERE name = ?) AND revision = ?`, tenant, int64(seq))
-	})
+	return d.edit(func(db *sql.DB) error { return damageChange(ctx, db, tenant, seq) })
 }
 
-// edit runs a statement that changes one row.
-func (d damager) edit(f func(*sql.DB) (sql.Result, error)) (err error) {
+func (d damager) edit(f func(*sql.DB) error) error {
 	db, err := rawDB(d.path)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	result, err := f(db)
+	return errors.Join(f(db), db.Close())
+}
+
+// txDamager spoils what the store inside it keeps, through the transaction of both.
+type txDamager struct {
+	store.Store
+	tx *sql.Tx
+}
+
+func (d txDamager) Unwrap() store.Store { return d.Store }
+
+// Damage implements storetest.Damager.
+func (d txDamager) Damage(ctx context.Context, tenant, id string) error {
+	return damageRecord(ctx, d.tx, tenant, id)
+}
+
+// DamageChange implements storetest.Damager.
+func (d txDamager) DamageChange(ctx context.Context, tenant string, seq store.Revision) error {
+	return damageChange(ctx, d.tx, tenant, seq)
+}
+
+// querier is a *sql.DB or *sql.Tx.
+type querier interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// damageRecord flips a bit in the middle of the record's keys.
+func damageRecord(ctx context.Context, db querier, tenant, id string) error {
+	var rid int64
+	var keys []byte
+	err := db.QueryRowContext(ctx, `SELECT rid, keys FROM rollbook_record
+		WHERE tenant = (SELECT n FROM rollbook_tenant WHERE name = ?) AND id = ?`, tenant, id).Scan(&rid, &keys)
+	if err != nil {
+		return err
+	}
+	keys[len(keys)/2] ^= 0x10
+	return changeRow(ctx, db, `UPDATE rollbook_record SET keys = ? WHERE rid = ?`, keys, rid)
+}
+
+// damageChange gives the entry a type that there is not.
+func damageChange(ctx context.Context, db querier, tenant string, seq store.Revision) error {
+	return changeRow(ctx, db, `UPDATE rollbook_change SET type = 77
+		WHERE tenant = (SELECT n FROM rollbook_tenant WHERE name = ?) AND revision = ?`, tenant, int64(seq))
+}
+
+// changeRow runs a statement that changes one row.
+func changeRow(ctx context.Context, db querier, query string, args ...any) error {
+	result, err := db.ExecContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 func TestStingyIsStingy(t *testing.T) {
 	t.Parallel()
 	mean := Stingy(newMapStore())
-	s, err := newSubject(t.Context(), func() (store.Store, error) { return mean, nil })
+	s, err := newSubject(t.Context(), Place{Open: func() (store.Store, error) { return mean, nil }})
 	if err != nil {
 		t.Fatal(err)
 	}

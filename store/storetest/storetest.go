@@ -48,6 +48,9 @@ type Place struct {
 	// that lives in one process may return the same value each time.
 	Open func() (store.Store, error)
 
+	// Begin begins a transaction of the host on the place. RunIn needs it, Run does not.
+	Begin func() (Transaction, error)
+
 	// Close closes the handles and removes the place. It is called once, when the
 	// handles are no longer used. It may be nil.
 	Close func() error
@@ -170,7 +173,7 @@ func inPlace(ctx context.Context, newPlace func() (Place, error), run func(*subj
 			}
 		}()
 	}
-	s, err := newSubject(ctx, place.Open)
+	s, err := newSubject(ctx, place)
 	if err != nil {
 		return err
 	}

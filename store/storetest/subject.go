@@ -15,9 +15,10 @@ import (
 // first fault that was found. After a fault every call through a client does nothing and
 // returns zero values, so that a check reads as a list of steps.
 type subject struct {
-	ctx  context.Context // ends with the check, or at the first fault
-	stop context.CancelFunc
-	open func() (store.Store, error)
+	ctx   context.Context // ends with the check, or at the first fault
+	stop  context.CancelFunc
+	open  func() (store.Store, error)
+	begin func() (Transaction, error) // nil if the place has none
 
 	handles [2]store.Store
 
@@ -25,10 +26,10 @@ type subject struct {
 	fault error
 }
 
-func newSubject(ctx context.Context, open func() (store.Store, error)) (*subject, error) {
-	s := &subject{open: open}
+func newSubject(ctx context.Context, place Place) (*subject, error) {
+	s := &subject{open: place.Open, begin: place.Begin}
 	for i := range s.handles {
-		h, err := open()
+		h, err := place.Open()
 		if err != nil {
 			return nil, fmt.Errorf("open handle %d: %w", i+1, err)
 		}
@@ -93,7 +94,8 @@ func checkLine() string {
 	for {
 		frame, more := frames.Next()
 		if !strings.Contains(frame.Function, "storetest.(*client)") &&
-			!strings.Contains(frame.Function, "storetest.(*subject)") {
+			!strings.Contains(frame.Function, "storetest.(*subject)") &&
+			!strings.Contains(frame.Function, "storetest.(*transaction)") {
 			return fmt.Sprintf("%s:%d", filepath.Base(frame.File), frame.Line)
 		}
 		if !more {
