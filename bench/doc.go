@@ -1,11 +1,15 @@
-// Package bench measures Rollbook's example server against its peers over HTTP: a
-// PocketBase with a collection that keeps the same, and a handler that does
-// nothing. It is a module of its own, so that nothing of PocketBase stands in the
-// library's go.mod. The command in neighbours measures what tenants do to one another.
+// Package bench measures Rollbook against what people would pick instead: a PocketBase
+// with a collection that keeps the same, an HTTP handler that does nothing, a PostgreSQL
+// table of one's own, Badger. It is a module of its own, so that none of them stands in the
+// library's go.mod.
 //
 //	go test -run '^$' -bench . -benchtime 1x .
 //
-// All servers run as processes of their own on loopback, one at a time under load,
-// in turns; the figures are medians of ratios. Both databases are SQLite files with
-// WAL and synchronous=NORMAL, both check a credential and their input.
+// Both sides of a ratio are measured in one run, in turns, on one disk. The HTTP servers are
+// processes of their own on loopback; their databases are SQLite files with WAL and
+// synchronous=NORMAL, and both check a credential and their input.
+//
+// The command in table prints what all benchmarks of the project come to, beside their
+// targets. The one in neighbours measures what tenants do to one another, and the one in
+// mutants which changes of the code no test notices.
 package bench

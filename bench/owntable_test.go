@@ -1,0 +1,154 @@
+package bench_test
+
+import (
+	"context"
+	"encoding/json"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/pgtest"
+	"github.com/rollbook-go/rollbook/internal/testing/ratios"
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// The table that a team would write itself: users of tenants, each once. What Rollbook
+// checks and keeps beyond that is missing: validation, cases of one ID, a version, words of
+// names, users that expire.
+const (
+	bareTable = `
+CREATE TABLE users (
+	id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	tenant      text NOT NULL,
+	external_id text NOT NULL,
+	name        text NOT NULL,
+	email       text NOT NULL,
+	language    text NOT NULL,
+	avatar      text NOT NULL,
+	metadata    jsonb NOT NULL,
+	created_at  timestamptz NOT NULL DEFAULT now(),
+	updated_at  timestamptz NOT NULL DEFAULT now(),
+	UNIQUE (tenant, external_id)
+)`
+	bareUpsert = `
+INSERT INTO users (tenant, external_id, name, email, language, avatar, metadata)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (tenant, external_id) DO UPDATE SET
+	name = excluded.name, email = excluded.email, language = excluded.language,
+	avatar = excluded.avatar, metadata = excluded.metadata, updated_at = now()
+RETURNING id`
+
+	// The same with what it takes to find a user by e-mail address or name, to list a
+	// tenant's users in their order, and to follow changes.
+	fullTable = bareTable + `;
+CREATE INDEX ON users (tenant, id);
+CREATE INDEX ON users (tenant, lower(email));
+CREATE INDEX ON users (tenant, lower(name));
+CREATE TABLE events (
+	id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	tenant  text NOT NULL,
+	user_id bigint NOT NULL,
+	type    text NOT NULL,
+	at      timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX ON events (tenant, id)`
+	fullUpsert = `
+WITH written AS (` + bareUpsert + `, tenant, xmax = 0 AS is_new),
+told AS (
+	INSERT INTO events (tenant, user_id, type)
+	SELECT tenant, id, CASE WHEN is_new THEN 'created' ELSE 'updated' END FROM written
+)
+SELECT id FROM written`
+)
+
+// write is an upsert of a user.
+type write func(ctx context.Context, tenant string, s enduser.Spec) error
+
+// ownTable returns the upsert into a table of one's own, over a pool of 16 connections.
+func ownTable(b *testing.B, schema, upsert string) write {
+	b.Helper()
+	config, err := pgxpool.ParseConfig(pgtest.Database(b))
+	if err != nil {
+		b.Fatal(err)
+	}
+	config.MaxConns = 16
+	pool, err := pgxpool.NewWithConfig(b.Context(), config)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(pool.Close)
+	if _, err := pool.Exec(b.Context(), schema); err != nil {
+		b.Fatal(err)
+	}
+	return func(ctx context.Context, tenant string, s enduser.Spec) error {
+		metadata, err := json.Marshal(s.Metadata)
+		if err != nil {
+			return err
+		}
+		var id int64
+		return pool.QueryRow(ctx, upsert, tenant, s.ExternalID, s.Name, s.Email, s.Language, s.Avatar, metadata).Scan(&id)
+	}
+}
+
+// registry returns the upsert of a Manager.
+func registry(st store.Store) write {
+	users := enduser.New(st, nil)
+	return func(ctx context.Context, tenant string, s enduser.Spec) error {
+		_, _, err := users.Tenant(tenant).Upsert(ctx, s)
+		return err
+	}
+}
+
+// BenchmarkOwnTable compares a Manager's upserts, on SQLite with synchronous=FULL and on
+// PostgreSQL, with those into a table of one's own on PostgreSQL: with 64 callers, and what
+// a lone caller waits. Half of the users are new.
+func BenchmarkOwnTable(b *testing.B) {
+	for _, bench := range []struct {
+		name    string
+		tenants int64
+	}{{"tenants=1", 1}, {"tenants=100", 100}} {
+		b.Run(bench.name, func(b *testing.B) { benchmarkOwnTable(b, bench.tenants) })
+	}
+}
+
+func benchmarkOwnTable(b *testing.B, tenants int64) {
+	b.Helper()
+	const callers, length = 64, 2 * time.Second
+	side := func(w write) call {
+		c := &crowd{tenants: tenants}
+		upsert := func(ctx context.Context, rng *rand.Rand) error {
+			tenant, spec := c.next(rng)
+			return w(ctx, tenant, spec)
+		}
+		run(b, callers, length/2, upsert) // users to rewrite, connections, plans
+		return upsert
+	}
+	sides := map[string]call{
+		"bare":   side(ownTable(b, bareTable, bareUpsert)),
+		"full":   side(ownTable(b, fullTable, fullUpsert)),
+		"sqlite": side(registry(openSQLite(b))),
+		"pg":     side(registry(openPostgres(b))),
+	}
+	var r ratios.Set
+	for b.Loop() {
+		for range ratios.Passes(b) {
+			rate, alone := map[string]float64{}, map[string]float64{}
+			for _, name := range []string{"bare", "sqlite", "full", "pg"} {
+				rate[name] = run(b, callers, length, sides[name])[0].perSecond
+				r.Add(name+"/s", rate[name])
+			}
+			for _, name := range []string{"bare", "pg"} {
+				alone[name] = run(b, 1, length/2, sides[name])[0].quantile(0.50)
+			}
+			for _, name := range []string{"sqlite", "pg"} {
+				r.Add(name+"-x-bare", rate[name]/rate["bare"])
+				r.Add(name+"-x-full", rate[name]/rate["full"])
+			}
+			r.Add("p50-pg-of-bare", alone["pg"]/alone["bare"])
+		}
+	}
+	r.Report(b)
+}

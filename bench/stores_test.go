@@ -1,0 +1,56 @@
+package bench_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/rollbook-go/rollbook/internal/testing/pgtest"
+	"github.com/rollbook-go/rollbook/internal/testing/redistest"
+	"github.com/rollbook-go/rollbook/store"
+	"github.com/rollbook-go/rollbook/store/postgres"
+	"github.com/rollbook-go/rollbook/store/redis"
+	"github.com/rollbook-go/rollbook/store/sqlite"
+)
+
+// openSQLite opens a new file with synchronous=FULL.
+func openSQLite(b *testing.B) store.Store {
+	b.Helper()
+	st, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "users.db"), nil)
+	return opened(b, st, err)
+}
+
+// openRedis starts a server that keeps nothing on disk.
+func openRedis(b *testing.B) store.Store {
+	b.Helper()
+	client := redis.NewClient(&goredis.UniversalOptions{Addrs: []string{redistest.Server(b).Addr}})
+	b.Cleanup(func() { _ = client.Close() })
+	st, err := redis.New(client, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return st
+}
+
+// openPostgres opens a new database on a server with fsync on.
+func openPostgres(b *testing.B) store.Store {
+	b.Helper()
+	st, err := postgres.Open(b.Context(), pgtest.Database(b), nil)
+	return opened(b, st, err)
+}
+
+// closer is a store that is closed at the end.
+type closer interface {
+	store.Store
+	Close() error
+}
+
+func opened(b *testing.B, st closer, err error) store.Store {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = st.Close() })
+	return st
+}
