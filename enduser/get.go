@@ -103,9 +103,14 @@ func (t Tenant) withEmail(
 // decode reads the user in a record. If live is false the record is not a user's, or the
 // user has expired. The error is an *UnreadableError.
 func (t Tenant) decode(r *store.Record, now time.Time) (u User, live bool, err error) {
+	return t.decodeInto(new(slab), r, now)
+}
+
+// decodeInto is decode with memory of a slab.
+func (t Tenant) decodeInto(in *slab, r *store.Record, now time.Time) (u User, live bool, err error) {
 	if r.Kind != kindUser {
 		return User{}, false, nil
 	}
-	u, err = decodeUser(t.name, t.env, r)
+	u, err = decodeUser(t.name, t.env, r, in)
 	return u, err == nil && !u.Expired(now), err
 }

@@ -78,8 +78,9 @@ func (t Tenant) List(ctx context.Context, q Query) (Page, error) {
 	if err := l.bound(ctx, t); err != nil {
 		return Page{}, err
 	}
+	in := new(slab)
 	found, err := list(ctx, t.m.store, l.span, l.query(), func(r *store.Record) (User, bool, error) {
-		u, live, err := t.decode(r, l.now)
+		u, live, err := t.decodeInto(in, r, l.now)
 		return u, live && q.added(&u), err
 	})
 	return Page{found.items, found.next, found.previous, found.unreadable}, err
@@ -241,6 +242,7 @@ func (l *lister) listOne(ctx context.Context, t Tenant) (Page, error) {
 // the most that a count reads. It also returns the errors of unreadable users.
 func (l *lister) listExpiring(ctx context.Context, t Tenant) (page Page, lost []error, err error) {
 	page.Users = []User{}
+	in := new(slab)
 	q := store.DueQuery{
 		Tenant: l.span.name, Kinds: []string{kindUser}, Before: l.ExpiringBefore,
 		From: l.After.place, Limit: l.span.size(),
@@ -262,7 +264,7 @@ func (l *lister) listExpiring(ctx context.Context, t Tenant) (page Page, lost []
 				page.Unreadable = append(page.Unreadable, id)
 			}
 			for i := range of.Records {
-				u, live, err := t.decode(&of.Records[i], l.now)
+				u, live, err := t.decodeInto(in, &of.Records[i], l.now)
 				switch {
 				case err != nil:
 					lost = append(lost, err)

@@ -21,7 +21,7 @@ type Manager struct {
 	schema func(tenant string) Schema
 	log    *slog.Logger
 	every  time.Duration
-	kinds  []kind // see kinds
+	kinds  []kind  // see kinds
 	queues *queues // nil inside a transaction, where nobody else writes
 	strays *strays
 

@@ -307,6 +307,15 @@ func (m Metadata) size() int {
 	return size
 }
 
+// room returns about how many bytes AppendJSON appends.
+func (m Metadata) room() int {
+	size := 0
+	for key, value := range m {
+		size += len(key) + len(value.text) + len(`"":,`)
+	}
+	return size
+}
+
 // scanMetadata reads an object.
 func scanMetadata(p *jsontext.Scanner) (Metadata, error) {
 	m := make(Metadata)

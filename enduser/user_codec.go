@@ -21,7 +21,7 @@ func isUserMember(name string) bool {
 // encodeUser returns the body of u: a JSON object without empty members, followed by the
 // members that are carried along. The ID and revision stand in the record.
 func encodeUser(u *User, s stamp, members []byte) []byte {
-	b := make([]byte, 0, 288+len(u.Metadata)*48+len(members))
+	b := make([]byte, 0, 384+u.Metadata.room()+u.SystemProperties.room()+len(members))
 	b = appendVersions(b)
 	b = appendText(b, "external_id", u.ExternalID)
 	b = appendText(b, "name", u.Name)
@@ -57,10 +57,12 @@ func appendAccount(b []byte, a Account) []byte {
 	return append(b, '}')
 }
 
-// decodeUser reads the user in a record. The error is an *UnreadableError.
-func decodeUser(tenant string, env Environment, r *store.Record) (User, error) {
+// decodeUser reads the user in a record, into memory of the slab. The error is an
+// *UnreadableError.
+func decodeUser(tenant string, env Environment, r *store.Record, in *slab) (User, error) {
+	text := in.join(r.ID, r.Data)
 	u := User{
-		ID:          r.ID,
+		ID:          text[:len(r.ID)],
 		Tenant:      tenant,
 		Environment: env,
 		Revision:    int64(r.Revision),
@@ -70,7 +72,7 @@ func decodeUser(tenant string, env Environment, r *store.Record) (User, error) {
 			u.emailClaimed = true
 		}
 	}
-	s, err := u.scan(string(r.Data))
+	s, err := u.scan(text[len(r.ID):], in)
 	if err != nil {
 		return User{}, unreadable(kindUser, r.ID, err)
 	}
@@ -78,7 +80,7 @@ func decodeUser(tenant string, env Environment, r *store.Record) (User, error) {
 	return u, nil
 }
 
-func (u *User) scan(body string) (s stamp, err error) {
+func (u *User) scan(body string, in *slab) (s stamp, err error) {
 	p := jsontext.NewScanner(body)
 	var v versions
 	err = p.Object(func(name string) (err error) {
@@ -102,13 +104,9 @@ func (u *User) scan(body string) (s stamp, err error) {
 		case "system_properties":
 			u.SystemProperties, err = scanMetadata(&p)
 		case "linked_accounts":
-			err = p.Array(func() error { return u.scanAccount(&p) })
+			u.Accounts, err = scanList(&p, &in.accounts, func() (Account, error) { return scanAccount(&p) })
 		case "groups":
-			err = p.Array(func() error {
-				group, err := p.String()
-				u.Groups = append(u.Groups, group)
-				return err
-			})
+			u.Groups, err = scanList(&p, &in.groups, p.String)
 		case "created_by":
 			u.CreatedBy, err = p.String()
 		case "updated_by":
@@ -133,10 +131,9 @@ func (u *User) scan(body string) (s stamp, err error) {
 	return s, v.end(&p, err)
 }
 
-func (u *User) scanAccount(p *jsontext.Scanner) error {
-	var a Account
+func scanAccount(p *jsontext.Scanner) (a Account, err error) {
 	parts := 0
-	err := p.Object(func(name string) (err error) {
+	err = p.Object(func(name string) (err error) {
 		parts++
 		switch name {
 		case "type":
@@ -152,6 +149,5 @@ func (u *User) scanAccount(p *jsontext.Scanner) error {
 	if err == nil && parts < 2 {
 		err = errors.New("a linked account is incomplete")
 	}
-	u.Accounts = append(u.Accounts, a)
-	return err
+	return a, err
 }

@@ -34,8 +34,9 @@ func (t Tenant) All(ctx context.Context, f Filter) iter.Seq2[User, error] {
 			}
 			return
 		}
+		in := new(slab)
 		each(ctx, t.m.store, l.span.name, l.query(), func(r *store.Record) (User, bool, error) {
-			return t.decode(r, t.m.millis())
+			return t.decodeInto(in, r, t.m.millis())
 		}, yield)
 	}
 }

@@ -11,14 +11,14 @@ const hexDigits = "0123456789abcdef"
 // demands. It copies invalid UTF-8 as it is: validate before.
 func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
-	from := 0
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c >= ' ' && c != '"' && c != '\\' {
-			continue
+	for {
+		n := plain(s, 0)
+		dst = append(dst, s[:n]...)
+		if n == len(s) {
+			return append(dst, '"')
 		}
-		dst = append(dst, s[from:i]...)
-		from = i + 1
+		c := s[n]
+		s = s[n+1:]
 		switch c {
 		case '"', '\\':
 			dst = append(dst, '\\', c)
@@ -32,8 +32,6 @@ func AppendString(dst []byte, s string) []byte {
 			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 		}
 	}
-	dst = append(dst, s[from:]...)
-	return append(dst, '"')
 }
 
 // AppendList appends a JSON array; appendItem appends each item.
@@ -67,13 +65,14 @@ func Compact(s string) (string, error) {
 // Compact reads any value and returns it as the function Compact does. A text that
 // is compact already is not copied.
 func (p *Scanner) Compact() (string, error) {
-	kind := p.Kind()
+	p.space()
+	p.loose = false
 	before := *p
 	raw, err := p.Raw()
 	if err != nil {
 		return "", err
 	}
-	if kind == Object || kind == Array || strings.IndexByte(raw, '\\') >= 0 {
+	if p.loose || strings.IndexByte(raw, '\\') >= 0 {
 		var out []byte
 		if out, err = before.compact(make([]byte, 0, len(raw))); string(out) != raw {
 			return string(out), err

@@ -2,8 +2,9 @@ package jsontext
 
 // names reports whether a name is new. The first few need no memory.
 type names struct {
-	few  [16]string
+	few  [24]string
 	n    int
+	met  uint64 // a bit for each name, by its length and ends: most new names have a new bit
 	many map[string]struct{}
 }
 
@@ -15,11 +16,15 @@ func (s *names) add(name string) bool {
 		s.many[name] = struct{}{}
 		return true
 	}
-	for _, other := range s.few[:s.n] {
-		if other == name {
-			return false
+	bit := bitOf(name)
+	if s.met&bit != 0 {
+		for _, other := range s.few[:s.n] {
+			if other == name {
+				return false
+			}
 		}
 	}
+	s.met |= bit
 	if s.n < len(s.few) {
 		s.few[s.n] = name
 		s.n++
@@ -31,4 +36,11 @@ func (s *names) add(name string) bool {
 	}
 	s.many[name] = struct{}{}
 	return true
+}
+
+func bitOf(name string) uint64 {
+	if name == "" {
+		return 1
+	}
+	return 1 << ((uint(len(name)) + 5*uint(name[0]) + 11*uint(name[len(name)-1])) % 64)
 }

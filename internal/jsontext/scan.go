@@ -60,6 +60,7 @@ type Scanner struct {
 	s     string
 	i     int
 	depth int
+	loose bool // there was white space, or Raw has met members that are not in order
 }
 
 // NewScanner returns a scanner of s.
@@ -112,6 +113,9 @@ func (p *Scanner) Bool() (bool, error) {
 func (p *Scanner) Int() (int64, error) {
 	p.space()
 	start := p.i
+	if n, ok := p.short(); ok {
+		return n, nil
+	}
 	raw, err := p.Number()
 	if err != nil {
 		return 0, err
@@ -121,6 +125,28 @@ func (p *Scanner) Int() (int64, error) {
 		return 0, &Error{start, ErrNumber}
 	}
 	return n, nil
+}
+
+// short reads a positive integer of at most 18 digits, which is nearly every one, or
+// nothing.
+func (p *Scanner) short() (n int64, ok bool) {
+	i := p.i
+	for ; i < len(p.s) && i-p.i < 18; i++ {
+		c := p.s[i]
+		if c < '0' || c > '9' {
+			break
+		}
+		n = n*10 + int64(c-'0')
+	}
+	if i == p.i || i == len(p.s) || p.s[p.i] == '0' {
+		return 0, false
+	}
+	switch c := p.s[i]; {
+	case c == '.', c == 'e', c == 'E', c >= '0' && c <= '9':
+		return 0, false
+	}
+	p.i = i
+	return n, true
 }
 
 // Number reads a number and returns its text. A number beyond the range of a
@@ -190,9 +216,10 @@ func (p *Scanner) Object(member func(name string) error) error {
 		if !seen.add(name) {
 			return &Error{at, ErrDuplicate}
 		}
-		p.space()
 		if p.peek() != ':' {
-			return p.fail(ErrSyntax)
+			if p.space(); p.peek() != ':' {
+				return p.fail(ErrSyntax)
+			}
 		}
 		p.i++
 		if err := member(name); err != nil {
@@ -240,7 +267,12 @@ func (p *Scanner) skip(kind Kind) error {
 	case String:
 		_, err = p.String()
 	case Object:
-		err = p.Object(func(string) error { return p.skip(p.Kind()) })
+		last := ""
+		err = p.Object(func(name string) error {
+			p.loose = p.loose || name < last
+			last = name
+			return p.skip(p.Kind())
+		})
 	case Array:
 		err = p.Array(func() error { return p.skip(p.Kind()) })
 	default:
@@ -301,10 +333,11 @@ func (p *Scanner) peek() byte {
 }
 
 func (p *Scanner) space() {
-	for p.i < len(p.s) {
+	for p.i < len(p.s) && p.s[p.i] <= ' ' {
 		switch p.s[p.i] {
 		case ' ', '\t', '\n', '\r':
 			p.i++
+			p.loose = true
 		default:
 			return
 		}

@@ -1,6 +1,7 @@
 package jsontext
 
 import (
+	"math/bits"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -8,30 +9,55 @@ import (
 
 // String reads a string.
 func (p *Scanner) String() (string, error) {
-	if p.Kind() != String {
+	if p.peek() != '"' && p.Kind() != String {
 		return "", p.mismatch()
 	}
 	p.i++
 	start := p.i
-	for p.i < len(p.s) {
-		switch c := p.s[p.i]; {
+	for {
+		p.i += plain(p.s[p.i:], utf8.RuneSelf)
+		switch c := p.peek(); {
 		case c == '"':
 			out := p.s[start:p.i]
 			p.i++
 			return out, nil
 		case c == '\\':
 			return p.unescape(start)
-		case c < ' ':
+		case c < ' ': // or the end
 			return "", p.fail(ErrSyntax)
-		case c < utf8.RuneSelf:
-			p.i++
-		default:
+		}
+		for p.peek() >= utf8.RuneSelf {
 			if err := p.rune(); err != nil {
 				return "", err
 			}
 		}
 	}
-	return "", p.fail(ErrSyntax)
+}
+
+// plain returns how many bytes s begins with that stand for themselves in a string. A
+// byte that has the bit beyond, if that is not 0, is not one of them. It looks at eight
+// bytes at once.
+func plain(s string, beyond byte) int {
+	const ones = 0x0101010101010101
+	i := 0
+	for ; len(s)-i >= 8; i += 8 {
+		t := s[i : i+8]
+		w := uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 |
+			uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
+		quote, escape := w^ones*'"', w^ones*'\\'
+		// x-ones sets the highest bit of a byte of x that was 0, and maybe of bytes above
+		// it, but of none below: the lowest bit that is set is right. So with control characters.
+		stops := (quote-ones)&^quote | (escape-ones)&^escape | (w-ones*' ')&^w
+		if stops = stops&(ones*0x80) | w&(ones*uint64(beyond)); stops != 0 {
+			return i + bits.TrailingZeros64(stops)/8
+		}
+	}
+	for ; i < len(s); i++ {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c&beyond != 0 {
+			break
+		}
+	}
+	return i
 }
 
 // unescape reads the rest of a string that has an escape, from its start.
