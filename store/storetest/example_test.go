@@ -2,12 +2,15 @@ package storetest_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"testing"
 
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
+	"github.com/rollbook-go/rollbook/store/sqlite"
 	"github.com/rollbook-go/rollbook/store/storetest"
 )
 
@@ -17,6 +20,35 @@ func ExampleRun() {
 		storetest.Run(t, func() (storetest.Place, error) {
 			s := memory.New(nil)
 			return storetest.Place{Open: func() (store.Store, error) { return s, nil }}, nil
+		})
+	}
+}
+
+// A backend whose stores can join a transaction of the host has a second test.
+func ExampleRunIn() {
+	_ = func(t *testing.T) { // func TestStoreIn(t *testing.T) {
+		storetest.RunIn(t, func() (storetest.Place, error) {
+			path := filepath.Join(t.TempDir(), "users.db")
+			st, err := sqlite.Open(context.Background(), path, nil)
+			if err != nil {
+				return storetest.Place{}, err
+			}
+			db, err := sql.Open("sqlite", "file://"+path+"?_txlock=immediate&_pragma=synchronous(FULL)"+
+				"&_pragma=foreign_keys(1)&_pragma=secure_delete(1)&_pragma=trusted_schema(0)")
+			if err != nil {
+				return storetest.Place{}, err
+			}
+			return storetest.Place{
+				Open: func() (store.Store, error) { return st, nil },
+				Begin: func() (storetest.Transaction, error) {
+					tx, err := db.BeginTx(context.Background(), nil)
+					if err != nil {
+						return storetest.Transaction{}, err
+					}
+					return storetest.Transaction{Store: st.In(tx), Commit: tx.Commit, Rollback: tx.Rollback}, nil
+				},
+				Close: func() error { return errors.Join(db.Close(), st.Close()) },
+			}, nil
 		})
 	}
 }
