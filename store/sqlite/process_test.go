@@ -30,6 +30,11 @@ func TestMain(m *testing.M) {
 		serve(pipes{os.Stdin, os.Stdout})
 	case "write":
 		writeUntilKilled()
+	case "host":
+		if err := workAsHost(); err != nil {
+			fmt.Fprintln(os.Stderr, "host:", err)
+			os.Exit(1)
+		}
 	default:
 		os.Exit(m.Run())
 	}
