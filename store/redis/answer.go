@@ -38,8 +38,6 @@ func (p *plan) outcome(got reply) (store.Revision, error) {
 		return 0, outcome{&store.TakenError{Op: p.twice.op, Require: -1, Key: p.claimed(*p.twice), Holder: holder}}
 	case got.is("dead", 0):
 		return 0, outcome{unavailable(errors.New("an earlier attempt of the call was refused"))}
-	case got.is("reused", 0):
-		return 0, outcome{unavailable(errors.New("the nonce was used for another write"))}
 	}
 	return 0, outcome{unknown(errReply)}
 }

@@ -27,11 +27,11 @@ func (s *Store) Apply(ctx context.Context, tenant string, b store.Batch) (rev st
 		if k.removals, err = s.removals(ctx, sp, b.Ops); err != nil {
 			return 0, err
 		}
-		p, err := newPlan(sp, b, k)
+		p, err := newPlan(sp, b, k, newNonce())
 		if err != nil {
 			return 0, err
 		}
-		w := s.newWrite(sp, p, rand.Text())
+		w := s.newWrite(sp, p)
 		rev, err := w.run(ctx)
 		c.Queued = w.queued
 		var free *unlistedError
@@ -47,6 +47,13 @@ func (s *Store) Apply(ctx context.Context, tenant string, b store.Batch) (rev st
 		}
 		s.retried("Apply", err)
 	}
+}
+
+// newNonce names a write. It is random, so that no two writes have the same.
+func newNonce() string {
+	var b [nonceLen]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return string(b[:])
 }
 
 // errCounter: the tenant's revision counter is unreadable.

@@ -1,94 +1,124 @@
--- One Apply. Everything is checked before anything but the nonce is written, because
--- Redis does not undo a script that fails half way. Replies are flat arrays of strings
--- that start with a status, the tenant and the nonce. Numbers are strings of digits,
--- since tostring would round large ones.
+-- One Apply. Everything is checked before anything is written, because Redis does not
+-- undo a script that fails half way. An answer has a status and the nonce in front: the
+-- text of a write that was done, else a flat array of strings. Numbers are strings of
+-- digits, since tostring would round large ones.
 --
--- KEYS are records, unique keys, feed, nonce, tenants, queue, and the sorted sets that
+-- KEYS are records, unique keys, feed, nonces, tenants, queue, and the sorted sets that
 -- ARGV refers to by their place. ARGV is read in the order in which plan.args writes it.
-local records, unique, feed, nonce = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local call, sub, format = redis.call, string.sub, string.format
+local records, unique, feed, nonces = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local tenants, queue = KEYS[5], KEYS[6]
+local tenant, nonce, again = ARGV[1], ARGV[2], ARGV[3]
+local twice, frees, waits, n, requires, witness, c1, c2, r1, r2, h1, h2, u1, u2, l1, l2, s1, s2, q1, q2 =
+  string.byte(ARGV[4], 1, 20)
+local claims, releases, holds = 256 * c1 + c2, 256 * r1 + r2, 256 * h1 + h2
+local unlists, lists, plans, queued = 256 * u1 + u2, 256 * l1 + l2, 256 * s1 + s2, 256 * q1 + q2
+local ids = 4 -- the IDs of the ops are behind it
+local at = ids + n -- the last argument that was read
 
-local at = 0 -- the last argument that was read
-local function take(n)
-  at = at + n
-  return unpack(ARGV, at - n + 1, at)
+local known = call('ZMSCORE', nonces, nonce, '-' .. nonce)
+-- The revision counter is the record with the empty ID.
+local found = call('HMGET', records, '', '\253', unpack(ARGV, ids + 1, at))
+local counter, mark = found[1], found[2]
+if counter and string.find(counter, '%D') then
+  return {'counter', nonce}
 end
-local function count()
-  return tonumber((take(1)))
-end
-local tenant, name, hash, again, twice, frees = take(6)
-local n, requires, claims = count(), count(), count()
-local releases, holds, unlists = count(), count(), count()
-local lists, plans, queued = count(), count(), count()
-
--- The IDs of the ops. The revision counter is the record with the empty ID.
-local ids = at
-at = at + n
-local olds = redis.call('HMGET', records, '', unpack(ARGV, ids + 1, at))
-if olds[1] and string.find(olds[1], '%D') then
-  return {'counter', tenant, name}
-end
-local revision = tonumber(olds[1] or '0')
+local revision = tonumber(counter or '0')
 
 -- A server whose memory is full refuses a script at its first write, if that may need
 -- memory, and only there. A batch that frees memory must not be refused, so it begins
 -- with a write that needs none: no record has an ID with this byte.
-if frees == '1' then
-  redis.call('HDEL', records, '\254')
+local function free()
+  call('HDEL', records, '\254')
 end
 
-local last = string.format('%016d', revision + n)
-
--- The nonce is taken first, with the outcome of a write that is done. If it exists
--- already, either the write was done, and this is its outcome; or an earlier attempt was
--- refused, and a late one may read but must not write.
-local dead = false
-if not redis.call('SET', nonce, hash .. last, 'PX', 60000, 'NX') then
-  local seen = redis.call('GET', nonce) or ''
-  if string.sub(seen, 1, #hash) ~= hash then
-    return {'reused', tenant, name}
-  end
-  local outcome = string.sub(seen, #hash + 1)
-  if outcome ~= '-' then
-    redis.call('PEXPIRE', nonce, 60000)
-    return {'done', tenant, name, outcome}
-  end
-  dead = true
+if frees == 1 then
+  free()
 end
 
--- refuse gives the nonce back, or marks it if an earlier attempt may be late.
+-- A client that waits for replicas needs a write of its own connection.
+local function touch()
+  if waits == 1 then
+    free()
+    call('ZADD', nonces, 0, '')
+    call('ZREM', nonces, '')
+  end
+end
+
+-- A repeated write was done if the record that it wrote says so, or if the nonce does that
+-- was left when somebody wrote over that record; see doc.go.
+local done = known[1]
+if not done and witness > 0 then
+  local value = found[2 + witness]
+  if value and sub(value, 82, 97) == nonce then
+    done = sub(value, 1, 16)
+  end
+end
+if done then
+  touch()
+  return 'done' .. nonce .. format('%016.0f', tonumber(done) + (witness > 0 and n - witness or 0))
+end
+local dead = known[2] -- an attempt was refused: a late one may read but must not write
+
+-- The mark says which revisions are older than a minute: those up to safe. It also has a
+-- time, and the last revision then. When that is a minute ago, it becomes safe.
+local safe = tonumber(mark and sub(mark, 1, 16) or '0') or 0
+local moved -- the new mark
+local function age(latest)
+  local now, past = tonumber(call('TIME')[1]), mark and tonumber(sub(mark, 33))
+  if not past or now < past or now > past + 60 then
+    if past and now > past then
+      safe = tonumber(sub(mark, 17, 32)) or 0
+    end
+    moved = format('%016.0f%016.0f%.0f', safe, latest, now)
+  end
+end
+
+-- keep adds nonces, each behind the revision from which on it is no longer needed when all
+-- up to that are safe. Of those that are not needed it removes more than it adds.
+local function keep(entries)
+  call('ZADD', nonces, unpack(entries))
+  call('PEXPIRE', nonces, 60000)
+  local old = call('ZCOUNT', nonces, '-inf', safe)
+  if old > 0 then
+    call('ZREMRANGEBYRANK', nonces, 0, math.min(old, #entries) - 1)
+  end
+end
+
 local function refuse(status, ...)
-  if dead then
-    redis.call('PEXPIRE', nonce, 60000) -- a write, for a client that waits for replicas
-  elseif again == '1' then
-    redis.call('SET', nonce, hash .. '-', 'PX', 60000)
-  else
-    redis.call('UNLINK', nonce)
+  if again == '1' then -- an earlier attempt may be late
+    age(revision)
+    if moved and revision > 0 then
+      call('HSET', records, '\253', moved)
+    end
+    keep({revision + 1, '-' .. nonce})
   end
-  return {status, tenant, name, ...}
+  touch()
+  return {status, nonce, ...}
 end
 
 -- broken reports whether a record is not as it was written; see codec.go.
 local function broken(id, value)
-  local front, body = string.sub(value, 1, 48), string.sub(value, 65)
-  return string.find(front, '%D') or #body < 17 or string.sub(body, 1, 1) ~= '\1'
-    or tonumber(string.sub(front, 1, 16)) - tonumber(string.sub(front, 17, 32)) ~= tonumber(string.sub(front, 33))
-    or string.sub(redis.sha1hex(#tenant .. ':' .. tenant .. #id .. ':' .. id .. body), 1, 16) ~= string.sub(value, 49, 64)
+  local front, body = sub(value, 1, 48), sub(value, 65)
+  return string.find(front, '%D') or #body < 33 or sub(body, 1, 1) ~= '\1'
+    or tonumber(sub(front, 1, 16)) - tonumber(sub(front, 17, 32)) ~= tonumber(sub(front, 33))
+    or sub(redis.sha1hex(#tenant .. ':' .. tenant .. #id .. ':' .. id .. body), 1, 16) ~= sub(value, 49, 64)
 end
 
 -- Requirements.
 for i = 1, requires do
-  local how, what, want = take(3)
+  local how, what, want = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+  at = at + 3
   if how == 'free' then
-    local holder = redis.call('HGET', unique, what)
-    local value = holder and redis.call('HGET', records, holder)
-    if value and want ~= string.sub(value, 1, 16) .. holder then
+    local holder = call('HGET', unique, what)
+    local value = holder and call('HGET', records, holder)
+    if value and want ~= sub(value, 1, 16) .. holder then
       return refuse('taken', 'require', i - 1 .. '', holder, value)
     end
   else
-    local value = redis.call('HGET', records, what)
+    local value = call('HGET', records, what)
     if want == '' and value
-      or want ~= '' and (not value or string.sub(value, 1, 16) ~= want or broken(what, value)) then
+      or want ~= '' and (not value or sub(value, 1, 16) ~= want or broken(what, value)) then
       return refuse('stale', 'require', i - 1 .. '')
     end
   end
@@ -98,8 +128,9 @@ end
 -- write depends on, but not the data, however long.
 local removed = {} -- IDs of records that are removed in whatever state they are
 for i = 1, n do
-  local how, what = take(2)
-  local id, old = ARGV[ids + i], olds[i + 1]
+  local how, what = ARGV[at + 1], ARGV[at + 2]
+  at = at + 2
+  local id, old = ARGV[ids + i], found[i + 2]
   if how == 'remove' then
     if old and redis.sha1hex(old) ~= what then
       return refuse('moved') -- also if there was none, and so no hash
@@ -111,12 +142,12 @@ for i = 1, n do
     if how ~= 'create' then
       return refuse('stale', 'op', i - 1 .. '')
     end
-  elseif string.sub(old, 1, 48) ~= how or string.sub(old, 65, 81) ~= what then
+  elseif sub(old, 1, 48) ~= how or sub(old, 65, 81) ~= what then
     if broken(id, old) then
       return refuse('damaged', id)
-    elseif string.sub(old, 1, 16) ~= string.sub(how, 1, 16) then
+    elseif sub(old, 1, 16) ~= sub(how, 1, 16) then
       return refuse('stale', 'op', i - 1 .. '')
-    elseif string.sub(old, 65, 81) ~= what then
+    elseif sub(old, 65, 81) ~= what then
       return refuse('false', i - 1 .. '')
     end
   end
@@ -128,85 +159,119 @@ end
 local piece = 1000
 for from = 1, claims, piece do
   local to = math.min(from + piece - 1, claims)
-  local holders = redis.call('HMGET', unique, unpack(ARGV, at + from, at + to))
+  local holders = call('HMGET', unique, unpack(ARGV, at + from, at + to))
   for i = from, to do
     local holder = holders[i - from + 1]
-    local value = holder and not removed[holder] and redis.call('HGET', records, holder)
+    local value = holder and not removed[holder] and call('HGET', records, holder)
     local unlisted = ARGV[at + claims + i]
-    if value and (unlisted == '' or unlisted ~= string.sub(value, 1, 16) .. holder) then
+    if value and (unlisted == '' or unlisted ~= sub(value, 1, 16) .. holder) then
       return refuse('taken', 'op', i - 1 .. '', holder, value)
     end
   end
 end
 at = at + 2 * claims
-if twice == '1' then
+if twice == 1 then
   return refuse('twice')
 end
 
 if dead then
-  return {'dead', tenant, name}
+  touch()
+  return {'dead', nonce}
 end
 
 -- From here on nothing can fail, except for keys below the prefix that somebody else has
 -- made with another type.
 if revision == 0 then
-  redis.call('ZADD', tenants, '0', tenant)
+  call('ZADD', tenants, '0', tenant)
+end
+
+-- The record that is written over says who wrote it. If that write may be repeated yet, it
+-- has to find its nonce elsewhere.
+local left = {}
+for i = 1, n do
+  local old = found[i + 2]
+  local number = old and tonumber(sub(old, 1, 16))
+  if number and number > safe then
+    if #left == 0 and not moved then
+      age(revision + n)
+    end
+    local writer = sub(old, 82, 97)
+    if number > safe and writer ~= '\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0' then
+      left[#left + 1] = sub(old, 1, 16)
+      left[#left + 1] = writer
+    end
+  end
+end
+local last = format('%016.0f', revision + n)
+if witness == 0 then -- no record says that this write was done
+  if #left == 0 and not moved then
+    age(revision + n)
+  end
+  left[#left + 1] = last
+  left[#left + 1] = nonce
+end
+if #left > 0 then
+  keep(left)
 end
 
 local created, written, deleted = {}, {'', last}, {}
+if moved then
+  written[3], written[4] = '\253', moved
+end
 for i = 1, n do
-  local number = i == n and last or string.format('%016d', revision + i)
-  local id, old = ARGV[ids + i], olds[i + 1]
-  local body, note = take(2)
+  local number = i == n and last or format('%016.0f', revision + i)
+  local id, old = ARGV[ids + i], found[i + 2]
+  local body, note = ARGV[at + 1], ARGV[at + 2]
+  at = at + 2
   if body == '' then
     deleted[#deleted + 1] = id
   else
     local age = '0000000000000000'
     created[i] = number
     if old then
-      created[i] = string.sub(old, 17, 32)
-      age = string.format('%016d', revision + i - tonumber(created[i]))
+      created[i] = sub(old, 17, 32)
+      age = format('%016.0f', revision + i - tonumber(created[i]))
     end
     written[#written + 1] = id
     written[#written + 1] = number .. created[i] .. age .. body
   end
   if note ~= '' then
-    redis.call('ZADD', feed, number, number .. note)
+    call('ZADD', feed, number, number .. note)
   end
 end
-redis.call('HSET', records, unpack(written))
+call('HSET', records, unpack(written))
 if #deleted > 0 then
-  redis.call('HDEL', records, unpack(deleted))
+  call('HDEL', records, unpack(deleted))
 end
 
 local function each(command, key, size)
   for from = 1, size, piece do
-    redis.call(command, key, unpack(ARGV, at + from, at + math.min(from + piece - 1, size)))
+    call(command, key, unpack(ARGV, at + from, at + math.min(from + piece - 1, size)))
   end
   at = at + size
 end
 each('HDEL', unique, releases)
 each('HSET', unique, 2 * holds)
 for _ = 1, unlists do
-  local set, member = take(2)
-  redis.call('ZREM', KEYS[tonumber(set)], member)
+  call('ZREM', KEYS[tonumber(ARGV[at + 1])], ARGV[at + 2])
+  at = at + 2
 end
 for _ = 1, lists do
-  local set, op = take(2)
-  op = tonumber(op)
-  redis.call('ZADD', KEYS[tonumber(set)], created[op], ARGV[ids + op])
+  local op = tonumber(ARGV[at + 2])
+  call('ZADD', KEYS[tonumber(ARGV[at + 1])], created[op], ARGV[ids + op])
+  at = at + 2
 end
 for _ = 1, plans do -- by Due
-  local set, member = take(2)
-  redis.call('ZADD', KEYS[tonumber(set)], '0', member)
+  call('ZADD', KEYS[tonumber(ARGV[at + 1])], '0', ARGV[at + 2])
+  at = at + 2
 end
 for _ = 1, queued do
-  local set, member = take(2)
-  local first = redis.call('ZRANGE', KEYS[tonumber(set)], 0, 0)
+  local first, member = call('ZRANGE', KEYS[tonumber(ARGV[at + 1])], 0, 0), ARGV[at + 2]
+  at = at + 2
   if first[1] then
-    redis.call('ZADD', queue, string.sub(first[1], 1, 16), member)
+    call('ZADD', queue, sub(first[1], 1, 16), member)
   else
-    redis.call('ZREM', queue, member)
+    call('ZREM', queue, member)
   end
 end
-return {'done', tenant, name, last}
+return 'done' .. nonce .. last

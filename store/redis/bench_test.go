@@ -36,16 +36,16 @@ func BenchmarkCoalesced(b *testing.B) {
 	}
 	pooled := func(ctx context.Context, tenant string, op store.Op) (store.Revision, error) {
 		sp := st.space(tenant)
-		p, err := newPlan(sp, store.Ops(op), known{})
+		p, err := newPlan(sp, store.Ops(op), known{}, newNonce())
 		if err != nil {
 			return 0, err
 		}
-		w := st.newWrite(sp, p, rand.Text())
+		w := st.newWrite(sp, p)
 		cmd := goredis.NewCmd(ctx, w.args...)
 		if err := client.Process(ctx, cmd); err != nil {
 			return 0, err
 		}
-		got, err := parseReply(cmd.Val(), tenant, w.nonce)
+		got, err := parseOutcome(cmd.Val(), p.nonce)
 		if err != nil {
 			return 0, err
 		}

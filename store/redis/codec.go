@@ -23,6 +23,8 @@ import (
 //	checksum  16 hexadecimal digits, of tenant, ID and everything behind it
 //	format    1 byte
 //	digest    16 bytes
+//	writer    16 bytes: the nonce of the write that left the record, if it shows that
+//	          the write was done (see doc.go), else zeros
 //	head      kind, due, unique keys, index terms
 //	data      the rest
 //
@@ -35,9 +37,13 @@ const (
 	checksumLen = 16
 	bodyAt      = headerLen + checksumLen
 	digestLen   = 16
-	headAt      = 1 + digestLen // in the body
+	writerAt    = 1 + digestLen // in the body
+	headAt      = writerAt + nonceLen
 	formatV1    = 1
 	maxRevision = 1 << 53
+
+	nonceLen = 16
+	noWriter = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 )
 
 // errDamaged: a stored record is unreadable.
@@ -111,13 +117,15 @@ func checksum(named []byte) [checksumLen]byte {
 	return digits
 }
 
-// encodeBody returns what the script stores behind revision, created and age.
-func encodeBody(tenant string, r *store.Record) string {
+// encodeBody returns what the script stores behind revision, created and age. The writer
+// is a nonce or noWriter.
+func encodeBody(tenant string, r *store.Record, writer string) string {
 	b := make([]byte, 0, nameSize(tenant, r.ID)+headAt+headSize(r)+len(r.Data))
 	b = appendName(b, tenant, r.ID)
 	body := len(b)
 	b = append(b, formatV1)
-	b = append(b, make([]byte, digestLen)...)
+	b = append(b, noWriter...) // where the digest comes
+	b = append(b, writer...)
 	b = appendHead(b, r)
 	d := digest(tenant, r.ID, b[body+headAt:])
 	copy(b[body+1:], d[:])
@@ -132,7 +140,9 @@ func front(r *store.Record) string {
 }
 
 // encodeRecord returns a record as it is stored.
-func encodeRecord(tenant string, r *store.Record) string { return front(r) + encodeBody(tenant, r) }
+func encodeRecord(tenant string, r *store.Record) string {
+	return front(r) + encodeBody(tenant, r, noWriter)
+}
 
 // decodeRecord reads a stored record and verifies that it is the tenant's, has that ID, and
 // is as it was written. Otherwise it returns errDamaged.
@@ -202,7 +212,7 @@ func verifiedHead(tenant, id, body string) (store.Record, bool) {
 		return r, false
 	}
 	d := digest(tenant, id, []byte(head))
-	return r, string(d[:]) == body[1:headAt]
+	return r, string(d[:]) == body[1:writerAt]
 }
 
 // digits returns a revision in a form that the script can compare as a string.

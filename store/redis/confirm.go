@@ -29,7 +29,7 @@ func (s *Store) Confirm(ctx context.Context, tenant string) (err error) {
 		return err
 	}
 	sp := s.space(tenant)
-	args := scriptArgs(s.scripts.confirm, []string{sp.nonce("confirm")}, []any{tenant})
+	args := scriptArgs(s.scripts.confirm, []string{sp.nonces()}, []any{tenant})
 	err = s.repeat(ctx, "Confirm", func(ctx context.Context, _ int) error {
 		r := newRequest(ctx, &s.scripts.confirm, args)
 		_, err := s.send(ctx, sp, r, true)

@@ -81,7 +81,7 @@ func keepCommon[V stdcmp.Ordered](stored, derived map[string]map[string]V) {
 func (d *dump) derive(s space, records map[string]string) error {
 	last, _ := parseDigits(records[counterField])
 	for id, stored := range records {
-		if id == counterField || id == trimmedField {
+		if id == counterField || id == trimmedField || id == markField {
 			continue
 		}
 		r, err := decodeRecord(s.tenant, id, stored)
@@ -203,10 +203,12 @@ func (d *dump) read(ctx context.Context, node *goredis.Client, prefix string, ke
 		case "hash":
 			values[i] = pipe.HGetAll(ctx, key)
 		case "zset":
+			if _, letter, _, _ := split(prefix, key); letter == noncesKey {
+				values[i] = pipe.PTTL(ctx, key)
+				continue
+			}
 			values[i] = pipe.ZRangeWithScores(ctx, key, 0, -1)
-		case "string":
-			values[i] = pipe.PTTL(ctx, key)
-		case "none": // a nonce that expired meanwhile
+		case "none": // nonces that expired meanwhile
 		default:
 			return fmt.Errorf("key %q has type %s", key, kind)
 		}
@@ -220,16 +222,18 @@ func (d *dump) read(ctx context.Context, node *goredis.Client, prefix string, ke
 	for i, key := range keys {
 		switch value := values[i].(type) {
 		case *goredis.MapStringStringCmd:
-			d.hashes[key] = value.Val()
+			if key == prefix+damagedKey {
+				d.damaged = true
+			} else {
+				d.hashes[key] = value.Val()
+			}
 		case *goredis.ZSliceCmd:
 			for _, z := range value.Val() {
 				d.add(key, z.Member.(string), z.Score)
 			}
 		case *goredis.DurationCmd:
-			if key == prefix+damagedKey {
-				d.damaged = true
-			} else if !strings.Contains(key, nonceKey) || value.Val() == -1 {
-				return fmt.Errorf("string %q: not a nonce that expires", key)
+			if value.Val() == -1 {
+				return fmt.Errorf("%q: nonces that do not expire", key)
 			}
 		}
 	}

@@ -35,9 +35,9 @@ func damages(stored string) []string {
 }
 
 // compared returns the part of a stored record that a write compares before it replaces or
-// deletes it: neither the data nor the checksum.
+// deletes it: neither the data nor the writer nor the checksum.
 func compared(stored string) string {
-	return stored[:min(headerLen, len(stored))] + stored[min(bodyAt, len(stored)):min(bodyAt+headAt, len(stored))]
+	return stored[:min(headerLen, len(stored))] + stored[min(bodyAt, len(stored)):min(bodyAt+writerAt, len(stored))]
 }
 
 func TestEveryDamageIsNoticed(t *testing.T) {

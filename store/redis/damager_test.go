@@ -27,7 +27,7 @@ func (s *Store) Damage(ctx context.Context, tenant, id string) error {
 		bit += 8 * checksumLen
 	}
 	return errors.Join(
-		s.client.Set(ctx, s.prefix+damagedKey, "1", 0).Err(),
+		s.client.HSet(ctx, s.prefix+damagedKey, "", "").Err(),
 		s.client.HSet(ctx, sp.records(), id, flipped(stored, bit)).Err())
 }
 
@@ -41,7 +41,7 @@ func (s *Store) DamageChange(ctx context.Context, tenant string, seq store.Revis
 	}
 	member := members[0]
 	return errors.Join(
-		s.client.Set(ctx, s.prefix+damagedKey, "1", 0).Err(),
+		s.client.HSet(ctx, s.prefix+damagedKey, "", "").Err(),
 		s.client.ZRem(ctx, sp.feed(), member).Err(),
 		s.client.ZAdd(ctx, sp.feed(), goredis.Z{Score: float64(seq), Member: flipped(member, someBit(at, len(member)))}).Err())
 }

@@ -143,9 +143,9 @@
 // The store needs these rights, and no others:
 //
 //	ACL SETUSER rollbook on >password resetkeys ~rollbook:* resetchannels nocommands
-//	  +evalsha +eval +get +set +pexpire +hget +hmget +hstrlen +hset +hdel
+//	  +evalsha +eval +time +pexpire +hget +hmget +hstrlen +hset +hdel
 //	  +zadd +zrem +zcard +zcount +zrange +zrangebyscore +zrevrangebyscore
-//	  +zrangebylex +zmscore +zremrangebyrank +unlink +ping +hello +select +wait
+//	  +zrangebylex +zmscore +zremrangebyrank +ping +hello +select +wait
 //	  +cluster|slots +cluster|shards +cluster|nodes +command +readonly +asking
 //
 // Of a Sentinel it needs +hello, +sentinel|master and +sentinel|get-master-addr-by-name.

@@ -166,7 +166,7 @@ func TestFaultsRightTakenAway(t *testing.T) {
 	server := redistest.Server(t)
 	server.Do(t, publishedACL(t)...)
 	acme := enduser.New(on(server).as("rollbook").open(t, nil), nil).Tenant("acme")
-	rights := []string{"hset", "hdel", "hget", "hmget", "zadd", "zrem", "zrange", "set", "get", "unlink", "evalsha"}
+	rights := []string{"hset", "hdel", "hget", "hmget", "zadd", "zrem", "zrange", "zmscore", "zcount", "time", "pexpire", "evalsha"}
 	for _, right := range rights {
 		u, err := acme.Create(t.Context(), enduser.Spec{ExternalID: "crm-" + right})
 		if err != nil {

@@ -26,17 +26,18 @@ const (
 	kindKey    = ":k:"
 	indexKey   = ":i:"
 	dueKey     = ":d:"
-	nonceKey   = ":n:"
+	noncesKey  = ":n:"
 	tenantsKey = ":t"
 	queueKey   = ":q"
 )
 
-// Two fields of the hash of records are no records: the revision counter and the last
-// entry of the feed that was trimmed. No ID is empty or has a byte 0xff, which UTF-8
-// never has.
+// Three fields of the hash of records are no records: the revision counter, the last
+// entry of the feed that was trimmed, and the mark of apply.lua. No ID is empty or has one
+// of these bytes, which UTF-8 never has.
 const (
 	counterField = ""
 	trimmedField = "\xff"
+	markField    = "\xfd"
 )
 
 // layout makes the names of keys. No two things have the same name: a part that varies in
@@ -65,7 +66,7 @@ func (l layout) space(tenant string) space {
 func (s space) records() string         { return s.bucket + recordsKey + s.tenant }
 func (s space) unique() string          { return s.bucket + uniqueKey + s.tenant }
 func (s space) feed() string            { return s.bucket + feedKey + s.tenant }
-func (s space) nonce(n string) string   { return s.bucket + nonceKey + n }
+func (s space) nonces() string          { return s.bucket + noncesKey + s.tenant }
 func (s space) tenants() string         { return s.bucket + tenantsKey }
 func (s space) queue() string           { return s.bucket + queueKey }
 func (s space) kind(kind string) string { return s.bucket + kindKey + s.name + kind }

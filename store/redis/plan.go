@@ -1,9 +1,7 @@
 package redis
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
-	"io"
 	"slices"
 	"strconv"
 
@@ -14,6 +12,7 @@ import (
 // Old and New, so that the script only has to decide whether to do it.
 type plan struct {
 	tenant string
+	nonce  string
 	batch  store.Batch
 	known  known
 	olds   []*store.Record // what each op finds
@@ -31,7 +30,8 @@ type plan struct {
 	schedule []entryRow // what enters sorted sets by Due
 	queue    []entryRow // sorted sets by Due that change, with their queue members
 
-	twice *claim // the first key that two ops claim; claims has nothing behind it
+	twice   *claim // the first key that two ops claim; claims has nothing behind it
+	witness int    // the op whose record shows that the write was done, from 1; 0 for none
 }
 
 // opRow is an op.
@@ -83,11 +83,10 @@ type removal struct {
 
 func isRemoval(op store.Op) bool { return op.New == nil && op.Old.Revision == 0 }
 
-func newPlan(s space, b store.Batch, k known) (*plan, error) {
-	p := &plan{tenant: s.tenant, batch: b, known: k}
+func newPlan(s space, b store.Batch, k known, nonce string) (*plan, error) {
+	p := &plan{tenant: s.tenant, nonce: nonce, batch: b, known: k}
 	p.keys = make([]string, fixedKeys, fixedKeys+8)
-	p.keys[0], p.keys[1], p.keys[2] = s.records(), s.unique(), s.feed()
-	p.keys[4], p.keys[5] = s.tenants(), s.queue()
+	copy(p.keys, []string{s.records(), s.unique(), s.feed(), s.nonces(), s.tenants(), s.queue()})
 	for _, r := range b.Require {
 		p.require(r)
 	}
@@ -109,7 +108,11 @@ func newPlan(s space, b store.Batch, k known) (*plan, error) {
 			row.expect = expected{how: front(old), what: expectedBody(s.tenant, old)}
 		}
 		if op.New != nil {
-			row.body = encodeBody(s.tenant, op.New)
+			writer := noWriter
+			if p.witness == 0 {
+				p.witness, writer = i+1, nonce
+			}
+			row.body = encodeBody(s.tenant, op.New, writer)
 		}
 		p.olds, p.ops = append(p.olds, old), append(p.ops, row)
 		p.moveLists(s, i, op, old)
@@ -262,27 +265,20 @@ func (p *plan) key(name string) string {
 	return strconv.Itoa(i)
 }
 
-// The keys that stand in KEYS before the sorted sets, and the places of some arguments.
+// fixedKeys is how many keys stand in KEYS before the sorted sets, againAt the place in ARGV
+// of the mark of a repetition.
 const (
-	fixedKeys    = 6
-	nonceAt      = 3 // in KEYS
-	hashAt       = 2 // in ARGV
-	repetitionAt = 3 // in ARGV
+	fixedKeys = 6
+	againAt   = 2
 )
 
-// args returns ARGV of apply.lua, which reads it in this order: tenant, nonce,
-// fingerprint, three flags, the nine numbers of rows, and the rows. What an op expects and
-// what it writes come apart, each where the script needs it.
-func (p *plan) args(nonce string) []string {
-	args := make([]string, 0, 15+5*len(p.ops)+3*len(p.requires)+2*len(p.claims)+len(p.release)+
+// args returns ARGV of apply.lua, which reads it in this order: tenant, nonce, the mark of a
+// repetition, the head, and the rows. What an op expects and what it writes come apart, each
+// where the script needs it.
+func (p *plan) args(waits bool) []string {
+	args := make([]string, 0, 4+5*len(p.ops)+3*len(p.requires)+2*len(p.claims)+len(p.release)+
 		2*(len(p.hold)+len(p.unlist)+len(p.list)+len(p.schedule)+len(p.queue)))
-	args = append(args, p.tenant, nonce, "", flag(false), flag(p.twice != nil), flag(p.frees()))
-	for _, n := range [...]int{
-		len(p.ops), len(p.requires), len(p.claims), len(p.release), len(p.hold),
-		len(p.unlist), len(p.list), len(p.schedule), len(p.queue),
-	} {
-		args = append(args, strconv.Itoa(n))
-	}
+	args = append(args, p.tenant, p.nonce, "0", p.head(waits))
 	for _, r := range p.ops {
 		args = append(args, r.id)
 	}
@@ -318,15 +314,26 @@ func (p *plan) args(nonce string) []string {
 	for _, r := range p.queue {
 		args = append(args, r.set, r.member)
 	}
-	args[hashAt] = fingerprint(args)
 	return args
 }
 
-func flag(on bool) string {
-	if on {
-		return "1"
+// head returns the flags and the numbers of rows: a byte each, two for those that may be
+// more than 255. The limits of a batch keep all below 65536.
+func (p *plan) head(waits bool) string {
+	head := make([]byte, 0, 20)
+	for _, on := range [...]bool{p.twice != nil, p.frees(), waits} {
+		head = append(head, 0)
+		if on {
+			head[len(head)-1] = 1
+		}
 	}
-	return "0"
+	head = append(head, byte(len(p.ops)), byte(len(p.requires)), byte(p.witness))
+	for _, n := range [...]int{
+		len(p.claims), len(p.release), len(p.hold), len(p.unlist), len(p.list), len(p.schedule), len(p.queue),
+	} {
+		head = binary.BigEndian.AppendUint16(head, uint16(n)) //nolint:gosec // see above
+	}
+	return string(head)
 }
 
 // frees reports whether the batch needs no memory but for its entries in the feed: every
@@ -345,21 +352,3 @@ func (p *plan) frees() bool {
 }
 
 func (p *plan) claimed(c claim) store.Key { return p.batch.Ops[c.op].New.Unique[c.key] }
-
-// fingerprint binds a nonce to the arguments that it is first used with.
-func fingerprint(args []string) string {
-	h := sha256.New()
-	b := make([]byte, 0, 512)
-	for _, a := range args {
-		b = binary.AppendUvarint(b, uint64(len(a)))
-		if len(a) > cap(b)-len(b) { // long ones are not copied
-			_, _ = h.Write(b)
-			_, _ = io.WriteString(h, a)
-			b = b[:0]
-			continue
-		}
-		b = append(b, a...)
-	}
-	_, _ = h.Write(b)
-	return string(h.Sum(b[:0])[:digestLen])
-}

@@ -15,17 +15,15 @@ type write struct {
 	store      *Store
 	space      space
 	plan       *plan
-	nonce      string
 	args       []any // of the command, complete
 	repetition int   // the place in args of the mark of a repetition
 	size       int   // of args, about
 	queued     int   // requests that were in the queue before it, at the first attempt
 }
 
-func (s *Store) newWrite(sp space, p *plan, nonce string) *write {
-	p.keys[nonceAt] = sp.nonce(nonce)
-	argv := p.args(nonce)
-	w := &write{store: s, space: sp, plan: p, nonce: nonce, repetition: 3 + len(p.keys) + repetitionAt}
+func (s *Store) newWrite(sp space, p *plan) *write {
+	argv := p.args(s.wait.replicas > 0)
+	w := &write{store: s, space: sp, plan: p, repetition: 3 + len(p.keys) + againAt}
 	w.args = make([]any, 0, 3+len(p.keys)+len(argv))
 	w.args = append(w.args, "evalsha", s.scripts.apply.sha, strconv.Itoa(len(p.keys)))
 	for _, list := range [2][]string{p.keys, argv} {
@@ -67,7 +65,7 @@ func (w *write) attempt(ctx context.Context, n int) (store.Revision, error) {
 	if err != nil {
 		return 0, err
 	}
-	got, err := parseReply(val, w.space.tenant, w.nonce)
+	got, err := parseOutcome(val, w.plan.nonce)
 	if err != nil {
 		w.maybe = true
 		return 0, err
