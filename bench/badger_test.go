@@ -56,9 +56,9 @@ func BenchmarkBadger(b *testing.B) {
 	var r ratios.Set
 	for b.Loop() {
 		for range ratios.Passes(b) {
-			they, we := run(b, callers, length, theirs)[0], run(b, callers, length, ours)[0]
-			r.Add("applied/s", we.perSecond)
-			r.Add("x-badger", we.perSecond/they.perSecond)
+			rates := inTurns(b, callers, length, theirs, ours)
+			r.Add("applied/s", rates[1])
+			r.Add("x-badger", rates[1]/rates[0])
 		}
 	}
 	r.Report(b)

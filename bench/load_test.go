@@ -66,6 +66,23 @@ func run(b *testing.B, callers int, length time.Duration, calls ...call) []pass 
 	return passes
 }
 
+// inTurns runs calls against each other, each several times for a moment, so that what else
+// the machine does meets all of them. It returns how many of each ended a second.
+func inTurns(b *testing.B, callers int, length time.Duration, calls ...call) []float64 {
+	b.Helper()
+	const rounds = 4
+	rates := make([]float64, len(calls))
+	for round := range rounds {
+		for i := range calls {
+			if round%2 == 1 {
+				i = len(calls) - 1 - i
+			}
+			rates[i] += run(b, callers, length/rounds, calls[i])[0].perSecond / rounds
+		}
+	}
+	return rates
+}
+
 // crowd says which user is written next: by turns a new one and one of those that exist.
 // A user's number fixes the tenant.
 type crowd struct {

@@ -126,28 +126,22 @@ func benchmarkOwnTable(b *testing.B, tenants int64) {
 		run(b, callers, length/2, upsert) // users to rewrite, connections, plans
 		return upsert
 	}
-	sides := map[string]call{
-		"bare":   side(ownTable(b, bareTable, bareUpsert)),
-		"full":   side(ownTable(b, fullTable, fullUpsert)),
-		"sqlite": side(registry(openSQLite(b))),
-		"pg":     side(registry(openPostgres(b))),
-	}
+	bare, full := side(ownTable(b, bareTable, bareUpsert)), side(ownTable(b, fullTable, fullUpsert))
+	sqlite, pg := side(registry(openSQLite(b))), side(registry(openPostgres(b)))
 	var r ratios.Set
 	for b.Loop() {
 		for range ratios.Passes(b) {
-			rate, alone := map[string]float64{}, map[string]float64{}
-			for _, name := range []string{"bare", "sqlite", "full", "pg"} {
-				rate[name] = run(b, callers, length, sides[name])[0].perSecond
-				r.Add(name+"/s", rate[name])
+			rates := inTurns(b, callers, length, bare, sqlite, full, pg)
+			for i, name := range []string{"bare/s", "sqlite/s", "full/s", "pg/s"} {
+				r.Add(name, rates[i])
 			}
-			for _, name := range []string{"bare", "pg"} {
-				alone[name] = run(b, 1, length/2, sides[name])[0].quantile(0.50)
-			}
-			for _, name := range []string{"sqlite", "pg"} {
-				r.Add(name+"-x-bare", rate[name]/rate["bare"])
-				r.Add(name+"-x-full", rate[name]/rate["full"])
-			}
-			r.Add("p50-pg-of-bare", alone["pg"]/alone["bare"])
+			r.Add("sqlite-x-bare", rates[1]/rates[0])
+			r.Add("sqlite-x-full", rates[1]/rates[2])
+			r.Add("pg-x-bare", rates[3]/rates[0])
+			r.Add("pg-x-full", rates[3]/rates[2])
+
+			p50 := run(b, 1, length, bare, pg)
+			r.Add("p50-pg-of-bare", p50[1].quantile(0.50)/p50[0].quantile(0.50))
 		}
 	}
 	r.Report(b)

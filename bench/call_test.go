@@ -1,0 +1,66 @@
+package bench_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"runtime"
+	"sync/atomic"
+	"testing"
+
+	"github.com/rollbook-go/rollbook/enduser"
+)
+
+// BenchmarkCall makes one call of a Manager on SQLite with synchronous=FULL from 64 callers:
+// it is there to be profiled.
+//
+//	go test -run '^$' -bench Call/create -benchtime 5s -cpuprofile cpu.out .
+func BenchmarkCall(b *testing.B) {
+	const known, callers = 10_000, 64
+	acme := enduser.New(openSQLite(b), nil).Tenant("acme")
+	var last atomic.Int64
+	create := func(ctx context.Context) error {
+		_, err := acme.Create(ctx, person(last.Add(1), 0))
+		return err
+	}
+	for last.Load() < known {
+		if err := create(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	middle, err := acme.List(b.Context(), enduser.Query{Limit: 500})
+	if err != nil {
+		b.Fatal(err)
+	}
+	someone := func() enduser.Spec { return person(1+rand.Int64N(known), 0) }
+	for _, bench := range []struct {
+		name string
+		call func(ctx context.Context) error
+	}{
+		{"create", create},
+		{"known", func(ctx context.Context) error {
+			_, _, err := acme.Ensure(ctx, someone())
+			return err
+		}},
+		{"get", func(ctx context.Context) error {
+			_, err := acme.Get(ctx, enduser.ByExternalID(someone().ExternalID))
+			return err
+		}},
+		{"list", func(ctx context.Context) error {
+			_, err := acme.List(ctx, enduser.Query{Limit: 50, After: middle.Next})
+			return err
+		}},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetParallelism(max(1, callers/runtime.GOMAXPROCS(0)))
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					if err := bench.call(b.Context()); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+		})
+	}
+}
