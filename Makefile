@@ -1,5 +1,5 @@
 # Everything a change has to pass. It needs Go, bash and git; race also needs a C
-# compiler, redis and faults also redis-server on PATH.
+# compiler, redis and faults redis-server on PATH, postgres PostgreSQL and PgBouncer.
 
 GO       ?= go
 FUZZTIME ?= 30s
@@ -11,8 +11,12 @@ SEED     ?= 1
 
 # Nested modules: `./...` skips them silently, so each is named here, and
 # internal/testing/arrows fails if one is missing.
-NESTED := tools bench internal/contract
+NESTED := tools bench internal/contract store/postgres
 CODE   := $(filter-out tools,$(NESTED)) # tools has a go.mod and nothing else
+
+# A workspace forbids -modfile, hides modules that it does not list, and changes
+# versions: every module is built as its own go.mod says.
+export GOWORK := off
 
 ROOT := $(CURDIR)
 TOOL := $(GO) tool -modfile=$(ROOT)/tools/go.mod
@@ -20,6 +24,7 @@ LINT := $(TOOL) golangci-lint
 # The tests that start real servers. They wait for elections and must not share
 # the cores with other packages: -p 1.
 REDIS := ./store/redis/... ./httpapi/redislimit ./internal/testing/redistest
+POSTGRES := ./internal/testing/pgtest # and the module store/postgres
 
 .DEFAULT_GOAL := all
 .PHONY: all
@@ -27,7 +32,7 @@ all: format lint test ## format, lint, test
 
 .PHONY: help
 help: ## what make can do
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: format
 format: ## rewrite the sources as gofumpt and gci want them
@@ -50,12 +55,17 @@ race: ## the same under the race detector
 	@set -e; for m in $(CODE); do (cd $$m && CGO_ENABLED=1 $(GO) test -race -p 1 -timeout 20m ./...); done
 
 .PHONY: long
-long: ## the tests in full: exhaustive tables, more random sequences; those of Redis are make redis
-	ROLLBOOK_TESTS=long $(GO) test -timeout 20m $$($(GO) list ./... | grep -vE '/(store/redis|redislimit|redistest)$$')
+long: ## the tests in full: exhaustive tables, more random sequences; make redis and make postgres have the others
+	ROLLBOOK_TESTS=long $(GO) test -timeout 20m $$($(GO) list ./... | grep -vE '/(store/redis|redislimit|redistest|pgtest)$$')
 
 .PHONY: redis
 redis: ## real Redis servers, Sentinels and Clusters, in full; a skipped test is a failure
 	ROLLBOOK_TESTS=long ROLLBOOK_REQUIRE_REDIS=1 bash .ci/no-skips $(GO) test -v -count=1 -p 1 -timeout 20m $(REDIS)
+
+.PHONY: postgres
+postgres: ## a real PostgreSQL and PgBouncer, in full; a skipped test is a failure
+	ROLLBOOK_TESTS=long ROLLBOOK_REQUIRE_POSTGRES=1 bash .ci/no-skips $(GO) test -v -count=1 -p 1 -timeout 20m $(POSTGRES)
+	cd store/postgres && ROLLBOOK_TESTS=long ROLLBOOK_REQUIRE_POSTGRES=1 bash $(ROOT)/.ci/no-skips $(GO) test -v -count=1 -p 1 -timeout 20m ./...
 
 .PHONY: faults
 faults: ## kill cycles, replaced files, lost replies and failovers, many times over; half an hour
@@ -67,8 +77,12 @@ fuzz: ## every fuzz target for FUZZTIME each
 	bash .ci/fuzz $(FUZZTIME)
 
 .PHONY: bench
-bench: ## every benchmark, and then the ratios alone
-	bash .ci/bench
+bench: ## the table of docs/performance.md: every row, half an hour
+	cd bench && $(GO) run -buildvcs=false ./table
+
+.PHONY: bench-quick
+bench-quick: ## one pass of eight rows, two minutes
+	cd bench && $(GO) run -buildvcs=false ./table -quick
 
 .PHONY: mutants
 mutants: ## change PKG in N ways, SEED says which, and show what no test of TESTS notices
@@ -83,6 +97,10 @@ tidy-check: ## go.mod and go.sum of every module say what the code needs
 	$(GO) mod tidy -diff
 	@set -e; for m in $(NESTED); do echo "$$m: go mod tidy -diff"; (cd $$m && $(GO) mod tidy -diff); done
 	$(GO) mod verify
+
+.PHONY: release-check
+release-check: ## what a program gets that requires a module of this tree, through a module proxy and without replace
+	$(GO) run -buildvcs=false ./internal/release
 
 .PHONY: api
 api: ## what changed in the exported API since BASE

@@ -26,7 +26,7 @@ func TestLightPackagesStayLight(t *testing.T) {
 			t.Run(goos+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				modules := append([]string{modulePath}, modules...)
-				for _, p := range list(t, goos, "-deps", name) {
+				for _, p := range list(t, ".", goos, "-deps", name) {
 					if !p.Standard && !slices.Contains(modules, p.module()) {
 						t.Errorf("links %s", p.ImportPath)
 					}
