@@ -146,12 +146,35 @@ func (s *Store) apply(ctx context.Context, name string, b store.Batch) (store.Re
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
+	if refused := s.held(name, b); refused != nil {
+		return 0, refused.public()
+	}
 	writes := copyIn(b.Ops)
 	last, refused := s.write(name, b.Require, writes)
 	if refused != nil {
 		return 0, refused.public()
 	}
 	return last, nil
+}
+
+// held refuses a batch that only creates a record whose first unique key is held. It takes
+// no lock that keeps others out: get-or-create of what exists does not wait for writes.
+func (s *Store) held(name string, b store.Batch) *refusal {
+	if len(b.Ops) != 1 || len(b.Require) > 0 || b.Ops[0].Type() != store.Created || len(b.Ops[0].New.Unique) == 0 {
+		return nil
+	}
+	r := b.Ops[0].New
+	sh := s.shard(name)
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	t := sh.tenants[name]
+	if t == nil || t.records[r.ID] != nil { // a batch that is stale and taken is stale
+		return nil
+	}
+	if e := t.holders[r.Unique[0]]; e != nil {
+		return e.refuse(&store.TakenError{Op: 0, Require: -1, Key: r.Unique[0]})
+	}
+	return nil
 }
 
 func (s *Store) write(name string, require []store.Require, writes []write) (store.Revision, *refusal) {
