@@ -33,7 +33,13 @@ type backend struct {
 	open func(testing.TB) store.Store
 }
 
-func allBackends() []backend {
+func allBackends() (all []backend) {
+	for _, other := range backends.Others() {
+		all = append(all, backend{other.Name, other.Open})
+	}
+	if len(all) > 0 {
+		return all
+	}
 	return []backend{
 		{"memory", backends.Memory},
 		{"sqlite", backends.SQLite},

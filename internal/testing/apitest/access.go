@@ -178,15 +178,15 @@ func (f *Family) stores(t *testing.T) {
 // those of Routes.
 func (f *Family) Isolation(t *testing.T, more func(tb testing.TB, w *World) []Route) {
 	t.Helper()
-	for name, open := range embedded {
-		t.Run(name, func(t *testing.T) {
-			x := f.set(t, open(t), httpapi.Options{})
+	for _, b := range embedded() {
+		t.Run(b.Name, func(t *testing.T) {
+			x := f.set(t, b.Open(t), httpapi.Options{})
 			if more != nil {
 				x.routes = append(x.routes, more(t, x.World)...)
 			}
 			unchanged := x.Unchanged(t)
 			for _, attacker := range []string{Other, Testing} {
-				alone := &fixture{World: NewWorld(t, open(t)), family: f}
+				alone := &fixture{World: NewWorld(t, b.Open(t)), family: f}
 				alone.handler = f.New(t, alone.World, httpapi.Options{})
 				for _, r := range x.routes {
 					if r.Public {

@@ -14,6 +14,12 @@ import (
 // end of the test that it is given. The stores on real Redis share one server.
 func Backends(t *testing.T, test func(t *testing.T, open func(testing.TB) store.Store)) {
 	t.Helper()
+	if others := backends.Others(); len(others) > 0 {
+		for _, b := range others {
+			t.Run(b.Name, func(t *testing.T) { test(t, b.Open) })
+		}
+		return
+	}
 	t.Run("memory", func(t *testing.T) { test(t, backends.Memory) })
 	t.Run("stingy", func(t *testing.T) { test(t, backends.Stingy) })
 	t.Run("sqlite", func(t *testing.T) { test(t, backends.SQLite) })
@@ -21,20 +27,25 @@ func Backends(t *testing.T, test func(t *testing.T, open func(testing.TB) store.
 	t.Run("redis", func(t *testing.T) { test(t, onRedis(redistest.Server(t).Addr)) })
 }
 
-// embedded opens an empty store of each kind that needs no server.
-var embedded = map[string]func(testing.TB) store.Store{
-	"memory": backends.Memory,
-	"stingy": backends.Stingy,
-	"sqlite": backends.SQLite,
+// embedded are the kinds of stores that need no server.
+func embedded() []backends.Kind {
+	if others := backends.Others(); len(others) > 0 {
+		return others
+	}
+	return []backends.Kind{
+		{Name: "memory", Open: backends.Memory},
+		{Name: "stingy", Open: backends.Stingy},
+		{Name: "sqlite", Open: backends.SQLite},
+	}
 }
 
 // Embedded runs a test in parallel over an empty store of each kind that needs no server.
 func Embedded(t *testing.T, test func(t *testing.T, st store.Store)) {
 	t.Helper()
-	for name, open := range embedded {
-		t.Run(name, func(t *testing.T) {
+	for _, b := range embedded() {
+		t.Run(b.Name, func(t *testing.T) {
 			t.Parallel()
-			test(t, open(t))
+			test(t, b.Open(t))
 		})
 	}
 }
