@@ -44,3 +44,14 @@ func LoadMigrations(from fs.FS) (int, error) {
 	steps, err := loadMigrations(from)
 	return len(steps), err
 }
+
+// Age makes a transaction older.
+func (tx *Tx) Age(by time.Duration) { tx.since = tx.since.Add(-by) }
+
+// LookFirst says whether creates are read first, until one finds a holder.
+func (s *Store) LookFirst(yes bool) {
+	s.lookFirst.inVain.Store(0)
+	if !yes {
+		s.lookFirst.inVain.Store(maxInVain)
+	}
+}

@@ -133,6 +133,12 @@ func (f *files) check() error {
 	return nil
 }
 
+// is reports whether a name is that of the file that was opened.
+func (f *files) is(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && os.SameFile(info, f.main)
+}
+
 func compareFile(name string, opened os.FileInfo) error {
 	switch info, err := os.Stat(name); {
 	case errors.Is(err, fs.ErrNotExist):

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/rollbook-go/rollbook/store"
@@ -19,9 +18,11 @@ const longTx = 100 * time.Millisecond
 
 // sqlJoin describes the connection of a host's transaction. It is one statement because it
 // runs in every transaction.
-const sqlJoin = `SELECT (SELECT file FROM pragma_database_list WHERE name = 'main'),
-	(SELECT synchronous FROM pragma_synchronous), (SELECT foreign_keys FROM pragma_foreign_keys),
-	(SELECT secure_delete FROM pragma_secure_delete), (SELECT trusted_schema FROM pragma_trusted_schema)`
+const sqlJoin = `SELECT d.file, synchronous, foreign_keys, secure_delete, trusted_schema, (` + sqlVersion + `)
+	FROM pragma_database_list d, pragma_synchronous, pragma_foreign_keys, pragma_secure_delete, pragma_trusted_schema
+	WHERE d.name = 'main'`
+
+const sqlFile = `SELECT file FROM pragma_database_list WHERE name = 'main'`
 
 // sqlDoom makes a COMMIT fail, whatever is done after it: a deferred foreign key is
 // violated. It is gone after the rollback.
@@ -118,33 +119,35 @@ func (tx *Tx) join() error {
 	}
 	var file string
 	var synchronous, foreignKeys, secureDelete, trustedSchema int
-	err := tx.queryRow(tx.ctx, sqlJoin, []any{&file, &synchronous, &foreignKeys, &secureDelete, &trustedSchema})
-	if err != nil {
-		return tx.abort(err)
-	}
-	if main, err := os.Stat(file); file == "" || err != nil || !os.SameFile(main, tx.store.files.main) {
-		return &store.InvalidError{Op: -1, What: "transaction", Why: "of another file than the store"}
-	}
 	var version int64
-	if err := tx.queryRow(tx.ctx, sqlVersion, []any{&version}); err != nil {
+	err := tx.queryRow(tx.ctx, sqlJoin, []any{&file, &synchronous, &foreignKeys, &secureDelete, &trustedSchema, &version})
+	if primaryCode(err) == codeError { // no such table
+		if e := tx.queryRow(tx.ctx, sqlFile, []any{&file}); e == nil && !tx.store.files.is(file) {
+			err = nil
+		}
+	}
+	switch {
+	case err != nil:
 		return tx.abort(err)
+	case !tx.store.files.is(file):
+		return &store.InvalidError{Op: -1, What: "transaction", Why: "of another database than the store"}
 	}
 	if err := tx.store.losing(checkVersion(version, tx.store.schema)); err != nil {
 		return tx.abort(unavailable(err))
 	}
-	tx.joined, tx.strict = true, foreignKeys == 1
+	tx.joined = true
 	for _, setting := range []struct {
 		name string
 		ok   bool
 		want string
 	}{
+		{"secure_delete", secureDelete == 1, "1"},
 		{"synchronous", synchronous >= tx.store.opts.Sync.pragma(), tx.store.opts.Sync.String()},
 		{"foreign_keys", foreignKeys == 1, "1"},
-		{"secure_delete", secureDelete == 1, "1"},
 		{"trusted_schema", trustedSchema == 0, "0"},
 	} {
 		if !setting.ok {
-			why := fmt.Sprintf("%s of its connection is not %s", setting.name, setting.want)
+			why := setting.name + " of its connection is not " + setting.want
 			tx.settings = &store.InvalidError{Op: -1, What: "transaction", Why: why}
 			break
 		}
@@ -183,18 +186,52 @@ func (tx *Tx) abort(cause error) error {
 	// SQLite may have ended the transaction already. Then another one collects what the host
 	// runs until it rolls back.
 	_, _ = tx.tx.ExecContext(tx.ctx, `BEGIN`) // refused if the transaction is open
-	_, err := tx.tx.ExecContext(tx.ctx, sqlDoom)
-	if err != nil || !tx.strict {
+	var enforced bool
+	err := tx.tx.QueryRowContext(tx.ctx, `PRAGMA foreign_keys`).Scan(&enforced)
+	if err == nil && enforced {
+		_, err = tx.tx.ExecContext(tx.ctx, sqlDoom)
+	}
+	if err != nil || !enforced {
 		_, _ = tx.tx.ExecContext(tx.ctx, sqlRollback)
 	}
 	return tx.aborted
 }
 
+// statement returns a prepared statement from the second use of a query on, else nil. Most
+// transactions write one user, for which a statement would cost more than it spares.
+func (tx *Tx) statement(ctx context.Context, query string) (*sql.Stmt, error) {
+	st, again := tx.stmts[query]
+	if !again {
+		if tx.stmts == nil {
+			tx.stmts = make(map[string]*sql.Stmt)
+		}
+		tx.stmts[query] = nil
+	}
+	if !again || st != nil {
+		return st, nil
+	}
+	st, err := tx.tx.PrepareContext(ctx, query) // which the end of the transaction closes
+	tx.stmts[query] = st
+	return st, err
+}
+
 func (tx *Tx) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	switch st, err := tx.statement(ctx, query); {
+	case err != nil:
+		return nil, err
+	case st != nil:
+		return st.QueryContext(ctx, args...)
+	}
 	return tx.tx.QueryContext(ctx, query, args...)
 }
 
 func (tx *Tx) queryRow(ctx context.Context, query string, dest []any, args ...any) error {
+	switch st, err := tx.statement(ctx, query); {
+	case err != nil:
+		return err
+	case st != nil:
+		return st.QueryRowContext(ctx, args...).Scan(dest...)
+	}
 	return tx.tx.QueryRowContext(ctx, query, args...).Scan(dest...)
 }
 
@@ -209,6 +246,12 @@ func (tx *Tx) bind(args []driver.Value) []any {
 }
 
 func (tx *Tx) exec(query string, args ...driver.Value) (driver.Result, error) {
+	switch st, err := tx.statement(tx.ctx, query); {
+	case err != nil:
+		return nil, err
+	case st != nil:
+		return st.ExecContext(tx.ctx, tx.bind(args)...)
+	}
 	return tx.tx.ExecContext(tx.ctx, query, tx.bind(args)...)
 }
 

@@ -21,13 +21,13 @@ type Tx struct {
 	tx    *sql.Tx
 	since time.Time
 
-	mu       sync.Mutex      // one call at a time
-	ctx      context.Context // of the call that runs
-	joined   bool            // the transaction was checked
-	settings error           // why it cannot be written through
-	strict   bool            // foreign keys are enforced
-	aborted  error           // why it can only be rolled back
-	logged   bool            // that it takes long
+	mu       sync.Mutex           // one call at a time
+	ctx      context.Context      // of the call that runs
+	joined   bool                 // the transaction was checked
+	settings error                // why it cannot be written through
+	aborted  error                // why it can only be rolled back
+	logged   bool                 // that it takes long
+	stmts    map[string]*sql.Stmt // by their text; nil after the first use
 	args     []any
 }
 

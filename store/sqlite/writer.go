@@ -139,6 +139,7 @@ func (w *writer) lock() bool {
 	}
 	over := time.NewTimer(w.wait)
 	defer over.Stop()
+	began, logged := now(), false
 	for pause := 500 * time.Microsecond; isBusy(err); pause = min(2*pause, 4*time.Millisecond) {
 		select {
 		case <-w.ctx.Done():
@@ -150,6 +151,11 @@ func (w *writer) lock() bool {
 		}
 		if w.queue.waiting() == 0 {
 			return false
+		}
+		if waited := time.Since(began); waited > longTx && !logged {
+			logged = true
+			w.logger.Warn("sqlite: the writer waits for the lock of the file, which a transaction of the host or of another process has",
+				"for", waited)
 		}
 		w.store.observeRetry("", err)
 		if err = w.begin(); err == nil {
