@@ -7,10 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/rollbook-go/rollbook/enduser"
-	"github.com/rollbook-go/rollbook/internal/testing/pgtest"
 	"github.com/rollbook-go/rollbook/internal/testing/ratios"
 	"github.com/rollbook-go/rollbook/store"
 )
@@ -67,19 +64,10 @@ SELECT id FROM written`
 // write is an upsert of a user.
 type write func(ctx context.Context, tenant string, s enduser.Spec) error
 
-// ownTable returns the upsert into a table of one's own, over a pool of 16 connections.
+// ownTable returns the upsert into a table of one's own.
 func ownTable(b *testing.B, schema, upsert string) write {
 	b.Helper()
-	config, err := pgxpool.ParseConfig(pgtest.Database(b))
-	if err != nil {
-		b.Fatal(err)
-	}
-	config.MaxConns = 16
-	pool, err := pgxpool.NewWithConfig(b.Context(), config)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(pool.Close)
+	pool := newPool(b)
 	if _, err := pool.Exec(b.Context(), schema); err != nil {
 		b.Fatal(err)
 	}

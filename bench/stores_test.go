@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/rollbook-go/rollbook/internal/testing/pgtest"
@@ -33,11 +34,27 @@ func openRedis(b *testing.B) store.Store {
 	return st
 }
 
-// openPostgres opens a new database on a server with fsync on.
+// openPostgres opens a store on a new database.
 func openPostgres(b *testing.B) store.Store {
 	b.Helper()
-	st, err := postgres.Open(b.Context(), pgtest.Database(b), nil)
+	st, err := postgres.New(b.Context(), newPool(b), nil)
 	return opened(b, st, err)
+}
+
+// newPool returns 16 connections to a new database, on a server with fsync on.
+func newPool(b *testing.B) *pgxpool.Pool {
+	b.Helper()
+	config, err := pgxpool.ParseConfig(pgtest.Database(b))
+	if err != nil {
+		b.Fatal(err)
+	}
+	config.MaxConns = 16
+	pool, err := pgxpool.NewWithConfig(b.Context(), config)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(pool.Close)
+	return pool
 }
 
 // closer is a store that is closed at the end.
