@@ -4,17 +4,29 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// outcome reads the reply of apply.lua.
-func (p *plan) outcome(got reply) (store.Revision, error) {
-	switch {
-	case got.is("done", 1):
-		if rev, ok := parseDigits(got.args[0]); ok && rev >= store.Revision(len(p.ops)) {
+// outcome reads the reply of apply.lua: the text of a write that was done, or a list. The
+// error is errReply if it is about another write, so that nothing is known of this one.
+func (p *plan) outcome(val any) (store.Revision, error) {
+	if text, ok := val.(string); ok {
+		last, ok := strings.CutPrefix(text, "done"+p.nonce)
+		if !ok {
+			return 0, errReply
+		}
+		if rev, ok := parseDigits(last); ok && rev >= store.Revision(len(p.ops)) {
 			return rev, nil
 		}
+		return 0, outcome{unknown(errReply)}
+	}
+	got, err := parseReply(val, p.nonce)
+	if err != nil {
+		return 0, err
+	}
+	switch {
 	case got.is("stale", 2):
 		if op, require, ok := p.part(got.args, len(p.ops)); ok {
 			return 0, outcome{&store.StaleError{Op: op, Require: require}}

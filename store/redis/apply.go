@@ -34,6 +34,9 @@ func (s *Store) Apply(ctx context.Context, tenant string, b store.Batch) (rev st
 		w := s.newWrite(sp, p)
 		rev, err := w.run(ctx)
 		c.Queued = w.queued
+		if err == nil {
+			return rev, nil
+		}
 		var free *unlistedError
 		switch {
 		case errors.Is(err, errMoved):

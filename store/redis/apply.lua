@@ -9,10 +9,15 @@ local call, sub, format = redis.call, string.sub, string.format
 local records, unique, feed, nonces = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local tenants, queue = KEYS[5], KEYS[6]
 local tenant, nonce, again = ARGV[1], ARGV[2], ARGV[3]
-local twice, frees, waits, n, requires, witness, c1, c2, r1, r2, h1, h2, u1, u2, l1, l2, s1, s2, q1, q2 =
-  string.byte(ARGV[4], 1, 20)
-local claims, releases, holds = 256 * c1 + c2, 256 * r1 + r2, 256 * h1 + h2
-local unlists, lists, plans, queued = 256 * u1 + u2, 256 * l1 + l2, 256 * s1 + s2, 256 * q1 + q2
+local twice, frees, waits = string.byte(ARGV[4], 1, 3) -- 49 is '1'
+local n, requires, witness, claims, releases, holds, unlists, lists, plans, queued
+do
+  local a, b, c, d1, d2, e1, e2, f1, f2, g1, g2, h1, h2, i1, i2, j1, j2 = string.byte(ARGV[4], 4, 20)
+  n, requires, witness = a - 40, b - 40, c - 40
+  claims, releases, holds = 200 * d1 + d2 - 8040, 200 * e1 + e2 - 8040, 200 * f1 + f2 - 8040
+  unlists, lists = 200 * g1 + g2 - 8040, 200 * h1 + h2 - 8040
+  plans, queued = 200 * i1 + i2 - 8040, 200 * j1 + j2 - 8040
+end
 local ids = 4 -- the IDs of the ops are behind it
 local at = ids + n -- the last argument that was read
 
@@ -32,13 +37,13 @@ local function free()
   call('HDEL', records, '\254')
 end
 
-if frees == 1 then
+if frees == 49 then
   free()
 end
 
 -- A client that waits for replicas needs a write of its own connection.
 local function touch()
-  if waits == 1 then
+  if waits == 49 then
     free()
     call('ZADD', nonces, 0, '')
     call('ZREM', nonces, '')
@@ -170,7 +175,7 @@ for from = 1, claims, piece do
   end
 end
 at = at + 2 * claims
-if twice == 1 then
+if twice == 49 then
   return refuse('twice')
 end
 

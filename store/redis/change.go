@@ -33,14 +33,15 @@ func encodeChange(tenant string, op store.Op) string {
 	if r == nil {
 		r = op.Old
 	}
-	b := make([]byte, 0, tagLen+crc32.Size+len(r.Kind)+len(r.ID)+len(op.Note)+8)
+	const front = tagLen + crc32.Size
+	b := make([]byte, front, front+len(r.Kind)+len(r.ID)+len(op.Note)+8)
+	copy(b, tenantTag(tenant))
 	b = append(b, formatV1, byte(op.Type()))
 	b = appendString(b, r.Kind)
 	b = appendString(b, r.ID)
 	b = append(b, op.Note...)
-	front := append(tenantTag(tenant), 0, 0, 0, 0)
-	binary.BigEndian.PutUint32(front[tagLen:], crc(b))
-	return string(front) + string(b)
+	binary.BigEndian.PutUint32(b[tagLen:], crc(b[front:]))
+	return string(b)
 }
 
 // decodeChange reads a member of a tenant's feed. One that is unreadable, or not the

@@ -119,8 +119,8 @@ func checksum(named []byte) [checksumLen]byte {
 
 // encodeBody returns what the script stores behind revision, created and age. The writer
 // is a nonce or noWriter.
-func encodeBody(tenant string, r *store.Record, writer string) string {
-	b := make([]byte, 0, nameSize(tenant, r.ID)+headAt+headSize(r)+len(r.Data))
+func encodeBody(tenant string, r *store.Record, writer string) []byte {
+	b := make([]byte, checksumLen, checksumLen+nameSize(tenant, r.ID)+headAt+headSize(r)+len(r.Data))
 	b = appendName(b, tenant, r.ID)
 	body := len(b)
 	b = append(b, formatV1)
@@ -130,8 +130,9 @@ func encodeBody(tenant string, r *store.Record, writer string) string {
 	d := digest(tenant, r.ID, b[body+headAt:])
 	copy(b[body+1:], d[:])
 	b = append(b, r.Data...)
-	sum := checksum(b)
-	return string(sum[:]) + string(b[body:])
+	sum := checksum(b[checksumLen:])
+	copy(b[body-checksumLen:], sum[:]) // over the name, which is not stored
+	return b[body-checksumLen:]
 }
 
 // front returns what the script writes: revision, created and age.
@@ -141,7 +142,7 @@ func front(r *store.Record) string {
 
 // encodeRecord returns a record as it is stored.
 func encodeRecord(tenant string, r *store.Record) string {
-	return front(r) + encodeBody(tenant, r, noWriter)
+	return front(r) + string(encodeBody(tenant, r, noWriter))
 }
 
 // decodeRecord reads a stored record and verifies that it is the tenant's, has that ID, and

@@ -45,8 +45,8 @@ func (s *Store) fetchTo(
 		return 0, 0, nil
 	}
 	class := long
-	bounded, cancel := s.bound(ctx) // the waiting for a turn and the reading together
-	defer cancel()
+	bounded := s.bound(ctx) // the waiting for a turn and the reading together
+	defer bounded.end()
 	switch {
 	case size <= shortAnswer:
 		class = short

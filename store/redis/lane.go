@@ -18,7 +18,7 @@ const (
 	maxWrites     = 256     // requests
 	maxReads      = 64      // requests, each of which answers with a record at most
 	maxBatchBytes = 4 << 20 // of arguments, about; one request may be larger alone
-	maxInFlight   = 2
+	maxInFlight   = 3
 )
 
 // class is how a request is sent. It depends on what the answer may cost other callers.
@@ -46,6 +46,7 @@ const (
 // one pipeline.
 type request struct {
 	ctx    context.Context
+	one    [1]*goredis.Cmd // the memory of cmds, for most
 	cmds   []*goredis.Cmd
 	script *script // that cmds[0] runs by its hash; nil: none
 	mark   int     // the place of the argument of cmds[0] that marks a repetition; 0: none
@@ -60,9 +61,10 @@ type request struct {
 
 // newRequest returns a request for one command, which runs a script by its hash.
 func newRequest(ctx context.Context, sc *script, args []any) *request {
-	return &request{
-		ctx: ctx, cmds: []*goredis.Cmd{goredis.NewCmd(ctx, args...)}, script: sc, done: make(chan struct{}),
-	}
+	r := &request{ctx: ctx, script: sc, done: make(chan struct{})}
+	r.one[0] = goredis.NewCmd(ctx, args...)
+	r.cmds = r.one[:]
+	return r
 }
 
 // lane joins the requests of concurrent callers into pipelines to one server. A request
@@ -81,7 +83,8 @@ type lane struct {
 
 	mu       sync.Mutex
 	queue    []*request
-	inFlight int
+	inFlight int           // pipelines on their way
+	away     int           // requests in them
 	overdue  chan struct{} // closed and replaced when an answer is late
 }
 
@@ -99,16 +102,16 @@ var (
 // ends first, or if the answer is late and moved reports that the tenant has another server.
 // Sent is false if r had not been sent by then.
 func (l *lane) send(ctx context.Context, r *request, moved func() bool) (sent bool, err error) {
-	late := l.submit(r)
+	late, ended := l.submit(r), doneLater(ctx)
 	for {
 		select {
 		case <-r.done:
 			return true, nil
-		case <-ctx.Done():
+		case <-ended:
 			err = errNoAnswer
 		case <-late:
 			if !moved() {
-				late = l.lateness()
+				late, ended = l.lateness(), ctx.Done()
 				continue
 			}
 			err = errElsewhere
@@ -164,9 +167,9 @@ func (l *lane) submit(r *request) (late <-chan struct{}) {
 	defer l.mu.Unlock()
 	r.queued = len(l.queue)
 	l.queue = append(l.queue, r)
-	if l.inFlight < maxInFlight {
+	if l.inFlight < maxInFlight && l.enough() {
 		l.inFlight++
-		go l.drain()
+		go l.drain(l.cut())
 	}
 	return l.overdue
 }
@@ -224,25 +227,40 @@ func (l *lane) idle() bool {
 	return l.inFlight == 0
 }
 
-// drain sends pipelines until the queue is empty.
-func (l *lane) drain() {
-	for {
-		batch := l.take()
-		if batch == nil {
-			return
-		}
+// drain sends a pipeline, and others until there are not enough requests for the next.
+func (l *lane) drain(batch []*request) {
+	for batch != nil {
 		l.exec(batch)
-		for _, r := range batch {
+		n := len(batch)
+		done := batch
+		batch = l.next(n)
+		for _, r := range done {
 			close(r.done)
 		}
 	}
 }
 
-// take returns the requests of the next pipeline, nil if the queue is empty; the caller's
-// goroutine then ends.
-func (l *lane) take() []*request {
+// enough reports whether the queue has enough requests for another pipeline: as many as one
+// of those on their way has. So the pipelines become equally long. With one long and one
+// short one, the server would be idle while the callers of the long one send again.
+func (l *lane) enough() bool { return len(l.queue)*l.inFlight >= l.away }
+
+// next ends a pipeline of n requests and returns those of the next one, nil if there are not
+// enough; the caller's goroutine then ends.
+func (l *lane) next(n int) []*request {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.away -= n
+	l.inFlight--
+	if len(l.queue) == 0 || !l.enough() {
+		return nil
+	}
+	l.inFlight++
+	return l.cut()
+}
+
+// cut takes the requests of the next pipeline out of the queue.
+func (l *lane) cut() []*request {
 	n, size := 0, 0
 	for n < len(l.queue) && n < l.most {
 		size += l.queue[n].size
@@ -251,10 +269,11 @@ func (l *lane) take() []*request {
 		}
 		n++
 	}
-	if n == 0 {
-		l.inFlight--
+	l.away += n
+	if n == len(l.queue) {
+		batch := l.queue
 		l.queue = nil
-		return nil
+		return batch
 	}
 	batch := slices.Clone(l.queue[:n])
 	l.queue = slices.Delete(l.queue, 0, n)
@@ -271,7 +290,7 @@ func (l *lane) exec(batch []*request) {
 	l.pipeline(batch)
 	var unknown []*request
 	for _, r := range batch {
-		if r.script != nil && goredis.HasErrorPrefix(r.cmds[0].Err(), "NOSCRIPT") {
+		if err := r.cmds[0].Err(); err != nil && r.script != nil && goredis.HasErrorPrefix(err, "NOSCRIPT") {
 			r.cmds = []*goredis.Cmd{bySource(r.ctx, r.cmds[0], *r.script)}
 			unknown = append(unknown, r)
 		}

@@ -1,7 +1,6 @@
 package redis
 
 import (
-	"hash/fnv"
 	"strconv"
 	"strings"
 
@@ -13,9 +12,11 @@ const buckets = 1024
 
 // bucketOf returns the bucket of a tenant: part of the format too.
 func bucketOf(tenant string) int {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(tenant))
-	return int(h.Sum64() % buckets)
+	h := uint64(14695981039346656037) // FNV-1a
+	for i := range len(tenant) {
+		h = (h ^ uint64(tenant[i])) * 1099511628211
+	}
+	return int(h % buckets)
 }
 
 // The letters that tell the keys of a bucket apart; see the package comment.
@@ -63,10 +64,30 @@ func (l layout) space(tenant string) space {
 	}
 }
 
-func (s space) records() string         { return s.bucket + recordsKey + s.tenant }
-func (s space) unique() string          { return s.bucket + uniqueKey + s.tenant }
-func (s space) feed() string            { return s.bucket + feedKey + s.tenant }
-func (s space) nonces() string          { return s.bucket + noncesKey + s.tenant }
+func (s space) records() string { return s.bucket + recordsKey + s.tenant }
+func (s space) unique() string  { return s.bucket + uniqueKey + s.tenant }
+func (s space) feed() string    { return s.bucket + feedKey + s.tenant }
+func (s space) nonces() string  { return s.bucket + noncesKey + s.tenant }
+
+// fixed returns the keys that every Apply names, in the order in which apply.lua has them.
+func (s space) fixed() []string {
+	var at [fixedKeys]int // where they end in one text
+	text := make([]byte, 0, fixedKeys*(len(s.bucket)+3)+4*len(s.tenant))
+	for i, part := range [...]string{recordsKey, uniqueKey, feedKey, noncesKey, tenantsKey, queueKey} {
+		text = append(append(text, s.bucket...), part...)
+		if i < 4 {
+			text = append(text, s.tenant...)
+		}
+		at[i] = len(text)
+	}
+	all, keys, from := string(text), make([]string, 0, fixedKeys+8), 0
+	for _, to := range at {
+		keys = append(keys, all[from:to])
+		from = to
+	}
+	return keys
+}
+
 func (s space) tenants() string         { return s.bucket + tenantsKey }
 func (s space) queue() string           { return s.bucket + queueKey }
 func (s space) kind(kind string) string { return s.bucket + kindKey + s.name + kind }

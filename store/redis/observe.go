@@ -14,8 +14,8 @@ type call struct {
 	begun time.Time
 }
 
-func (s *Store) begin(method string) *call {
-	c := &call{CallInfo: store.CallInfo{Method: method}, tell: s.observer.Call}
+func (s *Store) begin(method string) call {
+	c := call{CallInfo: store.CallInfo{Method: method}, tell: s.observer.Call}
 	if c.tell != nil {
 		c.begun = time.Now() //nolint:forbidigo // how long a call takes is not in any record
 	}

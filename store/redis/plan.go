@@ -1,7 +1,6 @@
 package redis
 
 import (
-	"encoding/binary"
 	"slices"
 	"strconv"
 
@@ -17,7 +16,7 @@ type plan struct {
 	known  known
 	olds   []*store.Record // what each op finds
 	keys   []string        // KEYS
-	at     map[string]int  // index in keys of a sorted set, from 1 as in Lua
+	at     map[string]int  // in keys, of the sorted sets, from 1 as in Lua; nil while they are few
 
 	// The rows of ARGV; see args.
 	ops      []opRow
@@ -26,7 +25,7 @@ type plan struct {
 	release  []string   // unique keys that no record holds any more
 	hold     []holdRow  // unique keys with their new holders
 	unlist   []entryRow // what leaves sorted sets
-	list     []listRow  // what enters sorted sets by Created
+	list     []entryRow // what enters sorted sets by Created
 	schedule []entryRow // what enters sorted sets by Due
 	queue    []entryRow // sorted sets by Due that change, with their queue members
 
@@ -38,7 +37,7 @@ type plan struct {
 type opRow struct {
 	id     string
 	expect expected
-	body   string // of the record; "" for none
+	body   []byte // of the record; none if it is deleted
 	note   string // the entry of the feed; "" for none
 }
 
@@ -57,16 +56,15 @@ type requireRow struct{ how, what, revision string }
 // holdRow is a unique key and the ID of its holder.
 type holdRow struct{ field, id string }
 
-// entryRow is a sorted set, by its place in KEYS, and a member.
+// entryRow is a sorted set, by its place in KEYS, and a member; or, in plan.list, the op whose
+// record enters, from 1.
 type entryRow struct{ set, member string }
-
-// listRow is a sorted set, by its place in KEYS, and the op whose record enters, from 1.
-type listRow struct{ set, op string }
 
 // claim is a unique key of an op's New.
 type claim struct {
 	op, key int
-	earlier int // the op that claimed it first, where two do
+	field   string // in the hash of unique keys
+	earlier int    // the op that claimed it first, where two do
 }
 
 // known is what was read for a batch before it is sent.
@@ -85,8 +83,8 @@ func isRemoval(op store.Op) bool { return op.New == nil && op.Old.Revision == 0 
 
 func newPlan(s space, b store.Batch, k known, nonce string) (*plan, error) {
 	p := &plan{tenant: s.tenant, nonce: nonce, batch: b, known: k}
-	p.keys = make([]string, fixedKeys, fixedKeys+8)
-	copy(p.keys, []string{s.records(), s.unique(), s.feed(), s.nonces(), s.tenants(), s.queue()})
+	p.keys = s.fixed()
+	p.ops, p.olds = make([]opRow, 0, len(b.Ops)), make([]*store.Record, 0, len(b.Ops))
 	for _, r := range b.Require {
 		p.require(r)
 	}
@@ -164,7 +162,7 @@ func (p *plan) moveLists(s space, i int, op store.Op, old *store.Record) {
 	}
 	switch {
 	case op.Type() == store.Created:
-		p.list = append(p.list, listRow{p.key(s.kind(op.New.Kind)), op1})
+		p.list = append(p.list, entryRow{p.key(s.kind(op.New.Kind)), op1})
 	case op.Type() == store.Deleted && old != nil:
 		p.unlist = append(p.unlist, entryRow{p.key(s.kind(old.Kind)), op.ID()})
 	}
@@ -175,7 +173,7 @@ func (p *plan) moveLists(s space, i int, op store.Op, old *store.Record) {
 	}
 	for _, term := range after {
 		if !slices.Contains(before, term) {
-			p.list = append(p.list, listRow{p.key(s.index(op.New.Kind, term)), op1})
+			p.list = append(p.list, entryRow{p.key(s.index(op.New.Kind, term)), op1})
 		}
 	}
 }
@@ -208,35 +206,36 @@ func (p *plan) moveDue(s space, op store.Op, old *store.Record) {
 // moveUnique derives the changes of the unique keys of the whole batch: it releases all
 // keys of Olds before it claims those of News.
 func (p *plan) moveUnique() {
-	released := make(map[store.Key]int) // by which op
+	var released, claimed places[store.Key] // by which op
 	for i, old := range p.olds {
 		if old == nil {
 			continue
 		}
 		for _, k := range old.Unique {
-			released[k] = i
+			released.set(k, i)
 		}
 	}
-	claimed := make(map[store.Key]int)
 	for i, op := range p.batch.Ops {
 		if op.New == nil {
 			continue
 		}
 		for j, k := range op.New.Unique {
-			if earlier, ok := claimed[k]; ok {
+			if earlier, ok := claimed.get(k); ok {
 				if p.twice == nil {
 					p.twice = &claim{op: i, key: j, earlier: earlier}
 				}
 				continue
 			}
-			claimed[k] = i
-			by, free := released[k]
+			claimed.set(k, i)
+			by, free := released.get(k)
+			if free && by == i {
+				continue
+			}
+			field := uniqueField(k)
 			if !free && p.twice == nil {
-				p.claims = append(p.claims, claim{op: i, key: j})
+				p.claims = append(p.claims, claim{op: i, key: j, field: field})
 			}
-			if !free || by != i {
-				p.hold = append(p.hold, holdRow{uniqueField(k), op.New.ID})
-			}
+			p.hold = append(p.hold, holdRow{field, op.New.ID})
 		}
 	}
 	for _, old := range p.olds {
@@ -244,7 +243,7 @@ func (p *plan) moveUnique() {
 			continue
 		}
 		for _, k := range old.Unique {
-			if _, kept := claimed[k]; !kept {
+			if _, kept := claimed.get(k); !kept {
 				p.release = append(p.release, uniqueField(k))
 			}
 		}
@@ -253,14 +252,25 @@ func (p *plan) moveUnique() {
 
 // key returns the place of a sorted set in KEYS, as Lua counts.
 func (p *plan) key(name string) string {
+	if len(p.keys) < fixedKeys+shortest {
+		for i := fixedKeys; i < len(p.keys); i++ {
+			if p.keys[i] == name {
+				return strconv.Itoa(i + 1)
+			}
+		}
+	} else if p.at == nil {
+		p.at = make(map[string]int, 2*shortest)
+		for i, name := range p.keys[fixedKeys:] {
+			p.at[name] = fixedKeys + i + 1
+		}
+	}
 	i, ok := p.at[name]
 	if !ok {
-		if p.at == nil {
-			p.at = make(map[string]int)
-		}
 		p.keys = append(p.keys, name)
 		i = len(p.keys)
-		p.at[name] = i
+		if p.at != nil {
+			p.at[name] = i
+		}
 	}
 	return strconv.Itoa(i)
 }
@@ -272,66 +282,80 @@ const (
 	againAt   = 2
 )
 
-// args returns ARGV of apply.lua, which reads it in this order: tenant, nonce, the mark of a
-// repetition, the head, and the rows. What an op expects and what it writes come apart, each
-// where the script needs it.
-func (p *plan) args(waits bool) []string {
-	args := make([]string, 0, 4+5*len(p.ops)+3*len(p.requires)+2*len(p.claims)+len(p.release)+
+// command returns the command that runs apply.lua, which reads ARGV in this order: tenant,
+// nonce, the mark of a repetition, the head, and the rows. What an op expects and what it
+// writes come apart, each where the script needs it. Texts are given by pointers, which
+// costs no memory. The key of the slot is one that go-redis can read.
+func (p *plan) command(sha string, waits bool) []any {
+	args := make([]any, 0, argvAt(len(p.keys))+4+5*len(p.ops)+3*len(p.requires)+2*len(p.claims)+len(p.release)+
 		2*(len(p.hold)+len(p.unlist)+len(p.list)+len(p.schedule)+len(p.queue)))
-	args = append(args, p.tenant, p.nonce, "0", p.head(waits))
-	for _, r := range p.ops {
-		args = append(args, r.id)
+	add := func(texts ...*string) {
+		for _, t := range texts {
+			args = append(args, t)
+		}
 	}
-	for _, r := range p.requires {
-		args = append(args, r.how, r.what, r.revision)
+	args = append(args, "evalsha", sha, strconv.Itoa(len(p.keys)), p.keys[0])
+	for i := range p.keys[1:] {
+		add(&p.keys[1+i])
 	}
-	for _, r := range p.ops {
-		args = append(args, r.expect.how, r.expect.what)
+	args = append(args, &p.tenant, &p.nonce, "0", p.head(waits))
+	for i := range p.ops {
+		add(&p.ops[i].id)
 	}
-	claims := len(args)
-	for _, c := range p.claims {
-		args = append(args, uniqueField(p.claimed(c)))
+	for i := range p.requires {
+		r := &p.requires[i]
+		add(&r.how, &r.what, &r.revision)
 	}
-	for _, field := range args[claims:] {
-		args = append(args, p.known.unlisted[field])
+	for i := range p.ops {
+		e := &p.ops[i].expect
+		add(&e.how, &e.what)
 	}
-	for _, r := range p.ops {
-		args = append(args, r.body, r.note)
+	for i := range p.claims {
+		add(&p.claims[i].field)
 	}
-	args = append(args, p.release...)
-	for _, r := range p.hold {
-		args = append(args, r.field, r.id)
+	for i := range p.claims {
+		args = append(args, p.known.unlisted[p.claims[i].field])
 	}
-	for _, r := range p.unlist {
-		args = append(args, r.set, r.member)
+	for i := range p.ops {
+		args = append(args, p.ops[i].body)
+		add(&p.ops[i].note)
 	}
-	for _, r := range p.list {
-		args = append(args, r.set, r.op)
+	for i := range p.release {
+		add(&p.release[i])
 	}
-	for _, r := range p.schedule {
-		args = append(args, r.set, r.member)
+	for i := range p.hold {
+		add(&p.hold[i].field, &p.hold[i].id)
 	}
-	for _, r := range p.queue {
-		args = append(args, r.set, r.member)
+	for _, rows := range [...][]entryRow{p.unlist, p.list, p.schedule, p.queue} {
+		for i := range rows {
+			add(&rows[i].set, &rows[i].member)
+		}
 	}
 	return args
 }
 
-// head returns the flags and the numbers of rows: a byte each, two for those that may be
-// more than 255. The limits of a batch keep all below 65536.
+// argvAt returns where ARGV begins in a command with so many keys.
+func argvAt(keys int) int { return 3 + keys }
+
+// head returns the flags and the numbers of rows, in digits of base 200 that begin at byte
+// 40: none is a zero, which redis-benchmark could not send. The limits of a batch keep the
+// first three below 200 and the others below 40,000.
 func (p *plan) head(waits bool) string {
 	head := make([]byte, 0, 20)
 	for _, on := range [...]bool{p.twice != nil, p.frees(), waits} {
-		head = append(head, 0)
 		if on {
-			head[len(head)-1] = 1
+			head = append(head, '1')
+		} else {
+			head = append(head, '0')
 		}
 	}
-	head = append(head, byte(len(p.ops)), byte(len(p.requires)), byte(p.witness))
+	for _, n := range [...]int{len(p.ops), len(p.requires), p.witness} {
+		head = append(head, byte(40+n)) //nolint:gosec // see above
+	}
 	for _, n := range [...]int{
 		len(p.claims), len(p.release), len(p.hold), len(p.unlist), len(p.list), len(p.schedule), len(p.queue),
 	} {
-		head = binary.BigEndian.AppendUint16(head, uint16(n)) //nolint:gosec // see above
+		head = append(head, byte(40+n/200), byte(40+n%200)) //nolint:gosec // see above
 	}
 	return string(head)
 }

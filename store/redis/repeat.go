@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 )
 
@@ -12,9 +13,63 @@ const (
 	maxPause = 100 * time.Millisecond
 )
 
-// bound returns the context of attempts that begin now.
-func (s *Store) bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, max(s.retryFor, 0)+s.readTimeout)
+// bounded is a context that ends with its parent, or at a time. It sets a timer when Done is
+// called: most calls have their answer without that.
+type bounded struct {
+	context.Context // the parent
+	until           time.Time
+
+	mu     sync.Mutex
+	ended  bool
+	timed  context.Context //nolint:containedctx // this is a context
+	cancel context.CancelFunc
+}
+
+// bound returns the context of attempts that begin now. The caller calls end.
+func (s *Store) bound(ctx context.Context) *bounded {
+	//nolint:forbidigo // how long a call takes is not in any record
+	return &bounded{Context: ctx, until: time.Now().Add(max(s.retryFor, 0) + s.readTimeout)}
+}
+
+func (b *bounded) Deadline() (time.Time, bool) {
+	if parent, ok := b.Context.Deadline(); ok && parent.Before(b.until) {
+		return parent, true
+	}
+	return b.until, true
+}
+
+func (b *bounded) Done() <-chan struct{} { return b.timer().Done() }
+
+func (b *bounded) Err() error { return b.timer().Err() }
+
+func (b *bounded) timer() context.Context {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.timed == nil {
+		b.timed, b.cancel = context.WithDeadline(b.Context, b.until)
+		if b.ended {
+			b.cancel()
+		}
+	}
+	return b.timed
+}
+
+// end ends the context, for those who may still have it.
+func (b *bounded) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ended = true
+	if b.cancel != nil {
+		b.cancel()
+	}
+}
+
+// doneLater is ctx.Done() for somebody who comes back after lateAfter and calls that then.
+func doneLater(ctx context.Context) <-chan struct{} {
+	if b, ok := ctx.(*bounded); ok && time.Until(b.until) > 2*lateAfter {
+		return b.Context.Done()
+	}
+	return ctx.Done()
 }
 
 // repeat calls attempt until it succeeds, fails for good, or time is up. No attempt begins
@@ -22,15 +77,18 @@ func (s *Store) bound(ctx context.Context) (context.Context, context.CancelFunc)
 // after that. So a call ends in time whatever the server does, wherever it waits.
 func (s *Store) repeat(ctx context.Context, method string, attempt func(ctx context.Context, n int) error) error {
 	begun := time.Now() //nolint:forbidigo // how long a call takes is not in any record
-	bounded, cancel := s.bound(ctx)
-	defer cancel()
+	bounded := s.bound(ctx)
+	defer bounded.end()
 	pause := minPause
 	for n := 0; ; n++ {
 		err := attempt(bounded, n)
+		if err == nil {
+			return nil
+		}
 		switch {
 		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
 			return errNoAnswer // the deadline is not the caller's
-		case err == nil || bounded.Err() != nil || s.retryFor < 0 || !passing(err):
+		case bounded.Err() != nil || s.retryFor < 0 || !passing(err):
 			return err
 		}
 		if s.cluster != nil {

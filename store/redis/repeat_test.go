@@ -58,8 +58,8 @@ func (f *forgetful) ProcessPipelineHook(goredis.ProcessPipelineHook) goredis.Pro
 			return cmds[0].Err()
 		}
 		args := cmds[0].Args()
-		tenant := 3 + fixedKeys + 1 // behind eval, the text, the number of keys, and the keys
-		cmds[0].(*goredis.Cmd).SetVal([]any{"done", args[tenant], args[tenant+1], digits(1)})
+		nonce := argvAt(fixedKeys+1) + 1
+		cmds[0].(*goredis.Cmd).SetVal("done" + *args[nonce].(*string) + digits(1))
 		cmds[1].SetErr(io.EOF)
 		return io.EOF
 	}

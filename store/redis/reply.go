@@ -36,19 +36,6 @@ func parseReply(val any, echo ...string) (reply, error) {
 	return reply{status: words[0], args: words[1+len(echo):]}, nil
 }
 
-// parseOutcome reads the reply of apply.lua. That of a write that was done is one text.
-func parseOutcome(val any, nonce string) (reply, error) {
-	text, ok := val.(string)
-	if !ok {
-		return parseReply(val, nonce)
-	}
-	last, ok := strings.CutPrefix(text, "done"+nonce)
-	if !ok {
-		return reply{}, errReply
-	}
-	return reply{status: "done", args: []string{last}}, nil
-}
-
 func (r reply) is(status string, args int) bool {
 	return r.status == status && len(r.args) == args
 }

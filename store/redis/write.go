@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/rollbook-go/rollbook/store"
 )
@@ -22,13 +21,15 @@ type write struct {
 }
 
 func (s *Store) newWrite(sp space, p *plan) *write {
-	argv := p.args(s.wait.replicas > 0)
-	w := &write{store: s, space: sp, plan: p, repetition: 3 + len(p.keys) + againAt}
-	w.args = make([]any, 0, 3+len(p.keys)+len(argv))
-	w.args = append(w.args, "evalsha", s.scripts.apply.sha, strconv.Itoa(len(p.keys)))
-	for _, list := range [2][]string{p.keys, argv} {
-		for _, a := range list {
-			w.args = append(w.args, a)
+	w := &write{store: s, space: sp, plan: p, repetition: argvAt(len(p.keys)) + againAt}
+	w.args = p.command(s.scripts.apply.sha, s.wait.replicas > 0)
+	for _, a := range w.args {
+		switch a := a.(type) {
+		case string:
+			w.size += len(a)
+		case *string:
+			w.size += len(*a)
+		case []byte:
 			w.size += len(a)
 		}
 	}
@@ -65,12 +66,11 @@ func (w *write) attempt(ctx context.Context, n int) (store.Revision, error) {
 	if err != nil {
 		return 0, err
 	}
-	got, err := parseOutcome(val, w.plan.nonce)
-	if err != nil {
+	rev, err := w.plan.outcome(val)
+	if err == errReply { //nolint:errorlint // as it is, not inside of an outcome
 		w.maybe = true
 		return 0, err
 	}
-	rev, err := w.plan.outcome(got)
 	return rev, w.confirmed(r, err)
 }
 
@@ -78,10 +78,11 @@ func (w *write) attempt(ctx context.Context, n int) (store.Revision, error) {
 // fewer replicas than the store waits for have what the answer rests on. A refusal too
 // tells of a state, and one that no replica has would be wrong after a failover.
 func (w *write) confirmed(r *request, err error) error {
+	if r.acked >= w.store.wait.replicas {
+		return err
+	}
 	var refusal outcome
 	switch {
-	case r.acked >= w.store.wait.replicas:
-		return err
 	case err == nil:
 		w.maybe = true
 		return errFewReplicas
@@ -102,10 +103,11 @@ func (o outcome) Unwrap() error { return o.error }
 
 // end turns the error of the last attempt into the caller's.
 func (d *doubt) end(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
 	var o outcome
 	switch {
-	case err == nil:
-		return nil
 	case errors.As(err, &o):
 		return o.error
 	case d.maybe && ctx.Err() != nil:
