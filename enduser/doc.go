@@ -2,7 +2,7 @@
 //
 // Make a [Manager] on a store, take the handle of a tenant, and use it:
 //
-//	users := enduser.New(memory.New(nil), nil) // or a store of store/sqlite or store/redis
+//	users := enduser.New(memory.New(nil), nil) // or of store/sqlite, store/postgres, store/redis
 //	acme := users.Tenant("acme")
 //
 //	u, outcome, err := acme.Upsert(ctx, enduser.Spec{ExternalID: "crm-7", Name: "Ann"})
@@ -49,6 +49,12 @@
 // A write fails in one of two ways. After any error but ErrUnknown it did not happen.
 // After ErrUnknown, which a lost connection or an ended context causes, it may have
 // happened. Upsert and Ensure can then be repeated: they converge to one user.
+//
+// # Inside your transaction
+//
+// On SQLite and PostgreSQL, [Manager.On] makes a Manager inside a transaction that the host
+// has begun, so that users and the host's own tables change together. A call that is refused
+// leaves the transaction as it was. After [ErrAborted] only a rollback is left.
 //
 // # Versions and conditions
 //

@@ -7,7 +7,8 @@
 // by which it can be listed, a time from which on it is due, and a body of bytes.
 // Seven methods read and write records; see [Store].
 //
-// The backends of this module are store/memory, store/sqlite and store/redis.
+// The backends are store/memory, store/sqlite, store/redis, and store/postgres, which is a
+// module of its own.
 // Anybody may write another: this page and the conformance kit in
 // store/storetest are all that is needed. A store that passes storetest.Run is a
 // store; there are no exceptions to ask for.
