@@ -29,14 +29,25 @@ func appendSum(b []byte) []byte { return binary.LittleEndian.AppendUint32(b, crc
 // parseKeys is the inverse of encodeKeys. It trusts nothing: the file may be damaged. It
 // returns errCorrupt if b is not what encodeKeys returns.
 func parseKeys(b []byte) (unique, index []store.Key, err error) {
+	list, intact := cutSum(b)
+	if !intact {
+		return nil, nil, errCorrupt
+	}
+	return cutKeys(string(list), new([]store.Key))
+}
+
+// cutSum returns what stands before the checksum, and whether the checksum is right.
+func cutSum(b []byte) (list []byte, intact bool) {
 	if len(b) < crc32.Size {
-		return nil, nil, errCorrupt
+		return nil, false
 	}
-	b, sum := b[:len(b)-crc32.Size], binary.LittleEndian.Uint32(b[len(b)-crc32.Size:])
-	if crc32.ChecksumIEEE(b) != sum {
-		return nil, nil, errCorrupt
-	}
-	text := string(b) // one allocation; every key is a part of it
+	list, sum := b[:len(b)-crc32.Size], b[len(b)-crc32.Size:]
+	return list, crc32.ChecksumIEEE(list) == binary.LittleEndian.Uint32(sum)
+}
+
+// cutKeys returns the keys in a text, which are parts of it, in room from a piece that
+// several lists share.
+func cutKeys(text string, piece *[]store.Key) (unique, index []store.Key, err error) {
 	nu, text, ok := cutNumber(text, store.MaxUnique)
 	if !ok {
 		return nil, nil, errCorrupt
@@ -45,10 +56,12 @@ func parseKeys(b []byte) (unique, index []store.Key, err error) {
 	if !ok {
 		return nil, nil, errCorrupt
 	}
-	if nu+ni == 0 && text == "" {
-		return nil, nil, nil
+	if cap(*piece)-len(*piece) < nu+ni {
+		*piece = make([]store.Key, 0, max(nu+ni, min(2*cap(*piece), sharedKeys)))
 	}
-	keys := make([]store.Key, nu+ni)
+	from := len(*piece)
+	*piece = (*piece)[:from+nu+ni]
+	keys := (*piece)[from:]
 	for i := range keys {
 		if keys[i].Kind, text, ok = cutString(text, store.MaxKind); !ok {
 			return nil, nil, errCorrupt
@@ -60,8 +73,8 @@ func parseKeys(b []byte) (unique, index []store.Key, err error) {
 	if text != "" {
 		return nil, nil, errCorrupt
 	}
-	// A full slice expression: an append to one does not write into the other.
-	return keys[:nu:nu], keys[nu:], nil
+	// Full slice expressions: an append to one list does not write into another.
+	return keys[:nu:nu], keys[nu:len(keys):len(keys)], nil
 }
 
 func cutString(text string, longest int) (s, rest string, ok bool) {

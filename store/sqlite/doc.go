@@ -85,7 +85,8 @@
 //	journal_size_limit  64 MiB                               a log that has grown shrinks again
 //
 // They are written for this driver, as in "?_pragma=secure_delete(1)"; it ignores
-// the spellings of others. SQLite must be 3.51.3 or later, because of a defect
+// the spellings of others. The database must be in UTF-8, as it is unless it was made
+// otherwise. SQLite must be 3.51.3 or later, because of a defect
 // that could lose commits.
 //
 // # Deleting for good

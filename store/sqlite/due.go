@@ -52,7 +52,7 @@ const (
 // searches, so that for more kinds than a query may name one search sorts all that is due.
 func dueSQL(kinds int) string {
 	var b strings.Builder
-	b.WriteString(`SELECT r.rid, ` + recordColumns + ` FROM (`)
+	b.WriteString(`SELECT r.rid, ` + recordColumn + ` FROM (`)
 	if kinds > store.MaxKinds {
 		b.WriteString(`SELECT due, rid FROM rollbook_record WHERE tenant = ` + numberOf + ` AND kind IN (?6` +
 			strings.Repeat(`, ?`, kinds-1) + `) AND (due, rid) > (?3, ?4) AND due < ?2 AND due > 0`)
@@ -288,27 +288,26 @@ func (d *dueReader) read(ctx context.Context, tenant string, from place, share i
 // part reads rows until the share of the tenant or the page is full.
 func (d *dueReader) part(rows *sql.Rows, tenant string, last place, share int) (p duePart, err error) {
 	p.Tenant = tenant
+	var rid int64
+	row := new(recordRow)
 	for rows.Next() {
-		var rid int64
-		var row recordRow
-		if err := rows.Scan(append([]any{&rid}, row.dest()...)...); err != nil {
+		if err := rows.Scan(&rid, row); err != nil {
 			return p, err
 		}
 		if len(p.Records) == share {
 			p.Next = last.String()
 			break
 		}
-		r, err := row.record()
-		damaged := err != nil
+		r := &row.rec
 		first := d.records+len(p.Records) == 0
 		if d.damaged+len(p.Damaged) == store.MaxLimit || !first && d.data+p.data+len(r.Data) > store.MaxPageData {
 			p.Next, p.full = last.String(), true
 			break
 		}
-		if damaged {
-			p.Damaged = append(p.Damaged, row.rec.ID)
+		if row.damaged != nil {
+			p.Damaged = append(p.Damaged, r.ID)
 		} else {
-			p.Records = append(p.Records, r)
+			p.Records = append(p.Records, *r)
 			p.data += len(r.Data)
 		}
 		last = place{due: row.due, rid: rid}

@@ -10,16 +10,14 @@ import (
 )
 
 const (
-	recordColumns = `r.id, r.kind, r.created, r.revision, r.due, r.keys, r.data`
-
 	// numberOf is the number of the tenant whose name is the first parameter. Every
 	// statement finds it again: a number that was read earlier may now be another
 	// tenant's, since a backup can be restored into the open file.
 	numberOf = `(SELECT n FROM rollbook_tenant WHERE name = ?1)`
 
-	sqlGetByID = `SELECT ` + recordColumns + ` FROM rollbook_record r WHERE r.tenant = ` + numberOf + ` AND r.id = ?2`
+	sqlGetByID = `SELECT ` + recordColumn + ` FROM rollbook_record r WHERE r.tenant = ` + numberOf + ` AND r.id = ?2`
 
-	sqlGetByKey = `SELECT ` + recordColumns + `
+	sqlGetByKey = `SELECT ` + recordColumn + `
 		FROM rollbook_key k CROSS JOIN rollbook_record r ON r.rid = k.rid AND r.tenant = k.tenant
 		WHERE k.tenant = ` + numberOf + ` AND k.kind = ?2 AND k.value = ?3`
 )
@@ -48,9 +46,9 @@ func (s source) get(ctx context.Context, tenant string, key store.Key) (store.Re
 		ctx = s.point(ctx)
 		var row recordRow
 		if key.Kind == "" {
-			err = s.row(ctx, sqlGetByID, row.dest(), tenant, key.Value)
+			err = s.row(ctx, sqlGetByID, []any{&row}, tenant, key.Value)
 		} else {
-			err = s.row(ctx, sqlGetByKey, row.dest(), tenant, key.Kind, key.Value)
+			err = s.row(ctx, sqlGetByKey, []any{&row}, tenant, key.Kind, key.Value)
 		}
 		if errors.Is(err, sql.ErrNoRows) {
 			return r, store.ErrNotFound
@@ -58,33 +56,13 @@ func (s source) get(ctx context.Context, tenant string, key store.Key) (store.Re
 		if err != nil {
 			return r, err
 		}
-		r, err = row.record()
-		if err == nil && key.Kind != "" && !slices.Contains(r.Unique, key) {
+		if row.damaged != nil {
+			return r, row.damaged
+		}
+		r = row.rec
+		if key.Kind != "" && !slices.Contains(r.Unique, key) {
 			return r, store.ErrNotFound // the key's row names a record that does not hold it
 		}
 		return r, err
 	})
-}
-
-// recordRow is a row of recordColumns.
-type recordRow struct {
-	rec               store.Record
-	created, revision int64
-	due               int64
-	keys              []byte
-}
-
-func (row *recordRow) dest() []any {
-	return []any{&row.rec.ID, &row.rec.Kind, &row.created, &row.revision, &row.due, &row.keys, &row.rec.Data}
-}
-
-// record returns the record, or a DamagedError.
-func (row *recordRow) record() (store.Record, error) {
-	r := row.rec
-	r.Created, r.Revision, r.Due = store.Revision(row.created), store.Revision(row.revision), store.FromMillis(row.due)
-	var err error
-	if r.Unique, r.Index, err = parseKeys(row.keys); err != nil {
-		return store.Record{}, &store.DamagedError{ID: r.ID}
-	}
-	return r, nil
 }

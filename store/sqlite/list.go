@@ -36,7 +36,11 @@ func (s source) list(ctx context.Context, tenant string, q store.Query) (page st
 		if err != nil {
 			return store.Page{}, looked, err
 		}
-		page.Records = append(page.Records, p.records...)
+		if page.Records == nil {
+			page.Records = p.records
+		} else {
+			page.Records = append(page.Records, p.records...)
+		}
 		page.Damaged = append(page.Damaged, p.damaged...)
 		size, left, looked = size+p.data, left-entries, looked+p.looked
 		switch {

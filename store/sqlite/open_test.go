@@ -160,7 +160,7 @@ func TestNewRefuses(t *testing.T) {
 	const good = "_pragma=busy_timeout(100)&_pragma=journal_mode(wal)&_pragma=synchronous(full)" +
 		"&_pragma=foreign_keys(1)&_pragma=secure_delete(1)&_pragma=trusted_schema(0)"
 	without := func(pragma, other string) string { return strings.Replace(good, pragma, other, 1) }
-	rollback := file(t)
+	rollback, wide := file(t), file(t)
 	same := pool(path, good)
 	for name, c := range map[string]struct {
 		writer, reader *sql.DB
@@ -172,6 +172,7 @@ func TestNewRefuses(t *testing.T) {
 		"two files":            {pool(path, good), pool(file(t), good), "different files"},
 		"memory":               {pool(":memory:", good), pool(path, good), "not a file"},
 		"not wal":              {pool(rollback, without("journal_mode(wal)", "journal_mode(delete)")), pool(rollback, good), "journal_mode"},
+		"not UTF-8":            {pool(wide, "_pragma=encoding(%22UTF-16le%22)&"+good), pool(wide, good), "not in UTF-8"},
 		"synchronous":          {pool(path, without("synchronous(full)", "synchronous(normal)")), pool(path, good), "synchronous"},
 		"foreign keys":         {pool(path, without("foreign_keys(1)", "foreign_keys(0)")), pool(path, good), "foreign_keys"},
 		"secure delete":        {pool(path, without("secure_delete(1)", "secure_delete(0)")), pool(path, good), "secure_delete"},

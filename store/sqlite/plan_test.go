@@ -65,7 +65,7 @@ func plans(all bool) map[string][]string {
 		sqlUpdateTenant: {"SEARCH rollbook_tenant USING INTEGER PRIMARY KEY (rowid=?)"},
 		sqlFind:         {"SEARCH rollbook_record USING INDEX sqlite_autoindex_rollbook_record_1 (tenant=? AND id=?)"},
 		sqlKeyRow:       {"SEARCH rollbook_key USING PRIMARY KEY (tenant=? AND kind=? AND value=?)"},
-		sqlRecord:       {"SEARCH rollbook_record USING INTEGER PRIMARY KEY (rowid=?)"},
+		sqlRecord:       {"SEARCH r USING INTEGER PRIMARY KEY (rowid=?)"},
 		sqlUpdate:       {"SEARCH rollbook_record USING INTEGER PRIMARY KEY (rowid=?)"},
 		sqlUpdateData:   {"SEARCH rollbook_record USING INTEGER PRIMARY KEY (rowid=?)"},
 		sqlDelete:       {"SEARCH rollbook_record USING INTEGER PRIMARY KEY (rowid=?)"},

@@ -98,6 +98,13 @@ func verify(ctx context.Context, conn *sql.Conn, sync Sync, role string) (file s
 	if mode != "wal" {
 		return "", fmt.Errorf("%s pool: journal_mode is %s, not wal", role, mode)
 	}
+	var encoding string
+	if err := conn.QueryRowContext(ctx, `PRAGMA encoding`).Scan(&encoding); err != nil {
+		return "", err
+	}
+	if encoding != "UTF-8" {
+		return "", fmt.Errorf("%s pool: the database is in %s, not in UTF-8", role, encoding)
+	}
 	for _, p := range []struct {
 		name    string
 		ok      func(int) bool

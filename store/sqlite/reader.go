@@ -72,10 +72,10 @@ func (r *reader) row(ctx context.Context, query string, dest []any, args ...any)
 	return st.QueryRowContext(ctx, args...).Scan(dest...)
 }
 
-// point returns the context for the look-up of one row, which takes long only where it
-// waits for a connection. If the pool is ours, a turn is a connection: the look-up does
-// without the context and spares the two goroutines with which database/sql and the
-// driver watch it.
+// point returns the context for the look-up of a row, or for a step, which take long only
+// where they wait for a connection. If the pool is ours, a turn is a connection: they do
+// without the context and spare the two goroutines with which database/sql and the driver
+// watch it.
 func (r *reader) point(ctx context.Context) context.Context {
 	if r.owned {
 		return context.WithoutCancel(ctx)

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"database/sql/driver"
 	"slices"
 
@@ -15,7 +16,7 @@ const (
 
 	sqlFind   = `SELECT rid, kind, created, revision, due, keys FROM rollbook_record WHERE tenant = ? AND id = ?`
 	sqlKeyRow = `SELECT rid FROM rollbook_key WHERE tenant = ? AND kind = ? AND value = ?`
-	sqlRecord = `SELECT id, kind, created, revision, due, keys, data FROM rollbook_record WHERE rid = ? AND tenant = ?`
+	sqlRecord = `SELECT ` + recordColumn + ` FROM rollbook_record r WHERE r.rid = ? AND r.tenant = ?`
 
 	sqlInsert = `INSERT INTO rollbook_record (tenant, id, kind, created, revision, due, keys, data)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
@@ -142,18 +143,16 @@ func (tx *transaction) keyRow(tenant int64, key store.Key) (rid int64, found boo
 // holder returns the record that a key's row names, and whether it holds the key. It
 // returns a DamagedError if the record is unreadable.
 func (tx *transaction) holder(tenant, rid int64, key store.Key) (r store.Record, held bool, err error) {
-	row := tx.row[:7]
+	row := tx.row[:1]
 	found, err := tx.s.row(sqlRecord, row, rid, tenant)
 	if err != nil || !found {
 		return r, false, err
 	}
 	var rr recordRow
-	err = scan(row, &rr.rec.ID, &rr.rec.Kind, &rr.created, &rr.revision, &rr.due, &rr.keys, &rr.rec.Data)
-	if err != nil {
-		return r, false, err
+	if err := rr.Scan(row[0]); err != nil || rr.damaged != nil {
+		return r, false, cmp.Or(err, rr.damaged)
 	}
-	r, err = rr.record()
-	return r, slices.Contains(r.Unique, key), err
+	return rr.rec, slices.Contains(rr.rec.Unique, key), nil
 }
 
 // oldChanges returns how many of a feed's entries the next step of a trim deletes, and

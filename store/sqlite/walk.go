@@ -33,32 +33,29 @@ const stepWork = 2000
 // prepare the statement again for every call, since its planner uses the value. It does
 // not for a sum, hence the +0.
 func walkSQL(terms int, desc, data bool) string {
-	order, last, body := "", "max", "r.data"
+	order, last, column := "", "max", recordColumn
 	if desc {
 		order, last = " DESC", "min"
 	}
 	if !data {
-		body = "x''"
+		column = strings.Replace(column, " || r.data", "", 1)
 	}
-	entries := `rollbook_record WHERE tenant = ` + numberOf + ` AND kind = ?2`
+	from := `rollbook_record WHERE tenant = ` + numberOf + ` AND kind = ?2`
 	if terms > 0 {
-		entries = `rollbook_term WHERE tenant = ` + numberOf + ` AND record_kind = ?2 AND kind = ?7 AND value = ?8`
+		from = `rollbook_term WHERE tenant = ` + numberOf + ` AND record_kind = ?2 AND kind = ?7 AND value = ?8`
 	}
-	entries = `(SELECT tenant, rid, created FROM ` + entries +
+	entries := `(SELECT tenant, rid, created FROM ` + from +
 		` AND created > ?3 AND created < ?4 ORDER BY created` + order + ` LIMIT (?6+0))`
-
-	var b strings.Builder
-	b.WriteString(`SELECT r.id, r.kind, r.created, r.revision, r.due, r.keys, ` + body + ` FROM ` + entries + ` w`)
+	others := ""
 	for i := 1; i < terms; i++ {
-		fmt.Fprintf(&b, ` CROSS JOIN rollbook_term p%d ON p%[1]d.tenant = w.tenant AND p%[1]d.record_kind = ?2`+
+		others += fmt.Sprintf(` CROSS JOIN rollbook_term p%d ON p%[1]d.tenant = w.tenant AND p%[1]d.record_kind = ?2`+
 			` AND p%[1]d.kind = ?%[2]d AND p%[1]d.value = ?%[3]d AND p%[1]d.created = w.created`, i, 7+2*i, 8+2*i)
 	}
 	// If a term's record is lost, another record may have got its number, but none of the
 	// tenant has its Created.
-	b.WriteString(` CROSS JOIN rollbook_record r ON r.rid = w.rid` +
+	return `SELECT ` + column + ` FROM ` + entries + ` w` + others + ` CROSS JOIN rollbook_record r ON r.rid = w.rid` +
 		` WHERE r.tenant = w.tenant AND r.created = w.created AND (r.due = 0 OR r.due >= ?5)` +
-		` UNION ALL SELECT '', '', ifnull(` + last + `(created), 0), count(*), 0, x'', x'' FROM ` + entries)
-	return b.String()
+		` UNION ALL SELECT CAST(ifnull(` + last + `(created), 0) || ' ' || count(*) || ' 0 0 0 0 ' AS BLOB) FROM ` + entries
 }
 
 // walk is a list or a count that is read in steps.
@@ -135,42 +132,49 @@ func (w *walk) run(ctx context.Context, s source, entries int, free room) (p par
 	for _, term := range w.match {
 		args = append(args, term.Kind, term.Value)
 	}
-	rows, err := s.query(ctx, walkSQL(len(w.match), w.query.Desc, w.data), args...)
+	rows, err := s.query(s.point(ctx), walkSQL(len(w.match), w.query.Desc, w.data), args...)
 	if err != nil {
 		return p, err
 	}
 	defer func() { _ = rows.Close() }() // rows.Err reports failures
+	row := new(recordRow)
+	dest := []any{row}
 	for rows.Next() && !p.full {
-		var row recordRow
-		if err := rows.Scan(row.dest()...); err != nil {
+		if err := ctx.Err(); err != nil {
+			return p, err
+		}
+		if err := rows.Scan(dest...); err != nil {
 			return p, err
 		}
 		if row.rec.ID == "" {
-			if p.looked = int(row.revision); p.looked > 0 {
-				p.last = row.created
+			if p.looked = int(row.rec.Revision); p.looked > 0 {
+				p.last = int64(row.rec.Created)
 			}
 			p.ended = p.looked < entries
 			break
 		}
-		p.add(&row, free)
+		p.add(row, free)
 	}
 	return p, rows.Err()
 }
 
 func (p *part) add(row *recordRow, free room) {
-	r, err := row.record()
+	r := &row.rec
 	switch {
 	case len(p.records) == free.records, len(p.damaged) == free.damaged,
 		p.data+len(r.Data) > free.data && (len(p.records) > 0 || !free.first):
 		p.full = true
 		return
-	case err != nil:
-		p.damaged = append(p.damaged, row.rec.ID)
+	case row.damaged != nil:
+		p.damaged = append(p.damaged, r.ID)
 	default:
-		p.records = append(p.records, r)
+		if p.records == nil {
+			p.records = make([]store.Record, 0, min(free.records, 64))
+		}
+		p.records = append(p.records, *r)
 		p.data += len(r.Data)
 	}
-	p.last = row.created
+	p.last = int64(r.Created)
 }
 
 // begin puts the rarest term first and reports whether anything can match. The counts may
