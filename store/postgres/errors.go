@@ -3,8 +3,8 @@ package postgres
 import (
 	"errors"
 	"fmt"
-	"strings"
-	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/rollbook-go/rollbook/store"
 )
@@ -24,8 +24,15 @@ type SettingError struct {
 
 // Error implements error.
 func (e *SettingError) Error() string {
-	return fmt.Sprintf("postgres: with %s = %s the server may lose acknowledged writes", e.Setting, e.Value)
+	return fmt.Sprintf("postgres: the server may lose acknowledged writes: %s is %s", e.Setting, e.Value)
 }
+
+// Codes of PostgreSQL's errors.
+const (
+	codeReadOnly        = "25006"
+	codeNoStatement     = "26000"
+	codeStatementExists = "42P05"
+)
 
 var errClosed = unavailable(errors.New("the store is closed"))
 
@@ -43,4 +50,63 @@ func unknown(cause error) error {
 	return fmt.Errorf("%w: postgres: %w", store.ErrUnknown, cause)
 }
 
-func validName(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
+// pgError returns the error of the server in err, or nil.
+func pgError(err error) *pgconn.PgError {
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		return e
+	}
+	return nil
+}
+
+// fatal reports whether the server, or a pooler, has ended the connection with the error.
+func fatal(e *pgconn.PgError) bool { return e.SeverityUnlocalized != "ERROR" }
+
+// conflicting reports whether a transaction that failed with the error may succeed if it
+// runs again: a serialization failure, a deadlock, or a lock that was not to be had.
+func conflicting(e *pgconn.PgError) bool {
+	return e.Code == "40001" || e.Code == "40P01" || e.Code == "55P03"
+}
+
+// missing reports whether the error may be due to a schema that has changed.
+func missing(e *pgconn.PgError) bool {
+	switch e.Code {
+	case "42883", "42P01", "42703", "3F000", "0A000":
+		return true
+	}
+	return false
+}
+
+// shutdown reports whether the server itself has ended the connection before or during a
+// statement. A pooler has other codes, and does not know what the server has done.
+func shutdown(e *pgconn.PgError) bool {
+	return e.Code == "57P01" || e.Code == "57P02" || e.Code == "57P03"
+}
+
+// outcome says what is known about a transaction that was sent.
+type outcome uint8
+
+const (
+	committed    outcome = iota // or refused by the contract
+	notCommitted                // and never will be
+	uncertain
+)
+
+// outcomeOf returns the outcome of a transaction that ended with an error. finished says
+// that all of its statements had ended: what was left was its COMMIT.
+//
+// The server sends its answers in their order, so that an error before the end of the last
+// statement came before the COMMIT. One of severity ERROR, even from the COMMIT, means
+// that the transaction was rolled back. A connection may break, or be ended, after a COMMIT.
+func outcomeOf(err error, finished bool) outcome {
+	if err == nil {
+		return committed
+	}
+	if pgconn.SafeToRetry(err) {
+		return notCommitted
+	}
+	if e := pgError(err); e != nil && (!fatal(e) || !finished && shutdown(e)) {
+		return notCommitted
+	}
+	return uncertain
+}

@@ -3,6 +3,8 @@ package postgres
 import (
 	"errors"
 	"log/slog"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/rollbook-go/rollbook/store"
 )
@@ -10,7 +12,8 @@ import (
 // Options are the settings of a Store. Zero values are the defaults.
 type Options struct {
 	// Schema is the name of the schema that has the tables; default "rollbook". Open and
-	// New make it if it is missing. Stores with different schemas share nothing.
+	// New make it if it is missing. Stores with different schemas share nothing. A name
+	// has at most 63 bytes and no "$".
 	Schema string
 
 	// Writers is the number of transactions that the store writes at once, each on a
@@ -55,8 +58,8 @@ func (o *Options) withDefaults() (Options, error) {
 	if v.Schema == "" {
 		v.Schema = defaultSchema
 	}
-	if len(v.Schema) > maxSchema || !validName(v.Schema) {
-		return v, errors.New("postgres: Options.Schema: not a name of at most 63 bytes")
+	if len(v.Schema) > maxSchema || !utf8.ValidString(v.Schema) || strings.ContainsAny(v.Schema, "\x00$") {
+		return v, errors.New("postgres: Options.Schema: not a name of at most 63 bytes without $")
 	}
 	if v.Writers < 0 {
 		return v, errors.New("postgres: Options.Writers must not be negative")

@@ -1,10 +1,13 @@
 package postgres
 
 import (
-	"context"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/rollbook-go/rollbook/internal/fair"
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -21,21 +24,43 @@ type Store struct {
 	observer store.Observer
 	pool     *pgxpool.Pool
 	owned    bool // the pool is ours to close
-	closed   chan struct{}
-}
+	size     int  // of the pool
 
-// Open opens a store with a pool of its own. The DSN is a URL or a list of settings, as
-// pgx takes them; pool_max_conns is the size of the pool.
-func Open(ctx context.Context, dsn string, opts *Options) (*Store, error) {
-	panic("TODO")
-}
+	texts   *statements
+	unnamed atomic.Bool // statements are not prepared: the servers behind connections change
+	known   int         // the version of the schema that this package knows
+	turns   *fair.Turns // of reads
+	queue   *queue      // of writes
+	watch   *watch
 
-// New opens a store on a pool of the host, which stays the host's to close.
-func New(ctx context.Context, pool *pgxpool.Pool, opts *Options) (*Store, error) {
-	panic("TODO")
+	lost     atomic.Pointer[error] // why every call fails until the store is opened again
+	opened   time.Time
+	schemaAt pace // of reads that check the schema
+
+	closing sync.Once
+	closed  chan struct{}
 }
 
 // Close ends the store. A transaction that is being written is finished and answered
 // first. Writes that have not begun fail with ErrUnavailable, as does every later call. A
 // pool given to New stays open. Close may be called again.
-func (s *Store) Close() error { return nil }
+func (s *Store) Close() error {
+	s.closing.Do(func() {
+		close(s.closed)
+		s.queue.close()
+		s.watch.close()
+		if s.owned {
+			s.pool.Close()
+		}
+	})
+	return nil
+}
+
+func (s *Store) isClosed() bool {
+	select {
+	case <-s.closed:
+		return true
+	default:
+		return false
+	}
+}

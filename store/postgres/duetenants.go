@@ -1,0 +1,132 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+const (
+	// sqlNextKind walks the few kinds that have anything scheduled.
+	sqlNextKind = `SELECT kind FROM rollbook.schedule WHERE kind > $1::bytea ORDER BY kind LIMIT 1`
+
+	// sqlCountDue counts the tenants that have something of a kind due, up to a limit.
+	sqlCountDue = `SELECT count(*) FROM
+		(SELECT FROM rollbook.schedule WHERE kind = $1::bytea AND due < $2::int8 LIMIT $3::int4) s`
+
+	// sqlFewTenants finds the tenants that have something due by its time, so that it reads
+	// no others, however many there are. The sum keeps the planner from walking all in the
+	// order of their numbers, which costs more than sorting the few.
+	sqlFewTenants = `SELECT s.tenant, t.name, -1::int8 FROM
+		(SELECT tenant FROM rollbook.schedule WHERE kind = $1::bytea AND due < $2::int8 AND tenant + 0 > $3::int4
+			ORDER BY tenant + 0 LIMIT $4::int4) s JOIN rollbook.tenant t ON t.n = s.tenant ORDER BY s.tenant`
+
+	// sqlManyTenants walks the tenants of a kind in their order, up to a limit. Its last row
+	// has how many there were, and which was the last.
+	sqlManyTenants = `WITH s AS MATERIALIZED (SELECT tenant, due FROM rollbook.schedule
+			WHERE kind = $1::bytea AND tenant > $3::int4 ORDER BY tenant LIMIT $5::int4)
+		(SELECT s.tenant, t.name, -1::int8 FROM s JOIN rollbook.tenant t ON t.n = s.tenant
+			WHERE s.due < $2::int8 ORDER BY s.tenant LIMIT $4::int4)
+		UNION ALL SELECT coalesce(e.last, 0), coalesce(t.name, ''), e.n FROM
+			(SELECT max(tenant) AS last, count(*) AS n FROM s) e LEFT JOIN rollbook.tenant t ON t.n = e.last`
+)
+
+// findKinds finds all kinds that have anything scheduled, if the query names none.
+func (d *dueReader) findKinds(ctx context.Context, c session) error {
+	if len(d.kinds) > 0 {
+		return nil
+	}
+	var kinds []string
+	for last := ""; ; kinds = append(kinds, last) {
+		var a args
+		a.bytea(last)
+		found, err := c.row(ctx, sqlNextKind, &a, func(row *reply) { last = row.string() })
+		if err != nil {
+			return err
+		}
+		if !found {
+			d.kinds = kinds
+			return nil
+		}
+	}
+}
+
+// dueTenants are the first tenants that have something due.
+type dueTenants struct {
+	tenants []dueTenant
+	next    string // the tenant to go on after; "": there are no more
+	last    string // the last of them, if there are no more
+}
+
+type dueTenant struct {
+	n    int
+	name string
+}
+
+// tenants returns the first tenants that have something due of any of the kinds. Of each
+// kind it reads at most store.DefaultBudget tenants that have nothing due.
+func (d *dueReader) tenants(ctx context.Context, c session, after, limit int) (found dueTenants, err error) {
+	var all []dueTenant
+	end := dueTenant{n: math.MaxInt} // the search of some kind stopped here
+	for _, kind := range d.kinds {
+		var a args
+		a.bytea(kind)
+		a.int8(d.before)
+		a.int4(store.DefaultBudget + 1)
+		count := 0
+		_, err := c.row(ctx, sqlCountDue, &a, func(row *reply) { count = int(row.int8()) })
+		if err != nil {
+			return found, err
+		}
+		some, last, err := d.tenantsOf(ctx, c, count > store.DefaultBudget, limit, kind, after)
+		if err != nil {
+			return found, err
+		}
+		all = append(all, some...)
+		if last.n < end.n {
+			end = last
+		}
+	}
+	slices.SortFunc(all, func(a, b dueTenant) int { return cmp.Compare(a.n, b.n) })
+	all = slices.Compact(all)
+	all = slices.DeleteFunc(all, func(t dueTenant) bool { return t.n > end.n })
+	found.tenants, found.next = all[:min(len(all), limit)], end.name
+	if len(all) > limit {
+		found.next = all[limit-1].name
+	}
+	if found.next == "" && len(all) > 0 {
+		found.last = all[len(all)-1].name
+	}
+	return found, nil
+}
+
+// tenantsOf returns tenants that have something due of a kind, and the tenant at which
+// the search stopped.
+func (d *dueReader) tenantsOf(ctx context.Context, c session, many bool, limit int, kind string, after int) (
+	some []dueTenant, end dueTenant, err error,
+) {
+	end.n = math.MaxInt
+	query := sqlFewTenants
+	var a args
+	a.bytea(kind)
+	a.int8(d.before)
+	a.int4(after)
+	a.int4(limit + 1)
+	if many {
+		query = sqlManyTenants
+		a.int4(store.DefaultBudget)
+	}
+	err = c.rows(ctx, query, &a, func(row *reply) {
+		t := dueTenant{n: row.int4(), name: row.string()}
+		switch looked := int(row.int8()); {
+		case looked < 0:
+			some = append(some, t)
+		case looked == store.DefaultBudget:
+			end = t
+		}
+	})
+	return some, end, err
+}

@@ -1,0 +1,147 @@
+package postgres
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// migration is one step of the schema. Steps are numbered from 1 without gaps. A step
+// that was released never changes, and none goes back.
+type migration struct {
+	version int
+	name    string
+	text    string
+}
+
+func loadMigrations(from fs.FS) ([]migration, error) {
+	names, err := fs.Glob(from, "migrations/*.sql") // sorted
+	if err != nil {
+		return nil, err
+	}
+	steps := make([]migration, 0, len(names))
+	for i, name := range names {
+		text, err := fs.ReadFile(from, name)
+		if err != nil {
+			return nil, err
+		}
+		base := strings.TrimSuffix(strings.TrimPrefix(name, "migrations/"), ".sql")
+		number, title, _ := strings.Cut(base, "_")
+		version, err := strconv.Atoi(number)
+		if err != nil || version != i+1 {
+			return nil, fmt.Errorf("migration %q is not number %d", base, i+1)
+		}
+		steps = append(steps, migration{version: version, name: title, text: string(text)})
+	}
+	return steps, nil
+}
+
+// migrate brings the schema to the last of steps. One transaction runs all that are
+// missing: an interrupted migration leaves the database as it was. Several processes may
+// migrate at once; one does it and the others find it done.
+func migrate(ctx context.Context, conn *pgx.Conn, schema string, texts *statements, steps []migration) error {
+	version, err := schemaVersion(ctx, conn, schema)
+	if err != nil || version == len(steps) {
+		return err
+	}
+	if err := checkVersion(version, len(steps)); err != nil {
+		return err
+	}
+	tx, err := conn.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // does nothing after the commit
+	lock := "SELECT pg_advisory_xact_lock(" + strconv.FormatInt(lockOf(schema, ""), 10) + ")"
+	if err := run(ctx, conn, lock); err != nil {
+		return err
+	}
+	if version, err = schemaVersion(ctx, conn, schema); err != nil { // again: another process may have been first
+		return err
+	}
+	if err := checkVersion(version, len(steps)); err != nil {
+		return err
+	}
+	if version == 0 {
+		if err := createSchema(ctx, conn, schema, texts); err != nil {
+			return err
+		}
+	}
+	for _, step := range steps[version:] {
+		done := fmt.Sprintf(`INSERT INTO rollbook.migration (version, name) VALUES (%d, '%s');`, step.version, step.name)
+		if err := run(ctx, conn, texts.in(step.text+done)); err != nil {
+			return fmt.Errorf("migration %d: %w", step.version, err)
+		}
+	}
+	return tx.Commit(ctx)
+}
+
+// createSchema makes the schema, unless an administrator has: that may need rights that
+// the role of the program does not have.
+func createSchema(ctx context.Context, conn *pgx.Conn, schema string, texts *statements) error {
+	there, err := values(ctx, conn, `SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = `+literal(schema))
+	if err != nil {
+		return err
+	}
+	if there == nil {
+		if err := run(ctx, conn, `CREATE SCHEMA `+pgx.Identifier{schema}.Sanitize()); err != nil {
+			return err
+		}
+	}
+	return run(ctx, conn, texts.in(`CREATE TABLE IF NOT EXISTS rollbook.migration (version integer PRIMARY KEY, name text NOT NULL)`))
+}
+
+// checkVersion returns ErrNewerSchema if the version is later than the known one.
+func checkVersion(version, known int) error {
+	if version > known {
+		return ErrNewerSchema
+	}
+	return nil
+}
+
+// sqlVersion is the version of the schema.
+const sqlVersion = `SELECT coalesce(max(version), 0) FROM rollbook.migration`
+
+func schemaVersion(ctx context.Context, conn *pgx.Conn, schema string) (int, error) {
+	there, err := values(ctx, conn, `SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.relname = 'migration' AND n.nspname = `+literal(schema))
+	if err != nil || there == nil {
+		return 0, err
+	}
+	row, err := values(ctx, conn, newStatements(schema).in(sqlVersion))
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(row[0])
+}
+
+// values returns the first row of a query, or nil. It needs no prepared statement.
+func values(ctx context.Context, conn *pgx.Conn, query string) ([]string, error) {
+	results, err := conn.PgConn().Exec(ctx, query).ReadAll()
+	if err != nil || len(results[0].Rows) == 0 {
+		return nil, err
+	}
+	var row []string
+	for _, v := range results[0].Rows[0] {
+		row = append(row, string(v))
+	}
+	return row, nil
+}
+
+// run runs statements.
+func run(ctx context.Context, conn *pgx.Conn, statements string) error {
+	return conn.PgConn().Exec(ctx, statements).Close()
+}
+
+// literal returns a string constant, whatever standard_conforming_strings is.
+func literal(s string) string {
+	return ` E'` + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + `'`
+}

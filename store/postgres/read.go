@@ -1,0 +1,96 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// source is where a call reads: the pool, or a transaction of the host.
+type source interface {
+	// step calls f with a session when it is the call's turn, and returns an error of
+	// the contract. f may be called again after it has failed.
+	step(ctx context.Context, t readTurn, f func(context.Context, session) error) error
+}
+
+// readTurn describes a step that reads.
+type readTurn struct {
+	method string
+	tenant string // "": all tenants
+	long   bool   // it may take a while
+}
+
+// step implements source. Each step has a connection of the pool in a turn of its own. If the
+// connection turns out to be lost, as all are after the server was restarted, the step runs
+// again on another.
+func (s *Store) step(ctx context.Context, t readTurn, f func(context.Context, session) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := s.usable(); err != nil {
+		return err
+	}
+	take := s.turns.Quick
+	if t.long {
+		take = s.turns.Long
+	}
+	done, err := take(ctx, t.tenant)
+	if err != nil {
+		return err
+	}
+	defer done()
+	for attempts := s.size; ; attempts-- {
+		if err := s.usable(); err != nil {
+			return err
+		}
+		sent, err := s.stepOnce(ctx, f)
+		switch {
+		case err == nil || answered(err):
+			return err
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case !sent || attempts == 0 || !s.again(err):
+			return s.failed(ctx, err)
+		}
+		s.observeRetry(t.method, err)
+	}
+}
+
+// stepOnce calls f on a connection of the pool, and reports whether it got one.
+func (s *Store) stepOnce(ctx context.Context, f func(context.Context, session) error) (sent bool, err error) {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Release()
+	c := s.session(conn.Conn())
+	if err := f(ctx, c); err != nil {
+		return true, err
+	}
+	return true, s.checkSchemaNow(ctx, c)
+}
+
+// answered reports whether an error of a step is an answer of the contract.
+func answered(err error) bool {
+	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrTrimmed) ||
+		errors.Is(err, store.ErrInvalid) || errors.Is(err, store.ErrDamaged)
+}
+
+// again reports whether a step that has failed may succeed on another connection.
+func (s *Store) again(err error) bool {
+	e := pgError(err)
+	return e == nil || fatal(e) || conflicting(e) || s.forgetNames(e)
+}
+
+// forgetNames reports whether the error is due to a pooler that gives a connection another
+// server for each transaction. From then on statements have no names.
+func (s *Store) forgetNames(e *pgconn.PgError) bool {
+	if e.Code != codeNoStatement && e.Code != codeStatementExists {
+		return false
+	}
+	s.unnamed.Store(true)
+	return true
+}

@@ -1,0 +1,139 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// patience bounds how long a writer waits for the server. It never waits for another
+// transaction, so that only a server or network that has stopped takes so long.
+const patience = 30 * time.Second
+
+// attempts is how often a group is written that was rolled back by no fault of its own.
+const attempts = 8
+
+// writer writes groups. Its transactions do not have the context of a caller: pgx would
+// close the connection when that ends, and with it all calls of the group would fail.
+type writer struct {
+	store *Store
+}
+
+// write writes a group and answers its calls, unless their tenants were held.
+func (w *writer) write(group []*part) {
+	g := w.store.observeGroup(countCalls(group))
+	for attempt := 1; ; attempt++ {
+		t, result, err := w.once(group)
+		if result == notCommitted && attempt < attempts && w.again(err) {
+			w.store.observeRetry("", err)
+			continue
+		}
+		g.end(err)
+		if result == committed {
+			w.answer(group, t)
+		} else {
+			w.fail(group, result, err)
+		}
+		return
+	}
+}
+
+// again reports whether a transaction that was not committed may succeed now.
+func (w *writer) again(err error) bool {
+	if w.store.isClosed() {
+		return false
+	}
+	if e := pgError(err); e != nil && (conflicting(e) || w.store.forgetNames(e)) {
+		return true
+	}
+	var connect *pgconn.ConnectError
+	return pgconn.SafeToRetry(err) && !errors.As(err, &connect)
+}
+
+// fail answers the calls of a group that was not committed, or may not have been.
+func (w *writer) fail(group []*part, result outcome, err error) {
+	s := w.store
+	if result == notCommitted && w.alone(group, err) {
+		return
+	}
+	s.opts.Logger.Warn("postgres: a transaction failed", "error", err, "calls", countCalls(group), "unknown", result == uncertain)
+	if result == notCommitted {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		err = s.failed(ctx, err)
+	} else {
+		err = unknown(err)
+	}
+	for _, p := range group {
+		for _, c := range p.calls {
+			c.done <- answer{err: err}
+		}
+	}
+}
+
+// alone writes each call of a group in a transaction of its own, so that one that meets a
+// damaged index or a bound of the server does not make the others fail. It reports false
+// if the error is not of that kind.
+func (w *writer) alone(group []*part, err error) bool {
+	e := pgError(err)
+	if e == nil || fatal(e) || countCalls(group) == 1 || w.store.isClosed() {
+		return false
+	}
+	switch e.Code[:2] {
+	case "22", "23", "54", "XX": // data, constraints, limits, damage
+	default:
+		return false
+	}
+	w.store.observeRetry("", err)
+	for _, p := range group {
+		calls := p.calls
+		p.calls = nil
+		for _, c := range calls {
+			one := &part{line: p.line, calls: []*call{c}}
+			w.write([]*part{one})
+			if one.held {
+				p.held = true
+				p.calls = append(p.calls, c)
+			}
+		}
+	}
+	return true
+}
+
+// once writes a group in one transaction.
+func (w *writer) once(group []*part) (*transaction, outcome, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	conn, err := w.store.pool.Acquire(ctx)
+	if err != nil {
+		return nil, notCommitted, err
+	}
+	defer conn.Release()
+	t, err := w.build(ctx, conn, group)
+	if err != nil {
+		return nil, notCommitted, unsent{err}
+	}
+	finished, err := w.send(conn, t)
+	if e := pgError(err); e != nil && e.Code == codeReadOnly { // it was the primary once
+		_ = conn.Conn().Close(ctx)
+	}
+	return t, outcomeOf(err, finished), err
+}
+
+// unsent is an error before anything of a transaction was sent.
+type unsent struct{ error }
+
+func (u unsent) Unwrap() error { return u.error }
+
+// SafeToRetry is what pgconn.SafeToRetry asks for.
+func (u unsent) SafeToRetry() bool { return true }
+
+func countCalls(group []*part) int {
+	n := 0
+	for _, p := range group {
+		n += len(p.calls)
+	}
+	return n
+}
