@@ -3,6 +3,7 @@ package sqlite
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 
@@ -24,8 +25,15 @@ func (s *Store) apply(ctx context.Context, tenant string, batch store.Batch) (re
 	if err := ctx.Err(); err != nil {
 		return 0, 0, err
 	}
+	if taken := s.held(ctx, tenant, batch); taken != nil {
+		return 0, 0, taken
+	}
 	b := newBatch(tenant, batch)
-	return s.writer.submit(ctx, tenant, b, b.size)
+	rev, queued, err = s.writer.submit(ctx, tenant, b, b.size)
+	if errors.Is(err, store.ErrTaken) && onlyCreates(batch) {
+		s.lookFirst.found(true)
+	}
+	return rev, queued, err
 }
 
 // batch is a call of Apply. It shares nothing with the caller, which may have left

@@ -94,6 +94,13 @@ func plans(all bool) map[string][]string {
 			"SEARCH k USING PRIMARY KEY (tenant=? AND kind=? AND value=?)",
 			"SEARCH r USING INTEGER PRIMARY KEY (rowid=?)",
 		},
+		sqlHeld: {
+			"SEARCH k USING PRIMARY KEY (tenant=? AND kind=? AND value=?)",
+			"SCALAR SUBQUERY 3", "SEARCH rollbook_migration",
+			"CORRELATED SCALAR SUBQUERY 2",
+			"SEARCH rollbook_record USING COVERING INDEX sqlite_autoindex_rollbook_record_1 (tenant=? AND id=?)",
+			"SEARCH r USING INTEGER PRIMARY KEY (rowid=?)",
+		},
 		sqlNumber:      {"SEARCH rollbook_tenant USING COVERING INDEX sqlite_autoindex_rollbook_tenant_1 (name=?)"},
 		sqlTenants:     {"SEARCH rollbook_tenant USING INTEGER PRIMARY KEY (rowid>?)"},
 		sqlChanges:     feed,

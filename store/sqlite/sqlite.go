@@ -28,7 +28,9 @@ type Store struct {
 	writer *writer
 	reads  *reader
 	bell   bell
-	marked atomic.Pointer[sql.Tx] // the last transaction of the host that got a mark
+
+	lookFirst lookFirst
+	marked    atomic.Pointer[sql.Tx] // the last transaction of the host that got a mark
 
 	files  *files
 	schema int                   // the version that this package knows

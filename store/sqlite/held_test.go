@@ -1,0 +1,126 @@
+package sqlite_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/rollbook-go/rollbook/store"
+	"github.com/rollbook-go/rollbook/store/sqlite"
+)
+
+// TestHeldKeyWaitsForNoWrite: a create whose key is held is refused while another
+// connection writes.
+func TestHeldKeyWaitsForNoWrite(t *testing.T) {
+	path := file(t)
+	s := open(t, path, nil)
+	apply(t, s, "t", store.Create(user("a", "x"), nil))
+	conn, _ := raw(t, path)
+	_, err := conn.ExecContext(t.Context(), `BEGIN IMMEDIATE`)
+	must(t, err)
+	_, err = s.Apply(t.Context(), "t", store.Ops(store.Create(user("b", "x"), nil)))
+	taken, ok := errors.AsType[*store.TakenError](err)
+	if !ok || taken.Holder.ID != "a" || taken.Op != 0 || taken.Require != -1 {
+		t.Errorf("a held key: %v", err)
+	}
+}
+
+// TestHeldRefusesAsTheWriter compares what a create returns if it is read first with what
+// the writer says.
+func TestHeldRefusesAsTheWriter(t *testing.T) {
+	d := damagedStore(t)
+	s := d.Store.(*sqlite.Store)
+	apply(t, d, "t", store.Create(user("a", "x", "y"), nil), store.Create(user("hurt", "z"), nil))
+	apply(t, d, "t", store.Create(user("lost", "left"), nil))
+	must(t, d.Damage(t.Context(), "t", "hurt"))
+	d.lose(t, "lost")
+	for what, r := range map[string]store.Record{
+		"taken":                       user("new", "x"),
+		"taken later":                 user("new", "free", "y"),
+		"stale":                       user("a", "free"),
+		"stale and taken":             user("a", "x"),
+		"holder damaged":              user("new", "z"),
+		"ID damaged":                  user("hurt", "free"),
+		"ID damaged and key taken":    user("hurt", "x"),
+		"row of a lost record before": user("new", "left", "x"),
+	} {
+		batch := store.Ops(store.Create(r, nil))
+		s.LookFirst(true)
+		_, read := d.Apply(t.Context(), "t", batch)
+		s.LookFirst(false)
+		_, written := d.Apply(t.Context(), "t", batch)
+		if read == nil || !cmp.Equal(read, written, cmpopts.EquateComparable(), cmpopts.EquateEmpty()) {
+			t.Errorf("%s: %#v, the writer says %#v", what, read, written)
+		}
+	}
+}
+
+// TestHeldInLostFile: a file that was replaced, or has a newer schema, refuses no key.
+func TestHeldInLostFile(t *testing.T) {
+	for cause, lose := range map[error]func(path string){
+		sqlite.ErrReplaced: func(path string) { must(t, os.Rename(backup(t, path), path)) },
+		sqlite.ErrNewerSchema: func(path string) {
+			db, err := rawDB(path)
+			must(t, err)
+			defer db.Close()
+			conn, err := db.Conn(t.Context())
+			must(t, err)
+			must(t, errors.Join(sqlite.MigrateTo(t.Context(), conn, later), conn.Close()))
+		},
+	} {
+		path := file(t)
+		s := open(t, path, nil)
+		apply(t, s, "t", store.Create(user("a", "x"), nil))
+		_, err := s.Get(t.Context(), "t", store.ID("a")) // files and schema have just been looked at
+		must(t, err)
+		lose(path)
+		_, err = s.Apply(t.Context(), "t", store.Ops(store.Create(user("b", "x"), nil)))
+		if !isUnavailable(err, cause) {
+			t.Errorf("%v: %v", cause, err)
+		}
+	}
+}
+
+// TestLookFirst: after many creates of what is new none is read first, until one finds a
+// holder.
+func TestLookFirst(t *testing.T) {
+	path := file(t)
+	s := open(t, path, nil)
+	apply(t, s, "t", store.Create(user("a", "x"), nil))
+	conn, _ := raw(t, path)
+	known := store.Ops(store.Create(user("b", "x"), nil))
+	locked := func(f func()) {
+		_, err := conn.ExecContext(t.Context(), `BEGIN IMMEDIATE`)
+		must(t, err)
+		f()
+		_, err = conn.ExecContext(t.Context(), `ROLLBACK`)
+		must(t, err)
+	}
+	s.LookFirst(false)
+	locked(func() {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() {
+			_, err := s.Apply(ctx, "t", known)
+			done <- err
+		}()
+		eventually(t, "the create waits for the writer", func() bool { return s.Queued() == 1 })
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("canceled: %v", err)
+		}
+	})
+	_, err := s.Apply(t.Context(), "t", known)
+	if !errors.Is(err, store.ErrTaken) {
+		t.Error(err)
+	}
+	locked(func() {
+		if _, err := s.Apply(t.Context(), "t", known); !errors.Is(err, store.ErrTaken) {
+			t.Errorf("after a held key: %v", err)
+		}
+	})
+}
