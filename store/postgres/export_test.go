@@ -1,0 +1,30 @@
+package postgres
+
+import (
+	"time"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// PollEvery sets how often the store looks at the feeds that calls wait for.
+func (s *Store) PollEvery(d time.Duration) { s.watch.every = d }
+
+// Waiting returns how many calls wait.
+func (s *Store) Waiting() int {
+	s.watch.mu.Lock()
+	defer s.watch.mu.Unlock()
+	return len(s.watch.waiters)
+}
+
+// Settle returns when the work for calls that waited has ended.
+func (s *Store) Settle() { s.watch.work.Wait() }
+
+// Notification returns the payload of a notification.
+func Notification(tenants []string) string { return notification(tenants) }
+
+// ParseKeys, KeyName and TermName are how keys are stored.
+func ParseKeys(b []byte) (unique, index []store.Key, err error) { return parseKeys(b) }
+
+func KeyName(key store.Key) string { return keyName(key) }
+
+func TermName(kind string, term store.Key) string { return termName(kind, term) }

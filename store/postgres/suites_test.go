@@ -1,0 +1,41 @@
+package postgres_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/rollbook-go/rollbook/internal/testing/pgtest"
+	"github.com/rollbook-go/rollbook/internal/testing/size"
+)
+
+// TestSuites runs the tests of packages that use stores, on this one: what they run on all
+// backends of their module they run on testdata/others.go instead.
+func TestSuites(t *testing.T) {
+	size.Need(t, size.Long)
+	pgtest.Require(t)
+	here, err := filepath.Abs(".")
+	must(t, err)
+	root := filepath.Dir(filepath.Dir(here))
+	dir := t.TempDir()
+	// A workspace, since the module of those packages does not know this one.
+	work := filepath.Join(dir, "go.work")
+	must(t, os.WriteFile(work, fmt.Appendf(nil, "go 1.26.0\n\nuse (\n\t%s\n\t%s\n)\n", root, here), 0o600))
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{
+		filepath.Join(root, "internal", "testing", "backends", "others.go"): filepath.Join(here, "testdata", "others.go"),
+	}})
+	must(t, err)
+	file := filepath.Join(dir, "overlay.json")
+	must(t, os.WriteFile(file, overlay, 0o600))
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-p=1", "-overlay", file,
+		"./enduser", "./httpapi", "./httpapi/ada", "./httpapi/explo")
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "GOWORK="+work, "GOFLAGS=", "ROLLBOOK_TESTS=")
+	out, err := cmd.CombinedOutput()
+	if t.Logf("%s", out); err != nil {
+		t.Error(err)
+	}
+}
