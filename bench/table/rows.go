@@ -98,7 +98,6 @@ func sqliteRows() []row {
 
 func otherRows() []row {
 	const (
-		trips       = "store/redis RoundTrips"
 		coalesced   = "store/redis Coalesced"
 		get         = "store/memory Get/full -test.benchtime=10000x"
 		mix         = "store/memory Mix/tenants=64"
@@ -108,8 +107,8 @@ func otherRows() []row {
 		listed      = "bench HTTP/list50"
 	)
 	return []row{
-		{8, "Redis: round trips of an upsert of a new user", noMoreThan(1, ""), trips, "round-trips-upsert", ""},
-		{8, "… an Ensure of a known user", noMoreThan(1, ""), trips, "round-trips-ensure", ""},
+		{8, "Redis: round trips of an upsert of a new user", noMoreThan(1, ""), coalesced, "round-trips-upsert", ""},
+		{8, "… an Ensure of a known user", noMoreThan(1, ""), coalesced, "round-trips-ensure", ""},
 		{8, "Redis: writes, against EVALSHA over a pool", atLeast(1.8), coalesced, "x-pooled", ""},
 		{9, "memory: allocations of a store's Get", noMoreThan(2, ""), get, "allocs/op", ""},
 		{9, "… 95 gets and 5 upserts, against a map with an RWMutex", atLeast(1.5), mix, "x-rwmutex", ""},
@@ -146,7 +145,7 @@ func peerRows() []row {
 		{17, "SQLite FULL: processor time of a new user, of before", atMost(0.75), indexed, "cpu-µs/user", "CPU/names"},
 		{17, "… names not indexed", atMost(0.6), "bench/before CPU/no-names", "cpu-µs/user", "CPU/names"},
 		{18, "SQLite FULL: Apply of a new record with two keys, against Badger", atLeast(1), "bench Badger", "x-badger", ""},
-		{19, "Redis: writes, against redis-benchmark -P 16 of the same script", atLeast(0.8), "store/redis Benchmark", "x-redis-benchmark", ""},
+		{19, "Redis: writes, against redis-benchmark -P 16 of the same script", atLeast(0.8), "store/redis Coalesced", "x-redis-benchmark", ""},
 		{20, "SQLite: time of a list of 50, of before", atMost(0.5), list, "µs/page", "List"},
 		{20, "… allocations a user", noMoreThan(6, ""), list, "allocs/user", ""},
 		{21, "Sweep, against 64 callers that create, 5 ms a commit: SQLite", atLeast(0.8), "enduser Sweep/sqlite/tenants=100/fsync=5ms", "x-creating", ""},
