@@ -11,7 +11,7 @@ import (
 // TestDesignNamesFiles: every file and folder that docs/design.md sends its reader to is
 // there.
 func TestDesignNamesFiles(t *testing.T) {
-	quoted := regexp.MustCompile("`((?:store|enduser|httpapi|internal|docs|examples)/[a-z_/]+(?:\\.[a-z]+)?|[a-z_]+\\.go)`")
+	quoted := regexp.MustCompile("`((?:store|enduser|httpapi|internal|docs|examples)/[a-z0-9_/]+(?:\\.[a-z]+)?|[a-z_]+\\.go)`")
 	table := regexp.MustCompile(`(?m)^\| Subject \| File in .([a-z/]+). \|$`)
 	found := 0
 	folder := ""
