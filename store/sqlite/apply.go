@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -102,12 +103,15 @@ func newBatch(tenant string, in store.Batch) *batch {
 	return b
 }
 
-// run checks the batch and writes it. It reads everything before it writes anything, so
-// that a refused batch leaves nothing to undo.
+// run checks the batch and writes it. But for createNew it reads everything before it
+// writes anything, so that a refused batch leaves nothing to undo.
 func (b *batch) run(tx *transaction) (rev store.Revision, refused, failed error) {
 	t, failed := tx.tenant(b.tenant)
 	if failed != nil {
 		return 0, nil, failed
+	}
+	if rev, failed = b.createNew(tx, t); rev != 0 || failed != nil {
+		return rev, nil, failed
 	}
 	for _, check := range [...]func(*transaction, *tenant) (refused, failed error){
 		b.checkRequired, b.checkOps, b.checkKeys,
@@ -136,7 +140,7 @@ func (b *batch) write(tx *transaction, t *tenant) (store.Revision, error) {
 		return 0, err
 	}
 	for _, key := range b.left {
-		if err := tx.exec(sqlReleaseKey, t.n, key.Kind, key.Value); err != nil {
+		if err := tx.release(t, key); err != nil {
 			return 0, err
 		}
 	}
@@ -144,7 +148,7 @@ func (b *batch) write(tx *transaction, t *tenant) (store.Revision, error) {
 		o := &b.ops[i]
 		for _, key := range o.stored.unique {
 			if !slices.Contains(o.rec.Unique, key) {
-				if err := tx.exec(sqlReleaseKey, t.n, key.Kind, key.Value); err != nil {
+				if err := tx.release(t, key); err != nil {
 					return 0, err
 				}
 			}
@@ -153,23 +157,27 @@ func (b *batch) write(tx *transaction, t *tenant) (store.Revision, error) {
 	for i := range b.ops {
 		o := &b.ops[i]
 		t.revision++
-		t.changed = true
+		tx.change(t)
 		if err := o.write(tx, t); err != nil {
 			return 0, err
 		}
-		if o.due != o.stored.due {
-			tx.reschedule(t.n, o.storedKind())
-		}
-		if o.note == nil {
-			continue
-		}
-		t.noted = true
-		err := tx.exec(sqlNote, t.n, t.revision, int64(o.kind), o.rec.Kind, o.rec.ID, o.note)
-		if err != nil {
+		if err := o.written(tx, t); err != nil {
 			return 0, err
 		}
 	}
 	return store.Revision(t.revision), nil
+}
+
+// written ends the write of an op.
+func (o *op) written(tx *transaction, t *tenant) error {
+	if o.due != o.stored.due {
+		tx.reschedule(t, o.storedKind())
+	}
+	if o.note == nil {
+		return nil
+	}
+	t.noted = true
+	return tx.exec(sqlNote, t.n, t.revision, int64(o.kind), o.rec.Kind, o.rec.ID, o.note)
 }
 
 // forgetDamaged deletes the rows in the indexes of damaged records that are removed.
@@ -228,11 +236,25 @@ func (o *op) write(tx *transaction, t *tenant) error {
 }
 
 func (o *op) create(tx *transaction, t *tenant) error {
-	rid, err := tx.insert(sqlInsert, t.n, o.rec.ID, o.rec.Kind, t.revision, t.revision, o.due, o.keys, o.rec.Data)
+	rid, err := tx.newRow()
 	if err != nil {
 		return err
 	}
+	if created, err := o.insert(tx, t, rid); !created {
+		return cmp.Or(err, errIndex)
+	}
 	return o.writeKeys(tx, t, rid, t.revision)
+}
+
+// insert writes a new record. It reports false if there is one with its ID.
+func (o *op) insert(tx *transaction, t *tenant, rid int64) (created bool, err error) {
+	records, err := tx.makeSpace(t, space{record: o.rec.Kind})
+	if err != nil {
+		return false, err
+	}
+	n, err := tx.count(sqlInsert,
+		rid, t.n, records, o.rec.ID, o.rec.Kind, t.revision, t.revision, o.due, o.keys, o.rec.Data)
+	return n > 0, err
 }
 
 func (o *op) replace(tx *transaction, t *tenant) error {
@@ -252,8 +274,8 @@ func (o *op) replace(tx *transaction, t *tenant) error {
 func (o *op) writeKeys(tx *transaction, t *tenant, rid, created int64) error {
 	for _, key := range o.rec.Unique {
 		if !slices.Contains(o.stored.unique, key) {
-			if err := tx.exec(sqlClaimKey, t.n, key.Kind, key.Value, rid); err != nil {
-				return err
+			if claimed, err := tx.claim(t, key, rid); !claimed {
+				return cmp.Or(err, errIndex)
 			}
 		}
 	}
@@ -265,17 +287,27 @@ func (o *op) writeKeys(tx *transaction, t *tenant, rid, created int64) error {
 func (o *op) writeTerms(tx *transaction, t *tenant, rid, created int64) error {
 	had, has := keySet(o.stored.index), keySet(o.rec.Index)
 	for _, term := range o.stored.index {
-		if !has(term) {
-			if err := tx.exec(sqlDeleteTerm, t.n, o.rec.Kind, term.Kind, term.Value, created); err != nil {
-				return err
-			}
+		if has(term) {
+			continue
+		}
+		terms, err := tx.space(t, termsOf(o.rec.Kind, term))
+		if err == nil {
+			err = tx.exec(sqlDeleteTerm, terms, term.Value, created)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	for _, term := range o.rec.Index {
-		if !had(term) {
-			if err := tx.exec(sqlInsertTerm, t.n, o.rec.Kind, term.Kind, term.Value, created, rid); err != nil {
-				return err
-			}
+		if had(term) {
+			continue
+		}
+		terms, err := tx.makeSpace(t, termsOf(o.rec.Kind, term))
+		if err == nil {
+			err = tx.exec(sqlInsertTerm, terms, term.Value, created, rid)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil

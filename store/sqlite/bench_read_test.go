@@ -42,8 +42,9 @@ func BenchmarkGet(b *testing.B) {
 }
 
 const naiveGetByKey = `SELECT r.id, r.kind, r.created, r.revision, r.due, r.keys, r.data
-	FROM rollbook_key k CROSS JOIN rollbook_record r ON r.rid = k.rid AND r.tenant = k.tenant
-	WHERE k.tenant = ` + numberOf + ` AND k.kind = ?2 AND k.value = ?3`
+	FROM rollbook_space s CROSS JOIN rollbook_key k ON k.space = s.n
+	CROSS JOIN rollbook_record r ON r.rid = k.rid AND r.tenant = s.tenant
+	WHERE s.tenant = ` + numberOf + ` AND s.record = '' AND s.key = ?2 AND k.value = ?3`
 
 type get func(ctx context.Context, p person) error
 

@@ -45,8 +45,9 @@ func checkIndexes(t testing.TB, path string) (damaged int) {
 		what, index string
 		want        []string
 	}{
-		{"keys", `SELECT tenant, kind, value, rid FROM rollbook_key`, keys},
-		{"terms", `SELECT tenant, record_kind, kind, value, created, rid FROM rollbook_term`, terms},
+		{"keys", `SELECT tenant, key, value, rid FROM rollbook_key JOIN rollbook_space ON n = space WHERE record = ''`, keys},
+		{"terms", `SELECT tenant, record, key, value, created, rid FROM rollbook_term
+			JOIN rollbook_space ON n = space`, terms},
 		{
 			"the schedule", `SELECT kind, tenant, due FROM rollbook_schedule`,
 			rows(t, conn, `SELECT kind, tenant, min(due) FROM rollbook_record WHERE due > 0 GROUP BY kind, tenant`),
@@ -67,6 +68,8 @@ func checkIndexes(t testing.TB, path string) (damaged int) {
 			FROM rollbook_record r LEFT JOIN rollbook_tenant t ON t.n = r.tenant
 			WHERE t.n IS NULL OR r.created <= 0 OR r.created > r.revision OR r.revision > t.revision`,
 		"revisions of two records": `SELECT tenant, revision FROM rollbook_record GROUP BY 1, 2 HAVING count(*) > 1`,
+		"records in the space of others": `SELECT r.rid FROM rollbook_record r LEFT JOIN rollbook_space s ON s.n = r.space
+			WHERE (s.tenant, s.record, s.key) IS NOT (r.tenant, r.kind, '')`,
 		"changes outside of their feeds": `SELECT c.tenant, c.revision FROM rollbook_change c
 			LEFT JOIN rollbook_tenant t ON t.n = c.tenant
 			WHERE t.n IS NULL OR c.revision <= t.trimmed OR c.revision > t.revision`,

@@ -54,18 +54,18 @@ func dueSQL(kinds int) string {
 	var b strings.Builder
 	b.WriteString(`SELECT r.rid, ` + recordColumn + ` FROM (`)
 	if kinds > store.MaxKinds {
-		b.WriteString(`SELECT due, rid FROM rollbook_record WHERE tenant = ` + numberOf + ` AND kind IN (?6` +
-			strings.Repeat(`, ?`, kinds-1) + `) AND (due, rid) > (?3, ?4) AND due < ?2 AND due > 0`)
+		b.WriteString(`SELECT due, rid FROM rollbook_record WHERE space IN (SELECT n FROM rollbook_space WHERE tenant = ` +
+			numberOf + ` AND key = '' AND record IN (?6` + strings.Repeat(`, ?`, kinds-1) + `)) AND (due, rid) > (?3, ?4) AND due < ?2 AND due > 0`)
 		kinds = 0
 	}
 	for i := range kinds {
 		if i > 0 {
 			b.WriteString(` UNION ALL `)
 		}
-		fmt.Fprintf(&b, `SELECT due, rid FROM rollbook_record WHERE tenant = `+numberOf+` AND kind = ?%[1]d`+
+		fmt.Fprintf(&b, `SELECT due, rid FROM rollbook_record WHERE space = %[1]s`+
 			` AND due = ?3 AND rid > ?4 AND due < ?2 AND due > 0`+
-			` UNION ALL SELECT due, rid FROM rollbook_record WHERE tenant = `+numberOf+` AND kind = ?%[1]d`+
-			` AND due > (?3+0) AND due < ?2 AND due > 0`, 6+i)
+			` UNION ALL SELECT due, rid FROM rollbook_record WHERE space = %[1]s`+
+			` AND due > (?3+0) AND due < ?2 AND due > 0`, spaceOf("?"+strconv.Itoa(6+i), "''"))
 	}
 	b.WriteString(` ORDER BY due, rid LIMIT (?5+0)) w CROSS JOIN rollbook_record r ON r.rid = w.rid`)
 	return b.String()

@@ -154,7 +154,8 @@ func (t *trim) run(tx *transaction) (_ store.Revision, refused, failed error) {
 		if err := tx.exec(sqlTrimChanges, row.n, last); err != nil {
 			return 0, nil, err
 		}
-		row.trimmed, row.changed, row.noted = last, true, true
+		row.trimmed, row.noted = last, true
+		tx.change(row)
 	}
 	t.done = n < trimStep
 	return 0, nil, nil

@@ -17,9 +17,10 @@ const (
 
 	sqlGetByID = `SELECT ` + recordColumn + ` FROM rollbook_record r WHERE r.tenant = ` + numberOf + ` AND r.id = ?2`
 
-	sqlGetByKey = `SELECT ` + recordColumn + `
-		FROM rollbook_key k CROSS JOIN rollbook_record r ON r.rid = k.rid AND r.tenant = k.tenant
-		WHERE k.tenant = ` + numberOf + ` AND k.kind = ?2 AND k.value = ?3`
+	sqlGetByKey = `SELECT ` + recordColumn + ` FROM rollbook_space s
+		CROSS JOIN rollbook_key k ON k.space = s.n
+		CROSS JOIN rollbook_record r ON r.rid = k.rid AND r.tenant = s.tenant
+		WHERE s.tenant = ` + numberOf + ` AND s.record = '' AND s.key = ?2 AND k.value = ?3`
 )
 
 // Get implements [store.Store].

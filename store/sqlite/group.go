@@ -8,7 +8,7 @@ import (
 // write runs a group in the transaction that lock has begun, and answers it.
 func (w *writer) write(group []*call) {
 	g := w.store.observeGroup(len(group))
-	tx := newTransaction(statements{session: w.session})
+	tx := newTransaction(statements{session: w.session}, w.session.known)
 	answers := make([]answer, len(group))
 	wrote := make([]bool, len(group))
 	var failed error
@@ -24,7 +24,7 @@ func (w *writer) write(group []*call) {
 				return failed
 			}
 			answers[i].err = refused
-			wrote[i] = tx.writes > before
+			wrote[i] = refused == nil && tx.writes > before // else it was undone
 		}
 		if failed = tx.finish(); failed != nil {
 			return failed
@@ -34,6 +34,7 @@ func (w *writer) write(group []*call) {
 	})
 	switch {
 	case outcome == nil && w.checkLost(group, wrote):
+		w.session.known = newKnown()
 		g.end(ErrReplaced)
 	case outcome == nil:
 		g.end(nil)
@@ -53,6 +54,7 @@ func (w *writer) write(group []*call) {
 // written. The error may have ended the transaction silently, and then the next statement
 // would be a transaction of its own. So only ROLLBACK follows on this connection.
 func (w *writer) rolledBack(g groupObserver, group []*call, failed error) {
+	w.session.known = newKnown()
 	intact := w.session.do(func() error {
 		_, err := w.session.exec(sqlRollback)
 		return err
@@ -64,7 +66,7 @@ func (w *writer) rolledBack(g groupObserver, group []*call, failed error) {
 	// A violated constraint comes from one call and a damaged index, and leaves the
 	// transaction intact. Each call gets a transaction of its own, so that only that call
 	// fails.
-	if intact && primaryCode(failed) == codeConstraint && len(group) > 1 {
+	if intact && (primaryCode(failed) == codeConstraint || errors.Is(failed, errIndex)) && len(group) > 1 {
 		w.store.observeRetry("", failed)
 		for i := range group {
 			w.alone(group[i : i+1])

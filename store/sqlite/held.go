@@ -13,10 +13,7 @@ import (
 // sqlHeld is the record that holds a unique key. There is no row if the record that is to
 // be created exists, which is refused before a key that is taken, nor in a schema that is
 // newer than the known one.
-const sqlHeld = `SELECT ` + recordColumn + `
-	FROM rollbook_key k CROSS JOIN rollbook_record r ON r.rid = k.rid AND r.tenant = k.tenant
-	WHERE k.tenant = ` + numberOf + ` AND k.kind = ?2 AND k.value = ?3
-		AND NOT EXISTS (SELECT 1 FROM rollbook_record WHERE tenant = k.tenant AND id = ?4)
+const sqlHeld = sqlGetByKey + ` AND NOT EXISTS (SELECT 1 FROM rollbook_record WHERE tenant = r.tenant AND id = ?4)
 		AND (SELECT max(version) FROM rollbook_migration) <= ?5`
 
 // held refuses a create whose first unique key is held, by a read: get-or-create of what

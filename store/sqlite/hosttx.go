@@ -61,7 +61,7 @@ func (tx *Tx) write(ctx context.Context, t task) (store.Revision, error) {
 	if err := tx.checkOpen(); err != nil {
 		return 0, tx.abort(err)
 	}
-	w := newTransaction(statements{tx: tx})
+	w := newTransaction(statements{tx: tx}, newKnown())
 	// A second mark would hide the one that the file has. There may be several Tx.
 	w.marked = tx.store.marked.Load() == tx.tx
 	rev, refused, failed := t.run(w)
@@ -71,7 +71,7 @@ func (tx *Tx) write(ctx context.Context, t task) (store.Revision, error) {
 	if failed != nil {
 		return 0, tx.abort(failed)
 	}
-	if w.writes > 0 {
+	if w.writes > 0 && refused == nil {
 		tx.store.marked.Store(tx.tx)
 	}
 	return rev, refused

@@ -64,22 +64,28 @@ func plans(all bool) map[string][]string {
 		sqlTenant:       {"SEARCH rollbook_tenant USING INDEX sqlite_autoindex_rollbook_tenant_1 (name=?)"},
 		sqlUpdateTenant: {"SEARCH rollbook_tenant USING INTEGER PRIMARY KEY (rowid=?)"},
 		sqlFind:         {"SEARCH rollbook_record USING INDEX sqlite_autoindex_rollbook_record_1 (tenant=? AND id=?)"},
-		sqlKeyRow:       {"SEARCH rollbook_key USING PRIMARY KEY (tenant=? AND kind=? AND value=?)"},
-		sqlRecord:       {"SEARCH r USING INTEGER PRIMARY KEY (rowid=?)"},
-		sqlUpdate:       {"SEARCH rollbook_record USING INTEGER PRIMARY KEY (rowid=?)"},
-		sqlUpdateData:   {"SEARCH rollbook_record USING INTEGER PRIMARY KEY (rowid=?)"},
-		sqlDelete:       {"SEARCH rollbook_record USING INTEGER PRIMARY KEY (rowid=?)"},
-		sqlReleaseKey:   {"SEARCH rollbook_key USING PRIMARY KEY (tenant=? AND kind=? AND value=?)"},
+		sqlSpace: {
+			"SEARCH rollbook_space USING COVERING INDEX sqlite_autoindex_rollbook_space_1 (tenant=? AND record=? AND key=?)",
+		},
+		sqlLastRow:    {"SEARCH rollbook_record"}, // its end
+		sqlKeyRow:     {"SEARCH rollbook_key USING PRIMARY KEY (space=? AND value=?)"},
+		sqlRecord:     {"SEARCH r USING INTEGER PRIMARY KEY (rowid=?)"},
+		sqlUpdate:     {"SEARCH rollbook_record USING INTEGER PRIMARY KEY (rowid=?)"},
+		sqlUpdateData: {"SEARCH rollbook_record USING INTEGER PRIMARY KEY (rowid=?)"},
+		sqlDelete:     {"SEARCH rollbook_record USING INTEGER PRIMARY KEY (rowid=?)"},
+		sqlReleaseKey: {"SEARCH rollbook_key USING PRIMARY KEY (space=? AND value=?)"},
 		sqlForgetKeys: { // all of the tenant's
-			"SEARCH rollbook_key USING PRIMARY KEY (tenant=?)",
-			"LIST SUBQUERY 1", "SCAN json_each VIRTUAL TABLE INDEX 1:", "CREATE BLOOM FILTER",
+			"SEARCH rollbook_key USING PRIMARY KEY (space=?)", "LIST SUBQUERY 1",
+			"SEARCH rollbook_space USING COVERING INDEX sqlite_autoindex_rollbook_space_1 (tenant=? AND record=?)",
+			"LIST SUBQUERY 2", "SCAN json_each VIRTUAL TABLE INDEX 1:", "CREATE BLOOM FILTER",
 		},
 		sqlForgetTerms: { // all of the tenant's
-			"SEARCH rollbook_term USING PRIMARY KEY (tenant=?)",
-			"LIST SUBQUERY 1", "SCAN json_each VIRTUAL TABLE INDEX 1:", "CREATE BLOOM FILTER",
+			"SEARCH rollbook_term USING PRIMARY KEY (space=?)", "LIST SUBQUERY 1",
+			"SEARCH rollbook_space USING COVERING INDEX sqlite_autoindex_rollbook_space_1 (tenant=? AND record>?)",
+			"LIST SUBQUERY 2", "SCAN json_each VIRTUAL TABLE INDEX 1:", "CREATE BLOOM FILTER",
 		},
 		sqlDeleteTerm: {"SEARCH rollbook_term USING PRIMARY KEY" +
-			" (tenant=? AND record_kind=? AND kind=? AND value=? AND created=?)"},
+			" (space=? AND value=? AND created=?)"},
 		sqlNewestChange: {"SEARCH rollbook_change USING PRIMARY KEY (tenant=? AND revision<?)"},
 		sqlTrimStep: {
 			"CO-ROUTINE (subquery)",
@@ -87,19 +93,21 @@ func plans(all bool) map[string][]string {
 			"SCAN (subquery)", // at most trimStep rows
 		},
 		sqlTrimChanges: {"SEARCH rollbook_change USING PRIMARY KEY (tenant=? AND revision<?)"},
-		sqlEarliest:    {"SEARCH rollbook_record USING COVERING INDEX rollbook_record_due (tenant=? AND kind=? AND due>?)"},
+		sqlEarliest:    {"SEARCH rollbook_record USING COVERING INDEX rollbook_record_due (space=? AND due>?)"},
 		sqlUnschedule:  {"SEARCH rollbook_schedule USING PRIMARY KEY (kind=? AND tenant=?)"},
 		sqlGetByID:     {"SEARCH r USING INDEX sqlite_autoindex_rollbook_record_1 (tenant=? AND id=?)"},
 		sqlGetByKey: {
-			"SEARCH k USING PRIMARY KEY (tenant=? AND kind=? AND value=?)",
+			"SEARCH s USING COVERING INDEX sqlite_autoindex_rollbook_space_1 (tenant=? AND record=? AND key=?)",
+			"SEARCH k USING PRIMARY KEY (space=? AND value=?)",
 			"SEARCH r USING INTEGER PRIMARY KEY (rowid=?)",
 		},
 		sqlHeld: {
-			"SEARCH k USING PRIMARY KEY (tenant=? AND kind=? AND value=?)",
+			"SEARCH s USING COVERING INDEX sqlite_autoindex_rollbook_space_1 (tenant=? AND record=? AND key=?)",
 			"SCALAR SUBQUERY 3", "SEARCH rollbook_migration",
+			"SEARCH k USING PRIMARY KEY (space=? AND value=?)",
+			"SEARCH r USING INTEGER PRIMARY KEY (rowid=?)",
 			"CORRELATED SCALAR SUBQUERY 2",
 			"SEARCH rollbook_record USING COVERING INDEX sqlite_autoindex_rollbook_record_1 (tenant=? AND id=?)",
-			"SEARCH r USING INTEGER PRIMARY KEY (rowid=?)",
 		},
 		sqlNumber:      {"SEARCH rollbook_tenant USING COVERING INDEX sqlite_autoindex_rollbook_tenant_1 (name=?)"},
 		sqlTenants:     {"SEARCH rollbook_tenant USING INTEGER PRIMARY KEY (rowid>?)"},
@@ -108,7 +116,7 @@ func plans(all bool) map[string][]string {
 		sqlCountTerm: {
 			"CO-ROUTINE (subquery)",
 			"SEARCH rollbook_term USING PRIMARY KEY" +
-				" (tenant=? AND record_kind=? AND kind=? AND value=? AND created>? AND created<?)",
+				" (space=? AND value=? AND created>? AND created<?)",
 			"SCAN (subquery)", // at most countTerms rows
 		},
 		sqlNextKind: {"SEARCH rollbook_schedule USING COVERING INDEX rollbook_schedule_due (kind>?)"},
@@ -157,7 +165,9 @@ func plans(all bool) map[string][]string {
 	}
 	statements[dueSQL(store.MaxKinds+1)] = []string{ // which sorts
 		"CO-ROUTINE w",
-		"SEARCH rollbook_record USING COVERING INDEX rollbook_record_due (tenant=? AND kind=? AND due>? AND due<?)",
+		"SEARCH rollbook_record USING COVERING INDEX rollbook_record_due (space=? AND due>? AND due<?)",
+		"LIST SUBQUERY 2",
+		"SEARCH rollbook_space USING COVERING INDEX sqlite_autoindex_rollbook_space_1 (tenant=? AND record=? AND key=?)",
 		"USE TEMP B-TREE FOR ORDER BY",
 		"SCAN w",
 		"SEARCH r USING INTEGER PRIMARY KEY (rowid=?)",
@@ -169,15 +179,15 @@ func plans(all bool) map[string][]string {
 // is computed before it is asked for.
 func walkPlan(terms int) []string {
 	entries := "SEARCH rollbook_record USING COVERING INDEX rollbook_record_created" +
-		" (tenant=? AND kind=? AND created>? AND created<?)"
+		" (space=? AND created>? AND created<?)"
 	if terms > 0 {
 		entries = "SEARCH rollbook_term USING PRIMARY KEY" +
-			" (tenant=? AND record_kind=? AND kind=? AND value=? AND created>? AND created<?)"
+			" (space=? AND value=? AND created>? AND created<?)"
 	}
 	steps := []string{"COMPOUND QUERY", "LEFT-MOST SUBQUERY", "CO-ROUTINE w", entries, "SCAN w"}
 	for i := 1; i < terms; i++ {
 		steps = append(steps, fmt.Sprintf("SEARCH p%d USING PRIMARY KEY"+
-			" (tenant=? AND record_kind=? AND kind=? AND value=? AND created=?)", i))
+			" (space=? AND value=? AND created=?)", i))
 	}
 	return append(steps, "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)",
 		"UNION ALL", "CO-ROUTINE (subquery)", entries, "SCAN (subquery)")
@@ -190,7 +200,7 @@ func duePlan(kinds int) []string {
 	for range kinds {
 		for _, bound := range []string{"due=? AND rowid>?", "due>? AND due<?"} {
 			steps = append(steps,
-				"SEARCH rollbook_record USING COVERING INDEX rollbook_record_due (tenant=? AND kind=? AND "+bound+")")
+				"SEARCH rollbook_record USING COVERING INDEX rollbook_record_due (space=? AND "+bound+")")
 		}
 	}
 	return append(steps, "SCAN w", "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)")
@@ -198,8 +208,8 @@ func duePlan(kinds int) []string {
 
 var subquery = regexp.MustCompile(`\(subquery-\d+\)`)
 
-// plan returns the steps without those of numberOf, which is one look-up wherever it
-// stands.
+// plan returns the steps without those of numberOf and spaceOf, which are look-ups of one row
+// wherever they stand.
 func plan(t *testing.T, db *sql.DB, query string) (steps []string) {
 	t.Helper()
 	args := make([]any, 8+2*store.MaxMatch) // more than any has; the driver ignores the rest
@@ -217,7 +227,8 @@ func plan(t *testing.T, db *sql.DB, query string) (steps []string) {
 		step = subquery.ReplaceAllString(step, "(subquery)") // without their numbers
 		switch step {
 		case "MERGE (UNION ALL)", "LEFT", "RIGHT": // an order that is kept
-		case "SEARCH rollbook_tenant USING COVERING INDEX sqlite_autoindex_rollbook_tenant_1 (name=?)":
+		case "SEARCH rollbook_tenant USING COVERING INDEX sqlite_autoindex_rollbook_tenant_1 (name=?)",
+			"SEARCH rollbook_space USING COVERING INDEX sqlite_autoindex_rollbook_space_1 (tenant=? AND record=? AND key=?)":
 			if n := len(steps); n > 0 && strings.HasPrefix(steps[n-1], "SCALAR SUBQUERY ") {
 				steps = steps[:n-1]
 				continue

@@ -27,7 +27,7 @@ func requireFree(tx *transaction, t *tenant, i int, key store.Key) (refused, fai
 	if t.n == 0 {
 		return nil, nil
 	}
-	rid, found, failed := tx.keyRow(t.n, key)
+	rid, found, failed := tx.keyRow(t, key)
 	if !found || failed != nil {
 		return nil, failed
 	}
@@ -130,7 +130,7 @@ func (b *batch) checkKeys(tx *transaction, t *tenant) (refused, failed error) {
 }
 
 func (b *batch) checkKey(tx *transaction, t *tenant, i int, key store.Key) (refused, failed error) {
-	rid, found, failed := tx.keyRow(t.n, key)
+	rid, found, failed := tx.keyRow(t, key)
 	if !found || failed != nil {
 		return nil, failed
 	}

@@ -24,6 +24,7 @@ type session struct {
 	conn  *sql.Conn
 	raw   driver.ConnPrepareContext // while do runs
 	stmts map[string]driver.Stmt    // by their text
+	known *known                    // what committed transactions have read
 	args  []driver.NamedValue
 }
 
@@ -35,7 +36,7 @@ func newSession(ctx context.Context, db *sql.DB, sync Sync) (*session, error) {
 	if _, err := verify(ctx, conn, sync, roleWriter); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	return &session{conn: conn, stmts: map[string]driver.Stmt{}}, nil
+	return &session{conn: conn, stmts: map[string]driver.Stmt{}, known: newKnown()}, nil
 }
 
 // do calls f, which may use exec and row.

@@ -14,26 +14,29 @@ const (
 	sqlCreateTenant = `INSERT INTO rollbook_tenant (name, revision) VALUES (?, 0)`
 	sqlUpdateTenant = `UPDATE rollbook_tenant SET revision = ?, trimmed = ? WHERE n = ?`
 
-	sqlFind   = `SELECT rid, kind, created, revision, due, keys FROM rollbook_record WHERE tenant = ? AND id = ?`
-	sqlKeyRow = `SELECT rid FROM rollbook_key WHERE tenant = ? AND kind = ? AND value = ?`
-	sqlRecord = `SELECT ` + recordColumn + ` FROM rollbook_record r WHERE r.rid = ? AND r.tenant = ?`
+	sqlFind    = `SELECT rid, kind, created, revision, due, keys FROM rollbook_record WHERE tenant = ? AND id = ?`
+	sqlKeyRow  = `SELECT rid FROM rollbook_key WHERE space = ? AND value = ?`
+	sqlLastRow = `SELECT ifnull(max(rid), 0) FROM rollbook_record`
+	sqlRecord  = `SELECT ` + recordColumn + ` FROM rollbook_record r WHERE r.rid = ? AND r.tenant = ?`
 
-	sqlInsert = `INSERT INTO rollbook_record (tenant, id, kind, created, revision, due, keys, data)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
+	sqlInsert = `INSERT INTO rollbook_record (rid, tenant, space, id, kind, created, revision, due, keys, data)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, id) DO NOTHING`
 	sqlUpdate     = `UPDATE rollbook_record SET revision = ?, due = ?, keys = ?, data = ? WHERE rid = ?`
 	sqlUpdateData = `UPDATE rollbook_record SET revision = ?, data = ? WHERE rid = ?` // touches no index
 	sqlDelete     = `DELETE FROM rollbook_record WHERE rid = ?`
 
-	sqlClaimKey   = `INSERT INTO rollbook_key (tenant, kind, value, rid) VALUES (?, ?, ?, ?)`
-	sqlReleaseKey = `DELETE FROM rollbook_key WHERE tenant = ? AND kind = ? AND value = ?`
+	sqlClaimKey   = `INSERT INTO rollbook_key (space, value, rid) VALUES (?, ?, ?) ON CONFLICT (space, value) DO NOTHING`
+	sqlReleaseKey = `DELETE FROM rollbook_key WHERE space = ? AND value = ?`
 
-	sqlForgetKeys  = `DELETE FROM rollbook_key WHERE tenant = ? AND rid IN (SELECT value FROM json_each(?))`
-	sqlForgetTerms = `DELETE FROM rollbook_term WHERE tenant = ? AND created IN (SELECT value FROM json_each(?))`
+	sqlForgetKeys = `DELETE FROM rollbook_key
+		WHERE space IN (SELECT n FROM rollbook_space WHERE tenant = ? AND record = '')
+		AND rid IN (SELECT value FROM json_each(?))`
+	sqlForgetTerms = `DELETE FROM rollbook_term
+		WHERE space IN (SELECT n FROM rollbook_space WHERE tenant = ? AND record > '')
+		AND created IN (SELECT value FROM json_each(?))`
 
-	sqlInsertTerm = `INSERT INTO rollbook_term (tenant, record_kind, kind, value, created, rid)
-		VALUES (?, ?, ?, ?, ?, ?)`
-	sqlDeleteTerm = `DELETE FROM rollbook_term
-		WHERE tenant = ? AND record_kind = ? AND kind = ? AND value = ? AND created = ?`
+	sqlInsertTerm = `INSERT INTO rollbook_term (space, value, created, rid) VALUES (?, ?, ?, ?)`
+	sqlDeleteTerm = `DELETE FROM rollbook_term WHERE space = ? AND value = ? AND created = ?`
 
 	sqlNote         = `INSERT INTO rollbook_change (tenant, revision, type, kind, id, note) VALUES (?, ?, ?, ?, ?, ?)`
 	sqlNewestChange = `SELECT revision FROM rollbook_change WHERE tenant = ? AND revision <= ?
@@ -42,11 +45,14 @@ const (
 		(SELECT revision FROM rollbook_change WHERE tenant = ? AND revision < ? ORDER BY revision LIMIT (?+0))`
 	sqlTrimChanges = `DELETE FROM rollbook_change WHERE tenant = ? AND revision <= ?`
 
-	sqlEarliest = `SELECT min(due) FROM rollbook_record WHERE tenant = ? AND kind = ? AND due > 0`
+	sqlEarliest = `SELECT min(due) FROM rollbook_record WHERE space = ? AND due > 0`
 	sqlSchedule = `INSERT INTO rollbook_schedule (kind, tenant, due) VALUES (?, ?, ?)
 		ON CONFLICT (kind, tenant) DO UPDATE SET due = excluded.due WHERE due <> excluded.due`
 	sqlUnschedule = `DELETE FROM rollbook_schedule WHERE kind = ? AND tenant = ?`
 )
+
+// sqlDataVersion is a number that changes when another connection writes, in any process.
+const sqlDataVersion = `PRAGMA data_version`
 
 // transaction is how the tasks of a group read and write the database. It keeps a tenant's
 // revision and earliest due, which several tasks may change, until finish writes them once.
@@ -54,35 +60,61 @@ type transaction struct {
 	s        statements
 	writes   int  // statements that write, so far
 	marked   bool // a mark was written by an earlier one of the same COMMIT
-	tenants  map[string]*tenant
+	known    *known
+	changed  []*tenant
 	schedule map[slot]struct{} // the rows to be brought up to date
 	row      [8]driver.Value
 }
 
-// tenant is a tenant's row. It is read again in each transaction: another process may
-// write in between, or a backup be restored into the file.
+// known is what transactions have read. It is good for the next one on the same connection
+// if this one is committed and nobody else writes in between: another process may, or a
+// backup be restored into the file.
+type known struct {
+	version int64 // of the data, which other connections change
+	tenants map[string]*tenant
+	lastRow int64 // the greatest number of a record, so far; -1: not read yet
+}
+
+// maxKnown is how many tenants are known from one transaction to the next.
+const maxKnown = 1000
+
+func newKnown() *known { return &known{version: -1, tenants: make(map[string]*tenant), lastRow: -1} }
+
+// tenant is a tenant's row and the numbers of its spaces.
 type tenant struct {
 	name     string
 	n        int64 // 0: there is no such tenant
 	revision int64
 	trimmed  int64
-	changed  bool // to be written back
-	noted    bool // the feed has changed
+	spaces   map[space]int64 // 0: there is no such space
+	changed  bool            // to be written back
+	noted    bool            // the feed has changed
 }
 
 type slot struct {
-	tenant int64
+	tenant *tenant
 	kind   string
 }
 
-func newTransaction(s statements) *transaction {
-	return &transaction{s: s, tenants: make(map[string]*tenant), schedule: make(map[slot]struct{})}
-}
+// newTransaction returns a transaction that knows what others have read.
+func newTransaction(s statements, k *known) *transaction { return &transaction{s: s, known: k} }
 
 func (tx *transaction) exec(query string, args ...driver.Value) error {
-	tx.writes++
-	_, err := tx.s.exec(query, args...)
+	_, err := tx.count(query, args...)
 	return err
+}
+
+// count returns how many rows a statement has changed.
+func (tx *transaction) count(query string, args ...driver.Value) (rows int64, err error) {
+	result, err := tx.s.exec(query, args...)
+	if err != nil {
+		return 0, err
+	}
+	rows, err = result.RowsAffected()
+	if rows > 0 {
+		tx.writes++
+	}
+	return rows, err
 }
 
 func (tx *transaction) insert(query string, args ...driver.Value) (rowid int64, err error) {
@@ -95,10 +127,10 @@ func (tx *transaction) insert(query string, args ...driver.Value) (rowid int64, 
 }
 
 func (tx *transaction) tenant(name string) (*tenant, error) {
-	if t, ok := tx.tenants[name]; ok {
+	if t, ok := tx.known.tenants[name]; ok {
 		return t, nil
 	}
-	t := &tenant{name: name}
+	t := &tenant{name: name, spaces: make(map[space]int64)}
 	row := tx.row[:3]
 	found, err := tx.s.row(sqlTenant, row, name)
 	if err != nil {
@@ -109,8 +141,32 @@ func (tx *transaction) tenant(name string) (*tenant, error) {
 			return nil, err
 		}
 	}
-	tx.tenants[name] = t
+	tx.known.tenants[name] = t
 	return t, nil
+}
+
+// change marks a tenant as one to be written back.
+func (tx *transaction) change(t *tenant) {
+	if !t.changed {
+		t.changed = true
+		tx.changed = append(tx.changed, t)
+	}
+}
+
+// newRow returns a number for a record, greater than all others have.
+func (tx *transaction) newRow() (rid int64, err error) {
+	k := tx.known
+	if k.lastRow < 0 {
+		row := tx.row[:1]
+		if _, err := tx.s.row(sqlLastRow, row); err != nil {
+			return 0, err
+		}
+		if err := scan(row, &k.lastRow); err != nil {
+			return 0, err
+		}
+	}
+	k.lastRow++
+	return k.lastRow, nil
 }
 
 func (tx *transaction) create(t *tenant) (err error) {
@@ -130,9 +186,13 @@ func (tx *transaction) find(tenant int64, id string, s *stored) error {
 
 // keyRow returns the number of the record that a key's row names. In a damaged file there
 // may be no such record, or it may not hold the key.
-func (tx *transaction) keyRow(tenant int64, key store.Key) (rid int64, found bool, err error) {
+func (tx *transaction) keyRow(t *tenant, key store.Key) (rid int64, found bool, err error) {
+	space, err := tx.space(t, keysOf(key.Kind))
+	if space == 0 || err != nil {
+		return 0, false, err
+	}
 	row := tx.row[:1]
-	found, err = tx.s.row(sqlKeyRow, row, tenant, key.Kind, key.Value)
+	found, err = tx.s.row(sqlKeyRow, row, space, key.Value)
 	if err != nil || !found {
 		return 0, false, err
 	}
@@ -179,45 +239,61 @@ func (tx *transaction) oldChanges(tenant, through int64) (last, n int64, err err
 }
 
 // reschedule records that the earliest due of a tenant and kind may have changed.
-func (tx *transaction) reschedule(tenant int64, kind string) {
-	tx.schedule[slot{tenant, kind}] = struct{}{}
+func (tx *transaction) reschedule(t *tenant, kind string) {
+	if tx.schedule == nil {
+		tx.schedule = make(map[slot]struct{})
+	}
+	tx.schedule[slot{t, kind}] = struct{}{}
 }
 
-// begin returns ErrNewerSchema if a later version of this package has migrated the file.
-func (tx *transaction) begin(known int) error {
+// begin forgets what is known if others have written since, and returns ErrNewerSchema if a
+// later version of this package has migrated the file.
+func (tx *transaction) begin(schema int) error {
 	row := tx.row[:1]
 	var version int64
+	if _, err := tx.s.row(sqlDataVersion, row); err != nil {
+		return err
+	}
+	if err := scan(row, &version); err != nil {
+		return err
+	}
+	if k := tx.known; version == k.version && len(k.tenants) <= maxKnown {
+		return nil
+	}
+	*tx.known = *newKnown()
+	tx.known.version = version
 	if _, err := tx.s.row(sqlVersion, row); err != nil {
 		return err
 	}
 	if err := scan(row, &version); err != nil {
 		return err
 	}
-	return checkVersion(version, known)
+	return checkVersion(version, schema)
 }
 
 // finish writes what the transaction has kept, and a new mark if anything was written.
 func (tx *transaction) finish() error {
 	for at := range tx.schedule {
-		row := tx.row[:1]
-		if _, err := tx.s.row(sqlEarliest, row, at.tenant, at.kind); err != nil {
+		space, err := tx.space(at.tenant, space{record: at.kind})
+		if err != nil {
 			return err
 		}
-		var err error
+		row := tx.row[:1]
+		if _, err := tx.s.row(sqlEarliest, row, space); err != nil {
+			return err
+		}
 		if row[0] == nil { // min of nothing
-			err = tx.exec(sqlUnschedule, at.kind, at.tenant)
+			err = tx.exec(sqlUnschedule, at.kind, at.tenant.n)
 		} else {
-			err = tx.exec(sqlSchedule, at.kind, at.tenant, row[0])
+			err = tx.exec(sqlSchedule, at.kind, at.tenant.n, row[0])
 		}
 		if err != nil {
 			return err
 		}
 	}
-	for _, t := range tx.tenants {
-		if t.changed {
-			if err := tx.exec(sqlUpdateTenant, t.revision, t.trimmed, t.n); err != nil {
-				return err
-			}
+	for _, t := range tx.changed {
+		if err := tx.exec(sqlUpdateTenant, t.revision, t.trimmed, t.n); err != nil {
+			return err
 		}
 	}
 	if tx.writes == 0 || tx.marked {

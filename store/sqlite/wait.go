@@ -104,9 +104,10 @@ func (b *bell) ring(tenant string) {
 
 // committed wakes the calls that wait for what a transaction has written.
 func (s *Store) committed(tx *transaction) {
-	for name, t := range tx.tenants {
+	for _, t := range tx.changed {
 		if t.noted {
-			s.bell.ring(name)
+			s.bell.ring(t.name)
 		}
+		t.changed, t.noted = false, false
 	}
 }

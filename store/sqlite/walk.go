@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 
 	"github.com/rollbook-go/rollbook/store"
@@ -14,8 +15,8 @@ import (
 const countTerms = 1000
 
 const sqlCountTerm = `SELECT count(*) FROM (SELECT 1 FROM rollbook_term
-	WHERE tenant = ` + numberOf + ` AND record_kind = ?2 AND kind = ?3 AND value = ?4
-	AND created > ?5 AND created < ?6 LIMIT (?7+0))`
+	WHERE space = (SELECT n FROM rollbook_space WHERE tenant = ` + numberOf + ` AND record = ?2 AND key = ?3)
+	AND value = ?4 AND created > ?5 AND created < ?6 LIMIT (?7+0))`
 
 // stepWork bounds the index entries that one step reads, so that other tenants have their
 // turn soon.
@@ -40,21 +41,22 @@ func walkSQL(terms int, desc, data bool) string {
 	if !data {
 		column = strings.Replace(column, " || r.data", "", 1)
 	}
-	from := `rollbook_record WHERE tenant = ` + numberOf + ` AND kind = ?2`
+	records := spaceOf("?2", "''")
+	from := `rollbook_record WHERE space = ` + records
 	if terms > 0 {
-		from = `rollbook_term WHERE tenant = ` + numberOf + ` AND record_kind = ?2 AND kind = ?7 AND value = ?8`
+		from = `rollbook_term WHERE space = ` + spaceOf("?2", "?7") + ` AND value = ?8`
 	}
-	entries := `(SELECT tenant, rid, created FROM ` + from +
+	entries := `(SELECT rid, created FROM ` + from +
 		` AND created > ?3 AND created < ?4 ORDER BY created` + order + ` LIMIT (?6+0))`
 	others := ""
 	for i := 1; i < terms; i++ {
-		others += fmt.Sprintf(` CROSS JOIN rollbook_term p%d ON p%[1]d.tenant = w.tenant AND p%[1]d.record_kind = ?2`+
-			` AND p%[1]d.kind = ?%[2]d AND p%[1]d.value = ?%[3]d AND p%[1]d.created = w.created`, i, 7+2*i, 8+2*i)
+		others += fmt.Sprintf(` CROSS JOIN rollbook_term p%d ON p%[1]d.space = %[2]s AND p%[1]d.value = ?%[3]d AND p%[1]d.created = w.created`,
+			i, spaceOf("?2", "?"+strconv.Itoa(7+2*i)), 8+2*i)
 	}
 	// If a term's record is lost, another record may have got its number, but none of the
 	// tenant has its Created.
 	return `SELECT ` + column + ` FROM ` + entries + ` w` + others + ` CROSS JOIN rollbook_record r ON r.rid = w.rid` +
-		` WHERE r.tenant = w.tenant AND r.created = w.created AND (r.due = 0 OR r.due >= ?5)` +
+		` WHERE r.space = ` + records + ` AND r.created = w.created AND (r.due = 0 OR r.due >= ?5)` +
 		` UNION ALL SELECT CAST(ifnull(` + last + `(created), 0) || ' ' || count(*) || ' 0 0 0 0 ' AS BLOB) FROM ` + entries
 }
 

@@ -89,13 +89,14 @@ func worstFilter(t *testing.T, s *Store, users, n int) (words []store.Key) {
 		words = append(words, store.Key{Kind: "name", Value: fmt.Sprint("word", i)})
 	}
 	s.fill(t, `INSERT INTO rollbook_tenant (n, name, revision) VALUES (1, 't', ?)`, users)
+	s.fill(t, `INSERT INTO rollbook_space (n, tenant, record, key) VALUES (1, 1, 'user', ''), (2, 1, 'user', 'name')`)
 	for i, word := range words {
 		lacking := slices.Delete(slices.Clone(words), i, i+1)
-		s.fill(t, numbers+`INSERT INTO rollbook_record (rid, tenant, id, kind, created, revision, due, keys, data)
-			SELECT i, 1, 'u' || i, 'user', i, i, 0, iif(i % 4000 = 0, ?2, ?3), zeroblob(100) FROM n WHERE i % ?5 = ?4`,
+		s.fill(t, numbers+`INSERT INTO rollbook_record (rid, tenant, space, id, kind, created, revision, due, keys, data)
+			SELECT i, 1, 1, 'u' || i, 'user', i, i, 0, iif(i % 4000 = 0, ?2, ?3), zeroblob(100) FROM n WHERE i % ?5 = ?4`,
 			users, encodeKeys(nil, words), encodeKeys(nil, lacking), i, n)
-		s.fill(t, numbers+`INSERT INTO rollbook_term (tenant, record_kind, kind, value, created, rid)
-			SELECT 1, 'user', 'name', ?2, i, i FROM n WHERE i % ?4 <> ?3 OR i % 4000 = 0`, users, word.Value, i, n)
+		s.fill(t, numbers+`INSERT INTO rollbook_term (space, value, created, rid)
+			SELECT 2, ?2, i, i FROM n WHERE i % ?4 <> ?3 OR i % 4000 = 0`, users, word.Value, i, n)
 	}
 	return words
 }
@@ -189,8 +190,9 @@ func TestDueWork(t *testing.T) {
 	const records = 5000
 	s := workStore(t, nil)
 	s.fill(t, `INSERT INTO rollbook_tenant (n, name, revision) VALUES (1, 't', ?)`, records)
-	s.fill(t, numbers+`INSERT INTO rollbook_record (rid, tenant, id, kind, created, revision, due, keys, data)
-		SELECT i, 1, 'u' || i, iif(i % 2, 'user', 'group'), i, i, 5, ?2, x'' FROM n`, records, encodeKeys(nil, nil))
+	s.fill(t, `INSERT INTO rollbook_space (n, tenant, record, key) VALUES (0, 1, 'group', ''), (1, 1, 'user', '')`)
+	s.fill(t, numbers+`INSERT INTO rollbook_record (rid, tenant, space, id, kind, created, revision, due, keys, data)
+		SELECT i, 1, i % 2, 'u' || i, iif(i % 2, 'user', 'group'), i, i, 5, ?2, x'' FROM n`, records, encodeKeys(nil, nil))
 	s.fill(t, `INSERT INTO rollbook_schedule (kind, tenant, due) VALUES ('user', 1, 5), ('group', 1, 5)`)
 
 	q := store.DueQuery{Before: store.FromMillis(6), Tenant: "t"}
@@ -228,8 +230,9 @@ func TestDueWorkTenants(t *testing.T) {
 	s := workStore(t, nil)
 	s.fill(t, numbers+`INSERT INTO rollbook_tenant (n, name, revision) SELECT i, 't' || i, 1 FROM n`, tenants)
 	due := fmt.Sprintf(` iif(i <= %d OR i > %d, 5, 1000) `, many, tenants-10)
-	s.fill(t, numbers+`INSERT INTO rollbook_record (rid, tenant, id, kind, created, revision, due, keys, data)
-		SELECT i, i, 'u', 'user', 1, 1,`+due+`, ?2, x'' FROM n`, tenants, encodeKeys(nil, nil))
+	s.fill(t, numbers+`INSERT INTO rollbook_space (n, tenant, record, key) SELECT i, i, 'user', '' FROM n`, tenants)
+	s.fill(t, numbers+`INSERT INTO rollbook_record (rid, tenant, space, id, kind, created, revision, due, keys, data)
+		SELECT i, i, i, 'u', 'user', 1, 1,`+due+`, ?2, x'' FROM n`, tenants, encodeKeys(nil, nil))
 	s.fill(t, numbers+`INSERT INTO rollbook_schedule (kind, tenant, due) SELECT 'user', i,`+due+`FROM n`, tenants)
 
 	for _, before := range []int64{6, 1001, 5} { // many, all, none

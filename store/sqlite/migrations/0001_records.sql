@@ -6,9 +6,21 @@ CREATE TABLE rollbook_tenant (
   trimmed  INTEGER NOT NULL DEFAULT 0   -- the last entry of the feed that was forgotten
 ) STRICT;
 
+-- The parts into which the indexes of a tenant fall: the records of a kind (key is ''), the
+-- records of a kind that have a term of a kind, and the unique keys of a kind (record is '').
+-- A number keeps the index rows short.
+CREATE TABLE rollbook_space (
+  n      INTEGER PRIMARY KEY,
+  tenant INTEGER NOT NULL,
+  record TEXT    NOT NULL,
+  key    TEXT    NOT NULL,
+  UNIQUE (tenant, record, key)
+) STRICT;
+
 CREATE TABLE rollbook_record (
   rid      INTEGER PRIMARY KEY,
   tenant   INTEGER NOT NULL,
+  space    INTEGER NOT NULL,            -- of tenant and kind
   id       TEXT    NOT NULL,
   kind     TEXT    NOT NULL,
   created  INTEGER NOT NULL,
@@ -19,29 +31,26 @@ CREATE TABLE rollbook_record (
   UNIQUE (tenant, id)
 ) STRICT;
 
-CREATE UNIQUE INDEX rollbook_record_created ON rollbook_record (tenant, kind, created);
-CREATE INDEX rollbook_record_due ON rollbook_record (tenant, kind, due) WHERE due > 0;
+CREATE UNIQUE INDEX rollbook_record_created ON rollbook_record (space, created);
+CREATE INDEX rollbook_record_due ON rollbook_record (space, due) WHERE due > 0;
 
 -- The holder of each unique key. A row counts only if the record that it names lists
 -- the key: a file may be damaged.
 CREATE TABLE rollbook_key (
-  tenant INTEGER NOT NULL,
-  kind   TEXT    NOT NULL,
-  value  TEXT    NOT NULL,
-  rid    INTEGER NOT NULL,
-  PRIMARY KEY (tenant, kind, value)
+  space INTEGER NOT NULL,
+  value TEXT    NOT NULL,
+  rid   INTEGER NOT NULL,
+  PRIMARY KEY (space, value)
 ) STRICT, WITHOUT ROWID;
 
 -- The records that have each index term, in the order of lists. A row counts only if
 -- the record that it names has its created, which no two records of a tenant share.
 CREATE TABLE rollbook_term (
-  tenant      INTEGER NOT NULL,
-  record_kind TEXT    NOT NULL,
-  kind        TEXT    NOT NULL,
-  value       TEXT    NOT NULL,
-  created     INTEGER NOT NULL,
-  rid         INTEGER NOT NULL,
-  PRIMARY KEY (tenant, record_kind, kind, value, created)
+  space   INTEGER NOT NULL,
+  value   TEXT    NOT NULL,
+  created INTEGER NOT NULL,
+  rid     INTEGER NOT NULL,
+  PRIMARY KEY (space, value, created)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE rollbook_change (
@@ -81,3 +90,18 @@ CREATE VIEW rollbook_records AS
   SELECT t.name AS tenant, r.kind, r.id, r.created, r.revision, r.due,
          CAST(r.data AS TEXT) AS data
     FROM rollbook_record r JOIN rollbook_tenant t ON t.n = r.tenant;
+
+-- The users that package enduser keeps, for joins with the tables of a host. A body that is
+-- not JSON is no error.
+CREATE VIEW rollbook_users AS
+  SELECT tenant, id,
+         body ->> '$.external_id' AS external_id,
+         ifnull(body ->> '$.name', nullif(concat_ws(' ', body ->> '$.first_name', body ->> '$.last_name'), '')) AS name,
+         body ->> '$.email' AS email,
+         revision,
+         body ->> '$.created_at' AS created_at,
+         body ->> '$.updated_at' AS updated_at,
+         nullif(due, 0) AS expires_at,
+         body
+    FROM (SELECT tenant, id, revision, due, iif(json_valid(data), data, NULL) AS body
+            FROM rollbook_records WHERE kind = 'user');
