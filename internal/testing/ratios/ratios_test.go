@@ -9,6 +9,7 @@ import (
 func TestReport(t *testing.T) {
 	t.Parallel()
 	got := testing.Benchmark(func(b *testing.B) {
+		b.Helper()
 		var r ratios.Set
 		for _, v := range []float64{4, 1, 2, 3} {
 			r.Add("x-other", v)
