@@ -49,7 +49,7 @@ func (s *Store) Confirm(ctx context.Context, tenant string) (err error) {
 
 // confirmation reads the reply to a Confirm.
 func (s *Store) confirmation(tenant string, r *request) error {
-	val, err := r.cmds[0].Result()
+	val, err := r.result()
 	if err != nil {
 		return err
 	}

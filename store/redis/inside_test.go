@@ -74,3 +74,19 @@ func (s *Store) HomeAddr(ctx context.Context, tenant string) (string, error) {
 	}
 	return node.Options().Addr, nil
 }
+
+// texts returns the arguments of a command as they are sent.
+func texts(args []any) []string {
+	all := make([]string, len(args))
+	for i, a := range args {
+		switch a := a.(type) {
+		case string:
+			all[i] = a
+		case *string:
+			all[i] = *a
+		case []byte:
+			all[i] = string(a)
+		}
+	}
+	return all
+}

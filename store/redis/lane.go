@@ -53,6 +53,9 @@ type request struct {
 	size   int     // of the arguments, about
 	class  class
 
+	early    early         // cmds[0], for a lane that tells callers early
+	answered bool          // it has told the caller, and the others of the pipeline may not be answered
+	val      any           // what it has told
 	acked    int           // replicas that have the write, if the lane waits for them
 	done     chan struct{} // closed when cmds have their replies
 	followed bool          // cmds were sent again where a Cluster node pointed
@@ -65,6 +68,42 @@ func newRequest(ctx context.Context, sc *script, args []any) *request {
 	r.one[0] = goredis.NewCmd(ctx, args...)
 	r.cmds = r.one[:]
 	return r
+}
+
+// result returns the reply of the first command.
+func (r *request) result() (any, error) {
+	if r.answered {
+		return r.val, nil
+	}
+	return r.cmds[0].Result()
+}
+
+// results returns the replies of all commands, nil where Redis has none, or the first error.
+func (r *request) results() ([]any, error) {
+	if r.answered {
+		return []any{r.val}, nil
+	}
+	return values(r.cmds)
+}
+
+// early is a command that tells its caller when its own reply is read. The server answers a
+// pipeline in parts, and the callers of the first part prepare their next calls while it
+// works on the others.
+type early struct {
+	*goredis.Cmd
+	lane    *lane
+	request *request
+}
+
+// SetErr implements goredis.Cmder. A pipeline calls it when it has read a reply, and again
+// if it is repeated. An error may need more than its caller knows.
+func (e *early) SetErr(err error) {
+	e.Cmd.SetErr(err)
+	if val := e.Val(); err == nil && val != nil && !e.request.answered {
+		e.request.answered, e.request.val = true, val
+		e.lane.answer()
+		close(e.request.done)
+	}
 }
 
 // lane joins the requests of concurrent callers into pipelines to one server. A request
@@ -84,7 +123,7 @@ type lane struct {
 	mu       sync.Mutex
 	queue    []*request
 	inFlight int           // pipelines on their way
-	away     int           // requests in them
+	away     int           // requests in them that are not answered
 	overdue  chan struct{} // closed and replaced when an answer is late
 }
 
@@ -231,22 +270,28 @@ func (l *lane) idle() bool {
 func (l *lane) drain(batch []*request) {
 	for batch != nil {
 		l.exec(batch)
-		n := len(batch)
-		done := batch
-		batch = l.next(n)
-		for _, r := range done {
+		last := slices.DeleteFunc(batch, func(r *request) bool { return r.answered })
+		batch = l.next(len(last))
+		for _, r := range last {
 			close(r.done)
 		}
 	}
 }
 
+// answer counts a request that is answered before its pipeline ends.
+func (l *lane) answer() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.away--
+}
+
 // enough reports whether the queue has enough requests for another pipeline: as many as one
-// of those on their way has. So the pipelines become equally long. With one long and one
-// short one, the server would be idle while the callers of the long one send again.
+// of those on their way has left. So the pipelines become equally long. With one long and
+// one short one, the server would be idle while the callers of the long one send again.
 func (l *lane) enough() bool { return len(l.queue)*l.inFlight >= l.away }
 
-// next ends a pipeline of n requests and returns those of the next one, nil if there are not
-// enough; the caller's goroutine then ends.
+// next ends a pipeline that had n requests left, and returns those of the next one, nil if
+// there are not enough; the caller's goroutine then ends.
 func (l *lane) next(n int) []*request {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -290,7 +335,7 @@ func (l *lane) exec(batch []*request) {
 	l.pipeline(batch)
 	var unknown []*request
 	for _, r := range batch {
-		if err := r.cmds[0].Err(); err != nil && r.script != nil && goredis.HasErrorPrefix(err, "NOSCRIPT") {
+		if _, err := r.result(); err != nil && r.script != nil && goredis.HasErrorPrefix(err, "NOSCRIPT") {
 			r.cmds = []*goredis.Cmd{bySource(r.ctx, r.cmds[0], *r.script)}
 			unknown = append(unknown, r)
 		}
@@ -303,9 +348,10 @@ func (l *lane) exec(batch []*request) {
 
 // report reports a pipeline, as failed if none of its requests has a reply.
 func (l *lane) report(batch []*request, begun time.Time) {
-	g := store.GroupInfo{Calls: len(batch), Took: time.Since(begun), Err: batch[0].cmds[0].Err()}
+	g := store.GroupInfo{Calls: len(batch), Took: time.Since(begun)}
+	_, g.Err = batch[0].result()
 	for _, r := range batch {
-		if r.cmds[0].Err() == nil {
+		if _, err := r.result(); err == nil {
 			g.Err = nil
 		}
 	}
@@ -323,6 +369,11 @@ func (l *lane) pipeline(batch []*request) {
 	pipe := l.client.Pipeline()
 	for _, r := range batch {
 		r.acked = 0 // a pipeline before this one had other writes
+		if len(r.cmds) == 1 && r.class == point && l.wait.replicas == 0 {
+			r.early = early{Cmd: r.cmds[0], lane: l, request: r}
+			_ = pipe.Process(ctx, &r.early)
+			continue
+		}
 		for _, cmd := range r.cmds {
 			_ = pipe.Process(ctx, cmd)
 		}
@@ -350,8 +401,15 @@ func exec(ctx context.Context, pipe goredis.Pipeliner) {
 		return
 	}
 	for _, cmd := range cmds {
-		if c, ok := cmd.(*goredis.Cmd); ok && c.Err() == nil && c.Val() == nil {
-			c.SetErr(notConnected{err})
+		switch c := cmd.(type) {
+		case *goredis.Cmd:
+			if c.Err() == nil && c.Val() == nil {
+				c.SetErr(notConnected{err})
+			}
+		case *early:
+			if c.Err() == nil && c.Val() == nil {
+				c.SetErr(notConnected{err})
+			}
 		}
 	}
 }

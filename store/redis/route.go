@@ -23,7 +23,7 @@ func (s *Store) read(ctx context.Context, sp space, method string, class class, 
 			return err
 		}
 		var err error
-		vals, err = values(r.cmds)
+		vals, err = r.results()
 		return err
 	})
 	return vals, readError(ctx, err)
@@ -49,8 +49,10 @@ func (s *Store) send(ctx context.Context, sp space, r *request, write bool) (sen
 	if err != nil {
 		return sent, err
 	}
-	if s.cluster != nil && redirected(r.cmds[0].Err()) && (!write || s.wait.replicas == 0) {
-		s.follow(ctx, r)
+	if s.cluster != nil && (!write || s.wait.replicas == 0) {
+		if _, err := r.result(); redirected(err) {
+			s.follow(ctx, r)
+		}
 	}
 	return true, nil
 }

@@ -58,7 +58,7 @@ func (s *Store) readScript(ctx context.Context, sp space, method string, class c
 		if _, err := s.send(ctx, sp, r, false); err != nil {
 			return err
 		}
-		val, err := r.cmds[0].Result()
+		val, err := r.result()
 		if err != nil {
 			return err
 		}

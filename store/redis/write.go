@@ -125,7 +125,7 @@ func (s *Store) sendWrite(ctx context.Context, sp space, r *request, d *doubt) (
 		d.maybe = d.maybe || sent
 		return nil, err
 	}
-	val, err := r.cmds[0].Result()
+	val, err := r.result()
 	if err != nil && (s.repeats() || r.followed || mayHaveRun(err)) {
 		d.maybe = true
 	}
