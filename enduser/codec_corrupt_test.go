@@ -16,7 +16,7 @@ import (
 // checkCorrupt decodes a body and reports whether it was refused. It must be, as
 // ErrCorrupt, if must is set; it must be refused whole, and without quoting.
 func checkCorrupt(t interface{ Errorf(string, ...any) }, what, body string, must bool) bool {
-	u, err := decodeUser("acme", Customer, &store.Record{ID: "0123", Revision: 3, Created: 2, Data: []byte(body)}, new(slab))
+	u, err := decodeUser("acme", Customer, &store.Record{ID: "0123", Revision: 3, Created: 2, Data: []byte(body)})
 	if err == nil {
 		if must {
 			t.Errorf("%s: accepted: %.200q", what, body)
@@ -43,7 +43,7 @@ func checkCorrupt(t interface{ Errorf(string, ...any) }, what, body string, must
 // written: nothing is lost when it is written back.
 func accepted(t interface{ Errorf(string, ...any) }, what, body string) {
 	r := store.Record{ID: "0123", Data: []byte(body)}
-	u, err := decodeUser("acme", Customer, &r, new(slab))
+	u, err := decodeUser("acme", Customer, &r)
 	if err != nil {
 		return
 	}
@@ -54,7 +54,7 @@ func accepted(t interface{ Errorf(string, ...any) }, what, body string) {
 		}
 		return
 	}
-	again, err := decodeUser("acme", Customer, &r, new(slab))
+	again, err := decodeUser("acme", Customer, &r)
 	if err != nil {
 		t.Errorf("%s: what was read cannot be written and read: %v: %q", what, err, r.Data)
 		return

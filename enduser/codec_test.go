@@ -89,7 +89,7 @@ func TestUsersRoundTrip(t *testing.T) {
 		if !json.Valid(r.Data) {
 			t.Fatalf("not JSON: %s", r.Data)
 		}
-		got, err := decodeUser(want.Tenant, want.Environment, r, new(slab))
+		got, err := decodeUser(want.Tenant, want.Environment, r)
 		if err != nil {
 			t.Fatalf("%v: %s", err, r.Data)
 		}
@@ -111,7 +111,7 @@ func TestDecodedUserSharesNothing(t *testing.T) {
 	t.Parallel()
 	u := fullUser()
 	r := recordOf(&u)
-	got, err := decodeUser(u.Tenant, u.Environment, r, new(slab))
+	got, err := decodeUser(u.Tenant, u.Environment, r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +186,7 @@ func TestGoldenBodies(t *testing.T) {
 		}
 		r := recordOf(&want)
 		r.Data = golden
-		got, err := decodeUser(want.Tenant, want.Environment, r, new(slab))
+		got, err := decodeUser(want.Tenant, want.Environment, r)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -219,7 +219,7 @@ func TestBodyInAnotherLayout(t *testing.T) {
 		"groups": [ ], "system_properties": { }, "stamp": 7,
 		"w": 1, "r": 1
 	}`
-	got, err := decodeUser("acme", Customer, &store.Record{ID: "a", Data: []byte(body)}, new(slab))
+	got, err := decodeUser("acme", Customer, &store.Record{ID: "a", Data: []byte(body)})
 	if err != nil {
 		t.Fatal(err)
 	}

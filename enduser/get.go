@@ -103,14 +103,15 @@ func (t Tenant) withEmail(
 // decode reads the user in a record. If live is false the record is not a user's, or the
 // user has expired. The error is an *UnreadableError.
 func (t Tenant) decode(r *store.Record, now time.Time) (u User, live bool, err error) {
-	return t.decodeInto(new(slab), r, now)
+	live, err = t.decodeInto(&u, r, new(slab), now)
+	return u, live, err
 }
 
-// decodeInto is decode with memory of a slab.
-func (t Tenant) decodeInto(in *slab, r *store.Record, now time.Time) (u User, live bool, err error) {
+// decodeInto is decode into a zero User, with memory of a slab.
+func (t *Tenant) decodeInto(u *User, r *store.Record, in *slab, now time.Time) (live bool, err error) {
 	if r.Kind != kindUser {
-		return User{}, false, nil
+		return false, nil
 	}
-	u, err = decodeUser(t.name, t.env, r, in)
-	return u, err == nil && !u.Expired(now), err
+	err = u.decode(t.name, t.env, r, in)
+	return err == nil && !u.Expired(now), err
 }

@@ -58,7 +58,7 @@ func (g Groups) All(ctx context.Context) iter.Seq2[Group, error] {
 	}
 }
 
-func (t Tenant) listedGroup(r *store.Record) (Group, bool, error) {
-	g, err := t.decodeGroup(r)
-	return g, err == nil, err
+func (t Tenant) listedGroup(r *store.Record, g *Group) (in bool, err error) {
+	*g, err = t.decodeGroup(r)
+	return err == nil, err
 }

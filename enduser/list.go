@@ -79,9 +79,9 @@ func (t Tenant) List(ctx context.Context, q Query) (Page, error) {
 		return Page{}, err
 	}
 	in := new(slab)
-	found, err := list(ctx, t.m.store, l.span, l.query(), func(r *store.Record) (User, bool, error) {
-		u, live, err := t.decodeInto(in, r, l.now)
-		return u, live && q.added(&u), err
+	found, err := list(ctx, t.m.store, l.span, l.query(), func(r *store.Record, u *User) (bool, error) {
+		live, err := t.decodeInto(u, r, in, l.now)
+		return live && q.added(u), err
 	})
 	return Page{found.items, found.next, found.previous, found.unreadable}, err
 }
@@ -264,7 +264,8 @@ func (l *lister) listExpiring(ctx context.Context, t Tenant) (page Page, lost []
 				page.Unreadable = append(page.Unreadable, id)
 			}
 			for i := range of.Records {
-				u, live, err := t.decodeInto(in, &of.Records[i], l.now)
+				var u User
+				live, err := t.decodeInto(&u, &of.Records[i], in, l.now)
 				switch {
 				case err != nil:
 					lost = append(lost, err)

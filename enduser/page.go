@@ -76,10 +76,12 @@ type listed[T any] struct {
 	unreadable     []string
 }
 
-// list returns the page of a span. It reads on until it finds an item or the end. decode
-// returns the item in a record, and reports whether the list has it.
+// decoder decodes the item in a record into a zero T, and reports whether the list has it.
+type decoder[T any] func(*store.Record, *T) (in bool, err error)
+
+// list returns the page of a span. It reads on until it finds an item or the end.
 func list[T any](
-	ctx context.Context, st store.Store, s span, q store.Query, decode func(*store.Record) (T, bool, error),
+	ctx context.Context, st store.Store, s span, q store.Query, decode decoder[T],
 ) (listed[T], error) {
 	q = s.narrow(q)
 	backward := !s.before.IsZero()
@@ -121,7 +123,7 @@ func (s span) from() Cursor {
 // pager collects the items of a page.
 type pager[T any] struct {
 	span   span
-	decode func(*store.Record) (T, bool, error)
+	decode decoder[T]
 	want   int
 
 	items      []T
@@ -206,7 +208,14 @@ func (p *pager[T]) add(page *store.Page) error {
 	p.unreadable = append(p.unreadable, page.Damaged...)
 	for i := range page.Records {
 		r := &page.Records[i]
-		item, in, err := p.decode(r)
+		var none T
+		n := len(p.items)
+		p.items = append(p.items, none)
+		in, err := p.decode(r, &p.items[n])
+		if !in || err != nil {
+			p.items[n] = none
+			p.items = p.items[:n]
+		}
 		if _, ok := errors.AsType[*UnreadableError](err); ok {
 			p.unreadable = append(p.unreadable, r.ID)
 			continue
@@ -215,7 +224,7 @@ func (p *pager[T]) add(page *store.Page) error {
 			return err
 		}
 		if in {
-			p.items, p.created = append(p.items, item), append(p.created, r.Created)
+			p.created = append(p.created, r.Created)
 		}
 	}
 	return nil

@@ -23,7 +23,7 @@ func (t Tenant) Reindex(ctx context.Context) (int, error) {
 	}
 	n := renewal{what: "reindex"}
 	return n.end(n.all(ctx, w, kindUser, func(w *writer, r *store.Record) (*store.Record, error) {
-		u, err := decodeUser(w.Tenant.name, w.env, r, new(slab))
+		u, err := decodeUser(w.Tenant.name, w.env, r)
 		if err != nil {
 			return nil, err
 		}

@@ -111,7 +111,7 @@ func TestUserBodySaysWhetherThereAreValues(t *testing.T) {
 	}
 	checkCorrupt(t, "null", strings.Replace(with, `"sensitive":true`, `"sensitive":null`, 1), true)
 	r := store.Record{ID: "0123", Data: []byte(strings.Replace(with, `"sensitive":true`, `"sensitive":false`, 1))}
-	if u, err := decodeUser("acme", Customer, &r, new(slab)); err != nil || u.hasSensitive {
+	if u, err := decodeUser("acme", Customer, &r); err != nil || u.hasSensitive {
 		t.Errorf("sensitive is false: %v", err)
 	}
 }

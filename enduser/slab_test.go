@@ -16,8 +16,8 @@ func TestUsersOfAPageShareNothingThatChanges(t *testing.T) {
 		in := new(slab)
 		var got []User
 		for i := range want {
-			u, err := decodeUser(want[i].Tenant, want[i].Environment, recordOf(&want[i]), in)
-			if err != nil {
+			var u User
+			if err := u.decode(want[i].Tenant, want[i].Environment, recordOf(&want[i]), in); err != nil {
 				t.Fatal(err)
 			}
 			got = append(got, u)
@@ -69,13 +69,14 @@ func TestDecodeAllocations(t *testing.T) { //nolint:paralleltest // AllocsPerRun
 	u := fullUser()
 	r := recordOf(&u)
 	alone := testing.AllocsPerRun(100, func() {
-		if _, err := decodeUser("acme", Customer, r, new(slab)); err != nil {
+		if _, err := decodeUser("acme", Customer, r); err != nil {
 			t.Fatal(err)
 		}
 	})
 	in := new(slab)
 	shared := testing.AllocsPerRun(100, func() {
-		if _, err := decodeUser("acme", Customer, r, in); err != nil {
+		var u User
+		if err := u.decode("acme", Customer, r, in); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -57,16 +57,17 @@ func appendAccount(b []byte, a Account) []byte {
 	return append(b, '}')
 }
 
-// decodeUser reads the user in a record, into memory of the slab. The error is an
-// *UnreadableError.
-func decodeUser(tenant string, env Environment, r *store.Record, in *slab) (User, error) {
+// decodeUser returns the user in a record. The error is an *UnreadableError.
+func decodeUser(tenant string, env Environment, r *store.Record) (u User, err error) {
+	err = u.decode(tenant, env, r, new(slab))
+	return u, err
+}
+
+// decode reads the user in a record into u, which is zero, and its texts and lists into
+// memory of the slab. Beside an error, an *UnreadableError, u is zero.
+func (u *User) decode(tenant string, env Environment, r *store.Record, in *slab) error {
 	text := in.join(r.ID, r.Data)
-	u := User{
-		ID:          text[:len(r.ID)],
-		Tenant:      tenant,
-		Environment: env,
-		Revision:    int64(r.Revision),
-	}
+	u.ID, u.Tenant, u.Environment, u.Revision = text[:len(r.ID)], tenant, env, int64(r.Revision)
 	for _, key := range r.Unique {
 		if key.Kind == keyEmail {
 			u.emailClaimed = true
@@ -74,10 +75,11 @@ func decodeUser(tenant string, env Environment, r *store.Record, in *slab) (User
 	}
 	s, err := u.scan(text[len(r.ID):], in)
 	if err != nil {
-		return User{}, unreadable(kindUser, r.ID, err)
+		*u = User{}
+		return unreadable(kindUser, r.ID, err)
 	}
 	u.Version = versionOf(r, s)
-	return u, nil
+	return nil
 }
 
 func (u *User) scan(body string, in *slab) (s stamp, err error) {

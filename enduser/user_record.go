@@ -50,7 +50,7 @@ func userKey(kind string) (field string, own bool) {
 // overdueUser returns the writes that delete an expired user. If the user may have sensitive
 // values the first one removes them.
 func (w *writer) overdueUser(r *store.Record) (ops []store.Op, err error) {
-	u, err := decodeUser(w.Tenant.name, w.env, r, new(slab))
+	u, err := decodeUser(w.Tenant.name, w.env, r)
 	if err != nil || !u.Expired(w.now) {
 		return nil, err
 	}

@@ -35,8 +35,8 @@ func (t Tenant) All(ctx context.Context, f Filter) iter.Seq2[User, error] {
 			return
 		}
 		in := new(slab)
-		each(ctx, t.m.store, l.span.name, l.query(), func(r *store.Record) (User, bool, error) {
-			return t.decodeInto(in, r, t.m.millis())
+		each(ctx, t.m.store, l.span.name, l.query(), func(r *store.Record, u *User) (bool, error) {
+			return t.decodeInto(u, r, in, t.m.millis())
 		}, yield)
 	}
 }
@@ -81,7 +81,7 @@ func (t Tenant) Expiring(ctx context.Context, before time.Time) iter.Seq2[User, 
 // each yields the items in the records of a query, as [Tenant.All] promises.
 func each[T any](
 	ctx context.Context, st store.Store, name string, q store.Query,
-	decode func(*store.Record) (T, bool, error), yield func(T, error) bool,
+	decode decoder[T], yield func(T, error) bool,
 ) {
 	var none T
 	q.Limit = pageOfIteration
@@ -92,7 +92,8 @@ func each[T any](
 			return
 		}
 		for i := range page.Records {
-			item, in, err := decode(&page.Records[i])
+			var item T
+			in, err := decode(&page.Records[i], &item)
 			if err != nil {
 				item, in = none, true
 			}

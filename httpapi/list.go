@@ -8,7 +8,6 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
-	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
 
 const metadataParameter = "metadata."
@@ -119,10 +118,14 @@ func (p places) reached(next, previous enduser.Cursor) string {
 func asParameters(err error) error { return family.Placed(err, family.Parameter) }
 
 func appendPage(b []byte, page *enduser.Page) []byte {
-	b = jsontext.AppendList(append(b, `{"data":`...), page.Users, func(b []byte, u enduser.User) []byte {
-		return appendUser(b, &u)
-	})
-	return appendPaging(b, page.Next, page.Previous)
+	b = append(b, `{"data":[`...)
+	for i := range page.Users {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendUser(b, &page.Users[i])
+	}
+	return appendPaging(append(b, ']'), page.Next, page.Previous)
 }
 
 // appendPaging ends a page with the cursors of the pages beside it.
