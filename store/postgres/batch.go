@@ -32,6 +32,7 @@ type op struct {
 	code     int // see the function apply
 	revision int64
 	due      int64
+	oldDue   int64
 	kind, id string
 	old      []byte // keys of the stored record; nil: none, or unknown
 	keys     []byte
@@ -99,6 +100,7 @@ func (o *op) fill(in *store.Op) {
 	if in.Old != nil {
 		before = *in.Old
 		o.id, o.kind, o.revision = before.ID, before.Kind, int64(before.Revision)
+		o.oldDue = store.Millis(before.Due)
 	}
 	if in.New != nil {
 		after = *in.New

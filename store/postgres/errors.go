@@ -34,6 +34,8 @@ const (
 	codeStatementExists = "42P05"
 )
 
+var errLost = errors.New("the connection is lost")
+
 var errClosed = unavailable(errors.New("the store is closed"))
 
 // unavailable returns the error of a call that failed and wrote nothing. It names the
@@ -83,6 +85,12 @@ func shutdown(e *pgconn.PgError) bool {
 	return e.Code == "57P01" || e.Code == "57P02" || e.Code == "57P03"
 }
 
+// unsent is an error before anything of a transaction was sent. pgconn.SafeToRetry does not
+// tell: it is true for a connection that was lost while the answer was awaited, too.
+type unsent struct{ error }
+
+func (u unsent) Unwrap() error { return u.error }
+
 // outcome says what is known about a transaction that was sent.
 type outcome uint8
 
@@ -102,7 +110,7 @@ func outcomeOf(err error, finished bool) outcome {
 	if err == nil {
 		return committed
 	}
-	if pgconn.SafeToRetry(err) {
+	if errors.As(err, new(unsent)) {
 		return notCommitted
 	}
 	if e := pgError(err); e != nil && (!fatal(e) || !finished && shutdown(e)) {

@@ -16,7 +16,8 @@ const (
 	sqlGetByID = `SELECT ` + recordColumns + ` FROM rollbook.record r WHERE r.tenant = ` + numberOf + ` AND r.id = $2::bytea`
 
 	sqlGetByKey = `SELECT ` + recordColumns + `
-		FROM rollbook.key k JOIN rollbook.record r ON r.tenant = k.tenant AND r.id = k.id
+		FROM rollbook.key k CROSS JOIN LATERAL
+			(SELECT * FROM rollbook.record r WHERE r.tenant = k.tenant AND r.id = k.id OFFSET 0) r
 		WHERE k.tenant = ` + numberOf + ` AND k.key = $2::bytea`
 )
 

@@ -3,6 +3,7 @@ package postgres
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -10,54 +11,80 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// sqlApply calls the function that writes.
-const sqlApply = `SELECT held, revisions, refusals, numbers, texts FROM rollbook.apply_1($1::bool, $2::int8, $3::bytea,
-	$4::int4[], $5::int4[], $6::int4[], $7::int8[], $8::bytea[],
-	$9::int2[], $10::int8[], $11::bytea[], $12::int8[], $13::bytea[], $14::bytea[], $15::bytea[], $16::bytea[], $17::bytea[],
-	$18::int4[], $19::bytea[], $20::bool[], $21::int4[], $22::bytea[], $23::int4[], $24::bytea[], $25::int4[], $26::bytea[])`
-
 const sqlNotify = `SELECT pg_notify($1::text, $2::text)`
 
-// wave is batches of a tenant that one call of the function writes. The function checks all
-// of them before it writes any, so that no two may touch the same.
+// wave is batches that one statement writes. It checks all of them before it writes any, so
+// that no two may touch the same.
 type wave struct {
-	part    *part
+	jobs    []job
 	calls   []*call
+	parts   []*part // of the calls
 	answers []answer
-	held    bool
 }
 
-// waves splits the calls of a tenant. A call comes after those before it that write what it
-// touches, and not before those that read what it writes.
-func waves(p *part) []*wave {
-	first := &wave{part: p}
-	if len(p.calls) == 1 {
-		first.calls = p.calls
-		return []*wave{first}
-	}
-	all := []*wave{first}
-	read, wrote := map[string]int{}, map[string]int{} // the last wave that did, from 1
-	for _, c := range p.calls {
-		at := 1
-		for _, t := range c.batch.touched {
-			at = max(at, wrote[t.name]+1)
-			if t.write {
-				at = max(at, read[t.name])
+func (w *wave) add(p *part, c *call) {
+	w.jobs = append(w.jobs, job{p.line.tenant, c.batch})
+	w.calls = append(w.calls, c)
+	w.parts = append(w.parts, p)
+}
+
+// fewSimple is how many simple batches cost less one by one than with one call of the
+// function that takes any.
+const fewSimple = 4
+
+// waves splits a group. A call comes after those before it that write what it touches, and
+// not before those that read what it writes.
+func waves(group []*part) (all []*wave) {
+	if onlySimple(group) {
+		for _, p := range group {
+			for _, c := range p.calls {
+				all = append(all, new(wave))
+				all[len(all)-1].add(p, c)
 			}
 		}
-		if at > len(all) {
-			all = append(all, &wave{part: p})
+		return all
+	}
+	all = append(all, new(wave))
+	for _, p := range group {
+		if len(p.calls) == 1 {
+			all[0].add(p, p.calls[0])
+			continue
 		}
-		all[at-1].calls = append(all[at-1].calls, c)
-		for _, t := range c.batch.touched {
-			if t.write {
-				wrote[t.name] = at
-			} else {
-				read[t.name] = max(read[t.name], at)
+		read, wrote := map[string]int{}, map[string]int{} // the last wave that did, from 1
+		for _, c := range p.calls {
+			at := 1
+			for _, t := range c.batch.touched {
+				at = max(at, wrote[t.name]+1)
+				if t.write {
+					at = max(at, read[t.name])
+				}
+			}
+			for at > len(all) {
+				all = append(all, new(wave))
+			}
+			all[at-1].add(p, c)
+			for _, t := range c.batch.touched {
+				if t.write {
+					wrote[t.name] = at
+				} else {
+					read[t.name] = max(read[t.name], at)
+				}
 			}
 		}
 	}
 	return all
+}
+
+func onlySimple(group []*part) bool {
+	n := 0
+	for _, p := range group {
+		for _, c := range p.calls {
+			if n++; n > fewSimple || !c.batch.simple() {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func notifyArgs(channel, payload string) *args {
@@ -80,20 +107,15 @@ func (w *writer) build(ctx context.Context, conn *pgxpool.Conn, group []*part) (
 	s := w.store
 	c := s.session(conn.Conn())
 	slices.SortFunc(group, func(a, b *part) int { return cmp.Compare(a.line.tenant, b.line.tenant) })
-	t := new(transaction)
+	t := &transaction{waves: waves(group)}
+	for _, wave := range t.waves {
+		text, a := applyArgs(false, s.opts.Schema, wave.jobs)
+		if err := c.add(ctx, &t.batch, text, a); err != nil {
+			return nil, err
+		}
+	}
 	var noted []string
 	for _, p := range group {
-		p.held = false
-		for _, wave := range waves(p) {
-			t.waves = append(t.waves, wave)
-			batches := make([]*batch, len(wave.calls))
-			for i, c := range wave.calls {
-				batches[i] = c.batch
-			}
-			if err := c.add(ctx, &t.batch, sqlApply, applyArgs(false, s.opts.Schema, p.line.tenant, batches)); err != nil {
-				return nil, err
-			}
-		}
 		if slices.ContainsFunc(p.calls, func(c *call) bool { return c.batch.noted }) {
 			noted = append(noted, p.line.tenant)
 		}
@@ -110,8 +132,8 @@ func (w *writer) build(ctx context.Context, conn *pgxpool.Conn, group []*part) (
 func (w *writer) send(conn *pgxpool.Conn, t *transaction) (finished bool, err error) {
 	// A deadline costs less than a context, for which pgx starts a goroutine.
 	pg := conn.Conn().PgConn()
-	if err := pg.Conn().SetDeadline(now().Add(patience)); err != nil {
-		return false, err
+	if err := pg.Conn().SetDeadline(now().Add(patience)); err != nil || pg.IsClosed() {
+		return false, unsent{errors.Join(errLost, err)}
 	}
 	results := pg.ExecBatch(context.Background(), &t.batch)
 	done := 0
@@ -145,32 +167,32 @@ func (w *writer) send(conn *pgxpool.Conn, t *transaction) (finished bool, err er
 	return true, nil
 }
 
-// read reads the result of one call of the function.
-func (w *wave) read(r *reply) {
-	if w.held = r.bool(); !w.held {
-		w.answers = r.answers(len(w.calls))
-	}
-}
+// read reads the result of a statement.
+func (w *wave) read(r *reply) { w.answers = r.answers(len(w.calls)) }
 
 // answer answers the calls of a group that was committed, and keeps in its parts those whose
 // tenants were held.
 func (w *writer) answer(group []*part, t *transaction) {
 	for _, p := range group {
-		p.calls, p.held = nil, false
+		p.calls, p.held, p.noted = nil, false, false
 	}
 	for _, wave := range t.waves {
-		if wave.held {
-			wave.part.held = true
-			wave.part.calls = append(wave.part.calls, wave.calls...)
-			continue
-		}
-		noted := false
 		for i, c := range wave.calls {
-			noted = noted || c.batch.noted && wave.answers[i].refusal == nil
-			c.done <- wave.answers[i]
+			a, p := wave.answers[i], wave.parts[i]
+			switch {
+			case a.held:
+				p.held = true
+				p.calls = append(p.calls, c)
+				continue
+			case a.refusal == nil && c.batch.noted:
+				p.noted = true
+			}
+			c.done <- a
 		}
-		if noted {
-			w.store.committed(wave.part.line.tenant)
+	}
+	for _, p := range group {
+		if p.noted {
+			w.store.committed(p.line.tenant)
 		}
 	}
 }

@@ -119,11 +119,12 @@ func (t *Tx) apply(ctx context.Context, tenant string, in store.Batch) (store.Re
 
 func (t *Tx) send(ctx context.Context, c session, tenant string, b *batch) (answer, error) {
 	w := wave{calls: make([]*call, 1)}
-	_, err := c.row(ctx, sqlApply, applyArgs(true, t.store.opts.Schema, tenant, []*batch{b}), func(row *reply) { w.read(row) })
+	text, a := applyArgs(true, t.store.opts.Schema, []job{{tenant, b}})
+	_, err := c.row(ctx, text, a, w.read)
 	switch {
 	case err != nil:
 		return answer{}, err
-	case w.held, w.answers == nil:
+	case w.answers == nil:
 		return answer{}, errReply
 	}
 	if payload := t.store.notifyPayload([]string{tenant}); payload != "" && b.noted && w.answers[0].refusal == nil {

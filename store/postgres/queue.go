@@ -44,6 +44,7 @@ const (
 type answer struct {
 	rev     store.Revision
 	refusal *refusal
+	held    bool // nothing was done, since another transaction had locked the tenant
 	err     error
 }
 
@@ -156,7 +157,8 @@ func (q *queue) write() {
 type part struct {
 	line  *line
 	calls []*call
-	held  bool // another transaction had locked the tenant: nothing was done
+	held  bool // another transaction had locked the tenant: nothing was done for calls
+	noted bool // its feed has changed
 }
 
 // take removes the next group from the queue: one call of each tenant, in turn, as long as

@@ -41,7 +41,7 @@ func (r *reply) answers(batches int) []answer {
 	}
 	all := make([]answer, batches)
 	for i, rev := range revisions {
-		all[i].rev = store.Revision(rev)
+		all[i].rev, all[i].held = store.Revision(rev), rev < 0
 	}
 	for ; len(refusals) > 0; refusals, numbers, texts = refusals[3:], numbers[3:], texts[4:] {
 		if refusals[0] >= batches {

@@ -88,7 +88,7 @@ func (c session) query(ctx context.Context, text string, a *args) (*pgconn.Resul
 	}
 	prepared, err := c.conn.Prepare(ctx, st.name, st.sql)
 	if err != nil {
-		return nil, err
+		return nil, unsent{err}
 	}
 	return c.conn.PgConn().ExecStatement(ctx, prepared, a.values(), binaryFormat, binaryFormat), nil
 }
@@ -102,7 +102,7 @@ func (c session) add(ctx context.Context, b *pgconn.Batch, text string, a *args)
 	}
 	prepared, err := c.conn.Prepare(ctx, st.name, st.sql)
 	if err != nil {
-		return err
+		return unsent{err}
 	}
 	b.ExecStatement(prepared, a.values(), binaryFormat, binaryFormat)
 	return nil

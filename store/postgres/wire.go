@@ -55,6 +55,14 @@ func (a *args) bytea(v string) {
 	a.end()
 }
 
+func (a *args) bytes(v []byte) {
+	a.buf = append(a.buf, v...)
+	a.end()
+}
+
+// null adds NULL.
+func (a *args) null() { a.ends = append(a.ends, -1) }
+
 // array begins an array; elements and endArray follow.
 func (a *args) array(oid int) {
 	a.header, a.count, a.nulls = len(a.buf), 0, false
@@ -122,6 +130,9 @@ func (a *args) values() [][]byte {
 	values := make([][]byte, len(a.ends))
 	from := 0
 	for i, to := range a.ends {
+		if to < 0 {
+			continue
+		}
 		values[i] = a.buf[from:to:to]
 		from = to
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // patience bounds how long a writer waits for the server. It never waits for another
@@ -48,8 +46,7 @@ func (w *writer) again(err error) bool {
 	if e := pgError(err); e != nil && (conflicting(e) || w.store.forgetNames(e)) {
 		return true
 	}
-	var connect *pgconn.ConnectError
-	return pgconn.SafeToRetry(err) && !errors.As(err, &connect)
+	return errors.As(err, new(unsent))
 }
 
 // fail answers the calls of a group that was not committed, or may not have been.
@@ -113,7 +110,7 @@ func (w *writer) once(group []*part) (*transaction, outcome, error) {
 	defer conn.Release()
 	t, err := w.build(ctx, conn, group)
 	if err != nil {
-		return nil, notCommitted, unsent{err}
+		return nil, notCommitted, err
 	}
 	finished, err := w.send(conn, t)
 	if e := pgError(err); e != nil && e.Code == codeReadOnly { // it was the primary once
@@ -121,14 +118,6 @@ func (w *writer) once(group []*part) (*transaction, outcome, error) {
 	}
 	return t, outcomeOf(err, finished), err
 }
-
-// unsent is an error before anything of a transaction was sent.
-type unsent struct{ error }
-
-func (u unsent) Unwrap() error { return u.error }
-
-// SafeToRetry is what pgconn.SafeToRetry asks for.
-func (u unsent) SafeToRetry() bool { return true }
 
 func countCalls(group []*part) int {
 	n := 0

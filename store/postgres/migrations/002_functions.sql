@@ -1,6 +1,10 @@
 -- A function that the program calls has the version of the schema in its name. A later
 -- schema drops it, so that no earlier version of the program goes on writing.
 
+-- Plans are made once, perhaps while tables are empty, and stay. So functions have settings,
+-- and statements a form (LATERAL with OFFSET 0, ctid), that leave the planner one way only:
+-- to look up each row by all columns of an index.
+
 -- Reports whether the keys of a record do not have their checksum.
 CREATE FUNCTION rollbook.damaged(keys bytea) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $body$
@@ -31,18 +35,21 @@ BEGIN
 END
 $body$;
 
--- Writes batches of a tenant, each whole or not at all. No two of them are about the same
--- ID or unique key. It checks all before it writes anything.
+-- Writes batches, each whole or not at all. No two of them are about the same ID or unique
+-- key. It checks all before it writes anything.
 CREATE FUNCTION rollbook.apply_1(
-  wait       boolean,    -- for the lock of the tenant; otherwise it may be held
-  lock       bigint,     -- see absence
-  name       bytea,
-  b_requires integer[],  -- how many requirements each batch has
+  wait       boolean,    -- for the locks of the tenants; otherwise they may be held
+  names      bytea[],    -- of the tenants, in their order
+  locks      bigint[],   -- see absence
+  b_tenant   integer[],  -- of batches: the index of the tenant
+  b_requires integer[],  -- how many requirements it has
   b_ops      integer[],
   b_claims   integer[],
-  r_revision bigint[],   -- of requirements: a revision, 0: no record, -1: a free key
+  r_tenant   integer[],  -- of requirements
+  r_revision bigint[],   -- a revision, 0: no record, -1: a free key
   r_name     bytea[],    -- the ID or the key
-  o_type     smallint[], -- of ops: 1 create, 2 update, 3 delete, 4 remove, 5 remove, though damaged
+  o_tenant   integer[],  -- of ops
+  o_type     smallint[], -- 1 create, 2 update, 3 delete, 4 remove, 5 remove, though damaged
   o_revision bigint[],   -- of the stored record, as expected
   o_old      bytea[],    -- the keys of the stored record, as expected
   o_due      bigint[],
@@ -60,24 +67,32 @@ CREATE FUNCTION rollbook.apply_1(
   t_term     bytea[],
   u_op       integer[],  -- of terms that are removed
   u_term     bytea[],
-  OUT held      boolean,
-  OUT revisions bigint[],  -- of the last op of each batch; 0: refused
+  OUT revisions bigint[],  -- of the last op of each batch; 0: refused, -1: its tenant is held
   OUT refusals  integer[], -- of each refused batch its index, a reason, and an index of what is at fault
   OUT numbers   bigint[],  -- created, revision and due of the record that is in the way
   OUT texts     bytea[]    -- its id, kind, keys and data
 )
 LANGUAGE plpgsql
 SET search_path = pg_catalog
+SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
 AS $body$
 DECLARE
   ops        constant integer := cardinality(o_id);
-  tenant_n   integer;
-  rev        bigint;
+  tenants    constant integer := cardinality(names);
   row        record;
+  n          integer[] := array_fill(NULL::integer, ARRAY[tenants]); -- of the tenants
+  at         tid[]     := array_fill('(0,0)'::tid, ARRAY[tenants]);
+  rev        bigint[]  := array_fill(-1::bigint, ARRAY[tenants]);    -- -1: held
+  written    boolean[] := array_fill(false, ARRAY[tenants]);
+  missing    boolean := false;
   q_revision bigint[] := array_fill(0::bigint, ARRAY[cardinality(r_name)]);
   q_holder   bytea[];
   s_found    boolean[] := array_fill(false, ARRAY[ops]); -- of the stored records
+  s_at       tid[] := array_fill('(0,0)'::tid, ARRAY[ops]);
   s_damaged  boolean[];
   s_fits     boolean[];
   s_kind     bytea[];
@@ -88,110 +103,130 @@ DECLARE
   h_there    boolean[];
   n_revision bigint[] := array_fill(0::bigint, ARRAY[ops]); -- of the new records
   n_created  bigint[] := array_fill(0::bigint, ARRAY[ops]);
-  dead       bytea[];   -- keys whose holder does not hold them
-  timed      bytea[];   -- kinds whose schedule may have changed
+  dead       integer[];  -- claims of keys whose row names no holder, or one that releases it
+  timed      integer[];  -- ops that may change a schedule
   any_of     boolean[] := array_fill(false, ARRAY[5]); -- types of ops that are written
-  r0 integer := 0;      -- what comes before the batch
+  r0 integer := 0;       -- what comes before the batch
   o0 integer := 0;
   c0 integer := 0;
+  t integer;
   reason integer;
   about integer;
-  blocker bytea;        -- ID of the record in the way
+  blocker bytea;         -- ID of the record in the way
   ours boolean;
 BEGIN
-  held := false;
   LOOP
     IF wait THEN
-      SELECT t.n, t.revision INTO tenant_n, rev FROM rollbook.tenant t
-        WHERE t.name = apply_1.name FOR NO KEY UPDATE;
+      FOR row IN SELECT u.i, x.* FROM unnest(names) WITH ORDINALITY u (name, i)
+          CROSS JOIN LATERAL (SELECT x.n, x.revision, x.ctid FROM rollbook.tenant x WHERE x.name = u.name
+            FOR NO KEY UPDATE) x LOOP
+        n[row.i] := row.n;
+        rev[row.i] := row.revision;
+        at[row.i] := row.ctid;
+      END LOOP;
     ELSE
-      SELECT t.n, t.revision INTO tenant_n, rev FROM rollbook.tenant t
-        WHERE t.name = apply_1.name FOR NO KEY UPDATE SKIP LOCKED;
+      FOR row IN SELECT u.i, x.* FROM unnest(names) WITH ORDINALITY u (name, i)
+          CROSS JOIN LATERAL (SELECT x.n, x.revision, x.ctid FROM rollbook.tenant x WHERE x.name = u.name
+            FOR NO KEY UPDATE SKIP LOCKED) x LOOP
+        n[row.i] := row.n;
+        rev[row.i] := row.revision;
+        at[row.i] := row.ctid;
+      END LOOP;
     END IF;
-    EXIT WHEN FOUND;
-    CASE rollbook.absence(wait, lock, name)
-      WHEN 'held' THEN
-        held := true;
-        RETURN;
-      WHEN 'absent' THEN
-        rev := 0;
-        EXIT;
-      ELSE
-        NULL;
-    END CASE;
+    EXIT WHEN array_position(n, NULL) IS NULL;
+    missing := false;
+    FOR i IN 1..tenants LOOP
+      IF n[i] IS NULL THEN
+        CASE rollbook.absence(wait, locks[i], names[i])
+          WHEN 'absent' THEN rev[i] := 0;
+          WHEN 'there' THEN missing := true;
+          ELSE NULL;
+        END CASE;
+      END IF;
+    END LOOP;
+    EXIT WHEN NOT missing;
   END LOOP;
 
   -- Read all that is checked.
-  IF tenant_n IS NOT NULL THEN
-    IF cardinality(r_name) > 0 THEN
-      FOR row IN SELECT u.i, r.revision, rollbook.damaged(r.keys) AS damaged
-          FROM unnest(r_revision, r_name) WITH ORDINALITY u (revision, id, i)
-          JOIN rollbook.record r ON r.tenant = tenant_n AND r.id = u.id
-          WHERE u.revision >= 0 LOOP
-        q_revision[row.i] := CASE WHEN row.damaged THEN -1 ELSE row.revision END;
-      END LOOP;
-      FOR row IN SELECT u.i, r.id
-          FROM unnest(r_revision, r_name) WITH ORDINALITY u (revision, key, i)
-          JOIN rollbook.key k ON k.tenant = tenant_n AND k.key = u.key
-          JOIN rollbook.record r ON r.tenant = tenant_n AND r.id = k.id
-          WHERE u.revision < 0 LOOP
-        q_holder[row.i] := row.id;
-      END LOOP;
-    END IF;
-    FOR row IN SELECT u.i, r.created, r.revision, r.due, r.kind, r.kind = u.kind AS same,
-          r.keys = u.old AS fits, CASE WHEN r.keys <> u.old OR u.old IS NULL THEN rollbook.damaged(r.keys) END AS damaged
-        FROM unnest(o_id, o_kind, o_old) WITH ORDINALITY u (id, kind, old, i)
-        JOIN rollbook.record r ON r.tenant = tenant_n AND r.id = u.id LOOP
-      s_found[row.i] := true;
-      s_created[row.i] := row.created;
-      s_revision[row.i] := row.revision;
-      s_due[row.i] := row.due;
-      s_kind[row.i] := row.kind;
-      s_fits[row.i] := coalesce(row.fits, false) AND (row.same OR o_type[row.i] = 5);
-      s_damaged[row.i] := coalesce(row.damaged, false);
+  IF cardinality(r_name) > 0 THEN
+    FOR row IN SELECT u.i, r.revision, rollbook.damaged(r.keys) AS damaged
+        FROM unnest(r_tenant, r_revision, r_name) WITH ORDINALITY u (tenant, revision, id, i)
+        CROSS JOIN LATERAL (SELECT * FROM rollbook.record r
+          WHERE r.tenant = n[u.tenant] AND r.id = u.id OFFSET 0) r
+        WHERE u.revision >= 0 LOOP
+      q_revision[row.i] := CASE WHEN row.damaged THEN -1 ELSE row.revision END;
     END LOOP;
-    IF cardinality(c_key) > 0 THEN
-      FOR row IN SELECT u.i, k.id, r.id IS NOT NULL AS there
-          FROM unnest(c_key) WITH ORDINALITY u (key, i)
-          JOIN rollbook.key k ON k.tenant = tenant_n AND k.key = u.key
-          LEFT JOIN rollbook.record r ON r.tenant = tenant_n AND r.id = k.id LOOP
-        h_id[row.i] := row.id;
-        h_there[row.i] := row.there;
-      END LOOP;
-    END IF;
+    FOR row IN SELECT u.i, r.id
+        FROM unnest(r_tenant, r_revision, r_name) WITH ORDINALITY u (tenant, revision, key, i)
+        CROSS JOIN LATERAL (SELECT k.id FROM rollbook.key k
+          WHERE k.tenant = n[u.tenant] AND k.key = u.key OFFSET 0) k
+        CROSS JOIN LATERAL (SELECT r.id FROM rollbook.record r
+          WHERE r.tenant = n[u.tenant] AND r.id = k.id OFFSET 0) r
+        WHERE u.revision < 0 LOOP
+      q_holder[row.i] := row.id;
+    END LOOP;
+  END IF;
+  FOR row IN SELECT u.i, r.*, coalesce(r.keys = u.old, false) AS same, r.kind = u.kind AS kin
+      FROM unnest(o_tenant, o_id, o_kind, o_old) WITH ORDINALITY u (tenant, id, kind, old, i)
+      CROSS JOIN LATERAL (SELECT r.ctid, r.created, r.revision, r.due, r.kind, r.keys FROM rollbook.record r
+        WHERE r.tenant = n[u.tenant] AND r.id = u.id OFFSET 0) r LOOP
+    s_found[row.i] := true;
+    s_at[row.i] := row.ctid;
+    s_created[row.i] := row.created;
+    s_revision[row.i] := row.revision;
+    s_due[row.i] := row.due;
+    s_kind[row.i] := row.kind;
+    s_fits[row.i] := row.same AND (row.kin OR o_type[row.i] = 5);
+    s_damaged[row.i] := NOT row.same AND rollbook.damaged(row.keys);
+  END LOOP;
+  IF cardinality(c_key) > 0 THEN
+    FOR row IN SELECT u.i, k.id, r.there IS NOT NULL AS there
+        FROM unnest(c_op, c_key) WITH ORDINALITY u (op, key, i)
+        CROSS JOIN LATERAL (SELECT k.id FROM rollbook.key k
+          WHERE k.tenant = n[o_tenant[u.op]] AND k.key = u.key OFFSET 0) k
+        LEFT JOIN LATERAL (SELECT true AS there FROM rollbook.record r
+          WHERE r.tenant = n[o_tenant[u.op]] AND r.id = k.id OFFSET 0) r ON true LOOP
+      h_id[row.i] := row.id;
+      h_there[row.i] := row.there;
+    END LOOP;
   END IF;
 
   -- Check each batch. The reasons are those of the program.
   FOR b IN 1..cardinality(b_ops) LOOP
+    t := b_tenant[b];
     reason := 0;
     blocker := NULL;
+    IF rev[t] < 0 THEN
+      reason := -1;
+    END IF;
     FOR i IN r0 + 1 .. r0 + b_requires[b] LOOP
+      EXIT WHEN reason <> 0;
+      about := i - r0 - 1;
       IF r_revision[i] < 0 THEN
         blocker := q_holder[i];
         reason := CASE WHEN blocker IS NULL THEN 0 ELSE 2 END;
       ELSIF r_revision[i] <> q_revision[i] THEN
         reason := 1;
       END IF;
-      IF reason > 0 THEN
-        about := i - r0 - 1;
-        EXIT;
-      END IF;
     END LOOP;
     IF reason = 0 THEN
       FOR i IN o0 + 1 .. o0 + b_ops[b] LOOP
-        IF s_found[i] AND s_damaged[i] AND o_type[i] < 4 THEN
-          reason := 4;
-          blocker := o_id[i];
-        ELSIF s_found[i] = (o_type[i] = 1) OR o_type[i] < 4 AND s_found[i] AND s_revision[i] <> o_revision[i] THEN
+        IF o_type[i] = 1 THEN
+          CONTINUE WHEN NOT s_found[i];
+          reason := CASE WHEN s_damaged[i] THEN 4 ELSE 3 END;
+        ELSIF NOT s_found[i] THEN
           reason := 3;
-        ELSIF reason = 0 AND s_found[i] AND NOT s_fits[i] THEN
-          reason := CASE WHEN o_type[i] < 4 OR o_old[i] IS NOT NULL AND NOT s_damaged[i] AND s_kind[i] <> o_kind[i] THEN 5 ELSE 6 END;
-          about := i - o0 - 1;
-          CONTINUE;
-        ELSE
+        ELSIF o_type[i] < 4 AND (s_damaged[i] OR s_revision[i] <> o_revision[i]) THEN
+          reason := CASE WHEN s_damaged[i] THEN 4 ELSE 3 END;
+        ELSE -- what follows is no reason if a later op is stale
+          IF reason = 0 AND NOT s_fits[i] THEN
+            about := i - o0 - 1;
+            reason := CASE WHEN o_type[i] < 4 OR NOT s_damaged[i] AND s_kind[i] <> o_kind[i] THEN 5 ELSE 6 END;
+          END IF;
           CONTINUE;
         END IF;
         about := i - o0 - 1;
+        blocker := CASE WHEN reason = 4 THEN o_id[i] END;
         EXIT;
       END LOOP;
     END IF;
@@ -217,7 +252,33 @@ BEGIN
       END LOOP;
     END IF;
 
-    IF reason > 0 THEN
+    IF reason = 0 THEN
+      FOR i IN o0 + 1 .. o0 + b_ops[b] LOOP
+        rev[t] := rev[t] + 1;
+        n_revision[i] := rev[t];
+        any_of[o_type[i]] := true;
+        IF s_found[i] THEN
+          n_created[i] := s_created[i];
+          IF s_due[i] <> o_due[i] THEN
+            timed := timed || i;
+          END IF;
+        ELSE
+          n_created[i] := rev[t];
+          IF o_due[i] <> 0 THEN
+            timed := timed || i;
+          END IF;
+        END IF;
+      END LOOP;
+      FOR i IN c0 + 1 .. c0 + b_claims[b] LOOP
+        IF h_id[i] IS NOT NULL THEN
+          dead := dead || i;
+        END IF;
+      END LOOP;
+      written[t] := true;
+      revisions[b] := rev[t];
+    ELSIF reason < 0 THEN
+      revisions[b] := -1;
+    ELSE
       revisions[b] := 0;
       refusals := refusals || ARRAY[b - 1, reason, about];
       IF blocker IS NULL THEN
@@ -226,31 +287,8 @@ BEGIN
       ELSE
         SELECT numbers || ARRAY[r.created, r.revision, r.due], texts || ARRAY[r.id, r.kind, r.keys, r.data]
           INTO numbers, texts
-          FROM rollbook.record r WHERE r.tenant = tenant_n AND r.id = blocker;
+          FROM rollbook.record r WHERE r.tenant = n[t] AND r.id = blocker;
       END IF;
-    ELSE
-      FOR i IN o0 + 1 .. o0 + b_ops[b] LOOP
-        rev := rev + 1;
-        n_revision[i] := rev;
-        any_of[o_type[i]] := true;
-        IF s_found[i] THEN
-          n_created[i] := s_created[i];
-          IF s_due[i] <> o_due[i] THEN
-            timed := timed || s_kind[i];
-          END IF;
-        ELSE
-          n_created[i] := rev;
-          IF o_due[i] <> 0 THEN
-            timed := timed || o_kind[i];
-          END IF;
-        END IF;
-      END LOOP;
-      FOR i IN c0 + 1 .. c0 + b_claims[b] LOOP
-        IF h_id[i] IS NOT NULL THEN
-          dead := dead || c_key[i];
-        END IF;
-      END LOOP;
-      revisions[b] := rev;
     END IF;
     r0 := r0 + b_requires[b];
     o0 := o0 + b_ops[b];
@@ -261,81 +299,161 @@ BEGIN
   END IF;
 
   -- Write what was not refused.
-  IF tenant_n IS NULL THEN
-    INSERT INTO rollbook.tenant (name, revision) VALUES (apply_1.name, rev)
-      ON CONFLICT DO NOTHING RETURNING n INTO STRICT tenant_n;
-  ELSE
-    UPDATE rollbook.tenant t SET revision = rev WHERE t.n = tenant_n;
+  IF array_position(n, NULL) IS NOT NULL THEN
+    FOR i IN 1..tenants LOOP
+      IF n[i] IS NULL AND written[i] THEN
+        INSERT INTO rollbook.tenant AS x (name, revision) VALUES (names[i], rev[i])
+          ON CONFLICT DO NOTHING RETURNING x.n INTO STRICT t;
+        n[i] := t;
+      END IF;
+    END LOOP;
   END IF;
+  UPDATE rollbook.tenant x SET revision = u.revision
+    FROM unnest(at, rev, written) u (at, revision, written) WHERE x.ctid = u.at AND u.written;
   IF any_of[5] THEN
-    DELETE FROM rollbook.key k USING unnest(o_type, o_id, n_revision) u (type, id, revision)
-      WHERE k.tenant = tenant_n AND k.id = u.id AND u.type = 5 AND u.revision > 0;
-    DELETE FROM rollbook.term t USING unnest(o_type, n_created, n_revision) u (type, created, revision)
-      WHERE t.tenant = tenant_n AND t.created = u.created AND u.type = 5 AND u.revision > 0;
+    DELETE FROM rollbook.key k USING unnest(o_tenant, o_type, o_id, n_revision) u (tenant, type, id, revision)
+      WHERE k.tenant = n[u.tenant] AND k.id = u.id AND u.type = 5 AND u.revision > 0;
+    DELETE FROM rollbook.term x USING unnest(o_tenant, o_type, n_created, n_revision) u (tenant, type, created, revision)
+      WHERE x.tenant = n[u.tenant] AND x.created = u.created AND u.type = 5 AND u.revision > 0;
   END IF;
   IF any_of[3] OR any_of[4] OR any_of[5] THEN
-    DELETE FROM rollbook.record r USING unnest(o_type, o_id, n_revision) u (type, id, revision)
-      WHERE r.tenant = tenant_n AND r.id = u.id AND u.type >= 3 AND u.revision > 0;
+    DELETE FROM rollbook.record r USING unnest(o_type, s_at, n_revision) u (type, at, revision)
+      WHERE r.ctid = u.at AND u.type >= 3 AND u.revision > 0;
   END IF;
   IF any_of[2] THEN
     UPDATE rollbook.record r SET revision = u.revision, due = u.due, keys = u.keys, data = u.data
-      FROM unnest(o_type, o_id, o_due, o_keys, o_data, n_revision) u (type, id, due, keys, data, revision)
-      WHERE r.tenant = tenant_n AND r.id = u.id AND u.type = 2 AND u.revision > 0;
+      FROM unnest(o_type, s_at, o_due, o_keys, o_data, n_revision) u (type, at, due, keys, data, revision)
+      WHERE r.ctid = u.at AND u.type = 2 AND u.revision > 0;
   END IF;
   IF any_of[1] THEN
     INSERT INTO rollbook.record (tenant, created, revision, due, kind, id, keys, data)
-      SELECT tenant_n, u.revision, u.revision, u.due, u.kind, u.id, u.keys, u.data
-      FROM unnest(o_type, o_due, o_kind, o_id, o_keys, o_data, n_revision) u (type, due, kind, id, keys, data, revision)
+      SELECT n[u.tenant], u.revision, u.revision, u.due, u.kind, u.id, u.keys, u.data
+      FROM unnest(o_tenant, o_type, o_due, o_kind, o_id, o_keys, o_data, n_revision)
+        u (tenant, type, due, kind, id, keys, data, revision)
       WHERE u.type = 1 AND u.revision > 0;
   END IF;
   IF cardinality(k_key) > 0 OR dead IS NOT NULL THEN
     DELETE FROM rollbook.key k
-      USING (SELECT u.key FROM unnest(k_op, k_key) u (op, key) WHERE n_revision[u.op] > 0
-             UNION ALL SELECT unnest(dead)) u (key)
-      WHERE k.tenant = tenant_n AND k.key = u.key;
+      USING (SELECT u.op, u.key FROM unnest(k_op, k_key) u (op, key) WHERE n_revision[u.op] > 0
+             UNION ALL SELECT c_op[u.i], c_key[u.i] FROM unnest(dead) u (i)) u
+      CROSS JOIN LATERAL (SELECT k.ctid FROM rollbook.key k
+        WHERE k.tenant = n[o_tenant[u.op]] AND k.key = u.key OFFSET 0) o
+      WHERE k.ctid = o.ctid;
   END IF;
   IF cardinality(c_key) > 0 THEN
     INSERT INTO rollbook.key (tenant, key, id)
-      SELECT tenant_n, u.key, o_id[u.op] FROM unnest(c_op, c_key) u (op, key) WHERE n_revision[u.op] > 0;
+      SELECT n[o_tenant[u.op]], u.key, o_id[u.op] FROM unnest(c_op, c_key) u (op, key) WHERE n_revision[u.op] > 0;
   END IF;
   IF cardinality(u_term) > 0 THEN
-    DELETE FROM rollbook.term t USING unnest(u_op, u_term) u (op, term)
-      WHERE t.tenant = tenant_n AND t.term = u.term AND t.created = n_created[u.op] AND n_revision[u.op] > 0;
+    DELETE FROM rollbook.term x USING unnest(u_op, u_term) u (op, term)
+      CROSS JOIN LATERAL (SELECT x.ctid FROM rollbook.term x
+        WHERE x.tenant = n[o_tenant[u.op]] AND x.term = u.term AND x.created = n_created[u.op] OFFSET 0) o
+      WHERE x.ctid = o.ctid AND n_revision[u.op] > 0;
   END IF;
   IF cardinality(t_term) > 0 THEN
     INSERT INTO rollbook.term (tenant, term, created)
-      SELECT tenant_n, u.term, n_created[u.op] FROM unnest(t_op, t_term) u (op, term) WHERE n_revision[u.op] > 0;
+      SELECT n[o_tenant[u.op]], u.term, n_created[u.op] FROM unnest(t_op, t_term) u (op, term) WHERE n_revision[u.op] > 0;
   END IF;
   INSERT INTO rollbook.change (tenant, revision, type, kind, id, note)
-    SELECT tenant_n, u.revision, least(u.type, 3), u.kind, u.id, u.note
-    FROM unnest(o_type, o_kind, o_id, o_note, n_revision) u (type, kind, id, note, revision)
+    SELECT n[u.tenant], u.revision, least(u.type, 3), u.kind, u.id, u.note
+    FROM unnest(o_tenant, o_type, o_kind, o_id, o_note, n_revision) u (tenant, type, kind, id, note, revision)
     WHERE u.note IS NOT NULL AND u.revision > 0;
   IF timed IS NOT NULL THEN
-    PERFORM rollbook.reschedule(tenant_n, timed);
+    PERFORM rollbook.reschedule(x.n, x.kind)
+      FROM (SELECT DISTINCT n[o_tenant[u.i]] AS n, coalesce(s_kind[u.i], o_kind[u.i]) AS kind FROM unnest(timed) u (i)) x;
   END IF;
 END
 $body$;
 
--- Brings the earliest due of some kinds up to date.
-CREATE FUNCTION rollbook.reschedule(tenant_n integer, kinds bytea[]) RETURNS void
+-- Writes a batch of one op, which creates a record or replaces the body of one: what most
+-- batches are. Whatever stands in the way it leaves to apply_1, which says what it is.
+CREATE FUNCTION rollbook.put_1(
+  wait     boolean, -- as for apply_1
+  lock     bigint,
+  name     bytea,
+  revision bigint,  -- of the stored record, as expected; 0: none
+  due      bigint,  -- of the new record and the stored one
+  kind     bytea,
+  id       bytea,
+  keys     bytea,   -- as due
+  data     bytea,
+  note     bytea,
+  claims   bytea[], -- unique keys of a new record
+  terms    bytea[],
+  OUT revisions bigint[], OUT refusals integer[], OUT numbers bigint[], OUT texts bytea[])
 LANGUAGE plpgsql
-SET search_path = pg_catalog
 SET enable_seqscan = off
 AS $body$
 DECLARE
-  of_kind bytea;
+  tenant_n integer;
+  tenant_at tid;
+  rev bigint;
+BEGIN
+  <<simple>>
+  BEGIN
+    IF wait THEN
+      SELECT t.n, t.ctid, t.revision + 1 INTO tenant_n, tenant_at, rev FROM rollbook.tenant t
+        WHERE t.name = put_1.name FOR NO KEY UPDATE;
+    ELSE
+      SELECT t.n, t.ctid, t.revision + 1 INTO tenant_n, tenant_at, rev FROM rollbook.tenant t
+        WHERE t.name = put_1.name FOR NO KEY UPDATE SKIP LOCKED;
+    END IF;
+    EXIT simple WHEN NOT FOUND;
+    IF put_1.revision > 0 THEN
+      UPDATE rollbook.record r SET revision = rev, data = put_1.data
+        WHERE r.tenant = tenant_n AND r.id = put_1.id AND r.revision = put_1.revision
+          AND r.due = put_1.due AND r.kind = put_1.kind AND r.keys = put_1.keys;
+      EXIT simple WHEN NOT FOUND;
+    ELSE
+      INSERT INTO rollbook.record (tenant, created, revision, due, kind, id, keys, data)
+        VALUES (tenant_n, rev, rev, put_1.due, put_1.kind, put_1.id, put_1.keys, put_1.data)
+        ON CONFLICT DO NOTHING;
+      EXIT simple WHEN NOT FOUND;
+      FOR i IN 1 .. cardinality(claims) LOOP
+        INSERT INTO rollbook.key (tenant, key, id) VALUES (tenant_n, claims[i], put_1.id) ON CONFLICT DO NOTHING;
+        IF NOT FOUND THEN
+          DELETE FROM rollbook.record r WHERE r.tenant = tenant_n AND r.id = put_1.id;
+          DELETE FROM rollbook.key k WHERE k.tenant = tenant_n AND k.key = ANY (claims[1 : i - 1]);
+          EXIT simple;
+        END IF;
+      END LOOP;
+      INSERT INTO rollbook.term (tenant, term, created) SELECT tenant_n, unnest(terms), rev;
+    END IF;
+    IF note IS NOT NULL THEN
+      INSERT INTO rollbook.change (tenant, revision, type, kind, id, note)
+        VALUES (tenant_n, rev, CASE WHEN put_1.revision > 0 THEN 2 ELSE 1 END, put_1.kind, put_1.id, put_1.note);
+    END IF;
+    UPDATE rollbook.tenant t SET revision = rev WHERE t.ctid = tenant_at;
+    revisions := ARRAY[rev];
+    RETURN;
+  END;
+  SELECT a.* INTO revisions, refusals, numbers, texts FROM rollbook.apply_1(
+    wait, ARRAY[name], ARRAY[lock], '{1}', '{0}', '{1}', ARRAY[cardinality(claims)], '{}', '{}', '{}',
+    '{1}', ARRAY[CASE WHEN put_1.revision > 0 THEN 2 ELSE 1 END]::smallint[], ARRAY[put_1.revision],
+    ARRAY[CASE WHEN put_1.revision > 0 THEN put_1.keys END], ARRAY[due], ARRAY[kind], ARRAY[id], ARRAY[keys],
+    ARRAY[data], ARRAY[note], array_fill(1, ARRAY[cardinality(claims)]), claims,
+    array_fill(false, ARRAY[cardinality(claims)]), '{}', '{}', array_fill(1, ARRAY[cardinality(terms)]), terms, '{}', '{}') a;
+END
+$body$;
+
+-- Brings the earliest due of a kind up to date.
+CREATE FUNCTION rollbook.reschedule(tenant_n integer, of_kind bytea) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+AS $body$
+DECLARE
   earliest bigint;
 BEGIN
-  FOR of_kind IN SELECT DISTINCT unnest(kinds) LOOP
-    SELECT r.due INTO earliest FROM rollbook.record r
-      WHERE r.tenant = tenant_n AND r.kind = of_kind AND r.due > 0 ORDER BY r.due LIMIT 1;
-    IF FOUND THEN
-      INSERT INTO rollbook.schedule AS s (kind, tenant, due) VALUES (of_kind, tenant_n, earliest)
-        ON CONFLICT (kind, tenant) DO UPDATE SET due = excluded.due WHERE s.due <> excluded.due;
-    ELSE
-      DELETE FROM rollbook.schedule s WHERE s.kind = of_kind AND s.tenant = tenant_n;
-    END IF;
-  END LOOP;
+  SELECT r.due INTO earliest FROM rollbook.record r
+    WHERE r.tenant = tenant_n AND r.kind = of_kind AND r.due > 0 ORDER BY r.due LIMIT 1;
+  IF FOUND THEN
+    INSERT INTO rollbook.schedule AS s (kind, tenant, due) VALUES (of_kind, tenant_n, earliest)
+      ON CONFLICT (kind, tenant) DO UPDATE SET due = excluded.due WHERE s.due <> excluded.due;
+  ELSE
+    DELETE FROM rollbook.schedule s WHERE s.kind = of_kind AND s.tenant = tenant_n;
+  END IF;
 END
 $body$;
 
@@ -345,7 +463,11 @@ CREATE FUNCTION rollbook.trim_1(
   OUT held boolean, OUT forgotten integer)
 LANGUAGE plpgsql
 SET search_path = pg_catalog
+SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
 AS $body$
 DECLARE
   tenant_n integer;
@@ -380,7 +502,11 @@ $body$;
 CREATE FUNCTION rollbook.disown_1(wait boolean, name bytea, key bytea, id bytea, revision bigint, OUT held boolean)
 LANGUAGE plpgsql
 SET search_path = pg_catalog
+SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
 AS $body$
 DECLARE
   tenant_n integer;
