@@ -18,11 +18,25 @@
 // Concurrent calls share a pipeline, so more callers mean larger batches and not more
 // connections. A single caller waits for nobody.
 //
-// Every Apply carries a random nonce and a hash of its ops. The script keeps both
-// for 60 seconds, together with the outcome of a write that was done. So a request
-// that is sent twice, by this package, by go-redis or by the network, is done
-// once and gets the same answer both times. Each write leaves one small
-// key behind for those 60 seconds.
+// # Writes that are sent again
+//
+// A request that is sent twice, by this package, by go-redis or by the network, is done once
+// and gets the same answer both times. For that every Apply has a random nonce, and a record
+// keeps the nonce of the write that left it. If a repeated write finds its nonce there, it
+// was done, and the record has its revision.
+//
+// Another caller may have replaced or deleted that record meanwhile. Then the replacement or
+// the deletion has left the earlier nonce, with its revision, in a sorted set of the
+// tenant. So a create whose reply was lost is answered as done even if the record was
+// deleted before the create is sent again, and does not bring the record back. A batch
+// that leaves no record puts its own nonce there. So does a repeated write that is refused,
+// and an earlier attempt of it that arrives late does nothing.
+//
+// This holds for a minute after the write by the server's clock, which is longer than any
+// call is repeated. A record that was written before that leaves no nonce: the store keeps,
+// with the tenant's revision counter, up to which revision all are older than a minute. A
+// write that creates records, or replaces old ones, leaves nothing behind. A set is removed
+// a minute after its last entry, and old entries before that when others come.
 //
 // # When servers fail
 //
@@ -124,13 +138,15 @@
 //
 //	rollbook:{527}:r:acme            hash    record ID -> record; the field "" is the
 //	                                         revision counter, "\xff" the last entry
-//	                                         that was trimmed
+//	                                         that was trimmed, "\xfd" which revisions
+//	                                         are older than a minute
 //	rollbook:{527}:u:acme            hash    unique key -> record ID
 //	rollbook:{527}:f:acme            zset    change feed, by revision
 //	rollbook:{527}:k:4:acme…         zset    record IDs of one kind, by Created
 //	rollbook:{527}:i:4:acme…         zset    record IDs with one index term, by Created
 //	rollbook:{527}:d:4:acme…         zset    Due and record ID of one kind, score 0
-//	rollbook:{527}:n:…               string  a nonce and its outcome, for 60 seconds
+//	rollbook:{527}:n:acme            zset    nonces of the last minute that no record
+//	                                         has, by revision; expires
 //	rollbook:{527}:t                 zset    the bucket's tenants
 //	rollbook:{527}:q                 zset    (kind, tenant) by earliest Due
 //

@@ -51,12 +51,13 @@ func (s *Store) fetchTo(
 	case size <= shortAnswer:
 		class = short
 	case size > largeAnswer:
-		done, err := s.largeTurn(bounded, sp)
+		done, err := s.largeTurn(bounded, sp) //nolint:contextcheck // bounded has ctx inside
 		if err != nil {
 			return 0, 0, readError(ctx, errQueued)
 		}
 		defer done()
 	}
+	//nolint:contextcheck // bounded has ctx inside
 	vals, err := s.read(bounded, sp, method, class, append([]any{"hmget", sp.records()}, anys(ids[:n])...))
 	switch {
 	case err != nil && bounded.Err() != nil:

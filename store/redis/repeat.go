@@ -81,7 +81,7 @@ func (s *Store) repeat(ctx context.Context, method string, attempt func(ctx cont
 	defer bounded.end()
 	pause := minPause
 	for n := 0; ; n++ {
-		err := attempt(bounded, n)
+		err := attempt(bounded, n) //nolint:contextcheck // bounded has ctx inside
 		if err == nil {
 			return nil
 		}
@@ -95,7 +95,7 @@ func (s *Store) repeat(ctx context.Context, method string, attempt func(ctx cont
 			// go-redis does not look for a new master when one refuses connections.
 			s.cluster.ReloadState(ctx)
 		}
-		if time.Since(begun)+pause >= s.retryFor || !sleep(bounded, pause) {
+		if time.Since(begun)+pause >= s.retryFor || !sleep(bounded, pause) { //nolint:contextcheck // as above
 			return err
 		}
 		pause = min(2*pause, maxPause)
