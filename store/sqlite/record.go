@@ -1,9 +1,8 @@
 package sqlite
 
 import (
-	"bytes"
 	"errors"
-	"strconv"
+	"math"
 	"strings"
 
 	"github.com/rollbook-go/rollbook/store"
@@ -43,16 +42,14 @@ func (row *recordRow) Scan(value any) error {
 	b, _ := value.([]byte) // NULL if the file is damaged
 	var numbers [6]int64
 	for i := range numbers {
-		digits, rest, found := bytes.Cut(b, []byte{' '})
-		n, err := strconv.ParseInt(string(digits), 10, 64)
-		if err != nil || !found {
+		var ok bool
+		if numbers[i], b, ok = cutDecimal(b); !ok {
 			return errRow
 		}
-		numbers[i], b = n, rest
 	}
 	var parts [3][]byte // ID, kind and keys
 	for i, size := range numbers[3:] {
-		if size < 0 || size > int64(len(b)) {
+		if size > int64(len(b)) {
 			return errRow
 		}
 		parts[i], b = b[:size], b[size:]
@@ -65,6 +62,21 @@ func (row *recordRow) Scan(value any) error {
 		r.Data = b
 	}
 	return nil
+}
+
+// cutDecimal cuts a number, none of which is negative, and the space behind it.
+func cutDecimal(b []byte) (n int64, rest []byte, ok bool) {
+	for i, c := range b {
+		switch {
+		case c >= '0' && c <= '9' && n <= (math.MaxInt64-9)/10:
+			n = 10*n + int64(c-'0')
+		case c == ' ' && i > 0:
+			return n, b[i+1:], true
+		default:
+			return 0, nil, false
+		}
+	}
+	return 0, nil, false
 }
 
 func (row *recordRow) set(id, kind, keys []byte) {
