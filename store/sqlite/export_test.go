@@ -16,8 +16,8 @@ var (
 // Queued returns how many writes wait for the writer.
 func (s *Store) Queued() int { return s.writer.queue.waiting() }
 
-// DSN returns the name with which Open opens the writer's or the readers' pool.
-func DSN(path string, opts *Options, reader bool) (string, error) {
+// PoolDSN returns the name with which Open opens the writer's or the readers' pool.
+func PoolDSN(path string, opts *Options, reader bool) (string, error) {
 	o, err := opts.withDefaults()
 	if err != nil {
 		return "", err

@@ -147,7 +147,7 @@ func (tx *Tx) join() error {
 		{"trusted_schema", trustedSchema == 0, "0"},
 	} {
 		if !setting.ok {
-			why := setting.name + " of its connection is not " + setting.want
+			why := setting.name + " of its connection is not " + setting.want + ": open its pool by sqlite.DSN"
 			tx.settings = &store.InvalidError{Op: -1, What: "transaction", Why: why}
 			break
 		}

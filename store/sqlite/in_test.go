@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -48,6 +49,37 @@ func openHostPool(path, more string) (*sql.DB, error) {
 		more += "&_txlock=immediate"
 	}
 	return sql.Open("sqlite", uri+"?"+strings.TrimPrefix(more, "&"))
+}
+
+// TestDSN: a pool by DSN can be used for In, and its transactions begin as writes.
+func TestDSN(t *testing.T) {
+	for _, sync := range []sqlite.Sync{sqlite.Full, sqlite.Normal} {
+		path := filepath.Join(t.TempDir(), "a ?b%20#.db")
+		opts := &sqlite.Options{Sync: sync, LockTimeout: 50 * time.Millisecond}
+		st := open(t, path, opts)
+		dsn, err := sqlite.DSN(path, opts)
+		must(t, err)
+		db, err := sql.Open("sqlite", dsn)
+		must(t, err)
+		t.Cleanup(func() { _ = db.Close() })
+		tx := begin(t, db)
+		_, err = st.Apply(t.Context(), "t", store.Ops(store.Create(user("a"), nil)))
+		if !isUnavailable(err, store.ErrUnavailable) {
+			t.Errorf("a write beside a transaction that has begun: %v", err)
+		}
+		apply(t, st.In(tx), "t", store.Create(user("a"), nil))
+		must(t, tx.Commit())
+		_, err = st.Get(t.Context(), "t", store.ID("a"))
+		must(t, err)
+	}
+	for _, path := range []string{"", ":memory:", "file:x.db"} {
+		if dsn, err := sqlite.DSN(path, nil); err == nil {
+			t.Errorf("%q: %q", path, dsn)
+		}
+	}
+	if dsn, err := sqlite.DSN("x.db", &sqlite.Options{Sync: 9}); err == nil {
+		t.Errorf("invalid options: %q", dsn)
+	}
 }
 
 // hostTable makes a table of the host.

@@ -113,7 +113,7 @@ func TestPragmas(t *testing.T) {
 		for _, reader := range []bool{false, true} {
 			path := file(t)
 			open(t, path, nil)
-			name, err := sqlite.DSN(path, &sqlite.Options{Sync: sync, CacheSize: 3 << 20, MmapSize: 5 << 20}, reader)
+			name, err := sqlite.PoolDSN(path, &sqlite.Options{Sync: sync, CacheSize: 3 << 20, MmapSize: 5 << 20}, reader)
 			must(t, err)
 			db, err := sql.Open("sqlite", name)
 			must(t, err)

@@ -45,32 +45,68 @@ func databaseURI(path string) (string, error) {
 	return (&url.URL{Scheme: "file", Path: abs}).String(), nil
 }
 
-// dsn adds the settings of a pool to a URI. Every value is a constant or a
-// number, since a _pragma is run as SQL.
+// DSN returns the name with which a host opens a pool of its own on the file at path, for its
+// tables and for [Store.In]:
+//
+//	dsn, err := sqlite.DSN("shop.db", nil)
+//	…
+//	db, err := sql.Open("sqlite", dsn)
+//
+// The options are those that Open is given. Open comes first: it makes the file so that only
+// its owner can read it. Connections have the settings that In requires. Transactions begin as
+// IMMEDIATE, and wait up to Options.LockTimeout for the end of other writes. While they wait,
+// the driver ignores their context.
+func DSN(path string, opts *Options) (string, error) {
+	o, err := opts.withDefaults()
+	if err != nil {
+		return "", err
+	}
+	uri, err := databaseURI(path)
+	if err != nil {
+		return "", err
+	}
+	q := settings{make(url.Values)}
+	q.pragma("busy_timeout", o.LockTimeout.Milliseconds())
+	q.safe(o)
+	q.Set("_txlock", "immediate")
+	return uri + "?" + q.Encode(), nil
+}
+
+// dsn adds the settings of a pool to a URI.
 func dsn(uri string, o Options, reader bool) string {
-	q := url.Values{}
-	pragma := func(name string, value int64) {
-		q.Add("_pragma", name+"("+strconv.FormatInt(value, 10)+")")
-	}
+	q := settings{make(url.Values)}
 	if reader {
-		pragma("busy_timeout", readerBusy)
-		pragma("query_only", 1)
-		pragma("cache_size", -o.CacheSize/1024) // negative: KiB
+		q.pragma("busy_timeout", readerBusy)
+		q.pragma("query_only", 1)
+		q.pragma("cache_size", -o.CacheSize/1024) // negative: KiB
 	} else {
-		pragma("busy_timeout", writerBusy)
+		q.pragma("busy_timeout", writerBusy)
 		q.Add("_pragma", "journal_mode(WAL)")
-		pragma("journal_size_limit", 64<<20)
-		pragma("cache_size", -o.CacheSize/1024)
+		q.pragma("journal_size_limit", 64<<20)
+		q.pragma("cache_size", -o.CacheSize/1024)
 	}
-	pragma("mmap_size", o.MmapSize)
-	pragma("synchronous", int64(o.Sync.pragma()))
-	pragma("foreign_keys", 1)
-	pragma("secure_delete", 1)
-	pragma("temp_store", 2) // memory: nothing of a sort reaches the disk
-	pragma("trusted_schema", 0)
+	q.pragma("mmap_size", o.MmapSize)
+	q.safe(o)
 	q.Set("_dqs", "0")
 	q.Set("_defensive", "1")
 	return uri + "?" + q.Encode()
+}
+
+// settings are those of a connection. Every value is a constant or a number, since a
+// _pragma is run as SQL.
+type settings struct{ url.Values }
+
+func (s settings) pragma(name string, value int64) {
+	s.Add("_pragma", name+"("+strconv.FormatInt(value, 10)+")")
+}
+
+// safe adds what every connection needs that writes.
+func (s settings) safe(o Options) {
+	s.pragma("synchronous", int64(o.Sync.pragma()))
+	s.pragma("foreign_keys", 1)
+	s.pragma("secure_delete", 1)
+	s.pragma("temp_store", 2) // memory: nothing of a sort reaches the disk
+	s.pragma("trusted_schema", 0)
 }
 
 // verify checks the settings of a connection that the promises of the package need, and

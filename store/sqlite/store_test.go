@@ -39,9 +39,9 @@ func open(t testing.TB, path string, opts *sqlite.Options) *sqlite.Store {
 // the writer's connections, and returns the driver that can make its writes fail.
 func openPools(t testing.TB, path string, opts *sqlite.Options, more string) (*sqlite.Store, *faultyDriver) {
 	t.Helper()
-	writerDSN, err := sqlite.DSN(path, opts, false)
+	writerDSN, err := sqlite.PoolDSN(path, opts, false)
 	must(t, err)
-	readerDSN, err := sqlite.DSN(path, opts, true)
+	readerDSN, err := sqlite.PoolDSN(path, opts, true)
 	must(t, err)
 	writer, d := newFaultyPool(t, writerDSN+more, path)
 	reader, err := sql.Open("sqlite", readerDSN)
