@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/rollbook-go/rollbook/store/postgres"
 )
@@ -15,13 +14,7 @@ import (
 // inconsistencies compares all that is derived from the records with them. If a record is, or
 // was, damaged there may be entries of indexes that are nobody's.
 func (h home) inconsistencies() error {
-	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, h.direct)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close(ctx) }()
-	c := checker{h, conn, nil}
+	c := checker{home: h}
 	var keys, terms []string
 	damaged := false
 	for _, r := range c.rows(`SELECT tenant, kind, id, created, keys FROM rollbook.record`) {
@@ -52,12 +45,11 @@ func (h home) inconsistencies() error {
 
 type checker struct {
 	home   home
-	conn   *pgx.Conn
 	faults []error
 }
 
 func (c *checker) rows(query string) (all [][]any) {
-	rows, err := c.conn.Query(context.Background(), c.home.in(query))
+	rows, err := c.home.admin.Query(context.Background(), c.home.in(query))
 	if err != nil {
 		c.faults = append(c.faults, err)
 		return nil

@@ -6,18 +6,16 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/storetest"
 )
 
-// damager spoils what the store inside it keeps, through a connection of its own, or through
-// the transaction of both.
+// damager spoils what the store inside it keeps, beside it or in the transaction of both.
 type damager struct {
 	store.Store
 	home home
-	tx   pgx.Tx // nil: a connection of its own
+	tx   pgx.Tx // nil: beside it
 }
 
 var _ storetest.Damager = damager{}
@@ -38,25 +36,15 @@ func (d damager) DamageChange(ctx context.Context, tenant string, seq store.Revi
 
 // edit runs a statement that changes one row.
 func (d damager) edit(ctx context.Context, statement string, args ...any) error {
-	exec := func(db interface {
-		Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
-	},
-	) error {
-		tag, err := db.Exec(ctx, d.home.in(statement), args...)
-		if err == nil && tag.RowsAffected() != 1 {
-			err = fmt.Errorf("%d rows were changed", tag.RowsAffected())
-		}
-		return err
-	}
+	exec := d.home.admin.Exec
 	if d.tx != nil {
-		return exec(d.tx)
+		exec = d.tx.Exec
 	}
-	conn, err := pgx.Connect(ctx, d.home.direct)
-	if err != nil {
-		return err
+	tag, err := exec(ctx, d.home.in(statement), args...)
+	if err == nil && tag.RowsAffected() != 1 {
+		err = fmt.Errorf("%d rows were changed", tag.RowsAffected())
 	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	return exec(conn)
+	return err
 }
 
 // in puts the home's schema into a statement that calls it rollbook.

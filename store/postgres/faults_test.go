@@ -17,7 +17,7 @@ import (
 // refused. Callers of both stores go on when it is back.
 func TestServerKilled(t *testing.T) {
 	server := pgtest.Own(t)
-	h := homeIn(server.Database(t))
+	h := newHomeOn(t, server)
 	stores := []store.Store{h.open(t, nil), h.open(t, nil)}
 	if size.At(t) >= size.Long {
 		stores = append(stores, h.through(server.Bouncer(t, 4)).open(t, nil))
@@ -35,7 +35,7 @@ func TestServerKilled(t *testing.T) {
 // A restart in good order is the same to callers as any other.
 func TestServerRestarted(t *testing.T) {
 	server := pgtest.Own(t)
-	h := homeIn(server.Database(t))
+	h := newHomeOn(t, server)
 	l := startLoad(h.open(t, nil), h.open(t, nil))
 	for range size.Pick(t, 2, 8, 50) {
 		l.await(t, 20+rand.IntN(200))
@@ -50,9 +50,9 @@ func TestServerRestarted(t *testing.T) {
 // done, or unknown, and said so.
 func TestConnectionsTerminated(t *testing.T) {
 	server := pgtest.Own(t)
-	h := homeIn(server.Database(t))
+	h := newHomeOn(t, server)
 	l := startLoad(h.open(t, nil), h.open(t, nil))
-	operator := h.pool(t)
+	operator := h.admin
 	ended := 0
 	for range size.Pick(t, 30, 300, 3000) {
 		l.await(t, 1+rand.IntN(20))
@@ -138,7 +138,7 @@ func TestLostReply(t *testing.T) {
 // doubt. When it is promoted the same stores write again.
 func TestStandby(t *testing.T) {
 	server := pgtest.Own(t)
-	h := homeIn(server.Database(t))
+	h := newHomeOn(t, server)
 	s := h.open(t, nil)
 	any := h
 	any.dsn += "&target_session_attrs=any"

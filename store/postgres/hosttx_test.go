@@ -53,7 +53,8 @@ func TestHostTransactionsBouncer(t *testing.T) {
 func hostTransactions(t *testing.T, h home, histories int) {
 	t.Helper()
 	db := hostDatabase{h, h.open(t, nil), h.pool(t)}
-	h.sql(t, `CREATE TABLE host (name text PRIMARY KEY, value text NOT NULL)`)
+	_, err := h.admin.Exec(t.Context(), h.in(`CREATE TABLE rollbook.host (name text PRIMARY KEY, value text NOT NULL)`))
+	must(t, err)
 	hosttx.Run(t, db, rand.Uint64(), histories, func(job hosttx.Job) *exec.Cmd {
 		cmd := h.self("host")
 		cmd.Env = append(cmd.Env, jobVariable+"="+job.String())

@@ -37,13 +37,15 @@ type home struct {
 	dsn    string // as a store reaches it
 	direct string // without PgBouncer
 	schema string
+	admin  *pgxpool.Pool // for what tests look at beside the store
 }
 
 var (
 	schemas atomic.Int64 // used up
 	common  struct {
 		sync.Mutex
-		dsn string // a database of the server that no test breaks
+		dsn   string // a database of the server that no test breaks
+		admin *pgxpool.Pool
 	}
 )
 
@@ -54,14 +56,26 @@ func newHome(tb testing.TB) home {
 	common.Lock()
 	defer common.Unlock()
 	if common.dsn == "" {
-		common.dsn = pgtest.Database(tb)
+		dsn := pgtest.Database(tb)
+		admin, err := pgxpool.New(context.Background(), dsn)
+		must(tb, err)
+		common.dsn, common.admin = dsn, admin
 	}
-	return homeIn(common.dsn)
+	return homeIn(common.dsn, common.admin)
 }
 
-// homeIn returns a home that nobody uses, in a database.
-func homeIn(dsn string) home {
-	return home{dsn, dsn, fmt.Sprint("Home ", schemas.Add(1))} // a name that has to be quoted
+// newHomeOn returns a home in a database of its own, on a server that the test may break.
+func newHomeOn(tb testing.TB, server *pgtest.Server) home {
+	tb.Helper()
+	dsn := server.Database(tb)
+	admin, err := pgxpool.New(context.Background(), dsn)
+	must(tb, err)
+	tb.Cleanup(admin.Close)
+	return homeIn(dsn, admin)
+}
+
+func homeIn(dsn string, admin *pgxpool.Pool) home {
+	return home{dsn, dsn, fmt.Sprint("Home ", schemas.Add(1)), admin} // a name that has to be quoted
 }
 
 // through returns the home as it is reached through PgBouncer, by a program that says so.
@@ -106,12 +120,6 @@ func (h home) pool(tb testing.TB) *pgxpool.Pool {
 	}
 	tb.Cleanup(p.Close)
 	return p
-}
-
-// sql runs statements in the home, beside the store.
-func (h home) sql(tb testing.TB, statements string) string {
-	tb.Helper()
-	return pgtest.SQL(tb, h.direct, fmt.Sprintf("SET search_path = %q; %s", h.schema, statements))
 }
 
 // begin begins a transaction of the host, which is rolled back if the test does not end it.
@@ -220,16 +228,10 @@ func every(d time.Duration, f func()) (stop func()) {
 
 // clear removes all that the store has written.
 func (h home) clear() error {
-	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, h.direct)
-	if err != nil {
-		return err
-	}
-	for _, table := range []string{"record", "key", "term", "change", "schedule", "tenant"} {
-		_, e := conn.Exec(ctx, h.in("DELETE FROM rollbook."+table))
-		err = errors.Join(err, e)
-	}
-	return errors.Join(err, conn.Close(ctx))
+	_, err := h.admin.Exec(context.Background(), h.in(`WITH a AS (DELETE FROM rollbook.record), b AS (DELETE FROM rollbook.key),
+		c AS (DELETE FROM rollbook.term), d AS (DELETE FROM rollbook.change), e AS (DELETE FROM rollbook.schedule)
+		DELETE FROM rollbook.tenant`))
+	return err
 }
 
 // transaction is for the conformance kit: one that a host begins.
@@ -237,8 +239,14 @@ func (h home) transaction(s *postgres.Store, pool *pgxpool.Pool) (storetest.Tran
 	ctx := context.Background()
 	tx, err := pool.Begin(ctx)
 	return storetest.Transaction{
-		Store:    damager{s.In(tx), h, tx},
-		Commit:   func() error { return tx.Commit(ctx) },
-		Rollback: func() error { return tx.Rollback(ctx) },
+		Store:  damager{s.In(tx), h, tx},
+		Commit: func() error { return tx.Commit(ctx) },
+		Rollback: func() error {
+			closed := tx.Conn().IsClosed() // as pgx does when a context ends during a call: it is rolled back
+			if err := tx.Rollback(ctx); !closed {
+				return err
+			}
+			return nil
+		},
 	}, err
 }

@@ -131,8 +131,10 @@ func (l *load) end(tb testing.TB, h home) {
 	l.stop()
 	l.wg.Wait()
 	pgtest.Until(tb, "no write is on its way", func() bool {
-		return pgtest.SQL(tb, h.direct, `SELECT count(*) FROM pg_stat_activity
-			WHERE backend_type = 'client backend' AND state <> 'idle' AND pid <> pg_backend_pid()`) == "0"
+		var n int
+		err := h.admin.QueryRow(tb.Context(), `SELECT count(*) FROM pg_stat_activity
+			WHERE datname = current_database() AND backend_type = 'client backend' AND state <> 'idle' AND pid <> pg_backend_pid()`).Scan(&n)
+		return err == nil && n == 0
 	})
 	for _, err := range l.odd {
 		tb.Error(err)

@@ -52,15 +52,17 @@ func asleep(tb testing.TB, what string, done <-chan error) {
 const patience = 30 * time.Second
 
 // listeners returns the connections that listen in the home's database.
-func (h home) listeners(tb testing.TB) string {
+func (h home) listeners(tb testing.TB) int {
 	tb.Helper()
-	return pgtest.SQL(tb, h.direct, fmt.Sprintf(`SELECT count(*) FROM pg_stat_activity WHERE query = 'LISTEN "%s"'`, h.schema))
+	var n int
+	must(tb, h.admin.QueryRow(tb.Context(), `SELECT count(*) FROM pg_stat_activity WHERE query = $1`, `LISTEN "`+h.schema+`"`).Scan(&n))
+	return n
 }
 
 // awaitListener waits until a store listens, without which a notification is not for it.
 func (h home) awaitListener(tb testing.TB, n int) {
 	tb.Helper()
-	pgtest.Until(tb, fmt.Sprint(n, " connections listen"), func() bool { return h.listeners(tb) == fmt.Sprint(n) })
+	pgtest.Until(tb, fmt.Sprint(n, " connections listen"), func() bool { return h.listeners(tb) == n })
 }
 
 // Notifications alone wake calls that wait for what another store writes, or a host. The
@@ -70,8 +72,8 @@ func TestWaitNotified(t *testing.T) {
 	notify := &postgres.Options{Notify: true}
 	s, other := h.open(t, notify), h.open(t, notify)
 	s.PollEvery(never)
-	if n := h.listeners(t); n != "0" {
-		t.Errorf("%s connections listen although nobody waits", n)
+	if n := h.listeners(t); n != 0 {
+		t.Errorf("%d connections listen although nobody waits", n)
 	}
 	done, apart := waits(t, s, "tenant", 0), waits(t, s, "apart", 0)
 	h.awaitListener(t, 1)
@@ -108,8 +110,8 @@ func TestWaitPolls(t *testing.T) {
 	asleep(t, "before the host's commit", done)
 	must(t, tx.Commit(t.Context()))
 	awake(t, "a host's commit", done)
-	if n := h.listeners(t); n != "0" {
-		t.Errorf("%s connections listen without Options.Notify", n)
+	if n := h.listeners(t); n != 0 {
+		t.Errorf("%d connections listen without Options.Notify", n)
 	}
 }
 
@@ -123,7 +125,8 @@ func TestWaitListenerLost(t *testing.T) {
 	for i := range 5 {
 		done := waits(t, s, "tenant", rev)
 		h.awaitListener(t, 1)
-		h.sql(t, fmt.Sprintf(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'LISTEN "%s"'`, h.schema))
+		_, err := h.admin.Exec(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = $1`, `LISTEN "`+h.schema+`"`)
+		must(t, err)
 		rev = put(t, other, "tenant", store.Create(user(fmt.Sprint(i)), []byte("note")))
 		awake(t, "a write without a listener", done)
 	}
@@ -166,8 +169,8 @@ func TestNotifications(t *testing.T) {
 		t.Errorf("the notification says %q", n.Payload)
 	}
 	must(t, s.Trim(t.Context(), "the tenant", 3)) // whose notification would be the next
-	rows := pgtest.SQL(t, h.direct, fmt.Sprintf(`SELECT pg_notify('%s', 'end')`, h.schema))
-	_ = rows
+	_, err = h.admin.Exec(t.Context(), `SELECT pg_notify($1, 'end')`, h.schema)
+	must(t, err)
 	for n.Payload != "end" {
 		n, err = conn.WaitForNotification(ctx)
 		must(t, err)
@@ -201,7 +204,7 @@ func TestWaitClosed(t *testing.T) {
 // A server that is away is told to those who wait.
 func TestWaitUnavailable(t *testing.T) {
 	server := pgtest.Own(t)
-	s := homeIn(server.Database(t)).open(t, &postgres.Options{Notify: true})
+	s := newHomeOn(t, server).open(t, &postgres.Options{Notify: true})
 	done := waits(t, s, "tenant", 0)
 	server.Kill()
 	if err := <-done; !errors.Is(err, store.ErrUnavailable) {
