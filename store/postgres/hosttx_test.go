@@ -71,7 +71,7 @@ func workAsHost() error {
 	if err != nil {
 		return err
 	}
-	pool, err := pgxpool.New(ctx, h.dsn)
+	pool, err := pgxpool.New(ctx, h.dsn+"&application_name="+hostName)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,17 @@ func (d hostDatabase) Begin(ctx context.Context) (hosttx.Tx, error) {
 	return hostTx{d, tx}, err
 }
 
+// hostName is what the processes that are killed call themselves.
+const hostName = "rollbook-test-host"
+
+// Rows waits until no transaction of a process that was killed is under way: its COMMIT may be.
 func (d hostDatabase) Rows(ctx context.Context) (map[string]string, error) {
+	for under := 1; under > 0; {
+		if err := d.home.admin.QueryRow(ctx, `SELECT count(*) FROM pg_stat_activity
+			WHERE application_name = $1 AND state <> 'idle'`, hostName).Scan(&under); err != nil {
+			return nil, err
+		}
+	}
 	rows, err := d.pool.Query(ctx, d.home.in(`SELECT name, value FROM rollbook.host`))
 	if err != nil {
 		return nil, err
