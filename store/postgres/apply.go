@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 
 	"github.com/rollbook-go/rollbook/store"
 )
@@ -24,11 +25,20 @@ func (s *Store) apply(ctx context.Context, tenant string, in store.Batch) (rev s
 	if err := s.usable(); err != nil {
 		return 0, 0, err
 	}
+	if taken := s.held(ctx, tenant, in); taken != nil {
+		return 0, 0, taken
+	}
+	if err := ctx.Err(); err != nil {
+		return 0, 0, err
+	}
 	rev, err = apply(ctx, s, tenant, in, func(b *batch) answer {
 		a, ahead := s.queue.submit(ctx, tenant, b)
 		queued = max(queued, ahead)
 		return a
 	}, func(d *disowned) error { return s.disown(ctx, tenant, d) })
+	if errors.Is(err, store.ErrTaken) && onlyCreates(in) {
+		s.lookFirst.found(true)
+	}
 	return rev, queued, err
 }
 

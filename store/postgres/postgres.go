@@ -33,6 +33,9 @@ type Store struct {
 	queue   *queue      // of writes
 	watch   *watch
 
+	looks     looks // reads before writes
+	lookFirst lookFirst
+
 	lost     atomic.Pointer[error] // why every call fails until the store is opened again
 	opened   time.Time
 	schemaAt pace // of reads that check the schema

@@ -2,8 +2,8 @@
 -- schema drops it, so that no earlier version of the program goes on writing.
 
 -- Plans are made once, perhaps while tables are empty, and stay. So functions have settings,
--- and statements a form (LATERAL with OFFSET 0, ctid), that leave the planner one way only:
--- to look up each row by all columns of an index.
+-- and statements a form (LATERAL with OFFSET 0, ctid, IS TRUE), that leave the planner one way
+-- only: to look up each row by all columns of one index.
 
 -- Reports whether the keys of a record do not have their checksum.
 CREATE FUNCTION rollbook.damaged(keys bytea) RETURNS boolean
@@ -401,8 +401,8 @@ BEGIN
     EXIT simple WHEN NOT FOUND;
     IF put_1.revision > 0 THEN
       UPDATE rollbook.record r SET revision = rev, data = put_1.data
-        WHERE r.tenant = tenant_n AND r.id = put_1.id AND r.revision = put_1.revision
-          AND r.due = put_1.due AND r.kind = put_1.kind AND r.keys = put_1.keys;
+        WHERE r.tenant = tenant_n AND r.id = put_1.id
+          AND (r.revision = put_1.revision AND r.due = put_1.due AND r.kind = put_1.kind AND r.keys = put_1.keys) IS TRUE;
       EXIT simple WHEN NOT FOUND;
     ELSE
       INSERT INTO rollbook.record (tenant, created, revision, due, kind, id, keys, data)
