@@ -8,18 +8,31 @@ import (
 	"testing"
 )
 
-// TestReadmeShowsTheExample: the program in the README is example_test.go, and all
-// other Go in it stands in a program that is compiled and tested.
+// TestReadmeShowsTheExample: the first program in the README is example_test.go, and all
+// other Go in it stands in examples, which are compiled and tested.
 func TestReadmeShowsTheExample(t *testing.T) {
 	program := exampleAsProgram(t)
-	mount := read(t, "examples/mount/main.go")
-	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(read(t, "README.md"), -1)
-	if len(blocks) == 0 || blocks[0][1] != program {
+	var examples strings.Builder
+	for _, pattern := range []string{"examples/*/main.go", "store/postgres/examples/*/main.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no %s: %v", pattern, err)
+		}
+		for _, file := range files {
+			examples.WriteString("\n" + read(t, file) + "```")
+		}
+	}
+	blocks := regexp.MustCompile("(?s)```go\n(.*?```)").FindAllStringSubmatch(read(t, "README.md"), -1)
+	if len(blocks) == 0 || blocks[0][1] != program+"```" {
 		t.Errorf("the README does not begin with the program\n%s", program)
 	}
 	for _, block := range blocks[min(1, len(blocks)):] {
-		if !strings.Contains(mount, "\n"+block[1]) {
-			t.Errorf("the README shows what is not in examples/mount:\n%s", block[1])
+		text := block[1]
+		if !strings.HasPrefix(text, "package ") { // that is a file up to its end
+			text = strings.TrimSuffix(text, "```")
+		}
+		if !strings.Contains(examples.String(), "\n"+text) {
+			t.Errorf("the README shows what is not in an example:\n%s", text)
 		}
 	}
 }

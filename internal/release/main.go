@@ -121,7 +121,7 @@ func fileURL(path string) string { return "file://" + filepath.ToSlash(path) }
 // what came of it.
 func (t trial) run(readme, folder string, env []string) error {
 	blocks := section(readme, t.name)
-	i := slices.IndexFunc(blocks, func(b block) bool { return b.language == "go" })
+	i := slices.IndexFunc(blocks, func(b block) bool { return strings.HasPrefix(b.text, "package main") })
 	if i < 0 {
 		return errors.New("the README has no program under this heading")
 	}
