@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/internal/testing/atonce"
 	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
@@ -183,4 +184,34 @@ func hostWrites(t *testing.T, l *load, s *postgres.Store, tx pgx.Tx, name string
 		l.note(word, w)
 	}
 	return err == nil
+}
+
+// What is known is answered while a host holds the tenant: who is refused, or changes nothing,
+// waits for no one and writes nothing.
+func TestKnownUserOfHeldTenant(t *testing.T) {
+	h := newHome(t)
+	s := h.open(t, nil)
+	acme := enduser.New(s, nil).Tenant("acme")
+	spec := enduser.Spec{ExternalID: "known", Name: "Ann"}
+	known, err := acme.Create(t.Context(), spec)
+	must(t, err)
+	tx := begin(t, h.pool(t))
+	put(t, s.In(tx), "acme", store.Create(user("host's"), nil))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for name, call := range map[string]func(context.Context, enduser.Spec, ...enduser.Condition) (enduser.User, enduser.Outcome, error){
+		"Ensure": acme.Ensure, "Upsert": acme.Upsert,
+	} {
+		u, outcome, err := call(ctx, spec)
+		if err != nil || u.ID != known.ID || outcome != enduser.Unchanged {
+			t.Errorf("%s of a known user: %v, %v, %v", name, u.ID, outcome, err)
+		}
+	}
+	if _, err := acme.Create(ctx, spec); !errors.Is(err, enduser.ErrConflict) {
+		t.Errorf("Create of a known user: %v", err)
+	}
+	must(t, tx.Commit(t.Context()))
+	if n := len(feed(t, s, "acme")); n != 1 {
+		t.Errorf("%d changes, want that of the first call", n)
+	}
 }

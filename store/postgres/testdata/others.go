@@ -29,14 +29,15 @@ func Others() []Kind {
 }
 
 var (
-	database = sync.OnceValues(func() (string, error) {
-		server, err := pgtest.Start() // ends with the process
-		if err != nil {
+	server  *pgtest.Server // ends with the process
+	schemas atomic.Int64
+
+	database = sync.OnceValues(func() (dsn string, err error) {
+		if server, err = pgtest.Start(); err != nil {
 			return "", err
 		}
 		return server.Create()
 	})
-	schemas atomic.Int64
 )
 
 // openPostgres opens a store in a schema of its own.
