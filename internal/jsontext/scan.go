@@ -361,18 +361,18 @@ func (p *Scanner) mismatch() error {
 
 // Depth returns how deep arrays and objects are nested in a text that is valid JSON.
 func Depth(text string) int {
-	deepest, depth, quoted := 0, 0, false
+	deepest, depth := 0, 0
 	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case quoted && c == '\\':
+		switch text[i] {
+		case '"':
 			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
+			for i += plain(text[i:], 0); i < len(text) && text[i] != '"'; i += plain(text[i:], 0) {
+				i = min(i+len(`\"`), len(text)) // an escape
+			}
+		case '{', '[':
 			depth++
 			deepest = max(deepest, depth)
-		case c == '}' || c == ']':
+		case '}', ']':
 			depth--
 		}
 	}

@@ -467,3 +467,22 @@ func TestErrorsQuoteNothing(t *testing.T) {
 		t.Errorf("the error quotes the number: %v", err)
 	}
 }
+
+func TestDepthOfText(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		text string
+		want int
+	}{
+		{"1", 0},
+		{`"[[["`, 0},
+		{"[]", 1},
+		{`{"a":[1,{"b":2}],"c":{}}`, 3},
+		{`["a long string with \"[[[[\" in it","\\",[["\\\"[",{}]]]`, 4},
+		{`{"[\\":["ünï[cödé","\n[\u005b"]}`, 2},
+	} {
+		if got := jsontext.Depth(row.text); got != row.want {
+			t.Errorf("Depth(%s) = %d, want %d", row.text, got, row.want)
+		}
+	}
+}
