@@ -18,6 +18,14 @@ const (
 	opSize       = 2 << 10 // an op takes about as long as this many bytes of data
 )
 
+// When another writer begins beside one that writes: when so many calls wait for each, or when
+// the others have not ended their transactions for so long. Large groups cost much less than
+// small ones.
+const (
+	callsPerWriter = 64
+	slowGroup      = 10 * time.Millisecond
+)
+
 // How long a tenant is left alone whose row another transaction has locked: twice as long
 // each time.
 const (
@@ -67,13 +75,17 @@ type queue struct {
 	lines   []*line // that a writer may take, the next one first
 	tenants map[string]*line
 	count   int // calls
-	idle    int // writers that do not run
 	closed  bool
+
+	most    int // writers
+	writing int // writers that run
+	taken   int // groups so far
+	timed   bool
 	running sync.WaitGroup
 }
 
 func newQueue(s *Store, writers int) *queue {
-	return &queue{store: s, tenants: make(map[string]*line), idle: writers}
+	return &queue{store: s, tenants: make(map[string]*line), most: writers}
 }
 
 // submit writes a batch with others and returns what became of it, and how many calls were
@@ -122,8 +134,8 @@ func (q *queue) add(tenant string, c *call) (ahead int, ok bool) {
 	return q.count - 1, true
 }
 
-// list puts a line among those that a writer may take, and starts a writer for it. It is
-// called with the lock.
+// list puts a line among those that a writer may take, and starts a writer if it needs one.
+// It is called with the lock.
 func (q *queue) list(l *line) {
 	if l.busy || l.paused || l.listed {
 		return
@@ -134,20 +146,39 @@ func (q *queue) list(l *line) {
 	}
 	l.listed = true
 	q.lines = append(q.lines, l)
-	if q.idle > 0 && !q.closed {
-		q.idle--
-		q.running.Go(q.write)
+	switch {
+	case q.closed, q.writing == q.most:
+	case q.writing == 0, q.crowded(q.writing):
+		q.start()
+	case !q.timed:
+		q.timed = true
+		before := q.taken
+		time.AfterFunc(slowGroup, func() { q.hurry(before) })
+	}
+}
+
+func (q *queue) start() {
+	q.writing++
+	q.running.Go(q.write)
+}
+
+// crowded reports whether calls wait for more than a number of writers.
+func (q *queue) crowded(writers int) bool { return q.count >= callsPerWriter*writers }
+
+// hurry starts another writer if calls wait and the others have taken no group since.
+func (q *queue) hurry(taken int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.timed = false
+	if q.taken == taken && len(q.lines) > 0 && q.writing < q.most && !q.closed {
+		q.start()
 	}
 }
 
 // write is a writer. It writes groups until no call waits that it may take.
 func (q *queue) write() {
 	w := &writer{store: q.store}
-	for {
-		group := q.take()
-		if len(group) == 0 {
-			return
-		}
+	for group := q.next(true); group != nil; group = q.next(false) {
 		w.write(group)
 		q.finish(group)
 	}
@@ -161,12 +192,25 @@ type part struct {
 	noted bool // its feed has changed
 }
 
-// take removes the next group from the queue: one call of each tenant, in turn, as long as
-// there is room. A tenant for whose call there is no room goes to the end of the queue,
-// behind those that had no turn. If there is no call, the writer ends.
-func (q *queue) take() (group []*part) {
+// next returns the next group, or nil if the writer is to end: because no call waits that it
+// may take, or because the other writers are enough.
+func (q *queue) next(first bool) []*part {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if first || q.writing == 1 || q.crowded(q.writing-1) {
+		if group := q.take(); len(group) > 0 {
+			q.taken++
+			return group
+		}
+	}
+	q.writing--
+	return nil
+}
+
+// take removes the next group from the queue: one call of each tenant, in turn, as long as
+// there is room. A tenant for whose call there is no room goes to the end of the queue,
+// behind those that had no turn. It is called with the lock.
+func (q *queue) take() (group []*part) {
 	size, count := 0, 0
 	lines := q.lines
 	q.lines = nil
@@ -215,9 +259,6 @@ func (q *queue) take() (group []*part) {
 		if parts[l] == nil { // its callers left just now
 			q.list(l)
 		}
-	}
-	if len(group) == 0 {
-		q.idle++
 	}
 	return group
 }
