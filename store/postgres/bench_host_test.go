@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rollbook-go/rollbook/internal/testing/pgtest"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/postgres"
 )
@@ -108,9 +109,7 @@ func BenchmarkWake(b *testing.B) {
 					must(b, s.Wait(b.Context(), "tenant", rev))
 					woken <- time.Now()
 				}()
-				for s.Waiting() == before {
-					time.Sleep(time.Millisecond)
-				}
+				pgtest.Until(b, "Wait waits", func() bool { return s.Waiting() > before })
 				rev = put(b, other, "tenant", store.Create(user(fmt.Sprint(rev)), []byte("note")))
 				written := time.Now()
 				all = append(all, (<-woken).Sub(written))

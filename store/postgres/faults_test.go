@@ -140,9 +140,9 @@ func TestStandby(t *testing.T) {
 	server := pgtest.Own(t)
 	h := newHomeOn(t, server)
 	s := h.open(t, nil)
-	any := h
-	any.dsn += "&target_session_attrs=any"
-	reader := any.open(t, nil)
+	anywhere := h
+	anywhere.dsn += "&target_session_attrs=any"
+	reader := anywhere.open(t, nil)
 	put(t, s, "tenant", store.Create(user("a"), []byte("note")))
 	server.Demote(t)
 	create := func(s store.Store, id string) error {

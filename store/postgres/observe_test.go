@@ -127,7 +127,7 @@ func TestObserverOfRetries(t *testing.T) {
 	if len(told.calls) != 1 || told.calls[0].Err != nil {
 		t.Errorf("told of the calls %+v", told.calls)
 	}
-	if len(told.retries) != 1 || told.retries[0].Method != "Get" || told.retries[0].Err == nil {
+	if len(told.retries) != 1 || told.retries[0].Method != told.calls[0].Method || told.retries[0].Err == nil {
 		t.Errorf("told of the retries %+v", told.retries)
 	}
 }

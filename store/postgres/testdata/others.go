@@ -24,7 +24,7 @@ type Kind struct {
 func Others() []Kind {
 	return []Kind{
 		{"postgres", openPostgres},
-		{"postgres-stingy", func(tb testing.TB) store.Store { tb.Helper(); return storetest.Stingy(openPostgres(tb)) }},
+		{"stingy", func(tb testing.TB) store.Store { tb.Helper(); return storetest.Stingy(openPostgres(tb)) }},
 	}
 }
 
