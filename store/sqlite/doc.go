@@ -9,6 +9,10 @@
 // written at once. Each call returns after the commit. The first write starts a
 // goroutine that does this; Close ends it.
 //
+// A batch that only creates one record whose first unique key is held is refused by a read,
+// and waits for no commit: to get or create what exists costs a read. After a thousand such
+// creates in a row that found no holder they are no longer read first, until one finds one.
+//
 // Reads use a pool of their own and do not wait for writes. Up to Options.Readers of
 // them run at a time; the others wait, and tenants take turns. List, Count and
 // Due work in steps of a few milliseconds, each in a turn of its own. If there are two
@@ -63,16 +67,56 @@
 // process. No SQLite before 3.51.3, such as an old command-line tool, may write to
 // a file in use: it has a defect that can lose commits.
 //
+// # In a transaction of the host
+//
+// [Store.In] makes a store that works inside a transaction which the host has begun on
+// the same file, so that users and the host's own tables change together or not at all.
+// The host commits it, and what the store has written is done with that.
+//
+// The transaction must begin with BEGIN IMMEDIATE, on a connection with the writer's
+// settings (see Settings), except that busy_timeout may be longer. A pool that is opened
+// with [DSN] has all that. Under other settings the store reads but refuses to write. A
+// deferred transaction can be read in; a write in it fails, with ErrAborted, if anybody
+// has written since its first read.
+//
+// SQLite has one writer. While the transaction is open, all other writes wait, of every
+// tenant and every process. After Options.LockTimeout they fail with ErrUnavailable. So
+// begin it late, end it soon, and wait for no one inside. Write nothing through the Store
+// itself, or a Manager on it, until the transaction has ended: that write waits for the
+// transaction, and the transaction for the write. The same happens if the transaction has
+// the only connection of a pool that was given to New. The log gets a line for each wait
+// of more than 100 ms, and for each transaction in which the store is used more than 100
+// ms after In.
+//
+// Reads through the Store go on meanwhile, and see nothing of the transaction before the
+// commit. Then every handle in every process sees all of it. Calls of [Store.Wait] wake
+// within 250 ms, and feeds and sweeps go on from there. A savepoint of the host that is
+// rolled back to takes with it what the store has written since.
+//
+// One goroutine at a time may use the transaction. A call does not end with its context,
+// which is checked before it begins, and between the steps of a list: calls are short,
+// and an interrupted statement would end the transaction. If the context that was given
+// to BeginTx ends, database/sql rolls the transaction back, and calls return ErrAborted.
+//
+// A refusal, such as ErrTaken, leaves the transaction as it was. So does a failed
+// statement of the host, unless it makes SQLite end the transaction, as a full disk does
+// and an interrupt: the next write through the store notices. If a statement of the store
+// fails, or the store is closed, or the file at the path is another one, that call and
+// all later ones return ErrAborted. The store then sees to it that the host's COMMIT
+// fails, even if the host ignores the error ("FOREIGN KEY constraint failed"), and that
+// nothing runs outside of the transaction until it is rolled back. The commit itself is
+// the host's: the store cannot compare the file after it, as it does after its own.
+//
 // # Settings
 //
 // Open makes these settings on every connection and reads them back. New
-// requires them of its pools.
+// requires them of its pools, and In of the host's connection.
 //
 //	                 writer              reader              why
 //	journal_mode     WAL                 (in the file)       reads and writes do not wait for each other
 //	synchronous      FULL or NORMAL                          Options.Sync
 //	secure_delete    1                                       what is deleted is zeroed
-//	foreign_keys     1                                       for tables of the host
+//	foreign_keys     1                                       for tables of the host, and how In aborts
 //	trusted_schema   0                   0                   a forged schema cannot call functions
 //	busy_timeout     10 (New: to 250)    100 (New: to 250)   while the driver waits for a lock it ignores contexts
 //
@@ -160,7 +204,35 @@
 //	SELECT id, data ->> '$.name' FROM rollbook_records
 //	WHERE tenant = 'acme' AND kind = 'user' ORDER BY created LIMIT 50
 //
-// The view is stable. The tables and columns behind it may change with the schema;
+// The view rollbook_users has one row for each user of package enduser, for joins with the
+// tables of a host. It shows no sensitive values and no tokens:
+//
+//	tenant       TEXT     name of the tenant
+//	id           TEXT     the user's own ID
+//	external_id  TEXT     NULL if there is none, like all that follows
+//	name         TEXT     the name to show: name, or first and last name
+//	email        TEXT
+//	revision     INTEGER  revision of the last write
+//	created_at   INTEGER  milliseconds since the Unix epoch, like the next two
+//	updated_at   INTEGER
+//	expires_at   INTEGER  NULL: never; an expired user stays until the next sweep
+//	body         TEXT     the user as JSON; NULL if the record holds something else
+//
+// A join names tenant and ID, which have an index:
+//
+//	SELECT o.number, u.name FROM orders o
+//	JOIN rollbook_users u ON u.tenant = o.tenant AND u.id = o.user_id
+//
+// SQLite would read all users for a LEFT JOIN with it. A subquery in its place does not:
+//
+//	SELECT o.number, (SELECT u.name FROM rollbook_users u
+//		WHERE u.tenant = o.tenant AND u.id = o.user_id) FROM orders o
+//
+// Package enduser puts "t/" before the name of a tenant's Testing environment, "e/" where
+// external IDs are compared exactly, "et/" for both, and "c/" before a name that begins
+// like that.
+//
+// The views are stable. The tables and columns behind them may change with the schema;
 // never write to them. Values may hold NUL characters, at which length(), LIKE and many
 // tools stop. The version of the schema is in rollbook_migration. It only goes up.
 //

@@ -87,9 +87,11 @@ INSERT INTO rollbook_mark VALUES (1, 'rollbook', zeroblob(16), randomblob(16));
 
 -- For people and reports; see "Reading with SQL" in the package documentation.
 CREATE VIEW rollbook_records AS
-  SELECT t.name AS tenant, r.kind, r.id, r.created, r.revision, r.due,
+  SELECT t.name AS tenant, s.record AS kind, r.id, r.created, r.revision, r.due,
          CAST(r.data AS TEXT) AS data
-    FROM rollbook_record r JOIN rollbook_tenant t ON t.n = r.tenant;
+    FROM rollbook_tenant t
+    JOIN rollbook_space s ON s.tenant = t.n AND s.key = ''
+    JOIN rollbook_record r ON r.tenant = t.n AND r.space = s.n;
 
 -- The users that package enduser keeps, for joins with the tables of a host. A body that is
 -- not JSON is no error.
