@@ -99,8 +99,8 @@
 // to BeginTx ends, database/sql rolls the transaction back, and calls return ErrAborted.
 //
 // A refusal, such as ErrTaken, leaves the transaction as it was. So does a failed
-// statement of the host, unless it makes SQLite end the transaction, as a full disk does
-// and an interrupt: the next write through the store notices. If a statement of the store
+// statement of the host, unless it makes SQLite end the transaction, as an interrupt or an
+// I/O error can: the next write through the store notices. If a statement of the store
 // fails, or the store is closed, or the file at the path is another one, that call and
 // all later ones return ErrAborted. The store then sees to it that the host's COMMIT
 // fails, even if the host ignores the error ("FOREIGN KEY constraint failed"), and that

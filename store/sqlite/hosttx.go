@@ -155,9 +155,9 @@ func (tx *Tx) join() error {
 	return nil
 }
 
-// checkOpen returns an error if the transaction is no longer open. A full disk, and an
-// interrupted statement of the host, end it silently, and what runs next would be a
-// transaction of its own. SQLite tells by refusing a second BEGIN, which changes nothing.
+// checkOpen returns an error if the transaction is no longer open. An interrupted statement
+// of the host, or an I/O error, ends it silently, and what runs next would be a transaction
+// of its own. SQLite tells by refusing a second BEGIN, which changes nothing.
 func (tx *Tx) checkOpen() error {
 	_, err := tx.tx.ExecContext(tx.ctx, `BEGIN`)
 	switch {

@@ -34,7 +34,7 @@ type Tx struct {
 // In returns a store that reads and writes inside a transaction of the host on the same
 // file, so that users and the host's own tables change together or not at all:
 //
-//	tx, err := db.BeginTx(ctx, nil) // db was opened with _txlock=immediate
+//	tx, err := db.BeginTx(ctx, nil) // db is a pool of the file, opened with DSN
 //	if err != nil {
 //		return err
 //	}

@@ -57,13 +57,14 @@ type Options struct {
 	// It is filled as needed. Only Open uses it.
 	CacheSize int64
 
-	// LockTimeout is how long another process may hold the lock of the file
-	// before the calls that wait for it fail with ErrUnavailable; default 10 s. A
-	// call whose context ends stops waiting at once.
+	// LockTimeout is how long a transaction of the host, or another process, may hold
+	// the lock of the file before the calls that wait for it fail with ErrUnavailable;
+	// default 10 s. A call whose context ends stops waiting at once.
 	LockTimeout time.Duration
 
-	// Logger gets failed transactions and, once, the reason why the store must be closed and
-	// opened again. Default: nothing is logged.
+	// Logger gets failed transactions, long waits for the lock and long transactions of the
+	// host and, once, the reason why the store must be closed and opened again. Default:
+	// nothing is logged.
 	Logger *slog.Logger
 
 	// Observer gets calls, transactions and retries. Default: none.

@@ -33,8 +33,11 @@ func ExampleRunIn() {
 			if err != nil {
 				return storetest.Place{}, err
 			}
-			db, err := sql.Open("sqlite", "file://"+path+"?_txlock=immediate&_pragma=synchronous(FULL)"+
-				"&_pragma=foreign_keys(1)&_pragma=secure_delete(1)&_pragma=trusted_schema(0)")
+			dsn, err := sqlite.DSN(path, nil)
+			if err != nil {
+				return storetest.Place{}, err
+			}
+			db, err := sql.Open("sqlite", dsn)
 			if err != nil {
 				return storetest.Place{}, err
 			}
