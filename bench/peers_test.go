@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -136,14 +137,16 @@ func pocketbase(b *testing.B) *peer {
 	return p
 }
 
-func empty(b *testing.B) *peer {
+// empty answers a list with as many bytes as another peer.
+func empty(b *testing.B, other *peer) *peer {
 	b.Helper()
 	addr := freeAddr(b)
-	start(b, b.TempDir(), build(b, ".", "./empty"), addr)
+	start(b, b.TempDir(), build(b, ".", "./empty"), addr, strconv.Itoa(other.listSize(b)))
 	await(b, addr)
-	get := func(int64) string { return text("GET", "/", "Bearer "+key, "") }
 	return &peer{
-		addr: addr, next: new(atomic.Int64), created: http.StatusOK, get: get, list: get,
+		addr: addr, next: new(atomic.Int64), created: http.StatusOK,
+		get:    func(int64) string { return text("GET", "/", "Bearer "+key, "") },
+		list:   func(int64) string { return text("GET", "/list", "Bearer "+key, "") },
 		create: func(n int64) string { return text("POST", "/", "Bearer "+key, "{"+body(n)+"}") },
 	}
 }
@@ -151,10 +154,7 @@ func empty(b *testing.B) *peer {
 // fill makes the users that are there before the measuring begins.
 func (p *peer) fill(b *testing.B) {
 	b.Helper()
-	conn, err := (&net.Dialer{}).DialContext(b.Context(), "tcp", p.addr)
-	if err != nil {
-		b.Fatal(err)
-	}
+	conn := p.dial(b)
 	defer func() { _ = conn.Close() }()
 	r := bufio.NewReader(conn)
 	for range users {
@@ -173,4 +173,33 @@ func (p *peer) fill(b *testing.B) {
 		}
 		p.ids = append(p.ids, user.ID)
 	}
+}
+
+// listSize returns how many bytes the body of a list has.
+func (p *peer) listSize(b *testing.B) int {
+	b.Helper()
+	conn := p.dial(b)
+	defer func() { _ = conn.Close() }()
+	if _, err := io.WriteString(conn, p.list(0)); err != nil {
+		b.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	n, err := io.Copy(io.Discard, resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		b.Fatalf("status %d, %v", resp.StatusCode, err)
+	}
+	return int(n)
+}
+
+func (p *peer) dial(b *testing.B) net.Conn {
+	b.Helper()
+	conn, err := (&net.Dialer{}).DialContext(b.Context(), "tcp", p.addr)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return conn
 }
