@@ -103,7 +103,9 @@ type transaction struct {
 
 // build makes the statements of a group. Tenants come in the order of their names, so that
 // transactions that insert several new ones do not wait for each other in a circle.
-func (w *writer) build(ctx context.Context, conn *pgxpool.Conn, group []*part) (*transaction, error) {
+func (w *writer) build(conn *pgxpool.Conn, group []*part) (*transaction, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
 	s := w.store
 	c := s.session(conn.Conn())
 	slices.SortFunc(group, func(a, b *part) int { return cmp.Compare(a.line.tenant, b.line.tenant) })

@@ -175,13 +175,34 @@ func (q *queue) hurry(taken int) {
 	}
 }
 
-// write is a writer. It writes groups until no call waits that it may take.
+// write is a writer. It writes groups until no call waits that it may take. It takes them when
+// it has a connection: until then their callers can still leave.
 func (q *queue) write() {
 	w := &writer{store: q.store}
-	for group := q.next(true); group != nil; group = q.next(false) {
-		w.write(group)
+	for first := true; q.more(first); first = false {
+		conn, err := w.connect()
+		group := q.take()
+		if len(group) == 0 {
+			if err == nil {
+				conn.Release()
+			}
+			continue
+		}
+		w.write(group, conn, err)
 		q.finish(group)
 	}
+}
+
+// more reports whether there may be a group for a writer. If there is none, because no call
+// waits that it may take, or because the other writers are enough, the writer has ended.
+func (q *queue) more(first bool) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.lines) > 0 && (first || q.writing == 1 || q.crowded(q.writing-1)) {
+		return true
+	}
+	q.writing--
+	return false
 }
 
 // part is the calls of one tenant in a group.
@@ -192,25 +213,13 @@ type part struct {
 	noted bool // its feed has changed
 }
 
-// next returns the next group, or nil if the writer is to end: because no call waits that it
-// may take, or because the other writers are enough.
-func (q *queue) next(first bool) []*part {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if first || q.writing == 1 || q.crowded(q.writing-1) {
-		if group := q.take(); len(group) > 0 {
-			q.taken++
-			return group
-		}
-	}
-	q.writing--
-	return nil
-}
-
 // take removes the next group from the queue: one call of each tenant, in turn, as long as
 // there is room. A tenant for whose call there is no room goes to the end of the queue,
-// behind those that had no turn. It is called with the lock.
+// behind those that had no turn.
 func (q *queue) take() (group []*part) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.taken++
 	size, count := 0, 0
 	lines := q.lines
 	q.lines = nil

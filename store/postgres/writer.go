@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // patience bounds how long a writer waits for the server. It never waits for another
@@ -19,13 +21,27 @@ type writer struct {
 	store *Store
 }
 
-// write writes a group and answers its calls, unless their tenants were held.
-func (w *writer) write(group []*part) {
+// connect returns a connection of the pool.
+func (w *writer) connect() (*pgxpool.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return w.store.pool.Acquire(ctx)
+}
+
+// write writes a group and answers its calls, unless their tenants were held. It takes a
+// connection, or the reason why there is none, and gives it back.
+func (w *writer) write(group []*part, conn *pgxpool.Conn, err error) {
 	g := w.store.observeGroup(countCalls(group))
 	for attempt := 1; ; attempt++ {
-		t, result, err := w.once(group)
+		var t *transaction
+		result := notCommitted
+		if err == nil {
+			t, result, err = w.once(conn, group)
+			conn.Release()
+		}
 		if result == notCommitted && attempt < attempts && w.again(err) {
 			w.store.observeRetry("", err)
+			conn, err = w.connect()
 			continue
 		}
 		g.end(err)
@@ -89,7 +105,8 @@ func (w *writer) alone(group []*part, err error) bool {
 		p.calls = nil
 		for _, c := range calls {
 			one := &part{line: p.line, calls: []*call{c}}
-			w.write([]*part{one})
+			conn, err := w.connect()
+			w.write([]*part{one}, conn, err)
 			if one.held {
 				p.held = true
 				p.calls = append(p.calls, c)
@@ -100,21 +117,14 @@ func (w *writer) alone(group []*part, err error) bool {
 }
 
 // once writes a group in one transaction.
-func (w *writer) once(group []*part) (*transaction, outcome, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	conn, err := w.store.pool.Acquire(ctx)
-	if err != nil {
-		return nil, notCommitted, err
-	}
-	defer conn.Release()
-	t, err := w.build(ctx, conn, group)
+func (w *writer) once(conn *pgxpool.Conn, group []*part) (*transaction, outcome, error) {
+	t, err := w.build(conn, group)
 	if err != nil {
 		return nil, notCommitted, err
 	}
 	finished, err := w.send(conn, t)
 	if e := pgError(err); e != nil && e.Code == codeReadOnly { // it was the primary once
-		_ = conn.Conn().Close(ctx)
+		_ = conn.Conn().Close(context.Background())
 	}
 	return t, outcomeOf(err, finished), err
 }
