@@ -13,6 +13,10 @@ import (
 // maxAttempts bounds how often a call that loses races starts again.
 const maxAttempts = 24
 
+// maxInside is the same inside a transaction of the host, whose locks are held meanwhile.
+// Nobody else writes then, unless the snapshot of the transaction is too old for ever.
+const maxInside = 4
+
 // turn spaces the attempts of one call on one record. After the first lost race the call
 // waits for the other calls of this process. Later it pauses between attempts, longer each
 // time, for those of other processes.
@@ -25,7 +29,7 @@ func (t *turn) end() {
 }
 
 func (t *turn) next(ctx context.Context, w *writer, id string, attempt int) error {
-	if attempt >= maxAttempts {
+	if attempt >= maxAttempts || attempt >= maxInside && w.m.queues == nil {
 		return ErrContended
 	}
 	if t.leave == nil {
