@@ -67,10 +67,13 @@ func (s *Store) stepOnce(ctx context.Context, f func(context.Context, session) e
 	}
 	defer conn.Release()
 	c := s.session(conn.Conn())
-	if err := f(ctx, c); err != nil {
-		return true, err
+	err = f(ctx, c)
+	if err == nil || answered(err) {
+		if newer := s.checkSchemaNow(ctx, c); newer != nil {
+			return true, newer
+		}
 	}
-	return true, s.checkSchemaNow(ctx, c)
+	return true, err
 }
 
 // answered reports whether an error of a step is an answer of the contract.
