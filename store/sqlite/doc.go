@@ -10,7 +10,7 @@
 // goroutine that does this; Close ends it.
 //
 // A batch that only creates one record whose first unique key is held is refused by a read,
-// and waits for no commit: to get or create what exists costs a read. After a thousand such
+// and waits for no commit: to get or create what exists costs a read. After a few hundred such
 // creates in a row that found no holder they are no longer read first, until one finds one.
 //
 // Reads use a pool of their own and do not wait for writes. Up to Options.Readers of

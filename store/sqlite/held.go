@@ -51,7 +51,7 @@ func onlyCreates(b store.Batch) bool {
 // that is created is new.
 type lookFirst struct{ inVain atomic.Int32 } // reads since the last create that found a holder
 
-const maxInVain = 1000
+const maxInVain = 300
 
 func (l *lookFirst) worth() bool { return l.inVain.Load() < maxInVain }
 
