@@ -66,11 +66,11 @@ func apply(ctx context.Context, src source, tenant string, in store.Batch,
 			}
 			continue
 		}
-		err, not := a.refusal.error(in, b)
-		if err != nil {
-			return 0, err
+		key, err := a.refusal.error(in, b)
+		if err == nil {
+			err = disown(key)
 		}
-		if err := disown(not); err != nil {
+		if err != nil {
 			return 0, err
 		}
 	}

@@ -108,11 +108,11 @@ func keyName(key store.Key) string {
 // termName returns an index term of a record of a kind as its table has it.
 func termName(kind string, term store.Key) string {
 	b := make([]byte, 0, 2+len(kind)+len(term.Kind)+len(term.Value))
-	b = append(append(b, byte(len(kind))), kind...)
+	b = append(append(b, byte(len(kind))), kind...) //nolint:gosec // at most store.MaxKind
 	return string(appendKey(b, term))
 }
 
 func appendKey(b []byte, key store.Key) []byte {
-	b = append(append(b, byte(len(key.Kind))), key.Kind...)
+	b = append(append(b, byte(len(key.Kind))), key.Kind...) //nolint:gosec // at most store.MaxKind
 	return append(b, key.Value...)
 }

@@ -100,7 +100,7 @@ func (r *reply) change() (c store.Change, fits bool) {
 	if kind < int(store.Created) || kind > int(store.Deleted) || recordKind == "" || id == "" {
 		return store.Change{Seq: c.Seq, Damaged: true}, fits
 	}
-	c.Revision, c.Type = c.Seq, store.ChangeType(kind) //nolint:gosec // 1 to 3
+	c.Revision, c.Type = c.Seq, store.ChangeType(kind)
 	c.Kind, c.ID, c.Note = recordKind, id, note
 	return c, fits
 }

@@ -161,7 +161,7 @@ func (w *writer) send(conn *pgxpool.Conn, t *transaction) (finished bool, err er
 		return done == statements, err
 	}
 	if err := pg.Conn().SetDeadline(time.Time{}); err != nil {
-		pg.Close(context.Background())
+		_ = pg.Close(context.Background()) // it is lost
 	}
 	if fault || done < statements {
 		return true, errReply

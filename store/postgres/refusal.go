@@ -68,23 +68,23 @@ func (r *record) decode() (store.Record, error) {
 	}, nil
 }
 
-// error returns the error of a refused batch. It returns a disowned key instead, and no error,
+// error returns the error of a refused batch, or a disowned key and no error
 // if the record in the way does not hold the key, which only damage can lead to.
-func (r *refusal) error(in store.Batch, b *batch) (err error, not *disowned) {
+func (r *refusal) error(in store.Batch, b *batch) (*disowned, error) {
 	op, requirement := -1, -1
 	var key store.Key
 	switch r.reason {
 	case staleRequirement:
-		return &store.StaleError{Op: -1, Require: r.about}, nil
+		return nil, &store.StaleError{Op: -1, Require: r.about}
 	case staleOp:
-		return &store.StaleError{Op: r.about, Require: -1}, nil
+		return nil, &store.StaleError{Op: r.about, Require: -1}
 	case damagedOp:
-		return &store.DamagedError{ID: r.record.id}, nil
+		return nil, &store.DamagedError{ID: r.record.id}
 	case invalidOp:
-		return &store.InvalidError{Op: r.about, What: "Old", Why: "not the record of the store"}, nil
+		return nil, &store.InvalidError{Op: r.about, What: "Old", Why: "not the record of the store"}
 	case twiceClaimed:
 		c := b.claims[r.about]
-		return &store.TakenError{Op: c.op, Require: -1, Key: c.key, Holder: copyOf(in.Ops[c.first].New)}, nil
+		return nil, &store.TakenError{Op: c.op, Require: -1, Key: c.key, Holder: copyOf(in.Ops[c.first].New)}
 	case takenRequirement:
 		requirement, key = r.about, in.Require[r.about].Free
 	default: // takenClaim
@@ -93,11 +93,11 @@ func (r *refusal) error(in store.Batch, b *batch) (err error, not *disowned) {
 	holder, err := r.record.decode()
 	switch {
 	case err != nil:
-		return err, nil
+		return nil, err
 	case slices.Contains(holder.Unique, key):
-		return &store.TakenError{Op: op, Require: requirement, Key: key, Holder: holder}, nil
+		return nil, &store.TakenError{Op: op, Require: requirement, Key: key, Holder: holder}
 	}
-	return nil, &disowned{key: key, holder: holder}
+	return &disowned{key: key, holder: holder}, nil
 }
 
 // disowned is a unique key whose row names a record that does not hold it.

@@ -19,6 +19,7 @@ type statement struct{ name, sql string }
 // statements are the statements of a store, in its schema.
 type statements struct {
 	schema string   // quoted
+	binary []int16  // the format of all parameters and results
 	made   sync.Map // by their text, which names the schema "rollbook"
 }
 
@@ -26,7 +27,7 @@ type statements struct {
 const placeholder = "rollbook."
 
 func newStatements(schema string) *statements {
-	return &statements{schema: pgx.Identifier{schema}.Sanitize() + "."}
+	return &statements{schema: pgx.Identifier{schema}.Sanitize() + ".", binary: []int16{1}}
 }
 
 // in returns a text with the schema's own name.
@@ -84,26 +85,26 @@ func (c session) rows(ctx context.Context, text string, a *args, f func(*reply))
 func (c session) query(ctx context.Context, text string, a *args) (*pgconn.ResultReader, error) {
 	st := c.texts.get(text)
 	if !c.named {
-		return c.conn.PgConn().ExecParams(ctx, st.sql, a.values(), nil, binaryFormat, binaryFormat), nil
+		return c.conn.PgConn().ExecParams(ctx, st.sql, a.values(), nil, c.texts.binary, c.texts.binary), nil
 	}
 	prepared, err := c.conn.Prepare(ctx, st.name, st.sql)
 	if err != nil {
 		return nil, unsent{err}
 	}
-	return c.conn.PgConn().ExecStatement(ctx, prepared, a.values(), binaryFormat, binaryFormat), nil
+	return c.conn.PgConn().ExecStatement(ctx, prepared, a.values(), c.texts.binary, c.texts.binary), nil
 }
 
 // add adds a statement to a batch.
 func (c session) add(ctx context.Context, b *pgconn.Batch, text string, a *args) error {
 	st := c.texts.get(text)
 	if !c.named {
-		b.ExecParams(st.sql, a.values(), nil, binaryFormat, binaryFormat)
+		b.ExecParams(st.sql, a.values(), nil, c.texts.binary, c.texts.binary)
 		return nil
 	}
 	prepared, err := c.conn.Prepare(ctx, st.name, st.sql)
 	if err != nil {
 		return unsent{err}
 	}
-	b.ExecStatement(prepared, a.values(), binaryFormat, binaryFormat)
+	b.ExecStatement(prepared, a.values(), c.texts.binary, c.texts.binary)
 	return nil
 }

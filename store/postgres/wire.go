@@ -14,12 +14,7 @@ const (
 	oidInt4  = 23
 )
 
-var (
-	errReply = errors.New("a reply that the statement does not have")
-
-	// binaryFormat is the format of all parameters and results.
-	binaryFormat = []int16{1}
-)
+var errReply = errors.New("a reply that the statement does not have")
 
 // args builds the parameters of a statement in the binary format. It does not box each
 // element, as pgx's own encoders do, of which a large group has thousands.

@@ -74,8 +74,10 @@ func workCalls(ctx context.Context, s *postgres.Store) map[string]func(i int) er
 			return err
 		},
 		"list by terms": func(i int) error {
-			_, err := s.List(ctx, "acme", store.Query{Kind: "user", Limit: 10,
-				Match: []store.Key{{Kind: "few", Value: fmt.Sprint(300 + i)}, {Kind: "all", Value: "x"}}})
+			_, err := s.List(ctx, "acme", store.Query{
+				Kind: "user", Limit: 10,
+				Match: []store.Key{{Kind: "few", Value: fmt.Sprint(300 + i)}, {Kind: "all", Value: "x"}},
+			})
 			return err
 		},
 		"changes": func(int) error {
