@@ -54,7 +54,8 @@
 //
 // On SQLite and PostgreSQL, [Manager.On] makes a Manager inside a transaction that the host
 // has begun, so that users and the host's own tables change together. A call that is refused
-// leaves the transaction as it was. After [ErrAborted] only a rollback is left.
+// leaves the transaction as it was. After [ErrAborted] only a rollback is left. Until the
+// commit, a write through another Manager waits for the transaction: do not wait for it inside.
 //
 // # Versions and conditions
 //
