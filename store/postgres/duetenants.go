@@ -15,21 +15,21 @@ const (
 
 	// sqlCountDue counts the tenants that have something of a kind due, up to a limit.
 	sqlCountDue = `SELECT count(*) FROM
-		(SELECT FROM rollbook.schedule WHERE kind = $1::bytea AND due < $2::int8 LIMIT $3::int4) s`
+		(SELECT FROM rollbook.schedule WHERE kind = $1::bytea AND due < $2::int8 LIMIT (SELECT $3::int4)) s`
 
 	// sqlFewTenants finds the tenants that have something due by its time, so that it reads
 	// no others, however many there are. The sum keeps the planner from walking all in the
 	// order of their numbers, which costs more than sorting the few.
 	sqlFewTenants = `SELECT s.tenant, t.name, -1::int8 FROM
 		(SELECT tenant FROM rollbook.schedule WHERE kind = $1::bytea AND due < $2::int8 AND tenant + 0 > $3::int4
-			ORDER BY tenant + 0 LIMIT $4::int4) s JOIN rollbook.tenant t ON t.n = s.tenant ORDER BY s.tenant`
+			ORDER BY tenant + 0 LIMIT (SELECT $4::int4)) s JOIN rollbook.tenant t ON t.n = s.tenant ORDER BY s.tenant`
 
 	// sqlManyTenants walks the tenants of a kind in their order, up to a limit. Its last row
 	// has how many there were, and which was the last.
 	sqlManyTenants = `WITH s AS MATERIALIZED (SELECT tenant, due FROM rollbook.schedule
-			WHERE kind = $1::bytea AND tenant > $3::int4 ORDER BY tenant LIMIT $5::int4)
+			WHERE kind = $1::bytea AND tenant > $3::int4 ORDER BY tenant LIMIT (SELECT $5::int4))
 		(SELECT s.tenant, t.name, -1::int8 FROM s JOIN rollbook.tenant t ON t.n = s.tenant
-			WHERE s.due < $2::int8 ORDER BY s.tenant LIMIT $4::int4)
+			WHERE s.due < $2::int8 ORDER BY s.tenant LIMIT (SELECT $4::int4))
 		UNION ALL SELECT coalesce(e.last, 0), coalesce(t.name, ''), e.n FROM
 			(SELECT max(tenant) AS last, count(*) AS n FROM s) e LEFT JOIN rollbook.tenant t ON t.n = e.last`
 )

@@ -21,7 +21,7 @@ const (
 	changesMiddle = `) AS size
 			FROM rollbook.change c WHERE c.tenant = t.n AND c.revision > $2::int8 AND c.revision < $3::int8
 			ORDER BY `
-	changesEnd = ` LIMIT $4::int4) c ON true
+	changesEnd = ` LIMIT (SELECT $4::int4)) c ON true
 		WHERE t.name = $1::bytea ORDER BY `
 )
 

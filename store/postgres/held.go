@@ -13,7 +13,7 @@ import (
 // row for a key if the record that is to be created exists, which is refused before a key
 // that is taken.
 const sqlHeld = `SELECT u.i, ` + recordColumns + `
-	FROM unnest($1::bytea[], $2::bytea[], $3::bytea[]) WITH ORDINALITY u (tenant, key, id, i)
+	FROM unnest((SELECT $1::bytea[]), (SELECT $2::bytea[]), (SELECT $3::bytea[])) WITH ORDINALITY u (tenant, key, id, i)
 	CROSS JOIN LATERAL (SELECT t.n FROM rollbook.tenant t WHERE t.name = u.tenant OFFSET 0) t
 	CROSS JOIN LATERAL (SELECT k.id FROM rollbook.key k WHERE k.tenant = t.n AND k.key = u.key OFFSET 0) k
 	CROSS JOIN LATERAL (SELECT * FROM rollbook.record r WHERE r.tenant = t.n AND r.id = k.id OFFSET 0) r

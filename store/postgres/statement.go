@@ -11,6 +11,10 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
+// A limit or an array in a statement is a sub-select. PostgreSQL would otherwise make a plan
+// for each call, which costs more than most calls: it takes one that knows how few rows
+// there will be for better than one that does not.
+
 // statement is a statement with the name under which connections prepare it. The name is
 // a digest of the text, so that no other program gives it to another statement behind a
 // pooler.

@@ -8,7 +8,7 @@ import (
 
 const (
 	sqlNumber  = `SELECT n FROM rollbook.tenant WHERE name = $1::bytea`
-	sqlTenants = `SELECT name FROM rollbook.tenant WHERE n > $1::int4 ORDER BY n LIMIT $2::int4`
+	sqlTenants = `SELECT name FROM rollbook.tenant WHERE n > $1::int4 ORDER BY n LIMIT (SELECT $2::int4)`
 )
 
 // Tenants implements [store.Store]. Tenants come in the order in which their first writes began.

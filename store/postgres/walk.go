@@ -15,7 +15,7 @@ const countTerms = 1000
 
 const sqlCountTerm = `SELECT count(*) FROM (SELECT FROM rollbook.term
 	WHERE tenant = ` + numberOf + ` AND term = $2::bytea AND created > $3::int8 AND created < $4::int8
-	LIMIT $5::int4) e`
+	LIMIT (SELECT $5::int4)) e`
 
 // stepWork bounds the index entries that one step reads, so that other tenants have their
 // turn soon.
@@ -43,9 +43,9 @@ func listSQL(terms int, desc bool) string {
 	t := walkText{terms, desc, 10}
 	return t.entries() + `, m AS MATERIALIZED (
 		SELECT ` + recordColumns + `, sum(octet_length(r.data)) OVER (ORDER BY ` + t.order("r.created") + `) AS size
-		` + t.records() + ` ORDER BY ` + t.order("r.created") + ` LIMIT $7::int4 + 1)
+		` + t.records() + ` ORDER BY ` + t.order("r.created") + ` LIMIT (SELECT $7::int4 + 1))
 	(SELECT ` + recordColumns + ` FROM m r
-		WHERE size <= $8::int8 OR $9::bool AND size = octet_length(data) LIMIT $7::int4)
+		WHERE size <= $8::int8 OR $9::bool AND size = octet_length(data) LIMIT (SELECT $7::int4))
 	UNION ALL SELECT ` + t.last() + `, (SELECT count(*) FROM w), (SELECT count(*) FROM m), NULL, NULL, NULL, NULL`
 }
 
@@ -83,7 +83,7 @@ func (t walkText) entries() string {
 		from = `rollbook.term WHERE tenant = ` + numberOf + ` AND term = ` + t.term(0)
 	}
 	return `WITH w AS MATERIALIZED (SELECT created FROM ` + from +
-		` AND created > $3::int8 AND created < $4::int8 ORDER BY ` + t.order("created") + ` LIMIT $6::int4)`
+		` AND created > $3::int8 AND created < $4::int8 ORDER BY ` + t.order("created") + ` LIMIT (SELECT $6::int4))`
 }
 
 // records returns the rest, from the entries to the records.
