@@ -107,7 +107,7 @@ func (tx *Tx) leave() {
 	took := time.Since(tx.since)
 	if took > longTx && !tx.logged {
 		tx.logged = true
-		tx.store.opts.Logger.Warn("sqlite: a transaction of the host holds up all other writes", slog.Duration("for", took))
+		tx.store.opts.Logger.Warn("sqlite: a long transaction of the host may hold up all other writes", slog.Duration("for", took))
 	}
 	tx.mu.Unlock()
 }
