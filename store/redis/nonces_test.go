@@ -67,64 +67,66 @@ func (s *Store) replace(t *testing.T, id string) {
 // A write that was done is answered with its revision when it is sent again, and is not done
 // again, whatever others did meanwhile to what it wrote. So is an attempt that was late.
 func TestRepeatedAfterOthers(t *testing.T) {
-	for _, addr := range []string{miniredis.RunT(t).Addr(), redistest.Server(t).Addr} {
-		s := openStore(t, addr)
-		record := func(id string) store.Record {
-			return store.Record{ID: id, Kind: "user", Unique: []store.Key{{Kind: "k", Value: id}}}
-		}
-		for name, batch := range map[string]func(id string) []store.Op{
-			"create": func(id string) []store.Op { return []store.Op{store.Create(record(id), nil)} },
-			"replace": func(id string) []store.Op {
-				s.put(t, store.Create(record(id), nil))
-				return []store.Op{store.Replace(s.get(t, id), record(id), nil)}
-			},
-			"several": func(id string) []store.Op {
-				s.put(t, store.Create(record("old "+id), nil))
-				return []store.Op{
-					store.Delete(s.get(t, "old "+id), nil), store.Create(record(id), nil),
-					store.Create(record("last "+id), nil),
-				}
-			},
-		} {
-			for what, meddle := range meddling {
-				for _, again := range []bool{true, false} {
-					id := fmt.Sprint(name, what, again)
-					nonce := newNonce()
-					ops := batch(id)
-					first := raw(t, s, nonce, false, ops...)
-					meddle(t, s, id)
-					before := s.dumped(t)
-					second := raw(t, s, nonce, again, ops...)
-					late := !again && second[0] == "stale" // nobody waits for its answer
-					if diff := cmp.Diff(first, second); diff != "" && !late {
-						t.Errorf("%s: (-first +second):\n%s", id, diff)
-					}
-					if diff := cmp.Diff(before, s.dumped(t)); diff != "" {
-						t.Errorf("%s: done again:\n%s", id, diff)
-					}
-				}
+	t.Run("miniredis", func(t *testing.T) { repeatAfterOthers(t, miniStore(t)) })
+	t.Run("server", func(t *testing.T) { repeatAfterOthers(t, openStore(t, redistest.Server(t).Addr)) })
+}
+
+func repeatAfterOthers(t *testing.T, s *Store) {
+	t.Helper()
+	record := func(id string) store.Record {
+		return store.Record{ID: id, Kind: "user", Unique: []store.Key{{Kind: "k", Value: id}}}
+	}
+	for name, batch := range map[string]func(id string) []store.Op{
+		"create": func(id string) []store.Op { return []store.Op{store.Create(record(id), nil)} },
+		"replace": func(id string) []store.Op {
+			s.put(t, store.Create(record(id), nil))
+			return []store.Op{store.Replace(s.get(t, id), record(id), nil)}
+		},
+		"several": func(id string) []store.Op {
+			s.put(t, store.Create(record("old "+id), nil))
+			return []store.Op{
+				store.Delete(s.get(t, "old "+id), nil), store.Create(record(id), nil),
+				store.Create(record("last "+id), nil),
 			}
-		}
-		for _, again := range []bool{true, false} {
-			for what, op := range map[string]func(id string) store.Op{
-				"delete": func(id string) store.Op { return store.Delete(s.get(t, id), nil) },
-				"remove": func(id string) store.Op { return store.Remove(id, "user", nil) },
-			} {
-				id := fmt.Sprint(what, again)
-				s.put(t, store.Create(record(id), nil))
-				r := s.get(t, id)
-				batch := store.Ops(op(id))
-				k := known{removals: map[string]removal{id: {old: &r, hash: sha1hex(s.stored(t, id))}}}
+		},
+	} {
+		for what, meddle := range meddling {
+			for _, again := range []bool{true, false} {
+				id := fmt.Sprint(name, what, again)
 				nonce := newNonce()
-				first := rawBatch(t, s, nonce, false, batch, k)
-				s.put(t, store.Create(record(id), nil))
+				ops := batch(id)
+				first := raw(t, s, nonce, false, ops...)
+				meddle(t, s, id)
 				before := s.dumped(t)
-				if diff := cmp.Diff(first, rawBatch(t, s, nonce, again, batch, k)); diff != "" {
+				second := raw(t, s, nonce, again, ops...)
+				if diff := cmp.Diff(first, second); diff != "" {
 					t.Errorf("%s: (-first +second):\n%s", id, diff)
 				}
 				if diff := cmp.Diff(before, s.dumped(t)); diff != "" {
 					t.Errorf("%s: done again:\n%s", id, diff)
 				}
+			}
+		}
+	}
+	for _, again := range []bool{true, false} {
+		for what, op := range map[string]func(id string) store.Op{
+			"delete": func(id string) store.Op { return store.Delete(s.get(t, id), nil) },
+			"remove": func(id string) store.Op { return store.Remove(id, "user", nil) },
+		} {
+			id := fmt.Sprint(what, again)
+			s.put(t, store.Create(record(id), nil))
+			r := s.get(t, id)
+			batch := store.Ops(op(id))
+			k := known{removals: map[string]removal{id: {old: &r, hash: sha1hex(s.stored(t, id))}}}
+			nonce := newNonce()
+			first := rawBatch(t, s, nonce, false, batch, k)
+			s.put(t, store.Create(record(id), nil))
+			before := s.dumped(t)
+			if diff := cmp.Diff(first, rawBatch(t, s, nonce, again, batch, k)); diff != "" {
+				t.Errorf("%s: (-first +second):\n%s", id, diff)
+			}
+			if diff := cmp.Diff(before, s.dumped(t)); diff != "" {
+				t.Errorf("%s: done again:\n%s", id, diff)
 			}
 		}
 	}
