@@ -148,9 +148,10 @@
 //     was read inside is good from then on. After a rollback it belongs to a history that is lost.
 //   - One call at a time. A second one waits for the first.
 //   - A refusal (ErrStale, ErrTaken, ErrInvalid, ErrDamaged, ErrNotFound, ErrTrimmed) leaves
-//     the transaction as it was. After any other error the transaction can only be rolled
-//     back: that call and all later ones return [ErrAborted]. ErrUnknown does not occur: what
-//     has not been committed was not written.
+//     the transaction as it was, and so does a context that has ended before the call. After
+//     any other error the transaction can only be rolled back: that call and all later ones
+//     return [ErrAborted], as do calls after the transaction has ended. ErrUnknown does not
+//     occur: what has not been committed was not written.
 //   - [Wait] returns [ErrInTransaction] at once, and no optional interface but [Counter]
 //     is implemented.
 //

@@ -21,6 +21,8 @@
 // walks rather than pages. Stingy makes a store that has only such pages, for the tests of
 // code that uses stores.
 //
+// RunIn does the same for stores inside a transaction of the host.
+//
 // No check depends on how fast a store is: there are no sleeps and no assertions on
 // time. A check that takes longer than a minute fails.
 //
