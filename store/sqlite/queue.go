@@ -168,13 +168,6 @@ func (q *queue) waiting() int {
 	return q.count
 }
 
-// len returns how many calls wait, with those whose callers have left.
-func (q *queue) len() int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.count
-}
-
 // fail answers every call that waits.
 func (q *queue) fail(err error) {
 	q.mu.Lock()

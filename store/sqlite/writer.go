@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"log/slog"
-	"runtime"
 	"sync"
 	"time"
 
@@ -30,10 +29,7 @@ type writer struct {
 	cancel   context.CancelFunc
 	stopped  chan struct{} // closed by the goroutine
 
-	// Used by the goroutine only.
-	session *session // nil: to be opened
-	last    int      // calls in the last group
-	hurry   int      // groups that are not gathered
+	session *session // used by the goroutine only; nil: to be opened
 }
 
 func newWriter(db *sql.DB, o Options, s *Store) *writer {
@@ -114,7 +110,6 @@ func (w *writer) run() {
 
 // round writes one group of calls.
 func (w *writer) round() {
-	w.gather()
 	if !w.lock() {
 		return
 	}
@@ -126,39 +121,12 @@ func (w *writer) round() {
 	// The calls are taken only now: while the writer waited for the lock, more may have
 	// come, and some may have left.
 	group := w.queue.take()
-	w.last = len(group)
 	if len(group) == 0 {
 		w.abandon()
 		return
 	}
 	w.write(group)
 }
-
-// gather lets the callers that the last group has answered run, as long as more of them come
-// back: one commit serves them all then, instead of two. It never waits for the clock, nor
-// for a lone caller. Where processors are busy with other things it is left out for a while.
-func (w *writer) gather() {
-	if w.last < 2 || w.hurry > 0 {
-		w.hurry = max(w.hurry-1, 0)
-		return
-	}
-	for before := 0; ; {
-		n := w.queue.len()
-		if n == before || n >= maxGroup {
-			return
-		}
-		before = n
-		began := now()
-		runtime.Gosched()
-		if time.Since(began) > longTurn {
-			w.hurry = 100
-			return
-		}
-	}
-}
-
-// longTurn is how long others may take when the writer lets them run.
-const longTurn = time.Millisecond
 
 // lock begins a transaction. It reports false if no call waits any more.
 //
