@@ -23,7 +23,7 @@ func TestServerKilled(t *testing.T) {
 		stores = append(stores, h.through(server.Bouncer(t, 4)).open(t, nil))
 	}
 	l := startLoad(stores...)
-	for range size.Pick(t, 3, 15, 150) {
+	for range size.Pick(t, 2, 15, 150) {
 		l.await(t, 20+rand.IntN(200))
 		server.Kill()
 		must(t, server.Restart())
@@ -34,10 +34,11 @@ func TestServerKilled(t *testing.T) {
 
 // A restart in good order is the same to callers as any other.
 func TestServerRestarted(t *testing.T) {
+	size.Need(t, size.Long)
 	server := pgtest.Own(t)
 	h := newHomeOn(t, server)
 	l := startLoad(h.open(t, nil), h.open(t, nil))
-	for range size.Pick(t, 2, 8, 50) {
+	for range size.Pick(t, 0, 8, 50) {
 		l.await(t, 20+rand.IntN(200))
 		server.Stop()
 		must(t, server.Restart())
@@ -54,7 +55,7 @@ func TestConnectionsTerminated(t *testing.T) {
 	l := startLoad(h.open(t, nil), h.open(t, nil))
 	operator := h.admin
 	ended := 0
-	for range size.Pick(t, 30, 300, 3000) {
+	for range size.Pick(t, 15, 200, 3000) {
 		l.await(t, 1+rand.IntN(20))
 		var n int
 		must(t, operator.QueryRow(t.Context(), `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity

@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/rollbook-go/rollbook/internal/testing/pgtest"
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/postgres"
 	"github.com/rollbook-go/rollbook/store/storetest"
@@ -138,13 +139,19 @@ func begin(tb testing.TB, p *pgxpool.Pool) pgx.Tx {
 // they say.
 func (h home) places(tb testing.TB, wrap func(store.Store) store.Store) func() (storetest.Place, error) {
 	tb.Helper()
+	quick := h.dsn == h.direct && size.At(tb) < size.Long
+	if quick { // commits do not wait for the disk
+		h.dsn += "&synchronous_commit=off"
+	}
 	pools := []*pgxpool.Pool{h.pool(tb), h.pool(tb)}
 	return func() (storetest.Place, error) {
 		var opened []*postgres.Store
 		return storetest.Place{
 			Open: func() (store.Store, error) {
 				// Not the test's context: a subtest may end before the place.
-				s, err := postgres.New(context.Background(), pools[len(opened)%2], &postgres.Options{Schema: h.schema})
+				s, err := postgres.New(context.Background(), pools[len(opened)%2], &postgres.Options{
+					Schema: h.schema, AllowUnsafe: quick, Notify: true,
+				})
 				if err != nil {
 					return nil, err
 				}

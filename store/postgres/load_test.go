@@ -51,11 +51,13 @@ func startLoad(stores ...store.Store) *load {
 }
 
 func (l *load) work(ctx context.Context, s store.Store) {
-	pause := time.NewTicker(time.Millisecond) // for servers that are away
+	pause := time.NewTicker(20 * time.Millisecond)
 	defer pause.Stop()
 	for ctx.Err() == nil {
-		l.write(s)
-		select {
+		if err := l.write(s); !errors.Is(err, store.ErrUnavailable) {
+			continue
+		}
+		select { // the server is away
 		case <-ctx.Done():
 		case <-pause.C:
 		}
@@ -64,14 +66,14 @@ func (l *load) work(ctx context.Context, s store.Store) {
 
 // write writes one of 100 records, all of which all workers write, with keys and terms that
 // come and go.
-func (l *load) write(s store.Store) {
+func (l *load) write(s store.Store) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	tenant, id := l.tenants[rand.IntN(len(l.tenants))], fmt.Sprint("id-", rand.IntN(100))
 	old, err := s.Get(ctx, tenant, store.ID(id))
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		l.note("", told{tenant: tenant, err: err})
-		return
+		return err
 	}
 	word := fmt.Sprintf("%016x%s", rand.Uint64(), strings.Repeat("x", rand.IntN(600)))
 	r := store.Record{
@@ -91,6 +93,7 @@ func (l *load) write(s store.Store) {
 	}
 	rev, err := s.Apply(ctx, tenant, store.Ops(op))
 	l.note(word, told{tenant: tenant, rev: rev, err: err, unknown: errors.Is(err, store.ErrUnknown)})
+	return err
 }
 
 func (l *load) note(word string, w told) {

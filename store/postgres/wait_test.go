@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/rollbook-go/rollbook/internal/testing/pgtest"
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/postgres"
 )
@@ -122,7 +123,7 @@ func TestWaitListenerLost(t *testing.T) {
 	s, other := h.open(t, notify), h.open(t, notify)
 	s.PollEvery(never)
 	var rev store.Revision
-	for i := range 5 {
+	for i := range 3 {
 		done := waits(t, s, "tenant", rev)
 		h.awaitListener(t, 1)
 		_, err := h.admin.Exec(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = $1`, `LISTEN "`+h.schema+`"`)
@@ -203,6 +204,7 @@ func TestWaitClosed(t *testing.T) {
 
 // A server that is away is told to those who wait.
 func TestWaitUnavailable(t *testing.T) {
+	size.Need(t, size.Long)
 	server := pgtest.Own(t)
 	s := newHomeOn(t, server).open(t, &postgres.Options{Notify: true})
 	done := waits(t, s, "tenant", 0)
