@@ -6,6 +6,7 @@ require (
 	github.com/google/go-cmp v0.7.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/rollbook-go/rollbook v0.0.0
+	pgregory.net/rapid v1.3.0
 )
 
 require (

@@ -1,3 +1,22 @@
+-- Returns text of any bytes. What is not valid in the encoding of the database, or has a
+-- NUL, is escaped as octal numbers.
+CREATE FUNCTION rollbook.readable(value bytea) RETURNS text
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog
+AS $body$
+BEGIN
+  RETURN convert_from(value, 'UTF8');
+EXCEPTION WHEN OTHERS THEN
+  RETURN encode(value, 'escape');
+END
+$body$;
+
+-- For people and reports; see "Reading with SQL" in the package documentation.
+CREATE VIEW rollbook.rollbook_records AS
+  SELECT rollbook.readable(t.name) AS tenant, rollbook.readable(r.kind) AS kind, rollbook.readable(r.id) AS id,
+         r.created, r.revision, r.due, rollbook.readable(r.data) AS data
+    FROM rollbook.record r JOIN rollbook.tenant t ON t.n = r.tenant;
+
 -- Returns what a body holds, or NULL if it is not JSON. PostgreSQL's JSON has no NUL: it
 -- becomes U+FFFD.
 CREATE FUNCTION rollbook.readable_json(value bytea) RETURNS jsonb
