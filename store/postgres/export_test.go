@@ -16,8 +16,14 @@ func (s *Store) Waiting() int {
 	return len(s.watch.waiters)
 }
 
-// Settle returns when the work for calls that waited has ended.
-func (s *Store) Settle() { s.watch.work.Wait() }
+// Linger sets how long the work for calls that wait goes on after the last.
+func (s *Store) Linger(d time.Duration) { s.watch.linger = d }
+
+// Settle ends the work for calls that waited.
+func (s *Store) Settle() {
+	s.watch.rest()
+	s.watch.work.Wait()
+}
 
 // Notification returns the payload of a notification.
 func Notification(tenants []string) string { return notification(tenants) }

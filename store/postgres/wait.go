@@ -17,12 +17,16 @@ import (
 // may have written them without a notification that reached us.
 const pollEvery = 200 * time.Millisecond
 
+// lingerFor is how long the work for calls that wait goes on after the last: a reader that
+// follows a feed calls again at once, and would connect each time.
+const lingerFor = time.Second
+
 // Wait implements [store.Waiter]. A write of this Store wakes it at once. One of another
 // store wakes it within milliseconds if both have Options.Notify, else within about 200 ms,
 // as does a transaction of a host that used [Store.In].
 //
 // However many calls wait, the store looks at the feeds with one query every 200 ms, and
-// listens on one connection, which is not of the pool. Both end with the last call.
+// listens on one connection, which is not of the pool. Both end soon after the last call.
 func (s *Store) Wait(ctx context.Context, tenant string, after store.Revision) error {
 	c := s.observe("Wait")
 	err := s.wait(ctx, tenant, after)
@@ -57,17 +61,18 @@ type watch struct {
 	look   func(ctx context.Context, waiters []*waiter) ([]int, error) // which have news
 	listen func(ctx context.Context, w *watch)                         // nil: no notifications
 	every  time.Duration
+	linger time.Duration
 
 	mu      sync.Mutex
 	closed  bool
-	waiters map[*waiter]bool // whether it is to be looked at before the next poll
-	changed chan struct{}    // some are
-	stop    context.CancelFunc
+	waiters map[*waiter]bool   // whether it is to be looked at before the next poll
+	changed chan struct{}      // some are
+	stop    context.CancelFunc // ends the work; nil: there is none
 	work    sync.WaitGroup
 }
 
 func newWatch(s *Store) *watch {
-	w := &watch{look: s.news, every: pollEvery}
+	w := &watch{look: s.news, every: pollEvery, linger: lingerFor, waiters: make(map[*waiter]bool)}
 	if s.opts.Notify {
 		w.listen = s.hear
 	}
@@ -91,7 +96,7 @@ func (w *watch) begin(tenant string, after store.Revision) *waiter {
 	if w.closed {
 		return nil
 	}
-	if len(w.waiters) == 0 {
+	if w.stop == nil {
 		w.start()
 	}
 	w.waiters[c] = true
@@ -102,26 +107,40 @@ func (w *watch) begin(tenant string, after store.Revision) *waiter {
 func (w *watch) start() {
 	ctx, stop := context.WithCancel(context.Background())
 	changed := make(chan struct{}, 1)
-	w.waiters, w.changed, w.stop = make(map[*waiter]bool), changed, stop
+	w.changed, w.stop = changed, stop
 	w.work.Go(func() { w.poll(ctx, changed) })
 	if w.listen != nil {
 		w.work.Go(func() { w.listen(ctx, w) })
 	}
 }
 
-// end removes a call. The last ends the work, without waiting for it.
+// end removes a call. The work ends if none comes for a while.
 func (w *watch) end(c *waiter) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if delete(w.waiters, c); len(w.waiters) == 0 {
-		w.stop()
+		time.AfterFunc(w.linger, w.rest)
 	}
 }
 
-// close waits for the end of the work. The calls have been told to end.
+// rest ends the work if no call waits. It does not wait for its end.
+func (w *watch) rest() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stop != nil && len(w.waiters) == 0 {
+		w.stop()
+		w.stop = nil
+	}
+}
+
+// close ends the work, and waits for its end.
 func (w *watch) close() {
 	w.mu.Lock()
 	w.closed = true
+	if w.stop != nil {
+		w.stop()
+		w.stop = nil
+	}
 	w.mu.Unlock()
 	w.work.Wait()
 }

@@ -73,6 +73,7 @@ func TestWaitNotified(t *testing.T) {
 	notify := &postgres.Options{Notify: true}
 	s, other := h.open(t, notify), h.open(t, notify)
 	s.PollEvery(never)
+	s.Linger(time.Millisecond)
 	if n := h.listeners(t); n != 0 {
 		t.Errorf("%d connections listen although nobody waits", n)
 	}
@@ -83,7 +84,6 @@ func TestWaitNotified(t *testing.T) {
 	asleep(t, "another tenant's", apart)
 	put(t, other, "apart", store.Create(user("a"), []byte("note")))
 	awake(t, "another store's write", apart)
-	s.Settle()
 	h.awaitListener(t, 0)
 }
 
@@ -113,6 +113,30 @@ func TestWaitPolls(t *testing.T) {
 	awake(t, "a host's commit", done)
 	if n := h.listeners(t); n != 0 {
 		t.Errorf("%d connections listen without Options.Notify", n)
+	}
+}
+
+// Who follows a feed, and calls again and again, does not make a connection each time.
+func TestWaitLingers(t *testing.T) {
+	h := newHome(t)
+	s := h.open(t, &postgres.Options{Notify: true})
+	s.PollEvery(never)
+	s.Linger(never)
+	var rev store.Revision
+	var first int
+	for i := range 5 {
+		done := waits(t, s, "tenant", rev)
+		h.awaitListener(t, 1)
+		var pid int
+		must(t, h.admin.QueryRow(t.Context(), `SELECT pid FROM pg_stat_activity WHERE query = $1`, `LISTEN "`+h.schema+`"`).Scan(&pid))
+		if first == 0 {
+			first = pid
+		}
+		if pid != first {
+			t.Errorf("call %d has a connection of its own", i)
+		}
+		rev = put(t, s, "tenant", store.Create(user(fmt.Sprint(i)), []byte("note")))
+		awake(t, "an own write", done)
 	}
 }
 
