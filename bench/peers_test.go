@@ -137,18 +137,23 @@ func pocketbase(b *testing.B) *peer {
 	return p
 }
 
-// empty answers a list with as many bytes as another peer.
-func empty(b *testing.B, other *peer) *peer {
+// empty returns a peer whose answers have no body, and one whose lists have as many bytes as
+// those of another.
+func empty(b *testing.B, other *peer) (nothing, asMuch *peer) {
 	b.Helper()
 	addr := freeAddr(b)
 	start(b, b.TempDir(), build(b, ".", "./empty"), addr, strconv.Itoa(other.listSize(b)))
 	await(b, addr)
-	return &peer{
-		addr: addr, next: new(atomic.Int64), created: http.StatusOK,
-		get:    func(int64) string { return text("GET", "/", "Bearer "+key, "") },
-		list:   func(int64) string { return text("GET", "/list", "Bearer "+key, "") },
+	get := func(int64) string { return text("GET", "/", "Bearer "+key, "") }
+	nothing = &peer{
+		addr: addr, next: new(atomic.Int64), created: http.StatusOK, get: get, list: get,
 		create: func(n int64) string { return text("POST", "/", "Bearer "+key, "{"+body(n)+"}") },
 	}
+	asMuch = &peer{
+		addr: addr, next: nothing.next,
+		list: func(int64) string { return text("GET", "/list", "Bearer "+key, "") },
+	}
+	return nothing, asMuch
 }
 
 // fill makes the users that are there before the measuring begins.
