@@ -39,7 +39,7 @@ func joined[T any](ctx context.Context, tx *Tx, f func(context.Context) (T, erro
 		return none, err
 	}
 	defer tx.leave()
-	result, err := f(tx.ctx)
+	result, err := f(ctx) // its statements run under tx.ctx
 	switch {
 	case err == nil:
 		return result, nil
@@ -120,9 +120,9 @@ func (tx *Tx) join() error {
 	var file string
 	var synchronous, foreignKeys, secureDelete, trustedSchema int
 	var version int64
-	err := tx.queryRow(tx.ctx, sqlJoin, []any{&file, &synchronous, &foreignKeys, &secureDelete, &trustedSchema, &version})
+	err := tx.queryRow(sqlJoin, []any{&file, &synchronous, &foreignKeys, &secureDelete, &trustedSchema, &version})
 	if primaryCode(err) == codeError { // no such table
-		if e := tx.queryRow(tx.ctx, sqlFile, []any{&file}); e == nil && !tx.store.files.is(file) {
+		if e := tx.queryRow(sqlFile, []any{&file}); e == nil && !tx.store.files.is(file) {
 			err = nil
 		}
 	}
@@ -199,7 +199,7 @@ func (tx *Tx) abort(cause error) error {
 
 // statement returns a prepared statement from the second use of a query on, else nil. Most
 // transactions write one user, for which a statement would cost more than it spares.
-func (tx *Tx) statement(ctx context.Context, query string) (*sql.Stmt, error) {
+func (tx *Tx) statement(query string) (*sql.Stmt, error) {
 	st, again := tx.stmts[query]
 	if !again {
 		if tx.stmts == nil {
@@ -210,29 +210,29 @@ func (tx *Tx) statement(ctx context.Context, query string) (*sql.Stmt, error) {
 	if !again || st != nil {
 		return st, nil
 	}
-	st, err := tx.tx.PrepareContext(ctx, query) // which the end of the transaction closes
+	st, err := tx.tx.PrepareContext(tx.ctx, query) // which the end of the transaction closes
 	tx.stmts[query] = st
 	return st, err
 }
 
-func (tx *Tx) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	switch st, err := tx.statement(ctx, query); {
+func (tx *Tx) query(query string, args ...any) (*sql.Rows, error) {
+	switch st, err := tx.statement(query); {
 	case err != nil:
 		return nil, err
 	case st != nil:
-		return st.QueryContext(ctx, args...)
+		return st.QueryContext(tx.ctx, args...)
 	}
-	return tx.tx.QueryContext(ctx, query, args...)
+	return tx.tx.QueryContext(tx.ctx, query, args...)
 }
 
-func (tx *Tx) queryRow(ctx context.Context, query string, dest []any, args ...any) error {
-	switch st, err := tx.statement(ctx, query); {
+func (tx *Tx) queryRow(query string, dest []any, args ...any) error {
+	switch st, err := tx.statement(query); {
 	case err != nil:
 		return err
 	case st != nil:
-		return st.QueryRowContext(ctx, args...).Scan(dest...)
+		return st.QueryRowContext(tx.ctx, args...).Scan(dest...)
 	}
-	return tx.tx.QueryRowContext(ctx, query, args...).Scan(dest...)
+	return tx.tx.QueryRowContext(tx.ctx, query, args...).Scan(dest...)
 }
 
 // bind returns the arguments of a statement. They are copied so that those of the writer,
@@ -246,7 +246,7 @@ func (tx *Tx) bind(args []driver.Value) []any {
 }
 
 func (tx *Tx) exec(query string, args ...driver.Value) (driver.Result, error) {
-	switch st, err := tx.statement(tx.ctx, query); {
+	switch st, err := tx.statement(query); {
 	case err != nil:
 		return nil, err
 	case st != nil:
@@ -261,7 +261,7 @@ func (tx *Tx) row(query string, dest []driver.Value, args ...driver.Value) (foun
 	for i := range dest {
 		to[i] = new(any)
 	}
-	err = tx.queryRow(tx.ctx, query, to, tx.bind(args)...)
+	err = tx.queryRow(query, to, tx.bind(args)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}

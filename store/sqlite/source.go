@@ -18,7 +18,7 @@ func (s *Store) pool() source { return source{Store: s} }
 
 func (s source) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	if s.tx != nil {
-		return s.tx.query(ctx, query, args...)
+		return s.tx.query(query, args...)
 	}
 	return s.reads.query(ctx, query, args...)
 }
@@ -26,7 +26,7 @@ func (s source) query(ctx context.Context, query string, args ...any) (*sql.Rows
 // row reads the first row into dest, or returns sql.ErrNoRows.
 func (s source) row(ctx context.Context, query string, dest []any, args ...any) error {
 	if s.tx != nil {
-		return s.tx.queryRow(ctx, query, dest, args...)
+		return s.tx.queryRow(query, dest, args...)
 	}
 	return s.reads.row(ctx, query, dest, args...)
 }

@@ -108,11 +108,8 @@ func (s *subject) newTransaction() *transaction {
 	if s.failed() {
 		return tx
 	}
-	var err error
-	switch {
-	case s.begin == nil:
-		err = errors.New("the place has no Begin")
-	default:
+	err := errors.New("the place has no Begin")
+	if s.begin != nil {
 		tx.Transaction, err = s.begin()
 	}
 	if err != nil {

@@ -60,9 +60,7 @@ func (tx *mapTx) end(f func()) error {
 
 // reads makes every read go to another store.
 func (tx *mapTx) reads(s store.Store) {
-	other := &broken{mapStore: tx.mapStore}
-	other.get, other.list, other.changes = s.Get, s.List, s.Changes
-	tx.get, tx.list, tx.changes = other.get, other.list, other.changes
+	tx.get, tx.list, tx.changes = s.Get, s.List, s.Changes
 }
 
 // hidden is the store that the host gets: without the optional interfaces of the map.

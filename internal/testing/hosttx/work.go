@@ -94,7 +94,7 @@ func (w *worker) history(ctx context.Context, history int) (err error) {
 		return w.say("undone", history)
 	case p.end == killedAtCommit:
 		go func() {
-			time.Sleep(time.Duration(p.rng.IntN(2000)) * time.Microsecond)
+			<-time.After(time.Duration(p.rng.IntN(2000)) * time.Microsecond)
 			die()
 		}()
 	}
