@@ -66,7 +66,7 @@ func (tx *Tx) write(ctx context.Context, t task) (store.Revision, error) {
 	w.marked = tx.store.marked.Load() == tx.tx
 	rev, refused, failed := t.run(w)
 	if failed == nil && refused == nil {
-		failed = w.finish()
+		failed = w.finish() //nolint:contextcheck // its statements run on the context of tx
 	}
 	if failed != nil {
 		return 0, tx.abort(failed)
