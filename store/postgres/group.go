@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -101,14 +100,12 @@ type transaction struct {
 	notify bool
 }
 
-// build makes the statements of a group. Tenants come in the order of their names, so that
-// transactions that insert several new ones do not wait for each other in a circle.
+// build makes the statements of a group.
 func (w *writer) build(conn *pgxpool.Conn, group []*part) (*transaction, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	s := w.store
 	c := s.session(conn.Conn())
-	slices.SortFunc(group, func(a, b *part) int { return cmp.Compare(a.line.tenant, b.line.tenant) })
 	t := &transaction{waves: waves(group)}
 	for _, wave := range t.waves {
 		text, a := applyArgs(false, s.opts.Schema, wave.jobs)
@@ -171,6 +168,18 @@ func (w *writer) send(conn *pgxpool.Conn, t *transaction) (finished bool, err er
 
 // read reads the result of a statement.
 func (w *wave) read(r *reply) { w.answers = r.answers(len(w.calls)) }
+
+// held returns how many calls were not written since their tenants were held.
+func (t *transaction) held() (n int) {
+	for _, w := range t.waves {
+		for _, a := range w.answers {
+			if a.held {
+				n++
+			}
+		}
+	}
+	return n
+}
 
 // answer answers the calls of a group that was committed, and keeps in its parts those whose
 // tenants were held.

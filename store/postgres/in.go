@@ -65,6 +65,9 @@ func (t *Tx) step(ctx context.Context, _ readTurn, f func(context.Context, sessi
 	if err == nil || answered(err) {
 		return err
 	}
+	if e := pgError(err); e != nil {
+		t.store.forgetNames(e) // for the next transaction
+	}
 	t.aborted = fmt.Errorf("%w: postgres: %w", store.ErrAborted, err)
 	return t.aborted
 }
@@ -80,7 +83,8 @@ func (t *Tx) open(ctx context.Context) error {
 	}
 	if !t.asked {
 		t.asked = true
-		t.named = t.tx.Conn().Config().DefaultQueryExecMode == pgx.QueryExecModeCacheStatement
+		t.named = !t.store.unnamed.Load() &&
+			t.tx.Conn().Config().DefaultQueryExecMode == pgx.QueryExecModeCacheStatement
 	}
 	return nil
 }

@@ -44,12 +44,15 @@ func (w *writer) write(group []*part, conn *pgxpool.Conn, err error) {
 			conn, err = w.connect()
 			continue
 		}
-		g.end(err)
-		if result == committed {
-			w.answer(group, t)
-		} else {
+		if result != committed {
+			g.end(err)
 			w.fail(group, result, err)
+			return
 		}
+		if g.calls -= t.held(); g.calls > 0 {
+			g.end(nil)
+		}
+		w.answer(group, t)
 		return
 	}
 }
