@@ -27,7 +27,8 @@ type Server struct {
 }
 
 // Start starts a server and waits until it takes calls. Settings are as in
-// "max_connections=20". The caller closes it.
+// "max_connections=20". The caller closes it; it also ends when the process does, or when
+// nothing refers to it any more.
 func Start(settings ...string) (*Server, error) {
 	initdb, err := find("initdb")
 	if err != nil {
