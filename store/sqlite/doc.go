@@ -12,6 +12,8 @@
 // A batch that only creates one record whose first unique key is held is refused by a read,
 // and waits for no commit: to get or create what exists costs a read. After a few hundred such
 // creates in a row that found no holder they are no longer read first, until one finds one.
+// Where the reading pool is the host's ([New]) and has no free connection, such a read is
+// given up after 10 ms.
 //
 // Reads use a pool of their own and do not wait for writes. Up to Options.Readers of
 // them run at a time; the others wait, and tenants take turns. List, Count and

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/rollbook-go/rollbook/store"
 )
@@ -22,6 +23,11 @@ const sqlHeld = sqlGetByKey + ` AND NOT EXISTS (SELECT 1 FROM rollbook_record WH
 func (s *Store) held(ctx context.Context, tenant string, batch store.Batch) *store.TakenError {
 	if !onlyCreates(batch) || !s.lookFirst.worth() {
 		return nil
+	}
+	if !s.owned { // the host may have every connection of the pool, and keep them until this call returns
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, maxLook)
+		defer cancel()
 	}
 	r := batch.Ops[0].New
 	key := r.Unique[0]
@@ -52,6 +58,9 @@ func onlyCreates(b store.Batch) bool {
 type lookFirst struct{ inVain atomic.Int32 } // reads since the last create that found a holder
 
 const maxInVain = 300
+
+// maxLook is how long a read before a create may take on a pool of the host.
+const maxLook = 10 * time.Millisecond
 
 func (l *lookFirst) worth() bool { return l.inVain.Load() < maxInVain }
 

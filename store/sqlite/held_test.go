@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"os"
 	"testing"
@@ -82,6 +83,30 @@ func TestHeldInLostFile(t *testing.T) {
 		if !isUnavailable(err, cause) {
 			t.Errorf("%v: %v", cause, err)
 		}
+	}
+}
+
+// TestLookWaitsForNoHost: a create needs no connection of the host's pool that reads.
+func TestLookWaitsForNoHost(t *testing.T) {
+	path := file(t)
+	var pools [2]*sql.DB // writer, reader
+	for i := range pools {
+		dsn, err := sqlite.PoolDSN(path, nil, i == 1)
+		must(t, err)
+		pools[i], err = sql.Open("sqlite", dsn)
+		must(t, err)
+		defer pools[i].Close()
+	}
+	s, err := sqlite.New(t.Context(), pools[0], pools[1], nil)
+	must(t, err)
+	defer s.Close()
+	pools[1].SetMaxOpenConns(1)
+	conn, err := pools[1].Conn(t.Context())
+	must(t, err)
+	apply(t, s, "t", store.Create(user("a", "x"), nil))
+	must(t, conn.Close())
+	if _, err := s.Get(t.Context(), "t", store.ID("a")); err != nil {
+		t.Error(err)
 	}
 }
 
