@@ -200,9 +200,9 @@ for i = 1, n do
     if #left == 0 and not moved then
       age(revision + n)
     end
-    local writer = sub(old, 82, 97)
-    if number > safe and writer ~= '\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0' then
-      left[#left + 1] = sub(old, 1, 16)
+    local digits, writer = sub(old, 1, 16), sub(old, 82, 97)
+    if number > safe and not string.find(digits, '%D') and writer ~= '\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0' then
+      left[#left + 1] = digits
       left[#left + 1] = writer
     end
   end
