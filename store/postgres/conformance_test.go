@@ -11,6 +11,7 @@ import (
 )
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	storetest.Run(t, newHome(t).places(t, plainly))
 }
 
@@ -19,6 +20,7 @@ func plainly(s store.Store) store.Store { return s }
 // Through a PgBouncer in transaction mode whose four connections all handles share.
 func TestConformanceBouncer(t *testing.T) {
 	size.Need(t, size.Long)
+	t.Parallel()
 	pgtest.Require(t)
 	b := pgtest.Shared(t).Bouncer(t, 4)
 	storetest.Run(t, newHome(t).through(b).places(t, plainly))
@@ -27,16 +29,19 @@ func TestConformanceBouncer(t *testing.T) {
 // With pages that are as small as can be.
 func TestConformanceStingy(t *testing.T) {
 	size.Need(t, size.Long)
+	t.Parallel()
 	storetest.Run(t, newHome(t).places(t, storetest.Stingy))
 }
 
 // Inside a transaction of a host.
 func TestConformanceIn(t *testing.T) {
+	t.Parallel()
 	storetest.RunIn(t, newHome(t).places(t, plainly))
 }
 
 func TestConformanceInBouncer(t *testing.T) {
 	size.Need(t, size.Long)
+	t.Parallel()
 	pgtest.Require(t)
 	b := pgtest.Shared(t).Bouncer(t, 4)
 	storetest.RunIn(t, newHome(t).through(b).places(t, plainly))
