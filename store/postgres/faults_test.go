@@ -55,7 +55,7 @@ func TestConnectionsTerminated(t *testing.T) {
 	l := startLoad(h.open(t, nil), h.open(t, nil))
 	operator := h.admin
 	ended := 0
-	for range size.Pick(t, 15, 200, 3000) {
+	for range size.Pick(t, 8, 200, 3000) {
 		l.await(t, 1+rand.IntN(20))
 		var n int
 		must(t, operator.QueryRow(t.Context(), `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
@@ -90,7 +90,7 @@ func TestLostOnTheWay(t *testing.T) {
 	h := newHome(t)
 	n := newNetwork(t, h)
 	l := startLoad(n.home.open(t, nil), n.home.open(t, nil))
-	writes := size.Pick(t, 300, 5000, 50_000)
+	writes := size.Pick(t, 200, 5000, 50_000)
 	stop := every(20*time.Millisecond, func() { n.lose([]loss{request, reply}[rand.IntN(2)]) })
 	l.await(t, writes)
 	stop()

@@ -142,7 +142,7 @@ func TestNoDeadlockOutside(t *testing.T) {
 	pool := h.pool(t)
 	var aborted atomic.Int64
 	atonce.Do(3, func(host int) {
-		for i := range size.Pick(t, 20, 100, 1000) {
+		for i := range size.Pick(t, 8, 100, 1000) {
 			if !hostWrites(t, l, s, begin(t, pool), fmt.Sprint("host-", host, "-", i)) {
 				aborted.Add(1)
 			}
