@@ -18,45 +18,75 @@ type querier interface {
 	exec(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
-// upsertTenant and upsertPerson are the statements that Apply runs for one user:
-// read the tenant and the user, see that the key is free, write, and count the
-// tenant's revision.
+// upsertTenant and upsertPerson are the statements that Apply runs for one user: read the
+// tenant; write the user and its key where there is none, or find the user and write it;
+// and count the tenant's revision.
 func upsertTenant(ctx context.Context, q querier, name string) (n, revision int64, err error) {
 	var trimmed int64
 	err = q.row(ctx, sqlTenant, []any{&n, &revision, &trimmed}, name)
 	return n, revision, err
 }
 
-func upsertPerson(ctx context.Context, q querier, tenant, revision int64, p person, body []byte) error {
-	var rid, created, old, due int64
-	var kind string
-	var keys []byte
-	err := q.row(ctx, sqlFind, []any{&rid, &kind, &created, &old, &due, &keys}, tenant, p.id)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return err
-	}
-	if old != p.revision {
-		return errors.New("stale")
-	}
-	if old > 0 {
+func upsertPerson(ctx context.Context, q querier, tenant, revision int64, at spaces, p person, body []byte) error {
+	if p.revision > 0 {
+		var rid, created, old, due int64
+		var kind string
+		var keys []byte
+		err := q.row(ctx, sqlFind, []any{&rid, &kind, &created, &old, &due, &keys}, tenant, p.id)
+		if err == nil && old != p.revision {
+			err = errors.New("stale")
+		}
+		if err != nil {
+			return err
+		}
 		_, err = q.exec(ctx, sqlUpdateData, revision, body, rid)
 		return err
 	}
-	err = q.row(ctx, sqlKeyRow, []any{&rid}, tenant, "external", p.external)
-	if !errors.Is(err, sql.ErrNoRows) {
-		return errors.Join(err, errors.New("taken"))
-	}
 	record := p.record(nil)
-	result, err := q.exec(ctx, sqlInsert, tenant, p.id, "user", revision, revision, 0,
+	result, err := q.exec(ctx, sqlInsert, nil, tenant, at.records, p.id, "user", revision, revision, 0,
 		encodeKeys(record.Unique, nil), body)
 	if err != nil {
 		return err
 	}
-	if rid, err = result.LastInsertId(); err != nil {
+	rid, err := result.LastInsertId()
+	if err != nil {
 		return err
 	}
-	_, err = q.exec(ctx, sqlClaimKey, tenant, "external", p.external, rid)
-	return err
+	result, err = q.exec(ctx, sqlClaimKey, at.keys, p.external, rid)
+	if err != nil {
+		return err
+	}
+	if n, err := result.RowsAffected(); n != 1 {
+		return errors.Join(err, errors.New("taken"))
+	}
+	return nil
+}
+
+// spaces are the numbers of a tenant's users and of their keys, which a side knows.
+type spaces struct{ records, keys int64 }
+
+func readSpaces(b *testing.B, db *sql.DB) map[int64]spaces {
+	b.Helper()
+	rows, err := db.QueryContext(b.Context(), `SELECT r.tenant, r.n, k.n FROM rollbook_space r
+		JOIN rollbook_space k ON k.tenant = r.tenant AND k.record = '' AND k.key = 'external'
+		WHERE r.record = 'user' AND r.key = ''`)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	all := make(map[int64]spaces)
+	for rows.Next() {
+		var tenant int64
+		var at spaces
+		if err := rows.Scan(&tenant, &at.records, &at.keys); err != nil {
+			b.Fatal(err)
+		}
+		all[tenant] = at
+	}
+	if err := rows.Err(); err != nil || len(all) != benchTenants {
+		b.Fatalf("%d tenants, %v", len(all), err)
+	}
+	return all
 }
 
 func naivePool(b *testing.B, path string, o Options, size int) *sql.DB {
@@ -78,14 +108,16 @@ func naivePool(b *testing.B, path string, o Options, size int) *sql.DB {
 
 // naive is a transaction for each call on a pool of database/sql.
 type naive struct {
-	db    *sql.DB
-	crowd *crowd
+	db     *sql.DB
+	spaces map[int64]spaces
+	crowd  *crowd
 }
 
 func newNaive(b *testing.B, o Options, size int) *naive {
 	b.Helper()
 	path, c := prepareDatabase(b, benchUsers)
-	return &naive{db: naivePool(b, path, o, size), crowd: c}
+	db := naivePool(b, path, o, size)
+	return &naive{db: db, spaces: readSpaces(b, db), crowd: c}
 }
 
 func (n *naive) upsert(ctx context.Context, p person, body []byte) (int64, error) {
@@ -100,7 +132,7 @@ func (n *naive) upsert(ctx context.Context, p person, body []byte) (int64, error
 		return 0, err
 	}
 	revision++
-	if err := upsertPerson(ctx, q, tenant, revision, p, body); err != nil {
+	if err := upsertPerson(ctx, q, tenant, revision, n.spaces[tenant], p, body); err != nil {
 		return 0, err
 	}
 	if _, err := q.exec(ctx, sqlUpdateTenant, revision, 0, tenant); err != nil {
@@ -122,20 +154,23 @@ func (p plain) exec(ctx context.Context, query string, args ...any) (sql.Result,
 // byHand is one goroutine with prepared statements that writes 64 users a
 // transaction, and the row of each tenant once.
 type byHand struct {
-	conn  *sql.Conn
-	stmts map[string]*sql.Stmt
-	crowd *crowd
+	conn   *sql.Conn
+	stmts  map[string]*sql.Stmt
+	spaces map[int64]spaces
+	crowd  *crowd
 }
 
 func newByHand(b *testing.B, o Options) *byHand {
 	b.Helper()
 	path, c := prepareDatabase(b, benchUsers)
-	conn, err := naivePool(b, path, o, 1).Conn(b.Context())
+	db := naivePool(b, path, o, 1)
+	known := readSpaces(b, db)
+	conn, err := db.Conn(b.Context())
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = conn.Close() })
-	return &byHand{conn: conn, stmts: make(map[string]*sql.Stmt), crowd: c}
+	return &byHand{conn: conn, stmts: make(map[string]*sql.Stmt), spaces: known, crowd: c}
 }
 
 func (h *byHand) statement(ctx context.Context, query string) (*sql.Stmt, error) {
@@ -196,7 +231,7 @@ func (h *byHand) batch(ctx context.Context, rng *rand.Rand) error {
 			tenants[p.tenant] = t
 		}
 		t.revision++
-		if err := upsertPerson(ctx, h, t.n, t.revision, p.person, benchBody(rng)); err != nil {
+		if err := upsertPerson(ctx, h, t.n, t.revision, h.spaces[t.n], p.person, benchBody(rng)); err != nil {
 			return err
 		}
 		p.revision = t.revision
