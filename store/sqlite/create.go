@@ -17,6 +17,7 @@ func (b *batch) createNew(tx *transaction, t *tenant) (store.Revision, error) {
 	if t.n == 0 || len(b.ops) > 1 || len(b.require) > 0 || o.kind != store.Created {
 		return 0, nil
 	}
+	o.stored = stored{} // if the batch has run before, in a transaction that was rolled back
 	rid, err := tx.newRow()
 	if err != nil {
 		return 0, err

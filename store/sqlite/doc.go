@@ -79,7 +79,8 @@
 // settings (see Settings), except that busy_timeout may be longer. A pool that is opened
 // with [DSN] has all that. Under other settings the store reads but refuses to write. A
 // deferred transaction can be read in; a write in it fails, with ErrAborted, if anybody
-// has written since its first read.
+// has written since its first read. One Store writes in a transaction: with two, a crash
+// after the commit may leave a log that Open refuses ([ErrStaleLog]).
 //
 // SQLite has one writer. While the transaction is open, all other writes wait, of every
 // tenant and every process. After Options.LockTimeout they fail with ErrUnavailable. So
@@ -104,9 +105,11 @@
 // statement of the host, unless it makes SQLite end the transaction, as an interrupt or an
 // I/O error can: the next write through the store notices. If a statement of the store
 // fails, or the store is closed, or the file at the path is another one, that call and
-// all later ones return ErrAborted. The store then sees to it that the host's COMMIT
-// fails, even if the host ignores the error ("FOREIGN KEY constraint failed"), and that
-// nothing runs outside of the transaction until it is rolled back. The commit itself is
+// all later ones return ErrAborted. The store then undoes the whole transaction, with its
+// savepoints, and sees to it that the host's COMMIT fails, even if the host ignores the error
+// ("FOREIGN KEY constraint failed"), and takes with it all that the host runs until then. Only
+// where foreign_keys is not 1, and the store has written nothing, what the host runs after the
+// error is committed at once, as after any transaction that SQLite has ended. The commit itself is
 // the host's: the store cannot compare the file after it, as it does after its own.
 //
 // # Settings
@@ -148,7 +151,8 @@
 // beside it (-wal, -shm), with those that it has open: before each transaction, and after
 // its commit before it answers. If one is gone or is another file, the calls that were
 // committed fail with ErrUnknown, the log gets one line, and every later call fails
-// with ErrUnavailable and [ErrReplaced] until the store is closed and opened again.
+// with ErrUnavailable and [ErrReplaced] until the store is closed and opened again. So must a
+// pool of the host be: in a transaction of the old file, In reads and writes the old file.
 // Reads compare at most every 10 ms, so that a read may return what was at the path up
 // to 10 ms ago.
 //

@@ -39,7 +39,7 @@ func joined[T any](ctx context.Context, tx *Tx, f func(context.Context) (T, erro
 		return none, err
 	}
 	defer tx.leave()
-	result, err := f(ctx) // its statements run under tx.ctx
+	result, err := f(context.WithoutCancel(ctx)) // an error would end the transaction
 	switch {
 	case err == nil:
 		return result, nil
@@ -183,9 +183,11 @@ func (tx *Tx) abort(cause error) error {
 	if errors.Is(cause, sql.ErrTxDone) {
 		return tx.aborted
 	}
-	// SQLite may have ended the transaction already. Then another one collects what the host
-	// runs until it rolls back.
-	_, _ = tx.tx.ExecContext(tx.ctx, `BEGIN`) // refused if the transaction is open
+	// Another transaction collects what the host runs until it rolls back. In this one, which
+	// SQLite may have ended already, the host could roll back to a savepoint and commit the rest.
+	if _, err := tx.tx.ExecContext(tx.ctx, `ROLLBACK; BEGIN`); err != nil {
+		_, _ = tx.tx.ExecContext(tx.ctx, `BEGIN`) // refused if the transaction is still open
+	}
 	var enforced bool
 	err := tx.tx.QueryRowContext(tx.ctx, `PRAGMA foreign_keys`).Scan(&enforced)
 	if err == nil && enforced {

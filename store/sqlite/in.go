@@ -122,6 +122,7 @@ func (tx *Tx) trim(ctx context.Context, tenant string, through store.Revision) e
 		if _, err := tx.write(ctx, t); err != nil {
 			return err
 		}
+		ctx = context.WithoutCancel(ctx) // a part is done
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -164,4 +165,51 @@ func (b *syncBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.String()
+}
+
+// endsAt is a context that ends after it was asked so many times whether it has.
+type endsAt struct {
+	context.Context
+	left int
+}
+
+func (c *endsAt) Err() error {
+	if c.left--; c.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestInEndsMeanwhile: a call inside whose context ends while it runs is done, or nothing of
+// it is, and the transaction goes on.
+func TestInEndsMeanwhile(t *testing.T) {
+	const entries = 2100 // more than two steps of a trim
+	path := file(t)
+	st := open(t, path, &sqlite.Options{Sync: sqlite.Normal})
+	var ops []store.Op
+	for i := range entries {
+		ops = append(ops, store.Create(user(fmt.Sprint(i)), []byte("note")))
+	}
+	create(t, st, "t", ops)
+	db := hostPool(t, path, "")
+	for left := range 4 {
+		tx := begin(t, db)
+		in := st.In(tx)
+		trim := in.Trim(&endsAt{t.Context(), left}, "t", entries)
+		page, err := in.Changes(t.Context(), "t", store.ChangeQuery{Desc: true, Limit: 1})
+		must(t, err)
+		if want := store.Revision(entries - 1); trim == nil && page.Trimmed != want || trim != nil && page.Trimmed != 0 {
+			t.Errorf("Trim: %v, but it is trimmed through %d", trim, page.Trimmed)
+		}
+		_, list := in.List(&endsAt{t.Context(), left}, "t", store.Query{Kind: "user", Limit: 1000})
+		_, due := in.Due(&endsAt{t.Context(), left}, store.DueQuery{Before: store.FromMillis(1)})
+		_, count := in.Count(&endsAt{t.Context(), left}, "t", store.CountQuery{Kind: "user"})
+		for call, err := range map[string]error{"Trim": trim, "List": list, "Due": due, "Count": count} {
+			if err != nil && (!errors.Is(err, context.Canceled) || errors.Is(err, store.ErrAborted)) {
+				t.Errorf("%s: %v", call, err)
+			}
+		}
+		apply(t, in, "t", store.Create(user(fmt.Sprint("more ", left)), nil))
+		must(t, tx.Rollback())
+	}
 }

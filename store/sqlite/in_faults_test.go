@@ -190,3 +190,27 @@ func TestInSavepoint(t *testing.T) {
 	}
 	checkIndexes(t, path)
 }
+
+// TestInFaultAfterSavepoint: after ErrAborted the host cannot roll back to a savepoint and
+// commit the rest.
+func TestInFaultAfterSavepoint(t *testing.T) {
+	t.Parallel()
+	h := newHostFaults(t)
+	for kind := none + 1; kind < leaves; kind++ {
+		tx, d := h.begin(t)
+		in := h.st.In(tx)
+		must(t, hostRow(t, tx, "before"))
+		apply(t, in, "t", store.Create(user("first"), nil))
+		_, err := tx.ExecContext(t.Context(), `SAVEPOINT host`)
+		must(t, err)
+		armed(d, 5, kind)
+		err = h.write(t, in)
+		disarmed(t, d)
+		if !errors.Is(err, store.ErrAborted) {
+			t.Fatalf("%v: %v, want ErrAborted", kind, err)
+		}
+		_, _ = tx.ExecContext(t.Context(), `ROLLBACK TO host`)
+		aborted(t, kind.String(), tx, in, err)
+		h.left(t, kind.String(), 2, 0)
+	}
+}
