@@ -73,7 +73,8 @@
 //
 // [Store.In] makes a store that works inside a transaction which the host has begun on
 // the same file, so that users and the host's own tables change together or not at all.
-// The host commits it, and what the store has written is done with that.
+// The host commits it, and what the store has written is done with that. Tables in a file
+// that is attached are another matter: in WAL mode a crash can leave one file without the other.
 //
 // The transaction must begin with BEGIN IMMEDIATE, on a connection with the writer's
 // settings (see Settings), except that busy_timeout may be longer. A pool that is opened
