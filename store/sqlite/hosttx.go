@@ -18,7 +18,8 @@ const longTx = 100 * time.Millisecond
 
 // sqlJoin describes the connection of a host's transaction. It is one statement because it
 // runs in every transaction.
-const sqlJoin = `SELECT d.file, synchronous, foreign_keys, secure_delete, trusted_schema, (` + sqlVersion + `)
+const sqlJoin = `SELECT d.file, synchronous, foreign_keys, secure_delete, trusted_schema, (` + sqlVersion + `),
+		(SELECT count(*) FROM temp.sqlite_schema WHERE name = 'rollbook_doom')
 	FROM pragma_database_list d, pragma_synchronous, pragma_foreign_keys, pragma_secure_delete, pragma_trusted_schema
 	WHERE d.name = 'main'`
 
@@ -31,6 +32,8 @@ const sqlDoom = `CREATE TEMP TABLE rollbook_doom (n INTEGER PRIMARY KEY,
 	INSERT INTO temp.rollbook_doom VALUES (1, 2)`
 
 var errEnded = errors.New("SQLite has rolled the transaction back: an earlier statement failed")
+
+var errDoomed = errors.New("an earlier call in the transaction failed")
 
 // joined reads inside a host's transaction; see read.
 func joined[T any](ctx context.Context, tx *Tx, f func(context.Context) (T, error)) (T, error) {
@@ -118,9 +121,9 @@ func (tx *Tx) join() error {
 		return nil
 	}
 	var file string
-	var synchronous, foreignKeys, secureDelete, trustedSchema int
+	var synchronous, foreignKeys, secureDelete, trustedSchema, doomed int
 	var version int64
-	err := tx.queryRow(sqlJoin, []any{&file, &synchronous, &foreignKeys, &secureDelete, &trustedSchema, &version})
+	err := tx.queryRow(sqlJoin, []any{&file, &synchronous, &foreignKeys, &secureDelete, &trustedSchema, &version, &doomed})
 	if primaryCode(err) == codeError { // no such table
 		if e := tx.queryRow(sqlFile, []any{&file}); e == nil && !tx.store.files.is(file) {
 			err = nil
@@ -131,6 +134,8 @@ func (tx *Tx) join() error {
 		return tx.abort(err)
 	case !tx.store.files.is(file):
 		return &store.InvalidError{Op: -1, What: "transaction", Why: "of another database than the store"}
+	case doomed > 0:
+		return tx.abort(errDoomed)
 	}
 	if err := tx.store.losing(checkVersion(version, tx.store.schema)); err != nil {
 		return tx.abort(unavailable(err))
@@ -180,7 +185,7 @@ func (tx *Tx) abort(cause error) error {
 		advice = "a transaction that writes has to begin with BEGIN IMMEDIATE (_txlock=immediate): "
 	}
 	tx.aborted = fmt.Errorf("%w: sqlite: %s%w", store.ErrAborted, advice, cause)
-	if errors.Is(cause, sql.ErrTxDone) {
+	if errors.Is(cause, sql.ErrTxDone) || errors.Is(cause, errDoomed) {
 		return tx.aborted
 	}
 	// Another transaction collects what the host runs until it rolls back. In this one, which

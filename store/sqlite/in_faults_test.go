@@ -191,8 +191,8 @@ func TestInSavepoint(t *testing.T) {
 	checkIndexes(t, path)
 }
 
-// TestInFaultAfterSavepoint: after ErrAborted the host cannot roll back to a savepoint and
-// commit the rest.
+// TestInFaultAfterSavepoint: after ErrAborted the host can neither roll back to a savepoint
+// and commit the rest, nor go on with another Tx.
 func TestInFaultAfterSavepoint(t *testing.T) {
 	t.Parallel()
 	h := newHostFaults(t)
@@ -210,6 +210,11 @@ func TestInFaultAfterSavepoint(t *testing.T) {
 			t.Fatalf("%v: %v, want ErrAborted", kind, err)
 		}
 		_, _ = tx.ExecContext(t.Context(), `ROLLBACK TO host`)
+		for call, err := range callsIn(t.Context(), h.st.In(tx)) {
+			if !errors.Is(err, store.ErrAborted) {
+				t.Errorf("%v: %s through another Tx: %v, want ErrAborted", kind, call, err)
+			}
+		}
 		aborted(t, kind.String(), tx, in, err)
 		h.left(t, kind.String(), 2, 0)
 	}
