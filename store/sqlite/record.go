@@ -101,6 +101,9 @@ func (row *recordRow) set(id, kind, keys []byte) {
 // join returns a and b as one string.
 func (row *recordRow) join(a, b []byte) string {
 	size := len(a) + len(b)
+	if size > sharedText { // the rest of so large a piece would pin it for a small record
+		return string(a) + string(b)
+	}
 	if row.text.Cap()-row.text.Len() < size { // the first piece is of one record, the next ones grow
 		row.text = strings.Builder{}
 		row.text.Grow(max(size, min(2*row.used, sharedText)))

@@ -55,6 +55,17 @@ func TestRowsAreNotShared(t *testing.T) {
 	}
 }
 
+// TestLargeRecordsShareNothing: what is kept of a small record keeps no large one.
+func TestLargeRecordsShareNothing(t *testing.T) {
+	for _, size := range []int{sharedText, sharedText + 1, 20_000, 200_001} {
+		row := new(recordRow)
+		large, small := row.join([]byte("large"), make([]byte, size)), row.join([]byte("small"), nil)
+		if len(large) != size+5 || small != "small" || row.text.Cap() > sharedText*5/4 {
+			t.Errorf("after %d bytes: %d bytes and %q, in a piece of %d", size, len(large), small, row.text.Cap())
+		}
+	}
+}
+
 // TestMalformedRows: what is not a row is refused, and a damaged record has its ID, wherever
 // the row is cut.
 func TestMalformedRows(t *testing.T) {
