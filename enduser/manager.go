@@ -114,9 +114,12 @@ func (m *Manager) On(s store.Store) *Manager {
 	}
 	on := *m
 	on.store = s
-	if store.InTransaction(s) {
+	switch {
+	case store.InTransaction(s):
 		on.queues = nil
-	} else {
+	case m.queues == nil:
+		on.queues, on.strays = newQueues(), new(strays)
+	default:
 		on.strays = new(strays)
 	}
 	return &on

@@ -25,6 +25,9 @@ const (
 // join returns a and b as one string.
 func (s *slab) join(a string, b []byte) string {
 	size := len(a) + len(b)
+	if size > slabText { // the rest of so large a piece would pin it for a small user
+		return a + string(b)
+	}
 	if s.text.Cap()-s.text.Len() < size { // the first user gets what it needs, the next ones twice that, …
 		s.text = strings.Builder{}
 		s.text.Grow(max(size, min(2*s.total, slabText)))

@@ -170,6 +170,7 @@ func (t *Tx) trim(ctx context.Context, tenant string, through store.Revision) er
 		if err != nil || forgotten < trimStep {
 			return err
 		}
+		ctx = context.WithoutCancel(ctx) // a part is done
 	}
 }
 
