@@ -180,6 +180,18 @@ func inMutants() []inMutant {
 		{name: "a canceled write is unavailable", rejected: "in/canceled", harm: func(tx *mapTx) {
 			tx.apply.turns(context.Canceled, store.ErrUnavailable)
 		}},
+		{name: "a canceled trim is half done", rejected: "in/trim-canceled", harm: func(tx *mapTx) {
+			trim := tx.trim
+			tx.trim = func(ctx context.Context, tenant string, through store.Revision) error {
+				if err := trim(context.WithoutCancel(ctx), tenant, through/2); err != nil {
+					return err
+				}
+				return trim(ctx, tenant, through)
+			}
+		}},
+		{name: "a canceled trim is unavailable", rejected: "in/trim-canceled", harm: func(tx *mapTx) {
+			tx.trim = func(context.Context, string, store.Revision) error { return store.ErrUnavailable }
+		}},
 		{name: "calls go on after the end", rejected: "in/over", harm: func(tx *mapTx) {
 			tx.get = tx.mapStore.Get
 		}},

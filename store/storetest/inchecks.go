@@ -19,6 +19,7 @@ func inChecks() []check {
 		{"in/trim", 5, "a trim inside is seen outside after the commit, and never after a rollback", inTrim},
 		{"in/context", 11, "a call whose context has ended does nothing, and the transaction goes on", inContext},
 		{"in/canceled", 10, "a call whose context ends was done, or not, or is ErrAborted, and then only a rollback is left; ErrUnknown does not occur", inCanceled},
+		{"in/trim-canceled", 10, "a trim whose context ends is done, or nothing of it is, or it is ErrAborted", inTrimCanceled},
 		{"in/over", 11, "calls after the commit or the rollback are ErrAborted and do nothing", inOver},
 		{"in/wait", 7, "store.Wait returns ErrInTransaction at once", inWait},
 		{"in/optional", 7, "the store is a Joined, and has no optional interface but Counter", inOptional},
@@ -271,6 +272,37 @@ func inCanceled(s *subject) {
 		made = append(made, r)
 	}
 	out.exactly(made...)
+}
+
+func inTrimCanceled(s *subject) {
+	const entries = 2200 // a store may trim in steps
+	noted(s.tenant("t"), entries)
+	for i := range 12 {
+		if s.failed() {
+			return
+		}
+		ctx := &countdown{Context: s.ctx, left: 1 + i, done: make(chan struct{})}
+		tx := s.newTransaction()
+		if s.failed() {
+			return
+		}
+		err := tx.Store.Trim(ctx, "t", entries)
+		last := store.Revision(0)
+		switch {
+		case errors.Is(err, store.ErrAborted):
+			tx.rollback()
+			continue
+		case err == nil:
+			last = entries - 1
+		case !errors.Is(err, context.Canceled):
+			s.fail("Trim: error %w, want none, the context's or ErrAborted", err)
+		}
+		page, changesErr := tx.Store.Changes(s.ctx, "t", store.ChangeQuery{Desc: true, Limit: 1})
+		if changesErr != nil || page.Trimmed != last {
+			s.fail("Trim: error %v, but the feed is trimmed through %d (error %v)", err, page.Trimmed, changesErr)
+		}
+		tx.rollback()
+	}
 }
 
 func inOver(s *subject) {
