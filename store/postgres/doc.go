@@ -16,7 +16,9 @@
 // gaps and a reader of the feed misses nothing. If another transaction has the lock, such as
 // one of the host with [Store.In], the tenant's calls are set aside and tried again every few
 // milliseconds. They hold up no other tenant and no connection, and their callers may leave. Deadlocks
-// and serialization failures do not reach a caller outside of In.
+// and serialization failures do not reach a caller outside of In, as long as the role's
+// default_transaction_isolation is not serializable: then many writers at once may get
+// ErrUnavailable.
 //
 // Reads are single statements and do not wait for locks. Up to as many run at a time as the
 // pool has connections beside those of the writers; the others wait, and tenants take turns.

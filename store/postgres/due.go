@@ -15,7 +15,7 @@ import (
 const sqlDue = `SELECT r.created, r.revision, r.due, r.id, r.kind, r.keys,
 		CASE WHEN r.size <= $7::int8 OR $8::bool AND r.size = octet_length(r.data) THEN r.data END
 	FROM (SELECT r.*, sum(octet_length(r.data)) OVER (ORDER BY r.due, r.created) AS size
-		FROM (SELECT e.* FROM unnest((SELECT $5::bytea[])) k (kind) CROSS JOIN LATERAL (
+		FROM (SELECT e.* FROM pg_catalog.unnest((SELECT $5::bytea[])) k (kind) CROSS JOIN LATERAL (
 				SELECT r.kind, r.due, r.created FROM rollbook.record r
 				WHERE r.tenant = ` + numberOf + ` AND r.kind = k.kind AND r.due > 0
 					AND r.due < $2::int8 AND (r.due, r.created) > ($3::int8, $4::int8)

@@ -34,3 +34,10 @@ func ParseKeys(b []byte) (unique, index []store.Key, err error) { return parseKe
 func KeyName(key store.Key) string { return keyName(key) }
 
 func TermName(kind string, term store.Key) string { return termName(kind, term) }
+
+// Queued returns how many writes wait for a writer.
+func (s *Store) Queued() int {
+	s.queue.mu.Lock()
+	defer s.queue.mu.Unlock()
+	return s.queue.count
+}

@@ -154,11 +154,13 @@ func (w *writer) send(conn *pgxpool.Conn, t *transaction) (finished bool, err er
 	if t.notify {
 		statements++
 	}
-	if err := results.Close(); err != nil {
-		return done == statements, err
-	}
-	if err := pg.Conn().SetDeadline(time.Time{}); err != nil {
+	err = results.Close()
+	// The connection goes back to the pool, whatever the server has said.
+	if !pg.IsClosed() && pg.Conn().SetDeadline(time.Time{}) != nil {
 		_ = pg.Close(context.Background()) // it is lost
+	}
+	if err != nil {
+		return done == statements, err
 	}
 	if fault || done < statements {
 		return true, errReply

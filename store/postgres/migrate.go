@@ -55,11 +55,16 @@ func migrate(ctx context.Context, conn *pgx.Conn, schema string, texts *statemen
 	if err := checkVersion(version, len(steps)); err != nil {
 		return err
 	}
-	tx, err := conn.Begin(ctx)
+	// A stricter level would not see what another process has done meanwhile.
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // does nothing after the commit
+	// What others may have put into the search path is not for the schema.
+	if err := run(ctx, conn, "SET LOCAL search_path = pg_catalog; SET LOCAL standard_conforming_strings = on"); err != nil {
+		return err
+	}
 	lock := "SELECT pg_advisory_xact_lock(" + strconv.FormatInt(lockOf(schema, ""), 10) + ")"
 	if err := run(ctx, conn, lock); err != nil {
 		return err

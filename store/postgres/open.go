@@ -60,8 +60,10 @@ func New(ctx context.Context, pool *pgxpool.Pool, opts *Options) (*Store, error)
 		known:  len(steps),
 		opened: now(),
 		turns:  fair.New(size - writers),
-		closed: make(chan struct{}),
 	}
+	open, end := context.WithCancel(context.WithoutCancel(ctx))
+	s.closed, s.end = open.Done(), end
+	s.patience = func() (context.Context, context.CancelFunc) { return context.WithTimeout(open, patience) }
 	if o.Observer != nil {
 		s.observer = *o.Observer
 	}

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,8 +41,10 @@ type Store struct {
 	opened   time.Time
 	schemaAt pace // of reads that check the schema
 
-	closing sync.Once
-	closed  chan struct{}
+	closing  sync.Once
+	closed   <-chan struct{}
+	patience func() (context.Context, context.CancelFunc) // a context until Close, or until patience ends
+	end      context.CancelFunc
 }
 
 // Close ends the store. A transaction that is being written is finished and answered
@@ -49,7 +52,7 @@ type Store struct {
 // pool given to New stays open. Close may be called again.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
-		close(s.closed)
+		s.end()
 		s.queue.close()
 		s.watch.close()
 		if s.owned {

@@ -21,9 +21,9 @@ type writer struct {
 	store *Store
 }
 
-// connect returns a connection of the pool.
+// connect returns a connection of the pool. Close does not wait for one that others hold.
 func (w *writer) connect() (*pgxpool.Conn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := w.store.patience()
 	defer cancel()
 	return w.store.pool.Acquire(ctx)
 }

@@ -366,7 +366,9 @@ END
 $body$;
 
 -- Writes a batch of one op, which creates a record or replaces the body of one: what most
--- batches are. Whatever stands in the way it leaves to apply_1, which says what it is.
+-- batches are. Whatever stands in the way it leaves to apply_1, which says what it is. It has no
+-- search path of its own, which would cost it time: functions that take any array are named in
+-- full, since one of another schema for bytea[] would fit better.
 CREATE FUNCTION rollbook.put_1(
   wait     boolean, -- as for apply_1
   lock     bigint,
@@ -409,7 +411,7 @@ BEGIN
         VALUES (tenant_n, rev, rev, put_1.due, put_1.kind, put_1.id, put_1.keys, put_1.data)
         ON CONFLICT DO NOTHING;
       EXIT simple WHEN NOT FOUND;
-      FOR i IN 1 .. cardinality(claims) LOOP
+      FOR i IN 1 .. pg_catalog.cardinality(claims) LOOP
         INSERT INTO rollbook.key (tenant, key, id) VALUES (tenant_n, claims[i], put_1.id) ON CONFLICT DO NOTHING;
         IF NOT FOUND THEN
           DELETE FROM rollbook.record r WHERE r.tenant = tenant_n AND r.id = put_1.id;
@@ -417,7 +419,7 @@ BEGIN
           EXIT simple;
         END IF;
       END LOOP;
-      INSERT INTO rollbook.term (tenant, term, created) SELECT tenant_n, unnest(terms), rev;
+      INSERT INTO rollbook.term (tenant, term, created) SELECT tenant_n, pg_catalog.unnest(terms), rev;
     END IF;
     IF note IS NOT NULL THEN
       INSERT INTO rollbook.change (tenant, revision, type, kind, id, note)
@@ -428,11 +430,11 @@ BEGIN
     RETURN;
   END;
   SELECT a.* INTO revisions, refusals, numbers, texts FROM rollbook.apply_1(
-    wait, ARRAY[name], ARRAY[lock], '{1}', '{0}', '{1}', ARRAY[cardinality(claims)], '{}', '{}', '{}',
+    wait, ARRAY[name], ARRAY[lock], '{1}', '{0}', '{1}', ARRAY[pg_catalog.cardinality(claims)], '{}', '{}', '{}',
     '{1}', ARRAY[CASE WHEN put_1.revision > 0 THEN 2 ELSE 1 END]::smallint[], ARRAY[put_1.revision],
     ARRAY[CASE WHEN put_1.revision > 0 THEN put_1.keys END], ARRAY[due], ARRAY[kind], ARRAY[id], ARRAY[keys],
-    ARRAY[data], ARRAY[note], array_fill(1, ARRAY[cardinality(claims)]), claims,
-    array_fill(false, ARRAY[cardinality(claims)]), '{}', '{}', array_fill(1, ARRAY[cardinality(terms)]), terms, '{}', '{}') a;
+    ARRAY[data], ARRAY[note], pg_catalog.array_fill(1, ARRAY[pg_catalog.cardinality(claims)]), claims,
+    pg_catalog.array_fill(false, ARRAY[pg_catalog.cardinality(claims)]), '{}', '{}', pg_catalog.array_fill(1, ARRAY[pg_catalog.cardinality(terms)]), terms, '{}', '{}') a;
 END
 $body$;
 
