@@ -15,7 +15,9 @@
 // A write locks the row of its tenant until the transaction ends, so that revisions have no
 // gaps and a reader of the feed misses nothing. If another transaction has the lock, such as
 // one of the host with [Store.In], the tenant's calls are set aside and tried again every few
-// milliseconds. They hold up no other tenant and no connection, and their callers may leave. Deadlocks
+// milliseconds. They hold up no other tenant and no connection, and their callers may leave. They
+// do not queue for the lock: while hosts lock a tenant almost without a break, its calls of the
+// store may wait for seconds. Deadlocks
 // and serialization failures do not reach a caller outside of In, as long as the role's
 // default_transaction_isolation is not serializable: then many writers at once may get
 // ErrUnavailable.
@@ -35,7 +37,8 @@
 // host that sets synchronous_commit to off inside its own transaction decides for itself.
 //
 // A failover to a standby that replicates asynchronously loses the last acknowledged writes,
-// as it does for every other table. With synchronous_standby_names set it does not. After
+// as it does for every other table. With synchronous_standby_names set, and
+// synchronous_commit not local, it does not. After
 // such a loss the store gives the same revisions again to other writes; package enduser
 // notices that in versions and feed positions. Reads must go to the primary: Open connects
 // only to servers that can be written to, unless the DSN has target_session_attrs. A pool
@@ -117,7 +120,8 @@
 //	external_id, name, email            text    NULL where the user has none
 //	revision                            bigint
 //	created_at, updated_at, expires_at  bigint  milliseconds since the Unix epoch; NULL: never
-//	body                                jsonb   NULL if the body is not JSON; NUL is U+FFFD
+//	body                                jsonb   NULL if the body is not JSON, or has a character
+//	                                            that the database's encoding has not; NUL is U+FFFD
 //	tenant_bytes, id_bytes              bytea   the same as tenant and id, with an index
 //
 // Expired users are in it until they are swept. A join by tenant and id reads all users; one

@@ -36,7 +36,9 @@ type Tx struct {
 // not. Two transactions that write the same two tenants in different orders deadlock, and
 // PostgreSQL ends one of them. The error is then ErrAborted and wraps a *pgconn.PgError with
 // the code 40P01, or 40001 for a serialization failure: roll back and run the whole
-// transaction again.
+// transaction again. The first write of a new tenant takes an advisory lock, too: a
+// transaction that makes tens of thousands of tenants may fill the server's lock table (53200,
+// max_locks_per_transaction).
 //
 // If the context of a call ends while its statement runs, pgx closes the connection, and
 // nothing of the transaction can be committed.
