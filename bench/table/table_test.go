@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 )
@@ -58,6 +60,26 @@ func TestRows(t *testing.T) {
 	for n := range 21 {
 		if !numbers[n+1] {
 			t.Errorf("row %d is missing", n+1)
+		}
+	}
+}
+
+// TestDocument: docs/performance.md has the table with these rows and targets.
+func TestDocument(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/performance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := make(map[string]bool)
+	for line := range strings.Lines(string(text)) {
+		if cells := strings.Split(line, "|"); len(cells) == 7 {
+			lines[strings.TrimSpace(cells[1])+strings.TrimSpace(cells[2])+strings.TrimSpace(cells[3])] = true
+		}
+	}
+	for _, row := range rows() {
+		if !lines[fmt.Sprint(row.number, row.what, row.target)] {
+			t.Errorf("docs/performance.md lacks row %d: %s, %s", row.number, row.what, row.target)
 		}
 	}
 }
