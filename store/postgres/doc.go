@@ -15,9 +15,10 @@
 // A write locks the row of its tenant until the transaction ends, so that revisions have no
 // gaps and a reader of the feed misses nothing. If another transaction has the lock, such as
 // one of the host with [Store.In], the tenant's calls are set aside and tried again every few
-// milliseconds. They hold up no other tenant and no connection, and their callers may leave. They
-// do not queue for the lock: while hosts lock a tenant almost without a break, its calls of the
-// store may wait for seconds. Deadlocks
+// milliseconds. They hold up no other tenant and no connection, and their callers may leave.
+// After 100 ms one more transaction, of all in the store, waits for the lock as hosts do, on a
+// pool of at least 3 connections, so that hosts which lock a tenant without a break do not
+// keep the store from it. Deadlocks
 // and serialization failures do not reach a caller outside of In, as long as the role's
 // default_transaction_isolation is not serializable: then many writers at once may get
 // ErrUnavailable.

@@ -101,18 +101,24 @@ type transaction struct {
 }
 
 // build makes the statements of a group.
-func (w *writer) build(conn *pgxpool.Conn, group []*part) (*transaction, error) {
+func (w *writer) build(conn *pgxpool.Conn, group []*part) (t *transaction, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	s := w.store
 	c := s.session(conn.Conn())
-	t := &transaction{waves: waves(group)}
+	t = &transaction{waves: waves(group)}
 	for _, wave := range t.waves {
 		text, a := applyArgs(false, s.opts.Schema, wave.jobs)
 		if err := c.add(ctx, &t.batch, text, a); err != nil {
 			return nil, err
 		}
 	}
+	begun := conn.Conn().PgConn().TxStatus() != 'I'
+	defer func() {
+		if begun && err == nil {
+			t.batch.ExecParams("COMMIT", nil, nil, nil, nil)
+		}
+	}()
 	var noted []string
 	for _, p := range group {
 		if slices.ContainsFunc(p.calls, func(c *call) bool { return c.batch.noted }) {
@@ -160,7 +166,7 @@ func (w *writer) send(conn *pgxpool.Conn, t *transaction) (finished bool, err er
 		_ = pg.Close(context.Background()) // it is lost
 	}
 	if err != nil {
-		return done == statements, err
+		return done >= statements, err
 	}
 	if fault || done < statements {
 		return true, errReply

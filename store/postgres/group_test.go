@@ -143,3 +143,20 @@ func TestTake(t *testing.T) {
 		t.Errorf("%d calls wait, want 1", q.count)
 	}
 }
+
+// A call whose caller has left is not sent again, and one whose caller stays can be left until
+// it is.
+func TestChange(t *testing.T) {
+	gone, stays := &call{}, &call{}
+	gone.state.Store(left)
+	stays.state.Store(taken)
+	group := []*part{{calls: []*call{gone, stays}}, {calls: []*call{gone}}}
+	change(group, taken, waiting)
+	if countCalls(group) != 1 || group[0].calls[0] != stays || stays.state.Load() != waiting {
+		t.Errorf("%d calls are sent again", countCalls(group))
+	}
+	stays.state.Store(left)
+	if change(group, waiting, taken); countCalls(group) != 0 {
+		t.Error("a call is sent whose caller has left")
+	}
+}

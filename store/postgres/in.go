@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,7 +41,8 @@ type Tx struct {
 // transaction that makes tens of thousands of tenants may fill the server's lock table (53200,
 // max_locks_per_transaction).
 //
-// If the context of a call ends while its statement runs, pgx closes the connection, and
+// While rows of the host are open, the connection is busy: calls fail with ErrInvalid and do
+// nothing. If the context of a call ends while its statement runs, pgx closes the connection, and
 // nothing of the transaction can be committed.
 func (s *Store) In(tx pgx.Tx) *Tx { return &Tx{store: s, tx: tx} }
 
@@ -60,9 +62,16 @@ func (t *Tx) step(ctx context.Context, _ readTurn, f func(context.Context, sessi
 	if t.aborted != nil {
 		return t.aborted
 	}
-	err := t.open(ctx)
+	err := t.store.usable()
 	if err == nil {
-		err = f(ctx, session{conn: t.tx.Conn(), texts: t.store.texts, named: t.named})
+		err = t.open(ctx)
+	}
+	if err == nil {
+		c := session{conn: t.tx.Conn(), texts: t.store.texts, named: t.named}
+		err = f(ctx, c)
+		if err == nil || answered(err) {
+			err = cmp.Or(t.store.checkSchemaNow(ctx, c), err)
+		}
 	}
 	if err == nil || answered(err) {
 		return err
@@ -80,8 +89,11 @@ func (t *Tx) open(ctx context.Context) error {
 	if err := t.tx.SendBatch(ctx, new(pgx.Batch)).Close(); err != nil { // it sends nothing
 		return err
 	}
-	if t.tx.Conn().PgConn().TxStatus() == 'I' { // by a statement of the host
+	switch pg := t.tx.Conn().PgConn(); {
+	case pg.TxStatus() == 'I': // by a statement of the host
 		return errTxOver
+	case pg.IsBusy():
+		return &store.InvalidError{Op: -1, What: "transaction", Why: "rows of the host are still being read"}
 	}
 	if !t.asked {
 		t.asked = true

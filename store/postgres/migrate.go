@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"strconv"
@@ -112,14 +113,25 @@ func checkVersion(version, known int) error {
 	return nil
 }
 
+// errForeign is about a table that is not the store's: that of a schema has the views beside it.
+var errForeign = errors.New("the schema has a table migration of another program: use another schema")
+
 // sqlVersion is the version of the schema.
 const sqlVersion = `SELECT coalesce(max(version), 0) FROM rollbook.migration`
 
 func schemaVersion(ctx context.Context, conn *pgx.Conn, schema string) (int, error) {
-	there, err := values(ctx, conn, `SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-		WHERE c.relname = 'migration' AND n.nspname = `+literal(schema))
+	const relation = `SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.relname = '%s' AND n.nspname = %s`
+	there, err := values(ctx, conn, fmt.Sprintf(relation, "migration", literal(schema)))
 	if err != nil || there == nil {
 		return 0, err
+	}
+	there, err = values(ctx, conn, fmt.Sprintf(relation, "rollbook_records", literal(schema)))
+	if err != nil {
+		return 0, err
+	}
+	if there == nil {
+		return 0, errForeign
 	}
 	row, err := values(ctx, conn, newStatements(schema).in(sqlVersion))
 	if err != nil {

@@ -66,7 +66,7 @@ func TestNewerSchema(t *testing.T) {
 	put(t, s, "acme", store.Create(user("a"), nil))
 	_, err := h.admin.Exec(t.Context(), h.in(`INSERT INTO rollbook.migration VALUES (1000, 'later')`))
 	must(t, err)
-	for _, function := range []string{"put_1", "apply_1", "trim_1", "disown_1"} {
+	for _, function := range []string{"put_1", "apply_1", "trim_1", "disown_1", "lock_1"} {
 		_, err := h.admin.Exec(t.Context(), h.in(`DROP FUNCTION rollbook.`+function))
 		must(t, err)
 	}
@@ -164,3 +164,37 @@ func TestInAllocations(t *testing.T) {
 }
 
 var sink any
+
+// A table of the same name in a schema of others is not taken for the store's.
+func TestForeignMigration(t *testing.T) {
+	for _, statement := range []string{
+		`CREATE TABLE rollbook.migration (version integer, what text)`,
+		`CREATE TABLE rollbook.migration (version integer, what text); INSERT INTO rollbook.migration VALUES (3, 'host')`,
+		`CREATE TABLE rollbook.migration (id text)`,
+	} {
+		h := newHome(t)
+		_, err := h.admin.Exec(t.Context(), h.in(`CREATE SCHEMA `+pgx.Identifier{h.schema}.Sanitize()+`; `+statement))
+		must(t, err)
+		s, err := h.dial(nil)
+		if err == nil {
+			must(t, s.Close())
+		}
+		if err == nil || !strings.Contains(err.Error(), "another program") {
+			t.Errorf("Open beside %q: %v", statement, err)
+		}
+	}
+}
+
+// What the server refuses to prepare is not sent again and again.
+func TestPrepareRefused(t *testing.T) {
+	h := newHome(t)
+	retries := 0
+	s := h.open(t, &postgres.Options{Observer: &store.Observer{Retry: func(store.RetryInfo) { retries++ }}})
+	_, err := h.admin.Exec(t.Context(), h.in(`DROP FUNCTION rollbook.put_1`))
+	must(t, err)
+	_, err = s.Apply(t.Context(), "acme", store.Ops(store.Create(user("a"), nil)))
+	wantError(t, "Apply", err, store.ErrUnavailable)
+	if retries > 0 {
+		t.Errorf("%d retries", retries)
+	}
+}

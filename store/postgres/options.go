@@ -23,7 +23,8 @@ type Options struct {
 
 	// Notify makes every transaction that changes a feed send one NOTIFY, so that
 	// [Store.Wait] in other processes returns within milliseconds, not at its next poll.
-	// PostgreSQL lets transactions with a NOTIFY commit one at a time.
+	// PostgreSQL lets transactions with a NOTIFY commit one at a time. Every role of the
+	// database can listen: it gets hashes of the tenants' names, not the names.
 	Notify bool
 
 	// ListenDSN is where Wait listens if Notify is set: a server that it reaches directly,

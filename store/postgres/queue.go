@@ -27,10 +27,19 @@ const (
 )
 
 // How long a tenant is left alone whose row another transaction has locked: twice as long
-// each time.
+// each time, and longer once it is to have a transaction that waits for the lock.
 const (
 	firstPause = time.Millisecond
-	maxPause   = 25 * time.Millisecond
+	maxPause   = 4 * time.Millisecond
+	longPause  = 25 * time.Millisecond
+)
+
+// A tenant that has been set aside for so long gets a transaction that waits for the lock, as
+// those of hosts do: if they take the lock in turns, no try finds it free. One tenant at
+// a time has such a transaction, if the pool has connections enough.
+const (
+	waitAfter    = 100 * time.Millisecond
+	waitingConns = 3
 )
 
 // call is a batch on its way through the queue. Either the caller leaves it or a
@@ -62,6 +71,7 @@ type line struct {
 	calls  []*call
 	busy   bool          // a writer has calls of the tenant
 	pause  time.Duration // the last time that the tenant was held; 0: it was not
+	since  time.Time     // when it was first held
 	paused bool          // a timer runs
 	listed bool          // it is in queue.lines
 }
@@ -81,6 +91,7 @@ type queue struct {
 	writing int // writers that run
 	taken   int // groups so far
 	timed   bool
+	waits   bool // a transaction waits for the lock of a tenant
 	running sync.WaitGroup
 }
 
@@ -220,12 +231,24 @@ func (q *queue) take() (group []*part) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.taken++
-	size, count := 0, 0
 	lines := q.lines
 	q.lines = nil
 	for _, l := range lines {
 		l.listed = false
 	}
+	return q.takeFrom(lines)
+}
+
+// takeOf removes a group of the calls of one tenant.
+func (q *queue) takeOf(l *line) []*part {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.taken++
+	return q.takeFrom([]*line{l})
+}
+
+func (q *queue) takeFrom(lines []*line) (group []*part) {
+	size, count := 0, 0
 	parts := make(map[*line]*part, len(lines))
 	for len(lines) > 0 && count < maxGroup {
 		again := lines[:0]
@@ -287,7 +310,7 @@ func (q *queue) first(l *line) *call {
 
 // finish lets other writers have the tenants of a group, and puts back the calls of those
 // that were held, to be tried again after a pause. So a host that locks one tenant in its
-// own transaction does not hold up the others, and takes no connection of the pool.
+// own transaction does not hold up the others, and takes one connection of the pool at most.
 func (q *queue) finish(group []*part) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -295,7 +318,7 @@ func (q *queue) finish(group []*part) {
 		l := p.line
 		l.busy = false
 		if !p.held {
-			l.pause = 0
+			l.pause, l.since = 0, time.Time{}
 			q.list(l)
 			continue
 		}
@@ -309,17 +332,65 @@ func (q *queue) finish(group []*part) {
 		}
 		l.calls = append(back[:len(back):len(back)], l.calls...)
 		q.count += len(back)
-		l.pause = min(max(2*l.pause, firstPause), maxPause)
-		l.paused = true
-		time.AfterFunc(l.pause/2+rand.N(l.pause), func() { q.resume(l) }) //nolint:gosec // no secret
+		q.setAside(l)
 	}
 }
 
-func (q *queue) resume(l *line) {
+// setAside leaves a tenant alone that is held, or lets a transaction wait for its lock. It is
+// called with the lock.
+func (q *queue) setAside(l *line) {
+	if l.since.IsZero() {
+		l.since = now()
+	}
+	most := maxPause
+	if now().Sub(l.since) >= waitAfter {
+		if !q.waits && !q.closed && len(l.calls) > 0 && q.store.size >= waitingConns {
+			q.waits, l.busy = true, true
+			q.running.Go(func() { q.wait(l) })
+			return
+		}
+		most = longPause
+	}
+	q.pause(l, most)
+}
+
+func (q *queue) pause(l *line, most time.Duration) {
+	l.pause = min(max(2*l.pause, firstPause), most)
+	l.paused = true
+	time.AfterFunc(l.pause/2+rand.N(l.pause), func() { //nolint:gosec // no secret
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		l.paused = false
+		q.list(l)
+	})
+}
+
+// wait writes calls of a tenant in a transaction that waits for its lock. It takes them when
+// it has the lock: until then their callers can still leave. If it does not get it, the
+// tenant is tried as before.
+func (q *queue) wait(l *line) {
+	w := &writer{store: q.store}
+	var group []*part
+	conn, err := w.lock(l.tenant)
+	if err == nil {
+		if group = q.takeOf(l); group == nil {
+			rollback(conn)
+		} else {
+			w.write(group, conn, nil)
+		}
+	}
 	q.mu.Lock()
-	defer q.mu.Unlock()
-	l.paused = false
-	q.list(l)
+	q.waits = false
+	switch {
+	case err != nil:
+		l.busy = false
+		q.pause(l, longPause) // others have their turn
+	case group == nil: // its callers have left
+		l.busy, l.pause, l.since = false, 0, time.Time{}
+		q.list(l)
+	}
+	q.mu.Unlock()
+	q.finish(group)
 }
 
 // close fails the calls that wait, makes every later call fail, and waits for the writers.

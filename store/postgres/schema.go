@@ -56,7 +56,8 @@ func (s *Store) checkSchemaNow(ctx context.Context, c session) error {
 	return s.checkSchema(ctx, c)
 }
 
-// checkSchema returns ErrNewerSchema, or nil if the version is known or cannot be read.
+// checkSchema returns ErrNewerSchema, or nil if the version is known or cannot be read. A
+// transaction of the host in which it cannot be read fails in the next call.
 func (s *Store) checkSchema(ctx context.Context, c session) error {
 	version := 0
 	_, err := c.row(ctx, sqlVersion, new(args), func(row *reply) { version = row.int4() })

@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -15,6 +17,8 @@ const patience = 30 * time.Second
 // attempts is how often a group is written that was rolled back by no fault of its own.
 const attempts = 8
 
+var errNoConnection = fmt.Errorf("no connection of the pool for %v", patience)
+
 // writer writes groups. Its transactions do not have the context of a caller: pgx would
 // close the connection when that ends, and with it all calls of the group would fail.
 type writer struct {
@@ -25,11 +29,49 @@ type writer struct {
 func (w *writer) connect() (*pgxpool.Conn, error) {
 	ctx, cancel := w.store.patience()
 	defer cancel()
-	return w.store.pool.Acquire(ctx)
+	conn, err := w.store.pool.Acquire(ctx)
+	if errors.Is(err, context.DeadlineExceeded) { // ours, not a caller's
+		err = errNoConnection
+	}
+	return conn, err
+}
+
+const sqlLock = `SELECT rollbook.lock_1($1::int8, $2::bytea)::text`
+
+// lock returns a connection with a transaction that has locked a tenant. It waits for the lock
+// for a second or so.
+func (w *writer) lock(tenant string) (*pgxpool.Conn, error) {
+	conn, err := w.connect()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := w.store.patience()
+	defer cancel()
+	// A stricter level would not see what those have written for whom it has waited.
+	if err = run(ctx, conn.Conn(), "BEGIN ISOLATION LEVEL READ COMMITTED"); err == nil {
+		var a args
+		a.int8(lockOf(w.store.opts.Schema, tenant))
+		a.bytea(tenant)
+		_, err = w.store.session(conn.Conn()).row(ctx, sqlLock, &a, func(*reply) {})
+	}
+	if err != nil {
+		rollback(conn)
+		return nil, err
+	}
+	return conn, nil
+}
+
+// rollback gives a connection back, without its transaction.
+func rollback(conn *pgxpool.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	_ = run(ctx, conn.Conn(), "ROLLBACK") // if it fails, the pool closes the connection
+	conn.Release()
 }
 
 // write writes a group and answers its calls, unless their tenants were held. It takes a
-// connection, or the reason why there is none, and gives it back.
+// connection, or the reason why there is none, and gives it back. A transaction that
+// the connection is in becomes that of the group.
 func (w *writer) write(group []*part, conn *pgxpool.Conn, err error) {
 	g := w.store.observeGroup(countCalls(group))
 	for attempt := 1; ; attempt++ {
@@ -41,8 +83,16 @@ func (w *writer) write(group []*part, conn *pgxpool.Conn, err error) {
 		}
 		if result == notCommitted && attempt < attempts && w.again(err) {
 			w.store.observeRetry("", err)
+			change(group, taken, waiting) // their callers can leave again
 			conn, err = w.connect()
-			continue
+			change(group, waiting, taken)
+			if g.calls = countCalls(group); g.calls > 0 {
+				continue
+			}
+			if err == nil {
+				conn.Release()
+			}
+			return
 		}
 		if result != committed {
 			g.end(err)
@@ -62,8 +112,8 @@ func (w *writer) again(err error) bool {
 	if w.store.isClosed() {
 		return false
 	}
-	if e := pgError(err); e != nil && (conflicting(e) || w.store.forgetNames(e)) {
-		return true
+	if e := pgError(err); e != nil && !fatal(e) {
+		return conflicting(e) || w.store.forgetNames(e)
 	}
 	return errors.As(err, new(unsent))
 }
@@ -130,6 +180,13 @@ func (w *writer) once(conn *pgxpool.Conn, group []*part) (*transaction, outcome,
 		_ = conn.Conn().Close(context.Background())
 	}
 	return t, outcomeOf(err, finished), err
+}
+
+// change changes the state of calls, and removes those from the group whose callers have left.
+func change(group []*part, from, to uint32) {
+	for _, p := range group {
+		p.calls = slices.DeleteFunc(p.calls, func(c *call) bool { return !c.state.CompareAndSwap(from, to) })
+	}
 }
 
 func countCalls(group []*part) int {

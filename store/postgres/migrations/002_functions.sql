@@ -35,6 +35,21 @@ BEGIN
 END
 $body$;
 
+-- Locks a tenant, or the place of one that is not there, and waits for those who hold it.
+CREATE FUNCTION rollbook.lock_1(lock bigint, name bytea) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog
+SET lock_timeout = '1s'
+AS $body$
+BEGIN
+  LOOP
+    PERFORM FROM rollbook.tenant t WHERE t.name = lock_1.name FOR NO KEY UPDATE;
+    EXIT WHEN FOUND;
+    EXIT WHEN rollbook.absence(true, lock, name) = 'absent';
+  END LOOP;
+END
+$body$;
+
 -- Writes batches, each whole or not at all. No two of them are about the same ID or unique
 -- key. It checks all before it writes anything.
 CREATE FUNCTION rollbook.apply_1(
