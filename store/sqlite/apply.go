@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"database/sql/driver"
 	"errors"
 	"slices"
 	"strconv"
@@ -29,10 +30,19 @@ func (s *Store) apply(ctx context.Context, tenant string, batch store.Batch) (re
 	if taken := s.held(ctx, tenant, batch); taken != nil {
 		return 0, 0, taken
 	}
+	if b := batch.Ops; len(b) > 0 && b[0].Type() == store.Updated {
+		s.lookFirst.updating.Add(1)
+		defer s.lookFirst.updating.Add(-1)
+	}
 	b := newBatch(tenant, batch)
 	rev, queued, err = s.writer.submit(ctx, tenant, b, b.size)
-	if errors.Is(err, store.ErrTaken) && onlyCreates(batch) {
-		s.lookFirst.found(true)
+	if onlyCreates(batch) {
+		switch key := batch.Ops[0].New.Unique[0]; {
+		case err == nil:
+			s.lookFirst.created(tenant, key)
+		case errors.Is(err, store.ErrTaken):
+			s.lookFirst.found(tenant, key, true)
+		}
 	}
 	return rev, queued, err
 }
@@ -88,8 +98,8 @@ func newBatch(tenant string, in store.Batch) *batch {
 		}
 		if in.New != nil {
 			o.rec = *in.New
-			o.rec.Unique = slices.Clone(in.New.Unique)
-			o.rec.Index = slices.Clone(in.New.Index)
+			keys := slices.Concat(in.New.Unique, in.New.Index)
+			o.rec.Unique, o.rec.Index = keys[:len(in.New.Unique):len(in.New.Unique)], keys[len(in.New.Unique):]
 			o.rec.Data = append([]byte{}, in.New.Data...) // never nil: the column is NOT NULL
 			o.keys = encodeKeys(in.New.Unique, in.New.Index)
 			o.due = store.Millis(in.New.Due)
@@ -227,6 +237,7 @@ func (o *op) write(tx *transaction, t *tenant) error {
 	case store.Updated:
 		return o.replace(tx, t)
 	case store.Deleted:
+		tx.deleted = true
 		if err := tx.exec(sqlDelete, o.stored.rid); err != nil {
 			return err
 		}
@@ -253,7 +264,7 @@ func (o *op) insert(tx *transaction, t *tenant, rid int64) (created bool, err er
 		return false, err
 	}
 	n, err := tx.count(sqlInsert,
-		rid, t.n, records, o.rec.ID, o.rec.Kind, t.revision, t.revision, o.due, o.keys, o.rec.Data)
+		rid, t.n, records, o.rec.ID, o.rec.Kind, t.revision, o.due, o.keys, o.rec.Data)
 	return n > 0, err
 }
 
@@ -286,13 +297,14 @@ func (o *op) writeKeys(tx *transaction, t *tenant, rid, created int64) error {
 // never changes.
 func (o *op) writeTerms(tx *transaction, t *tenant, rid, created int64) error {
 	had, has := keySet(o.stored.index), keySet(o.rec.Index)
+	var at, row driver.Value = created, rid // made once: a number that becomes a driver.Value is allocated
 	for _, term := range o.stored.index {
 		if has(term) {
 			continue
 		}
 		terms, err := tx.space(t, termsOf(o.rec.Kind, term))
 		if err == nil {
-			err = tx.exec(sqlDeleteTerm, terms, term.Value, created)
+			err = tx.exec(sqlDeleteTerm, terms, term.Value, at)
 		}
 		if err != nil {
 			return err
@@ -304,7 +316,7 @@ func (o *op) writeTerms(tx *transaction, t *tenant, rid, created int64) error {
 		}
 		terms, err := tx.makeSpace(t, termsOf(o.rec.Kind, term))
 		if err == nil {
-			err = tx.exec(sqlInsertTerm, terms, term.Value, created, rid)
+			err = tx.exec(sqlInsertTerm, terms, term.Value, at, row)
 		}
 		if err != nil {
 			return err

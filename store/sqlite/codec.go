@@ -11,7 +11,13 @@ import (
 // then kind and value of each, every string behind its length. All numbers are
 // unsigned varints. A CRC-32 at the end keeps a flipped bit from making another key.
 func encodeKeys(unique, index []store.Key) []byte {
-	b := binary.AppendUvarint(nil, uint64(len(unique)))
+	size := 2*binary.MaxVarintLen16 + crc32.Size
+	for _, keys := range [2][]store.Key{unique, index} {
+		for _, key := range keys {
+			size += 2*binary.MaxVarintLen16 + len(key.Kind) + len(key.Value)
+		}
+	}
+	b := binary.AppendUvarint(make([]byte, 0, size), uint64(len(unique)))
 	b = binary.AppendUvarint(b, uint64(len(index)))
 	for _, keys := range [2][]store.Key{unique, index} {
 		for _, key := range keys {

@@ -55,6 +55,18 @@ func (b *batch) createNew(tx *transaction, t *tenant) (store.Revision, error) {
 	return store.Revision(t.revision), o.written(tx, t)
 }
 
+// settled reports whether a refusal by the writer also follows from what was committed
+// before the transaction: a create whose first key was held then, and is.
+func (b *batch) settled(tx *transaction, refused error) bool {
+	taken, ok := errors.AsType[*store.TakenError](refused)
+	if !ok || tx.deleted || len(b.ops) > 1 || len(b.require) > 0 || b.ops[0].kind != store.Created ||
+		taken.Key != b.ops[0].rec.Unique[0] {
+		return false
+	}
+	t := tx.known.tenants[b.tenant]
+	return !t.changed || int64(taken.Holder.Revision) <= t.before
+}
+
 // claim writes a key's row. It reports false if the key has one.
 func (tx *transaction) claim(t *tenant, key store.Key, rid int64) (claimed bool, err error) {
 	keys, err := tx.makeSpace(t, keysOf(key.Kind))

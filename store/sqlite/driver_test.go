@@ -37,6 +37,9 @@ func (f fault) String() string {
 	}[f]
 }
 
+// atCommit stands for the number of COMMIT.
+const atCommit = -2
+
 var errIO = errors.New("disk I/O error (injected)")
 
 // faultyDriver opens connections that fail at a chosen statement, once, and
@@ -49,7 +52,7 @@ type faultyDriver struct {
 	counting bool          // from the next BEGIN on
 	began    chan struct{} // BEGIN waits for it
 	count    int
-	at       int // the statement that fails, counted from 0; BEGIN is not counted
+	at       int // the statement that fails, counted from 0; BEGIN is not counted; or atCommit
 	kind     fault
 	leave    func()
 	sins     []string
@@ -157,7 +160,7 @@ func (c *faultyConn) begin(query string) fault {
 		return none
 	}
 	kind := none
-	if c.d.count == c.d.at {
+	if c.d.count == c.d.at || c.d.at == atCommit && query == "COMMIT" {
 		kind = c.d.kind
 		c.d.kind = none // once
 	}

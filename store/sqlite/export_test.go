@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"io/fs"
 	"time"
+
+	"github.com/rollbook-go/rollbook/store"
 )
 
 // For the tests of package sqlite_test.
@@ -51,7 +53,20 @@ func (tx *Tx) Age(by time.Duration) { tx.since = tx.since.Add(-by) }
 // LookFirst says whether creates are read first, until one finds a holder.
 func (s *Store) LookFirst(yes bool) {
 	s.lookFirst.inVain.Store(0)
+	for i := range s.lookFirst.seen {
+		s.lookFirst.seen[i].Store(0)
+	}
 	if !yes {
 		s.lookFirst.inVain.Store(maxInVain)
 	}
+}
+
+// Looks reports whether a create of the key is read first.
+func (s *Store) Looks(tenant string, key store.Key) bool { return s.lookFirst.worth(tenant, key) }
+
+// LooksBesideUpdates is Looks while many calls replace records.
+func (s *Store) LooksBesideUpdates(tenant string, key store.Key) bool {
+	s.lookFirst.updating.Add(manyUpdates)
+	defer s.lookFirst.updating.Add(-manyUpdates)
+	return s.Looks(tenant, key)
 }

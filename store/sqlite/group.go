@@ -3,29 +3,24 @@ package sqlite
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // write runs a group in the transaction that lock has begun, and answers it.
 func (w *writer) write(group []*call) {
 	g := w.store.observeGroup(len(group))
 	tx := newTransaction(statements{session: w.session}, w.session.known)
-	answers := make([]answer, len(group))
-	wrote := make([]bool, len(group))
 	var failed error
 	outcome := w.session.do(func() error {
 		if failed = tx.begin(w.store.schema); failed != nil {
 			return failed
 		}
-		for i, c := range group {
-			before := tx.writes
-			var refused error
-			answers[i].rev, refused, failed = c.task.run(tx)
-			if failed != nil {
+		for _, c := range group {
+			if failed = c.run(tx); failed != nil {
 				return failed
 			}
-			answers[i].err = refused
-			wrote[i] = refused == nil && tx.writes > before // else it was undone
 		}
+		group = w.answerSettled(group)
 		if failed = tx.finish(); failed != nil {
 			return failed
 		}
@@ -33,22 +28,52 @@ func (w *writer) write(group []*call) {
 		return err
 	})
 	switch {
-	case outcome == nil && w.checkLost(group, wrote):
+	case outcome == nil && w.checkLost(group):
 		w.session.known = newKnown()
 		g.end(ErrReplaced)
 	case outcome == nil:
 		g.end(nil)
 		w.store.committed(tx)
-		for i, c := range group {
-			c.answer(answers[i].rev, answers[i].err)
+		for _, c := range group {
+			c.done <- c.result
 		}
 	case failed != nil:
 		w.rolledBack(g, group, failed)
 	default:
 		g.end(outcome)
-		w.commitFailed(group, wrote, outcome)
+		w.commitFailed(group, outcome)
 	}
 }
+
+// run runs the task of a call, whose answer then waits for the end of the transaction.
+func (c *call) run(tx *transaction) (failed error) {
+	before := tx.writes
+	rev, refused, failed := c.task.run(tx)
+	if failed != nil {
+		return failed
+	}
+	c.result = answer{rev, refused}
+	c.wrote = refused == nil && tx.writes > before // else it was undone
+	b, ok := c.task.(*batch)
+	c.settled = ok && refused != nil && b.settled(tx, refused)
+	return nil
+}
+
+// answerSettled answers the calls whose refusal does not depend on the transaction, and
+// returns the others.
+func (w *writer) answerSettled(group []*call) []*call {
+	if !slices.ContainsFunc(group, (*call).isSettled) || w.store.checkFiles() != nil {
+		return group
+	}
+	for _, c := range group {
+		if c.settled {
+			c.done <- c.result
+		}
+	}
+	return slices.DeleteFunc(group, (*call).isSettled)
+}
+
+func (c *call) isSettled() bool { return c.settled }
 
 // rolledBack ends a transaction of which a statement failed; nothing of the group was
 // written. The error may have ended the transaction silently, and then the next statement
@@ -91,7 +116,7 @@ func (w *writer) alone(group []*call) {
 // commitFailed answers a group whose COMMIT failed. If the transaction is still open and
 // the error is that of a lock, SQLite has not begun to write it. Otherwise its end may
 // already be in the log, where a later recovery finds it.
-func (w *writer) commitFailed(group []*call, wrote []bool, failed error) {
+func (w *writer) commitFailed(group []*call, failed error) {
 	open := w.session.do(func() error {
 		_, err := w.session.exec(sqlRollback)
 		return err
@@ -102,18 +127,18 @@ func (w *writer) commitFailed(group []*call, wrote []bool, failed error) {
 		answerAll(group, unavailable(failed))
 		return
 	}
-	answerUnknown(group, wrote, failed)
+	answerUnknown(group, failed)
 }
 
 func answerAll(group []*call, err error) {
 	for _, c := range group {
-		c.answer(0, err)
+		c.answer(err)
 	}
 }
 
 // checkLost reports whether a group was written to a file that is no longer at the path,
 // or may have been, and answers it then.
-func (w *writer) checkLost(group []*call, wrote []bool) (lost bool) {
+func (w *writer) checkLost(group []*call) (lost bool) {
 	err := w.store.checkFiles()
 	if err == nil {
 		return false
@@ -121,18 +146,18 @@ func (w *writer) checkLost(group []*call, wrote []bool) (lost bool) {
 	if !errors.Is(err, ErrReplaced) { // which is logged once
 		w.logger.Error("sqlite: the file at the path cannot be checked", "error", err, "calls", len(group))
 	}
-	answerUnknown(group, wrote, err)
+	answerUnknown(group, err)
 	return true
 }
 
 // answerUnknown answers a group whose commit may be lost. Calls that wrote nothing have
 // failed.
-func answerUnknown(group []*call, wrote []bool, err error) {
-	for i, c := range group {
-		if wrote[i] {
-			c.answer(0, unknown(fmt.Errorf("sqlite: %w", err)))
+func answerUnknown(group []*call, err error) {
+	for _, c := range group {
+		if c.wrote {
+			c.answer(unknown(fmt.Errorf("sqlite: %w", err)))
 		} else {
-			c.answer(0, unavailable(err))
+			c.answer(unavailable(err))
 		}
 	}
 }

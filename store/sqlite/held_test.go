@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"os"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -148,4 +149,86 @@ func TestLookFirst(t *testing.T) {
 			t.Errorf("after a held key: %v", err)
 		}
 	})
+}
+
+// TestHeldWhateverBecomesOfTheGroup: a create whose key was held before the transaction is
+// refused even if its COMMIT fails. If the key was taken in it, or records were deleted, the
+// refusal falls with it.
+func TestHeldWhateverBecomesOfTheGroup(t *testing.T) {
+	g := newGroups(t, file(t), nil)
+	apply(t, g.store, "t", store.Create(user("a", "held"), nil), store.Create(user("b"), nil))
+	late := func(key string) store.Op { return store.Create(user("late", key), nil) }
+	for _, c := range []struct {
+		what          string
+		first, second store.Op
+		settled       bool
+	}{
+		{"held before", store.Create(user("new"), nil), late("held"), true},
+		{"taken in it", store.Create(user("new", "free"), nil), late("free"), false},
+		{"a record was deleted", store.Remove("b", "user", nil), late("held"), false},
+	} {
+		g.store.LookFirst(false)
+		if errs := g.inOrder(t, -1, none, store.Ops(c.first), store.Ops(c.second)); errs[0] != nil || !errors.Is(errs[1], store.ErrTaken) {
+			t.Errorf("%s: %v", c.what, errs)
+		}
+		g.restore(t)
+		g.store.LookFirst(false)
+		errs := g.inOrder(t, atCommit, ioError, store.Ops(c.first), store.Ops(c.second))
+		if !errors.Is(errs[0], store.ErrUnknown) || errors.Is(errs[1], store.ErrTaken) != c.settled {
+			t.Errorf("%s, COMMIT fails: %v", c.what, errs)
+		}
+		g.restore(t)
+	}
+}
+
+// restore removes what the first calls of a group have made, and makes what they have removed.
+func (g *groups) restore(t *testing.T) {
+	t.Helper()
+	if _, err := g.store.Get(t.Context(), "t", store.ID("new")); err == nil {
+		apply(t, g.store, "t", store.Remove("new", "user", nil))
+	}
+	if _, err := g.store.Get(t.Context(), "t", store.ID("b")); err != nil {
+		apply(t, g.store, "t", store.Create(user("b"), nil))
+	}
+}
+
+// inOrder makes calls that share a transaction, as together does, one behind the other.
+func (g *groups) inOrder(t *testing.T, at int, kind fault, batches ...store.Batch) (errs []error) {
+	t.Helper()
+	begun := make(chan struct{})
+	g.driver.arm(at, kind, func() {}, begun)
+	errs = make([]error, len(batches))
+	var wg sync.WaitGroup
+	for i, b := range batches {
+		wg.Go(func() { _, errs[i] = g.store.Apply(t.Context(), "t", b) })
+		eventually(t, "the call is in the queue", func() bool { return g.store.Queued() == i+1 })
+	}
+	close(begun)
+	wg.Wait()
+	if _, sins := g.driver.disarm(); len(sins) > 0 {
+		t.Error(sins)
+	}
+	return errs
+}
+
+// TestSeenKeys: a key that was seen in use is read first although creates of others find
+// none; while many records are replaced none is.
+func TestSeenKeys(t *testing.T) {
+	s := open(t, file(t), nil)
+	apply(t, s, "t", store.Create(user("a", "x"), nil))
+	x, y := user("", "x").Unique[0], user("", "y").Unique[0]
+	s.LookFirst(false)
+	apply(t, s, "t", store.Create(user("b", "seen"), nil))
+	seen := user("", "seen").Unique[0]
+	if s.Looks("t", x) || s.Looks("t", y) || s.Looks("other", seen) || !s.Looks("t", seen) {
+		t.Error("what is read first is not what was seen")
+	}
+	apply(t, s, "t", store.Remove("b", "user", nil))
+	apply(t, s, "t", store.Create(user("c", "seen"), nil)) // the read finds no holder, the create makes one
+	if !s.Looks("t", seen) {
+		t.Error("a key that is in use again")
+	}
+	if s.LooksBesideUpdates("t", seen) {
+		t.Error("read first although the writer has many replacements")
+	}
 }

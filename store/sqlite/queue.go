@@ -33,6 +33,11 @@ type call struct {
 	size  int // opSize for each op, and bytes of data and notes
 	state atomic.Uint32
 	done  chan answer // buffered: an answer may come after the caller has left
+
+	// Of the writer, once it has run the task.
+	result  answer
+	wrote   bool
+	settled bool // the result holds whatever becomes of the transaction
 }
 
 const (
@@ -46,7 +51,7 @@ type answer struct {
 	err error
 }
 
-func (c *call) answer(rev store.Revision, err error) { c.done <- answer{rev, err} }
+func (c *call) answer(err error) { c.done <- answer{err: err} }
 
 // queue holds the calls that wait for the writer. Tenants take turns, each with the
 // oldest of its calls, however many it has.
@@ -178,7 +183,7 @@ func (q *queue) fail(err error) {
 	for _, l := range lines {
 		for _, c := range l.calls {
 			if c.state.CompareAndSwap(waiting, taken) {
-				c.answer(0, err)
+				c.answer(err)
 			}
 		}
 	}

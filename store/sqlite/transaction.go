@@ -20,7 +20,7 @@ const (
 	sqlRecord  = `SELECT ` + recordColumn + ` FROM rollbook_record r WHERE r.rid = ? AND r.tenant = ?`
 
 	sqlInsert = `INSERT INTO rollbook_record (rid, tenant, space, id, kind, created, revision, due, keys, data)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, id) DO NOTHING`
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9) ON CONFLICT (tenant, id) DO NOTHING`
 	sqlUpdate     = `UPDATE rollbook_record SET revision = ?, due = ?, keys = ?, data = ? WHERE rid = ?`
 	sqlUpdateData = `UPDATE rollbook_record SET revision = ?, data = ? WHERE rid = ?` // touches no index
 	sqlDelete     = `DELETE FROM rollbook_record WHERE rid = ?`
@@ -59,6 +59,7 @@ const sqlDataVersion = `PRAGMA data_version`
 type transaction struct {
 	s        statements
 	writes   int  // statements that write, so far
+	deleted  bool // a record was deleted
 	marked   bool // a mark was written by an earlier one of the same COMMIT
 	known    *known
 	changed  []*tenant
@@ -88,6 +89,7 @@ type tenant struct {
 	trimmed  int64
 	spaces   map[space]int64 // 0: there is no such space
 	changed  bool            // to be written back
+	before   int64           // if it is changed: the revision before
 	noted    bool            // the feed has changed
 }
 
@@ -145,10 +147,11 @@ func (tx *transaction) tenant(name string) (*tenant, error) {
 	return t, nil
 }
 
-// change marks a tenant as one to be written back.
+// change marks a tenant, which has just got a revision or lost entries of its feed, as one
+// to be written back.
 func (tx *transaction) change(t *tenant) {
 	if !t.changed {
-		t.changed = true
+		t.changed, t.before = true, t.revision-1
 		tx.changed = append(tx.changed, t)
 	}
 }
