@@ -59,6 +59,11 @@ func TestScriptParity(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		for _, fields := range left.hashes {
+			if mark, ok := fields[markField]; ok {
+				fields[markField] = mark[:2*digitsLen] // after that comes the server's time
+			}
+		}
 		return replies, left
 	}
 	onMini, leftOnMini := play(mini.Addr())
