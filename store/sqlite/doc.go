@@ -78,10 +78,11 @@
 //
 // The transaction must begin with BEGIN IMMEDIATE, on a connection with the writer's
 // settings (see Settings), except that busy_timeout may be longer. A pool that is opened
-// with [DSN] has all that. Under other settings the store reads but refuses to write. A
-// deferred transaction can be read in; a write in it fails, with ErrAborted, if anybody
-// has written since its first read. One Store writes in a transaction: with two, a crash
-// after the commit may leave a log that Open refuses ([ErrStaleLog]).
+// with [DSN] has all that. Under other settings the store reads but refuses to write; without
+// foreign_keys it refuses every call. A deferred transaction can be read in; a write in it
+// fails, with ErrAborted, if anybody has written since its first read. The first write reads
+// once through the Store, too, for which it needs a connection of the reading pool: if the pool
+// is the host's ([New]) and none gets free within Options.LockTimeout, it fails with ErrAborted.
 //
 // SQLite has one writer. While the transaction is open, all other writes wait, of every
 // tenant and every process. After Options.LockTimeout they fail with ErrUnavailable. So
@@ -108,10 +109,8 @@
 // fails, or the store is closed, or the file at the path is another one, that call and
 // all later ones return ErrAborted. The store then undoes the whole transaction, with its
 // savepoints, and sees to it that the host's COMMIT fails, even if the host ignores the error
-// ("FOREIGN KEY constraint failed"), and takes with it all that the host runs until then. Only
-// where foreign_keys is not 1, and the store has written nothing, what the host runs after the
-// error is committed at once, as after any transaction that SQLite has ended. The commit itself is
-// the host's: the store cannot compare the file after it, as it does after its own.
+// ("FOREIGN KEY constraint failed"), and takes with it all that the host runs until then. The
+// commit itself is the host's: the store cannot compare the file after it, as it does after its own.
 //
 // # Settings
 //
@@ -154,7 +153,8 @@
 // its commit before it answers. If one is gone or is another file, the calls that were
 // committed fail with ErrUnknown, the log gets one line, and every later call fails
 // with ErrUnavailable and [ErrReplaced] until the store is closed and opened again. So must a
-// pool of the host be: in a transaction of the old file, In reads and writes the old file.
+// pool of the host be: in a transaction of the old file, In reads the old file, and a write fails
+// with ErrAborted and ErrReplaced.
 // Reads compare at most every 10 ms, so that a read may return what was at the path up
 // to 10 ms ago.
 //

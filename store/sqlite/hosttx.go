@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -19,9 +20,13 @@ const longTx = 100 * time.Millisecond
 // sqlJoin describes the connection of a host's transaction. It is one statement because it
 // runs in every transaction.
 const sqlJoin = `SELECT d.file, synchronous, foreign_keys, secure_delete, trusted_schema, (` + sqlVersion + `),
-		(SELECT count(*) FROM temp.sqlite_schema WHERE name = 'rollbook_doom')
+		(SELECT count(*) FROM temp.sqlite_schema WHERE name = 'rollbook_doom'),
+		(SELECT mark FROM rollbook_mark WHERE n = 1), (SELECT before FROM rollbook_mark WHERE n = 1)
 	FROM pragma_database_list d, pragma_synchronous, pragma_foreign_keys, pragma_secure_delete, pragma_trusted_schema
 	WHERE d.name = 'main'`
+
+// sqlWriteLock changes nothing, and fails like a write if the transaction may not write.
+const sqlWriteLock = `DELETE FROM rollbook_mark WHERE false`
 
 const sqlFile = `SELECT file FROM pragma_database_list WHERE name = 'main'`
 
@@ -64,9 +69,11 @@ func (tx *Tx) write(ctx context.Context, t task) (store.Revision, error) {
 	if err := tx.checkOpen(); err != nil {
 		return 0, tx.abort(err)
 	}
+	if err := tx.checkMark(); err != nil { //nolint:contextcheck // it may not end with the context
+		return 0, tx.abort(err)
+	}
 	w := newTransaction(statements{tx: tx}, newKnown())
-	// A second mark would hide the one that the file has. There may be several Tx.
-	w.marked = tx.store.marked.Load() == tx.tx
+	w.committed = tx.committed
 	rev, refused, failed := t.run(w)
 	if failed == nil && refused == nil {
 		failed = w.finish() //nolint:contextcheck // its statements run on the context of tx
@@ -74,10 +81,37 @@ func (tx *Tx) write(ctx context.Context, t task) (store.Revision, error) {
 	if failed != nil {
 		return 0, tx.abort(failed)
 	}
-	if w.writes > 0 && refused == nil {
-		tx.store.marked.Store(tx.tx)
-	}
 	return rev, refused
+}
+
+// checkMark returns ErrReplaced, before the first write, unless the transaction writes the file
+// that the store reads. A pool of the host that is older than the store may have another file
+// open, which was at the path before: what it commits is lost. Nobody else writes while the
+// transaction has the lock. So in the same file the mark that the store reads is the one
+// that the transaction began with: the mark in it or, if another Tx has written, the one before.
+func (tx *Tx) checkMark() error {
+	if tx.committed != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(tx.ctx, tx.store.opts.LockTimeout) // a pool of the host may be used up
+	defer cancel()
+	for locked := false; ; locked = true {
+		var mark []byte
+		if err := tx.store.reads.row(tx.store.reads.point(ctx), sqlCommitted, []any{&mark}); err != nil {
+			return fmt.Errorf("cannot read beside the transaction: %w", err)
+		}
+		switch {
+		case bytes.Equal(mark, tx.mark) || bytes.Equal(mark, tx.before):
+			tx.committed = mark
+			return nil
+		case locked:
+			return fmt.Errorf("%w in the host's pool, which must be opened again", ErrReplaced)
+		}
+		// A transaction that began without the lock may be behind.
+		if _, err := tx.tx.ExecContext(tx.ctx, sqlWriteLock); err != nil {
+			return err
+		}
+	}
 }
 
 // enter begins a call, which leave ends.
@@ -123,7 +157,7 @@ func (tx *Tx) join() error {
 	var file string
 	var synchronous, foreignKeys, secureDelete, trustedSchema, doomed int
 	var version int64
-	err := tx.queryRow(sqlJoin, []any{&file, &synchronous, &foreignKeys, &secureDelete, &trustedSchema, &version, &doomed})
+	err := tx.queryRow(sqlJoin, []any{&file, &synchronous, &foreignKeys, &secureDelete, &trustedSchema, &version, &doomed, &tx.mark, &tx.before})
 	if primaryCode(err) == codeError { // no such table
 		if e := tx.queryRow(sqlFile, []any{&file}); e == nil && !tx.store.files.is(file) {
 			err = nil
@@ -140,6 +174,9 @@ func (tx *Tx) join() error {
 	if err := tx.store.losing(checkVersion(version, tx.store.schema)); err != nil {
 		return tx.abort(unavailable(err))
 	}
+	if foreignKeys != 1 {
+		return errUnforced
+	}
 	tx.joined = true
 	for _, setting := range []struct {
 		name string
@@ -148,17 +185,24 @@ func (tx *Tx) join() error {
 	}{
 		{"secure_delete", secureDelete == 1, "1"},
 		{"synchronous", synchronous >= tx.store.opts.Sync.pragma(), tx.store.opts.Sync.String()},
-		{"foreign_keys", foreignKeys == 1, "1"},
 		{"trusted_schema", trustedSchema == 0, "0"},
 	} {
 		if !setting.ok {
-			why := setting.name + " of its connection is not " + setting.want + ": open its pool by sqlite.DSN"
-			tx.settings = &store.InvalidError{Op: -1, What: "transaction", Why: why}
+			tx.settings = wrongSetting(setting.name, setting.want)
 			break
 		}
 	}
 	return nil
 }
+
+func wrongSetting(name, want string) error {
+	why := name + " of its connection is not " + want + ": open its pool by sqlite.DSN"
+	return &store.InvalidError{Op: -1, What: "transaction", Why: why}
+}
+
+// errUnforced refuses every call, even one that reads: without foreign keys an error could not
+// keep the host from committing.
+var errUnforced = wrongSetting("foreign_keys", "1")
 
 // checkOpen returns an error if the transaction is no longer open. An interrupted statement
 // of the host, or an I/O error, ends it silently, and what runs next would be a transaction
@@ -180,6 +224,11 @@ func (tx *Tx) abort(cause error) error {
 	if tx.aborted != nil {
 		return tx.aborted
 	}
+	var enforced bool
+	unread := tx.tx.QueryRowContext(tx.ctx, `PRAGMA foreign_keys`).Scan(&enforced)
+	if unread == nil && !enforced && !tx.joined {
+		return errUnforced // the store has done nothing in the transaction
+	}
 	advice := ""
 	if isBusy(cause) {
 		advice = "a transaction that writes has to begin with BEGIN IMMEDIATE (_txlock=immediate): "
@@ -193,12 +242,7 @@ func (tx *Tx) abort(cause error) error {
 	if _, err := tx.tx.ExecContext(tx.ctx, `ROLLBACK; BEGIN`); err != nil {
 		_, _ = tx.tx.ExecContext(tx.ctx, `BEGIN`) // refused if the transaction is still open
 	}
-	var enforced bool
-	err := tx.tx.QueryRowContext(tx.ctx, `PRAGMA foreign_keys`).Scan(&enforced)
-	if err == nil && enforced {
-		_, err = tx.tx.ExecContext(tx.ctx, sqlDoom)
-	}
-	if err != nil || !enforced {
+	if _, err := tx.tx.ExecContext(tx.ctx, sqlDoom); err != nil || unread == nil && !enforced {
 		_, _ = tx.tx.ExecContext(tx.ctx, sqlRollback)
 	}
 	return tx.aborted

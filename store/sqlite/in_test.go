@@ -235,7 +235,6 @@ func TestInSettings(t *testing.T) {
 		{"synchronous(OFF)", sqlite.Normal, "synchronous of its connection is not NORMAL"},
 		{"secure_delete(0)", sqlite.Full, "secure_delete of its connection is not 1"},
 		{"secure_delete(FAST)", sqlite.Full, "secure_delete of its connection is not 1"},
-		{"foreign_keys(0)", sqlite.Full, "foreign_keys of its connection is not 1"},
 		{"trusted_schema(1)", sqlite.Full, "trusted_schema of its connection is not 0"},
 	} {
 		path := file(t)

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"database/sql"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -30,7 +29,6 @@ type Store struct {
 	bell   bell
 
 	lookFirst lookFirst
-	marked    atomic.Pointer[sql.Tx] // the last transaction of the host that got a mark
 
 	files  *files
 	schema int                   // the version that this package knows

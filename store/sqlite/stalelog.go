@@ -20,12 +20,17 @@ var ErrStaleLog = errors.New("the log beside the database is not its own")
 // that was in the file when it began. If the mark in the file itself, read without the
 // log, is none of these, the log was written for another file.
 //
+// A host's transaction may be written by several Tx, of several stores: only the first mark
+// counts, since another would hide the one that the file has.
+//
 // VACUUM and SQLite's backup API write every page in one transaction, and the backup API
 // may bring any mark. The log then has all pages: nothing can be mixed, and the log is
 // accepted.
 const (
-	sqlMark     = `UPDATE rollbook_mark SET before = mark, mark = randomblob(16) WHERE n = 1`
-	sqlMarkPage = `SELECT p.data FROM sqlite_schema s, sqlite_dbpage p
+	sqlMark      = `UPDATE rollbook_mark SET before = mark, mark = randomblob(16) WHERE n = 1`
+	sqlMarkOnce  = sqlMark + ` AND mark = ?`
+	sqlCommitted = `SELECT (SELECT mark FROM rollbook_mark WHERE n = 1)`
+	sqlMarkPage  = `SELECT p.data FROM sqlite_schema s, sqlite_dbpage p
 		WHERE s.type = 'table' AND s.name = 'rollbook_mark' AND p.pgno = s.rootpage`
 
 	// sqlHeader is the first page of the file. A database made by VACUUM INTO or from a
