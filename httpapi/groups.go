@@ -8,6 +8,7 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
+	"github.com/rollbook-go/rollbook/internal/userjson"
 )
 
 // groups returns the handle that a call's groups are reached through.
@@ -91,7 +92,7 @@ func (a *api) listGroup(c *call, externalID string) error {
 
 func (a *api) getGroup(c *call) error {
 	g, err := a.groups(c).Get(c.Request.Context(), groupRef(c))
-	return c.ShowIfNew(g.Version.String(), asPath(err), func(b []byte) []byte { return appendGroup(b, &g) })
+	return c.ShowIfNew(g.Version.String(), asPath(err), func(b []byte) []byte { return userjson.Group(b, &g) })
 }
 
 func (a *api) updateGroup(c *call) error {
@@ -106,7 +107,7 @@ func (a *api) updateGroup(c *call) error {
 		return err
 	}
 	g, err := a.groups(c).Update(c.Request.Context(), groupRef(c), in.patch, family.Conditions(c)...)
-	return c.Show(g.Version.String(), asPath(err), func(b []byte) []byte { return appendGroup(b, &g) })
+	return c.Show(g.Version.String(), asPath(err), func(b []byte) []byte { return userjson.Group(b, &g) })
 }
 
 func (a *api) deleteGroup(c *call) error {

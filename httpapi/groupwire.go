@@ -6,40 +6,19 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 	"github.com/rollbook-go/rollbook/internal/jsontext"
+	"github.com/rollbook-go/rollbook/internal/userjson"
 )
-
-// appendGroup writes a group as the native routes show it, without its token.
-func appendGroup(b []byte, g *enduser.Group) []byte {
-	return append(appendGroupMembers(b, g), '}')
-}
 
 // appendNewGroup writes a group and its token, for the answers that show it.
 func appendNewGroup(b []byte, g *enduser.Group, token string) []byte {
-	b = jsontext.AppendString(append(appendGroupMembers(b, g), `,"token":`...), token)
-	return append(b, '}')
-}
-
-func appendGroupMembers(b []byte, g *enduser.Group) []byte {
-	b = jsontext.AppendString(append(b, `{"id":`...), g.ID)
-	b = jsontext.AppendString(append(b, `,"external_id":`...), g.ExternalID)
-	b = appendInt(append(b, `,"number":`...), g.Number)
-	b = jsontext.AppendString(append(b, `,"tenant_id":`...), g.Tenant)
-	b = jsontext.AppendString(append(b, `,"environment":`...), string(g.Environment))
-	b = rest.AppendOptional(append(b, `,"name":`...), g.Name)
-	b = g.Metadata.AppendJSON(append(b, `,"metadata":`...))
-	b = g.SystemProperties.AppendJSON(append(b, `,"system_properties":`...))
-	b = rest.AppendOptional(append(b, `,"created_by":`...), g.CreatedBy)
-	b = rest.AppendOptional(append(b, `,"updated_by":`...), g.UpdatedBy)
-	b = appendTime(append(b, `,"created_at":`...), g.CreatedAt)
-	b = appendTime(append(b, `,"updated_at":`...), g.UpdatedAt)
-	b = appendTime(append(b, `,"added_at":`...), g.AddedAt)
-	b = appendInt(append(b, `,"revision":`...), g.Revision)
-	return appendVersion(append(b, `,"version":`...), g.Version)
+	b = userjson.Group(b, g)
+	b = append(b[:len(b)-1], `,"token":`...) // one more member
+	return append(jsontext.AppendString(b, token), '}')
 }
 
 func appendGroupPage(b []byte, page *enduser.GroupPage) []byte {
 	b = jsontext.AppendList(append(b, `{"data":`...), page.Groups, func(b []byte, g enduser.Group) []byte {
-		return appendGroup(b, &g)
+		return userjson.Group(b, &g)
 	})
 	return appendPaging(b, page.Next, page.Previous)
 }

@@ -8,6 +8,8 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
+	"github.com/rollbook-go/rollbook/internal/jsontext"
+	"github.com/rollbook-go/rollbook/internal/userjson"
 )
 
 const metadataParameter = "metadata."
@@ -123,15 +125,15 @@ func appendPage(b []byte, page *enduser.Page) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendUser(b, &page.Users[i])
+		b = userjson.Native(b, &page.Users[i])
 	}
 	return appendPaging(append(b, ']'), page.Next, page.Previous)
 }
 
 // appendPaging ends a page with the cursors of the pages beside it.
 func appendPaging(b []byte, next, previous enduser.Cursor) []byte {
-	b = rest.AppendOptional(append(b, `,"paging":{"cursors":{"after":`...), next.String())
-	b = rest.AppendOptional(append(b, `,"before":`...), previous.String())
+	b = jsontext.AppendOptional(append(b, `,"paging":{"cursors":{"after":`...), next.String())
+	b = jsontext.AppendOptional(append(b, `,"before":`...), previous.String())
 	b = rest.AppendBool(append(b, `},"has_more":`...), !next.IsZero())
 	b = rest.AppendBool(append(b, `,"has_previous":`...), !previous.IsZero())
 	return append(b, "}}"...)

@@ -9,6 +9,7 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
+	"github.com/rollbook-go/rollbook/internal/userjson"
 )
 
 type (
@@ -149,7 +150,7 @@ func (a *api) write(c *call, spec enduser.Spec, onConflict string) error {
 		return show(c, &u, nil)
 	}
 	c.Locate(collection(c, usersPath), u.ID)
-	return c.Versioned(http.StatusCreated, u.Version.String(), appendUser(c.Buffer(), &u))
+	return c.Versioned(http.StatusCreated, u.Version.String(), userjson.Native(c.Buffer(), &u))
 }
 
 // appendRights appends the conditions that the credential has the rights to what on_conflict
@@ -206,7 +207,7 @@ func (a *api) upsert(c *call) error {
 
 func (a *api) get(c *call) error {
 	u, err := a.Tenant(c).Get(c.Request.Context(), ref(c))
-	return c.ShowIfNew(u.Version.String(), asParameters(err), func(b []byte) []byte { return appendUser(b, &u) })
+	return c.ShowIfNew(u.Version.String(), asParameters(err), func(b []byte) []byte { return userjson.Native(b, &u) })
 }
 
 func (a *api) update(c *call) error {
@@ -248,7 +249,7 @@ func (a *api) delete(c *call) error {
 }
 
 func show(c *call, u *enduser.User, err error) error {
-	return c.Show(u.Version.String(), err, func(b []byte) []byte { return appendUser(b, u) })
+	return c.Show(u.Version.String(), err, func(b []byte) []byte { return userjson.Native(b, u) })
 }
 
 func healthy(c *call) error { return c.JSON(http.StatusOK, append(c.Buffer(), `{"status":"ok"}`...)) }

@@ -11,6 +11,7 @@ import (
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 	"github.com/rollbook-go/rollbook/internal/jsontext"
+	"github.com/rollbook-go/rollbook/internal/userjson"
 )
 
 // conversationInput is the body of a request for a conversation.
@@ -78,7 +79,7 @@ func appendConversation(b []byte, channel, user string, now time.Time) []byte {
 	b = append(hex.AppendEncode(append(b, `{"id":"`...), id[:]), '"')
 	b = jsontext.AppendString(append(b, `,"channel_id":`...), channel)
 	b = jsontext.AppendString(append(b, `,"end_user_id":`...), user)
-	b = appendTime(append(b, `,"status":"active","created_at":`...), now)
-	b = appendTime(append(b, `,"updated_at":`...), now)
+	b = userjson.AdaTime(append(b, `,"status":"active","created_at":`...), now)
+	b = userjson.AdaTime(append(b, `,"updated_at":`...), now)
 	return append(b, `,"metadata":{}}`...)
 }

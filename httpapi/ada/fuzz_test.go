@@ -7,6 +7,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
+	"github.com/rollbook-go/rollbook/internal/userjson"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
@@ -59,7 +60,7 @@ func FuzzBodies(f *testing.F) {
 		if err := in.Err(); err != nil {
 			refused(t, body, err)
 		} else if u, _, err := tenant.Ensure(t.Context(), spec); err == nil {
-			if text := appendUser(nil, &u); !json.Valid(text) {
+			if text := userjson.Ada(nil, &u); !json.Valid(text) {
 				t.Errorf("%q: shown as %s", body, text)
 			}
 		}
@@ -75,7 +76,7 @@ func FuzzBodies(f *testing.F) {
 			patch.change(e)
 			return nil
 		})
-		if text := appendUser(nil, &u); err == nil && !json.Valid(text) {
+		if text := userjson.Ada(nil, &u); err == nil && !json.Valid(text) {
 			t.Errorf("%q: shown as %s", body, text)
 		}
 	})

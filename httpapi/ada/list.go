@@ -11,6 +11,7 @@ import (
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 	"github.com/rollbook-go/rollbook/internal/jsontext"
+	"github.com/rollbook-go/rollbook/internal/userjson"
 )
 
 const (
@@ -104,7 +105,7 @@ func (a *api) nextPage(c *call, from enduser.Cursor, limit int) string {
 }
 
 func appendPage(b []byte, users []enduser.User, next string) []byte {
-	b = jsontext.AppendList(append(b, `{"data":`...), users, func(b []byte, u enduser.User) []byte { return appendUser(b, &u) })
-	b = rest.AppendOptional(append(b, `,"meta":{"next_page_url":`...), next)
+	b = jsontext.AppendList(append(b, `{"data":`...), users, func(b []byte, u enduser.User) []byte { return userjson.Ada(b, &u) })
+	b = jsontext.AppendOptional(append(b, `,"meta":{"next_page_url":`...), next)
 	return append(b, "}}"...)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
+	"github.com/rollbook-go/rollbook/internal/userjson"
 )
 
 type call = family.Call
@@ -51,7 +52,7 @@ func (a *api) create(c *call) error {
 		return show(c, &u, err)
 	}
 	c.Locate(strings.TrimSuffix(c.Target(), "/"), u.ID)
-	return c.Versioned(http.StatusCreated, u.Version.String(), appendUser(c.Buffer(), &u))
+	return c.Versioned(http.StatusCreated, u.Version.String(), userjson.Ada(c.Buffer(), &u))
 }
 
 // allowSensitive refuses a body with sensitive metadata unless the credential has the right
@@ -108,10 +109,10 @@ func (a *api) update(c *call) error {
 }
 
 func show(c *call, u *enduser.User, err error) error {
-	return c.Show(u.Version.String(), err, func(b []byte) []byte { return appendUser(b, u) })
+	return c.Show(u.Version.String(), err, func(b []byte) []byte { return userjson.Ada(b, u) })
 }
 
 // showIfNew is show for GET.
 func showIfNew(c *call, u *enduser.User, err error) error {
-	return c.ShowIfNew(u.Version.String(), err, func(b []byte) []byte { return appendUser(b, u) })
+	return c.ShowIfNew(u.Version.String(), err, func(b []byte) []byte { return userjson.Ada(b, u) })
 }

@@ -89,8 +89,8 @@ const notACursor = "is not a cursor of this list"
 func appendPage(b []byte, page *enduser.Page) []byte {
 	b = jsontext.AppendList(append(b, `{"data":`...), page.Users, func(b []byte, u enduser.User) []byte { return appendUser(b, &u) })
 	after, before := page.Next.String(), backwards(page.Previous)
-	b = rest.AppendOptional(append(b, `,"paging":{"cursors":{"after":`...), after)
-	b = rest.AppendOptional(append(b, `,"before":`...), before)
+	b = jsontext.AppendOptional(append(b, `,"paging":{"cursors":{"after":`...), after)
+	b = jsontext.AppendOptional(append(b, `,"before":`...), before)
 	b = rest.AppendBool(append(b, `},"has_more":`...), after != "")
 	b = rest.AppendBool(append(b, `,"has_previous":`...), before != "")
 	return append(b, "}}"...)

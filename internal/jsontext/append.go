@@ -34,6 +34,14 @@ func AppendString(dst []byte, s string) []byte {
 	}
 }
 
+// AppendOptional appends a string, or null for an empty one.
+func AppendOptional(dst []byte, s string) []byte {
+	if s == "" {
+		return append(dst, "null"...)
+	}
+	return AppendString(dst, s)
+}
+
 // AppendList appends a JSON array; appendItem appends each item.
 func AppendList[T any](dst []byte, items []T, appendItem func(dst []byte, item T) []byte) []byte {
 	dst = append(dst, '[')

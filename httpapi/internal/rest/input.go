@@ -204,14 +204,6 @@ func Array[T any](p *jsontext.Scanner, item func(i int) (T, error)) func() ([]T,
 
 var errTooMany = errors.New("more than " + strconv.Itoa(maxListed) + " items")
 
-// AppendOptional writes a string, or null for an empty one.
-func AppendOptional(b []byte, s string) []byte {
-	if s == "" {
-		return append(b, "null"...)
-	}
-	return jsontext.AppendString(b, s)
-}
-
 // AppendBool writes a boolean.
 func AppendBool(b []byte, v bool) []byte {
 	if v {

@@ -27,7 +27,7 @@ func allowed() []arrow {
 	in := func(path string) string { return modulePath + path }
 	family := []string{
 		in("/enduser"), in("/httpapi"), in("/httpapi/internal/family"), in("/httpapi/internal/rest"),
-		in("/httpapi/internal/vendor"), in("/internal/jsontext"), in("/internal/redact"),
+		in("/httpapi/internal/vendor"), in("/internal/jsontext"), in("/internal/redact"), in("/internal/userjson"),
 	}
 	return []arrow{
 		{in(""), nil},
@@ -43,7 +43,7 @@ func allowed() []arrow {
 		{in("/enduser"), []string{in("/store"), in("/internal/fold"), in("/internal/jsontext"), in("/internal/redact"), "golang.org/x/text/...", "golang.org/x/net/idna"}},
 		{in("/enduser/keyfile"), []string{in("/enduser")}},
 		{in("/httpapi"), []string{
-			in("/enduser"), in("/httpapi/internal/family"), in("/httpapi/internal/rest"), in("/internal/jsontext"),
+			in("/enduser"), in("/httpapi/internal/family"), in("/httpapi/internal/rest"), in("/internal/jsontext"), in("/internal/userjson"),
 		}},
 		{in("/httpapi/internal/family"), []string{in("/enduser"), in("/httpapi/internal/rest")}},
 		{in("/httpapi/internal/vendor"), []string{
@@ -54,6 +54,7 @@ func allowed() []arrow {
 		{in("/httpapi/explo"), family},
 		{in("/httpapi/sensay"), family},
 		{in("/httpapi/ada"), family},
+		{in("/internal/userjson"), []string{in("/enduser"), in("/internal/jsontext")}},
 		{in("/internal/jsontext"), nil},
 		{in("/internal/redact"), nil},
 		{in("/internal/fair"), nil},

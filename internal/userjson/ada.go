@@ -1,28 +1,28 @@
-package ada
+package userjson
 
 import (
 	"maps"
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
-	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 	"github.com/rollbook-go/rollbook/internal/jsontext"
 )
 
-// appendUser appends a user with all members of the vendor's. What is not set is null.
-func appendUser(b []byte, u *enduser.User) []byte {
+// Ada appends a user with all members that Ada's end users have. What is not set is null.
+// Metadata of other types than the vendor's are left out.
+func Ada(b []byte, u *enduser.User) []byte {
 	b = jsontext.AppendString(append(b, `{"end_user_id":`...), u.ID)
-	b = rest.AppendOptional(append(b, `,"external_id":`...), u.ExternalID)
-	b = rest.AppendOptional(append(b, `,"profile":{"first_name":`...), u.FirstName)
-	b = rest.AppendOptional(append(b, `,"last_name":`...), u.LastName)
-	b = rest.AppendOptional(append(b, `,"display_name":`...), u.Name)
-	b = rest.AppendOptional(append(b, `,"avatar":`...), u.Avatar)
-	b = rest.AppendOptional(append(b, `,"email":`...), u.Email)
-	b = rest.AppendOptional(append(b, `,"language":`...), u.Language)
+	b = jsontext.AppendOptional(append(b, `,"external_id":`...), u.ExternalID)
+	b = jsontext.AppendOptional(append(b, `,"profile":{"first_name":`...), u.FirstName)
+	b = jsontext.AppendOptional(append(b, `,"last_name":`...), u.LastName)
+	b = jsontext.AppendOptional(append(b, `,"display_name":`...), u.Name)
+	b = jsontext.AppendOptional(append(b, `,"avatar":`...), u.Avatar)
+	b = jsontext.AppendOptional(append(b, `,"email":`...), u.Email)
+	b = jsontext.AppendOptional(append(b, `,"language":`...), u.Language)
 	b = scalars(u.Metadata).AppendJSON(append(b, `,"metadata":`...))
 	b = systemProperties(u.SystemProperties).AppendJSON(append(b, `,"system_properties":`...))
-	b = appendTime(append(b, `},"created_at":`...), u.CreatedAt)
-	b = appendTime(append(b, `,"updated_at":`...), u.UpdatedAt)
+	b = AdaTime(append(b, `},"created_at":`...), u.CreatedAt)
+	b = AdaTime(append(b, `,"updated_at":`...), u.UpdatedAt)
 	return append(b, '}')
 }
 
@@ -49,6 +49,8 @@ func scalars(m enduser.Metadata) enduser.Metadata {
 	return shown
 }
 
+// isScalar reports whether a value is of a type that the vendor's metadata have: a
+// string, an integer or a boolean.
 func isScalar(v enduser.Value) bool {
 	if v.Text()[0] == '"' {
 		return true
@@ -58,7 +60,7 @@ func isScalar(v enduser.Value) bool {
 	return isInt || isBool
 }
 
-// appendTime appends a time of RFC 3339 in whole seconds and the vendor's spelling of UTC.
-func appendTime(b []byte, t time.Time) []byte {
+// AdaTime appends a time of RFC 3339 in whole seconds and the vendor's spelling of UTC.
+func AdaTime(b []byte, t time.Time) []byte {
 	return append(t.UTC().AppendFormat(append(b, '"'), "2006-01-02T15:04:05-07:00"), '"')
 }

@@ -1,4 +1,4 @@
-package httpapi
+package jsontext
 
 import (
 	"testing"
@@ -12,7 +12,7 @@ func TestAppendTime(t *testing.T) {
 	check := func(t rapid.TB, at time.Time) {
 		t.Helper()
 		want := `"` + at.UTC().Format(timeForm) + `"`
-		if got := string(appendTime([]byte("before "), at)); got != "before "+want {
+		if got := string(AppendTime([]byte("before "), at)); got != "before "+want {
 			t.Errorf("%v: %s, want %s", at, got, want)
 		}
 	}
@@ -31,7 +31,7 @@ func TestAppendTime(t *testing.T) {
 	}
 	check(t, time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC))
 	check(t, time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC))
-	if got := string(appendTime(nil, time.Time{})); got != "null" {
+	if got := string(AppendTime(nil, time.Time{})); got != "null" {
 		t.Errorf("the zero time: %s", got)
 	}
 }
