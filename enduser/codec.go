@@ -67,6 +67,20 @@ func appendText(b []byte, name, value string) []byte {
 	return jsontext.AppendString(appendName(b, name), value)
 }
 
+func appendInt(b []byte, name string, n int64) []byte {
+	if n == 0 {
+		return b
+	}
+	return strconv.AppendInt(appendName(b, name), n, 10)
+}
+
+func appendFlag(b []byte, name string, set bool) []byte {
+	if !set {
+		return b
+	}
+	return append(appendName(b, name), "true"...)
+}
+
 func appendMetadata(b []byte, name string, m Metadata) []byte {
 	if len(m) == 0 {
 		return b

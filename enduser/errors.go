@@ -68,6 +68,9 @@ var (
 	// Nothing was written.
 	ErrNoKeyring = errors.New("enduser: no keyring")
 
+	// ErrDisabled: the webhook is disabled. Nothing was written.
+	ErrDisabled = errors.New("enduser: the webhook is disabled")
+
 	// ErrNoKey: the Keyring does not have the key of a sealed secret, or has destroyed it.
 	ErrNoKey = errors.New("enduser: no key")
 )

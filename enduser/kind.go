@@ -40,7 +40,12 @@ type kind struct {
 }
 
 // kinds is the table of all kinds of records.
-func kinds() []kind { return []kind{userKind(), sensitiveKind(), groupKind()} }
+func kinds() []kind {
+	return []kind{
+		userKind(), sensitiveKind(), groupKind(),
+		webhookKind(), webhookTurnKind(), webhookLogKind(), webhookDeadKind(),
+	}
+}
 
 // kind returns the kind with a name; for an unknown name one to which nothing applies.
 func (m *Manager) kind(name string) kind {
