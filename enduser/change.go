@@ -5,10 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
+	"slices"
+	"strings"
 	"time"
 
-	"github.com/rollbook-go/rollbook/internal/jsontext"
 	"github.com/rollbook-go/rollbook/store"
 )
 
@@ -31,13 +31,17 @@ type Change struct {
 	Position Position // the entry's place in the feed
 	Revision int64    // of what changed, after it; later changes have higher ones
 	Type     ChangeType
-	Kind     string    // what changed: "user" or "group"
+	Kind     string    // what changed: "user", "group" or "webhook"
 	ID       string    // its ID
 	Actor    string    // who did it; see [Tenant.As]
 	At       time.Time // by the clock of the Manager that wrote
 
 	// Fields names what an update changed: "email", "metadata.plan".
 	Fields []string
+
+	// ExternalID is the external ID that a deleted or expired user or group had. It is only
+	// kept where the tenant's [Schema] says so.
+	ExternalID string
 }
 
 // ChangeQuery selects a page of changes.
@@ -51,6 +55,14 @@ type ChangeQuery struct {
 	Desc   bool
 	Before Position
 
+	// Kinds selects what changed: "user", "group", "webhook". None means all kinds.
+	Kinds []string
+
+	// Fields selects the updates that changed one of these fields, or something in one:
+	// "metadata" selects "metadata.plan". It selects of updates alone: who was created or
+	// deleted has changed altogether. None means all updates.
+	Fields []string
+
 	Limit int // 1 to 1,000; 0 means 100
 }
 
@@ -58,8 +70,9 @@ type ChangeQuery struct {
 type ChangePage struct {
 	Changes []Change
 
-	// Position is that of the last change of the page: the After, or with Desc the Before,
-	// of the next call. It is also set in an empty page.
+	// Position is that of the last change that was looked at, whether it was selected or
+	// not: the After, or with Desc the Before, of the next call. It is also set in an empty
+	// page.
 	Position Position
 
 	// More reports whether there may be more changes to read now.
@@ -77,6 +90,9 @@ const defaultChanges = store.DefaultLimit
 // order in which they happened. It returns ErrTrimmed if the change at the After position, or
 // one after it, was trimmed, or if the position is of a history that the store has lost. Then
 // take [Tenant.Latest], read all users, and follow the feed from that position.
+//
+// It reads on until a change is selected, or the end of the feed is reached. If the context
+// ends before, the page that comes with the error has the Position that was reached.
 func (t Tenant) Changes(ctx context.Context, q ChangeQuery) (ChangePage, error) {
 	f, err := t.feed()
 	if err != nil {
@@ -86,6 +102,25 @@ func (t Tenant) Changes(ctx context.Context, q ChangeQuery) (ChangePage, error) 
 		return ChangePage{}, err
 	}
 	q.Limit = cmp.Or(q.Limit, defaultChanges)
+	for trimmed := false; ; {
+		page, err := f.next(ctx, q)
+		if err != nil {
+			return ChangePage{Position: cmp.Or(q.After, q.Before)}, err
+		}
+		page.Trimmed = page.Trimmed || trimmed
+		if len(page.Changes) > 0 || !page.More {
+			return page, nil
+		}
+		if trimmed = page.Trimmed; q.Desc {
+			q.Before = page.Position
+		} else {
+			q.After = page.Position
+		}
+	}
+}
+
+// next returns the selected changes in a page of the store.
+func (f feed) next(ctx context.Context, q ChangeQuery) (ChangePage, error) {
 	switch {
 	case q.Desc:
 		return f.newest(ctx, q)
@@ -108,7 +143,12 @@ func (t Tenant) feed() (feed, error) {
 	if err != nil {
 		return feed{}, err
 	}
-	return feed{store: t.m.store, name: c.name, scope: scopeOf("changes", c.name)}, nil
+	return t.feedOf(c.name), nil
+}
+
+// feedOf returns the feed of the tenant's name in the store.
+func (t Tenant) feedOf(name string) feed {
+	return feed{store: t.m.store, name: name, scope: scopeOf("changes", name)}
 }
 
 func (f feed) check(q ChangeQuery) error {
@@ -124,7 +164,41 @@ func (f feed) check(q ChangeQuery) error {
 	if (q.Desc && !q.After.IsZero()) || (!q.Desc && !q.Before.IsZero()) {
 		v.add(Field{Name: "position"}, CodeValue, "must be After, or Before with Desc")
 	}
+	for i, k := range q.Kinds {
+		if k != kindUser && k != kindGroup && k != kindWebhook {
+			v.add(Field{Name: "kinds", Item: i + 1}, CodeValue, "must be user, group or webhook")
+		}
+	}
+	if len(q.Fields) > maxChangeFields {
+		v.add(Field{Name: "fields"}, CodeValue, "must be at most 100")
+	}
 	return v.err()
+}
+
+const maxChangeFields = 100 // in a query
+
+// passes reports whether a query selects a change.
+func (q *ChangeQuery) passes(c *Change) bool {
+	if len(q.Kinds) > 0 && c.Kind != "" && !slices.Contains(q.Kinds, c.Kind) { // "": it is damaged
+		return false
+	}
+	if len(q.Fields) == 0 || c.Type != ChangeUpdated {
+		return true
+	}
+	return slices.ContainsFunc(c.Fields, func(changed string) bool {
+		return slices.ContainsFunc(q.Fields, func(field string) bool {
+			rest, in := strings.CutPrefix(changed, field)
+			return in && (rest == "" || rest[0] == '.')
+		})
+	})
+}
+
+// perRead is how many entries are read at once.
+func (q *ChangeQuery) perRead() int {
+	if len(q.Kinds)+len(q.Fields) > 0 {
+		return store.MaxLimit
+	}
+	return q.Limit
 }
 
 // read returns a page of the store with at least one entry, unless there is none.
@@ -147,12 +221,12 @@ func (f feed) newest(ctx context.Context, q ChangeQuery) (ChangePage, error) {
 	if q.Before == f.origin() { // nothing is older
 		return ChangePage{Changes: []Change{}, Position: q.Before}, nil
 	}
-	page, err := f.read(ctx, store.ChangeQuery{Before: store.Revision(q.Before.revision), Desc: true, Limit: q.Limit})
+	page, err := f.read(ctx, store.ChangeQuery{Before: store.Revision(q.Before.revision), Desc: true, Limit: q.perRead()})
 	if err != nil {
 		return ChangePage{}, err
 	}
-	out := f.page(page, cmp.Or(q.Before, f.origin()))
-	out.Trimmed = page.Next == 0 && page.Trimmed > 0
+	out := f.page(page, &q, cmp.Or(q.Before, f.origin()))
+	out.Trimmed = !out.More && page.Trimmed > 0
 	return out, nil
 }
 
@@ -161,7 +235,7 @@ func (f feed) newest(ctx context.Context, q ChangeQuery) (ChangePage, error) {
 func (f feed) oldest(ctx context.Context, q ChangeQuery) (ChangePage, error) {
 	after := store.Revision(0)
 	for {
-		page, err := f.read(ctx, store.ChangeQuery{After: after, Limit: q.Limit})
+		page, err := f.read(ctx, store.ChangeQuery{After: after, Limit: q.perRead()})
 		if trimmed, ok := errors.AsType[*store.TrimmedError](err); ok && trimmed.Through > after {
 			after = trimmed.Through
 			continue
@@ -169,7 +243,7 @@ func (f feed) oldest(ctx context.Context, q ChangeQuery) (ChangePage, error) {
 		if err != nil {
 			return ChangePage{}, err
 		}
-		out := f.page(page, f.origin())
+		out := f.page(page, &q, f.origin())
 		out.Trimmed = after > 0
 		return out, nil
 	}
@@ -179,11 +253,11 @@ func (f feed) oldest(ctx context.Context, q ChangeQuery) (ChangePage, error) {
 // the store still has the history of the position.
 func (f feed) after(ctx context.Context, q ChangeQuery) (ChangePage, error) {
 	if q.After == f.origin() {
-		page, err := f.read(ctx, store.ChangeQuery{Limit: q.Limit})
-		return f.page(page, q.After), err
+		page, err := f.read(ctx, store.ChangeQuery{Limit: q.perRead()})
+		return f.page(page, &q, q.After), err
 	}
 	own := store.Revision(q.After.revision)
-	page, err := f.read(ctx, store.ChangeQuery{After: own - 1, Limit: min(q.Limit+1, store.MaxLimit)})
+	page, err := f.read(ctx, store.ChangeQuery{After: own - 1, Limit: min(q.perRead()+1, store.MaxLimit)})
 	if err != nil {
 		return ChangePage{}, err
 	}
@@ -191,11 +265,11 @@ func (f feed) after(ctx context.Context, q ChangeQuery) (ChangePage, error) {
 		return ChangePage{}, lostHistory()
 	}
 	if page.Changes = page.Changes[1:]; len(page.Changes) == 0 && page.Next != 0 {
-		if page, err = f.read(ctx, store.ChangeQuery{After: page.Next, Limit: q.Limit}); err != nil {
+		if page, err = f.read(ctx, store.ChangeQuery{After: page.Next, Limit: q.perRead()}); err != nil {
 			return ChangePage{}, err
 		}
 	}
-	return f.page(page, q.After), nil
+	return f.page(page, &q, q.After), nil
 }
 
 // lostHistory is the error for a position that the store's feed does not have.
@@ -223,72 +297,21 @@ func (f feed) scan(e *store.Change, c *Change) Position {
 	return c.Position
 }
 
-// page turns a page of the store into one of changes. An empty page has the position at.
-func (f feed) page(in store.ChangePage, at Position) ChangePage {
-	out := ChangePage{Changes: make([]Change, len(in.Changes)), Position: at, More: in.Next != 0}
+// page returns the changes that a query selects in a page of the store, at most as many as
+// its limit. The position is at until a change is looked at.
+func (f feed) page(in store.ChangePage, q *ChangeQuery, at Position) ChangePage {
+	out := ChangePage{Changes: make([]Change, 0, min(len(in.Changes), q.Limit)), Position: at, More: in.Next != 0}
 	for i := range in.Changes {
-		out.Position = f.scan(&in.Changes[i], &out.Changes[i])
+		if len(out.Changes) == q.Limit {
+			out.More = true
+			break
+		}
+		var c Change
+		if out.Position = f.scan(&in.Changes[i], &c); q.passes(&c) {
+			out.Changes = append(out.Changes, c)
+		}
 	}
 	return out
-}
-
-// rereadAfter is how long a wait lasts before the feed is read again: if the store went back
-// in time, it may take long to grow beyond the position.
-const rereadAfter = 30 * time.Second
-
-// WaitChanges waits until [Tenant.Changes] after a position may return changes or
-// ErrTrimmed, and returns nil. It returns the context's error if that ends first, and
-// ErrInTransaction at once inside a transaction of the host.
-func (t Tenant) WaitChanges(ctx context.Context, after Position) error {
-	f, err := t.feed()
-	if err != nil {
-		return err
-	}
-	if store.InTransaction(f.store) {
-		return translate("wait for changes", store.ErrInTransaction)
-	}
-	for {
-		page, err := t.Changes(ctx, ChangeQuery{After: after, Limit: 1})
-		if errors.Is(err, ErrTrimmed) || len(page.Changes) > 0 {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		err = f.wait(ctx, after)
-		if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
-			return translate("wait for changes", err)
-		}
-	}
-}
-
-func (f feed) wait(ctx context.Context, after Position) error {
-	ctx, cancel := context.WithTimeout(ctx, rereadAfter)
-	defer cancel()
-	return store.Wait(ctx, f.store, f.name, store.Revision(after.revision), 0)
-}
-
-// TrimChanges deletes the changes before a position for good. It keeps the
-// change at the position, so that a reader who is there can go on. It returns ErrTrimmed,
-// and trims nothing, if the position is of a history that was lost.
-func (t Tenant) TrimChanges(ctx context.Context, through Position) error {
-	f, err := t.feed()
-	if err != nil {
-		return err
-	}
-	if err := f.check(ChangeQuery{After: through}); err != nil {
-		return err
-	}
-	if through.IsZero() || through == f.origin() {
-		return nil
-	}
-	switch _, err := f.after(ctx, ChangeQuery{After: through, Limit: 1}); {
-	case errors.Is(err, store.ErrTrimmed): // it was trimmed already
-		return nil
-	case err != nil:
-		return err
-	}
-	return translate("trim changes", f.store.Trim(ctx, f.name, store.Revision(through.revision)))
 }
 
 // Latest returns the position of the newest change: reading after it returns the changes
@@ -297,100 +320,4 @@ func (t Tenant) TrimChanges(ctx context.Context, through Position) error {
 func (t Tenant) Latest(ctx context.Context) (Position, error) {
 	page, err := t.Changes(ctx, ChangeQuery{Desc: true, Limit: 1})
 	return page.Position, err
-}
-
-// PositionAt returns a position before all changes at a time or later, for
-// [ChangeQuery].After. It is right if the clocks of all Managers that wrote are at most a
-// minute off. Changes from up to four minutes before that time may follow it. It returns
-// ErrTrimmed if changes of that time were trimmed, or may have been.
-func (t Tenant) PositionAt(ctx context.Context, at time.Time) (Position, error) {
-	f, err := t.feed()
-	if err != nil {
-		return Position{}, err
-	}
-	// A change stamped two minutes before at was written at least a minute before it by the
-	// true time, and so were all changes in front of it.
-	const twice = 2 * time.Minute
-	first, err := t.Changes(ctx, ChangeQuery{Limit: 1})
-	if err != nil {
-		return Position{}, err
-	}
-	last, err := t.Latest(ctx)
-	if err != nil {
-		return Position{}, err
-	}
-	early := func(c *Change) bool { return c.Type != ChangeUnreadable && c.At.Before(at.Add(-twice)) }
-	if len(first.Changes) == 0 || !early(&first.Changes[0]) {
-		if first.Trimmed {
-			return Position{}, fmt.Errorf("%w: changes of that time were trimmed", ErrTrimmed)
-		}
-		return f.origin(), nil
-	}
-	// The change at low is early; those after high are not.
-	found := first.Changes[0].Position
-	for low, high := found.revision, last.revision; low < high; {
-		middle := low + (high-low)/2
-		page, err := f.read(ctx, store.ChangeQuery{After: store.Revision(middle), Limit: 1})
-		if err != nil {
-			return Position{}, err
-		}
-		var c Change
-		if len(page.Changes) > 0 {
-			f.scan(&page.Changes[0], &c)
-		}
-		if p := c.Position; p.revision > 0 && p.revision <= high && early(&c) {
-			low, found = p.revision, p
-		} else {
-			high = middle
-		}
-	}
-	return found, nil
-}
-
-// note returns the note of a change for the store's feed.
-func (w *writer) note(kind ChangeType, fields []string) []byte {
-	b := make([]byte, 0, 128)
-	b = append(b, `{"type":"`...)
-	b = append(b, kind...)
-	b = append(b, `","at":`...)
-	b = strconv.AppendInt(b, w.now.UnixMilli(), 10)
-	b = appendStamp(b, w.stamp)
-	b = appendText(b, "actor", w.actor)
-	if len(fields) > 0 {
-		b = jsontext.AppendList(appendName(b, "fields"), fields, jsontext.AppendString)
-	}
-	return append(b, '}')
-}
-
-// scan reads a note.
-func (c *Change) scan(note string) (stamp, error) {
-	var s stamp
-	p := jsontext.NewScanner(note)
-	err := p.Object(func(name string) (err error) {
-		switch name {
-		case "type":
-			var text string
-			text, err = p.String()
-			c.Type = ChangeType(text)
-		case "at":
-			c.At, err = scanTime(&p)
-		case "stamp":
-			s, err = scanStamp(&p)
-		case "actor":
-			c.Actor, err = p.String()
-		case "fields":
-			err = p.Array(func() error {
-				field, err := p.String()
-				c.Fields = append(c.Fields, field)
-				return err
-			})
-		default: // a newer program's; a note is never written back
-			_, err = p.Raw()
-		}
-		return err
-	})
-	if err != nil {
-		return 0, err
-	}
-	return s, p.End()
 }

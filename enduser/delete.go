@@ -25,34 +25,37 @@ func (t Tenant) Delete(ctx context.Context, ref Ref, conds ...Condition) error {
 		if err != nil {
 			return "", err
 		}
-		ops, err := w.belongings(ctx, &r, ref, conds)
+		ops, err := w.deletion(ctx, &r, ref, conds)
 		if err != nil {
 			return r.ID, err
 		}
-		return r.ID, w.delete(ctx, append(ops, store.Delete(r, w.note(ChangeDeleted, nil))))
+		return r.ID, w.delete(ctx, ops)
 	}))
 }
 
-// belongings returns the ops that delete what belongs to the user in a record, if the
+// deletion returns the ops that delete the user in a record and what belongs to it, if the
 // reference names it and the conditions hold.
-func (w *writer) belongings(ctx context.Context, r *store.Record, ref Ref, conds conditions) ([]store.Op, error) {
+func (w *writer) deletion(ctx context.Context, r *store.Record, ref Ref, conds conditions) (ops []store.Op, err error) {
 	if r.Kind != kindUser {
 		return nil, ErrNotFound
 	}
 	u, live, err := w.decode(r, w.now)
-	if err != nil {
+	switch {
+	case err != nil:
 		if err := conds.ofUnreadable(err); err != nil {
 			return nil, err
 		}
-		return w.m.sensitiveDeletion(ctx, w.name, r.ID)
-	}
-	if !live || !ref.names(&u) {
+		u = User{}
+		ops, err = w.m.sensitiveDeletion(ctx, w.name, r.ID)
+	case !live || !ref.names(&u):
 		return nil, ErrNotFound
+	default:
+		if err := conds.ofUser(&u); err != nil {
+			return nil, err
+		}
+		ops, err = w.m.dependents(ctx, w.name, &u)
 	}
-	if err := conds.ofUser(&u); err != nil {
-		return nil, err
-	}
-	return w.m.dependents(ctx, w.name, &u)
+	return append(ops, store.Delete(*r, w.farewell(ChangeDeleted, u.ExternalID))), err
 }
 
 // delete applies ops that delete. It returns the store's ErrStale if a record has changed.

@@ -91,8 +91,9 @@
 //
 // [Tenant.Changes] is a feed of every write, in order and exactly once, with its actor and
 // the names of the fields, never their values. A reader keeps the [Position] that it has
-// reached. If the store is put back to an earlier state, or the changes that follow were
-// trimmed, the reader gets ErrTrimmed.
+// reached; [Tenant.Follow] waits for what comes next. If the store is put back to an earlier
+// state, or the changes that follow were trimmed, the reader gets ErrTrimmed. Nothing is
+// trimmed unless [Options].Retain says so.
 //
 // # Schema and policy
 //

@@ -389,6 +389,37 @@ func ExampleTenant_Changes() {
 	// true
 }
 
+func ExampleTenant_Follow() {
+	ctx := context.Background()
+	users, _ := exampleManager()
+	acme := users.Tenant("acme")
+	position, err := acme.Latest(ctx) // or the position where the reader stopped the last time
+	if err != nil {
+		log.Fatal(err)
+	}
+	go func() {
+		_, _, _ = acme.Upsert(ctx, enduser.Spec{ExternalID: "a", Email: "ann@example.com"})
+		_, _, _ = acme.Upsert(ctx, enduser.Spec{ExternalID: "a", Name: "Ann"})
+		_, _, _ = acme.Upsert(ctx, enduser.Spec{ExternalID: "a", Email: "a@example.com"})
+	}()
+	for c, err := range acme.Follow(ctx, enduser.ChangeQuery{After: position, Fields: []string{"email"}}) {
+		if err != nil {
+			log.Fatal(err) // after enduser.ErrTrimmed: read all users, and begin anew
+		}
+		fmt.Println(c.Type, c.ID, c.Fields)
+		position = c.Position // keep it when the change has been handled
+		if c.Type == enduser.ChangeUpdated {
+			break
+		}
+	}
+	page, err := acme.Changes(ctx, enduser.ChangeQuery{After: position})
+	fmt.Println(len(page.Changes), "more", err)
+	// Output:
+	// created user-1 []
+	// updated user-1 [email]
+	// 0 more <nil>
+}
+
 func ExampleTenant_Reindex() {
 	ctx := context.Background()
 	schema := enduser.Schema{}

@@ -254,11 +254,13 @@ func (g Groups) Delete(ctx context.Context, ref GroupRef, conds ...Condition) er
 		if err != nil {
 			return "", err
 		}
-		switch found, err := w.decodeGroup(&r); {
+		found, err := w.decodeGroup(&r)
+		switch {
 		case err != nil:
 			if err := conditions(conds).ofUnreadable(err); err != nil {
 				return r.ID, err
 			}
+			found = Group{}
 		case !ref.names(&found):
 			return r.ID, ErrNotFound
 		default:
@@ -266,6 +268,6 @@ func (g Groups) Delete(ctx context.Context, ref GroupRef, conds ...Condition) er
 				return r.ID, err
 			}
 		}
-		return r.ID, w.delete(ctx, []store.Op{store.Delete(r, w.note(ChangeDeleted, nil))})
+		return r.ID, w.delete(ctx, []store.Op{store.Delete(r, w.farewell(ChangeDeleted, found.ExternalID))})
 	}))
 }

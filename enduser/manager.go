@@ -28,6 +28,8 @@ type Manager struct {
 	foreignIDs bool // the host makes the IDs
 
 	keyring Keyring // nil: none
+
+	retention Retention
 }
 
 // Options are the settings of a Manager. The zero value is ready to use.
@@ -53,6 +55,13 @@ type Options struct {
 	// SweepEvery is the pause between two sweeps of [Manager.Run]. Zero means 30 s.
 	SweepEvery time.Duration
 
+	// Retain says how much of the change feeds is kept. The zero value keeps all of them for
+	// ever. Each tenant is looked at about once an hour by a sweep of one of the processes;
+	// the changes that go are those before the limit, give or take four minutes. A
+	// tenant's newest change always stays. Readers that are further back get ErrTrimmed. It
+	// should be the same in all processes on one store.
+	Retain Retention
+
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 
@@ -75,7 +84,7 @@ func New(s store.Store, opts *Options) *Manager {
 	}
 	m := &Manager{
 		store: s, now: o.Now, newID: o.NewID, foreignIDs: o.NewID != nil, policy: o.Policy, schema: o.Schema, log: o.Logger, every: o.SweepEvery,
-		kinds: kinds(), queues: newQueues(), strays: new(strays), keyring: o.Keyring,
+		kinds: kinds(), queues: newQueues(), strays: new(strays), keyring: o.Keyring, retention: o.Retain,
 	}
 	if m.now == nil {
 		m.now = time.Now //nolint:forbidigo // the one place that reads the clock

@@ -180,6 +180,7 @@ func TestOnFailsAtOnce(t *testing.T) {
 	_, sweep := users.Sweep(ctx)
 	for call, err := range map[string]error{
 		"Run": users.Run(ctx), "Sweep": sweep, "WaitChanges": users.Tenant("acme").WaitChanges(ctx, enduser.Position{}),
+		"Follow": followed(users.Tenant("acme").Follow(ctx, enduser.ChangeQuery{})),
 	} {
 		wantErr(t, call, err, enduser.ErrInTransaction)
 	}

@@ -8,10 +8,6 @@ import (
 )
 
 const (
-	// readyTenant is the name in the store of the tenant with Ready's record. No tenant
-	// has it: storeTenant puts customerPrefix only before names that begin with a prefix.
-	readyTenant = customerPrefix + "ready"
-
 	readyID   = "ready"
 	kindReady = "ready"
 )
@@ -26,7 +22,7 @@ const (
 // other. Each call costs a read and a commit, and waits as long as any write: give the context
 // a deadline, and call it at most once a second. It does not check the [Keyring].
 func (m *Manager) Ready(ctx context.Context) error {
-	w := m.writerOf(readyTenant, m.millis())
+	w := m.writerOf(ownTenant, m.millis())
 	first, last := store.Revision(-1), store.Revision(-1)
 	err := w.settle(ctx, func() (id string, err error) {
 		last, err = w.touch(ctx)

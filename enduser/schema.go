@@ -22,6 +22,11 @@ type Schema struct {
 	// NoNameIndex leaves names out of the index, which saves space. A [Filter] with a Name
 	// is then ErrInvalid.
 	NoNameIndex bool
+
+	// NoteExternalIDs has the feed say which external ID a deleted or expired user or group
+	// had: see [Change].ExternalID. Such IDs then stay in the feed until their changes are
+	// trimmed, and the last change of a tenant always stays.
+	NoteExternalIDs bool
 }
 
 const maxIndexedMetadata = 32

@@ -36,6 +36,8 @@ const (
 // records: the error, an ErrCorrupt or ErrNewer, then names the first one and says how many
 // there are.
 //
+// It also trims the change feeds as Options.Retain says, once an hour in one of the processes.
+//
 // It works on up to 64 records at a time, so that they share the commits and round trips of
 // the store. Tenants take turns: none gets more than its share of a page. Beside two pages of
 // due records Sweep holds the sensitive values of at most eight users.
@@ -54,7 +56,7 @@ func (m *Manager) Sweep(ctx context.Context) (int, error) {
 	if err == nil && m.strays.time(s.now) {
 		err = s.sweepStrays(ctx)
 	}
-	return s.users, errors.Join(err, s.lost.err(), keys)
+	return s.users, errors.Join(err, s.lost.err(), keys, m.retain(ctx))
 }
 
 // belongingsAtOnce bounds how many users are deleted at a time with their sensitive values:
@@ -323,5 +325,6 @@ func (m *Manager) Run(ctx context.Context) error {
 
 // writerOf returns a writer without actor for a tenant's name in the store.
 func (m *Manager) writerOf(name string, now time.Time) writer {
-	return writer{Tenant: m.storeTenant(name), name: name, now: now, stamp: newStamp()}
+	t := m.storeTenant(name)
+	return writer{Tenant: t, name: name, schema: m.schema(t.name), now: now, stamp: newStamp()}
 }

@@ -142,6 +142,11 @@ func storeTenant(tenant string, env Environment, exact bool) string {
 	return tenant
 }
 
+// ownTenant is the name in the store of the tenant with the Manager's own records, which
+// belong to no tenant. No tenant has it: storeTenant puts customerPrefix only before names that
+// begin with a prefix.
+const ownTenant = customerPrefix + "ready"
+
 // parseStoreTenant is the inverse of storeTenant.
 func parseStoreTenant(name string) (tenant string, env Environment, exact bool) {
 	for _, p := range [...]struct {

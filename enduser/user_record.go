@@ -57,7 +57,7 @@ func (w *writer) overdueUser(r *store.Record) (ops []store.Op, err error) {
 	if u.hasSensitive {
 		ops = append(ops, store.Remove(sensitiveID(u.ID), kindSensitive, nil))
 	}
-	return append(ops, store.Delete(*r, w.note(ChangeExpired, nil))), nil
+	return append(ops, store.Delete(*r, w.farewell(ChangeExpired, u.ExternalID))), nil
 }
 
 // record returns the record of a new user. Conflicts are found in the order of its unique

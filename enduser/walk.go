@@ -121,7 +121,7 @@ func (m *Manager) eachTenant(ctx context.Context, fn func(name string) error) er
 			return translate("list tenants", err)
 		}
 		for _, name := range page.Names {
-			if name == readyTenant {
+			if name == ownTenant {
 				continue
 			}
 			if err := fn(name); err != nil {

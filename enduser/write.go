@@ -135,7 +135,7 @@ func (w *writer) takeOver(ctx context.Context, holder *store.Record) ([]store.Op
 		return nil, nil
 	}
 	ops, err := w.m.dependents(ctx, w.name, &u)
-	return append(ops, store.Delete(*holder, w.note(ChangeExpired, nil))), err
+	return append(ops, store.Delete(*holder, w.farewell(ChangeExpired, u.ExternalID))), err
 }
 
 // expired returns the user in a record, and reports whether its deadline has passed.
