@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
@@ -20,8 +21,8 @@ type feedQuery struct {
 }
 
 // changes answers a page of the feed: from a cursor, from now or from a time on, or the
-// newest changes first. With wait it keeps the request open until something changes, for at
-// most so many seconds.
+// newest changes first; all of them, or those of a kind or field. With wait it keeps the
+// request open until there is one, for at most so many seconds.
 func (a *api) changes(c *call) error {
 	q, err := readFeedQuery(c)
 	if err != nil {
@@ -41,7 +42,7 @@ func (a *api) changes(c *call) error {
 	}
 	page, err := t.Changes(r.Context, q.ChangeQuery)
 	if err != nil {
-		return r.Explain(err, q.at())
+		return r.Explain(err, page.Position.String())
 	}
 	if len(page.Changes) == 0 && q.wait > 0 {
 		if page, err = a.awaitChanges(c, t, q, page); err != nil {
@@ -67,6 +68,15 @@ func readFeedQuery(c *call) (f feedQuery, err error) {
 	f.Desc = q.OneOf("order", "asc", "desc") == "desc"
 	f.Limit = q.Number("limit", 100, 1, 1000)
 	f.wait = time.Duration(q.Number("wait", 0, 0, 30)) * time.Second
+	if kind := q.Text("kind"); kind != "" {
+		if !slices.Contains([]string{"user", "group", "webhook"}, kind) {
+			q.Fault("kind", enduser.CodeValue, "must be user, group or webhook")
+		}
+		f.Kinds = []string{kind}
+	}
+	if field := q.Text("field"); field != "" {
+		f.Fields = []string{field}
+	}
 	begin := ""
 	for _, name := range []string{"after", "from", "since"} {
 		switch {
@@ -94,19 +104,10 @@ func readFeedQuery(c *call) (f feedQuery, err error) {
 	return f, err
 }
 
-// at returns where the query begins, as text.
-func (q *feedQuery) at() string {
-	if q.Desc {
-		return q.Before.String()
-	}
-	return q.After.String()
-}
-
 // awaitChanges waits for a change behind an empty page, and returns the page that has it. If
-// the wait is over or the server closes, it returns the empty page. It returns an error if
-// the request itself ends.
-func (a *api) awaitChanges(c *call, t enduser.Tenant, q feedQuery, empty enduser.ChangePage) (enduser.ChangePage, error) {
-	q.After = empty.Position
+// the wait is over or the server closes, it returns the last empty page. It returns an error
+// if the request itself ends.
+func (a *api) awaitChanges(c *call, t enduser.Tenant, q feedQuery, page enduser.ChangePage) (enduser.ChangePage, error) {
 	c.Idle()
 	request := c.Request.Context()
 	ctx, cancel := context.WithTimeout(request, q.wait)
@@ -122,17 +123,28 @@ func (a *api) awaitChanges(c *call, t enduser.Tenant, q feedQuery, empty enduser
 			}
 		}()
 	}
-	err := t.WaitChanges(ctx, q.After)
-	if ctx.Err() != nil {
-		return empty, request.Err()
+	for len(page.Changes) == 0 {
+		q.After = page.Position
+		err := t.WaitChanges(ctx, q.After)
+		if ctx.Err() != nil {
+			return page, request.Err()
+		}
+		if err != nil {
+			return page, err
+		}
+		if page, err = a.readOn(c, t, &q); err != nil {
+			return page, err
+		}
 	}
-	if err != nil {
-		return empty, err
-	}
+	return page, nil
+}
+
+// readOn returns the next page, which is empty if nothing was selected.
+func (a *api) readOn(c *call, t enduser.Tenant, q *feedQuery) (enduser.ChangePage, error) {
 	r := a.Read(c)
 	defer r.End()
 	page, err := t.Changes(r.Context, q.ChangeQuery)
-	return page, r.Explain(err, q.at())
+	return page, r.Explain(err, page.Position.String())
 }
 
 func appendChanges(b []byte, page *enduser.ChangePage) []byte {
@@ -151,6 +163,9 @@ func appendChange(b []byte, ch enduser.Change) []byte {
 	b = jsontext.AppendOptional(append(b, `,"actor":`...), ch.Actor)
 	b = jsontext.AppendTime(append(b, `,"at":`...), ch.At)
 	b = jsontext.AppendList(append(b, `,"fields":`...), ch.Fields, jsontext.AppendString)
+	if ch.ExternalID != "" {
+		b = jsontext.AppendString(append(b, `,"external_id":`...), ch.ExternalID)
+	}
 	b = jsontext.AppendString(append(b, `,"cursor":`...), ch.Position.String())
 	return append(b, '}')
 }

@@ -25,6 +25,7 @@ type change struct {
 	Actor    *string  `json:"actor"`
 	At       string   `json:"at"`
 	Fields   []string `json:"fields"`
+	Freed    string   `json:"external_id"`
 	Cursor   string   `json:"cursor"`
 }
 
@@ -346,5 +347,45 @@ func TestLongPoll(t *testing.T) {
 				t.Errorf("after %v %+v", time.Since(start), p)
 			}
 		})
+	})
+}
+
+// A long poll for some changes does not end with another one, and gives the cursor behind
+// it when it ends.
+func TestLongPollOfSome(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newServerOf(t, nil, &enduser.Options{
+			Keyring: keyring(t), Schema: func(string) enduser.Schema { return enduser.Schema{NoteExternalIDs: true} },
+		}, auth(t), nil)
+		u := s.create(t, `{"external_id":"a"}`)
+		begin := s.feed(t, "from=now")
+		for query, write := range map[string]func(){
+			"kind=group": func() { s.create(t, `{}`) },
+			"field=metadata.plan": func() {
+				s.do(t, "PATCH", "/v1/end-users/"+u.ID, `{"metadata":{"planet":"Mars"}}`).want(t, 200)
+			},
+		} {
+			started := time.Now()
+			var p feedPage
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				p = s.feed(t, "wait=30&after="+begin.Cursor+"&"+query)
+			}()
+			<-time.After(10 * time.Second)
+			write()
+			<-done
+			if took := time.Since(started); took != 30*time.Second || len(p.Data) != 0 || p.Cursor == begin.Cursor {
+				t.Errorf("%s: after %v: %+v", query, took, p)
+			}
+			begin = p
+		}
+		s.do(t, "DELETE", "/v1/end-users/"+u.ID, "").want(t, 204)
+		p := s.feed(t, "kind=user&field=email&after="+begin.Cursor)
+		if len(p.Data) != 1 || p.Data[0].Type != "deleted" || p.Data[0].Freed != "a" {
+			t.Errorf("after a deletion: %+v", p)
+		}
+		s.do(t, "GET", "/v1/changes?kind=users", "").want(t, 400)
 	})
 }
