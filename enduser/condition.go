@@ -93,6 +93,19 @@ func (cs conditions) ofGroup(g *Group) error {
 	return nil
 }
 
+func (cs conditions) ofWebhook(w *Webhook) error {
+	for _, c := range cs {
+		err := c.at(w.Version)
+		if c.kind == ifUser || c.kind == ifGroup {
+			err = wrongCondition()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // ofUnreadable checks the conditions for something that is unreadable, as err says: it is at
 // no version, and no function can be called with it.
 func (cs conditions) ofUnreadable(err error) error {

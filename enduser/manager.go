@@ -30,6 +30,8 @@ type Manager struct {
 	keyring Keyring // nil: none
 
 	retention Retention
+
+	insecureWebhooks bool
 }
 
 // Options are the settings of a Manager. The zero value is ready to use.
@@ -62,6 +64,10 @@ type Options struct {
 	// should be the same in all processes on one store.
 	Retain Retention
 
+	// InsecureWebhooks accepts webhooks with an http URL: anyone between the two servers can
+	// read and change what is sent. It is for development.
+	InsecureWebhooks bool
+
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 
@@ -85,6 +91,7 @@ func New(s store.Store, opts *Options) *Manager {
 	m := &Manager{
 		store: s, now: o.Now, newID: o.NewID, foreignIDs: o.NewID != nil, policy: o.Policy, schema: o.Schema, log: o.Logger, every: o.SweepEvery,
 		kinds: kinds(), queues: newQueues(), strays: new(strays), keyring: o.Keyring, retention: o.Retain,
+		insecureWebhooks: o.InsecureWebhooks,
 	}
 	if m.now == nil {
 		m.now = time.Now //nolint:forbidigo // the one place that reads the clock

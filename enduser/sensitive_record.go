@@ -256,12 +256,18 @@ func (m *Manager) dependents(ctx context.Context, tenant string, u *User) ([]sto
 // sensitiveDeletion returns the op that deletes a user's sensitive values, readable or not.
 // It returns nil if there are none.
 func (m *Manager) sensitiveDeletion(ctx context.Context, tenant, user string) ([]store.Op, error) {
-	r, err := m.store.Get(ctx, tenant, store.ID(sensitiveID(user)))
+	return m.deletionOf(ctx, tenant, kindSensitive, sensitiveID(user))
+}
+
+// deletionOf returns the op that deletes a record, readable or not. It returns nil if there is
+// none.
+func (m *Manager) deletionOf(ctx context.Context, tenant, kind, id string) ([]store.Op, error) {
+	r, err := m.store.Get(ctx, tenant, store.ID(id))
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return nil, nil
 	case errors.Is(err, store.ErrDamaged):
-		return []store.Op{store.Remove(sensitiveID(user), kindSensitive, nil)}, nil
+		return []store.Op{store.Remove(id, kind, nil)}, nil
 	case err != nil:
 		return nil, translate("get", err)
 	}

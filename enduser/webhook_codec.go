@@ -36,19 +36,20 @@ func (w *writer) overdueWebhook(r *store.Record) ([]store.Op, error) {
 	return []store.Op{store.Replace(*r, kept, nil)}, err
 }
 
-// newWebhookRecord returns the record of a new webhook.
-func (w *writer) newWebhookRecord(h *Webhook, slot store.Key) store.Record {
-	return store.Record{
-		ID: h.ID, Kind: kindWebhook, Unique: []store.Key{slot}, Due: h.due(), Data: encodeWebhook(h, w.stamp, nil),
-	}
-}
-
 // rewriteWebhook returns the record of h that replaces r, the record of an earlier state. It
 // keeps what a newer program has added. It returns ErrNewer if r must not be overwritten.
 func (w *writer) rewriteWebhook(r store.Record, h *Webhook) (store.Record, error) {
 	from, err := webhookKind().carry(&r)
-	r.Due, r.Data = h.due(), encodeWebhook(h, w.stamp, from.members)
-	return r, err
+	if err != nil {
+		return store.Record{}, err
+	}
+	return w.webhookOver(r, h, from.members), nil
+}
+
+// webhookOver returns r with the body of h. The keys of r stay: the slot is for life.
+func (w *writer) webhookOver(r store.Record, h *Webhook, members []byte) store.Record {
+	r.Due, r.Data = h.due(), encodeWebhook(h, w.stamp, members)
+	return r
 }
 
 // isWebhookMember reports whether encodeWebhook writes a member.

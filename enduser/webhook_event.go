@@ -1,6 +1,10 @@
 package enduser
 
 import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
 	"slices"
 	"strings"
 )
@@ -30,6 +34,28 @@ func eventType(c *Change) string {
 	}
 	return object + "." + string(what)
 }
+
+// eventID returns the ID of a change's event: the webhook-id. It is the same in every attempt and
+// redelivery, and to every webhook. It is a digest of the position and not of the revision: if
+// the store goes back in time, new changes have revisions that receivers have seen already, and
+// would be dropped as repeats.
+func eventID(name string, at Position) string {
+	b := binary.AppendUvarint(nil, uint64(len(name)))
+	sum := sha256.Sum256(append(append(b, name...), at.String()...))
+	return eventIDPrefix + base64.RawURLEncoding.EncodeToString(sum[:eventIDBytes])
+}
+
+// newEventID returns the ID of an event that no change has caused.
+func newEventID() string {
+	var b [eventIDBytes]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand
+	return eventIDPrefix + base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+const (
+	eventIDPrefix = "msg_" // of Standard Webhooks
+	eventIDBytes  = 16
+)
 
 // selects reports whether a change is sent to the webhook.
 func (w *Webhook) selects(c *Change) bool {

@@ -4,6 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"fmt"
+	"net/textproto"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/rollbook-go/rollbook/store"
@@ -30,7 +34,39 @@ func webhookPlace(tenant, webhook, field string) place {
 // headerField returns the field that a header is sealed for.
 func headerField(name string) string { return "headers." + name }
 
-// open returns the headers and the live secrets of a webhook, for a delivery.
+// setHeaders gives a webhook the headers of a spec or edit, and reports whether that changes
+// it. A value that is set anew is a change: nobody knows what it was.
+func (w *writer) setHeaders(ctx context.Context, h *Webhook, headers map[string]Secret) (changed bool, err error) {
+	for name, value := range headers {
+		name = textproto.CanonicalMIMEHeaderKey(name)
+		i, found := slices.BinarySearchFunc(h.headers, name, func(h webhookHeader, name string) int {
+			return strings.Compare(h.name, name)
+		})
+		if found {
+			h.headers = slices.Delete(h.headers, i, i+1)
+		}
+		changed = changed || found || !value.IsNull()
+		if value.IsNull() {
+			continue
+		}
+		text, _ := value.reveal().Str()
+		sealed, err := w.m.seal(ctx, text, webhookPlace(w.name, h.ID, headerField(name)))
+		if err != nil {
+			return false, err
+		}
+		h.headers = slices.Insert(h.headers, i, webhookHeader{name, sealed})
+	}
+	if len(h.headers) > maxWebhookHeaders {
+		return false, invalidField(Field{Name: headersField}, CodeCount, fmt.Sprintf("must be at most %d", maxWebhookHeaders))
+	}
+	h.HeaderNames = nil
+	for _, header := range h.headers {
+		h.HeaderNames = append(h.HeaderNames, header.name)
+	}
+	return changed, nil
+}
+
+// openWebhook returns the headers and the live secrets of a webhook, for a delivery.
 func (t Tenant) openWebhook(
 	ctx context.Context, name string, h *Webhook, now time.Time,
 ) (headers map[string]string, secrets []string, err error) {
