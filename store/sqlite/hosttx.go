@@ -20,13 +20,9 @@ const longTx = 100 * time.Millisecond
 // sqlJoin describes the connection of a host's transaction. It is one statement because it
 // runs in every transaction.
 const sqlJoin = `SELECT d.file, synchronous, foreign_keys, secure_delete, trusted_schema, (` + sqlVersion + `),
-		(SELECT count(*) FROM temp.sqlite_schema WHERE name = 'rollbook_doom'),
-		(SELECT mark FROM rollbook_mark WHERE n = 1), (SELECT before FROM rollbook_mark WHERE n = 1)
+		(SELECT count(*) FROM temp.sqlite_schema WHERE name = 'rollbook_doom')
 	FROM pragma_database_list d, pragma_synchronous, pragma_foreign_keys, pragma_secure_delete, pragma_trusted_schema
 	WHERE d.name = 'main'`
-
-// sqlWriteLock changes nothing, and fails like a write if the transaction may not write.
-const sqlWriteLock = `DELETE FROM rollbook_mark WHERE false`
 
 const sqlFile = `SELECT file FROM pragma_database_list WHERE name = 'main'`
 
@@ -69,11 +65,7 @@ func (tx *Tx) write(ctx context.Context, t task) (store.Revision, error) {
 	if err := tx.checkOpen(); err != nil {
 		return 0, tx.abort(err)
 	}
-	if err := tx.checkMark(); err != nil { //nolint:contextcheck // it may not end with the context
-		return 0, tx.abort(err)
-	}
 	w := newTransaction(statements{tx: tx}, newKnown())
-	w.committed = tx.committed
 	rev, refused, failed := t.run(w)
 	if failed == nil && refused == nil {
 		failed = w.finish() //nolint:contextcheck // its statements run on the context of tx
@@ -84,34 +76,37 @@ func (tx *Tx) write(ctx context.Context, t task) (store.Revision, error) {
 	return rev, refused
 }
 
-// checkMark returns ErrReplaced, before the first write, unless the transaction writes the file
-// that the store reads. A pool of the host that is older than the store may have another file
-// open, which was at the path before: what it commits is lost. Nobody else writes while the
-// transaction has the lock. So in the same file the mark that the store reads is the one
-// that the transaction began with: the mark in it or, if another Tx has written, the one before.
-func (tx *Tx) checkMark() error {
-	if tx.committed != nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(tx.ctx, tx.store.opts.LockTimeout) // a pool of the host may be used up
-	defer cancel()
-	for locked := false; ; locked = true {
-		var mark []byte
-		if err := tx.store.reads.row(tx.store.reads.point(ctx), sqlCommitted, []any{&mark}); err != nil {
+// leaveMark gives the database a new mark, once in a transaction, whichever Tx write in it, and
+// returns ErrReplaced if the transaction is not of the file that the store reads. A pool of the
+// host that is older than the store may have another file open, which was at the path before:
+// what it commits is lost. The transaction has the lock to write. So, if the file is the same,
+// the mark that the store reads is the one that the transaction began with.
+func (tx *Tx) leaveMark() error {
+	committed := tx.committed
+	if committed == nil {
+		ctx, cancel := context.WithTimeout(tx.ctx, tx.store.opts.LockTimeout) // a pool of the host may be used up
+		defer cancel()
+		if err := tx.store.reads.row(tx.store.reads.point(ctx), sqlReadMark, []any{&committed}); err != nil {
 			return fmt.Errorf("cannot read beside the transaction: %w", err)
 		}
-		switch {
-		case bytes.Equal(mark, tx.mark) || bytes.Equal(mark, tx.before):
-			tx.committed = mark
-			return nil
-		case locked:
-			return fmt.Errorf("%w in the host's pool, which must be opened again", ErrReplaced)
-		}
-		// A transaction that began without the lock may be behind.
-		if _, err := tx.tx.ExecContext(tx.ctx, sqlWriteLock); err != nil {
+	}
+	result, err := tx.exec(sqlMarkOnce, committed)
+	if err != nil {
+		return err
+	}
+	if n, err := result.RowsAffected(); err != nil {
+		return err
+	} else if n == 0 && tx.committed == nil { // another Tx was first, or it is another file
+		var before []byte
+		if err := tx.queryRow(sqlReadBefore, []any{&before}); err != nil {
 			return err
 		}
+		if !bytes.Equal(before, committed) {
+			return fmt.Errorf("%w in the host's pool, which must be opened again", ErrReplaced)
+		}
 	}
+	tx.committed = committed
+	return nil
 }
 
 // enter begins a call, which leave ends.
@@ -157,7 +152,7 @@ func (tx *Tx) join() error {
 	var file string
 	var synchronous, foreignKeys, secureDelete, trustedSchema, doomed int
 	var version int64
-	err := tx.queryRow(sqlJoin, []any{&file, &synchronous, &foreignKeys, &secureDelete, &trustedSchema, &version, &doomed, &tx.mark, &tx.before})
+	err := tx.queryRow(sqlJoin, []any{&file, &synchronous, &foreignKeys, &secureDelete, &trustedSchema, &version, &doomed})
 	if primaryCode(err) == codeError { // no such table
 		if e := tx.queryRow(sqlFile, []any{&file}); e == nil && !tx.store.files.is(file) {
 			err = nil

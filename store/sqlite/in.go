@@ -21,16 +21,15 @@ type Tx struct {
 	tx    *sql.Tx
 	since time.Time
 
-	mu           sync.Mutex           // one call at a time
-	ctx          context.Context      // of the call that runs
-	joined       bool                 // the transaction was checked
-	settings     error                // why it cannot be written through
-	mark, before []byte               // when it was joined
-	committed    []byte               // the mark that the file has; nil: not read yet
-	aborted      error                // why it can only be rolled back
-	logged       bool                 // that it takes long
-	stmts        map[string]*sql.Stmt // by their text; nil after the first use
-	args         []any
+	mu        sync.Mutex           // one call at a time
+	ctx       context.Context      // of the call that runs
+	joined    bool                 // the transaction was checked
+	settings  error                // why it cannot be written through
+	committed []byte               // the mark that the transaction began with; nil: not read yet
+	aborted   error                // why it can only be rolled back
+	logged    bool                 // that it takes long
+	stmts     map[string]*sql.Stmt // by their text; nil after the first use
+	args      []any
 }
 
 // In returns a store that reads and writes inside a transaction of the host on the same
@@ -55,7 +54,7 @@ type Tx struct {
 // transaction needs, what it holds up, and what happens if a statement fails. In itself does
 // nothing that can fail. The first call checks the transaction, and fails with
 // [store.ErrInvalid] if it is of a file at another path, or one whose settings the store cannot
-// write under. The first write compares the file itself.
+// write under. The first write compares the files themselves.
 func (s *Store) In(tx *sql.Tx) *Tx { return &Tx{store: s, tx: tx, since: now()} }
 
 // Joined implements [store.Joined].

@@ -53,6 +53,15 @@ func (s statements) exec(query string, args ...driver.Value) (driver.Result, err
 	return s.session.exec(query, args...)
 }
 
+// mark gives the database a new mark.
+func (s statements) mark() error {
+	if s.tx != nil {
+		return s.tx.leaveMark()
+	}
+	_, err := s.session.exec(sqlMark)
+	return err
+}
+
 // row reads the first row of the result into dest, and reports whether there is one.
 func (s statements) row(query string, dest []driver.Value, args ...driver.Value) (found bool, err error) {
 	if s.tx != nil {

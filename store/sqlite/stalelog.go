@@ -27,10 +27,11 @@ var ErrStaleLog = errors.New("the log beside the database is not its own")
 // may bring any mark. The log then has all pages: nothing can be mixed, and the log is
 // accepted.
 const (
-	sqlMark      = `UPDATE rollbook_mark SET before = mark, mark = randomblob(16) WHERE n = 1`
-	sqlMarkOnce  = sqlMark + ` AND mark = ?`
-	sqlCommitted = `SELECT (SELECT mark FROM rollbook_mark WHERE n = 1)`
-	sqlMarkPage  = `SELECT p.data FROM sqlite_schema s, sqlite_dbpage p
+	sqlMark       = `UPDATE rollbook_mark SET before = mark, mark = randomblob(16) WHERE n = 1`
+	sqlMarkOnce   = sqlMark + ` AND mark = ?`
+	sqlReadMark   = `SELECT (SELECT mark FROM rollbook_mark WHERE n = 1)`
+	sqlReadBefore = `SELECT (SELECT before FROM rollbook_mark WHERE n = 1)`
+	sqlMarkPage   = `SELECT p.data FROM sqlite_schema s, sqlite_dbpage p
 		WHERE s.type = 'table' AND s.name = 'rollbook_mark' AND p.pgno = s.rootpage`
 
 	// sqlHeader is the first page of the file. A database made by VACUUM INTO or from a

@@ -57,14 +57,13 @@ const sqlDataVersion = `PRAGMA data_version`
 // transaction is how the tasks of a group read and write the database. It keeps a tenant's
 // revision and earliest due, which several tasks may change, until finish writes them once.
 type transaction struct {
-	s         statements
-	writes    int    // statements that write, so far
-	deleted   bool   // a record was deleted
-	committed []byte // the mark to be replaced, if others may have replaced it; nil: any
-	known     *known
-	changed   []*tenant
-	schedule  map[slot]struct{} // the rows to be brought up to date
-	row       [8]driver.Value
+	s        statements
+	writes   int  // statements that write, so far
+	deleted  bool // a record was deleted
+	known    *known
+	changed  []*tenant
+	schedule map[slot]struct{} // the rows to be brought up to date
+	row      [8]driver.Value
 }
 
 // known is what transactions have read. It is good for the next one on the same connection
@@ -299,13 +298,10 @@ func (tx *transaction) finish() error {
 			return err
 		}
 	}
-	switch {
-	case tx.writes == 0:
+	if tx.writes == 0 {
 		return nil
-	case tx.committed != nil:
-		return tx.exec(sqlMarkOnce, tx.committed)
 	}
-	return tx.exec(sqlMark)
+	return tx.s.mark()
 }
 
 // scan copies the columns of a row. The driver returns INTEGER as int64, TEXT as string
