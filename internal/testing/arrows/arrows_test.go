@@ -42,6 +42,9 @@ func allowed() []arrow {
 
 		{in("/enduser"), []string{in("/store"), in("/internal/fold"), in("/internal/jsontext"), in("/internal/redact"), "golang.org/x/text/...", "golang.org/x/net/idna"}},
 		{in("/enduser/keyfile"), []string{in("/enduser")}},
+		{in("/enduser/webhook"), []string{
+			in("/enduser"), in("/internal/jsontext"), in("/internal/userjson"), "code.dny.dev/ssrf", "github.com/standard-webhooks/standard-webhooks/libraries/go",
+		}},
 		{in("/httpapi"), []string{
 			in("/enduser"), in("/httpapi/internal/family"), in("/httpapi/internal/rest"), in("/internal/jsontext"), in("/internal/userjson"),
 		}},

@@ -17,6 +17,8 @@ func light() map[string][]string {
 		modulePath + "/store":           nil,
 		modulePath + "/store/memory":    nil,
 		modulePath + "/store/storetest": nil,
+		modulePath + "/enduser":         {"golang.org/x/net", "golang.org/x/text"},
+		modulePath + "/httpapi":         {"golang.org/x/net", "golang.org/x/text"},
 	}
 }
 
