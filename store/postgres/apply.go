@@ -9,9 +9,9 @@ import (
 
 // Apply implements [store.Store].
 func (s *Store) Apply(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
-	c := s.observe("Apply")
+	c := s.observer.BeginCall("Apply")
 	rev, queued, err := s.apply(ctx, tenant, batch)
-	c.end(store.CallInfo{Items: len(batch.Ops), Queued: queued}, err)
+	c.End(store.CallInfo{Items: len(batch.Ops), Queued: queued}, err)
 	return rev, err
 }
 
@@ -36,8 +36,13 @@ func (s *Store) apply(ctx context.Context, tenant string, in store.Batch) (rev s
 		queued = max(queued, ahead)
 		return a
 	}, func(d *disowned) error { return s.disown(ctx, tenant, d) })
-	if errors.Is(err, store.ErrTaken) && onlyCreates(in) {
-		s.lookFirst.found(true)
+	if onlyCreates(in) {
+		switch key := in.Ops[0].New.Unique[0]; {
+		case err == nil:
+			s.lookFirst.created(tenant, key)
+		case errors.Is(err, store.ErrTaken):
+			s.lookFirst.found(tenant, key, true)
+		}
 	}
 	return rev, queued, err
 }

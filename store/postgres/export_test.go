@@ -41,3 +41,20 @@ func (s *Store) Queued() int {
 	defer s.queue.mu.Unlock()
 	return s.queue.count
 }
+
+// LookFirst says whether creates are read first, until one finds a holder.
+func (s *Store) LookFirst(yes bool) {
+	s.lookFirst.inVain.Store(0)
+	for i := range s.lookFirst.seen {
+		s.lookFirst.seen[i].Store(0)
+	}
+	if !yes {
+		s.lookFirst.inVain.Store(maxInVain)
+	}
+}
+
+// Looks reports whether a create of the key is read first.
+func (s *Store) Looks(tenant string, key store.Key) bool { return s.lookFirst.worth(tenant, key) }
+
+// Found tells the store of a create that a read would refuse, or has not refused.
+func (s *Store) Found(tenant string, key store.Key, held bool) { s.lookFirst.found(tenant, key, held) }
