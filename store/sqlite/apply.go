@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"database/sql/driver"
 	"errors"
 	"slices"
 	"strconv"
@@ -67,7 +66,7 @@ type op struct {
 	rec    store.Record   // the new record; of a deletion ID and Kind alone
 	keys   []byte         // rec.Unique and rec.Index, encoded
 	due    int64
-	note   []byte // nil: none
+	entry  []byte // of the feed; nil: none
 
 	stored stored
 }
@@ -106,9 +105,9 @@ func newBatch(tenant string, in store.Batch) *batch {
 			o.rec.Due = store.FromMillis(o.due) // a TakenError may return it as the holder of a key
 		}
 		if in.Note != nil {
-			o.note = append([]byte{}, in.Note...)
+			o.entry = encodeEntry(o.kind, o.rec.Kind, o.rec.ID, in.Note)
 		}
-		b.size += opSize + len(o.rec.Data) + len(o.keys) + len(o.note)
+		b.size += opSize + len(o.rec.Data) + len(o.keys) + len(o.entry)
 	}
 	return b
 }
@@ -119,6 +118,9 @@ func (b *batch) run(tx *transaction) (rev store.Revision, refused, failed error)
 	t, failed := tx.tenant(b.tenant)
 	if failed != nil {
 		return 0, nil, failed
+	}
+	if t.revision+int64(len(b.ops)) > maxRevision {
+		return 0, unavailable(errFull), nil
 	}
 	if rev, failed = b.createNew(tx, t); rev != 0 || failed != nil {
 		return rev, nil, failed
@@ -183,11 +185,11 @@ func (o *op) written(tx *transaction, t *tenant) error {
 	if o.due != o.stored.due {
 		tx.reschedule(t, o.storedKind())
 	}
-	if o.note == nil {
+	if o.entry == nil {
 		return nil
 	}
 	t.noted = true
-	return tx.exec(sqlNote, t.n, t.revision, int64(o.kind), o.rec.Kind, o.rec.ID, o.note)
+	return tx.exec(sqlNote, changeNumber(t.n, t.revision), o.entry)
 }
 
 // forgetDamaged deletes the rows in the indexes of damaged records that are removed.
@@ -297,32 +299,46 @@ func (o *op) writeKeys(tx *transaction, t *tenant, rid, created int64) error {
 // never changes.
 func (o *op) writeTerms(tx *transaction, t *tenant, rid, created int64) error {
 	had, has := keySet(o.stored.index), keySet(o.rec.Index)
-	var at, row driver.Value = created, rid // made once: a number that becomes a driver.Value is allocated
 	for _, term := range o.stored.index {
 		if has(term) {
 			continue
 		}
 		terms, err := tx.space(t, termsOf(o.rec.Kind, term))
 		if err == nil {
-			err = tx.exec(sqlDeleteTerm, terms, term.Value, at)
+			err = tx.exec(sqlDeleteTerm, terms, term.Value, created)
 		}
 		if err != nil {
 			return err
 		}
+	}
+	const head = 2 // what all terms of the record share
+	args := append(tx.args[:0], created, rid)
+	insert := func() error {
+		n := (len(args) - head) / 2
+		if n == 0 {
+			return nil
+		}
+		err := tx.exec(sqlInsertTerms[n-1], args...)
+		args = args[:head]
+		return err
 	}
 	for _, term := range o.rec.Index {
 		if had(term) {
 			continue
 		}
 		terms, err := tx.makeSpace(t, termsOf(o.rec.Kind, term))
-		if err == nil {
-			err = tx.exec(sqlInsertTerm, terms, term.Value, at, row)
-		}
 		if err != nil {
 			return err
 		}
+		args = append(args, terms, term.Value)
+		if len(args) == head+2*len(sqlInsertTerms) {
+			if err := insert(); err != nil {
+				return err
+			}
+		}
 	}
-	return nil
+	tx.args = args
+	return insert()
 }
 
 // keySet returns a test for membership. It compares few keys one by one.

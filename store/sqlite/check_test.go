@@ -70,7 +70,8 @@ func checkIndexes(t testing.TB, path string) (damaged int) {
 		"revisions of two records": `SELECT tenant, revision FROM rollbook_record GROUP BY 1, 2 HAVING count(*) > 1`,
 		"records in the space of others": `SELECT r.rid FROM rollbook_record r LEFT JOIN rollbook_space s ON s.n = r.space
 			WHERE (s.tenant, s.record, s.key) IS NOT (r.tenant, r.kind, '')`,
-		"changes outside of their feeds": `SELECT c.tenant, c.revision FROM rollbook_change c
+		"changes outside of their feeds": `SELECT t.n, c.revision
+			FROM (SELECT n >> 38 AS tenant, n & ((1 << 38) - 1) AS revision FROM rollbook_change) c
 			LEFT JOIN rollbook_tenant t ON t.n = c.tenant
 			WHERE t.n IS NULL OR c.revision <= t.trimmed OR c.revision > t.revision`,
 	} {

@@ -80,8 +80,8 @@ func damageRecord(ctx context.Context, db querier, tenant, id string) error {
 
 // damageChange gives the entry a type that there is not.
 func damageChange(ctx context.Context, db querier, tenant string, seq store.Revision) error {
-	return changeRow(ctx, db, `UPDATE rollbook_change SET type = 77
-		WHERE tenant = (SELECT n FROM rollbook_tenant WHERE name = ?) AND revision = ?`, tenant, int64(seq))
+	return changeRow(ctx, db, `UPDATE rollbook_change SET entry = CAST('M' || substr(entry, 2) AS BLOB)
+		WHERE n = (SELECT n << 38 FROM rollbook_tenant WHERE name = ?) + ?`, tenant, int64(seq))
 }
 
 // changeRow runs a statement that changes one row.

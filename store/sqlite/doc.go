@@ -35,6 +35,11 @@
 // Full, the default, asks the disk to make each commit durable, and can promise no more
 // than the disk. Nothing survives the loss of the disk: see Backups.
 //
+// # Limits
+//
+// A file has room for 33 million tenants, and a tenant for 274 billion revisions. Writes
+// that would need more fail with ErrUnavailable. Each of the other tenants goes on.
+//
 // # How a write can fail
 //
 // A write that fails with ErrStale, ErrTaken, ErrDamaged, ErrInvalid, ErrUnavailable

@@ -207,7 +207,7 @@ func (c *faultyConn) before(kind fault) error {
 
 // fill writes until its limit, or until something stops it.
 const fill = `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
-	INSERT INTO rollbook_change SELECT -1, i, 1, 'fill', 'fill', zeroblob(2000) FROM n`
+	INSERT INTO rollbook_change SELECT -i, zeroblob(2000) FROM n`
 
 func (c *faultyConn) after(kind fault) error {
 	switch kind {

@@ -13,7 +13,14 @@ import (
 var (
 	ParseKeys   = parseKeys
 	DatabaseURI = databaseURI
+	EncodeEntry = encodeEntry
+	ParseEntry  = parseEntry
 )
+
+// HasNews reports whether Wait would return at once.
+func (s *Store) HasNews(ctx context.Context, tenant string, after store.Revision) (bool, error) {
+	return s.hasNews(ctx, tenant, after)
+}
 
 // Queued returns how many writes wait for the writer.
 func (s *Store) Queued() int { return s.writer.queue.waiting() }

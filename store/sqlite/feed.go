@@ -3,8 +3,8 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"errors"
-	"math"
 
 	"github.com/rollbook-go/rollbook/store"
 )
@@ -12,15 +12,28 @@ import (
 // The left join returns one row even if there is no entry, so that the feed's beginning
 // and its entries are of the same moment.
 const (
-	sqlChanges = `SELECT t.trimmed, c.revision, c.type, c.kind, c.id, c.note
-		FROM rollbook_tenant t LEFT JOIN rollbook_change c
-			ON c.tenant = t.n AND c.revision > ?2 AND c.revision < ?3
-		WHERE t.name = ?1 ORDER BY c.revision LIMIT (?4+0)`
-	sqlChangesDesc = `SELECT t.trimmed, c.revision, c.type, c.kind, c.id, c.note
-		FROM rollbook_tenant t LEFT JOIN rollbook_change c
-			ON c.tenant = t.n AND c.revision > ?2 AND c.revision < ?3
-		WHERE t.name = ?1 ORDER BY c.revision DESC LIMIT (?4+0)`
+	sqlChanges     = changesFrom + ` LIMIT (?4+0)`
+	sqlChangesDesc = changesFrom + ` DESC LIMIT (?4+0)`
+	changesFrom    = `SELECT t.trimmed, c.n, c.entry FROM rollbook_tenant t LEFT JOIN rollbook_change c
+			ON c.n > (t.n << 38) + ?2 AND c.n < (t.n << 38) + ?3
+		WHERE t.name = ?1 ORDER BY c.n`
 )
+
+// The number of an entry has the revision in its lower bits, and the tenant above them.
+const (
+	revisionBits = 38
+	maxRevision  = 1<<revisionBits - 1
+	maxTenant    = 1<<(63-revisionBits) - 1
+)
+
+// errFull is the error for a revision or a tenant whose number has too many bits.
+var errFull = errors.New("no more revisions or tenants can be numbered")
+
+// changeNumber returns the number of the entry with a revision, of which there are none
+// above maxRevision.
+func changeNumber(tenant, revision int64) int64 {
+	return tenant<<revisionBits | min(revision, maxRevision)
+}
 
 // Changes implements [store.Store].
 func (s *Store) Changes(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
@@ -49,13 +62,13 @@ func (s source) changePage(ctx context.Context, tenant string, q store.ChangeQue
 	if q.Desc {
 		query = sqlChangesDesc
 	}
-	before := int64(q.Before)
-	if before == 0 {
-		before = math.MaxInt64
+	before := int64(maxRevision + 1)
+	if q.Before > 0 {
+		before = min(before, int64(q.Before))
 	}
 	t := readTurn{method: "Changes", tenant: tenant, long: q.Limit > store.DefaultLimit}
 	return read(ctx, s, t, func(ctx context.Context) (store.ChangePage, error) {
-		rows, err := s.query(ctx, query, tenant, int64(q.After), before, q.Limit+1)
+		rows, err := s.query(ctx, query, tenant, min(int64(q.After), maxRevision), before, q.Limit+1)
 		if err != nil {
 			return store.ChangePage{}, err
 		}
@@ -69,20 +82,19 @@ func changes(rows *sql.Rows, q store.ChangeQuery) (page store.ChangePage, err er
 	size := 0
 	for rows.Next() {
 		var trimmed int64
-		var seq, kind sql.NullInt64
-		var recordKind, id sql.NullString
-		var note []byte
-		if err := rows.Scan(&trimmed, &seq, &kind, &recordKind, &id, &note); err != nil {
+		var n sql.NullInt64
+		var entry []byte
+		if err := rows.Scan(&trimmed, &n, &entry); err != nil {
 			return page, err
 		}
 		page.Trimmed = store.Revision(trimmed)
 		if page.Trimmed > q.After && (q.After > 0 || !q.Desc) {
 			return page, &store.TrimmedError{Through: page.Trimmed}
 		}
-		if !seq.Valid {
+		if !n.Valid {
 			break
 		}
-		c := change(seq.Int64, kind.Int64, recordKind.String, id.String, note)
+		c := parseEntry(store.Revision(n.Int64&maxRevision), entry)
 		size += len(c.Note)
 		if n := len(page.Changes); n == q.Limit || n > 0 && size > store.MaxPageData {
 			page.Next = page.Changes[n-1].Seq
@@ -93,15 +105,33 @@ func changes(rows *sql.Rows, q store.ChangeQuery) (page store.ChangePage, err er
 	return page, rows.Err()
 }
 
-// change returns an entry, which is damaged if a column cannot be of one.
-func change(seq, kind int64, recordKind, id string, note []byte) store.Change {
-	c := store.Change{Seq: store.Revision(seq)}
-	if kind < int64(store.Created) || kind > int64(store.Deleted) || recordKind == "" || id == "" {
-		c.Damaged = true
-		return c
+// encodeEntry encodes an entry of the feed: the type in a byte, kind and ID of the record,
+// each behind its length, an unsigned varint, and then the note.
+func encodeEntry(change store.ChangeType, kind, id string, note []byte) []byte {
+	b := make([]byte, 0, 1+2*binary.MaxVarintLen16+len(kind)+len(id)+len(note))
+	b = append(b, byte(change))
+	for _, s := range [2]string{kind, id} {
+		b = binary.AppendUvarint(b, uint64(len(s)))
+		b = append(b, s...)
 	}
-	c.Revision, c.Type = c.Seq, store.ChangeType(kind)
-	c.Kind, c.ID, c.Note = recordKind, id, note
+	return append(b, note...)
+}
+
+// parseEntry is the inverse of encodeEntry. What cannot be an entry is damaged.
+func parseEntry(seq store.Revision, b []byte) store.Change {
+	damaged := store.Change{Seq: seq, Damaged: true}
+	if len(b) == 0 || b[0] < byte(store.Created) || b[0] > byte(store.Deleted) {
+		return damaged
+	}
+	c := store.Change{Seq: seq, Revision: seq, Type: store.ChangeType(b[0]), Note: b[1:]}
+	for _, s := range [2]*string{&c.Kind, &c.ID} {
+		n, used := binary.Uvarint(c.Note)
+		if used <= 0 || n == 0 || n > uint64(len(c.Note)-used) {
+			return damaged
+		}
+		end := used + int(n) //nolint:gosec // at most a length
+		*s, c.Note = string(c.Note[used:end]), c.Note[end:]
+	}
 	return c
 }
 
@@ -151,7 +181,7 @@ func (t *trim) run(tx *transaction) (_ store.Revision, refused, failed error) {
 		return 0, nil, err
 	}
 	if n > 0 {
-		if err := tx.exec(sqlTrimChanges, row.n, last); err != nil {
+		if err := tx.exec(sqlTrimChanges, changeNumber(row.n, 0), changeNumber(row.n, last)); err != nil {
 			return 0, nil, err
 		}
 		row.trimmed, row.noted = last, true

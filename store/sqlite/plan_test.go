@@ -58,7 +58,7 @@ func TestPlans(t *testing.T) {
 func plans(all bool) map[string][]string {
 	feed := []string{
 		"SEARCH t USING INDEX sqlite_autoindex_rollbook_tenant_1 (name=?)",
-		"SEARCH c USING PRIMARY KEY (tenant=? AND revision>? AND revision<?) LEFT-JOIN",
+		"SEARCH c USING INTEGER PRIMARY KEY (rowid>? AND rowid<?) LEFT-JOIN",
 	}
 	statements := map[string][]string{
 		sqlTenant:       {"SEARCH rollbook_tenant USING INDEX sqlite_autoindex_rollbook_tenant_1 (name=?)"},
@@ -86,13 +86,13 @@ func plans(all bool) map[string][]string {
 		},
 		sqlDeleteTerm: {"SEARCH rollbook_term USING PRIMARY KEY" +
 			" (space=? AND value=? AND created=?)"},
-		sqlNewestChange: {"SEARCH rollbook_change USING PRIMARY KEY (tenant=? AND revision<?)"},
+		sqlNewestChange: {"SEARCH rollbook_change USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"},
 		sqlTrimStep: {
 			"CO-ROUTINE (subquery)",
-			"SEARCH rollbook_change USING PRIMARY KEY (tenant=? AND revision<?)",
+			"SEARCH rollbook_change USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
 			"SCAN (subquery)", // at most trimStep rows
 		},
-		sqlTrimChanges: {"SEARCH rollbook_change USING PRIMARY KEY (tenant=? AND revision<?)"},
+		sqlTrimChanges: {"SEARCH rollbook_change USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"},
 		sqlEarliest:    {"SEARCH rollbook_record USING COVERING INDEX rollbook_record_due (space=? AND due>?)"},
 		sqlUnschedule:  {"SEARCH rollbook_schedule USING PRIMARY KEY (kind=? AND tenant=?)"},
 		sqlGetByID:     {"SEARCH r USING INDEX sqlite_autoindex_rollbook_record_1 (tenant=? AND id=?)"},
@@ -145,7 +145,7 @@ func plans(all bool) map[string][]string {
 		sqlHasNews: {
 			"SEARCH t USING INDEX sqlite_autoindex_rollbook_tenant_1 (name=?)",
 			"CORRELATED SCALAR SUBQUERY 1",
-			"SEARCH c USING PRIMARY KEY (tenant=? AND revision>?)",
+			"SEARCH c USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
 		},
 	}
 	for terms := range store.MaxMatch + 1 {

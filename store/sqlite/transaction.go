@@ -35,20 +35,35 @@ const (
 		WHERE space IN (SELECT n FROM rollbook_space WHERE tenant = ? AND record > '')
 		AND created IN (SELECT value FROM json_each(?))`
 
-	sqlInsertTerm = `INSERT INTO rollbook_term (space, value, created, rid) VALUES (?, ?, ?, ?)`
 	sqlDeleteTerm = `DELETE FROM rollbook_term WHERE space = ? AND value = ? AND created = ?`
 
-	sqlNote         = `INSERT INTO rollbook_change (tenant, revision, type, kind, id, note) VALUES (?, ?, ?, ?, ?, ?)`
-	sqlNewestChange = `SELECT revision FROM rollbook_change WHERE tenant = ? AND revision <= ?
-		ORDER BY revision DESC LIMIT 1`
-	sqlTrimStep = `SELECT max(revision), count(*) FROM
-		(SELECT revision FROM rollbook_change WHERE tenant = ? AND revision < ? ORDER BY revision LIMIT (?+0))`
-	sqlTrimChanges = `DELETE FROM rollbook_change WHERE tenant = ? AND revision <= ?`
+	sqlNote         = `INSERT INTO rollbook_change (n, entry) VALUES (?, ?)`
+	sqlNewestChange = `SELECT n FROM rollbook_change WHERE n > ? AND n <= ? ORDER BY n DESC LIMIT 1`
+	sqlTrimStep     = `SELECT max(n), count(*) FROM
+		(SELECT n FROM rollbook_change WHERE n > ? AND n < ? ORDER BY n LIMIT (?+0))`
+	sqlTrimChanges = `DELETE FROM rollbook_change WHERE n > ? AND n <= ?`
 
 	sqlEarliest = `SELECT min(due) FROM rollbook_record WHERE space = ? AND due > 0`
 	sqlSchedule = `INSERT INTO rollbook_schedule (kind, tenant, due) VALUES (?, ?, ?)
 		ON CONFLICT (kind, tenant) DO UPDATE SET due = excluded.due WHERE due <> excluded.due`
 	sqlUnschedule = `DELETE FROM rollbook_schedule WHERE kind = ? AND tenant = ?`
+)
+
+// sqlInsertTerms insert one term of a record, two, and so on. The record's created and number
+// are bound once. A statement for several rows that can be undone alone would first copy the
+// pages that it changes; with OR FAIL it cannot, and need not, since the transaction is rolled
+// back if it fails.
+var sqlInsertTerms = [...]string{insertTerm, insertTerms2, insertTerms3, insertTerms4, insertTerms5, insertTerms6, insertTerms7, insertTerms8}
+
+const (
+	insertTerm   = `INSERT OR FAIL INTO rollbook_term (created, rid, space, value) VALUES (?1, ?2, ?3, ?4)`
+	insertTerms2 = insertTerm + `, (?1, ?2, ?5, ?6)`
+	insertTerms3 = insertTerms2 + `, (?1, ?2, ?7, ?8)`
+	insertTerms4 = insertTerms3 + `, (?1, ?2, ?9, ?10)`
+	insertTerms5 = insertTerms4 + `, (?1, ?2, ?11, ?12)`
+	insertTerms6 = insertTerms5 + `, (?1, ?2, ?13, ?14)`
+	insertTerms7 = insertTerms6 + `, (?1, ?2, ?15, ?16)`
+	insertTerms8 = insertTerms7 + `, (?1, ?2, ?17, ?18)`
 )
 
 // sqlDataVersion is a number that changes when another connection writes, in any process.
@@ -64,6 +79,7 @@ type transaction struct {
 	changed  []*tenant
 	schedule map[slot]struct{} // the rows to be brought up to date
 	row      [8]driver.Value
+	args     []driver.Value // of a statement with many, for the next one to use
 }
 
 // known is what transactions have read. It is good for the next one on the same connection
@@ -172,7 +188,9 @@ func (tx *transaction) newRow() (rid int64, err error) {
 }
 
 func (tx *transaction) create(t *tenant) (err error) {
-	t.n, err = tx.insert(sqlCreateTenant, t.name)
+	if t.n, err = tx.insert(sqlCreateTenant, t.name); t.n > maxTenant {
+		return errFull
+	}
 	return err
 }
 
@@ -222,7 +240,7 @@ func (tx *transaction) holder(tenant, rid int64, key store.Key) (r store.Record,
 func (tx *transaction) oldChanges(tenant, through int64) (last, n int64, err error) {
 	row := tx.row[:1]
 	var newest int64
-	found, err := tx.s.row(sqlNewestChange, row, tenant, through)
+	found, err := tx.s.row(sqlNewestChange, row, changeNumber(tenant, 0), changeNumber(tenant, through))
 	if err != nil || !found {
 		return 0, 0, err
 	}
@@ -230,14 +248,14 @@ func (tx *transaction) oldChanges(tenant, through int64) (last, n int64, err err
 		return 0, 0, err
 	}
 	row = tx.row[:2]
-	if _, err := tx.s.row(sqlTrimStep, row, tenant, newest, int64(trimStep)); err != nil {
+	if _, err := tx.s.row(sqlTrimStep, row, changeNumber(tenant, 0), newest, int64(trimStep)); err != nil {
 		return 0, 0, err
 	}
 	if row[0] == nil { // max of nothing
 		return 0, 0, nil
 	}
 	err = scan(row, &last, &n)
-	return last, n, err
+	return last & maxRevision, n, err
 }
 
 // reschedule records that the earliest due of a tenant and kind may have changed.

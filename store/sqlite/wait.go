@@ -14,7 +14,7 @@ import (
 const pollEvery = 200 * time.Millisecond
 
 const sqlHasNews = `SELECT 1 FROM rollbook_tenant t WHERE t.name = ?1 AND (t.trimmed > ?2
-	OR EXISTS (SELECT 1 FROM rollbook_change c WHERE c.tenant = t.n AND c.revision > ?2))`
+	OR EXISTS (SELECT 1 FROM rollbook_change c WHERE c.n > (t.n << 38) + min(?2, (1 << 38) - 1) AND c.n < (t.n + 1) << 38))`
 
 // Wait implements [store.Waiter]. A write of this Store wakes it at once, one of
 // another process within about 200 ms.
