@@ -40,7 +40,7 @@ type Options struct {
 	Histories int           // how many, each on a tenant of its own; 0: 1
 	Clients   int           // concurrent callers of a history; 0: 8
 	Calls     int           // calls of each client; 0: 250
-	Timeout   time.Duration // for checking one history; 0: a minute
+	Timeout   time.Duration // for checking one history; 0: five minutes
 	Seed      uint64        // of the first history, the next counting up; 0: random
 
 	// Faults allows calls to fail with store.ErrUnavailable and, if they write,
@@ -64,7 +64,7 @@ func (o *Options) withDefaults() Options {
 		out.Calls = 250
 	}
 	if out.Timeout == 0 {
-		out.Timeout = time.Minute
+		out.Timeout = 5 * time.Minute
 	}
 	if out.Seed == 0 {
 		out.Seed = rand.Uint64()
