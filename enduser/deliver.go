@@ -2,11 +2,13 @@ package enduser
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/rollbook-go/rollbook/internal/redact"
 )
+
+// ChangeDisabled is the type of a change that is noted when [Manager.Deliver] disables a webhook.
+const ChangeDisabled ChangeType = "disabled"
 
 // Event is something that happened in a tenant's environment, as it is sent to webhooks.
 type Event struct {
@@ -88,13 +90,10 @@ type DeliverOptions struct {
 	// Endpoints is how many webhooks are worked on at a time; 0 means 16.
 	Endpoints int
 
+	// Poll is how often Deliver looks for webhooks that are due: new ones, attempts that have
+	// failed, those of a process that died. Zero means 1 s. It is woken for new changes.
+	Poll time.Duration
+
 	// Disabled is called after the Manager has disabled a webhook. It must be fast.
 	Disabled func(context.Context, Webhook)
-}
-
-// Deliver delivers the events of all tenants to their webhooks until the context ends, and
-// returns the context's error.
-func (m *Manager) Deliver(ctx context.Context, s Sender, opts *DeliverOptions) error {
-	_, _ = s, opts
-	return errors.ErrUnsupported
 }

@@ -33,14 +33,15 @@ func allowed() []arrow {
 		{in(""), nil},
 		{in("/store"), nil},
 		{in("/store/storetest"), []string{in("/store")}},
+		{in("/store/internal/backend"), []string{in("/store")}},
 		{in("/store/memory"), []string{in("/store"), in("/internal/fair")}},
-		{in("/store/sqlite"), []string{in("/store"), in("/internal/fair"), sqlite}},
+		{in("/store/sqlite"), []string{in("/store"), in("/store/internal/backend"), in("/internal/fair"), sqlite}},
 		{in("/store/redis"), []string{in("/store"), in("/internal/fair"), redis}},
-		{in("/store/postgres"), []string{in("/store"), in("/internal/fair"), pgx}},
+		{in("/store/postgres"), []string{in("/store"), in("/store/internal/backend"), in("/internal/fair"), pgx}},
 		{in("/store/postgres/examples/..."), []string{in("/enduser"), in("/store/postgres"), pgx}},
 		{in("/httpapi/redislimit"), []string{in("/httpapi"), redis, "github.com/go-redis/redis_rate/v10"}},
 
-		{in("/enduser"), []string{in("/store"), in("/internal/fold"), in("/internal/jsontext"), in("/internal/redact"), "golang.org/x/text/...", "golang.org/x/net/idna"}},
+		{in("/enduser"), []string{in("/store"), in("/internal/fair"), in("/internal/fold"), in("/internal/jsontext"), in("/internal/redact"), "golang.org/x/text/...", "golang.org/x/net/idna"}},
 		{in("/enduser/keyfile"), []string{in("/enduser")}},
 		{in("/enduser/webhook"), []string{
 			in("/enduser"), in("/internal/jsontext"), in("/internal/userjson"), "code.dny.dev/ssrf", "github.com/standard-webhooks/standard-webhooks/libraries/go",

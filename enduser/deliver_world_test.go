@@ -1,0 +1,192 @@
+package enduser_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// delivered is an attempt as a receiver saw it.
+type delivered struct {
+	enduser.Delivery
+	at     time.Time
+	result enduser.Result
+}
+
+// receiver is a Sender that keeps what it gets. It may be used by several engines.
+type receiver struct {
+	// answer is the result of an attempt; nil: 200. It is called with the lock held.
+	answer func(d *enduser.Delivery) enduser.Result
+
+	// takes is how long an attempt takes; nil: no time.
+	takes func(d *enduser.Delivery) time.Duration
+
+	mu  sync.Mutex
+	got []delivered
+}
+
+func (r *receiver) Send(ctx context.Context, d *enduser.Delivery) enduser.Result {
+	if r.takes != nil {
+		if wait := r.takes(d); wait > 0 {
+			select {
+			case <-time.After(wait):
+			case <-ctx.Done():
+				return enduser.Result{Fault: "timeout"}
+			}
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	result := enduser.Result{Status: 200}
+	if r.answer != nil {
+		result = r.answer(d)
+	}
+	r.got = append(r.got, delivered{*d, time.Now(), result})
+	return result
+}
+
+// all returns what was received, and forgets it.
+func (r *receiver) all() []delivered {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	got := r.got
+	r.got = nil
+	return got
+}
+
+// texts returns what was received as "type id", and forgets it.
+func (r *receiver) texts() []string {
+	var out []string
+	for _, d := range r.all() {
+		out = append(out, d.Event.Type+" "+d.Event.ID)
+	}
+	return out
+}
+
+// answers are the results of attempts that tests use.
+func answer(status int) enduser.Result { return enduser.Result{Status: status} }
+
+// deliveries are a Manager by the clock of the test's bubble, and a receiver.
+type deliveries struct {
+	*receiver
+	store store.Store
+	users *enduser.Manager
+	acme  enduser.Tenant
+}
+
+func newDeliveries(st store.Store) *deliveries {
+	users := enduser.New(st, &enduser.Options{NewID: counter("u"), Keyring: enduser.NewKeyring(testKey("k1"))})
+	return &deliveries{receiver: new(receiver), store: st, users: users, acme: users.Tenant("acme").As("ann")}
+}
+
+// run runs Deliver until stop is called, or the test ends.
+func (d *deliveries) run(t testing.TB, opts *enduser.DeliverOptions) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- d.users.Deliver(ctx, d, opts) }()
+	var once sync.Once
+	stop = func() {
+		once.Do(func() {
+			cancel()
+			if err := <-ended; !errors.Is(err, context.Canceled) {
+				t.Errorf("Deliver: %v", err)
+			}
+		})
+	}
+	t.Cleanup(stop)
+	return stop
+}
+
+// hook makes a webhook.
+func (d *deliveries) hook(t testing.TB, events ...string) enduser.Webhook {
+	t.Helper()
+	h, _, err := d.acme.Webhooks().Create(context.Background(), enduser.WebhookSpec{URL: "https://example.com/hook", Events: events})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// user makes a user, change changes it.
+func (d *deliveries) user(t testing.TB) string {
+	t.Helper()
+	return must(d.acme.Create(context.Background(), enduser.Spec{}))(t).ID
+}
+
+func (d *deliveries) change(t testing.TB, id string) enduser.User {
+	t.Helper()
+	return must(d.acme.Update(context.Background(), enduser.ByID(id), func(e *enduser.Edit) error {
+		e.Name += "x"
+		return nil
+	}))(t)
+}
+
+func (d *deliveries) state(t testing.TB, h enduser.Webhook) enduser.WebhookState {
+	t.Helper()
+	return must(d.acme.Webhooks().State(context.Background(), h.ID))(t)
+}
+
+// sleep lets time pass in a bubble, until everything has settled.
+func sleep(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// counted is a store that counts calls.
+type counted struct {
+	store.Store
+	mu    sync.Mutex
+	calls map[string]int
+}
+
+func (c *counted) Unwrap() store.Store { return c.Store }
+
+func (c *counted) count(call string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.calls == nil {
+		c.calls = make(map[string]int)
+	}
+	c.calls[call]++
+}
+
+// take returns how often a method was called since the last time.
+func (c *counted) take() map[string]int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	calls := c.calls
+	c.calls = nil
+	return calls
+}
+
+func (c *counted) Get(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
+	c.count("Get")
+	return c.Store.Get(ctx, tenant, key)
+}
+
+func (c *counted) Apply(ctx context.Context, tenant string, b store.Batch) (store.Revision, error) {
+	c.count("Apply")
+	return c.Store.Apply(ctx, tenant, b)
+}
+
+func (c *counted) Changes(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
+	c.count("Changes")
+	return c.Store.Changes(ctx, tenant, q)
+}
+
+func (c *counted) Due(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
+	c.count("Due")
+	return c.Store.Due(ctx, q)
+}
+
+func (c *counted) List(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
+	c.count("List")
+	return c.Store.List(ctx, tenant, q)
+}
