@@ -56,7 +56,7 @@ func checkWebhookURL(v *violations, text string, insecure bool) {
 	}
 	u, err := url.Parse(text)
 	switch {
-	case err != nil || u.Hostname() == "" || u.User != nil || !isPort(u.Port()) || strings.ContainsAny(text, " \"<>\\^`{|}#"):
+	case err != nil || !u.IsAbs() || u.Hostname() == "" || u.User != nil || !isPort(u.Port()) || strings.ContainsAny(text, " \"<>\\^`{|}#"):
 		v.add(field, CodeFormat, "must be an absolute URL without user information and fragment")
 	case u.Scheme != "https" && (u.Scheme != "http" || !insecure):
 		v.add(field, CodeValue, "must be an https URL")
