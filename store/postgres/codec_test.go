@@ -9,30 +9,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"pgregory.net/rapid"
 
 	"github.com/rollbook-go/rollbook/store"
 )
-
-func TestKeysRoundTrip(t *testing.T) {
-	key := rapid.Custom(func(t *rapid.T) store.Key {
-		return store.Key{
-			Kind:  rapid.StringN(1, -1, store.MaxKind).Draw(t, "kind"),
-			Value: rapid.StringN(0, -1, store.MaxKeyValue).Draw(t, "value"),
-		}
-	})
-	rapid.Check(t, func(t *rapid.T) {
-		unique := rapid.SliceOfN(key, 0, store.MaxUnique).Draw(t, "unique")
-		index := rapid.SliceOfN(key, 0, store.MaxIndex).Draw(t, "index")
-		u, i, err := parseKeys(encodeKeys(unique, index))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff([][]store.Key{unique, index}, [][]store.Key{u, i}, cmpopts.EquateEmpty()); diff != "" {
-			t.Fatal(diff)
-		}
-	})
-}
 
 // No flipped bit makes another key.
 func TestFlippedBits(t *testing.T) {

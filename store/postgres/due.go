@@ -2,11 +2,9 @@ package postgres
 
 import (
 	"context"
-	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/rollbook-go/rollbook/store"
+	"github.com/rollbook-go/rollbook/store/internal/backend"
 )
 
 // sqlDue reads a tenant's due records of some kinds, from a place on, as far as they fit into
@@ -31,14 +29,9 @@ func (s *Store) Due(ctx context.Context, q store.DueQuery) (store.DuePage, error
 }
 
 func (s *Store) observeDue(ctx context.Context, src source, q store.DueQuery) (store.DuePage, error) {
-	c := s.observe("Due")
+	c := s.observer.BeginCall("Due")
 	page, err := due(ctx, src, q)
-	var info store.CallInfo
-	for i := range page.Tenants {
-		info.Items += len(page.Tenants[i].Records)
-		info.Damaged += len(page.Tenants[i].Damaged)
-	}
-	c.end(info, err)
+	c.End(backend.DueInfo(page), err)
 	return page, err
 }
 
@@ -47,9 +40,9 @@ func due(ctx context.Context, src source, q store.DueQuery) (page store.DuePage,
 	if err != nil {
 		return page, err
 	}
-	from, ok := parsePlace(q.From)
-	if !ok {
-		return page, &store.InvalidError{Op: -1, What: "from", Why: "not of an earlier call"}
+	from, err := backend.ParseDuePlace(q.From)
+	if err != nil {
+		return page, err
 	}
 	d := &dueReader{src: src, before: store.Millis(q.Before), kinds: q.Kinds}
 	if q.Tenant == "" {
@@ -60,7 +53,7 @@ func due(ctx context.Context, src source, q store.DueQuery) (page store.DuePage,
 		return page, err
 	}
 	part, err := d.read(ctx, q.Tenant, from, q.Limit)
-	if err == nil && part.found() {
+	if err == nil && part.Found() {
 		page.Tenants = []store.DueTenant{part.DueTenant}
 	}
 	return page, err
@@ -72,8 +65,7 @@ type dueReader struct {
 	src    source
 	before int64
 	kinds  []string
-
-	records, data, damaged int // of the page so far; data is bytes of bodies
+	page   backend.DuePage
 }
 
 func (d *dueReader) step(ctx context.Context, tenant string, f func(context.Context, session) error) error {
@@ -82,7 +74,7 @@ func (d *dueReader) step(ctx context.Context, tenant string, f func(context.Cont
 
 // all reads the due records of the first tenants that have any.
 func (d *dueReader) all(ctx context.Context, q store.DueQuery) (page store.DuePage, err error) {
-	var found dueTenants
+	var found backend.DueTenants
 	err = d.step(ctx, "", func(ctx context.Context, c session) error {
 		if err := d.findKinds(ctx, c); err != nil {
 			return err
@@ -97,41 +89,16 @@ func (d *dueReader) all(ctx context.Context, q store.DueQuery) (page store.DuePa
 	if err != nil {
 		return page, err
 	}
-	last := q.After
-	for _, t := range found.tenants {
-		part, err := d.read(ctx, t.name, place{}, q.Limit/len(found.tenants))
-		if err != nil {
-			return store.DuePage{}, err
-		}
-		if part.found() {
-			page.Tenants = append(page.Tenants, part.DueTenant)
-			last = t.name
-		}
-		if part.full {
-			if last != found.last {
-				page.Next = last
-			}
-			return page, nil
-		}
-	}
-	page.Next = found.next
-	return page, nil
+	return found.Fill(q, func(tenant string, share int) (backend.DuePart, error) {
+		return d.read(ctx, tenant, backend.DuePlace{}, share)
+	})
 }
-
-// duePart is a tenant's part of a page.
-type duePart struct {
-	store.DueTenant
-	data int  // bytes of bodies
-	full bool // the page has no room for the next record
-}
-
-func (p *duePart) found() bool { return len(p.Records)+len(p.Damaged) > 0 }
 
 // read reads a tenant's due records from a place on. Damaged ones do not count towards the
 // share, so that it may take several queries.
-func (d *dueReader) read(ctx context.Context, tenant string, from place, share int) (p duePart, err error) {
+func (d *dueReader) read(ctx context.Context, tenant string, from backend.DuePlace, share int) (p backend.DuePart, err error) {
 	err = d.step(ctx, tenant, func(ctx context.Context, c session) error {
-		p = duePart{DueTenant: store.DueTenant{Tenant: tenant}}
+		p = backend.DuePart{DueTenant: store.DueTenant{Tenant: tenant}}
 		for last, more := from, true; more; {
 			rows, limit := 0, share-len(p.Records)+1
 			a := d.args(tenant, last, limit, &p)
@@ -147,64 +114,38 @@ func (d *dueReader) read(ctx context.Context, tenant string, from place, share i
 		return nil
 	})
 	if err != nil {
-		return duePart{}, err
+		return backend.DuePart{}, err
 	}
-	d.records, d.data, d.damaged = d.records+len(p.Records), d.data+p.data, d.damaged+len(p.Damaged)
+	d.page.Close(&p)
 	return p, nil
 }
 
-func (d *dueReader) args(tenant string, from place, limit int, p *duePart) *args {
+func (d *dueReader) args(tenant string, from backend.DuePlace, limit int, p *backend.DuePart) *args {
+	room, empty := d.page.Room(p)
 	var a args
 	a.bytea(tenant)
 	a.int8(d.before)
-	a.int8(from.due)
-	a.int8(from.created)
+	a.int8(from.Due)
+	a.int8(from.Number)
 	a.array(oidBytea)
 	for _, kind := range d.kinds {
 		a.elemString(kind)
 	}
 	a.endArray()
 	a.int4(limit)
-	a.int8(int64(store.MaxPageData - d.data - p.data))
-	a.bool(d.records+len(p.Records) == 0)
+	a.int8(int64(room))
+	a.bool(empty)
 	return &a
 }
 
 // add adds a row to a tenant's part, unless its share or the page is full.
-func (d *dueReader) add(p *duePart, row *reply, last *place, share int) {
+func (d *dueReader) add(p *backend.DuePart, row *reply, last *backend.DuePlace, share int) {
 	if p.Next != "" {
 		return
 	}
 	fits := row.row[len(row.row)-1] != nil
 	r, err := row.record()
-	switch {
-	case len(p.Records) == share:
-		p.Next = last.String()
-		return
-	case d.damaged+len(p.Damaged) == store.MaxLimit, !fits:
-		p.Next, p.full = last.String(), true
-		return
-	case err != nil:
-		p.Damaged = append(p.Damaged, r.ID)
-	default:
-		p.Records = append(p.Records, r)
-		p.data += len(r.Data)
+	if d.page.Add(p, &r, err != nil, fits, share, *last) {
+		*last = backend.DuePlace{Due: store.Millis(r.Due), Number: int64(r.Created)}
 	}
-	*last = place{due: store.Millis(r.Due), created: int64(r.Created)}
-}
-
-// place is a position in the order of a tenant's due records.
-type place struct{ due, created int64 }
-
-func (p place) String() string { return fmt.Sprintf("%d-%d", p.due, p.created) }
-
-func parsePlace(text string) (p place, ok bool) {
-	if text == "" {
-		return p, true
-	}
-	due, created, found := strings.Cut(text, "-")
-	var errs [2]error
-	p.due, errs[0] = strconv.ParseInt(due, 10, 64)
-	p.created, errs[1] = strconv.ParseInt(created, 10, 64)
-	return p, found && errs == [2]error{}
 }

@@ -1,12 +1,11 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
 	"math"
-	"slices"
 
 	"github.com/rollbook-go/rollbook/store"
+	"github.com/rollbook-go/rollbook/store/internal/backend"
 )
 
 const (
@@ -54,23 +53,11 @@ func (d *dueReader) findKinds(ctx context.Context, c session) error {
 	}
 }
 
-// dueTenants are the first tenants that have something due.
-type dueTenants struct {
-	tenants []dueTenant
-	next    string // the tenant to go on after; "": there are no more
-	last    string // the last of them, if there are no more
-}
-
-type dueTenant struct {
-	n    int
-	name string
-}
-
 // tenants returns the first tenants that have something due of any of the kinds. Of each
 // kind it reads at most store.DefaultBudget tenants that have nothing due.
-func (d *dueReader) tenants(ctx context.Context, c session, after, limit int) (found dueTenants, err error) {
-	var all []dueTenant
-	end := dueTenant{n: math.MaxInt} // the search of some kind stopped here
+func (d *dueReader) tenants(ctx context.Context, c session, after, limit int) (found backend.DueTenants, err error) {
+	var all []backend.DueTenant
+	end := backend.DueTenant{Number: math.MaxInt64} // the search of some kind stopped here
 	for _, kind := range d.kinds {
 		var a args
 		a.bytea(kind)
@@ -86,29 +73,19 @@ func (d *dueReader) tenants(ctx context.Context, c session, after, limit int) (f
 			return found, err
 		}
 		all = append(all, some...)
-		if last.n < end.n {
+		if last.Number < end.Number {
 			end = last
 		}
 	}
-	slices.SortFunc(all, func(a, b dueTenant) int { return cmp.Compare(a.n, b.n) })
-	all = slices.Compact(all)
-	all = slices.DeleteFunc(all, func(t dueTenant) bool { return t.n > end.n })
-	found.tenants, found.next = all[:min(len(all), limit)], end.name
-	if len(all) > limit {
-		found.next = all[limit-1].name
-	}
-	if found.next == "" && len(all) > 0 {
-		found.last = all[len(all)-1].name
-	}
-	return found, nil
+	return backend.FirstDueTenants(all, end, limit), nil
 }
 
 // tenantsOf returns tenants that have something due of a kind, and the tenant at which
 // the search stopped.
 func (d *dueReader) tenantsOf(ctx context.Context, c session, many bool, limit int, kind string, after int) (
-	some []dueTenant, end dueTenant, err error,
+	some []backend.DueTenant, end backend.DueTenant, err error,
 ) {
-	end.n = math.MaxInt
+	end.Number = math.MaxInt64
 	query := sqlFewTenants
 	var a args
 	a.bytea(kind)
@@ -120,7 +97,7 @@ func (d *dueReader) tenantsOf(ctx context.Context, c session, many bool, limit i
 		a.int4(store.DefaultBudget)
 	}
 	err = c.rows(ctx, query, &a, func(row *reply) {
-		t := dueTenant{n: row.int4(), name: row.string()}
+		t := backend.DueTenant{Number: int64(row.int4()), Name: row.string()}
 		switch looked := int(row.int8()); {
 		case looked < 0:
 			some = append(some, t)

@@ -31,7 +31,7 @@ func (s *Store) Changes(ctx context.Context, tenant string, q store.ChangeQuery)
 }
 
 func (s *Store) observeChanges(ctx context.Context, src source, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
-	c := s.observe("Changes")
+	c := s.observer.BeginCall("Changes")
 	page, err := changes(ctx, src, tenant, q)
 	info := store.CallInfo{Items: len(page.Changes)}
 	for i := range page.Changes {
@@ -39,7 +39,7 @@ func (s *Store) observeChanges(ctx context.Context, src source, tenant string, q
 			info.Damaged++
 		}
 	}
-	c.end(info, err)
+	c.End(info, err)
 	return page, err
 }
 

@@ -27,13 +27,13 @@ func (s *Store) Get(ctx context.Context, tenant string, key store.Key) (store.Re
 }
 
 func (s *Store) observeGet(ctx context.Context, src source, tenant string, key store.Key) (store.Record, error) {
-	c := s.observe("Get")
+	c := s.observer.BeginCall("Get")
 	r, err := get(ctx, src, tenant, key)
 	found := 0
 	if err == nil {
 		found = 1
 	}
-	c.end(store.CallInfo{Items: found}, err)
+	c.End(store.CallInfo{Items: found}, err)
 	return r, err
 }
 

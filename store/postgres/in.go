@@ -110,9 +110,9 @@ func (t *Tx) Get(ctx context.Context, tenant string, key store.Key) (store.Recor
 
 // Apply implements [store.Store].
 func (t *Tx) Apply(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
-	c := t.store.observe("Apply")
+	c := t.store.observer.BeginCall("Apply")
 	rev, err := t.apply(ctx, tenant, batch)
-	c.end(store.CallInfo{Items: len(batch.Ops)}, err)
+	c.End(store.CallInfo{Items: len(batch.Ops)}, err)
 	return rev, err
 }
 
@@ -165,9 +165,9 @@ func (t *Tx) Changes(ctx context.Context, tenant string, q store.ChangeQuery) (s
 
 // Trim implements [store.Store].
 func (t *Tx) Trim(ctx context.Context, tenant string, through store.Revision) error {
-	c := t.store.observe("Trim")
+	c := t.store.observer.BeginCall("Trim")
 	err := t.trim(ctx, tenant, through)
-	c.end(store.CallInfo{}, err)
+	c.End(store.CallInfo{}, err)
 	return err
 }
 

@@ -12,9 +12,9 @@ func (s *Store) List(ctx context.Context, tenant string, q store.Query) (store.P
 }
 
 func (s *Store) observeList(ctx context.Context, src source, tenant string, q store.Query) (store.Page, error) {
-	c := s.observe("List")
+	c := s.observer.BeginCall("List")
 	page, looked, err := list(ctx, src, tenant, q)
-	c.end(store.CallInfo{Items: len(page.Records), Looked: looked, Damaged: len(page.Damaged)}, err)
+	c.End(store.CallInfo{Items: len(page.Records), Looked: looked, Damaged: len(page.Damaged)}, err)
 	return page, err
 }
 
@@ -58,9 +58,9 @@ func (s *Store) Count(ctx context.Context, tenant string, q store.CountQuery) (s
 }
 
 func (s *Store) observeCount(ctx context.Context, src source, tenant string, q store.CountQuery) (store.Counted, error) {
-	c := s.observe("Count")
+	c := s.observer.BeginCall("Count")
 	counted, info, err := count(ctx, src, tenant, q)
-	c.end(info, err)
+	c.End(info, err)
 	return counted, err
 }
 

@@ -5,50 +5,21 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/rollbook-go/rollbook/store/internal/backend"
 )
 
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// migration is one step of the schema. Steps are numbered from 1 without gaps. A step
-// that was released never changes, and none goes back.
-type migration struct {
-	version int
-	name    string
-	text    string
-}
-
-func loadMigrations(from fs.FS) ([]migration, error) {
-	names, err := fs.Glob(from, "migrations/*.sql") // sorted
-	if err != nil {
-		return nil, err
-	}
-	steps := make([]migration, 0, len(names))
-	for i, name := range names {
-		text, err := fs.ReadFile(from, name)
-		if err != nil {
-			return nil, err
-		}
-		base := strings.TrimSuffix(strings.TrimPrefix(name, "migrations/"), ".sql")
-		number, title, _ := strings.Cut(base, "_")
-		version, err := strconv.Atoi(number)
-		if err != nil || version != i+1 {
-			return nil, fmt.Errorf("migration %q is not number %d", base, i+1)
-		}
-		steps = append(steps, migration{version: version, name: title, text: string(text)})
-	}
-	return steps, nil
-}
-
 // migrate brings the schema to the last of steps. One transaction runs all that are
 // missing: an interrupted migration leaves the database as it was. Several processes may
 // migrate at once; one does it and the others find it done.
-func migrate(ctx context.Context, conn *pgx.Conn, schema string, texts *statements, steps []migration) error {
+func migrate(ctx context.Context, conn *pgx.Conn, schema string, texts *statements, steps []backend.Migration) error {
 	version, err := schemaVersion(ctx, conn, schema)
 	if err != nil || version == len(steps) {
 		return err
@@ -82,9 +53,9 @@ func migrate(ctx context.Context, conn *pgx.Conn, schema string, texts *statemen
 		}
 	}
 	for _, step := range steps[version:] {
-		done := fmt.Sprintf(`INSERT INTO rollbook.migration (version, name) VALUES (%d, '%s');`, step.version, step.name)
-		if err := run(ctx, conn, texts.in(step.text+done)); err != nil {
-			return fmt.Errorf("migration %d: %w", step.version, err)
+		done := fmt.Sprintf(`INSERT INTO rollbook.migration (version, name) VALUES (%d, '%s');`, step.Version, step.Name)
+		if err := run(ctx, conn, texts.in(step.Text+done)); err != nil {
+			return fmt.Errorf("migration %d: %w", step.Version, err)
 		}
 	}
 	return tx.Commit(ctx)

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/rollbook-go/rollbook/internal/fair"
+	"github.com/rollbook-go/rollbook/store/internal/backend"
 )
 
 // Open opens a store with a pool of its own, and makes or migrates the schema. The DSN is
@@ -45,7 +47,7 @@ func New(ctx context.Context, pool *pgxpool.Pool, opts *Options) (*Store, error)
 	if err != nil {
 		return nil, err
 	}
-	steps, err := loadMigrations(migrations)
+	steps, err := backend.Migrations(migrations)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
@@ -65,7 +67,7 @@ func New(ctx context.Context, pool *pgxpool.Pool, opts *Options) (*Store, error)
 	s.closed, s.end = open.Done(), end
 	s.patience = func() (context.Context, context.CancelFunc) { return context.WithTimeout(open, patience) }
 	if o.Observer != nil {
-		s.observer = *o.Observer
+		s.observer = backend.Observer(*o.Observer)
 	}
 	// Other modes are for poolers that give a connection another server for each transaction.
 	s.unnamed.Store(config.ConnConfig.DefaultQueryExecMode != pgx.QueryExecModeCacheStatement)
@@ -78,7 +80,7 @@ func New(ctx context.Context, pool *pgxpool.Pool, opts *Options) (*Store, error)
 }
 
 // prepare checks the server and migrates the schema.
-func (s *Store) prepare(ctx context.Context, steps []migration) error {
+func (s *Store) prepare(ctx context.Context, steps []backend.Migration) error {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return err
@@ -109,4 +111,8 @@ func checkSettings(ctx context.Context, conn *pgx.Conn) error {
 // session returns a session on a connection of the pool.
 func (s *Store) session(conn *pgx.Conn) session {
 	return session{conn: conn, texts: s.texts, named: !s.unnamed.Load()}
+}
+
+func now() time.Time {
+	return time.Now() //nolint:forbidigo // no record holds how long something takes
 }

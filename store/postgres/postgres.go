@@ -10,6 +10,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/internal/fair"
 	"github.com/rollbook-go/rollbook/store"
+	"github.com/rollbook-go/rollbook/store/internal/backend"
 )
 
 var (
@@ -22,7 +23,7 @@ var (
 // [store.Waiter] and [store.Counter], and is safe for concurrent use.
 type Store struct {
 	opts     Options
-	observer store.Observer
+	observer backend.Observer
 	pool     *pgxpool.Pool
 	owned    bool // the pool is ours to close
 	size     int  // of the pool

@@ -55,7 +55,7 @@ func (s *Store) step(ctx context.Context, t readTurn, f func(context.Context, se
 		case !sent || attempts == 0 || !s.again(err):
 			return s.failed(ctx, err)
 		}
-		s.observeRetry(t.method, err)
+		s.observer.Retried(t.method, err)
 	}
 }
 

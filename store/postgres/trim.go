@@ -16,9 +16,9 @@ const sqlTrim = `SELECT held, forgotten FROM rollbook.trim_1($1::bool, $2::bytea
 
 // Trim implements [store.Store].
 func (s *Store) Trim(ctx context.Context, tenant string, through store.Revision) error {
-	c := s.observe("Trim")
+	c := s.observer.BeginCall("Trim")
 	err := s.trim(ctx, tenant, through)
-	c.end(store.CallInfo{}, err)
+	c.End(store.CallInfo{}, err)
 	return err
 }
 

@@ -28,9 +28,9 @@ const lingerFor = time.Second
 // However many calls wait, the store looks at the feeds with one query every 200 ms, and
 // listens on one connection, which is not of the pool. Both end soon after the last call.
 func (s *Store) Wait(ctx context.Context, tenant string, after store.Revision) error {
-	c := s.observe("Wait")
+	c := s.observer.BeginCall("Wait")
 	err := s.wait(ctx, tenant, after)
-	c.end(store.CallInfo{}, err)
+	c.End(store.CallInfo{}, err)
 	return err
 }
 

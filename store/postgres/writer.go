@@ -73,7 +73,7 @@ func rollback(conn *pgxpool.Conn) {
 // connection, or the reason why there is none, and gives it back. A transaction that
 // the connection is in becomes that of the group.
 func (w *writer) write(group []*part, conn *pgxpool.Conn, err error) {
-	g := w.store.observeGroup(countCalls(group))
+	g := w.store.observer.BeginGroup(countCalls(group))
 	for attempt := 1; ; attempt++ {
 		var t *transaction
 		result := notCommitted
@@ -82,11 +82,11 @@ func (w *writer) write(group []*part, conn *pgxpool.Conn, err error) {
 			conn.Release()
 		}
 		if result == notCommitted && attempt < attempts && w.again(err) {
-			w.store.observeRetry("", err)
+			w.store.observer.Retried("", err)
 			change(group, taken, waiting) // their callers can leave again
 			conn, err = w.connect()
 			change(group, waiting, taken)
-			if g.calls = countCalls(group); g.calls > 0 {
+			if g.Calls = countCalls(group); g.Calls > 0 {
 				continue
 			}
 			if err == nil {
@@ -95,12 +95,12 @@ func (w *writer) write(group []*part, conn *pgxpool.Conn, err error) {
 			return
 		}
 		if result != committed {
-			g.end(err)
+			g.End(err)
 			w.fail(group, result, err)
 			return
 		}
-		if g.calls -= t.held(); g.calls > 0 {
-			g.end(nil)
+		if g.Calls -= t.held(); g.Calls > 0 {
+			g.End(nil)
 		}
 		w.answer(group, t)
 		return
@@ -152,7 +152,7 @@ func (w *writer) alone(group []*part, err error) bool {
 	default:
 		return false
 	}
-	w.store.observeRetry("", err)
+	w.store.observer.Retried("", err)
 	for _, p := range group {
 		calls := p.calls
 		p.calls = nil

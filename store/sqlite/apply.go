@@ -13,9 +13,9 @@ import (
 
 // Apply implements [store.Store].
 func (s *Store) Apply(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
-	c := s.observe("Apply")
+	c := s.observer.BeginCall("Apply")
 	rev, queued, err := s.apply(ctx, tenant, batch)
-	c.end(store.CallInfo{Items: len(batch.Ops), Queued: queued}, err)
+	c.End(store.CallInfo{Items: len(batch.Ops), Queued: queued}, err)
 	return rev, err
 }
 

@@ -3,37 +3,12 @@ package sqlite
 import (
 	"bytes"
 	"errors"
-	"hash/crc32"
 	"os/exec"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
-	"pgregory.net/rapid"
-
 	"github.com/rollbook-go/rollbook/store"
 )
-
-func TestKeysRoundTrip(t *testing.T) {
-	key := rapid.Custom(func(t *rapid.T) store.Key {
-		return store.Key{
-			Kind:  rapid.StringN(1, -1, store.MaxKind).Draw(t, "kind"),
-			Value: rapid.StringN(0, -1, store.MaxKeyValue).Draw(t, "value"),
-		}
-	})
-	rapid.Check(t, func(t *rapid.T) {
-		unique := rapid.SliceOfN(key, 0, store.MaxUnique).Draw(t, "unique")
-		index := rapid.SliceOfN(key, 0, store.MaxIndex).Draw(t, "index")
-		u, i, err := parseKeys(encodeKeys(unique, index))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff([][]store.Key{unique, index}, [][]store.Key{u, i}, cmpopts.EquateEmpty()); diff != "" {
-			t.Fatal(diff)
-		}
-	})
-}
 
 // TestFlippedBits: no flipped bit makes another key.
 func TestFlippedBits(t *testing.T) {
@@ -45,31 +20,6 @@ func TestFlippedBits(t *testing.T) {
 			t.Errorf("bit %d: %q, %q, %v", bit, u, i, err)
 		}
 	}
-}
-
-func FuzzParseKeys(f *testing.F) {
-	f.Add([]byte(nil))
-	whole := encodeKeys([]store.Key{{Kind: "email", Value: "a@example.com"}}, []store.Key{{Kind: "word"}})
-	f.Add(whole)
-	f.Add(whole[:len(whole)-crc32.Size])
-	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01})
-	f.Add([]byte{1, 0, 1, 'k', 0x80, 0x80, 0x80, 0x01})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if _, _, err := parseKeys(b); err != nil && !errors.Is(err, errCorrupt) {
-			t.Error(err)
-		}
-		u, i, err := parseKeys(appendSum(b))
-		if err != nil {
-			if !errors.Is(err, errCorrupt) {
-				t.Error(err)
-			}
-			return
-		}
-		u2, i2, err := parseKeys(encodeKeys(u, i))
-		if err != nil || !cmp.Equal(u, u2, cmpopts.EquateEmpty()) || !cmp.Equal(i, i2, cmpopts.EquateEmpty()) {
-			t.Errorf("%q %q are read again as %q %q, %v", u, i, u2, i2, err)
-		}
-	})
 }
 
 func TestAtLeast(t *testing.T) {

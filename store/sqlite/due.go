@@ -1,17 +1,16 @@
 package sqlite
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/rollbook-go/rollbook/store"
+	"github.com/rollbook-go/rollbook/store/internal/backend"
 )
 
 const (
@@ -77,14 +76,9 @@ func (s *Store) Due(ctx context.Context, q store.DueQuery) (store.DuePage, error
 }
 
 func (s source) Due(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
-	c := s.observe("Due")
+	c := s.observer.BeginCall("Due")
 	page, err := s.duePage(ctx, q)
-	var info store.CallInfo
-	for i := range page.Tenants {
-		info.Items += len(page.Tenants[i].Records)
-		info.Damaged += len(page.Tenants[i].Damaged)
-	}
-	c.end(info, err)
+	c.End(backend.DueInfo(page), err)
 	return page, err
 }
 
@@ -93,9 +87,9 @@ func (s source) duePage(ctx context.Context, q store.DueQuery) (page store.DuePa
 	if err != nil {
 		return page, err
 	}
-	from, ok := parsePlace(q.From)
-	if !ok {
-		return page, &store.InvalidError{Op: -1, What: "from", Why: "not of an earlier call"}
+	from, err := backend.ParseDuePlace(q.From)
+	if err != nil {
+		return page, err
 	}
 	d := &dueReader{s: s, before: store.Millis(q.Before), kinds: q.Kinds}
 	if q.Tenant == "" {
@@ -108,7 +102,7 @@ func (s source) duePage(ctx context.Context, q store.DueQuery) (page store.DuePa
 		return page, err
 	}
 	due, err := d.read(ctx, q.Tenant, from, q.Limit)
-	if err == nil && due.found() {
+	if err == nil && due.Found() {
 		page.Tenants = []store.DueTenant{due.DueTenant}
 	}
 	return page, err
@@ -120,8 +114,7 @@ type dueReader struct {
 	s      source
 	before int64
 	kinds  []string
-
-	records, data, damaged int // of the page so far; data is bytes of bodies
+	page   backend.DuePage
 }
 
 // dueStep calls f in a turn of its own.
@@ -149,57 +142,29 @@ func (d *dueReader) findKinds(ctx context.Context) error {
 
 // all reads the due records of the first tenants that have any.
 func (d *dueReader) all(ctx context.Context, q store.DueQuery) (page store.DuePage, err error) {
-	found, err := dueStep(ctx, d, "", func(ctx context.Context) (dueTenants, error) {
+	found, err := dueStep(ctx, d, "", func(ctx context.Context) (backend.DueTenants, error) {
 		if err := d.findKinds(ctx); err != nil {
-			return dueTenants{}, err
+			return backend.DueTenants{}, err
 		}
 		after, err := d.s.cursor(ctx, q.After)
 		if err != nil {
-			return dueTenants{}, err
+			return backend.DueTenants{}, err
 		}
 		return d.tenants(ctx, after, q.Limit)
 	})
 	if err != nil {
 		return page, err
 	}
-	last := q.After
-	for _, t := range found.tenants {
-		due, err := d.read(ctx, t.name, place{}, q.Limit/len(found.tenants))
-		if err != nil {
-			return store.DuePage{}, err
-		}
-		if due.found() {
-			page.Tenants = append(page.Tenants, due.DueTenant)
-			last = t.name
-		}
-		if due.full {
-			if last != found.last {
-				page.Next = last
-			}
-			return page, nil
-		}
-	}
-	page.Next = found.next
-	return page, nil
-}
-
-// dueTenants are the first tenants that have something due.
-type dueTenants struct {
-	tenants []dueTenant
-	next    string // the tenant to go on after; "": there are no more
-	last    string // the last of them, if there are no more
-}
-
-type dueTenant struct {
-	n    int64
-	name string
+	return found.Fill(q, func(tenant string, share int) (backend.DuePart, error) {
+		return d.read(ctx, tenant, backend.DuePlace{}, share)
+	})
 }
 
 // tenants returns the first tenants that have something due of any of the kinds. Of each
 // kind it reads at most store.DefaultBudget tenants that have nothing due.
-func (d *dueReader) tenants(ctx context.Context, after int64, limit int) (found dueTenants, err error) {
-	var all []dueTenant
-	end := dueTenant{n: math.MaxInt64} // the search of some kind stopped here
+func (d *dueReader) tenants(ctx context.Context, after int64, limit int) (found backend.DueTenants, err error) {
+	var all []backend.DueTenant
+	end := backend.DueTenant{Number: math.MaxInt64} // the search of some kind stopped here
 	for _, kind := range d.kinds {
 		var count int
 		err := d.s.row(ctx, sqlCountDue, []any{&count}, kind, d.before, store.DefaultBudget+1)
@@ -215,36 +180,26 @@ func (d *dueReader) tenants(ctx context.Context, after int64, limit int) (found 
 			return found, err
 		}
 		all = append(all, some...)
-		if last.n < end.n {
+		if last.Number < end.Number {
 			end = last
 		}
 	}
-	slices.SortFunc(all, func(a, b dueTenant) int { return cmp.Compare(a.n, b.n) })
-	all = slices.Compact(all)
-	all = slices.DeleteFunc(all, func(t dueTenant) bool { return t.n > end.n })
-	found.tenants, found.next = all[:min(len(all), limit)], end.name
-	if len(all) > limit {
-		found.next = all[limit-1].name
-	}
-	if found.next == "" && len(all) > 0 {
-		found.last = all[len(all)-1].name
-	}
-	return found, nil
+	return backend.FirstDueTenants(all, end, limit), nil
 }
 
 // tenantsOf returns tenants that have something due of a kind, and the tenant at which
 // the search stopped.
-func (d *dueReader) tenantsOf(ctx context.Context, query string, most, limit int, kind string, after int64) (some []dueTenant, end dueTenant, err error) {
-	end.n = math.MaxInt64
+func (d *dueReader) tenantsOf(ctx context.Context, query string, most, limit int, kind string, after int64) (some []backend.DueTenant, end backend.DueTenant, err error) {
+	end.Number = math.MaxInt64
 	rows, err := d.s.query(ctx, query, kind, d.before, after, most)
 	if err != nil {
 		return nil, end, err
 	}
 	defer func() { _ = rows.Close() }() // rows.Err reports failures
 	for len(some) <= limit && rows.Next() {
-		var t dueTenant
+		var t backend.DueTenant
 		var looked int
-		if err := rows.Scan(&t.n, &t.name, &looked); err != nil {
+		if err := rows.Scan(&t.Number, &t.Name, &looked); err != nil {
 			return nil, end, err
 		}
 		switch {
@@ -257,36 +212,27 @@ func (d *dueReader) tenantsOf(ctx context.Context, query string, most, limit int
 	return some, end, rows.Err()
 }
 
-// duePart is a tenant's part of a page.
-type duePart struct {
-	store.DueTenant
-	data int  // bytes of bodies
-	full bool // the page has no room for the next record
-}
-
-func (p *duePart) found() bool { return len(p.Records)+len(p.Damaged) > 0 }
-
 // read reads a tenant's due records from a place on.
-func (d *dueReader) read(ctx context.Context, tenant string, from place, share int) (duePart, error) {
-	p, err := dueStep(ctx, d, tenant, func(ctx context.Context) (duePart, error) {
+func (d *dueReader) read(ctx context.Context, tenant string, from backend.DuePlace, share int) (backend.DuePart, error) {
+	p, err := dueStep(ctx, d, tenant, func(ctx context.Context) (backend.DuePart, error) {
 		args := make([]any, 0, 5+len(d.kinds))
-		args = append(args, tenant, d.before, from.due, from.rid, share+store.MaxLimit-d.damaged+1)
+		args = append(args, tenant, d.before, from.Due, from.Number, share+d.page.DamagedLeft()+1)
 		for _, kind := range d.kinds {
 			args = append(args, kind)
 		}
 		rows, err := d.s.query(d.s.point(ctx), dueSQL(len(d.kinds)), args...)
 		if err != nil {
-			return duePart{}, err
+			return backend.DuePart{}, err
 		}
 		defer func() { _ = rows.Close() }() // rows.Err reports failures
 		return d.part(rows, tenant, from, share)
 	})
-	d.records, d.data, d.damaged = d.records+len(p.Records), d.data+p.data, d.damaged+len(p.Damaged)
+	d.page.Close(&p)
 	return p, err
 }
 
 // part reads rows until the share of the tenant or the page is full.
-func (d *dueReader) part(rows *sql.Rows, tenant string, last place, share int) (p duePart, err error) {
+func (d *dueReader) part(rows *sql.Rows, tenant string, last backend.DuePlace, share int) (p backend.DuePart, err error) {
 	p.Tenant = tenant
 	var rid int64
 	row := new(recordRow)
@@ -294,39 +240,12 @@ func (d *dueReader) part(rows *sql.Rows, tenant string, last place, share int) (
 		if err := rows.Scan(&rid, row); err != nil {
 			return p, err
 		}
-		if len(p.Records) == share {
-			p.Next = last.String()
+		room, empty := d.page.Room(&p)
+		fits := empty || len(row.rec.Data) <= room
+		if !d.page.Add(&p, &row.rec, row.damaged != nil, fits, share, last) {
 			break
 		}
-		r := &row.rec
-		first := d.records+len(p.Records) == 0
-		if d.damaged+len(p.Damaged) == store.MaxLimit || !first && d.data+p.data+len(r.Data) > store.MaxPageData {
-			p.Next, p.full = last.String(), true
-			break
-		}
-		if row.damaged != nil {
-			p.Damaged = append(p.Damaged, r.ID)
-		} else {
-			p.Records = append(p.Records, *r)
-			p.data += len(r.Data)
-		}
-		last = place{due: row.due, rid: rid}
+		last = backend.DuePlace{Due: row.due, Number: rid}
 	}
 	return p, rows.Err()
-}
-
-// place is a position in the order of a tenant's due records.
-type place struct{ due, rid int64 }
-
-func (p place) String() string { return fmt.Sprintf("%d-%d", p.due, p.rid) }
-
-func parsePlace(text string) (p place, ok bool) {
-	if text == "" {
-		return p, true
-	}
-	due, rid, found := strings.Cut(text, "-")
-	var errs [2]error
-	p.due, errs[0] = strconv.ParseInt(due, 10, 64)
-	p.rid, errs[1] = strconv.ParseInt(rid, 10, 64)
-	return p, found && errs == [2]error{}
 }

@@ -3,10 +3,10 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"io/fs"
 	"time"
 
 	"github.com/rollbook-go/rollbook/store"
+	"github.com/rollbook-go/rollbook/store/internal/backend"
 )
 
 // For the tests of package sqlite_test.
@@ -37,21 +37,15 @@ func PoolDSN(path string, opts *Options, reader bool) (string, error) {
 
 // MigrateTo runs the package's migrations and then those of more, numbered on.
 func MigrateTo(ctx context.Context, conn *sql.Conn, more ...string) error {
-	steps, err := loadMigrations(migrations)
+	steps, err := backend.Migrations(migrations)
 	if err != nil {
 		return err
 	}
 	for _, text := range more {
-		steps = append(steps, migration{version: len(steps) + 1, name: "more", text: text})
+		steps = append(steps, backend.Migration{Version: len(steps) + 1, Name: "more", Text: text})
 	}
 	_, err = migrate(ctx, conn, steps, lockWait(time.Second))
 	return err
-}
-
-// LoadMigrations returns the number of migrations in a file system.
-func LoadMigrations(from fs.FS) (int, error) {
-	steps, err := loadMigrations(from)
-	return len(steps), err
 }
 
 // Age makes a transaction older.

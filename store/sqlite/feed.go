@@ -41,7 +41,7 @@ func (s *Store) Changes(ctx context.Context, tenant string, q store.ChangeQuery)
 }
 
 func (s source) Changes(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
-	c := s.observe("Changes")
+	c := s.observer.BeginCall("Changes")
 	page, err := s.changePage(ctx, tenant, q)
 	info := store.CallInfo{Items: len(page.Changes)}
 	for i := range page.Changes {
@@ -49,7 +49,7 @@ func (s source) Changes(ctx context.Context, tenant string, q store.ChangeQuery)
 			info.Damaged++
 		}
 	}
-	c.end(info, err)
+	c.End(info, err)
 	return page, err
 }
 
@@ -141,9 +141,9 @@ const trimStep = 1000
 
 // Trim implements [store.Store].
 func (s *Store) Trim(ctx context.Context, tenant string, through store.Revision) error {
-	c := s.observe("Trim")
+	c := s.observer.BeginCall("Trim")
 	queued, err := s.trim(ctx, tenant, through)
-	c.end(store.CallInfo{Queued: queued}, err)
+	c.End(store.CallInfo{Queued: queued}, err)
 	return err
 }
 

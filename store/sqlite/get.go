@@ -29,13 +29,13 @@ func (s *Store) Get(ctx context.Context, tenant string, key store.Key) (store.Re
 }
 
 func (s source) Get(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
-	c := s.observe("Get")
+	c := s.observer.BeginCall("Get")
 	r, err := s.get(ctx, tenant, key)
 	found := 0
 	if err == nil {
 		found = 1
 	}
-	c.end(store.CallInfo{Items: found}, err)
+	c.End(store.CallInfo{Items: found}, err)
 	return r, err
 }
 

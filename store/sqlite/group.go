@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/rollbook-go/rollbook/store/internal/backend"
 )
 
 // write runs a group in the transaction that lock has begun, and answers it.
 func (w *writer) write(group []*call) {
-	g := w.store.observeGroup(len(group))
+	g := w.store.observer.BeginGroup(len(group))
 	tx := newTransaction(statements{session: w.session}, w.session.known)
 	var failed error
 	outcome := w.session.do(func() error {
@@ -30,9 +32,9 @@ func (w *writer) write(group []*call) {
 	switch {
 	case outcome == nil && w.checkLost(group):
 		w.session.known = newKnown()
-		g.end(ErrReplaced)
+		g.End(ErrReplaced)
 	case outcome == nil:
-		g.end(nil)
+		g.End(nil)
 		w.store.committed(tx)
 		for _, c := range group {
 			c.done <- c.result
@@ -40,7 +42,7 @@ func (w *writer) write(group []*call) {
 	case failed != nil:
 		w.rolledBack(g, group, failed)
 	default:
-		g.end(outcome)
+		g.End(outcome)
 		w.commitFailed(group, outcome)
 	}
 }
@@ -78,7 +80,7 @@ func (c *call) isSettled() bool { return c.settled }
 // rolledBack ends a transaction of which a statement failed; nothing of the group was
 // written. The error may have ended the transaction silently, and then the next statement
 // would be a transaction of its own. So only ROLLBACK follows on this connection.
-func (w *writer) rolledBack(g groupObserver, group []*call, failed error) {
+func (w *writer) rolledBack(g backend.Group, group []*call, failed error) {
 	w.session.known = newKnown()
 	intact := w.session.do(func() error {
 		_, err := w.session.exec(sqlRollback)
@@ -92,13 +94,13 @@ func (w *writer) rolledBack(g groupObserver, group []*call, failed error) {
 	// transaction intact. Each call gets a transaction of its own, so that only that call
 	// fails.
 	if intact && (primaryCode(failed) == codeConstraint || errors.Is(failed, errIndex)) && len(group) > 1 {
-		w.store.observeRetry("", failed)
+		w.store.observer.Retried("", failed)
 		for i := range group {
 			w.alone(group[i : i+1])
 		}
 		return
 	}
-	g.end(failed)
+	g.End(failed)
 	w.drop()
 	answerAll(group, unavailable(failed))
 }

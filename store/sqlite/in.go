@@ -94,9 +94,9 @@ func (tx *Tx) Tenants(ctx context.Context, q store.TenantQuery) (store.TenantPag
 
 // Apply implements [store.Store]. The batch is written when the host commits.
 func (tx *Tx) Apply(ctx context.Context, tenant string, batch store.Batch) (store.Revision, error) {
-	c := tx.store.observe("Apply")
+	c := tx.store.observer.BeginCall("Apply")
 	rev, err := tx.apply(ctx, tenant, batch)
-	c.end(store.CallInfo{Items: len(batch.Ops)}, err)
+	c.End(store.CallInfo{Items: len(batch.Ops)}, err)
 	return rev, err
 }
 
@@ -109,9 +109,9 @@ func (tx *Tx) apply(ctx context.Context, tenant string, batch store.Batch) (stor
 
 // Trim implements [store.Store]. The entries are forgotten when the host commits.
 func (tx *Tx) Trim(ctx context.Context, tenant string, through store.Revision) error {
-	c := tx.store.observe("Trim")
+	c := tx.store.observer.BeginCall("Trim")
 	err := tx.trim(ctx, tenant, through)
-	c.end(store.CallInfo{}, err)
+	c.End(store.CallInfo{}, err)
 	return err
 }
 

@@ -12,9 +12,9 @@ func (s *Store) List(ctx context.Context, tenant string, q store.Query) (store.P
 }
 
 func (s source) List(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
-	c := s.observe("List")
+	c := s.observer.BeginCall("List")
 	page, looked, err := s.list(ctx, tenant, q)
-	c.end(store.CallInfo{Items: len(page.Records), Looked: looked, Damaged: len(page.Damaged)}, err)
+	c.End(store.CallInfo{Items: len(page.Records), Looked: looked, Damaged: len(page.Damaged)}, err)
 	return page, err
 }
 
@@ -59,9 +59,9 @@ func (s *Store) Count(ctx context.Context, tenant string, q store.CountQuery) (s
 }
 
 func (s source) Count(ctx context.Context, tenant string, q store.CountQuery) (store.Counted, error) {
-	c := s.observe("Count")
+	c := s.observer.BeginCall("Count")
 	counted, info, err := s.count(ctx, tenant, q)
-	c.end(info, err)
+	c.End(info, err)
 	return counted, err
 }
 

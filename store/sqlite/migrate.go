@@ -6,9 +6,8 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
-	"strconv"
-	"strings"
+
+	"github.com/rollbook-go/rollbook/store/internal/backend"
 )
 
 // ErrNewerSchema is returned by Open and New for a database that a later version of this
@@ -25,40 +24,10 @@ const createMigrationTable = `CREATE TABLE IF NOT EXISTS rollbook_migration (
   name    TEXT NOT NULL
 ) STRICT`
 
-// migration is one step of the schema. Steps are numbered from 1 without gaps. A step
-// that was released never changes, and none goes back.
-type migration struct {
-	version int
-	name    string
-	text    string
-}
-
-func loadMigrations(from fs.FS) ([]migration, error) {
-	names, err := fs.Glob(from, "migrations/*.sql") // sorted
-	if err != nil {
-		return nil, err
-	}
-	steps := make([]migration, 0, len(names))
-	for i, name := range names {
-		text, err := fs.ReadFile(from, name)
-		if err != nil {
-			return nil, err
-		}
-		base := strings.TrimSuffix(strings.TrimPrefix(name, "migrations/"), ".sql")
-		number, title, _ := strings.Cut(base, "_")
-		version, err := strconv.Atoi(number)
-		if err != nil || version != i+1 {
-			return nil, fmt.Errorf("migration %q is not number %d", base, i+1)
-		}
-		steps = append(steps, migration{version: version, name: title, text: string(text)})
-	}
-	return steps, nil
-}
-
 // migrate brings the schema to the last of steps, and reports whether steps were missing.
 // One transaction runs all that are: an interrupted migration leaves the database as it
 // was. Several processes may migrate at once; one does it and the others find it done.
-func migrate(ctx context.Context, conn *sql.Conn, steps []migration, wait lockWait) (migrated bool, err error) {
+func migrate(ctx context.Context, conn *sql.Conn, steps []backend.Migration, wait lockWait) (migrated bool, err error) {
 	version, err := schemaVersion(ctx, conn)
 	if err != nil {
 		return false, err
@@ -84,7 +53,7 @@ func migrate(ctx context.Context, conn *sql.Conn, steps []migration, wait lockWa
 	return true, nil
 }
 
-func migrateLocked(ctx context.Context, conn *sql.Conn, steps []migration) error {
+func migrateLocked(ctx context.Context, conn *sql.Conn, steps []backend.Migration) error {
 	if _, err := conn.ExecContext(ctx, createMigrationTable); err != nil {
 		return err
 	}
@@ -96,13 +65,13 @@ func migrateLocked(ctx context.Context, conn *sql.Conn, steps []migration) error
 		return err
 	}
 	for _, step := range steps[version:] {
-		if _, err := conn.ExecContext(ctx, step.text); err != nil {
-			return fmt.Errorf("migration %d: %w", step.version, err)
+		if _, err := conn.ExecContext(ctx, step.Text); err != nil {
+			return fmt.Errorf("migration %d: %w", step.Version, err)
 		}
 		_, err := conn.ExecContext(ctx, `INSERT INTO rollbook_migration (version, name) VALUES (?, ?)`,
-			step.version, step.name)
+			step.Version, step.Name)
 		if err != nil {
-			return fmt.Errorf("migration %d: %w", step.version, err)
+			return fmt.Errorf("migration %d: %w", step.Version, err)
 		}
 	}
 	_, err = conn.ExecContext(ctx, sqlCommit)

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -106,22 +105,6 @@ func TestMigrateInterrupted(t *testing.T) {
 		t.Error("a later migration is not there")
 	}
 	checkFile(t, path)
-}
-
-func TestMigrationsAreNumbered(t *testing.T) {
-	for name, files := range map[string][]string{
-		"a gap":     {"0001_a.sql", "0003_b.sql"},
-		"twice":     {"0001_a.sql", "0001_b.sql"},
-		"no number": {"first.sql"},
-	} {
-		system := fstest.MapFS{}
-		for _, f := range files {
-			system["migrations/"+f] = &fstest.MapFile{}
-		}
-		if n, err := sqlite.LoadMigrations(system); err == nil {
-			t.Errorf("%s: %d migrations", name, n)
-		}
-	}
 }
 
 func schema(t *testing.T, conn *sql.Conn) []string {

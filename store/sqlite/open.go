@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"modernc.org/sqlite"
+
+	"github.com/rollbook-go/rollbook/store/internal/backend"
 )
 
 // Open opens or creates the database at path and brings its schema up to date.
@@ -151,7 +154,7 @@ func newStore(writer, reader *sql.DB, o Options, owned bool) *Store {
 		opts: o, wait: lockWait(o.LockTimeout), owned: owned, opened: now(), closed: make(chan struct{}),
 	}
 	if o.Observer != nil {
-		s.observer = *o.Observer
+		s.observer = backend.Observer(*o.Observer)
 	}
 	s.writer = newWriter(writer, o, s)
 	s.reads = newReader(reader, o, owned)
@@ -161,7 +164,7 @@ func newStore(writer, reader *sql.DB, o Options, owned bool) *Store {
 // prepare verifies a connection of the writer's pool, brings the schema up to date and
 // puts a mark into the log if there is none.
 func (s *Store) prepare(ctx context.Context, writer *sql.DB, marked bool) error {
-	steps, err := loadMigrations(migrations)
+	steps, err := backend.Migrations(migrations)
 	if err != nil {
 		return err
 	}
@@ -199,4 +202,8 @@ func withConnection(ctx context.Context, db *sql.DB, wait lockWait, f func(*sql.
 		}
 		return errors.Join(f(conn), conn.Close())
 	})
+}
+
+func now() time.Time {
+	return time.Now() //nolint:forbidigo // no record holds how long something takes
 }

@@ -134,7 +134,7 @@ func read[T any](ctx context.Context, s source, t readTurn, f func(context.Conte
 	}
 	var again func(error)
 	if s.observer.Retry != nil {
-		again = func(err error) { s.observeRetry(t.method, err) }
+		again = func(err error) { s.observer.Retried(t.method, err) }
 	}
 	err = s.wait.retry(ctx, again, func() (err error) {
 		result, err = f(ctx)

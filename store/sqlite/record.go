@@ -18,7 +18,7 @@ const recordColumn = `CAST(r.created || ' ' || r.revision || ' ' || r.due || ' '
 
 // recordRow scans recordColumn. Records that are scanned by the same recordRow share
 // memory: strings and keys are cut from pieces. One that is kept keeps its piece, which is
-// of sharedText bytes and sharedKeys keys at most, or of one record.
+// of sharedText bytes and backend.MaxShared keys at most, or of one record.
 type recordRow struct {
 	rec     store.Record // of a damaged record without keys and body
 	damaged error        // a DamagedError, or nil
@@ -29,10 +29,7 @@ type recordRow struct {
 	keys []store.Key
 }
 
-const (
-	sharedText = 4096
-	sharedKeys = 64
-)
+const sharedText = 4096
 
 var errRow = errors.New("a row is malformed")
 

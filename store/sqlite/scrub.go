@@ -17,9 +17,9 @@ import (
 // retries until there is one or ctx ends, and then returns the context's error. Writes
 // and reads go on meanwhile.
 func (s *Store) Scrub(ctx context.Context) error {
-	c := s.observe("Scrub")
+	c := s.observer.BeginCall("Scrub")
 	err := s.scrub(ctx)
-	c.end(store.CallInfo{}, err)
+	c.End(store.CallInfo{}, err)
 	return err
 }
 
@@ -42,7 +42,7 @@ func (s *Store) scrub(ctx context.Context) error {
 			return errClosed
 		case <-time.After(pause):
 		}
-		s.observeRetry("Scrub", err)
+		s.observer.Retried("Scrub", err)
 		pause = min(2*pause, 100*time.Millisecond)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/store"
+	"github.com/rollbook-go/rollbook/store/internal/backend"
 )
 
 var (
@@ -21,7 +22,7 @@ var (
 type Store struct {
 	opts     Options
 	wait     lockWait
-	observer store.Observer
+	observer backend.Observer
 	owned    bool // the pools are ours to close
 
 	writer *writer

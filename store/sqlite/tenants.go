@@ -19,9 +19,9 @@ func (s *Store) Tenants(ctx context.Context, q store.TenantQuery) (store.TenantP
 }
 
 func (s source) Tenants(ctx context.Context, q store.TenantQuery) (store.TenantPage, error) {
-	c := s.observe("Tenants")
+	c := s.observer.BeginCall("Tenants")
 	page, err := s.tenantPage(ctx, q)
-	c.end(store.CallInfo{Items: len(page.Names)}, err)
+	c.End(store.CallInfo{Items: len(page.Names)}, err)
 	return page, err
 }
 

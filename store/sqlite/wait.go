@@ -19,9 +19,9 @@ const sqlHasNews = `SELECT 1 FROM rollbook_tenant t WHERE t.name = ?1 AND (t.tri
 // Wait implements [store.Waiter]. A write of this Store wakes it at once, one of
 // another process within about 200 ms.
 func (s *Store) Wait(ctx context.Context, tenant string, after store.Revision) error {
-	c := s.observe("Wait")
+	c := s.observer.BeginCall("Wait")
 	err := s.waitFor(ctx, tenant, after)
-	c.end(store.CallInfo{}, err)
+	c.End(store.CallInfo{}, err)
 	return err
 }
 

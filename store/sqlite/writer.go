@@ -157,7 +157,7 @@ func (w *writer) lock() bool {
 			w.logger.Warn("sqlite: the writer waits for the lock of the file, which a transaction of the host or of another process has",
 				"for", waited)
 		}
-		w.store.observeRetry("", err)
+		w.store.observer.Retried("", err)
 		if err = w.begin(); err == nil {
 			return true
 		}

@@ -1,0 +1,3 @@
+// Package backend has what the stores on databases have in common: reports to an observer, the
+// form in which a record's keys are stored, numbered migrations, and how a page of Due is filled.
+package backend
