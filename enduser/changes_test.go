@@ -86,7 +86,7 @@ func TestWaitChanges(t *testing.T) {
 				t.Errorf("after %s there is one already: %v", name, err)
 			}
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer cancel()
 		done := make(chan error, 1)
 		wait := func() {

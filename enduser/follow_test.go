@@ -176,7 +176,7 @@ func (s *canceling) Changes(ctx context.Context, tenant string, q store.ChangeQu
 
 func TestFollow(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer cancel()
 		w := newWorld(st)
 		must(w.acme.Create(ctx, enduser.Spec{ExternalID: "before"}))(t)

@@ -55,7 +55,7 @@ func TestConnectionsTerminated(t *testing.T) {
 	l := startLoad(h.open(t, nil), h.open(t, nil))
 	operator := h.admin
 	ended := 0
-	for range size.Pick(t, 8, 200, 3000) {
+	for i := 0; i < size.Pick(t, 8, 200, 3000) || ended == 0; i++ {
 		l.await(t, 1+rand.IntN(20))
 		var n int
 		must(t, operator.QueryRow(t.Context(), `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
@@ -64,9 +64,7 @@ func TestConnectionsTerminated(t *testing.T) {
 	}
 	l.await(t, 100)
 	l.end(t, h)
-	if t.Logf("%d connections were ended", ended); ended == 0 {
-		t.Error("no connection was ended")
-	}
+	t.Logf("%d connections were ended", ended)
 }
 
 // A PgBouncer that dies under load is a lost connection like any other.
@@ -93,14 +91,14 @@ func TestLostOnTheWay(t *testing.T) {
 	writes := size.Pick(t, 200, 5000, 50_000)
 	stop := every(20*time.Millisecond, func() { n.lose([]loss{request, reply}[rand.IntN(2)]) })
 	l.await(t, writes)
+	for n.lost[request].Load() == 0 || n.lost[reply].Load() == 0 {
+		l.await(t, 1)
+	}
 	stop()
 	n.lose(nothing)
 	l.await(t, 100)
 	l.end(t, h)
 	t.Logf("lost: %d requests, %d replies", n.lost[request].Load(), n.lost[reply].Load())
-	if n.lost[request].Load() == 0 || n.lost[reply].Load() == 0 {
-		t.Error("nothing was lost")
-	}
 }
 
 // A write whose reply is lost was done once, and no second one is made of it.

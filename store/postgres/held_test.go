@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -32,7 +31,7 @@ func TestHeldKeyWaitsForNoLock(t *testing.T) {
 	tx := begin(t, h.pool(t))
 	put(t, s.In(tx), "t", store.Create(user("host's"), nil))
 	for _, s := range []*postgres.Store{s, other} {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		for range 2 { // by a key that is seen, too
 			_, err := s.Apply(ctx, "t", store.Ops(store.Create(keyed("b", "x"), nil)))

@@ -67,7 +67,7 @@ func (l *load) work(ctx context.Context, s store.Store) {
 // write writes one of 100 records, all of which all workers write, with keys and terms that
 // come and go.
 func (l *load) write(s store.Store) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	tenant, id := l.tenants[rand.IntN(len(l.tenants))], fmt.Sprint("id-", rand.IntN(100))
 	old, err := s.Get(ctx, tenant, store.ID(id))

@@ -50,7 +50,7 @@ func asleep(tb testing.TB, what string, done <-chan error) {
 	}
 }
 
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // listeners returns the connections that listen in the home's database.
 func (h home) listeners(tb testing.TB) int {

@@ -15,7 +15,7 @@ import (
 )
 
 // patience bounds every wait for something that has to happen.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 func user(id string) store.Record { return store.Record{ID: id, Kind: "user"} }
 

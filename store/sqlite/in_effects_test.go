@@ -48,7 +48,7 @@ func TestInHoldsUp(t *testing.T) {
 	path := file(t)
 	var log syncBuffer
 	st := open(t, path, &sqlite.Options{
-		Sync: sqlite.Normal, LockTimeout: 300 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		Sync: sqlite.Normal, LockTimeout: time.Second, Logger: slog.New(slog.NewTextHandler(&log, nil)),
 	})
 	tx := begin(t, hostPool(t, path, ""))
 	in := st.In(tx)

@@ -52,7 +52,7 @@ func openHostPool(path, more string) (*sql.DB, error) {
 func TestDSN(t *testing.T) {
 	for _, sync := range []sqlite.Sync{sqlite.Full, sqlite.Normal} {
 		path := filepath.Join(t.TempDir(), "a ?b%20#.db")
-		opts := &sqlite.Options{Sync: sync, LockTimeout: 50 * time.Millisecond}
+		opts := &sqlite.Options{Sync: sync, LockTimeout: 500 * time.Millisecond} // enough for In
 		st := open(t, path, opts)
 		dsn, err := sqlite.DSN(path, opts)
 		must(t, err)

@@ -131,7 +131,7 @@ func writeUntilKilled() {
 	}
 	select {
 	case err = <-failed:
-	case <-time.After(time.Minute): // the test has not killed this process
+	case <-time.After(5 * time.Minute): // the test has not killed this process
 		err = errors.New("still alive")
 	}
 	fmt.Fprintln(os.Stderr, "writer:", err)

@@ -19,7 +19,7 @@ import (
 )
 
 // patience bounds every wait of this package. Machines under load are slow.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 // Installed reports whether there is a PostgreSQL server.
 func Installed() bool {
@@ -83,7 +83,7 @@ func Own(tb testing.TB, settings ...string) *Server {
 	return s
 }
 
-// Until waits until a condition holds. The test fails if it does not hold within a minute.
+// Until waits until a condition holds. The test fails if it does not hold within three minutes.
 func Until(tb testing.TB, what string, holds func() bool) {
 	tb.Helper()
 	if err := poll(func() error {

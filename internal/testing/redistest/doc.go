@@ -64,7 +64,7 @@ func started[T interface{ Close() }](tb testing.TB, start func() (T, error)) T {
 	return servers
 }
 
-// Until waits until a condition holds. The test fails if it does not hold within a minute.
+// Until waits until a condition holds. The test fails if it does not hold within three minutes.
 func Until(tb testing.TB, what string, holds func() bool) {
 	tb.Helper()
 	if err := poll(func() error {

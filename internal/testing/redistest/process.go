@@ -22,7 +22,7 @@ import (
 )
 
 // patience bounds every wait of this package. Machines under load are slow.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 // Process is a running redis-server.
 type Process struct {
@@ -142,6 +142,13 @@ func (p *Process) Restart() error {
 	defer p.mu.Unlock()
 	if p.cmd != nil {
 		return errors.New("redistest: the server is running")
+	}
+	for _, port := range []int{p.port, p.busPort} {
+		l, err := listen(net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err != nil {
+			return err
+		}
+		_ = l.Close()
 	}
 	args := append([]string{"-c", wrapper, "sh", program}, p.commandLine()...)
 	cmd := exec.Command("sh", args...)
