@@ -318,7 +318,7 @@ func (o *op) writeTerms(tx *transaction, t *tenant, rid, created int64) error {
 		if n == 0 {
 			return nil
 		}
-		err := tx.exec(sqlInsertTerms[n-1], args...)
+		err := tx.exec(sqlInsertTerms(n), args...)
 		args = args[:head]
 		return err
 	}
@@ -331,7 +331,7 @@ func (o *op) writeTerms(tx *transaction, t *tenant, rid, created int64) error {
 			return err
 		}
 		args = append(args, terms, term.Value)
-		if len(args) == head+2*len(sqlInsertTerms) {
+		if len(args) == head+2*maxTerms {
 			if err := insert(); err != nil {
 				return err
 			}

@@ -9,11 +9,12 @@
 // written at once. Each call returns after the commit. The first write starts a
 // goroutine that does this; Close ends it.
 //
-// A batch that only creates one record whose first unique key is held is refused by a read,
-// and waits for no commit: to get or create what exists costs a read. After a few hundred such
-// creates in a row that found no holder they are no longer read first, until one finds one.
-// Where the reading pool is the host's ([New]) and has no free connection, such a read is
-// given up after 10 ms.
+// A batch that only creates one record whose first unique key is held waits for no commit: to
+// get or create what exists costs a read, which refuses it. After a few hundred such reads that
+// found no holder, only keys that this Store has seen in use are read first, until others turn
+// out to be held, too. While many calls replace records nothing is read first: the writer looks,
+// and answers before it commits. Where the reading pool is the host's ([New]) and has no free
+// connection, such a read is given up after 10 ms.
 //
 // Reads use a pool of their own and do not wait for writes. Up to Options.Readers of
 // them run at a time; the others wait, and tenants take turns. List, Count and
@@ -137,7 +138,7 @@
 //	cache_size       64 MiB              64 MiB              Options.CacheSize
 //	mmap_size        1 GiB               1 GiB               Options.MmapSize; readers do not scale without it
 //	journal_size_limit  64 MiB                               a log that has grown shrinks again
-//	wal_autocheckpoint  4000 pages                           pages that change often are copied into the file less often
+//	wal_autocheckpoint  4000 pages                           the log is copied into the file at 16 MiB: what changes often is copied less often
 //
 // They are written for this driver, as in "?_pragma=secure_delete(1)"; it ignores
 // the spellings of others. The database must be in UTF-8, as it is unless it was made
@@ -147,8 +148,10 @@
 // # Deleting for good
 //
 // With secure_delete a deleted or overwritten record is zeroed in the page that
-// held it. Older copies of the page stay in the log until [Store.Scrub] empties
-// it. Backups keep what they hold.
+// held it. Older copies of the page stay in the log, and one in the file, until the log has been
+// copied into the file and later writes have gone over it. That begins when the log has 16
+// MiB, or later if reads keep it from beginning again. [Store.Scrub] empties the log.
+// Backups keep what they hold.
 //
 // # The file at the path
 //

@@ -90,10 +90,11 @@ func (w *writer) rolledBack(g backend.Group, group []*call, failed error) {
 		w.logger.Warn("sqlite: transaction rolled back", "error", failed, "calls", len(group))
 	}
 
-	// A violated constraint comes from one call and a damaged index, and leaves the
-	// transaction intact. Each call gets a transaction of its own, so that only that call
-	// fails.
-	if intact && (primaryCode(failed) == codeConstraint || errors.Is(failed, errIndex)) && len(group) > 1 {
+	// A violated constraint comes from one call and a damaged index, errFull from one call, and
+	// both leave the transaction intact. Each call gets a transaction of its own, so that only
+	// that call fails.
+	ofOne := primaryCode(failed) == codeConstraint || errors.Is(failed, errIndex) || errors.Is(failed, errFull)
+	if intact && ofOne && len(group) > 1 {
 		w.store.observer.Retried("", failed)
 		for i := range group {
 			w.alone(group[i : i+1])

@@ -8,7 +8,8 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// The statements of the writer.
+// The statements of the writer. For a parameter that has a number in the text, the driver
+// makes a name each time, so that they have none where they can.
 const (
 	sqlTenant       = `SELECT n, revision, trimmed FROM rollbook_tenant WHERE name = ?`
 	sqlCreateTenant = `INSERT INTO rollbook_tenant (name, revision) VALUES (?, 0)`
@@ -20,7 +21,7 @@ const (
 	sqlRecord  = `SELECT ` + recordColumn + ` FROM rollbook_record r WHERE r.rid = ? AND r.tenant = ?`
 
 	sqlInsert = `INSERT INTO rollbook_record (rid, tenant, space, id, kind, created, revision, due, keys, data)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9) ON CONFLICT (tenant, id) DO NOTHING`
+		VALUES (?, ?, ?, ?, ?, ?6, ?6, ?, ?, ?) ON CONFLICT (tenant, id) DO NOTHING`
 	sqlUpdate     = `UPDATE rollbook_record SET revision = ?, due = ?, keys = ?, data = ? WHERE rid = ?`
 	sqlUpdateData = `UPDATE rollbook_record SET revision = ?, data = ? WHERE rid = ?` // touches no index
 	sqlDelete     = `DELETE FROM rollbook_record WHERE rid = ?`
@@ -49,21 +50,17 @@ const (
 	sqlUnschedule = `DELETE FROM rollbook_schedule WHERE kind = ? AND tenant = ?`
 )
 
-// sqlInsertTerms insert one term of a record, two, and so on. The record's created and number
-// are bound once. A statement for several rows that can be undone alone would first copy the
-// pages that it changes; with OR FAIL it cannot, and need not, since the transaction is rolled
-// back if it fails.
-var sqlInsertTerms = [...]string{insertTerm, insertTerms2, insertTerms3, insertTerms4, insertTerms5, insertTerms6, insertTerms7, insertTerms8}
+// sqlInsertTerms inserts n terms of a record, at most maxTerms, whose created and number are
+// bound once. A statement for several rows that can be undone alone would first copy the
+// pages that it changes; with OR FAIL it cannot, and need not, since the transaction is
+// rolled back if it fails.
+func sqlInsertTerms(n int) string { return insertTerms[:len(insertTerm)+(n-1)*len(andTerm)] }
 
 const (
-	insertTerm   = `INSERT OR FAIL INTO rollbook_term (created, rid, space, value) VALUES (?1, ?2, ?3, ?4)`
-	insertTerms2 = insertTerm + `, (?1, ?2, ?5, ?6)`
-	insertTerms3 = insertTerms2 + `, (?1, ?2, ?7, ?8)`
-	insertTerms4 = insertTerms3 + `, (?1, ?2, ?9, ?10)`
-	insertTerms5 = insertTerms4 + `, (?1, ?2, ?11, ?12)`
-	insertTerms6 = insertTerms5 + `, (?1, ?2, ?13, ?14)`
-	insertTerms7 = insertTerms6 + `, (?1, ?2, ?15, ?16)`
-	insertTerms8 = insertTerms7 + `, (?1, ?2, ?17, ?18)`
+	maxTerms    = 8
+	insertTerms = insertTerm + andTerm + andTerm + andTerm + andTerm + andTerm + andTerm + andTerm
+	insertTerm  = `INSERT OR FAIL INTO rollbook_term (created, rid, space, value) VALUES (?1, ?2, ?, ?)`
+	andTerm     = `, (?1, ?2, ?, ?)`
 )
 
 // sqlDataVersion is a number that changes when another connection writes, in any process.
