@@ -84,7 +84,7 @@ func cutNumber(text string, largest int) (n int, rest string, ok bool) {
 		c := text[i]
 		v |= uint64(c&0x7f) << (7 * i)
 		if c < 0x80 {
-			return int(v), text[i+1:], v <= uint64(largest) //nolint:gosec // at most 21 bits
+			return int(v), text[i+1:], v <= uint64(largest)
 		}
 	}
 	return 0, "", false

@@ -67,5 +67,5 @@ func (o *Observer) Retried(method string, err error) {
 }
 
 func now() time.Time {
-	return time.Now() //nolint:forbidigo // no record holds how long something takes
+	return time.Now()
 }
