@@ -277,7 +277,7 @@ func inCanceled(s *subject) {
 func inTrimCanceled(s *subject) {
 	const entries = 2200 // a store may trim in steps
 	noted(s.tenant("t"), entries)
-	for i := range 6 {
+	for i := range 12 { // pgx asks a context several times a statement
 		if s.failed() {
 			return
 		}
