@@ -1,5 +1,5 @@
 # Everything a change has to pass. It needs Go, bash and git; race also needs a C
-# compiler, redis and faults redis-server on PATH, postgres PostgreSQL and PgBouncer.
+# compiler, redis and faults redis-server on PATH, postgres and faults PostgreSQL and PgBouncer.
 
 GO       ?= go
 FUZZTIME ?= 30s
@@ -71,6 +71,7 @@ postgres: ## a real PostgreSQL and PgBouncer, in full; a skipped test is a failu
 faults: ## kill cycles, replaced files, lost replies and failovers, many times over; half an hour
 	ROLLBOOK_TESTS=soak bash .ci/no-skips $(GO) test -v -count=1 -timeout 30m -run '^Test(Kill|ReplaceSequences|GroupFaults|DiskFull)$$' ./store/sqlite
 	ROLLBOOK_TESTS=soak ROLLBOOK_REQUIRE_REDIS=1 bash .ci/no-skips $(GO) test -v -count=1 -timeout 60m -run '^Test(Faults|Failover|LostRepl|WaitReplicas)' ./store/redis
+	cd store/postgres && ROLLBOOK_TESTS=soak ROLLBOOK_REQUIRE_POSTGRES=1 bash $(ROOT)/.ci/no-skips $(GO) test -v -count=1 -timeout 60m -run '^Test(Server|Connections|Bouncer|LostOnTheWay|NoDeadlock|HostTransactions|Restored)' .
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME each

@@ -79,8 +79,9 @@
 // max_prepared_statements, PgBouncer has no prepared statements: add
 // default_query_exec_mode=exec (or cache_describe) to the DSN, or set it in the pool's
 // ConnConfig. The store then sends its statements unprepared, at about 50 µs each. If it
-// is missing, the store notices at the first error and does the same. LISTEN needs a
-// direct connection: see Options.ListenDSN.
+// is missing, the store notices when names of statements are unknown twice in a second, and
+// does the same. A DISCARD ALL of a host on a pool that it shares costs a connection. LISTEN
+// needs a direct connection: see Options.ListenDSN.
 //
 // # Rights
 //

@@ -58,3 +58,6 @@ func (s *Store) Looks(tenant string, key store.Key) bool { return s.lookFirst.wo
 
 // Found tells the store of a create that a read would refuse, or has not refused.
 func (s *Store) Found(tenant string, key store.Key, held bool) { s.lookFirst.found(tenant, key, held) }
+
+// Named reports whether statements are prepared.
+func (s *Store) Named() bool { return !s.unnamed.Load() }

@@ -76,8 +76,8 @@ func (t *Tx) step(ctx context.Context, _ readTurn, f func(context.Context, sessi
 	if err == nil || answered(err) {
 		return err
 	}
-	if e := pgError(err); e != nil {
-		t.store.forgetNames(e) // for the next transaction
+	if e := pgError(err); e != nil && t.store.forgetNames(e) { // the connection is the host's
+		t.store.unnamed.Store(true) // for the next transaction
 	}
 	t.aborted = fmt.Errorf("%w: postgres: %w", store.ErrAborted, err)
 	return t.aborted

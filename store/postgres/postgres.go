@@ -35,6 +35,8 @@ type Store struct {
 	queue   *queue      // of writes
 	watch   *watch
 
+	forgotten pace // of errors about names of statements
+
 	looks     looks // reads before writes
 	lookFirst lookFirst
 

@@ -3,8 +3,10 @@ package postgres
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/rollbook-go/rollbook/store"
 )
@@ -68,6 +70,7 @@ func (s *Store) stepOnce(ctx context.Context, f func(context.Context, session) e
 	defer conn.Release()
 	c := s.session(conn.Conn())
 	err = f(ctx, c)
+	spoiled(conn, err)
 	if err == nil || answered(err) {
 		if newer := s.checkSchemaNow(ctx, c); newer != nil {
 			return true, newer
@@ -88,12 +91,31 @@ func (s *Store) again(err error) bool {
 	return e == nil || fatal(e) || conflicting(e) || s.forgetNames(e)
 }
 
-// forgetNames reports whether the error is due to a pooler that gives a connection another
-// server for each transaction. From then on statements have no names.
+// forgetNames reports whether the error is about the name of a statement. Such an error is
+// due to a pooler that gives a connection another server for each transaction: from then on
+// statements have no names. Or a host has told its connection to forget them (DISCARD ALL):
+// that does not happen twice in a second, and the connection is closed (see spoiled).
 func (s *Store) forgetNames(e *pgconn.PgError) bool {
-	if e.Code != codeNoStatement && e.Code != codeStatementExists {
+	switch e.Code {
+	case codeNoStatement:
+		if s.forgotten.due(time.Since(s.opened), forgetsAgain) {
+			return true
+		}
+	case codeStatementExists:
+	default:
 		return false
 	}
 	s.unnamed.Store(true)
 	return true
+}
+
+// forgetsAgain is how soon the name of a statement is unknown again behind a pooler.
+const forgetsAgain = time.Second
+
+// spoiled closes a connection that is of no more use after an error: its server was the
+// primary once, or does not have the statements that were prepared.
+func spoiled(conn *pgxpool.Conn, err error) {
+	if e := pgError(err); e != nil && (e.Code == codeReadOnly || e.Code == codeNoStatement) {
+		_ = conn.Conn().Close(context.Background())
+	}
 }

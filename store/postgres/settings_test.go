@@ -170,7 +170,45 @@ func TestCloseWithoutConnection(t *testing.T) {
 	select {
 	case err := <-closed:
 		must(t, err)
-	case <-time.After(10 * time.Second):
+	case <-time.After(25 * time.Second):
 		t.Error("Close waits for a connection")
 	}
+}
+
+// A host that has its connections forget what was prepared costs a connection. If it does so
+// all the time, statements are not prepared any more.
+func TestForgottenStatements(t *testing.T) {
+	h := newHome(t)
+	pool := h.pool(t)
+	s, err := postgres.New(t.Context(), pool, &postgres.Options{Schema: h.schema})
+	must(t, err)
+	t.Cleanup(func() { must(t, s.Close()) })
+	n := 0
+	write := func() {
+		n++
+		put(t, s, "acme", store.Create(user(fmt.Sprint(n)), nil))
+	}
+	read := func() {
+		_, err := s.Get(t.Context(), "acme", store.ID("1"))
+		must(t, err)
+	}
+	discard := func() {
+		_, err := pool.Exec(t.Context(), `DISCARD ALL`)
+		must(t, err)
+	}
+	write()
+	discard()
+	write()
+	read()
+	if !s.Named() {
+		t.Error("statements are not prepared after one error")
+	}
+	pgtest.Until(t, "statements are not prepared any more", func() bool {
+		read()
+		discard()
+		read()
+		return !s.Named()
+	})
+	discard()
+	write()
 }

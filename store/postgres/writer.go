@@ -55,6 +55,10 @@ func (w *writer) lock(tenant string) (*pgxpool.Conn, error) {
 		_, err = w.store.session(conn.Conn()).row(ctx, sqlLock, &a, func(*reply) {})
 	}
 	if err != nil {
+		if e := pgError(err); e != nil {
+			w.store.forgetNames(e)
+		}
+		spoiled(conn, err)
 		rollback(conn)
 		return nil, err
 	}
@@ -176,9 +180,7 @@ func (w *writer) once(conn *pgxpool.Conn, group []*part) (*transaction, outcome,
 		return nil, notCommitted, err
 	}
 	finished, err := w.send(conn, t)
-	if e := pgError(err); e != nil && e.Code == codeReadOnly { // it was the primary once
-		_ = conn.Conn().Close(context.Background())
-	}
+	spoiled(conn, err)
 	return t, outcomeOf(err, finished), err
 }
 
