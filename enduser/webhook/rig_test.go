@@ -27,6 +27,7 @@ import (
 type rig struct {
 	sender   *sender
 	receiver *httptest.Server // TLS; for whatever passes the guard
+	to       string           // its address
 	passed   atomic.Int64     // addresses that the guard let through
 	names    func(name string) []netip.Addr
 }
@@ -40,6 +41,7 @@ func newRig(t *testing.T, opts *Options, h http.HandlerFunc) *rig {
 	r.receiver.EnableHTTP2 = true
 	r.receiver.Config.ErrorLog = log.New(io.Discard, "", 0) // it sees handshakes that fail on purpose
 	r.receiver.StartTLS()
+	r.to = r.receiver.Listener.Addr().String()
 	t.Cleanup(r.receiver.Close)
 	t.Cleanup(r.sender.transport.CloseIdleConnections)
 	s := r.sender
@@ -62,7 +64,7 @@ func newRig(t *testing.T, opts *Options, h http.HandlerFunc) *rig {
 	s.transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := s.dialer.DialContext(ctx, network, address)
 		if errors.Is(err, errDiverted) {
-			return new(net.Dialer).DialContext(ctx, network, r.receiver.Listener.Addr().String())
+			return new(net.Dialer).DialContext(ctx, network, r.to)
 		}
 		return conn, err
 	}

@@ -52,7 +52,7 @@ func New(users *enduser.Manager, opts *Options) *Deliverer {
 }
 
 // Run delivers until the context ends, and returns the context's error; see
-// [enduser.Manager.Deliver]. It leaves no goroutine and no connection behind.
+// [enduser.Manager.Deliver].
 func (d *Deliverer) Run(ctx context.Context) error {
 	defer d.sender.transport.CloseIdleConnections()
 	return d.users.Deliver(ctx, d.sender, &d.opts)
