@@ -2,9 +2,9 @@ package enduser
 
 import "slices"
 
-// Condition is a precondition of a write on a user or group. It must hold at the moment of
-// the write: if others change the user meanwhile it is checked again. The zero Condition
-// always holds.
+// Condition is a precondition of a write on a user, group or webhook. It must hold at the
+// moment of the write: if others change the user meanwhile it is checked again. The zero
+// Condition always holds.
 //
 // [IfVersion], [IfNotVersion], [IfExists] and [IfAbsent] are the preconditions of HTTP
 // (RFC 9110 sections 13.1.1 and 13.1.2). If one fails the call returns ErrVersion and
@@ -30,24 +30,24 @@ const (
 	ifGroup
 )
 
-// IfVersion returns the condition that the user or group exists and is at one of these
+// IfVersion returns the condition that the user, group or webhook exists and is at one of these
 // versions (If-Match with entity tags). An unreadable one is at none.
 func IfVersion(versions ...Version) Condition {
 	return Condition{kind: ifVersion, versions: slices.Clone(versions)}
 }
 
-// IfNotVersion returns the condition that the user or group is at none of these versions
+// IfNotVersion returns the condition that the user, group or webhook is at none of these versions
 // (If-None-Match with entity tags). It holds if it does not exist, or is unreadable.
 func IfNotVersion(versions ...Version) Condition {
 	return Condition{kind: ifNotVersion, versions: slices.Clone(versions)}
 }
 
-// IfExists returns the condition that the user or group exists, readable or not
+// IfExists returns the condition that the user, group or webhook exists, readable or not
 // (If-Match: *): a call that could make it does not.
 func IfExists() Condition { return Condition{kind: ifExists} }
 
-// IfAbsent returns the condition that the user or group does not exist (If-None-Match: *):
-// the call must make it, and a call that changes or deletes fails.
+// IfAbsent returns the condition that the user, group or webhook does not exist
+// (If-None-Match: *): the call must make it, and a call that changes or deletes fails.
 func IfAbsent() Condition { return Condition{kind: ifAbsent} }
 
 // IfUser returns the condition that fn returns nil for the user. If it fails, the call

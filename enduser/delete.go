@@ -71,7 +71,7 @@ func (w *writer) delete(ctx context.Context, ops []store.Op) error {
 // remove deletes a record that the store cannot read, for the given cause, and what belongs
 // to it. It returns the store's ErrStale if the record has changed.
 func (w *writer) remove(ctx context.Context, kind, id string, conds conditions, cause error) error {
-	if strings.HasPrefix(id, sensitiveID("")) {
+	if strings.Contains(id, "/") { // a record of something else
 		return ErrNotFound
 	}
 	if err := conds.ofUnreadable(cause); err != nil {

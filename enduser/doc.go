@@ -59,7 +59,7 @@
 //
 // # Versions and conditions
 //
-// Every write gives a user or group another [Version]. All calls that write one, except
+// Every write gives a user, group or webhook another [Version]. All calls that write one, except
 // Link and Unlink, take [Condition] values, which must hold at the moment of the write:
 // [IfVersion] keeps a caller from overwriting changes it has not seen, [IfAbsent] from
 // overwriting anything, and [IfUser] calls a function to decide.
@@ -95,6 +95,12 @@
 // state, or the changes that follow were trimmed, the reader gets ErrTrimmed. Nothing is
 // trimmed unless [Options].Retain says so.
 //
+// # Webhooks
+//
+// A [Webhook] is an endpoint of a tenant that is told of changes. [Tenant.Webhooks] is the
+// handle. [Manager.Deliver] delivers, in as many processes as call it, and package
+// enduser/webhook sends. Every event is delivered at least once, those of one user in order.
+//
 // # Schema and policy
 //
 // A [Schema] belongs to a tenant and says by what its users are found. A [Policy] belongs
@@ -103,7 +109,7 @@
 //
 // # Unreadable users
 //
-// A user or group that is damaged, or that only a newer program can read, is an
+// A user, group or webhook that is damaged, or that only a newer program can read, is an
 // [UnreadableError]. Lists and iterators name it and go on, and Delete deletes it. Writes
 // keep what a newer program has added to a user, or fail with ErrNewer.
 //

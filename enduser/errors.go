@@ -12,7 +12,7 @@ import (
 // The errors of this package, for [errors.Is]. Their texts never carry personal
 // data: neither names, addresses and external IDs, nor the values of metadata.
 var (
-	// ErrNotFound: this tenant and environment have no such user or group, or it has
+	// ErrNotFound: this tenant and environment have no such user, group or webhook, or it has
 	// expired.
 	ErrNotFound = errors.New("enduser: not found")
 
@@ -24,14 +24,14 @@ var (
 	// Nothing was written. The error is a *ConflictError.
 	ErrConflict = errors.New("enduser: conflict")
 
-	// ErrVersion: a [Condition] on the version or existence of the user or group failed.
+	// ErrVersion: a [Condition] on the version or existence of the user, group or webhook failed.
 	// Nothing was written.
 	ErrVersion = errors.New("enduser: another version")
 
 	// ErrAmbiguous: several users have the e-mail address.
 	ErrAmbiguous = errors.New("enduser: ambiguous")
 
-	// ErrContended: others changed the user or group before each of the call's attempts to
+	// ErrContended: others changed the user, group or webhook before each of the call's attempts to
 	// write. Nothing was written; retry later.
 	ErrContended = errors.New("enduser: contended")
 
@@ -60,7 +60,7 @@ var (
 	// for another place.
 	ErrCorrupt = errors.New("enduser: corrupt record")
 
-	// ErrNewer: a newer program has written the user or group in a form that this one
+	// ErrNewer: a newer program has written the user, group or webhook in a form that this one
 	// cannot read, or must not overwrite. Nothing was written. Deleting it works.
 	ErrNewer = errors.New("enduser: written by a newer program")
 
@@ -135,11 +135,12 @@ func (e *ConflictError) Error() string {
 // Is makes errors.Is(e, ErrConflict) true.
 func (e *ConflictError) Is(target error) bool { return target == ErrConflict }
 
-// UnreadableError names an unreadable user or group. It is an ErrCorrupt or an ErrNewer.
+// UnreadableError names an unreadable user, group or webhook. It is an ErrCorrupt or an ErrNewer.
 // Delete with the ID deletes it.
 type UnreadableError struct {
-	// Kind is "user" or "group", or "sensitive" for the sensitive values of the user with
-	// that ID. It is "" if the kind is unknown.
+	// Kind is "user", "group" or "webhook", or "sensitive" for the sensitive values of the user
+	// with that ID, or that of another record of a webhook, whose ID begins with the webhook's.
+	// It is "" if the kind is unknown.
 	Kind string
 	ID   string
 	Err  error // why: wraps ErrCorrupt or ErrNewer

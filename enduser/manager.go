@@ -71,7 +71,7 @@ type Options struct {
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 
-	// NewID returns the ID of a new user or group: at most 36 letters, digits, "-" and "_".
+	// NewID returns the ID of a new user, group or webhook: at most 36 letters, digits, "-" and "_".
 	// No process may have returned it before, in any case, and it must be nobody's external
 	// ID. Nil means 24 lower-case hexadecimal digits: 6 bytes of milliseconds and 6 random
 	// ones.

@@ -7,7 +7,7 @@ import (
 )
 
 // CountSealed returns how many secrets of all tenants are sealed under each key, by the IDs
-// of the keys. No secret needs a key that is not in it. It reads every group and every
+// of the keys. No secret needs a key that is not in it. It reads every group, webhook and
 // sensitive value, a page at a time. It does not count unreadable ones: the error beside the
 // counts, an ErrCorrupt or ErrNewer, then names the first one and says how many there are.
 func (m *Manager) CountSealed(ctx context.Context) (map[string]int, error) {
@@ -45,12 +45,13 @@ func (m *Manager) CountSealed(ctx context.Context) (map[string]int, error) {
 	return counts, lost.err()
 }
 
-// Reseal seals the secrets that have no deadline, the tokens of groups, under the key for new
-// secrets, unless they are under it already. It returns how many it sealed, and can be
-// repeated after an error. The groups get a new revision and version, but no change in the
-// feed and no new UpdatedAt. It leaves sensitive values, which expire within [SensitiveTTL].
+// Reseal seals the secrets that have no deadline, those of groups and webhooks, under the key
+// for new secrets, unless they are under it already. It returns of how many groups and webhooks
+// it sealed the secrets, and can be repeated after an error. These get a new revision and
+// version, but no change in the feed and no new UpdatedAt. It leaves sensitive values, which
+// expire within [SensitiveTTL].
 //
-// It skips groups that it cannot read or open, or must not overwrite: the error beside the
+// It skips what it cannot read or open, or must not overwrite: the error beside the
 // number, an ErrCorrupt, ErrNewer or ErrNoKey, then names the first one and says how many
 // there are.
 func (m *Manager) Reseal(ctx context.Context) (int, error) {

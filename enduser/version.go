@@ -11,8 +11,8 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Version identifies one state of a user or group. It is opaque: compare it with ==, and pass
-// it to [IfVersion]. Every write makes a new one. No two states of a user ever have the same
+// Version identifies one state of a user, group or webhook. It is opaque: compare it with ==,
+// and pass it to [IfVersion]. Every write makes a new one. No two states of a user ever have the same
 // one, even if the store goes back in time and uses revisions again. The zero Version belongs
 // to no state.
 type Version struct {

@@ -330,7 +330,9 @@ func TestEventID(t *testing.T) {
 // A webhook gets what its filter and its format have, and no more.
 func TestSelects(t *testing.T) {
 	t.Parallel()
-	change := func(kind string, what ChangeType, fields ...string) *Change { return &Change{Kind: kind, Type: what, Fields: fields} }
+	change := func(kind string, what ChangeType, fields ...string) *Change {
+		return &Change{Kind: kind, Type: what, Fields: fields}
+	}
 	created, deleted := change(kindUser, ChangeCreated), change(kindUser, ChangeDeleted)
 	team, off := change(kindGroup, ChangeUpdated, "name"), change(kindWebhook, "disabled")
 	for i, row := range []struct {

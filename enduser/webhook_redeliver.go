@@ -2,7 +2,6 @@ package enduser
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -22,7 +21,9 @@ func (h Webhooks) Ping(ctx context.Context, id string) (eventID string, err erro
 		return "", err
 	}
 	eventID = newEventID()
-	err = w.request(ctx, id, func(t *webhookTurn) error { return t.enqueue(queuedEvent{eventID: eventID, requestedAt: w.now}) })
+	err = w.request(ctx, id, func(t *webhookTurn) error {
+		return t.enqueue(queuedEvent{eventID: eventID, requestedAt: w.now})
+	})
 	if err != nil {
 		return "", err
 	}
@@ -84,11 +85,18 @@ func (t *webhookTurn) enqueue(q queuedEvent) error {
 
 // request has Deliver do something, if the webhook is enabled.
 func (w *writer) request(ctx context.Context, id string, fn func(*webhookTurn) error) error {
+	return w.changeTurn(ctx, id, func(h *Webhook, t *webhookTurn) error {
+		if h.Disabled {
+			return ErrDisabled
+		}
+		return fn(t)
+	})
+}
+
+// changeTurn changes the turn of a webhook, and has somebody look at it.
+func (w *writer) changeTurn(ctx context.Context, id string, fn func(*Webhook, *webhookTurn) error) error {
 	return w.confirm(ctx, w.settle(ctx, func() (string, error) {
 		_, h, err := w.getWebhook(ctx, w.name, id)
-		if err == nil && h.Disabled {
-			err = ErrDisabled
-		}
 		if err != nil {
 			return id, err
 		}
@@ -96,7 +104,7 @@ func (w *writer) request(ctx context.Context, id string, fn func(*webhookTurn) e
 		if err != nil {
 			return id, err
 		}
-		if err := fn(&turn); err != nil {
+		if err := fn(&h, &turn); err != nil {
 			return id, err
 		}
 		turn.wake(&h, w.now)
@@ -183,18 +191,14 @@ func (h Webhooks) RedeliverSince(ctx context.Context, id string, from Position) 
 	})
 }
 
-// StopRedelivery ends a redelivery that is under way. It changes nothing if there is none.
+// StopRedelivery ends a redelivery that is under way, also that of a disabled webhook.
 func (h Webhooks) StopRedelivery(ctx context.Context, id string) error {
 	w, err := h.t.writer()
 	if err != nil {
 		return err
 	}
-	err = w.request(ctx, id, func(t *webhookTurn) error {
+	return w.changeTurn(ctx, id, func(_ *Webhook, t *webhookTurn) error {
 		t.redelivery = nil
 		return nil
 	})
-	if errors.Is(err, ErrDisabled) {
-		return nil
-	}
-	return err
 }

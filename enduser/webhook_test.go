@@ -146,7 +146,9 @@ func TestInvalidWebhooks(t *testing.T) {
 		{func(s *enduser.WebhookSpec) { s.Description = "a\nb" }, []string{"description invalid_characters"}},
 		{func(s *enduser.WebhookSpec) { s.Format = "xml" }, []string{"format invalid_value"}},
 		{func(s *enduser.WebhookSpec) { s.Format = "native" }, []string{"format invalid_value"}},
-		{func(s *enduser.WebhookSpec) { s.Events = []string{"end_user.created", "end_user", "end_user.created", "*", ""} },
+		{func(s *enduser.WebhookSpec) {
+			s.Events = []string{"end_user.created", "end_user", "end_user.created", "*", ""}
+		},
 			[]string{"events[1] invalid_value", "events[2] duplicate", "events[3] invalid_value", "events[4] invalid_value"}},
 		{func(s *enduser.WebhookSpec) { s.Events = []string{"webhook.ping", "user.created", "x.*", "END_USER.*"} },
 			[]string{"events[0] invalid_value", "events[1] invalid_value", "events[2] invalid_value", "events[3] invalid_value"}},
