@@ -22,7 +22,7 @@ func TestRefusalWaitsForWritesOfOthers(t *testing.T) {
 	replica.Do(t, "replicaof", host, port)
 	plain := on(master).open(t, nil)
 	opts := &redisstore.Options{WaitReplicas: 1, WaitTimeout: 20 * time.Millisecond, RetryFor: 60 * time.Millisecond}
-	patient := on(master).open(t, &redisstore.Options{WaitReplicas: 1, RetryFor: patience})
+	patient := on(master).open(t, &redisstore.Options{WaitReplicas: 1, RetryFor: 30 * time.Second})
 	put(t, patient, "tenant", store.Create(user("first"), nil)) // the replica follows
 
 	if err := replica.Pause(); err != nil {
