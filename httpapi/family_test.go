@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"context"
 	"net/http"
 	"testing"
 	"time"
@@ -31,6 +32,19 @@ var native = apitest.Family{
 		if err != nil {
 			tb.Fatal(err)
 		}
+		h, _, err := acme.Webhooks().Create(tb.Context(), enduser.WebhookSpec{URL: "https://example.com"})
+		if err != nil {
+			tb.Fatal(err)
+		}
+		webhook := "/v1/webhooks/" + h.ID
+		position, err := acme.Latest(tb.Context())
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if _, _, err := acme.Groups().Ensure(tb.Context(), enduser.GroupSpec{ExternalID: "sent"}); err != nil {
+			tb.Fatal(err)
+		}
+		event := attempted(tb, w.Users, acme.Webhooks(), h.ID)
 		const users, external, groups = "/v1/end-users", "/v1/end-users/by-external-id/kept", "/v1/groups"
 		return []apitest.Route{
 			{Action: "createEndUser", Write: true, Method: "POST", Path: users, Body: `{}`, Query: true},
@@ -51,6 +65,20 @@ var native = apitest.Family{
 			{Action: "updateGroup", Write: true, Method: "PATCH", Path: groups + "/" + g.ID, Body: `{"name":"A"}`},
 			{Action: "deleteGroup", Write: true, Method: "DELETE", Path: groups + "/" + g.ID},
 			{Action: "rotateGroupToken", Write: true, Method: "POST", Path: groups + "/" + g.ID + "/rotate", Body: `{}`, Empty: true},
+			{Action: "createWebhook", Write: true, Method: "POST", Path: "/v1/webhooks", Body: `{"url":"https://example.com"}`},
+			{Action: "listWebhooks", Method: "GET", Path: "/v1/webhooks", Query: true},
+			{Action: "getWebhook", Method: "GET", Path: webhook},
+			{Action: "updateWebhook", Write: true, Method: "PATCH", Path: webhook, Body: `{"description":"A"}`},
+			{Action: "deleteWebhook", Write: true, Method: "DELETE", Path: webhook},
+			{Action: "rotateWebhookSecret", Write: true, Method: "POST", Path: webhook + "/rotate", Body: `{}`, Empty: true},
+			{Action: "getWebhookState", Method: "GET", Path: webhook + "/state", Query: true},
+			{Action: "listWebhookAttempts", Method: "GET", Path: webhook + "/attempts", Query: true},
+			{Action: "listDeadLetters", Method: "GET", Path: webhook + "/dead-letters", Query: true},
+			{Action: "testWebhook", Write: true, Method: "POST", Path: webhook + "/test"},
+			{Action: "redeliverEvent", Write: true, Method: "POST", Path: webhook + "/redeliver", Body: `{"event_id":"` + event + `"}`},
+			{Action: "countRedelivery", Method: "GET", Path: webhook + "/redelivery?since=2026-01-28T10:43:43Z"},
+			{Action: "startRedelivery", Write: true, Method: "POST", Path: webhook + "/redelivery", Body: `{"after":"` + position.String() + `"}`},
+			{Action: "stopRedelivery", Write: true, Method: "DELETE", Path: webhook + "/redelivery"},
 			{Action: "listChanges", Method: "GET", Path: "/v1/changes", Query: true},
 			{Method: "GET", Path: "/healthz", Public: true},
 			{Method: "GET", Path: "/openapi.json", Public: true},
@@ -63,6 +91,36 @@ var native = apitest.Family{
 		got.wantCode(tb, a.Status, code)
 	},
 	Scheme: "Bearer ",
+}
+
+// attempted has a first attempt made to deliver to a webhook, and returns the event's ID.
+func attempted(tb testing.TB, users *enduser.Manager, webhooks enduser.Webhooks, id string) string {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), time.Minute)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- users.Deliver(ctx, refusing{}, nil) }()
+	for ctx.Err() == nil {
+		attempts, err := webhooks.Attempts(tb.Context(), id)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if len(attempts) > 0 {
+			cancel()
+			_ = <-done
+			return attempts[0].EventID
+		}
+		<-time.After(time.Millisecond)
+	}
+	tb.Fatal("nothing was attempted")
+	return ""
+}
+
+// refusing is a sender to endpoints that refuse everything.
+type refusing struct{}
+
+func (refusing) Send(context.Context, *enduser.Delivery) enduser.Result {
+	return enduser.Result{Status: http.StatusTeapot}
 }
 
 func TestHostileRequests(t *testing.T) {

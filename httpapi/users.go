@@ -32,8 +32,9 @@ func (a *api) FamilyHost() *family.Host { return &a.Host }
 
 // The paths of the collections.
 const (
-	usersPath  = "/v1/end-users"
-	groupsPath = "/v1/groups"
+	usersPath    = "/v1/end-users"
+	groupsPath   = "/v1/groups"
+	webhooksPath = "/v1/webhooks"
 )
 
 func (a *api) routes() []route {
@@ -42,6 +43,7 @@ func (a *api) routes() []route {
 		byExternal = usersPath + "/by-external-id/{external_id}"
 		sensitive  = "/v1/sensitive/{id}"
 		group      = groupsPath + "/{id}"
+		webhook    = webhooksPath + "/{id}"
 	)
 	return []route{
 		{Method: "POST", Path: usersPath, Access: rest.Write("createEndUser"), Body: true, Handle: a.create},
@@ -62,6 +64,20 @@ func (a *api) routes() []route {
 		{Method: "PATCH", Path: group, Access: rest.Write("updateGroup"), Body: true, Handle: a.updateGroup},
 		{Method: "DELETE", Path: group, Access: rest.Write("deleteGroup"), Handle: a.deleteGroup},
 		{Method: "POST", Path: group + "/rotate", Access: rest.Write("rotateGroupToken"), Body: true, Handle: a.rotateGroupToken},
+		{Method: "POST", Path: webhooksPath, Access: rest.Write("createWebhook"), Body: true, Handle: a.createWebhook},
+		{Method: "GET", Path: webhooksPath, Access: rest.Read("listWebhooks"), Handle: a.listWebhooks},
+		{Method: "GET", Path: webhook, Access: rest.Read("getWebhook"), Handle: a.getWebhook},
+		{Method: "PATCH", Path: webhook, Access: rest.Write("updateWebhook"), Body: true, Handle: a.updateWebhook},
+		{Method: "DELETE", Path: webhook, Access: rest.Write("deleteWebhook"), Handle: a.deleteWebhook},
+		{Method: "POST", Path: webhook + "/rotate", Access: rest.Write("rotateWebhookSecret"), Body: true, Handle: a.rotateWebhookSecret},
+		{Method: "GET", Path: webhook + "/state", Access: rest.Read("getWebhookState"), Handle: a.webhookState},
+		{Method: "GET", Path: webhook + "/attempts", Access: rest.Read("listWebhookAttempts"), Handle: a.webhookAttempts},
+		{Method: "GET", Path: webhook + "/dead-letters", Access: rest.Read("listDeadLetters"), Handle: a.deadLetters},
+		{Method: "POST", Path: webhook + "/test", Access: rest.Write("testWebhook"), Before: (*call).RefuseForm, Handle: a.testWebhook},
+		{Method: "POST", Path: webhook + "/redeliver", Access: rest.Write("redeliverEvent"), Body: true, Handle: a.redeliverEvent},
+		{Method: "GET", Path: webhook + "/redelivery", Access: rest.Read("countRedelivery"), Handle: a.countRedelivery},
+		{Method: "POST", Path: webhook + "/redelivery", Access: rest.Write("startRedelivery"), Body: true, Handle: a.startRedelivery},
+		{Method: "DELETE", Path: webhook + "/redelivery", Access: rest.Write("stopRedelivery"), Handle: a.stopRedelivery},
 		{Method: "GET", Path: "/v1/changes", Access: rest.Read("listChanges"), Handle: a.changes},
 		{Method: "GET", Path: "/openapi.json", Public: true, Handle: serveOpenAPI},
 		{Method: "GET", Path: "/healthz", Public: true, Handle: healthy},

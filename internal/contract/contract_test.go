@@ -61,6 +61,7 @@ func TestEveryAnswer(t *testing.T) {
 	sensitive := strings.Replace(user, users, "/v1/sensitive", 1)
 	c.sensitive(t, sensitive, etag)
 	group, team := c.groups(t)
+	webhook := c.webhooks(t)
 
 	for _, r := range [][2]string{
 		{"POST", users},
@@ -72,6 +73,11 @@ func TestEveryAnswer(t *testing.T) {
 		{"POST", groups},
 		{"PATCH", group},
 		{"POST", group + "/rotate"},
+		{"POST", webhooks},
+		{"PATCH", webhook},
+		{"POST", webhook + "/rotate"},
+		{"POST", webhook + "/redeliver"},
+		{"POST", webhook + "/redelivery"},
 	} {
 		c.do(t, r[0], r[1], `{}`, 415, header{"Content-Type": "text/plain"})
 		c.do(t, r[0], r[1], strings.Repeat(" ", 1<<20)+`{}`, 413)
@@ -113,6 +119,20 @@ func TestEveryAnswer(t *testing.T) {
 		{"PATCH", group, `{}`},
 		{"DELETE", group, ""},
 		{"POST", group + "/rotate", `{}`},
+		{"POST", webhooks, `{}`},
+		{"GET", webhooks, ""},
+		{"GET", webhook, ""},
+		{"PATCH", webhook, `{}`},
+		{"DELETE", webhook, ""},
+		{"POST", webhook + "/rotate", `{}`},
+		{"GET", webhook + "/state", ""},
+		{"GET", webhook + "/attempts", ""},
+		{"GET", webhook + "/dead-letters", ""},
+		{"POST", webhook + "/test", ""},
+		{"POST", webhook + "/redeliver", `{}`},
+		{"GET", webhook + "/redelivery", ""},
+		{"POST", webhook + "/redelivery", `{}`},
+		{"DELETE", webhook + "/redelivery", ""},
 		{"GET", "/v1/changes", ""},
 	} {
 		c.do(t, r[0], r[1], r[2], 401, header{"Authorization": "Bearer wrong-key"})
@@ -124,7 +144,9 @@ func TestEveryAnswer(t *testing.T) {
 		c.rates.Store(false)
 	}
 
-	c.trimmed(t)
+	c.trimmed(t, webhook)
+	c.do(t, "DELETE", webhook, "", 412, header{"If-Match": etag})
+	c.do(t, "DELETE", webhook, "", 204)
 
 	var missing []string
 	for _, item := range c.document.Paths.Map() {
@@ -250,13 +272,13 @@ func (c *contract) sensitive(t *testing.T, sensitive, etag string) {
 		c.do(t, method, sensitive, `{}`, 412, header{"If-Match": etag})
 		c.do(t, method, "/v1/sensitive/unknown", `{}`, 404)
 		c.do(t, method, "/v1/sensitive/%00", `{}`, 400)
-		c.withoutKeyring(t, method, sensitive, `{"a":"b"}`, 501)
+		c.withoutKeyring(t, method, sensitive, `{"a":"b"}`)
 	}
 	c.do(t, "PUT", sensitive, `{"a":null}`, 400)
 }
 
 // trimmed provokes the answer to a cursor before the oldest change that is kept.
-func (c *contract) trimmed(t *testing.T) {
+func (c *contract) trimmed(t *testing.T, webhook string) {
 	t.Helper()
 	acme := c.users.Tenant("acme")
 	first, err := acme.Changes(t.Context(), enduser.ChangeQuery{Limit: 1})
@@ -271,5 +293,7 @@ func (c *contract) trimmed(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.do(t, "GET", "/v1/changes?after="+first.Position.String(), "", 410)
+	c.do(t, "GET", webhook+"/redelivery?since=2026-01-28T10:43:43Z", "", 410)
+	c.do(t, "POST", webhook+"/redelivery", `{"after":"`+first.Position.String()+`"}`, 410)
 	c.do(t, "GET", "/v1/changes", "", 200)
 }

@@ -198,10 +198,10 @@ func (c *contract) do(t *testing.T, method, target, body string, want int, heade
 	return w
 }
 
-// withoutKeyring is do with the handler that has no keyring.
-func (c *contract) withoutKeyring(t *testing.T, method, target, body string, want int) {
+// withoutKeyring is do with the handler that has no keyring, which refuses.
+func (c *contract) withoutKeyring(t *testing.T, method, target, body string) {
 	t.Helper()
-	c.ask(t, c.bare, method, target, body, want)
+	c.ask(t, c.bare, method, target, body, 501)
 }
 
 // ask is do with another handler.

@@ -28,6 +28,11 @@ func Explain(err error) *rest.Problem {
 			Status: http.StatusConflict, Code: "ambiguous", Title: "Ambiguous",
 			Detail: "Several users have this e-mail address.",
 		}
+	case errors.Is(err, enduser.ErrDisabled):
+		return &rest.Problem{
+			Status: http.StatusConflict, Code: "webhook-disabled", Title: "Disabled",
+			Detail: "The webhook is disabled: nothing is sent to it. Enable it first.",
+		}
 	case errors.Is(err, enduser.ErrTrimmed):
 		return &rest.Problem{
 			Status: http.StatusGone, Code: "trimmed", Title: "Changes are no longer kept",

@@ -210,7 +210,7 @@ func seen(a Answer) []string {
 }
 
 var (
-	opaque = regexp.MustCompile(`[A-Za-z0-9_-]{20,}`)
+	opaque = regexp.MustCompile(`whsec_[A-Za-z0-9+/=]+|[A-Za-z0-9_-]{20,}`)
 	number = regexp.MustCompile(`:[0-9]{3,}`)
 )
 
