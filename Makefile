@@ -73,6 +73,10 @@ faults: ## kill cycles, replaced files, lost replies and failovers, many times o
 	ROLLBOOK_TESTS=soak ROLLBOOK_REQUIRE_REDIS=1 bash .ci/no-skips $(GO) test -v -count=1 -timeout 60m -run '^Test(Faults|Failover|LostRepl|WaitReplicas)' ./store/redis
 	cd store/postgres && ROLLBOOK_TESTS=soak ROLLBOOK_REQUIRE_POSTGRES=1 bash $(ROOT)/.ci/no-skips $(GO) test -v -count=1 -timeout 60m -run '^Test(Server|Connections|Bouncer|LostOnTheWay|NoDeadlock|HostTransactions|Restored)' .
 
+.PHONY: webhooks
+webhooks: ## signed events verified by npm's standardwebhooks; needs node, and the network
+	bash .ci/webhooks
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME each
 	bash .ci/fuzz $(FUZZTIME)
