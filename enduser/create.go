@@ -16,16 +16,18 @@ import (
 // deleted since. If it has an identity, call Ensure or Upsert to find out: a second Create
 // may find the first one's user in its way. If it has none, only a list can tell.
 func (t Tenant) Create(ctx context.Context, s Spec, conds ...Condition) (User, error) {
-	w, err := t.writer()
+	w, err := t.writerFor(ctx, request{kind: kindUser, call: "create", spec: &s})
+	defer w.end()
+	var c creation
+	if err == nil {
+		if c, err = w.create(ctx, s, conds, false); err == nil && c.result != created {
+			err = c.conflict
+		}
+		err = w.confirm(ctx, err)
+	}
 	if err != nil {
-		return User{}, err
-	}
-	c, err := w.create(ctx, s, conds, false)
-	if err == nil && c.result != created {
-		err = c.conflict
-	}
-	if err = w.confirm(ctx, err); err != nil {
-		return User{}, err
+		u, _, err := w.replayUser(ctx, err)
+		return u, err
 	}
 	return c.user, nil
 }
@@ -80,9 +82,14 @@ func (t Tenant) Upsert(ctx context.Context, s Spec, conds ...Condition) (User, O
 // createOr makes the user that a spec identifies. If it exists, it merges the spec into it,
 // or keeps it. It starts again if that user has changed meanwhile.
 func (t Tenant) createOr(ctx context.Context, s Spec, conds conditions, merge bool) (u User, outcome Outcome, err error) {
-	w, err := t.writer()
+	call := "ensure"
+	if merge {
+		call = "upsert"
+	}
+	w, err := t.writerFor(ctx, request{kind: kindUser, call: call, spec: &s})
+	defer w.end()
 	if err != nil {
-		return User{}, 0, err
+		return w.replayUser(ctx, err)
 	}
 	err = w.settle(ctx, func() (string, error) {
 		c, err := w.create(ctx, s, conds, true)
@@ -100,7 +107,7 @@ func (t Tenant) createOr(ctx context.Context, s Spec, conds conditions, merge bo
 		return c.record.ID, err
 	})
 	if err = w.confirm(ctx, err); err != nil {
-		return User{}, 0, err
+		return w.replayUser(ctx, err)
 	}
 	return u, outcome, nil
 }

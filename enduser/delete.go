@@ -13,11 +13,12 @@ import (
 // one by its ID: then [IfVersion] fails with ErrVersion, and [IfUser] with the
 // [UnreadableError].
 func (t Tenant) Delete(ctx context.Context, ref Ref, conds ...Condition) error {
-	w, err := t.writer()
+	w, err := t.writerFor(ctx, request{kind: kindUser, call: "delete", user: ref})
+	defer w.end()
 	if err != nil {
-		return err
+		return w.replayed(ctx, err)
 	}
-	return w.confirm(ctx, w.settle(ctx, func() (string, error) {
+	return w.replayed(ctx, w.confirm(ctx, w.settle(ctx, func() (string, error) {
 		r, err := w.find(ctx, w.name, ref, w.now)
 		if ref.by == byID && errors.Is(err, store.ErrDamaged) {
 			return ref.value, w.remove(ctx, kindUser, ref.value, conds, err)
@@ -30,7 +31,7 @@ func (t Tenant) Delete(ctx context.Context, ref Ref, conds ...Condition) error {
 			return r.ID, err
 		}
 		return r.ID, w.delete(ctx, ops)
-	}))
+	})))
 }
 
 // deletion returns the ops that delete the user in a record and what belongs to it, if the
@@ -60,12 +61,9 @@ func (w *writer) deletion(ctx context.Context, r *store.Record, ref Ref, conds c
 
 // delete applies ops that delete. It returns the store's ErrStale if a record has changed.
 func (w *writer) delete(ctx context.Context, ops []store.Op) error {
-	_, err := w.m.store.Apply(ctx, w.name, store.Ops(ops...))
-	if lost(err) {
-		return err
-	}
+	_, err := w.send(ctx, "delete", store.Ops(ops...))
 	w.wrote = err == nil
-	return translate("delete", err)
+	return err
 }
 
 // remove deletes a record that the store cannot read, for the given cause, and what belongs

@@ -32,6 +32,7 @@ func (w *writer) newToken(ctx context.Context, g *Group) (groupToken, string, er
 	var b [tokenBytes]byte
 	_, _ = rand.Read(b[:]) // never fails: crypto/rand
 	token := hex.EncodeToString(b[:])
+	w.made(token)
 	sealed, err := w.m.seal(ctx, token, tokenPlace(w.name, g.ID))
 	return groupToken{hash: hashToken(token), sealed: sealed}, token, err
 }
@@ -56,12 +57,13 @@ func sameHash(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), [
 // others return ErrNotFound. Rotate returns ErrNoKeyring without a Keyring. With ErrUnknown it
 // also returns the token, and the group without Version: they are right if the write happened.
 func (g Groups) Rotate(ctx context.Context, ref GroupRef, overlap time.Duration, conds ...Condition) (Group, string, error) {
-	w, err := g.t.writer()
-	if err != nil {
-		return Group{}, "", err
+	w, err := g.t.writerFor(ctx, request{kind: kindGroup, call: "rotate", group: ref, overlap: overlap, shows: true})
+	defer w.end()
+	if err == nil && (overlap < 0 || overlap > MaxOverlap) {
+		err = invalidField(Field{Name: "overlap"}, CodeValue, "must be between 0 and 30 days")
 	}
-	if overlap < 0 || overlap > MaxOverlap {
-		return Group{}, "", invalidField(Field{Name: "overlap"}, CodeValue, "must be between 0 and 30 days")
+	if err != nil {
+		return w.replayToken(ctx, err)
 	}
 	var token string
 	rotated, err := w.changeGroup(ctx, ref, conds, func(g *Group) (err error) {
@@ -79,7 +81,7 @@ func (g Groups) Rotate(ctx context.Context, ref GroupRef, overlap time.Duration,
 		return nil
 	})
 	if err = w.confirm(ctx, err); err != nil && !errors.Is(err, ErrUnknown) {
-		return Group{}, "", err
+		return w.replayToken(ctx, err)
 	}
 	return rotated, token, err
 }

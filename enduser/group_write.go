@@ -25,16 +25,17 @@ func (t Tenant) Groups() Groups { return Groups{t} }
 // With ErrUnknown it also returns the token, and the group without Version: they are right if
 // the write happened.
 func (g Groups) Create(ctx context.Context, s GroupSpec, conds ...Condition) (Group, string, error) {
-	w, err := g.t.writer()
+	w, err := g.t.writerFor(ctx, request{kind: kindGroup, call: "create", groupSpec: &s, shows: true})
+	defer w.end()
 	if err != nil {
-		return Group{}, "", err
+		return w.replayToken(ctx, err)
 	}
 	made, token, outcome, err := w.createGroup(ctx, s, conds, false)
 	if err == nil && outcome != Created {
 		err = &ConflictError{Kind: kindGroup, Field: "external_id", HolderID: made.ID}
 	}
 	if err = w.confirm(ctx, err); err != nil && !errors.Is(err, ErrUnknown) {
-		return Group{}, "", err
+		return w.replayToken(ctx, err)
 	}
 	return made, token, err
 }
@@ -43,16 +44,18 @@ func (g Groups) Create(ctx context.Context, s GroupSpec, conds ...Condition) (Gr
 // changes a group that exists. It returns ErrNoKeyring if there is no group, and no Keyring to
 // make one. [Groups.Reveal] shows the token.
 func (g Groups) Ensure(ctx context.Context, s GroupSpec, conds ...Condition) (Group, Outcome, error) {
-	w, err := g.t.writer()
+	w, err := g.t.writerFor(ctx, request{kind: kindGroup, call: "ensure", groupSpec: &s})
+	defer w.end()
 	if err != nil {
-		return Group{}, 0, err
+		return w.replayGroup(ctx, err)
 	}
 	made, _, outcome, err := w.createGroup(ctx, s, conds, true)
 	if err == nil && outcome == Unchanged {
+		w.about(made.ID)
 		err = conditions(conds).ofGroup(&made)
 	}
 	if err = w.confirm(ctx, err); err != nil {
-		return Group{}, 0, err
+		return w.replayGroup(ctx, err)
 	}
 	return made, outcome, nil
 }
@@ -156,9 +159,11 @@ func (t Tenant) findGroup(ctx context.Context, name string, ref GroupRef) (store
 // Update changes a group by a function, as [Tenant.Update] does with users. fn may change
 // Name, Metadata and SystemProperties.
 func (g Groups) Update(ctx context.Context, ref GroupRef, fn func(*Group) error, conds ...Condition) (Group, error) {
-	w, err := g.t.writer()
+	w, err := g.t.writerFor(ctx, request{kind: kindGroup, call: "update", group: ref})
+	defer w.end()
 	if err != nil {
-		return Group{}, err
+		changed, _, err := w.replayGroup(ctx, err)
+		return changed, err
 	}
 	changed, err := w.changeGroup(ctx, ref, conds, func(g *Group) error {
 		token, previous := g.token, g.previous
@@ -167,9 +172,9 @@ func (g Groups) Update(ctx context.Context, ref GroupRef, fn func(*Group) error,
 		return err
 	})
 	if err = w.confirm(ctx, err); err != nil {
-		return Group{}, err
+		changed, _, err = w.replayGroup(ctx, err)
 	}
-	return changed, nil
+	return changed, err
 }
 
 // changeGroup changes a group. With an error it returns the group as it would have become.
@@ -242,11 +247,12 @@ func (w *writer) replaceGroup(ctx context.Context, r *store.Record, old, g *Grou
 // name it among their Groups stay as they are. It returns ErrNotFound if there is none. It
 // deletes unreadable groups as [Tenant.Delete] does unreadable users.
 func (g Groups) Delete(ctx context.Context, ref GroupRef, conds ...Condition) error {
-	w, err := g.t.writer()
+	w, err := g.t.writerFor(ctx, request{kind: kindGroup, call: "delete", group: ref})
+	defer w.end()
 	if err != nil {
-		return err
+		return w.replayed(ctx, err)
 	}
-	return w.confirm(ctx, w.settle(ctx, func() (string, error) {
+	return w.replayed(ctx, w.confirm(ctx, w.settle(ctx, func() (string, error) {
 		r, err := w.findGroup(ctx, w.name, ref)
 		if ref.by == groupByID && errors.Is(err, store.ErrDamaged) {
 			return ref.value, w.remove(ctx, kindGroup, ref.value, conds, err)
@@ -269,5 +275,5 @@ func (g Groups) Delete(ctx context.Context, ref GroupRef, conds ...Condition) er
 			}
 		}
 		return r.ID, w.delete(ctx, []store.Op{store.Delete(r, w.farewell(ChangeDeleted, found.ExternalID))})
-	}))
+	})))
 }

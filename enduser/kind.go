@@ -42,7 +42,7 @@ type kind struct {
 // kinds is the table of all kinds of records.
 func kinds() []kind {
 	return []kind{
-		userKind(), sensitiveKind(), groupKind(),
+		userKind(), sensitiveKind(), groupKind(), answerKind(),
 		webhookKind(), webhookTurnKind(), webhookLogKind(), webhookDeadKind(),
 	}
 }

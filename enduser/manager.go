@@ -25,6 +25,8 @@ type Manager struct {
 	queues *queues // nil inside a transaction, where nobody else writes
 	strays *strays
 
+	running *running // the calls with an idempotency key
+
 	foreignIDs bool // the host makes the IDs
 
 	keyring Keyring // nil: none
@@ -90,7 +92,7 @@ func New(s store.Store, opts *Options) *Manager {
 	}
 	m := &Manager{
 		store: s, now: o.Now, newID: o.NewID, foreignIDs: o.NewID != nil, policy: o.Policy, schema: o.Schema, log: o.Logger, every: o.SweepEvery,
-		kinds: kinds(), queues: newQueues(), strays: new(strays), keyring: o.Keyring, retention: o.Retain,
+		kinds: kinds(), queues: newQueues(), strays: new(strays), running: new(running), keyring: o.Keyring, retention: o.Retain,
 		insecureWebhooks: o.InsecureWebhooks,
 	}
 	if m.now == nil {

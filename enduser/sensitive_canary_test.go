@@ -63,17 +63,31 @@ func hoard(t *testing.T, st store.Store) (hidden []string) {
 			g = made(tenant.Groups().Rotate(ctx, enduser.GroupByID(g.ID), overlap))(t)
 			token(tenant, g)
 		}
+		for _, key := range []string{"canary-created-a7f3", "canary-rotated-99b0"} { // whose answers keep a token each
+			hidden = append(hidden, key)
+			keyed := enduser.Idempotent(ctx, key)
+			if key == "canary-created-a7f3" {
+				g = made(tenant.Groups().Create(keyed, enduser.GroupSpec{ExternalID: "keyed"}))(t)
+			} else {
+				g = made(tenant.Groups().Rotate(keyed, enduser.GroupByID(g.ID), 0))(t)
+			}
+			token(tenant, g)
+		}
+		must(tenant.Update(enduser.Idempotent(ctx, "k"), ref, func(u *enduser.Edit) error {
+			u.SetSensitive("keyed", next())
+			return nil
+		}))(t)
 		gone := must(tenant.Create(ctx, enduser.Spec{Sensitive: secrets{"ssn": next()}}))(t)
 		ok(t, tenant.Delete(ctx, enduser.ByID(gone.ID)))
 	}
 	w.Advance(time.Minute)
 	must(w.users.Sweep(ctx))(t)
 	other := enduser.New(st, &enduser.Options{Now: w.Now, Keyring: enduser.NewKeyring(testKey("k2"), testKey("k1"))})
-	if n := must(other.Reseal(ctx))(t); n != 2 {
+	if n := must(other.Reseal(ctx))(t); n != 8 { // two groups and two answers in each environment
 		t.Errorf("sealed %d anew", n)
 	}
 	values := must(w.acme.RevealSensitive(ctx, enduser.ByExternalID("a")))(t)
-	if len(values) != 3 {
+	if len(values) != 4 {
 		t.Fatalf("%d values are there to be found", len(values))
 	}
 	for _, key := range []string{"k1", "k2"} { // the keys themselves
@@ -130,7 +144,7 @@ func TestNoSecretInTheStore(t *testing.T) {
 		var kept bytes.Buffer
 		kinds := make(map[string]int)
 		for _, name := range tenantsOf(t, st) {
-			for _, kind := range []string{"user", "group", "sensitive"} {
+			for _, kind := range []string{"user", "group", "sensitive", "answer"} {
 				for _, r := range recordsOf(t, st, name, kind) {
 					kinds[kind]++
 					fmt.Fprintf(&kept, "%s %s %q %q\n", r.ID, r.Data, r.Unique, r.Index)
@@ -147,7 +161,7 @@ func TestNoSecretInTheStore(t *testing.T) {
 			}
 		}
 		search(t, "what the store hands out", kept.Bytes(), hidden)
-		if kinds["user"] < 2 || kinds["group"] < 2 || kinds["sensitive"] < 2 {
+		if kinds["user"] < 2 || kinds["group"] < 2 || kinds["sensitive"] < 2 || kinds["answer"] < 6 {
 			t.Errorf("records: %v", kinds)
 		}
 	})

@@ -60,6 +60,7 @@ func (w *writer) settle(ctx context.Context, attempt func() (id string, err erro
 	defer turn.end()
 	for n := 0; ; n++ {
 		id, err := attempt()
+		w.about(id)
 		if !lost(err) {
 			return err
 		}

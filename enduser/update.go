@@ -20,13 +20,19 @@ import (
 // must be unique belongs to another user, and ErrNewer if a newer program has written the
 // user so that this one must not change it.
 func (t Tenant) Update(ctx context.Context, ref Ref, fn func(*Edit) error, conds ...Condition) (User, error) {
-	w, err := t.writer()
+	return t.change(ctx, request{kind: kindUser, call: "update", user: ref}, fn, conds)
+}
+
+// change changes the user of a request by a function.
+func (t Tenant) change(ctx context.Context, q request, fn func(*Edit) error, conds conditions) (u User, err error) {
+	w, err := t.writerFor(ctx, q)
+	defer w.end()
 	if err != nil {
-		return User{}, err
+		u, _, err = w.replayUser(ctx, err)
+		return u, err
 	}
-	var u User
 	err = w.settle(ctx, func() (string, error) {
-		r, _, err := w.get(ctx, w.name, ref, w.now)
+		r, _, err := w.get(ctx, w.name, q.user, w.now)
 		if err != nil {
 			return r.ID, err
 		}
@@ -34,15 +40,15 @@ func (t Tenant) Update(ctx context.Context, ref Ref, fn func(*Edit) error, conds
 		return r.ID, err
 	})
 	if err = w.confirm(ctx, err); err != nil {
-		return User{}, err
+		u, _, err = w.replayUser(ctx, err)
 	}
-	return u, nil
+	return u, err
 }
 
 // Associate makes a provisional user permanent, if the conditions hold. A user that is
 // permanent already stays as it is.
 func (t Tenant) Associate(ctx context.Context, ref Ref, conds ...Condition) (User, error) {
-	return t.Update(ctx, ref, associate, conds...)
+	return t.change(ctx, request{kind: kindUser, call: "associate", user: ref}, associate, conds)
 }
 
 // associate makes a provisional user permanent, by a change of its own type.
@@ -55,18 +61,18 @@ func associate(e *Edit) error {
 
 // Link links an account to a user. It returns ErrConflict if the account belongs to another.
 func (t Tenant) Link(ctx context.Context, ref Ref, a Account) (User, error) {
-	return t.Update(ctx, ref, func(e *Edit) error {
+	return t.change(ctx, request{kind: kindUser, call: "link", user: ref, account: a}, func(e *Edit) error {
 		e.link(a)
 		return nil
-	})
+	}, nil)
 }
 
 // Unlink takes an account from a user. It changes nothing if the account is not linked.
 func (t Tenant) Unlink(ctx context.Context, ref Ref, a Account) (User, error) {
-	return t.Update(ctx, ref, func(e *Edit) error {
+	return t.change(ctx, request{kind: kindUser, call: "unlink", user: ref, account: a}, func(e *Edit) error {
 		e.unlink(a)
 		return nil
-	})
+	}, nil)
 }
 
 // update changes a user from the state in record r. It returns the store's ErrStale if

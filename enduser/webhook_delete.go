@@ -11,9 +11,10 @@ import (
 // It returns ErrNotFound if there is none. It deletes unreadable webhooks as [Tenant.Delete]
 // does unreadable users. An attempt that is on its way is not called back.
 func (h Webhooks) Delete(ctx context.Context, id string, conds ...Condition) error {
-	w, err := h.t.writer()
+	w, err := h.t.writerFor(ctx, request{kind: kindWebhook, call: "delete", webhook: id})
+	defer w.end()
 	if err != nil {
-		return err
+		return w.replayed(ctx, err)
 	}
 	err = w.confirm(ctx, w.settle(ctx, func() (string, error) {
 		op, err := w.webhookDeletion(ctx, id, conds)
@@ -37,7 +38,7 @@ func (h Webhooks) Delete(ctx context.Context, id string, conds ...Condition) err
 		// their time has come, those that a failure leaves.
 		_ = w.deleteDeadLetters(ctx, id)
 	}
-	return err
+	return w.replayed(ctx, err)
 }
 
 // webhookDeletion returns the op that deletes a webhook, readable or not, if the conditions hold.

@@ -23,6 +23,7 @@ func (w *writer) newWebhookSecret(ctx context.Context, webhook string) (webhookS
 	var b [webhookSecretBytes]byte
 	_, _ = rand.Read(b[:]) // never fails: crypto/rand
 	text := webhookSecretPrefix + base64.StdEncoding.EncodeToString(b[:])
+	w.made(text)
 	sealed, err := w.m.seal(ctx, text, webhookPlace(w.name, webhook, "secret"))
 	return webhookSecret{sealed: sealed}, text, err
 }

@@ -25,13 +25,14 @@ import (
 // With ErrUnknown it also returns the secret, and the webhook without Version: they are right
 // if the write happened.
 func (h Webhooks) Create(ctx context.Context, s WebhookSpec, conds ...Condition) (Webhook, string, error) {
-	w, err := h.t.writer()
+	w, err := h.t.writerFor(ctx, request{kind: kindWebhook, call: "create", webhookSpec: &s, shows: true})
+	defer w.end()
 	if err != nil {
-		return Webhook{}, "", err
+		return w.replaySecret(ctx, err)
 	}
 	made, secret, err := w.createWebhook(ctx, s, conds)
 	if err = w.confirm(ctx, err); err != nil && !errors.Is(err, ErrUnknown) {
-		return Webhook{}, "", err
+		return w.replaySecret(ctx, err)
 	}
 	return made, secret, err
 }
@@ -125,9 +126,10 @@ func (w *writer) freeSlot(ctx context.Context) (store.Key, error) {
 //
 // It returns ErrNoKeyring if fn sets a header and the Manager has no Keyring.
 func (h Webhooks) Update(ctx context.Context, id string, fn func(*WebhookEdit) error, conds ...Condition) (Webhook, error) {
-	w, err := h.t.writer()
+	w, err := h.t.writerFor(ctx, request{kind: kindWebhook, call: "update", webhook: id})
+	defer w.end()
 	if err != nil {
-		return Webhook{}, err
+		return w.replayWebhook(ctx, err)
 	}
 	changed, err := w.changeWebhook(ctx, id, conds, func(old, h *Webhook) (bool, error) {
 		e := WebhookEdit{URL: h.URL, Description: h.Description, Events: h.Events, Format: h.Format, Disabled: h.Disabled}
@@ -142,7 +144,7 @@ func (h Webhooks) Update(ctx context.Context, id string, fn func(*WebhookEdit) e
 		return headers || !h.sameSettings(old), err
 	})
 	if err = w.confirm(ctx, err); err != nil {
-		return Webhook{}, err
+		return w.replayWebhook(ctx, err)
 	}
 	return changed, nil
 }
@@ -176,12 +178,13 @@ func (w *Webhook) sameSettings(old *Webhook) bool {
 // It returns ErrNoKeyring without a Keyring. With ErrUnknown it also returns the secret, and the
 // webhook without Version: they are right if the write happened.
 func (h Webhooks) Rotate(ctx context.Context, id string, overlap time.Duration, conds ...Condition) (Webhook, string, error) {
-	w, err := h.t.writer()
-	if err != nil {
-		return Webhook{}, "", err
+	w, err := h.t.writerFor(ctx, request{kind: kindWebhook, call: "rotate", webhook: id, overlap: overlap, shows: true})
+	defer w.end()
+	if err == nil && (overlap < 0 || overlap > MaxOverlap) {
+		err = invalidField(Field{Name: "overlap"}, CodeValue, "must be between 0 and 30 days")
 	}
-	if overlap < 0 || overlap > MaxOverlap {
-		return Webhook{}, "", invalidField(Field{Name: "overlap"}, CodeValue, "must be between 0 and 30 days")
+	if err != nil {
+		return w.replaySecret(ctx, err)
 	}
 	var text string
 	rotated, err := w.changeWebhook(ctx, id, conds, func(old, h *Webhook) (_ bool, err error) {
@@ -194,7 +197,7 @@ func (h Webhooks) Rotate(ctx context.Context, id string, overlap time.Duration, 
 		return true, err
 	})
 	if err = w.confirm(ctx, err); err != nil && !errors.Is(err, ErrUnknown) {
-		return Webhook{}, "", err
+		return w.replaySecret(ctx, err)
 	}
 	return rotated, text, err
 }

@@ -42,6 +42,7 @@ type writer struct {
 	now    time.Time
 	stamp  stamp // of everything that the call writes, in all attempts
 	wrote  bool  // a write of the call has succeeded
+	once   *once // its idempotency key; nil: none
 }
 
 func (t Tenant) writer() (writer, error) {
@@ -58,6 +59,9 @@ func (t Tenant) writer() (writer, error) {
 // answer rests on what it has read: that the user is unchanged, for example, or does not
 // exist. The store must keep that as safe as a write.
 func (w *writer) confirm(ctx context.Context, err error) error {
+	if w.once != nil && !w.wrote {
+		err = w.settled(ctx, err)
+	}
 	if w.wrote || err != nil && !ofState(err) {
 		return err
 	}
@@ -94,13 +98,16 @@ type applied struct {
 // repeat a write, since it gives each a name. The error is the store's own if an op was
 // stale or a requirement failed.
 func (w *writer) apply(ctx context.Context, b store.Batch) (applied, error) {
-	own := b.Ops
+	own, room := b.Ops, store.MaxOps-len(b.Require)
+	if w.once != nil {
+		room-- // for the answer
+	}
 	var expired []store.Op                    // deletions of users; they come first
 	for range maxAttempts + store.MaxUnique { // each key may have an expired holder
 		if b.Ops = own; len(expired) > 0 {
 			b.Ops = slices.Concat(expired, own)
 		}
-		rev, err := w.m.store.Apply(ctx, w.name, b)
+		rev, err := w.send(ctx, "write", b)
 		if err == nil {
 			w.wrote = true
 			return applied{revision: rev}, nil
@@ -110,14 +117,14 @@ func (w *writer) apply(ctx context.Context, b store.Batch) (applied, error) {
 			if err != nil {
 				return applied{}, err
 			}
-			if len(deletions) == 0 || len(b.Ops)+len(b.Require)+len(deletions) > store.MaxOps {
+			if len(deletions) == 0 || len(b.Ops)+len(deletions) > room {
 				return applied{taken: taken}, nil
 			}
 			expired = append(expired, deletions...)
 			continue
 		}
 		if !lost(err) {
-			return applied{}, translate("write", err)
+			return applied{}, err
 		}
 		if stale, ok := errors.AsType[*store.StaleError](err); !ok || stale.Op < 0 || stale.Op >= len(expired) {
 			return applied{}, err
