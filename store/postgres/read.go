@@ -70,7 +70,7 @@ func (s *Store) stepOnce(ctx context.Context, f func(context.Context, session) e
 	defer conn.Release()
 	c := s.session(conn.Conn())
 	err = f(ctx, c)
-	spoiled(conn, err)
+	spoiled(context.WithoutCancel(ctx), conn, err)
 	if err == nil || answered(err) {
 		if newer := s.checkSchemaNow(ctx, c); newer != nil {
 			return true, newer
@@ -114,8 +114,8 @@ const forgetsAgain = time.Second
 
 // spoiled closes a connection that is of no more use after an error: its server was the
 // primary once, or does not have the statements that were prepared.
-func spoiled(conn *pgxpool.Conn, err error) {
+func spoiled(ctx context.Context, conn *pgxpool.Conn, err error) {
 	if e := pgError(err); e != nil && (e.Code == codeReadOnly || e.Code == codeNoStatement) {
-		_ = conn.Conn().Close(context.Background())
+		_ = conn.Conn().Close(ctx)
 	}
 }

@@ -58,7 +58,7 @@ func (w *writer) lock(tenant string) (*pgxpool.Conn, error) {
 		if e := pgError(err); e != nil {
 			w.store.forgetNames(e)
 		}
-		spoiled(conn, err)
+		spoiled(context.Background(), conn, err)
 		rollback(conn)
 		return nil, err
 	}
@@ -180,7 +180,7 @@ func (w *writer) once(conn *pgxpool.Conn, group []*part) (*transaction, outcome,
 		return nil, notCommitted, err
 	}
 	finished, err := w.send(conn, t)
-	spoiled(conn, err)
+	spoiled(context.Background(), conn, err)
 	return t, outcomeOf(err, finished), err
 }
 
