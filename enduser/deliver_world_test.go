@@ -3,6 +3,7 @@ package enduser_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -15,9 +16,13 @@ import (
 // delivered is an attempt as a receiver saw it.
 type delivered struct {
 	enduser.Delivery
-	at     time.Time
-	result enduser.Result
+	at       time.Time
+	accepted bool
 }
+
+// lostAnswer is the result of an attempt that the receiver has accepted, and whose answer was
+// lost.
+var lostAnswer = enduser.Result{Fault: "lost"}
 
 // receiver is a Sender that keeps what it gets. It may be used by several engines.
 type receiver struct {
@@ -47,7 +52,7 @@ func (r *receiver) Send(ctx context.Context, d *enduser.Delivery) enduser.Result
 	if r.answer != nil {
 		result = r.answer(d)
 	}
-	r.got = append(r.got, delivered{*d, time.Now(), result})
+	r.got = append(r.got, delivered{*d, time.Now(), result.Status/100 == 2 || result == lostAnswer})
 	return result
 }
 
@@ -69,7 +74,7 @@ func (r *receiver) texts() []string {
 	return out
 }
 
-// answers are the results of attempts that tests use.
+// answer is the result of an attempt with a status.
 func answer(status int) enduser.Result { return enduser.Result{Status: status} }
 
 // deliveries are a Manager by the clock of the test's bubble, and a receiver.
@@ -102,6 +107,55 @@ func (d *deliveries) run(t testing.TB, opts *enduser.DeliverOptions) (stop func(
 	}
 	t.Cleanup(stop)
 	return stop
+}
+
+// problems compares what was received with the feed: every change was delivered to the webhook
+// (once, if it is to be once), nothing else was, and of each object's events, without repeats,
+// revisions went up. Events in lost need not have been delivered.
+func (d *deliveries) problems(t testing.TB, h enduser.Webhook, got []delivered, once bool, lost map[string]bool) []string {
+	t.Helper()
+	var out []string
+	seen := make(map[string]int)
+	last := make(map[string]int64)
+	for _, a := range got {
+		if !a.accepted || a.Webhook.ID != h.ID || a.Event.Type == enduser.EventPing {
+			continue
+		}
+		if e := &a.Event; seen[a.ID] == 0 && !lost[a.ID] {
+			if e.Revision <= last[e.ID] {
+				out = append(out, fmt.Sprintf("%s: revision %d after %d", e.ID, e.Revision, last[e.ID]))
+			}
+			last[e.ID] = max(last[e.ID], e.Revision)
+		}
+		seen[a.ID]++
+	}
+	of := make(map[enduser.Position]string)
+	for _, a := range got {
+		of[a.Event.Position] = a.ID
+	}
+	for _, c := range readFeed(t, d.acme, enduser.ChangeQuery{}) {
+		id := of[c.Position]
+		switch n := seen[id]; {
+		case n == 0 && !lost[id]:
+			out = append(out, fmt.Sprintf("%s: revision %d did not arrive", c.ID, c.Revision))
+		case n > 1 && once:
+			out = append(out, fmt.Sprintf("%s: revision %d arrived %d times", c.ID, c.Revision, n))
+		}
+		delete(seen, id)
+	}
+	for id := range seen {
+		out = append(out, id+" is no change")
+	}
+	return out
+}
+
+// checkAll fails the test if there are problems.
+func (d *deliveries) checkAll(t testing.TB, h enduser.Webhook, got []delivered, once bool) {
+	t.Helper()
+	found := d.problems(t, h, got, once, nil)
+	for _, p := range found[:min(len(found), 5)] {
+		t.Error(p)
+	}
 }
 
 // hook makes a webhook.
