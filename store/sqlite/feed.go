@@ -126,7 +126,7 @@ func parseEntry(seq store.Revision, b []byte) store.Change {
 	c := store.Change{Seq: seq, Revision: seq, Type: store.ChangeType(b[0]), Note: b[1:]}
 	for _, s := range [2]*string{&c.Kind, &c.ID} {
 		n, used := binary.Uvarint(c.Note)
-		if used <= 0 || n == 0 || n > uint64(len(c.Note)-used) {
+		if used <= 0 || n == 0 || n > uint64(len(c.Note)-used) { //nolint:gosec // no negative number
 			return damaged
 		}
 		end := used + int(n) //nolint:gosec // at most a length
