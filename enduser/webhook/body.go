@@ -9,19 +9,19 @@ import (
 	"github.com/rollbook-go/rollbook/internal/userjson"
 )
 
-// appendBody appends the body of a delivery, in the webhook's format.
-func appendBody(b []byte, d *enduser.Delivery) []byte {
+// bodyOf returns the body of a delivery, in the webhook's format.
+func bodyOf(d *enduser.Delivery) []byte {
 	if d.Webhook.Format == enduser.FormatAda {
-		return appendAda(b, d)
+		return ada(d)
 	}
-	return appendNative(b, d)
+	return native(d)
 }
 
-// appendNative appends the members that Standard Webhooks recommend. What concerns the change
-// is in data, and below it the user or group as the native routes show it.
-func appendNative(b []byte, d *enduser.Delivery) []byte {
+// native returns the members that Standard Webhooks recommend. What concerns the change is in
+// data, and below it the user or group as the native routes show it.
+func native(d *enduser.Delivery) []byte {
 	e := &d.Event
-	b = jsontext.AppendString(append(b, `{"type":`...), e.Type)
+	b := jsontext.AppendString([]byte(`{"type":`), e.Type)
 	b = jsontext.AppendTime(append(b, `,"timestamp":`...), e.Time)
 	b = jsontext.AppendString(append(b, `,"data":{"id":`...), subject(d))
 	if e.Revision == 0 { // of a ping
@@ -62,14 +62,14 @@ func subject(d *enduser.Delivery) string {
 	return d.Event.ID
 }
 
-// appendAda appends an event as Ada sends it: the end user is the data, and the tags repeat
+// ada returns an event as Ada sends it: the end user is the data, and the tags repeat
 // its ID. The Manager selects the events that Ada has. A ping has no user.
-func appendAda(b []byte, d *enduser.Delivery) []byte {
+func ada(d *enduser.Delivery) []byte {
 	e, version, tags := &d.Event, "", []string(nil)
 	if e.Kind == kindUser {
 		version, tags = "v1.", []string{e.ID}
 	}
-	b = jsontext.AppendString(append(b, `{"type":`...), version+e.Type)
+	b := jsontext.AppendString([]byte(`{"type":`), version+e.Type)
 	b = appendAdaTime(append(b, `,"timestamp":`...), e.Time)
 	b = append(b, `,"data":`...)
 	if e.User == nil {

@@ -79,7 +79,7 @@ func TestBodies(t *testing.T) {
 				Webhook: enduser.Webhook{ID: "w1", Tenant: "acme", Environment: enduser.Customer, Format: test.format},
 				Event:   test.event,
 			}
-			if got := string(appendBody(nil, d)); got != test.want || !json.Valid([]byte(got)) {
+			if got := string(bodyOf(d)); got != test.want || !json.Valid([]byte(got)) {
 				t.Errorf("%s\nwant\n%s", got, test.want)
 			}
 		})

@@ -69,7 +69,7 @@ func refuse(t *testing.T, r *rig, targets []string, faults ...string) (through [
 }
 
 func TestRefusedAddresses(t *testing.T) {
-	local := listen(t, "tcp", "127.0.0.1:0")
+	local := listen(t)
 	port, err := strconv.ParseUint(local.port(), 10, 16)
 	if err != nil {
 		t.Fatal(err)
@@ -216,7 +216,7 @@ func TestPorts(t *testing.T) {
 // TestRebinding: a name that is public when it is looked at and this machine when it is
 // connected to, or both at once.
 func TestRebinding(t *testing.T) {
-	local := listen(t, "tcp", "127.0.0.1:0")
+	local := listen(t)
 	port, err := strconv.ParseUint(local.port(), 10, 16)
 	if err != nil {
 		t.Fatal(err)
@@ -242,7 +242,7 @@ func TestRebinding(t *testing.T) {
 }
 
 func TestRedirects(t *testing.T) {
-	local := listen(t, "tcp", "127.0.0.1:0")
+	local := listen(t)
 	var arrived atomic.Int64
 	r := newRig(t, new(Options), func(w http.ResponseWriter, r *http.Request) {
 		arrived.Add(1)
@@ -267,7 +267,7 @@ func TestRedirects(t *testing.T) {
 }
 
 func TestProxies(t *testing.T) {
-	proxy := listen(t, "tcp", "127.0.0.1:0")
+	proxy := listen(t)
 	for _, name := range []string{"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"} {
 		t.Setenv(name, "http://127.0.0.1:"+proxy.port())
 	}

@@ -6,7 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -39,7 +39,7 @@ func newRig(t *testing.T, opts *Options, h http.HandlerFunc) *rig {
 	t.Helper()
 	r := &rig{sender: newSender(time.Now, opts), receiver: httptest.NewUnstartedServer(h)}
 	r.receiver.EnableHTTP2 = true
-	r.receiver.Config.ErrorLog = log.New(io.Discard, "", 0) // it sees handshakes that fail on purpose
+	r.receiver.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // it sees handshakes that fail on purpose
 	r.receiver.StartTLS()
 	r.to = r.receiver.Listener.Addr().String()
 	t.Cleanup(r.receiver.Close)
@@ -147,9 +147,9 @@ type counted struct {
 	n atomic.Int64
 }
 
-func listen(t *testing.T, network, address string) *counted {
+func listen(t *testing.T) *counted {
 	t.Helper()
-	l, err := net.Listen(network, address)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

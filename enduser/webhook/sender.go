@@ -93,7 +93,7 @@ func (s *sender) send(ctx context.Context, began time.Time, d *enduser.Delivery)
 	attempt, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var at stage
-	body := appendBody(nil, d)
+	body := bodyOf(d)
 	request, err := http.NewRequestWithContext(at.watch(attempt), http.MethodPost, d.Webhook.URL, bytes.NewReader(body))
 	if err != nil {
 		return enduser.Result{Fault: FaultURL}

@@ -60,7 +60,7 @@ func TestRequest(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			if string(body) != string(appendBody(nil, d)) || !json.Valid(body) {
+			if string(body) != string(bodyOf(d)) || !json.Valid(body) {
 				t.Errorf("%s", body)
 			}
 			d.Open(nil, secret(1))
@@ -87,17 +87,22 @@ func TestAnswers(t *testing.T) {
 		want   enduser.Result
 	}{
 		{"200", func(http.ResponseWriter) {}, enduser.Result{Status: 200}},
-		{"204", func(w http.ResponseWriter) { w.WriteHeader(204) }, enduser.Result{Status: 204}},
+		{"204", func(w http.ResponseWriter) { w.WriteHeader(http.StatusNoContent) }, enduser.Result{Status: 204}},
 		{"299", func(w http.ResponseWriter) { w.WriteHeader(299) }, enduser.Result{Status: 299}},
-		{"410", func(w http.ResponseWriter) { w.WriteHeader(410) }, enduser.Result{Status: 410}},
-		{"early hints", func(w http.ResponseWriter) { w.WriteHeader(103); w.WriteHeader(200) }, enduser.Result{Status: 200}},
+		{"410", func(w http.ResponseWriter) { w.WriteHeader(http.StatusGone) }, enduser.Result{Status: 410}},
+		{"early hints", func(w http.ResponseWriter) { w.WriteHeader(http.StatusEarlyHints); w.WriteHeader(http.StatusOK) }, enduser.Result{Status: 200}},
 		{"a success that says when to retry", func(w http.ResponseWriter) { w.Header().Set("Retry-After", "7") }, enduser.Result{Status: 200}},
-		{"503", func(w http.ResponseWriter) { w.Header().Set("Retry-After", "7"); w.WriteHeader(503) }, enduser.Result{Status: 503, RetryAfter: 7 * time.Second}},
+		{"503", func(w http.ResponseWriter) {
+			w.Header().Set("Retry-After", "7")
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}, enduser.Result{Status: 503, RetryAfter: 7 * time.Second}},
 		{"an answer that breaks off", func(w http.ResponseWriter) {
 			w.Header().Set("Content-Length", "100")
 			_, _ = io.WriteString(w, "half")
 		}, enduser.Result{Status: 200}},
-		{"no answer", func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, enduser.Result{Fault: FaultAnswer}},
+		{"no answer", func(http.ResponseWriter) {
+			panic(http.ErrAbortHandler) //nolint:forbidigo // a handler breaks off in this way
+		}, enduser.Result{Fault: FaultAnswer}},
 		{"a header without end", func(w http.ResponseWriter) { w.Header().Set("X", strings.Repeat("x", 2*maxHeader)) }, enduser.Result{Fault: FaultAnswer}},
 	} {
 		for proto, r := range rigs {
@@ -152,7 +157,7 @@ func plainSender(dial func(context.Context) (net.Conn, error)) *sender {
 func TestSlow(t *testing.T) {
 	slowly := func(conn net.Conn, text string) {
 		for _, c := range []byte(text) {
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 			if _, err := conn.Write([]byte{c}); err != nil {
 				return
 			}
@@ -181,7 +186,7 @@ func TestSlow(t *testing.T) {
 			}
 		}, enduser.Result{Fault: FaultTimeout, Took: timeout}},
 		{"early hints for ever", false, func(c net.Conn) {
-			for err := request(c); err == nil; time.Sleep(time.Second) {
+			for err := request(c); err == nil; <-time.After(time.Second) {
 				_, err = io.WriteString(c, "HTTP/1.1 103 Early Hints\r\n\r\n")
 			}
 		}, enduser.Result{Fault: FaultTimeout, Took: timeout}},
@@ -193,7 +198,7 @@ func TestSlow(t *testing.T) {
 		}, enduser.Result{Status: 200, Took: timeout}},
 		{"in time", false, func(c net.Conn) {
 			if request(c) == nil {
-				time.Sleep(timeout - time.Second)
+				<-time.After(timeout - time.Second)
 				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 			}
 		}, enduser.Result{Status: 200, Took: timeout - time.Second}},
@@ -289,7 +294,7 @@ func TestTLS(t *testing.T) {
 	if got := r.send(t, "https://example.com/"); got.Fault != FaultTLS || arrived.Load() != 1 {
 		t.Errorf("TLS 1.1: %+v, %d requests", got, arrived.Load())
 	}
-	plain := listen(t, "tcp", "127.0.0.1:0")
+	plain := listen(t)
 	r.to = plain.Addr().String()
 	if got := r.send(t, "https://example.com/"); got.Fault != FaultTLS {
 		t.Errorf("a connection that closes: %+v", got)

@@ -38,7 +38,7 @@ func Verify(tb testing.TB, requests []Request) []string {
 	type line struct {
 		Headers map[string]string `json:"headers"`
 		Body    string            `json:"body"`
-		Secret  string            `json:"secret"`
+		Key     string            `json:"key"`
 		At      int64             `json:"at"` // milliseconds
 	}
 	lines := make([]line, len(requests))

@@ -5,7 +5,7 @@ const requests = JSON.parse(require("fs").readFileSync(0, "utf8"));
 const wrong = requests.map((r) => {
   Date.now = () => r.at;
   try {
-    new Webhook(r.secret).verify(r.body, r.headers);
+    new Webhook(r.key).verify(r.body, r.headers);
     return "";
   } catch (e) {
     return e.message || "an error without a message";
