@@ -1,6 +1,7 @@
 package enduser_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -20,7 +21,12 @@ type probe struct {
 	position              enduser.Position // of its creation
 
 	group groupProbe
+	hook  hookProbe
 }
+
+// hookProbe is everything by which one tenant could try to reach a webhook of another, and the
+// events that were sent to it.
+type hookProbe struct{ id, eventID string }
 
 // groupProbe is everything by which one tenant could try to reach a group of
 // another.
@@ -30,7 +36,7 @@ type groupProbe struct{ id, externalID, token string }
 func probeOf(t testing.TB, tenant enduser.Tenant, u enduser.User) probe {
 	t.Helper()
 	page := must(tenant.List(t.Context(), enduser.Query{Limit: 1}))(t)
-	return probe{u.ID, u.ExternalID, u.Email, u.Accounts[0], page.Next, must(tenant.Latest(t.Context()))(t), nobody().group}
+	return probe{u.ID, u.ExternalID, u.Email, u.Accounts[0], page.Next, must(tenant.Latest(t.Context()))(t), nobody().group, nobody().hook}
 }
 
 // nobody is what no user and no group has.
@@ -41,6 +47,7 @@ func nobody() probe {
 		enduser.Cursor{},
 		enduser.Position{},
 		groupProbe{"nobody", "nobody", strings.Repeat("0", 64)},
+		hookProbe{"nobody", "msg_nobody"},
 	}
 }
 
@@ -120,6 +127,27 @@ func operations(t testing.TB) map[string]func(enduser.Tenant, probe) error {
 			ops[method+" by "+by] = func(a enduser.Tenant, p probe) error { return call(a, ref(p.group)) }
 		}
 	}
+	for method, call := range hookMethods(t) {
+		ops[method+" by ID"] = func(a enduser.Tenant, p probe) error { return call(a.Webhooks(), p.hook) }
+	}
+	ops["all webhooks"] = func(a enduser.Tenant, _ probe) error {
+		for h, err := range a.Webhooks().All(ctx) {
+			if err != nil {
+				return err
+			}
+			if h.CreatedBy != "other" {
+				return errors.New("a webhook of another tenant")
+			}
+		}
+		return nil
+	}
+	ops["redeliver an event of another"] = func(a enduser.Tenant, p probe) error {
+		h, _, err := a.Webhooks().Create(ctx, enduser.WebhookSpec{URL: "https://example.com"})
+		if err != nil {
+			return err
+		}
+		return cmp.Or(a.Webhooks().Redeliver(ctx, h.ID, p.hook.eventID), a.Webhooks().Delete(ctx, h.ID))
+	}
 	ops["authenticate group by token"] = func(a enduser.Tenant, p probe) error { return second(a.Groups().Authenticate(ctx, p.group.token)) }
 	return ops
 }
@@ -151,6 +179,31 @@ func groupMethods(t testing.TB) map[string]func(enduser.Tenant, enduser.GroupRef
 		},
 	}
 }
+
+// hookMethods returns every call that names a webhook.
+func hookMethods(t testing.TB) map[string]func(enduser.Webhooks, hookProbe) error {
+	t.Helper()
+	ctx := t.Context()
+	return map[string]func(enduser.Webhooks, hookProbe) error{
+		"get webhook": func(h enduser.Webhooks, p hookProbe) error { return second(h.Get(ctx, p.id)) },
+		"update webhook": func(h enduser.Webhooks, p hookProbe) error {
+			return second(h.Update(ctx, p.id, func(*enduser.WebhookEdit) error { return errors.New("fn was called with a webhook") }))
+		},
+		"rotate webhook":    func(h enduser.Webhooks, p hookProbe) error { return third2(h.Rotate(ctx, p.id, 0)) },
+		"delete webhook":    func(h enduser.Webhooks, p hookProbe) error { return h.Delete(ctx, p.id) },
+		"state of webhook":  func(h enduser.Webhooks, p hookProbe) error { return second(h.State(ctx, p.id)) },
+		"attempts":          func(h enduser.Webhooks, p hookProbe) error { return second(h.Attempts(ctx, p.id)) },
+		"ping":              func(h enduser.Webhooks, p hookProbe) error { return second(h.Ping(ctx, p.id)) },
+		"redeliver":         func(h enduser.Webhooks, p hookProbe) error { return h.Redeliver(ctx, p.id, p.eventID) },
+		"stop redelivery":   func(h enduser.Webhooks, p hookProbe) error { return h.StopRedelivery(ctx, p.id) },
+		"count redelivered": func(h enduser.Webhooks, p hookProbe) error { return third3(h.CountSince(ctx, p.id, epoch)) },
+		"dead letters": func(h enduser.Webhooks, p hookProbe) error {
+			return second(h.DeadLetters(ctx, p.id, enduser.DeadLetterQuery{}))
+		},
+	}
+}
+
+func third3(_ enduser.Count, _ enduser.Position, err error) error { return err }
 
 func refsOf() map[string]func(probe) enduser.Ref {
 	return map[string]func(probe) enduser.Ref{
@@ -243,6 +296,9 @@ func isolate(t *testing.T, name string, victim, other enduser.Tenant) {
 	base := must(other.Create(ctx, enduser.Spec{}))(t).Revision // and there is something to wait for
 	foreign, missing := probeOf(t, victim, want), nobody()
 	foreign.group = groupProbe{team.ID, team.ExternalID, token}
+	target, key := hooked(victim.Webhooks().Create(ctx, wholeHook()))(t)
+	ok(t, victim.Webhooks().SetAttempts(ctx, target.ID, fed, enduser.Attempt{At: epoch, Status: 500}))
+	foreign.hook = hookProbe{target.ID, must(victim.Webhooks().Attempts(ctx, target.ID))(t)[0].EventID}
 	for op, call := range operations(t) {
 		got, expected := call(other, foreign), call(other, missing)
 		if fmt.Sprintf("%#v", unwrapped(got)) != fmt.Sprintf("%#v", unwrapped(expected)) {
@@ -290,6 +346,8 @@ func isolate(t *testing.T, name string, victim, other enduser.Tenant) {
 	forged := team
 	forged.Tenant, forged.Environment = other.Name(), other.Environment()
 	wantErr(t, name+": reveal a forged one", second(other.Groups().Reveal(ctx, forged)), enduser.ErrCorrupt)
+	// Nor does a webhook whose record the other came by: what is sealed is bound to the tenant.
+	wantErr(t, name+": open", third(other.Webhooks().Open(ctx, target)), enduser.ErrCorrupt)
 	for _, c := range changesAfter(t, other, base-1) {
 		if c.Actor != "other" || c.ID == want.ID {
 			t.Errorf("%s: the feed shows %+v", name, c)
@@ -299,7 +357,8 @@ func isolate(t *testing.T, name string, victim, other enduser.Tenant) {
 	plain := spec
 	plain.Sensitive = nil // those are written without a change
 	same := upserted(other.Upsert(ctx, plain))(t, enduser.Created)
-	if n := len(changesAfter(t, other, base)); same.Revision != base+int64(n) {
+	const quiet = 8 // two webhooks, their turns, and the deletions of all four: they have no change
+	if n := len(changesAfter(t, other, base)); same.Revision != base+int64(n)+quiet {
 		t.Errorf("%s: revision %d after %d changes behind %d", name, same.Revision, n, base)
 	}
 	must(other.Update(ctx, enduser.ByEmail(spec.Email), rename))(t)
@@ -320,12 +379,20 @@ func isolate(t *testing.T, name string, victim, other enduser.Tenant) {
 	diff(t, name+": the victim's user", must(victim.Get(ctx, enduser.ByID(want.ID)))(t), want)
 	diff(t, name+": the victim's values", must(victim.RevealSensitive(ctx, enduser.ByID(want.ID)))(t), map[string]enduser.Value{"ssn": enduser.String("078-05-1120")})
 	diff(t, name+": the victim's group", must(victim.Groups().Authenticate(ctx, token))(t), team)
+	diffHooks(t, name+": the victim's webhook", must(victim.Webhooks().Get(ctx, target.ID))(t), target)
+	opens(t, name+": the victim's webhook", victim, target.ID, map[string]string{"Authorization": "Bearer 1", "X-Key": "2"}, key)
+	if n := must(victim.Webhooks().State(ctx, target.ID))(t); n.DeadLetters != 1 || n.Queued != 0 {
+		t.Errorf("%s: the victim's webhook: %+v", name, n)
+	}
 	diff(t, name+": the victim's feed", changesAfter(t, victim, first.Revision-1), fed)
 
 	// Clean for the next pair: the names are used again.
 	for _, tenant := range []enduser.Tenant{victim, other} {
 		for u, err := range tenant.All(ctx, enduser.Filter{}) {
 			ok(t, tenant.Delete(ctx, enduser.ByID(must(u, err)(t).ID)))
+		}
+		for _, id := range allHooks(t, tenant) {
+			ok(t, tenant.Webhooks().Delete(ctx, id))
 		}
 		for _, g := range must(tenant.Groups().List(ctx, enduser.GroupQuery{}))(t).Groups {
 			ok(t, tenant.Groups().Delete(ctx, enduser.GroupByID(g.ID)))

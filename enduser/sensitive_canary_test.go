@@ -77,13 +77,31 @@ func hoard(t *testing.T, st store.Store) (hidden []string) {
 			u.SetSensitive("keyed", next())
 			return nil
 		}))(t)
+		hooks := tenant.Webhooks()
+		header := next()
+		h, key := hooked(hooks.Create(ctx, enduser.WebhookSpec{
+			URL: "https://example.com", Description: control, Headers: secrets{"Authorization": header, "X-Key": next()},
+		}))(t)
+		hidden = append(hidden, key, strings.TrimPrefix(key, "whsec_"))
+		must(hooks.Update(ctx, h.ID, func(e *enduser.WebhookEdit) error {
+			e.SetHeader("x-late", next())
+			e.SetHeader("X-Key", enduser.Secret{})
+			return nil
+		}))(t)
+		for _, overlap := range []time.Duration{time.Minute, 0, time.Hour} {
+			_, key = hooked(hooks.Rotate(enduser.Idempotent(ctx, "h"+overlap.String()), h.ID, overlap))(t)
+			hidden = append(hidden, key, strings.TrimPrefix(key, "whsec_"))
+		}
+		must(hooks.Ping(ctx, h.ID))(t)
+		ok(t, hooks.SetAttempts(ctx, h.ID, changesAfter(t, tenant, 0), enduser.Attempt{At: epoch, Status: 500}))
+		wantErr(t, "refused", third2(hooks.Create(ctx, enduser.WebhookSpec{URL: "x", Headers: secrets{"Host": next()}})), enduser.ErrInvalid)
 		gone := must(tenant.Create(ctx, enduser.Spec{Sensitive: secrets{"ssn": next()}}))(t)
 		ok(t, tenant.Delete(ctx, enduser.ByID(gone.ID)))
 	}
 	w.Advance(time.Minute)
 	must(w.users.Sweep(ctx))(t)
 	other := enduser.New(st, &enduser.Options{Now: w.Now, Keyring: enduser.NewKeyring(testKey("k2"), testKey("k1"))})
-	if n := must(other.Reseal(ctx))(t); n != 8 { // two groups and two answers in each environment
+	if n := must(other.Reseal(ctx))(t); n != 16 { // two groups, a webhook and five answers in each environment
 		t.Errorf("sealed %d anew", n)
 	}
 	values := must(w.acme.RevealSensitive(ctx, enduser.ByExternalID("a")))(t)
@@ -144,7 +162,7 @@ func TestNoSecretInTheStore(t *testing.T) {
 		var kept bytes.Buffer
 		kinds := make(map[string]int)
 		for _, name := range tenantsOf(t, st) {
-			for _, kind := range []string{"user", "group", "sensitive", "answer"} {
+			for _, kind := range []string{"user", "group", "sensitive", "answer", "webhook", "webhook-turn", "webhook-log", "webhook-dead"} {
 				for _, r := range recordsOf(t, st, name, kind) {
 					kinds[kind]++
 					fmt.Fprintf(&kept, "%s %s %q %q\n", r.ID, r.Data, r.Unique, r.Index)
@@ -161,8 +179,10 @@ func TestNoSecretInTheStore(t *testing.T) {
 			}
 		}
 		search(t, "what the store hands out", kept.Bytes(), hidden)
-		if kinds["user"] < 2 || kinds["group"] < 2 || kinds["sensitive"] < 2 || kinds["answer"] < 6 {
-			t.Errorf("records: %v", kinds)
+		for kind, atLeast := range map[string]int{"user": 2, "group": 2, "sensitive": 2, "answer": 6, "webhook": 2, "webhook-turn": 2, "webhook-log": 2, "webhook-dead": 2} {
+			if kinds[kind] < atLeast {
+				t.Errorf("records: %v", kinds)
+			}
 		}
 	})
 }

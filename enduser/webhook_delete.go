@@ -69,6 +69,9 @@ func (w *writer) deleteDeadLetters(ctx context.Context, id string) error {
 		for _, r := range page.Records {
 			ops = append(ops, store.Remove(r.ID, kindWebhookDead, nil))
 		}
+		for _, damaged := range page.Damaged[:min(len(page.Damaged), q.Limit)] {
+			ops = append(ops, store.Remove(damaged, kindWebhookDead, nil))
+		}
 		if len(ops) > 0 {
 			if _, err = w.m.store.Apply(ctx, w.name, store.Ops(ops...)); err != nil {
 				return translate("delete", err)
