@@ -2,6 +2,9 @@ package webhook
 
 import (
 	"encoding/json"
+	"os"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -84,4 +87,52 @@ func TestBodies(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestDocumented: docs/webhooks.md shows the members that a body has, and every fault.
+func TestDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/webhooks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(text), "```json\n")
+	example, _, _ = strings.Cut(example, "```")
+	got, want := members(t, example), members(t, string(bodyOf(delivery(""))))
+	if !slices.Equal(got, want) || len(got) < 20 {
+		t.Errorf("documented %q\nsent %q", got, want)
+	}
+	for _, fault := range []string{
+		FaultTimeout, FaultInterrupted, FaultURL, FaultAddress, FaultHost, FaultConnect, FaultTLS, FaultAnswer, FaultSecret,
+	} {
+		if !strings.Contains(string(text), "| `"+fault+"` |") {
+			t.Errorf("%q is not documented", fault)
+		}
+	}
+	for _, event := range append(enduser.EventTypes(), enduser.EventPing) {
+		if !strings.Contains(string(text), "`"+event+"`") {
+			t.Errorf("%q is not documented", event)
+		}
+	}
+}
+
+// members returns the names of the members of an object and of those in it, but for metadata's.
+func members(t *testing.T, text string) []string {
+	t.Helper()
+	var names []string
+	var walk func(path string, v map[string]any)
+	walk = func(path string, v map[string]any) {
+		for name, value := range v {
+			names = append(names, path+name)
+			if object, ok := value.(map[string]any); ok && name != "metadata" {
+				walk(path+name+".", object)
+			}
+		}
+	}
+	var v map[string]any
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		t.Fatal(err)
+	}
+	walk("", v)
+	slices.Sort(names)
+	return names
 }

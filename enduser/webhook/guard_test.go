@@ -272,6 +272,7 @@ func TestProxies(t *testing.T) {
 		t.Setenv(name, "http://127.0.0.1:"+proxy.port())
 	}
 	r := newRig(t, &Options{AllowHTTP: true, AllowPrivate: true}, func(http.ResponseWriter, *http.Request) {})
+	r.sender.transport.DisableKeepAlives = true // each attempt connects
 	r.names = names
 	if got := r.send(t, "https://public.example/"); got.Status != http.StatusOK {
 		t.Errorf("%+v", got)
@@ -281,7 +282,6 @@ func TestProxies(t *testing.T) {
 	}
 	// The same with a transport as others are: the test would notice.
 	fromEnvironment := httpproxy.FromEnvironment().ProxyFunc() // package http remembers what it was before
-	r.sender.transport.CloseIdleConnections()
 	r.sender.transport.Proxy = func(r *http.Request) (*url.URL, error) { return fromEnvironment(r.URL) }
 	if r.send(t, "https://public.example/"); proxy.n.Load() == 0 {
 		t.Error("the proxy is none")

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"sync"
@@ -282,6 +283,7 @@ func TestTLS(t *testing.T) {
 		t.Errorf("an unknown issuer: %+v", got)
 	}
 	r.sender.transport = r.sender.transport.Clone()
+	r.sender.transport.DisableKeepAlives = true // each attempt connects
 	r.sender.transport.TLSClientConfig.RootCAs = r.receiver.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
 	if got := r.send(t, "https://other.test/"); got.Fault != FaultTLS {
 		t.Errorf("another name's certificate: %+v", got)
@@ -289,8 +291,12 @@ func TestTLS(t *testing.T) {
 	if got := r.send(t, "https://example.com/"); got.Status != http.StatusOK {
 		t.Errorf("a valid certificate: %+v", got)
 	}
-	r.sender.transport.CloseIdleConnections()
-	r.receiver.TLS.MaxVersion = tls.VersionTLS11
+	old := httptest.NewUnstartedServer(r.receiver.Config.Handler)
+	old.Config.ErrorLog = r.receiver.Config.ErrorLog
+	old.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11} //nolint:gosec // that is the case
+	old.StartTLS()
+	defer old.Close()
+	r.to = old.Listener.Addr().String()
 	if got := r.send(t, "https://example.com/"); got.Fault != FaultTLS || arrived.Load() != 1 {
 		t.Errorf("TLS 1.1: %+v, %d requests", got, arrived.Load())
 	}
