@@ -74,11 +74,11 @@ var native = apitest.Family{
 			{Action: "getWebhookState", Method: "GET", Path: webhook + "/state", Query: true},
 			{Action: "listWebhookAttempts", Method: "GET", Path: webhook + "/attempts", Query: true},
 			{Action: "listDeadLetters", Method: "GET", Path: webhook + "/dead-letters", Query: true},
-			{Action: "testWebhook", Write: true, Method: "POST", Path: webhook + "/test"},
-			{Action: "redeliverEvent", Write: true, Method: "POST", Path: webhook + "/redeliver", Body: `{"event_id":"` + event + `"}`},
+			{Action: "testWebhook", Write: true, NoKey: true, Method: "POST", Path: webhook + "/test"},
+			{Action: "redeliverEvent", Write: true, NoKey: true, Method: "POST", Path: webhook + "/redeliver", Body: `{"event_id":"` + event + `"}`},
 			{Action: "countRedelivery", Method: "GET", Path: webhook + "/redelivery?since=2026-01-28T10:43:43Z"},
-			{Action: "startRedelivery", Write: true, Method: "POST", Path: webhook + "/redelivery", Body: `{"after":"` + position.String() + `"}`},
-			{Action: "stopRedelivery", Write: true, Method: "DELETE", Path: webhook + "/redelivery"},
+			{Action: "startRedelivery", Write: true, NoKey: true, Method: "POST", Path: webhook + "/redelivery", Body: `{"after":"` + position.String() + `"}`},
+			{Action: "stopRedelivery", Write: true, NoKey: true, Method: "DELETE", Path: webhook + "/redelivery"},
 			{Action: "listChanges", Method: "GET", Path: "/v1/changes", Query: true},
 			{Method: "GET", Path: "/healthz", Public: true},
 			{Method: "GET", Path: "/openapi.json", Public: true},
@@ -91,6 +91,12 @@ var native = apitest.Family{
 		got.wantCode(tb, a.Status, code)
 	},
 	Scheme: "Bearer ",
+	Keys:   true,
+}
+
+func TestIdempotencyKeys(t *testing.T) {
+	t.Parallel()
+	native.Idempotency(t)
 }
 
 // attempted has a first attempt made to deliver to a webhook, and returns the event's ID.

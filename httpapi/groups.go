@@ -33,6 +33,9 @@ func (a *api) createGroup(c *call) error {
 		return err
 	}
 	c.Locate(collection(c, groupsPath), g.ID)
+	if hidden, err := a.hides(c, "getGroup"); hidden || err != nil {
+		return showCreated(c, g.ID, "token", token, err)
+	}
 	return showToken(c, http.StatusCreated, &g, token)
 }
 

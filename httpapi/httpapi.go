@@ -119,7 +119,7 @@ func New(users *enduser.Manager, auth Authenticator, opts *Options) (http.Handle
 	config.Append = appendProblem
 	config.ProblemType = "application/problem+json"
 	config.MergePatch = true
-	a.handler = rest.New(config, a.routes()...)
+	a.handler = rest.New(config, a.repeatable(a.routes())...)
 	return a, nil
 }
 

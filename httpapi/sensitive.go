@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -101,6 +102,10 @@ func (a *api) writeSensitive(c *call, set func(*enduser.Edit)) error {
 		set(e)
 		return nil
 	}, family.Conditions(c)...)
+	if _, gone := errors.AsType[*enduser.GoneError](err); gone {
+		c.Empty(http.StatusNoContent)
+		return nil
+	}
 	if err != nil {
 		return family.Placed(err, inSensitive)
 	}

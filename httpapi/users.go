@@ -166,6 +166,9 @@ func (a *api) write(c *call, spec enduser.Spec, onConflict string) error {
 		return show(c, &u, nil)
 	}
 	c.Locate(collection(c, usersPath), u.ID)
+	if hidden, err := a.hides(c, "getEndUser"); hidden || err != nil {
+		return showCreated(c, u.ID, "", "", err)
+	}
 	return c.Versioned(http.StatusCreated, u.Version.String(), userjson.Native(c.Buffer(), &u))
 }
 

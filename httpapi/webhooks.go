@@ -37,6 +37,9 @@ func (a *api) createWebhook(c *call) error {
 		return err
 	}
 	c.Locate(collection(c, webhooksPath), w.ID)
+	if hidden, err := a.hides(c, "getWebhook"); hidden || err != nil {
+		return showCreated(c, w.ID, "secret", secret, err)
+	}
 	return showSecret(c, http.StatusCreated, &w, secret)
 }
 

@@ -79,6 +79,11 @@ func TestAccess(t *testing.T) {
 	family.Access(t)
 }
 
+func TestIdempotencyKeysAreIgnored(t *testing.T) {
+	t.Parallel()
+	family.Idempotency(t)
+}
+
 // TestIsolation names another tenant's, or another environment's, group in every place
 // where a request can name one, and takes what is unique.
 func TestIsolation(t *testing.T) {

@@ -71,6 +71,11 @@ func TestAccess(t *testing.T) {
 	family().Access(t)
 }
 
+func TestIdempotencyKeysAreIgnored(t *testing.T) {
+	t.Parallel()
+	family().Idempotency(t)
+}
+
 // TestIsolation names another tenant's users in every way that a request can.
 func TestIsolation(t *testing.T) {
 	t.Parallel()

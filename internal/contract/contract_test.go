@@ -144,6 +144,7 @@ func TestEveryAnswer(t *testing.T) {
 		c.rates.Store(false)
 	}
 
+	c.keyed(t)
 	c.trimmed(t, webhook)
 	c.do(t, "DELETE", webhook, "", 412, header{"If-Match": etag})
 	c.do(t, "DELETE", webhook, "", 204)

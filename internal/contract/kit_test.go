@@ -19,6 +19,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/internal/testing/faultstore"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
@@ -37,6 +38,7 @@ type contract struct {
 	bare     http.Handler // over the same store, without a keyring
 	hasty    http.Handler // over the same store, without time to read
 	store    store.Store
+	faults   *faultstore.Store // the same
 	users    *enduser.Manager
 	hook     atomic.Pointer[func() error] // of Authorize
 	rates    atomic.Bool                  // whether the limiter refuses
@@ -56,10 +58,10 @@ func newContract(t *testing.T) *contract {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st := memory.New(nil)
+	st := &faultstore.Store{Store: memory.New(nil)}
 	schema := func(string) enduser.Schema { return enduser.Schema{IndexedMetadata: []string{"plan"}} }
 	c := &contract{
-		users: enduser.New(st, &enduser.Options{Keyring: enduser.NewKeyring(sealing), Schema: schema}), store: st, seen: map[string]bool{},
+		users: enduser.New(st, &enduser.Options{Keyring: enduser.NewKeyring(sealing), Schema: schema}), store: st, faults: st, seen: map[string]bool{},
 	}
 	options := &httpapi.Options{
 		Limiter: c,

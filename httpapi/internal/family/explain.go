@@ -33,6 +33,17 @@ func Explain(err error) *rest.Problem {
 			Status: http.StatusConflict, Code: "webhook-disabled", Title: "Disabled",
 			Detail: "The webhook is disabled: nothing is sent to it. Enable it first.",
 		}
+	case errors.Is(err, enduser.ErrIdempotencyMismatch):
+		return &rest.Problem{
+			Status: http.StatusUnprocessableEntity, Code: "idempotency-mismatch", Title: "The idempotency key belongs to another request",
+			Detail: "Another request was made with this Idempotency-Key. Take a new key for each request.",
+		}
+	case errors.Is(err, enduser.ErrInProgress):
+		return &rest.Problem{
+			Status: http.StatusConflict, Code: "idempotency-in-progress", Title: "In progress",
+			Detail: "A request with this Idempotency-Key is running. Try again.",
+			Header: map[string]string{"Retry-After": "1"},
+		}
 	case errors.Is(err, enduser.ErrTrimmed):
 		return &rest.Problem{
 			Status: http.StatusGone, Code: "trimmed", Title: "Changes are no longer kept",

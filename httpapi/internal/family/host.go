@@ -184,7 +184,8 @@ func (h *Host) Confirm(c *Call, t enduser.Tenant, spec *enduser.Spec, err error)
 		return err
 	}
 	conds := append(Conditions(c), h.IfMayKeep(c))
-	_, failed := t.Associate(c.Request.Context(), enduser.ByID(conflict.HolderID), conds...)
+	ctx := enduser.WithoutIdempotency(c.Request.Context()) // the answer is a refusal
+	_, failed := t.Associate(ctx, enduser.ByID(conflict.HolderID), conds...)
 	p := Explain(failed)
 	switch {
 	case failed == nil:

@@ -64,7 +64,8 @@ func (a Answer) faults(method string) (faults []string) {
 		}
 	}
 	unless(a.Header.Get("X-Request-Id") != "", "has no X-Request-Id")
-	retry := a.Status == http.StatusTooManyRequests || a.Status == http.StatusServiceUnavailable
+	retry := a.Status == http.StatusTooManyRequests || a.Status == http.StatusServiceUnavailable ||
+		a.Status == http.StatusConflict && strings.Contains(a.Body, `"idempotency-in-progress"`)
 	unless(a.has("Retry-After") == retry, "has Retry-After: "+a.Header.Get("Retry-After"))
 	unless(a.has("Allow") == (a.Status == http.StatusMethodNotAllowed), "has Allow: "+a.Header.Get("Allow"))
 	if a.Status >= http.StatusBadRequest {

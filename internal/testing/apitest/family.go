@@ -27,6 +27,9 @@ type Family struct {
 	// The code is the native one, such as "forbidden".
 	Problem func(tb testing.TB, a Answer, code string)
 
+	// Keys says that the family takes an Idempotency-Key. Others ignore the header.
+	Keys bool
+
 	Header string // that carries the credential; "": Authorization
 	Scheme string // in front of the credential, such as "Bearer "
 }
@@ -42,6 +45,7 @@ type Route struct {
 
 	Public bool // needs no credential
 	Empty  bool // a request without a body is one with {}
+	NoKey  bool // of a family with Keys: the route ignores an Idempotency-Key
 	Query  bool // unknown query parameters are refused, not ignored
 }
 
