@@ -16,6 +16,19 @@ import (
 // backends of their module they run on testdata/others.go instead.
 func TestSuites(t *testing.T) {
 	size.Need(t, size.Long)
+	runSuites(t, "internal/testing/backends/others.go", "others.go", "ROLLBOOK_TESTS=",
+		"./enduser", "./httpapi", "./httpapi/ada", "./httpapi/explo")
+}
+
+// TestDeliveries runs the tests of deliveries by processes that are killed.
+func TestDeliveries(t *testing.T) {
+	size.Need(t, size.Long)
+	runSuites(t, "internal/testing/delivery/others_test.go", "deliveries.go", "", "-v", "./internal/testing/delivery")
+}
+
+// runSuites runs tests of the root module with a file of testdata in the place of one of it.
+func runSuites(t *testing.T, replaced, by, env string, args ...string) {
+	t.Helper()
 	pgtest.Require(t)
 	here, err := filepath.Abs(".")
 	must(t, err)
@@ -25,15 +38,17 @@ func TestSuites(t *testing.T) {
 	work := filepath.Join(dir, "go.work")
 	must(t, os.WriteFile(work, fmt.Appendf(nil, "go 1.26.0\n\nuse (\n\t%s\n\t%s\n)\n", root, here), 0o600))
 	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{
-		filepath.Join(root, "internal", "testing", "backends", "others.go"): filepath.Join(here, "testdata", "others.go"),
+		filepath.Join(root, filepath.FromSlash(replaced)): filepath.Join(here, "testdata", by),
 	}})
 	must(t, err)
 	file := filepath.Join(dir, "overlay.json")
 	must(t, os.WriteFile(file, overlay, 0o600))
-	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-p=1", "-overlay", file,
-		"./enduser", "./httpapi", "./httpapi/ada", "./httpapi/explo")
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"test", "-count=1", "-p=1", "-timeout=60m", "-overlay", file}, args...)...)
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "GOWORK="+work, "GOFLAGS=", "ROLLBOOK_TESTS=")
+	cmd.Env = append(os.Environ(), "GOWORK="+work, "GOFLAGS=")
+	if env != "" {
+		cmd.Env = append(cmd.Env, env)
+	}
 	out, err := cmd.CombinedOutput()
 	if t.Logf("%s", out); err != nil {
 		t.Error(err)

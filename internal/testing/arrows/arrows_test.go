@@ -71,6 +71,7 @@ func allowed() []arrow {
 		{in("/internal/testing/arrows"), nil},
 		{in("/internal/testing/size"), nil},
 		{in("/internal/testing/clock"), nil},
+		{in("/internal/testing/delivery"), nil}, // nothing but tests
 		{in("/internal/testing/faultstore"), []string{in("/store")}},
 		{in("/internal/testing/apitest"), []string{
 			in("/enduser"), in("/httpapi"), in("/store"), in("/store/memory"), in("/internal/testing/backends"), in("/internal/testing/clock"),

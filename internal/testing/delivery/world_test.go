@@ -1,0 +1,183 @@
+package delivery
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+)
+
+// world is a store with a tenant, seen by the test, and a receiver.
+type world struct {
+	*receiver
+	kind    kind
+	address string
+	place   *place
+	acme    enduser.Tenant
+	ahead   atomic.Int64 // how far the clocks of processes are, in nanoseconds
+	ledger  ledger
+}
+
+func newWorld(t *testing.T, k kind) *world {
+	t.Helper()
+	w := &world{receiver: newReceiver(t), kind: k, address: k.setup(t)}
+	var err error
+	if w.place, err = k.open(t.Context(), w.address); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.place.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	w.acme = enduser.New(w.place.store, options(func() time.Time { return time.Now().Add(w.clocks()) })).Tenant("acme")
+	return w
+}
+
+// hook makes a webhook at a path of the receiver.
+func (w *world) hook(t *testing.T, path string) enduser.Webhook {
+	t.Helper()
+	h, secret, err := w.acme.Webhooks().Create(t.Context(), enduser.WebhookSpec{URL: w.url + path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.set(func(r *receiver) { r.secrets[path] = []string{secret} })
+	return h
+}
+
+// node is a process.
+type node struct {
+	cmd   *exec.Cmd
+	stdin io.WriteCloser
+	lines *bufio.Scanner // what it reports
+	sent  string         // how many events it has sent, at its end
+}
+
+// start starts a process of the world, and waits until it works.
+func (w *world) start(t *testing.T, j job) *node {
+	t.Helper()
+	j.Kind, j.Address, j.Ahead = w.kind.name, w.address, w.clocks()
+	text, err := json.Marshal(j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &node{cmd: exec.Command(os.Args[0])}
+	n.cmd.Env = append(os.Environ(), jobVariable+"="+string(text))
+	n.cmd.Stderr = os.Stderr
+	out, err := n.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n.stdin, err = n.cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	n.lines = bufio.NewScanner(out)
+	t.Cleanup(func() { // if the test has failed; a process that was waited for is not signalled
+		_ = n.cmd.Process.Kill()
+		_ = n.cmd.Wait()
+	})
+	if !n.lines.Scan() || n.lines.Text() != "up" {
+		t.Fatalf("the process begins with %q", n.lines.Text())
+	}
+	return n
+}
+
+// died reads what a process reports until it is dead, and fails the test if it was not killed.
+func (w *world) died(t *testing.T, n *node) {
+	t.Helper()
+	w.listen(t, n, -1)
+	var exit *exec.ExitError
+	if err := n.cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != -1 {
+		t.Fatalf("the process was not killed but ended: %v", err)
+	}
+}
+
+// listen reads what a process reports: some lines, or all until its end.
+func (w *world) listen(t *testing.T, n *node, lines int) {
+	t.Helper()
+	for ; lines != 0 && n.lines.Scan(); lines-- {
+		how, what, _ := strings.Cut(n.lines.Text(), " ")
+		switch how {
+		case "done":
+			w.ledger.done = append(w.ledger.done, what)
+		case "undone":
+			id, _, _ := strings.Cut(what, " ")
+			w.ledger.undone = append(w.ledger.undone, id)
+		case "sent":
+			n.sent = what
+		default:
+			t.Fatalf("the process wrote %q", n.lines.Text())
+		}
+	}
+}
+
+// kill kills a process.
+func (w *world) kill(t *testing.T, n *node) {
+	t.Helper()
+	if err := n.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	w.died(t, n)
+}
+
+// stop ends a process in good order.
+func (w *world) stop(t *testing.T, n *node) {
+	t.Helper()
+	_ = n.stdin.Close()
+	w.listen(t, n, -1)
+	if err := n.cmd.Wait(); err != nil {
+		t.Errorf("the process: %v", err)
+	}
+}
+
+func (w *world) clocks() time.Duration { return time.Duration(w.ahead.Load()) }
+
+// setClocks tells processes how far their clocks are ahead.
+func (w *world) setClocks(ahead time.Duration, nodes ...*node) {
+	w.ahead.Store(int64(ahead))
+	for _, n := range nodes {
+		_, _ = fmt.Fprintln(n.stdin, int64(ahead)) // it may be dead
+	}
+}
+
+// settle waits until the webhooks have nothing left to do. Somebody must deliver meanwhile.
+func (w *world) settle(t *testing.T, hooks ...enduser.Webhook) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	latest, err := w.acme.Latest(ctx)
+	for _, h := range hooks {
+		for {
+			var s enduser.WebhookState
+			if err == nil {
+				s, err = w.acme.Webhooks().State(ctx, h.ID)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.Position == latest && s.Parked == 0 && s.Queued == 0 {
+				break
+			}
+			select {
+			case <-ticker.C:
+			case <-ctx.Done():
+				t.Fatalf("not settled within %v: %+v", patience, s)
+			}
+		}
+	}
+}
