@@ -72,14 +72,14 @@ func (w *writer) sentAt(ctx context.Context, webhook, eventID string) (Position,
 }
 
 // enqueue has an event sent.
-func (t *webhookTurn) enqueue(q queuedEvent) error {
-	if slices.ContainsFunc(t.queue, func(other queuedEvent) bool { return other.eventID == q.eventID }) {
+func (w *webhookTurn) enqueue(q queuedEvent) error {
+	if slices.ContainsFunc(w.queue, func(other queuedEvent) bool { return other.eventID == q.eventID }) {
 		return nil
 	}
-	if len(t.queue) >= maxQueued {
+	if len(w.queue) >= maxQueued {
 		return invalidField(Field{Name: "queue"}, CodeCount, fmt.Sprintf("must be at most %d waiting", maxQueued))
 	}
-	t.queue = append(t.queue, q)
+	w.queue = append(w.queue, q)
 	return nil
 }
 

@@ -262,19 +262,19 @@ func (w *writer) replaceWebhook(ctx context.Context, r *store.Record, old, h *We
 }
 
 // forgive forgets the failures, so that everything is tried again at once.
-func (t *webhookTurn) forgive(now time.Time) {
-	t.failures, t.failingSince, t.step, t.retryAt = 0, time.Time{}, 0, time.Time{}
-	for i := range t.parked {
-		t.parked[i].next = now
+func (w *webhookTurn) forgive(now time.Time) {
+	w.failures, w.failingSince, w.step, w.retryAt = 0, time.Time{}, 0, time.Time{}
+	for i := range w.parked {
+		w.parked[i].next = now
 	}
 }
 
 // wake has somebody look at the webhook: at once, or when its owner's lease ends.
-func (t *webhookTurn) wake(h *Webhook, now time.Time) {
+func (w *webhookTurn) wake(h *Webhook, now time.Time) {
 	switch {
 	case h.Disabled:
-		t.due, t.owner = time.Time{}, ""
-	case t.owner == "":
-		t.due = now
+		w.due, w.owner = time.Time{}, ""
+	case w.owner == "":
+		w.due = now
 	}
 }
