@@ -42,8 +42,11 @@ type Deliverer struct {
 }
 
 // New returns a Deliverer. It does nothing until Run is called. Nil options mean the zero
-// Options.
+// Options. New panics if there is no Manager.
 func New(users *enduser.Manager, opts *Options) *Deliverer {
+	if users == nil {
+		panic("webhook.New: the Manager is nil") //nolint:forbidigo // a mistake of the program, seen at its start
+	}
 	var o Options
 	if opts != nil {
 		o = *opts

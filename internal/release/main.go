@@ -32,13 +32,14 @@ type trial struct {
 	needsPG bool
 }
 
-// trials returns the programs, and the modules of database drivers that each must not
-// know, or link.
+// trials returns the programs, and the modules of database drivers and of webhooks that each
+// must not know, or link.
 func trials() []trial {
 	const postgres, sqlite, redis = "github.com/jackc/", "modernc.org/", "github.com/redis/"
+	const signatures, guard = "github.com/standard-webhooks/", "code.dny.dev/"
 	return []trial{
-		{name: "On SQLite", graph: postgres, links: []string{postgres, redis}},
-		{name: "On Postgres", links: []string{sqlite, redis}, needsPG: true},
+		{name: "On SQLite", graph: postgres, links: []string{postgres, redis, signatures, guard}},
+		{name: "On Postgres", links: []string{sqlite, redis, signatures, guard}, needsPG: true},
 	}
 }
 
