@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 
 	"github.com/rollbook-go/rollbook/store"
 )
@@ -36,14 +35,7 @@ func (s *Store) apply(ctx context.Context, tenant string, in store.Batch) (rev s
 		queued = max(queued, ahead)
 		return a
 	}, func(d *disowned) error { return s.disown(ctx, tenant, d) })
-	if onlyCreates(in) {
-		switch key := in.Ops[0].New.Unique[0]; {
-		case err == nil:
-			s.lookFirst.created(tenant, key)
-		case errors.Is(err, store.ErrTaken):
-			s.lookFirst.found(tenant, key, true)
-		}
-	}
+	s.lookFirst.Written(tenant, in, err)
 	return rev, queued, err
 }
 

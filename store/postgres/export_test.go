@@ -1,9 +1,11 @@
 package postgres
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/rollbook-go/rollbook/store"
+	"github.com/rollbook-go/rollbook/store/internal/backend"
 )
 
 // PollEvery sets how often the store looks at the feeds that calls wait for.
@@ -42,22 +44,29 @@ func (s *Store) Queued() int {
 	return s.queue.count
 }
 
-// LookFirst says whether creates are read first, until one finds a holder.
+// LookFirst says whether creates are read first, and forgets the keys that were seen.
 func (s *Store) LookFirst(yes bool) {
-	s.lookFirst.inVain.Store(0)
-	for i := range s.lookFirst.seen {
-		s.lookFirst.seen[i].Store(0)
-	}
+	s.lookFirst = backend.LookFirst{}
 	if !yes {
-		s.lookFirst.inVain.Store(maxInVain)
+		s.ReadInVain()
+	}
+}
+
+// ReadInVain makes creates of keys that were not seen be written without a read.
+func (s *Store) ReadInVain() {
+	for i := range 1000 {
+		s.lookFirst.Read("", createOf(store.Key{Value: strconv.Itoa(i)}), false)
 	}
 }
 
 // Looks reports whether a create of the key is read first.
-func (s *Store) Looks(tenant string, key store.Key) bool { return s.lookFirst.worth(tenant, key) }
+func (s *Store) Looks(tenant string, key store.Key) bool {
+	return s.lookFirst.Worth(tenant, createOf(key))
+}
 
-// Found tells the store of a create that a read would refuse, or has not refused.
-func (s *Store) Found(tenant string, key store.Key, held bool) { s.lookFirst.found(tenant, key, held) }
+func createOf(key store.Key) store.Batch {
+	return store.Ops(store.Create(store.Record{Unique: []store.Key{key}}, nil))
+}
 
 // Named reports whether statements are prepared.
 func (s *Store) Named() bool { return !s.unnamed.Load() }

@@ -2,10 +2,8 @@ package postgres
 
 import (
 	"context"
-	"hash/maphash"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/rollbook-go/rollbook/store"
 )
@@ -25,80 +23,18 @@ const sqlHeld = `SELECT u.i, ` + recordColumns + `
 // exists does not wait for the commits of others, and takes no lock. It returns nil for
 // every other batch, and if anything fails: the writer decides those.
 func (s *Store) held(ctx context.Context, tenant string, batch store.Batch) *store.TakenError {
-	if !onlyCreates(batch) || !s.lookFirst.worth(tenant, batch.Ops[0].New.Unique[0]) {
+	if !s.lookFirst.Worth(tenant, batch) {
 		return nil
 	}
 	r := batch.Ops[0].New
 	key := r.Unique[0]
 	holder, found := s.looks.look(ctx, s, &look{tenant: tenant, key: keyName(key), id: r.ID})
 	found = found && slices.Contains(holder.Unique, key)
-	s.lookFirst.found(tenant, key, found)
+	s.lookFirst.Read(tenant, batch, found)
 	if !found {
 		return nil
 	}
 	return &store.TakenError{Op: 0, Require: -1, Key: key, Holder: holder}
-}
-
-// onlyCreates reports whether a batch only creates one record, with a unique key.
-func onlyCreates(b store.Batch) bool {
-	return len(b.Ops) == 1 && len(b.Require) == 0 && b.Ops[0].Type() == store.Created && len(b.Ops[0].New.Unique) > 0
-}
-
-// lookFirst says whether a create is worth a read first: if its key has been seen in use, or
-// creates of others that had not been seen were refused now and then. What it says is a hint,
-// for one process: keys come and go.
-type lookFirst struct {
-	made   sync.Once
-	seed   maphash.Seed
-	seen   []atomic.Uint32 // parts of the hashes of keys, by the rest of it
-	inVain atomic.Int32    // reads of unseen keys since the last create of one that is held
-}
-
-const (
-	maxSeen   = 1 << 18 // 1 MiB, of which the system gives what is used
-	maxInVain = 300
-
-	// worthInVain is how many reads in vain a create of a key that is held is worth.
-	worthInVain = 20
-)
-
-func (l *lookFirst) worth(tenant string, key store.Key) bool {
-	if l.inVain.Load() < maxInVain {
-		return true
-	}
-	slot, part := l.slot(tenant, key)
-	return slot.Load() == part
-}
-
-// found takes note of a create that a read would refuse, or has not refused.
-func (l *lookFirst) found(tenant string, key store.Key, held bool) {
-	slot, part := l.slot(tenant, key)
-	seen := slot.Load() == part
-	switch n := l.inVain.Load(); {
-	case seen && held:
-	case held:
-		slot.Store(part)
-		l.inVain.Store(max(n-worthInVain, 0))
-	case seen: // no longer, it may be
-		slot.CompareAndSwap(part, 0)
-	case n < maxInVain:
-		l.inVain.Add(1)
-	}
-}
-
-// created takes note of the key of a new record.
-func (l *lookFirst) created(tenant string, key store.Key) {
-	slot, part := l.slot(tenant, key)
-	slot.Store(part)
-}
-
-func (l *lookFirst) slot(tenant string, key store.Key) (slot *atomic.Uint32, part uint32) {
-	l.made.Do(func() { l.seed, l.seen = maphash.MakeSeed(), make([]atomic.Uint32, maxSeen) })
-	h := maphash.Comparable(l.seed, struct {
-		tenant string
-		key    store.Key
-	}{tenant, key})
-	return &l.seen[h%maxSeen], uint32(h>>32) | 1
 }
 
 // looks shares the cost of reads before creates: calls that wait while others read share the

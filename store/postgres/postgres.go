@@ -38,7 +38,7 @@ type Store struct {
 	forgotten pace // of errors about names of statements
 
 	looks     looks // reads before writes
-	lookFirst lookFirst
+	lookFirst backend.LookFirst
 
 	lost     atomic.Pointer[error] // why every call fails until the store is opened again
 	opened   time.Time

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 	"strconv"
 
@@ -30,19 +29,12 @@ func (s *Store) apply(ctx context.Context, tenant string, batch store.Batch) (re
 		return 0, 0, taken
 	}
 	if b := batch.Ops; len(b) > 0 && b[0].Type() == store.Updated {
-		s.lookFirst.updating.Add(1)
-		defer s.lookFirst.updating.Add(-1)
+		s.updating.Add(1)
+		defer s.updating.Add(-1)
 	}
 	b := newBatch(tenant, batch)
 	rev, queued, err = s.writer.submit(ctx, tenant, b, b.size)
-	if onlyCreates(batch) {
-		switch key := batch.Ops[0].New.Unique[0]; {
-		case err == nil:
-			s.lookFirst.created(tenant, key)
-		case errors.Is(err, store.ErrTaken):
-			s.lookFirst.found(tenant, key, true)
-		}
-	}
+	s.lookFirst.Written(tenant, batch, err)
 	return rev, queued, err
 }
 

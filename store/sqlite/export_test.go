@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"strconv"
 	"time"
 
 	"github.com/rollbook-go/rollbook/store"
@@ -51,23 +52,28 @@ func MigrateTo(ctx context.Context, conn *sql.Conn, more ...string) error {
 // Age makes a transaction older.
 func (tx *Tx) Age(by time.Duration) { tx.since = tx.since.Add(-by) }
 
-// LookFirst says whether creates are read first, until one finds a holder.
+// LookFirst says whether creates are read first, and forgets the keys that were seen.
 func (s *Store) LookFirst(yes bool) {
-	s.lookFirst.inVain.Store(0)
-	for i := range s.lookFirst.seen {
-		s.lookFirst.seen[i].Store(0)
-	}
-	if !yes {
-		s.lookFirst.inVain.Store(maxInVain)
+	s.lookFirst = backend.LookFirst{}
+	for i := range 1000 { // reads in vain
+		if !yes {
+			s.lookFirst.Read("", createOf(store.Key{Value: strconv.Itoa(i)}), false)
+		}
 	}
 }
 
 // Looks reports whether a create of the key is read first.
-func (s *Store) Looks(tenant string, key store.Key) bool { return s.lookFirst.worth(tenant, key) }
+func (s *Store) Looks(tenant string, key store.Key) bool {
+	return s.looksFirst(tenant, createOf(key))
+}
+
+func createOf(key store.Key) store.Batch {
+	return store.Ops(store.Create(store.Record{Unique: []store.Key{key}}, nil))
+}
 
 // LooksBesideUpdates is Looks while many calls replace records.
 func (s *Store) LooksBesideUpdates(tenant string, key store.Key) bool {
-	s.lookFirst.updating.Add(manyUpdates)
-	defer s.lookFirst.updating.Add(-manyUpdates)
+	s.updating.Add(manyUpdates)
+	defer s.updating.Add(-manyUpdates)
 	return s.Looks(tenant, key)
 }

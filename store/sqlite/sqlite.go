@@ -29,7 +29,8 @@ type Store struct {
 	reads  *reader
 	bell   bell
 
-	lookFirst lookFirst
+	lookFirst backend.LookFirst
+	updating  atomic.Int32 // calls that replace a record
 
 	files  *files
 	schema int                   // the version that this package knows
