@@ -14,7 +14,8 @@ import (
 //
 // It is sent once. After ErrUnknown the user may exist, may still come, or may have been
 // deleted since. If it has an identity, call Ensure or Upsert to find out: a second Create
-// may find the first one's user in its way. If it has none, only a list can tell.
+// may find the first one's user in its way. If it has none, only a list can tell. With an
+// idempotency key, see [Idempotent], the same call can be made again.
 func (t Tenant) Create(ctx context.Context, s Spec, conds ...Condition) (User, error) {
 	w, err := t.writerFor(ctx, request{kind: kindUser, call: "create", spec: &s})
 	defer w.end()

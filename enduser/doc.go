@@ -48,7 +48,8 @@
 //
 // A write fails in one of two ways. After any error but ErrUnknown it did not happen.
 // After ErrUnknown, which a lost connection or an ended context causes, it may have
-// happened. Upsert and Ensure can then be repeated: they converge to one user.
+// happened. Upsert and Ensure can then be repeated: they converge to one user. Any call can be
+// repeated if its context has an idempotency key, see [Idempotent].
 //
 // # Inside your transaction
 //

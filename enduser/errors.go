@@ -43,8 +43,9 @@ var (
 	ErrUnavailable = errors.New("enduser: unavailable")
 
 	// ErrUnknown: the write may have happened, and may still happen. No call retries it,
-	// since others may have deleted what it wrote. Repeating an Upsert or an Ensure is safe;
-	// before you repeat anything else, read.
+	// since others may have deleted what it wrote. Repeating an Upsert or an Ensure is safe,
+	// and so is repeating any call with its idempotency key (see [Idempotent]); before you
+	// repeat anything else, read.
 	ErrUnknown = errors.New("enduser: outcome unknown")
 
 	// ErrAborted: the Manager is inside a transaction of the host (see [Manager.On]), and a
@@ -139,8 +140,8 @@ func (e *ConflictError) Is(target error) bool { return target == ErrConflict }
 // Delete with the ID deletes it.
 type UnreadableError struct {
 	// Kind is "user", "group" or "webhook", or "sensitive" for the sensitive values of the user
-	// with that ID, or that of another record of a webhook, whose ID begins with the webhook's.
-	// It is "" if the kind is unknown.
+	// with that ID, or that of another record of a webhook, whose ID begins with the webhook's,
+	// or "answer" for what is kept of an idempotency key. It is "" if the kind is unknown.
 	Kind string
 	ID   string
 	Err  error // why: wraps ErrCorrupt or ErrNewer

@@ -438,3 +438,34 @@ func ExampleTenant_Reindex() {
 	// 1 <nil>
 	// 1 <nil>
 }
+
+// A create without an identity can only be repeated with a key.
+func ExampleIdempotent() {
+	acme := enduser.New(memory.New(nil), nil).Tenant("acme")
+	ctx := enduser.Idempotent(context.Background(), "order-7")
+	first, err := acme.Create(ctx, enduser.Spec{Name: "Ann"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	again, err := acme.Create(ctx, enduser.Spec{Name: "Ann"}) // because the answer was lost, perhaps
+	fmt.Println(again.ID == first.ID, err)
+	_, err = acme.Create(ctx, enduser.Spec{Name: "Bob"})
+	fmt.Println(err)
+	// Output:
+	// true <nil>
+	// enduser: the idempotency key belongs to another call
+}
+
+// A server gives the key of its client's request, and whose it is. Then a repeated request can
+// be told from the first.
+func ExampleIdempotency() {
+	acme := enduser.New(memory.New(nil), nil).Tenant("acme")
+	for range 2 {
+		key := &enduser.Idempotency{Key: "7f1c", Scope: "client-3", Digest: []byte("a digest of the request")}
+		u, err := acme.Create(key.Context(context.Background()), enduser.Spec{Name: "Ann"})
+		fmt.Println(u.Name, err, key.Replayed())
+	}
+	// Output:
+	// Ann <nil> false
+	// Ann <nil> true
+}

@@ -255,6 +255,9 @@ func (w *writer) settled(ctx context.Context, err error) error {
 		return err
 	}
 	found := w.look(ctx)
+	if errors.Is(err, ErrUnknown) && store.Confirm(ctx, w.m.store, w.name) != nil {
+		return err
+	}
 	if _, again := errors.AsType[*answered](found); again || errors.Is(found, ErrIdempotencyMismatch) {
 		return found
 	}

@@ -45,9 +45,9 @@ func (m *Manager) CountSealed(ctx context.Context) (map[string]int, error) {
 	return counts, lost.err()
 }
 
-// Reseal seals the secrets that have no deadline, those of groups and webhooks, under the key
-// for new secrets, unless they are under it already. It returns of how many groups and webhooks
-// it sealed the secrets, and can be repeated after an error. These get a new revision and
+// Reseal seals the secrets of groups and webhooks, and those that are kept for idempotency keys,
+// under the key for new secrets, unless they are under it already. It returns how many records
+// it sealed anew, and can be repeated after an error. Groups and webhooks get a new revision and
 // version, but no change in the feed and no new UpdatedAt. It leaves sensitive values, which
 // expire within [SensitiveTTL].
 //

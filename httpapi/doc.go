@@ -33,6 +33,24 @@
 // preconditions say, but a POST or PUT, which can create it, obeys them. A malformed header
 // is a 400, malformed-precondition.
 //
+// # Repeating requests
+//
+// Every request that writes may have an Idempotency-Key
+// (draft-ietf-httpapi-idempotency-key-header): 1 to 255 characters of printable ASCII, with
+// quotation marks around them or without. A request that is repeated with its key within 24 hours
+// has no second effect, whichever server gets it, also after a 503 or without any answer. It is
+// answered with the first status and what it wrote as it is now, and with the header
+// Idempotent-Replayed: true. If that is gone, the body is {"id":"…","deleted":true}. A token or
+// secret that the first request made is shown again.
+//
+// Only requests that succeed are remembered: one that is refused leaves its key free. A key
+// belongs to the credential, by [Principal].Credential or else by the credential itself, and to
+// the Actor. It belongs to one request: another method, path, query, If-Match, If-None-Match or
+// body with it is a 422, idempotency-mismatch. While the first request is running, the answer is
+// 409, idempotency-in-progress, with Retry-After. A malformed key is a 400,
+// malformed-idempotency-key. The routes that send something to a webhook (test, redeliver,
+// redelivery) and the families of other products ignore the header.
+//
 // # Answers
 //
 // Every answer has an X-Request-Id. It is that of the request if that has a valid one.
@@ -55,7 +73,7 @@
 // miss nothing, a reader then takes the cursor of from=now, walks through the whole list,
 // and reads on from that cursor.
 //
-// Only the answers that create a group's token show it, and no answer shows sensitive
+// Only the answers to the requests that make a token or secret show it, and no answer shows sensitive
 // values. Both need a keyring in [enduser.Options]; without one they are a 501.
 //
 // # Rights
@@ -69,6 +87,8 @@
 //     to the user that exists, even if it is answered with 409.
 //   - getEndUser or getGroup, before a 409 names the holder. Without that right the 409 still
 //     says that the value is taken.
+//   - getEndUser, getGroup or getWebhook, if a repeated create is answered with what it created
+//     as it is now. Without that right the answer has the ID, and the token or secret.
 //
 // # Browsers
 //

@@ -68,7 +68,7 @@ func Explain(err error) *rest.Problem {
 func explainServer(err error) *rest.Problem {
 	switch {
 	case errors.Is(err, enduser.ErrUnknown): // first: it may wrap any of the others
-		return rest.Unavailable("outcome-unknown", "The write may or may not have happened. Read before repeating it.")
+		return rest.Unavailable("outcome-unknown", "The write may or may not have happened. Repeat it with its Idempotency-Key, or read before repeating it.")
 	case errors.Is(err, enduser.ErrNoKey): // a retry does not help
 		return (&rest.Problem{
 			Status: http.StatusInternalServerError, Code: "no-key", Title: "A key is missing",
