@@ -78,7 +78,7 @@ func TestDeliverSince(t *testing.T) {
 			} else {
 				d.change(t, users[i%50])
 			}
-			time.Sleep(10 * time.Second)
+			<-time.After(10 * time.Second)
 		}
 		sleep(time.Second)
 		d.checkAll(t, h, d.all(), true)
@@ -158,13 +158,13 @@ func TestDeliverAskedForMeanwhile(t *testing.T) {
 			d.user(t)
 			must(d.acme.Webhooks().Ping(ctx, h.ID))(t)
 			must(d.acme.Webhooks().Update(ctx, h.ID, func(e *enduser.WebhookEdit) error { e.Description += "x"; return nil }))(t)
-			time.Sleep(3 * time.Second)
+			<-time.After(3 * time.Second)
 		}
 		// Disabled while attempts are under way: what they did is kept.
 		d.user(t)
-		time.Sleep(2 * time.Second)
+		<-time.After(2 * time.Second)
 		must(d.acme.Webhooks().Update(ctx, h.ID, func(e *enduser.WebhookEdit) error { e.Disabled = true; return nil }))(t)
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		must(d.acme.Webhooks().Update(ctx, h.ID, func(e *enduser.WebhookEdit) error { e.Disabled = false; return nil }))(t)
 		sleep(10 * time.Minute)
 		pings, got := 0, d.all()

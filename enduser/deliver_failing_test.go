@@ -58,7 +58,7 @@ func TestDeliverAfterADay(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			time.Sleep(time.Minute)
+			<-time.After(time.Minute)
 		}
 		got := d.all()
 		if len(got) > 60 {
@@ -99,7 +99,7 @@ func TestDeliverDeadEndpoint(t *testing.T) {
 				d.change(t, users[i%len(users)])
 			}
 			if i%100 == 0 {
-				time.Sleep(time.Second)
+				<-time.After(time.Second)
 			}
 		}
 		sleep(time.Second)
@@ -152,7 +152,7 @@ func TestDeliverPoisonedUsers(t *testing.T) {
 					}
 					d.change(t, good)
 					if i%8 == 0 {
-						time.Sleep(3 * time.Hour) // it is quiet
+						<-time.After(3 * time.Hour) // it is quiet
 					}
 					sleep(time.Minute)
 				}
@@ -188,13 +188,22 @@ func TestDeliverDisables(t *testing.T) {
 			return answer(200)
 		}
 		var hooked []enduser.Webhook
-		d.run(t, &enduser.DeliverOptions{Poll: time.Minute, Disabled: func(_ context.Context, h enduser.Webhook) { hooked = append(hooked, h) }})
+		d.run(t, &enduser.DeliverOptions{Poll: time.Minute, Disabled: func(_ context.Context, h enduser.Webhook) {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			hooked = append(hooked, h)
+		}})
+		disabled := func() []enduser.Webhook {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			return hooked
+		}
 		begin := time.Now()
 		for range 30 {
 			d.user(t)
 		}
 		var got []delivered
-		for len(hooked) == 0 && time.Since(begin) < 9*24*time.Hour {
+		for len(disabled()) == 0 && time.Since(begin) < 9*24*time.Hour {
 			sleep(time.Hour)
 			d.user(t)
 			got = append(got, d.all()...)
@@ -203,8 +212,8 @@ func TestDeliverDisables(t *testing.T) {
 			t.Errorf("disabled after %v", since)
 		}
 		h := must(d.acme.Webhooks().Get(ctx, dead.ID))(t)
-		if !h.Disabled || h.DisabledReason != enduser.DisabledFailing || h.DisabledAt.IsZero() || len(hooked) != 1 || hooked[0].ID != dead.ID {
-			t.Errorf("the webhook %+v, hooks %v", h, hooked)
+		if !h.Disabled || h.DisabledReason != enduser.DisabledFailing || h.DisabledAt.IsZero() || len(disabled()) != 1 || disabled()[0].ID != dead.ID {
+			t.Errorf("the webhook %+v, hooks %v", h, disabled())
 		}
 		sleep(time.Hour)
 		heard := false

@@ -176,18 +176,18 @@ func (r *round) launch(ctx context.Context, f *flight) {
 	}()
 }
 
-// fly makes an attempt.
+// fly makes an attempt. It ends in time, whether it is the store or the endpoint that is slow.
 func (r *round) fly(ctx context.Context, f *flight) {
+	sending, cancel := context.WithTimeout(ctx, attemptFor)
+	defer cancel()
 	d := &Delivery{ID: f.eventID, Attempt: f.number, Webhook: r.hook, headers: redact.New(r.headers), secrets: redact.New(r.secrets)}
-	if d.Event, f.err = r.event(ctx, f); f.err != nil {
+	if d.Event, f.err = r.event(sending, f); f.err != nil {
 		return
 	}
 	f.event = d.Event.Type
 	if f.none = r.hook.Format == FormatAda && f.event != EventPing && d.Event.User == nil; f.none {
 		return
 	}
-	sending, cancel := context.WithTimeout(ctx, attemptFor)
-	defer cancel()
 	f.result = r.e.sender.Send(sending, d)
 	if ctx.Err() != nil && !f.succeeded() {
 		f.err = ctx.Err()

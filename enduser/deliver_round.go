@@ -223,9 +223,9 @@ func (r *round) run(ctx context.Context) {
 	}
 }
 
-// open reports whether another attempt may begin.
+// open reports whether another attempt may begin: it has to end within the lease.
 func (r *round) open() bool {
-	return !r.halted && r.err == nil && len(r.flying) < inFlight &&
+	return !r.halted && !r.now().Add(attemptFor).After(r.turn.due) && r.err == nil && len(r.flying) < inFlight &&
 		len(r.attempts)+len(r.flying) < roundAttempts && len(r.delivered) < store.MaxOps/2
 }
 

@@ -154,6 +154,9 @@ func (e *engine) wrote(at endpoint, rev store.Revision) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if w := e.watched[at.tenant]; w != nil {
+		if len(w.written) > 2*maxWebhooks { // some were deleted
+			clear(w.written)
+		}
 		w.written[at.id] = rev
 	}
 }

@@ -189,7 +189,7 @@ func (d *deliveries) state(t testing.TB, h enduser.Webhook) enduser.WebhookState
 
 // sleep lets time pass in a bubble, until everything has settled.
 func sleep(d time.Duration) {
-	time.Sleep(d)
+	<-time.After(d)
 	synctest.Wait()
 }
 

@@ -239,11 +239,11 @@ func (r *round) logOps(ctx context.Context) ([]store.Op, error) {
 			l = webhookLog{webhook: r.hook.ID}
 			err = translate("delete", err)
 		}
-		if err != nil && !errors.Is(err, ErrNewer) {
-			return nil, err
+		if errors.Is(err, ErrNewer) { // it is left to the newer program
+			return nil, nil
 		}
 		if err != nil {
-			return nil, nil // it is left to the newer program
+			return nil, err
 		}
 		r.j.log = &l
 		r.logged = false
