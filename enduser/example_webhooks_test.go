@@ -90,37 +90,6 @@ func ExampleWebhooks_Delete() {
 	// true
 }
 
-// printer is a Sender that prints events, and stops after the first.
-type printer struct{ stop context.CancelFunc }
-
-func (p printer) Send(_ context.Context, d *enduser.Delivery) enduser.Result {
-	fmt.Println("sent:", d.Event.Type, d.Event.User.ExternalID, len(d.Secrets()))
-	p.stop()
-	return enduser.Result{Status: 200}
-}
-
-// Package enduser/webhook has a Sender for HTTP; a host may have others.
-func ExampleManager_Deliver() {
-	ctx := context.Background()
-	users, hooks, h := exampleHook()
-	if _, err := users.Tenant("acme").Create(ctx, enduser.Spec{ExternalID: "crm-7"}); err != nil {
-		log.Fatal(err)
-	}
-
-	until, stop := context.WithCancel(ctx)
-	fmt.Println(users.Deliver(until, printer{stop}, nil))
-
-	log, err := hooks.Attempts(ctx, h.ID)
-	fmt.Println(len(log), log[0].Event, log[0].Status, err)
-	state, err := hooks.State(ctx, h.ID)
-	fmt.Println(state.Failures, state.Parked, state.DeadLetters, err)
-	// Output:
-	// sent: end_user.created crm-7 1
-	// context canceled
-	// 1 end_user.created 200 <nil>
-	// 0 0 0 <nil>
-}
-
 // What is asked for waits until somebody delivers.
 func ExampleWebhooks_Ping() {
 	ctx := context.Background()

@@ -280,6 +280,27 @@ func TestWebhookLog(t *testing.T) {
 	}
 }
 
+// Whatever a Sender says, the log and the dead letter can be written and read.
+func TestOutcomesOfAnySender(t *testing.T) {
+	t.Parallel()
+	wild := Attempt{EventID: "m", Status: -1, Took: -time.Second, Fault: strings.Repeat("\xff\x00é", 1<<20)}
+	l := webhookLog{webhook: "w"}
+	for range maxLogged {
+		l.add(wild)
+	}
+	op, err := l.op()
+	r := written(t, op, err)
+	again := webhookLog{record: r}
+	if err := again.scan(); err != nil || len(r.Data) > 100<<10 {
+		t.Errorf("a log of %d bytes: %v", len(r.Data), err)
+	}
+	d := DeadLetter{EventID: "m", webhook: "w", Position: somePosition(1), Status: 1 << 40, Fault: wild.Fault}
+	r = d.record()
+	if err := decodeDead(&r, &d); err != nil || len(d.Fault) > 64 {
+		t.Errorf("a fault of %d bytes: %v", len(d.Fault), err)
+	}
+}
+
 func FuzzDecodeTurn(f *testing.F) {
 	turn := fullTurn()
 	f.Add(string(turn.encode(nil)))

@@ -130,6 +130,11 @@ func TestDamagedWebhooks(t *testing.T) {
 		}
 		hook(t, w.acme)
 		wantErr(t, "state", second(hooks.State(ctx, lame.ID)), enduser.ErrCorrupt)
+		wantErr(t, "its turn, as a user", w.acme.Delete(ctx, enduser.ByID(lame.ID+"/turn")), enduser.ErrNotFound)
+		u := must(w.acme.Create(ctx, enduser.Spec{}))(t)
+		damage("acme", u.ID)
+		wantErr(t, "a damaged user", hooks.Delete(ctx, u.ID), enduser.ErrNotFound)
+		ok(t, w.acme.Delete(ctx, enduser.ByID(u.ID)))
 		must(hooks.Ping(ctx, lame.ID))(t)
 		if state := must(hooks.State(ctx, lame.ID))(t); !state.GappedAt.Equal(epoch) || state.Queued != 1 || !state.Position.IsZero() {
 			t.Errorf("in place of a damaged turn: %+v", state)

@@ -64,8 +64,7 @@ func (d *DeadLetter) encode() []byte {
 	b = appendText(b, "id", d.ID)
 	b = appendText(b, "position", d.Position.String())
 	b = appendInt(b, "attempts", int64(d.Attempts))
-	b = appendInt(b, "status", int64(d.Status))
-	b = appendText(b, "fault", d.Fault)
+	b = appendOutcome(b, d.Status, d.Fault)
 	return append(appendTime(b, "at", d.At), '}')
 }
 

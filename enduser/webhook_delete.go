@@ -22,12 +22,15 @@ func (h Webhooks) Delete(ctx context.Context, id string, conds ...Condition) err
 			return id, err
 		}
 		ops := []store.Op{op}
-		for _, of := range []struct{ kind, id string }{
+		for i, of := range []struct{ kind, id string }{
 			{kindWebhookTurn, webhookTurnID(id)}, {kindWebhookLog, webhookLogID(id)},
 		} {
 			deletion, err := w.m.deletionOf(ctx, w.name, of.kind, of.id)
 			if err != nil {
 				return id, err
+			}
+			if i == 0 && op.Old.Revision == 0 && len(deletion) == 0 {
+				return id, ErrNotFound // what the store cannot read is no webhook's
 			}
 			ops = append(ops, deletion...)
 		}

@@ -3,6 +3,8 @@ package enduser
 import (
 	"context"
 	"errors"
+	"math"
+	"strings"
 	"time"
 
 	"github.com/rollbook-go/rollbook/internal/jsontext"
@@ -74,11 +76,22 @@ func appendAttempt(b []byte, a Attempt) []byte {
 	b = appendText(b, "position", a.position.String())
 	b = appendInt(b, "number", int64(a.Number))
 	b = appendTime(b, "at", a.At)
-	b = appendInt(b, "took", a.Took.Milliseconds())
-	b = appendInt(b, "status", int64(a.Status))
-	b = appendText(b, "fault", a.Fault)
+	b = appendInt(b, "took", min(max(a.Took.Milliseconds(), 0), maxTook.Milliseconds()))
+	b = appendOutcome(b, a.Status, a.Fault)
 	b = appendTime(b, "next", a.Next)
 	return append(appendFlag(b, "redelivery", a.Redelivery), '}')
+}
+
+const (
+	maxFault = 64 // bytes
+	maxTook  = time.Hour
+)
+
+// appendOutcome writes what a Sender has said. That is cut to what can be read again, and to a
+// size with which the log always fits: a Sender may be anybody's.
+func appendOutcome(b []byte, status int, fault string) []byte {
+	b = appendInt(b, "status", int64(min(max(status, 0), math.MaxInt16)))
+	return appendText(b, "fault", strings.ToValidUTF8(fault[:min(len(fault), maxFault)], ""))
 }
 
 // scan reads the record's attempts. The error is an *UnreadableError.

@@ -412,6 +412,31 @@ func TestWebhookLimit(t *testing.T) {
 	})
 }
 
+// A handle that was not made by a Manager, or with a bad name, does nothing.
+func TestWebhooksOfBadHandles(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := newWorld(memory.New(nil))
+	for what, hooks := range map[string]enduser.Webhooks{
+		"zero": {}, "no name": w.users.Tenant("").Webhooks(), "environment": w.acme.In("prod").Webhooks(), "actor": w.acme.As("\x00").Webhooks(),
+	} {
+		calls := hookMethods(t)
+		calls["create"] = func(h enduser.Webhooks, _ hookProbe) error {
+			return third2(h.Create(ctx, enduser.WebhookSpec{URL: "https://example.com"}))
+		}
+		calls["all"] = func(h enduser.Webhooks, _ hookProbe) error {
+			for _, err := range h.All(ctx) {
+				return err
+			}
+			return nil
+		}
+		calls["redeliver since"] = func(h enduser.Webhooks, _ hookProbe) error { return h.RedeliverSince(ctx, "a", enduser.Position{}) }
+		for call, fn := range calls {
+			wantErr(t, what+": "+call, fn(hooks, nobody().hook), enduser.ErrInvalid)
+		}
+	}
+}
+
 // Two changes at one version: one of them is made.
 func TestConditionsOfWebhooks(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {

@@ -73,7 +73,7 @@ func (w *writer) confirm(ctx context.Context, err error) error {
 
 // ofState reports whether an error tells the state of the store.
 func ofState(err error) bool {
-	for _, of := range []error{ErrNotFound, ErrConflict, ErrVersion, ErrAmbiguous} {
+	for _, of := range []error{ErrNotFound, ErrConflict, ErrVersion, ErrAmbiguous, ErrDisabled} {
 		if errors.Is(err, of) {
 			return !errors.Is(err, ErrUnknown)
 		}
