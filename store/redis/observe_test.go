@@ -2,113 +2,23 @@ package redis_test
 
 import (
 	"errors"
-	"slices"
-	"sync"
 	"testing"
-	"time"
 
+	"github.com/rollbook-go/rollbook/internal/testing/observed"
 	"github.com/rollbook-go/rollbook/store"
 	redisstore "github.com/rollbook-go/rollbook/store/redis"
 )
 
-// recorder is an Observer that keeps what it is told.
-type recorder struct {
-	mu      sync.Mutex
-	calls   []store.CallInfo
-	groups  []store.GroupInfo
-	retries []store.RetryInfo
-}
-
-func (r *recorder) observer() *store.Observer {
-	return &store.Observer{
-		Call: func(c store.CallInfo) {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			r.calls = append(r.calls, c)
-		},
-		Group: func(g store.GroupInfo) {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			r.groups = append(r.groups, g)
-		},
-		Retry: func(i store.RetryInfo) {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			r.retries = append(r.retries, i)
-		},
-	}
-}
-
 func TestObserver(t *testing.T) {
 	b := onMini(t)
-	var told recorder
-	st := b.open(t, &redisstore.Options{Observer: told.observer()})
-	ctx := t.Context()
-	due := store.Record{ID: "2", Kind: "user", Due: time.UnixMilli(1)}
-	apply := func(ops ...store.Op) func() error {
-		return func() error { _, err := st.Apply(ctx, "tenant", store.Ops(ops...)); return err }
-	}
-	get := func(id string) func() error {
-		return func() error { _, err := st.Get(ctx, "tenant", store.ID(id)); return err }
-	}
-	list := func() error { _, err := st.List(ctx, "tenant", store.Query{Kind: "user"}); return err }
-	for _, step := range []struct {
-		call func() error
-		want store.CallInfo
-	}{
-		{apply(store.Create(user("1"), []byte("note")), store.Create(due, nil)), store.CallInfo{Method: "Apply", Items: 2}},
-		{apply(store.Create(due, nil)), store.CallInfo{Method: "Apply", Items: 1, Err: store.ErrStale}},
-		{get("1"), store.CallInfo{Method: "Get", Items: 1}},
-		{get("none"), store.CallInfo{Method: "Get", Err: store.ErrNotFound}},
-		{list, store.CallInfo{Method: "List", Items: 2, Looked: 2}},
-		{func() error {
-			_, err := st.Count(ctx, "tenant", store.CountQuery{Kind: "user"})
-			return err
-		}, store.CallInfo{Method: "Count", Looked: 2}},
-		{func() error {
-			_, err := st.Changes(ctx, "tenant", store.ChangeQuery{})
-			return err
-		}, store.CallInfo{Method: "Changes", Items: 1}},
-		{func() error { return st.Trim(ctx, "tenant", 1) }, store.CallInfo{Method: "Trim"}},
-		{func() error {
-			_, err := st.Due(ctx, store.DueQuery{Before: time.UnixMilli(5)})
-			return err
-		}, store.CallInfo{Method: "Due", Items: 1}},
-		{func() error {
-			_, err := st.Tenants(ctx, store.TenantQuery{})
-			return err
-		}, store.CallInfo{Method: "Tenants", Items: 1}},
-		{func() error { return st.Scrub(ctx) }, store.CallInfo{Method: "Scrub", Err: store.ErrUnavailable}},
-		{func() error { return st.Damage(ctx, "tenant", "1") }, store.CallInfo{}},
-		{get("1"), store.CallInfo{Method: "Get", Damaged: 1, Err: store.ErrDamaged}},
-		{list, store.CallInfo{Method: "List", Items: 1, Looked: 2, Damaged: 1}},
-	} {
-		told.calls = nil
-		err := step.call()
-		if step.want.Method == "" {
-			continue
-		}
-		if len(told.calls) != 1 {
-			t.Fatalf("%s: told of %+v", step.want.Method, told.calls)
-		}
-		got := told.calls[0]
-		if !errors.Is(got.Err, step.want.Err) || !errors.Is(err, got.Err) {
-			t.Errorf("%s: told of %v, returned %v, want %v", step.want.Method, got.Err, err, step.want.Err)
-		}
-		if errors.As(got.Err, new(*store.DamagedError)) {
-			t.Errorf("%s: told of a record's ID: %v", step.want.Method, got.Err)
-		}
-		if got.Took <= 0 {
-			t.Errorf("%s: took %v", got.Method, got.Took)
-		}
-		got.Err, got.Took, step.want.Err = nil, 0, nil
-		if got != step.want {
-			t.Errorf("told of %+v, want %+v", got, step.want)
-		}
-	}
-	// Two Applies and a Trim were sent, each alone.
-	if len(told.groups) != 3 || slices.ContainsFunc(told.groups, func(g store.GroupInfo) bool { return g.Calls != 1 || g.Err != nil }) {
-		t.Errorf("told of the groups %+v", told.groups)
+	var told observed.Recorder
+	st := b.open(t, &redisstore.Options{Observer: told.Observer()})
+	told.Check(t, st, st.Damage, 3) // a group for each Apply, and for Trim
+	told.Calls = nil
+	err := st.Scrub(t.Context())
+	wantError(t, err, store.ErrUnavailable)
+	if len(told.Calls) != 1 || told.Calls[0].Method != "Scrub" || !errors.Is(told.Calls[0].Err, store.ErrUnavailable) {
+		t.Errorf("told of %+v", told.Calls)
 	}
 }
 
@@ -116,19 +26,19 @@ func TestObserver(t *testing.T) {
 func TestObserverOfRetries(t *testing.T) {
 	b := onMini(t)
 	var network lossyNetwork
-	var told recorder
-	st := b.openLossy(t, &network, &redisstore.Options{Observer: told.observer()})
+	var told observed.Recorder
+	st := b.openLossy(t, &network, &redisstore.Options{Observer: told.Observer()})
 	teachScript(t, st)
-	told.calls, told.groups, told.retries = nil, nil, nil
+	told.Calls, told.Groups, told.Retries = nil, nil, nil
 	network.armed.Store(true)
 	put(t, st, "tenant", store.Create(user("id"), nil))
-	if len(told.calls) != 1 || told.calls[0].Err != nil {
-		t.Errorf("told of the calls %+v", told.calls)
+	if len(told.Calls) != 1 || told.Calls[0].Err != nil {
+		t.Errorf("told of the calls %+v", told.Calls)
 	}
-	if len(told.groups) != 2 || told.groups[0].Err == nil || told.groups[1].Err != nil {
-		t.Errorf("told of the groups %+v", told.groups)
+	if len(told.Groups) != 2 || told.Groups[0].Err == nil || told.Groups[1].Err != nil {
+		t.Errorf("told of the groups %+v", told.Groups)
 	}
-	if len(told.retries) != 1 || told.retries[0].Method != "Apply" || told.retries[0].Err == nil {
-		t.Errorf("told of the retries %+v", told.retries)
+	if len(told.Retries) != 1 || told.Retries[0].Method != "Apply" || told.Retries[0].Err == nil {
+		t.Errorf("told of the retries %+v", told.Retries)
 	}
 }

@@ -10,30 +10,22 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/rollbook-go/rollbook/internal/testing/observed"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/sqlite"
 )
 
-// observed keeps what an observer got.
-type observed struct {
-	mu      sync.Mutex
-	calls   []store.CallInfo
-	groups  []store.GroupInfo
-	retries []store.RetryInfo
-}
-
-func (o *observed) observer() *store.Observer {
-	return &store.Observer{
-		Call:  func(c store.CallInfo) { o.mu.Lock(); defer o.mu.Unlock(); o.calls = append(o.calls, c) },
-		Group: func(g store.GroupInfo) { o.mu.Lock(); defer o.mu.Unlock(); o.groups = append(o.groups, g) },
-		Retry: func(r store.RetryInfo) { o.mu.Lock(); defer o.mu.Unlock(); o.retries = append(o.retries, r) },
-	}
+func TestObserver(t *testing.T) {
+	path := file(t)
+	var o observed.Recorder
+	s := open(t, path, &sqlite.Options{Observer: o.Observer()})
+	o.Check(t, s, damager{s, path}.Damage, 3) // a group for each Apply, and for Trim
 }
 
 func TestObserverCalls(t *testing.T) {
 	path := file(t)
-	var o observed
-	s := open(t, path, &sqlite.Options{Observer: o.observer()})
+	var o observed.Recorder
+	s := open(t, path, &sqlite.Options{Observer: o.Observer()})
 	d := damager{s, path}
 	a, b := user("a", "x"), user("b", "y")
 	b.Due = store.FromMillis(1)
@@ -66,10 +58,10 @@ func TestObserverCalls(t *testing.T) {
 		{Method: "Trim"},
 		{Method: "Scrub"},
 	}
-	if diff := cmp.Diff(want, o.calls, cmpopts.IgnoreFields(store.CallInfo{}, "Took"), cmpopts.EquateErrors()); diff != "" {
+	if diff := cmp.Diff(want, o.Calls, cmpopts.IgnoreFields(store.CallInfo{}, "Took"), cmpopts.EquateErrors()); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
-	for _, c := range o.calls {
+	for _, c := range o.Calls {
 		if errors.As(c.Err, new(*store.DamagedError)) {
 			t.Errorf("%s: told of a record's ID: %v", c.Method, c.Err)
 		}
@@ -78,7 +70,7 @@ func TestObserverCalls(t *testing.T) {
 		}
 	}
 	groups := []store.GroupInfo{{Calls: 1}, {Calls: 1}, {Calls: 1}} // two of Apply, one of Trim
-	if diff := cmp.Diff(groups, o.groups, cmpopts.IgnoreFields(store.GroupInfo{}, "Took")); diff != "" {
+	if diff := cmp.Diff(groups, o.Groups, cmpopts.IgnoreFields(store.GroupInfo{}, "Took")); diff != "" {
 		t.Errorf("groups (-want +got):\n%s", diff)
 	}
 }
@@ -87,8 +79,8 @@ func TestObserverCalls(t *testing.T) {
 // for a lock, and the attempts to get the lock.
 func TestObserverWaits(t *testing.T) {
 	path := file(t)
-	var o observed
-	s := open(t, path, &sqlite.Options{Observer: o.observer()})
+	var o observed.Recorder
+	s := open(t, path, &sqlite.Options{Observer: o.Observer()})
 	locker, _ := raw(t, path)
 	execute(t, locker, `BEGIN IMMEDIATE`)
 	var wg sync.WaitGroup
@@ -100,23 +92,23 @@ func TestObserverWaits(t *testing.T) {
 		})
 	}
 	eventually(t, "all wait, and there was another attempt", func() bool {
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		return s.Queued() == 3 && len(o.retries) > 0
+		o.Lock()
+		defer o.Unlock()
+		return s.Queued() == 3 && len(o.Retries) > 0
 	})
 	execute(t, locker, `ROLLBACK`)
 	wg.Wait()
-	if len(o.groups) != 1 || o.groups[0].Calls != 3 || o.groups[0].Err != nil {
-		t.Errorf("groups %+v", o.groups)
+	if len(o.Groups) != 1 || o.Groups[0].Calls != 3 || o.Groups[0].Err != nil {
+		t.Errorf("groups %+v", o.Groups)
 	}
 	var queued []int
-	for _, c := range o.calls {
+	for _, c := range o.Calls {
 		queued = append(queued, c.Queued)
 	}
 	if slices.Sort(queued); !slices.Equal(queued, []int{0, 1, 2}) {
 		t.Errorf("queued %v", queued)
 	}
-	for _, r := range o.retries {
+	for _, r := range o.Retries {
 		if r.Method != "" || r.Err == nil {
 			t.Errorf("retry %+v", r)
 		}
@@ -125,8 +117,8 @@ func TestObserverWaits(t *testing.T) {
 
 // TestObserverFailures: the observer gets a group that is lost, and its calls.
 func TestObserverFailures(t *testing.T) {
-	var o observed
-	g := newGroups(t, file(t), o.observer())
+	var o observed.Recorder
+	g := newGroups(t, file(t), o.Observer())
 	apply(t, g.store, "t", store.Create(user("first"), nil)) // opens the connection
 	g.driver.arm(3, ioError, nil, nil)
 	_, err := g.store.Apply(t.Context(), "t", store.Ops(store.Create(user("a", "x"), nil)))
@@ -134,7 +126,7 @@ func TestObserverFailures(t *testing.T) {
 	if !errors.Is(err, store.ErrUnavailable) {
 		t.Fatal(err)
 	}
-	if len(o.groups) != 2 || !errors.Is(o.groups[1].Err, errIO) || len(o.calls) != 2 || !errors.Is(o.calls[1].Err, errIO) {
-		t.Errorf("groups %+v, calls %+v", o.groups, o.calls)
+	if len(o.Groups) != 2 || !errors.Is(o.Groups[1].Err, errIO) || len(o.Calls) != 2 || !errors.Is(o.Calls[1].Err, errIO) {
+		t.Errorf("groups %+v, calls %+v", o.Groups, o.Calls)
 	}
 }

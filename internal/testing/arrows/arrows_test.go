@@ -84,6 +84,7 @@ func allowed() []arrow {
 		{in("/internal/testing/histories"), []string{in("/store"), "github.com/anishathalye/porcupine"}},
 		{in("/internal/testing/hosttx"), []string{in("/enduser"), in("/store"), "github.com/google/go-cmp/cmp"}},
 		{in("/internal/testing/nodehooks"), nil},
+		{in("/internal/testing/observed"), []string{in("/store")}},
 		{in("/internal/testing/pgtest"), nil},
 		{in("/internal/testing/ratios"), nil},
 		{in("/internal/testing/redistest"), []string{in("/store"), redis, "github.com/alicebob/miniredis/v2/..."}},
