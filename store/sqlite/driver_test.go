@@ -49,6 +49,8 @@ type faultyDriver struct {
 	path string
 
 	mu       sync.Mutex
+	open     int           // connections on which a transaction is open
+	ended    *sync.Cond    // one is open no longer
 	counting bool          // from the next BEGIN on
 	began    chan struct{} // BEGIN waits for it
 	count    int
@@ -65,15 +67,20 @@ func newFaultyPool(t testing.TB, dsn, path string) (*sql.DB, *faultyDriver) {
 		t.Fatal(err)
 	}
 	d := &faultyDriver{Connector: connector, path: path}
+	d.ended = sync.NewCond(&d.mu)
 	db := sql.OpenDB(d)
 	t.Cleanup(func() { _ = db.Close() })
 	return db, d
 }
 
-// arm makes the next transaction wait for the channel and its statement at fail.
+// arm makes the next transaction wait for the channel, if there is one, and its statement at
+// fail. A transaction that the writer has begun ends first: it could take a part of the calls.
 func (d *faultyDriver) arm(at int, kind fault, leave func(), began chan struct{}) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	for began != nil && d.open > 0 {
+		d.ended.Wait()
+	}
 	d.counting, d.began, d.count, d.at, d.kind, d.leave = true, began, 0, at, kind, leave
 }
 
@@ -99,6 +106,23 @@ type faultyConn struct {
 	driver.Conn
 	d      *faultyDriver
 	failed bool // nothing but ROLLBACK may follow
+	open   bool // a transaction
+}
+
+// end takes note that no transaction is open on the connection.
+func (c *faultyConn) end() {
+	c.d.mu.Lock()
+	defer c.d.mu.Unlock()
+	if c.open {
+		c.open = false
+		c.d.open--
+		c.d.ended.Broadcast()
+	}
+}
+
+func (c *faultyConn) Close() error {
+	c.end()
+	return c.Conn.Close()
 }
 
 func (c *faultyConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
@@ -121,6 +145,10 @@ func (s *faultyStmt) ExecContext(ctx context.Context, args []driver.NamedValue) 
 		return nil, err
 	}
 	r, err := s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args)
+	switch {
+	case s.query == "ROLLBACK", s.query == "COMMIT" && err == nil, s.query == "BEGIN IMMEDIATE" && err != nil:
+		s.c.end()
+	}
 	if err == nil {
 		err = s.c.after(kind)
 	}
@@ -148,15 +176,17 @@ func (c *faultyConn) begin(query string) fault {
 	if c.failed && query != "ROLLBACK" {
 		c.d.sins = append(c.d.sins, "after a failure: "+query)
 	}
-	if !c.d.counting {
-		return none
-	}
 	if query == "BEGIN IMMEDIATE" {
 		if began := c.d.began; began != nil {
 			c.d.mu.Unlock()
 			<-began
 			c.d.mu.Lock()
 		}
+		c.open = true
+		c.d.open++
+		return none
+	}
+	if !c.d.counting {
 		return none
 	}
 	kind := none
@@ -207,7 +237,7 @@ func (c *faultyConn) before(kind fault) error {
 
 // fill writes until its limit, or until something stops it.
 const fill = `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
-	INSERT INTO rollbook_change SELECT -i, zeroblob(2000) FROM n`
+	INSERT INTO rollbook_change SELECT i - (1 << 60), zeroblob(2000) FROM n`
 
 func (c *faultyConn) after(kind fault) error {
 	switch kind {
