@@ -52,10 +52,10 @@ func (s *lateStore) Apply(ctx context.Context, tenant string, b store.Batch) (st
 		})
 	}
 	s.mu.Unlock()
-	switch f {
-	case refused:
+	if f == refused {
 		return 0, fmt.Errorf("%w: no connection", store.ErrUnavailable)
-	case lostCall, delayed:
+	}
+	if f == lostCall || f == delayed {
 		return 0, fmt.Errorf("connection lost: %w", store.ErrUnknown)
 	}
 	rev, err := s.Store.Apply(ctx, tenant, b)
@@ -137,7 +137,7 @@ func TestIdempotentCallsOfUnknownOutcome(t *testing.T) {
 	}
 }
 
-// TestUnreadableAnswerOfAnUnknownCall: if the store cannot be read after a write of unknown
+// TestIdempotentCallThatStaysUnknown: if the store cannot be read after a write of unknown
 // outcome, the call says that it is unknown.
 func TestIdempotentCallThatStaysUnknown(t *testing.T) {
 	f := &faultstore.Store{Store: allBackends()[0].open(t)}
@@ -232,16 +232,11 @@ func idempotentHistory(t *testing.T, st store.Store, tenant string, seed uint64)
 		if faults.IntN(3) > 0 {
 			return noFault
 		}
-		return refused + fault(faults.IntN(4)) //nolint:gosec // below 4
+		return refused + fault(faults.IntN(4))
 	})
 	var done [keys]struct {
 		sync.Mutex
 		id string
-	}
-	count := func(e *enduser.Edit, key string) error {
-		n, _ := e.Metadata[key].Int64()
-		e.Metadata[key] = enduser.Int(n + 1)
-		return nil
 	}
 	call := func(acme enduser.Tenant, k int) (string, error) {
 		key := fmt.Sprint("k", k)
@@ -250,7 +245,11 @@ func idempotentHistory(t *testing.T, st store.Store, tenant string, seed uint64)
 			u, err := acme.Create(ctx, enduser.Spec{Name: key})
 			return u.ID, err
 		}
-		u, err := acme.Update(ctx, enduser.ByID(shared.ID), func(e *enduser.Edit) error { return count(e, key) })
+		u, err := acme.Update(ctx, enduser.ByID(shared.ID), func(e *enduser.Edit) error {
+			n, _ := e.Metadata[key].Int64()
+			e.Metadata[key] = enduser.Int(n + 1)
+			return nil
+		})
 		return u.ID, err
 	}
 	attempt := func(acme enduser.Tenant, k int) {
@@ -272,7 +271,7 @@ func idempotentHistory(t *testing.T, st store.Store, tenant string, seed uint64)
 		done[k].id = id
 	}
 	atonce.Do(callers, func(i int) {
-		random := rand.New(rand.NewPCG(seed, uint64(2+i))) //nolint:gosec // few
+		random := rand.New(rand.NewPCG(seed, uint64(2+i)))
 		for range calls {
 			attempt(managers[random.IntN(len(managers))], random.IntN(keys))
 			if random.IntN(3) == 0 {

@@ -237,7 +237,7 @@ func TestFailedCallsLeaveTheKeyFree(t *testing.T) {
 		wantErr(t, "its own error", second(w.acme.Update(ctx, ref, func(*enduser.Edit) error { return refused })), refused)
 		func() {
 			defer func() { _ = recover() }()
-			_, _ = w.acme.Update(ctx, ref, func(*enduser.Edit) error { panic("a mistake of the host") })
+			_, _ = w.acme.Update(ctx, ref, func(*enduser.Edit) error { panic("a mistake of the host") }) //nolint:forbidigo // what is tested
 		}()
 		if n := len(answers(t, st)); n != 0 {
 			t.Errorf("%d answers", n)

@@ -64,7 +64,7 @@ func TestOneKeyManyRequests(t *testing.T) {
 func TestWhoseKey(t *testing.T) {
 	t.Parallel()
 	st := memory.New(nil)
-	who := func(r *http.Request, credential string) (httpapi.Principal, error) {
+	who := func(r *http.Request, _ string) (httpapi.Principal, error) {
 		return httpapi.Principal{Tenant: "acme", Credential: r.Header.Get("Name"), Actor: r.Header.Get("Actor")}, nil
 	}
 	s := newServerOf(t, st, nil, who, nil)
@@ -74,8 +74,13 @@ func TestWhoseKey(t *testing.T) {
 	}
 	seen := map[string]int{}
 	for i, options := range [][]option{
-		{as("one")}, {as("two")}, {as("one"), with("Actor", "ann")}, {with("Authorization")}, {with("Authorization"), with("Actor", "ann")},
-		{as("one"), with("Name", "app")}, {as("one"), with("Name", "app"), with("Actor", "ann")},
+		{as("one")},
+		{as("two")},
+		{as("one"), with("Actor", "ann")},
+		{with("Authorization")},
+		{with("Authorization"), with("Actor", "ann")},
+		{as("one"), with("Name", "app")},
+		{as("one"), with("Name", "app"), with("Actor", "ann")},
 	} {
 		made := create(options...)
 		if other, is := seen[made]; is {
