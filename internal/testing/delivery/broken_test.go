@@ -12,11 +12,6 @@ import (
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
-// sends is a function as a Sender.
-type sends func(context.Context, *enduser.Delivery) enduser.Result
-
-func (s sends) Send(ctx context.Context, d *enduser.Delivery) enduser.Result { return s(ctx, d) }
-
 // TestBroken: every rule of the ledger is broken by a Sender that has one mistake.
 func TestBroken(t *testing.T) {
 	t.Parallel()
@@ -95,25 +90,17 @@ func TestBroken(t *testing.T) {
 	} {
 		w := newWorld(t, inMemory())
 		h := w.hook(t, path(0))
-		users := enduser.New(w.place.store, options(time.Now))
-		good := webhook.New(users, insecure()).Sender()
 		var n atomic.Int64
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		go func() {
-			ended <- users.Deliver(ctx, sends(func(ctx context.Context, d *enduser.Delivery) enduser.Result {
-				return broken(good, n.Add(1))(ctx, d)
-			}), &enduser.DeliverOptions{Poll: time.Millisecond})
-		}()
+		w.deliver(t, func(good enduser.Sender) enduser.Sender {
+			return sends(func(ctx context.Context, d *enduser.Delivery) enduser.Result { return broken(good, n.Add(1))(ctx, d) })
+		})
 		// One user, so that there is an order.
 		for i := range 12 {
-			if _, _, err := w.acme.Upsert(ctx, enduser.Spec{ExternalID: "crm-1", Name: strings.Repeat("x", i+1)}); err != nil {
+			if _, _, err := w.acme.Upsert(t.Context(), enduser.Spec{ExternalID: "crm-1", Name: strings.Repeat("x", i+1)}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		w.settle(t, h)
-		stop()
-		<-ended
 		w.ledger.read(t, w.acme)
 		wrong := w.ledger.check(w.all(), rules{hook: path(0), once: true, clock: []time.Duration{0}})
 		found := false

@@ -70,8 +70,8 @@ type process struct {
 	place *place
 	users *enduser.Manager
 	ahead atomic.Int64
-	times atomic.Int64  // that it came to its point
-	txs   atomic.Int64  // transactions of the host
+	times atomic.Int64 // that it came to its point
+	txs   atomic.Int64 // transactions of the host
 	sends atomic.Int64
 	sent  chan struct{} // a token for every event that was sent
 }

@@ -41,10 +41,11 @@ func kinds() []kind {
 	if k := others(); len(k) > 0 {
 		return k
 	}
-	return []kind{
-		{"sqlite", func(t *testing.T) string { t.Helper(); return filepath.Join(t.TempDir(), "users.db") }, openSQLite},
-		{"redis", setupRedis, openRedis},
-	}
+	return []kind{inSQLite(), {"redis", setupRedis, openRedis}}
+}
+
+func inSQLite() kind {
+	return kind{"sqlite", func(t *testing.T) string { t.Helper(); return filepath.Join(t.TempDir(), "users.db") }, openSQLite}
 }
 
 // each runs a test on every kind of store.

@@ -50,11 +50,11 @@ const tooFar = time.Minute
 // check returns what is wrong with what one webhook was sent, when nothing is on its way any more.
 func (l *ledger) check(arrivals []arrival, r rules) (wrong []string) {
 	fault := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
-	ids := make(map[string]string)    // by cursor
+	ids := make(map[string]string)     // by cursor
 	cursors := make(map[string]string) // by id
-	accepted := make(map[string]int)  // by cursor
-	last := make(map[string]int64)    // by user: the revision of the latest event that was accepted first
-	sent := make(map[string]bool)     // IDs of users
+	accepted := make(map[string]int)   // by cursor
+	last := make(map[string]int64)     // by user: the revision of the latest event that was accepted first
+	sent := make(map[string]bool)      // IDs of users
 	for i := range arrivals {
 		a := &arrivals[i]
 		if a.hook != r.hook {

@@ -123,7 +123,7 @@ func (w *world) hooks(t *testing.T, n int) []enduser.Webhook {
 func (w *world) writes(t *testing.T, changes int) {
 	ctx := context.WithoutCancel(t.Context())
 	for range changes {
-		spec := enduser.Spec{ExternalID: fmt.Sprint("crm-", rand.IntN(20)), Name: fmt.Sprint("Ann ", rand.Uint64())}
+		spec := enduser.Spec{ExternalID: fmt.Sprint("crm-", w.written.Add(1)%20), Name: fmt.Sprint("Ann ", rand.Uint64())}
 		u, _, err := w.acme.Upsert(ctx, spec)
 		if err != nil {
 			t.Error(err)

@@ -45,9 +45,10 @@ type receiver struct {
 
 	mu       sync.Mutex
 	clock    func() time.Time
-	secrets  map[string][]string        // by webhook: those that are verified
+	secrets  map[string][]string         // by webhook: those that are verified
 	answer   func(n int, a *arrival) int // of the nth request, from 1; nil: 204
 	arrivals []arrival
+	slim     bool          // headers and bodies are not kept
 	came     chan struct{} // closed and replaced at each arrival
 }
 
@@ -87,6 +88,9 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	answer, n := r.answer, len(r.arrivals)+1
 	if answer != nil {
 		a.status = answer(n, &a)
+	}
+	if r.slim {
+		a.header, a.body = nil, nil
 	}
 	r.arrivals = append(r.arrivals, a)
 	close(r.came)

@@ -10,11 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/enduser/webhook"
 )
 
 // world is a store with a tenant, seen by the test, and a receiver.
@@ -23,8 +25,11 @@ type world struct {
 	kind    kind
 	address string
 	place   *place
+	users   *enduser.Manager
 	acme    enduser.Tenant
+	still   sync.RWMutex // held while the clock is moved: nothing is sent meanwhile
 	ahead   atomic.Int64 // how far the clocks of processes are, in nanoseconds
+	written atomic.Int64
 	ledger  ledger
 }
 
@@ -40,7 +45,8 @@ func newWorld(t *testing.T, k kind) *world {
 			t.Error(err)
 		}
 	})
-	w.acme = enduser.New(w.place.store, options(func() time.Time { return time.Now().Add(w.clocks()) })).Tenant("acme")
+	w.users = enduser.New(w.place.store, options(w.now))
+	w.acme = w.users.Tenant("acme")
 	return w
 }
 
@@ -143,6 +149,9 @@ func (w *world) stop(t *testing.T, n *node) {
 	}
 }
 
+// now is the time of the test.
+func (w *world) now() time.Time { return time.Now().Add(w.clocks()) }
+
 func (w *world) clocks() time.Duration { return time.Duration(w.ahead.Load()) }
 
 // setClocks tells processes how far their clocks are ahead.
@@ -153,31 +162,76 @@ func (w *world) setClocks(ahead time.Duration, nodes ...*node) {
 	}
 }
 
-// settle waits until the webhooks have nothing left to do. Somebody must deliver meanwhile.
+// advance moves the clock of the test on, between two attempts.
+func (w *world) advance(d time.Duration) {
+	w.still.Lock()
+	defer w.still.Unlock()
+	w.ahead.Add(int64(d))
+}
+
+// deliver delivers in this process until the test ends. A Sender may be put before the real one.
+func (w *world) deliver(t *testing.T, before func(enduser.Sender) enduser.Sender) {
+	t.Helper()
+	s := webhook.New(w.users, insecure()).Sender()
+	if before != nil {
+		s = before(s)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- w.users.Deliver(ctx, sends(func(ctx context.Context, d *enduser.Delivery) enduser.Result {
+			w.still.RLock()
+			defer w.still.RUnlock()
+			return s.Send(ctx, d)
+		}), &enduser.DeliverOptions{Poll: time.Millisecond})
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("deliver: %v", err)
+		}
+	})
+}
+
+// sends is a function as a Sender.
+type sends func(context.Context, *enduser.Delivery) enduser.Result
+
+func (s sends) Send(ctx context.Context, d *enduser.Delivery) enduser.Result { return s(ctx, d) }
+
+// await waits until a webhook's state is as it should be. In between it calls step.
+func (w *world) awaitState(t *testing.T, h enduser.Webhook, step func(), is func(enduser.WebhookState) bool) {
+	t.Helper()
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	for began := time.Now(); ; step() {
+		s, err := w.acme.Webhooks().State(t.Context(), h.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if is(s) {
+			return
+		}
+		if time.Since(began) > patience {
+			t.Fatalf("not within %v: %+v", patience, s)
+		}
+		<-ticker.C
+	}
+}
+
+// settle waits until webhooks have nothing left to do. Somebody must deliver meanwhile.
 func (w *world) settle(t *testing.T, hooks ...enduser.Webhook) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	ticker := time.NewTicker(10 * time.Millisecond)
-	defer ticker.Stop()
-	latest, err := w.acme.Latest(ctx)
 	for _, h := range hooks {
-		for {
-			var s enduser.WebhookState
-			if err == nil {
-				s, err = w.acme.Webhooks().State(ctx, h.ID)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			if s.Position == latest && s.Parked == 0 && s.Queued == 0 {
-				break
-			}
-			select {
-			case <-ticker.C:
-			case <-ctx.Done():
-				t.Fatalf("not settled within %v: %+v", patience, s)
-			}
-		}
+		w.awaitState(t, h, func() {}, w.settled(t))
 	}
+}
+
+// settled returns what is true of a webhook that has nothing left to do.
+func (w *world) settled(t *testing.T) func(enduser.WebhookState) bool {
+	t.Helper()
+	latest, err := w.acme.Latest(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(s enduser.WebhookState) bool { return s.Position == latest && s.Parked == 0 && s.Queued == 0 }
 }
