@@ -21,12 +21,12 @@ func TestDeliverAskedFor(t *testing.T) {
 		hooks := d.acme.Webhooks()
 		d.run(t, nil)
 		dead := true
-		d.answer = func(*enduser.Delivery) enduser.Result {
+		answering(d.receiver, func(*enduser.Delivery) enduser.Result {
 			if dead {
 				return answer(500)
 			}
 			return answer(200)
-		}
+		})
 		bad := d.user(t)
 		sleep(30 * time.Hour)
 		lost := d.all()
@@ -46,7 +46,7 @@ func TestDeliverAskedFor(t *testing.T) {
 		if got := d.all(); len(got) != 1 || got[0].ID != ping || got[0].Event.Type != enduser.EventPing {
 			t.Errorf("a ping: %+v", got)
 		}
-		dead = false
+		d.set(func() { dead = false })
 		if err := hooks.Redeliver(ctx, h.ID, lost[0].ID); err != nil {
 			t.Fatal(err)
 		}
@@ -84,13 +84,13 @@ func TestDeliverSince(t *testing.T) {
 		d.checkAll(t, h, d.all(), true)
 
 		fails := 0
-		d.answer = func(a *enduser.Delivery) enduser.Result {
+		answering(d.receiver, func(a *enduser.Delivery) enduser.Result {
 			if a.Event.ID == users[7] && fails < 2 {
 				fails++
 				return answer(500)
 			}
 			return answer(200)
-		}
+		})
 		count, at, err := hooks.CountSince(ctx, h.ID, from)
 		if err != nil {
 			t.Fatal(err)
@@ -121,7 +121,7 @@ func TestDeliverSince(t *testing.T) {
 		}
 
 		// A slow one, which is stopped.
-		d.takes = func(*enduser.Delivery) time.Duration { return 5 * time.Second }
+		d.set(func() { d.takes = func(*enduser.Delivery) time.Duration { return 5 * time.Second } })
 		if err := hooks.RedeliverSince(ctx, h.ID, at); err != nil {
 			t.Fatal(err)
 		}
@@ -153,7 +153,7 @@ func TestDeliverAskedForMeanwhile(t *testing.T) {
 		d := newDeliveries(memory.New(nil))
 		h := d.hook(t)
 		d.run(t, nil)
-		d.takes = func(*enduser.Delivery) time.Duration { return 10 * time.Second }
+		d.set(func() { d.takes = func(*enduser.Delivery) time.Duration { return 10 * time.Second } })
 		for range 20 {
 			d.user(t)
 			must(d.acme.Webhooks().Ping(ctx, h.ID))(t)
@@ -188,12 +188,12 @@ func TestDeliverGap(t *testing.T) {
 		d := newDeliveries(memory.New(nil))
 		h := d.hook(t)
 		down := true
-		d.answer = func(*enduser.Delivery) enduser.Result {
+		answering(d.receiver, func(*enduser.Delivery) enduser.Result {
 			if down {
 				return answer(500)
 			}
 			return answer(200)
-		}
+		})
 		stop := d.run(t, nil)
 		parked := d.user(t)
 		sleep(time.Second)
@@ -208,7 +208,7 @@ func TestDeliverGap(t *testing.T) {
 		d.change(t, parked)
 		last := d.user(t)
 		d.all()
-		down = false
+		d.set(func() { down = false })
 		d.run(t, nil)
 		sleep(time.Minute)
 		if s := d.state(t, h); s.GappedAt.IsZero() || s.Parked != 0 || s.Position != must(d.acme.Latest(ctx))(t) {

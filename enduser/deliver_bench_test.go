@@ -26,11 +26,11 @@ func TestDeliverChild(t *testing.T) {
 		return
 	}
 	d := newDeliveries(backends.OpenSQLite(t, path))
-	d.takes = func(*enduser.Delivery) time.Duration { return time.Millisecond }
-	d.answer = func(*enduser.Delivery) enduser.Result {
+	d.set(func() { d.takes = func(*enduser.Delivery) time.Duration { return time.Millisecond } })
+	answering(d.receiver, func(*enduser.Delivery) enduser.Result {
 		d.got = nil
 		return answer(200)
-	}
+	})
 	_ = d.users.Deliver(t.Context(), d, nil) // until it is killed
 }
 

@@ -28,7 +28,7 @@ func TestDeliverAfterADay(t *testing.T) {
 		d.run(t, nil)
 		down, until := true, time.Time{}
 		newer := ""
-		d.answer = func(a *enduser.Delivery) enduser.Result {
+		answering(d.receiver, func(a *enduser.Delivery) enduser.Result {
 			want := []string{secret}
 			switch now := time.Now(); {
 			case newer != "" && now.Before(until):
@@ -43,7 +43,7 @@ func TestDeliverAfterADay(t *testing.T) {
 				return enduser.Result{Fault: "no connection"}
 			}
 			return answer(204)
-		}
+		})
 		var users []string
 		for i := range 24 * 60 {
 			if i%10 == 0 && len(users) < 40 {
@@ -52,11 +52,11 @@ func TestDeliverAfterADay(t *testing.T) {
 				d.change(t, users[i%len(users)])
 			}
 			if i == 600 {
-				until = time.Now().Add(6 * time.Hour)
-				_, newer, err = d.acme.Webhooks().Rotate(ctx, h.ID, 6*time.Hour)
+				_, next, err := d.acme.Webhooks().Rotate(ctx, h.ID, 6*time.Hour)
 				if err != nil {
 					t.Fatal(err)
 				}
+				d.set(func() { newer, until = next, time.Now().Add(6*time.Hour) })
 			}
 			<-time.After(time.Minute)
 		}
@@ -67,7 +67,7 @@ func TestDeliverAfterADay(t *testing.T) {
 		if s := d.state(t, h); s.RetryAt.IsZero() || s.Parked > 20 || s.FailingSince.IsZero() || s.Failures != len(got) {
 			t.Errorf("state %+v after %d attempts", s, len(got))
 		}
-		down = false
+		d.set(func() { down = false })
 		sleep(12 * time.Hour)
 		d.checkAll(t, h, append(got, d.all()...), true)
 		if s := d.state(t, h); s.Parked != 0 || s.Failures != 0 || !s.RetryAt.IsZero() || s.DeadLetters != 0 || !s.GappedAt.IsZero() {
@@ -85,12 +85,12 @@ func TestDeliverDeadEndpoint(t *testing.T) {
 		h := d.hook(t)
 		d.run(t, nil)
 		dead := true
-		d.answer = func(*enduser.Delivery) enduser.Result {
+		answering(d.receiver, func(*enduser.Delivery) enduser.Result {
 			if dead {
 				return answer(503)
 			}
 			return answer(200)
-		}
+		})
 		var users []string
 		for i := range size.Pick(t, 20_000, 20_000, 1_000_000) {
 			if len(users) < 1000 {
@@ -114,7 +114,7 @@ func TestDeliverDeadEndpoint(t *testing.T) {
 		if len(got) > 40 {
 			t.Errorf("%d attempts", len(got))
 		}
-		dead = false
+		d.set(func() { dead = false })
 		sleep(6 * time.Hour)
 		d.checkAll(t, h, append(got, d.all()...), true)
 	})
@@ -130,12 +130,12 @@ func TestDeliverPoisonedUsers(t *testing.T) {
 				d.hook(t)
 				d.run(t, nil)
 				bad := make(map[string]bool)
-				d.answer = func(a *enduser.Delivery) enduser.Result {
+				answering(d.receiver, func(a *enduser.Delivery) enduser.Result {
 					if bad[a.Event.ID] {
 						return answer(500)
 					}
 					return answer(200)
-				}
+				})
 				d.mu.Lock()
 				for range poisoned {
 					bad[d.user(t)] = true
@@ -181,12 +181,12 @@ func TestDeliverDisables(t *testing.T) {
 		d := newDeliveries(memory.New(nil))
 		dead, other := d.hook(t), d.hook(t, "webhook.*")
 		broken := true
-		d.answer = func(a *enduser.Delivery) enduser.Result {
+		answering(d.receiver, func(a *enduser.Delivery) enduser.Result {
 			if broken && a.Webhook.ID == dead.ID {
 				return answer(500)
 			}
 			return answer(200)
-		}
+		})
 		var hooked []enduser.Webhook
 		d.run(t, &enduser.DeliverOptions{Poll: time.Minute, Disabled: func(_ context.Context, h enduser.Webhook) {
 			d.mu.Lock()
@@ -228,7 +228,7 @@ func TestDeliverDisables(t *testing.T) {
 		if n := len(d.all()); n > 0 {
 			t.Errorf("%d attempts at a disabled webhook", n)
 		}
-		broken = false
+		d.set(func() { broken = false })
 		must(d.acme.Webhooks().Update(ctx, dead.ID, func(e *enduser.WebhookEdit) error { e.Disabled = false; return nil }))(t)
 		sleep(time.Hour)
 		d.checkAll(t, dead, append(got, d.all()...), true)
@@ -243,12 +243,12 @@ func TestDeliverGone(t *testing.T) {
 		h := d.hook(t)
 		d.run(t, nil)
 		gone := true
-		d.answer = func(*enduser.Delivery) enduser.Result {
+		answering(d.receiver, func(*enduser.Delivery) enduser.Result {
 			if gone {
 				return answer(410)
 			}
 			return answer(200)
-		}
+		})
 		d.user(t)
 		sleep(time.Second)
 		got := must(d.acme.Webhooks().Get(ctx, h.ID))(t)
@@ -260,7 +260,7 @@ func TestDeliverGone(t *testing.T) {
 		if n := len(d.all()); n != 1 {
 			t.Errorf("%d attempts", n)
 		}
-		gone = false
+		d.set(func() { gone = false })
 		must(d.acme.Webhooks().Update(ctx, h.ID, func(e *enduser.WebhookEdit) error { e.Disabled = false; return nil }))(t)
 		sleep(time.Minute)
 		d.checkAll(t, h, d.all(), true)
@@ -287,14 +287,14 @@ func TestDeliverRetryAfter(t *testing.T) {
 				d.run(t, nil)
 				u := ""
 				tries := 0
-				d.answer = func(a *enduser.Delivery) enduser.Result {
+				answering(d.receiver, func(a *enduser.Delivery) enduser.Result {
 					if a.Event.ID == u {
 						if tries++; tries == 1 {
 							return enduser.Result{Status: test.status, RetryAfter: test.after}
 						}
 					}
 					return answer(200)
-				}
+				})
 				d.mu.Lock()
 				u = d.user(t)
 				d.mu.Unlock()

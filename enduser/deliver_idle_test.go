@@ -147,12 +147,12 @@ func TestDeliverEnds(t *testing.T) {
 		d := newDeliveries(memory.New(nil))
 		h := d.hook(t)
 		var slow string
-		d.takes = func(a *enduser.Delivery) time.Duration {
+		taking(d.receiver, func(a *enduser.Delivery) time.Duration {
 			if a.Event.ID == slow {
 				return 10 * time.Second
 			}
 			return 0
-		}
+		})
 		stop := d.run(t, nil)
 		for i := range 20 {
 			if u := d.user(t); i == 10 {

@@ -136,15 +136,15 @@ func (d *deliveries) everyday(t testing.TB, rng *rand.Rand, changes int, h endus
 // fails more than twice if patient is not set.
 func (d *deliveries) moody(rng *rand.Rand, patient bool) {
 	var mu sync.Mutex
-	d.takes = func(*enduser.Delivery) time.Duration {
+	taking(d.receiver, func(*enduser.Delivery) time.Duration {
 		mu.Lock()
 		defer mu.Unlock()
 		if !patient || rng.IntN(4) > 0 {
 			return 0
 		}
 		return time.Duration(rng.IntN(18_000)) * time.Millisecond
-	}
-	d.answer = func(a *enduser.Delivery) enduser.Result {
+	})
+	answering(d.receiver, func(a *enduser.Delivery) enduser.Result {
 		mu.Lock()
 		defer mu.Unlock()
 		switch k := rng.IntN(10); {
@@ -157,7 +157,7 @@ func (d *deliveries) moody(rng *rand.Rand, patient bool) {
 			return enduser.Result{Status: 429, RetryAfter: time.Duration(rng.IntN(300)) * time.Second}
 		}
 		return answer(200)
-	}
+	})
 }
 
 // deadLetters returns the events that are dead letters.
@@ -214,7 +214,7 @@ func calm(t *testing.T, seed uint64, count int, st store.Store) []string {
 	n := &nodes{deliveries: newDeliveries(st), open: func() store.Store { return st }}
 	n.sender = n.deliveries
 	h := n.hook(t)
-	n.takes = func(*enduser.Delivery) time.Duration { return 300 * time.Millisecond }
+	n.set(func() { n.takes = func(*enduser.Delivery) time.Duration { return 300 * time.Millisecond } })
 	ctx, stop := context.WithCancel(context.Background())
 	for range count {
 		users := enduser.New(st, &enduser.Options{Keyring: enduser.NewKeyring(testKey("k1"))})
@@ -374,12 +374,12 @@ func TestDeliverFairly(t *testing.T) {
 		other := *d
 		other.acme = d.users.Tenant("small")
 		h := other.hook(t)
-		d.takes = func(a *enduser.Delivery) time.Duration {
+		taking(d.receiver, func(a *enduser.Delivery) time.Duration {
 			if a.Event.Tenant == "acme" {
 				return 10 * time.Second
 			}
 			return 0
-		}
+		})
 		for range 500 {
 			d.user(t)
 		}

@@ -91,12 +91,12 @@ func TestDeliverRetries(t *testing.T) {
 		sleep(time.Second)
 		d.all()
 		first := d.change(t, bad).Revision
-		d.answer = func(a *enduser.Delivery) enduser.Result {
+		answering(d.receiver, func(a *enduser.Delivery) enduser.Result {
 			if a.Event.Revision == first {
 				return answer(500)
 			}
 			return answer(200)
-		}
+		})
 		begin := time.Now()
 		var revisions []int64
 		for range 30 {

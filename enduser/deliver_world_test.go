@@ -36,9 +36,26 @@ type receiver struct {
 	got []delivered
 }
 
+// set changes something that the receiver reads.
+func (r *receiver) set(fn func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	fn()
+}
+
+func answering(r *receiver, fn func(*enduser.Delivery) enduser.Result) {
+	r.set(func() { r.answer = fn })
+}
+
+func taking(r *receiver, fn func(*enduser.Delivery) time.Duration) {
+	r.set(func() { r.takes = fn })
+}
+
 func (r *receiver) Send(ctx context.Context, d *enduser.Delivery) enduser.Result {
-	if r.takes != nil {
-		if wait := r.takes(d); wait > 0 {
+	var takes func(*enduser.Delivery) time.Duration
+	r.set(func() { takes = r.takes })
+	if takes != nil {
+		if wait := takes(d); wait > 0 {
 			select {
 			case <-time.After(wait):
 			case <-ctx.Done():
