@@ -19,7 +19,7 @@ func TestWebhooksShowNoSecrets(t *testing.T) {
 	ctx := t.Context()
 	w := newWorld(memory.New(nil))
 	hooks := w.acme.Webhooks()
-	const header, part = "Bearer canary-b5d1e0aa7c", "url-canary-77aa01" //nolint:gosec // canaries
+	const header, part = "Bearer canary-b5d1e0aa7c", "url-canary-77aa01"
 	spec := enduser.WebhookSpec{URL: "https://example.com", Headers: secrets{"Authorization": secret(header)}}
 	h, key := hooked(hooks.Create(ctx, spec))(t)
 	d := enduser.Delivery{ID: "msg_1", Webhook: h}
