@@ -34,8 +34,9 @@ const IdempotencyTTL = 24 * time.Hour
 // call is running, others of the same Manager with its key return ErrInProgress.
 //
 // The calls that create, change or delete a user, group or webhook take a key. All other calls,
-// reads above all, ignore it. The store keeps a digest of the key, and no personal data beyond
-// the ID of the user.
+// reads above all, ignore it. The store keeps digests of the key and of the call, and no
+// personal data beyond the ID of the user. Somebody who has a copy of the store and guesses the
+// key can also test guesses of what was written: take random keys where that is secret.
 func Idempotent(ctx context.Context, key string) context.Context {
 	return (&Idempotency{Key: key}).Context(ctx)
 }
@@ -72,6 +73,9 @@ func (i *Idempotency) Replayed() bool { return i.replayed.Load() }
 // WithoutIdempotency returns a context without idempotency key, for another call in the middle
 // of one that has a key.
 func WithoutIdempotency(ctx context.Context) context.Context {
+	if i, _ := ctx.Value(idempotencyKey{}).(*Idempotency); i == nil {
+		return ctx
+	}
 	return (*Idempotency)(nil).Context(ctx)
 }
 

@@ -95,7 +95,7 @@ func (w *writer) made(token string) {
 }
 
 // newOnce returns the key of a call. The digest of the request is under the key, so that
-// nobody who has a copy of the store can find out by it what was written.
+// nobody who has a copy of the store and cannot guess the key finds out by it what was written.
 func newOnce(i *Idempotency, actor string, r *request) *once {
 	id := sha256.New()
 	if i.Scope != "" {

@@ -41,7 +41,9 @@
 // has no second effect, whichever server gets it, also after a 503 or without any answer. It is
 // answered with the first status and what it wrote as it is now, and with the header
 // Idempotent-Replayed: true. If that is gone, the body is {"id":"…","deleted":true}. A token or
-// secret that the first request made is shown again.
+// secret that the first request made is shown again. The answer to a repeated write of sensitive
+// values has no ETag, since it does not show what others have written since. A credential that
+// has lost its right meanwhile is refused.
 //
 // Only requests that succeed are remembered: one that is refused leaves its key free. A key
 // belongs to the credential, by [Principal].Credential or else by the credential itself, and to

@@ -49,6 +49,9 @@ func (a *api) once(c *call, handle func(*call) error) error {
 	if gone, is := errors.AsType[*enduser.GoneError](err); is {
 		return showGone(c, gone)
 	}
+	if err != nil {
+		delete(c.Header(), replayedHeader)
+	}
 	return err
 }
 
@@ -91,10 +94,28 @@ func showGone(c *call, gone *enduser.GoneError) error {
 	return c.JSON(status, append(b, `,"deleted":true}`...))
 }
 
+// mayRepeat returns a problem if the request wrote nothing since it was done before, and the
+// credential no longer has the right to what was done then with a user that existed: the
+// answer shows the user.
+func (a *api) mayRepeat(c *call, onConflict string) error {
+	switch {
+	case !replayed(c):
+		return nil
+	case onConflict == "return":
+		return a.Allow(c, "getEndUser", false)
+	case onConflict == "merge":
+		return a.Allow(c, "updateEndUser", true)
+	}
+	return nil
+}
+
+// replayed reports whether the request wrote nothing, since it was done before.
+func replayed(c *call) bool { return len(c.Header()[replayedHeader]) > 0 }
+
 // hides reports whether the answer must hide what the request has created: if that was before,
 // it is shown as it is now, for which the credential needs the right to an action.
 func (a *api) hides(c *call, action string) (bool, error) {
-	if len(c.Header()[replayedHeader]) == 0 {
+	if !replayed(c) {
 		return false, nil
 	}
 	err := a.Allow(c, action, false)

@@ -150,3 +150,88 @@ func members(t *testing.T, a answer) map[string]any {
 	t.Helper()
 	return apitest.Read[map[string]any](t, a.Answer)
 }
+
+// TestReplaysOfRevokedRights: a repeated request shows a user that existed only to a credential
+// that still has the right to what the first one did with it.
+func TestReplaysOfRevokedRights(t *testing.T) {
+	t.Parallel()
+	revoked := ""
+	s := newServer(t, nil, &httpapi.Options{Authorize: func(_ context.Context, _ httpapi.Principal, a httpapi.Action) error {
+		if a.Name == revoked {
+			return httpapi.ErrForbidden
+		}
+		return nil
+	}})
+	s.create(t, `{"external_id":"a","name":"Ann"}`)
+	for right, path := range map[string]string{"getEndUser": "/v1/end-users", "updateEndUser": "/v1/end-users?on_conflict=merge"} {
+		for i, body := range []string{`{"external_id":"a"}`, `{"external_id":"a","name":"` + right + `"}`} {
+			revoked = ""
+			key := keyed(path + string(rune('a'+i)))
+			s.do(t, "POST", path, body, key).want(t, 200)
+			s.do(t, "POST", path, body, key).want(t, 200)
+			revoked = right
+			s.do(t, "POST", path, body, key).wantCode(t, 403, "forbidden")
+			s.do(t, "POST", path, body).wantCode(t, 403, "forbidden")
+		}
+	}
+	revoked = "getEndUser" // a PUT needs no other right than its own
+	for range 2 {
+		s.do(t, "PUT", "/v1/end-users/by-external-id/a", `{"name":"Eve"}`, keyed("put")).want(t, 200)
+	}
+}
+
+// TestKeyIsTheRequests: Authorize does not get the key of the request that it is asked about.
+func TestKeyIsTheRequests(t *testing.T) {
+	t.Parallel()
+	var users *enduser.Manager
+	asked := map[string]int{}
+	st := memory.New(nil)
+	users = enduser.New(st, nil)
+	audit := users.Tenant("audit")
+	s := newServerOf(t, st, nil, auth(t), &httpapi.Options{Authorize: func(ctx context.Context, _ httpapi.Principal, a httpapi.Action) error {
+		asked[a.Name]++
+		_, err := audit.Create(ctx, enduser.Spec{Name: a.Name})
+		return err
+	}})
+	s.create(t, `{"external_id":"a","provisional":true}`)
+	for range 2 { // asks whether the user may be shown, and made permanent
+		s.do(t, "POST", "/v1/end-users", `{"external_id":"a"}`, keyed("k")).want(t, 200)
+	}
+	for name, n := range asked {
+		got, err := audit.Count(t.Context(), enduser.Query{Filter: enduser.Filter{Name: name}})
+		if err != nil || got.N != n {
+			t.Errorf("%s: %d of %d calls are in the audit, %v", name, got.N, n, err)
+		}
+	}
+}
+
+// TestReplayedSecretsHaveNoTag: the answer to a repeated write of sensitive values has no ETag,
+// by which its client could overwrite what it has never seen.
+func TestReplayedSecretsHaveNoTag(t *testing.T) {
+	t.Parallel()
+	s := newServerOf(t, memory.New(nil), &enduser.Options{Keyring: keyring(t)}, auth(t), nil)
+	u := s.create(t, `{"external_id":"a"}`)
+	secret := func() answer {
+		return s.do(t, "PATCH", "/v1/sensitive/"+u.ID, `{"pin":"1234"}`, keyed("k")).want(t, 204)
+	}
+	if secret().Header.Get("ETag") == "" {
+		t.Error("the first answer has no ETag")
+	}
+	s.do(t, "PATCH", "/v1/end-users/"+u.ID, `{"name":"Eve"}`).want(t, 200)
+	if tag := secret().Header.Get("ETag"); tag != "" {
+		t.Errorf("the replay has the ETag %s of what another wrote", tag)
+	}
+}
+
+// TestRefusedReplaysAreNotMarked: an answer that shows nothing is not marked as a replay.
+func TestRefusedReplaysAreNotMarked(t *testing.T) {
+	t.Parallel()
+	st := memory.New(nil)
+	create := func(s *server) answer { return s.do(t, "POST", "/v1/groups", `{"external_id":"a"}`, keyed("k")) }
+	create(newServerOf(t, st, &enduser.Options{Keyring: keyring(t)}, auth(t), nil)).want(t, 201)
+	a := create(newServerOf(t, st, &enduser.Options{}, auth(t), nil))
+	a.wantCode(t, 501, "no-keyring")
+	if a.Header.Get("Idempotent-Replayed") != "" {
+		t.Error("marked")
+	}
+}

@@ -109,6 +109,10 @@ func (a *api) writeSensitive(c *call, set func(*enduser.Edit)) error {
 	if err != nil {
 		return family.Placed(err, inSensitive)
 	}
+	if replayed(c) { // the client has not seen what others may have written since
+		c.Empty(http.StatusNoContent)
+		return nil
+	}
 	return c.VersionedEmpty(http.StatusNoContent, u.Version.String())
 }
 

@@ -163,7 +163,7 @@ func (a *api) write(c *call, spec enduser.Spec, onConflict string) error {
 	case err != nil:
 		return err
 	case outcome != enduser.Created:
-		return show(c, &u, nil)
+		return show(c, &u, a.mayRepeat(c, onConflict))
 	}
 	c.Locate(collection(c, usersPath), u.ID)
 	if hidden, err := a.hides(c, "getEndUser"); hidden || err != nil {

@@ -149,9 +149,10 @@ func (h *Host) allow(ctx context.Context, p Principal, a Action) error {
 }
 
 // Allow returns a problem if the credential has no right to an action. It is for the actions
-// that a call comes to beside its route's own.
+// that a call comes to beside its route's own. What Authorize writes itself does not count as
+// the request's effect.
 func (h *Host) Allow(c *Call, action string, write bool) error {
-	return h.allow(c.Request.Context(), c.Principal, Action{Name: action, Write: write})
+	return h.allow(enduser.WithoutIdempotency(c.Request.Context()), c.Principal, Action{Name: action, Write: write})
 }
 
 // IfAllowed returns the condition that the credential has the right to an action, if the user

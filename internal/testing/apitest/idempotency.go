@@ -32,10 +32,14 @@ func (f *Family) Idempotency(t *testing.T) {
 		if first.Status/100 != 2 || first.has("Idempotent-Replayed") {
 			t.Fatalf("first: %d %s", first.Status, first.Body)
 		}
+		tag := first.Header.Get("ETag")
+		if first.Status == http.StatusNoContent { // nobody may change by it what was not shown
+			tag = ""
+		}
 		before := x.store.Applies()
 		for _, again := range []string{"order-7", `"order-7"`} {
 			a := x.send(t, r, key(again))
-			if a.Status != first.Status || a.Body != first.Body || a.Header.Get("ETag") != first.Header.Get("ETag") ||
+			if a.Status != first.Status || a.Body != first.Body || a.Header.Get("ETag") != tag ||
 				a.Header.Get("Location") != first.Header.Get("Location") || a.Header.Get("Idempotent-Replayed") != "true" {
 				t.Errorf("again with %s: %d %s, replayed %q, want %d %s", again, a.Status, a.Body, a.Header.Get("Idempotent-Replayed"), first.Status, first.Body)
 			}
