@@ -43,7 +43,7 @@ func upsertPerson(ctx context.Context, q querier, tenant, revision int64, at spa
 		return err
 	}
 	record := p.record(nil)
-	result, err := q.exec(ctx, sqlInsert, nil, tenant, at.records, p.id, "user", revision, revision, 0,
+	result, err := q.exec(ctx, sqlInsert, nil, tenant, at.records, p.id, "user", revision, 0,
 		encodeKeys(record.Unique, nil), body)
 	if err != nil {
 		return err
