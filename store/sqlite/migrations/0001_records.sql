@@ -54,8 +54,7 @@ CREATE TABLE rollbook_term (
 ) STRICT, WITHOUT ROWID;
 
 -- The feeds. The number of an entry has its revision in the lower 38 bits and its tenant above
--- them. A row is put at the end of a table that is ordered by one number in far less time than
--- into one that is ordered by two columns.
+-- them: SQLite appends to a table that is ordered by one number without comparing columns.
 CREATE TABLE rollbook_change (
   n     INTEGER PRIMARY KEY,
   entry BLOB    NOT NULL                -- type, kind and ID of the record, and the note
