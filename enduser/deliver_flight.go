@@ -171,6 +171,7 @@ func (r *round) launch(ctx context.Context, f *flight) {
 		r.parking++
 	}
 	go func() {
+		r.e.wait(ctx)
 		r.fly(ctx, f)
 		r.results <- f
 	}()
@@ -181,7 +182,10 @@ func (r *round) fly(ctx context.Context, f *flight) {
 	sending, cancel := context.WithTimeout(ctx, attemptFor)
 	defer cancel()
 	d := &Delivery{ID: f.eventID, Attempt: f.number, Webhook: r.hook, headers: redact.New(r.headers), secrets: redact.New(r.secrets)}
-	if d.Event, f.err = r.event(sending, f); f.err != nil {
+	if d.Event, f.err = r.event(sending, f); f.err == nil {
+		f.err = translate("confirm", store.Confirm(sending, r.w.m.store, r.w.name))
+	}
+	if f.err != nil {
 		return
 	}
 	f.event = d.Event.Type

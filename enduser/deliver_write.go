@@ -189,6 +189,9 @@ func (r *round) rebase(ctx context.Context) (writeState, error) {
 	if d := theirs.redelivery; d == nil || r.base.redelivery == nil || !d.RequestedAt.Equal(r.base.redelivery.RequestedAt) {
 		t.redelivery = d
 	}
+	if !theirs.forgivenAt.Equal(r.base.forgivenAt) {
+		r.forgive(theirs.forgivenAt)
+	}
 	switch {
 	case theirs.owner == "": // it was disabled or enabled: that holds
 		t.owner, t.due = "", theirs.due
@@ -197,6 +200,16 @@ func (r *round) rebase(ctx context.Context) (writeState, error) {
 	}
 	r.base = theirs
 	return r.rebaseWebhook(ctx)
+}
+
+// forgive takes back what the round has found out about an endpoint that has become another
+// one meanwhile, or was enabled again.
+func (r *round) forgive(at time.Time) {
+	t, now := &r.turn, r.now()
+	r.gone, r.hook.Disabled, r.hook.DisabledReason, r.hook.DisabledAt = false, false, "", time.Time{}
+	if t.forgive(at); t.owner == "" {
+		t.due = now
+	}
 }
 
 // rebaseWebhook reads the webhook again if it is to be disabled.

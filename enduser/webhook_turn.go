@@ -39,6 +39,7 @@ type webhookTurn struct {
 	step         int       // in the schedule of the back-off of the whole webhook; 0: none
 	retryAt      time.Time // set during the back-off
 	gappedAt     time.Time
+	forgivenAt   time.Time // by a person: what was under way then, or failed before, does not count
 	queue        []queuedEvent
 	redelivery   *Redelivery
 }
@@ -106,7 +107,7 @@ func (w *webhookTurn) op() (store.Op, error) {
 func isTurnMember(name string) bool {
 	switch name {
 	case "owner", "position", "parked", "failures", "failing_since", "last_success", "step", "retry_at", "gapped_at",
-		"queue", "redelivery":
+		"forgiven_at", "queue", "redelivery":
 		return true
 	}
 	return false
@@ -126,6 +127,7 @@ func (w *webhookTurn) encode(members []byte) []byte {
 	b = appendInt(b, "step", int64(w.step))
 	b = appendTime(b, "retry_at", w.retryAt)
 	b = appendTime(b, "gapped_at", w.gappedAt)
+	b = appendTime(b, "forgiven_at", w.forgivenAt)
 	if len(w.queue) > 0 {
 		b = jsontext.AppendList(appendName(b, "queue"), w.queue, func(b []byte, q queuedEvent) []byte {
 			b = jsontext.AppendString(append(b, `{"id":`...), q.eventID)
@@ -179,6 +181,8 @@ func decodeTurn(r *store.Record) (webhookTurn, error) {
 			w.retryAt, err = scanTime(&p)
 		case "gapped_at":
 			w.gappedAt, err = scanTime(&p)
+		case "forgiven_at":
+			w.forgivenAt, err = scanTime(&p)
 		case "queue":
 			err = p.Array(func() error { return w.scanQueued(&p) })
 		case "redelivery":

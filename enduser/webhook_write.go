@@ -1,6 +1,7 @@
 package enduser
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -122,7 +123,8 @@ func (w *writer) freeSlot(ctx context.Context) (store.Key, error) {
 }
 
 // Update changes a webhook by a function, as [Tenant.Update] does with users. A webhook that is
-// enabled again, or gets another URL, is tried at once, and its failures are forgotten.
+// enabled again, or gets another URL or other headers, is tried at once, and its failures are
+// forgotten.
 //
 // It returns ErrNoKeyring if fn sets a header and the Manager has no Keyring.
 func (h Webhooks) Update(ctx context.Context, id string, fn func(*WebhookEdit) error, conds ...Condition) (Webhook, error) {
@@ -235,7 +237,7 @@ func (w *writer) replaceWebhook(ctx context.Context, r *store.Record, old, h *We
 		return err
 	}
 	ops := []store.Op{store.Replace(*r, next, nil)}
-	if h.Disabled != old.Disabled || h.URL != old.URL {
+	if h.Disabled != old.Disabled || h.URL != old.URL || !h.sameHeaders(old) {
 		turn, err := w.turn(ctx, h.ID)
 		if err != nil {
 			return err
@@ -261,8 +263,16 @@ func (w *writer) replaceWebhook(ctx context.Context, r *store.Record, old, h *We
 	return err
 }
 
+// sameHeaders reports whether no header was set or removed between two states of a webhook.
+func (w *Webhook) sameHeaders(old *Webhook) bool {
+	return slices.EqualFunc(w.headers, old.headers, func(a, b webhookHeader) bool {
+		return a.name == b.name && bytes.Equal(a.sealed, b.sealed)
+	})
+}
+
 // forgive forgets the failures, so that everything is tried again at once.
 func (w *webhookTurn) forgive(now time.Time) {
+	w.forgivenAt = now
 	w.failures, w.failingSince, w.step, w.retryAt = 0, time.Time{}, 0, time.Time{}
 	for i := range w.parked {
 		w.parked[i].next = now
