@@ -22,6 +22,7 @@ type config struct {
 	keys    keyFlags
 	logins  loginFlags
 	unsafe  bool // accept a Redis that may lose data
+	private bool // webhooks may be http URLs, and lead to private addresses
 	now     func() time.Time
 }
 
@@ -45,6 +46,7 @@ func parseFlags(args []string, usage io.Writer) (*config, error) {
 		"servers that share a store share it; none: no secrets can be kept")
 	f.Var(&c.logins, "login", "EMAIL:PASSWORD=KEY, repeatable: an account that gets KEY from /magickmind/v1/auth/login")
 	f.BoolVar(&c.unsafe, "redis-unsafe", false, "start although the Redis may drop data or lacks rights, and say so in the log")
+	f.BoolVar(&c.private, "webhook-insecure", false, "send webhooks to http URLs and private addresses, too; for development")
 	f.StringVar(&c.rate, "rate", "on", "limit requests by key: on or off")
 	if err := f.Parse(args); err != nil {
 		return nil, err

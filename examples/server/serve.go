@@ -8,9 +8,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/enduser/webhook"
 	"github.com/rollbook-go/rollbook/httpapi"
 )
 
@@ -48,9 +50,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		c.keys.principals = map[string]httpapi.Principal{made: {Tenant: "demo"}}
 	}
 	s := &server{
-		users: enduser.New(st, &enduser.Options{Logger: log, Keyring: keyring}),
+		users: enduser.New(st, &enduser.Options{Logger: log, Keyring: keyring, InsecureWebhooks: c.private}),
 		log:   log, closing: make(chan struct{}), drain: drain,
 	}
+	s.hooks = webhook.New(s.users, &webhook.Options{AllowHTTP: c.private, AllowPrivate: c.private})
 	h, err := handler(s.users, c, log, s.closing) //nolint:contextcheck // requests bring their own contexts
 	if err != nil {
 		return err
@@ -62,9 +65,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	return s.serve(ctx, listener, h)
 }
 
-// server serves requests and sweeps.
+// server serves requests, sweeps and delivers.
 type server struct {
 	users   *enduser.Manager
+	hooks   *webhook.Deliverer // nil: nothing is delivered
 	log     *slog.Logger
 	closing chan struct{} // closed when the end begins
 	drain   time.Duration
@@ -83,12 +87,12 @@ func (s *server) serve(ctx context.Context, l net.Listener, h http.Handler) erro
 		DisableGeneralOptionsHandler: true, // its answers have no deadline
 		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
-	sweep, stopSweep := context.WithCancel(context.WithoutCancel(ctx))
-	swept := make(chan struct{})
-	go func() {
-		defer close(swept)
-		_ = s.users.Run(sweep) // ends with its context
-	}()
+	working, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	var background sync.WaitGroup // ends with its context
+	background.Go(func() { _ = s.users.Run(working) })
+	if s.hooks != nil {
+		background.Go(func() { _ = s.hooks.Run(working) })
+	}
 	served := make(chan error, 1)
 	go func() { served <- web.Serve(l) }()
 
@@ -105,8 +109,8 @@ func (s *server) serve(ctx context.Context, l net.Listener, h http.Handler) erro
 		}
 		err = <-served
 	}
-	stopSweep()
-	<-swept
+	stopWork()
+	background.Wait()
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/internal/testing/size"
 )
 
@@ -34,7 +35,6 @@ func TestKill(t *testing.T) {
 		cycles := size.Pick(t, len(points), 20, 200)
 		seed := rand.Uint64()
 		rng := rand.New(rand.NewPCG(seed, 0))
-		clocks := []time.Duration{0}
 		enough := func(cycles int) bool {
 			return len(w.ledger.done) >= 5*cycles && (w.place.begin == nil || len(w.ledger.undone) > 0)
 		}
@@ -50,15 +50,14 @@ func TestKill(t *testing.T) {
 			}
 			// The lease of the dead has ended, and parked users are due.
 			w.setClocks(w.clocks() + time.Hour)
-			clocks = append(clocks, w.clocks())
 		}
 		w.set(func(r *receiver) { r.answer = nil })
 		n := w.start(t, job{})
-		w.settle(t, h)
+		w.settleThrough(t, []enduser.Webhook{h}, n)
 		w.stop(t, n)
 		w.ledger.read(t, w.acme)
 		arrivals := w.all()
-		complain(t, w.ledger.check(arrivals, rules{hook: "/a", clock: clocks}))
+		complain(t, w.ledger.check(arrivals, rules{hook: "/a", clock: w.wereAhead}))
 		t.Logf("seed %d: %d cycles, %d changes, %d acknowledged, %d of rolled back transactions, %d requests",
 			seed, cycle, len(w.ledger.changes), len(w.ledger.done), len(w.ledger.undone), len(arrivals))
 		if !enough(cycle) {

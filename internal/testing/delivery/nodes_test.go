@@ -72,7 +72,6 @@ func TestNodesKilled(t *testing.T) {
 			for i := range running {
 				running[i] = w.start(t, job{})
 			}
-			clocks := []time.Duration{0}
 			kills := size.Pick(t, 4, 20, 200)
 			for i := range kills {
 				var writing sync.WaitGroup
@@ -86,21 +85,18 @@ func TestNodesKilled(t *testing.T) {
 				w.kill(t, *n)
 				// The lease of the dead has ended, and parked users are due.
 				w.setClocks(w.clocks()+time.Hour, running...)
-				clocks = append(clocks, w.clocks())
 				*n = w.start(t, job{})
 				writing.Wait()
 			}
 			w.set(func(r *receiver) { r.answer = nil })
-			w.setClocks(w.clocks()+time.Hour, running...)
-			clocks = append(clocks, w.clocks())
-			w.settle(t, hooks...)
+			w.settleThrough(t, hooks, running...)
 			for _, n := range running {
 				w.stop(t, n)
 			}
 			w.ledger.read(t, w.acme)
 			arrivals := w.all()
 			for i := range hooks {
-				complain(t, w.ledger.check(arrivals, rules{hook: path(i), clock: clocks}))
+				complain(t, w.ledger.check(arrivals, rules{hook: path(i), clock: w.wereAhead}))
 			}
 			t.Logf("%d nodes, %d kills: %d deliveries in %d requests", nodes, kills, len(hooks)*len(w.ledger.changes), len(arrivals))
 		}

@@ -30,12 +30,14 @@ type world struct {
 	still   sync.RWMutex // held while the clock is moved: nothing is sent meanwhile
 	ahead   atomic.Int64 // how far the clocks of processes are, in nanoseconds
 	written atomic.Int64
+
+	wereAhead []time.Duration // all that ahead has been
 	ledger  ledger
 }
 
 func newWorld(t *testing.T, k kind) *world {
 	t.Helper()
-	w := &world{receiver: newReceiver(t), kind: k, address: k.setup(t)}
+	w := &world{receiver: newReceiver(t), kind: k, address: k.setup(t), wereAhead: []time.Duration{0}}
 	var err error
 	if w.place, err = k.open(t.Context(), w.address); err != nil {
 		t.Fatal(err)
@@ -157,6 +159,7 @@ func (w *world) clocks() time.Duration { return time.Duration(w.ahead.Load()) }
 // setClocks tells processes how far their clocks are ahead.
 func (w *world) setClocks(ahead time.Duration, nodes ...*node) {
 	w.ahead.Store(int64(ahead))
+	w.wereAhead = append(w.wereAhead, ahead)
 	for _, n := range nodes {
 		_, _ = fmt.Fprintln(n.stdin, int64(ahead)) // it may be dead
 	}
@@ -223,6 +226,20 @@ func (w *world) settle(t *testing.T, hooks ...enduser.Webhook) {
 	t.Helper()
 	for _, h := range hooks {
 		w.awaitState(t, h, func() {}, w.settled(t))
+	}
+}
+
+// settleThrough is settle for events that have failed: the clocks of the processes go on, by an
+// hour at a time, until their attempts are due.
+func (w *world) settleThrough(t *testing.T, hooks []enduser.Webhook, nodes ...*node) {
+	t.Helper()
+	for _, h := range hooks {
+		looked := 0
+		w.awaitState(t, h, func() {
+			if looked++; looked%100 == 0 { // meanwhile they deliver
+				w.setClocks(w.clocks()+time.Hour, nodes...)
+			}
+		}, w.settled(t))
 	}
 }
 
