@@ -138,7 +138,7 @@
 //	cache_size       64 MiB              64 MiB              Options.CacheSize
 //	mmap_size        1 GiB               1 GiB               Options.MmapSize; readers do not scale without it
 //	journal_size_limit  64 MiB                               a log that has grown shrinks again
-//	wal_autocheckpoint  4000 pages                           the log is copied into the file at 16 MiB: what changes often is copied less often
+//	wal_autocheckpoint  4000 pages                           with Full: the log is copied into the file at 16 MiB, and what changes often less often
 //
 // They are written for this driver, as in "?_pragma=secure_delete(1)"; it ignores
 // the spellings of others. The database must be in UTF-8, as it is unless it was made

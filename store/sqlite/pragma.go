@@ -24,8 +24,9 @@ const (
 	longestBusy = 250 // ms, for pools that are not ours
 )
 
-// walPages is after how many pages the log is copied into the file: 16 MiB. A page that
-// changes often is then copied once for many changes.
+// walPages is after how many pages the log is copied into the file, with Full: 16 MiB. A
+// page that changes often is then copied once for many changes. With Normal nobody waits for the
+// disk but for that copy, and a shorter one holds up fewer.
 const walPages = 4000
 
 // databaseURI returns the URI with which SQLite opens the file at path.
@@ -87,7 +88,9 @@ func dsn(uri string, o Options, reader bool) string {
 		q.pragma("busy_timeout", writerBusy)
 		q.Add("_pragma", "journal_mode(WAL)")
 		q.pragma("journal_size_limit", 64<<20)
-		q.pragma("wal_autocheckpoint", walPages)
+		if o.Sync == Full {
+			q.pragma("wal_autocheckpoint", walPages)
+		}
 		q.pragma("cache_size", -o.CacheSize/1024)
 	}
 	q.pragma("mmap_size", o.MmapSize)
