@@ -108,8 +108,11 @@ func (s *sender) send(ctx context.Context, began time.Time, d *enduser.Delivery)
 		}
 		return enduser.Result{Fault: at.fault(err)}
 	}
-	// The status is the answer. The body is read so that the connection can be used again.
-	_, _ = io.CopyN(io.Discard, answer.Body, maxAnswer)
+	// The status is the answer. The body is read so that the connection can be used again. After
+	// 101 it is the connection itself, which no context ends.
+	if answer.StatusCode != http.StatusSwitchingProtocols {
+		_, _ = io.CopyN(io.Discard, answer.Body, maxAnswer)
+	}
 	_ = answer.Body.Close()
 	result := enduser.Result{Status: answer.StatusCode}
 	if result.Status < 200 || result.Status > 299 {

@@ -197,6 +197,11 @@ func TestSlow(t *testing.T) {
 				slowly(c, strings.Repeat("x", 100))
 			}
 		}, enduser.Result{Status: 200, Took: timeout}},
+		{"another protocol, for ever", false, func(c net.Conn) {
+			if request(c) == nil {
+				_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+			}
+		}, enduser.Result{Status: 101}},
 		{"in time", false, func(c net.Conn) {
 			if request(c) == nil {
 				<-time.After(timeout - time.Second)
