@@ -9,7 +9,8 @@ import (
 
 // Delete deletes a webhook, if the conditions hold, with its state, attempts and dead letters.
 // It returns ErrNotFound if there is none. It deletes unreadable webhooks as [Tenant.Delete]
-// does unreadable users. An attempt that is on its way is not called back.
+// does unreadable users. Attempts that are on their way are not called back, and a process that
+// delivers to the webhook at this moment may begin more of them for half a minute.
 func (h Webhooks) Delete(ctx context.Context, id string, conds ...Condition) error {
 	w, err := h.t.writerFor(ctx, request{kind: kindWebhook, call: "delete", webhook: id})
 	defer w.end()

@@ -27,7 +27,7 @@
 // named twice. Unknown members are refused. So are unknown and repeated parameters of lists,
 // and those with a value that no user or group can have; an empty parameter counts as absent.
 //
-// Every route that shows or changes a user or a group obeys If-Match and If-None-Match (RFC
+// Every route that shows or changes a user, group or webhook obeys If-Match and If-None-Match (RFC
 // 9110 section 13): it answers 412, or 304 to a GET. A request that fails for another reason
 // gets that answer instead. If the user or group does not exist, the answer is 404 whatever the
 // preconditions say, but a POST or PUT, which can create it, obeys them. A malformed header
@@ -91,6 +91,9 @@
 //     says that the value is taken.
 //   - getEndUser, getGroup or getWebhook, if a repeated create is answered with what it created
 //     as it is now. Without that right the answer has the ID, and the token or secret.
+//
+// A webhook is sent users and groups as GET shows them. So createWebhook and updateWebhook are
+// also rights to read all of them, and where they go is for their holder to choose.
 //
 // # Browsers
 //
