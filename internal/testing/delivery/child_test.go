@@ -245,7 +245,7 @@ func (p *process) transact(ctx context.Context) error {
 func options(now func() time.Time) *enduser.Options {
 	key, err := enduser.NewKey("k1", [32]byte{1})
 	if err != nil {
-		panic(err)
+		panic(err) //nolint:forbidigo // the key is always the same
 	}
 	return &enduser.Options{Keyring: enduser.NewKeyring(key), InsecureWebhooks: true, Now: now}
 }

@@ -48,13 +48,12 @@ type receiver struct {
 	secrets  map[string][]string         // by webhook: those that are verified
 	answer   func(n int, a *arrival) int // of the nth request, from 1; nil: 204
 	arrivals []arrival
-	slim     bool          // headers and bodies are not kept
-	came     chan struct{} // closed and replaced at each arrival
+	slim     bool // headers and bodies are not kept
 }
 
 func newReceiver(t *testing.T) *receiver {
 	t.Helper()
-	r := &receiver{clock: time.Now, secrets: make(map[string][]string), came: make(chan struct{})}
+	r := &receiver{clock: time.Now, secrets: make(map[string][]string)}
 	s := httptest.NewServer(r)
 	t.Cleanup(s.Close)
 	r.url = s.URL
@@ -93,8 +92,6 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		a.header, a.body = nil, nil
 	}
 	r.arrivals = append(r.arrivals, a)
-	close(r.came)
-	r.came = make(chan struct{})
 	r.mu.Unlock()
 	w.WriteHeader(a.status)
 }
@@ -114,23 +111,3 @@ func (r *receiver) all() []arrival {
 
 // patience bounds every wait. Machines under load are slow.
 const patience = 3 * time.Minute
-
-// await waits until what came is enough.
-func (r *receiver) await(t *testing.T, what string, enough func([]arrival) bool) {
-	t.Helper()
-	limit := time.NewTimer(patience)
-	defer limit.Stop()
-	for {
-		r.mu.Lock()
-		done, came := enough(r.arrivals), r.came
-		r.mu.Unlock()
-		if done {
-			return
-		}
-		select {
-		case <-came:
-		case <-limit.C:
-			t.Fatalf("not within %v: %s", patience, what)
-		}
-	}
-}

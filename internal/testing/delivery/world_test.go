@@ -32,7 +32,7 @@ type world struct {
 	written atomic.Int64
 
 	wereAhead []time.Duration // all that ahead has been
-	ledger  ledger
+	ledger    ledger
 }
 
 func newWorld(t *testing.T, k kind) *world {
@@ -93,7 +93,7 @@ func (w *world) start(t *testing.T, j job) *node {
 		t.Fatal(err)
 	}
 	n.lines = bufio.NewScanner(out)
-	t.Cleanup(func() { // if the test has failed; a process that was waited for is not signalled
+	t.Cleanup(func() { // if the test has failed; a process that was waited for is not signaled
 		_ = n.cmd.Process.Kill()
 		_ = n.cmd.Wait()
 	})
