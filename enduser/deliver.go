@@ -90,6 +90,10 @@ type DeliverOptions struct {
 	// Endpoints is how many webhooks are worked on at a time; 0 means 16.
 	Endpoints int
 
+	// Rate is how many attempts Deliver begins in a second, at all webhooks together, so that
+	// catching up leaves room for those who write. It is at least Endpoints; zero means 1,000.
+	Rate int
+
 	// Poll is how often Deliver looks for webhooks that are due: new ones, attempts that have
 	// failed, those of a process that died. Zero means 1 s. It is woken for new changes.
 	Poll time.Duration

@@ -3,6 +3,7 @@ package enduser_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,7 +32,12 @@ func TestDeliverChild(t *testing.T) {
 		d.got = nil
 		return answer(200)
 	})
-	_ = d.users.Deliver(t.Context(), d, nil) // until it is killed
+	ctx, stop := context.WithCancel(t.Context())
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin) // until the other process closes it
+		stop()
+	}()
+	_ = d.users.Deliver(ctx, d, nil)
 }
 
 // BenchmarkWritesWhileDelivering compares the rate of writers while another process delivers
@@ -41,8 +47,9 @@ func BenchmarkWritesWhileDelivering(b *testing.B) {
 		b.Run(fmt.Sprint(hooks), func(b *testing.B) {
 			path := filepath.Join(b.TempDir(), "users.db")
 			d := newDeliveries(backends.OpenSQLite(b, path))
+			var h enduser.Webhook
 			for range hooks {
-				d.hook(b)
+				h = d.hook(b)
 			}
 			var users []string
 			for range 100 {
@@ -54,13 +61,18 @@ func BenchmarkWritesWhileDelivering(b *testing.B) {
 					alone := d.rate(b, users)
 					child := exec.Command(os.Args[0], "-test.run=^TestDeliverChild$")
 					child.Env = append(os.Environ(), deliverChild+"="+path)
+					stdin := must(child.StdinPipe())(b)
+					before := d.state(b, h).Position
 					if err := child.Start(); err != nil {
 						b.Fatal(err)
 					}
-					<-time.After(time.Second)
+					<-time.After(2 * time.Second)
 					r.Add("x-alone", d.rate(b, users)/alone)
-					_ = child.Process.Kill()
+					_ = stdin.Close() // so that the next one need not wait for a lease to end
 					_ = child.Wait()
+					if d.state(b, h).Position == before {
+						b.Error("nothing was delivered meanwhile")
+					}
 				}
 			}
 			r.Report(b)

@@ -57,6 +57,7 @@ type engine struct {
 
 	work sync.WaitGroup // all goroutines
 	room chan struct{}  // a place is taken for every job
+	pace chan struct{}  // a place is taken by every attempt for paceFor, see Rate
 
 	mu      sync.Mutex
 	jobs    map[endpoint]*job
@@ -74,6 +75,8 @@ const (
 	maxJobs      = 1024        // that work, or wait for their turn
 	pollEvery    = time.Second // how often the engine looks for turns that are due
 	discoverEach = time.Minute // how often it looks which tenants have webhooks
+
+	paceFor = 20 * time.Millisecond
 )
 
 // Deliver delivers the events of all tenants to their webhooks until the context ends, and
@@ -115,7 +118,12 @@ func (m *Manager) Deliver(ctx context.Context, s Sender, opts *DeliverOptions) e
 	if e.opts.Poll <= 0 {
 		e.opts.Poll = pollEvery
 	}
+	if e.opts.Rate <= 0 {
+		e.opts.Rate = 1000
+	}
+	e.opts.Rate = max(e.opts.Rate, e.opts.Endpoints) // else an attempt could outlast its lease
 	e.turns = fair.New(e.opts.Endpoints)
+	e.pace = make(chan struct{}, max(1, int(time.Duration(e.opts.Rate)*paceFor/time.Second)))
 	ctx, cancel := context.WithCancel(ctx)
 	defer e.work.Wait()
 	defer cancel()
@@ -130,6 +138,19 @@ func (e *engine) every(ctx context.Context, wait time.Duration, what string, fn 
 		e.report(ctx, what, fn(ctx))
 		pause(ctx, jitter(wait))
 	}
+}
+
+// wait waits until another attempt may begin, or the context ends.
+func (e *engine) wait(ctx context.Context) {
+	select {
+	case e.pace <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
+	e.work.Go(func() {
+		pause(ctx, max(paceFor, time.Second/time.Duration(e.opts.Rate)))
+		<-e.pace
+	})
 }
 
 // report logs an error that passes.
