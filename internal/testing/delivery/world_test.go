@@ -186,7 +186,7 @@ func (w *world) deliver(t *testing.T, before func(enduser.Sender) enduser.Sender
 			w.still.RLock()
 			defer w.still.RUnlock()
 			return s.Send(ctx, d)
-		}), &enduser.DeliverOptions{Poll: time.Millisecond})
+		}), &enduser.DeliverOptions{Rate: 1_000_000, Poll: time.Millisecond})
 	}()
 	t.Cleanup(func() {
 		cancel()
