@@ -90,7 +90,8 @@ const (
 // letter. Other users do not wait for it, unless 20 of the webhook fail at the same time, or
 // 10 one after the other with no success between them: then the webhook as a whole backs off,
 // by the same schedule, with one attempt each time. It goes on where it stopped after the
-// first success. An answer 429 or 503 that asks to wait stops the whole webhook that long.
+// first success. An answer 429 or 503 that asks to wait stops the whole webhook that long,
+// unless the attempt was a ping or asked for by [Webhooks.Redeliver].
 //
 // An answer 410 disables a webhook. So does a week without a success, with at least ten
 // failures over at least a day. The change feed then has a change of type [ChangeDisabled].

@@ -141,7 +141,9 @@ func (r *round) settle(f *flight) {
 	case f.result.Status == http.StatusGone:
 		r.gone, r.halted = true, true
 		r.failed()
-		r.giveUp(f)
+		if !f.queued { // who asked for it asks again
+			r.giveUp(f)
+		}
 		r.log(f)
 	default:
 		r.failed()
@@ -211,7 +213,7 @@ func (r *round) retry(f *flight) {
 	wait := retryIn(f.number)
 	if after := min(f.result.RetryAfter, maxRetryAfter).Truncate(time.Millisecond); after > 0 {
 		wait = max(wait, after)
-		if s := f.result.Status; s == http.StatusTooManyRequests || s == http.StatusServiceUnavailable {
+		if s := f.result.Status; !f.queued && (s == http.StatusTooManyRequests || s == http.StatusServiceUnavailable) {
 			r.turn.retryAt = later(r.turn.retryAt, now.Add(after))
 		}
 	}

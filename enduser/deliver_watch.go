@@ -1,6 +1,7 @@
 package enduser
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -41,18 +42,19 @@ func (e *engine) discover(ctx context.Context) error {
 	}
 	e.forget(found)
 	for name := range found {
+		if ctx.Err() != nil {
+			break
+		}
 		if e.watch(ctx, name) {
 			continue
 		}
-		latest, err := e.latest(ctx, name)
-		if err == nil {
-			err = e.wakeTenant(ctx, name, latest)
+		latest, failed := e.latest(ctx, name)
+		if failed == nil {
+			failed = e.wakeTenant(ctx, name, latest)
 		}
-		if err != nil {
-			return err
-		}
+		err = cmp.Or(err, failed) // the others do not wait for it
 	}
-	return nil
+	return err
 }
 
 // never is later than every due time.

@@ -36,7 +36,7 @@ const (
 	timeout     = 15 * time.Second // of an attempt, from the resolution of the name to the answer
 	maxHeader   = 64 << 10         // bytes of an answer
 	maxAnswer   = 64 << 10         // bytes of its body
-	maxPerHost  = 32               // connections
+	maxPerHost  = 16 * 8           // connections: enough for all attempts of 16 webhooks, which may share a host
 	maxRetryIn  = 24 * time.Hour
 	userAgent   = "Rollbook-Webhook/1 (+https://github.com/rollbook-go/rollbook)"
 	contentType = "application/json"

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -337,6 +338,34 @@ func TestConnections(t *testing.T) {
 		if n := r.passed.Load(); n > maxPerHost {
 			t.Errorf("HTTP/2 %v: %d connections for 200 events at once", h2, n)
 		}
+	}
+}
+
+// TestSharedHost: receivers of many tenants may be at one host. Those that are slow do not hold up
+// the others.
+func TestSharedHost(t *testing.T) {
+	over := make(chan struct{})
+	var waiting atomic.Int64
+	r := newRig(t, new(Options), func(_ http.ResponseWriter, q *http.Request) {
+		if q.URL.Path == "/slow" {
+			waiting.Add(1)
+			<-over
+		}
+	})
+	r.names = names
+	r.sender.transport.ForceAttemptHTTP2 = false
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer close(over)
+	const slow = 5 * 8 // the attempts at five webhooks
+	for range slow {
+		all.Go(func() { r.send(t, "https://public.example/slow") })
+	}
+	for waiting.Load() < min(slow, maxPerHost) {
+		runtime.Gosched()
+	}
+	if got := r.send(t, "https://public.example/fast"); got.Status != http.StatusOK {
+		t.Errorf("%+v", got)
 	}
 }
 
