@@ -23,7 +23,8 @@ func TestSuites(t *testing.T) {
 // TestDeliveries runs the tests of deliveries by processes that are killed.
 func TestDeliveries(t *testing.T) {
 	size.Need(t, size.Long)
-	runSuites(t, "internal/testing/delivery/others_test.go", "deliveries.go", "", "-v", "./internal/testing/delivery")
+	runSuites(t, "internal/testing/delivery/others_test.go", "deliveries.go", "",
+		"-v", "-skip=^TestNodeDay$", "./internal/testing/delivery") // needs node, and no store: make webhooks
 }
 
 // runSuites runs tests of the root module with a file of testdata in the place of one of it.
