@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"testing"
 	"time"
@@ -113,7 +114,9 @@ func attempted(tb testing.TB, users *enduser.Manager, webhooks enduser.Webhooks,
 		}
 		if len(attempts) > 0 {
 			cancel()
-			_ = <-done
+			if err := <-done; !errors.Is(err, context.Canceled) {
+				tb.Error(err)
+			}
 			return attempts[0].EventID
 		}
 		<-time.After(time.Millisecond)

@@ -3,6 +3,7 @@ package contract_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"testing"
 	"time"
 
@@ -104,7 +105,9 @@ func (c *contract) deliveries(t *testing.T, webhook string) {
 	}
 	event := c.failed(t, sent)
 	cancel()
-	_ = <-done
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
 	c.do(t, "GET", webhook+"/attempts", "", 200)
 	c.do(t, "POST", webhook+"/redeliver", `{"event_id":"`+event+`"}`, 202)
 	c.do(t, "POST", webhook+"/redeliver", `{"event_id":""}`, 400)
