@@ -75,7 +75,7 @@ func serve(ctx context.Context, args []string) (err error) {
 	var heap runtime.MemStats
 	runtime.ReadMemStats(&heap)
 
-	h, err := handler(users)
+	h, err := handler(users) //nolint:contextcheck // each request has its own
 	if err != nil {
 		return err
 	}
