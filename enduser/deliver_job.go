@@ -64,7 +64,9 @@ func (j *job) slice(ctx context.Context) (more bool, err error) {
 	if !r.wanted(ctx) {
 		return false, r.sleep(ctx)
 	}
-	if ok, err := r.claim(ctx); !ok || err != nil {
+	own, release := outlasting(ctx) // what was claimed is given back, also at the end
+	defer release()
+	if ok, err := r.claim(own); !ok || err != nil {
 		return false, err
 	}
 	over, cancel := context.WithTimeout(ctx, sliceFor)
@@ -73,17 +75,28 @@ func (j *job) slice(ctx context.Context) (more bool, err error) {
 		r.run(ctx)
 		more := r.more()
 		keep := more && r.err == nil && over.Err() == nil
-		ok, err := r.write(ctx, keep)
+		ok, err := r.write(own, keep)
 		if !ok || err != nil {
 			return false, err
 		}
 		if !keep {
 			return more || r.grown(ctx), r.err
 		}
-		if r, err = j.read(ctx); r == nil || err != nil {
+		if r, err = j.read(own); r == nil || err != nil {
 			return false, err
 		}
 	}
+}
+
+// outlasting returns a context that ends partingFor after ctx does: what was sent should not be
+// sent again after every restart, and who comes next should not have to wait for a lease to end.
+func outlasting(ctx context.Context) (context.Context, context.CancelFunc) {
+	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		pause(own, partingFor)
+		cancel()
+	})
+	return own, func() { stop(); cancel() }
 }
 
 // begin reads what a round needs, nil if there is nothing to do here. If another engine wrote

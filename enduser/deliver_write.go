@@ -12,18 +12,13 @@ import (
 
 const (
 	maxWrites  = 5               // attempts to write what came of a round
-	partingFor = 5 * time.Second // how long such a write may take after the context has ended
+	partingFor = 5 * time.Second // how long it may take after the context has ended
 )
 
 // write writes what came of the round: the turn, the log, the dead letters, and that the
 // webhook is disabled, all of it or nothing. It keeps the turn for another round, or gives it
 // back. It reports false if another owns the turn by now: then it repeats what this round did.
 func (r *round) write(ctx context.Context, keep bool) (bool, error) {
-	if ctx.Err() != nil { // what was sent should not be sent again after every restart
-		parting, cancel := context.WithTimeout(context.WithoutCancel(ctx), partingFor)
-		defer cancel()
-		ctx = parting
-	}
 	r.finish(keep)
 	state, err := changed, error(nil)
 	for n := 0; ; n++ {
