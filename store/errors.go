@@ -51,7 +51,7 @@ var (
 // StaleError says which op or requirement of a batch failed. It is an ErrStale.
 type StaleError struct {
 	Op      int // index in Batch.Ops; -1 if a Require failed
-	Require int // index in Batch.Require; -1 if an op failed
+	Require int // index in Batch.Require; -1 if an op failed; both -1: see [Importer] and [Dropper]
 }
 
 // Error implements error.
@@ -102,7 +102,10 @@ func (e *DamagedError) Is(target error) bool { return target == ErrDamaged }
 
 // part names the op or requirement of a batch that an error is about.
 func part(op, require int) string {
-	if op < 0 {
+	switch {
+	case op < 0 && require < 0:
+		return "the tenant"
+	case op < 0:
 		return fmt.Sprintf("requirement %d", require)
 	}
 	return fmt.Sprintf("op %d", op)
