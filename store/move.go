@@ -13,18 +13,20 @@ type Importer interface {
 	// Apply it keeps revisions, and writes no entries of its own into the feed:
 	//
 	//   - A record must be new, or equal to the one with its ID, Created and Revision
-	//     included; then nothing is written for it. Else Import returns ErrStale, and for a unique
-	//     key that another record holds ErrTaken. The Op of these errors is the index in
-	//     Part.Records. Revisions are taken as given: if another record of the tenant has the
-	//     same Created, a store may return ErrStale.
+	//     included; then nothing is written for it. Else Import returns ErrStale, and for a
+	//     unique key that another record holds ErrTaken. The Op of these errors is the index
+	//     in Part.Records. Revisions are taken as given: if another record of the tenant has
+	//     the same Created, a store may return ErrStale. Records may come in any order.
 	//   - An entry must be later than all that the tenant's feed has or had, or equal to the
 	//     one with its Seq. Else Import returns ErrStale with Op and Require -1.
-	//   - If Part.Trimmed is later than what the tenant has forgotten, the feed counts as
-	//     trimmed through there.
-	//   - The tenant exists from then on, and its next revision is later than all in the part.
+	//   - If Part.Trimmed is later than what the tenant has forgotten, the tenant forgets all
+	//     entries through there, whether it had them or not.
+	//   - The tenant exists from then on. Its last revision is the highest of the one that it
+	//     had and all in the part.
 	//
-	// So a part can be written again, after ErrUnknown or in a copy that is taken up again.
-	// Other errors are those of Apply. Waiters are woken.
+	// Records are checked first, then entries, then unique keys, and the error is that of
+	// the first that is refused. So a part can be written again, after ErrUnknown or in a
+	// copy that is taken up again. Other errors are those of Apply. Waiters are woken.
 	Import(ctx context.Context, tenant string, p Part) error
 }
 
@@ -43,12 +45,13 @@ type Part struct {
 // Dropper is implemented by stores that can forget a tenant.
 type Dropper interface {
 	// Drop forgets a tenant that has no records: its feed, the mark of what was trimmed, its
-	// revisions and its name. If it has a record, even a damaged one, Drop returns
-	// ErrStale, with Op and Require -1, and nothing is forgotten. A tenant that does not
-	// exist is not an error.
+	// revisions, its name, and what removed records have left behind. If it has a record,
+	// even a damaged one, Drop returns ErrStale, with Op and Require -1, and nothing is
+	// forgotten. A tenant that does not exist is not an error.
 	//
-	// A tenant that is written to afterwards is new: its revisions begin at 1. Drop is a write:
-	// it may return ErrUnknown, and can be repeated.
+	// A tenant that is written to afterwards is new: its revisions begin at 1. Callers that
+	// wait for the feed go on waiting, as for any tenant that does not exist. Drop is a
+	// write: it may return ErrUnknown, and can be repeated.
 	Drop(ctx context.Context, tenant string) error
 }
 
@@ -84,7 +87,8 @@ func Kinds(ctx context.Context, s Store, tenant string) (kinds []string, ok bool
 type Verifier interface {
 	// Verify reads all records, index entries and feeds, and yields a Finding for everything
 	// that is damaged. An error ends it and is yielded last. Reads are in steps, between
-	// which others have their turns. What is written meanwhile is not a finding.
+	// which others have their turns. What is written meanwhile is not a finding. What Remove
+	// of a damaged record has left behind may be among the findings, as stray.
 	Verify(ctx context.Context, opts VerifyOptions) iter.Seq2[Finding, error]
 }
 
@@ -150,94 +154,4 @@ func (d Damage) String() string {
 	default:
 		return "damage " + strconv.Itoa(int(d))
 	}
-}
-
-// CheckImport validates a call of Import by rule 9. The error is an *InvalidError.
-func CheckImport(tenant string, p Part) error {
-	if err := checkTenant(tenant); err != nil {
-		return err
-	}
-	switch {
-	case len(p.Records)+len(p.Changes) == 0:
-		return invalid(noOp, "part", "neither a record nor an entry")
-	case len(p.Records) > MaxLimit:
-		return tooMany(noOp, "part", MaxLimit, "records")
-	case len(p.Changes) > MaxLimit:
-		return tooMany(noOp, "part", MaxLimit, "entries")
-	case p.Trimmed < 0:
-		return invalid(noOp, "trimmed", "negative")
-	case p.Trimmed > 0 && len(p.Changes) == 0:
-		return invalid(noOp, "trimmed", "without an entry")
-	}
-	size := 0
-	for i := range p.Records {
-		if err := checkImported(i, &p.Records[i]); err != nil {
-			return err
-		}
-		size += len(p.Records[i].Data)
-	}
-	last := p.Trimmed
-	for i := range p.Changes {
-		c := &p.Changes[i]
-		if c.Seq <= last {
-			return invalid(noOp, "entry "+strconv.Itoa(i), "not later than what is before it")
-		}
-		if err := checkImportedChange(i, c); err != nil {
-			return err
-		}
-		last = c.Seq
-		size += len(c.Note)
-	}
-	if size > MaxBatch {
-		return tooLong(noOp, "part", MaxBatch)
-	}
-	return checkRecordsDiffer(p.Records)
-}
-
-func checkImported(i int, r *Record) error {
-	switch {
-	case r.Created <= 0:
-		return invalid(i, "created", "not a revision")
-	case r.Revision < r.Created:
-		return invalid(i, "revision", "before created")
-	}
-	return checkRecord(i, r)
-}
-
-func checkImportedChange(i int, c *Change) error {
-	what := "entry " + strconv.Itoa(i)
-	switch {
-	case c.Damaged:
-		return invalid(noOp, what, "damaged")
-	case c.Revision != c.Seq:
-		return invalid(noOp, what+": revision", "not its place")
-	case c.Type < Created || c.Type > Deleted:
-		return invalid(noOp, what+": type", "unknown")
-	case len(c.Note) > MaxNote:
-		return tooLong(noOp, what+": note", MaxNote)
-	}
-	if err := checkString(noOp, what+": ID", c.ID, 1, MaxID); err != nil {
-		return err
-	}
-	return checkString(noOp, what+": kind", c.Kind, 1, MaxKind)
-}
-
-// checkRecordsDiffer refuses two records with one ID, or with one unique key.
-func checkRecordsDiffer(records []Record) error {
-	ids := make(map[string]struct{}, len(records))
-	keys := make(map[Key]struct{}, 2*len(records))
-	for i := range records {
-		r := &records[i]
-		if _, dup := ids[r.ID]; dup {
-			return invalid(i, "ID", "twice in the part")
-		}
-		ids[r.ID] = struct{}{}
-		for _, key := range r.Unique {
-			if _, dup := keys[key]; dup {
-				return invalid(i, "unique key", "twice in the part")
-			}
-			keys[key] = struct{}{}
-		}
-	}
-	return nil
 }

@@ -22,10 +22,10 @@ type Observer struct {
 
 // CallInfo is a call that has returned.
 type CallInfo struct {
-	Method  string        // "Get", "Apply", "List", "Changes", "Trim", "Due", "Tenants", "Wait", "Count" or "Scrub"
+	Method  string        // its name, such as "Get", "Apply", "Import" or "Scrub"
 	Took    time.Duration // from the call to its return, waiting included
 	Err     error         // the error that it returned, as ObservedError returns it; ErrUnknown: a write of unknown outcome
-	Items   int           // records, entries or tenants returned, or ops of a batch
+	Items   int           // records, entries, tenants, kinds or findings returned; ops of a batch; records and entries of a Part
 	Queued  int           // calls that waited for the same writer when it was queued
 	Looked  int           // index entries read by List and Count, where known
 	Damaged int           // records that could not be read
