@@ -57,6 +57,10 @@ var (
 	// done.
 	ErrInTransaction = errors.New("enduser: inside a transaction")
 
+	// ErrInUse: the tenant was written to while it was deleted. It is not deleted; call
+	// DeleteTenant again.
+	ErrInUse = errors.New("enduser: the tenant is in use")
+
 	// ErrCorrupt: the store returned something damaged, or a sealed text that was sealed
 	// for another place.
 	ErrCorrupt = errors.New("enduser: corrupt record")
