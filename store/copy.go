@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync"
 )
 
 // ErrSourceChanged: while [Copy] was under way the source was written to, or the target was by
@@ -21,16 +23,16 @@ type CopyOptions struct {
 	// Damaged is called for each record and entry of the source that cannot be read, with
 	// its tenant and its ID or Seq. If it returns nil, the copy goes on without it, and
 	// readers of the feed do not learn that there was an entry; otherwise the copy ends with
-	// that error. It may be called again for the same one. If Damaged is nil, the copy ends
-	// with ErrDamaged.
+	// that error. It may be called again for the same one, and at the same time for those of
+	// several tenants. If Damaged is nil, the copy ends with ErrDamaged.
 	Damaged func(Finding) error
 
-	// Progress is called from time to time, by one goroutine at a time. The copy waits for it.
+	// Progress is called after each step, by one goroutine at a time. The copy waits for it.
 	Progress func(CopyProgress)
 }
 
-// CopyProgress says how far a [Copy] has come. The numbers grow to the same ends in both of
-// its halves; in a copy that is taken up again those of the first one begin where it was.
+// CopyProgress says how far a [Copy] has come. In the first half the numbers are what this call
+// has written: a copy that is taken up again begins at zero. In the second half they are what has been compared.
 type CopyProgress struct {
 	Comparing bool // the second half: everything is there, and is compared with the source
 	CopyResult
@@ -45,19 +47,220 @@ type CopyResult struct {
 }
 
 // Copy copies all tenants from one store to another, which is empty: records and feeds with
-// their revisions, so that versions, cursors and positions stay good. It does not copy the names of tenants
-// that have neither a record nor an entry.
+// their revisions, so that versions, cursors and positions stay good. It does not copy the names
+// of tenants that have neither a record nor an entry.
 //
 // Nobody may write to either store during the copy. At the end Copy reads both again and
-// compares them; if they differ it returns ErrSourceChanged. What is written to the source
-// after that, or was still on its way, is not noticed.
+// compares them. If they differ it returns ErrSourceChanged. It does not notice what is written
+// to the source after that.
 //
 // After any other error, or a kill, call Copy again: it goes on where it was. Before it
-// writes, it looks whether all that the target has is of this source, else it returns
-// ErrNotEmpty.
+// writes, it looks whether the newest of all that the target has is of this source, else it returns
+// ErrNotEmpty. That is the error, too, if the source was changed after a copy was interrupted.
 //
-// The source must be a [KindLister] and the target an [Importer], else the error is an
+// The target must be an [Importer], and both stores must be a [KindLister], else the error is an
 // errors.ErrUnsupported. Nil options mean the zero options.
 func Copy(ctx context.Context, dst, src Store, opts *CopyOptions) (CopyResult, error) {
-	return CopyResult{}, errors.ErrUnsupported
+	c := copier{src: src, dst: dst, atOnce: 8}
+	if opts != nil {
+		c.opts = *opts
+	}
+	if c.opts.AtOnce > 0 {
+		c.atOnce = c.opts.AtOnce
+	}
+	var can [3]bool
+	c.importer, can[0] = As[Importer](dst)
+	_, can[1] = As[KindLister](dst)
+	_, can[2] = As[KindLister](src)
+	if can != [3]bool{true, true, true} {
+		return CopyResult{}, fmt.Errorf("store: copy: %w", errors.ErrUnsupported)
+	}
+	if err := c.eachTenant(ctx, dst, c.checkTarget); err != nil {
+		return CopyResult{}, err
+	}
+	if err := c.eachTenant(ctx, src, c.copyTenant); err != nil {
+		return CopyResult{}, err
+	}
+	c.done = CopyProgress{Comparing: true}
+	if err := c.eachTenant(ctx, src, c.compareTenant); err != nil {
+		return CopyResult{}, err
+	}
+	return c.done.CopyResult, c.noOthers(ctx)
+}
+
+// copier is one call of Copy.
+type copier struct {
+	src, dst Store
+	importer Importer // dst
+	opts     CopyOptions
+	atOnce   int
+
+	mu   sync.Mutex
+	done CopyProgress
+}
+
+// add counts what was written or compared.
+func (c *copier) add(n CopyResult) {
+	if n == (CopyResult{}) {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.done.Tenants += n.Tenants
+	c.done.Records += n.Records
+	c.done.Changes += n.Changes
+	c.done.Skipped += n.Skipped
+	if c.opts.Progress != nil {
+		c.opts.Progress(c.done)
+	}
+}
+
+// eachTenant calls fn with the tenants of a store, several at a time. It returns the first
+// error, after all calls have ended.
+func (c *copier) eachTenant(ctx context.Context, s Store, fn func(ctx context.Context, tenant string) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var (
+		first error
+		once  sync.Once
+		calls sync.WaitGroup
+		names = make(chan string)
+	)
+	fail := func(err error) {
+		once.Do(func() { first = err })
+		cancel()
+	}
+	for range c.atOnce {
+		calls.Go(func() {
+			for name := range names {
+				if err := fn(ctx, name); err != nil {
+					fail(err)
+				}
+			}
+		})
+	}
+	for name, err := range tenantsOf(ctx, s) {
+		if err != nil {
+			fail(err)
+			break
+		}
+		select {
+		case names <- name:
+			continue
+		case <-ctx.Done():
+			fail(ctx.Err())
+		}
+		break
+	}
+	close(names)
+	calls.Wait()
+	return first
+}
+
+// checkTarget returns ErrNotEmpty if the newest record of a kind in the target, or the newest entry,
+// is not in the source.
+func (c *copier) checkTarget(ctx context.Context, tenant string) error {
+	kinds, _, err := Kinds(ctx, c.dst, tenant)
+	if err != nil {
+		return err
+	}
+	for _, kind := range kinds {
+		mine, err := newest(ctx, c.dst, tenant, kind)
+		if err != nil {
+			return err
+		}
+		if mine.ID == "" { // all of them were deleted
+			continue
+		}
+		switch theirs, err := c.src.Get(ctx, tenant, ID(mine.ID)); {
+		case errors.Is(err, ErrNotFound), err == nil && !sameRecord(mine, theirs):
+			return ErrNotEmpty
+		case err != nil:
+			return err
+		}
+	}
+	page, err := c.dst.Changes(ctx, tenant, ChangeQuery{Desc: true, Limit: 1})
+	if err != nil || len(page.Changes) == 0 {
+		return err
+	}
+	mine := page.Changes[0]
+	page, err = c.src.Changes(ctx, tenant, ChangeQuery{After: mine.Seq - 1, Limit: 1})
+	if errors.Is(err, ErrTrimmed) || err == nil && (len(page.Changes) == 0 || !sameChange(mine, page.Changes[0])) {
+		return ErrNotEmpty
+	}
+	return err
+}
+
+// copyTenant copies a tenant. It reads a part while it writes the one before.
+func (c *copier) copyTenant(ctx context.Context, tenant string) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	parts, failed := make(chan Part), error(nil)
+	go func() {
+		defer close(parts)
+		failed = c.read(ctx, tenant, func(p Part) error {
+			select {
+			case parts <- p:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+	}()
+	some := 0
+	for p := range parts {
+		err := c.importer.Import(ctx, tenant, p)
+		if err != nil {
+			cancel()
+			for range parts { //nolint:revive // until the reader has ended
+			}
+			return changedMeanwhile(err)
+		}
+		c.add(CopyResult{Records: len(p.Records), Changes: len(p.Changes)})
+		some = 1
+	}
+	c.add(CopyResult{Tenants: some})
+	return failed
+}
+
+// read calls emit with all parts of a tenant that the target does not have: kind by kind in
+// the order of Created, and then the feed. So the newest of each says how far a copy has come.
+func (c *copier) read(ctx context.Context, tenant string, emit func(Part) error) error {
+	kinds, _, err := Kinds(ctx, c.src, tenant)
+	if err != nil {
+		return err
+	}
+	f := filler{emit: emit}
+	for _, kind := range kinds {
+		last, err := newest(ctx, c.dst, tenant, kind)
+		if err != nil {
+			return err
+		}
+		for r, err := range recordsOf(ctx, c.src, tenant, kind, last.Created, c.skip) {
+			if err == nil {
+				err = f.record(r)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	last, err := c.dst.Changes(ctx, tenant, ChangeQuery{Desc: true, Limit: 1})
+	if err != nil {
+		return err
+	}
+	var after Revision
+	if len(last.Changes) > 0 {
+		after = last.Changes[0].Seq
+	}
+	var trimmed Revision
+	for ch, err := range changesOf(ctx, c.src, tenant, after, &trimmed, c.skip) {
+		if err == nil {
+			err = f.change(ch, trimmed)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return f.flush()
 }
