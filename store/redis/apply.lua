@@ -1,15 +1,5 @@
--- One Apply. Everything is checked before anything is written, because Redis does not
--- undo a script that fails half way. An answer has a status and the nonce in front: the
--- text of a write that was done, else a flat array of strings. Numbers are strings of
--- digits, since tostring would round large ones.
---
--- KEYS are records, unique keys, feed, nonces, tenants, queue, and the sorted sets that
--- ARGV refers to by their place. ARGV is read in the order in which plan.args writes it.
-local call, sub, format = redis.call, string.sub, string.format
-local records, unique, feed, nonces = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local tenants, queue = KEYS[5], KEYS[6]
-local tenant, nonce, again = ARGV[1], ARGV[2], ARGV[3]
-local twice, frees, waits = string.byte(ARGV[4], 1, 3) -- 49 is '1'
+-- One Apply; write.lua stands in front of it. KEYS are also the sorted sets that ARGV refers
+-- to by their place. ARGV is read in the order in which plan.command writes it.
 local n, requires, witness, claims, releases, holds, unlists, lists, plans, queued
 do
   local a, b, c, d1, d2, e1, e2, f1, f2, g1, g2, h1, h2, i1, i2, j1, j2 = string.byte(ARGV[4], 4, 20)
@@ -21,33 +11,13 @@ end
 local ids = 4 -- the IDs of the ops are behind it
 local at = ids + n -- the last argument that was read
 
-local known = call('ZMSCORE', nonces, nonce, '-' .. nonce)
--- The revision counter is the record with the empty ID.
 local found = call('HMGET', records, '', '\253', unpack(ARGV, ids + 1, at))
-local counter, mark = found[1], found[2]
-if counter and string.find(counter, '%D') then
+if not begin(found[1], found[2]) then
   return {'counter', nonce}
-end
-local revision = tonumber(counter or '0')
-
--- A server whose memory is full refuses a script at its first write, if that may need
--- memory, and only there. A batch that frees memory must not be refused, so it begins
--- with a write that needs none: no record has an ID with this byte.
-local function free()
-  call('HDEL', records, '\254')
 end
 
 if frees == 49 then
   free()
-end
-
--- A client that waits for replicas needs a write of its own connection.
-local function touch()
-  if waits == 49 then
-    free()
-    call('ZADD', nonces, 0, '')
-    call('ZREM', nonces, '')
-  end
 end
 
 -- A repeated write was done if the record that it wrote says so, or if the nonce does that
@@ -62,52 +32,6 @@ end
 if done then
   touch()
   return 'done' .. nonce .. format('%016.0f', tonumber(done) + (witness > 0 and n - witness or 0))
-end
-local dead = known[2] -- an attempt was refused: a late one may read but must not write
-
--- The mark says which revisions are older than a minute: those up to safe. It also has a
--- time, and the last revision then. When that is a minute ago, it becomes safe.
-local safe = tonumber(mark and sub(mark, 1, 16) or '0') or 0
-local moved -- the new mark
-local function age(latest)
-  local now, past = tonumber(call('TIME')[1]), mark and tonumber(sub(mark, 33))
-  if not past or now < past or now > past + 60 then
-    if past and now > past then
-      safe = tonumber(sub(mark, 17, 32)) or 0
-    end
-    moved = format('%016.0f%016.0f%.0f', safe, latest, now)
-  end
-end
-
--- keep adds nonces, each behind the revision from which on it is no longer needed when all
--- up to that are safe. Of those that are not needed it removes more than it adds.
-local function keep(entries)
-  call('ZADD', nonces, unpack(entries))
-  call('PEXPIRE', nonces, 60000)
-  local old = call('ZCOUNT', nonces, '-inf', safe)
-  if old > 0 then
-    call('ZREMRANGEBYRANK', nonces, 0, math.min(old, #entries) - 1)
-  end
-end
-
-local function refuse(status, ...)
-  if again == '1' then -- an earlier attempt may be late
-    age(revision)
-    if moved and revision > 0 then
-      call('HSET', records, '\253', moved)
-    end
-    keep({revision + 1, '-' .. nonce})
-  end
-  touch()
-  return {status, nonce, ...}
-end
-
--- broken reports whether a record is not as it was written; see codec.go.
-local function broken(id, value)
-  local front, body = sub(value, 1, 48), sub(value, 65)
-  return string.find(front, '%D') or #body < 33 or sub(body, 1, 1) ~= '\1'
-    or tonumber(sub(front, 1, 16)) - tonumber(sub(front, 17, 32)) ~= tonumber(sub(front, 33))
-    or sub(redis.sha1hex(#tenant .. ':' .. tenant .. #id .. ':' .. id .. body), 1, 16) ~= sub(value, 49, 64)
 end
 
 -- Requirements.
@@ -160,8 +84,6 @@ end
 
 -- Unique keys that no record of this batch releases. A key is free if the record that
 -- holds it does not exist or, at the revision that the client names, does not list it.
--- Lua's stack holds some thousand arguments, so long lists go in pieces.
-local piece = 1000
 for from = 1, claims, piece do
   local to = math.min(from + piece - 1, claims)
   local holders = call('HMGET', unique, unpack(ARGV, at + from, at + to))

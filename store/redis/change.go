@@ -23,9 +23,9 @@ const (
 	changeAt = crcAt + crc32.Size
 )
 
-// encodeChange returns what the script stores behind the revision; "" for an op without a
-// note.
-func encodeChange(tenant string, op store.Op) string {
+// encodeOp returns the entry of an op without the revision; "" for an op without a note. The
+// tag is the tenant's.
+func encodeOp(tag []byte, op store.Op) string {
 	if op.Note == nil {
 		return ""
 	}
@@ -33,13 +33,18 @@ func encodeChange(tenant string, op store.Op) string {
 	if r == nil {
 		r = op.Old
 	}
+	return encodeChange(tag, store.Change{Type: op.Type(), Kind: r.Kind, ID: r.ID, Note: op.Note})
+}
+
+// encodeChange returns what is stored behind the revision.
+func encodeChange(tag []byte, c store.Change) string {
 	const front = tagLen + crc32.Size
-	b := make([]byte, front, front+len(r.Kind)+len(r.ID)+len(op.Note)+8)
-	copy(b, tenantTag(tenant))
-	b = append(b, formatV1, byte(op.Type()))
-	b = appendString(b, r.Kind)
-	b = appendString(b, r.ID)
-	b = append(b, op.Note...)
+	b := make([]byte, front, front+len(c.Kind)+len(c.ID)+len(c.Note)+8)
+	copy(b, tag)
+	b = append(b, formatV1, byte(c.Type))
+	b = appendString(b, c.Kind)
+	b = appendString(b, c.ID)
+	b = append(b, c.Note...)
 	binary.BigEndian.PutUint32(b[tagLen:], crc(b[front:]))
 	return string(b)
 }

@@ -40,6 +40,9 @@ func Inconsistencies(ctx context.Context, client goredis.UniversalClient, prefix
 			s := l.space(tenant)
 			faults = append(faults, want.derive(s, fields))
 			want.add(s.tenants(), tenant, 0)
+			for kind := range d.zsets[s.kinds()] { // also one of which there are none any more
+				want.add(s.kinds(), kind, 0)
+			}
 			if d.zsets[s.feed()] != nil {
 				want.zsets[s.feed()] = d.zsets[s.feed()]
 				faults = append(faults, checkFeed(tenant, &d, d.zsets[s.feed()], fields))
@@ -95,6 +98,7 @@ func (d *dump) derive(s space, records map[string]string) error {
 			return fmt.Errorf("record %q of %q: revisions %d, %d of %d", id, s.tenant, r.Created, r.Revision, last)
 		}
 		d.add(s.kind(r.Kind), id, float64(r.Created))
+		d.add(s.kinds(), r.Kind, 0)
 		for _, term := range r.Index {
 			d.add(s.index(r.Kind, term), id, float64(r.Created))
 		}

@@ -53,7 +53,7 @@ func TestEveryDamageIsNoticed(t *testing.T) {
 		}
 	}
 	tag := string(tenantTag("tenant"))
-	member := digits(9) + encodeChange("tenant", store.Create(r, []byte("note")))
+	member := digits(9) + encodeOp(tenantTag("tenant"), store.Create(r, []byte("note")))
 	if c := decodeChange(tag, member, 9); c.Damaged || string(c.Note) != "note" {
 		t.Fatalf("%+v", c)
 	}

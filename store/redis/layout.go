@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"encoding/hex"
 	"strconv"
 	"strings"
 
@@ -28,6 +29,7 @@ const (
 	indexKey   = ":i:"
 	dueKey     = ":d:"
 	noncesKey  = ":n:"
+	kindsKey   = ":s:"
 	tenantsKey = ":t"
 	queueKey   = ":q"
 )
@@ -67,15 +69,22 @@ func (l layout) space(tenant string) space {
 func (s space) records() string { return s.bucket + recordsKey + s.tenant }
 func (s space) unique() string  { return s.bucket + uniqueKey + s.tenant }
 func (s space) feed() string    { return s.bucket + feedKey + s.tenant }
-func (s space) nonces() string  { return s.bucket + noncesKey + s.tenant }
+func (s space) kinds() string   { return s.bucket + kindsKey + s.tenant }
 
-// fixed returns the keys that every Apply names, in the order in which apply.lua has them.
-func (s space) fixed() []string {
+// nonces does not have the tenant's name: the key stays for a minute after Drop.
+func (s space) nonces() string { return s.bucket + noncesKey + hex.EncodeToString(tenantTag(s.tenant)) }
+
+// fixed returns the keys that every write names, in the order in which write.lua has them.
+// The tag is the tenant's.
+func (s space) fixed(tag []byte) []string {
 	var at [fixedKeys]int // where they end in one text
-	text := make([]byte, 0, fixedKeys*(len(s.bucket)+3)+4*len(s.tenant))
+	text := make([]byte, 0, fixedKeys*(len(s.bucket)+3)+3*len(s.tenant)+2*tagLen)
 	for i, part := range [...]string{recordsKey, uniqueKey, feedKey, noncesKey, tenantsKey, queueKey} {
 		text = append(append(text, s.bucket...), part...)
-		if i < 4 {
+		switch {
+		case part == noncesKey:
+			text = hex.AppendEncode(text, tag)
+		case i < 4:
 			text = append(text, s.tenant...)
 		}
 		at[i] = len(text)

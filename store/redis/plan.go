@@ -26,11 +26,12 @@ type plan struct {
 	hold     []holdRow  // unique keys with their new holders
 	unlist   []entryRow // what leaves sorted sets
 	list     []entryRow // what enters sorted sets by Created
-	schedule []entryRow // what enters sorted sets by Due
+	schedule []entryRow // what enters sorted sets by Due, and the set of kinds
 	queue    []entryRow // sorted sets by Due that change, with their queue members
 
-	twice   *claim // the first key that two ops claim; claims has nothing behind it
-	witness int    // the op whose record shows that the write was done, from 1; 0 for none
+	kinds   []string // of the records that are created
+	twice   *claim   // the first key that two ops claim; claims has nothing behind it
+	witness int      // the op whose record shows that the write was done, from 1; 0 for none
 }
 
 // opRow is an op.
@@ -83,7 +84,8 @@ func isRemoval(op store.Op) bool { return op.New == nil && op.Old.Revision == 0 
 
 func newPlan(s space, b store.Batch, k known, nonce string) (*plan, error) {
 	p := &plan{tenant: s.tenant, nonce: nonce, batch: b, known: k}
-	p.keys = s.fixed()
+	tag := tenantTag(s.tenant)
+	p.keys = s.fixed(tag)
 	p.ops, p.olds = make([]opRow, 0, len(b.Ops)), make([]*store.Record, 0, len(b.Ops))
 	for _, r := range b.Require {
 		p.require(r)
@@ -93,7 +95,7 @@ func newPlan(s space, b store.Batch, k known, nonce string) (*plan, error) {
 			return nil, err
 		}
 		old := op.Old
-		row := opRow{id: op.ID(), expect: expected{how: expectNone}, note: encodeChange(s.tenant, op)}
+		row := opRow{id: op.ID(), expect: expected{how: expectNone}, note: encodeOp(tag, op)}
 		switch {
 		case op.Old == nil:
 		case isRemoval(op):
@@ -163,6 +165,11 @@ func (p *plan) moveLists(s space, i int, op store.Op, old *store.Record) {
 	switch {
 	case op.Type() == store.Created:
 		p.list = append(p.list, entryRow{p.key(s.kind(op.New.Kind)), op1})
+		// The set of kinds is one more in which all have the score 0.
+		if !slices.Contains(p.kinds, op.New.Kind) {
+			p.kinds = append(p.kinds, op.New.Kind)
+			p.schedule = append(p.schedule, entryRow{p.key(s.kinds()), op.New.Kind})
+		}
 	case op.Type() == store.Deleted && old != nil:
 		p.unlist = append(p.unlist, entryRow{p.key(s.kind(old.Kind)), op.ID()})
 	}

@@ -275,7 +275,7 @@ func TestRepliesAreVerified(t *testing.T) {
 			t.Errorf("a record of another tenant or ID is believed: %v", err)
 		}
 	}
-	change := digits(1) + encodeChange("tenant", store.Create(r, []byte("note")))
+	change := digits(1) + encodeOp(tenantTag("tenant"), store.Create(r, []byte("note")))
 	if c := decodeChange(string(tenantTag("other")), change, 1); !c.Damaged {
 		t.Errorf("a change of another tenant is believed: %+v", c)
 	}
@@ -289,7 +289,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	r.Created, r.Revision = 1, 1
 	f.Add(encodeRecord("tenant", &r))
-	f.Add(digits(1) + encodeChange("tenant", store.Create(r, []byte("note"))))
+	f.Add(digits(1) + encodeOp(tenantTag("tenant"), store.Create(r, []byte("note"))))
 	f.Add("")
 	f.Fuzz(func(t *testing.T, stored string) {
 		got, err := decodeRecord("tenant", "id", stored)

@@ -19,7 +19,7 @@ func newScripts() scripts {
 		return script{source: source, sha: goredis.NewScript(source).Hash()}
 	}
 	return scripts{
-		apply:   named(applySource),
+		apply:   named(writeSource + applySource),
 		get:     named(getSource),
 		changes: named(changesSource),
 		trim:    named(trimSource),
@@ -27,6 +27,9 @@ func newScripts() scripts {
 		probe:   named(probeSource),
 	}
 }
+
+//go:embed write.lua
+var writeSource string
 
 //go:embed apply.lua
 var applySource string
