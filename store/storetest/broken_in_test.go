@@ -225,6 +225,30 @@ func inMutants() []inMutant {
 				store.Confirmer
 			}{joinedStore{hidden{tx}}, tx.mapStore}
 		}},
+		{name: "it imports", rejected: "in/optional", store: func(tx *mapTx) store.Store {
+			return struct {
+				joinedStore
+				store.Importer
+			}{joinedStore{hidden{tx}}, tx.mapStore}
+		}},
+		{name: "it drops", rejected: "in/optional", store: func(tx *mapTx) store.Store {
+			return struct {
+				joinedStore
+				store.Dropper
+			}{joinedStore{hidden{tx}}, tx.mapStore}
+		}},
+		{name: "it lists kinds", rejected: "in/optional", store: func(tx *mapTx) store.Store {
+			return struct {
+				joinedStore
+				store.KindLister
+			}{joinedStore{hidden{tx}}, tx.mapStore}
+		}},
+		{name: "it verifies", rejected: "in/optional", store: func(tx *mapTx) store.Store {
+			return struct {
+				joinedStore
+				store.Verifier
+			}{joinedStore{hidden{tx}}, tx.mapStore}
+		}},
 		// The checks of Run are those of its own tests. That they look inside is shown by one.
 		{name: "Get finds nothing", rejected: "apply/round-trip handles/see", harm: func(tx *mapTx) {
 			tx.get.asks(func(c *getCall) { c.err = store.ErrNotFound })

@@ -56,6 +56,10 @@ func notInside() map[string]string {
 		"waiter/":           "nothing that others write can be waited for: see in/wait",
 		"scrubber/":         "a log is not emptied during a transaction: see in/optional",
 		"confirmer/":        "nothing is acknowledged before the commit: see in/optional",
+		"import/":           "whole tenants are not moved inside: see in/optional",
+		"drop/":             "whole tenants are not forgotten inside: see in/optional",
+		"kinds/":            "see in/optional",
+		"verify/":           "see in/optional",
 	}
 }
 

@@ -346,13 +346,19 @@ func inOptional(s *subject) {
 	if !store.InTransaction(tx.Store) {
 		s.fail("the store is no store.Joined")
 	}
-	_, waiter := store.As[store.Waiter](tx.Store)
-	_, scrubber := store.As[store.Scrubber](tx.Store)
-	_, confirmer := store.As[store.Confirmer](tx.Store)
-	for name, has := range map[string]bool{"Waiter": waiter, "Scrubber": scrubber, "Confirmer": confirmer} {
+	for name, has := range map[string]bool{
+		"Waiter": has[store.Waiter](tx.Store), "Scrubber": has[store.Scrubber](tx.Store), "Confirmer": has[store.Confirmer](tx.Store),
+		"Importer": has[store.Importer](tx.Store), "Dropper": has[store.Dropper](tx.Store),
+		"KindLister": has[store.KindLister](tx.Store), "Verifier": has[store.Verifier](tx.Store),
+	} {
 		if has {
 			s.fail("the store is a store.%s", name)
 		}
 	}
 	tx.rollback()
+}
+
+func has[T any](s store.Store) bool {
+	_, ok := store.As[T](s)
+	return ok
 }

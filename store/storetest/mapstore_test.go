@@ -32,15 +32,22 @@ type mapTenant struct {
 	// damaged has the records that cannot be read. Of them only what this store would
 	// keep outside of the body is used: their place, and what they were indexed by.
 	damaged map[string]bool
+
+	misfiled map[string]store.Damage // see Corrupt
 }
 
 var (
-	_ store.Store     = (*mapStore)(nil)
-	_ store.Waiter    = (*mapStore)(nil)
-	_ store.Scrubber  = (*mapStore)(nil)
-	_ store.Counter   = (*mapStore)(nil)
-	_ store.Confirmer = (*mapStore)(nil)
-	_ Damager         = (*mapStore)(nil)
+	_ store.Store      = (*mapStore)(nil)
+	_ store.Waiter     = (*mapStore)(nil)
+	_ store.Scrubber   = (*mapStore)(nil)
+	_ store.Counter    = (*mapStore)(nil)
+	_ store.Confirmer  = (*mapStore)(nil)
+	_ store.Importer   = (*mapStore)(nil)
+	_ store.Dropper    = (*mapStore)(nil)
+	_ store.KindLister = (*mapStore)(nil)
+	_ store.Verifier   = (*mapStore)(nil)
+	_ Damager          = (*mapStore)(nil)
+	_ Corrupter        = (*mapStore)(nil)
 )
 
 // table has the records of a tenant.
@@ -86,7 +93,7 @@ func (s *mapStore) tenant(name string) *mapTenant {
 	if t, ok := s.tenants[name]; ok {
 		return t
 	}
-	return &mapTenant{records: table{byID: map[string]store.Record{}}, holders: map[store.Key]string{}, damaged: map[string]bool{}}
+	return &mapTenant{records: table{byID: map[string]store.Record{}}, holders: map[store.Key]string{}, damaged: map[string]bool{}, misfiled: map[string]store.Damage{}}
 }
 
 // Get implements store.Store.

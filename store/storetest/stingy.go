@@ -15,35 +15,78 @@ import (
 // tests over this store.
 //
 // It is a store like any other and passes Run if s does. It counts by listing and waits
-// as s does. It has a store.Scrubber and a Damager if s has them. Each of its calls makes up
-// to three calls of s.
+// as s does. What else of the optional interfaces s has, store.As finds, but no
+// store.Confirmer. Each of its calls makes up to three calls of s.
 func Stingy(s store.Store) store.Store {
-	mean := &stingy{Store: s}
-	scrubber, scrubs := store.As[store.Scrubber](s)
-	damager, damages := store.As[Damager](s)
-	switch {
-	case scrubs && damages:
-		return struct {
-			*stingy
-			store.Scrubber
-			Damager
-		}{mean, scrubber, damager}
-	case scrubs:
-		return struct {
-			*stingy
-			store.Scrubber
-		}{mean, scrubber}
-	case damages:
-		return struct {
-			*stingy
-			Damager
-		}{mean, damager}
+	inner := store.Store(listed{s}) // callers would find the Counter of s
+	if w, ok := store.As[store.Scrubber](s); ok {
+		inner = scrubs{under{inner}, w}
 	}
-	return mean
+	if w, ok := store.As[store.Importer](s); ok {
+		inner = imports{under{inner}, w}
+	}
+	if w, ok := store.As[store.Dropper](s); ok {
+		inner = drops{under{inner}, w}
+	}
+	if w, ok := store.As[store.KindLister](s); ok {
+		inner = listsKinds{under{inner}, w}
+	}
+	if w, ok := store.As[store.Verifier](s); ok {
+		inner = verifies{under{inner}, w}
+	}
+	if w, ok := store.As[Damager](s); ok {
+		inner = damages{under{inner}, w}
+	}
+	if w, ok := store.As[Corrupter](s); ok {
+		inner = corrupts{under{inner}, w}
+	}
+	return &stingy{Store: s, inner: inner}
 }
 
-// stingy has no Unwrap: callers would find the store inside, with its Counter.
-type stingy struct{ store.Store }
+// under is a store inside another. Those below have one optional interface each.
+type under struct{ store.Store }
+
+// Unwrap returns the store.
+func (u under) Unwrap() store.Store { return u.Store }
+
+type (
+	scrubs struct {
+		under
+		store.Scrubber
+	}
+	imports struct {
+		under
+		store.Importer
+	}
+	drops struct {
+		under
+		store.Dropper
+	}
+	listsKinds struct {
+		under
+		store.KindLister
+	}
+	verifies struct {
+		under
+		store.Verifier
+	}
+	damages struct {
+		under
+		Damager
+	}
+	corrupts struct {
+		under
+		Corrupter
+	}
+)
+
+type stingy struct {
+	store.Store
+	inner store.Store // has the optional interfaces
+}
+
+// Unwrap returns what has the optional interfaces.
+func (s *stingy) Unwrap() store.Store { return s.inner }
 
 // List implements store.Store. If the next record lies further on than the next place, an
 // empty page goes on right before the record.

@@ -59,20 +59,24 @@ func TestStingyIsStingy(t *testing.T) {
 			t.Errorf("%s: %d items, %d empty pages: %v", call, sum, empty, items)
 		}
 	}
-	if _, ok := store.As[store.Counter](c.store); ok {
-		t.Error("it counts")
+	if !has[store.Waiter](mean) {
+		t.Error("it does not wait")
 	}
-	for _, ok := range []bool{has[store.Waiter](c.store), has[store.Scrubber](c.store), has[Damager](c.store)} {
-		if !ok {
-			t.Error("it hides what the store inside has")
+	if has[store.Counter](mean) || has[store.Confirmer](mean) {
+		t.Error("it counts or confirms")
+	}
+	bare := Stingy(listed{newMapStore()})
+	for name, there := range map[string][2]bool{
+		"scrubber":  {has[store.Scrubber](mean), has[store.Scrubber](bare)},
+		"importer":  {has[store.Importer](mean), has[store.Importer](bare)},
+		"dropper":   {has[store.Dropper](mean), has[store.Dropper](bare)},
+		"kinds":     {has[store.KindLister](mean), has[store.KindLister](bare)},
+		"verifier":  {has[store.Verifier](mean), has[store.Verifier](bare)},
+		"damager":   {has[Damager](mean), has[Damager](bare)},
+		"corrupter": {has[Corrupter](mean), has[Corrupter](bare)},
+	} {
+		if there != [2]bool{true, false} {
+			t.Errorf("%s: it has it over a store that has: %v, over one that has not: %v", name, there[0], there[1])
 		}
 	}
-	if bare := Stingy(listed{newMapStore()}); has[store.Scrubber](bare) || has[Damager](bare) {
-		t.Error("it has what the store inside has not")
-	}
-}
-
-func has[T any](s store.Store) bool {
-	_, ok := store.As[T](s)
-	return ok
 }

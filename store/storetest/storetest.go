@@ -14,8 +14,9 @@
 // package store's comment that it shows. Checks use two handles on one place at
 // the same time, as two processes would, and so find state that only one handle has.
 //
-// The optional interfaces store.Waiter, store.Scrubber, store.Counter and store.Confirmer
-// are found with store.As and checked if they are implemented. So is Damager, for rule 14.
+// The optional interfaces of package store, from store.Waiter to store.Verifier, are found
+// with store.As and checked if they are implemented. So are Damager, for rule 14, and
+// Corrupter, for store.Verifier.
 //
 // A page may be short, or empty, and have more behind it, so that the checks compare
 // walks rather than pages. Stingy makes a store that has only such pages, for the tests of
@@ -145,6 +146,12 @@ func checks() []check {
 		counterChecks(),
 		confirmerChecks(),
 		damageChecks(),
+		importChecks(),
+		importRefuseChecks(),
+		dropChecks(),
+		dropRaceChecks(),
+		kindChecks(),
+		verifyChecks(),
 		randomChecks(),
 	)
 }
