@@ -9,8 +9,7 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// outcome reads the reply of apply.lua: the text of a write that was done, or a list. The
-// error is errReply if it is about another write, so that nothing is known of this one.
+// outcome reads the reply of apply.lua: the text of a write that was done, or a list.
 func (p *plan) outcome(val any) (store.Revision, error) {
 	if text, ok := val.(string); ok {
 		last, ok := strings.CutPrefix(text, "done"+p.nonce)
@@ -49,7 +48,7 @@ func (p *plan) outcome(val any) (store.Revision, error) {
 		holder := cloneRecord(*p.batch.Ops[p.twice.earlier].New)
 		return 0, outcome{&store.TakenError{Op: p.twice.op, Require: -1, Key: p.claimed(*p.twice), Holder: holder}}
 	case got.is("dead", 0):
-		return 0, outcome{unavailable(errors.New("an earlier attempt of the call was refused"))}
+		return 0, outcome{errDead}
 	}
 	return 0, outcome{unknown(errReply)}
 }
@@ -69,7 +68,7 @@ func (p *plan) part(args []string, most int) (op, require int, ok bool) {
 }
 
 // taken returns the error of a batch that was refused because a record is named as the
-// holder of a key. It is an unlistedError if the record does not list the key.
+// holder of a key.
 func (p *plan) taken(claimed, require int, id, stored string) error {
 	t := &store.TakenError{Op: -1, Require: require}
 	if require < 0 {
@@ -77,8 +76,14 @@ func (p *plan) taken(claimed, require int, id, stored string) error {
 	} else {
 		t.Key = p.batch.Require[require].Free
 	}
+	return heldBy(t, p.tenant, id, stored)
+}
+
+// heldBy completes t with the holder of its key. It returns an unlistedError if the record
+// does not list the key, and a DamagedError if nobody knows.
+func heldBy(t *store.TakenError, tenant, id, stored string) error {
 	var err error
-	if t.Holder, err = decodeRecord(p.tenant, id, stored); err != nil {
+	if t.Holder, err = decodeRecord(tenant, id, stored); err != nil {
 		return &store.DamagedError{ID: id}
 	}
 	if !slices.Contains(t.Holder.Unique, t.Key) {
@@ -86,6 +91,9 @@ func (p *plan) taken(claimed, require int, id, stored string) error {
 	}
 	return t
 }
+
+// errDead: the attempt is late.
+var errDead = unavailable(errors.New("an earlier attempt of the call was refused"))
 
 func index(s string, n int) (int, bool) {
 	i, err := strconv.Atoi(s)

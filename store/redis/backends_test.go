@@ -199,7 +199,7 @@ func (b backend) place() (storetest.Place, error) {
 			if err != nil {
 				return nil, err
 			}
-			limited := withoutScrub{st, st, st, st}
+			limited := withoutScrub{st, st, st, st, st, st, st}
 			if b.name == "miniredis" { // which has no files
 				return limited, nil
 			}
@@ -220,6 +220,9 @@ type withoutScrub struct {
 	store.Store
 	store.Counter
 	store.Confirmer
+	store.Importer
+	store.Dropper
+	store.KindLister
 	storetest.Damager
 }
 

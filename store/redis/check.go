@@ -242,6 +242,7 @@ func (s *Store) everyCommand(sp space) [][]any {
 	hash, set := sp.records(), sp.feed()
 	keys := []any{
 		hash, set, sp.unique(), sp.nonces(), sp.tenants(), sp.queue(), sp.kind("k"), sp.due("k"), sp.index("k", store.Key{Kind: "k"}),
+		sp.kinds(),
 	}
 	eval := []any{"eval", s.scripts.probe.source, len(keys)}
 	evalsha := []any{"evalsha", s.scripts.probe.sha, len(keys)}
@@ -253,6 +254,7 @@ func (s *Store) everyCommand(sp space) [][]any {
 		{"hget", hash, "a"},
 		{"hmget", hash, "a"},
 		{"hstrlen", hash, "a"},
+		{"hlen", hash},
 		{"zadd", set, 1, "a"},
 		{"pexpire", set, 60000},
 		{"zcard", set},
@@ -267,6 +269,7 @@ func (s *Store) everyCommand(sp space) [][]any {
 		{"wait", 0, 1},
 		{"hdel", hash, "a"},
 		{"zrem", set, "a"},
+		{"unlink", hash, set},
 	}
 }
 

@@ -145,7 +145,8 @@
 //	rollbook:{527}:k:4:acme…         zset    record IDs of one kind, by Created
 //	rollbook:{527}:i:4:acme…         zset    record IDs with one index term, by Created
 //	rollbook:{527}:d:4:acme…         zset    Due and record ID of one kind, score 0
-//	rollbook:{527}:n:acme            zset    nonces of the last minute that no record
+//	rollbook:{527}:s:acme            zset    kinds of which there are or were records
+//	rollbook:{527}:n:822e…           zset    nonces of the last minute that no record
 //	                                         has, by revision; expires
 //	rollbook:{527}:t                 zset    the bucket's tenants
 //	rollbook:{527}:q                 zset    (kind, tenant) by earliest Due
@@ -159,7 +160,7 @@
 // The store needs these rights, and no others:
 //
 //	ACL SETUSER rollbook on >password resetkeys ~rollbook:* resetchannels nocommands
-//	  +evalsha +eval +time +pexpire +hget +hmget +hstrlen +hset +hdel
+//	  +evalsha +eval +time +pexpire +unlink +hget +hmget +hlen +hstrlen +hset +hdel
 //	  +zadd +zrem +zcard +zcount +zrange +zrangebyscore +zrevrangebyscore
 //	  +zrangebylex +zmscore +zremrangebyrank +ping +hello +select +wait
 //	  +cluster|slots +cluster|shards +cluster|nodes +command +readonly +asking

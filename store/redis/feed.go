@@ -78,13 +78,17 @@ func (s *Store) Trim(ctx context.Context, tenant string, through store.Revision)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	sp := s.space(tenant)
+	return s.sweepFeed(ctx, s.space(tenant), "Trim", through)
+}
+
+// sweepFeed forgets all entries before the newest one at or before a revision.
+func (s *Store) sweepFeed(ctx context.Context, sp space, method string, through store.Revision) error {
 	args := scriptArgs(s.scripts.trim, []string{sp.records(), sp.feed()},
-		[]any{tenant, strconv.FormatInt(min(int64(through), maxRevision), 10), strconv.Itoa(trimAtOnce), trimmedField})
+		[]any{sp.tenant, strconv.FormatInt(min(int64(through), maxRevision), 10), strconv.Itoa(trimAtOnce), trimmedField})
 	var d doubt
 	for {
 		var got reply
-		err := s.repeat(ctx, "Trim", func(ctx context.Context, _ int) error {
+		err := s.repeat(ctx, method, func(ctx context.Context, _ int) error {
 			var err error
 			got, err = s.trim(ctx, sp, args, &d)
 			return err

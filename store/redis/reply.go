@@ -103,6 +103,21 @@ func number(val any) int64 {
 	return n
 }
 
+// stringsOf reads a reply that is a list of strings.
+func stringsOf(val any) ([]string, error) {
+	list, ok := val.([]any)
+	if !ok {
+		return nil, errReply
+	}
+	all := make([]string, len(list))
+	for i, v := range list {
+		if all[i], ok = v.(string); !ok {
+			return nil, errReply
+		}
+	}
+	return all, nil
+}
+
 // storedValues reads the reply to an HMGET of n fields: strings, nil where there is none.
 func storedValues(val any, n int) ([]any, error) {
 	list, ok := val.([]any)

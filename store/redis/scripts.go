@@ -12,7 +12,7 @@ import (
 // script is a Lua script and the hash by which a server that has seen it runs it.
 type script struct{ source, sha string }
 
-type scripts struct{ apply, get, changes, trim, confirm, probe script }
+type scripts struct{ apply, imports, drop, get, changes, trim, confirm, probe script }
 
 func newScripts() scripts {
 	named := func(source string) script {
@@ -20,6 +20,8 @@ func newScripts() scripts {
 	}
 	return scripts{
 		apply:   named(writeSource + applySource),
+		imports: named(writeSource + importSource),
+		drop:    named(writeSource + dropSource),
 		get:     named(getSource),
 		changes: named(changesSource),
 		trim:    named(trimSource),
@@ -33,6 +35,12 @@ var writeSource string
 
 //go:embed apply.lua
 var applySource string
+
+//go:embed import.lua
+var importSource string
+
+//go:embed drop.lua
+var dropSource string
 
 //go:embed get.lua
 var getSource string

@@ -17,6 +17,9 @@ var _ interface {
 	store.Scrubber
 	store.Counter
 	store.Confirmer
+	store.Importer
+	store.Dropper
+	store.KindLister
 } = (*Store)(nil)
 
 // Options are the settings of a Store. The zero value is ready to use.

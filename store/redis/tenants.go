@@ -28,17 +28,38 @@ func (s *Store) Tenants(ctx context.Context, q store.TenantQuery) (page store.Te
 
 // tenantsAfter returns the first names after a name, at most as many as most.
 func (s *Store) tenantsAfter(ctx context.Context, after string, most int) ([]string, error) {
-	first, from := 0, "-"
+	place := tenantPlace{after: after}
 	if after != "" {
-		first, from = bucketOf(after), "("+after
+		place.bucket = bucketOf(after)
 	}
-	// The number of each bucket comes first, so as to read no more names than the page
-	// holds. A tenant is never forgotten, so a bucket has at least as many afterwards.
-	counts, err := s.scatter(ctx, "Tenants", buckets-first, func(i int) []any {
-		return []any{"zcard", s.bucket(first+i, tenantsKey)}
+	var all []string
+	// The first round is enough, unless tenants were dropped during it.
+	for place.bucket < buckets && len(all) < most {
+		names, next, err := s.tenantsFrom(ctx, place, most-len(all))
+		if err != nil {
+			return nil, err
+		}
+		all, place = append(all, names...), next
+	}
+	return all, nil
+}
+
+// tenantPlace is a place in the walk of all tenants: behind a name in a bucket, or at the
+// bucket's beginning.
+type tenantPlace struct {
+	bucket int
+	after  string
+}
+
+// tenantsFrom returns at most as many names as most, and the place behind them.
+func (s *Store) tenantsFrom(ctx context.Context, from tenantPlace, most int) ([]string, tenantPlace, error) {
+	end := tenantPlace{bucket: buckets}
+	// The number of each bucket comes first, so as to read no more names than the page holds.
+	counts, err := s.scatter(ctx, "Tenants", buckets-from.bucket, func(i int) []any {
+		return []any{"zcard", s.bucket(from.bucket+i, tenantsKey)}
 	})
 	if err != nil {
-		return nil, err
+		return nil, end, err
 	}
 	type part struct{ bucket, most int }
 	var parts []part
@@ -48,18 +69,19 @@ func (s *Store) tenantsAfter(ctx context.Context, after string, most int) ([]str
 		if n == 0 {
 			continue
 		}
-		parts = append(parts, part{bucket: first + i, most: most - have})
-		if i == 0 && after != "" {
+		parts = append(parts, part{bucket: from.bucket + i, most: most - have})
+		if i == 0 && from.after != "" {
 			continue // it is not known how many of them come after
 		}
 		if have += n; have >= most {
+			end.bucket = from.bucket + i + 1
 			break
 		}
 	}
-	names, err := s.scatter(ctx, "Tenants", len(parts), func(i int) []any {
+	replies, err := s.scatter(ctx, "Tenants", len(parts), func(i int) []any {
 		low := "-"
-		if parts[i].bucket == first {
-			low = from
+		if parts[i].bucket == from.bucket && from.after != "" {
+			low = "(" + from.after
 		}
 		return []any{
 			"zrangebylex", s.bucket(parts[i].bucket, tenantsKey), low, "+",
@@ -67,21 +89,23 @@ func (s *Store) tenantsAfter(ctx context.Context, after string, most int) ([]str
 		}
 	})
 	if err != nil {
-		return nil, err
+		return nil, end, err
 	}
 	var all []string
-	for i, val := range names {
-		list, ok := val.([]any)
-		if !ok {
-			return nil, unavailable(errReply)
+	for i, val := range replies {
+		names, err := stringsOf(val)
+		if err != nil {
+			return nil, end, unavailable(err)
 		}
-		for _, v := range list {
-			name, ok := v.(string)
-			if !ok || bucketOf(name) != parts[i].bucket {
-				return nil, unavailable(errReply)
+		for _, name := range names {
+			if bucketOf(name) != parts[i].bucket {
+				return nil, end, unavailable(errReply)
 			}
-			all = append(all, name)
+		}
+		if all = append(all, names...); len(names) == parts[i].most || len(all) >= most {
+			all = all[:min(len(all), most)]
+			return all, tenantPlace{bucket: parts[i].bucket, after: all[len(all)-1]}, nil
 		}
 	}
-	return all[:min(len(all), most)], nil
+	return all, end, nil
 }

@@ -8,21 +8,36 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// write is an Apply under way: one plan and one nonce, however often it is sent.
+// write is a call of a script that writes: one nonce, however often it is sent.
 type write struct {
 	doubt
 	store      *Store
 	space      space
-	plan       *plan
+	method     string
+	script     *script
+	plan       answer
 	args       []any // of the command, complete
 	repetition int   // the place in args of the mark of a repetition
 	size       int   // of args, about
 	queued     int   // requests that were in the queue before it, at the first attempt
 }
 
+// answer reads the reply of a script that writes. The error is errReply if it is about
+// another write, so that nothing is known of this one.
+type answer interface {
+	outcome(val any) (store.Revision, error)
+}
+
+// newWrite returns an Apply.
 func (s *Store) newWrite(sp space, p *plan) *write {
-	w := &write{store: s, space: sp, plan: p, repetition: argvAt(len(p.keys)) + againAt}
-	w.args = p.command(s.scripts.apply.sha, s.wait.replicas > 0)
+	w := &write{store: s, space: sp, method: "Apply", script: &s.scripts.apply, plan: p}
+	w.command(p.command(s.scripts.apply.sha, s.wait.replicas > 0), len(p.keys))
+	return w
+}
+
+// command sets the arguments of a command with so many keys.
+func (w *write) command(args []any, keys int) {
+	w.args, w.repetition = args, argvAt(keys)+againAt
 	for _, a := range w.args {
 		switch a := a.(type) {
 		case string:
@@ -33,15 +48,14 @@ func (s *Store) newWrite(sp space, p *plan) *write {
 			w.size += len(a)
 		}
 	}
-	if s.repeats() {
+	if w.store.repeats() {
 		w.args[w.repetition] = "1" // the client does not say which of its attempts it is
 	}
-	return w
 }
 
 func (w *write) run(ctx context.Context) (store.Revision, error) {
 	var rev store.Revision
-	err := w.store.repeat(ctx, "Apply", func(ctx context.Context, n int) error {
+	err := w.store.repeat(ctx, w.method, func(ctx context.Context, n int) error {
 		var err error
 		rev, err = w.attempt(ctx, n)
 		return err
@@ -57,7 +71,7 @@ func (w *write) attempt(ctx context.Context, n int) (store.Revision, error) {
 		args = append([]any(nil), w.args...)
 		args[w.repetition] = "1"
 	}
-	r := newRequest(ctx, &w.store.scripts.apply, args)
+	r := newRequest(ctx, w.script, args)
 	r.mark, r.size = w.repetition, w.size
 	val, err := w.store.sendWrite(ctx, w.space, r, &w.doubt)
 	if n == 0 {
@@ -74,7 +88,7 @@ func (w *write) attempt(ctx context.Context, n int) (store.Revision, error) {
 	return rev, w.confirmed(r, err)
 }
 
-// confirmed returns the error of an Apply that was answered: err, or errFewReplicas if
+// confirmed returns the error of a write that was answered: err, or errFewReplicas if
 // fewer replicas than the store waits for have what the answer rests on. A refusal too
 // tells of a state, and one that no replica has would be wrong after a failover.
 func (w *write) confirmed(r *request, err error) error {
