@@ -50,7 +50,8 @@ func checkIndexes(t testing.TB, path string) (damaged int) {
 			JOIN rollbook_space ON n = space`, terms},
 		{
 			"the schedule", `SELECT kind, tenant, due FROM rollbook_schedule`,
-			rows(t, conn, `SELECT kind, tenant, min(due) FROM rollbook_record WHERE due > 0 GROUP BY kind, tenant`),
+			rows(t, conn, `SELECT kind, name, min(due) FROM rollbook_record JOIN rollbook_tenant ON n = tenant
+				WHERE due > 0 GROUP BY kind, tenant`),
 		},
 	} {
 		if damaged > 0 {

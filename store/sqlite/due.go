@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 
@@ -23,18 +22,14 @@ const (
 
 	// sqlFewTenants finds the tenants that have something due by its time, so that it reads
 	// no others, however many there are. The unary plus keeps the planner from walking all
-	// in the order of their numbers, which costs more than sorting the few.
-	sqlFewTenants = `SELECT s.tenant, t.name, -1 FROM
-		(SELECT tenant FROM rollbook_schedule WHERE kind = ?1 AND due < ?2 AND +tenant > ?3
-			ORDER BY +tenant LIMIT (?4+0)) s CROSS JOIN rollbook_tenant t ON t.n = s.tenant`
+	// in the order of their names, which costs more than sorting the few.
+	sqlFewTenants = `SELECT tenant, -1 FROM rollbook_schedule WHERE kind = ?1 AND due < ?2 AND +tenant > ?3
+		ORDER BY +tenant LIMIT (?4+0)`
 
 	// sqlManyTenants walks the tenants of a kind in their order, up to a limit. Its last row
 	// has how many there were, and which was the last; see walkSQL.
-	sqlManyTenants = `SELECT s.tenant, t.name, -1 FROM ` + scheduled + ` s
-			CROSS JOIN rollbook_tenant t ON t.n = s.tenant WHERE s.due < ?2
-		UNION ALL SELECT ifnull(e.last, 0), ifnull(t.name, ''), e.n FROM
-			(SELECT max(tenant) AS last, count(*) AS n FROM ` + scheduled + `) e
-			LEFT JOIN rollbook_tenant t ON t.n = e.last`
+	sqlManyTenants = `SELECT tenant, -1 FROM ` + scheduled + ` s WHERE due < ?2
+		UNION ALL SELECT ifnull(max(tenant), ''), count(*) FROM ` + scheduled
 	scheduled = `(SELECT tenant, due FROM rollbook_schedule WHERE kind = ?1 AND tenant > ?3
 		ORDER BY tenant LIMIT (?4+0))`
 )
@@ -70,7 +65,7 @@ func dueSQL(kinds int) string {
 	return b.String()
 }
 
-// Due implements [store.Store]. The tenants come in the order of their creation.
+// Due implements [store.Store]. The tenants come in the order of their names.
 func (s *Store) Due(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
 	return s.pool().Due(ctx, q)
 }
@@ -146,11 +141,7 @@ func (d *dueReader) all(ctx context.Context, q store.DueQuery) (page store.DuePa
 		if err := d.findKinds(ctx); err != nil {
 			return backend.DueTenants{}, err
 		}
-		after, err := d.s.cursor(ctx, q.After)
-		if err != nil {
-			return backend.DueTenants{}, err
-		}
-		return d.tenants(ctx, after, q.Limit)
+		return d.tenants(ctx, q.After, q.Limit)
 	})
 	if err != nil {
 		return page, err
@@ -162,9 +153,9 @@ func (d *dueReader) all(ctx context.Context, q store.DueQuery) (page store.DuePa
 
 // tenants returns the first tenants that have something due of any of the kinds. Of each
 // kind it reads at most store.DefaultBudget tenants that have nothing due.
-func (d *dueReader) tenants(ctx context.Context, after int64, limit int) (found backend.DueTenants, err error) {
-	var all []backend.DueTenant
-	end := backend.DueTenant{Number: math.MaxInt64} // the search of some kind stopped here
+func (d *dueReader) tenants(ctx context.Context, after string, limit int) (found backend.DueTenants, err error) {
+	var all []string
+	end := "" // the search of some kind stopped here
 	for _, kind := range d.kinds {
 		var count int
 		err := d.s.row(ctx, sqlCountDue, []any{&count}, kind, d.before, store.DefaultBudget+1)
@@ -180,33 +171,32 @@ func (d *dueReader) tenants(ctx context.Context, after int64, limit int) (found 
 			return found, err
 		}
 		all = append(all, some...)
-		if last.Number < end.Number {
+		if last != "" && (end == "" || last < end) {
 			end = last
 		}
 	}
-	return backend.FirstDueTenants(all, end, limit), nil
+	return backend.FirstDueNames(all, end, limit), nil
 }
 
 // tenantsOf returns tenants that have something due of a kind, and the tenant at which
-// the search stopped.
-func (d *dueReader) tenantsOf(ctx context.Context, query string, most, limit int, kind string, after int64) (some []backend.DueTenant, end backend.DueTenant, err error) {
-	end.Number = math.MaxInt64
+// the search stopped, if it did.
+func (d *dueReader) tenantsOf(ctx context.Context, query string, most, limit int, kind, after string) (some []string, end string, err error) {
 	rows, err := d.s.query(ctx, query, kind, d.before, after, most)
 	if err != nil {
-		return nil, end, err
+		return nil, "", err
 	}
 	defer func() { _ = rows.Close() }() // rows.Err reports failures
 	for len(some) <= limit && rows.Next() {
-		var t backend.DueTenant
+		var name string
 		var looked int
-		if err := rows.Scan(&t.Number, &t.Name, &looked); err != nil {
-			return nil, end, err
+		if err := rows.Scan(&name, &looked); err != nil {
+			return nil, "", err
 		}
 		switch {
 		case looked < 0:
-			some = append(some, t)
+			some = append(some, name)
 		case looked == most:
-			end = t
+			end = name
 		}
 	}
 	return some, end, rows.Err()

@@ -14,7 +14,7 @@ import (
 // be created exists, which is refused before a key that is taken, nor in a schema that is
 // newer than the known one.
 const sqlHeld = sqlGetByKey + ` AND NOT EXISTS (SELECT 1 FROM rollbook_record WHERE tenant = r.tenant AND id = ?4)
-		AND (SELECT max(version) FROM rollbook_migration) <= ?5`
+		AND (` + lastNeeds + `) <= ?5`
 
 // held refuses a create whose first unique key is held, by a read: get-or-create of what
 // exists does not wait for the commits of others. It returns nil for every other batch, and

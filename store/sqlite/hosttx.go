@@ -19,7 +19,7 @@ const longTx = 100 * time.Millisecond
 
 // sqlJoin describes the connection of a host's transaction. It is one statement because it
 // runs in every transaction.
-const sqlJoin = `SELECT d.file, synchronous, foreign_keys, secure_delete, trusted_schema, (` + sqlVersion + `),
+const sqlJoin = `SELECT d.file, synchronous, foreign_keys, secure_delete, trusted_schema, (` + sqlNeeds + `),
 		(SELECT count(*) FROM temp.sqlite_schema WHERE name = 'rollbook_doom')
 	FROM pragma_database_list d, pragma_synchronous, pragma_foreign_keys, pragma_secure_delete, pragma_trusted_schema
 	WHERE d.name = 'main'`

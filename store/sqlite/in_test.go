@@ -305,7 +305,7 @@ func TestInLost(t *testing.T) {
 		}, sqlite.ErrReplaced},
 		"a newer schema": {func(t *testing.T, _ *sqlite.Store, _ string, tx *sql.Tx) {
 			t.Helper()
-			_, err := tx.ExecContext(t.Context(), `INSERT INTO rollbook_migration VALUES (99, 'newer')`)
+			_, err := tx.ExecContext(t.Context(), `INSERT INTO rollbook_migration VALUES (99, 'newer', 99)`)
 			must(t, err)
 		}, sqlite.ErrNewerSchema},
 		"closed": {func(t *testing.T, st *sqlite.Store, _ string, _ *sql.Tx) {

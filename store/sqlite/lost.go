@@ -53,7 +53,7 @@ func (s *Store) checkRead(ctx context.Context, always bool) error {
 		return nil
 	}
 	var version int64
-	if err := s.reads.row(ctx, sqlVersion, []any{&version}); err != nil {
+	if err := s.reads.row(ctx, sqlNeeds, []any{&version}); err != nil {
 		return nil //nolint:nilerr // the call has its own error if the file is unreadable
 	}
 	return s.losing(checkVersion(version, s.schema))

@@ -11,7 +11,7 @@ import (
 )
 
 // ErrNewerSchema is returned by Open and New for a database that a later version of this
-// package has migrated. Nothing was changed. If that happens while a store is open, it is
+// package has changed so that this one cannot use it. Nothing was changed. If that happens while a store is open, it is
 // in the errors of all later calls, beside ErrUnavailable: of writes at once, of reads
 // within a second.
 var ErrNewerSchema = errors.New("the database has a newer schema than this version knows")
@@ -21,22 +21,23 @@ var migrations embed.FS
 
 const createMigrationTable = `CREATE TABLE IF NOT EXISTS rollbook_migration (
   version INTEGER PRIMARY KEY,
-  name    TEXT NOT NULL
+  name    TEXT    NOT NULL,
+  needs   INTEGER NOT NULL -- the version that a program must know to go on
 ) STRICT`
 
 // migrate brings the schema to the last of steps, and reports whether steps were missing.
 // One transaction runs all that are: an interrupted migration leaves the database as it
 // was. Several processes may migrate at once; one does it and the others find it done.
 func migrate(ctx context.Context, conn *sql.Conn, steps []backend.Migration, wait lockWait) (migrated bool, err error) {
-	version, err := schemaVersion(ctx, conn)
+	version, needs, err := schemaVersion(ctx, conn)
 	if err != nil {
 		return false, err
 	}
-	if version == len(steps) {
-		return false, nil
-	}
-	if err := checkVersion(int64(version), len(steps)); err != nil {
+	if err := checkVersion(needs, len(steps)); err != nil {
 		return false, err
+	}
+	if version >= len(steps) {
+		return false, nil
 	}
 	err = wait.retry(ctx, nil, func() error {
 		_, err := conn.ExecContext(ctx, sqlBegin)
@@ -57,18 +58,23 @@ func migrateLocked(ctx context.Context, conn *sql.Conn, steps []backend.Migratio
 	if _, err := conn.ExecContext(ctx, createMigrationTable); err != nil {
 		return err
 	}
-	version, err := schemaVersion(ctx, conn) // again: another process may have been first
+	version, needs, err := schemaVersion(ctx, conn) // again: another process may have been first
 	if err != nil {
 		return err
 	}
-	if err := checkVersion(int64(version), len(steps)); err != nil {
+	if err := checkVersion(needs, len(steps)); err != nil {
 		return err
 	}
-	for _, step := range steps[version:] {
+	if version == 0 {
+		if err := identify(ctx, conn); err != nil {
+			return err
+		}
+	}
+	for _, step := range steps[min(version, len(steps)):] {
 		if _, err := conn.ExecContext(ctx, step.Text); err != nil {
 			return fmt.Errorf("migration %d: %w", step.Version, err)
 		}
-		_, err := conn.ExecContext(ctx, `INSERT INTO rollbook_migration (version, name) VALUES (?, ?)`,
+		_, err := conn.ExecContext(ctx, `INSERT INTO rollbook_migration (version, name, needs) VALUES (?1, ?2, ?1)`,
 			step.Version, step.Name)
 		if err != nil {
 			return fmt.Errorf("migration %d: %w", step.Version, err)
@@ -78,24 +84,44 @@ func migrateLocked(ctx context.Context, conn *sql.Conn, steps []backend.Migratio
 	return err
 }
 
-// sqlVersion is the version of the schema.
-const sqlVersion = `SELECT ifnull(max(version), 0) FROM rollbook_migration`
+// applicationID tells a file of Rollbook from other databases, for tools such as file(1):
+// "Roll". A host that keeps tables of its own in the file may have another.
+const applicationID = 0x526f6c6c
 
-// checkVersion returns ErrNewerSchema if the version is later than the known one.
-func checkVersion(version int64, known int) error {
-	if version > int64(known) {
+func identify(ctx context.Context, conn *sql.Conn) error {
+	var id int64
+	if err := conn.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&id); err != nil || id != 0 {
+		return err
+	}
+	_, err := conn.ExecContext(ctx, fmt.Sprintf(`PRAGMA application_id = %d`, applicationID))
+	return err
+}
+
+// sqlNeeds is the version of the schema that a program must know. It need not be the last one: a
+// step that adds an index, say, harms no program that does not know it.
+const (
+	sqlNeeds  = `SELECT ifnull((` + lastNeeds + `), 0)`
+	lastNeeds = `SELECT needs FROM rollbook_migration ORDER BY version DESC LIMIT 1`
+)
+
+// checkVersion returns ErrNewerSchema if a later version is needed than the known one.
+func checkVersion(needs int64, known int) error {
+	if needs > int64(known) {
 		return ErrNewerSchema
 	}
 	return nil
 }
 
-func schemaVersion(ctx context.Context, conn *sql.Conn) (int, error) {
-	var tables, version int
-	err := conn.QueryRowContext(ctx,
+// schemaVersion returns the version of the schema, 0 if there is none, and the one that a program
+// must know.
+func schemaVersion(ctx context.Context, conn *sql.Conn) (version int, needs int64, err error) {
+	var tables int
+	err = conn.QueryRowContext(ctx,
 		`SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'rollbook_migration'`).Scan(&tables)
 	if err != nil || tables == 0 {
-		return 0, err
+		return 0, 0, err
 	}
-	err = conn.QueryRowContext(ctx, sqlVersion).Scan(&version)
-	return version, err
+	err = conn.QueryRowContext(ctx, `SELECT ifnull(max(version), 0), (`+sqlNeeds+`) FROM rollbook_migration`).
+		Scan(&version, &needs)
+	return version, needs, err
 }

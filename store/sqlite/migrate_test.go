@@ -80,6 +80,30 @@ func TestMigrateNewerSchema(t *testing.T) {
 	}
 }
 
+// TestMigrateHarmless: a later version may change the schema so that this one can go on.
+func TestMigrateHarmless(t *testing.T) {
+	path := file(t)
+	s := open(t, path, nil)
+	apply(t, s, "t", store.Create(user("a"), nil))
+	execRaw(t, path, `CREATE INDEX later ON rollbook_record (revision)`,
+		`INSERT INTO rollbook_migration (version, name, needs) SELECT max(version) + 1, 'later', max(needs) FROM rollbook_migration`)
+	apply(t, s, "t", store.Create(user("b"), nil))
+	apply(t, open(t, path, nil), "t", store.Create(user("c"), nil))
+}
+
+// TestApplicationID: a file is known as one of Rollbook, unless the host has called it something else.
+func TestApplicationID(t *testing.T) {
+	for before, want := range map[int64]int64{0: 0x526f6c6c, 5: 5} {
+		path := file(t)
+		execRaw(t, path, fmt.Sprintf(`PRAGMA application_id = %d`, before))
+		open(t, path, nil)
+		conn, _ := raw(t, path)
+		if got := rows(t, conn, `PRAGMA application_id`); !slices.Equal(got, []string{row(want)}) {
+			t.Errorf("application ID %q, want %x", got, want)
+		}
+	}
+}
+
 // A migration that fails halfway, or whose process ends there, leaves nothing.
 func TestMigrateInterrupted(t *testing.T) {
 	path := file(t)

@@ -2,18 +2,14 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 
 	"github.com/rollbook-go/rollbook/store"
 )
 
-const (
-	sqlNumber  = `SELECT n FROM rollbook_tenant WHERE name = ?`
-	sqlTenants = `SELECT name FROM rollbook_tenant WHERE n > ? ORDER BY n LIMIT (?+0)`
-)
+const sqlTenants = `SELECT name FROM rollbook_tenant WHERE name > ? ORDER BY name LIMIT (?+0)`
 
-// Tenants implements [store.Store]. Tenants come in the order of their creation.
+// Tenants implements [store.Store]. Tenants come in the order of their names:
+// a walk goes on after a tenant that was dropped.
 func (s *Store) Tenants(ctx context.Context, q store.TenantQuery) (store.TenantPage, error) {
 	return s.pool().Tenants(ctx, q)
 }
@@ -31,11 +27,7 @@ func (s source) tenantPage(ctx context.Context, q store.TenantQuery) (store.Tena
 		return store.TenantPage{}, err
 	}
 	return read(ctx, s, readTurn{method: "Tenants"}, func(ctx context.Context) (page store.TenantPage, err error) {
-		n, err := s.cursor(ctx, q.After)
-		if err != nil {
-			return page, err
-		}
-		rows, err := s.query(ctx, sqlTenants, n, q.Limit+1)
+		rows, err := s.query(ctx, sqlTenants, q.After, q.Limit+1)
 		if err != nil {
 			return page, err
 		}
@@ -53,17 +45,4 @@ func (s source) tenantPage(ctx context.Context, q store.TenantQuery) (store.Tena
 		}
 		return page, rows.Err()
 	})
-}
-
-// cursor returns the number of the tenant that a page begins after. It is valid within
-// the caller's step.
-func (s source) cursor(ctx context.Context, after string) (n int64, err error) {
-	if after == "" {
-		return 0, nil
-	}
-	err = s.row(ctx, sqlNumber, []any{&n}, after)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = &store.InvalidError{Op: -1, What: "after", Why: "not a tenant of the store"}
-	}
-	return n, err
 }

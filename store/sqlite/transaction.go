@@ -279,7 +279,7 @@ func (tx *transaction) begin(schema int) error {
 	}
 	*tx.known = *newKnown()
 	tx.known.version = version
-	if _, err := tx.s.row(sqlVersion, row); err != nil {
+	if _, err := tx.s.row(sqlNeeds, row); err != nil {
 		return err
 	}
 	if err := scan(row, &version); err != nil {
@@ -300,9 +300,9 @@ func (tx *transaction) finish() error {
 			return err
 		}
 		if row[0] == nil { // min of nothing
-			err = tx.exec(sqlUnschedule, at.kind, at.tenant.n)
+			err = tx.exec(sqlUnschedule, at.kind, at.tenant.name)
 		} else {
-			err = tx.exec(sqlSchedule, at.kind, at.tenant.n, row[0])
+			err = tx.exec(sqlSchedule, at.kind, at.tenant.name, row[0])
 		}
 		if err != nil {
 			return err

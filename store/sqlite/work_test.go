@@ -193,7 +193,7 @@ func TestDueWork(t *testing.T) {
 	s.fill(t, `INSERT INTO rollbook_space (n, tenant, record, key) VALUES (0, 1, 'group', ''), (1, 1, 'user', '')`)
 	s.fill(t, numbers+`INSERT INTO rollbook_record (rid, tenant, space, id, kind, created, revision, due, keys, data)
 		SELECT i, 1, i % 2, 'u' || i, iif(i % 2, 'user', 'group'), i, i, 5, ?2, x'' FROM n`, records, encodeKeys(nil, nil))
-	s.fill(t, `INSERT INTO rollbook_schedule (kind, tenant, due) VALUES ('user', 1, 5), ('group', 1, 5)`)
+	s.fill(t, `INSERT INTO rollbook_schedule (kind, tenant, due) VALUES ('user', 't', 5), ('group', 't', 5)`)
 
 	q := store.DueQuery{Before: store.FromMillis(6), Tenant: "t"}
 	for next := 1; next <= records; {
@@ -228,12 +228,12 @@ func TestDueWorkTenants(t *testing.T) {
 	// between them is not.
 	const many, tenants = store.DefaultBudget + 500, 2*store.DefaultBudget + 1000
 	s := workStore(t, nil)
-	s.fill(t, numbers+`INSERT INTO rollbook_tenant (n, name, revision) SELECT i, 't' || i, 1 FROM n`, tenants)
+	s.fill(t, numbers+`INSERT INTO rollbook_tenant (n, name, revision) SELECT i, printf('t%06d', i), 1 FROM n`, tenants)
 	due := fmt.Sprintf(` iif(i <= %d OR i > %d, 5, 1000) `, many, tenants-10)
 	s.fill(t, numbers+`INSERT INTO rollbook_space (n, tenant, record, key) SELECT i, i, 'user', '' FROM n`, tenants)
 	s.fill(t, numbers+`INSERT INTO rollbook_record (rid, tenant, space, id, kind, created, revision, due, keys, data)
 		SELECT i, i, i, 'u', 'user', 1, 1,`+due+`, ?2, x'' FROM n`, tenants, encodeKeys(nil, nil))
-	s.fill(t, numbers+`INSERT INTO rollbook_schedule (kind, tenant, due) SELECT 'user', i,`+due+`FROM n`, tenants)
+	s.fill(t, numbers+`INSERT INTO rollbook_schedule (kind, tenant, due) SELECT 'user', printf('t%06d', i),`+due+`FROM n`, tenants)
 
 	for _, before := range []int64{6, 1001, 5} { // many, all, none
 		found, calls, worst := make(map[string]bool), 0, 0

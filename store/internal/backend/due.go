@@ -41,24 +41,43 @@ type DueTenant struct {
 
 // DueTenants are the first tenants that have something due.
 type DueTenants struct {
-	tenants []DueTenant
-	next    string // the tenant to go on after; "": there are no more
-	last    string // the last of them, if there are no more
+	names []string
+	next  string // the tenant to go on after; "": there are no more
+	last  string // the last of them, if there are no more
 }
 
 // FirstDueTenants returns the first of all tenants that were found, one search for each kind, up
 // to a limit. The search of some kind stopped at end, behind which tenants may be missing; its
 // number is math.MaxInt64 if none stopped.
-func FirstDueTenants(all []DueTenant, end DueTenant, limit int) (found DueTenants) {
+func FirstDueTenants(all []DueTenant, end DueTenant, limit int) DueTenants {
 	slices.SortFunc(all, func(a, b DueTenant) int { return cmp.Compare(a.Number, b.Number) })
 	all = slices.Compact(all)
 	all = slices.DeleteFunc(all, func(t DueTenant) bool { return t.Number > end.Number })
-	found.tenants, found.next = all[:min(len(all), limit)], end.Name
-	if len(all) > limit {
-		found.next = all[limit-1].Name
+	names := make([]string, len(all))
+	for i, t := range all {
+		names[i] = t.Name
 	}
-	if found.next == "" && len(all) > 0 {
-		found.last = all[len(all)-1].Name
+	return firstDue(names, end.Name, limit)
+}
+
+// FirstDueNames is FirstDueTenants for tenants in the order of the bytes of their names; end is
+// empty if no search stopped.
+func FirstDueNames(all []string, end string, limit int) DueTenants {
+	slices.Sort(all)
+	all = slices.Compact(all)
+	if end != "" {
+		all = slices.DeleteFunc(all, func(name string) bool { return name > end })
+	}
+	return firstDue(all, end, limit)
+}
+
+func firstDue(names []string, end string, limit int) (found DueTenants) {
+	found.names, found.next = names[:min(len(names), limit)], end
+	if len(names) > limit {
+		found.next = names[limit-1]
+	}
+	if found.next == "" && len(names) > 0 {
+		found.last = names[len(names)-1]
 	}
 	return found
 }
@@ -117,14 +136,14 @@ func (d *DuePage) Close(p *DuePart) {
 // turn, which returns a part that is closed.
 func (found DueTenants) Fill(q store.DueQuery, read func(tenant string, share int) (DuePart, error)) (page store.DuePage, err error) {
 	last := q.After
-	for _, t := range found.tenants {
-		part, err := read(t.Name, q.Limit/len(found.tenants))
+	for _, name := range found.names {
+		part, err := read(name, q.Limit/len(found.names))
 		if err != nil {
 			return store.DuePage{}, err
 		}
 		if part.Found() {
 			page.Tenants = append(page.Tenants, part.DueTenant)
-			last = t.Name
+			last = name
 		}
 		if part.full {
 			if last != found.last {

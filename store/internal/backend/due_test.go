@@ -35,19 +35,52 @@ type reading map[string][]string
 func (r reading) fill(q store.DueQuery, all []backend.DueTenant, end backend.DueTenant) (store.DuePage, error) {
 	var page backend.DuePage
 	return backend.FirstDueTenants(all, end, q.Limit).Fill(q, func(tenant string, share int) (backend.DuePart, error) {
-		p := backend.DuePart{DueTenant: store.DueTenant{Tenant: tenant}}
-		var last backend.DuePlace
-		for i, id := range r[tenant] {
-			room, empty := page.Room(&p)
-			record := store.Record{ID: id, Data: make([]byte, store.MaxPageData/2)}
-			if !page.Add(&p, &record, id[0] == '!', empty || len(record.Data) <= room, share, last) {
-				break
-			}
-			last = backend.DuePlace{Due: 1, Number: int64(i + 1)}
-		}
-		page.Close(&p)
-		return p, nil
+		return r.part(&page, tenant, share), nil
 	})
+}
+
+func (r reading) part(page *backend.DuePage, tenant string, share int) backend.DuePart {
+	p := backend.DuePart{DueTenant: store.DueTenant{Tenant: tenant}}
+	var last backend.DuePlace
+	for i, id := range r[tenant] {
+		room, empty := page.Room(&p)
+		record := store.Record{ID: id, Data: make([]byte, store.MaxPageData/2)}
+		if !page.Add(&p, &record, id[0] == '!', empty || len(record.Data) <= room, share, last) {
+			break
+		}
+		last = backend.DuePlace{Due: 1, Number: int64(i + 1)}
+	}
+	page.Close(&p)
+	return p
+}
+
+func TestFirstDueNames(t *testing.T) {
+	r := reading{"a": {"1"}, "b": {"2"}, "c": {"3"}}
+	for _, test := range []struct {
+		all        string
+		end        string
+		limit      int
+		want, next string
+	}{
+		{"b a b a", "", 10, "a b", ""},
+		{"c a b", "", 2, "a b", "b"},
+		{"c a b", "b", 10, "a b", "b"},
+		{"", "b", 10, "", "b"},
+		{"", "", 10, "", ""},
+	} {
+		var page backend.DuePage
+		found := backend.FirstDueNames(strings.Fields(test.all), test.end, test.limit)
+		got, err := found.Fill(store.DueQuery{Limit: test.limit}, func(tenant string, share int) (backend.DuePart, error) {
+			return r.part(&page, tenant, share), nil
+		})
+		var names []string
+		for _, t := range got.Tenants {
+			names = append(names, t.Tenant)
+		}
+		if text := strings.Join(names, " "); text != test.want || got.Next != test.next || err != nil {
+			t.Errorf("%+v: %q, next %q, %v", test, text, got.Next, err)
+		}
+	}
 }
 
 func TestDuePage(t *testing.T) {

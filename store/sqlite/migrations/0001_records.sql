@@ -1,7 +1,8 @@
--- A tenant's number stands for its name in every other table.
+-- A tenant's number stands for its name in the tables below. A tenant that was dropped has no
+-- name, and its row stays until all that has the number is deleted: then another may get it.
 CREATE TABLE rollbook_tenant (
   n        INTEGER PRIMARY KEY,
-  name     TEXT    NOT NULL UNIQUE,
+  name     TEXT    UNIQUE,
   revision INTEGER NOT NULL,            -- of the last op
   trimmed  INTEGER NOT NULL DEFAULT 0   -- the last entry of the feed that was forgotten
 ) STRICT;
@@ -61,10 +62,10 @@ CREATE TABLE rollbook_change (
 ) STRICT;
 
 -- The earliest due of each tenant and kind that has one, so that a search for
--- due records never visits the tenants that have none.
+-- due records never visits the tenants that have none. Tenants come in the order of their names.
 CREATE TABLE rollbook_schedule (
   kind   TEXT    NOT NULL,
-  tenant INTEGER NOT NULL,
+  tenant TEXT    NOT NULL,
   due    INTEGER NOT NULL,
   PRIMARY KEY (kind, tenant)
 ) STRICT, WITHOUT ROWID;
