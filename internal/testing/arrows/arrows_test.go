@@ -73,6 +73,7 @@ func allowed() []arrow {
 		{in("/internal/testing/clock"), nil},
 		{in("/internal/testing/delivery"), nil}, // nothing but tests
 		{in("/internal/testing/faultstore"), []string{in("/store")}},
+		{in("/internal/testing/golden"), []string{in("/enduser"), in("/store"), in("/internal/testing/clock"), "github.com/google/go-cmp/cmp"}},
 		{in("/internal/testing/apitest"), []string{
 			in("/enduser"), in("/httpapi"), in("/store"), in("/store/memory"), in("/internal/testing/backends"), in("/internal/testing/clock"),
 			in("/internal/testing/faultstore"), in("/internal/testing/redistest"), "github.com/alicebob/miniredis/v2/...", "github.com/google/go-cmp/cmp",
