@@ -8,7 +8,10 @@ import (
 	"github.com/rollbook-go/rollbook/store/storetest"
 )
 
-var _ storetest.Damager = memory.Damager{}
+var (
+	_ storetest.Damager   = memory.Damager{}
+	_ storetest.Corrupter = memory.Damager{}
+)
 
 func TestConformance(t *testing.T) {
 	storetest.Run(t, func() (storetest.Place, error) {

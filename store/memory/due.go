@@ -43,11 +43,7 @@ func (s *Store) due(ctx context.Context, q store.DueQuery) (store.DuePage, error
 	if q.Tenant != "" {
 		return r.one(ctx)
 	}
-	tenants, err := s.tenantsAfter(q.After)
-	if err != nil {
-		return store.DuePage{}, err
-	}
-	return r.all(ctx, tenants)
+	return r.all(ctx)
 }
 
 // dueRead is a call of Due.
@@ -78,14 +74,16 @@ func (r *dueRead) one(ctx context.Context) (store.DuePage, error) {
 
 // all reads the earliest due records of the first tenants that have any. A tenant of
 // which only damaged records were found takes no share.
-func (r *dueRead) all(ctx context.Context, tenants []*tenant) (store.DuePage, error) {
+func (r *dueRead) all(ctx context.Context) (store.DuePage, error) {
 	var found, sharing []*dueWalk
-	next := ""
-	for i, t := range tenants {
+	last, next := r.query.After, ""
+	for t := range r.store.allTenants(r.query.After) {
 		if r.budget == 0 {
-			next = tenants[i-1].name
+			next = last
 			break
 		}
+		prev := last
+		last = t.name
 		if t.earliest.Load() >= r.before {
 			r.budget--
 			continue
@@ -99,7 +97,7 @@ func (r *dueRead) all(ctx context.Context, tenants []*tenant) (store.DuePage, er
 		}
 		switch {
 		case w.limit == 0 && w.more:
-			next = tenants[i-1].name
+			next = prev
 		case w.readable > 0:
 			sharing = append(sharing, w)
 			found = append(found, w)
@@ -254,7 +252,7 @@ func parsePlace(s string) (duePlace, bool) {
 }
 
 // dueHeads walks the due records of several kinds as one list.
-type dueHeads []cursor[byDue]
+type dueHeads []cursor[*entry, byDue]
 
 // dueHeads returns the due records behind a place, of the kinds that are named or, if
 // none is, of all.
@@ -271,7 +269,7 @@ func (t *tenant) dueHeads(kinds []string, at duePlace) dueHeads {
 			heads = append(heads, k.due.seek(from))
 		}
 	}
-	return slices.DeleteFunc(heads, func(c cursor[byDue]) bool { return c.entry() == nil })
+	return slices.DeleteFunc(heads, func(c cursor[*entry, byDue]) bool { return c.entry() == nil })
 }
 
 // next takes the earliest entry, nil if there is none left.

@@ -37,7 +37,7 @@ func describe(page store.DuePage) []string {
 // Damaged records use neither the share of their tenant nor that of others.
 func TestDueShares(t *testing.T) {
 	s := memory.New(nil)
-	for _, tenant := range []string{"broken", "idle", "busy", "other", "last"} {
+	for _, tenant := range []string{"broken", "idle", "busy", "other", "plenty"} {
 		for i := range 5 {
 			r := store.Record{ID: strconv.Itoa(i), Kind: []string{"user", "group"}[i%2], Due: store.FromMillis(int64(i + 1))}
 			if tenant == "idle" || tenant == "other" && i > 0 {
@@ -59,12 +59,12 @@ func TestDueShares(t *testing.T) {
 		query store.DueQuery
 		want  []string
 	}{
-		{"all", store.DueQuery{}, []string{broken, "busy: 0 2 3 4 !1", "other: 0", "last: 0 1 2 3 4"}},
-		{"two each", store.DueQuery{Limit: 6}, []string{broken, "busy: 0 2 !1 …", "other: 0", "last: 0 1 …"}},
+		{"all", store.DueQuery{}, []string{broken, "busy: 0 2 3 4 !1", "other: 0", "plenty: 0 1 2 3 4"}},
+		{"two each", store.DueQuery{Limit: 6}, []string{broken, "busy: 0 2 !1 …", "other: 0", "plenty: 0 1 …"}},
 		{"two tenants", store.DueQuery{Limit: 2}, []string{broken, "busy: 0 !1 …", "other: 0", "after other"}},
-		{"the rest", store.DueQuery{After: "other"}, []string{"last: 0 1 2 3 4"}},
-		{"nothing behind", store.DueQuery{After: "last"}, nil},
-		{"one kind", store.DueQuery{Kinds: []string{"group"}, Limit: 2}, []string{"broken: !1 !3", "busy: 3 !1", "last: 1 …"}},
+		{"the rest", store.DueQuery{After: "other"}, []string{"plenty: 0 1 2 3 4"}},
+		{"nothing behind", store.DueQuery{After: "plenty"}, nil},
+		{"one kind", store.DueQuery{Kinds: []string{"group"}, Limit: 2}, []string{"broken: !1 !3", "busy: 3 !1", "plenty: 1 …"}},
 		{"one tenant", store.DueQuery{Tenant: "busy", Limit: 2}, []string{"busy: 0 2 !1 …"}},
 		{"nobody", store.DueQuery{Tenant: "nobody"}, nil},
 	}
@@ -153,18 +153,18 @@ func TestDueLooksAtFewTenants(t *testing.T) {
 		if i == tenants-1 {
 			r.Due = store.FromMillis(1)
 		}
-		if _, err := s.Apply(t.Context(), fmt.Sprint("tenant-", i), store.Ops(store.Create(r, nil))); err != nil {
+		if _, err := s.Apply(t.Context(), fmt.Sprintf("tenant-%05d", i), store.Ops(store.Create(r, nil))); err != nil {
 			t.Fatal(err)
 		}
 	}
 	q := store.DueQuery{Before: store.FromMillis(9)}
 	page, err := s.Due(t.Context(), q)
-	if want := []string{fmt.Sprint("after tenant-", tenants-2)}; err != nil || !cmp.Equal(want, describe(page)) {
+	if want := []string{fmt.Sprintf("after tenant-%05d", tenants-2)}; err != nil || !cmp.Equal(want, describe(page)) {
 		t.Fatalf("page %v, error %v, want %v", describe(page), err, want)
 	}
 	q.After = page.Next
 	page, err = s.Due(t.Context(), q)
-	if want := []string{fmt.Sprintf("tenant-%d: r", tenants-1)}; err != nil || !cmp.Equal(want, describe(page)) {
+	if want := []string{fmt.Sprintf("tenant-%05d: r", tenants-1)}; err != nil || !cmp.Equal(want, describe(page)) {
 		t.Errorf("page %v, error %v, want %v", describe(page), err, want)
 	}
 }

@@ -30,6 +30,40 @@ func (d Damager) Damage(_ context.Context, tenant, id string) error {
 	return nil
 }
 
+// Corrupt damages a record, or what leads to it.
+func (d Damager) Corrupt(ctx context.Context, tenant string, damage store.Damage, id string) error {
+	sh := d.shard(tenant)
+	sh.mu.Lock()
+	t := sh.tenants[tenant]
+	e := t.records[id]
+	defer sh.mu.Unlock()
+	stray := store.Key{Kind: "stray", Value: "stray"}
+	switch damage {
+	case store.DamagedRecord, store.DamagedChange:
+		sh.mu.Unlock()
+		defer sh.mu.Lock()
+		if damage == store.DamagedRecord {
+			return d.Damage(ctx, tenant, id)
+		}
+		return d.DamageChange(ctx, tenant, e.record.Revision)
+	case store.MissingKey:
+		delete(t.holders, e.record.Unique[0])
+	case store.StrayKey:
+		t.holders[stray] = e
+	case store.MissingTerm:
+		t.unindex(e.record.Kind, e.record.Index[0], e)
+	case store.StrayTerm:
+		t.index(e.record.Kind, stray, e)
+	case store.WrongDue:
+		t.earliest.Store(noDue)
+	case store.LowRevision:
+		t.last = e.record.Revision - 1
+	default:
+		return errors.New("no such damage")
+	}
+	return nil
+}
+
 // DamageChange damages an entry of the feed.
 func (d Damager) DamageChange(_ context.Context, tenant string, seq store.Revision) error {
 	sh := d.shard(tenant)

@@ -124,7 +124,7 @@ func (w *walk) pause(more bool) bool {
 
 // entries walks the shortest list that has all records of the query.
 func (w *walk) entries(t *tenant) iter.Seq[*entry] {
-	var shortest *sorted[byCreated]
+	var shortest *sorted[*entry, byCreated]
 	if k := t.kinds[w.query.Kind]; k != nil {
 		shortest = &k.records
 	}

@@ -50,9 +50,13 @@ import (
 )
 
 var (
-	_ store.Store   = (*Store)(nil)
-	_ store.Waiter  = (*Store)(nil)
-	_ store.Counter = (*Store)(nil)
+	_ store.Store      = (*Store)(nil)
+	_ store.Waiter     = (*Store)(nil)
+	_ store.Counter    = (*Store)(nil)
+	_ store.Importer   = (*Store)(nil)
+	_ store.Dropper    = (*Store)(nil)
+	_ store.KindLister = (*Store)(nil)
+	_ store.Verifier   = (*Store)(nil)
 )
 
 const shardCount = 256
@@ -71,10 +75,10 @@ type Store struct {
 	called func(store.CallInfo) // of the Observer; nil: none
 	turns  *fair.Turns          // for reads of whole pages
 
-	// names has every tenant in the order of its first write, which is the
-	// order of Tenants. It only grows: a part of it can be read without the lock.
+	// names has every tenant by name, which is the order of Tenants. A walk finds its
+	// place by the name alone, whether that tenant is still there or not.
 	namesMu sync.RWMutex
-	names   []*tenant
+	names   sorted[*tenant, byName]
 }
 
 // shard has the tenants of one part of the hash range.
@@ -202,6 +206,5 @@ func (s *Store) add(sh *shard, t *tenant) {
 	sh.tenants[t.name] = t
 	s.namesMu.Lock()
 	defer s.namesMu.Unlock()
-	t.place = len(s.names)
-	s.names = append(s.names, t)
+	s.names.insert(t)
 }

@@ -10,17 +10,17 @@ import (
 // enough for a million entries to have a short list of chunks.
 const chunkSize = 512
 
-// sorted is a list of entries in an order, cut into chunks so that inserting and
-// removing in the middle moves few of them. No chunk is empty. The zero value is
-// an empty list. The order of an entry must not change while it is in the list.
-type sorted[O order] struct {
-	chunks [][]*entry
+// sorted is a list of entries, or of tenants, in an order. It is cut into chunks so that
+// inserting and removing in the middle moves few of them. No chunk is empty. The zero
+// value is an empty list. The order of an item must not change while it is in the list.
+type sorted[E comparable, O order[E]] struct {
+	chunks [][]E
 	count  int
 }
 
-// order is a strict total order of entries.
-type order interface {
-	before(a, b *entry) bool
+// order is a strict total order.
+type order[E any] interface {
+	before(a, b E) bool
 }
 
 type byCreated struct{}
@@ -36,24 +36,24 @@ func (byDue) before(a, b *entry) bool {
 	return a.created < b.created
 }
 
-func (s *sorted[O]) len() int {
+func (s *sorted[E, O]) len() int {
 	if s == nil {
 		return 0
 	}
 	return s.count
 }
 
-// first returns the first entry, or nil.
-func (s *sorted[O]) first() *entry {
+// first returns the first item, or nil.
+func (s *sorted[E, O]) first() (none E) {
 	if s.len() == 0 {
-		return nil
+		return none
 	}
 	return s.chunks[0][0]
 }
 
 // find returns the place of the first entry that is not before e: a chunk and
 // the index in it, or one past the last chunk.
-func (s *sorted[O]) find(e *entry) (chunk, i int) {
+func (s *sorted[E, O]) find(e E) (chunk, i int) {
 	var o O
 	chunk = sort.Search(len(s.chunks), func(c int) bool {
 		last := s.chunks[c][len(s.chunks[c])-1]
@@ -67,7 +67,7 @@ func (s *sorted[O]) find(e *entry) (chunk, i int) {
 }
 
 // rank returns how many entries are before e.
-func (s *sorted[O]) rank(e *entry) int {
+func (s *sorted[E, O]) rank(e E) int {
 	c, i := s.find(e)
 	for _, chunk := range s.chunks[:c] {
 		i += len(chunk)
@@ -76,40 +76,41 @@ func (s *sorted[O]) rank(e *entry) int {
 }
 
 // cursor is a place in a list; it is good until the list changes.
-type cursor[O order] struct {
-	list     *sorted[O]
+type cursor[E comparable, O order[E]] struct {
+	list     *sorted[E, O]
 	chunk, i int
 }
 
 // seek returns the place of the first entry that is not before from.
-func (s *sorted[O]) seek(from *entry) cursor[O] {
+func (s *sorted[E, O]) seek(from E) cursor[E, O] {
 	c, i := s.find(from)
-	return cursor[O]{list: s, chunk: c, i: i}
+	return cursor[E, O]{list: s, chunk: c, i: i}
 }
 
-// entry returns the entry at the cursor, nil at the end of the list.
-func (c *cursor[O]) entry() *entry {
+// entry returns the item at the cursor, nil at the end of the list.
+func (c *cursor[E, O]) entry() (none E) {
 	if c.chunk == len(c.list.chunks) {
-		return nil
+		return none
 	}
 	return c.list.chunks[c.chunk][c.i]
 }
 
 // advance goes to the next entry and reports whether there is one.
-func (c *cursor[O]) advance() bool {
+func (c *cursor[E, O]) advance() bool {
 	if c.i++; c.i == len(c.list.chunks[c.chunk]) {
 		c.chunk, c.i = c.chunk+1, 0
 	}
-	return c.entry() != nil
+	var none E
+	return c.entry() != none
 }
 
 // insert adds an entry that is not in the list.
-func (s *sorted[O]) insert(e *entry) {
+func (s *sorted[E, O]) insert(e E) {
 	s.count++
 	c, i := s.find(e)
 	if c == len(s.chunks) { // behind all: chunks of a list that only grows are full
 		if c == 0 || len(s.chunks[c-1]) == chunkSize {
-			s.chunks = append(s.chunks, []*entry{e})
+			s.chunks = append(s.chunks, []E{e})
 			return
 		}
 		s.chunks[c-1] = append(s.chunks[c-1], e)
@@ -124,7 +125,7 @@ func (s *sorted[O]) insert(e *entry) {
 	s.chunks[c] = slices.Insert(s.chunks[c], i, e)
 }
 
-func (s *sorted[O]) split(c int) {
+func (s *sorted[E, O]) split(c int) {
 	left, right := s.chunks[c][:chunkSize/2], s.chunks[c][chunkSize/2:]
 	s.chunks = slices.Insert(s.chunks, c+1, slices.Clone(right))
 	clear(right)
@@ -132,7 +133,7 @@ func (s *sorted[O]) split(c int) {
 }
 
 // remove takes out an entry that is in the list.
-func (s *sorted[O]) remove(e *entry) {
+func (s *sorted[E, O]) remove(e E) {
 	c, i := s.find(e)
 	s.count--
 	s.chunks[c] = slices.Delete(s.chunks[c], i, i+1)
@@ -146,7 +147,7 @@ func (s *sorted[O]) remove(e *entry) {
 }
 
 // join makes one chunk of c and its successor if that is at most half full.
-func (s *sorted[O]) join(c int) bool {
+func (s *sorted[E, O]) join(c int) bool {
 	if c+1 >= len(s.chunks) || len(s.chunks[c])+len(s.chunks[c+1]) > chunkSize/2 {
 		return false
 	}
@@ -156,8 +157,8 @@ func (s *sorted[O]) join(c int) bool {
 }
 
 // ascend walks the entries that are not before from, in order.
-func (s *sorted[O]) ascend(from *entry) iter.Seq[*entry] {
-	return func(yield func(*entry) bool) {
+func (s *sorted[E, O]) ascend(from E) iter.Seq[E] {
+	return func(yield func(E) bool) {
 		if s.len() == 0 {
 			return
 		}
@@ -173,8 +174,8 @@ func (s *sorted[O]) ascend(from *entry) iter.Seq[*entry] {
 }
 
 // descend walks the entries that are before from, in reverse order.
-func (s *sorted[O]) descend(from *entry) iter.Seq[*entry] {
-	return func(yield func(*entry) bool) {
+func (s *sorted[E, O]) descend(from E) iter.Seq[E] {
+	return func(yield func(E) bool) {
 		if s.len() == 0 {
 			return
 		}

@@ -15,10 +15,10 @@ func TestSorted(t *testing.T) {
 	t.Run("by due", testSorted[byDue])
 }
 
-func testSorted[O order](t *testing.T) {
+func testSorted[O order[*entry]](t *testing.T) {
 	t.Helper()
 	rapid.Check(t, func(t *rapid.T) {
-		var list sorted[O]
+		var list sorted[*entry, O]
 		var want []*entry
 		var o O
 		compare := func(a, b *entry) int {
@@ -86,7 +86,7 @@ func testSorted[O order](t *testing.T) {
 
 // auditChunks checks what keeps the list fast: no empty or overlong chunk, and no
 // two neighbors that should be one.
-func auditChunks[O order](t *rapid.T, list *sorted[O]) {
+func auditChunks[O order[*entry]](t *rapid.T, list *sorted[*entry, O]) {
 	for c, chunk := range list.chunks {
 		if len(chunk) == 0 || len(chunk) > chunkSize {
 			t.Fatalf("chunk %d of %d has %d entries", c, len(list.chunks), len(chunk))

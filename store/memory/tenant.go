@@ -11,9 +11,8 @@ import (
 // tenant has the records and the feed of one tenant. The lock of its shard guards it,
 // except earliest.
 type tenant struct {
-	name  string
-	place int // in Store.names
-	last  store.Revision
+	name string
+	last store.Revision
 
 	records map[string]*entry
 	holders map[store.Key]*entry
@@ -43,14 +42,14 @@ type entry struct {
 // kind has the records of one kind.
 type kind struct {
 	name    string
-	records sorted[byCreated]
-	due     sorted[byDue]
+	records sorted[*entry, byCreated]
+	due     sorted[*entry, byDue]
 }
 
 // term has the records of one kind that have an index term.
 type term struct {
 	key     store.Key
-	records sorted[byCreated]
+	records sorted[*entry, byCreated]
 }
 
 type termKey struct {
@@ -252,12 +251,13 @@ func (e *entry) dueTime() int64 {
 
 func (t *tenant) create(r *store.Record) *entry {
 	r.Created, r.Revision = t.last, t.last
-	e := &entry{record: r, created: t.last, due: store.Millis(r.Due)}
-	k := t.kinds[r.Kind]
-	if k == nil {
-		k = &kind{name: strings.Clone(r.Kind)}
-		t.kinds[k.name] = k
-	}
+	return t.insert(r)
+}
+
+// insert adds a record that has its revisions.
+func (t *tenant) insert(r *store.Record) *entry {
+	e := &entry{record: r, created: r.Created, due: store.Millis(r.Due)}
+	k := t.kind(r.Kind)
 	r.Kind = k.name
 	k.records.insert(e)
 	if e.due != 0 {
@@ -271,6 +271,16 @@ func (t *tenant) create(r *store.Record) *entry {
 	}
 	t.records[r.ID] = e
 	return e
+}
+
+// kind returns the records of a kind, which are none yet if there is no such kind.
+func (t *tenant) kind(name string) *kind {
+	k := t.kinds[name]
+	if k == nil {
+		k = &kind{name: strings.Clone(name)}
+		t.kinds[k.name] = k
+	}
+	return k
 }
 
 // replace exchanges the record of an entry. It keeps the strings that are equal in both

@@ -2,11 +2,17 @@ package memory
 
 import (
 	"context"
+	"iter"
 
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// Tenants implements [store.Store]. The order is that of their first writes.
+// byName is the order of tenants.
+type byName struct{}
+
+func (byName) before(a, b *tenant) bool { return a.name < b.name }
+
+// Tenants implements [store.Store]. The order is that of their names.
 func (s *Store) Tenants(ctx context.Context, q store.TenantQuery) (store.TenantPage, error) {
 	begun := s.begin()
 	page, err := s.tenants(ctx, q)
@@ -22,10 +28,7 @@ func (s *Store) tenants(ctx context.Context, q store.TenantQuery) (store.TenantP
 	if err := ctx.Err(); err != nil {
 		return store.TenantPage{}, err
 	}
-	tenants, err := s.tenantsAfter(q.After)
-	if err != nil {
-		return store.TenantPage{}, err
-	}
+	tenants := s.tenantsAfter(q.After, q.Limit+1)
 	page := store.TenantPage{Names: make([]string, min(q.Limit, len(tenants)))}
 	for i := range page.Names {
 		page.Names[i] = tenants[i].name
@@ -36,20 +39,38 @@ func (s *Store) tenants(ctx context.Context, q store.TenantQuery) (store.TenantP
 	return page, nil
 }
 
-// tenantsAfter returns the tenants behind one, all of them for "".
-func (s *Store) tenantsAfter(after string) ([]*tenant, error) {
-	from := 0
-	if after != "" {
-		sh := s.shard(after)
-		sh.mu.RLock()
-		t := sh.tenants[after]
-		sh.mu.RUnlock()
-		if t == nil {
-			return nil, &store.InvalidError{Op: -1, What: "after", Why: "not a tenant that was returned"}
-		}
-		from = t.place + 1
-	}
+// tenantsAfter returns the first tenants behind a name, at most as many as most.
+func (s *Store) tenantsAfter(after string, most int) []*tenant {
 	s.namesMu.RLock()
 	defer s.namesMu.RUnlock()
-	return s.names[from:], nil
+	var found []*tenant
+	for t := range s.names.ascend(&tenant{name: after}) {
+		if t.name == after {
+			continue
+		}
+		if len(found) == most {
+			break
+		}
+		found = append(found, t)
+	}
+	return found
+}
+
+// allTenants walks the tenants behind a name. It holds no lock while the caller looks at
+// one.
+func (s *Store) allTenants(after string) iter.Seq[*tenant] {
+	return func(yield func(*tenant) bool) {
+		for {
+			tenants := s.tenantsAfter(after, stride)
+			for _, t := range tenants {
+				if !yield(t) {
+					return
+				}
+			}
+			if len(tenants) < stride {
+				return
+			}
+			after = tenants[stride-1].name
+		}
+	}
 }
