@@ -76,7 +76,7 @@ func bodyOf(u *User) []byte { return encodeUser(u, u.Version.stamp, nil) }
 // recordOf returns the record of u as a store hands it out.
 func recordOf(u *User) *store.Record {
 	w := writer{stamp: u.Version.stamp}
-	r := w.record(u)
+	r := w.record(u, false)
 	r.Revision = store.Revision(u.Revision)
 	return &r
 }

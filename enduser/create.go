@@ -21,7 +21,7 @@ func (t Tenant) Create(ctx context.Context, s Spec, conds ...Condition) (User, e
 	defer w.end()
 	var c creation
 	if err == nil {
-		if c, err = w.create(ctx, s, conds, false); err == nil && c.result != created {
+		if c, err = w.create(ctx, &Import{Spec: s}, conds, false); err == nil && c.result != created {
 			err = c.conflict
 		}
 		err = w.confirm(ctx, err)
@@ -44,7 +44,7 @@ func (t Tenant) Check(s Spec) error {
 }
 
 func (w *writer) check(s Spec) error {
-	_, _, err := w.describe(s, "check")
+	_, _, err := w.describe(&Import{Spec: s}, "check")
 	return err
 }
 
@@ -92,8 +92,15 @@ func (t Tenant) createOr(ctx context.Context, s Spec, conds conditions, merge bo
 	if err != nil {
 		return w.replayUser(ctx, err)
 	}
+	if u, outcome, err = w.createOr(ctx, &Import{Spec: s}, conds, merge); err != nil {
+		return w.replayUser(ctx, err)
+	}
+	return u, outcome, nil
+}
+
+func (w *writer) createOr(ctx context.Context, in *Import, conds conditions, merge bool) (u User, outcome Outcome, err error) {
 	err = w.settle(ctx, func() (string, error) {
-		c, err := w.create(ctx, s, conds, true)
+		c, err := w.create(ctx, in, conds, true)
 		switch {
 		case err != nil:
 		case c.result == conflicting:
@@ -101,27 +108,13 @@ func (t Tenant) createOr(ctx context.Context, s Spec, conds conditions, merge bo
 		case c.result == created:
 			u, outcome = c.user, Created
 		case merge:
-			u, outcome, err = w.merge(ctx, &s, &c, conds)
+			u, outcome, err = w.update(ctx, &c.record, conds, in.merge)
 		default:
-			u, outcome, err = w.keep(ctx, &s, &c, conds)
+			u, outcome, err = w.keep(ctx, &in.Spec, &c, conds)
 		}
 		return c.record.ID, err
 	})
-	if err = w.confirm(ctx, err); err != nil {
-		return w.replayUser(ctx, err)
-	}
-	return u, outcome, nil
-}
-
-// merge writes a spec into the user that exists.
-func (w *writer) merge(ctx context.Context, s *Spec, c *creation, conds conditions) (User, Outcome, error) {
-	return w.update(ctx, &c.record, conds, func(e *Edit) error {
-		s.Merge(e)
-		if s.ExpiresIn == 0 {
-			return associate(e)
-		}
-		return nil
-	})
+	return u, outcome, w.confirm(ctx, err)
 }
 
 // keep leaves the user that exists as it is, or makes it permanent.
@@ -160,21 +153,27 @@ const (
 //
 // With ensure it is for a call that takes the user that exists. The spec must then identify
 // one, and an invalid spec is an error only if the user does not exist.
-func (w *writer) create(ctx context.Context, s Spec, conds conditions, ensure bool) (creation, error) {
-	u, edit, err := w.describe(s, w.m.newID())
+func (w *writer) create(ctx context.Context, in *Import, conds conditions, ensure bool) (creation, error) {
+	id := in.ID
+	if id == "" {
+		id = w.m.newID()
+	} else if c, err := w.imported(ctx, id); err != nil || c.result != 0 {
+		return c, err
+	}
+	u, edit, err := w.describe(in, id)
 	switch {
-	case ensure && !u.identifies():
+	case ensure && in.ID == "" && !u.identifies():
 		return creation{}, unidentified(err)
 	case err != nil && ensure:
-		return w.existing(ctx, &u, err)
+		return w.existing(ctx, in, &u, err)
 	case err != nil:
 		return creation{}, err
 	}
 	if err := conds.ofNothing(ifGroup); err != nil {
-		return w.existing(ctx, &u, err)
+		return w.existing(ctx, in, &u, err)
 	}
-	op := store.Create(w.record(&u), w.note(ChangeCreated, nil))
-	identity := identityKey(&u, op.New)
+	op := store.Create(w.record(&u, in.ID != ""), w.note(ChangeCreated, nil))
+	identity := in.identity(&u, op.New)
 	switch holders, err := w.emailHolders(ctx, &u); {
 	case err != nil:
 		return creation{}, err
@@ -186,7 +185,7 @@ func (w *writer) create(ctx context.Context, s Spec, conds conditions, ensure bo
 	values, err := w.edited(ctx, &sensitiveRecord{}, &u, &edit)
 	switch {
 	case err != nil && ensure:
-		return w.existing(ctx, &u, err)
+		return w.existing(ctx, in, &u, err)
 	case err != nil:
 		return creation{}, err
 	case len(values) > 0:
@@ -195,9 +194,11 @@ func (w *writer) create(ctx context.Context, s Spec, conds conditions, ensure bo
 	done, conflict, err := w.applyAs(ctx, &User{}, &u, append(values, op)...)
 	switch {
 	case conflict != nil && ensure: // the user with that own ID may go by it as its external ID, too
-		return w.existing(ctx, &u, conflict)
+		return w.existing(ctx, in, &u, conflict)
 	case conflict != nil:
 		return creation{}, conflict
+	case lost(err) && in.ID != "": // somebody has imported it meanwhile
+		return creation{}, err
 	case lost(err): // its ID is in use: NewID has returned it before
 		return creation{}, translate("create", err)
 	case err != nil:
@@ -206,7 +207,7 @@ func (w *writer) create(ctx context.Context, s Spec, conds conditions, ensure bo
 		u.Version, u.Revision = w.written(done.revision), int64(done.revision)
 		return creation{result: created, user: u}, nil
 	case done.taken.Key != identity:
-		return creation{result: conflicting, conflict: w.conflict(done.taken)}, nil
+		return creation{result: conflicting, conflict: in.conflict(w, done.taken)}, nil
 	}
 	return w.found(done.taken.Holder, identity, w.conflict(done.taken))
 }
@@ -214,10 +215,10 @@ func (w *writer) create(ctx context.Context, s Spec, conds conditions, ensure bo
 // existing returns the user that a spec identifies where it cannot make a new one. It
 // returns the cause of that if the user does not exist. One that exists needs neither a
 // policy that allows it nor a new seal.
-func (w *writer) existing(ctx context.Context, u *User, cause error) (creation, error) {
+func (w *writer) existing(ctx context.Context, in *Import, u *User, cause error) (creation, error) {
 	var ref Ref
 	switch {
-	case !u.identifies():
+	case in.ID != "" || !u.identifies():
 		return creation{}, cause
 	case u.ExternalID != "":
 		ref = ByExternalID(u.ExternalID)
@@ -317,12 +318,13 @@ func (w *writer) found(r store.Record, identity store.Key, conflict *ConflictErr
 
 // describe returns the user that a spec describes, with an ID. The error is an
 // *InvalidError.
-func (w *writer) describe(s Spec, id string) (User, sensitiveEdit, error) {
+func (w *writer) describe(in *Import, id string) (User, sensitiveEdit, error) {
+	s := &in.Spec
 	e := Edit{exact: w.exact, User: User{
 		ID: id, Tenant: w.Tenant.name, Environment: w.env,
 		CreatedBy: w.actor, UpdatedBy: w.actor, CreatedAt: w.now, UpdatedAt: w.now, AddedAt: w.now,
 	}}
-	plain := s
+	plain := *s
 	plain.Accounts, plain.Groups = nil, nil
 	plain.Merge(&e)
 	u := e.User
@@ -336,6 +338,7 @@ func (w *writer) describe(s Spec, id string) (User, sensitiveEdit, error) {
 	if s.ExpiresIn < 0 {
 		e.wrong.add(Field{Name: "expires_in"}, CodeValue, "must not be negative")
 	}
+	w.describeOrigin(&e.wrong, in, &u)
 	return u, e.sensitive, e.wrong.with(w.policy.validate(&User{}, &u, &e.sensitive))
 }
 

@@ -48,7 +48,7 @@ func (w *writer) deletion(ctx context.Context, r *store.Record, ref Ref, conds c
 		}
 		u = User{}
 		ops, err = w.m.sensitiveDeletion(ctx, w.name, r.ID)
-	case !live || !ref.names(&u):
+	case !live || !ref.names(w.Tenant, &u):
 		return nil, ErrNotFound
 	default:
 		if err := conds.ofUser(&u); err != nil {

@@ -61,6 +61,14 @@ var (
 	// DeleteTenant again.
 	ErrInUse = errors.New("enduser: the tenant is in use")
 
+	// ErrExpired: the deadline of the user that should be imported has passed. Nothing was
+	// written.
+	ErrExpired = errors.New("enduser: expired")
+
+	// ErrNotWritten: the row is good, but another row of the same [BulkOptions].Atomic call is
+	// not. Nothing was written.
+	ErrNotWritten = errors.New("enduser: not written")
+
 	// ErrCorrupt: the store returned something damaged, or a sealed text that was sealed
 	// for another place.
 	ErrCorrupt = errors.New("enduser: corrupt record")
@@ -127,8 +135,8 @@ func (e *InvalidError) Is(target error) bool { return target == ErrInvalid }
 // ConflictError names a field whose value belongs to another user or group, and that user
 // or group. It is an ErrConflict.
 type ConflictError struct {
-	Kind     string // of the holder: "user" or "group"
-	Field    string // "external_id", "email", "linked_accounts" or, of groups, "token"
+	Kind     string // of the holder: "user" or "group"; for the field "id" it may be "webhook"
+	Field    string // "id", "external_id", "email", "linked_accounts" or, of groups, "token"
 	HolderID string // the ID of the user or group that has the value
 }
 

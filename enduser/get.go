@@ -28,7 +28,7 @@ func (t Tenant) get(ctx context.Context, name string, ref Ref, now time.Time) (s
 		return store.Record{}, User{}, err
 	}
 	u, live, err := t.decode(&r, now)
-	if err == nil && (!live || !ref.names(&u)) {
+	if err == nil && (!live || !ref.names(t, &u)) {
 		err = ErrNotFound
 	}
 	if err != nil {
@@ -44,7 +44,7 @@ func (t Tenant) find(ctx context.Context, name string, ref Ref, now time.Time) (
 		return store.Record{}, err
 	}
 	if ref.by == byEitherID {
-		for _, id := range t.ownForms(ref.value) {
+		if id := t.ownForm(ref.value); id != "" {
 			switch r, err := t.m.store.Get(ctx, name, store.ID(id)); {
 			case errors.Is(err, store.ErrNotFound):
 			case err != nil:

@@ -64,6 +64,8 @@ var termUnreadable = store.Key{Kind: "unreadable", Value: "1"} //nolint:gocheckn
 type carried struct {
 	members       []byte // of the body, each with a comma in front
 	unique, index []store.Key
+
+	ownID bool // a user's own ID is held among the external IDs
 }
 
 // carry returns what a write over a record must keep. It returns ErrNewer if the record must

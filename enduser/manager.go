@@ -27,8 +27,6 @@ type Manager struct {
 
 	running *running // the calls with an idempotency key
 
-	foreignIDs bool // the host makes the IDs
-
 	keyring Keyring // nil: none
 
 	retention Retention
@@ -91,7 +89,7 @@ func New(s store.Store, opts *Options) *Manager {
 		o = *opts
 	}
 	m := &Manager{
-		store: s, now: o.Now, newID: o.NewID, foreignIDs: o.NewID != nil, policy: o.Policy, schema: o.Schema, log: o.Logger, every: o.SweepEvery,
+		store: s, now: o.Now, newID: o.NewID, policy: o.Policy, schema: o.Schema, log: o.Logger, every: o.SweepEvery,
 		kinds: kinds(), queues: newQueues(), strays: new(strays), running: new(running), keyring: o.Keyring, retention: o.Retain,
 		insecureWebhooks: o.InsecureWebhooks,
 	}

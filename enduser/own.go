@@ -9,55 +9,48 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// A user's own ID never names another: no other can take it as its external ID. As long as
-// the user has no external ID it holds its own ID among the external IDs. Afterwards a write
-// that sets an external ID which could be an own ID requires that no record has that ID.
-
-// ownForms returns the own IDs for which an external ID could be mistaken. For nearly all
-// external IDs there are none, if the Manager makes the IDs. IDs that the host makes may be in
-// any case; one in mixed case is only recognized in its own spelling.
-func (t Tenant) ownForms(externalID string) []string {
-	if !t.m.foreignIDs {
-		if len(externalID) != ownIDDigits {
-			return nil
-		}
-		id := externalID
-		if !t.comparesExactly() {
-			id = strings.ToLower(id)
-		}
-		if strings.Trim(id, "0123456789abcdef") != "" {
-			return nil
-		}
-		return []string{id}
-	}
-	if externalID == "" || len(externalID) > maxOwnID || !isOf(externalID, "-_") {
-		return nil
-	}
-	forms := []string{externalID}
-	if !t.comparesExactly() {
-		forms = append(forms, strings.ToLower(externalID), strings.ToUpper(externalID))
-	}
-	slices.Sort(forms)
-	return slices.Compact(forms)
-}
+// A user's own ID never names another: no other can take it as its external ID.
+//
+// A user whose ID newID did not make holds its own ID among the external IDs, for good. All
+// others do so as long as they have no external ID, which saves a key of nearly all users.
+// Afterwards a write that sets an external ID in the form of newID requires that no record has
+// that ID.
 
 const (
 	maxOwnID    = 36 // characters; see [Options].NewID
 	ownIDDigits = 24 // see newID
 )
 
+// isOwnForm reports whether an ID has the form of newID.
+func isOwnForm(id string) bool {
+	return len(id) == ownIDDigits && strings.Trim(id, "0123456789abcdef") == ""
+}
+
+// ownForm returns the own ID, of the form of newID, for which an external ID could be
+// mistaken. For nearly all external IDs there is none: it is "".
+func (t Tenant) ownForm(externalID string) string {
+	if len(externalID) != ownIDDigits {
+		return ""
+	}
+	id := externalID
+	if !t.comparesExactly() {
+		id = strings.ToLower(id)
+	}
+	if !isOwnForm(id) {
+		return ""
+	}
+	return id
+}
+
 // requireNobody returns the requirements of a write that sets the external ID of u.
 func (w *writer) requireNobody(old, u *User) []store.Require {
 	if u.ExternalID == old.ExternalID {
 		return nil
 	}
-	var require []store.Require
-	for _, id := range w.ownForms(u.ExternalID) {
-		if id != u.ID {
-			require = append(require, store.RequireNone(id))
-		}
+	if id := w.ownForm(u.ExternalID); id != "" && id != u.ID {
+		return []store.Require{store.RequireNone(id)}
 	}
-	return require
+	return nil
 }
 
 // applyAs is apply for a write that turns old into u. It requires that no other user has

@@ -42,9 +42,8 @@ func ByEmail(address string) Ref { return Ref{by: byEmail, value: address} }
 func ByAccount(a Account) Ref { return Ref{by: byAccount, typ: a.Type, value: a.ID} }
 
 // ByEitherID names the user with that own ID, or else the one with that external ID. One ID
-// never names two users, since nobody can take another's own ID as external ID. An own ID may
-// be in any case if the Manager made it, or if the user has no external ID; with
-// [Schema].ExactIDs its case matters.
+// never names two users, since nobody can take another's own ID as external ID. Either may be
+// in any case; with [Schema].ExactIDs its case matters.
 func ByEitherID(id string) Ref { return Ref{by: byEitherID, value: id} }
 
 // String returns the kind of the reference, and nothing of the user.
@@ -84,9 +83,12 @@ func (r Ref) key(t Tenant) (store.Key, error) {
 	}
 }
 
-// names reports whether the reference names a user that its key found. A user without an
-// external ID holds its own ID among the external IDs, but that is not its external ID.
-func (r Ref) names(u *User) bool { return r.by != byExternalID || u.ExternalID != "" }
+// names reports whether the reference names a user that its key found. A user may hold its own
+// ID among the external IDs, but that is not its external ID.
+func (r Ref) names(t Tenant, u *User) bool {
+	return r.by != byExternalID ||
+		u.ExternalID != "" && (u.ExternalID == r.value || t.SameExternalID(u.ExternalID, r.value))
+}
 
 // goesBy reports whether a unique key is one of the user's names.
 func (u *User) goesBy(key store.Key) bool {

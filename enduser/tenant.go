@@ -59,7 +59,11 @@ func (t Tenant) Environment() Environment { return t.env }
 // the tenant; see [Schema].ExactIDs.
 func (t Tenant) SameExternalID(a, b string) bool { return t.externalIDKey(a) == t.externalIDKey(b) }
 
-const maxTenantName = 255 // bytes
+// Limits, in bytes.
+const (
+	maxTenantName = 255
+	maxActor      = 256
+)
 
 // call is what stays the same during a call of a handle.
 type call struct {
@@ -78,7 +82,7 @@ func (t Tenant) begin() (call, error) {
 	if t.env != Customer && t.env != Testing {
 		v.add(Field{Name: "environment"}, CodeValue, "must be Customer or Testing")
 	}
-	if len(t.actor) > maxTenantName+1 || textFault(t.actor) != "" {
+	if len(t.actor) > maxActor || textFault(t.actor) != "" {
 		v.add(Field{Name: "actor"}, CodeValue, "must be at most 256 bytes of text")
 	}
 	if err := v.err(); err != nil {

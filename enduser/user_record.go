@@ -19,7 +19,7 @@ const kindUser = "user"
 // The kinds of a user's unique keys and index terms. Kinds of folded text have the version
 // of the folding in their names.
 const (
-	keyExternalID = "external_id." + fold.Version // unique; of a user without external ID, its own ID
+	keyExternalID = "external_id." + fold.Version // unique; also own IDs, see own.go
 	keyExactID    = "external_id.exact"           // the same, where external IDs are compared exactly
 	keyAccount    = "account"                     // unique: type NUL id
 	keyEmail      = "email." + fold.Version       // unique where claimed; always an index term
@@ -61,8 +61,11 @@ func (w *writer) overdueUser(r *store.Record) (ops []store.Op, err error) {
 }
 
 // record returns the record of a new user. Conflicts are found in the order of its unique
-// keys: the one that identifies the user comes first.
-func (w *writer) record(u *User) store.Record { return w.recordBy(&w.schema, u, carried{}) }
+// keys: the one that identifies the user comes first. One that is imported with its ID claims
+// that among the external IDs, since it may be somebody's.
+func (w *writer) record(u *User, imported bool) store.Record {
+	return w.recordBy(&w.schema, u, carried{ownID: imported})
+}
 
 // rewrite returns the record of u that replaces r, the record of an earlier state. It keeps
 // what a newer program has added, and the index terms of other schemas. It returns ErrNewer
@@ -113,8 +116,13 @@ func (w *writer) recordBy(schema *Schema, u *User, from carried) store.Record {
 		Due:  u.ExpiresAt,
 		Data: encodeUser(u, w.stamp, from.members),
 	}
-	r.Unique = make([]store.Key, 0, 2+len(u.Accounts)+len(from.unique))
+	r.Unique = make([]store.Key, 0, 3+len(u.Accounts)+len(from.unique))
 	r.Unique = append(r.Unique, w.externalIDKey(cmp.Or(u.ExternalID, u.ID)))
+	if !isOwnForm(u.ID) || from.ownID {
+		if own := w.externalIDKey(u.ID); own != r.Unique[0] {
+			r.Unique = append(r.Unique, own)
+		}
+	}
 	for _, a := range u.Accounts {
 		r.Unique = append(r.Unique, accountKey(a))
 	}

@@ -1,0 +1,141 @@
+package enduser
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rollbook-go/rollbook/store"
+)
+
+// Import is a user that comes from another place, with what it was there; see
+// [Tenant.ImportAll].
+type Import struct {
+	Spec
+
+	// ID is the ID that the user keeps: at most 36 letters, digits, "-" and "_". It identifies
+	// the user, before everything in the Spec: a user with it is merged into. An ID that is
+	// another user's external ID, in any case, or that of a group or webhook, is ErrConflict.
+	// From then on nobody can have it as external ID. Empty: the Spec identifies the user, and a
+	// new one gets an ID as always.
+	ID string
+
+	// CreatedAt and CreatedBy say when and by whom the user was created in the other place.
+	// Zero: now, and the actor of the handle. CreatedAt lies between 1970 and now. Lists stay in
+	// the order of [User].AddedAt, which is now. A user that exists keeps its own.
+	CreatedAt time.Time
+	CreatedBy string
+
+	// ExpiresAt is the deadline of a provisional user, instead of ExpiresIn. If it has passed the
+	// row is ErrExpired.
+	ExpiresAt time.Time
+
+	// Err is the error of a row that could not be read. The row is answered with it in its turn,
+	// so that readers of files need no book of their own.
+	Err error
+}
+
+// merge merges the import into a user that exists.
+func (in *Import) merge(e *Edit) error {
+	in.Merge(e)
+	if in.ExpiresIn == 0 && in.ExpiresAt.IsZero() {
+		return associate(e)
+	}
+	return nil
+}
+
+// identity returns the key that identifies the user.
+func (in *Import) identity(u *User, r *store.Record) store.Key {
+	if in.ID != "" {
+		return store.ID(in.ID)
+	}
+	return identityKey(u, r)
+}
+
+// conflict returns the conflict for a unique key that is taken.
+func (in *Import) conflict(w *writer, taken *store.TakenError) *ConflictError {
+	c := w.conflict(taken)
+	if in.ID != "" && taken.Key == w.externalIDKey(in.ID) && (in.ExternalID == "" || taken.Key != w.externalIDKey(in.ExternalID)) {
+		c.Field = "id"
+	}
+	return c
+}
+
+// describeOrigin gives a new user what it was in another place.
+func (w *writer) describeOrigin(v *violations, in *Import, u *User) {
+	if !in.CreatedAt.IsZero() {
+		u.CreatedAt = wholeMillis(in.CreatedAt)
+		if !inRange(in.CreatedAt) || u.CreatedAt.After(w.now) {
+			v.add(Field{Name: "created_at"}, CodeValue, "must lie between the year 1970 and now")
+		}
+	}
+	if in.CreatedBy != "" {
+		u.CreatedBy = in.CreatedBy
+		if code := textFault(in.CreatedBy); code != "" {
+			v.add(Field{Name: "created_by"}, code, textMessage(code))
+		} else if len(in.CreatedBy) > maxActor {
+			v.add(Field{Name: "created_by"}, CodeLength, fmt.Sprintf("must have at most %d bytes", maxActor))
+		}
+	}
+	if !in.ExpiresAt.IsZero() {
+		u.ExpiresAt = wholeMillis(in.ExpiresAt)
+		if in.ExpiresIn != 0 {
+			v.add(Field{Name: "expires_at"}, CodeValue, "must not be given together with expires_in")
+		}
+	}
+}
+
+// check rejects what makes the row an error whether or not the user exists.
+func (in *Import) check(p *Policy, now time.Time) error {
+	switch {
+	case in.Err != nil:
+		return in.Err
+	case !in.ExpiresAt.IsZero() && !now.Before(in.ExpiresAt):
+		return ErrExpired
+	case in.ID == "":
+		return nil
+	}
+	var v violations
+	field := Field{Name: "id"}
+	switch {
+	case len(in.ID) > maxOwnID:
+		v.add(field, CodeLength, fmt.Sprintf("must have at most %d characters", maxOwnID))
+	case !isOf(in.ID, "-_"):
+		v.add(field, CodeCharacter, `must be letters, digits, "-" and "_"`)
+	default:
+		p.checkPlaceholder(&v, field, in.ID)
+	}
+	return v.err()
+}
+
+// imported finds the user that has the ID of an import. The result is zero if there is none. It
+// is a conflict if something else has the ID.
+func (w *writer) imported(ctx context.Context, id string) (creation, error) {
+	r, err := w.m.store.Get(ctx, w.name, store.ID(id))
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return creation{}, nil
+	case err != nil:
+		return creation{}, translate("get", err)
+	case r.Kind != kindUser:
+		return creation{result: conflicting, conflict: &ConflictError{Kind: r.Kind, Field: "id", HolderID: id}}, nil
+	}
+	if _, gone := w.expired(&r); gone { // no batch deletes a record and creates it again
+		deletions, err := w.takeOver(ctx, &r)
+		if err == nil {
+			_, err = w.apply(ctx, store.Ops(deletions...))
+		}
+		return creation{}, err
+	}
+	u, _, err := w.decode(&r, w.now)
+	return creation{result: existing, user: u, record: r}, err
+}
+
+// bring makes the user of an import, or merges the import into it.
+func (w *writer) bring(ctx context.Context, in *Import) (User, Outcome, error) {
+	if err := in.check(&w.policy, w.now); err != nil {
+		return User{}, 0, err
+	}
+	return w.createOr(ctx, in, nil, true)
+}
