@@ -113,14 +113,11 @@ func (d *tenantDeletion) kinds(ctx context.Context, name string) ([]string, erro
 
 // kind deletes the records of a kind, up to the newest that there is at the beginning.
 func (d *tenantDeletion) kind(ctx context.Context, name, kind string) error {
-	newest, err := d.m.store.List(ctx, name, store.Query{Kind: kind, Desc: true, Limit: 1})
+	newest, err := d.newest(ctx, name, kind)
 	if err != nil {
-		return translate("list", err)
+		return err
 	}
-	q := store.Query{Kind: kind, Limit: store.MaxLimit}
-	if len(newest.Records) > 0 && len(newest.Damaged) == 0 {
-		q.Before = newest.Records[0].Created + 1
-	}
+	q := store.Query{Kind: kind, Before: newest + 1, Limit: store.MaxLimit}
 	for races := 0; ; {
 		page, err := d.m.store.List(ctx, name, q)
 		if err != nil {
@@ -139,6 +136,26 @@ func (d *tenantDeletion) kind(ctx context.Context, name, kind string) error {
 		}
 		if races, q.After = 0, page.Next; q.After == 0 {
 			return nil
+		}
+	}
+}
+
+// newest returns the revision at which the newest record of a kind was created. Damaged ones
+// beyond it have no revision that a list could end at: it deletes them.
+func (d *tenantDeletion) newest(ctx context.Context, name, kind string) (store.Revision, error) {
+	for q := (store.Query{Kind: kind, Desc: true, Limit: 1}); ; {
+		page, err := d.m.store.List(ctx, name, q)
+		if err != nil {
+			return 0, translate("list", err)
+		}
+		if err := d.remove(ctx, name, kind, page.Damaged); err != nil && !lost(err) {
+			return 0, translate("delete", err)
+		}
+		if len(page.Records) > 0 {
+			return page.Records[0].Created, nil
+		}
+		if q.Before = page.Next; q.Before == 0 {
+			return 0, nil
 		}
 	}
 }
@@ -162,12 +179,14 @@ func (d *tenantDeletion) remove(ctx context.Context, name, kind string, ids []st
 
 // forget deletes the feed and the name of a tenant that has no records any more.
 func (d *tenantDeletion) forget(ctx context.Context, name string) error {
-	last, err := d.m.store.Changes(ctx, name, store.ChangeQuery{Desc: true, Limit: 1})
-	if err == nil && len(last.Changes) > 0 {
-		err = d.m.store.Trim(ctx, name, last.Changes[0].Seq) // in steps: a Drop of a long feed may be one
-	}
+	last, err := d.m.storeTenant(name).feedOf(name).newest(ctx, ChangeQuery{Desc: true, Limit: 1})
 	if err != nil {
-		return translate("trim changes", err)
+		return err
+	}
+	if through := last.Position.revision; through > 0 { // in steps: a Drop of a long feed may be one
+		if err := d.m.store.Trim(ctx, name, store.Revision(through)); err != nil {
+			return translate("trim changes", err)
+		}
 	}
 	if err := d.m.forgetInPass(ctx, name); err != nil {
 		return err

@@ -179,16 +179,20 @@ func (c *copier) checkTarget(ctx context.Context, tenant string) error {
 			return err
 		}
 	}
-	page, err := c.dst.Changes(ctx, tenant, ChangeQuery{Desc: true, Limit: 1})
-	if err != nil || len(page.Changes) == 0 {
+	mine, err := newestChange(ctx, c.dst, tenant)
+	if err != nil || mine.Seq == 0 {
 		return err
 	}
-	mine := page.Changes[0]
-	page, err = c.src.Changes(ctx, tenant, ChangeQuery{After: mine.Seq - 1, Limit: 1})
-	if errors.Is(err, ErrTrimmed) || err == nil && (len(page.Changes) == 0 || !sameChange(mine, page.Changes[0])) {
-		return ErrNotEmpty
+	for theirs, err := range changesOf(ctx, c.src, tenant, mine.Seq-1, nil, c.skip) {
+		if err != nil && !errors.Is(err, ErrTrimmed) {
+			return err
+		}
+		if err == nil && sameChange(mine, theirs) {
+			return nil
+		}
+		break
 	}
-	return err
+	return ErrNotEmpty
 }
 
 // copyTenant copies a tenant. It reads a part while it writes the one before.
@@ -245,16 +249,12 @@ func (c *copier) read(ctx context.Context, tenant string, emit func(Part) error)
 			}
 		}
 	}
-	last, err := c.dst.Changes(ctx, tenant, ChangeQuery{Desc: true, Limit: 1})
+	last, err := newestChange(ctx, c.dst, tenant)
 	if err != nil {
 		return err
 	}
-	var after Revision
-	if len(last.Changes) > 0 {
-		after = last.Changes[0].Seq
-	}
 	var trimmed Revision
-	for ch, err := range changesOf(ctx, c.src, tenant, after, &trimmed, c.skip) {
+	for ch, err := range changesOf(ctx, c.src, tenant, last.Seq, &trimmed, c.skip) {
 		if err == nil {
 			err = f.change(ch, trimmed)
 		}

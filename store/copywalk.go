@@ -67,6 +67,22 @@ func newest(ctx context.Context, s Store, tenant, kind string) (Record, error) {
 	}
 }
 
+// newestChange returns the newest entry of a feed, the zero Change if there is none.
+func newestChange(ctx context.Context, s Store, tenant string) (Change, error) {
+	for q := (ChangeQuery{Desc: true, Limit: 1}); ; {
+		page, err := s.Changes(ctx, tenant, q)
+		if err != nil {
+			return Change{}, err
+		}
+		if len(page.Changes) > 0 {
+			return page.Changes[0], nil
+		}
+		if q.Before = page.Next; q.Before == 0 {
+			return Change{}, nil
+		}
+	}
+}
+
 // recordsOf yields the records of a kind that were created after a revision, in that order.
 func recordsOf(ctx context.Context, s Store, tenant, kind string, after Revision, damaged skipper) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
@@ -94,14 +110,14 @@ func recordsOf(ctx context.Context, s Store, tenant, kind string, after Revision
 }
 
 // changesOf yields the entries of a feed after a revision. After 0 it begins with the oldest
-// that is there, and sets trimmed to the last one that was forgotten.
+// that is there, and sets trimmed, unless it is nil, to the last one that was forgotten.
 func changesOf(
 	ctx context.Context, s Store, tenant string, after Revision, trimmed *Revision, damaged skipper,
 ) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
 		for q := (ChangeQuery{After: after, Limit: MaxLimit}); ; {
 			page, err := s.Changes(ctx, tenant, q)
-			if forgotten, ok := errors.AsType[*TrimmedError](err); ok && q.After == 0 {
+			if forgotten, ok := errors.AsType[*TrimmedError](err); ok && q.After == 0 && trimmed != nil {
 				*trimmed, q.After = forgotten.Through, forgotten.Through
 				continue
 			}
