@@ -88,13 +88,7 @@ func newBatch(tenant string, in store.Batch) *batch {
 			o.rec.ID, o.rec.Kind = in.Old.ID, in.Old.Kind
 		}
 		if in.New != nil {
-			o.rec = *in.New
-			keys := slices.Concat(in.New.Unique, in.New.Index)
-			o.rec.Unique, o.rec.Index = keys[:len(in.New.Unique):len(in.New.Unique)], keys[len(in.New.Unique):]
-			o.rec.Data = append([]byte{}, in.New.Data...) // never nil: the column is NOT NULL
-			o.keys = encodeKeys(in.New.Unique, in.New.Index)
-			o.due = store.Millis(in.New.Due)
-			o.rec.Due = store.FromMillis(o.due) // a TakenError may return it as the holder of a key
+			o.setNew(in.New)
 		}
 		if in.Note != nil {
 			o.entry = encodeEntry(o.kind, o.rec.Kind, o.rec.ID, in.Note)
@@ -102,6 +96,17 @@ func newBatch(tenant string, in store.Batch) *batch {
 		b.size += opSize + len(o.rec.Data) + len(o.keys) + len(o.entry)
 	}
 	return b
+}
+
+// setNew copies and encodes the new record.
+func (o *op) setNew(r *store.Record) {
+	o.rec = *r
+	keys := slices.Concat(r.Unique, r.Index)
+	o.rec.Unique, o.rec.Index = keys[:len(r.Unique):len(r.Unique)], keys[len(r.Unique):]
+	o.rec.Data = append([]byte{}, r.Data...) // never nil: the column is NOT NULL
+	o.keys = encodeKeys(r.Unique, r.Index)
+	o.due = store.Millis(r.Due)
+	o.rec.Due = store.FromMillis(o.due) // a TakenError may return it as the holder of a key
 }
 
 // run checks the batch and writes it. But for createNew it reads everything before it
@@ -188,10 +193,14 @@ func (o *op) written(tx *transaction, t *tenant) error {
 // Their keys and terms are unknown, so that it reads all rows of the tenant. That is slow
 // but rare, and what finds a record must not outlive it.
 func (b *batch) forgetDamaged(tx *transaction, t *tenant) error {
-	var rids, created []int64
+	var rids []int64
+	var created map[string][]int64 // by kind
 	for i := range b.ops {
 		if s := &b.ops[i].stored; s.damaged {
-			rids, created = append(rids, s.rid), append(created, s.created)
+			if created == nil {
+				created = make(map[string][]int64)
+			}
+			rids, created[s.kind] = append(rids, s.rid), append(created[s.kind], s.created)
 		}
 	}
 	if len(rids) == 0 {
@@ -200,7 +209,12 @@ func (b *batch) forgetDamaged(tx *transaction, t *tenant) error {
 	if err := tx.exec(sqlForgetKeys, t.n, numberList(rids)); err != nil {
 		return err
 	}
-	return tx.exec(sqlForgetTerms, t.n, numberList(created))
+	for kind, created := range created {
+		if err := tx.exec(sqlForgetTerms, t.n, kind, numberList(created)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // numberList returns a JSON array.
@@ -231,7 +245,7 @@ func (o *op) write(tx *transaction, t *tenant) error {
 	case store.Updated:
 		return o.replace(tx, t)
 	case store.Deleted:
-		tx.deleted = true
+		tx.rewritten = true
 		if err := tx.exec(sqlDelete, o.stored.rid); err != nil {
 			return err
 		}

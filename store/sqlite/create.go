@@ -59,7 +59,7 @@ func (b *batch) createNew(tx *transaction, t *tenant) (store.Revision, error) {
 // before the transaction: a create whose first key was held then, and is.
 func (b *batch) settled(tx *transaction, refused error) bool {
 	taken, ok := errors.AsType[*store.TakenError](refused)
-	if !ok || tx.deleted || len(b.ops) > 1 || len(b.require) > 0 || b.ops[0].kind != store.Created ||
+	if !ok || tx.rewritten || len(b.ops) > 1 || len(b.require) > 0 || b.ops[0].kind != store.Created ||
 		taken.Key != b.ops[0].rec.Unique[0] {
 		return false
 	}

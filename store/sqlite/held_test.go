@@ -195,20 +195,35 @@ func (g *groups) restore(t *testing.T) {
 // inOrder makes calls that share a transaction, as together does, one behind the other.
 func (g *groups) inOrder(t *testing.T, at int, kind fault, batches ...store.Batch) (errs []error) {
 	t.Helper()
+	var calls []func() error
+	for _, b := range batches {
+		calls = append(calls, func() error {
+			_, err := g.store.Apply(t.Context(), "t", b)
+			return err
+		})
+	}
+	errs, _ = g.callInOrder(t, at, kind, calls...)
+	return errs
+}
+
+// callInOrder also returns how many statements there were.
+func (g *groups) callInOrder(t *testing.T, at int, kind fault, calls ...func() error) (errs []error, statements int) {
+	t.Helper()
 	begun := make(chan struct{})
 	g.driver.arm(at, kind, func() {}, begun)
-	errs = make([]error, len(batches))
+	errs = make([]error, len(calls))
 	var wg sync.WaitGroup
-	for i, b := range batches {
-		wg.Go(func() { _, errs[i] = g.store.Apply(t.Context(), "t", b) })
+	for i, call := range calls {
+		wg.Go(func() { errs[i] = call() })
 		eventually(t, "the call is in the queue", func() bool { return g.store.Queued() == i+1 })
 	}
 	close(begun)
 	wg.Wait()
-	if _, sins := g.driver.disarm(); len(sins) > 0 {
+	statements, sins := g.driver.disarm()
+	if len(sins) > 0 {
 		t.Error(sins)
 	}
-	return errs
+	return errs, statements
 }
 
 // TestSeenKeys: a key that was seen in use is read first although creates of others find

@@ -81,7 +81,7 @@ func plans(all bool) map[string][]string {
 		},
 		sqlForgetTerms: { // all of the tenant's
 			"SEARCH rollbook_term USING PRIMARY KEY (space=?)", "LIST SUBQUERY 1",
-			"SEARCH rollbook_space USING COVERING INDEX sqlite_autoindex_rollbook_space_1 (tenant=? AND record>?)",
+			"SEARCH rollbook_space USING COVERING INDEX sqlite_autoindex_rollbook_space_1 (tenant=? AND record=?)",
 			"LIST SUBQUERY 2", "SCAN json_each VIRTUAL TABLE INDEX 1:", "CREATE BLOOM FILTER",
 		},
 		sqlDeleteTerm: {"SEARCH rollbook_term USING PRIMARY KEY" +
@@ -136,6 +136,30 @@ func plans(all bool) map[string][]string {
 			"SEARCH rollbook_schedule USING PRIMARY KEY (kind=? AND tenant>?)",
 			"SCAN (subquery)",
 		},
+		sqlKinds: {
+			"SEARCH s USING COVERING INDEX sqlite_autoindex_rollbook_space_1 (tenant=? AND record>?)",
+			"SEARCH rollbook_record EXISTS USING COVERING INDEX rollbook_record_created (space=?)",
+		},
+		sqlData:      {"SEARCH rollbook_record USING INTEGER PRIMARY KEY (rowid=?)"},
+		sqlPlace:     {"SEARCH rollbook_record USING COVERING INDEX rollbook_record_created (space=? AND created=?)"},
+		sqlEntry:     {"SEARCH rollbook_change USING INTEGER PRIMARY KEY (rowid=?)"},
+		sqlHasRecord: {"SEARCH rollbook_record USING COVERING INDEX sqlite_autoindex_rollbook_record_1 (tenant=?)"},
+		sqlForgetSchedule: { // of each kind that the tenant has had
+			"SEARCH rollbook_schedule USING PRIMARY KEY (kind=? AND tenant=?)", "LIST SUBQUERY 1",
+			"SEARCH rollbook_space USING COVERING INDEX sqlite_autoindex_rollbook_space_1 (tenant=?)",
+		},
+		sqlForgetName: {"SEARCH rollbook_tenant USING INTEGER PRIMARY KEY (rowid=?)"},
+		sqlDropped:    {"SEARCH rollbook_tenant USING COVERING INDEX sqlite_autoindex_rollbook_tenant_1 (name=?)"},
+		sqlDropKeys: {
+			"SEARCH rollbook_key USING PRIMARY KEY (space=?)", "LIST SUBQUERY 1",
+			"SEARCH rollbook_space USING COVERING INDEX sqlite_autoindex_rollbook_space_1 (tenant=?)",
+		},
+		sqlDropTerms: {
+			"SEARCH rollbook_term USING PRIMARY KEY (space=?)", "LIST SUBQUERY 1",
+			"SEARCH rollbook_space USING COVERING INDEX sqlite_autoindex_rollbook_space_1 (tenant=?)",
+		},
+		sqlDropSpaces: {"SEARCH rollbook_space USING INDEX sqlite_autoindex_rollbook_space_1 (tenant=?)"},
+		sqlDropTenant: {"SEARCH rollbook_tenant USING INTEGER PRIMARY KEY (rowid=?)"},
 		sqlHasNews: {
 			"SEARCH t USING INDEX sqlite_autoindex_rollbook_tenant_1 (name=?)",
 			"CORRELATED SCALAR SUBQUERY 1",

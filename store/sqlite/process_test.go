@@ -70,9 +70,9 @@ type Response struct {
 
 // registerTypes lets gob carry arguments, results and errors.
 func registerTypes() {
-	args := []any{store.Key{}, store.Batch{}, store.Query{}, store.CountQuery{}, store.ChangeQuery{}, store.DueQuery{}}
+	args := []any{store.Key{}, store.Batch{}, store.Query{}, store.CountQuery{}, store.ChangeQuery{}, store.DueQuery{}, store.Part{}}
 	results := []any{store.Record{}, store.Revision(0), store.Page{}, store.Counted{}, store.ChangePage{}, store.DuePage{}}
-	for _, v := range slices.Concat(args, results, []any{store.TenantQuery{}, store.TenantPage{}}) {
+	for _, v := range slices.Concat(args, results, []any{store.TenantQuery{}, store.TenantPage{}, []string{}}) {
 		gob.Register(v)
 	}
 	for _, target := range typedErrors() {
@@ -357,4 +357,18 @@ func (r *remote) Wait(ctx context.Context, tenant string, after store.Revision) 
 func (r *remote) Scrub(ctx context.Context) error {
 	_, err := r.call(ctx, "Scrub")
 	return err
+}
+
+func (r *remote) Import(ctx context.Context, tenant string, p store.Part) error {
+	_, err := r.call(ctx, "Import", tenant, p)
+	return err
+}
+
+func (r *remote) Drop(ctx context.Context, tenant string) error {
+	_, err := r.call(ctx, "Drop", tenant)
+	return err
+}
+
+func (r *remote) Kinds(ctx context.Context, tenant, after string) ([]string, error) {
+	return remotely[[]string](ctx, r, "Kinds", tenant, after)
 }

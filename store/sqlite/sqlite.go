@@ -11,14 +11,17 @@ import (
 )
 
 var (
-	_ store.Store    = (*Store)(nil)
-	_ store.Waiter   = (*Store)(nil)
-	_ store.Scrubber = (*Store)(nil)
-	_ store.Counter  = (*Store)(nil)
+	_ store.Store      = (*Store)(nil)
+	_ store.Waiter     = (*Store)(nil)
+	_ store.Scrubber   = (*Store)(nil)
+	_ store.Counter    = (*Store)(nil)
+	_ store.Importer   = (*Store)(nil)
+	_ store.Dropper    = (*Store)(nil)
+	_ store.KindLister = (*Store)(nil)
 )
 
-// Store keeps records in a SQLite file. It is a [store.Store], [store.Waiter],
-// [store.Scrubber] and [store.Counter], and is safe for concurrent use.
+// Store keeps records in a SQLite file. It is a [store.Store] and all that the optional
+// interfaces below say, and is safe for concurrent use.
 type Store struct {
 	opts     Options
 	wait     lockWait

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"cmp"
 	"database/sql/driver"
+	"maps"
 	"slices"
 
 	"github.com/rollbook-go/rollbook/store"
@@ -33,7 +34,7 @@ const (
 		WHERE space IN (SELECT n FROM rollbook_space WHERE tenant = ? AND record = '')
 		AND rid IN (SELECT value FROM json_each(?))`
 	sqlForgetTerms = `DELETE FROM rollbook_term
-		WHERE space IN (SELECT n FROM rollbook_space WHERE tenant = ? AND record > '')
+		WHERE space IN (SELECT n FROM rollbook_space WHERE tenant = ? AND record = ?)
 		AND created IN (SELECT value FROM json_each(?))`
 
 	sqlDeleteTerm = `DELETE FROM rollbook_term WHERE space = ? AND value = ? AND created = ?`
@@ -69,9 +70,12 @@ const sqlDataVersion = `PRAGMA data_version`
 // transaction is how the tasks of a group read and write the database. It keeps a tenant's
 // revision and earliest due, which several tasks may change, until finish writes them once.
 type transaction struct {
-	s        statements
-	writes   int  // statements that write, so far
-	deleted  bool // a record was deleted
+	s      statements
+	writes int // statements that write, so far
+	// rewritten: a record was deleted, or got a revision of the past, so that what is held now may
+	// not have been before.
+	rewritten bool
+
 	known    *known
 	changed  []*tenant
 	schedule map[slot]struct{} // the rows to be brought up to date
@@ -166,6 +170,15 @@ func (tx *transaction) change(t *tenant) {
 		t.changed, t.before = true, t.revision-1
 		tx.changed = append(tx.changed, t)
 	}
+}
+
+// forget makes the transaction know nothing of a tenant that was dropped: another may get its name
+// and its number.
+func (tx *transaction) forget(t *tenant) {
+	tx.rewritten = true
+	delete(tx.known.tenants, t.name)
+	tx.changed = slices.DeleteFunc(tx.changed, func(c *tenant) bool { return c == t })
+	maps.DeleteFunc(tx.schedule, func(at slot, _ struct{}) bool { return at.tenant == t })
 }
 
 // newRow returns a number for a record, greater than all others have.

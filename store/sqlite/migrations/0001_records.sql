@@ -45,7 +45,7 @@ CREATE TABLE rollbook_key (
 ) STRICT, WITHOUT ROWID;
 
 -- The records that have each index term, in the order of lists. A row counts only if
--- the record that it names has its created, which no two records of a tenant share.
+-- the record that it names has its created, which no two records of a tenant and kind share.
 CREATE TABLE rollbook_term (
   space   INTEGER NOT NULL,
   value   TEXT    NOT NULL,
