@@ -201,13 +201,17 @@ func (b backend) place() (storetest.Place, error) {
 			}
 			limited := withoutScrub{st, st, st, st, st, st, st}
 			if b.name == "miniredis" { // which has no files
-				return limited, nil
+				return withVerify{limited, st, st}, nil
 			}
-			admin, err := open(b.as("")) // Scrub needs more rights
-			return withScrub{limited, admin}, err
+			admin, err := open(b.as("")) // Scrub and Verify need more rights
+			return withScrub{withVerify{limited, admin, admin}, admin}, err
 		},
 		Close: func() error {
-			errs := []error{b.clear(prefix)}
+			all, err := open(b.as(""))
+			errs := []error{err}
+			if err == nil {
+				errs = append(errs, all.MendCorrupted(context.Background()), b.clear(prefix))
+			}
 			for _, c := range clients {
 				errs = append(errs, c.Close())
 			}
@@ -226,7 +230,13 @@ type withoutScrub struct {
 	storetest.Damager
 }
 
-type withScrub struct {
+type withVerify struct {
 	withoutScrub
+	store.Verifier
+	storetest.Corrupter
+}
+
+type withScrub struct {
+	withVerify
 	store.Scrubber
 }

@@ -244,10 +244,6 @@ func (d *dump) read(ctx context.Context, node *goredis.Client, prefix string, ke
 	return nil
 }
 
-func escapeGlob(s string) string {
-	return strings.NewReplacer(`*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`, `\`, `\\`).Replace(s)
-}
-
 // split takes the name of a tenant's hash apart.
 func split(prefix, key string) (bucket int, letter, tenant string, ok bool) {
 	rest := strings.TrimPrefix(key, prefix)

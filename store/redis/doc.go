@@ -170,7 +170,7 @@
 // CheckServer sends every one of the commands, so that a missing right shows at start and
 // not in a script that has begun to write. To check the server's settings too it uses
 // +info or +config|get, where permitted. For [Store.Scrub] add
-// +config|get +info +bgrewriteaof +bgsave.
+// +config|get +info +bgrewriteaof +bgsave, for [Store.Verify] +scan +hscan +zscan.
 //
 // # Client settings
 //

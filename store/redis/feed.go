@@ -16,13 +16,29 @@ func (s *Store) Changes(ctx context.Context, tenant string, q store.ChangeQuery)
 	if q, err = store.CheckChanges(tenant, q); err != nil {
 		return store.ChangePage{}, err
 	}
-	sp := s.space(tenant)
+	page, err = s.readFeed(ctx, s.space(tenant), "Changes", q)
+	if err != nil {
+		return store.ChangePage{}, err
+	}
+	if q.After < page.Trimmed && (!q.Desc || q.After > 0) {
+		return store.ChangePage{}, &store.TrimmedError{Through: page.Trimmed}
+	}
+	for _, change := range page.Changes {
+		if change.Damaged {
+			c.Damaged++
+		}
+	}
+	return page, nil
+}
+
+// readFeed returns a page of what is left of a tenant's feed.
+func (s *Store) readFeed(ctx context.Context, sp space, method string, q store.ChangeQuery) (page store.ChangePage, err error) {
 	newest := "0"
 	if q.Desc {
 		newest = "1"
 	}
 	ask := func(class class, room int) (reply, error) {
-		got, err := s.readScript(ctx, sp, "Changes", class, s.scripts.changes, []string{sp.records(), sp.feed()},
+		got, err := s.readScript(ctx, sp, method, class, s.scripts.changes, []string{sp.records(), sp.feed()},
 			trimmedField, strconv.FormatInt(int64(q.After), 10), strconv.FormatInt(int64(q.Before), 10), newest,
 			strconv.Itoa(q.Limit), strconv.Itoa(room))
 		if err == nil && (got.status != "page" || len(got.args) < 2 || len(got.args)%2 != 0) {
@@ -42,20 +58,13 @@ func (s *Store) Changes(ctx context.Context, tenant string, q store.ChangeQuery)
 		return store.ChangePage{}, unavailable(errReply)
 	}
 	page.Trimmed = store.Revision(mark)
-	if q.After < page.Trimmed && (!q.Desc || q.After > 0) {
-		return store.ChangePage{}, &store.TrimmedError{Through: page.Trimmed}
-	}
-	tag := string(tenantTag(tenant))
+	tag := string(tenantTag(sp.tenant))
 	for i := 2; i < len(got.args); i += 2 {
 		seq, ok := parseDigits(got.args[i+1])
 		if !ok {
 			return store.ChangePage{}, unavailable(errReply)
 		}
-		change := decodeChange(tag, got.args[i], seq)
-		if change.Damaged {
-			c.Damaged++
-		}
-		page.Changes = append(page.Changes, change)
+		page.Changes = append(page.Changes, decodeChange(tag, got.args[i], seq))
 	}
 	if n := len(page.Changes); got.args[1] == "more" && n > 0 {
 		page.Next = page.Changes[n-1].Seq

@@ -12,7 +12,10 @@ import (
 // script is a Lua script and the hash by which a server that has seen it runs it.
 type script struct{ source, sha string }
 
-type scripts struct{ apply, imports, drop, get, changes, trim, confirm, probe script }
+type scripts struct {
+	apply, imports, drop, get, changes, trim, confirm, probe script
+	ids, record, stray, queue, tenant                        script // of Verify
+}
 
 func newScripts() scripts {
 	named := func(source string) script {
@@ -27,6 +30,11 @@ func newScripts() scripts {
 		trim:    named(trimSource),
 		confirm: named(confirmSource),
 		probe:   named(probeSource),
+		ids:     named(idsSource),
+		record:  named(recordSource),
+		stray:   named(straySource),
+		queue:   named(queueSource),
+		tenant:  named(tenantSource),
 	}
 }
 
@@ -56,6 +64,21 @@ var confirmSource string
 
 //go:embed probe.lua
 var probeSource string
+
+//go:embed ids.lua
+var idsSource string
+
+//go:embed record.lua
+var recordSource string
+
+//go:embed stray.lua
+var straySource string
+
+//go:embed queue.lua
+var queueSource string
+
+//go:embed tenant.lua
+var tenantSource string
 
 // readScript runs a script that only reads and returns its reply.
 func (s *Store) readScript(ctx context.Context, sp space, method string, class class, sc script, keys []string, args ...any) (reply, error) {

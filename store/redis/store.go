@@ -20,6 +20,7 @@ var _ interface {
 	store.Importer
 	store.Dropper
 	store.KindLister
+	store.Verifier
 } = (*Store)(nil)
 
 // Options are the settings of a Store. The zero value is ready to use.
