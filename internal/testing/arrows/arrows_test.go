@@ -72,6 +72,7 @@ func allowed() []arrow {
 		{in("/internal/testing/size"), nil},
 		{in("/internal/testing/clock"), nil},
 		{in("/internal/testing/delivery"), nil}, // nothing but tests
+		{in("/internal/testing/moving"), nil},   // nothing but tests
 		{in("/internal/testing/faultstore"), []string{in("/store")}},
 		{in("/internal/testing/golden"), []string{in("/enduser"), in("/store"), in("/internal/testing/clock"), "github.com/google/go-cmp/cmp"}},
 		{in("/internal/testing/apitest"), []string{
