@@ -169,8 +169,10 @@
 //
 // CheckServer sends every one of the commands, so that a missing right shows at start and
 // not in a script that has begun to write. To check the server's settings too it uses
-// +info or +config|get, where permitted. For [Store.Scrub] add
-// +config|get +info +bgrewriteaof +bgsave, for [Store.Verify] +scan +hscan +zscan.
+// +info or +config|get, where permitted. Two methods need more:
+//
+//	Scrub    +config|get +info +bgrewriteaof +bgsave
+//	Verify   +scan +hscan +zscan
 //
 // # Client settings
 //
