@@ -3,6 +3,9 @@ package enduser
 import (
 	"context"
 	"iter"
+	"math"
+
+	"github.com/rollbook-go/rollbook/store"
 )
 
 // BulkOptions are the settings of [Tenant.UpsertAll] and [Tenant.ImportAll]. The zero value is
@@ -58,20 +61,41 @@ func (t Tenant) UpsertAll(ctx context.Context, specs iter.Seq[Spec], opts *BulkO
 // ImportAll is [Tenant.UpsertAll] for users that come from another place.
 func (t Tenant) ImportAll(ctx context.Context, rows iter.Seq[Import], opts *BulkOptions) iter.Seq2[BulkResult, error] {
 	return func(yield func(BulkResult, error) bool) {
-		row := 0
+		b, err := t.bulk(ctx, opts)
+		if err != nil {
+			yield(BulkResult{}, err)
+			return
+		}
+		if b.Atomic {
+			b.atomic(rows, yield)
+			return
+		}
+		defer b.end()
 		for in := range rows {
-			w, err := t.writer()
-			var u User
-			result := BulkResult{Row: row, ID: in.ID, ExternalID: in.ExternalID}
-			if err == nil {
-				if u, result.Outcome, err = w.bring(WithoutIdempotency(ctx), &in); err == nil {
-					result.ID, result.ExternalID, result.Version = u.ID, u.ExternalID, u.Version
-				}
-			}
-			if !yield(result, err) || err != nil && !ofOneRow(err) && in.Err == nil {
+			if !b.add(&in, yield) {
 				return
 			}
-			row++
 		}
+		b.finish(yield)
 	}
+}
+
+// bulk begins a call.
+func (t Tenant) bulk(ctx context.Context, opts *BulkOptions) (*bulk, error) {
+	w, err := t.writer()
+	if err == nil && ctx.Value(idempotencyKey{}) != (*Idempotency)(nil) && ctx.Value(idempotencyKey{}) != nil {
+		err = invalidField(Field{Name: "idempotency_key"}, CodeValue, "must not be given: one key cannot stand for many writes")
+	}
+	if err != nil {
+		return nil, err
+	}
+	b := &bulk{ctx: ctx, t: w.Tenant, keyed: &w, held: make(map[store.Key]*chunk), users: make(map[string]*chunk), atOnce: chunksAtOnce}
+	if opts != nil {
+		b.BulkOptions = *opts
+	}
+	if t.m.queues == nil {
+		b.atOnce = 1
+	}
+	b.until.Store(math.MaxInt64)
+	return b, nil
 }

@@ -172,8 +172,7 @@ func (w *writer) create(ctx context.Context, in *Import, conds conditions, ensur
 	if err := conds.ofNothing(ifGroup); err != nil {
 		return w.existing(ctx, in, &u, err)
 	}
-	op := store.Create(w.record(&u, in.ID != ""), w.note(ChangeCreated, nil))
-	identity := in.identity(&u, op.New)
+	identity := w.identity(in, &u)
 	switch holders, err := w.emailHolders(ctx, &u); {
 	case err != nil:
 		return creation{}, err
@@ -182,16 +181,14 @@ func (w *writer) create(ctx context.Context, in *Import, conds conditions, ensur
 	case len(holders) > 0:
 		return w.besides(ctx, identity, holders)
 	}
-	values, err := w.edited(ctx, &sensitiveRecord{}, &u, &edit)
+	p, err := w.planCreate(ctx, in, &u, &edit)
 	switch {
 	case err != nil && ensure:
 		return w.existing(ctx, in, &u, err)
 	case err != nil:
 		return creation{}, err
-	case len(values) > 0:
-		op.New.Data = encodeUser(&u, w.stamp, nil)
 	}
-	done, conflict, err := w.applyAs(ctx, &User{}, &u, append(values, op)...)
+	done, conflict, err := w.applyAs(ctx, &p)
 	switch {
 	case conflict != nil && ensure: // the user with that own ID may go by it as its external ID, too
 		return w.existing(ctx, in, &u, conflict)
@@ -204,12 +201,24 @@ func (w *writer) create(ctx context.Context, in *Import, conds conditions, ensur
 	case err != nil:
 		return creation{}, err
 	case done.taken == nil:
-		u.Version, u.Revision = w.written(done.revision), int64(done.revision)
-		return creation{result: created, user: u}, nil
+		p.user.Version, p.user.Revision = w.written(done.revision), int64(done.revision)
+		return creation{result: created, user: p.user}, nil
 	case done.taken.Key != identity:
 		return creation{result: conflicting, conflict: in.conflict(w, done.taken)}, nil
 	}
 	return w.found(done.taken.Holder, identity, w.conflict(done.taken))
+}
+
+// planCreate returns the write that makes a new user.
+func (w *writer) planCreate(ctx context.Context, in *Import, u *User, edit *sensitiveEdit) (planned, error) {
+	p := planned{user: *u}
+	values, err := w.edited(ctx, &sensitiveRecord{}, &p.user, edit)
+	if err != nil {
+		return planned{}, err
+	}
+	p.ops = append(values, store.Create(w.record(&p.user, in.ID != ""), w.note(ChangeCreated, nil)))
+	p.require = w.requireNobody(&User{}, &p.user)
+	return p, nil
 }
 
 // existing returns the user that a spec identifies where it cannot make a new one. It
@@ -345,13 +354,19 @@ func (w *writer) describe(in *Import, id string) (User, sensitiveEdit, error) {
 // identifies reports whether a new user has an identity.
 func (u *User) identifies() bool { return u.ExternalID != "" || len(u.Accounts) > 0 || u.emailClaimed }
 
-// identityKey returns the unique key of a new record that identifies its user: that of its
-// own ID if the user has no identity.
-func identityKey(u *User, r *store.Record) store.Key {
-	if u.ExternalID == "" && len(r.Unique) > 1 {
-		return r.Unique[1]
+// identity returns the key that identifies a new user: that of its own ID if nothing else does.
+func (w *writer) identity(in *Import, u *User) store.Key {
+	switch {
+	case in.ID != "":
+		return store.ID(in.ID)
+	case u.ExternalID != "":
+		return w.externalIDKey(u.ExternalID)
+	case len(u.Accounts) > 0:
+		return accountKey(u.Accounts[0])
+	case u.emailClaimed:
+		return emailKey(u.Email)
 	}
-	return r.Unique[0]
+	return w.externalIDKey(u.ID)
 }
 
 // unidentified returns the error for a spec that identifies nobody, with its other

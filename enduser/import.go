@@ -45,14 +45,6 @@ func (in *Import) merge(e *Edit) error {
 	return nil
 }
 
-// identity returns the key that identifies the user.
-func (in *Import) identity(u *User, r *store.Record) store.Key {
-	if in.ID != "" {
-		return store.ID(in.ID)
-	}
-	return identityKey(u, r)
-}
-
 // conflict returns the conflict for a unique key that is taken.
 func (in *Import) conflict(w *writer, taken *store.TakenError) *ConflictError {
 	c := w.conflict(taken)

@@ -53,27 +53,35 @@ func (w *writer) requireNobody(old, u *User) []store.Require {
 	return nil
 }
 
-// applyAs is apply for a write that turns old into u. It requires that no other user has
-// u's external ID as its own ID, and returns the conflict if one has, unless it has expired.
-func (w *writer) applyAs(ctx context.Context, old, u *User, ops ...store.Op) (applied, *ConflictError, error) {
-	require := w.requireNobody(old, u)
+// applyAs is apply for a planned write. It requires that no other user has the new external ID
+// as its own ID, and returns the conflict if one has, unless it has expired.
+func (w *writer) applyAs(ctx context.Context, p *planned) (applied, *ConflictError, error) {
 	for range maxAttempts {
-		done, err := w.apply(ctx, store.Batch{Ops: ops, Require: require})
+		done, err := w.apply(ctx, store.Batch{Ops: p.ops, Require: p.require})
 		stale, ok := errors.AsType[*store.StaleError](err)
-		if !ok || !lost(err) || stale.Op >= 0 || stale.Require >= len(require) {
+		if !ok || !lost(err) || stale.Op >= 0 || stale.Require >= len(p.require) {
 			return done, nil, err
 		}
-		id := require[stale.Require].ID
-		r, err := w.m.store.Get(ctx, w.name, store.ID(id))
-		switch _, gone := w.expired(&r); {
-		case errors.Is(err, store.ErrNotFound): // it was deleted meanwhile
-		case err == nil && (gone || r.Kind != kindUser):
-			require = slices.Delete(require, stale.Require, stale.Require+1)
-		case err == nil || errors.Is(err, store.ErrDamaged):
-			return applied{}, &ConflictError{Kind: kindUser, Field: "external_id", HolderID: id}, nil
+		switch conflict, err := w.heldBy(ctx, p.require[stale.Require].ID); {
+		case err != nil || conflict != nil:
+			return applied{}, conflict, err
 		default:
-			return applied{}, nil, translate("get", err)
+			p.require = slices.Delete(p.require, stale.Require, stale.Require+1)
 		}
 	}
 	return applied{}, nil, ErrContended
+}
+
+// heldBy returns the conflict of an external ID that is the own ID of a live user, nil if it is
+// nobody's.
+func (w *writer) heldBy(ctx context.Context, id string) (*ConflictError, error) {
+	r, err := w.m.store.Get(ctx, w.name, store.ID(id))
+	switch _, gone := w.expired(&r); {
+	case errors.Is(err, store.ErrNotFound), err == nil && (gone || r.Kind != kindUser):
+		return nil, nil
+	case err == nil || errors.Is(err, store.ErrDamaged):
+		return &ConflictError{Kind: kindUser, Field: "external_id", HolderID: id}, nil
+	default:
+		return nil, translate("get", err)
+	}
 }

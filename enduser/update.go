@@ -75,21 +75,54 @@ func (t Tenant) Unlink(ctx context.Context, ref Ref, a Account) (User, error) {
 	}, nil)
 }
 
+// planned is a write of one user that has not been sent.
+type planned struct {
+	old, user User // old is zero for a new user
+	ops       []store.Op
+	require   []store.Require
+}
+
 // update changes a user from the state in record r. It returns the store's ErrStale if
 // the record has changed.
 func (w *writer) update(
 	ctx context.Context, r *store.Record, conds conditions, fn func(*Edit) error,
 ) (User, Outcome, error) {
-	old, _, err := w.decode(r, w.now)
+	p, err := w.planUpdate(ctx, r, conds, fn)
+	switch {
+	case err != nil:
+		return User{}, 0, err
+	case len(p.ops) == 0:
+		return p.old, Unchanged, nil
+	}
+	done, conflict, err := w.applyAs(ctx, &p)
+	if done.taken != nil {
+		conflict = w.conflict(done.taken)
+	}
+	if conflict != nil {
+		err = conflict
+	}
 	if err != nil {
 		return User{}, 0, err
 	}
+	p.user.Version, p.user.Revision = w.written(done.revision), int64(done.revision)
+	return p.user, Updated, nil
+}
+
+// planUpdate returns the write that changes a user from the state in record r. It has no ops if
+// nothing changes.
+func (w *writer) planUpdate(
+	ctx context.Context, r *store.Record, conds conditions, fn func(*Edit) error,
+) (planned, error) {
+	old, _, err := w.decode(r, w.now)
+	if err != nil {
+		return planned{}, err
+	}
 	if err := conds.ofUser(&old); err != nil {
-		return User{}, 0, err
+		return planned{}, err
 	}
 	e := Edit{User: old.editable(), exact: w.exact, kind: ChangeUpdated}
 	if err := fn(&e); err != nil {
-		return User{}, 0, err
+		return planned{}, err
 	}
 	u := e.Clone() // the caller may keep what fn put in
 	u.emailClaimed, u.hasSensitive = old.emailClaimed, old.hasSensitive
@@ -98,7 +131,7 @@ func (w *writer) update(
 	var values sensitiveRecord
 	if !e.sensitive.isZero() {
 		if values, err = w.sensitive(ctx, &u, e.sensitive.clear); err != nil {
-			return User{}, 0, err
+			return planned{}, err
 		}
 		fields = append(fields, e.sensitive.fields(values.live(w.now))...)
 		if values.lost {
@@ -106,27 +139,24 @@ func (w *writer) update(
 		}
 	}
 	if err := checkReadOnly(&old, &u); err != nil {
-		return User{}, 0, err
+		return planned{}, err
 	}
+	p := planned{old: old, user: u}
 	if len(fields) == 0 {
 		checkSensitive(&e.wrong, &e.sensitive) // to remove an invalid key is an error, too
-		return old, Unchanged, e.wrong.err()
+		return p, e.wrong.err()
 	}
-	rev, err := w.replace(ctx, r, &old, &u, &values, &e, w.note(e.kind, fields))
-	if err != nil {
-		return User{}, 0, err
-	}
-	u.Version, u.Revision = w.written(rev), int64(rev)
-	return u, Updated, nil
+	return p, w.planReplace(ctx, r, &p, &values, &e, w.note(e.kind, fields))
 }
 
-// replace writes u over old, the state in record r, together with the edit of the sensitive
-// values. It returns the store's ErrStale if the record has changed.
-func (w *writer) replace(
-	ctx context.Context, r *store.Record, old, u *User, values *sensitiveRecord, e *Edit, note []byte,
-) (store.Revision, error) {
+// planReplace plans the write of p.user over p.old, the state in record r, together with the
+// edit of the sensitive values.
+func (w *writer) planReplace(
+	ctx context.Context, r *store.Record, p *planned, values *sensitiveRecord, e *Edit, note []byte,
+) error {
+	old, u := &p.old, &p.user
 	if err := e.wrong.with(w.policy.validate(old, u, &e.sensitive)); err != nil {
-		return 0, err
+		return err
 	}
 	if u.Email == "" {
 		u.emailClaimed = false
@@ -134,26 +164,20 @@ func (w *writer) replace(
 		u.emailClaimed = true
 		switch holders, err := w.emailHolders(ctx, u); {
 		case err != nil:
-			return 0, err
+			return err
 		case len(holders) > 0:
-			return 0, emailConflict(holders)
+			return emailConflict(holders)
 		}
 	}
 	u.UpdatedBy, u.UpdatedAt = w.actor, later(w.now, old.UpdatedAt)
 	edited, err := w.edited(ctx, values, u, &e.sensitive)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	next, err := w.rewrite(*r, u)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	done, conflict, err := w.applyAs(ctx, old, u, append(edited, store.Replace(*r, next, note))...)
-	if done.taken != nil {
-		conflict = w.conflict(done.taken)
-	}
-	if conflict != nil {
-		return 0, conflict
-	}
-	return done.revision, err
+	p.ops, p.require = append(edited, store.Replace(*r, next, note)), w.requireNobody(old, u)
+	return nil
 }
