@@ -47,7 +47,7 @@ func allowed() []arrow {
 			in("/enduser"), in("/internal/jsontext"), in("/internal/userjson"), "code.dny.dev/ssrf", "github.com/standard-webhooks/standard-webhooks/libraries/go",
 		}},
 		{in("/httpapi"), []string{
-			in("/enduser"), in("/httpapi/internal/family"), in("/httpapi/internal/rest"), in("/internal/jsontext"), in("/internal/userjson"),
+			in("/enduser"), in("/httpapi/internal/family"), in("/httpapi/internal/rest"), in("/internal/jsontext"), in("/internal/ndjson"), in("/internal/userjson"),
 		}},
 		{in("/httpapi/internal/family"), []string{in("/enduser"), in("/httpapi/internal/rest")}},
 		{in("/httpapi/internal/vendor"), []string{
@@ -60,6 +60,7 @@ func allowed() []arrow {
 		{in("/httpapi/ada"), family},
 		{in("/internal/userjson"), []string{in("/enduser"), in("/internal/jsontext")}},
 		{in("/internal/jsontext"), nil},
+		{in("/internal/ndjson"), nil},
 		{in("/internal/redact"), nil},
 		{in("/internal/fair"), nil},
 		{in("/internal/fold"), []string{"golang.org/x/text/..."}},
