@@ -90,13 +90,17 @@ func TestDeliverRetries(t *testing.T) {
 		bad, good := d.user(t), d.user(t)
 		sleep(time.Second)
 		d.all()
-		first := d.change(t, bad).Revision
+		var first int64 // the receiver's lock guards it: it may come before change returns
 		answering(d.receiver, func(a *enduser.Delivery) enduser.Result {
+			if first == 0 {
+				first = a.Event.Revision
+			}
 			if a.Event.Revision == first {
 				return answer(500)
 			}
 			return answer(200)
 		})
+		d.change(t, bad)
 		begin := time.Now()
 		var revisions []int64
 		for range 30 {
