@@ -20,13 +20,35 @@ func TestConformance(t *testing.T) {
 	storetest.Run(t, func() (storetest.Place, error) {
 		path := file(t)
 		place := onFile(path, &sqlite.Options{Sync: size.Pick(t, sqlite.Normal, sqlite.Full, sqlite.Full)})
-		end := place.Close
+		begin, end := place.Open, place.Close
+		corrupted := new(atomic.Bool)
+		place.Open = func() (store.Store, error) {
+			s, err := begin()
+			return corrupter{s, corrupted}, err
+		}
 		place.Close = func() error {
-			checkIndexes(t, path)
+			if !corrupted.Load() {
+				checkIndexes(t, path)
+			}
 			return end()
 		}
 		return place, nil
 	})
+}
+
+// corrupter knows whether anything was damaged.
+type corrupter struct {
+	store.Store
+	corrupted *atomic.Bool
+}
+
+func (c corrupter) Unwrap() store.Store { return c.Store }
+
+// Corrupt implements storetest.Corrupter.
+func (c corrupter) Corrupt(ctx context.Context, tenant string, damage store.Damage, id string) error {
+	c.corrupted.Store(true)
+	d, _ := store.As[damager](c.Store)
+	return d.Corrupt(ctx, tenant, damage, id)
 }
 
 func onFile(path string, opts *sqlite.Options) storetest.Place {

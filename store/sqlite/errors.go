@@ -13,7 +13,9 @@ import (
 const (
 	codeError      = 1
 	codeBusy       = 5
+	codeCorrupt    = 11
 	codeConstraint = 19
+	codeNotADB     = 26
 )
 
 var (
@@ -32,6 +34,11 @@ func primaryCode(err error) int {
 }
 
 func isBusy(err error) bool { return primaryCode(err) == codeBusy }
+
+func isCorrupt(err error) bool {
+	code := primaryCode(err)
+	return code == codeCorrupt || code == codeNotADB
+}
 
 // unavailable returns the error of a call that failed and wrote nothing. It names the
 // package, so that causes do not.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net/rpc"
 	"os"
 	"os/exec"
@@ -70,9 +71,9 @@ type Response struct {
 
 // registerTypes lets gob carry arguments, results and errors.
 func registerTypes() {
-	args := []any{store.Key{}, store.Batch{}, store.Query{}, store.CountQuery{}, store.ChangeQuery{}, store.DueQuery{}, store.Part{}}
+	args := []any{store.Key{}, store.Batch{}, store.Query{}, store.CountQuery{}, store.ChangeQuery{}, store.DueQuery{}, store.Part{}, store.VerifyOptions{}}
 	results := []any{store.Record{}, store.Revision(0), store.Page{}, store.Counted{}, store.ChangePage{}, store.DuePage{}}
-	for _, v := range slices.Concat(args, results, []any{store.TenantQuery{}, store.TenantPage{}, []string{}}) {
+	for _, v := range slices.Concat(args, results, []any{store.TenantQuery{}, store.TenantPage{}, []string{}, []store.Finding{}}) {
 		gob.Register(v)
 	}
 	for _, target := range typedErrors() {
@@ -202,6 +203,9 @@ func (s *Server) Call(q Request, r *Response) error {
 		args = append(args, reflect.ValueOf(arg))
 	}
 	results := method.Call(args)
+	if q.Method == "Verify" {
+		results = collect(results[0].Interface().(iter.Seq2[store.Finding, error]))
+	}
 	last := len(results) - 1
 	for _, result := range results[:last] {
 		r.Results = append(r.Results, result.Interface())
@@ -212,6 +216,17 @@ func (s *Server) Call(q Request, r *Response) error {
 	defer s.mu.Unlock()
 	delete(s.cancels, q.ID)
 	return nil
+}
+
+// collect returns all findings and the error.
+func collect(found iter.Seq2[store.Finding, error]) []reflect.Value {
+	all, last := []store.Finding{}, error(nil)
+	for f, err := range found {
+		if last = err; err == nil {
+			all = append(all, f)
+		}
+	}
+	return []reflect.Value{reflect.ValueOf(all), reflect.ValueOf(&last).Elem()}
 }
 
 // process is the other process, seen from the test.
@@ -371,4 +386,18 @@ func (r *remote) Drop(ctx context.Context, tenant string) error {
 
 func (r *remote) Kinds(ctx context.Context, tenant, after string) ([]string, error) {
 	return remotely[[]string](ctx, r, "Kinds", tenant, after)
+}
+
+func (r *remote) Verify(ctx context.Context, opts store.VerifyOptions) iter.Seq2[store.Finding, error] {
+	return func(yield func(store.Finding, error) bool) {
+		found, err := remotely[[]store.Finding](ctx, r, "Verify", opts)
+		for _, f := range found {
+			if !yield(f, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(store.Finding{}, err)
+		}
+	}
 }

@@ -18,6 +18,7 @@ var (
 	_ store.Importer   = (*Store)(nil)
 	_ store.Dropper    = (*Store)(nil)
 	_ store.KindLister = (*Store)(nil)
+	_ store.Verifier   = (*Store)(nil)
 )
 
 // Store keeps records in a SQLite file. It is a [store.Store] and all that the optional
