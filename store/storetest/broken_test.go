@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"iter"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -26,7 +28,14 @@ type broken struct {
 	wait    func(ctx context.Context, tenant string, after store.Revision) error
 	scrub   func(ctx context.Context) error
 	confirm func(ctx context.Context, tenant string) error
+	imports method[store.Part, none]
+	drops   method[none, none]
+	kinds   method[string, []string]
+	verify  func(ctx context.Context, opts store.VerifyOptions) iter.Seq2[store.Finding, error]
 }
+
+// none is what a method is asked, or answers, if that is nothing.
+type none = struct{}
 
 // newBroken returns a map store that is not broken yet.
 func newBroken() *broken {
@@ -39,6 +48,11 @@ func newBroken() *broken {
 			return m.Tenants(ctx, q)
 		},
 		trim: m.Trim, wait: m.Wait, scrub: m.Scrub, confirm: m.Confirm,
+		imports: func(ctx context.Context, tenant string, p store.Part) (none, error) {
+			return none{}, m.Import(ctx, tenant, p)
+		},
+		drops: func(ctx context.Context, tenant string, _ none) (none, error) { return none{}, m.Drop(ctx, tenant) },
+		kinds: m.Kinds, verify: m.Verify,
 	}
 }
 
@@ -82,6 +96,40 @@ func (b *broken) Count(ctx context.Context, tenant string, q store.CountQuery) (
 
 func (b *broken) Confirm(ctx context.Context, tenant string) error { return b.confirm(ctx, tenant) }
 
+func (b *broken) Import(ctx context.Context, tenant string, p store.Part) error {
+	_, err := b.imports(ctx, tenant, p)
+	return err
+}
+
+func (b *broken) Drop(ctx context.Context, tenant string) error {
+	_, err := b.drops(ctx, tenant, none{})
+	return err
+}
+
+func (b *broken) Kinds(ctx context.Context, tenant, after string) ([]string, error) {
+	return b.kinds(ctx, tenant, after)
+}
+
+func (b *broken) Verify(ctx context.Context, opts store.VerifyOptions) iter.Seq2[store.Finding, error] {
+	return b.verify(ctx, opts)
+}
+
+// meanwhile lets others write, until a tenant's revision has changed or nobody seems to.
+func (b *broken) meanwhile(tenant string) {
+	b.mu.Lock()
+	last := b.tenant(tenant).last
+	b.mu.Unlock()
+	for range 10_000 {
+		runtime.Gosched()
+		b.mu.Lock()
+		now := b.tenant(tenant).last
+		b.mu.Unlock()
+		if now != last {
+			return
+		}
+	}
+}
+
 // method is a method of a store: a question about a tenant, and its answer.
 type method[Q, A any] func(ctx context.Context, tenant string, q Q) (A, error)
 
@@ -103,6 +151,9 @@ type (
 	dueCall   = call[store.DueQuery, store.DuePage]
 	namesCall = call[store.TenantQuery, store.TenantPage]
 	countCall = call[store.CountQuery, store.Counted]
+	partCall  = call[store.Part, none]
+	dropCall  = call[none, none]
+	kindsCall = call[string, []string]
 )
 
 // asks changes what a method is asked. If change sets an error, that is the answer.
@@ -144,6 +195,9 @@ func ofChanges(b *broken) *method[store.ChangeQuery, store.ChangePage] { return 
 func ofDue(b *broken) *method[store.DueQuery, store.DuePage]           { return &b.due }
 func ofTenants(b *broken) *method[store.TenantQuery, store.TenantPage] { return &b.names }
 func ofCount(b *broken) *method[store.CountQuery, store.Counted]       { return &b.count }
+func ofImport(b *broken) *method[store.Part, none]                     { return &b.imports }
+func ofDrop(b *broken) *method[none, none]                             { return &b.drops }
+func ofKinds(b *broken) *method[string, []string]                      { return &b.kinds }
 
 // turns replaces the errors that are one by another.
 func (m *method[Q, A]) turns(one, other error) {
@@ -241,7 +295,7 @@ func mutants() []mutant {
 		applyMutants(), keyMutants(), revisionMutants(), listMutants(), walkMutants(), feedMutants(), dueMutants(),
 		handleMutants(), copyMutants(), nameMutants(), limitMutants(), outcomeMutants(), contextMutants(), tenantMutants(),
 		waiterMutants(), scrubberMutants(), confirmerMutants(), requireMutants(), removeMutants(), pageMutants(),
-		damageMutants(), counterMutants(),
+		damageMutants(), counterMutants(), importMutants(), importRefuseMutants(), dropMutants(), kindMutants(), verifyMutants(),
 	)
 }
 

@@ -158,8 +158,11 @@ func kindsRefuses(s *subject) {
 		return
 	}
 	for _, args := range [][2]string{
-		{"", ""}, {"\xff", ""}, {strings.Repeat("x", store.MaxTenant+1), ""},
-		{"t", "\xff"}, {"t", strings.Repeat("x", store.MaxKind+1)},
+		{"", ""},
+		{"\xff", ""},
+		{strings.Repeat("x", store.MaxTenant+1), ""},
+		{"t", "\xff"},
+		{"t", strings.Repeat("x", store.MaxKind+1)},
 	} {
 		if _, err := w.Kinds(s.ctx, args[0], args[1]); !errors.Is(err, store.ErrInvalid) {
 			s.fail("Kinds of %.10q after %.10q: error %v, want %v", args[0], args[1], err, store.ErrInvalid)

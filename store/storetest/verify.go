@@ -61,13 +61,11 @@ func (c *client) finds(opts store.VerifyOptions, want ...store.Finding) {
 	}
 	got := c.verify(opts)
 	for i := range got {
-		switch got[i].Damage {
-		case store.LowRevision: // it is about the tenant, and may name what shows it
+		switch damage := got[i].Damage; {
+		case damage == store.LowRevision: // it is about the tenant, and may name what shows it
 			got[i].ID, got[i].Seq = "", 0
-		case store.WrongDue: // it may be about the kind
-			if len(want) == 1 {
-				got[i].ID = cmp.Or(got[i].ID, want[0].ID)
-			}
+		case damage == store.WrongDue && len(want) == 1: // it may be about the kind
+			got[i].ID = cmp.Or(got[i].ID, want[0].ID)
 		}
 	}
 	byTenant := func(a, b store.Finding) int {
@@ -157,6 +155,7 @@ func verifyFinds(s *subject, damage store.Damage) {
 			found.ID, found.Seq, mends = "", z.Revision, false
 		case store.LowRevision:
 			found.ID = ""
+		default: // about the record, and mended
 		}
 		for i := range 2 {
 			c.handle(i).finds(store.VerifyOptions{}, found)
