@@ -19,6 +19,13 @@ const patience = 2 * time.Minute
 
 func user(id string) store.Record { return store.Record{ID: id, Kind: "user"} }
 
+// imported returns a record of another store, as it was created there.
+func imported(id string, rev int) store.Record {
+	r := user(id)
+	r.Created, r.Revision = store.Revision(rev), store.Revision(rev)
+	return r
+}
+
 func wantError(t *testing.T, err error, want ...error) {
 	t.Helper()
 	for _, w := range want {
@@ -96,6 +103,17 @@ func everyCall(st *redisstore.Store) map[string]func(ctx context.Context, n int)
 			return err
 		},
 		"Trim": func(ctx context.Context, _ int) error { return st.Trim(ctx, "tenant", 1) },
+		"Import": func(ctx context.Context, n int) error {
+			return st.Import(ctx, "tenant", store.Part{Records: []store.Record{imported(fmt.Sprint("imported", n), n+1000)}})
+		},
+		"Drop":  func(ctx context.Context, _ int) error { return st.Drop(ctx, "tenant") },
+		"Kinds": func(ctx context.Context, _ int) error { _, err := st.Kinds(ctx, "tenant", ""); return err },
+		"Verify": func(ctx context.Context, _ int) error {
+			for _, err := range st.Verify(ctx, store.VerifyOptions{}) {
+				return err
+			}
+			return nil
+		},
 		"Tenants": func(ctx context.Context, _ int) error {
 			_, err := st.Tenants(ctx, store.TenantQuery{})
 			return err
