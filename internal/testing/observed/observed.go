@@ -57,6 +57,9 @@ func (r *Recorder) Check(t *testing.T, s Counter, damage func(ctx context.Contex
 			t.Errorf("told of a group %+v", g)
 		}
 	}
+	for _, step := range wholeSteps(t.Context(), s) {
+		r.step(t, step)
+	}
 }
 
 // step is a call and what the observer has to be told.
@@ -105,6 +108,46 @@ func damagedSteps(ctx context.Context, s store.Store) []step {
 		{get(ctx, s, "1"), store.CallInfo{Method: "Get", Damaged: 1, Err: store.ErrDamaged}},
 		{list(ctx, s), store.CallInfo{Method: "List", Items: 1, Looked: 2, Damaged: 1}},
 	}
+}
+
+// wholeSteps are calls about whole tenants, as far as the store has them. One of its records
+// is damaged.
+func wholeSteps(ctx context.Context, s store.Store) (all []step) {
+	if w, ok := s.(store.Importer); ok {
+		part := store.Part{
+			Records: []store.Record{{ID: "1", Kind: "user", Created: 3, Revision: 4}},
+			Changes: []store.Change{{Seq: 4, Revision: 4, Type: store.Updated, Kind: "user", ID: "1"}},
+		}
+		other := part
+		other.Records = []store.Record{{ID: "1", Kind: "user", Created: 3, Revision: 5}}
+		all = append(
+			all,
+			step{func() error { return w.Import(ctx, "imported", part) }, store.CallInfo{Method: "Import", Items: 2}},
+			step{func() error { return w.Import(ctx, "imported", other) }, store.CallInfo{Method: "Import", Items: 2, Err: store.ErrStale}},
+		)
+	}
+	if w, ok := s.(store.KindLister); ok {
+		all = append(all, step{func() error {
+			_, err := w.Kinds(ctx, "tenant", "")
+			return err
+		}, store.CallInfo{Method: "Kinds", Items: 1}})
+	}
+	if w, ok := s.(store.Dropper); ok {
+		all = append(
+			all,
+			step{func() error { return w.Drop(ctx, "tenant") }, store.CallInfo{Method: "Drop", Err: store.ErrStale}},
+			step{func() error { return w.Drop(ctx, "nobody") }, store.CallInfo{Method: "Drop"}},
+		)
+	}
+	if w, ok := s.(store.Verifier); ok {
+		all = append(all, step{func() (last error) {
+			for _, err := range w.Verify(ctx, store.VerifyOptions{}) {
+				last = err
+			}
+			return last
+		}, store.CallInfo{Method: "Verify", Items: 1}})
+	}
+	return all
 }
 
 func apply(ctx context.Context, s store.Store, ops ...store.Op) func() error {
