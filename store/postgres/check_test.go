@@ -30,7 +30,7 @@ func (h home) inconsistencies() error {
 	if !damaged {
 		c.same("keys", keys, `SELECT tenant, key, id FROM rollbook.key`)
 		c.same("terms", terms, `SELECT tenant, term, created FROM rollbook.term`)
-		c.same("the schedule", c.texts(`SELECT kind, tenant, min(due) FROM rollbook.record WHERE due > 0 GROUP BY kind, tenant`),
+		c.same("the schedule", c.texts(`SELECT r.kind, t.name, min(r.due) FROM rollbook.record r JOIN rollbook.tenant t ON t.n = r.tenant WHERE r.due > 0 GROUP BY 1, 2`),
 			`SELECT kind, tenant, due FROM rollbook.schedule`)
 	}
 	c.none("records whose revisions are not of their tenant", `SELECT r.tenant, r.id, r.created, r.revision
@@ -40,6 +40,10 @@ func (h home) inconsistencies() error {
 	c.none("changes outside of their feeds", `SELECT c.tenant, c.revision FROM rollbook.change c
 		LEFT JOIN rollbook.tenant t ON t.n = c.tenant
 		WHERE t.n IS NULL OR c.revision <= t.trimmed OR c.revision > t.revision`)
+	for _, table := range []string{"key", "term"} {
+		c.none("what no tenant has in "+table, `SELECT tenant FROM rollbook.`+table+` WHERE tenant NOT IN (SELECT n FROM rollbook.tenant)`)
+	}
+	c.none("tenants that were dropped", `SELECT n FROM rollbook.dropped`)
 	return errors.Join(c.faults...)
 }
 

@@ -75,15 +75,11 @@ func (d *dueReader) step(ctx context.Context, tenant string, f func(context.Cont
 // all reads the due records of the first tenants that have any.
 func (d *dueReader) all(ctx context.Context, q store.DueQuery) (page store.DuePage, err error) {
 	var found backend.DueTenants
-	err = d.step(ctx, "", func(ctx context.Context, c session) error {
+	err = d.step(ctx, "", func(ctx context.Context, c session) (err error) {
 		if err := d.findKinds(ctx, c); err != nil {
 			return err
 		}
-		after, err := cursor(ctx, c, q.After)
-		if err != nil {
-			return err
-		}
-		found, err = d.tenants(ctx, c, after, q.Limit)
+		found, err = d.tenants(ctx, c, q.After, q.Limit)
 		return err
 	})
 	if err != nil {

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"math"
 
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/internal/backend"
@@ -17,20 +16,18 @@ const (
 		(SELECT FROM rollbook.schedule WHERE kind = $1::bytea AND due < $2::int8 LIMIT (SELECT $3::int4)) s`
 
 	// sqlFewTenants finds the tenants that have something due by its time, so that it reads
-	// no others, however many there are. The sum keeps the planner from walking all in the
-	// order of their numbers, which costs more than sorting the few.
-	sqlFewTenants = `SELECT s.tenant, t.name, -1::int8 FROM
-		(SELECT tenant FROM rollbook.schedule WHERE kind = $1::bytea AND due < $2::int8 AND tenant + 0 > $3::int4
-			ORDER BY tenant + 0 LIMIT (SELECT $4::int4)) s JOIN rollbook.tenant t ON t.n = s.tenant ORDER BY s.tenant`
+	// no others, however many there are. The concatenation keeps the planner from walking all
+	// in the order of their names, which costs more than sorting the few.
+	sqlFewTenants = `SELECT tenant, -1::int8 FROM rollbook.schedule
+		WHERE kind = $1::bytea AND due < $2::int8 AND tenant || '' > $3::bytea
+		ORDER BY tenant || '' LIMIT (SELECT $4::int4)`
 
-	// sqlManyTenants walks the tenants of a kind in their order, up to a limit. Its last row
-	// has how many there were, and which was the last.
+	// sqlManyTenants walks the tenants of a kind in the order of their names, up to a limit.
+	// Its last row has how many there were, and which was the last.
 	sqlManyTenants = `WITH s AS MATERIALIZED (SELECT tenant, due FROM rollbook.schedule
-			WHERE kind = $1::bytea AND tenant > $3::int4 ORDER BY tenant LIMIT (SELECT $5::int4))
-		(SELECT s.tenant, t.name, -1::int8 FROM s JOIN rollbook.tenant t ON t.n = s.tenant
-			WHERE s.due < $2::int8 ORDER BY s.tenant LIMIT (SELECT $4::int4))
-		UNION ALL SELECT coalesce(e.last, 0), coalesce(t.name, ''), e.n FROM
-			(SELECT max(tenant) AS last, count(*) AS n FROM s) e LEFT JOIN rollbook.tenant t ON t.n = e.last`
+			WHERE kind = $1::bytea AND tenant > $3::bytea ORDER BY tenant LIMIT (SELECT $5::int4))
+		(SELECT tenant, -1::int8 FROM s WHERE due < $2::int8 ORDER BY tenant LIMIT (SELECT $4::int4))
+		UNION ALL SELECT coalesce((SELECT tenant FROM s ORDER BY tenant DESC LIMIT 1), ''), (SELECT count(*) FROM s)`
 )
 
 // findKinds finds all kinds that have anything scheduled, if the query names none.
@@ -55,9 +52,9 @@ func (d *dueReader) findKinds(ctx context.Context, c session) error {
 
 // tenants returns the first tenants that have something due of any of the kinds. Of each
 // kind it reads at most store.DefaultBudget tenants that have nothing due.
-func (d *dueReader) tenants(ctx context.Context, c session, after, limit int) (found backend.DueTenants, err error) {
-	var all []backend.DueTenant
-	end := backend.DueTenant{Number: math.MaxInt64} // the search of some kind stopped here
+func (d *dueReader) tenants(ctx context.Context, c session, after string, limit int) (found backend.DueTenants, err error) {
+	var all []string
+	end := "" // the first tenant at which the search of some kind stopped
 	for _, kind := range d.kinds {
 		var a args
 		a.bytea(kind)
@@ -73,7 +70,7 @@ func (d *dueReader) tenants(ctx context.Context, c session, after, limit int) (f
 			return found, err
 		}
 		all = append(all, some...)
-		if last.Number < end.Number {
+		if last != "" && (end == "" || last < end) {
 			end = last
 		}
 	}
@@ -81,28 +78,27 @@ func (d *dueReader) tenants(ctx context.Context, c session, after, limit int) (f
 }
 
 // tenantsOf returns tenants that have something due of a kind, and the tenant at which
-// the search stopped.
-func (d *dueReader) tenantsOf(ctx context.Context, c session, many bool, limit int, kind string, after int) (
-	some []backend.DueTenant, end backend.DueTenant, err error,
+// the search stopped; "": it came to the end.
+func (d *dueReader) tenantsOf(ctx context.Context, c session, many bool, limit int, kind, after string) (
+	some []string, end string, err error,
 ) {
-	end.Number = math.MaxInt64
 	query := sqlFewTenants
 	var a args
 	a.bytea(kind)
 	a.int8(d.before)
-	a.int4(after)
+	a.bytea(after)
 	a.int4(limit + 1)
 	if many {
 		query = sqlManyTenants
 		a.int4(store.DefaultBudget)
 	}
 	err = c.rows(ctx, query, &a, func(row *reply) {
-		t := backend.DueTenant{Number: int64(row.int4()), Name: row.string()}
+		name := row.string()
 		switch looked := int(row.int8()); {
 		case looked < 0:
-			some = append(some, t)
+			some = append(some, name)
 		case looked == store.DefaultBudget:
-			end = t
+			end = name
 		}
 	})
 	return some, end, err

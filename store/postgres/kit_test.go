@@ -236,7 +236,8 @@ func every(d time.Duration, f func()) (stop func()) {
 // clear removes all that the store has written.
 func (h home) clear() error {
 	_, err := h.admin.Exec(context.Background(), h.in(`WITH a AS (DELETE FROM rollbook.record), b AS (DELETE FROM rollbook.key),
-		c AS (DELETE FROM rollbook.term), d AS (DELETE FROM rollbook.change), e AS (DELETE FROM rollbook.schedule)
+		c AS (DELETE FROM rollbook.term), d AS (DELETE FROM rollbook.change), e AS (DELETE FROM rollbook.schedule),
+		f AS (DELETE FROM rollbook.dropped)
 		DELETE FROM rollbook.tenant`))
 	return err
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // tables are what a copy of a home consists of.
-var tables = []string{"tenant", "record", "key", "term", "change", "schedule"}
+var tables = []string{"tenant", "record", "key", "term", "change", "schedule", "dropped"}
 
 // TestRestored: the data is replaced by an older copy under a store that is open, as when an
 // operator restores the schema. The store then has what the copy has, and goes on from there
@@ -40,7 +40,7 @@ func TestRestored(t *testing.T) {
 		}
 		writeAny(t, s, "later", "id")
 		write(1 + rand.IntN(10))
-		restore := `TRUNCATE rollbook.tenant, rollbook.record, rollbook.key, rollbook.term, rollbook.change, rollbook.schedule;`
+		restore := `TRUNCATE rollbook.tenant, rollbook.record, rollbook.key, rollbook.term, rollbook.change, rollbook.schedule, rollbook.dropped;`
 		for _, table := range tables {
 			restore += fmt.Sprintf(`INSERT INTO rollbook.%s OVERRIDING SYSTEM VALUE SELECT * FROM rollbook.copy_of_%[1]s;`, table)
 		}

@@ -175,7 +175,7 @@ func (d *dueReader) tenants(ctx context.Context, after string, limit int) (found
 			end = last
 		}
 	}
-	return backend.FirstDueNames(all, end, limit), nil
+	return backend.FirstDueTenants(all, end, limit), nil
 }
 
 // tenantsOf returns tenants that have something due of a kind, and the tenant at which

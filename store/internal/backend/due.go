@@ -1,7 +1,6 @@
 package backend
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -33,12 +32,6 @@ func ParseDuePlace(text string) (DuePlace, error) {
 	return p, nil
 }
 
-// DueTenant is a tenant that has something due. Tenants are in the order of their numbers.
-type DueTenant struct {
-	Number int64
-	Name   string
-}
-
 // DueTenants are the first tenants that have something due.
 type DueTenants struct {
 	names []string
@@ -47,37 +40,20 @@ type DueTenants struct {
 }
 
 // FirstDueTenants returns the first of all tenants that were found, one search for each kind, up
-// to a limit. The search of some kind stopped at end, behind which tenants may be missing; its
-// number is math.MaxInt64 if none stopped.
-func FirstDueTenants(all []DueTenant, end DueTenant, limit int) DueTenants {
-	slices.SortFunc(all, func(a, b DueTenant) int { return cmp.Compare(a.Number, b.Number) })
-	all = slices.Compact(all)
-	all = slices.DeleteFunc(all, func(t DueTenant) bool { return t.Number > end.Number })
-	names := make([]string, len(all))
-	for i, t := range all {
-		names[i] = t.Name
-	}
-	return firstDue(names, end.Name, limit)
-}
-
-// FirstDueNames is FirstDueTenants for tenants in the order of the bytes of their names; end is
-// empty if no search stopped.
-func FirstDueNames(all []string, end string, limit int) DueTenants {
+// to a limit, in the order of the bytes of their names. The search of some kind stopped at end,
+// behind which tenants may be missing; "": none stopped.
+func FirstDueTenants(all []string, end string, limit int) (found DueTenants) {
 	slices.Sort(all)
 	all = slices.Compact(all)
 	if end != "" {
 		all = slices.DeleteFunc(all, func(name string) bool { return name > end })
 	}
-	return firstDue(all, end, limit)
-}
-
-func firstDue(names []string, end string, limit int) (found DueTenants) {
-	found.names, found.next = names[:min(len(names), limit)], end
-	if len(names) > limit {
-		found.next = names[limit-1]
+	found.names, found.next = all[:min(len(all), limit)], end
+	if len(all) > limit {
+		found.next = all[limit-1]
 	}
-	if found.next == "" && len(names) > 0 {
-		found.last = names[len(names)-1]
+	if found.next == "" && len(all) > 0 {
+		found.last = all[len(all)-1]
 	}
 	return found
 }

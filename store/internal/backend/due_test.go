@@ -32,7 +32,7 @@ func TestDuePlace(t *testing.T) {
 // reading is a database in memory: the due records of each tenant, "!" before a damaged one.
 type reading map[string][]string
 
-func (r reading) fill(q store.DueQuery, all []backend.DueTenant, end backend.DueTenant) (store.DuePage, error) {
+func (r reading) fill(q store.DueQuery, all []string, end string) (store.DuePage, error) {
 	var page backend.DuePage
 	return backend.FirstDueTenants(all, end, q.Limit).Fill(q, func(tenant string, share int) (backend.DuePart, error) {
 		return r.part(&page, tenant, share), nil
@@ -54,7 +54,7 @@ func (r reading) part(page *backend.DuePage, tenant string, share int) backend.D
 	return p
 }
 
-func TestFirstDueNames(t *testing.T) {
+func TestFirstDueTenants(t *testing.T) {
 	r := reading{"a": {"1"}, "b": {"2"}, "c": {"3"}}
 	for _, test := range []struct {
 		all        string
@@ -69,7 +69,7 @@ func TestFirstDueNames(t *testing.T) {
 		{"", "", 10, "", ""},
 	} {
 		var page backend.DuePage
-		found := backend.FirstDueNames(strings.Fields(test.all), test.end, test.limit)
+		found := backend.FirstDueTenants(strings.Fields(test.all), test.end, test.limit)
 		got, err := found.Fill(store.DueQuery{Limit: test.limit}, func(tenant string, share int) (backend.DuePart, error) {
 			return r.part(&page, tenant, share), nil
 		})
@@ -84,25 +84,24 @@ func TestFirstDueNames(t *testing.T) {
 }
 
 func TestDuePage(t *testing.T) {
-	none := backend.DueTenant{Number: math.MaxInt64}
-	a, b, c := backend.DueTenant{Number: 1, Name: "a"}, backend.DueTenant{Number: 2, Name: "b"}, backend.DueTenant{Number: 3, Name: "c"}
+	const none, a, b, c = "", "a", "b", "c"
 	type part = map[string]string // the records of each tenant, and its Next
 	for name, test := range map[string]struct {
 		due   reading
 		limit int
-		all   []backend.DueTenant
-		end   backend.DueTenant
+		all   []string
+		end   string
 		want  part
 		next  string
 	}{
-		"all":              {reading{"a": {"1"}, "b": {"2"}}, 10, []backend.DueTenant{b, a, b}, none, part{"a": "1", "b": "2"}, ""},
-		"a limit":          {reading{"a": {"1"}, "b": {"2"}}, 1, []backend.DueTenant{b, a}, none, part{"a": "1"}, "a"},
-		"a share":          {reading{"a": {"1", "2"}, "b": {"3"}}, 2, []backend.DueTenant{a, b}, none, part{"a": "1 1-1", "b": "3"}, ""},
-		"nothing due":      {reading{"b": {"1"}}, 10, []backend.DueTenant{a, b}, none, part{"b": "1"}, ""},
-		"a search stopped": {reading{"a": {"1"}, "c": {"2"}}, 10, []backend.DueTenant{c, a}, b, part{"a": "1"}, "b"},
-		"damaged":          {reading{"a": {"!1", "2", "!3"}}, 1, []backend.DueTenant{a}, none, part{"a": "!1 2 1-2"}, ""},
-		"full":             {reading{"a": {"1", "2"}, "b": {"3"}, "c": {"4"}}, 10, []backend.DueTenant{a, b, c}, none, part{"a": "1 2"}, "a"},
-		"full at the last": {reading{"a": {"1", "2", "3"}}, 10, []backend.DueTenant{a}, none, part{"a": "1 2 1-2"}, ""},
+		"all":              {reading{"a": {"1"}, "b": {"2"}}, 10, []string{b, a, b}, none, part{"a": "1", "b": "2"}, ""},
+		"a limit":          {reading{"a": {"1"}, "b": {"2"}}, 1, []string{b, a}, none, part{"a": "1"}, "a"},
+		"a share":          {reading{"a": {"1", "2"}, "b": {"3"}}, 2, []string{a, b}, none, part{"a": "1 1-1", "b": "3"}, ""},
+		"nothing due":      {reading{"b": {"1"}}, 10, []string{a, b}, none, part{"b": "1"}, ""},
+		"a search stopped": {reading{"a": {"1"}, "c": {"2"}}, 10, []string{c, a}, b, part{"a": "1"}, "b"},
+		"damaged":          {reading{"a": {"!1", "2", "!3"}}, 1, []string{a}, none, part{"a": "!1 2 1-2"}, ""},
+		"full":             {reading{"a": {"1", "2"}, "b": {"3"}, "c": {"4"}}, 10, []string{a, b, c}, none, part{"a": "1 2"}, "a"},
+		"full at the last": {reading{"a": {"1", "2", "3"}}, 10, []string{a}, none, part{"a": "1 2 1-2"}, ""},
 	} {
 		page, err := test.due.fill(store.DueQuery{Limit: test.limit}, test.all, test.end)
 		got := part{}

@@ -53,12 +53,19 @@ CREATE TABLE rollbook.change (
 );
 
 -- The earliest due of each tenant and kind that has one, so that a search for due records
--- never visits the tenants that have none.
+-- never visits the tenants that have none. It has the tenant's name, in whose order the
+-- search goes.
 CREATE TABLE rollbook.schedule (
-  due    bigint  NOT NULL,
-  tenant integer NOT NULL,
-  kind   bytea   NOT NULL,
+  due    bigint NOT NULL,
+  kind   bytea  NOT NULL,
+  tenant bytea  NOT NULL,
   PRIMARY KEY (kind, tenant)
 );
 
 CREATE INDEX schedule_due ON rollbook.schedule (kind, due);
+
+-- The numbers of tenants that were dropped and of which rows are left. No tenant gets the
+-- number of another.
+CREATE TABLE rollbook.dropped (
+  n integer PRIMARY KEY
+);

@@ -374,8 +374,8 @@ BEGIN
     FROM unnest(o_tenant, o_type, o_kind, o_id, o_note, n_revision) u (tenant, type, kind, id, note, revision)
     WHERE u.note IS NOT NULL AND u.revision > 0;
   IF timed IS NOT NULL THEN
-    PERFORM rollbook.reschedule(x.n, x.kind)
-      FROM (SELECT DISTINCT n[o_tenant[u.i]] AS n, coalesce(s_kind[u.i], o_kind[u.i]) AS kind FROM unnest(timed) u (i)) x;
+    PERFORM rollbook.reschedule(n[x.t], names[x.t], x.kind)
+      FROM (SELECT DISTINCT o_tenant[u.i] AS t, coalesce(s_kind[u.i], o_kind[u.i]) AS kind FROM unnest(timed) u (i)) x;
   END IF;
 END
 $body$;
@@ -453,8 +453,8 @@ BEGIN
 END
 $body$;
 
--- Brings the earliest due of a kind up to date.
-CREATE FUNCTION rollbook.reschedule(tenant_n integer, of_kind bytea) RETURNS void
+-- Brings the earliest due of a tenant and kind up to date.
+CREATE FUNCTION rollbook.reschedule(tenant_n integer, tenant_name bytea, of_kind bytea) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog
 SET enable_seqscan = off
@@ -466,10 +466,10 @@ BEGIN
   SELECT r.due INTO earliest FROM rollbook.record r
     WHERE r.tenant = tenant_n AND r.kind = of_kind AND r.due > 0 ORDER BY r.due LIMIT 1;
   IF FOUND THEN
-    INSERT INTO rollbook.schedule AS s (kind, tenant, due) VALUES (of_kind, tenant_n, earliest)
+    INSERT INTO rollbook.schedule AS s (kind, tenant, due) VALUES (of_kind, tenant_name, earliest)
       ON CONFLICT (kind, tenant) DO UPDATE SET due = excluded.due WHERE s.due <> excluded.due;
   ELSE
-    DELETE FROM rollbook.schedule s WHERE s.kind = of_kind AND s.tenant = tenant_n;
+    DELETE FROM rollbook.schedule s WHERE s.kind = of_kind AND s.tenant = tenant_name;
   END IF;
 END
 $body$;
