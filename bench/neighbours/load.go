@@ -25,7 +25,7 @@ type load struct {
 
 // tally is what a load came to.
 type tally struct {
-	Done    int // answers with a status below 300; of the server's own load, rounds
+	Done    int // answers with a status below 300; of the server's own loads, rounds, or records that are deleted
 	Refused int // all other outcomes, but for those cut off at the end
 }
 
@@ -40,6 +40,7 @@ func loads() []load {
 		{"stalled bodies", stalled(75, "POST", "/ada/api/v2/end-users/", busyKey, 10<<20)},
 		{"stalled logins", stalled(200, "POST", "/magickmind/v1/auth/login", "", 1<<20)},
 		{"due vaults", nil},
+		{"deletion", nil},
 	}
 }
 

@@ -15,6 +15,7 @@
 //	stalled bodies  75 connections send 10 MiB to Ada's routes but for the last byte
 //	stalled logins  200 connections without a credential do so with 1 MiB to MagickMind's login
 //	due vaults      256 users get 128 sensitive values of 4 KiB, which are due, and are swept
+//	deletion        a tenant of 250,000 users is deleted
 //
 // It prints whether each reached the target, and fails if a lookup did. Redis and the
 // Cluster need redis-server on PATH. Memory is read from /proc, and is 0 where there is
@@ -75,6 +76,8 @@ func run(ctx context.Context, args []string) error {
 	seconds := f.Int("seconds", 4, "how long to look up beside each load, 1 to 20")
 	small := f.Int("users", 60_000, "users that the worst filter walks through; a quarter of that in memory")
 	vaults := f.Int("vaults", 256, "users whose sensitive values are all due; a quarter of that in memory")
+	leaving := f.Int("leaving", 250_000, "users of the tenant that is deleted; a quarter of that in memory")
+	load := f.String("load", "", "only the burner and this load; all of them if empty")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
@@ -90,7 +93,7 @@ func run(ctx context.Context, args []string) error {
 			continue
 		}
 		note("%s", b.name)
-		if err := measure(ctx, b, *small/b.part, *vaults/b.part, time.Duration(*seconds)*time.Second); err != nil {
+		if err := measure(ctx, b, sizes{*small / b.part, *vaults / b.part, *leaving / b.part}, *load, time.Duration(*seconds)*time.Second); err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", b.name, err))
 		}
 	}
@@ -130,14 +133,17 @@ func backends() []backend {
 	}
 }
 
+// sizes are how many users tenants have.
+type sizes struct{ small, vaults, leaving int }
+
 // measure fills a store, walks through its lists, and prints a line for each load.
-func measure(ctx context.Context, b backend, small, vaults int, span time.Duration) (err error) {
+func measure(ctx context.Context, b backend, n sizes, only string, span time.Duration) (err error) {
 	store, end, err := b.start()
 	if err != nil {
 		return err
 	}
 	defer end()
-	server, err := start(ctx, "serve", store, fmt.Sprint(small), fmt.Sprint(vaults))
+	server, err := start(ctx, "serve", store, fmt.Sprint(n.small), fmt.Sprint(n.vaults), fmt.Sprint(n.leaving))
 	if err != nil {
 		return err
 	}
@@ -147,20 +153,23 @@ func measure(ctx context.Context, b backend, small, vaults int, span time.Durati
 		return err
 	}
 	c := newClient(at.Addr, 1)
-	if err := walks(ctx, c, largeUsers+small); err != nil {
+	if err := walks(ctx, c, largeUsers+n.small); err != nil {
 		return err
 	}
 	ids, err := idsOf(ctx, c)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stdout, "\n%s: %d + %d users; the server's heap before the first request: %d MiB\n", b.name, largeUsers, small, at.Data>>20)
+	fmt.Fprintf(os.Stdout, "\n%s: %d + %d users; the server's heap before the first request: %d MiB\n", b.name, largeUsers, n.small, at.Data>>20)
 	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "beside\tp50 ms\tp99 ms\tmax ms\terrors\tp99/burner\tserver MiB\tdone\trefused\ttarget\t")
 	defer t.Flush() //nolint:errcheck // of a terminal
 	var burner time.Duration
 	wrong := 0
 	for _, l := range loads() {
+		if only != "" && l.name != only && l.name != "burner" {
+			continue
+		}
 		note("%s: beside %s", b.name, l.name)
 		if err := server.order("rest", new(tally)); err != nil {
 			return err
@@ -222,7 +231,7 @@ func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond)
 func beside(ctx context.Context, l load, server *process, addr string, c *client, ids []string, span time.Duration) (s samples, done tally, err error) {
 	end := func() error { return server.order("end", &done) }
 	if l.run == nil {
-		err = server.order("begin", &done)
+		err = server.order("begin "+l.name, &done)
 	} else {
 		var p *process
 		p, err = start(ctx, "load", l.name, addr)

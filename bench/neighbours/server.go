@@ -47,12 +47,13 @@ type filled struct {
 // serve fills a store, says where it listens, and serves until standard input ends. It
 // obeys what is said there.
 func serve(ctx context.Context, args []string) (err error) {
-	if len(args) != 3 {
-		return errors.New("serve STORE USERS VAULTS")
+	if len(args) != 4 {
+		return errors.New("serve STORE USERS VAULTS LEAVING")
 	}
 	small, err1 := strconv.Atoi(args[1])
 	vaults, err2 := strconv.Atoi(args[2])
-	if err := errors.Join(err1, err2); err != nil {
+	leaving, err3 := strconv.Atoi(args[3])
+	if err := errors.Join(err1, err2, err3); err != nil {
 		return err
 	}
 	st, closer, err := openStore(ctx, args[0])
@@ -64,7 +65,7 @@ func serve(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := fill(ctx, users, small); err != nil {
+	if err := fill(ctx, users, small, leaving); err != nil {
 		return err
 	}
 	due, err := newVaults(ctx, users, late, vaults)
@@ -89,7 +90,7 @@ func serve(ctx context.Context, args []string) (err error) {
 	if err := json.NewEncoder(os.Stdout).Encode(filled{listener.Addr().String(), heap.HeapAlloc}); err != nil {
 		return err
 	}
-	err = due.obey(ctx, os.Stdin, os.Stdout)
+	err = inside{"due vaults": due.round, "deletion": leave(users, leaving)}.obey(ctx, os.Stdin, os.Stdout)
 	err = errors.Join(err, server.Close())
 	if over := <-served; !errors.Is(over, http.ErrServerClosed) {
 		err = errors.Join(err, over)
@@ -163,14 +164,14 @@ func openStore(ctx context.Context, name string) (store.Store, io.Closer, error)
 	return nil, nil, fmt.Errorf("%s: unknown kind of store", kind)
 }
 
-// fill makes the users of both tenants, the largest first.
-func fill(ctx context.Context, users *enduser.Manager, small int) error {
+// fill makes the users of the tenants, the largest first.
+func fill(ctx context.Context, users *enduser.Manager, small, leaving int) error {
 	busy, quiet := users.Tenant("busy"), users.Tenant("quiet")
 	for _, part := range []struct {
 		tenant enduser.Tenant
 		n      int
 		spec   func(int) enduser.Spec
-	}{{busy, largeUsers, largest}, {busy, small, nearly}, {quiet, quietUsers, ordinary}} {
+	}{{busy, largeUsers, largest}, {busy, small, nearly}, {quiet, quietUsers, ordinary}, {users.Tenant(leavingTenant), leaving, ordinary}} {
 		began := time.Now()
 		if err := create(ctx, part.tenant, part.n, part.spec); err != nil {
 			return err
