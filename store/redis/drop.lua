@@ -14,7 +14,6 @@ for i = 1, 3 do
   others = others + (fields[i] and 1 or 0)
 end
 if call('HLEN', records) > others then
-  free()
   return refuse('stale', 'op', '-1')
 end
 if dead then

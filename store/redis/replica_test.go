@@ -34,11 +34,20 @@ func TestRefusalWaitsForWritesOfOthers(t *testing.T) {
 	put(t, plain, "tenant", store.Create(holder, nil))
 	claim := user("other")
 	claim.Unique = holder.Unique
-	for name, op := range map[string]store.Op{
-		"taken": store.Create(claim, nil),
-		"stale": store.Create(user("holder"), nil),
+	apply := func(op store.Op) func(*redisstore.Store) error {
+		return func(st *redisstore.Store) error {
+			return second(st.Apply(t.Context(), "tenant", store.Ops(op)))
+		}
+	}
+	for name, refused := range map[string]func(*redisstore.Store) error{
+		"taken": apply(store.Create(claim, nil)),
+		"stale": apply(store.Create(user("holder"), nil)),
+		"import": func(st *redisstore.Store) error {
+			return st.Import(t.Context(), "tenant", store.Part{Records: []store.Record{imported("holder", 9)}})
+		},
+		"drop": func(st *redisstore.Store) error { return st.Drop(t.Context(), "tenant") },
 	} {
-		_, err := on(master).open(t, opts).Apply(t.Context(), "tenant", store.Ops(op))
+		err := refused(on(master).open(t, opts))
 		if wantError(t, err, store.ErrUnavailable); t.Failed() {
 			t.Errorf("%s: answered from a state that no replica has", name)
 		}
