@@ -22,6 +22,9 @@ type job struct {
 // applyArgs returns the statement that writes batches, and its arguments. Those of a tenant
 // follow each other.
 func applyArgs(wait bool, schema string, jobs []job) (text string, a *args) {
+	if alone := jobs[0].batch.alone; alone != nil {
+		return alone(schema, jobs[0])
+	}
 	if len(jobs) == 1 && jobs[0].batch.simple() {
 		return sqlPut, putArgs(wait, schema, jobs[0].tenant, jobs[0].batch)
 	}
@@ -83,6 +86,9 @@ func eachTenant(jobs []job, f func(name string)) {
 // simple reports whether the batch creates a record, or replaces the body of one, and nothing
 // else.
 func (b *batch) simple() bool {
+	if b.alone != nil {
+		return false
+	}
 	o := &b.ops[0]
 	return len(b.ops) == 1 && len(b.require) == 0 &&
 		(o.code == opCreate && o.due == 0 || o.code == opUpdate && o.due == o.oldDue && bytes.Equal(o.keys, o.old))

@@ -18,6 +18,10 @@ type batch struct {
 	noted   bool // it has a note
 
 	touched []touch
+
+	// alone returns the statement of a call that is not of Apply. Its size is at least
+	// maxGroupSize, so that it is in a group of its own.
+	alone func(schema string, j job) (text string, a *args)
 }
 
 // require is a precondition.

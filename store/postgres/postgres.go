@@ -14,9 +14,12 @@ import (
 )
 
 var (
-	_ store.Store   = (*Store)(nil)
-	_ store.Waiter  = (*Store)(nil)
-	_ store.Counter = (*Store)(nil)
+	_ store.Store      = (*Store)(nil)
+	_ store.Waiter     = (*Store)(nil)
+	_ store.Counter    = (*Store)(nil)
+	_ store.Importer   = (*Store)(nil)
+	_ store.Dropper    = (*Store)(nil)
+	_ store.KindLister = (*Store)(nil)
 )
 
 // Store keeps records in a schema of a PostgreSQL database. It is a [store.Store],

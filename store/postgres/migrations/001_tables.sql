@@ -67,5 +67,6 @@ CREATE INDEX schedule_due ON rollbook.schedule (kind, due);
 -- The numbers of tenants that were dropped and of which rows are left. No tenant gets the
 -- number of another.
 CREATE TABLE rollbook.dropped (
-  n integer PRIMARY KEY
+  forgotten bigint  NOT NULL DEFAULT 0, -- the last entry of the feed that was deleted
+  n         integer PRIMARY KEY
 );
