@@ -10,15 +10,18 @@ import (
 	"os/exec"
 	"testing"
 
+	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/store"
 )
 
 // jobVariable has the job of a process that the test binary starts.
 const jobVariable = "ROLLBOOK_MOVING_TEST_JOB"
 
-// job is a copy. The process says when it has come further, and goes on when it is told to.
+// job is a copy, or with Tenant a deletion. The process says when it has come further, and goes on
+// when it is told to.
 type job struct {
 	From, To place
+	Tenant   string
 }
 
 const atOnce = 4 // tenants
@@ -44,19 +47,24 @@ func (j job) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	said := bufio.NewReader(os.Stdin)
+	further := func() {
+		_, _ = fmt.Fprintln(os.Stdout, "further")
+		_, _ = said.ReadByte()
+	}
+	if j.Tenant != "" {
+		_, err := enduser.New(src, nil).DeleteTenant(ctx, j.Tenant, &enduser.DeleteTenantOptions{Progress: func(int) { further() }})
+		return errors.Join(err, endSrc())
+	}
 	dst, endDst, err := j.To.open(ctx)
 	if err != nil {
 		return errors.Join(err, endSrc())
 	}
-	said := bufio.NewReader(os.Stdin)
-	_, err = store.Copy(ctx, dst, src, &store.CopyOptions{AtOnce: atOnce, Progress: func(store.CopyProgress) {
-		_, _ = fmt.Fprintln(os.Stdout, "further")
-		_, _ = said.ReadByte()
-	}})
+	_, err = store.Copy(ctx, dst, src, &store.CopyOptions{AtOnce: atOnce, Progress: func(store.CopyProgress) { further() }})
 	return errors.Join(err, endDst(), endSrc())
 }
 
-// killed runs a copy in a process that is killed, by SIGKILL, after so many steps, with the
+// killed runs a job in a process that is killed, by SIGKILL, after so many steps, with the
 // writes of several tenants on their way.
 func (j job) killed(t *testing.T, steps int) {
 	t.Helper()

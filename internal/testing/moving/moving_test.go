@@ -31,7 +31,7 @@ func TestMoving(t *testing.T) {
 			steps = cancelled(t, to, first)
 		} else {
 			for range 2 {
-				job{at, to}.killed(t, 1+rand.IntN(steps/4))
+				job{From: at, To: to}.killed(t, 1+rand.IntN(steps/4))
 			}
 			src, end = at.opened(t)
 		}
