@@ -18,14 +18,15 @@ local trimmed = fields[3] or '0'
 
 -- Records: each is new, or as it is stored, whoever wrote it. Values can be long, so few are
 -- read at a time.
-local new = {}
+local new, anyNew = {}, false
 for from = 1, n, 16 do
   local to = math.min(from + 15, n)
   local found = call('HMGET', records, unpack(ARGV, ids + from, ids + to))
   for i = from, to do
     local old, value = found[i - from + 1], ARGV[values + i]
     if not old then
-      new[i] = true
+      new[i], anyNew = true, true
+    elseif old == value then -- an Import wrote it
     elseif broken(ARGV[ids + i], old) then
       return refuse('damaged', ARGV[ids + i])
     elseif sub(old, 1, 48) ~= sub(value, 1, 48) or sub(old, 65, 81) ~= sub(value, 65, 81)
@@ -58,13 +59,21 @@ end
 local feeded = at
 local newest = call('ZREVRANGEBYSCORE', feed, '+inf', '-inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
 local last = math.max(tonumber(newest or '0'), tonumber(trimmed))
-local had = 0
+local had, members = 0, {}
 while had < entries and tonumber(ARGV[at + 2 * had + 1]) <= last do
-  local seq, entry = ARGV[at + 2 * had + 1], ARGV[at + 2 * had + 2]
-  if tonumber(seq) <= tonumber(trimmed) or not call('ZMSCORE', feed, entry)[1] then
+  if tonumber(ARGV[at + 2 * had + 1]) <= tonumber(trimmed) then
     return refuse('stale', 'op', '-1')
   end
   had = had + 1
+  members[had] = ARGV[at + 2 * had]
+end
+if had > 0 then
+  local scores = call('ZMSCORE', feed, unpack(members))
+  for i = 1, had do
+    if not scores[i] then
+      return refuse('stale', 'op', '-1')
+    end
+  end
 end
 at = at + 2 * entries
 
@@ -134,28 +143,29 @@ for i = 1, claims do
 end
 flush('HSET', unique, args)
 
--- Entries of records that were there are there too.
-local place = listed
-for _ = 1, lists do
-  local list, size = KEYS[tonumber(ARGV[place + 1])], tonumber(ARGV[place + 4])
-  place, args = place + 4, {}
-  for i = place + 1, place + 3 * size, 3 do
-    args = add('ZADD', list, args, ARGV[i], ARGV[i + 1])
+if anyNew then -- what leads to the others is there too, and adding it changes nothing
+  local place = listed
+  for _ = 1, lists do
+    local list, size = KEYS[tonumber(ARGV[place + 1])], tonumber(ARGV[place + 4])
+    place, args = place + 4, {}
+    for i = place + 1, place + 3 * size, 3 do
+      args = add('ZADD', list, args, ARGV[i], ARGV[i + 1])
+    end
+    flush('ZADD', list, args)
+    place = place + 3 * size
   end
-  flush('ZADD', list, args)
-  place = place + 3 * size
-end
-for _ = 1, sets do
-  local set, size = KEYS[tonumber(ARGV[at + 1])], 2 * tonumber(ARGV[at + 2])
-  at = at + 2
-  for from = 1, size, piece do
-    call('ZADD', set, unpack(ARGV, at + from, at + math.min(from + piece - 1, size)))
+  for _ = 1, sets do
+    local set, size = KEYS[tonumber(ARGV[at + 1])], 2 * tonumber(ARGV[at + 2])
+    at = at + 2
+    for from = 1, size, piece do
+      call('ZADD', set, unpack(ARGV, at + from, at + math.min(from + piece - 1, size)))
+    end
+    at = at + size
   end
-  at = at + size
-end
-for _ = 1, queued do
-  local first = call('ZRANGE', KEYS[tonumber(ARGV[at + 1])], 0, 0)
-  call('ZADD', queue, sub(first[1], 1, 16), ARGV[at + 2])
-  at = at + 2
+  for _ = 1, queued do
+    local first = call('ZRANGE', KEYS[tonumber(ARGV[at + 1])], 0, 0)
+    call('ZADD', queue, sub(first[1], 1, 16), ARGV[at + 2])
+    at = at + 2
+  end
 end
 return {'done', nonce, call('ZCOUNT', feed, '-inf', trimmed) > 0 and 'more' or 'end'}

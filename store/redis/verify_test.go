@@ -172,6 +172,9 @@ func TestVerifyFinds(t *testing.T) {
 			}
 			s.findings(t, store.VerifyOptions{Mend: true})
 			if c.stays {
+				if diff := gocmp.Diff(want, s.findings(t, store.VerifyOptions{})); diff != "" {
+					t.Errorf("findings after mending (-want +got):\n%s", diff)
+				}
 				return
 			}
 			if diff := gocmp.Diff([]store.Finding(nil), s.findings(t, store.VerifyOptions{})); diff != "" {
