@@ -156,6 +156,7 @@ func changesOf(ctx context.Context, acme enduser.Tenant) func(yield func(enduser
 // bulkRows generates rows whose names meet more or less often.
 func bulkRows(t *rapid.T, label string, now time.Time) []enduser.Import {
 	space := rapid.SampledFrom([]int{3, 8, 40}).Draw(t, label+" names")
+	accounts, emails := rapid.IntRange(0, 2).Draw(t, label+" accounts"), rapid.IntRange(0, 2).Draw(t, label+" without e-mail")
 	maybe := func(t *rapid.T, of string, in int, s string) string {
 		if rapid.IntRange(0, in).Draw(t, of) > 0 {
 			return ""
@@ -169,11 +170,11 @@ func bulkRows(t *rapid.T, label string, now time.Time) []enduser.Import {
 		if rapid.Bool().Draw(t, "other case") {
 			r.ExternalID = strings.ToUpper(r.ExternalID)
 		}
-		for range rapid.IntRange(0, 2).Draw(t, "accounts") {
+		for range rapid.IntRange(0, accounts).Draw(t, "accounts") {
 			r.Accounts = append(r.Accounts, enduser.Account{Type: "slack", ID: fmt.Sprint(n("account"))})
 		}
 		r.Name = maybe(t, "has name", 1, fmt.Sprintf("Name %d", n("name")))
-		r.Email = maybe(t, "has e-mail", 2, fmt.Sprintf("a%d@example.com", n("e-mail")))
+		r.Email = maybe(t, "has e-mail", emails, fmt.Sprintf("a%d@example.com", n("e-mail")))
 		if rapid.IntRange(0, 9).Draw(t, "clear") == 0 {
 			r.Clear = []string{"email"}
 		}
