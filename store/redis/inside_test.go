@@ -66,6 +66,9 @@ func (s *Store) InFlight() (pipelines, queued int) {
 	return pipelines, queued
 }
 
+// InfoField returns a field of a reply to INFO.
+func InfoField(text, name string) string { return infoFields(text)[name] }
+
 // HomeAddr returns the address of the server that has a tenant's keys.
 func (s *Store) HomeAddr(ctx context.Context, tenant string) (string, error) {
 	node, err := s.node(ctx, s.space(tenant))

@@ -2,6 +2,7 @@ package redis_test
 
 import (
 	"bytes"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -30,6 +31,21 @@ func TestScrub(t *testing.T) {
 		t.Fatal(err)
 	}
 	redistest.Until(t, "the server has unlinked its old files", func() bool { return filesWith(t, server.Dir, canary) == 0 })
+
+	// Of a tenant that was dropped there is nothing, not even its name.
+	const name = "tenant-7d1f0c"
+	put(t, st, name, store.Create(user("id"), []byte("note")))
+	put(t, st, name, store.Remove("id", "user", []byte("note")))
+	if err := st.Scrub(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := filesWith(t, server.Dir, name); n < 2 {
+		t.Fatalf("%d files have the tenant's name before Drop: the test shows nothing", n)
+	}
+	if err := errors.Join(st.Drop(t.Context(), name), st.Scrub(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	redistest.Until(t, "the server has unlinked its old files", func() bool { return filesWith(t, server.Dir, name) == 0 })
 
 	// It goes to every master of a Cluster; those of the tests keep no files.
 	if err := onCluster(t).as("").open(t, nil).Scrub(t.Context()); err != nil {
