@@ -44,12 +44,15 @@
 // batch take the next revisions in order, one each, and Apply returns the last;
 // a refused batch takes none. A record's Created is the revision of the op that
 // created it and never changes; its Revision is that of the op that wrote it
-// last. The values of both in Op.New are ignored.
+// last. The values of both in Op.New are ignored. [Importer] keeps the revisions of
+// another store, and the tenant then counts on from the highest. After [Dropper] a tenant
+// begins at 1 again.
 //
 // Rule 4: [Store.List] is ordered by Created. Walking page by page, from each page's
 // Next to the page that has none, in either direction, never repeats a record and
 // never misses one that existed and matched from the walk's beginning to its end,
-// whatever else is written meanwhile.
+// whatever else is written meanwhile. A record that is imported has its place by its
+// Created, and so perhaps before records that were there.
 //
 // Rule 5: the feed that [Store.Changes] reads has every op that was applied with a Note
 // exactly once, under its revision, in the order of Seq. Ops without a Note (nil; an empty
@@ -60,7 +63,9 @@
 // entries before that one. If there is no entry at or before R it forgets nothing. A read of
 // the entries after a place returns a [TrimmedError] if one of them was forgotten, and only
 // then; Through is the last entry that was forgotten. So a feed that ever had an entry still
-// has one, and a reader that has read that entry is never refused.
+// has one, and a reader that has read that entry is never refused. Import appends
+// the entries of another store, and nothing of its own, and counts as trimmed what the other
+// store had forgotten.
 //
 // Rule 6: a store has no clock and makes no IDs. Nothing happens to a record whose Due
 // has passed: it stays as it is, fetchable, listed and holding its keys, until a caller
@@ -91,8 +96,8 @@
 // way: a reader that does not find it can find it later. A second write with the same
 // precondition settles it. Creating again never makes a second record: if the first
 // create was done, the second is ErrStale (the ID exists). But it brings back a record
-// that was deleted meanwhile, so a layer above must not do it unasked. Trim can be
-// repeated.
+// that was deleted meanwhile, so a layer above must not do it unasked. Trim, Import and
+// Drop can be repeated.
 //
 // Rule 11: a store is safe for concurrent use. A context that has ended before a
 // call is honored: the call returns its error, which is not ErrUnknown, and does
@@ -100,18 +105,20 @@
 // wraps the context's error too), unless the store knows better. Contexts bound
 // waiting; they never undo a write.
 //
-// Rule 12: [Store.Tenants] walks every tenant that was ever written to, in an
-// order that is the store's own and does not change; a tenant exists from its
-// first successful Apply on. Nothing that is read or written under one tenant's
+// Rule 12: [Store.Tenants] walks every tenant that was ever written to, until it is
+// dropped, in an order that is the store's own and does not change. A tenant exists from
+// its first successful Apply or Import on. The place of a walk is a tenant's name: a walk
+// of Tenants or Due goes on behind it, even if that tenant was dropped meanwhile, and
+// misses none that was there throughout. Nothing that is read or written under one tenant's
 // name can be seen or counted under another's, except in Tenants and Due, which
 // name the tenant of each item.
 //
 // Rule 13: reads are bounded, in items (the limit), in bytes ([MaxPageData]) and in
 // work ([Query].Budget). A page that ends early says where to go on (Next), which is always
 // further than where it began. Only a page without Next shows that nothing is left. The same
-// holds for each tenant in a page of Due, which may have a Next and no record. The first item of a page is never left out for its size. Long reads of
-// one tenant do not hold up the others: each tenant has its turn between steps, and a
-// step is at most a page.
+// holds for each tenant in a page of Due, which may have a Next and no record. The first item
+// of a page is never left out for its size. Long reads of one tenant do not hold up the
+// others: each tenant has its turn between steps, and a step is at most a page.
 //
 // Rule 14: a damaged record does not block the others. A record that the store cannot
 // read is named, by its ID, in every page of List and Due that would have had it. It does
@@ -130,11 +137,21 @@
 //
 // # Optional interfaces
 //
-// A store may implement [Waiter], [Scrubber], [Counter] and [Confirmer]. Callers find
-// them with [As], also inside wrappers, and do without where they are missing: [Wait]
-// polls, [Count] lists, [Confirm] does nothing. storetest tests those that are
-// implemented. Every backend of this module takes an [Observer], which gets calls,
-// groups and retries.
+// A store may implement more. Callers find an optional interface with [As], also inside
+// wrappers, and do without where it is missing. storetest tests those that are implemented.
+//
+//   - [Waiter] tells when a feed has grown. [Wait] polls without it.
+//   - [Counter] counts. [Count] lists without it.
+//   - [Confirmer] is for reads that could be lost. [Confirm] does nothing without it.
+//   - [Scrubber] purges what was deleted from the store's own files.
+//   - [Importer] takes over the records and feed of another store. [Copy] needs it.
+//   - [Dropper] forgets a tenant. Without it a tenant's name stays, and the newest entry
+//     of its feed.
+//   - [KindLister] lists the kinds of a tenant's records, for callers that have to find
+//     all of them. [Kinds] reports that it is missing.
+//   - [Verifier] checks whether what the store holds fits together, and mends indexes.
+//
+// Every backend of this module takes an [Observer], which gets calls, groups and retries.
 //
 // # Inside a transaction
 //

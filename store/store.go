@@ -214,7 +214,8 @@ type DueQuery struct {
 	Limit  int       // records of the page: 1 to MaxLimit; 0: DefaultLimit
 
 	// After is a tenant that Tenants, or a page of Due, has named: only tenants after
-	// it in the store's order. "": from the first. With Tenant it must be "".
+	// it in the store's order. It may have been dropped since. "": from the first. With
+	// Tenant it must be "".
 	After string
 
 	// Tenant selects the records of one tenant; "": of all. With Tenant, From is where
@@ -246,7 +247,7 @@ type DueTenant struct {
 
 // TenantQuery selects the tenants that [Store.Tenants] returns.
 type TenantQuery struct {
-	After string // a tenant that an earlier call returned; "": from the first
+	After string // a tenant that an earlier call returned, dropped or not; "": from the first
 	Limit int    // 1 to MaxLimit; 0: DefaultLimit
 }
 

@@ -17,8 +17,11 @@
 // turns: one fewer at a time than there are processors, at least one, and tenants
 // that wait are served one after the other. Get and Apply wait for no turn. A context
 // is checked before a call, while it waits for its turn, between steps, and in Wait.
+// Import writes a whole part under the lock of its tenant's shard. Verify gives the lock
+// back after every 1,024 entries.
 // There is no ErrUnavailable and no ErrUnknown, there are no goroutines, and there is
-// nothing to close: the garbage collector frees a Store that is no longer used.
+// nothing to close: the garbage collector frees a Store that is no longer used, and all
+// that a tenant had after Drop.
 //
 // # Cost
 //
