@@ -136,7 +136,7 @@ func begin(tb testing.TB, p *pgxpool.Pool) pgx.Tx {
 
 // places are for the conformance kit: one after the other in the same home, emptied. Handles
 // take turns with two pools. Whatever a check has done, what is derived from the records is as
-// they say.
+// they say; Verify mends what a Corrupter has done.
 func (h home) places(tb testing.TB, wrap func(store.Store) store.Store) func() (storetest.Place, error) {
 	tb.Helper()
 	quick := h.dsn == h.direct && size.At(tb) < size.Long
@@ -146,6 +146,7 @@ func (h home) places(tb testing.TB, wrap func(store.Store) store.Store) func() (
 	pools := []*pgxpool.Pool{h.pool(tb), h.pool(tb)}
 	return func() (storetest.Place, error) {
 		var opened []*postgres.Store
+		var corrupted atomic.Bool
 		return storetest.Place{
 			Open: func() (store.Store, error) {
 				// Not the test's context: a subtest may end before the place.
@@ -156,11 +157,16 @@ func (h home) places(tb testing.TB, wrap func(store.Store) store.Store) func() (
 					return nil, err
 				}
 				opened = append(opened, s)
-				return wrap(damager{s, h, nil}), nil
+				return wrap(damager{s, h, nil, &corrupted}), nil
 			},
 			Begin: func() (storetest.Transaction, error) { return h.transaction(opened[0], pools[0]) },
 			Close: func() error {
 				var errs []error
+				if corrupted.Load() {
+					for _, err := range opened[0].Verify(context.Background(), store.VerifyOptions{Mend: true}) {
+						errs = append(errs, err)
+					}
+				}
 				for _, s := range opened {
 					errs = append(errs, s.Close())
 				}
@@ -247,7 +253,7 @@ func (h home) transaction(s *postgres.Store, pool *pgxpool.Pool) (storetest.Tran
 	ctx := context.Background()
 	tx, err := pool.Begin(ctx)
 	return storetest.Transaction{
-		Store:  damager{s.In(tx), h, tx},
+		Store:  damager{s.In(tx), h, tx, nil},
 		Commit: func() error { return tx.Commit(ctx) },
 		Rollback: func() error {
 			closed := tx.Conn().IsClosed() // as pgx does when a context ends during a call: it is rolled back

@@ -12,7 +12,7 @@ func TestObserver(t *testing.T) {
 	h := newHome(t)
 	var told observed.Recorder
 	s := h.open(t, &postgres.Options{Observer: told.Observer()})
-	told.Check(t, s, damager{s, h, nil}.Damage, 2) // a group for each Apply
+	told.Check(t, s, damager{Store: s, home: h}.Damage, 2) // a group for each Apply
 }
 
 // A read whose reply is lost is made again, and told as a retry and as no call that failed.
