@@ -31,7 +31,7 @@ type Options struct {
 	Prefix string
 
 	// WaitReplicas is how many replicas must have received everything that an answer of
-	// Apply or Trim rests on before the answer is given. If fewer have, the call is
+	// Apply, Import, Drop or Trim rests on before the answer is given. If fewer have, the call is
 	// repeated for RetryFor; then a write that was done on the master is ErrUnknown, and
 	// one that was refused is ErrUnavailable. 0 waits for none; see the package comment.
 	WaitReplicas int
