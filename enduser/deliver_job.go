@@ -62,7 +62,7 @@ func (j *job) slice(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	if !r.wanted(ctx) {
-		return false, r.sleep(ctx)
+		return r.more(), r.sleep(ctx)
 	}
 	own, release := outlasting(ctx) // what was claimed is given back, also at the end
 	defer release()
@@ -169,6 +169,9 @@ func (r *round) sleep(ctx context.Context) error {
 		return nil
 	}
 	r.turn.owner, r.turn.due = "", r.alarm(now)
+	if r.more() { // it has read as much as a round may
+		r.turn.due = now
+	}
 	_, err := r.put(ctx)
 	return err
 }
