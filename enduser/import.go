@@ -27,6 +27,12 @@ type Import struct {
 	CreatedAt time.Time
 	CreatedBy string
 
+	// UpdatedAt and UpdatedBy say the same of the last change there. Zero: now, and the actor of
+	// the handle. A user that exists keeps its own, unless the import changes it: then it was
+	// updated now.
+	UpdatedAt time.Time
+	UpdatedBy string
+
 	// ExpiresAt is the deadline of a provisional user, instead of ExpiresIn. If it has passed the
 	// row is ErrExpired.
 	ExpiresAt time.Time
@@ -56,25 +62,33 @@ func (in *Import) conflict(w *writer, taken *store.TakenError) *ConflictError {
 
 // describeOrigin gives a new user what it was in another place.
 func (w *writer) describeOrigin(v *violations, in *Import, u *User) {
-	if !in.CreatedAt.IsZero() {
-		u.CreatedAt = wholeMillis(in.CreatedAt)
-		if !inRange(in.CreatedAt) || u.CreatedAt.After(w.now) {
-			v.add(Field{Name: "created_at"}, CodeValue, "must lie between the year 1970 and now")
-		}
-	}
-	if in.CreatedBy != "" {
-		u.CreatedBy = in.CreatedBy
-		if code := textFault(in.CreatedBy); code != "" {
-			v.add(Field{Name: "created_by"}, code, textMessage(code))
-		} else if len(in.CreatedBy) > maxActor {
-			v.add(Field{Name: "created_by"}, CodeLength, fmt.Sprintf("must have at most %d bytes", maxActor))
-		}
-	}
+	w.origin(v, "created", in.CreatedAt, in.CreatedBy, &u.CreatedAt, &u.CreatedBy)
+	w.origin(v, "updated", in.UpdatedAt, in.UpdatedBy, &u.UpdatedAt, &u.UpdatedBy)
 	if !in.ExpiresAt.IsZero() {
 		u.ExpiresAt = wholeMillis(in.ExpiresAt)
 		if in.ExpiresIn != 0 {
 			v.add(Field{Name: "expires_at"}, CodeValue, "must not be given together with expires_in")
 		}
+	}
+}
+
+// origin sets when and by whom something was created or updated in another place.
+func (w *writer) origin(v *violations, what string, at time.Time, by string, toAt *time.Time, toBy *string) {
+	if !at.IsZero() {
+		*toAt = wholeMillis(at)
+		if !inRange(at) || toAt.After(w.now) {
+			v.add(Field{Name: what + "_at"}, CodeValue, "must lie between the year 1970 and now")
+		}
+	}
+	if by == "" {
+		return
+	}
+	*toBy = by
+	field := Field{Name: what + "_by"}
+	if code := textFault(by); code != "" {
+		v.add(field, code, textMessage(code))
+	} else if len(by) > maxActor {
+		v.add(field, CodeLength, fmt.Sprintf("must have at most %d bytes", maxActor))
 	}
 }
 
@@ -88,15 +102,20 @@ func (in *Import) check(p *Policy, now time.Time) error {
 	case in.ID == "":
 		return nil
 	}
+	return p.checkImportedID(in.ID)
+}
+
+// checkImportedID validates the ID that something keeps.
+func (p *Policy) checkImportedID(id string) error {
 	var v violations
 	field := Field{Name: "id"}
 	switch {
-	case len(in.ID) > maxOwnID:
+	case len(id) > maxOwnID:
 		v.add(field, CodeLength, fmt.Sprintf("must have at most %d characters", maxOwnID))
-	case !isOf(in.ID, "-_"):
+	case !isOf(id, "-_"):
 		v.add(field, CodeCharacter, `must be letters, digits, "-" and "_"`)
 	default:
-		p.checkPlaceholder(&v, field, in.ID)
+		p.checkPlaceholder(&v, field, id)
 	}
 	return v.err()
 }

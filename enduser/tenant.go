@@ -65,6 +65,13 @@ const (
 	maxActor      = 256
 )
 
+// ExactIDs reports whether the handle compares external IDs exactly; see [Schema].ExactIDs.
+func (t Tenant) ExactIDs() bool { return t.comparesExactly() }
+
+// WithExactIDs returns the handle on what was written under a value of [Schema].ExactIDs,
+// whatever the schema of the tenant says now.
+func (t Tenant) WithExactIDs(exact bool) Tenant { return t.pin(exact) }
+
 // call is what stays the same during a call of a handle.
 type call struct {
 	name   string // the tenant's name in the store

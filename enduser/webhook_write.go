@@ -71,29 +71,35 @@ func (w *writer) createWebhook(ctx context.Context, s WebhookSpec, conds conditi
 	if err != nil {
 		return Webhook{}, "", err
 	}
+	if err = w.addWebhook(ctx, &h, first); err != nil && !errors.Is(err, ErrUnknown) {
+		return Webhook{}, "", err
+	}
+	return h, text, err
+}
+
+// addWebhook writes a new webhook, and what must be written with it.
+func (w *writer) addWebhook(ctx context.Context, h *Webhook, first ...store.Op) (err error) {
 	for range maxAttempts {
 		var slot store.Key
 		if slot, err = w.freeSlot(ctx); err != nil {
-			return Webhook{}, "", err
+			return err
 		}
-		done, applyErr := w.apply(ctx, store.Ops(first, store.Create(w.webhookOver(store.Record{
+		done, applyErr := w.apply(ctx, store.Ops(append(first, store.Create(w.webhookOver(store.Record{
 			ID: h.ID, Kind: kindWebhook, Unique: []store.Key{slot},
-		}, &h, nil), nil)))
+		}, h, nil), nil))...))
 		switch err = applyErr; {
-		case lost(err): // its ID is in use: NewID has returned it before
-			return Webhook{}, "", translate("create", err)
-		case errors.Is(err, ErrUnknown):
-			return h, text, err
+		case lost(err): // its ID is in use: NewID has returned it before, or somebody has imported it
+			return translate("create", err)
 		case err == nil && done.taken == nil:
 			h.Version, h.Revision = w.written(done.revision), int64(done.revision)
-			return h, text, nil
+			return nil
 		case err == nil:
 			err = ErrContended // somebody took the slot: try another
 		case !errors.Is(err, ErrCorrupt): // a damaged webhook may hold the slot
-			return Webhook{}, "", err
+			return err
 		}
 	}
-	return Webhook{}, "", err
+	return err
 }
 
 // freeSlot returns a free one of the slots of the environment. It is drawn at random, so that
@@ -244,6 +250,11 @@ func (w *writer) replaceWebhook(ctx context.Context, r *store.Record, old, h *We
 		}
 		if h.Disabled != old.Disabled {
 			turn.owner = ""
+		}
+		if turn.position.IsZero() && old.Disabled && !h.Disabled { // imported: from now on
+			if turn.position, err = w.Latest(ctx); err != nil {
+				return err
+			}
 		}
 		turn.forgive(w.now)
 		turn.wake(h, w.now)

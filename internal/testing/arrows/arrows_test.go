@@ -31,6 +31,7 @@ func allowed() []arrow {
 	}
 	return []arrow{
 		{in(""), nil},
+		{in("/archive"), []string{in("/enduser"), in("/internal/jsontext"), in("/internal/ndjson")}},
 		{in("/store"), nil},
 		{in("/store/storetest"), []string{in("/store")}},
 		{in("/store/internal/backend"), []string{in("/store")}},
