@@ -25,6 +25,14 @@ func TestIndexesEqualRecords(t *testing.T) {
 					t.Fatal(err)
 				}
 			},
+			"import": func(t *rapid.T) {
+				err := s.Import(context.Background(), "acme", drawPart(t))
+				switch {
+				case errors.Is(err, store.ErrStale), errors.Is(err, store.ErrTaken), errors.Is(err, store.ErrDamaged), errors.Is(err, store.ErrInvalid):
+				case err != nil:
+					t.Fatal(err)
+				}
+			},
 			"damage": func(t *rapid.T) {
 				id := strconv.Itoa(rapid.IntRange(0, 5).Draw(t, "id"))
 				_ = Damager{s}.Damage(context.Background(), "acme", id) // there may be no such record
@@ -33,6 +41,11 @@ func TestIndexesEqualRecords(t *testing.T) {
 			"": func(t *rapid.T) {
 				if x := s.shard("acme").tenants["acme"]; x != nil {
 					audit(t, x)
+				}
+				for f, err := range s.Verify(context.Background(), store.VerifyOptions{}) {
+					if f.Damage != store.DamagedRecord || err != nil {
+						t.Fatalf("Verify: %+v, error %v", f, err)
+					}
 				}
 			},
 		})
@@ -88,6 +101,22 @@ func drawBatch(t *rapid.T, s *Store) []store.Op {
 		}
 	}
 	return ops
+}
+
+func drawPart(t *rapid.T) (p store.Part) {
+	for range rapid.IntRange(1, 3).Draw(t, "records") {
+		r := store.Record{
+			ID:      strconv.Itoa(rapid.IntRange(0, 5).Draw(t, "id")),
+			Kind:    rapid.SampledFrom([]string{"user", "group"}).Draw(t, "kind"),
+			Created: store.Revision(rapid.IntRange(1, 30).Draw(t, "created")),
+			Unique:  drawKeys(t, "unique"),
+			Index:   drawKeys(t, "index"),
+			Due:     store.FromMillis(rapid.Int64Range(0, 4).Draw(t, "due")),
+		}
+		r.Revision = r.Created
+		p.Records = append(p.Records, r)
+	}
+	return p
 }
 
 func drawKeys(t *rapid.T, label string) []store.Key {
