@@ -204,7 +204,7 @@ func TestCopyStingy(t *testing.T) {
 
 // TestCopyTakenUp interrupts a copy at each of its writes, before or after it.
 func TestCopyTakenUp(t *testing.T) {
-	src := filled(t, 2, 2, 2*store.MaxLimit+200)
+	src := filled(t, 2, 2, 800)
 	want, broken := held(t, src), errors.New("broken")
 	for stop := int64(1); ; stop++ {
 		dst, interrupted := memory.New(nil), false

@@ -153,8 +153,12 @@ func changedMeanwhile(err error) error {
 	return err
 }
 
-// partBytes is how large the bodies and notes of a part become, but for its last item.
-const partBytes = MaxPageData
+// How large a part becomes. A target may do nothing else while it takes one (Redis: 2 ms for 250
+// records, 7 ms for 1,000), and larger ones are hardly faster.
+const (
+	partItems = 250         // records, and entries
+	partBytes = MaxPageData // of bodies and notes, but for the last item
+)
 
 // filler makes parts of records and entries.
 type filler struct {
@@ -184,7 +188,7 @@ func (f *filler) change(ch Change, trimmed Revision) error {
 
 // room emits the part if it is full.
 func (f *filler) room(n int) error {
-	if n == MaxLimit || f.size >= partBytes {
+	if n == partItems || f.size >= partBytes {
 		return f.flush()
 	}
 	return nil
