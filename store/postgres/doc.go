@@ -137,8 +137,8 @@
 // A query never fails on a value. What is not text in the encoding of the database is
 // escaped, as in \000. Sensitive values are in no column but the bodies, sealed. The views
 // are stable. The tables, columns and functions behind them may change with the schema;
-// never write to them. Its version is in the table migration. It only goes up, and a
-// program that knows an earlier one fails with [ErrNewerSchema].
+// never write to them. Its version is in the table migration, beside the
+// one that a program must know at least: an earlier program fails with [ErrNewerSchema].
 //
 // # Versions
 //

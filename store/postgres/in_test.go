@@ -30,7 +30,7 @@ func TestNewerSchemaInside(t *testing.T) {
 	h := newHome(t)
 	s := h.open(t, nil)
 	pool := h.pool(t)
-	_, err := h.admin.Exec(t.Context(), h.in(`INSERT INTO rollbook.migration VALUES (1000, 'later')`))
+	_, err := h.admin.Exec(t.Context(), h.in(`INSERT INTO rollbook.migration VALUES (1000, 'later', 1000)`))
 	must(t, err)
 	pgtest.Until(t, "a read notices the newer schema", func() bool {
 		tx := begin(t, pool)

@@ -20,11 +20,11 @@ var migrations embed.FS
 // missing: an interrupted migration leaves the database as it was. Several processes may
 // migrate at once; one does it and the others find it done.
 func migrate(ctx context.Context, conn *pgx.Conn, schema string, texts *statements, steps []backend.Migration) error {
-	version, err := schemaVersion(ctx, conn, schema)
-	if err != nil || version == len(steps) {
+	version, needs, err := schemaVersion(ctx, conn, schema)
+	if err != nil {
 		return err
 	}
-	if err := checkVersion(version, len(steps)); err != nil {
+	if err := checkVersion(needs, len(steps)); err != nil || version >= len(steps) {
 		return err
 	}
 	// A stricter level would not see what another process has done meanwhile.
@@ -41,10 +41,10 @@ func migrate(ctx context.Context, conn *pgx.Conn, schema string, texts *statemen
 	if err := run(ctx, conn, lock); err != nil {
 		return err
 	}
-	if version, err = schemaVersion(ctx, conn, schema); err != nil { // again: another process may have been first
+	if version, needs, err = schemaVersion(ctx, conn, schema); err != nil { // again: another process may have been first
 		return err
 	}
-	if err := checkVersion(version, len(steps)); err != nil {
+	if err := checkVersion(needs, len(steps)); err != nil {
 		return err
 	}
 	if version == 0 {
@@ -52,8 +52,8 @@ func migrate(ctx context.Context, conn *pgx.Conn, schema string, texts *statemen
 			return err
 		}
 	}
-	for _, step := range steps[version:] {
-		done := fmt.Sprintf(`INSERT INTO rollbook.migration (version, name) VALUES (%d, '%s');`, step.Version, step.Name)
+	for _, step := range steps[min(version, len(steps)):] {
+		done := fmt.Sprintf(`INSERT INTO rollbook.migration (version, name, needs) VALUES (%d, '%s', %[1]d);`, step.Version, step.Name)
 		if err := run(ctx, conn, texts.in(step.Text+done)); err != nil {
 			return fmt.Errorf("migration %d: %w", step.Version, err)
 		}
@@ -73,12 +73,16 @@ func createSchema(ctx context.Context, conn *pgx.Conn, schema string, texts *sta
 			return err
 		}
 	}
-	return run(ctx, conn, texts.in(`CREATE TABLE IF NOT EXISTS rollbook.migration (version integer PRIMARY KEY, name text NOT NULL)`))
+	return run(ctx, conn, texts.in(`CREATE TABLE IF NOT EXISTS rollbook.migration (
+  version integer PRIMARY KEY,
+  name    text    NOT NULL,
+  needs   integer NOT NULL -- the version that a program must know to go on
+)`))
 }
 
-// checkVersion returns ErrNewerSchema if the version is later than the known one.
-func checkVersion(version, known int) error {
-	if version > known {
+// checkVersion returns ErrNewerSchema if a later version is needed than the known one.
+func checkVersion(needs, known int) error {
+	if needs > known {
 		return ErrNewerSchema
 	}
 	return nil
@@ -87,28 +91,38 @@ func checkVersion(version, known int) error {
 // errForeign is about a table that is not the store's: that of a schema has the views beside it.
 var errForeign = errors.New("the schema has a table migration of another program: use another schema")
 
-// sqlVersion is the version of the schema.
-const sqlVersion = `SELECT coalesce(max(version), 0) FROM rollbook.migration`
+// sqlNeeds is the version of the schema that a program must know. It need not be the last one: a
+// step that adds an index, say, harms no program that does not know it.
+const (
+	sqlNeeds   = `SELECT coalesce((SELECT needs FROM rollbook.migration ORDER BY version DESC LIMIT 1), 0)`
+	sqlVersion = `SELECT coalesce(max(version), 0), (` + sqlNeeds + `) FROM rollbook.migration`
+)
 
-func schemaVersion(ctx context.Context, conn *pgx.Conn, schema string) (int, error) {
+// schemaVersion returns the version of the schema, 0 if there is none, and the one that a program
+// must know.
+func schemaVersion(ctx context.Context, conn *pgx.Conn, schema string) (version, needs int, err error) {
 	const relation = `SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relname = '%s' AND n.nspname = %s`
 	there, err := values(ctx, conn, fmt.Sprintf(relation, "migration", literal(schema)))
 	if err != nil || there == nil {
-		return 0, err
+		return 0, 0, err
 	}
 	there, err = values(ctx, conn, fmt.Sprintf(relation, "rollbook_records", literal(schema)))
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if there == nil {
-		return 0, errForeign
+		return 0, 0, errForeign
 	}
 	row, err := values(ctx, conn, newStatements(schema).in(sqlVersion))
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return strconv.Atoi(row[0])
+	version, err = strconv.Atoi(row[0])
+	if err == nil {
+		needs, err = strconv.Atoi(row[1])
+	}
+	return version, needs, err
 }
 
 // values returns the first row of a query, or nil. It needs no prepared statement.

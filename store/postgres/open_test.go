@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -64,9 +65,9 @@ func TestNewerSchema(t *testing.T) {
 	h := newHome(t)
 	s := h.open(t, nil)
 	put(t, s, "acme", store.Create(user("a"), nil))
-	_, err := h.admin.Exec(t.Context(), h.in(`INSERT INTO rollbook.migration VALUES (1000, 'later')`))
+	_, err := h.admin.Exec(t.Context(), h.in(`INSERT INTO rollbook.migration VALUES (1000, 'later', 1000)`))
 	must(t, err)
-	for _, function := range []string{"put_1", "apply_1", "trim_1", "disown_1", "lock_1"} {
+	for _, function := range []string{"put_1", "apply_1", "trim_1", "disown_1", "lock_1", "import_1", "drop_1", "forget_1"} {
 		_, err := h.admin.Exec(t.Context(), h.in(`DROP FUNCTION rollbook.`+function))
 		must(t, err)
 	}
@@ -80,11 +81,26 @@ func TestNewerSchema(t *testing.T) {
 	}
 }
 
+// A later step of the schema that needs no later program, such as an index, does not end those
+// that do not know it.
+func TestLaterSchema(t *testing.T) {
+	h := newHome(t)
+	s := h.open(t, nil)
+	put(t, s, "acme", store.Create(user("a"), nil))
+	_, err := h.admin.Exec(t.Context(), h.in(`INSERT INTO rollbook.migration SELECT max(version) + 1, 'later', max(needs) FROM rollbook.migration`))
+	must(t, err)
+	for i, s := range []*postgres.Store{s, h.open(t, nil)} {
+		_, err := s.Get(t.Context(), "acme", store.ID("a"))
+		must(t, err)
+		put(t, s, "acme", store.Create(user(fmt.Sprint("b", i)), nil))
+	}
+}
+
 // Reads notice a newer schema, too, though not at once.
 func TestNewerSchemaWhileReading(t *testing.T) {
 	h := newHome(t)
 	s := h.open(t, nil)
-	_, err := h.admin.Exec(t.Context(), h.in(`INSERT INTO rollbook.migration VALUES (1000, 'later')`))
+	_, err := h.admin.Exec(t.Context(), h.in(`INSERT INTO rollbook.migration VALUES (1000, 'later', 1000)`))
 	must(t, err)
 	pgtest.Until(t, "a read notices the newer schema", func() bool {
 		_, err := s.Get(t.Context(), "acme", store.ID("a"))

@@ -59,12 +59,12 @@ func (s *Store) checkSchemaNow(ctx context.Context, c session) error {
 // checkSchema returns ErrNewerSchema, or nil if the version is known or cannot be read. A
 // transaction of the host in which it cannot be read fails in the next call.
 func (s *Store) checkSchema(ctx context.Context, c session) error {
-	version := 0
-	_, err := c.row(ctx, sqlVersion, new(args), func(row *reply) { version = row.int4() })
+	needs := 0
+	_, err := c.row(ctx, sqlNeeds, new(args), func(row *reply) { needs = row.int4() })
 	if err != nil {
 		return nil //nolint:nilerr // the call that asks has an error of its own if there is one
 	}
-	return s.losing(checkVersion(version, s.known))
+	return s.losing(checkVersion(needs, s.known))
 }
 
 // pace says when something is to be done again.
