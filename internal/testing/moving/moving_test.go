@@ -20,7 +20,7 @@ func TestMoving(t *testing.T) {
 	redistest.Require(t)
 	first := memory.New(nil)
 	w := found(t, first, size.Pick(t, 1000, 10_000, 100_000))
-	want := digests(t, first)
+	want, exported := digests(t, first), export(t, first)
 	var at place
 	steps := 0
 	for i, k := range way() {
@@ -41,6 +41,9 @@ func TestMoving(t *testing.T) {
 		must(t, err)
 		if diff := cmp.Diff(want, digests(t, dst)); diff != "" {
 			t.Fatalf("in %s: %s", k.name, diff)
+		}
+		if export(t, dst) != exported {
+			t.Errorf("in %s: the archive is another", k.name)
 		}
 		t.Logf("%s: went on with %d of %d tenants; %+v", k.name, was, len(want), got)
 		end()

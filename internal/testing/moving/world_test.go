@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rollbook-go/rollbook/archive"
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/store"
 )
@@ -244,6 +245,18 @@ func (w *world) check(t *testing.T, st store.Store) {
 	must(t, err)
 	_, err = m.Sweep(ctx)
 	must(t, err)
+}
+
+// export returns a hash of the archive of all tenants.
+func export(t *testing.T, st store.Store) string {
+	t.Helper()
+	h := sha256.New()
+	got, err := archive.Export(t.Context(), manager(t, st), h, &archive.ExportOptions{Sealed: true})
+	must(t, err)
+	if got.Users == 0 || got.Groups == 0 || got.Webhooks == 0 || got.Sensitive == 0 {
+		t.Errorf("the archive has %+v", got)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // digests returns a hash of all that a store has of each tenant.
