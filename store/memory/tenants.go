@@ -43,15 +43,14 @@ func (s *Store) tenants(ctx context.Context, q store.TenantQuery) (store.TenantP
 func (s *Store) tenantsAfter(after string, most int) []*tenant {
 	s.namesMu.RLock()
 	defer s.namesMu.RUnlock()
-	var found []*tenant
-	for t := range s.names.ascend(&tenant{name: after}) {
-		if t.name == after {
-			continue
-		}
-		if len(found) == most {
-			break
-		}
-		found = append(found, t)
+	c, i := s.names.find(&tenant{name: after})
+	if c < len(s.names.chunks) && s.names.chunks[c][i].name == after {
+		i++
+	}
+	found := make([]*tenant, 0, min(most, s.names.len()))
+	for ; c < len(s.names.chunks) && len(found) < most; c, i = c+1, 0 {
+		in := s.names.chunks[c][i:]
+		found = append(found, in[:min(len(in), most-len(found))]...)
 	}
 	return found
 }
