@@ -98,6 +98,11 @@ mutants: ## change PKG in N ways, SEED says which, and show what no test of TEST
 neighbours: ## what one tenant's worst requests do to another, on every store; eight minutes at most
 	cd bench && $(GO) run -buildvcs=false ./neighbours
 
+.PHONY: move
+ROWS ?= 1000000
+move: ## import ROWS users into SQLite, PostgreSQL and Redis, killed twice; a few minutes
+	bin=$$(mktemp) && (cd bench && $(GO) build -buildvcs=false -o $$bin ./move) && $$bin -rows $(ROWS); status=$$?; rm -f $$bin; exit $$status
+
 .PHONY: tidy-check
 tidy-check: ## go.mod and go.sum of every module say what the code needs
 	$(GO) mod tidy -diff
