@@ -13,6 +13,7 @@ import (
 const (
 	codeError      = 1
 	codeBusy       = 5
+	codeInterrupt  = 9
 	codeCorrupt    = 11
 	codeConstraint = 19
 	codeNotADB     = 26

@@ -2,11 +2,10 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"iter"
 	"net/url"
-
-	"database/sql"
 
 	"github.com/rollbook-go/rollbook/store"
 )
@@ -147,7 +146,9 @@ func (v *verifier) structure() error {
 }
 
 // integrity returns what SQLite finds damaged in a file.
-func integrity(ctx context.Context, db *sql.DB) (messages []string, err error) {
+func integrity(ctx context.Context, db interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}) (messages []string, err error) {
 	rows, err := db.QueryContext(ctx, `PRAGMA integrity_check`)
 	if err != nil {
 		return nil, err
