@@ -67,7 +67,7 @@ func (t Tenant) AllSealed(ctx context.Context) iter.Seq2[SealedValues, error] {
 // if it was written later; those that have expired are left out. The user is not marked as
 // updated, but its change is in the feed.
 //
-// It returns ErrNotFound if there is no such user, ErrCorrupt if a value was sealed for another
+// It returns ErrNotFound if there is no such user, ErrExpired if no value is live, ErrCorrupt if a value was sealed for another
 // place, ErrNoKey if the keyring does not have its key, and ErrNoKeyring without a Keyring. Then
 // nothing was written. It can be repeated safely after any error.
 func (t Tenant) ImportSealed(ctx context.Context, s SealedValues) (outcome Outcome, err error) {
@@ -87,6 +87,9 @@ func (t Tenant) ImportSealed(ctx context.Context, s SealedValues) (outcome Outco
 			return 0, err
 		}
 		given = append(given, sealedValue{v.Key, v.Until, v.Sealed})
+	}
+	if len(given) == 0 {
+		return 0, ErrExpired
 	}
 	err = w.settle(ctx, func() (string, error) {
 		outcome, err = w.importSealed(ctx, s.UserID, given)
