@@ -142,7 +142,7 @@ func ExampleNewLimiter() {
 	limiter := httpapi.NewLimiter()
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	for range 2 {
-		d, err := limiter.Allow(r.Context(), "key", []httpapi.Rate{{Requests: 1, Per: time.Hour}})
+		d, err := limiter.Allow(r.Context(), "key", 1, []httpapi.Rate{{Requests: 1, Per: time.Hour}})
 		fmt.Println(d.Allowed, d.Remaining, err)
 	}
 	// Output:

@@ -79,21 +79,33 @@ type Options struct {
 	Limiter Limiter
 	Rates   []Rate
 
-	MaxBody     int64         // bytes of a request body; 0: 1 MiB
+	// BulkRates are the limits of rows that one credential sends to /v1/end-users:bulk, beside
+	// Rates, which count the request as one. A request with more rows than a rate allows at once
+	// is answered with 413 and how many it may have. Nil: 20,000 rows in 10 s, of which every
+	// Limiter of this module allows 10,000 at once, as many as a request may have. Empty: no
+	// limits.
+	BulkRates []Rate
+
+	MaxBulk int64         // bytes of a body of /v1/end-users:bulk; 0: 32 MiB, or a quarter of BodyMemory if that is less
+	BulkFor time.Duration // for working on one, without reading it; 0: a minute
+
+	MaxBody     int64         // bytes of a request body, and of one row; 0: 1 MiB
 	BodyTimeout time.Duration // for reading a body; 0: 30 s
 
 	// BodyMemory is how many bytes all bodies of more than 16 KiB may take at once, counted
 	// while they are read. One tenant may take half of it, and one credential a quarter. A
 	// request that needs more is answered with 429, or 503 if the whole is used up, with the
-	// code bodies-in-flight and Retry-After. One body of MaxBody by itself is always
+	// code bodies-in-flight and Retry-After. One body of MaxBody or MaxBulk by itself is always
 	// allowed. 0: 64 MiB, or four times MaxBody if that is more.
 	//
 	// Of one tenant's requests with such bodies, half as many are worked on at once as there
-	// are processors, and at least one; the others wait for their turn.
+	// are processors, and at least one; the others wait for their turn. Bulk requests have turns
+	// of their own, as many.
 	BodyMemory int64
 
-	// ReadFor limits how long a request for a list or for changes may read the store. After
-	// that the answer is 503 with the code read-timeout and a cursor from which to continue.
+	// ReadFor limits how long a request for a list, for changes or for many users may read the
+	// store. After that the answer is 503 with the code read-timeout and, of a list or changes, a
+	// cursor from which to continue.
 	// The wait of a long poll does not count. 0: 10 s.
 	ReadFor time.Duration
 
@@ -134,6 +146,7 @@ func (o Options) host(users *enduser.Manager, auth Authenticator) family.Host {
 			p, err := auth(r, credential)
 			return family.Principal(p), err
 		},
+		MaxBulk: o.MaxBulk, BulkFor: o.BulkFor,
 		MaxBody: o.MaxBody, BodyTimeout: o.BodyTimeout, BodyMemory: o.BodyMemory, ReadFor: o.ReadFor, Closing: o.Closing, Logger: o.Logger,
 	}
 	if o.Authorize != nil {
@@ -141,15 +154,24 @@ func (o Options) host(users *enduser.Manager, auth Authenticator) family.Host {
 			return o.Authorize(ctx, Principal(p), Action(a))
 		}
 	}
+	if o.BulkRates == nil {
+		o.BulkRates = []Rate{{Requests: 2 * maxRows, Per: 10 * time.Second}}
+	}
+	if o.Limiter == nil {
+		o.Limiter = NewLimiter()
+	}
+	allow := func(ctx context.Context, key string, n int, rates []Rate) (family.Decision, error) {
+		d, err := o.Limiter.Allow(ctx, key, n, rates)
+		return family.Decision{
+			Allowed: d.Allowed, Wait: d.Wait, Requests: d.Limit.Requests, Per: d.Limit.Per, Remaining: d.Remaining, Reset: d.Reset, Most: d.Most,
+		}, err
+	}
 	if len(o.Rates) > 0 {
-		if o.Limiter == nil {
-			o.Limiter = NewLimiter()
-		}
-		h.Limit = func(ctx context.Context, key string) (family.Decision, error) {
-			d, err := o.Limiter.Allow(ctx, key, o.Rates)
-			return family.Decision{
-				Allowed: d.Allowed, Wait: d.Wait, Requests: d.Limit.Requests, Per: d.Limit.Per, Remaining: d.Remaining, Reset: d.Reset,
-			}, err
+		h.Limit = func(ctx context.Context, key string) (family.Decision, error) { return allow(ctx, key, 1, o.Rates) }
+	}
+	if len(o.BulkRates) > 0 {
+		h.LimitRows = func(ctx context.Context, key string, n int) (family.Decision, error) {
+			return allow(ctx, key, n, o.BulkRates)
 		}
 	}
 	return h.WithDefaults()

@@ -17,11 +17,11 @@ import (
 const replayedHeader = "Idempotent-Replayed"
 
 // repeatable returns the routes, with those that take an Idempotency-Key doing so: all that
-// write, unless it means something else to repeat them.
+// write, unless it means something else to repeat them, or they write much.
 func (a *api) repeatable(routes []route) []route {
 	for i, r := range routes {
 		switch r.Access.Action {
-		case "testWebhook", "redeliverEvent", "startRedelivery", "stopRedelivery":
+		case "testWebhook", "redeliverEvent", "startRedelivery", "stopRedelivery", "bulkEndUsers":
 			continue
 		}
 		if r.Access.Write {

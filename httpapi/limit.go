@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -21,13 +22,17 @@ type Decision struct {
 	Limit     Rate          // the limit that is closest to being reached
 	Remaining int           // requests that are left of it
 	Reset     time.Duration // until its oldest requests no longer count
+
+	// Most is set if so many at once are never allowed: it is how many are. No wait helps.
+	Most int
 }
 
-// Limiter counts requests by key. It allows a request if all rates allow it, and counts only
-// requests that it allows. It must be safe for concurrent use. A Limiter that several nodes
-// share may allow a burst beyond a rate if it documents how large.
+// Limiter counts requests by key, and rows of bulk requests by another. It allows n of them, at
+// least one, if all rates allow all n; otherwise it counts none. It must be safe for concurrent
+// use. A Limiter that several nodes share may allow a burst beyond a rate if it documents how
+// large.
 type Limiter interface {
-	Allow(ctx context.Context, key string, rates []Rate) (Decision, error)
+	Allow(ctx context.Context, key string, n int, rates []Rate) (Decision, error)
 }
 
 // MemoryLimiter is a Limiter in this process. Its windows roll in steps of a sixtieth of
@@ -84,13 +89,13 @@ func (c *counters) window(rate Rate) *window {
 // more than the rate's length, so that it always covers a whole length.
 type window struct {
 	rate   Rate
-	counts [steps + 1]int32
+	counts [steps + 1]int
 	sum    int
 	step   int64
 }
 
 // Allow implements [Limiter].
-func (l *MemoryLimiter) Allow(_ context.Context, key string, rates []Rate) (Decision, error) {
+func (l *MemoryLimiter) Allow(_ context.Context, key string, n int, rates []Rate) (Decision, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := max(l.now().Sub(l.start), 0)
@@ -106,9 +111,13 @@ func (l *MemoryLimiter) Allow(_ context.Context, key string, rates []Rate) (Deci
 		w := c.window(rate)
 		w.roll(now, rate)
 		left := rate.Requests - w.sum
-		if left <= 0 {
+		switch {
+		case n > rate.Requests:
 			d.Allowed = false
-			d.Wait = max(d.Wait, w.wait(now, rate))
+			d.Most = min(cmp.Or(d.Most, rate.Requests), rate.Requests)
+		case n > left:
+			d.Allowed = false
+			d.Wait = max(d.Wait, w.wait(now, rate, n-left))
 		}
 		if d.Remaining < 0 || left < d.Remaining {
 			d.Limit, d.Remaining = rate, max(left, 0)
@@ -117,13 +126,13 @@ func (l *MemoryLimiter) Allow(_ context.Context, key string, rates []Rate) (Deci
 	if d.Allowed {
 		for _, rate := range rates {
 			w := c.window(rate)
-			w.counts[w.step%int64(len(w.counts))]++
-			w.sum++
+			w.counts[w.step%int64(len(w.counts))] += n
+			w.sum += n
 		}
-		d.Remaining = max(d.Remaining-1, 0)
+		d.Remaining = max(d.Remaining-n, 0)
 	}
 	if len(rates) > 0 {
-		d.Reset = min(c.window(d.Limit).wait(now, d.Limit), d.Limit.Per)
+		d.Reset = min(c.window(d.Limit).wait(now, d.Limit, 1), d.Limit.Per)
 	}
 	return d, nil
 }
@@ -175,16 +184,16 @@ func (w *window) roll(now time.Duration, rate Rate) {
 	}
 	for w.step < step {
 		w.step++
-		w.sum -= int(w.counts[w.step%n])
+		w.sum -= w.counts[w.step%n]
 		w.counts[w.step%n] = 0
 	}
 }
 
-// wait returns how long it takes until the oldest requests no longer count.
-func (w *window) wait(now time.Duration, rate Rate) time.Duration {
+// wait returns how long it takes until so many of the oldest requests no longer count.
+func (w *window) wait(now time.Duration, rate Rate, count int) time.Duration {
 	n := int64(len(w.counts))
-	for oldest := w.step - n + 1; oldest <= w.step; oldest++ {
-		if oldest >= 0 && w.counts[oldest%n] > 0 {
+	for oldest := max(w.step-n+1, 0); oldest <= w.step; oldest++ {
+		if count -= w.counts[oldest%n]; count <= 0 {
 			return time.Duration((oldest+n)*stepOf(rate)) - now
 		}
 	}

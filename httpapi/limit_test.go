@@ -33,7 +33,7 @@ func TestLimiterNeverLetsMore(t *testing.T) {
 			case 1, 2, 3:
 				c.Advance(time.Duration(random.Int64N(int64(time.Second))))
 			}
-			d, err := l.Allow(t.Context(), "key", rates)
+			d, err := l.Allow(t.Context(), "key", 1, rates)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -47,7 +47,7 @@ func TestLimiterNeverLetsMore(t *testing.T) {
 			if random.IntN(50) == 0 {
 				// A request after the wait is allowed.
 				c.Advance(d.Wait)
-				if d, _ := l.Allow(t.Context(), "key", rates); !d.Allowed {
+				if d, _ := l.Allow(t.Context(), "key", 1, rates); !d.Allowed {
 					t.Fatalf("refused after the wait: %+v", d)
 				}
 				allowed = append(allowed, c.Now())
@@ -77,7 +77,7 @@ func TestLimiterBorder(t *testing.T) {
 	count := 0
 	for range 2 {
 		for range 2000 {
-			if d, _ := l.Allow(t.Context(), "key", day); d.Allowed {
+			if d, _ := l.Allow(t.Context(), "key", 1, day); d.Allowed {
 				count++
 			}
 		}
@@ -94,35 +94,35 @@ func TestLimiterCountsDown(t *testing.T) {
 	l := newLimiterAt(c)
 	rates := []Rate{{3, time.Second}, {100, time.Minute}}
 	for want := 2; want >= 0; want-- {
-		if d, _ := l.Allow(t.Context(), "a", rates); !d.Allowed || d.Remaining != want || d.Limit != rates[0] {
+		if d, _ := l.Allow(t.Context(), "a", 1, rates); !d.Allowed || d.Remaining != want || d.Limit != rates[0] {
 			t.Errorf("got %+v, want %d remaining", d, want)
 		}
 	}
-	refused, _ := l.Allow(t.Context(), "a", rates)
+	refused, _ := l.Allow(t.Context(), "a", 1, rates)
 	if refused.Allowed || refused.Wait <= 0 || refused.Wait > time.Second+time.Second/steps {
 		t.Errorf("got %+v", refused)
 	}
-	if d, _ := l.Allow(t.Context(), "b", rates); !d.Allowed {
+	if d, _ := l.Allow(t.Context(), "b", 1, rates); !d.Allowed {
 		t.Error("keys share their limits")
 	}
 	// Refused requests are not counted.
 	for range 1000 {
-		_, _ = l.Allow(t.Context(), "a", rates)
+		_, _ = l.Allow(t.Context(), "a", 1, rates)
 	}
 	c.Advance(refused.Wait)
-	if d, _ := l.Allow(t.Context(), "a", rates); !d.Allowed {
+	if d, _ := l.Allow(t.Context(), "a", 1, rates); !d.Allowed {
 		t.Errorf("refusals were counted: %+v", d)
 	}
 	// Rates that never allow anything, and none at all.
-	if d, _ := l.Allow(t.Context(), "c", []Rate{{0, time.Second}}); d.Allowed {
+	if d, _ := l.Allow(t.Context(), "c", 1, []Rate{{0, time.Second}}); d.Allowed {
 		t.Error("a rate of 0 allows a request")
 	}
-	if d, _ := l.Allow(t.Context(), "d", nil); !d.Allowed {
+	if d, _ := l.Allow(t.Context(), "d", 1, nil); !d.Allowed {
 		t.Error("no rates refuse a request")
 	}
 	// A clock that is set back has no effect.
 	c.Advance(-time.Hour)
-	if d, _ := l.Allow(t.Context(), "b", rates); !d.Allowed {
+	if d, _ := l.Allow(t.Context(), "b", 1, rates); !d.Allowed {
 		t.Errorf("got %+v", d)
 	}
 }
@@ -136,7 +136,7 @@ func TestSharedLimiter(t *testing.T) {
 	allowed := make(map[int]int)
 	for range 20 {
 		for i, rates := range [][]Rate{native, vendor} {
-			if d, _ := l.Allow(t.Context(), "a", rates); d.Allowed {
+			if d, _ := l.Allow(t.Context(), "a", 1, rates); d.Allowed {
 				allowed[i]++
 			}
 		}
@@ -146,7 +146,7 @@ func TestSharedLimiter(t *testing.T) {
 	}
 	// However many rates there are for a key, its memory is bounded.
 	for i := range 1000 {
-		_, _ = l.Allow(t.Context(), "b", []Rate{{1, time.Duration(i + 1)}})
+		_, _ = l.Allow(t.Context(), "b", 1, []Rate{{1, time.Duration(i + 1)}})
 	}
 	if n := len(l.keys["b"].windows); n > maxRates {
 		t.Errorf("%d windows of one key", n)
@@ -160,15 +160,15 @@ func TestLimiterForgets(t *testing.T) {
 	l := newLimiterAt(c)
 	rates := []Rate{{1, time.Minute}}
 	for i := range maxKeys {
-		_, _ = l.Allow(t.Context(), fmt.Sprint(i), rates)
+		_, _ = l.Allow(t.Context(), fmt.Sprint(i), 1, rates)
 	}
 	c.Advance(time.Second)
 	for i := range maxKeys - 1 {
-		_, _ = l.Allow(t.Context(), fmt.Sprint(i), rates) // refused, and in use
+		_, _ = l.Allow(t.Context(), fmt.Sprint(i), 1, rates) // refused, and in use
 	}
 	for i := range 3 {
 		c.Advance(time.Millisecond)
-		_, _ = l.Allow(t.Context(), fmt.Sprint("new", i), rates)
+		_, _ = l.Allow(t.Context(), fmt.Sprint("new", i), 1, rates)
 	}
 	if want := maxKeys - maxKeys/16 + 3; len(l.keys) != want {
 		t.Errorf("%d keys, want %d", len(l.keys), want)
@@ -184,7 +184,7 @@ func TestLimiterForgets(t *testing.T) {
 	c.Advance(2 * time.Minute)
 	const more = maxKeys/16 - 2 // the last of them meets a full limiter
 	for i := range more {
-		_, _ = l.Allow(t.Context(), fmt.Sprint("later", i), rates)
+		_, _ = l.Allow(t.Context(), fmt.Sprint("later", i), 1, rates)
 	}
 	if len(l.keys) != more {
 		t.Errorf("%d keys when all others are over, want %d", len(l.keys), more)

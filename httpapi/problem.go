@@ -49,15 +49,24 @@ func explain(err error) *rest.Problem {
 }
 
 // appendProblem writes a problem in the form of RFC 9457.
-func appendProblem(b []byte, p *rest.Problem) []byte {
+func appendProblem(b []byte, p *rest.Problem) []byte { return appendProblemOf(b, p, true) }
+
+// appendRowProblem writes the problem of a row or reference, without what is the request's.
+func appendRowProblem(b []byte, p *rest.Problem) []byte { return appendProblemOf(b, p, false) }
+
+func appendProblemOf(b []byte, p *rest.Problem, request bool) []byte {
 	b = append(b, `{"type":"`+ProblemType...)
 	b = append(b, p.Code...)
 	b = jsontext.AppendString(append(b, `","title":`...), p.Title)
 	b = strconv.AppendInt(append(b, `,"status":`...), int64(p.Status), 10)
 	b = jsontext.AppendString(append(b, `,"detail":`...), p.Detail)
-	b = jsontext.AppendString(append(b, `,"instance":`...), p.Instance)
+	if request {
+		b = jsontext.AppendString(append(b, `,"instance":`...), p.Instance)
+	}
 	b = jsontext.AppendString(append(b, `,"code":`...), p.Code)
-	b = jsontext.AppendString(append(b, `,"request_id":`...), p.RequestID)
+	if request {
+		b = jsontext.AppendString(append(b, `,"request_id":`...), p.RequestID)
+	}
 	if p.Field != "" {
 		b = jsontext.AppendString(append(b, `,"field":`...), p.Field)
 	}

@@ -48,6 +48,8 @@ func (a *api) routes() []route {
 	return []route{
 		{Method: "POST", Path: usersPath, Access: rest.Write("createEndUser"), Body: true, Handle: a.create},
 		{Method: "GET", Path: usersPath, Access: rest.Read("listEndUsers"), Handle: a.list},
+		{Method: "POST", Path: usersPath + ":bulk", Access: rest.Write("bulkEndUsers"), Body: true, Rows: true, MaxBody: a.MaxBulk, Before: refusePreconditions, Handle: a.bulk},
+		{Method: "POST", Path: usersPath + ":get", Access: rest.Read("getEndUsers"), Body: true, Before: refusePreconditions, Handle: a.getMany},
 		{Method: "GET", Path: user, Access: rest.Read("getEndUser"), Handle: a.get},
 		{Method: "PATCH", Path: user, Access: rest.Write("updateEndUser"), Body: true, Handle: a.update},
 		{Method: "DELETE", Path: user, Access: rest.Write("deleteEndUser"), Handle: a.delete},

@@ -30,7 +30,7 @@ func Example() {
 	}
 	rates := []httpapi.Rate{{Requests: 4, Per: time.Hour}}
 	for range 3 {
-		d, err := limiter.Allow(context.Background(), "a credential", rates)
+		d, err := limiter.Allow(context.Background(), "a credential", 1, rates)
 		if err != nil {
 			log.Fatal(err)
 		}

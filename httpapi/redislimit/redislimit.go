@@ -88,23 +88,29 @@ func New(client goredis.UniversalClient, opts *Options) (*Limiter, error) {
 // error if Redis does, or if a rate has no requests or less than a microsecond for each.
 //
 // Remaining is the number of requests that are allowed at once, so at most half of a
-// rate's.
-func (l *Limiter) Allow(ctx context.Context, key string, rates []httpapi.Rate) (httpapi.Decision, error) {
+// rate's, rounded up; likewise Most.
+func (l *Limiter) Allow(ctx context.Context, key string, n int, rates []httpapi.Rate) (httpapi.Decision, error) {
+	d := httpapi.Decision{Allowed: true}
 	for _, rate := range rates {
 		if rate.Requests < 1 || share(rate) < time.Microsecond {
 			return httpapi.Decision{}, errors.New("redislimit: a rate needs requests, and a microsecond for each")
 		}
+		if most := burst(rate); n > most && (d.Allowed || most < d.Most) {
+			d = httpapi.Decision{Limit: rate, Most: most}
+		}
 	}
-	d := httpapi.Decision{Allowed: true}
+	if !d.Allowed {
+		return d, nil
+	}
 	for i, rate := range rates {
-		r, err := l.take(ctx, key, rate, 1)
+		r, err := l.take(ctx, key, rate, n)
 		if err != nil {
-			l.giveBack(ctx, key, rates[:i])
+			l.giveBack(ctx, key, n, rates[:i])
 			return httpapi.Decision{}, err
 		}
-		if r.Allowed < 1 {
-			l.giveBack(ctx, key, rates[:i])
-			return l.refusal(ctx, key, rates[i:], r)
+		if r.Allowed < n {
+			l.giveBack(ctx, key, n, rates[:i])
+			return l.refusal(ctx, key, n, rates[i:], r)
 		}
 		if left := remaining(rate, r.ResetAfter); i == 0 || left < d.Remaining {
 			d.Limit, d.Remaining, d.Reset = rate, left, r.ResetAfter
@@ -113,26 +119,26 @@ func (l *Limiter) Allow(ctx context.Context, key string, rates []httpapi.Rate) (
 	return d, nil
 }
 
-// refusal returns the decision of the rate that refuses longest. The first of rates has
-// refused with r. The others are read, and count nothing.
-func (l *Limiter) refusal(ctx context.Context, key string, rates []httpapi.Rate, r *redis_rate.Result) (httpapi.Decision, error) {
-	d := httpapi.Decision{Limit: rates[0], Wait: r.RetryAfter, Reset: r.ResetAfter}
+// refusal returns the decision of the rate that refuses n requests longest. The first of rates
+// has refused with r. The others are read, and count nothing.
+func (l *Limiter) refusal(ctx context.Context, key string, n int, rates []httpapi.Rate, r *redis_rate.Result) (httpapi.Decision, error) {
+	d := httpapi.Decision{Limit: rates[0], Wait: r.RetryAfter, Remaining: remaining(rates[0], r.ResetAfter), Reset: r.ResetAfter}
 	for _, rate := range rates[1:] {
 		r, err := l.take(ctx, key, rate, 0)
 		if err != nil {
 			return httpapi.Decision{}, err
 		}
-		// A request is allowed when one share of the bucket is full.
-		if wait := r.ResetAfter - time.Duration(burst(rate)-1)*share(rate); wait > d.Wait {
-			d.Limit, d.Wait, d.Reset = rate, wait, r.ResetAfter
+		// They are allowed when n shares of the bucket are full.
+		if wait := r.ResetAfter - time.Duration(burst(rate)-n)*share(rate); wait > d.Wait {
+			d.Limit, d.Wait, d.Remaining, d.Reset = rate, wait, remaining(rate, r.ResetAfter), r.ResetAfter
 		}
 	}
 	return d, nil
 }
 
-// giveBack undoes the counts of a request that is refused. It makes one attempt: if that
-// fails, the request stays counted.
-func (l *Limiter) giveBack(ctx context.Context, key string, rates []httpapi.Rate) {
+// giveBack undoes the counts of n requests that are refused. It makes one attempt: if that
+// fails, they stay counted.
+func (l *Limiter) giveBack(ctx context.Context, key string, n int, rates []httpapi.Rate) {
 	if len(rates) == 0 {
 		return
 	}
@@ -140,7 +146,7 @@ func (l *Limiter) giveBack(ctx context.Context, key string, rates []httpapi.Rate
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	for _, rate := range rates {
-		if _, err := l.take(ctx, key, rate, -1); err != nil {
+		if _, err := l.take(ctx, key, rate, -n); err != nil {
 			return
 		}
 	}

@@ -63,7 +63,7 @@ func (c *clock) allow(t *testing.T, key string, rates ...httpapi.Rate) httpapi.D
 	// No two requests come at one moment, or rounding could make the last of a
 	// burst too early by a part of a microsecond.
 	c.advance(time.Microsecond)
-	d, err := c.Allow(t.Context(), key, rates)
+	d, err := c.Allow(t.Context(), key, 1, rates)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func TestKeys(t *testing.T) {
 		t.Errorf("the key expires in %v", ttl)
 	}
 	other := newLimiter(t, c.client, "other:")
-	if d, err := other.Allow(t.Context(), "acme {1}\x00Customer", []httpapi.Rate{rate}); err != nil || !d.Allowed {
+	if d, err := other.Allow(t.Context(), "acme {1}\x00Customer", 1, []httpapi.Rate{rate}); err != nil || !d.Allowed {
 		t.Errorf("another prefix: %+v, %v", d, err)
 	}
 }
@@ -189,7 +189,7 @@ func TestErrors(t *testing.T) {
 	c := newClock(t)
 	good := httpapi.Rate{Requests: 1, Per: time.Minute}
 	for _, rate := range []httpapi.Rate{{}, {Requests: 1}, {Per: time.Second}, {Requests: -1, Per: time.Second}, {Requests: 1000, Per: time.Microsecond}, {Requests: 1, Per: -1}} {
-		if d, err := c.Allow(t.Context(), "k", []httpapi.Rate{good, rate}); err == nil || d.Allowed {
+		if d, err := c.Allow(t.Context(), "k", 1, []httpapi.Rate{good, rate}); err == nil || d.Allowed {
 			t.Errorf("%+v: %+v, %v", rate, d, err)
 		}
 	}
@@ -197,13 +197,13 @@ func TestErrors(t *testing.T) {
 		t.Errorf("a rate that is none has counted: %+v", d)
 	}
 	c.mini.SetError("LOADING a private name")
-	if d, err := c.Allow(t.Context(), "private key", []httpapi.Rate{good}); err == nil || d.Allowed || strings.Contains(err.Error(), "private key") {
+	if d, err := c.Allow(t.Context(), "private key", 1, []httpapi.Rate{good}); err == nil || d.Allowed || strings.Contains(err.Error(), "private key") {
 		t.Errorf("%+v, %v", d, err)
 	}
 	c.mini.SetError("")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if d, err := c.Allow(ctx, "k", []httpapi.Rate{good}); err == nil || d.Allowed {
+	if d, err := c.Allow(ctx, "k", 1, []httpapi.Rate{good}); err == nil || d.Allowed {
 		t.Errorf("an ended context: %+v, %v", d, err)
 	}
 }
@@ -228,7 +228,7 @@ func testShared(t *testing.T, addrs ...string) {
 		for range 8 {
 			all.Go(func() {
 				for range 10 {
-					d, err := node.Allow(t.Context(), key, rates)
+					d, err := node.Allow(t.Context(), key, 1, rates)
 					if err != nil {
 						t.Error(err)
 					}
@@ -245,7 +245,7 @@ func testShared(t *testing.T, addrs ...string) {
 	}
 	// The wider rate counted those and none of the refused.
 	node := newLimiter(t, dial(t, addrs...), prefix)
-	if d, err := node.Allow(t.Context(), key, rates[1:]); err != nil || !d.Allowed || d.Remaining != 19 {
+	if d, err := node.Allow(t.Context(), key, 1, rates[1:]); err != nil || !d.Allowed || d.Remaining != 19 {
 		t.Errorf("%+v, %v, want 19 left", d, err)
 	}
 }

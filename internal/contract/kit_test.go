@@ -98,7 +98,7 @@ func newContract(t *testing.T) *contract {
 }
 
 // Allow implements httpapi.Limiter.
-func (c *contract) Allow(_ context.Context, _ string, rates []httpapi.Rate) (httpapi.Decision, error) {
+func (c *contract) Allow(_ context.Context, _ string, _ int, rates []httpapi.Rate) (httpapi.Decision, error) {
 	return httpapi.Decision{Allowed: !c.rates.Load(), Wait: time.Second, Limit: rates[0], Remaining: 3, Reset: time.Second}, nil
 }
 

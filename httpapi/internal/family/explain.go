@@ -28,6 +28,11 @@ func Explain(err error) *rest.Problem {
 			Status: http.StatusConflict, Code: "ambiguous", Title: "Ambiguous",
 			Detail: "Several users have this e-mail address.",
 		}
+	case errors.Is(err, enduser.ErrNotWritten):
+		return &rest.Problem{
+			Status: http.StatusFailedDependency, Code: "not-written", Title: "Not written",
+			Detail: "All rows are written together, and another row failed.",
+		}
 	case errors.Is(err, enduser.ErrDisabled):
 		return &rest.Problem{
 			Status: http.StatusConflict, Code: "webhook-disabled", Title: "Disabled",

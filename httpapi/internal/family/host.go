@@ -56,6 +56,12 @@ type Host struct {
 	Authorize    func(context.Context, Principal, Action) error          // nil: ReadOnly alone decides
 	Limit        func(ctx context.Context, key string) (Decision, error) // nil: no limits
 
+	// LimitRows counts n rows at once; nil: no limits.
+	LimitRows func(ctx context.Context, key string, n int) (Decision, error)
+
+	MaxBulk int64
+	BulkFor time.Duration
+
 	MaxBody     int64
 	BodyTimeout time.Duration
 	BodyMemory  int64
@@ -70,7 +76,18 @@ func (h Host) WithDefaults() Host {
 		maxBody     = 1 << 20
 		bodyTimeout = 30 * time.Second
 		readFor     = 10 * time.Second
+		maxBulk     = 32 << 20
+		bulkFor     = time.Minute
 	)
+	if h.MaxBulk <= 0 {
+		h.MaxBulk = maxBulk
+		if h.BodyMemory > 0 {
+			h.MaxBulk = min(h.MaxBulk, h.BodyMemory/4)
+		}
+	}
+	if h.BulkFor <= 0 {
+		h.BulkFor = bulkFor
+	}
 	if h.MaxBody <= 0 {
 		h.MaxBody = maxBody
 	}
@@ -167,9 +184,12 @@ func (h *Host) allowOnce(c *Call, action string, write bool) func() error {
 }
 
 // showHolder reports whether the credential may see the holder of what is taken.
-func (h *Host) showHolder(c *Call, p *rest.Problem) bool {
+func (h *Host) showHolder(c *Call, p *rest.Problem) bool { return h.ShowsHolder(c, p.Kind) }
+
+// ShowsHolder reports whether the credential may see holders of a kind.
+func (h *Host) ShowsHolder(c *Call, kind string) bool {
 	action := "getEndUser"
-	if p.Kind == "group" {
+	if kind == "group" {
 		action = "getGroup"
 	}
 	return h.Allow(c, action, false) == nil
@@ -231,6 +251,7 @@ type Decision struct {
 	Per       time.Duration
 	Remaining int
 	Reset     time.Duration
+	Most      int
 }
 
 // limit counts a request and sets the RateLimit fields
@@ -240,9 +261,29 @@ func (h *Host) limit(header http.Header, r *http.Request, p Principal) error {
 	if err != nil {
 		return rest.Unavailable("unavailable", "The rate limit could not be checked.").Because(err)
 	}
-	rest.SetRateLimit(header, int64(d.Requests), d.Per, int64(d.Remaining), d.Reset)
+	rest.SetRateLimit(header, "default", int64(d.Requests), d.Per, int64(d.Remaining), d.Reset)
 	if !d.Allowed {
 		return rest.TooMany(d.Wait)
 	}
 	return nil
+}
+
+// AllowRows counts n rows of a call and sets the RateLimit fields. It returns a problem if they
+// are too many now, or at once.
+func (h *Host) AllowRows(c *Call, n int) error {
+	if h.LimitRows == nil || n == 0 {
+		return nil
+	}
+	d, err := h.LimitRows(c.Request.Context(), c.Principal.key()+"\x00rows", n)
+	if err != nil {
+		return rest.Unavailable("unavailable", "The rate limit could not be checked.").Because(err)
+	}
+	rest.SetRateLimit(c.Header(), "rows", int64(d.Requests), d.Per, int64(d.Remaining), d.Reset)
+	switch {
+	case d.Allowed:
+		return nil
+	case d.Most > 0:
+		return rest.TooManyRows(d.Most)
+	}
+	return rest.TooMany(d.Wait)
 }

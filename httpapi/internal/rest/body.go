@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -19,17 +20,44 @@ func (c *Call[P]) readBody(route *Route[P]) error {
 		c.body = "{}"
 		return nil
 	}
-	coding, err := c.checkContent()
+	coding, err := c.checkContent(route)
 	if err != nil {
 		return err
 	}
-	most := c.h.config.MaxBody
-	if route.MaxBody > 0 {
-		most = min(most, route.MaxBody)
-	}
+	most := c.h.config.most(route)
 	if r.ContentLength > most {
 		return TooLarge(most)
 	}
+	if err := c.readCoded(coding, most, route.Rows); err != nil {
+		return bodyProblem(err, most)
+	}
+	if c.size > most {
+		return TooLarge(most)
+	}
+	if route.Empty && c.body == "" {
+		c.body = "{}"
+	}
+	setReadDeadline(c.w, time.Time{}) // it would end the request's context, too
+	if c.size > smallBody {
+		return c.load.turn(r.Context(), route.Rows)
+	}
+	return nil
+}
+
+// most returns how long the body of a route may be.
+func (c *Config[P]) most(route *Route[P]) int64 {
+	switch {
+	case route.Rows:
+		return route.MaxBody
+	case route.MaxBody > 0:
+		return min(c.MaxBody, route.MaxBody)
+	}
+	return c.MaxBody
+}
+
+// readCoded reads a body, and inflates it. It reads at most one byte more than there may be.
+func (c *Call[P]) readCoded(coding string, most int64, rows bool) (err error) {
+	r := c.Request
 	var body io.Reader = r.Body
 	expected := r.ContentLength
 	if expected < 0 { // net/http holds others to the length they gave
@@ -41,24 +69,16 @@ func (c *Call[P]) readBody(route *Route[P]) error {
 			return err
 		}
 		if body, err = inflate(body, most); err != nil {
-			return bodyProblem(err, most)
+			return err
 		}
 		expected = most + 1
 	}
-	if err := c.readAll(body, expected); err != nil {
-		return bodyProblem(err, most)
+	if rows {
+		return c.readParts(body, most)
 	}
-	if int64(len(c.body)) > most {
-		return TooLarge(most)
-	}
-	if route.Empty && c.body == "" {
-		c.body = "{}"
-	}
-	setReadDeadline(c.w, time.Time{}) // it would end the request's context, too
-	if len(c.body) > smallBody {
-		return c.load.turn(r.Context())
-	}
-	return nil
+	err = c.readAll(body, expected)
+	c.size = int64(len(c.body))
+	return err
 }
 
 // isEmpty reports whether the request has no body. A chunked body has no length, so that
@@ -181,16 +201,28 @@ func bodyProblem(err error, limit int64) error {
 	return BadRequest("malformed-body", "The body could not be read.")
 }
 
-// checkContent refuses content other than application/json in UTF-8, and returns its
-// coding. The refusal of a PATCH says what is accepted (RFC 5789 section 2.2).
-func (c *Call[P]) checkContent() (coding string, err error) {
-	if err = c.checkMediaType(); err == nil {
-		coding, err = c.coding()
+// checkContent refuses content other than JSON in UTF-8, and returns its coding. The refusal of
+// a PATCH says what is accepted (RFC 5789 section 2.2).
+func (c *Call[P]) checkContent(route *Route[P]) (coding string, err error) {
+	if err = c.checkMediaType(route.Rows); err == nil {
+		coding, err = c.coding(c.h.config.Gzip || route.Rows)
+	}
+	if err != nil && route.Rows {
+		return "", UnsupportedRows()
 	}
 	if err != nil && c.Request.Method == http.MethodPatch {
 		c.header["Accept-Patch"] = c.acceptPatch()
 	}
 	return coding, err
+}
+
+// MediaType returns the media type of a body, "" if it has none that is valid.
+func MediaType(h http.Header) string {
+	media, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	if err != nil {
+		return ""
+	}
+	return media
 }
 
 func (c *Call[P]) acceptPatch() []string {
@@ -202,7 +234,7 @@ func (c *Call[P]) acceptPatch() []string {
 
 const mergePatch = "application/merge-patch+json"
 
-func (c *Call[P]) checkMediaType() error {
+func (c *Call[P]) checkMediaType(rows bool) error {
 	types := c.Request.Header["Content-Type"]
 	if len(types) != 1 {
 		return UnsupportedMedia()
@@ -215,7 +247,7 @@ func (c *Call[P]) checkMediaType() error {
 		return UnsupportedMedia()
 	}
 	patch := c.h.config.MergePatch && c.Request.Method == http.MethodPatch && media == mergePatch
-	if media != "application/json" && !patch {
+	if media != "application/json" && !patch && !(rows && slices.Contains(rowTypes(), media)) {
 		return UnsupportedMedia()
 	}
 	for name, value := range params { // some clients write UTF8
@@ -234,18 +266,18 @@ func (c *Call[P]) RefuseForm() error {
 	if c.Request.ContentLength == 0 && len(c.Request.Header["Content-Type"]) == 0 {
 		return nil
 	}
-	return c.checkMediaType()
+	return c.checkMediaType(false)
 }
 
 // coding returns the content coding of the body, "" for none.
-func (c *Call[P]) coding() (string, error) {
+func (c *Call[P]) coding(gzip bool) (string, error) {
 	codings := c.Request.Header["Content-Encoding"]
 	switch {
 	case len(codings) == 0:
 		return "", nil
 	case len(codings) == 1 && strings.EqualFold(codings[0], "identity"):
 		return "", nil
-	case len(codings) == 1 && c.h.config.Gzip && strings.EqualFold(codings[0], "gzip"):
+	case len(codings) == 1 && gzip && strings.EqualFold(codings[0], "gzip"):
 		return "gzip", nil
 	}
 	return "", UnsupportedMedia()

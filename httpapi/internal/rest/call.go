@@ -20,10 +20,12 @@ type Call[P any] struct {
 	w         http.ResponseWriter
 	header    http.Header
 	body      string
-	in, out   []byte // kept from call to call
-	version   []byte // of what the answer shows; empty: none. Kept likewise
-	public    bool   // the route needs no credential
-	parent    string // of what was created, for Location; "" for none
+	parts     [][]byte // of a body of rows
+	size      int64    // of the body
+	in, out   []byte   // kept from call to call
+	version   []byte   // of what the answer shows; empty: none. Kept likewise
+	public    bool     // the route needs no credential
+	parent    string   // of what was created, for Location; "" for none
 	child     string
 	given     string // the request's own ID, if it is valid
 	made      [24]byte
@@ -98,7 +100,7 @@ func (c *Call[P]) RequestID() string {
 // Idle frees the call's memory before a long wait. It drops the request's body.
 func (c *Call[P]) Idle() {
 	c.load.end()
-	c.body, c.in, c.out = "", nil, nil
+	c.body, c.parts, c.in, c.out = "", nil, nil, nil
 }
 
 // Body returns the request's body, until something is answered.
@@ -198,6 +200,9 @@ func (c *Call[P]) Empty(status int) {
 // Fail answers with the problem for an error: the error itself if it is one, otherwise the
 // one that the family's Explain returns, or else Internal.
 func (c *Call[P]) Fail(err error) {
+	if c.wrote { // the client has left in the middle of a long answer
+		return
+	}
 	p := AsProblem(err)
 	why := err
 	if p == nil {
@@ -239,13 +244,9 @@ func (c *Call[P]) send(status int, body []byte) {
 		return
 	}
 	c.wrote = true
-	c.load.end() // a client that reads slowly keeps its answer, and nothing else
-	c.body = ""
-	if cap(c.in) > maxKept {
-		c.in = nil
-	}
-	c.setHeader(status, body)
-	c.limitWrite(len(body))
+	c.free()
+	c.setHeader(status, len(body))
+	c.limitWrite(len(body), 0)
 	c.w.WriteHeader(status)
 	if len(body) > 0 {
 		c.out = body
@@ -255,15 +256,25 @@ func (c *Call[P]) send(status int, body []byte) {
 	}
 }
 
-// setHeader sets the headers that every answer has.
-func (c *Call[P]) setHeader(status int, body []byte) {
+// free frees the body: a client that reads slowly keeps its answer, and nothing else.
+func (c *Call[P]) free() {
+	c.load.end()
+	c.body, c.parts = "", nil
+	if cap(c.in) > maxKept {
+		c.in = nil
+	}
+}
+
+// setHeader sets the headers that every answer has. The size of the answer is -1 if it is not
+// known.
+func (c *Call[P]) setHeader(status, size int) {
 	var buf [3 * maxRequestID]byte
 	t := texts{all: buf[:0]}
 	t.all = append(append(t.all, c.given...), c.ownID()...)
 	id := t.end()
 	t.all = append(append(append(t.all, '"'), c.version...), '"')
 	version := t.end()
-	t.all = strconv.AppendInt(t.all, int64(len(body)), 10)
+	t.all = strconv.AppendInt(t.all, int64(size), 10)
 	length := t.end()
 	t.all = append(append(append(t.all, c.parent...), '/'), c.child...)
 	location := t.end()
@@ -273,7 +284,7 @@ func (c *Call[P]) setHeader(status int, body []byte) {
 	if len(c.version) > 0 {
 		c.header["Etag"] = values[version][:]
 	}
-	if len(body) > 0 || status != http.StatusNoContent && status != http.StatusNotModified {
+	if size > 0 || size == 0 && status != http.StatusNoContent && status != http.StatusNotModified {
 		c.header["Content-Length"] = values[length][:]
 	}
 	c.header["X-Content-Type-Options"] = nosniff

@@ -11,16 +11,16 @@ const (
 	writeRate = 64 << 10 // bytes a second
 )
 
-// limitWrite sets the deadline by which the client must have read an answer of so many
-// bytes. A client that reads nothing would keep the answer in memory, and the server from
+// limitWrite sets the deadline by which the client must have read so many bytes of an answer,
+// given how long it was waited for already. A client that reads nothing would keep the answer in memory, and the server from
 // shutting down. If the host's server has a WriteTimeout, that holds instead. net/http
 // takes the deadline back once everything is sent, so that it does not reach the host's
 // other handlers.
-func (c *Call[P]) limitWrite(size int) {
+func (c *Call[P]) limitWrite(size int, waited time.Duration) {
 	if s, ok := c.Request.Context().Value(http.ServerContextKey).(*http.Server); ok && s.WriteTimeout > 0 {
 		return
 	}
-	setWriteDeadline(c.w, time.Now().Add(writeFor+time.Duration(size)*time.Second/writeRate))
+	setWriteDeadline(c.w, time.Now().Add(writeFor+time.Duration(size)*time.Second/writeRate-waited))
 }
 
 // setReadDeadline and setWriteDeadline do what http.ResponseController does, without

@@ -29,22 +29,28 @@ type large struct {
 
 // share is what a tenant or a credential holds. It is kept while a request uses it.
 type share struct {
-	users   int
-	held    int64
-	running int
-	waiting []chan struct{} // for their turn, in the order in which they came
+	users  int
+	held   int64
+	bodies turns
+	rows   turns // of bodies of rows, which take long: other bodies do not wait for them
 }
 
-// newLarge returns the limits for bodies of at most maxBody bytes. One such body by itself
-// is always allowed, whatever memory says.
-func newLarge(memory, maxBody int64) *large {
+// turns are the turns of a tenant's requests.
+type turns struct {
+	running int
+	waiting []chan struct{} // in the order in which they came
+}
+
+// newLarge returns the limits for bodies of at most maxBody bytes, but on some routes of up to
+// longest. One such body by itself is always allowed, whatever memory says.
+func newLarge(memory, maxBody, longest int64) *large {
 	const standard = 64 << 20
 	if memory <= 0 {
 		memory = max(standard, 4*maxBody)
 	}
-	memory = max(memory, maxBody)
+	memory = max(memory, longest)
 	return &large{
-		most: memory, tenant: max(memory/2, maxBody), credential: max(memory/4, maxBody),
+		most: memory, tenant: max(memory/2, longest), credential: max(memory/4, longest),
 		running: max(1, runtime.GOMAXPROCS(0)/2),
 		shares:  make(map[string]*share),
 	}
@@ -56,7 +62,7 @@ type load struct {
 	tenant, credential         *share
 	tenantName, credentialName string
 	held                       int64
-	running                    bool
+	turns                      *turns // while it has a turn
 }
 
 // begin prepares for a request of a credential. It comes before the first take. The
@@ -112,30 +118,33 @@ func tooManyBodies() *Problem {
 }
 
 // turn waits until few enough requests of the tenant are worked on.
-func (l *load) turn(ctx context.Context) error {
-	g := l.of
+func (l *load) turn(ctx context.Context, rows bool) error {
+	g, of := l.of, &l.tenant.bodies
+	if rows {
+		of = &l.tenant.rows
+	}
 	g.mu.Lock()
-	if l.tenant.running < g.running {
-		l.tenant.running++
-		l.running = true
+	if of.running < g.running {
+		of.running++
+		l.turns = of
 		g.mu.Unlock()
 		return nil
 	}
 	mine := make(chan struct{})
-	l.tenant.waiting = append(l.tenant.waiting, mine)
+	of.waiting = append(of.waiting, mine)
 	g.mu.Unlock()
 	select {
 	case <-mine:
-		l.running = true
+		l.turns = of
 		return nil
 	case <-ctx.Done():
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if i := slices.Index(l.tenant.waiting, mine); i >= 0 {
-		l.tenant.waiting = slices.Delete(l.tenant.waiting, i, i+1)
+	if i := slices.Index(of.waiting, mine); i >= 0 {
+		of.waiting = slices.Delete(of.waiting, i, i+1)
 	} else { // the turn came meanwhile: end gives it back
-		l.running = true
+		l.turns = of
 	}
 	return ctx.Err()
 }
@@ -148,12 +157,12 @@ func (l *load) end() {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if l.running {
-		if len(l.tenant.waiting) > 0 {
-			close(l.tenant.waiting[0]) // has the turn now
-			l.tenant.waiting = slices.Delete(l.tenant.waiting, 0, 1)
+	if of := l.turns; of != nil {
+		if len(of.waiting) > 0 {
+			close(of.waiting[0]) // has the turn now
+			of.waiting = slices.Delete(of.waiting, 0, 1)
 		} else {
-			l.tenant.running--
+			of.running--
 		}
 	}
 	g.held -= l.held

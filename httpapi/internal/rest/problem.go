@@ -133,12 +133,27 @@ func TooLarge(limit int64) *Problem {
 	}
 }
 
+// TooManyRows is the problem of a body with more rows than one request may have.
+func TooManyRows(limit int) *Problem {
+	return &Problem{
+		Status: http.StatusRequestEntityTooLarge, Code: "too-many-rows", Title: "Too many rows",
+		Detail: "A request may have at most " + strconv.Itoa(limit) + " rows. Send them in several.",
+	}
+}
+
 // UnsupportedMedia is the problem of a body that is not JSON in UTF-8.
 func UnsupportedMedia() *Problem {
 	return &Problem{
 		Status: http.StatusUnsupportedMediaType, Code: "unsupported-media-type", Title: "Unsupported media type",
 		Detail: "A body must be application/json in UTF-8.",
 	}
+}
+
+// UnsupportedRows is the problem of a body that has no rows of JSON in UTF-8.
+func UnsupportedRows() *Problem {
+	p := UnsupportedMedia()
+	p.Detail = "A body of rows must be application/x-ndjson, application/jsonl or application/json, in UTF-8, with or without gzip."
+	return p
 }
 
 // PreconditionFailed is the problem of an If-Match or If-None-Match that fails.

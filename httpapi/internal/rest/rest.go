@@ -86,8 +86,12 @@ type Route[P any] struct {
 	Body   bool // has a JSON body
 	Empty  bool // with Body: a request without a body counts as one with {}
 
-	// MaxBody lowers Config.MaxBody for this route; 0: it does not.
+	// MaxBody lowers Config.MaxBody for this route; 0: it does not. With Rows, it is the limit.
 	MaxBody int64
+
+	// With Body: it has rows of JSON, on lines or in an array, also with gzip. Call.Rows reads
+	// them.
+	Rows bool
 
 	// Before is called before the body is read, unless it is nil.
 	Before func(*Call[P]) error
@@ -106,7 +110,13 @@ type Handler[P any] struct {
 // New returns a handler of the routes. It panics if two patterns conflict, which is a
 // mistake in the program.
 func New[P any](config Config[P], routes ...Route[P]) *Handler[P] {
-	h := &Handler[P]{config: config, large: newLarge(config.BodyMemory, config.MaxBody)}
+	longest := config.MaxBody
+	for _, route := range routes {
+		if route.Rows {
+			longest = max(longest, route.MaxBody+inflater)
+		}
+	}
+	h := &Handler[P]{config: config, large: newLarge(config.BodyMemory, config.MaxBody, longest)}
 	h.calls.New = func() any { return &Call[P]{h: h} }
 	for _, route := range routes {
 		h.mux.HandleFunc(route.Method+" "+route.Path, func(w http.ResponseWriter, r *http.Request) {

@@ -77,6 +77,12 @@ func (a Answer) faults(method string) (faults []string) {
 		return faults
 	}
 	media := a.Header.Get("Content-Type")
+	if media == "application/x-ndjson" && a.Status == http.StatusOK {
+		for line := range strings.Lines(a.Body) {
+			unless(json.Valid([]byte(line)) && strings.HasSuffix(line, "\n"), "has a line that is not JSON: "+line)
+		}
+		return faults
+	}
 	unless(media == "application/json" || media == "application/problem+json" && a.Status >= http.StatusBadRequest, "has content type "+media)
 	unless(json.Valid([]byte(a.Body)), "has a body that is not JSON: "+a.Body)
 	return faults
@@ -125,6 +131,6 @@ func Read[T any](tb testing.TB, a Answer) (to T) {
 type LimiterFunc func(key string, rates []httpapi.Rate) (httpapi.Decision, error)
 
 // Allow implements httpapi.Limiter.
-func (f LimiterFunc) Allow(_ context.Context, key string, rates []httpapi.Rate) (httpapi.Decision, error) {
+func (f LimiterFunc) Allow(_ context.Context, key string, _ int, rates []httpapi.Rate) (httpapi.Decision, error) {
 	return f(key, rates)
 }

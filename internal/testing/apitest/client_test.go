@@ -31,6 +31,9 @@ func TestSendNotices(t *testing.T) {
 		want   int
 	}{
 		{"a good answer", "GET", 200, nil, `{}`, 0},
+		{"good rows", "POST", 200, map[string]string{"Content-Type": "application/x-ndjson"}, "{}\n{}\n", 0},
+		{"a row that is no JSON", "POST", 200, map[string]string{"Content-Type": "application/x-ndjson"}, "{}\n{\n", 1},
+		{"half a row", "POST", 200, map[string]string{"Content-Type": "application/x-ndjson"}, "{}\n{}", 1},
 		{"a good refusal", "GET", 429, map[string]string{"Retry-After": "1"}, `{}`, 0},
 		{"a good answer without a body", "DELETE", 204, map[string]string{"Content-Type": ""}, "", 0},
 		{"no ID", "GET", 200, map[string]string{"X-Request-Id": ""}, `{}`, 1},

@@ -47,6 +47,7 @@ type Route struct {
 	Empty  bool // a request without a body is one with {}
 	NoKey  bool // of a family with Keys: the route ignores an Idempotency-Key
 	Query  bool // unknown query parameters are refused, not ignored
+	Rows   bool // the body has rows: each is answered, and a row that is refused does no harm to others
 }
 
 // As returns the option to send a request with a credential, or with several.

@@ -16,7 +16,7 @@ const maxBody = 1000
 // that does not go through the plumbing fails.
 func (f *Family) Hostile(t *testing.T) {
 	t.Helper()
-	f.each(t, httpapi.Options{MaxBody: maxBody}, func(t *testing.T, x *fixture, r Route) {
+	f.each(t, httpapi.Options{MaxBody: maxBody, MaxBulk: maxBody}, func(t *testing.T, x *fixture, r Route) {
 		unchanged := x.Unchanged(t)
 		if !r.Public {
 			for _, credentials := range [][]string{{}, {""}, {"wrong-key-0001"}, {Acme, Acme}, {Acme, Other}} {
@@ -47,17 +47,25 @@ func (x *fixture) hostileBodies(t *testing.T, r Route) {
 		}
 		return members + "," + more + "}"
 	}
-	for name, body := range map[string]string{
+	documents := map[string]string{
 		"truncated":      members,
 		"two documents":  r.Body + r.Body,
-		"an array":       "[" + r.Body + "]",
 		"duplicate":      and(`"nobodys":1,"nobodys":1`),
 		"invalid UTF-8":  and("\"nobodys\":\"\xff\""),
 		"lone surrogate": and(`"nobodys":"\ud800"`),
-		"BOM":            "\ufeff" + r.Body,
 		"depth 33":       and(`"nobodys":` + strings.Repeat("[", 32) + strings.Repeat("]", 32)),
 		"beyond float64": and(`"nobodys":1e400`),
-	} {
+	}
+	if r.Rows {
+		x.hostileRows(t, r, documents)
+		documents = map[string]string{
+			"no whole array": "[" + r.Body, "behind an array": "[" + r.Body + "]" + r.Body, "no item": "[" + r.Body + ",]",
+			"UTF-16": "\xff\xfe{\x00}\x00", "UTF-16 without a mark": "\x00{\x00}",
+		}
+	} else {
+		documents["an array"], documents["BOM"] = "["+r.Body+"]", "\ufeff"+r.Body
+	}
+	for name, body := range documents {
 		if a := x.send(t, r.with(body, "")); a.Status != 400 {
 			t.Errorf("%s: got %d: %s", name, a.Status, a.Body)
 		} else {
@@ -74,6 +82,22 @@ func (x *fixture) hostileBodies(t *testing.T, r Route) {
 	long := r.with(r.Body+strings.Repeat(" ", maxBody+1-len(r.Body)), "")
 	x.refused(t, long, 413, "too-large")
 	x.refused(t, long, 413, "too-large", func(r *http.Request) { r.ContentLength = -1 })
+}
+
+// hostileRows sends documents that are not acceptable as rows. Each is refused by itself.
+func (x *fixture) hostileRows(t *testing.T, r Route, rows map[string]string) {
+	t.Helper()
+	for name, row := range rows {
+		for form, body := range map[string]string{"a line": row + "\n", "an item": "[" + row + "]"} {
+			if name == "truncated" && form == "an item" {
+				continue // of which the end is missing, too
+			}
+			a := x.send(t, r.with(body, ""))
+			if a.Status != 200 || !strings.Contains(a.Body, `"row":0,`) || !strings.Contains(a.Body, `"code":"malformed-json"`) {
+				t.Errorf("%s as %s: got %d: %s", name, form, a.Status, a.Body)
+			}
+		}
+	}
 }
 
 // with returns the route's request with another body and a further query parameter.
