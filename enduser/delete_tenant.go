@@ -30,8 +30,9 @@ type DeletedTenant struct {
 //
 // Nobody may write to the tenant meanwhile, else DeleteTenant returns ErrInUse. Take its
 // credentials away first. After ErrInUse, any other error, or a kill, call it again: it
-// deletes what is left. It works in small steps, between which other tenants have their
-// turns. Inside a transaction of the host it returns ErrInTransaction.
+// deletes what is left. If ErrInUse comes again although nobody writes, a damaged record is in
+// no list: see [store.Verifier]. DeleteTenant works in small steps, between which other tenants
+// have their turns. Inside a transaction of the host it returns ErrInTransaction.
 //
 // A tenant of that name that is written to afterwards is a new one. To it, positions of the
 // former one are ErrTrimmed, versions are ErrVersion, and webhook IDs and idempotency keys are
@@ -95,8 +96,8 @@ func (d *tenantDeletion) all(ctx context.Context, names []string) error {
 	return nil
 }
 
-// kinds returns the kinds of which a tenant may have records, those that need no other's first:
-// a webhook goes before the records of its deliveries, a user after its sensitive values.
+// kinds returns the kinds of which a tenant may have records, in an order in which a webhook goes
+// before the records of its deliveries, so that nobody begins more, and a user after its sensitive values.
 func (d *tenantDeletion) kinds(ctx context.Context, name string) ([]string, error) {
 	kinds, ok, err := store.Kinds(ctx, d.m.store, name)
 	if err != nil {

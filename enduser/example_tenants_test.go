@@ -40,8 +40,8 @@ func ExampleManager_DeleteTenant() {
 	}
 	deleted, err := users.DeleteTenant(ctx, "acme", nil)
 	fmt.Println(deleted.Records, err)
-	for info := range users.Tenants(ctx, nil) {
-		fmt.Println("left:", info.Name)
+	for info, err := range users.Tenants(ctx, nil) {
+		fmt.Println("left:", info.Name, err)
 	}
 	// Output:
 	// 1 <nil>

@@ -216,7 +216,7 @@ func (c *copier) copyTenant(ctx context.Context, tenant string) error {
 		err := c.importer.Import(ctx, tenant, p)
 		if err != nil {
 			cancel()
-			for range parts { //nolint:revive // until the reader has ended
+			for range parts { // until the reader has ended
 			}
 			return changedMeanwhile(err)
 		}

@@ -374,7 +374,7 @@ func TestCopyUnsupported(t *testing.T) {
 	}
 }
 
-func TestCopyCancelled(t *testing.T) {
+func TestCopyCanceled(t *testing.T) {
 	src, dst := filled(t, 6, 4, 100), memory.New(nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := store.Copy(ctx, dst, src, &store.CopyOptions{AtOnce: 2, Progress: func(p store.CopyProgress) {

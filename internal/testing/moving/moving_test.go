@@ -14,7 +14,7 @@ import (
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
-// TestMoving takes all tenants from store to store. The first copy is cancelled, the others are
+// TestMoving takes all tenants from store to store. The first copy is canceled, the others are
 // killed twice, and then they go on. After each of them the new store has what the first one had.
 func TestMoving(t *testing.T) {
 	redistest.Require(t)
@@ -28,7 +28,7 @@ func TestMoving(t *testing.T) {
 		var src store.Store = first
 		end := func() {}
 		if i == 0 {
-			steps = cancelled(t, to, first)
+			steps = canceled(t, to, first)
 		} else {
 			for range 2 {
 				job{From: at, To: to}.killed(t, 1+rand.IntN(steps/4))
@@ -55,8 +55,8 @@ func TestMoving(t *testing.T) {
 	w.check(t, last)
 }
 
-// cancelled cancels a copy half way, and returns of how many steps it would have had.
-func cancelled(t *testing.T, to place, src store.Store) (steps int) {
+// canceled cancels a copy half way, and returns of how many steps it would have had.
+func canceled(t *testing.T, to place, src store.Store) (steps int) {
 	t.Helper()
 	count := func(ctx context.Context, dst store.Store, most int) (int, error) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -77,7 +77,7 @@ func cancelled(t *testing.T, to place, src store.Store) (steps int) {
 	dst, end := to.opened(t)
 	defer end()
 	if _, err := count(t.Context(), dst, steps/2); !errors.Is(err, context.Canceled) {
-		t.Fatalf("cancelled: %v", err)
+		t.Fatalf("canceled: %v", err)
 	}
 	return steps
 }

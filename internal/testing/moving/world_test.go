@@ -43,7 +43,6 @@ type world struct {
 	next     []string         // the users after it
 	keyed    string           // the user that a request with an idempotency key has made
 	token    string           // of a group
-	value    map[string]enduser.Value
 }
 
 // found makes an installation in a store: a large tenant and small ones, with all that a tenant
