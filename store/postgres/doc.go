@@ -96,16 +96,47 @@
 // checksums (initdb --data-checksums). The removal of a damaged record reads all rows of its
 // tenant in the indexes to find those of the record.
 //
+// [Store.Verify] holds the tables against each other, beside writes, and mends what follows from
+// the records. It trusts PostgreSQL's own indexes: pg_amcheck checks those, and REINDEX mends
+// them.
+//
 // # Deleting for good
 //
-// PostgreSQL keeps deleted and overwritten rows until VACUUM, then as free space in its
-// pages, and in the WAL, in archives and on standbys as long as those are kept. There is no
-// way to zero them, so that the store is no [store.Scrubber].
+// PostgreSQL keeps deleted and overwritten rows until VACUUM, which autovacuum does by itself,
+// and their bytes in the free space of its pages after that. The store cannot zero them, so that
+// it is no [store.Scrubber]. An administrator can, while no transaction, standby or replication
+// slot holds an older snapshot. Each table is locked while it is written anew:
+//
+//	VACUUM (FULL, ANALYZE) rollbook.record, rollbook.key, rollbook.term, rollbook.change,
+//		rollbook.tenant, rollbook.schedule, rollbook.dropped;
+//	VACUUM (FULL) pg_catalog.pg_statistic; -- it had samples of IDs and keys
+//	CHECKPOINT;
+//
+// Beyond that the bytes are in the WAL, until its segments are overwritten or removed, in its
+// archive, on standbys and in backups, as long as those are kept; and in the server's log if it
+// logs the parameters of statements.
 //
 // # Backups
 //
-// pg_dump of the schema, or any backup of the whole server. Restoring to an earlier state is a
-// loss of history, as with a failover. After pg_restore run ANALYZE.
+// Every way of PostgreSQL's own will do: pg_dump of the schema, which has one moment of all
+// tables, a base backup with the archived WAL, or a snapshot of the disk. No writer has to stop.
+// The functions are a part of the schema, and name it: restore it whole, under the name that it
+// had.
+//
+//	pg_dump --format=custom --schema=rollbook --file=rollbook.dump app
+//	pg_restore --exit-on-error --dbname=app rollbook.dump # where there is no such schema yet
+//	psql --dbname=app --command=ANALYZE
+//
+// A schema that is restored in the place of one that was written to later is a loss of history,
+// as with a failover. The store goes on from the restored revisions, and gives some of them
+// again to other writes. Package enduser notices that: a reader of the feed that has come further
+// than the restored end is refused, and so is a version from the lost history; the others go on.
+// Stores that are open may stay open. What was deleted since the backup is there again, people
+// and tenants included: delete them again.
+//
+// Sealed values can be read with the keys of the enduser.Keyring only, which are not in the
+// database. Keep them elsewhere, and each of them as long as a backup that may have been made
+// with it. To tell whether a copy is whole, open it and call Verify.
 //
 // # Reading with SQL
 //

@@ -84,6 +84,27 @@ func workCalls(ctx context.Context, s *postgres.Store) map[string]func(i int) er
 			_, err := s.Changes(ctx, "acme", store.ChangeQuery{After: 1000, Limit: 10})
 			return err
 		},
+		"kinds": func(int) error {
+			_, err := s.Kinds(ctx, "acme", "")
+			return err
+		},
+		"import": func(i int) error {
+			r := workUser(4*workUsers + i)
+			r.Created = store.Revision(1<<40 + 100_000*i)
+			r.Revision, r.Due = r.Created, time.UnixMilli(int64(i+1))
+			return s.Import(ctx, "acme", store.Part{Records: []store.Record{r}, Changes: []store.Change{
+				{Seq: r.Created, Revision: r.Created, Type: store.Created, Kind: "user", ID: r.ID},
+			}})
+		},
+		"drop": func(i int) error {
+			name := fmt.Sprint("tenant", i)
+			for _, op := range []store.Op{store.Create(workUser(0), []byte("n")), store.Remove(workUser(0).ID, "user", nil)} {
+				if _, err := s.Apply(ctx, name, store.Ops(op)); err != nil {
+					return err
+				}
+			}
+			return s.Drop(ctx, name)
+		},
 		"due": func(i int) error {
 			_, err := s.Due(ctx, store.DueQuery{Before: time.UnixMilli(int64(i + 2)), Limit: 5})
 			return err
@@ -105,7 +126,7 @@ func TestWork(t *testing.T) {
 	s, err := postgres.New(t.Context(), pool, &postgres.Options{Schema: h.schema})
 	must(t, err)
 	t.Cleanup(func() { must(t, s.Close()) })
-	for _, table := range []string{"tenant", "record", "key", "term", "change", "schedule"} {
+	for _, table := range []string{"tenant", "record", "key", "term", "change", "schedule", "dropped"} {
 		_, err := h.admin.Exec(t.Context(), h.in(`ALTER TABLE rollbook.`+table+` SET (autovacuum_enabled = off)`))
 		must(t, err)
 	}
