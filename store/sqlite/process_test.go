@@ -31,6 +31,11 @@ func TestMain(m *testing.M) {
 		serve(pipes{os.Stdin, os.Stdout})
 	case "write":
 		writeUntilKilled()
+	case "restore":
+		if err := restoreUntilKilled(); err != nil {
+			fmt.Fprintln(os.Stderr, "restore:", err)
+			os.Exit(1)
+		}
 	case "host":
 		if err := workAsHost(); err != nil {
 			fmt.Fprintln(os.Stderr, "host:", err)

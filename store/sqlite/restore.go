@@ -223,33 +223,37 @@ func (t *target) publish(name, path string) error {
 // what is in a log, or undo what a rollback journal holds, unless they are not its own.
 func (t *target) settle() error {
 	if _, err := checkLog(t.ctx, t.path); errors.Is(err, ErrStaleLog) {
-		return nil // SQLite would mix the two; and who has the file open has a log of its own
+		return nil // SQLite would mix the two, and calls of who has the file open fail with ErrReplaced
 	} else if err != nil {
 		return err
 	}
+	// To leave WAL mode a connection must be the only one. It removes the log and its index.
+	err := t.run(`PRAGMA journal_mode = DELETE`, "synchronous(FULL)")
+	if isCorrupt(err) { // nothing can be saved. This needs no schema
+		err = t.run(`BEGIN EXCLUSIVE; ROLLBACK`, "locking_mode(EXCLUSIVE)")
+	}
+	switch {
+	case isBusy(err):
+		return ErrInUse
+	case isCorrupt(err):
+		return nil
+	}
+	return err
+}
+
+// run runs a statement on a connection of its own.
+func (t *target) run(statement, pragma string) error {
 	uri, err := databaseURI(t.path)
 	if err != nil {
 		return err
 	}
 	q := settings{make(url.Values)}
 	q.pragma("busy_timeout", longestBusy)
-	q.Add("_pragma", "locking_mode(EXCLUSIVE)") // needs the file alone, also in WAL mode
+	q.Add("_pragma", pragma)
 	db, err := openPool(uri+"?mode=rw&"+q.Encode(), 1)
 	if err != nil {
 		return err
 	}
-	_, err = db.ExecContext(t.ctx, `BEGIN EXCLUSIVE; ROLLBACK`)
-	err = errors.Join(err, db.Close()) // the last connection empties the log
-	switch {
-	case isBusy(err):
-		return ErrInUse
-	case isCorrupt(err): // there is nothing to be saved
-		return nil
-	case err != nil:
-		return err
-	}
-	if info, err := os.Stat(t.path + walSuffix); err == nil && info.Size() > 0 {
-		return errors.New("the log of the database that shall be replaced cannot be written into it")
-	}
-	return nil
+	_, err = db.ExecContext(t.ctx, statement)
+	return errors.Join(err, db.Close())
 }
