@@ -204,9 +204,10 @@ func dropWait(s *subject) {
 	})
 }
 
-// dropRace has callers write and others drop. While a record is there the tenant is.
+// dropRace has callers write, import and drop. While a record is there the tenant is.
 func dropRace(s *subject) {
 	s.dropping(func(c *client) {
+		_, imports := c.importer()
 		s.together(racers, func(i int) {
 			c := c.handle(i)
 			for j := range 15 {
@@ -217,10 +218,17 @@ func dropRace(s *subject) {
 					continue
 				}
 				id := fmt.Sprintf("%d-%d", i, j)
-				rev := c.apply(store.Create(full(id), []byte(id)))
-				r := written(full(id), rev, rev)
+				var r store.Record
+				if i%4 == 2 && imports {
+					rev := store.Revision(100*i+j+1) * 10_000 // far from all others
+					r = written(full(id), rev, rev)
+					c.imports(store.Part{Records: []store.Record{r}})
+				} else {
+					rev := c.apply(store.Create(full(id), []byte(id)))
+					r = written(full(id), rev, rev)
+					c.feedIs(store.ChangeQuery{After: rev - 1, Before: rev + 1, Desc: true}, entry(rev, store.Created, "user", id, id))
+				}
 				c.has(r)
-				c.feedIs(store.ChangeQuery{After: rev - 1, Before: rev + 1, Desc: true}, entry(rev, store.Created, "user", id, id))
 				if list := c.list(store.Query{Kind: "user", Match: r.Index[1:2]}); len(list) != 1 {
 					s.fail("List: %d records, want the one just written", len(list))
 				}
