@@ -24,14 +24,37 @@
 // another tenant is answered as if it did not exist.
 //
 // A body is one JSON value in UTF-8, of at most 1 MiB and 32 levels, in which no member is
-// named twice. Unknown members are refused. So are unknown and repeated parameters of lists,
+// named twice, but for bodies of many rows. Unknown members are refused. So are unknown and repeated parameters of lists,
 // and those with a value that no user or group can have; an empty parameter counts as absent.
 //
-// Every route that shows or changes a user, group or webhook obeys If-Match and If-None-Match (RFC
+// Every route that shows or changes one user, group or webhook obeys If-Match and If-None-Match (RFC
 // 9110 section 13): it answers 412, or 304 to a GET. A request that fails for another reason
 // gets that answer instead. If the user or group does not exist, the answer is 404 whatever the
 // preconditions say, but a POST or PUT, which can create it, obeys them. A malformed header
 // is a 400, malformed-precondition.
+//
+// # Many users at once
+//
+// POST /v1/end-users:bulk writes the users of up to 10,000 rows: JSON objects on lines, or the
+// items of one array, with or without gzip. A byte order mark, CRLF, blank lines and a last line
+// without an end are accepted; UTF-16 and an array that is cut off are a 400, before anything is
+// written. Each row is created, or merged into the user that exists; it needs something that
+// identifies a user. The body is read whole, then the answer begins: 200, in the form of the
+// body, with one result for each row in their order. A row that is refused has a problem with its
+// number, its line and its IDs, and does no harm to the others.
+//
+// The parameters dry_run=true and atomic=true are the fields of [enduser.BulkOptions]. With
+// import=true a row may have id, created_at and created_by, which needs the right to
+// importEndUsers, too.
+//
+// If the store fails, or the work takes longer than [Options].BulkFor, all rows that have no
+// answer yet get the code unanswered, or one of 503 or 500 for the first of them; if no row has
+// an answer, that is the answer to the request. To go on, send those rows again, or all. Every row
+// identifies its user, so that nothing is created twice; an Idempotency-Key is therefore ignored.
+// If-Match and If-None-Match are about one user, and refused.
+//
+// Rows have an allowance of their own, [Options].BulkRates. POST /v1/end-users:get shows up to
+// 500 users that are named in any way, and counts as one request.
 //
 // # Repeating requests
 //
@@ -51,7 +74,7 @@
 // body with it is a 422, idempotency-mismatch. While the first request is running, the answer is
 // 409, idempotency-in-progress, with Retry-After. A malformed key is a 400,
 // malformed-idempotency-key. The routes that send something to a webhook (test, redeliver,
-// redelivery) and the families of other products ignore the header.
+// redelivery), that of many rows and the families of other products ignore the header.
 //
 // # Answers
 //
@@ -85,7 +108,9 @@
 //
 //   - getEndUser, if a POST finds that the user exists; updateEndUser instead with
 //     on_conflict=merge.
-//   - associateEndUser, if the request makes a provisional user permanent. A create does that
+//   - importEndUsers, if a bulk request has import=true. bulkEndUsers is the right to all else that
+//     its rows do: to create, to merge, and to make provisional users permanent.
+//   - associateEndUser, if another request makes a provisional user permanent. A create does that
 //     to the user that exists, even if it is answered with 409.
 //   - getEndUser or getGroup, before a 409 names the holder. Without that right the 409 still
 //     says that the value is taken.
@@ -112,7 +137,7 @@
 // has 30 s from the first byte of an answer to read it, and a second more for each 64 KiB.
 // If the http.Server has a WriteTimeout, it replaces these limits. Set none, or one of more
 // than a minute: a request for /v1/changes that waits takes up to 30 s plus twice
-// [Options].ReadFor.
+// [Options].ReadFor, and a bulk request [Options].BulkFor after its body was read.
 //
 // Set ReadHeaderTimeout, IdleTimeout and MaxHeaderBytes. A ResponseWriter of middleware needs
 // an Unwrap method for the deadlines. The handler never reads Forwarded headers.

@@ -57,6 +57,7 @@ func TestEveryAnswer(t *testing.T) {
 
 	user, provisional, etag := c.oneUser(t)
 	external := c.byExternalID(t)
+	c.many(t, strings.TrimPrefix(user, users+"/"), etag)
 	c.unreadable(t)
 	sensitive := strings.Replace(user, users, "/v1/sensitive", 1)
 	c.sensitive(t, sensitive, etag)
@@ -65,6 +66,7 @@ func TestEveryAnswer(t *testing.T) {
 
 	for _, r := range [][2]string{
 		{"POST", users},
+		{"POST", many},
 		{"PATCH", user},
 		{"PUT", byID + "x"},
 		{"PATCH", external},
@@ -102,6 +104,8 @@ func TestEveryAnswer(t *testing.T) {
 
 	for _, r := range [][3]string{
 		{"POST", users, `{}`},
+		{"POST", bulk, `[]`},
+		{"POST", many, `{"refs":[]}`},
 		{"GET", users, ""},
 		{"GET", user, ""},
 		{"PATCH", user, `{}`},
