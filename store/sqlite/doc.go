@@ -188,21 +188,34 @@
 //
 // # Backups
 //
-// VACUUM INTO 'copy.db' on any connection makes a consistent copy while the store
-// is in use. Others can read the new file where the umask allows it. If an empty file
-// exists already, SQLite keeps its permissions, so create one first that only its owner
-// can read (umask 077). Litestream works: it relies on WAL mode and its own checkpoints.
-// Do not copy the file with tools that know nothing of SQLite.
+// [Store.Backup] copies the database to a new file while the store is in use: of one moment, for
+// its owner alone, under its name only when it is whole and on the disk. It copies about as fast
+// as the disk reads and writes. VACUUM INTO 'copy.db' on any connection takes longer and makes a
+// smaller file, which others can read where the umask allows it. Litestream works: it relies on
+// WAL mode and its own checkpoints. Do not copy the file with tools that know nothing of SQLite.
+//
+// Sealed values are of no use without their keyring, which no backup has. Keep the two apart.
 //
 // # Restoring
 //
-//  1. Stop every process that has the database open.
-//  2. Move the database, and -wal and -shm beside it, out of the way. The last writes
-//     may be in the -wal alone: keep the three together.
-//  3. Move the copy to the path (not into the old file) and start again.
+// Stop every process that has the database open, and call [Restore]. It checks the whole backup
+// first, and replaces the database only if nobody has it open. To keep what is replaced, move it
+// out of the way before, with the -wal and -shm beside it: the last writes may be in the -wal alone.
 //
-// If a process was not stopped, its calls fail with [ErrReplaced]. If the -wal or -shm was
-// left, Open fails with [ErrStaleLog].
+// A process that was not stopped when files are moved by hand gets [ErrReplaced]. If the -wal or
+// -shm was left beside a copy, Open fails with [ErrStaleLog]; Restore with Replace then works.
+//
+// # Verifying
+//
+// [Store.Verify] reads everything, and can mend all that follows from the records. Lost names of
+// tenants and faults that SQLite itself finds in the file it cannot mend: for the former restore a
+// backup, for the latter VACUUM INTO a new file, or a backup.
+//
+// # Dropping tenants
+//
+// [Store.Drop] takes a tenant's name away in one transaction, and deletes the rest, such as a long
+// feed, in steps between which others write. If the process ends before, the next Drop of any
+// tenant goes on, or Verify with Mend. The tenant's number is given to another only then.
 //
 // # Reading with SQL
 //

@@ -36,7 +36,7 @@ func TestRestore(t *testing.T) {
 	path := file(t)
 	// What a database has left that is gone belongs to nothing.
 	for _, suffix := range []string{"-wal", "-shm", "-journal"} {
-		must(t, os.WriteFile(path+suffix, []byte("left"), 0o644))
+		must(t, os.WriteFile(path+suffix, []byte("left"), 0o600))
 	}
 	must(t, sqlite.Restore(t.Context(), path, from, nil))
 	private(t, path)
@@ -265,7 +265,7 @@ func restoreUntilKilled() error {
 	backups := strings.Split(os.Getenv(backupsVariable), "\n")
 	end := time.Now().Add(5 * time.Minute)
 	for i := 0; time.Now().Before(end); i++ {
-		fmt.Println()
+		_, _ = os.Stdout.WriteString("\n")
 		if err := sqlite.Restore(ctx, path, backups[i%2], &sqlite.RestoreOptions{Replace: true}); err != nil {
 			return err
 		}

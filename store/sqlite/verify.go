@@ -146,9 +146,7 @@ func (v *verifier) structure() error {
 }
 
 // integrity returns what SQLite finds damaged in a file.
-func integrity(ctx context.Context, db interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}) (messages []string, err error) {
+func integrity(ctx context.Context, db queryer) (messages []string, err error) {
 	rows, err := db.QueryContext(ctx, `PRAGMA integrity_check`)
 	if err != nil {
 		return nil, err
@@ -164,6 +162,11 @@ func integrity(ctx context.Context, db interface {
 		}
 	}
 	return messages, rows.Err()
+}
+
+// queryer is a *sql.DB or *sql.Conn.
+type queryer interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
 // aside opens a connection of its own to the file, for what takes long.

@@ -39,41 +39,49 @@ func TestVerifyTables(t *testing.T) {
 	}{
 		"a record is not listed by its kind": {
 			[]string{`UPDATE rollbook_record SET space = 999 WHERE id = 'a' AND tenant = 1`},
-			[]store.Finding{mended(store.MissingTerm, "t", "a")}, nil,
+			[]store.Finding{mended(store.MissingTerm, "t", "a")},
+			nil,
 		},
 		"a key leads to no record": {
 			[]string{`UPDATE rollbook_key SET rid = 999 WHERE value = 'x' AND space = (SELECT n FROM rollbook_space WHERE tenant = 1 AND key = 'k')`},
-			[]store.Finding{mended(store.MissingKey, "t", "a")}, nil,
+			[]store.Finding{mended(store.MissingKey, "t", "a")},
+			nil,
 		},
 		"a term leads to another record": {
 			[]string{`UPDATE rollbook_term SET rid = 2 WHERE value = 'x' AND rid = 1`},
-			[]store.Finding{mended(store.MissingTerm, "t", "a")}, nil,
+			[]store.Finding{mended(store.MissingTerm, "t", "a")},
+			nil,
 		},
 		"a record is lost": {
 			[]string{`DELETE FROM rollbook_record WHERE id = 'a' AND tenant = 1`},
-			[]store.Finding{mended(store.StrayKey, "t", ""), mended(store.StrayTerm, "t", "")}, nil,
+			[]store.Finding{mended(store.StrayKey, "t", ""), mended(store.StrayTerm, "t", "")},
+			nil,
 		},
 		"the keys of a kind are lost": {
 			[]string{`DELETE FROM rollbook_space WHERE tenant = 1 AND record = '' AND key = 'k'`},
 			[]store.Finding{
 				mended(store.MissingKey, "t", "a"), mended(store.MissingKey, "t", "b"),
 				mended(store.StrayKey, "", ""),
-			}, nil,
+			},
+			nil,
 		},
 		"the terms of a kind are lost": {
 			[]string{`DELETE FROM rollbook_space WHERE tenant = 1 AND record > '' AND key > ''`},
 			[]store.Finding{
 				mended(store.MissingTerm, "t", "a"), mended(store.MissingTerm, "t", "b"),
 				mended(store.StrayTerm, "", ""),
-			}, nil,
+			},
+			nil,
 		},
 		"something is due of nobody": {
 			[]string{`INSERT INTO rollbook_schedule (kind, tenant, due) VALUES ('user', 'nobody', 5), ('none', 't', 6)`},
-			[]store.Finding{mended(store.WrongDue, "t", ""), mended(store.WrongDue, "nobody", "")}, nil,
+			[]store.Finding{mended(store.WrongDue, "t", ""), mended(store.WrongDue, "nobody", "")},
+			nil,
 		},
 		"something is due too late": {
 			[]string{`UPDATE rollbook_schedule SET due = due + 1`},
-			[]store.Finding{mended(store.WrongDue, "t", "")}, nil,
+			[]store.Finding{mended(store.WrongDue, "t", "")},
+			nil,
 		},
 		"a tenant is lost": {
 			[]string{`DELETE FROM rollbook_tenant WHERE name = 't'`},

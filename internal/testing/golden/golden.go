@@ -8,6 +8,7 @@ package golden
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -21,8 +22,8 @@ import (
 // begin is when the script begins, and end when a store is read. Whatever expires in between has
 // expired; sensitive values are written shortly before the end.
 var (
-	begin = time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant
-	end   = time.Date(2026, 11, 26, 8, 0, 0, 0, time.UTC) //nolint:gochecknoglobals // a constant
+	begin = time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)
+	end   = time.Date(2026, 11, 26, 8, 0, 0, 0, time.UTC)
 )
 
 // manager returns a Manager with a clock that stands still, IDs that count and a keyring of its
@@ -156,7 +157,9 @@ func (s *script) deliver(status int, done func() bool) {
 		}
 	}
 	cancel()
-	<-ended
+	if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+		s.tb.Fatalf("Deliver: %v", err)
+	}
 	s.at.Advance(time.Second)
 }
 

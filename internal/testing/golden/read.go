@@ -245,7 +245,9 @@ func (r *reader) delivery() {
 		r.tb.Fatalf("Deliver: %v", err)
 	}
 	cancel()
-	<-ended
+	if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+		r.tb.Fatalf("Deliver: %v", err)
+	}
 }
 
 // pinged is a Sender that gets the first ping.
