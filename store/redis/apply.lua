@@ -1,20 +1,25 @@
 -- One Apply; write.lua stands in front of it. KEYS are also the sorted sets that ARGV refers
 -- to by their place. ARGV is read in the order in which plan.command writes it.
-local n, requires, witness, claims, releases, holds, unlists, lists, plans, queued
+local n, requires, witness, newKinds, claims, releases, holds, unlists, lists, plans, queued
+local unlisted
 do
-  local a, b, c, d1, d2, e1, e2, f1, f2, g1, g2, h1, h2, i1, i2, j1, j2 = string.byte(ARGV[4], 4, 20)
-  n, requires, witness = a - 40, b - 40, c - 40
-  claims, releases, holds = 200 * d1 + d2 - 8040, 200 * e1 + e2 - 8040, 200 * f1 + f2 - 8040
-  unlists, lists = 200 * g1 + g2 - 8040, 200 * h1 + h2 - 8040
-  plans, queued = 200 * i1 + i2 - 8040, 200 * j1 + j2 - 8040
+  local u, a, b, c, d, e1, e2, f1, f2, g1, g2, h1, h2, i1, i2, j1, j2, k1, k2 = string.byte(ARGV[4], 4, 22)
+  unlisted, n, requires, witness, newKinds = u == 49, a - 40, b - 40, c - 40, d - 40
+  claims, releases, holds = 200 * e1 + e2 - 8040, 200 * f1 + f2 - 8040, 200 * g1 + g2 - 8040
+  unlists, lists = 200 * h1 + h2 - 8040, 200 * i1 + i2 - 8040
+  plans, queued = 200 * j1 + j2 - 8040, 200 * k1 + k2 - 8040
 end
 local ids = 4 -- the IDs of the ops are behind it
 local at = ids + n -- the last argument that was read
 
 local found = call('HMGET', records, '', '\253', unpack(ARGV, ids + 1, at))
-if not begin(found[1], found[2]) then
+local counter = found[1]
+mark = found[2]
+if counter and string.find(counter, '%D') then
   return {'counter', nonce}
 end
+revision = tonumber(counter or '0')
+safe = tonumber(mark and sub(mark, 1, 16) or '0') or 0
 
 if frees == 49 then
   free()
@@ -90,13 +95,12 @@ for from = 1, claims, piece do
   for i = from, to do
     local holder = holders[i - from + 1]
     local value = holder and not removed[holder] and call('HGET', records, holder)
-    local unlisted = ARGV[at + claims + i]
-    if value and (unlisted == '' or unlisted ~= sub(value, 1, 16) .. holder) then
+    if value and not (unlisted and ARGV[at + claims + i] == sub(value, 1, 16) .. holder) then
       return refuse('taken', 'op', i - 1 .. '', holder, value)
     end
   end
 end
-at = at + 2 * claims
+at = at + (unlisted and 2 or 1) * claims
 if twice == 49 then
   return refuse('twice')
 end
@@ -188,9 +192,18 @@ for _ = 1, lists do
   call('ZADD', KEYS[tonumber(ARGV[at + 1])], created[op], ARGV[ids + op])
   at = at + 2
 end
+for _ = 1, newKinds do
+  at = at + 1
+  call('ZADD', kinds, '0', ARGV[at])
+end
 for _ = 1, plans do -- by Due
   call('ZADD', KEYS[tonumber(ARGV[at + 1])], '0', ARGV[at + 2])
   at = at + 2
+end
+local queue
+if queued > 0 then
+  at = at + 1
+  queue = KEYS[tonumber(ARGV[at])]
 end
 for _ = 1, queued do
   local first, member = call('ZRANGE', KEYS[tonumber(ARGV[at + 1])], 0, 0), ARGV[at + 2]

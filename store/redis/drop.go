@@ -54,7 +54,7 @@ type dropPlan string
 
 // command returns the keys and arguments of drop.lua.
 func (p dropPlan) command(sp space, kinds []string, waits bool) (keys []string, args []any) {
-	keys = append(sp.fixed(tenantTag(sp.tenant)), sp.kinds())
+	keys = append(sp.fixed(tenantTag(sp.tenant)), sp.queue())
 	args = []any{sp.tenant, string(p), "0", writeFlags(waits)}
 	for _, kind := range kinds {
 		keys = append(keys, sp.kind(kind), sp.due(kind))

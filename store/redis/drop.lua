@@ -1,6 +1,5 @@
 -- Forgets a tenant that has no record; write.lua stands in front of it. Behind the fixed ones
--- KEYS are the set of kinds and, for each kind of ARGV, its lists by Created and by Due; both
--- may have what removed records have left behind. ARGV are, for each kind, its name and its
+-- KEYS are the queue and, for each kind of ARGV, its lists by Created and by Due; both may have what removed records have left behind. ARGV are, for each kind, its name and its
 -- member of the queue. If the tenant has other kinds too, only these are forgotten, which
 -- nobody sees, and the answer is 'more'. UNLINK takes the same time for a feed of any length.
 if known[1] then
@@ -8,7 +7,9 @@ if known[1] then
   return {'done', nonce}
 end
 local fields = call('HMGET', records, '', '\253', '\255') -- all that are no records
-begin(fields[1] and not string.find(fields[1], '%D') and fields[1], fields[2])
+mark = fields[2]
+revision = tonumber(fields[1] or '0') or 0 -- which can be damaged
+safe = tonumber(mark and sub(mark, 1, 16) or '0') or 0
 local others = 0
 for i = 1, 3 do
   others = others + (fields[i] and 1 or 0)
@@ -20,7 +21,7 @@ if dead then
   touch()
   return {'dead', nonce}
 end
-local kinds = KEYS[7]
+local queue = KEYS[7]
 for i = 1, (#ARGV - 4) / 2 do
   call('UNLINK', KEYS[6 + 2 * i], KEYS[7 + 2 * i])
   call('ZREM', kinds, ARGV[3 + 2 * i])

@@ -83,7 +83,7 @@ type importSet struct {
 
 func newImport(sp space, part *store.Part, unlisted map[string]string, nonce string) *importPlan {
 	p := &importPlan{space: sp, nonce: nonce, part: part, unlisted: unlisted, known: make(map[string]*importSet)}
-	p.keys = sp.fixed(tenantTag(sp.tenant))
+	p.keys = append(sp.fixed(tenantTag(sp.tenant)), sp.queue())
 	for i := range part.Records {
 		r := &part.Records[i]
 		kind, isNew := p.set(sp.kind(r.Kind))

@@ -1,19 +1,24 @@
--- One Import; write.lua stands in front of it. KEYS are also the sorted sets that ARGV refers
--- to by their place. ARGV is read in the order in which importPlan.command writes it.
+-- One Import; write.lua stands in front of it. KEYS are also the queue, and the sorted sets
+-- that ARGV refers to by their place. ARGV is read in the order in which importPlan.command writes it.
 if known[1] then
   touch()
   return {'done', nonce, 'end'}
 end
 local n, lists, entries = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local queue = KEYS[7]
 local claims, sets, queued = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
 local highest, through = ARGV[11], ARGV[12]
 local ids, values = 12, 12 + n
 local at = values + n -- the last argument that was read
 
 local fields = call('HMGET', records, '', '\253', '\255')
-if not begin(fields[1], fields[2]) then
+local counter = fields[1]
+mark = fields[2]
+if counter and string.find(counter, '%D') then
   return {'counter', nonce}
 end
+revision = tonumber(counter or '0')
+safe = tonumber(mark and sub(mark, 1, 16) or '0') or 0
 local trimmed = fields[3] or '0'
 
 -- Records: each is new, or as it is stored, whoever wrote it. Values can be long, so few are

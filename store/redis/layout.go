@@ -78,8 +78,8 @@ func (s space) nonces() string { return s.bucket + noncesKey + hex.EncodeToStrin
 // The tag is the tenant's.
 func (s space) fixed(tag []byte) []string {
 	var at [fixedKeys]int // where they end in one text
-	text := make([]byte, 0, fixedKeys*(len(s.bucket)+3)+3*len(s.tenant)+2*tagLen)
-	for i, part := range [...]string{recordsKey, uniqueKey, feedKey, noncesKey, tenantsKey, queueKey} {
+	text := make([]byte, 0, fixedKeys*(len(s.bucket)+3)+4*len(s.tenant)+2*tagLen)
+	for i, part := range [...]string{recordsKey, uniqueKey, feedKey, kindsKey, noncesKey, tenantsKey} {
 		text = append(append(text, s.bucket...), part...)
 		switch {
 		case part == noncesKey:

@@ -26,12 +26,13 @@ type plan struct {
 	hold     []holdRow  // unique keys with their new holders
 	unlist   []entryRow // what leaves sorted sets
 	list     []entryRow // what enters sorted sets by Created
-	schedule []entryRow // what enters sorted sets by Due, and the set of kinds
+	kinds    []string   // of the records that are created
+	schedule []entryRow // what enters sorted sets by Due
 	queue    []entryRow // sorted sets by Due that change, with their queue members
+	queueKey string     // the place of the queue in KEYS, if they are any
 
-	kinds   []string // of the records that are created
-	twice   *claim   // the first key that two ops claim; claims has nothing behind it
-	witness int      // the op whose record shows that the write was done, from 1; 0 for none
+	twice   *claim // the first key that two ops claim; claims has nothing behind it
+	witness int    // the op whose record shows that the write was done, from 1; 0 for none
 }
 
 // opRow is an op.
@@ -165,10 +166,8 @@ func (p *plan) moveLists(s space, i int, op store.Op, old *store.Record) {
 	switch {
 	case op.Type() == store.Created:
 		p.list = append(p.list, entryRow{p.key(s.kind(op.New.Kind)), op1})
-		// The set of kinds is one more in which all have the score 0.
 		if !slices.Contains(p.kinds, op.New.Kind) {
 			p.kinds = append(p.kinds, op.New.Kind)
-			p.schedule = append(p.schedule, entryRow{p.key(s.kinds()), op.New.Kind})
 		}
 	case op.Type() == store.Deleted && old != nil:
 		p.unlist = append(p.unlist, entryRow{p.key(s.kind(old.Kind)), op.ID()})
@@ -204,6 +203,9 @@ func (p *plan) moveDue(s space, op store.Op, old *store.Record) {
 	}
 	if after != 0 {
 		p.schedule = append(p.schedule, entryRow{set, dueMember(after, op.ID())})
+	}
+	if p.queueKey == "" {
+		p.queueKey = p.key(s.queue())
 	}
 	if row := (entryRow{set, queueMember(kind, p.tenant)}); !slices.Contains(p.queue, row) {
 		p.queue = append(p.queue, row)
@@ -321,7 +323,9 @@ func (p *plan) command(sha string, waits bool) []any {
 		add(&p.claims[i].field)
 	}
 	for i := range p.claims {
-		args = append(args, p.known.unlisted[p.claims[i].field])
+		if len(p.known.unlisted) > 0 {
+			args = append(args, p.known.unlisted[p.claims[i].field])
+		}
 	}
 	for i := range p.ops {
 		args = append(args, p.ops[i].body)
@@ -333,7 +337,15 @@ func (p *plan) command(sha string, waits bool) []any {
 	for i := range p.hold {
 		add(&p.hold[i].field, &p.hold[i].id)
 	}
-	for _, rows := range [...][]entryRow{p.unlist, p.list, p.schedule, p.queue} {
+	for i, rows := range [...][]entryRow{p.unlist, p.list, p.schedule, p.queue} {
+		switch {
+		case i == 2:
+			for j := range p.kinds {
+				add(&p.kinds[j])
+			}
+		case i == 3 && len(rows) > 0:
+			args = append(args, p.queueKey)
+		}
 		for i := range rows {
 			add(&rows[i].set, &rows[i].member)
 		}
@@ -346,17 +358,17 @@ func argvAt(keys int) int { return 3 + keys }
 
 // head returns the flags and the numbers of rows, in digits of base 200 that begin at byte
 // 40: none is a zero, which redis-benchmark could not send. The limits of a batch keep the
-// first three below 200 and the others below 40,000.
+// first four below 200 and the others below 40,000.
 func (p *plan) head(waits bool) string {
-	head := make([]byte, 0, 20)
-	for _, on := range [...]bool{p.twice != nil, p.frees(), waits} {
+	head := make([]byte, 0, 22)
+	for _, on := range [...]bool{p.twice != nil, p.frees(), waits, len(p.known.unlisted) > 0} {
 		if on {
 			head = append(head, '1')
 		} else {
 			head = append(head, '0')
 		}
 	}
-	for _, n := range [...]int{len(p.ops), len(p.requires), p.witness} {
+	for _, n := range [...]int{len(p.ops), len(p.requires), p.witness, len(p.kinds)} {
 		head = append(head, byte(40+n)) //nolint:gosec // see above
 	}
 	for _, n := range [...]int{

@@ -4,11 +4,11 @@
 -- that was done, else a flat array of strings. Numbers are strings of digits, since tostring
 -- would round large ones.
 --
--- KEYS begin with records, unique keys, feed, nonces, tenants and queue; ARGV with the
+-- KEYS begin with records, unique keys, feed, kinds, nonces and tenants; ARGV with the
 -- tenant, the nonce, the mark of a repetition, and flags.
 local call, sub, format = redis.call, string.sub, string.format
-local records, unique, feed, nonces = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local tenants, queue = KEYS[5], KEYS[6]
+local records, unique, feed = KEYS[1], KEYS[2], KEYS[3]
+local kinds, nonces, tenants = KEYS[4], KEYS[5], KEYS[6]
 local tenant, nonce, again = ARGV[1], ARGV[2], ARGV[3]
 local twice, frees, waits = string.byte(ARGV[4], 1, 3) -- 49 is '1'
 
@@ -36,14 +36,8 @@ end
 -- The counter is the record with the empty ID. The mark says which revisions are older than
 -- a minute: those up to safe. It also has a time, and the last revision then. When that is
 -- a minute ago, it becomes safe.
-local revision, mark, safe
+local revision, mark, safe -- which each script sets
 local moved -- the new mark
-local function begin(counter, marked)
-  mark = marked
-  safe = tonumber(mark and sub(mark, 1, 16) or '0') or 0
-  revision = tonumber(counter or '0')
-  return not (counter and string.find(counter, '%D'))
-end
 local function age(latest)
   local now, past = tonumber(call('TIME')[1]), mark and tonumber(sub(mark, 33))
   if not past or now < past or now > past + 60 then
