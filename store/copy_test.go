@@ -207,14 +207,15 @@ func TestCopyTakenUp(t *testing.T) {
 	src := filled(t, 2, 2, 800)
 	want, broken := held(t, src), errors.New("broken")
 	for stop := int64(1); ; stop++ {
-		dst, interrupted := memory.New(nil), false
+		dst := memory.New(nil)
+		var interrupted atomic.Bool
 		for _, done := range []bool{false, true} {
 			to := &target{Store: dst}
 			fail := func(n int64) error {
 				if n < stop {
 					return nil
 				}
-				interrupted = true
+				interrupted.Store(true)
 				return broken
 			}
 			if done {
@@ -232,7 +233,7 @@ func TestCopyTakenUp(t *testing.T) {
 		if diff := cmp.Diff(want, held(t, dst)); diff != "" {
 			t.Fatalf("interrupted at write %d (-source +target): %s", stop, diff)
 		}
-		if !interrupted {
+		if !interrupted.Load() {
 			if stop < 5 {
 				t.Errorf("only %d writes", stop)
 			}
