@@ -89,7 +89,7 @@ func (t Tenant) bulk(ctx context.Context, opts *BulkOptions) (*bulk, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bulk{ctx: ctx, t: w.Tenant, keyed: &w, held: make(map[store.Key]*chunk), users: make(map[string]*chunk), atOnce: chunksAtOnce}
+	b := &bulk{ctx: ctx, t: w.Tenant, keyed: &w, held: make(map[store.Key]*chunk), atOnce: chunksAtOnce}
 	if opts != nil {
 		b.BulkOptions = *opts
 	}

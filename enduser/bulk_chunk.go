@@ -16,7 +16,6 @@ func (b *bulk) write(c *chunk) {
 		if c.err != nil { // nothing after it is answered
 			b.stop(c.rows[0].number)
 		}
-		b.release(c)
 		c.before, c.after = nil, nil
 		c.tell(!c.isKnown)
 		close(c.done)
@@ -124,14 +123,13 @@ func (b *bulk) merge(c *chunk) error {
 	if err != nil {
 		return err
 	}
-	if !c.relies() || !b.claim(c) {
+	if !c.relies() || c.changedBefore() {
 		c.wait()
-		b.release(c)
 		if w, err = b.read(c); err != nil {
 			return err
 		}
 	}
-	if !b.claim(c) || c.beyond() {
+	if !c.findUsers() || c.beyond() {
 		for _, row := range c.rows {
 			row.single = true
 		}
@@ -168,38 +166,33 @@ func (c *chunk) beyond() bool {
 	return false
 }
 
-// claim notes the users that the chunk has found. It returns false if an earlier chunk, or
-// another row, has found one of them, too.
-func (b *bulk) claim(c *chunk) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	own := make(map[string]bool, len(c.rows))
+// changedBefore reports whether a chunk that was under way when c began may change a user that
+// c has found. It may be done by now, after c has read.
+func (c *chunk) changedBefore() bool {
 	for _, row := range c.rows {
-		id := row.plan.old.ID
-		if row.answered || id == "" {
-			continue
+		for _, before := range c.before {
+			if before.users[row.plan.old.ID] {
+				return true
+			}
 		}
-		if holder := b.users[id]; own[id] || holder != nil && holder != c {
-			return false
-		}
-		own[id] = true
 	}
-	for id := range own {
-		if b.users[id] == nil {
-			b.users[id] = c
-			c.users = append(c.users, id)
+	return false
+}
+
+// findUsers notes the users that the chunk may change. It returns false if two rows have found
+// the same.
+func (c *chunk) findUsers() bool {
+	c.users = make(map[string]bool)
+	for _, row := range c.rows {
+		switch id := row.plan.old.ID; {
+		case id == "":
+		case c.users[id]:
+			return false
+		default:
+			c.users[id] = true
 		}
 	}
 	return true
-}
-
-func (b *bulk) release(c *chunk) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, id := range c.users {
-		delete(b.users, id)
-	}
-	c.users = nil
 }
 
 // changes writes the planned rows together. What the store refuses is left to singles. It

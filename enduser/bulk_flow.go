@@ -2,7 +2,7 @@ package enduser
 
 import (
 	"context"
-	"sync"
+	"math"
 	"sync/atomic"
 
 	"github.com/rollbook-go/rollbook/store"
@@ -45,9 +45,6 @@ type bulk struct {
 
 	readFirst atomic.Bool  // the last chunk found users that exist
 	until     atomic.Int64 // no row from this one on is written any more
-
-	mu    sync.Mutex
-	users map[string]*chunk // the IDs of users that are changed, with the last chunk
 }
 
 // chunk is some rows that are written together.
@@ -55,9 +52,9 @@ type chunk struct {
 	rows   []*bulkRow
 	keys   map[store.Key]struct{} // that the rows name
 	size   int
-	before []*chunk // that were under way when it began, in their order
-	after  []*chunk // those of them that name a key of this one
-	users  []string // the IDs that it has in bulk.users
+	before []*chunk        // that were under way when it began, in their order
+	after  []*chunk        // those of them that name a key of this one
+	users  map[string]bool // by ID: those that it may change, once it is known
 
 	known          chan struct{} // closed when it is known, or done
 	isKnown, dirty bool          // dirty: it was not known before it was done
@@ -114,7 +111,7 @@ func (in *Import) size() int {
 
 // launch begins to write the open chunk, and yields results that are there.
 func (b *bulk) launch(yield func(BulkResult, error) bool) bool {
-	for len(b.queue) >= b.atOnce {
+	for len(b.queue) >= b.atOnce || len(b.queue) > 0 && (b.until.Load() < math.MaxInt64 || b.ctx.Err() != nil) {
 		if !b.pop(yield) {
 			return false
 		}
