@@ -20,7 +20,7 @@ const (
 func (s *Store) Import(ctx context.Context, tenant string, p store.Part) error {
 	c := s.observer.BeginCall("Import")
 	queued, err := s.importPart(ctx, tenant, p)
-	c.End(store.CallInfo{Items: len(p.Records), Queued: queued}, err)
+	c.End(store.CallInfo{Items: len(p.Records) + len(p.Changes), Queued: queued}, err)
 	return err
 }
 
