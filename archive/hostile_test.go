@@ -105,7 +105,7 @@ func hostileFiles() []hostile {
 		{name: "the type twice", text: file(annRow, user(`,"type":"group"`), bobRow), users: "ann bob", rejected: "3: twice"},
 		{name: "nested deeply", text: file(annRow, user(`,"metadata":{"a":`+deep+`}`), bobRow), users: "ann bob", rejected: "3: deep"},
 		{name: "a huge line", text: file(annRow, user(`,"name":"`+strings.Repeat("x", archive.MaxRow)+`"`), bobRow), users: "ann bob", rejected: "3: too long"},
-		{name: "an unknown member", text: file(annRow, user(`,"nmae":"A"`), bobRow), users: "ann bob", rejected: `3: "nmae"`},
+		{name: "an unknown member", text: file(annRow, user(`,"mail":"A"`), bobRow), users: "ann bob", rejected: `3: "mail"`},
 		{name: "a password", text: file(annRow, user(`,"password":"hunter2"`), bobRow), users: "ann bob", rejected: `3: "password"`},
 		{name: "an unknown type", text: strings.Replace(file(annRow, `{"type":"invoice","tenant":"acme","id":"1"}`, bobRow), `"users":3`, `"users":2,"groups":1`, 1), users: "ann bob", rejected: "3: type"},
 		{name: "a header in the middle", text: file(annRow, header, bobRow), users: "ann bob", rejected: "3: type", fits: true},
@@ -240,7 +240,7 @@ func (w *world) people(t *testing.T) string {
 
 func (w *world) tenants(t *testing.T) (n int) {
 	t.Helper()
-	for _, err := range w.Manager.Tenants(t.Context(), nil) {
+	for _, err := range w.Tenants(t.Context(), nil) {
 		must(t, err)
 		n++
 	}
@@ -315,7 +315,7 @@ func TestSealedElsewhere(t *testing.T) {
 			if got.Rejected != 3+test.groups+hooks || strings.Count(part.String(), test.want.Error()) != got.Rejected {
 				t.Errorf("%+v\n%s", got, part.String())
 			}
-			for info, err := range to.Manager.Tenants(t.Context(), nil) {
+			for info, err := range to.Tenants(t.Context(), nil) {
 				must(t, err)
 				for _, err := range info.Handle.AllSealed(t.Context()) {
 					t.Errorf("there are values: %v", err)

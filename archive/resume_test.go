@@ -133,7 +133,7 @@ func TestKilled(t *testing.T) {
 		}
 		st, err := sqlite.Open(t.Context(), j.Database, nil)
 		must(t, err)
-		corrected := strings.ReplaceAll(strings.Replace(string(part), `"external_id":17`, `"external_id":"more 17"`, -1), `"email":"u5"`, `"email":"u5@example.com"`)
+		corrected := strings.ReplaceAll(strings.ReplaceAll(string(part), `"external_id":17`, `"external_id":"more 17"`), `"email":"u5"`, `"email":"u5@example.com"`)
 		m := manager(st, j.Now)
 		got, err := archive.Import(t.Context(), m, strings.NewReader(corrected), nil)
 		must(t, err)

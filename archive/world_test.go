@@ -102,10 +102,7 @@ func on(tb testing.TB, st store.Store, keys ...string) *world {
 
 // manager returns a Manager for a process of its own, at a time in milliseconds.
 func manager(st store.Store, now int64) *enduser.Manager {
-	k, err := enduser.NewKey("k1", sha256.Sum256([]byte("k1")))
-	if err != nil {
-		panic(err)
-	}
+	k, _ := enduser.NewKey("k1", sha256.Sum256([]byte("k1"))) // valid
 	return enduser.New(st, &enduser.Options{
 		Keyring: enduser.NewKeyring(k), Now: func() time.Time { return time.UnixMilli(now) },
 		Schema: func(tenant string) enduser.Schema { return enduser.Schema{ExactIDs: tenant == exactly} },
@@ -153,10 +150,12 @@ func fill(tb testing.TB, w *world) (s secrets) {
 func (s *secrets) fill(tb testing.TB, w *world, t enduser.Tenant) {
 	tb.Helper()
 	ctx := tb.Context()
+	nested, err := enduser.JSON(`{"z":[1,null],"y":"\u2028"}`)
+	must(tb, err)
 	for i := range 12 {
 		spec := enduser.Spec{
 			ExternalID: fmt.Sprint("Crm ", i), Name: "Ada “" + fmt.Sprint(i) + "” \\ <b>", Email: fmt.Sprintf("u%d@example.com", i),
-			Metadata:         enduser.Metadata{"b": enduser.Float(0.5), "a": must1(tb)(enduser.JSON(`{"z":[1,null],"y":"\u2028"}`))},
+			Metadata:         enduser.Metadata{"b": enduser.Float(0.5), "a": nested},
 			SystemProperties: enduser.Metadata{"seen": enduser.Bool(true)},
 			Accounts:         []enduser.Account{{Type: "discord", ID: fmt.Sprint(i)}}, Groups: []string{"team-7"},
 		}
@@ -174,11 +173,10 @@ func (s *secrets) fill(tb testing.TB, w *world, t enduser.Tenant) {
 		_, err := t.Create(ctx, spec)
 		must(tb, err)
 	}
-	_, err := t.Update(ctx, enduser.ByExternalID("Crm 0"), func(e *enduser.Edit) error { e.Name = "Another"; return nil })
+	_, err = t.Update(ctx, enduser.ByExternalID("Crm 0"), func(e *enduser.Edit) error { e.Name = "Another"; return nil })
 	must(tb, err)
-	expired, err := t.Create(ctx, enduser.Spec{Name: "Expires", ExpiresIn: time.Minute, Sensitive: map[string]enduser.Secret{"x": enduser.NewSecret(enduser.Int(1))}})
+	_, err = t.Create(ctx, enduser.Spec{Name: "Expires", ExpiresIn: time.Minute, Sensitive: map[string]enduser.Secret{"x": enduser.NewSecret(enduser.Int(1))}})
 	must(tb, err)
-	_ = expired
 	_, token, err := t.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team-7", Name: "Seven", Metadata: enduser.Metadata{"k": enduser.Int(1)}})
 	must(tb, err)
 	_, token, err = t.Groups().Rotate(ctx, enduser.GroupByToken(token), time.Hour)
@@ -193,14 +191,6 @@ func (s *secrets) fill(tb testing.TB, w *world, t enduser.Tenant) {
 	})
 	must(tb, err)
 	s.texts = append(s.texts, secret, strings.TrimPrefix(secret, "whsec_"), "header-secret")
-}
-
-func must1(tb testing.TB) func(enduser.Value, error) enduser.Value {
-	return func(v enduser.Value, err error) enduser.Value {
-		tb.Helper()
-		must(tb, err)
-		return v
-	}
 }
 
 // export returns an archive.
