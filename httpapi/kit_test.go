@@ -216,3 +216,6 @@ func (s *server) createGroup(tb testing.TB, body string, options ...option) grou
 	tb.Helper()
 	return s.do(tb, "POST", "/v1/groups", body, options...).want(tb, 201).group(tb)
 }
+
+// unsized is the option to send a body without its length.
+func unsized(r *http.Request) { r.ContentLength = -1 }

@@ -12,25 +12,33 @@ const partSize = 256 << 10
 // readParts reads a body of rows. It is kept in parts, each counted before there is memory for
 // it, so that it takes what it is counted for: no part is copied into a larger one.
 func (c *Call[P]) readParts(r io.Reader, most int64) error {
-	total := 0
-	for {
-		size := int(min(int64(max(total, smallBody)), partSize, most+1-int64(total)))
-		if total > 0 {
-			if err := c.take(int64(size)); err != nil {
+	for c.size <= most {
+		room := min(max(c.size, smallBody), partSize, most+1-c.size)
+		if c.size > 0 {
+			if err := c.take(room); err != nil {
 				return err
 			}
 		}
-		part := make([]byte, size)
-		n, err := io.ReadFull(r, part)
-		c.parts, total = append(c.parts, part[:n]), total+n
-		c.size = int64(total)
-		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			return nil
-		case err != nil || c.size > most:
-			return err
+		part := make([]byte, 0, room)
+		for len(part) < cap(part) { // io.ReadFull would hide that the body was cut off
+			n, err := r.Read(part[len(part):cap(part)])
+			part = part[:len(part)+n]
+			if err != nil {
+				c.add(part)
+				if errors.Is(err, io.EOF) {
+					return nil
+				}
+				return err
+			}
 		}
+		c.add(part)
 	}
+	return nil
+}
+
+func (c *Call[P]) add(part []byte) {
+	c.parts = append(c.parts, part)
+	c.size += int64(len(part))
 }
 
 // Rows returns a reader of the body of a route with Rows, from its beginning. It can be called
