@@ -47,8 +47,16 @@ func unavailable(cause error) error {
 	return fmt.Errorf("%w: postgres: %w", store.ErrUnavailable, cause)
 }
 
-// unknown returns the error of a call that may have written.
+// unknown returns the error of a call that may have written. It is not ErrUnavailable, too, though
+// that is why nothing more is known.
 func unknown(cause error) error {
+	if errors.Is(cause, store.ErrUnavailable) {
+		if e := pgError(cause); e != nil {
+			cause = e
+		} else {
+			cause = errors.New(cause.Error())
+		}
+	}
 	return fmt.Errorf("%w: postgres: %w", store.ErrUnknown, cause)
 }
 

@@ -70,3 +70,6 @@ func createOf(key store.Key) store.Batch {
 
 // Named reports whether statements are prepared.
 func (s *Store) Named() bool { return !s.unnamed.Load() }
+
+// EncodeKeys returns the keys and terms of a record as its table has them.
+func EncodeKeys(r store.Record) []byte { return encodeKeys(r.Unique, r.Index) }

@@ -127,6 +127,8 @@ func (m *moves) write(call func(ctx context.Context, s *postgres.Store) error, n
 		s := m.stores[rand.IntN(len(m.stores))]
 		err := call(context.Background(), s)
 		switch {
+		case errors.Is(err, store.ErrUnknown) && errors.Is(err, store.ErrUnavailable):
+			return err
 		case errors.Is(err, store.ErrUnknown):
 			m.unknown.Add(1)
 			doubt = true

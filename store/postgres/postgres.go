@@ -20,10 +20,12 @@ var (
 	_ store.Importer   = (*Store)(nil)
 	_ store.Dropper    = (*Store)(nil)
 	_ store.KindLister = (*Store)(nil)
+	_ store.Verifier   = (*Store)(nil)
 )
 
 // Store keeps records in a schema of a PostgreSQL database. It is a [store.Store],
-// [store.Waiter] and [store.Counter], and is safe for concurrent use.
+// [store.Waiter], [store.Counter], [store.Importer], [store.Dropper], [store.KindLister] and
+// [store.Verifier], and is safe for concurrent use.
 type Store struct {
 	opts     Options
 	observer backend.Observer

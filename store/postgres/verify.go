@@ -8,8 +8,6 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 )
 
-var _ store.Verifier = (*Store)(nil)
-
 // verifyStep is how many rows a step of Verify reads.
 const verifyStep = 500
 
