@@ -190,3 +190,77 @@ func TestLimiterForgets(t *testing.T) {
 		t.Errorf("%d keys when all others are over, want %d", len(l.keys), more)
 	}
 }
+
+// TestLimiterCountsMany sends many at once, as bulk requests do. No span of a rate's length may
+// have more than the rate, and after the wait they are allowed.
+func TestLimiterCountsMany(t *testing.T) {
+	t.Parallel()
+	rates := []Rate{{50, time.Second}, {400, time.Minute}}
+	type batch struct {
+		at time.Time
+		n  int
+	}
+	for seed := range uint64(20) {
+		random := rand.New(rand.NewPCG(seed, 2))
+		c := clock.At(time.Unix(1_700_000_000, random.Int64N(1e9)))
+		l := newLimiterAt(c)
+		var allowed []batch
+		waits := 0
+		for range 2_000 {
+			c.Advance(time.Duration(random.Int64N(int64(time.Second))))
+			n := 1 + random.IntN(60)
+			d, err := l.Allow(t.Context(), "key", n, rates)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n > 50 {
+				if d.Allowed || d.Most != 50 || d.Wait != 0 && n <= d.Remaining {
+					t.Fatalf("%d at once: %+v", n, d)
+				}
+				continue
+			}
+			if !d.Allowed {
+				if d.Wait <= 0 || d.Most != 0 || d.Remaining >= n {
+					t.Fatalf("%d refused with %+v", n, d)
+				}
+				c.Advance(d.Wait)
+				if d, _ := l.Allow(t.Context(), "key", n, rates); !d.Allowed {
+					t.Fatalf("%d refused after the wait: %+v", n, d)
+				}
+				waits++
+			}
+			allowed = append(allowed, batch{c.Now(), n})
+		}
+		for _, rate := range rates {
+			sum, first := 0, 0
+			for _, b := range allowed {
+				sum += b.n
+				for ; b.at.Sub(allowed[first].at) >= rate.Per; first++ {
+					sum -= allowed[first].n
+				}
+				if sum > rate.Requests {
+					t.Fatalf("seed %d: %d within %v, the rate is %d", seed, sum, rate.Per, rate.Requests)
+				}
+			}
+		}
+		if waits == 0 {
+			t.Errorf("seed %d: no waits", seed)
+		}
+	}
+}
+
+// TestLimiterTellsMost: what is never allowed at once is said, whichever rate refuses it.
+func TestLimiterTellsMost(t *testing.T) {
+	t.Parallel()
+	l := newLimiterAt(clock.At(time.Unix(1_700_000_000, 0)))
+	for _, rates := range [][]Rate{{{10, time.Second}, {20, time.Minute}}, {{20, time.Minute}, {10, time.Second}}} {
+		for _, n := range []int{11, 21} {
+			if d, _ := l.Allow(t.Context(), "a", n, rates); d.Allowed || d.Most != 10 || d.Remaining != 10 {
+				t.Errorf("%d of %v: %+v", n, rates, d)
+			}
+		}
+	}
+	if d, _ := l.Allow(t.Context(), "a", 10, []Rate{{10, time.Second}}); !d.Allowed || d.Most != 0 || d.Remaining != 0 {
+		t.Errorf("%+v", d)
+	}
+}

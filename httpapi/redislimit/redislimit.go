@@ -25,10 +25,12 @@
 //
 // All rates must allow a request. They are checked one after the other, in the order
 // given, in one round trip each. When one refuses, the counts of the earlier ones are
-// given back, so a refused request counts nowhere. There are two exceptions, neither of
-// which ever allows a request too many. During the round trip that gives a count back,
-// another request may be refused that would have been allowed. If Redis is unreachable at
-// that moment, or the process ends, the request stays counted. Put the rate that is
+// given back, so a refused request counts nowhere. Many at once, the rows of a bulk request, are
+// counted only after all rates were read. There are three exceptions, none of which ever allows
+// a request too many. A bucket that was full keeps what was counted, until it refills. During
+// the round trip that gives a count back, another request may be refused that would have been
+// allowed. If Redis is unreachable at that moment, or the process ends, the request stays
+// counted. Put the rate that is
 // reached most often first, which is usually the one of the shortest period.
 //
 // # Redis
@@ -99,6 +101,12 @@ func (l *Limiter) Allow(ctx context.Context, key string, n int, rates []httpapi.
 			d = httpapi.Decision{Limit: rate, Most: most}
 		}
 	}
+	if d.Allowed && n > 1 && len(rates) > 1 {
+		var err error
+		if d, err = l.look(ctx, key, n, rates, d); err != nil {
+			return httpapi.Decision{}, err
+		}
+	}
 	if !d.Allowed {
 		return d, nil
 	}
@@ -110,7 +118,8 @@ func (l *Limiter) Allow(ctx context.Context, key string, n int, rates []httpapi.
 		}
 		if r.Allowed < n {
 			l.giveBack(ctx, key, n, rates[:i])
-			return l.refusal(ctx, key, n, rates[i:], r)
+			d = httpapi.Decision{Limit: rate, Wait: r.RetryAfter, Remaining: remaining(rate, r.ResetAfter), Reset: r.ResetAfter}
+			return l.look(ctx, key, n, rates[i+1:], d)
 		}
 		if left := remaining(rate, r.ResetAfter); i == 0 || left < d.Remaining {
 			d.Limit, d.Remaining, d.Reset = rate, left, r.ResetAfter
@@ -119,18 +128,17 @@ func (l *Limiter) Allow(ctx context.Context, key string, n int, rates []httpapi.
 	return d, nil
 }
 
-// refusal returns the decision of the rate that refuses n requests longest. The first of rates
-// has refused with r. The others are read, and count nothing.
-func (l *Limiter) refusal(ctx context.Context, key string, n int, rates []httpapi.Rate, r *redis_rate.Result) (httpapi.Decision, error) {
-	d := httpapi.Decision{Limit: rates[0], Wait: r.RetryAfter, Remaining: remaining(rates[0], r.ResetAfter), Reset: r.ResetAfter}
-	for _, rate := range rates[1:] {
+// look returns d, or the decision of the rate that refuses n requests longer than d does. The
+// rates are read, and count nothing.
+func (l *Limiter) look(ctx context.Context, key string, n int, rates []httpapi.Rate, d httpapi.Decision) (httpapi.Decision, error) {
+	for _, rate := range rates {
 		r, err := l.take(ctx, key, rate, 0)
 		if err != nil {
 			return httpapi.Decision{}, err
 		}
 		// They are allowed when n shares of the bucket are full.
 		if wait := r.ResetAfter - time.Duration(burst(rate)-n)*share(rate); wait > d.Wait {
-			d.Limit, d.Wait, d.Remaining, d.Reset = rate, wait, remaining(rate, r.ResetAfter), r.ResetAfter
+			d = httpapi.Decision{Limit: rate, Wait: wait, Remaining: remaining(rate, r.ResetAfter), Reset: r.ResetAfter}
 		}
 	}
 	return d, nil

@@ -252,3 +252,44 @@ func testShared(t *testing.T, addrs ...string) {
 
 // near forgives the microseconds between requests.
 func near(got, want time.Duration) bool { return (got - want).Abs() < 100*time.Microsecond }
+
+// TestMany: many are allowed at once or not at all, by all rates, and what is never allowed at
+// once is said.
+func TestMany(t *testing.T) {
+	second, minute := httpapi.Rate{Requests: 100, Per: time.Second}, httpapi.Rate{Requests: 140, Per: time.Minute}
+	for _, rates := range [][]httpapi.Rate{{second, minute}, {minute, second}} {
+		c := newClock(t)
+		many := func(n int) httpapi.Decision {
+			t.Helper()
+			c.advance(time.Microsecond)
+			d, err := c.Allow(t.Context(), "k", n, rates)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return d
+		}
+		for n, most := range map[int]int{51: 50, 71: 50} {
+			if d := many(n); d.Allowed || d.Most != most || d.Wait != 0 {
+				t.Errorf("%d at once: %+v", n, d)
+			}
+		}
+		if d := many(50); !d.Allowed || d.Remaining != 0 || d.Most != 0 {
+			t.Errorf("%+v", d)
+		}
+		if d := many(10); d.Allowed || d.Limit != second || !near(d.Wait, 100*time.Millisecond) {
+			t.Errorf("%+v", d)
+		}
+		c.advance(time.Second)
+		d := many(30) // the minute has 22 left: 20 and what has come since
+		if d.Allowed || d.Limit != minute || d.Remaining < 20 || d.Remaining > 22 || d.Wait <= 0 {
+			t.Errorf("%+v", d)
+		}
+		if got, err := c.Allow(t.Context(), "k", 50, []httpapi.Rate{second}); err != nil || !got.Allowed {
+			t.Errorf("the second counted what the minute refused: %+v, %v", got, err)
+		}
+		c.advance(d.Wait)
+		if d := many(30); !d.Allowed {
+			t.Errorf("after the wait: %+v", d)
+		}
+	}
+}
