@@ -44,13 +44,13 @@ func openFile(ctx context.Context, path, uri string, o Options) (s *Store, err e
 		return nil, err
 	}
 	f := &files{path: path, name: followLinks(path)}
-	marked, err := checkLog(ctx, f.name)
+	log, err := checkLog(ctx, f.name)
 	if err != nil {
 		return nil, err
 	}
 	made := makePrivate(f.name)
 	if f.main, err = statFile(path); err == nil {
-		s, err = openPools(ctx, uri, o, f, marked)
+		s, err = openPools(ctx, uri, o, f, log)
 	}
 	if err != nil && made {
 		f.unmake()
@@ -58,7 +58,7 @@ func openFile(ctx context.Context, path, uri string, o Options) (s *Store, err e
 	return s, err
 }
 
-func openPools(ctx context.Context, uri string, o Options, f *files, marked bool) (*Store, error) {
+func openPools(ctx context.Context, uri string, o Options, f *files, log foundLog) (*Store, error) {
 	writer, err := openPool(dsn(uri, o, false), 1)
 	if err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func openPools(ctx context.Context, uri string, o Options, f *files, marked bool
 	}
 	s := newStore(writer, reader, o, true)
 	s.files = f
-	err = s.prepare(ctx, writer, marked)
+	err = s.prepare(ctx, writer, log)
 	if err == nil {
 		_, err = s.verifyPool(ctx, reader, roleReader)
 	}
@@ -135,11 +135,11 @@ func (s *Store) usePools(ctx context.Context, file string, writer, reader *sql.D
 	if s.files.main, err = statFile(file); err != nil {
 		return err
 	}
-	marked, err := checkLog(ctx, file)
+	log, err := checkLog(ctx, file)
 	if err != nil {
 		return err
 	}
-	if err := s.prepare(ctx, writer, marked); err != nil {
+	if err := s.prepare(ctx, writer, log); err != nil {
 		return err
 	}
 	readFile, err := s.verifyPool(ctx, reader, roleReader)
@@ -163,7 +163,7 @@ func newStore(writer, reader *sql.DB, o Options, owned bool) *Store {
 
 // prepare verifies a connection of the writer's pool, brings the schema up to date and
 // puts a mark into the log if there is none.
-func (s *Store) prepare(ctx context.Context, writer *sql.DB, marked bool) error {
+func (s *Store) prepare(ctx context.Context, writer *sql.DB, log foundLog) error {
 	steps, err := backend.Migrations(migrations)
 	if err != nil {
 		return err
@@ -174,14 +174,39 @@ func (s *Store) prepare(ctx context.Context, writer *sql.DB, marked bool) error 
 			return err
 		}
 		migrated, err := migrate(ctx, conn, steps, s.wait)
-		if err != nil || migrated || marked {
+		switch {
+		case err != nil:
 			return err
+		case log.copied:
+			return markAnew(ctx, conn)
+		case migrated || log.marked:
+			return nil
 		}
-		if _, err = conn.ExecContext(ctx, sqlMark); isBusy(err) { // another writer leaves one
-			err = nil
-		}
-		return err
+		return leaveMark(ctx, conn)
 	})
+}
+
+// markAnew gives a copy that is opened for the first time a mark that no other copy has: one of
+// the same state may have its pages in other places, and must not be taken for this one.
+func markAnew(ctx context.Context, conn *sql.Conn) error {
+	if err := leaveMark(ctx, conn); err != nil {
+		return err
+	}
+	// The mark that the copy came with is in the log until that begins again.
+	var busy, frames, moved int
+	err := conn.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &frames, &moved)
+	if err != nil && !isBusy(err) {
+		return err
+	}
+	return leaveMark(ctx, conn)
+}
+
+func leaveMark(ctx context.Context, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, sqlMark)
+	if isBusy(err) { // another writer leaves one
+		err = nil
+	}
+	return err
 }
 
 func (s *Store) verifyPool(ctx context.Context, db *sql.DB, role string) (file string, err error) {

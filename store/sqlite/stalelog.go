@@ -41,18 +41,23 @@ const (
 
 type mark [16]byte
 
-// checkLog returns ErrStaleLog if the log beside the database at path is not its own,
-// and reports whether the log holds a mark. It retries, since the files do not match while
+// foundLog is what was found beside a database before it was opened.
+type foundLog struct {
+	marked bool // there is a log that holds a mark
+	copied bool // the database was made by VACUUM INTO or Backup, and never opened
+}
+
+// checkLog returns ErrStaleLog if the log beside the database at path is not its own. It retries, since the files do not match while
 // other processes write them. A process that keeps writing the log has checked it.
-func checkLog(ctx context.Context, path string) (marked bool, err error) {
+func checkLog(ctx context.Context, path string) (found foundLog, err error) {
 	for range 5 {
 		var salt [8]byte
 		if salt, err = logSalt(path); err != nil {
-			return false, err
+			return found, err
 		}
-		marked, err = compareLog(ctx, path, salt)
+		found, err = compareLog(ctx, path, salt)
 		if err == nil || ctx.Err() != nil {
-			return marked, ctx.Err()
+			return found, ctx.Err()
 		}
 		select {
 		case <-time.After(20 * time.Millisecond):
@@ -62,23 +67,23 @@ func checkLog(ctx context.Context, path string) (marked bool, err error) {
 	if errors.Is(err, errLogMoves) {
 		err = nil
 	}
-	return false, err
+	return foundLog{}, err
 }
 
 var errLogMoves = errors.New("another process keeps writing the log")
 
-func compareLog(ctx context.Context, path string, salt [8]byte) (marked bool, err error) {
+func compareLog(ctx context.Context, path string, salt [8]byte) (found foundLog, err error) {
 	mode, has, err := fileMark(ctx, path)
 	if err != nil {
-		return false, nil //nolint:nilerr // opening a file that is unreadable or no database has the better error
+		return found, nil //nolint:nilerr // opening a file that is unreadable or no database has the better error
 	}
 	log, err := readLog(path)
 	if err != nil {
-		return false, err
+		return found, err
 	}
 	end, err := logSalt(path) // another one means that the log has begun again meanwhile
 	if err != nil {
-		return false, err
+		return found, err
 	}
 	_, err = os.Stat(path + shmSuffix)
 	index := err == nil // of the log, shared by the processes that have it open
@@ -89,22 +94,22 @@ func compareLog(ctx context.Context, path string, salt [8]byte) (marked bool, er
 	}
 	switch {
 	case mode == modeNone && (log.committed || index):
-		return false, stale("there is no database")
+		return found, stale("there is no database")
 	case mode == modeOther && (log.committed || index):
-		return false, stale("the database is a copy that had none")
+		return found, stale("the database is a copy that had none")
 	case index && !log.exists:
-		return false, stale("the log was removed")
+		return found, stale("the log was removed")
 	case log.salt != salt || end != salt:
-		return false, errLogMoves
-	case has == nil || log.whole:
-		return len(log.marks) > 0, nil
-	case len(log.marks) == 0:
-		return false, nil
+		return found, errLogMoves
+	}
+	found = foundLog{marked: len(log.marks) > 0, copied: mode == modeOther}
+	if has == nil || log.whole || !found.marked {
+		return found, nil
 	}
 	if _, ok := log.marks[*has]; !ok {
-		return false, stale("it begins with another state than the database has")
+		return foundLog{}, stale("it begins with another state than the database has")
 	}
-	return true, nil
+	return found, nil
 }
 
 // The journal modes in the header of a file.

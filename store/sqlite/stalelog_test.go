@@ -123,6 +123,24 @@ func TestOwnLog(t *testing.T) {
 	}
 }
 
+// TestStaleLogOfSameState: two copies of one state have the same mark and not the same pages. The log
+// of one, which was opened, is not the other's.
+func TestStaleLogOfSameState(t *testing.T) {
+	path, paged := file(t), file(t)
+	s := open(t, path, nil)
+	for i := range 50 { // in an order that VACUUM changes
+		apply(t, s, "t", store.Create(user(fmt.Sprint(i*37%50)), []byte("note")))
+	}
+	must(t, s.Scrub(t.Context()))
+	restore(t, paged, path)
+	vacuumed := backup(t, path)
+	apply(t, open(t, vacuumed, nil), "t", store.Create(user("new"), nil))
+	copyFile(t, vacuumed+"-wal", paged+"-wal")
+	if _, err := sqlite.Open(t.Context(), paged, nil); !errors.Is(err, sqlite.ErrStaleLog) {
+		t.Error(err)
+	}
+}
+
 // opensWith opens a database, which has these users, and closes it.
 func opensWith(t *testing.T, path, when string, pools bool, ids ...string) {
 	t.Helper()
