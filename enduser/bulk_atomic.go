@@ -85,8 +85,9 @@ func (b *bulk) together(c *chunk, w *writer) error {
 func (b *bulk) plans(c *chunk, w *writer) error {
 	keys, users := make(map[store.Key]bool), make(map[string]bool)
 	err := b.each(c, readsAtOnce, func(row *bulkRow) error {
-		if row.err = row.in.check(&w.policy, w.now); row.err != nil {
-			return nil
+		row.err = row.in.check(&w.policy, w.now)
+		if row.err != nil {
+			return nil //nolint:nilerr // it is the row's
 		}
 		if row.in.ID != "" && !b.DryRun { // one that has expired must go first
 			if _, err := w.imported(b.ctx, row.in.ID); err != nil && !ofOneRow(err) {
@@ -139,9 +140,12 @@ func (b *bulk) commit(c *chunk, w *writer, all planned) error {
 		conflict = row.in.conflict(w, done.taken)
 	}
 	if conflict != nil {
-		row.err = conflict
-		c.refuse()
-		return nil
+		err := w.confirm(b.ctx, nil)
+		if err == nil {
+			row.err = conflict
+			c.refuse()
+		}
+		return err
 	}
 	rev := done.revision - store.Revision(len(all.ops))
 	for _, row := range c.rows {

@@ -48,7 +48,7 @@ type rowAnswer struct {
 	HasVersion        bool
 }
 
-func (s *side) answer(ctx context.Context, r enduser.BulkResult, err error) rowAnswer {
+func (s *side) answer(r enduser.BulkResult, err error) rowAnswer {
 	a := rowAnswer{Outcome: r.Outcome, External: r.ExternalID, HasVersion: !r.Version.IsZero()}
 	if err == nil {
 		a.ID = s.name(r.ID)
@@ -84,7 +84,7 @@ func (s *side) run(ctx context.Context, rows []enduser.Import) (answers []rowAns
 			if r.Row != next {
 				err = fmt.Errorf("answer %d is about row %d", next, r.Row)
 			}
-			answers = append(answers, s.answer(ctx, r, err))
+			answers = append(answers, s.answer(r, err))
 			next++
 		}
 		return answers
@@ -92,18 +92,18 @@ func (s *side) run(ctx context.Context, rows []enduser.Import) (answers []rowAns
 	for _, row := range rows {
 		if row.ID == "" && row.CreatedAt.IsZero() && row.ExpiresAt.IsZero() && row.Err == nil {
 			u, outcome, err := s.acme.Upsert(ctx, row.Spec)
-			answers = append(answers, s.answer(ctx, enduser.BulkResult{Outcome: outcome, ID: u.ID, ExternalID: u.ExternalID, Version: u.Version}, err))
+			answers = append(answers, s.answer(enduser.BulkResult{Outcome: outcome, ID: u.ID, ExternalID: u.ExternalID, Version: u.Version}, err))
 			continue
 		}
 		for r, err := range s.acme.ImportAll(ctx, slices.Values([]enduser.Import{row}), nil) {
-			answers = append(answers, s.answer(ctx, r, err))
+			answers = append(answers, s.answer(r, err))
 		}
 	}
 	return answers
 }
 
 // state is all that a side has.
-func (s *side) state(t *rapid.T, ctx context.Context) map[string][]string {
+func (s *side) state(ctx context.Context, t *rapid.T) map[string][]string {
 	state := make(map[string][]string)
 	for u, err := range s.acme.All(ctx, enduser.Filter{}) {
 		if err != nil {
@@ -243,7 +243,7 @@ func TestBulkIsUpsertRowByRow(t *testing.T) {
 				if d := cmp.Diff(model.run(ctx, rows), tested.run(ctx, rows)); d != "" {
 					t.Fatalf("round %d: answers (-row by row +in bulk):\n%s", round, d)
 				}
-				if d := cmp.Diff(model.state(t, ctx), tested.state(t, ctx)); d != "" {
+				if d := cmp.Diff(model.state(ctx, t), tested.state(ctx, t)); d != "" {
 					t.Fatalf("round %d: state (-row by row +in bulk):\n%s", round, d)
 				}
 			}
@@ -253,7 +253,7 @@ func TestBulkIsUpsertRowByRow(t *testing.T) {
 
 // shuffled is a store whose calls take turns by chance.
 func shuffled(st store.Store, seed uint64) store.Store {
-	random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // for a test
+	random := rand.New(rand.NewPCG(seed, 1))
 	turns := make([]int, 1024)
 	for i := range turns {
 		turns[i] = random.IntN(20)

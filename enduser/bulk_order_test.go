@@ -55,7 +55,8 @@ func TestBulkKeepsOrderWhereNoNameTellsIt(t *testing.T) {
 			enduser.Policy{},
 			[]enduser.Spec{
 				{ExternalID: "u", Accounts: account("a"), Name: "before"},
-				{ExternalID: "u", Accounts: account("b")}, {ExternalID: "u", Accounts: account("c")},
+				{ExternalID: "u", Accounts: account("b")},
+				{ExternalID: "u", Accounts: account("c")},
 			},
 			[]enduser.Spec{{ExternalID: "u", Name: "one"}, {Accounts: account("a"), Name: "two"}},
 			[]enduser.Spec{{Accounts: account("c"), Name: "before"}},
@@ -82,7 +83,7 @@ func TestBulkKeepsOrderWhereNoNameTellsIt(t *testing.T) {
 					s.run(t.Context(), before)
 					st.OnApply = func(_ int64, ops []store.Op) error {
 						if i == 1 && strings.EqualFold(ops[0].New.Unique[0].Value, "first1") {
-							time.Sleep(time.Second) // nothing of this test takes so long
+							<-time.After(time.Second) // nothing of this test takes so long
 						}
 						return nil
 					}

@@ -131,7 +131,7 @@ func TestBulkEnds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				st := &faultstore.Store{Store: memory.New(nil)}
-				st.OnApply = func(int64, []store.Op) error { time.Sleep(time.Millisecond); return nil }
+				st.OnApply = func(int64, []store.Op) error { <-time.After(time.Millisecond); return nil }
 				acme, specs := newWorld(st).acme, crowdOf(60*chunkRows)
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
@@ -153,7 +153,7 @@ func TestBulkEnds(t *testing.T) {
 					t.Errorf("%d answers", answered)
 				}
 				synctest.Wait()
-				time.Sleep(time.Second)
+				<-time.After(time.Second)
 				if n := st.Applies(); n != written || n >= 60 {
 					t.Errorf("%d writes when the call returned, %d a second later", written, n)
 				}

@@ -23,7 +23,8 @@ func TestGetAll(t *testing.T) {
 		}
 		refs := []enduser.Ref{
 			enduser.ByID(u.ID), enduser.ByExternalID("CRM-1"), enduser.ByEmail("One@example.com"), enduser.ByAccount(slack),
-			enduser.ByEitherID("crm-1"), enduser.ByID("nobody"), enduser.ByEmail("two@example.com"), enduser.ByID(""), {},
+			enduser.ByEitherID("crm-1"), enduser.ByID("nobody"), enduser.ByEmail("two@example.com"), enduser.ByID(""),
+			{},
 		}
 		for len(refs) < enduser.MaxGetAll {
 			refs = append(refs, refs[len(refs)%9])

@@ -16,10 +16,11 @@ import (
 )
 
 // imported imports one row.
-func imported(ctx context.Context, acme enduser.Tenant, in enduser.Import) (r enduser.BulkResult, err error) {
-	for r, err = range acme.ImportAll(ctx, slices.Values([]enduser.Import{in}), nil) {
+func imported(ctx context.Context, acme enduser.Tenant, in enduser.Import) (enduser.BulkResult, error) {
+	for r, err := range acme.ImportAll(ctx, slices.Values([]enduser.Import{in}), nil) {
+		return r, err
 	}
-	return r, err
+	return enduser.BulkResult{}, errors.New("no answer")
 }
 
 // The IDs that the tests import: one that no Manager makes, and one in the form of its own.
