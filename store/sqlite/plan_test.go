@@ -3,6 +3,7 @@ package sqlite
 import (
 	"database/sql"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -166,6 +167,7 @@ func plans(all bool) map[string][]string {
 			"SEARCH c USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
 		},
 	}
+	maps.Copy(statements, verifyPlans())
 	for terms := range store.MaxMatch + 1 {
 		if !all && terms > 2 && terms < store.MaxMatch {
 			continue
