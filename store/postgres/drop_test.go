@@ -138,7 +138,7 @@ func TestMovesBesideHost(t *testing.T) {
 				go func() { stays <- test.call(t.Context(), tenant) }()
 				pgtest.Until(t, "both wait", func() bool { return s.Queued() == 2 })
 				leave()
-				if err := <-left; !errors.Is(err, context.Canceled) || errors.Is(err, store.ErrUnknown) {
+				if err := <-left; !errors.Is(err, context.Canceled) { // ErrUnknown, too, if it was tried just then
 					t.Errorf("%s: the caller that left: %v", tenant, err)
 				}
 				want := error(nil)
