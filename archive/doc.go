@@ -48,16 +48,21 @@
 // # What is kept
 //
 //   - Of users everything but versions, revisions, AddedAt and whether their address was unique,
-//     which is for the policy of the other side to say.
+//     which is for the policy of the other side to say. They are listed in nearly the same order,
+//     since many are written at once.
 //   - Of groups the same, with their numbers. Tokens are sealed, or left out: then a group that is
 //     new gets a new token. Tokens that were rotated out are left out.
 //   - Of sensitive values nothing, or the sealed form of those that are live.
 //   - Of webhooks what people see of them. A webhook that is imported is disabled, has no headers
 //     and a secret that nobody knows, and gets events from the moment on in which it is enabled.
 //
+// Groups and webhooks that are new need a keyring on the other side in any case: without one they
+// are rejected as ErrNoKeyring.
+//
 // What is sealed needs the same keyring on the other side, and is bound to the tenant's name, the
 // environment, exact_ids and the ID: in a file that was changed to name another tenant or user it
-// cannot be opened, and that row is rejected. No row has a secret in clear, nor a hash of one.
+// cannot be opened, and that row is rejected. No row has a secret in clear, nor a hash of one, but for
+// what people have written into the URL of a webhook, or into metadata.
 //
 // # Running again
 //

@@ -17,7 +17,7 @@ import (
 func TestSuites(t *testing.T) {
 	size.Need(t, size.Long)
 	runSuites(t, "internal/testing/backends/others.go", "others.go", "ROLLBOOK_TESTS=",
-		"./enduser", "./httpapi", "./httpapi/ada", "./httpapi/explo")
+		"./archive", "./enduser", "./httpapi", "./httpapi/ada", "./httpapi/explo")
 }
 
 // TestDeliveries runs the tests of deliveries by processes that are killed.
