@@ -82,7 +82,7 @@ func (s *Store) removals(ctx context.Context, sp space, ops []store.Op) (map[str
 	}
 	found := make(map[string]removal, len(wanted))
 	for i := 0; i < len(wanted); {
-		got, _, err := s.fetch(ctx, sp, "Apply", wanted[i:], store.MaxPageData)
+		got, err := s.fetch(ctx, sp, "Apply", wanted[i:])
 		if err != nil {
 			return nil, err
 		}

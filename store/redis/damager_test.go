@@ -75,6 +75,7 @@ func (s *Store) Corrupt(ctx context.Context, tenant string, damage store.Damage,
 		return s.client.ZRem(ctx, sp.queue(), queueMember(r.Kind, tenant)).Err()
 	case store.LowRevision:
 		return s.client.HSet(ctx, sp.records(), counterField, digits(r.Revision-1)).Err()
+	case store.MissingTenant, store.DamagedStructure: // not of a record
 	}
 	return errors.New("no such damage")
 }

@@ -10,18 +10,19 @@ import (
 // then the sizes of the others were read in vain.
 const fetchMost = 128
 
-// fetch returns the stored records of the first IDs, nil for one that does not exist, as
-// many as together fit into room, and their size. It reads their sizes before the records,
-// and checks them again afterwards, since they may have grown. If room is a whole page
-// there is at least one.
-func (s *Store) fetch(ctx context.Context, sp space, method string, ids []string, room int) (stored []any, size int, err error) {
-	_, size, err = s.fetchTo(ctx, sp, method, ids, room, func(vals []any) { stored = vals })
-	return stored, size, err
+// fetch returns the stored records of the first IDs, nil for one that does not exist: as many
+// as fit into a page, and at least one.
+func (s *Store) fetch(ctx context.Context, sp space, method string, ids []string) (stored []any, err error) {
+	_, _, err = s.fetchTo(ctx, sp, method, ids, store.MaxPageData, func(vals []any) { stored = vals })
+	return stored, err
 }
 
-// fetchTo is fetch with a callback, see, that decodes the records. It returns how many IDs
-// they are of. A large answer keeps its turn until see returns, so that such answers
-// neither gather in memory nor keep all processors from other callers.
+// fetchTo calls see with the stored records of the first IDs, nil for one that does not exist,
+// as many as together fit into room. It reads their sizes before the records, and checks them
+// again afterwards, since they may have grown. If room is a whole page there is at least one.
+// It returns how many they are, and their size. A large answer keeps its turn until see
+// returns, so that such answers neither gather in memory nor keep all processors from other
+// callers.
 func (s *Store) fetchTo(
 	ctx context.Context, sp space, method string, ids []string, room int, see func(stored []any),
 ) (n, size int, err error) {

@@ -126,7 +126,7 @@ func (v *verify) records(ctx context.Context, sp space, last *latest) error {
 // recordsOf checks the records with some IDs.
 func (v *verify) recordsOf(ctx context.Context, sp space, ids []string, last *latest) error {
 	for len(ids) > 0 {
-		stored, _, err := v.store.fetch(ctx, sp, "Verify", ids, store.MaxPageData)
+		stored, err := v.store.fetch(ctx, sp, "Verify", ids)
 		if err != nil {
 			return err
 		}

@@ -85,7 +85,7 @@ func (v *verify) follow(ctx context.Context, sp space, pairs []string, read func
 		leads, ids = append(leads, l), append(ids, l.id)
 	}
 	for len(ids) > 0 {
-		stored, _, err := v.store.fetch(ctx, sp, "Verify", ids, store.MaxPageData)
+		stored, err := v.store.fetch(ctx, sp, "Verify", ids)
 		if err != nil {
 			return err
 		}
@@ -108,7 +108,7 @@ func (v *verify) followed(ctx context.Context, sp space, l lead, val any) error 
 		if exists {
 			r, err := decodeRecord(sp.tenant, l.id, stored)
 			if err != nil || l.right(&r) {
-				return nil
+				return nil //nolint:nilerr // see above
 			}
 			was = front(&r)
 		}
@@ -124,7 +124,7 @@ func (v *verify) followed(ctx context.Context, sp space, l lead, val any) error 
 		case !got.is("changed", 0):
 			return unavailable(errReply)
 		}
-		again, _, err := v.store.fetch(ctx, sp, "Verify", []string{l.id}, store.MaxPageData)
+		again, err := v.store.fetch(ctx, sp, "Verify", []string{l.id})
 		if err != nil {
 			return err
 		}
