@@ -52,14 +52,14 @@ func find(users []*modelUser, is func(*modelUser) bool) []*modelUser {
 // clash returns the field in which two users cannot be as they are together; ""
 // if they can.
 func clash(u, other *modelUser) string {
-	name := func(u *modelUser) string {
+	names := func(u *modelUser) []string {
 		if u.ExternalID == "" {
-			return key(u.ID) // nobody may shadow it
+			return []string{key(u.ID)} // nobody may shadow it
 		}
-		return key(u.ExternalID)
+		return []string{key(u.ID), key(u.ExternalID)}
 	}
 	switch {
-	case name(u) == name(other):
+	case slices.ContainsFunc(names(u), func(name string) bool { return slices.Contains(names(other), name) }):
 		return "external_id"
 	case slices.ContainsFunc(u.Accounts, func(a enduser.Account) bool { return slices.Contains(other.Accounts, a) }):
 		return "linked_accounts"
@@ -71,15 +71,12 @@ func clash(u, other *modelUser) string {
 
 // conflicts returns what a write of u meets that may set its address or its external ID:
 // the conflicts, any of which may be reported, and the expired users that it replaces.
-func (m *model) conflicts(u *modelUser, claims, renamed bool) (conflicts []enduser.ConflictError, expired []*modelUser) {
+func (m *model) conflicts(u *modelUser, claims bool) (conflicts []enduser.ConflictError, expired []*modelUser) {
 	for _, other := range m.users {
 		if other.ID == u.ID {
 			continue
 		}
 		field := clash(u, other)
-		if m.live(other) && renamed && u.ExternalID != "" && key(u.ExternalID) == key(other.ID) {
-			conflicts = append(conflicts, enduser.ConflictError{Kind: "user", Field: "external_id", HolderID: other.ID})
-		}
 		switch {
 		case field != "" && !m.live(other):
 			expired = append(expired, other)
@@ -144,7 +141,7 @@ func (m *model) create(id, actor string, in enduser.Tenant, s enduser.Spec, poli
 		u.ExpiresAt = m.now.Add(s.ExpiresIn)
 	}
 	u.claimed = policy.UniqueEmail && u.Email != ""
-	conflicts, expired := m.conflicts(u, u.claimed, true)
+	conflicts, expired := m.conflicts(u, u.claimed)
 	if len(conflicts) > 0 {
 		return nil, conflicts
 	}
@@ -233,7 +230,7 @@ func (m *model) write(old *modelUser, actor string, kind enduser.ChangeType, pol
 	}
 	claims := u.Email != "" && key(u.Email) != key(old.Email) && policy.UniqueEmail
 	u.claimed = u.Email != "" && (claims || old.claimed)
-	conflicts, expired := m.conflicts(u, claims, u.ExternalID != old.ExternalID)
+	conflicts, expired := m.conflicts(u, claims)
 	if len(conflicts) > 0 {
 		return false, conflicts
 	}
