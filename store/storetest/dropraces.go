@@ -175,6 +175,9 @@ func dropWalkRace(s *subject) {
 			})
 		}
 		wg.Wait()
+		for _, name := range want {
+			s.tenant(name).has(written(plain("a"), 1, 1))
+		}
 	})
 }
 
