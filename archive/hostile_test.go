@@ -269,6 +269,15 @@ func TestRejectedUnasked(t *testing.T) {
 	}
 }
 
+// One idempotency key cannot stand for many rows.
+func TestIdempotent(t *testing.T) {
+	w := inMemory(t)
+	got, err := archive.Import(enduser.Idempotent(t.Context(), "key"), w.Manager, strings.NewReader(file(annRow)), nil)
+	if !errors.Is(err, enduser.ErrInvalid) || got != (archive.ImportResult{}) || w.tenants(t) > 0 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 type failing struct{ err error }
 
 func (f failing) Write([]byte) (int, error) { return 0, f.err }

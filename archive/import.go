@@ -154,8 +154,10 @@ func (i *importer) users(ctx context.Context, in *reader, p place) error {
 			}
 		}
 	}
+	var last error
 	for result, err := range i.handle(p).ImportAll(ctx, rows, nil) {
-		if whole(err) {
+		last = err
+		if whole(err) || err != nil && len(pending) == 0 { // it did not begin
 			return err
 		}
 		it := pending[0]
@@ -166,7 +168,7 @@ func (i *importer) users(ctx context.Context, in *reader, p place) error {
 		}
 	}
 	if len(pending) > 0 {
-		return errors.New("archive: rows were not answered") // of an idempotent context
+		return fmt.Errorf("archive: rows without an answer: %w", last)
 	}
 	return nil
 }
