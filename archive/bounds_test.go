@@ -53,7 +53,7 @@ func TestMemory(t *testing.T) {
 		}
 	}})
 	must(t, err)
-	t.Logf("import of %d MiB: %d MiB more", n*7100>>20, int64(h.most-before)>>20) //nolint:gosec // small
+	t.Logf("import of %d MiB: %d MiB more", n*7100>>20, int64(h.most-before)>>20)
 	if h.most > before+most {
 		t.Errorf("the heap grew by %d MiB", (h.most-before)>>20)
 	}
@@ -62,7 +62,7 @@ func TestMemory(t *testing.T) {
 	before = h.look()
 	_, err = archive.Export(t.Context(), w.Manager, io.Discard, &archive.ExportOptions{Progress: func(archive.ExportResult) { h.look() }})
 	must(t, err)
-	t.Logf("export: %d MiB more", int64(h.most-before)>>20) //nolint:gosec // small
+	t.Logf("export: %d MiB more", int64(h.most-before)>>20)
 	if h.most > before+most {
 		t.Errorf("the heap grew by %d MiB", (h.most-before)>>20)
 	}
