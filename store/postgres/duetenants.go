@@ -8,8 +8,11 @@ import (
 )
 
 const (
-	// sqlNextKind walks the few kinds that have anything scheduled.
-	sqlNextKind = `SELECT kind FROM rollbook.schedule WHERE kind > $1::bytea ORDER BY kind LIMIT 1`
+	// sqlDueKinds looks up the few kinds that have anything scheduled, one after the other.
+	sqlDueKinds = `WITH RECURSIVE k AS ((SELECT kind FROM rollbook.schedule ORDER BY kind LIMIT 1)
+			UNION ALL SELECT (SELECT s.kind FROM rollbook.schedule s WHERE s.kind > k.kind
+				ORDER BY s.kind LIMIT 1) FROM k WHERE k.kind IS NOT NULL)
+		SELECT kind FROM k WHERE kind IS NOT NULL`
 
 	// sqlCountDue counts the tenants that have something of a kind due, up to a limit.
 	sqlCountDue = `SELECT count(*) FROM
@@ -36,18 +39,11 @@ func (d *dueReader) findKinds(ctx context.Context, c session) error {
 		return nil
 	}
 	var kinds []string
-	for last := ""; ; kinds = append(kinds, last) {
-		var a args
-		a.bytea(last)
-		found, err := c.row(ctx, sqlNextKind, &a, func(row *reply) { last = row.string() })
-		if err != nil {
-			return err
-		}
-		if !found {
-			d.kinds = kinds
-			return nil
-		}
+	if err := c.rows(ctx, sqlDueKinds, new(args), func(row *reply) { kinds = append(kinds, row.string()) }); err != nil {
+		return err
 	}
+	d.kinds = kinds
+	return nil
 }
 
 // tenants returns the first tenants that have something due of any of the kinds. Of each
