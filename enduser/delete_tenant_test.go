@@ -243,7 +243,7 @@ func TestDeleteTenantTakenUp(t *testing.T) {
 func TestDeleteTenantTwice(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		w := newWorld(st)
-		w.furnish(t, "acme", 100)
+		w.furnish(t, "acme", 40)
 		w.Advance(100 * 24 * time.Hour) // so that much is due
 		results := make(chan error, 4)
 		for range 2 {

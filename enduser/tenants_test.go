@@ -93,7 +93,7 @@ func TestTenants(t *testing.T) {
 func TestTenantsDeleted(t *testing.T) {
 	each(t, func(t *testing.T, st store.Store) {
 		w, ctx := newWorld(st), t.Context()
-		const tenants = 250
+		const tenants = 120 // more than a page
 		for i := range tenants {
 			must(w.users.Tenant(fmt.Sprint("tenant ", i)).Create(ctx, enduser.Spec{}))(t)
 		}
