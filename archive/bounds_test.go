@@ -32,7 +32,7 @@ func TestMemory(t *testing.T) {
 	if size.Race {
 		n = 1000
 	}
-	const most = 160 << 20
+	const most = 100 << 20
 	note := strings.Repeat("x", 7000)
 	reader, writer := io.Pipe()
 	go func() {

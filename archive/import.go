@@ -71,7 +71,7 @@ type ImportResult struct {
 // At the end, ErrIncomplete says that the file was cut off.
 //
 // Lines may end with CRLF; a byte order mark and blank lines are passed over. At most some
-// thousands of rows, and little more than 32 MiB of them, are in memory.
+// thousands of rows, and little more than 8 MiB of them, are in memory.
 func Import(ctx context.Context, m *enduser.Manager, r io.Reader, opts *ImportOptions) (ImportResult, error) {
 	i := importer{m: m}
 	if opts != nil {
@@ -134,7 +134,7 @@ func (i *importer) rows(ctx context.Context, in *reader) error {
 }
 
 // maxPending is how many bytes of rows wait for their answers.
-const maxPending = 32 << 20
+const maxPending = 8 << 20
 
 // users imports the rows of users of one place that come next, many at once.
 func (i *importer) users(ctx context.Context, in *reader, p place) error {
@@ -202,7 +202,7 @@ func (i *importer) handle(p place) enduser.Tenant {
 	return t
 }
 
-// whole reports whether an error is not about a single row.
+// whole reports whether an error of a call for one row is not about this row.
 func whole(err error) bool {
 	for _, of := range []error{
 		enduser.ErrUnavailable, enduser.ErrUnknown, enduser.ErrAborted, enduser.ErrInTransaction, context.Canceled, context.DeadlineExceeded,
@@ -248,7 +248,7 @@ func (i *importer) reject(it *item, why error) error {
 		b = append(appendHeader(b, true), '\n')
 	}
 	b = append(appendRejected(b, it.line, why), '\n')
-	if it.text != nil {
+	if it.text != "" {
 		b = append(append(b, it.text...), '\n')
 	}
 	if _, err := i.Rejected.Write(b); err != nil {

@@ -13,7 +13,7 @@ import (
 // item is a line of an archive. What it is depends on the type.
 type item struct {
 	line int
-	text []byte // nil if it could not be read
+	text string // "" if it could not be read
 	kind string // "" if it is not known
 	err  error  // why it is rejected
 

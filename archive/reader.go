@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"slices"
 
 	"github.com/rollbook-go/rollbook/internal/jsontext"
 	"github.com/rollbook-go/rollbook/internal/ndjson"
@@ -52,8 +51,8 @@ func (in *reader) read() {
 		}
 		it.err = fmt.Errorf("%w: %w", ErrRow, it.err)
 	} else {
-		text := slices.Clone(row.Text)
-		it = parse(string(text))
+		text := string(row.Text)
+		it = parse(text)
 		it.text = text
 	}
 	it.line = row.Line
