@@ -25,7 +25,13 @@ type BulkOptions struct {
 
 // BulkResult is the answer to a row.
 type BulkResult struct {
-	Row        int     // its number, from 0
+	Row int // its number, from 0
+
+	// Answered reports whether it is known what became of the row: it was written, or is unchanged,
+	// or was not written for the error beside it, which is its own. It is false beside the last
+	// error of a call that could not go on: this row, and those after it, may be written or not.
+	Answered bool
+
 	Outcome    Outcome // what was done; 0 beside an error
 	ID         string  // of the user; beside an error that of the row, if it gives one
 	ExternalID string  // of the user; beside an error that of the row
@@ -40,9 +46,9 @@ type BulkResult struct {
 //
 // It yields the result of each row, in their order. A row with an error about this row alone
 // (ErrInvalid, ErrConflict, ErrAmbiguous, ErrContended, ErrNoKeyring, unreadable, newer) was not
-// written, and the walk goes on. Any other error is that of the first row without an answer, and
-// is the last: that row, and others after it, may be written or not. All rows before it are
-// answered. To go on from that row, or to begin again, is safe.
+// written, and the walk goes on. Any other error comes with the first row that is not
+// [BulkResult].Answered, and is the last: that row, and others after it, may be written or not.
+// All rows before it are answered. To go on from that row, or to begin again, is safe.
 //
 // Breaking out of the loop waits for the writes that were sent; rows after the last answer may
 // have been written. UpsertAll reads specs in the goroutine of the loop, ahead of the answers,

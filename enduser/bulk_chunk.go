@@ -13,6 +13,9 @@ var errEnded = errors.New("enduser: the bulk call has ended")
 // write writes a chunk.
 func (b *bulk) write(c *chunk) {
 	defer func() {
+		if c.panicked = recover(); c.panicked != nil {
+			c.err = errEnded
+		}
 		if c.err != nil { // nothing after it is answered
 			b.stop(c.rows[0].number)
 		}

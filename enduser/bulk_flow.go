@@ -60,6 +60,7 @@ type chunk struct {
 	isKnown, dirty bool          // dirty: it was not known before it was done
 	done           chan struct{}
 	err            error // why rows have no answer
+	panicked       any   // by the store or a hook of the host; nil: it did not
 }
 
 // add takes a row, and yields results that are there. It returns false if the loop ends.
@@ -154,9 +155,13 @@ func isClosed(done <-chan struct{}) bool {
 func (b *bulk) pop(yield func(BulkResult, error) bool) bool {
 	c := b.queue[0]
 	<-c.done
+	if c.panicked != nil {
+		panic(c.panicked) //nolint:forbidigo // what the store or a hook of the host raised, in the goroutine of the call
+	}
 	for i, row := range c.rows {
 		if !row.answered {
 			row.answer(nil, 0, c.err)
+			row.result.Answered = false
 			yield(row.result, c.err)
 			return false
 		}

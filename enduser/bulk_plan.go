@@ -25,7 +25,7 @@ type bulkRow struct {
 
 // answer ends the row, and lets go of what is large.
 func (r *bulkRow) answer(u *User, outcome Outcome, err error) {
-	r.result = BulkResult{Row: r.number, ID: r.in.ID, ExternalID: r.in.ExternalID}
+	r.result = BulkResult{Row: r.number, Answered: true, ID: r.in.ID, ExternalID: r.in.ExternalID}
 	if err == nil {
 		r.result.Outcome, r.result.ID, r.result.ExternalID, r.result.Version = outcome, u.ID, u.ExternalID, u.Version
 	}

@@ -168,14 +168,22 @@ const writesAtOnce = 64
 
 // together calls fn with the numbers below n in their order, up to atOnce at a time. It
 // waits for the calls that it has begun, and returns the error of each. After an error that
-// is not about a single record it begins no more calls, and returns that error.
+// is not about a single record it begins no more calls, and returns that error. If one panics,
+// so does together, where the caller can recover.
 func together(n, atOnce int, fn func(i int) error) ([]error, error) {
 	errs := make([]error, n)
 	var next atomic.Int64
 	var failed atomic.Bool
+	var panicked atomic.Pointer[any]
 	var calls sync.WaitGroup
 	for range min(n, atOnce) {
 		calls.Go(func() {
+			defer func() {
+				if p := recover(); p != nil {
+					panicked.Store(&p)
+					failed.Store(true)
+				}
+			}()
 			for !failed.Load() {
 				i := int(next.Add(1)) - 1
 				if i >= n {
@@ -188,6 +196,9 @@ func together(n, atOnce int, fn func(i int) error) ([]error, error) {
 		})
 	}
 	calls.Wait()
+	if p := panicked.Load(); p != nil {
+		panic(*p) //nolint:forbidigo // what the store or a hook of the host raised, in the goroutine of the call
+	}
 	for _, err := range errs {
 		if err != nil && !ofOneRecord(err) {
 			return errs, err
