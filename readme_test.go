@@ -9,7 +9,7 @@ import (
 )
 
 // TestReadmeShowsTheExample: the first program in the README is example_test.go, and all
-// other Go in it stands in examples, which are compiled and tested.
+// other Go in it, and in docs/moving.md, stands in examples, which are compiled and tested.
 func TestReadmeShowsTheExample(t *testing.T) {
 	program := exampleAsProgram(t)
 	var examples strings.Builder
@@ -22,17 +22,22 @@ func TestReadmeShowsTheExample(t *testing.T) {
 			examples.WriteString("\n" + read(t, file) + "```")
 		}
 	}
-	blocks := regexp.MustCompile("(?s)```go\n(.*?```)").FindAllStringSubmatch(read(t, "README.md"), -1)
+	code := regexp.MustCompile("(?s)```go\n(.*?```)")
+	blocks := code.FindAllStringSubmatch(read(t, "README.md"), -1)
 	if len(blocks) == 0 || blocks[0][1] != program+"```" {
 		t.Errorf("the README does not begin with the program\n%s", program)
 	}
-	for _, block := range blocks[min(1, len(blocks)):] {
+	moving := code.FindAllStringSubmatch(read(t, "docs/moving.md"), -1)
+	if len(moving) == 0 {
+		t.Error("docs/moving.md shows no code")
+	}
+	for _, block := range append(blocks[min(1, len(blocks)):], moving...) {
 		text := block[1]
 		if !strings.HasPrefix(text, "package ") { // that is a file up to its end
 			text = strings.TrimSuffix(text, "```")
 		}
 		if !strings.Contains(examples.String(), "\n"+text) {
-			t.Errorf("the README shows what is not in an example:\n%s", text)
+			t.Errorf("a document shows what is not in an example:\n%s", text)
 		}
 	}
 }
