@@ -154,10 +154,8 @@ func (i *importer) users(ctx context.Context, in *reader, p place) error {
 			}
 		}
 	}
-	var last error
 	for result, err := range i.handle(p).ImportAll(ctx, rows, nil) {
-		last = err
-		if whole(err) || err != nil && len(pending) == 0 { // it did not begin
+		if err != nil && !result.Answered {
 			return err
 		}
 		it := pending[0]
@@ -166,9 +164,6 @@ func (i *importer) users(ctx context.Context, in *reader, p place) error {
 		if err := i.answer(it, result.Outcome, err); err != nil {
 			return err
 		}
-	}
-	if len(pending) > 0 {
-		return fmt.Errorf("archive: rows without an answer: %w", last)
 	}
 	return nil
 }
