@@ -105,7 +105,6 @@ type bulkAnswer struct {
 	lines   []int32 // of all rows
 	isArray bool
 	rows    int // that are answered
-	last    error
 }
 
 func newBulkAnswer(a *api, c *call, lines []int32, isArray bool) *bulkAnswer {
@@ -121,20 +120,13 @@ func newBulkAnswer(a *api, c *call, lines []int32, isArray bool) *bulkAnswer {
 // is nothing more to do.
 func (o *bulkAnswer) add(result *enduser.BulkResult, err error) error {
 	p := o.problem(err)
-	if err != nil && ofRequest(err) {
+	if err != nil && !result.Answered {
 		p = unanswered(p, err)
 		if o.rows == 0 {
 			return p
 		}
 	}
-	o.last = err
 	return o.row(result, p)
-}
-
-// ofRequest reports whether an error says nothing of the row that has it.
-func ofRequest(err error) bool {
-	return errors.Is(err, enduser.ErrUnavailable) || errors.Is(err, enduser.ErrUnknown) ||
-		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || family.Explain(err) == nil
 }
 
 // unanswered returns the problem of the first row that has no answer, given the one that its
@@ -172,9 +164,6 @@ func (o *bulkAnswer) row(result *enduser.BulkResult, p *rest.Problem) error {
 // end answers the rows that have no answer, and ends the answer.
 func (o *bulkAnswer) end() error {
 	o.log()
-	if o.rows < len(o.lines) && o.last != nil && !ofRequest(o.last) && !o.Begun() {
-		return o.last // the rows are refused together
-	}
 	for p := unanswered(rest.Unavailable("unanswered", ""), nil); o.rows < len(o.lines); {
 		if err := o.row(&enduser.BulkResult{Row: o.rows}, p); err != nil {
 			return err

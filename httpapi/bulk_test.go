@@ -212,7 +212,7 @@ func TestHostileFiles(t *testing.T) {
 				return
 			}
 			wantSaid(t, answer.rows(t), tt.want...)
-			if any := slices.Contains(tt.want, "created"); written != any {
+			if want := slices.Contains(tt.want, "created"); written != want {
 				t.Errorf("something was written: %v", written)
 			}
 		})

@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log"
@@ -52,6 +53,41 @@ func ExampleNew() {
 	// POST /v1/end-users 200
 	// POST /v1/end-users?on_conflict=fail 409
 	// PUT /v1/end-users/by-external-id/crm-7 200
+}
+
+// Many users at once. The file is as people have them; the one bad row does no harm to the
+// others. Each credential may send 1,000 rows a minute.
+func ExampleNew_bulk() {
+	h, err := httpapi.New(enduser.New(memory.New(nil), nil), newTokens().Authenticate, &httpapi.Options{
+		BulkRates: []httpapi.Rate{{Requests: 1000, Per: time.Minute}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	r := httptest.NewRequest("POST", "/v1/end-users:bulk?dry_run=true", strings.NewReader(
+		"{\"external_id\":\"crm-7\",\"name\":\"Ann\"}\r\n\r\n{\"external_id\":\"crm-8\",\"mail\":\"bob\"}\r\n"))
+	r.Header.Set("Authorization", "Bearer an-example-key")
+	r.Header.Set("Content-Type", "application/x-ndjson")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	for line := range strings.Lines(w.Body.String()) {
+		var row struct {
+			Row, Line int
+			Outcome   string
+			Error     struct{ Code string }
+		}
+		if err := json.Unmarshal([]byte(line), &row); err != nil {
+			log.Fatal(err)
+		}
+		if row.Outcome != "" {
+			fmt.Println("row", row.Row, row.Outcome)
+		} else {
+			fmt.Println("row", row.Row, "on line", row.Line, row.Error.Code)
+		}
+	}
+	// Output:
+	// row 0 created
+	// row 1 on line 3 invalid
 }
 
 // Tokens of groups and sensitive values of users are sealed under the host's keys. No answer

@@ -50,6 +50,8 @@ var native = apitest.Family{
 		return []apitest.Route{
 			{Action: "createEndUser", Write: true, Method: "POST", Path: users, Body: `{}`, Query: true},
 			{Action: "listEndUsers", Method: "GET", Path: users, Query: true},
+			{Action: "bulkEndUsers", Write: true, NoKey: true, Method: "POST", Path: users + ":bulk", Body: `{"external_id":"new"}`, Query: true, Rows: true},
+			{Action: "getEndUsers", Method: "POST", Path: users + ":get", Body: `{"refs":[{"external_id":"kept"}]}`},
 			{Action: "getEndUser", Method: "GET", Path: users + "/" + u.ID},
 			{Action: "updateEndUser", Write: true, Method: "PATCH", Path: users + "/" + u.ID, Body: `{"name":"A"}`},
 			{Action: "deleteEndUser", Write: true, Method: "DELETE", Path: users + "/" + u.ID},

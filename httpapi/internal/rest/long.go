@@ -19,13 +19,11 @@ type Long[P any] struct {
 	waiting time.Duration // for the client to read
 }
 
-// Long begins an answer. Add makes it, and End ends it.
+// Long begins an answer. Add makes it, and End ends it. Before the first Add the route may return
+// an error instead.
 func (c *Call[P]) Long(mediaType string) *Long[P] {
 	return &Long[P]{c: c, media: mediaType, buf: c.Buffer()}
 }
-
-// Begun reports whether a part was sent. Until then, the route may return an error instead.
-func (l *Long[P]) Begun() bool { return l.begun }
 
 // Add adds what write appends. An error means that the client has left, or reads too slowly.
 func (l *Long[P]) Add(write func([]byte) []byte) error {
