@@ -91,6 +91,8 @@
 // settings. With appendonly yes and appendfsync always it is no acknowledged write; with
 // appendfsync everysec the last one or two seconds; without the append-only file
 // everything since the last snapshot. [Store.CheckServer] warns where it is off.
+// Without any file a master must not start again by itself: it comes back empty, and its
+// replicas follow it.
 //
 // A failover of Sentinel or Cluster loses acknowledged writes, because replication is
 // asynchronous and what the new master had not received is lost. That is a moment's
