@@ -172,14 +172,13 @@ func (w *writer) create(ctx context.Context, in *Import, conds conditions, ensur
 	if err := conds.ofNothing(ifGroup); err != nil {
 		return w.existing(ctx, in, &u, err)
 	}
-	identity := w.identity(in, &u)
 	switch holders, err := w.emailHolders(ctx, &u); {
 	case err != nil:
 		return creation{}, err
-	case len(holders) > 1 && ensure && identity.Kind == keyEmail:
+	case len(holders) > 1 && ensure && w.identity(in, &u).Kind == keyEmail:
 		return creation{}, ErrAmbiguous
 	case len(holders) > 0:
-		return w.besides(ctx, identity, holders)
+		return w.besides(ctx, w.identity(in, &u), holders)
 	}
 	p, err := w.planCreate(ctx, in, &u, &edit)
 	switch {
@@ -203,10 +202,10 @@ func (w *writer) create(ctx context.Context, in *Import, conds conditions, ensur
 	case done.taken == nil:
 		p.user.Version, p.user.Revision = w.written(done.revision), int64(done.revision)
 		return creation{result: created, user: p.user}, nil
-	case done.taken.Key != identity:
+	case done.taken.Key != w.identity(in, &u):
 		return creation{result: conflicting, conflict: in.conflict(w, done.taken)}, nil
 	}
-	return w.found(done.taken.Holder, identity, w.conflict(done.taken))
+	return w.found(done.taken.Holder, done.taken.Key, w.conflict(done.taken))
 }
 
 // planCreate returns the write that makes a new user.
