@@ -24,7 +24,7 @@ import (
 //   - So is a row that the store refuses, beside the rest of its chunk: its error holds, since
 //     nothing before it is under way.
 const (
-	chunksAtOnce = 32
+	chunksAtOnce = 16
 	rowsOfChunk  = store.MaxOps
 	sizeOfChunk  = 512 << 10 // bytes of long fields, about
 )

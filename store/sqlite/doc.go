@@ -135,7 +135,7 @@
 //
 //	query_only                           1
 //	temp_store       MEMORY              MEMORY              no sort leaves data in a file
-//	cache_size       64 MiB              64 MiB              Options.CacheSize
+//	cache_size       32 MiB              32 MiB              Options.CacheSize
 //	mmap_size        1 GiB               1 GiB               Options.MmapSize; readers do not scale without it
 //	journal_size_limit  64 MiB                               a log that has grown shrinks again
 //	wal_autocheckpoint  4000 pages                           with Full: the log is copied into the file at 16 MiB, and what changes often less often

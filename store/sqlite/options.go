@@ -53,8 +53,8 @@ type Options struct {
 	// hardly scale beyond one core. Only Open uses it.
 	MmapSize int64
 
-	// CacheSize is the page cache of each connection, in bytes; default 64 MiB.
-	// It is filled as needed. Only Open uses it.
+	// CacheSize is the page cache of each connection, in bytes; default 32 MiB. It is filled as
+	// needed, and the driver takes up to twice as much memory for it. Only Open uses it.
 	CacheSize int64
 
 	// LockTimeout is how long a transaction of the host, or another process, may hold
@@ -92,7 +92,7 @@ func (o *Options) withDefaults() (Options, error) {
 		v.MmapSize = 0
 	}
 	if v.CacheSize == 0 {
-		v.CacheSize = 64 << 20
+		v.CacheSize = 32 << 20
 	}
 	if v.LockTimeout == 0 {
 		v.LockTimeout = 10 * time.Second
