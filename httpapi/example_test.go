@@ -64,7 +64,7 @@ func ExampleNew_bulk() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	r := httptest.NewRequest("POST", "/v1/end-users:bulk?dry_run=true", strings.NewReader(
+	r := httptest.NewRequest(http.MethodPost, "/v1/end-users:bulk?dry_run=true", strings.NewReader(
 		"{\"external_id\":\"crm-7\",\"name\":\"Ann\"}\r\n\r\n{\"external_id\":\"crm-8\",\"mail\":\"bob\"}\r\n"))
 	r.Header.Set("Authorization", "Bearer an-example-key")
 	r.Header.Set("Content-Type", "application/x-ndjson")
