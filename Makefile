@@ -69,10 +69,10 @@ postgres: ## a real PostgreSQL and PgBouncer, in full; a skipped test is a failu
 
 .PHONY: faults
 faults: ## kill cycles, replaced files, lost replies and failovers, many times over; half an hour
-	ROLLBOOK_TESTS=soak bash .ci/no-skips $(GO) test -v -count=1 -timeout 30m -run '^Test(Kill|ReplaceSequences|GroupFaults|DiskFull)$$' ./store/sqlite
+	ROLLBOOK_TESTS=soak bash .ci/no-skips $(GO) test -v -count=1 -timeout 30m -run '^Test(Kill|ReplaceSequences|GroupFaults|DiskFull|BackupUnderLoad|RestoreKilled)$$' ./store/sqlite
 	ROLLBOOK_TESTS=soak ROLLBOOK_REQUIRE_REDIS=1 bash .ci/no-skips $(GO) test -v -count=1 -timeout 60m -run '^Test(Faults|Failover|LostRepl|WaitReplicas)' ./store/redis
 	ROLLBOOK_TESTS=soak ROLLBOOK_REQUIRE_REDIS=1 bash .ci/no-skips $(GO) test -v -count=1 -timeout 60m -skip '^TestNodeDay$$' ./internal/testing/delivery ./internal/testing/moving
-	cd store/postgres && ROLLBOOK_TESTS=soak ROLLBOOK_REQUIRE_POSTGRES=1 bash $(ROOT)/.ci/no-skips $(GO) test -v -count=1 -timeout 60m -run '^Test(Deliveries|Moving|Server|Connections|Bouncer|LostOnTheWay|NoDeadlock|HostTransactions|Restored)' .
+	cd store/postgres && ROLLBOOK_TESTS=soak ROLLBOOK_REQUIRE_POSTGRES=1 bash $(ROOT)/.ci/no-skips $(GO) test -v -count=1 -timeout 60m -run '^Test(Deliveries|Moving|Server|Connections|Bouncer|LostOnTheWay|NoDeadlock|HostTransactions|Restored|MovesLost|MovesServer|MovesConnections|DumpUnderLoad)' .
 
 .PHONY: webhooks
 webhooks: ## signed events verified by npm's standardwebhooks; needs node, and the network

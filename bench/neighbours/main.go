@@ -17,8 +17,8 @@
 //	due vaults      256 users get 128 sensitive values of 4 KiB, which are due, and are swept
 //	deletion        a tenant of 250,000 users is deleted
 //
-// It prints whether each reached the target, and fails if a lookup did. Redis and the
-// Cluster need redis-server on PATH. Memory is read from /proc, and is 0 where there is
+// It prints whether each reached the target, and fails if a lookup did. PostgreSQL,
+// Redis and the Cluster need their servers on PATH. Memory is read from /proc, and is 0 where there is
 // none. The store in memory has fewer users: they are part of what is measured.
 package main
 
@@ -38,6 +38,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/rollbook-go/rollbook/internal/testing/pgtest"
 	"github.com/rollbook-go/rollbook/internal/testing/redistest"
 )
 
@@ -72,7 +73,7 @@ func run(ctx context.Context, args []string) error {
 		}
 	}
 	f := flag.NewFlagSet("neighbours", flag.ContinueOnError)
-	only := f.String("backend", "", "memory, sqlite, redis or cluster; all of them if empty")
+	only := f.String("backend", "", "memory, sqlite, postgres, redis or cluster; all of them if empty")
 	seconds := f.Int("seconds", 4, "how long to look up beside each load, 1 to 20")
 	small := f.Int("users", 60_000, "users that the worst filter walks through; a quarter of that in memory")
 	vaults := f.Int("vaults", 256, "users whose sensitive values are all due; a quarter of that in memory")
@@ -115,6 +116,17 @@ func backends() []backend {
 		{"sqlite", 1, func() (string, func(), error) {
 			dir, err := os.MkdirTemp("", "neighbours")
 			return "sqlite:" + filepath.Join(dir, "users.db"), func() { _ = os.RemoveAll(dir) }, err
+		}},
+		{"postgres", 1, func() (string, func(), error) {
+			s, err := pgtest.Start()
+			if err != nil {
+				return "", nil, err
+			}
+			at, err := s.Create()
+			if err != nil {
+				s.Close()
+			}
+			return "postgres:" + at, s.Close, err
 		}},
 		{"redis", 1, func() (string, func(), error) {
 			p, err := redistest.Start()

@@ -26,6 +26,7 @@ import (
 	"github.com/rollbook-go/rollbook/httpapi/magickmind"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
+	"github.com/rollbook-go/rollbook/store/postgres"
 	redisstore "github.com/rollbook-go/rollbook/store/redis"
 	sqlitestore "github.com/rollbook-go/rollbook/store/sqlite"
 )
@@ -152,6 +153,9 @@ func openStore(ctx context.Context, name string) (store.Store, io.Closer, error)
 		return memory.New(nil), nothing{}, nil
 	case "sqlite":
 		s, err := sqlitestore.Open(ctx, rest, nil)
+		return s, s, err
+	case "postgres":
+		s, err := postgres.Open(ctx, rest, nil)
 		return s, s, err
 	case "redis", "cluster":
 		client := redisstore.NewClient(&goredis.UniversalOptions{Addrs: strings.Split(rest, ","), IsClusterMode: kind == "cluster"})
