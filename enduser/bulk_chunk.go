@@ -132,7 +132,7 @@ func (b *bulk) merge(c *chunk) error {
 			return err
 		}
 	}
-	if !c.findUsers() || c.beyond() {
+	if !c.findUsers() || c.beyond(w.policy.UniqueEmail) {
 		for _, row := range c.rows {
 			row.single = true
 		}
@@ -160,9 +160,9 @@ func (b *bulk) read(c *chunk) (*writer, error) {
 const readsOfChunk = 16
 
 // beyond reports whether a row of the chunk does more than its keys tell.
-func (c *chunk) beyond() bool {
+func (c *chunk) beyond(uniqueEmail bool) bool {
 	for _, row := range c.rows {
-		if !row.answered && row.beyond() {
+		if !row.answered && row.beyond(uniqueEmail) {
 			return true
 		}
 	}

@@ -17,8 +17,9 @@ import (
 //     finds the same before and after it.
 //   - Any other chunk reads first. It takes what it has read as good once all chunks before it
 //     that were under way are known: they have read, too, or are done. Each of them changes only
-//     the users that it has found, of which this chunk has found none; gives up no unique key; and
-//     claims only what its rows name. So none can change what this one finds.
+//     the users that it has found, of which this chunk has found none; gives up no unique key, nor
+//     an address that must be unique; and claims only what its rows name. So none can change what
+//     this one finds.
 //   - A chunk for which that does not hold is written when all before it are done, row by row,
 //     and is not known until it is done.
 //   - So is a row that the store refuses, beside the rest of its chunk: its error holds, since

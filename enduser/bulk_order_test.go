@@ -1,9 +1,11 @@
 package enduser_test
 
 import (
+	"context"
 	"fmt"
-	"maps"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,11 +36,38 @@ func chunkOf(name string, rows ...enduser.Spec) []enduser.Import {
 // Rows that have no name in common can still depend on each other. In each case the first chunk
 // has read and is slow to write, so that the third could overtake the second.
 func TestBulkKeepsOrderWhereNoNameTellsIt(t *testing.T) {
+	long := func(key string) enduser.Metadata { // two of them are too much
+		return enduser.Metadata{key: enduser.String(strings.Repeat("x", 6000))}
+	}
 	account := func(id string) []enduser.Account { return []enduser.Account{{Type: "slack", ID: id}} }
 	for name, c := range map[string]struct {
-		policy                enduser.Policy
+		policy                enduser.Policy // of the rows; what is there before was written without one
 		before, second, third []enduser.Spec
 	}{
+		"an address that is not claimed is given up too late for an earlier row": {
+			unique,
+			[]enduser.Spec{{ExternalID: "b", Email: "one@example.com"}, {ExternalID: "a"}},
+			[]enduser.Spec{{ExternalID: "a", Email: "one@example.com"}},
+			[]enduser.Spec{{ExternalID: "b", Email: "two@example.com"}},
+		},
+		"the same, by a row of one chunk": {
+			unique,
+			[]enduser.Spec{{ExternalID: "b", Email: "one@example.com"}, {ExternalID: "a"}},
+			[]enduser.Spec{{ExternalID: "a", Email: "one@example.com"}, {ExternalID: "b", Email: "two@example.com"}},
+			nil,
+		},
+		"a later row makes room for what was too much": {
+			enduser.Policy{},
+			[]enduser.Spec{{ExternalID: "u", Accounts: account("a"), Metadata: long("one")}},
+			[]enduser.Spec{{ExternalID: "u", Metadata: long("two")}},
+			[]enduser.Spec{{Accounts: account("a"), Metadata: enduser.Metadata{"one": enduser.Int(1)}}},
+		},
+		"the same, in one chunk": {
+			enduser.Policy{},
+			[]enduser.Spec{{ExternalID: "u", Accounts: account("a"), Metadata: long("one")}},
+			[]enduser.Spec{{ExternalID: "u", Metadata: long("two")}, {Accounts: account("a"), Metadata: enduser.Metadata{"one": enduser.Int(1)}}},
+			nil,
+		},
 		"an address is given up too late for an earlier row": {
 			unique,
 			[]enduser.Spec{{ExternalID: "b", Email: "one@example.com"}},
@@ -70,39 +99,152 @@ func TestBulkKeepsOrderWhereNoNameTellsIt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var before []enduser.Import
-				for _, s := range c.before {
-					before = append(before, enduser.Import{Spec: s})
-				}
-				rows := append(append(chunkOf("first", enduser.Spec{ExternalID: "invalid", Language: "-"}), chunkOf("second", c.second...)...), chunkOf("third", c.third...)...)
-				var got [2][]rowAnswer
-				var users [2]map[string]string
-				for i := range 2 {
-					st := &faultstore.Store{Store: memory.New(nil)}
-					s := &side{acme: newWorld(st).acme.With(c.policy), names: make(map[string]string)}
-					s.run(t.Context(), before)
-					st.OnApply = func(_ int64, ops []store.Op) error {
-						if i == 1 && strings.EqualFold(ops[0].New.Unique[0].Value, "first1") {
+				rows := slices.Concat(chunkOf("first", enduser.Spec{ExternalID: "invalid", Language: "-"}), chunkOf("second", c.second...), chunkOf("third", c.third...))
+				wantRowByRow(t, c.policy, c.before, rows, func(st store.Store) store.Store {
+					return &faultstore.Store{Store: st, OnApply: func(_ int64, ops []store.Op) error {
+						if strings.EqualFold(ops[0].New.Unique[0].Value, "first1") {
 							<-time.After(time.Second) // nothing of this test takes so long
 						}
 						return nil
-					}
-					s.bulk = i == 1
-					got[i], users[i] = s.run(t.Context(), rows), make(map[string]string)
-					for u, err := range s.acme.All(t.Context(), enduser.Filter{}) {
-						if err != nil {
-							t.Fatal(err)
-						}
-						users[i][s.name(u.ID)] = fmt.Sprint(u.ExternalID, u.Name, u.Email, u.Accounts)
-					}
-				}
-				if d := cmp.Diff(got[0], got[1]); d != "" {
-					t.Errorf("answers (-row by row +in bulk):\n%s", d)
-				}
-				if !maps.Equal(users[0], users[1]) {
-					t.Errorf("users (-row by row +in bulk):\n%s", cmp.Diff(users[0], users[1]))
-				}
+					}}
+				})
 			})
 		})
 	}
+}
+
+// wantRowByRow checks that a bulk call does what Upsert does row by row, on a store that holds
+// the calls of the bulk call.
+func wantRowByRow(t *testing.T, policy enduser.Policy, before []enduser.Spec, rows []enduser.Import, held func(store.Store) store.Store) {
+	t.Helper()
+	var got [2][]rowAnswer
+	var users [2]map[string]string
+	for i := range 2 {
+		st := &switched{Store: memory.New(nil)}
+		s := &side{acme: newWorld(st).acme, names: make(map[string]string)}
+		s.run(t.Context(), chunkOf("", before...)[:len(before)])
+		s.acme = s.acme.With(policy)
+		if s.bulk = i == 1; s.bulk {
+			st.Store = held(st.Store)
+		}
+		got[i], users[i] = s.run(t.Context(), rows), make(map[string]string)
+		for u, err := range s.acme.All(t.Context(), enduser.Filter{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			users[i][s.name(u.ID)] = fmt.Sprint(u.ExternalID, u.Name, u.Email, u.Accounts, len(u.Metadata))
+		}
+	}
+	if d := cmp.Diff(got[0], got[1]); d != "" {
+		t.Errorf("answers (-row by row +in bulk):\n%s", d)
+	}
+	if d := cmp.Diff(users[0], users[1]); d != "" {
+		t.Errorf("users (-row by row +in bulk):\n%s", d)
+	}
+}
+
+// switched is a store that another is put before.
+type switched struct{ store.Store }
+
+// between is a store that holds calls until others have been.
+type between struct {
+	store.Store
+
+	onGot   func(store.Key) // after a read, before its answer
+	onApply func([]store.Op)
+	applied func([]store.Op)
+}
+
+func (s *between) Get(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
+	r, err := s.Store.Get(ctx, tenant, key)
+	s.onGot(key)
+	return r, err
+}
+
+func (s *between) Apply(ctx context.Context, tenant string, b store.Batch) (store.Revision, error) {
+	s.onApply(b.Ops)
+	rev, err := s.Store.Apply(ctx, tenant, b)
+	if err == nil {
+		s.applied(b.Ops)
+	}
+	return rev, err
+}
+
+// A chunk reads a user while an earlier one is about to change it, and gets its answer when that
+// is long done: what it has read is not good.
+func TestBulkReadsAgainWhatAnEarlierChunkHasChanged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		account := []enduser.Account{{Type: "slack", ID: "a"}}
+		rows := slices.Concat(
+			chunkOf("first", enduser.Spec{ExternalID: "u", Name: "after"}),
+			chunkOf("second", enduser.Spec{Accounts: account, Name: "before"}),
+		)
+		read, written := make(chan struct{}), make(chan struct{})
+		once := sync.OnceFunc(func() {
+			close(read)
+			<-written
+			<-time.After(time.Second) // then all of the first chunk is over
+		})
+		changes := func(ops []store.Op) bool {
+			return slices.ContainsFunc(ops, func(op store.Op) bool { return op.Old != nil })
+		}
+		first := true
+		wantRowByRow(t, enduser.Policy{}, []enduser.Spec{{ExternalID: "u", Accounts: account, Name: "before"}}, rows, func(st store.Store) store.Store {
+			return &between{
+				Store: st,
+				onGot: func(key store.Key) {
+					if strings.Contains(key.Value, "slack") {
+						once()
+					}
+				},
+				onApply: func(ops []store.Op) {
+					if first && changes(ops) {
+						<-read
+					}
+				},
+				applied: func(ops []store.Op) {
+					if first && changes(ops) {
+						first = false
+						close(written)
+					}
+				},
+			}
+		})
+		select {
+		case <-written:
+		default:
+			t.Error("nothing was held")
+		}
+	})
+}
+
+// Rows that name one key are never under way at once, and a chunk that only creates others does
+// not wait.
+func TestBulkWaitsForNamesOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rows := slices.Concat(
+			chunkOf("first", enduser.Spec{ExternalID: "u", Name: "one"}),
+			chunkOf("second", enduser.Spec{ExternalID: "U", Name: "two"}),
+			chunkOf("third"),
+		)
+		begin := time.Now()
+		var mu sync.Mutex
+		at := make(map[string]time.Duration) // by the first key of the chunk's first row
+		wantRowByRow(t, enduser.Policy{}, nil, rows, func(st store.Store) store.Store {
+			return &between{Store: st, onGot: func(store.Key) {}, onApply: func(ops []store.Op) {
+				mu.Lock()
+				key := strings.ToLower(ops[0].New.Unique[0].Value)
+				if _, again := at[key]; !again {
+					at[key] = time.Since(begin)
+				}
+				mu.Unlock()
+				if key == "u" {
+					<-time.After(time.Second)
+				}
+			}, applied: func([]store.Op) {}}
+		})
+		if at["third0"] != 0 {
+			t.Errorf("a chunk that shares no name waited %v", at["third0"])
+		}
+	})
 }

@@ -96,7 +96,8 @@ func (r *bulkRow) look(ctx context.Context, w *writer) (err error) {
 }
 
 // plan returns what a row writes, or its error. It does as create and update do; only the
-// holders of keys beside the identity are not looked for.
+// holders of keys beside the identity are not looked for. The plan names the user that was found
+// also beside an error, which may be due to its state.
 func (w *writer) plan(ctx context.Context, in *Import) (planned, error) {
 	u, edit, invalid := w.describe(in, w.idFor(in))
 	if in.ID == "" && !u.identifies() {
@@ -108,7 +109,11 @@ func (w *writer) plan(ctx context.Context, in *Import) (planned, error) {
 	case err != nil:
 		return planned{}, err
 	case there != nil:
-		return w.planUpdate(ctx, there, nil, in.merge)
+		p, err := w.planUpdate(ctx, there, nil, in.merge)
+		if err != nil {
+			p = planned{old: User{ID: there.ID}}
+		}
+		return p, err
 	case invalid != nil:
 		return planned{}, invalid
 	}
@@ -200,14 +205,18 @@ func errorOr(err error, conflict *ConflictError) error {
 }
 
 // beyond reports whether a plan gives up a unique key, or claims one that the row does not name:
-// then rows that share no key with it can depend on it.
-func (r *bulkRow) beyond() bool {
+// then rows that share no key with it can depend on it. An address is in the way of others
+// where addresses are unique, even if no key claims it.
+func (r *bulkRow) beyond(uniqueEmail bool) bool {
 	if len(r.plan.ops) == 0 {
 		return false
 	}
 	op := r.plan.ops[len(r.plan.ops)-1]
 	if op.Old == nil {
 		return false
+	}
+	if old := r.plan.old.Email; uniqueEmail && old != "" && emailKey(old) != emailKey(r.plan.user.Email) {
+		return true
 	}
 	for _, key := range op.Old.Unique {
 		if !slices.Contains(op.New.Unique, key) {
