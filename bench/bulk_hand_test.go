@@ -42,12 +42,12 @@ func keysOf(r *store.Record) []byte {
 
 // sqliteByHand writes into the tables of store/sqlite, through prepared statements.
 type sqliteByHand struct {
-	conn         *sql.Conn
-	tenant, kind int64
-	spaces       map[[2]string]int64 // by record kind, or "", and kind of key
-	record, key  *sql.Stmt
-	terms        map[int]*sql.Stmt // by their number
-	change       *sql.Stmt
+	conn        *sql.Conn
+	tenant      int64
+	spaces      map[[2]string]int64 // by record kind, or "", and kind of key
+	record, key *sql.Stmt
+	terms       map[int]*sql.Stmt // by their number
+	change      *sql.Stmt
 }
 
 func newSQLiteByHand(b *testing.B) *sqliteByHand {
@@ -76,6 +76,7 @@ func newSQLiteByHand(b *testing.B) *sqliteByHand {
 	if err != nil {
 		b.Fatal(err)
 	}
+	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var n int64
 		var at [2]string

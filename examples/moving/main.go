@@ -126,7 +126,7 @@ func run(ctx context.Context, dir string, out io.Writer) error {
 		return err
 	}
 	defer keys.Close()
-	if err := backUp(ctx, st, at("backup.db"), ring, keys); err != nil {
+	if err := errors.Join(backUp(ctx, st, at("backup.db"), ring, keys), keys.Sync()); err != nil {
 		return err
 	}
 	restored, err := restore(ctx, at("restored.db"), at("backup.db"))
