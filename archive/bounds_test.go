@@ -68,6 +68,40 @@ func TestMemory(t *testing.T) {
 	}
 }
 
+// A row cannot make much of little: what no row may have is refused while it is read.
+func TestMemoryOfHostileRows(t *testing.T) {
+	long := func(item string) string { return item + strings.Repeat(","+item, archive.MaxRow/(len(item)+1)-100) }
+	var members strings.Builder
+	for i := range archive.MaxRow / 16 {
+		_, _ = fmt.Fprintf(&members, `"%x":0,`, i)
+	}
+	for name, row := range map[string]string{
+		"accounts": `{"type":"user","tenant":"acme","id":"a","linked_accounts":[` + long("{}") + `]}`,
+		"groups":   `{"type":"user","tenant":"acme","id":"a","groups":[` + long(`""`) + `]}`,
+		"metadata": `{"type":"user","tenant":"acme","id":"a","metadata":{` + members.String() + `"z":0}}`,
+		"values":   `{"type":"sensitive","tenant":"acme","user":"a","values":[` + long("{}") + `]}`,
+		"events":   `{"type":"webhook","tenant":"acme","id":"a","events":[` + long(`""`) + `]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := inMemory(t)
+			text := `{"type":"archive","version":1,"part":true}` + "\n" + row
+			allocated := func() uint64 {
+				var now runtime.MemStats
+				runtime.ReadMemStats(&now)
+				return now.TotalAlloc
+			}
+			before := allocated()
+			_, err := archive.Import(t.Context(), w.Manager, strings.NewReader(text), nil)
+			if refused, ok := errors.AsType[*archive.RowError](err); !ok || !errors.Is(refused, archive.ErrRow) {
+				t.Errorf("the row is refused with %v", err)
+			}
+			if mib := (allocated() - before) >> 20; mib > 96 { // for its text, and the names in it
+				t.Errorf("a row of 4 MiB takes %d MiB", mib)
+			}
+		})
+	}
+}
+
 // Whatever a file has in it, the import ends, its part can be read, and a second one creates
 // nothing.
 func FuzzImport(f *testing.F) {

@@ -200,13 +200,9 @@ func (it *item) scanUser(p *jsontext.Scanner, name string) (err error) {
 	case "system_properties":
 		u.SystemProperties, err = scanMetadata(p)
 	case "linked_accounts":
-		err = p.Array(func() error {
-			a, err := scanAccount(p)
-			u.Accounts = append(u.Accounts, a)
-			return err
-		})
+		u.Accounts, err = scanList(p, scanAccount)
 	case "groups":
-		u.Groups, err = scanTexts(p)
+		u.Groups, err = scanList(p, (*jsontext.Scanner).String)
 	case "expires_at":
 		u.ExpiresAt, err = scanTime(p)
 	default:
@@ -244,24 +240,7 @@ func (it *item) scanSensitive(p *jsontext.Scanner, name string) (err error) {
 	case "user":
 		s.UserID, err = p.String()
 	case "values":
-		err = p.Array(func() error {
-			var v enduser.SealedValue
-			err := p.Object(func(name string) (err error) {
-				switch name {
-				case "key":
-					v.Key, err = p.String()
-				case "until":
-					v.Until, err = scanTime(p)
-				case "sealed":
-					v.Sealed, err = scanBytes(p)
-				default:
-					err = unknown(name)
-				}
-				return err
-			})
-			s.Values = append(s.Values, v)
-			return err
-		})
+		s.Values, err = scanList(p, scanSealed)
 	default:
 		err = unknown(name)
 	}
@@ -278,13 +257,13 @@ func (it *item) scanWebhook(p *jsontext.Scanner, name string) (err error) {
 	case "description":
 		h.Description, err = p.String()
 	case "events":
-		h.Events, err = scanTexts(p)
+		h.Events, err = scanList(p, (*jsontext.Scanner).String)
 	case "format":
 		var format string
 		format, err = p.String()
 		h.Format = enduser.WebhookFormat(format)
 	case "header_names":
-		_, err = scanTexts(p)
+		_, err = scanList(p, (*jsontext.Scanner).String)
 	case "disabled":
 		_, err = p.Bool()
 	default:
@@ -324,13 +303,40 @@ func scanAccount(p *jsontext.Scanner) (a enduser.Account, err error) {
 	return a, err
 }
 
-func scanTexts(p *jsontext.Scanner) (texts []string, err error) {
-	err = p.Array(func() error {
-		text, err := p.String()
-		texts = append(texts, text)
+func scanSealed(p *jsontext.Scanner) (v enduser.SealedValue, err error) {
+	err = p.Object(func(name string) (err error) {
+		switch name {
+		case "key":
+			v.Key, err = p.String()
+		case "until":
+			v.Until, err = scanTime(p)
+		case "sealed":
+			v.Sealed, err = scanBytes(p)
+		default:
+			err = unknown(name)
+		}
 		return err
 	})
-	return texts, err
+	return v, err
+}
+
+// What a hostile file could make large in memory is refused before it is there. Both are more than
+// any policy lets through.
+const (
+	maxItems    = 1000
+	maxMetadata = 6 * 256 << 10 // bytes, all of them escaped as \u0000
+)
+
+func scanList[T any](p *jsontext.Scanner, scan func(*jsontext.Scanner) (T, error)) (list []T, err error) {
+	err = p.Array(func() error {
+		if len(list) == maxItems {
+			return fmt.Errorf("a list has more than %d items", maxItems)
+		}
+		item, err := scan(p)
+		list = append(list, item)
+		return err
+	})
+	return list, err
 }
 
 func scanMetadata(p *jsontext.Scanner) (enduser.Metadata, error) {
@@ -340,6 +346,9 @@ func scanMetadata(p *jsontext.Scanner) (enduser.Metadata, error) {
 	text, err := p.Raw()
 	if err != nil {
 		return nil, err
+	}
+	if len(text) > maxMetadata {
+		return nil, fmt.Errorf("metadata has more than %d bytes", maxMetadata)
 	}
 	return enduser.ParseMetadata(text)
 }
