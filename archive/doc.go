@@ -24,7 +24,7 @@
 // What is between them are rows. Each names its tenant, so that a damaged line harms no other,
 // and its environment unless that is Customer. If external IDs of users were compared exactly
 // (enduser.Schema.ExactIDs) it has "exact_ids":true. Members come in the order shown; those
-// without a value are left out. Times are in UTC with milliseconds.
+// without a value are left out. Times are in UTC with milliseconds. A list has at most 1,000 items.
 //
 //	{"type":"group","tenant":"acme","environment":"Testing","id":"…","external_id":"team-7","number":9,
 //	  "name":"…","metadata":{…},"system_properties":{…},"token":"…",
@@ -63,6 +63,14 @@
 // environment, exact_ids and the ID: in a file that was changed to name another tenant or user it
 // cannot be opened, and that row is rejected. No row has a secret in clear, nor a hash of one, but for
 // what people have written into the URL of a webhook, or into metadata.
+//
+// # Files of others
+//
+// A row can name any tenant, any ID that is free there, any system property, and any actor or time of
+// creation, also such as no client may set over HTTP. Import a file that somebody else made with From,
+// and with To into their tenant. Tokens and values that such a file makes up are rejected, but an
+// older archive of this registry brings back the token of a group that was deleted since, and values
+// that were cleared since and live: use DropSealed.
 //
 // # Running again
 //
