@@ -90,7 +90,8 @@ func (b *bulk) plans(c *chunk, w *writer) error {
 			return nil //nolint:nilerr // it is the row's
 		}
 		if row.in.ID != "" && !b.DryRun { // one that has expired must go first
-			if _, err := w.imported(b.ctx, row.in.ID); err != nil && !ofOneRow(err) {
+			alone := *w // w notes what it has written, and rows are planned at once
+			if _, err := alone.imported(b.ctx, row.in.ID); err != nil && !ofOneRow(err) {
 				return err
 			}
 		}

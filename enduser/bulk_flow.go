@@ -27,7 +27,7 @@ import (
 const (
 	chunksAtOnce = 16
 	rowsOfChunk  = store.MaxOps
-	sizeOfChunk  = 512 << 10 // bytes of long fields, about
+	sizeOfChunk  = 512 << 10 // bytes of fields, about
 )
 
 // bulk is a call of ImportAll.
@@ -102,9 +102,20 @@ func (c *chunk) takes(row *bulkRow) bool {
 	return true
 }
 
-// size returns about how many bytes the fields have that can be long.
+// size returns about how many bytes the fields have, also if they are too long to be valid.
 func (in *Import) size() int {
 	n := in.Metadata.room() + in.SystemProperties.room()
+	for _, s := range []string{
+		in.ID, in.ExternalID, in.Name, in.FirstName, in.LastName, in.Email, in.Avatar, in.Language, in.CreatedBy, in.UpdatedBy,
+	} {
+		n += len(s)
+	}
+	for _, a := range in.Accounts {
+		n += len(a.Type) + len(a.ID)
+	}
+	for _, s := range in.Groups {
+		n += len(s)
+	}
 	for _, s := range in.Sensitive {
 		n += len(s.reveal().Text())
 	}

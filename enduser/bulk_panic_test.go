@@ -3,6 +3,8 @@ package enduser_test
 import (
 	"fmt"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/internal/testing/faultstore"
@@ -79,5 +81,49 @@ func TestBulkPanics(t *testing.T) {
 		if p := raised(call); p != nil {
 			t.Errorf("afterwards: %v", p)
 		}
+	}
+}
+
+// A panic of the rows, or of the loop, ends the call like a break: what was sent is over, and
+// nothing more is sent.
+func TestBulkEndsByPanic(t *testing.T) {
+	for name, panics := range map[string]struct{ row, answer int }{
+		"the rows": {row: 20*chunkRows + 5, answer: -1}, "the first row": {row: 0, answer: -1}, "the loop": {row: -1, answer: 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				st := &faultstore.Store{Store: memory.New(nil)}
+				st.OnApply = func(int64, []store.Op) error { <-time.After(time.Millisecond); return nil }
+				acme := newWorld(st).acme
+				rows := func(yield func(enduser.Spec) bool) {
+					for i, s := range crowdOf(40 * chunkRows) {
+						if i == panics.row {
+							panic("here") //nolint:forbidigo // what the test is about
+						}
+						if !yield(s) {
+							return
+						}
+					}
+				}
+				func() {
+					defer func() {
+						if p := recover(); p != "here" {
+							t.Errorf("raised %v", p)
+						}
+					}()
+					for r := range acme.UpsertAll(t.Context(), rows, nil) {
+						if r.Row == panics.answer {
+							panic("here") //nolint:forbidigo // likewise
+						}
+					}
+				}()
+				written := st.Applies()
+				synctest.Wait()
+				<-time.After(time.Second)
+				if n := st.Applies(); n != written {
+					t.Errorf("%d writes when the call ended, %d a second later", written, n)
+				}
+			})
+		})
 	}
 }

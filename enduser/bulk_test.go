@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/clock"
 	"github.com/rollbook-go/rollbook/internal/testing/faultstore"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
@@ -167,28 +170,45 @@ func TestBulkEnds(t *testing.T) {
 	}
 }
 
-// Of the rows of a file only some thousands are in memory, whatever holds up the writes.
+// Of the rows of a file only some thousands are in memory, of long rows only some, whatever holds
+// up the writes, and whether they are valid or not.
 func TestBulkHoldsSomeRowsOnly(t *testing.T) {
-	const most = 40 * chunkRows
-	st := &faultstore.Store{Store: memory.New(nil)}
-	read, answered, held := 0, 0, 0
-	specs := func(yield func(enduser.Spec) bool) {
-		for _, s := range crowdOf(100 * chunkRows) {
-			read++
-			held = max(held, read-answered)
-			if !yield(s) {
-				return
+	long := strings.Repeat("x", 1<<20)
+	for name, c := range map[string]struct {
+		with       enduser.Spec
+		rows, most int
+	}{
+		"short":            {enduser.Spec{}, 100 * chunkRows, 40 * chunkRows},
+		"long metadata":    {enduser.Spec{Metadata: enduser.Metadata{"x": enduser.String(long)}}, 50, 40},
+		"a long name":      {enduser.Spec{Name: long}, 50, 40},
+		"a long account":   {enduser.Spec{Accounts: []enduser.Account{{Type: "x", ID: long}}}, 50, 40},
+		"many long groups": {enduser.Spec{Groups: []string{long, long}}, 50, 40},
+	} {
+		t.Run(name, func(t *testing.T) {
+			st := &faultstore.Store{Store: memory.New(nil)}
+			read, answered, held := 0, 0, 0
+			specs := func(yield func(enduser.Spec) bool) {
+				for _, s := range crowdOf(c.rows) {
+					id := s.ExternalID
+					s = c.with
+					s.ExternalID = id
+					read++
+					held = max(held, read-answered)
+					if !yield(s) {
+						return
+					}
+				}
 			}
-		}
-	}
-	for _, err := range newWorld(st).acme.UpsertAll(t.Context(), specs, nil) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		answered++
-	}
-	if answered != read || held > most {
-		t.Errorf("%d answers to %d rows, of which %d were held at once, want %d at most", answered, read, held, most)
+			for _, err := range newWorld(st).acme.UpsertAll(t.Context(), specs, nil) {
+				if err != nil && !errors.Is(err, enduser.ErrInvalid) {
+					t.Fatal(err)
+				}
+				answered++
+			}
+			if answered != read || held > c.most {
+				t.Errorf("%d answers to %d rows, of which %d were held at once, want %d at most", answered, read, held, c.most)
+			}
+		})
 	}
 }
 
@@ -298,6 +318,32 @@ func TestBulkAtomic(t *testing.T) {
 			t.Errorf("%d changes, want %d", n, changes)
 		}
 	})
+}
+
+// Rows of an atomic import are planned at once, also those whose IDs users have that expired.
+func TestBulkAtomicOverExpired(t *testing.T) {
+	const n = 32
+	at := clock.At(epoch)
+	var deletions sync.WaitGroup // they meet, so that nothing puts what follows in an order
+	deletions.Add(n)
+	st := &between{Store: memory.New(nil), onGot: func(store.Key) {}, onApply: func([]store.Op) {}, applied: func(ops []store.Op) {
+		if ops[0].New == nil {
+			deletions.Done()
+			deletions.Wait()
+		}
+	}}
+	acme := enduser.New(st, &enduser.Options{Now: at.Now}).Tenant("acme")
+	var rows []enduser.Import
+	for i := range n {
+		rows = append(rows, enduser.Import{ID: fmt.Sprint("old-", i), Spec: enduser.Spec{ExpiresIn: time.Second}})
+	}
+	for _, when := range []string{"at first", "when they have expired"} {
+		counts, _, err := outcomes(t, acme.ImportAll(t.Context(), slices.Values(rows), &enduser.BulkOptions{Atomic: true}))
+		if err != nil || counts[enduser.Created] != len(rows) {
+			t.Errorf("%s: %v, %v", when, counts, err)
+		}
+		at.Advance(time.Minute)
+	}
 }
 
 // firsts are the first of each pair.
