@@ -32,7 +32,7 @@ var (
 	ErrRow = errors.New("archive: invalid row")
 
 	// ErrExactIDs: external IDs were compared in another way than the schema of the tenant says
-	// here; see ImportOptions.AnyIDs.
+	// here; see ImportOptions.IgnoreExactIDs.
 	ErrExactIDs = errors.New("archive: external IDs are compared in another way")
 )
 

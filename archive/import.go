@@ -22,10 +22,11 @@ type ImportOptions struct {
 	// DropSealed leaves sealed values out, and gives new groups new tokens.
 	DropSealed bool
 
-	// AnyIDs imports rows whose external IDs were compared in another way than the schema of the
-	// tenant says here. IDs that become the same are conflicts. Without it such a row is
+	// IgnoreExactIDs also imports rows of users and groups whose tenant compared external IDs in
+	// another way there than its schema says here; see enduser.Schema.ExactIDs. IDs that become
+	// the same are conflicts, and what is sealed needs DropSealed. Without it such a row is
 	// rejected as ErrExactIDs.
-	AnyIDs bool
+	IgnoreExactIDs bool
 
 	// Handle returns the handle that writes into a tenant: with an actor or a policy. Nil: with
 	// neither, as enduser.Manager.Tenant returns it.

@@ -138,7 +138,7 @@ func (in *reader) skips(ctx context.Context, it *item) bool {
 	}
 	t := i.handle(it.place)
 	_, it.err = t.GetAll(ctx, nil) // reads nothing: is the handle valid?
-	if it.err == nil && t.ExactIDs() != it.place.exact && !i.AnyIDs {
+	if it.err == nil && t.ExactIDs() != it.place.exact && !i.IgnoreExactIDs {
 		it.err = ErrExactIDs
 	}
 	return false

@@ -120,6 +120,30 @@ func TestAnotherName(t *testing.T) {
 	}
 }
 
+// Rows of a tenant that compares external IDs in another way here are imported only on request.
+func TestOtherComparison(t *testing.T) {
+	lower := `{"type":"user","tenant":"acme","exact_ids":true,"id":"low-1","external_id":"ann"}`
+	upper := `{"type":"user","tenant":"acme","exact_ids":true,"id":"up-1","external_id":"ANN"}`
+	folded := `{"type":"user","tenant":"` + exactly + `","id":"f-1","external_id":"ann"}`
+	w := inMemory(t)
+	opts := &archive.ImportOptions{Rejected: new(bytes.Buffer)}
+	got, err := archive.Import(t.Context(), w.Manager, strings.NewReader(file(lower, upper, folded)), opts)
+	must(t, err)
+	if want := (archive.ImportResult{Line: 5, Rejected: 3}); got != want || w.tenants(t) > 0 {
+		t.Errorf("%+v, want %+v; %d tenants", got, want, w.tenants(t))
+	}
+	_, err = archive.Import(t.Context(), w.Manager, strings.NewReader(file(folded)), nil)
+	if !errors.Is(err, archive.ErrExactIDs) {
+		t.Errorf("rejected with %v", err)
+	}
+	opts.IgnoreExactIDs = true
+	got, err = archive.Import(t.Context(), w.Manager, strings.NewReader(file(lower, upper, folded)), opts)
+	must(t, err)
+	if want := (archive.ImportResult{Line: 5, Created: 2, Rejected: 1}); got != want {
+		t.Errorf("on request: %+v, want %+v", got, want)
+	}
+}
+
 // A webhook that was imported gets what happens after it was enabled.
 func TestWebhookFromNow(t *testing.T) {
 	from, to := inMemory(t), inMemory(t)
