@@ -111,7 +111,10 @@ func TestBulkEndsByPanic(t *testing.T) {
 							t.Errorf("raised %v", p)
 						}
 					}()
-					for r := range acme.UpsertAll(t.Context(), rows, nil) {
+					for r, err := range acme.UpsertAll(t.Context(), rows, nil) {
+						if err != nil {
+							t.Error(err)
+						}
 						if r.Row == panics.answer {
 							panic("here") //nolint:forbidigo // likewise
 						}
