@@ -47,7 +47,11 @@ func followLinks(path string) string {
 			break
 		}
 		if !filepath.IsAbs(to) {
-			to = filepath.Join(filepath.Dir(path), to)
+			dir := filepath.Dir(path)
+			if real, err := filepath.EvalSymlinks(dir); err == nil {
+				dir = real // what ".." in the link leads out of
+			}
+			to = filepath.Join(dir, to)
 		}
 		path = to
 	}

@@ -82,11 +82,13 @@ func restore(ctx context.Context, path, backup string, replace bool) error {
 	})
 }
 
-// copyBackup copies a file that nobody writes to.
+// copyBackup copies a file that nobody writes to. It must not open one that this process has
+// open through SQLite: closing it would release the locks; see makePrivate.
 func copyBackup(ctx context.Context, backup, to string) (err error) {
-	for _, suffix := range [...]string{walSuffix, journalSuffix} {
-		if info, err := os.Stat(backup + suffix); err == nil && info.Size() > 0 {
-			return fmt.Errorf("%w: %q is beside it: it may be in use", ErrNotBackup, filepath.Base(backup)+suffix)
+	name := followLinks(backup)
+	for _, suffix := range [...]string{walSuffix, shmSuffix, journalSuffix} {
+		if info, err := os.Stat(name + suffix); err == nil && info.Size() > 0 {
+			return fmt.Errorf("%w: %q is beside it: it may be in use", ErrNotBackup, filepath.Base(name)+suffix)
 		}
 	}
 	from, err := os.Open(backup) //nolint:gosec // the host names it

@@ -166,6 +166,12 @@ func TestRestoreRefuses(t *testing.T) {
 		`INSERT INTO rollbook_migration VALUES (1, 'records', 1)`)
 	logged := file(t)
 	apply(t, open(t, logged, nil), "t", store.Create(user("a"), nil))
+	linked := file(t)
+	must(t, os.Symlink(logged, linked))
+	emptied := file(t) // in use, and its log was just emptied
+	inUse := open(t, emptied, nil)
+	apply(t, inUse, "t", store.Create(user("a"), nil))
+	must(t, inUse.Scrub(t.Context()))
 	written := func(b []byte) string {
 		name := file(t)
 		must(t, os.WriteFile(name, b, 0o600))
@@ -184,6 +190,8 @@ func TestRestoreRefuses(t *testing.T) {
 		"another database":    {foreign, sqlite.ErrNotBackup},
 		"half a schema":       {half, sqlite.ErrNotBackup},
 		"a database in use":   {logged, sqlite.ErrNotBackup},
+		"a link to it":        {linked, sqlite.ErrNotBackup},
+		"an emptied log":      {emptied, sqlite.ErrNotBackup},
 		"a journal beside it": {journal, sqlite.ErrNotBackup},
 		"a newer schema":      {newer, sqlite.ErrNewerSchema},
 		"a folder":            {t.TempDir(), nil},
