@@ -48,8 +48,8 @@ func followLinks(path string) string {
 		}
 		if !filepath.IsAbs(to) {
 			dir := filepath.Dir(path)
-			if real, err := filepath.EvalSymlinks(dir); err == nil {
-				dir = real // what ".." in the link leads out of
+			if resolved, err := filepath.EvalSymlinks(dir); err == nil {
+				dir = resolved // what ".." in the link leads out of
 			}
 			to = filepath.Join(dir, to)
 		}
