@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"sync/atomic"
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
@@ -15,10 +16,10 @@ import (
 // run, and what moves its clock on.
 func exampleManager() (*enduser.Manager, func(time.Duration)) {
 	now := time.Date(2026, time.May, 4, 9, 30, 0, 0, time.UTC)
-	ids := 0
+	var ids atomic.Int64
 	users := enduser.New(memory.New(nil), &enduser.Options{
 		Now:   func() time.Time { return now },
-		NewID: func() string { ids++; return fmt.Sprintf("user-%d", ids) },
+		NewID: func() string { return fmt.Sprintf("user-%d", ids.Add(1)) },
 	})
 	return users, func(d time.Duration) { now = now.Add(d) }
 }

@@ -72,6 +72,7 @@ type Options struct {
 	Now func() time.Time
 
 	// NewID returns the ID of a new user, group or webhook: at most 36 letters, digits, "-" and "_".
+	// It must be safe for concurrent use: a bulk call makes many users at once.
 	// No process may have returned it before, in any case, and it must be nobody's external
 	// ID. Nil means 24 lower-case hexadecimal digits: 6 bytes of milliseconds and 6 random
 	// ones.
