@@ -108,15 +108,18 @@ type proxy struct {
 
 // up begins to listen, at the same port every time.
 func (p *proxy) up() error {
-	addr := p.addr
-	if addr == "" {
-		addr = "127.0.0.1:0"
+	if p.addr == "" {
+		ports, err := FreePorts(1)
+		if err != nil {
+			return err
+		}
+		p.addr = loopback(ports[0])
 	}
-	l, err := listen(addr)
+	l, err := listen(p.addr)
 	if err != nil {
 		return err
 	}
-	p.listener, p.addr = l, l.Addr().String()
+	p.listener = l
 	p.wg.Go(func() {
 		for {
 			c, err := l.Accept()
@@ -131,8 +134,8 @@ func (p *proxy) up() error {
 	return nil
 }
 
-// listen waits for a port that is in use: while the server was down, a connection of another
-// test may have got it as its own.
+// listen waits for a port that is in use: while the server was down, another test may have
+// tried whether it is free.
 func listen(addr string) (net.Listener, error) {
 	for end := time.Now().Add(20 * time.Second); ; {
 		l, err := net.Listen("tcp", addr)

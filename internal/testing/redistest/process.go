@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -73,7 +74,7 @@ func (s setup) try() (*Process, error) {
 		return nil, err
 	}
 	p := &Process{
-		Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[0])),
+		Addr: loopback(ports[0]),
 		Dir:  dir, setup: s, port: ports[0], busPort: ports[1],
 		announced: [2]string{strconv.Itoa(ports[0]), strconv.Itoa(ports[1])},
 	}
@@ -97,7 +98,7 @@ func (p *Process) stand() error {
 		return nil
 	}
 	p.data = &proxy{network: p.network, to: p.source, target: p.inner()}
-	p.bus = &proxy{network: p.network, to: p.source, target: net.JoinHostPort("127.0.0.1", strconv.Itoa(p.busPort))}
+	p.bus = &proxy{network: p.network, to: p.source, target: loopback(p.busPort)}
 	for i, x := range []*proxy{p.data, p.bus} {
 		if err := x.up(); err != nil {
 			return err
@@ -109,7 +110,7 @@ func (p *Process) stand() error {
 }
 
 // inner returns the address at which the server itself listens.
-func (p *Process) inner() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port)) }
+func (p *Process) inner() string { return loopback(p.port) }
 
 // commandLine returns the arguments of the program.
 func (p *Process) commandLine() []string {
@@ -144,7 +145,7 @@ func (p *Process) Restart() error {
 		return errors.New("redistest: the server is running")
 	}
 	for _, port := range []int{p.port, p.busPort} {
-		l, err := listen(net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		l, err := listen(loopback(port))
 		if err != nil {
 			return err
 		}
@@ -291,19 +292,29 @@ func (p *Process) Close() {
 	_ = os.RemoveAll(p.Dir)
 }
 
-// FreePorts returns different loopback ports that were free.
+// FreePorts returns different loopback ports that were free. The system gives none of them to
+// an outgoing connection, which might hold it for as long as a server that uses it is down.
 func FreePorts(n int) ([]int, error) {
+	const first, end = 10_000, 32_768 // Linux takes ports for connections from 32768 on
 	ports := make([]int, n)
 	for i := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		var l net.Listener
+		var err error
+		for range 100 {
+			ports[i] = first + rand.IntN(end-first)
+			if l, err = net.Listen("tcp", loopback(ports[i])); err == nil {
+				break
+			}
+		}
 		if err != nil {
 			return nil, err
 		}
 		defer func() { _ = l.Close() }()
-		ports[i] = l.Addr().(*net.TCPAddr).Port
 	}
 	return ports, nil
 }
+
+func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
 // permanent is an error for which poll does not wait.
 type permanent struct{ error }
