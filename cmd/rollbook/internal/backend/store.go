@@ -1,0 +1,101 @@
+// Package backend has the flags that name a store and a keyring, and opens them.
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/rollbook-go/rollbook/store"
+	"github.com/rollbook-go/rollbook/store/memory"
+	"github.com/rollbook-go/rollbook/store/postgres"
+	redisstore "github.com/rollbook-go/rollbook/store/redis"
+	sqlitestore "github.com/rollbook-go/rollbook/store/sqlite"
+)
+
+// Store is the flags that name a store. Commands embed it.
+type Store struct {
+	Store       string `default:"sqlite:rollbook.db" placeholder:"STORE" help:"Where the users are: sqlite:PATH, memory:, postgres://… or a Redis URL."`
+	Sync        string `default:"full" enum:"full,normal" help:"What SQLite's writes survive: full (a power cut) or normal (the end of the process)."`
+	RedisUnsafe bool   `help:"Work with a Redis that may drop data or lacks rights."`
+
+	// Observer gets reports of the backend.
+	Observer *store.Observer `kong:"-"`
+}
+
+type nothing struct{}
+
+func (nothing) Close() error { return nil }
+
+// Open opens the store. Errors show no password.
+func (s *Store) Open(ctx context.Context, log *slog.Logger) (store.Store, io.Closer, error) {
+	st, closer, err := s.open(ctx, log)
+	if err != nil {
+		return nil, nil, fmt.Errorf("-store: %w", err)
+	}
+	return st, closer, nil
+}
+
+func (s *Store) open(ctx context.Context, log *slog.Logger) (store.Store, io.Closer, error) {
+	scheme, path, _ := strings.Cut(s.Store, ":")
+	switch {
+	case s.Store == "memory:":
+		return memory.New(&memory.Options{Observer: s.Observer}), nothing{}, nil
+	case scheme == "sqlite":
+		opts := &sqlitestore.Options{Logger: log, Observer: s.Observer}
+		if s.Sync == "normal" {
+			opts.Sync = sqlitestore.Normal
+		}
+		st, err := sqlitestore.Open(ctx, path, opts)
+		if err != nil {
+			return nil, nil, fmt.Errorf("sqlite:%s: %w", path, err)
+		}
+		return st, st, nil
+	case scheme == "postgres" || scheme == "postgresql":
+		st, err := postgres.Open(ctx, s.Store, &postgres.Options{Logger: log, Observer: s.Observer})
+		if err != nil {
+			return nil, nil, err
+		}
+		return st, st, nil
+	case strings.HasPrefix(scheme, "redis"):
+		return s.openRedis(ctx, log)
+	}
+	return nil, nil, errors.New("not sqlite:PATH, memory:, a postgres or a redis URL")
+}
+
+func (s *Store) openRedis(ctx context.Context, log *slog.Logger) (store.Store, io.Closer, error) {
+	dial, opts, err := redisstore.ParseURL(s.Store)
+	if err != nil {
+		return nil, nil, err
+	}
+	opts.Logger, opts.Observer = log, s.Observer
+	client := redisstore.NewClient(dial)
+	st, err := redisstore.New(client, opts)
+	if err == nil {
+		err = s.checkRedis(ctx, st, log)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, client.Close())
+	}
+	return st, client, nil
+}
+
+// checkRedis refuses servers on which users could be lost or made twice, unless
+// -redis-unsafe is given.
+func (s *Store) checkRedis(ctx context.Context, st *redisstore.Store, log *slog.Logger) error {
+	err := st.CheckServer(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil, errors.Is(err, store.ErrUnavailable):
+		return err
+	case s.RedisUnsafe:
+		log.Warn("-redis-unsafe: users may be lost, or be made twice", slog.Any("error", err))
+		return nil
+	default:
+		return fmt.Errorf("%w; -redis-unsafe starts nevertheless", err)
+	}
+}

@@ -1,0 +1,2 @@
+// Package vendors reads the users of other products, from files and from their APIs.
+package vendors
