@@ -48,7 +48,8 @@ type CopyResult struct {
 
 // Copy copies all tenants from one store to another, which is empty: records and feeds with
 // their revisions, so that versions, cursors and positions stay good. It does not copy the names
-// of tenants that have neither a record nor an entry.
+// of tenants that have neither a record nor an entry. The target counts on from the highest
+// revision that it has.
 //
 // Nobody may write to either store during the copy. At the end Copy reads both again and
 // compares them. If they differ it returns ErrSourceChanged. It does not notice what is written
