@@ -146,6 +146,30 @@ func ExampleOptions() {
 	// GET /v1/end-users 429
 }
 
+// A tenant with limits of its own on what its users are and on how often it calls.
+func ExampleOptions_perTenant() {
+	h, err := httpapi.New(enduser.New(memory.New(nil), nil), newTokens().Authenticate, &httpapi.Options{
+		Rates: []httpapi.Rate{{Requests: 100, Per: time.Minute}},
+		RatesOf: func(p httpapi.Principal) []httpapi.Rate {
+			if p.Tenant == "acme" {
+				return []httpapi.Rate{{Requests: 2, Per: time.Hour}}
+			}
+			return nil
+		},
+		PolicyOf: func(tenant string) enduser.Policy { return enduser.Policy{MaxName: 3} },
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	send(h, "POST", "/v1/end-users", `{"name":"Ann"}`)
+	send(h, "POST", "/v1/end-users", `{"name":"Anna"}`)
+	send(h, "GET", "/v1/end-users", "")
+	// Output:
+	// POST /v1/end-users 201
+	// POST /v1/end-users 400
+	// GET /v1/end-users 429
+}
+
 // A host can authenticate by the request itself.
 func ExampleAuthenticator() {
 	var auth httpapi.Authenticator = func(r *http.Request, _ string) (httpapi.Principal, error) {

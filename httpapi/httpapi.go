@@ -67,6 +67,12 @@ type Options struct {
 	// values of that family's policy.
 	Policy enduser.Policy
 
+	// PolicyOf returns the policy of a tenant, for hosts whose tenants differ. Its zero fields
+	// have the values of Policy, and UniqueEmail and Placeholders hold where either has them.
+	// It is called for each request: it must be fast and safe for concurrent use. Nil: Policy
+	// holds for every tenant.
+	PolicyOf func(tenant string) enduser.Policy
+
 	// Authorize returns ErrForbidden to refuse an action; other errors are answered with
 	// 503. It is called again for each further action that a request comes to, before that
 	// is done; see Rights in the package's documentation. It should be quick: other requests
@@ -78,6 +84,11 @@ type Options struct {
 	// without Rates nothing is limited. Nil Limiter: one in this process.
 	Limiter Limiter
 	Rates   []Rate
+
+	// RatesOf returns the rates of a credential that has its own, in place of Rates. If it
+	// returns nil, Rates hold; an empty list is no limit. It is called for each request: it must
+	// be fast and safe for concurrent use. Nil: Rates hold for every credential.
+	RatesOf func(Principal) []Rate
 
 	// BulkRates are the limits of rows that one credential sends to /v1/end-users:bulk, beside
 	// Rates, which count the request as one. A request with more rows than a rate allows at once
@@ -141,7 +152,7 @@ const challenge = `Bearer realm="rollbook"`
 func (o Options) host(users *enduser.Manager, auth Authenticator) family.Host {
 	h := family.Host{
 		Users:  users,
-		Policy: o.Policy,
+		Policy: o.Policy, PolicyOf: o.PolicyOf,
 		Authenticate: func(r *http.Request, credential string) (family.Principal, error) {
 			p, err := auth(r, credential)
 			return family.Principal(p), err
@@ -166,8 +177,20 @@ func (o Options) host(users *enduser.Manager, auth Authenticator) family.Host {
 			Allowed: d.Allowed, Wait: d.Wait, Requests: d.Limit.Requests, Per: d.Limit.Per, Remaining: d.Remaining, Reset: d.Reset, Most: d.Most,
 		}, err
 	}
-	if len(o.Rates) > 0 {
-		h.Limit = func(ctx context.Context, key string) (family.Decision, error) { return allow(ctx, key, 1, o.Rates) }
+	if len(o.Rates) > 0 || o.RatesOf != nil {
+		h.Limit = func(ctx context.Context, p family.Principal, key string) (family.Decision, bool, error) {
+			rates := o.Rates
+			if o.RatesOf != nil {
+				if own := o.RatesOf(Principal(p)); own != nil {
+					rates = own
+				}
+			}
+			if len(rates) == 0 {
+				return family.Decision{}, false, nil
+			}
+			d, err := allow(ctx, key, 1, rates)
+			return d, true, err
+		}
 	}
 	if len(o.BulkRates) > 0 {
 		h.LimitRows = func(ctx context.Context, key string, n int) (family.Decision, error) {

@@ -57,3 +57,45 @@ func TestNoRates(t *testing.T) {
 	})
 	newServer(t, nil, &httpapi.Options{Limiter: limiter}).do(t, "GET", "/v1/changes", "").want(t, 200)
 }
+
+// TestRatesOf: a credential with rates of its own has those instead of the others', and an
+// empty list is no limit.
+func TestRatesOf(t *testing.T) {
+	t.Parallel()
+	for _, shared := range [][]httpapi.Rate{nil, {{Requests: 2, Per: time.Hour}}} {
+		s := newServer(t, nil, &httpapi.Options{
+			Rates: shared,
+			RatesOf: func(p httpapi.Principal) []httpapi.Rate {
+				switch {
+				case p.ReadOnly:
+					return []httpapi.Rate{{Requests: 1, Per: time.Hour}}
+				case p.Environment == "Testing":
+					return []httpapi.Rate{}
+				}
+				return nil
+			},
+		})
+		allowed := func(key string) (n int) {
+			for ; n < 5; n++ {
+				a := s.do(t, "GET", "/v1/changes", "", as(key))
+				if a.Status == 429 {
+					break
+				}
+				a.want(t, 200)
+				if limited := a.Header.Get("RateLimit") != ""; limited != (key == apitest.Reader || key == apitest.Acme && shared != nil) {
+					t.Errorf("%s: RateLimit %q", key, a.Header.Get("RateLimit"))
+				}
+			}
+			return n
+		}
+		ordinary := 5
+		if shared != nil {
+			ordinary = 2
+		}
+		for key, want := range map[string]int{apitest.Reader: 1, apitest.Testing: 5, apitest.Acme: ordinary} {
+			if got := allowed(key); got != want {
+				t.Errorf("rates %v, %s: %d requests were allowed, want %d", shared, key, got, want)
+			}
+		}
+	}
+}

@@ -52,9 +52,15 @@ type Host struct {
 	Users  *enduser.Manager
 	Policy enduser.Policy
 
+	// PolicyOf returns the policy of a tenant, whose zero fields are those of Policy. Nil: none
+	// has its own.
+	PolicyOf func(tenant string) enduser.Policy
+
 	Authenticate func(r *http.Request, credential string) (Principal, error)
-	Authorize    func(context.Context, Principal, Action) error          // nil: ReadOnly alone decides
-	Limit        func(ctx context.Context, key string) (Decision, error) // nil: no limits
+	Authorize    func(context.Context, Principal, Action) error // nil: ReadOnly alone decides
+
+	// Limit counts a request of a credential, unless that has no limits. Nil: none has.
+	Limit func(ctx context.Context, p Principal, key string) (d Decision, limited bool, err error)
 
 	// LimitRows counts n rows at once; nil: no limits.
 	LimitRows func(ctx context.Context, key string, n int) (Decision, error)
@@ -105,8 +111,11 @@ func (h Host) WithDefaults() Host {
 
 // Tenant returns the handle that a call's users and groups are reached through.
 func (h *Host) Tenant(c *Call) enduser.Tenant {
-	p := c.Principal
-	return h.Users.Tenant(p.Tenant).In(p.Environment).As(p.Actor).With(h.Policy)
+	p, policy := c.Principal, h.Policy
+	if h.PolicyOf != nil {
+		policy = h.PolicyOf(p.Tenant).Or(policy)
+	}
+	return h.Users.Tenant(p.Tenant).In(p.Environment).As(p.Actor).With(policy)
 }
 
 // Config returns the configuration of a family. The function credential takes the credential
@@ -257,9 +266,12 @@ type Decision struct {
 // limit counts a request and sets the RateLimit fields
 // (draft-ietf-httpapi-ratelimit-headers).
 func (h *Host) limit(header http.Header, r *http.Request, p Principal) error {
-	d, err := h.Limit(r.Context(), p.key())
-	if err != nil {
+	d, limited, err := h.Limit(r.Context(), p, p.key())
+	switch {
+	case err != nil:
 		return rest.Unavailable("unavailable", "The rate limit could not be checked.").Because(err)
+	case !limited:
+		return nil
 	}
 	rest.SetRateLimit(header, "default", int64(d.Requests), d.Per, int64(d.Remaining), d.Reset)
 	if !d.Allowed {
