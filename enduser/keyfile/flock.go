@@ -33,9 +33,14 @@ func tryLock(f *os.File) (bool, error) {
 
 // foreign reports whether a file belongs to another user. If this user replaced it, its owner
 // could not read it any more.
-func foreign(info fs.FileInfo) bool {
+func foreign(info fs.FileInfo) bool { return !belongs(info, os.Geteuid()) }
+
+// ofRoot reports whether a file belongs to root.
+func ofRoot(info fs.FileInfo) bool { return belongs(info, 0) }
+
+func belongs(info fs.FileInfo, user int) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
-	return !ok || int64(st.Uid) != int64(os.Geteuid())
+	return ok && int64(st.Uid) == int64(user)
 }
 
 // nameless reports whether an open file has no name any more.

@@ -18,4 +18,6 @@ func tryLock(*os.File) (bool, error) { return false, errors.ErrUnsupported }
 
 func foreign(fs.FileInfo) bool { return true }
 
+func ofRoot(fs.FileInfo) bool { return false }
+
 func nameless(fs.FileInfo) bool { return false }

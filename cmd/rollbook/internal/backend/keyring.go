@@ -2,9 +2,16 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 
+	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/cli"
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/enduser/keyfile"
 )
@@ -12,21 +19,66 @@ import (
 // Keyring is the flag that names the keys that secrets are sealed under. Commands embed it
 // beside Store.
 type Keyring struct {
-	Keyring string `placeholder:"KEYRING" help:"The keys that secrets are sealed under: FILE, shared:FILE or none. By default a file beside the store."`
+	Keyring string `placeholder:"KEYRING" help:"The keys that secrets are sealed under: FILE for processes of one host, shared:FILE for several hosts that each have a copy, or none. By default a file beside the store."`
 }
 
-// Open opens the keyring of a store. It is nil if there is none.
+// defaultKeyring is the file of stores that are no file.
+const defaultKeyring = "rollbook.keyring"
+
+// File returns the path of the keyring's file, "" if there is to be none. It is shared if
+// programs only read it.
+func (k *Keyring) File(s *Store) (path string, shared bool) {
+	switch path, shared = strings.CutPrefix(k.Keyring, "shared:"); {
+	case shared:
+		return path, true
+	case path == "none":
+		return "", false
+	case path != "":
+		return path, false
+	}
+	database, isFile := s.File()
+	if !isFile {
+		return defaultKeyring, false
+	}
+	if slices.Contains([]string{".db", ".db3", ".sqlite", ".sqlite3"}, filepath.Ext(database)) {
+		database = strings.TrimSuffix(database, filepath.Ext(database))
+	}
+	return database + ".keyring", false
+}
+
+// Open opens the keyring of a store, and makes its file if there never was one, unless it is
+// shared. The keyring is nil if there is to be none. It is also nil if the default file cannot be
+// kept private: then the log says so, and no secrets can be kept. A shared keyring is a
+// [*keyfile.Shared], whose file can be read again.
 func (k *Keyring) Open(ctx context.Context, s *Store, log *slog.Logger) (enduser.Keyring, error) {
-	path := k.Keyring
-	if path == "" {
-		path = "rollbook.keyring"
-	}
-	if path == "none" {
+	path, shared := k.File(s)
+	switch {
+	case k.Keyring != "" && path == "" && k.Keyring != "none":
+		return nil, cli.Exit(cli.Usage, errors.New("-keyring: the path is empty"))
+	case path == "":
 		return nil, nil //nolint:nilnil // no keyring
+	case shared:
+		ring, err := keyfile.OpenShared(path)
+		if err != nil {
+			return nil, fmt.Errorf("-keyring shared:%s: %w", path, err)
+		}
+		return ring, nil
 	}
+	_, err := os.Lstat(path)
+	made := errors.Is(err, fs.ErrNotExist)
 	ring, err := keyfile.Open(ctx, path, nil)
-	if err != nil {
+	switch {
+	case k.Keyring == "" && (errors.Is(err, errors.ErrUnsupported) || errors.Is(err, keyfile.ErrExposed)):
+		log.Warn("no keyring: -keyring names a better place", slog.Any("error", err))
+		return nil, nil //nolint:nilnil // likewise
+	case err != nil:
 		return nil, fmt.Errorf("-keyring %s: %w", path, err)
+	}
+	switch _, isFile := s.File(); {
+	case made:
+		log.Info("made a keyring: keep a copy of it", slog.String("file", path))
+	case k.Keyring == "" && !isFile:
+		log.Info("keyring in the working folder", slog.String("file", path))
 	}
 	return ring, nil
 }

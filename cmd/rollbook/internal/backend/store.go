@@ -6,9 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"os"
 	"strings"
 
+	"github.com/jackc/pgx/v5/pgconn"
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/cli"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 	"github.com/rollbook-go/rollbook/store/postgres"
@@ -18,9 +24,10 @@ import (
 
 // Store is the flags that name a store. Commands embed it.
 type Store struct {
-	Store       string `default:"sqlite:rollbook.db" placeholder:"STORE" help:"Where the users are: sqlite:PATH, memory:, postgres://… or a Redis URL."`
-	Sync        string `default:"full" enum:"full,normal" help:"What SQLite's writes survive: full (a power cut) or normal (the end of the process)."`
-	RedisUnsafe bool   `help:"Work with a Redis that may drop data or lacks rights."`
+	Store          string `default:"sqlite:rollbook.db" placeholder:"STORE" help:"Where the users are: sqlite:PATH, memory:, postgres://… or a Redis URL."`
+	Sync           string `default:"full" enum:"full,normal" help:"What SQLite's writes survive: full (a power cut) or normal (the end of the process)."`
+	RedisUnsafe    bool   `help:"Work with a Redis that may drop data or lacks rights."`
+	PostgresUnsafe bool   `help:"Work with a PostgreSQL whose settings may lose acknowledged writes."`
 
 	// Observer gets reports of the backend.
 	Observer *store.Observer `kong:"-"`
@@ -30,7 +37,10 @@ type nothing struct{}
 
 func (nothing) Close() error { return nil }
 
-// Open opens the store. Errors show no password.
+// File returns the path of the store's file. There is none unless it is an SQLite store.
+func (s *Store) File() (path string, isFile bool) { return strings.CutPrefix(s.Store, "sqlite:") }
+
+// Open opens the store, and makes it if there is none. Errors show no part of a URL.
 func (s *Store) Open(ctx context.Context, log *slog.Logger) (store.Store, io.Closer, error) {
 	st, closer, err := s.open(ctx, log)
 	if err != nil {
@@ -39,12 +49,27 @@ func (s *Store) Open(ctx context.Context, log *slog.Logger) (store.Store, io.Clo
 	return st, closer, nil
 }
 
+// OpenExisting opens a store for a command that works on what is there. It makes no SQLite file,
+// and refuses memory:, which no other process sees.
+func (s *Store) OpenExisting(ctx context.Context, log *slog.Logger) (store.Store, io.Closer, error) {
+	if s.Store == "memory:" {
+		return nil, nil, cli.Exit(cli.Usage, errors.New("-store: memory: is empty: only serve can use it"))
+	}
+	if path, isFile := s.File(); isFile {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, cli.Exit(cli.NotFound, fmt.Errorf("-store: there is no file %s", path))
+		}
+	}
+	return s.Open(ctx, log)
+}
+
 func (s *Store) open(ctx context.Context, log *slog.Logger) (store.Store, io.Closer, error) {
-	scheme, path, _ := strings.Cut(s.Store, ":")
+	scheme, _, _ := strings.Cut(s.Store, ":")
+	path, isFile := s.File()
 	switch {
 	case s.Store == "memory:":
 		return memory.New(&memory.Options{Observer: s.Observer}), nothing{}, nil
-	case scheme == "sqlite":
+	case isFile && path != "":
 		opts := &sqlitestore.Options{Logger: log, Observer: s.Observer}
 		if s.Sync == "normal" {
 			opts.Sync = sqlitestore.Normal
@@ -54,23 +79,34 @@ func (s *Store) open(ctx context.Context, log *slog.Logger) (store.Store, io.Clo
 			return nil, nil, fmt.Errorf("sqlite:%s: %w", path, err)
 		}
 		return st, st, nil
-	case scheme == "postgres" || scheme == "postgresql":
-		st, err := postgres.Open(ctx, s.Store, &postgres.Options{Logger: log, Observer: s.Observer})
-		if err != nil {
-			return nil, nil, err
-		}
-		return st, st, nil
+	case scheme == "postgres", scheme == "postgresql":
+		return s.openPostgres(ctx, log)
 	case strings.HasPrefix(scheme, "redis"):
 		return s.openRedis(ctx, log)
 	}
-	return nil, nil, errors.New("not sqlite:PATH, memory:, a postgres or a redis URL")
+	return nil, nil, cli.Exit(cli.Usage, errors.New("not sqlite:PATH, memory:, a postgres or a redis URL"))
+}
+
+func (s *Store) openPostgres(ctx context.Context, log *slog.Logger) (store.Store, io.Closer, error) {
+	if _, err := pgconn.ParseConfig(s.Store); err != nil {
+		return nil, nil, cli.Exit(cli.Usage, errors.New("not a valid postgres URL")) // err quotes it
+	}
+	st, err := postgres.Open(ctx, s.Store, &postgres.Options{AllowUnsafe: s.PostgresUnsafe, Logger: log, Observer: s.Observer})
+	if setting := (*postgres.SettingError)(nil); errors.As(err, &setting) {
+		err = fmt.Errorf("%w; -postgres-unsafe starts nevertheless", err)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return st, st, nil
 }
 
 func (s *Store) openRedis(ctx context.Context, log *slog.Logger) (store.Store, io.Closer, error) {
 	dial, opts, err := redisstore.ParseURL(s.Store)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, cli.Exit(cli.Usage, err)
 	}
+	goredis.SetLogger(redisstore.ClientLogger(log))
 	opts.Logger, opts.Observer = log, s.Observer
 	client := redisstore.NewClient(dial)
 	st, err := redisstore.New(client, opts)

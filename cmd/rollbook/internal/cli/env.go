@@ -18,9 +18,15 @@ type Env struct {
 }
 
 // Log returns a log on Stderr.
-func (e *Env) Log() *slog.Logger {
+func (e *Env) Log() *slog.Logger { return e.log(slog.LevelInfo) }
+
+// Warnings returns a log on Stderr of warnings and errors alone, for commands that people run.
+func (e *Env) Warnings() *slog.Logger { return e.log(slog.LevelWarn) }
+
+func (e *Env) log(level slog.Level) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: level}
 	if e.JSON {
-		return slog.New(slog.NewJSONHandler(e.Stderr, nil))
+		return slog.New(slog.NewJSONHandler(e.Stderr, opts))
 	}
-	return slog.New(slog.NewTextHandler(e.Stderr, nil))
+	return slog.New(slog.NewTextHandler(e.Stderr, opts))
 }
