@@ -24,7 +24,7 @@ import (
 
 // program is all commands.
 type program struct {
-	Serve serve.Serve `cmd:"" help:"Serve the registry over HTTP."`
+	Serve serve.Serve `cmd:"" settings:"" help:"Serve the registry over HTTP."`
 
 	Import  move.Import  `cmd:"" help:"Import users from files, or from a vendor's API."`
 	Export  move.Export  `cmd:"" help:"Export tenants."`
