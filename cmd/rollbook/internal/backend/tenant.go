@@ -12,14 +12,20 @@ import (
 type Tenant struct {
 	Tenant   string `required:"" placeholder:"NAME" help:"The tenant."`
 	Env      string `default:"Customer" enum:"Customer,Testing" help:"Its environment: Customer or Testing."`
-	ExactIDs bool   `name:"exact-ids" help:"External IDs are compared exactly. Only needed for a tenant that has users of both kinds."`
+	ExactIDs bool   `name:"exact-ids" help:"The tenant compares external IDs exactly; only needed if the store has it both ways."`
 }
 
-// Existing returns the handle on a tenant that the store has. How it compares external IDs is
-// read from the store. The error of a tenant that does not exist has the status NotFound.
-func (t *Tenant) Existing(ctx context.Context, users *enduser.Manager) (enduser.Tenant, error) {
+// Handle returns the handle on the tenant, whether the store has it or not.
+func (t *Tenant) Handle(users *enduser.Manager) enduser.Tenant {
 	handle := users.Tenant(t.Tenant).In(enduser.Environment(t.Env))
-	for _, exact := range [...]bool{t.ExactIDs, true} {
+	return handle.WithExactIDs(t.ExactIDs || handle.ExactIDs())
+}
+
+// Existing returns the handle on a tenant that the store has, however the store has its external
+// IDs. The error of a tenant that does not exist has the status NotFound.
+func (t *Tenant) Existing(ctx context.Context, users *enduser.Manager) (enduser.Tenant, error) {
+	handle := t.Handle(users)
+	for _, exact := range [...]bool{handle.ExactIDs(), !handle.ExactIDs()} {
 		found, err := exists(ctx, handle.WithExactIDs(exact))
 		if err != nil {
 			return enduser.Tenant{}, err

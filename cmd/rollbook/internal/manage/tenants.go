@@ -5,16 +5,137 @@ package manage
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strconv"
 
 	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/backend"
 	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/cli"
+	"github.com/rollbook-go/rollbook/enduser"
 )
 
 // Tenants lists and deletes tenants.
 type Tenants struct {
-	backend.Store   `embed:""`
-	backend.Keyring `embed:""`
+	List   TenantsList   `cmd:"" help:"List the tenants of the store, with how many users they have."`
+	Delete TenantsDelete `cmd:"" help:"Delete a tenant for good, in all its environments."`
 }
 
-// Run runs the command.
-func (c *Tenants) Run(ctx context.Context, env *cli.Env) error { return errors.ErrUnsupported }
+// TenantsList lists tenants.
+type TenantsList struct {
+	backend.Registry `embed:""`
+
+	Count int `default:"10000" placeholder:"N" help:"Count users, groups and webhooks up to N, at most 100000. 0 counts nothing."`
+}
+
+// count is a number as the command shows it.
+type count struct {
+	N     int  `json:"n"`
+	Exact bool `json:"exact"` // false: there are at least N
+}
+
+// String shows a number that is not exact with a plus.
+func (c count) String() string {
+	if c.Exact {
+		return strconv.Itoa(c.N)
+	}
+	return strconv.Itoa(c.N) + "+"
+}
+
+// Run lists the environments of all tenants.
+func (c *TenantsList) Run(ctx context.Context, env *cli.Env) error {
+	columns := []string{"TENANT", "ENVIRONMENT", "IDS"}
+	if c.Count > 0 {
+		columns = append(columns, "USERS", "GROUPS", "WEBHOOKS")
+	}
+	return c.Use(ctx, env, false, func(users *enduser.Manager) error {
+		table := env.Table(columns...)
+		for info, err := range users.Tenants(ctx, &enduser.TenantsOptions{Count: c.Count}) {
+			if err != nil {
+				return errors.Join(err, table.End())
+			}
+			if err := c.row(table, info); err != nil {
+				return err
+			}
+		}
+		return table.End()
+	})
+}
+
+func (c *TenantsList) row(table *cli.Table, info enduser.TenantInfo) error {
+	row := struct {
+		Tenant      string `json:"tenant"`
+		Environment string `json:"environment"`
+		ExactIDs    bool   `json:"exact_ids"`
+		Users       *count `json:"users,omitempty"`
+		Groups      *count `json:"groups,omitempty"`
+		Webhooks    *count `json:"webhooks,omitempty"`
+	}{Tenant: info.Name, Environment: string(info.Environment), ExactIDs: info.ExactIDs}
+	ids := "any case"
+	if info.ExactIDs {
+		ids = "exact"
+	}
+	cells := []string{info.Name, string(info.Environment), ids}
+	if c.Count > 0 {
+		u, g, w := count(info.Users), count(info.Groups), count(info.Webhooks)
+		row.Users, row.Groups, row.Webhooks = &u, &g, &w
+		cells = append(cells, u.String(), g.String(), w.String())
+	}
+	return table.Row(row, cells...)
+}
+
+// TenantsDelete deletes a tenant.
+type TenantsDelete struct {
+	backend.Registry `embed:""`
+
+	Name string `arg:"" help:"The tenant."`
+	Yes  bool   `help:"Delete it. Without this flag nothing is deleted."`
+}
+
+// Run deletes the tenant. After an end on the way the same command deletes the rest.
+func (c *TenantsDelete) Run(ctx context.Context, env *cli.Env) error {
+	return c.Use(ctx, env, false, func(users *enduser.Manager) error {
+		has, total, err := c.what(ctx, users)
+		switch {
+		case err != nil:
+			return err
+		case !has:
+			return cli.Exit(cli.NotFound, fmt.Errorf("the store has no tenant %q", c.Name))
+		case !c.Yes:
+			return cli.Exit(cli.Usage, fmt.Errorf("tenant %q has %s users: -yes deletes them, and all else of it, for good", c.Name, total))
+		}
+		progress := env.Progress("deleting records", 0)
+		deleted, err := users.DeleteTenant(ctx, c.Name, &enduser.DeleteTenantOptions{
+			Progress: func(records int) { progress.Set(int64(records)) },
+		})
+		progress.End()
+		if errors.Is(err, enduser.ErrInUse) {
+			return fmt.Errorf("%w: take its keys away, then delete it again", err)
+		}
+		if err != nil {
+			return err
+		}
+		result := struct {
+			Tenant  string `json:"tenant"`
+			Records int    `json:"records"`
+		}{c.Name, deleted.Records}
+		return env.Result(result, [2]string{"deleted records", strconv.Itoa(deleted.Records)})
+	})
+}
+
+// what reports whether the store has the tenant, and how many users that has in all.
+func (c *TenantsDelete) what(ctx context.Context, users *enduser.Manager) (has bool, total count, err error) {
+	total.Exact = true
+	for info, err := range users.Tenants(ctx, nil) {
+		if err != nil {
+			return false, count{}, err
+		}
+		if info.Name != c.Name {
+			continue
+		}
+		n, err := info.Handle.Count(ctx, enduser.Query{})
+		if err != nil {
+			return false, count{}, err
+		}
+		has, total.N, total.Exact = true, total.N+n.N, total.Exact && n.Exact
+	}
+	return has, total, nil
+}
