@@ -14,6 +14,10 @@ import (
 //go:embed openapi.json
 var openAPI []byte
 
+// OpenAPI returns the OpenAPI 3.1 document of the native routes, as GET /openapi.json answers
+// it where they are mounted at the root.
+func OpenAPI() []byte { return bytes.Clone(openAPI) }
+
 // serveOpenAPI answers the document, with the path under which the host mounted the
 // routes as its server.
 func serveOpenAPI(c *call) error {

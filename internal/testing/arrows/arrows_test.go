@@ -40,6 +40,7 @@ func allowed() []arrow {
 		{in("/store/redis"), []string{in("/store"), in("/internal/fair"), redis}},
 		{in("/store/postgres"), []string{in("/store"), in("/store/internal/backend"), in("/internal/fair"), pgx}},
 		{in("/store/postgres/examples/..."), []string{in("/enduser"), in("/store/postgres"), pgx}},
+		{in("/httpapi/docs"), nil},
 		{in("/httpapi/redislimit"), []string{in("/httpapi"), redis, "github.com/go-redis/redis_rate/v10"}},
 
 		{in("/enduser"), []string{in("/store"), in("/internal/fair"), in("/internal/fold"), in("/internal/jsontext"), in("/internal/redact"), "golang.org/x/text/...", "golang.org/x/net/idna"}},
