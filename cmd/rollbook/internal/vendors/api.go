@@ -1,33 +1,120 @@
 package vendors
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
 )
 
-// API is the flags that name a vendor's API. Commands embed it. If neither the URL nor a
-// credential is given, the rows come from files.
+// API is the flags that name a vendor's API. Commands embed it. If it is not Given, the rows come
+// from files.
 type API struct {
 	APIURL      string `name:"api-url" placeholder:"URL" help:"The vendor's API, as in https://HANDLE.ada.support/api. By default the one address that the vendor has."`
-	APIToken    string `name:"api-token" placeholder:"TOKEN" help:"The token of the vendor's API: give it as ROLLBOOK_API_TOKEN or ROLLBOOK_API_TOKEN_FILE, since other users can read the arguments of a program."`
-	APILogin    string `name:"api-login" placeholder:"EMAIL" help:"The account that logs in to MagickMind, instead of a token."`
-	APIPassword string `name:"api-password" placeholder:"PASSWORD" help:"Its password: give it as ROLLBOOK_API_PASSWORD or ROLLBOOK_API_PASSWORD_FILE."`
-	APIRate     string `name:"api-rate" placeholder:"N/s" help:"How often the API is asked at most: N/s, N/m or off. By default as the vendor allows."`
+	APIToken    string `name:"api-token" placeholder:"TOKEN" help:"The token of the vendor's API. Others can read a program's arguments: set ROLLBOOK_API_TOKEN or ROLLBOOK_API_TOKEN_FILE."`
+	APILogin    string `name:"api-login" placeholder:"EMAIL" help:"The account that logs in to MagickMind, whose tokens live for minutes, instead of a token."`
+	APIPassword string `name:"api-password" placeholder:"PASSWORD" help:"Its password. Set ROLLBOOK_API_PASSWORD or ROLLBOOK_API_PASSWORD_FILE."`
+	APIRate     string `name:"api-rate" placeholder:"RATE" help:"How often the API is asked at most: 10/s, 180/m, or off. By default as often as the vendor allows."`
 
-	Client *http.Client `kong:"-"` // nil: one with sensible limits
+	Client *http.Client `kong:"-"` // nil: one with a time limit
 	Log    *slog.Logger `kong:"-"` // gets a line when the vendor has to be waited for; nil: none
 }
 
 // Given reports whether an API is named.
 func (a *API) Given() bool { return a.APIURL != "" || a.APIToken != "" || a.APILogin != "" }
 
+// vendor is what is known of a vendor's API.
+type vendor struct {
+	url   string // "" where every customer has another one
+	first string // path and query of the first page; "" where nothing lists users
+	next  func(p *page) (string, error)
+	auth  func(h http.Header, token string)
+	rates []rate
+}
+
+// vendor returns what is known of the API of a format.
+func (f Format) vendor() vendor {
+	switch f {
+	case Ada: // its rates are those of all routes; the higher ones are promised for single users
+		return vendor{first: "/v2/end-users/?limit=100", next: nextOfAda, auth: bearer, rates: []rate{{10, "s"}, {100, "m"}}}
+	case MagickMind:
+		return vendor{url: "https://api.magickmind.ai", first: magickMindPath, next: nextOfMagickMind, auth: bearer}
+	case Explo:
+		return vendor{url: "https://api.explo.co", first: exploPath(1), next: nextOfExplo, auth: exploToken, rates: []rate{{180, "m"}}}
+	case Sensay:
+		return vendor{url: "https://api.sensay.io", auth: organizationSecret}
+	}
+	return vendor{}
+}
+
+func bearer(h http.Header, token string) { h.Set("Authorization", "Bearer "+token) }
+
+func exploToken(h http.Header, token string) { h.Set("Explo-Authorization", "Token "+token) }
+
+func organizationSecret(h http.Header, token string) {
+	h.Set("X-Organization-Secret", token)
+	h.Set("X-Api-Version", "2025-03-25")
+}
+
 // Open returns the rows of the API. After is the Position of a row up to which rows were imported,
-// "" for none.
+// "" for none. Its errors are about the flags.
 //
 // Sensay has no route that lists users: ids names them, one ID on each line. The other vendors
 // need no ids.
 func (a *API) Open(f Format, ids io.Reader, after string) (Source, error) {
-	return nil, errors.ErrUnsupported
+	v := f.vendor()
+	c, err := a.client(f, &v)
+	if err != nil {
+		return nil, err
+	}
+	if v.first != "" {
+		first, err := afterPage(f, v.first, after)
+		return &pages{format: f, client: c, turn: v.next, path: first}, err
+	}
+	if ids == nil {
+		return nil, fmt.Errorf("the API of %s lists no users: give the file that names them, one ID on each line", f)
+	}
+	skip, err := afterRow(f, after)
+	return &named{format: f, client: c, ids: ids, after: skip}, err
+}
+
+// client returns the client of the API.
+func (a *API) client(f Format, v *vendor) (*client, error) {
+	address := cmp.Or(a.APIURL, v.url)
+	base, err := url.Parse(strings.TrimRight(address, "/"))
+	switch {
+	case address == "":
+		return nil, fmt.Errorf("-api-url: %s has an address for each customer; give yours", f)
+	case err != nil || base.Host == "" || base.User != nil || base.RawQuery != "" || base.Fragment != "":
+		return nil, errors.New("-api-url: not an address such as https://api.example.com")
+	case base.Scheme != "https" && (base.Scheme != "http" || !isLoopback(base.Hostname())):
+		return nil, errors.New("-api-url: not https: the token would go over the network in clear")
+	}
+	c := &client{base: base, auth: v.auth, token: a.APIToken, log: a.Log}
+	switch {
+	case a.APILogin != "" && f != MagickMind:
+		return nil, fmt.Errorf("-api-login: %s has no login; give a token", f)
+	case a.APILogin != "" && a.APIToken != "":
+		return nil, errors.New("-api-login and -api-token: give one of them")
+	case a.APILogin != "":
+		c.login = &login{a.APILogin, a.APIPassword}
+	case a.APIToken == "":
+		return nil, errors.New("-api-token: none given")
+	case strings.ContainsFunc(a.APIToken, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return nil, errors.New("-api-token: has characters that no token has")
+	}
+	rates, err := a.rates(v.rates)
+	c.pace = newPace(rates)
+	c.http = withoutRedirects(a.Client)
+	return c, err
+}
+
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }
