@@ -8,12 +8,17 @@ import (
 	"syscall"
 )
 
-// private reports whether only this user, and root, can read and replace a file.
+// private reports whether a file can be read by this user and root alone, and by a group that
+// root chose.
 func private(info fs.FileInfo) bool {
-	mode := info.Mode().Perm()
-	if mode&0o077 == 0 {
-		return true
-	}
 	st, ok := info.Sys().(*syscall.Stat_t)
-	return ok && st.Uid == 0 && os.Geteuid() != 0 && mode&0o037 == 0
+	mode := info.Mode().Perm()
+	switch {
+	case !ok:
+		return false
+	case int64(st.Uid) == int64(os.Geteuid()):
+		return mode&0o077 == 0
+	default:
+		return st.Uid == 0 && mode&0o037 == 0
+	}
 }

@@ -5,7 +5,10 @@ package tomlfile
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"reflect"
+	"regexp"
 	"strings"
 
 	"github.com/BurntSushi/toml"
@@ -21,27 +24,31 @@ func Read(path string, v any) error {
 	return decode(path, text, v)
 }
 
-// ReadPrivate is Read for a file with secrets. It refuses a file that others can read or
-// replace: it must have the mode 0600 or less. A file of root that its group can read, and
-// this process cannot write, is what Kubernetes mounts, and accepted, too.
+// ReadPrivate is Read for a file with secrets. It refuses a file that others can read: one of
+// this user must have the mode 0600 or less, one of root 0640 or less, which is how systemd and
+// Kubernetes hand secrets to a program. It accepts no file of anyone else.
 func ReadPrivate(path string, v any) error {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no regular file", path)
+	}
+	if err != nil {
+		return err
+	}
 	f, err := os.Open(path) //nolint:gosec // the operator names the file
 	if err != nil {
 		return err
 	}
 	defer f.Close() //nolint:errcheck // nothing is written
-	info, err := f.Stat()
-	if err != nil {
+	if info, err = f.Stat(); err != nil {
 		return err
 	}
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s: not a file", path)
-	}
 	if !private(info) {
-		return fmt.Errorf("%s: others can read it: it has mode %#o and must have 0600", path, info.Mode().Perm())
+		return fmt.Errorf("%s has mode %#o: it must belong to the user of this program, with mode 0600, or to root, with mode 0640 at most",
+			path, info.Mode().Perm())
 	}
-	text := make([]byte, info.Size())
-	if _, err := f.ReadAt(text, 0); err != nil && len(text) > 0 {
+	text, err := io.ReadAll(f)
+	if err != nil {
 		return err
 	}
 	return decode(path, text, v)
@@ -49,32 +56,55 @@ func ReadPrivate(path string, v any) error {
 
 func decode(path string, text []byte, v any) error {
 	md, err := toml.Decode(string(text), v)
+	if err == nil {
+		err = checkMaps(&md, v)
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, explain(err))
 	}
 	if unknown := md.Undecoded(); len(unknown) > 0 {
-		return fmt.Errorf("%s: %w", path, unknownKeys(unknown))
+		names := make([]string, 0, len(unknown))
+		for _, k := range unknown {
+			names = append(names, k.String())
+		}
+		return fmt.Errorf("%s: unknown: %s", path, strings.Join(names, ", "))
 	}
 	return nil
 }
 
-// explain returns an error of package toml without the text of the file.
-func explain(err error) error {
-	parse, ok := errors.AsType[toml.ParseError](err)
-	if !ok {
-		return errors.New("not valid TOML")
+// wrongType is the error of a key whose value has another type than its field.
+type wrongType string
+
+func (w wrongType) Error() string { return string(w) + " has a value of the wrong type" }
+
+// checkMaps returns an error if a field that is a map got another value, which package toml
+// leaves out in silence.
+func checkMaps(md *toml.MetaData, v any) error {
+	t := reflect.TypeOf(v).Elem()
+	if t.Kind() != reflect.Struct {
+		return nil
 	}
-	what := "not valid TOML"
-	if strings.HasPrefix(parse.Message, "incompatible types") || strings.HasPrefix(parse.Message, "type mismatch") {
-		what = fmt.Sprintf("%s has a value of the wrong type", parse.LastKey)
+	for f := range t.Fields() {
+		name := strings.ToLower(f.Name)
+		if got := md.Type(name); f.Type.Kind() == reflect.Map && got != "" && got != "Hash" {
+			return wrongType(name)
+		}
 	}
-	return fmt.Errorf("line %d: %s", parse.Position.Line, what)
+	return nil
 }
 
-func unknownKeys(keys []toml.Key) error {
-	names := make([]string, 0, len(keys))
-	for _, k := range keys {
-		names = append(names, k.String())
+var lastKey = regexp.MustCompile(`^toml: .*?\(last key "([^"]*)"\)`)
+
+// explain returns an error of package toml without what the file says.
+func explain(err error) error {
+	if wrong, ok := errors.AsType[wrongType](err); ok {
+		return wrong
 	}
-	return fmt.Errorf("unknown: %s", strings.Join(names, ", "))
+	if parse, ok := errors.AsType[toml.ParseError](err); ok {
+		return fmt.Errorf("line %d: not valid TOML", parse.Position.Line)
+	}
+	if key := lastKey.FindStringSubmatch(err.Error()); key != nil {
+		return wrongType(key[1])
+	}
+	return errors.New("not valid TOML")
 }
