@@ -1,20 +1,158 @@
 package cli
 
-// Progress shows how far a piece of work is: a bar with rate and time left on a terminal,
-// a line every few seconds elsewhere, JSON lines with [Env].JSON.
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+)
+
+// every is how often a line is written where there is no terminal.
+const every = 5 * time.Second
+
+// Progress shows how far a piece of work is, on Stderr: a bar with rate and time left on a
+// terminal, a line every few seconds elsewhere, JSON lines with [Env].JSON. It is safe for
+// concurrent use.
 type Progress struct {
-	env   *Env
-	what  string
-	total int64
+	env  *Env
+	what string
+
+	mu           sync.Mutex
+	done, total  int64
+	begun, shown time.Time
+
+	bars *mpb.Progress // nil: lines
+	bar  *mpb.Bar
 }
 
-// Progress begins to show how far a piece of work is. Total is 0 if it is not known.
+// Progress begins to show how far a piece of work is, such as "importing". Total is 0 if it is
+// not known.
 func (e *Env) Progress(what string, total int64) *Progress {
-	return &Progress{env: e, what: what, total: total}
+	now := e.Now()
+	p := &Progress{env: e, what: what, total: total, begun: now, shown: now}
+	if e.Terminal && !e.JSON {
+		p.bars = mpb.New(mpb.WithOutput(e.Stderr), mpb.WithAutoRefresh())
+		p.bar = p.newBar()
+	}
+	return p
+}
+
+func (p *Progress) newBar() *mpb.Bar {
+	known := func(s decor.Statistics) bool { return s.Total > 0 }
+	left := decor.AverageETA(decor.ET_STYLE_GO)
+	counted := decor.Any(func(s decor.Statistics) string {
+		if known(s) {
+			return fmt.Sprintf(" %d of %d", s.Current, s.Total)
+		}
+		return fmt.Sprintf(" %d", s.Current)
+	})
+	return p.bars.New(p.total, mpb.BarStyle().Rbound("]"),
+		mpb.BarFillerTrim(),
+		mpb.PrependDecorators(decor.Name(p.what+" ")),
+		mpb.AppendDecorators(
+			counted,
+			decor.AverageSpeed(0, ", %.0f/s"),
+			decor.Any(func(s decor.Statistics) string {
+				if text, _ := left.Decor(s); known(s) && !s.Completed && !s.Aborted && s.Current > 0 {
+					return ", " + text + " left"
+				}
+				return ""
+			}),
+		),
+	)
 }
 
 // Set says how much is done.
-func (p *Progress) Set(done int64) {}
+func (p *Progress) Set(done int64) { p.SetOf(done, 0) }
 
-// End shows the last state and ends the bar.
-func (p *Progress) End() {}
+// SetOf says how much is done, and of how much if total is not 0. The total may change: it can be
+// an estimate.
+func (p *Progress) SetOf(done, total int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done = done
+	if total > 0 && total != p.total {
+		p.total = total
+		if p.bar != nil {
+			p.bar.SetTotal(total, false)
+		}
+	}
+	if p.bar != nil {
+		p.bar.SetCurrent(done)
+		return
+	}
+	if now := p.env.Now(); now.Sub(p.shown) >= every {
+		p.shown = now
+		p.line(now)
+	}
+}
+
+// Note writes a line between those of the progress, or v with [Env].JSON.
+func (p *Progress) Note(v any, line string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.env.JSON:
+		_ = encoder(p.env.Stderr).Encode(v)
+	case p.bars != nil:
+		_, _ = fmt.Fprintln(p.bars, printable(line))
+	default:
+		fmt.Fprintln(p.env.Stderr, printable(line))
+	}
+}
+
+// End shows the last state. Nothing may be shown afterwards.
+func (p *Progress) End() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.bar == nil {
+		p.line(p.env.Now())
+		return
+	}
+	if p.total > 0 && p.done < p.total {
+		p.bar.Abort(false)
+	} else {
+		p.bar.SetTotal(-1, true)
+	}
+	p.bars.Wait()
+}
+
+// state is a line of progress in JSON.
+type state struct {
+	Progress string  `json:"progress"`
+	Done     int64   `json:"done"`
+	Total    int64   `json:"total,omitempty"`
+	Rate     float64 `json:"per_second,omitempty"`
+	Left     float64 `json:"seconds_left,omitempty"`
+}
+
+// line writes a line. It says nothing of rates before there has been time to measure one.
+func (p *Progress) line(now time.Time) {
+	s := state{Progress: p.what, Done: p.done, Total: p.total}
+	if took := now.Sub(p.begun); took >= every {
+		s.Rate = float64(p.done) / took.Seconds()
+	}
+	if s.Rate > 0 && p.total > p.done {
+		s.Left = float64(p.total-p.done) / s.Rate
+	}
+	if p.env.JSON {
+		_ = json.NewEncoder(p.env.Stderr).Encode(s)
+		return
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %d", s.Progress, s.Done)
+	if s.Total > 0 {
+		fmt.Fprintf(&b, " of %d", s.Total)
+	}
+	if s.Rate > 0 {
+		fmt.Fprintf(&b, ", %.0f/s", s.Rate)
+	}
+	if s.Left > 0 {
+		fmt.Fprintf(&b, ", %s left", time.Duration(s.Left*float64(time.Second)).Round(time.Second))
+	}
+	fmt.Fprintln(p.env.Stderr, b.String())
+}
