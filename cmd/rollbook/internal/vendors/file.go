@@ -130,13 +130,14 @@ func (s *file) lines(yield func(text []byte, line int, err error) bool) {
 }
 
 // spread reports whether the file is a value, or several, that stand on more than one line each:
-// brackets are open at the end of its first line, and its second does not begin like another row.
+// brackets are open at the end of its first line, and what begins the second can stand in them.
 func (s *file) spread() bool {
 	first, second := s.head()
-	if len(first) == 0 || first[0] != '{' || len(second) == 0 || second[0] == '{' {
+	if len(first) == 0 || first[0] != '{' || len(second) == 0 {
 		return false
 	}
-	depth, inString := 0, false
+	var open []byte
+	inString := false
 	for i := 0; i < len(first); i++ {
 		switch c := first[i]; {
 		case inString && c == '\\':
@@ -145,12 +146,12 @@ func (s *file) spread() bool {
 			inString = !inString
 		case inString:
 		case c == '{', c == '[':
-			depth++
-		case c == '}', c == ']':
-			depth--
+			open = append(open, c)
+		case len(open) > 0 && (c == '}' || c == ']'):
+			open = open[:len(open)-1]
 		}
 	}
-	return depth > 0
+	return len(open) > 0 && (second[0] != '{' || open[len(open)-1] == '[')
 }
 
 // head returns the first line that is not blank and the beginning of the second, as far as they
