@@ -203,6 +203,7 @@ func (r *round) log(f *flight) {
 		At: f.at, Took: f.result.Took, Status: f.result.Status, Fault: f.result.Fault,
 		Redelivery: f.queued && !f.change.Position.IsZero() || f.scan == &r.again, position: f.change.Position,
 	})
+	r.w.m.observer.attempted(r, f)
 }
 
 // retry parks the object of an attempt that has failed, or counts another failure of it. After

@@ -102,8 +102,9 @@ func (r *round) disable(now time.Time) bool {
 	return true
 }
 
-// tell calls the hook for a webhook that was disabled.
+// tell reports what was written: dead letters, and a webhook that was disabled.
 func (r *round) tell(ctx context.Context) {
+	r.w.m.observer.wrote(r)
 	if r.hook.Disabled && r.e.opts.Disabled != nil {
 		r.e.opts.Disabled(ctx, r.hook.Clone())
 	}

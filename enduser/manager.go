@@ -30,6 +30,7 @@ type Manager struct {
 	keyring Keyring // nil: none
 
 	retention Retention
+	observer  Observer
 
 	insecureWebhooks bool
 }
@@ -53,6 +54,9 @@ type Options struct {
 
 	// Logger gets what the sweeper did and what it could not do. Nil means no log.
 	Logger *slog.Logger
+
+	// Observer gets reports of sweeps and deliveries. Nil means none.
+	Observer *Observer
 
 	// SweepEvery is the pause between two sweeps of [Manager.Run]. Zero means 30 s.
 	SweepEvery time.Duration
@@ -93,6 +97,9 @@ func New(s store.Store, opts *Options) *Manager {
 		store: s, now: o.Now, newID: o.NewID, policy: o.Policy, schema: o.Schema, log: o.Logger, every: o.SweepEvery,
 		kinds: kinds(), queues: newQueues(), strays: new(strays), running: new(running), keyring: o.Keyring, retention: o.Retain,
 		insecureWebhooks: o.InsecureWebhooks,
+	}
+	if o.Observer != nil {
+		m.observer = *o.Observer
 	}
 	if m.now == nil {
 		m.now = time.Now //nolint:forbidigo // the one place that reads the clock

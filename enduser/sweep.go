@@ -52,11 +52,14 @@ func (m *Manager) Sweep(ctx context.Context) (int, error) {
 		}
 	}
 	s := sweeper{m: m, now: m.millis(), belongings: make(chan struct{}, belongingsAtOnce)}
+	done := m.observer.beginSweep()
 	err := s.sweep(ctx)
 	if err == nil && m.strays.time(s.now) {
 		err = s.sweepStrays(ctx)
 	}
-	return s.users, errors.Join(err, s.lost.err(), keys, m.retain(ctx))
+	err = errors.Join(err, s.lost.err(), keys, m.retain(ctx))
+	done(&s, err)
+	return s.users, err
 }
 
 // belongingsAtOnce bounds how many users are deleted at a time with their sensitive values:
@@ -69,9 +72,10 @@ type sweeper struct {
 	now        time.Time
 	belongings chan struct{} // a slot is taken while a user is deleted with its sensitive values
 
-	users  int      // deleted
-	worked bool     // the last pass could do something
-	lost   failures // of the last pass
+	users  int           // deleted
+	late   time.Duration // how long the record was due that was due longest
+	worked bool          // the last pass could do something
+	lost   failures      // of the last pass
 }
 
 // sweep makes passes over the due records until a pass finds nothing that it can do.
@@ -170,7 +174,9 @@ func (s *sweeper) records(ctx context.Context, tenants []store.DueTenant) (worke
 			s.lost.add(unreadable("record", id, ErrCorrupt))
 		}
 		for j := range tenants[i].Records {
-			items = append(items, item{of: i, record: &tenants[i].Records[j]})
+			r := &tenants[i].Records[j]
+			items = append(items, item{of: i, record: r})
+			s.late = max(s.late, s.now.Sub(r.Due))
 		}
 	}
 	errs, err := together(len(items), writesAtOnce, func(i int) (err error) {

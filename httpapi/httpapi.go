@@ -151,6 +151,7 @@ const challenge = `Bearer realm="rollbook"`
 // host returns the settings as every family has them.
 func (o Options) host(users *enduser.Manager, auth Authenticator) family.Host {
 	h := family.Host{
+		Family: "native",
 		Users:  users,
 		Policy: o.Policy, PolicyOf: o.PolicyOf,
 		Authenticate: func(r *http.Request, credential string) (family.Principal, error) {

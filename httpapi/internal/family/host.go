@@ -49,6 +49,7 @@ var (
 
 // Host has the settings of the program that embeds a family; see httpapi.Options.
 type Host struct {
+	Family string // its name, such as "ada"
 	Users  *enduser.Manager
 	Policy enduser.Policy
 
@@ -124,6 +125,7 @@ func (h *Host) Tenant(c *Call) enduser.Tenant {
 // Explain if it has names of its own.
 func (h *Host) Config(credential func(http.Header) string, challenge string) rest.Config[Principal] {
 	return rest.Config[Principal]{
+		Family: h.Family,
 		Authenticate: func(r *http.Request) (Principal, error) {
 			p, err := h.Authenticate(r, credential(r.Header))
 			switch {

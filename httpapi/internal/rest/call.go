@@ -32,6 +32,8 @@ type Call[P any] struct {
 	matched   bool
 	wrote     bool
 	unmatched unmatched[P]
+	observer  Observer[P] // nil: none
+	code      string      // of the problem that is answered
 
 	conditions Preconditions
 	load       load // of a large body
@@ -44,6 +46,7 @@ func (c *Call[P]) begin(w http.ResponseWriter, r *http.Request) {
 	c.w, c.Request, c.header = w, r, w.Header()
 	c.unmatched = unmatched[P]{call: c}
 	c.identify()
+	c.observe()
 }
 
 func (c *Call[P]) end() {
@@ -228,6 +231,7 @@ func (c *Call[P]) Fail(err error) {
 // write answers with a problem.
 func (c *Call[P]) write(p *Problem) {
 	c.version, c.parent = c.version[:0], ""
+	c.code = p.Code
 	said := *p
 	said.RequestID = c.RequestID()
 	said.Route = c.Request.Pattern
@@ -244,6 +248,7 @@ func (c *Call[P]) send(status int, body []byte) {
 		return
 	}
 	c.wrote = true
+	c.answered(status)
 	c.free()
 	c.setHeader(status, len(body))
 	c.limitWrite(len(body), 0)

@@ -53,6 +53,7 @@ func (l *Long[P]) send() error {
 	c := l.c
 	if !l.begun {
 		l.begun, c.wrote = true, true
+		c.answered(http.StatusOK)
 		c.header["Content-Type"] = []string{l.media}
 		c.setHeader(http.StatusOK, -1)
 		c.w.WriteHeader(http.StatusOK)

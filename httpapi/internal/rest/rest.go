@@ -23,6 +23,8 @@ import (
 // Config has what differs between families of routes. P is the type of what a credential
 // stands for.
 type Config[P any] struct {
+	Family string // its name, for an Observer
+
 	// Authenticate returns what the request's credential stands for. An error that
 	// is not a *Problem is a failure of the server.
 	Authenticate func(*http.Request) (P, error)
@@ -119,6 +121,7 @@ func New[P any](config Config[P], routes ...Route[P]) *Handler[P] {
 	h := &Handler[P]{config: config, large: newLarge(config.BodyMemory, config.MaxBody, longest)}
 	h.calls.New = func() any { return &Call[P]{h: h} }
 	for _, route := range routes {
+		path := strings.TrimSuffix(route.Path, "/{$}")
 		h.mux.HandleFunc(route.Method+" "+route.Path, func(w http.ResponseWriter, r *http.Request) {
 			c, ok := w.(*unmatched[P])
 			if !ok {
@@ -126,6 +129,9 @@ func New[P any](config Config[P], routes ...Route[P]) *Handler[P] {
 			}
 			c.call.matched = true
 			c.call.Request = r
+			if o := c.call.observer; o != nil {
+				o.Matched(path, route.Access)
+			}
 			c.call.serve(&route)
 		})
 	}
@@ -177,6 +183,9 @@ func (c *Call[P]) serve(route *Route[P]) {
 		p, err := c.h.config.Authenticate(c.Request)
 		if err == nil {
 			c.Principal = p
+			if c.observer != nil {
+				c.observer.Authenticated(p)
+			}
 			err = c.h.config.Allow(c.header, c.Request, p, &route.Access)
 		}
 		if err == nil { // what is public has no version

@@ -28,5 +28,7 @@ func Host(name string, users *enduser.Manager, auth httpapi.Authenticator, o htt
 	if !ok {
 		return nil, errors.New(name + ": new: httpapi.New returned another handler")
 	}
-	return h.FamilyHost(), nil
+	host := h.FamilyHost()
+	host.Family = name
+	return host, nil
 }
