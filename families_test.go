@@ -103,7 +103,7 @@ func exists(t *testing.T, tests []string, name string) bool {
 	name, _, _ = strings.Cut(name, "/")
 	if pkg, test, ok := strings.Cut(name, "."); ok {
 		return slices.Contains(functions(t, map[string]string{
-			"enduser": "enduser", "fold": "internal/fold", "keyfile": "enduser/keyfile", "rest": "httpapi/internal/rest", "httpapi": "httpapi", "server": "examples/server", "webhook": "enduser/webhook",
+			"enduser": "enduser", "fold": "internal/fold", "keyfile": "enduser/keyfile", "rest": "httpapi/internal/rest", "httpapi": "httpapi", "server": "cmd/rollbook", "webhook": "enduser/webhook",
 		}[pkg]), test)
 	}
 	return slices.Contains(tests, name)

@@ -97,8 +97,8 @@ func await(b *testing.B, addr string) {
 func rollbook(b *testing.B) *peer {
 	b.Helper()
 	dir := b.TempDir()
-	lines := start(b, dir, build(b, "..", "./examples/server"),
-		"-addr", "127.0.0.1:0", "-sync", "normal", "-rate", "off", "-key", key+"=acme@bench")
+	lines := start(b, dir, build(b, "../cmd/rollbook", "."),
+		"serve", "-addr", "127.0.0.1:0", "-sync", "normal", "-rate", "off", "-key", key+"=acme@bench")
 	if !lines.Scan() {
 		b.Fatal("no line of output")
 	}

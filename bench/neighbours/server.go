@@ -112,7 +112,7 @@ func managers(st store.Store) (users, late *enduser.Manager, err error) {
 	return users, enduser.New(st, o), nil
 }
 
-// handler serves what examples/server does, without limits of requests.
+// handler serves what cmd/rollbook does, without limits of requests.
 func handler(users *enduser.Manager) (http.Handler, error) {
 	tokens, err := httpapi.NewTokens(map[string]httpapi.Principal{busyKey: {Tenant: "busy"}, quietKey: {Tenant: "quiet"}})
 	if err != nil {

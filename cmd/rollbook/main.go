@@ -10,6 +10,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -41,28 +42,62 @@ type program struct {
 }
 
 func main() {
-	// A closed log is no reason to end.
-	signal.Ignore(syscall.SIGPIPE)
-	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
-	context.AfterFunc(ctx, stop) // a second signal has its usual effect
+	ctx, end := context.WithCancel(context.Background())
+	onSignals(ctx, end)
 	env := &cli.Env{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Terminal: term.IsTerminal(int(os.Stderr.Fd())),
 		Now:      time.Now,
+		OnHangup: hangups(ctx, end),
 	}
 	status := config.Main(ctx, new(program), os.Args[1:], os.Environ(), env)
-	stop()
+	end()
 	os.Exit(status)
 }
 
-// endings returns the signals that end the program, except those that it inherited as
-// ignored: nohup starts it so.
-func endings() []os.Signal {
-	var signals []os.Signal
-	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+// onSignals calls end on SIGINT and SIGTERM. A second signal has its usual effect.
+func onSignals(ctx context.Context, end func()) {
+	came := make(chan os.Signal, 1)
+	notify(came, os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, func() { signal.Stop(came) })
+	go func() {
+		<-came
+		end()
+	}()
+}
+
+// hangups calls end on SIGHUP, as onSignals does. It returns a function that has another
+// function called instead, each time.
+func hangups(ctx context.Context, end func()) func(func()) {
+	came := make(chan os.Signal, 1)
+	notify(came, syscall.SIGHUP)
+	var instead atomic.Pointer[func()]
+	context.AfterFunc(ctx, func() {
+		if instead.Load() == nil {
+			signal.Stop(came)
+		}
+	})
+	go func() {
+		for range came {
+			if f := instead.Load(); f != nil {
+				(*f)()
+			} else {
+				end()
+			}
+		}
+	}()
+	return func(f func()) {
+		instead.Store(&f)
+		signal.Notify(came, syscall.SIGHUP)
+	}
+}
+
+// notify is signal.Notify without the signals that the program inherited as ignored: nohup
+// starts it so.
+func notify(came chan<- os.Signal, signals ...os.Signal) {
+	for _, s := range signals {
 		if !signal.Ignored(s) {
-			signals = append(signals, s)
+			signal.Notify(came, s)
 		}
 	}
-	return signals
 }

@@ -1,55 +1,84 @@
-// Command server serves a registry of end users: the native REST API of Rollbook at /, and
-// the APIs of four other products at /magickmind, /explo, /sensay and /ada, over the same
-// users. By default it keeps them in an SQLite file in the current folder, and makes its own
-// keys.
+// Server is a host in one file: the native REST API on users in an SQLite file. It makes a key
+// at each start and prints a command that uses it. Requests that it has begun are answered
+// before it ends.
 //
-//	go run ./examples/server
-//
-// Its first line on standard output is "listening on http://ADDR". GET /healthz reports that
-// it runs, GET /readyz that its store reads and writes; neither needs a key.
-//
-// SIGINT, SIGTERM and SIGHUP end it with status 0, after it has answered the requests that it
-// has begun, for at most 10 s. A second signal ends it at once. A closed standard output or
-// standard error does not end it.
+// The program that serves every family of routes, with its settings in flags, the environment
+// or a file, is cmd/rollbook.
 package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
-	goredis "github.com/redis/go-redis/v9"
-
-	redisstore "github.com/rollbook-go/rollbook/store/redis"
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/store/sqlite"
 )
 
 func main() {
-	// A closed log is no reason to end.
-	signal.Ignore(syscall.SIGPIPE)
-	goredis.SetLogger(redisstore.ClientLogger(newLog(os.Stderr)))
-	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
-	context.AfterFunc(ctx, stop) // a second signal has its usual effect
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	if err == nil || errors.Is(err, flag.ErrHelp) {
-		return
+	addr := flag.String("addr", "127.0.0.1:8082", "address to listen on; port 0 takes a free one")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *addr, "server.db", os.Stdout); err != nil {
+		log.Fatal(err) //nolint:gocritic // the signals end with the process
 	}
-	fmt.Fprintln(os.Stderr, "server:", err)
-	os.Exit(1)
 }
 
-// endings returns the signals that end the server, except those that it inherited as
-// ignored: nohup starts it so.
-func endings() []os.Signal {
-	var signals []os.Signal
-	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
-		if !signal.Ignored(s) {
-			signals = append(signals, s)
-		}
+// run serves until the context ends.
+func run(ctx context.Context, addr, file string, out io.Writer) (err error) {
+	st, err := sqlite.Open(ctx, file, nil)
+	if err != nil {
+		return err
 	}
-	return signals
+	defer func() { err = errors.Join(err, st.Close()) }()
+	users := enduser.New(st, &enduser.Options{Logger: slog.Default()})
+
+	key := rand.Text()
+	tokens, err := httpapi.NewTokens(map[string]httpapi.Principal{key: {Tenant: "demo"}})
+	if err != nil {
+		return err
+	}
+	closing := make(chan struct{}) // ends long polls
+	routes, err := httpapi.New(users, tokens.Authenticate, &httpapi.Options{Logger: slog.Default(), Closing: closing})
+	if err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: routes, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: time.Minute}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	fmt.Fprintf(out, "curl http://%s/v1/end-users -H 'Authorization: Bearer %s'\n", listener.Addr(), key)
+
+	// Run removes expired records in the background until the context ends.
+	if err := users.Run(ctx); ctx.Err() == nil {
+		return err
+	}
+	close(closing)
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return errors.Join(server.Shutdown(limit), ended(<-served))
+}
+
+// ended returns the error of a server that has ended, unless it was told to.
+func ended(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
 }

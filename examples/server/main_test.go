@@ -2,192 +2,73 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"log/slog"
-	"os"
-	"os/exec"
+	"net/http"
 	"path/filepath"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
-	"time"
-
-	goredis "github.com/redis/go-redis/v9"
-
-	redisstore "github.com/rollbook-go/rollbook/store/redis"
 )
 
-// patience bounds every wait of these tests, for machines under load.
-const patience = 3 * time.Minute
-
-// beServer is the environment variable that makes the test's program the server.
-const beServer = "ROLLBOOK_TEST_BE_SERVER"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(beServer) == "" {
-		goredis.SetLogger(redisstore.ClientLogger(slog.New(slog.DiscardHandler)))
-		code := m.Run()
-		if cluster != nil {
-			cluster.Close()
+// TestRun sends requests with what is printed.
+func TestRun(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "server.db")
+	for _, want := range []int{http.StatusCreated, http.StatusOK} { // the second server finds the user of the first
+		out, in := io.Pipe()
+		ctx, end := context.WithCancel(t.Context())
+		defer end()
+		served := make(chan error, 1)
+		go func() { served <- run(ctx, "127.0.0.1:0", file, in) }()
+		line, err := bufio.NewReader(out).ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
 		}
-		os.Exit(code)
+		words := strings.Fields(line)
+		if len(words) != 6 || words[0] != "curl" {
+			t.Fatalf("it prints %q", line)
+		}
+		url, key := words[1], strings.TrimSuffix(words[5], "'")
+		if status := send(t, "POST", url, key, `{"external_id":"crm-7"}`); status != want {
+			t.Errorf("%d, want %d", status, want)
+		}
+		if status := send(t, "GET", url, "", ""); status != http.StatusUnauthorized {
+			t.Errorf("without the key: %d", status)
+		}
+		end()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
 	}
-	main()
 }
 
-// started is a running server.
-type started struct {
-	url   string
-	lines <-chan string // of its standard output, after the first; closed when it ends
-	end   func() error  // ends it as SIGTERM does, and returns what it returns
-	wait  func() error  // waits until it has ended, and returns that
-
-	process *os.Process // of startProcess
-	log     *logged     // its standard error
-}
-
-// start runs the server inside the test, on a free port.
-func start(t *testing.T, args ...string) *started {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	out, in := io.Pipe()
-	log := new(logged)
-	ended := make(chan error, 1)
-	args = append([]string{"-addr", "127.0.0.1:0", "-keyring", filepath.Join(t.TempDir(), "keyring")}, args...)
-	go func() {
-		err := run(ctx, args, in, log)
-		ended <- errors.Join(err, in.Close())
-	}()
-	s := &started{log: log, wait: sync.OnceValue(func() error { return within(ended) })}
-	s.end = func() error {
-		cancel()
-		return s.wait()
+func TestRunFails(t *testing.T) {
+	dir := t.TempDir()
+	if err := run(t.Context(), "127.0.0.1:0", filepath.Join(dir, "none", "server.db"), io.Discard); err == nil {
+		t.Error("it has no file and serves")
 	}
-	s.read(t, out, log)
-	return s
+	if err := run(t.Context(), "nowhere", filepath.Join(dir, "server.db"), io.Discard); err == nil {
+		t.Error("it has no address and serves")
+	}
 }
 
-// startProcess runs the server as a process of its own, with dir as its current
-// folder.
-func startProcess(t *testing.T, dir string, args ...string) *started {
+func send(t *testing.T, method, url, key, body string) int {
 	t.Helper()
-	log := new(logged)
-	return startLogging(t, dir, log, log, args...)
-}
-
-// startLogging does the same with another standard error.
-func startLogging(t *testing.T, dir string, log *logged, stderr io.Writer, args ...string) *started {
-	t.Helper()
-	// The Cleanup ends it, after the test's own context.
-	cmd := exec.Command(os.Args[0], append([]string{"-addr", "127.0.0.1:0"}, args...)...)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), beServer+"=1")
-	cmd.Stderr = stderr
-	out, in := io.Pipe()
-	cmd.Stdout = in
-	if err := cmd.Start(); err != nil {
+	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() {
-		err := cmd.Wait()
-		ended <- errors.Join(err, in.Close())
-	}()
-	s := &started{process: cmd.Process, log: log, wait: sync.OnceValue(func() error { return within(ended) })}
-	s.end = func() error {
-		if err := s.process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-			return err
-		}
-		return s.wait()
+	r.Header.Set("Content-Type", "application/json")
+	if key != "" {
+		r.Header.Set("Authorization", "Bearer "+key)
 	}
-	s.read(t, out, log)
-	return s
-}
-
-// read waits for the first line, which says where the server listens.
-func (s *started) read(t *testing.T, out io.Reader, log *logged) {
-	t.Helper()
-	lines := make(chan string, 16)
-	go func() {
-		defer close(lines)
-		for scan := bufio.NewScanner(out); scan.Scan(); {
-			lines <- scan.Text()
-		}
-	}()
-	s.lines = lines
-	first := s.line(t)
-	url, ok := strings.CutPrefix(first, "listening on ")
-	if !ok || !strings.HasPrefix(url, "http://127.0.0.1:") {
-		t.Fatalf("the first line is %q; the server ended with %v and logged\n%s", first, s.end(), log)
-	}
-	s.url = url
-	t.Cleanup(func() {
-		if err := s.end(); err != nil && !isKilled(err) {
-			t.Errorf("the server ended with %v and logged\n%s", err, log)
-		}
-	})
-}
-
-// line returns the next line of the server's standard output, "" if it has ended.
-func (s *started) line(t *testing.T) string {
-	t.Helper()
-	select {
-	case line := <-s.lines:
-		return line
-	case <-time.After(patience):
-		t.Fatal("the server prints nothing")
-		return ""
-	}
-}
-
-// kill ends a process at once and waits until it is gone.
-func (s *started) kill(t *testing.T) {
-	t.Helper()
-	if err := s.process.Kill(); err != nil {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(r)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.end(); !isKilled(err) {
-		t.Fatalf("the server ended with %v before it was killed", err)
+	_, _ = io.Copy(io.Discard, resp.Body)
+	if err := resp.Body.Close(); err != nil {
+		t.Fatal(err)
 	}
-}
-
-func isKilled(err error) bool {
-	exit, ok := errors.AsType[*exec.ExitError](err)
-	if !ok {
-		return false
-	}
-	status, ok := exit.Sys().(syscall.WaitStatus)
-	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
-}
-
-func within(ended <-chan error) error {
-	select {
-	case err := <-ended:
-		return err
-	case <-time.After(patience):
-		return fmt.Errorf("still running after %v", patience)
-	}
-}
-
-// logged is what a server wrote to its standard error.
-type logged struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logged) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
+	return resp.StatusCode
 }

@@ -66,7 +66,7 @@ func allowed() []arrow {
 		{in("/internal/redact"), nil},
 		{in("/internal/fair"), nil},
 		{in("/internal/fold"), []string{"golang.org/x/text/..."}},
-		{in("/examples/..."), []string{modulePath + "/...", redis, sqlite, "github.com/golang-jwt/jwt/v5"}},
+		{in("/examples/..."), []string{modulePath + "/...", redis, sqlite}},
 
 		{in("/internal/release"), []string{in("/internal/testing/pgtest")}}, // a program
 

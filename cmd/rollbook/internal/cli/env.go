@@ -15,6 +15,10 @@ type Env struct {
 	Terminal       bool // Stderr is a terminal
 	JSON           bool // the results go to Stdout as JSON, and progress and errors to Stderr
 	Now            func() time.Time
+
+	// OnHangup has a function called on each SIGHUP, which then does not end the program. It is
+	// nil where there are no signals.
+	OnHangup func(func())
 }
 
 // Log returns a log on Stderr.

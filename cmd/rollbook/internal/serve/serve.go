@@ -4,18 +4,124 @@ package serve
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os/signal"
+	"syscall"
 
+	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/access"
 	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/backend"
 	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/cli"
+	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/logs"
+	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/tenants"
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/enduser/keyfile"
+	"github.com/rollbook-go/rollbook/enduser/webhook"
 )
 
-// Serve serves the registry over HTTP.
+// Serve serves the native REST API of Rollbook at /, and the APIs of four other products at
+// /magickmind, /explo, /sensay and /ada, over the same users. By default it keeps them in an
+// SQLite file in the current folder, and makes its own keys.
+//
+// Its first line on standard output is "listening on http://ADDR". GET /livez and /healthz
+// report that it runs, GET /readyz that its store reads and writes; none needs a key.
+//
+// SIGINT, SIGTERM and SIGHUP end it with status 0, after it has answered the requests that it
+// has begun, for at most 10 s. A second signal ends it at once. If it has files that it can
+// read again, SIGHUP makes it do that instead: those of -keys, -tenants, -tls-cert and
+// -keyring shared:FILE.
 type Serve struct {
-	Addr string `default:"127.0.0.1:8080" help:"Address to listen on; port 0 takes a free one."`
+	Addr           string   `default:"127.0.0.1:8080" help:"Address to listen on; port 0 takes a free one."`
+	MaxConnections int      `default:"10000" placeholder:"N" help:"Connections at once; more wait. 0: any number."`
+	TLS            tlsFlags `embed:"" prefix:"tls-"`
 
-	backend.Store   `embed:""`
-	backend.Keyring `embed:""`
+	Store   backend.Store   `embed:""`
+	Keyring backend.Keyring `embed:""`
+	Access  access.Flags    `embed:""`
+	Tenants tenants.Flags   `embed:""`
+	Logs    logs.Flags      `embed:""`
+
+	Login []string `sep:"none" secret:"" placeholder:"EMAIL:PASSWORD=KEY" help:"An account that gets KEY from /magickmind/v1/auth/login; repeatable."`
+
+	Webhooks        string `default:"on" enum:"on,off" help:"Send webhooks: on or off. Off is for a server beside others that send them."`
+	WebhookInsecure bool   `help:"Send webhooks to http URLs and private addresses, too; for development."`
+
+	Retain      age `default:"30d" placeholder:"AGE" help:"How long changes stay in the feed, such as 30d or 12h; off: for ever."`
+	RetainCount int `default:"0" placeholder:"N" help:"How many of its newest changes each tenant keeps; 0: any number."`
 }
 
-// Run serves until the context ends.
-func (s *Serve) Run(ctx context.Context, env *cli.Env) error { return errors.ErrUnsupported }
+// Run serves until the context ends. It creates no file before it listens.
+func (s *Serve) Run(ctx context.Context, env *cli.Env) (err error) {
+	signal.Ignore(syscall.SIGPIPE) // a closed log is no reason to end
+	log := s.Logs.Logger(env)
+	p := new(parts)
+	if err := s.read(p, env, log); err != nil {
+		return cli.Exit(cli.Usage, err)
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.Addr)
+	if err != nil {
+		err = fmt.Errorf("-addr: %w", err)
+		if _, wrong := errors.AsType[*net.AddrError](err); wrong {
+			err = cli.Exit(cli.Usage, err)
+		}
+		return err
+	}
+	defer listener.Close() //nolint:errcheck // the server has closed it, or never served
+
+	st, closer, err := s.Store.Open(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closer.Close()) }()
+	ring, err := s.Keyring.Open(ctx, &s.Store, log)
+	if err != nil {
+		return err
+	}
+	p.ring, _ = ring.(*keyfile.Shared)
+	made, err := s.makeKey(p)
+	if err != nil {
+		return err
+	}
+	users := enduser.New(st, &enduser.Options{
+		Schema: p.tenants.Schema, Keyring: ring, Logger: log, Now: env.Now,
+		Retain:           enduser.Retention{Age: s.Retain.Duration(), Changes: s.RetainCount},
+		InsecureWebhooks: s.WebhookInsecure,
+	})
+	web := &server{users: users, log: log, tls: p.tls, limit: s.MaxConnections, closing: make(chan struct{}), drain: drain}
+	if s.Webhooks == "on" {
+		web.hooks = webhook.New(users, &webhook.Options{AllowHTTP: s.WebhookInsecure, AllowPrivate: s.WebhookInsecure})
+	}
+	h, err := s.handler(users, p, log, web.closing, env) //nolint:contextcheck // requests bring their own contexts
+	if err != nil {
+		return err
+	}
+	if files := s.again(p); len(files) > 0 && env.OnHangup != nil {
+		env.OnHangup(func() { reload(files, log) })
+	}
+	fmt.Fprintf(env.Stdout, "listening on %s://%s\n", p.scheme(), listener.Addr())
+	if made != "" {
+		fmt.Fprintf(env.Stdout, "try: %s\n", curl(p.scheme()+"://"+listener.Addr().String(), made))
+	}
+	return web.serve(ctx, listener, h)
+}
+
+// handler returns everything that answers a request.
+func (s *Serve) handler(users *enduser.Manager, p *parts, log *slog.Logger, closing <-chan struct{}, env *cli.Env) (http.Handler, error) {
+	m, err := newMounts(users, &settings{
+		keys: p.keys, logins: p.logins, policy: p.tenants.Policy,
+		rate: s.Access.Rate == "on", loopback: onLoopback(s.Addr),
+		now: env.Now, log: log, closing: closing,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.Logs.Access(log, m), nil
+}
+
+// curl returns a command that makes a user.
+func curl(url, key string) string {
+	return fmt.Sprintf("curl -i %s/v1/end-users -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' "+
+		`-d '{"external_id":"crm-7","name":"Ann"}'`, url, key)
+}

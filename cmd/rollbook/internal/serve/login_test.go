@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"crypto/hmac"
@@ -8,9 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"hash"
-	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,54 +16,6 @@ import (
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/magickmind"
 )
-
-const (
-	loginPath   = "/magickmind/v1/auth/login"
-	refreshPath = "/magickmind/v1/auth/refresh"
-	loginFlag   = "-login=ann@example.com:pass:word=1=" + testKey
-)
-
-func TestLogin(t *testing.T) {
-	s := start(t, "-store", "memory:", keyFlag, loginFlag)
-	post := func(path, body string) answer { return mustSend(t, "POST", s.url+path, "", body) }
-	in := post(loginPath, `{"email":"Ann@Example.com","password":"pass:word=1"}`)
-	if in.status != http.StatusOK {
-		t.Fatalf("login: %d %s", in.status, in.body)
-	}
-	access, refresh := member(in.body, "access_token"), member(in.body, "refresh_token")
-	if strings.Contains(in.body, testKey) || claims(t, access).Subject != "demo" {
-		t.Errorf("login: %s", in.body)
-	}
-	for _, path := range []string{"/magickmind/v1/end-users", "/v1/end-users", "/ada/api/v2/end-users/"} {
-		for _, key := range []string{access, testKey} {
-			if a := mustSend(t, "GET", s.url+path, key, ""); a.status != http.StatusOK {
-				t.Errorf("%s: %d %s", path, a.status, a.body)
-			}
-		}
-	}
-	for range 2 { // places that refresh at once
-		if a := post(refreshPath, `{"refresh_token":"`+refresh+`"}`); a.status != http.StatusOK || member(a.body, "refresh_token") == refresh {
-			t.Errorf("refresh: %d %s", a.status, a.body)
-		}
-	}
-	for _, a := range []answer{
-		post(refreshPath, `{"refresh_token":"`+testKey+`"}`),
-		post(refreshPath, `{"refresh_token":"`+access+`"}`),
-		post(loginPath, `{"email":"ann@example.com","password":"pass:word=2"}`),
-		post(loginPath, `{"email":"bob@example.com","password":"pass:word=1"}`),
-	} {
-		if a.status != http.StatusBadRequest {
-			t.Errorf("%d %s", a.status, a.body)
-		}
-	}
-	none := start(t, "-store", "memory:", keyFlag)
-	if a := mustSend(t, "POST", none.url+loginPath, "", `{"email":"ann@example.com","password":"x"}`); a.status != http.StatusNotFound {
-		t.Errorf("without -login: %d %s", a.status, a.body)
-	}
-	if a := mustSend(t, "GET", none.url+"/v1/end-users", access, ""); a.status != http.StatusUnauthorized {
-		t.Errorf("the token of another server: %d %s", a.status, a.body)
-	}
-}
 
 // claim has the claims of an access token that these tests need.
 type claim struct {
@@ -108,38 +58,8 @@ func forge(t *testing.T, header map[string]any, c claim, hash func() hash.Hash, 
 	return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// TestLoginsAtOnce: a client that logs in and refreshes two hundred times at once succeeds
-// every time, even while others use wrong passwords for its account.
-func TestLoginsAtOnce(t *testing.T) {
-	s := start(t, "-store", "memory:", keyFlag, loginFlag)
-	const right = `{"email":"ann@example.com","password":"pass:word=1"}`
-	in := mustSend(t, "POST", s.url+loginPath, "", right)
-	refresh := `{"refresh_token":"` + member(in.body, "refresh_token") + `"}`
-	client := newClient(t, 50)
-	var all sync.WaitGroup
-	ask := func(path, body string, want int) {
-		all.Go(func() {
-			if a, err := send(client, "POST", s.url+path, "", body); err != nil || a.status != want {
-				t.Errorf("%s: %d %s %v, want %d", path, a.status, a.body, err, want)
-			}
-		})
-	}
-	const wrong = `{"email":"ann@example.com","password":"wrong"}`
-	for i := range 100 {
-		ask(loginPath, right, http.StatusOK)
-		ask(refreshPath, refresh, http.StatusOK)
-		if i%10 == 0 {
-			ask(loginPath, wrong, http.StatusBadRequest)
-		}
-	}
-	all.Wait()
-	if a := mustSend(t, "POST", s.url+loginPath, "", wrong); a.status != http.StatusTooManyRequests {
-		t.Errorf("the eleventh wrong one: %d %s", a.status, a.body)
-	}
-}
-
-// newLogins returns accounts of two tenants, each with its own key. Their clock is now.
-func newLogins(t *testing.T, now *time.Time) *loginFlags {
+// twoLogins returns accounts of two tenants, each with its own key. Their clock is now.
+func twoLogins(t *testing.T, now *time.Time) *logins {
 	t.Helper()
 	tokens, err := httpapi.NewTokens(map[string]httpapi.Principal{
 		testKey: {Tenant: "demo", Environment: enduser.Testing, Actor: "crm"}, "key-of-umbrella": {Tenant: "umbrella"},
@@ -147,19 +67,20 @@ func newLogins(t *testing.T, now *time.Time) *loginFlags {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := new(loginFlags)
-	for _, flag := range []string{"ann@example.com:one=" + testKey, "bob@example.com:two=key-of-umbrella"} {
-		if err := l.Set(flag); err != nil {
-			t.Fatal(err)
-		}
+	l, err := newLogins(
+		[]string{"ann@example.com:one=" + testKey, "bob@example.com:two=key-of-umbrella"},
+		func() time.Time { return *now },
+	)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err := errors.Join(l.err, l.open(tokens, func() time.Time { return *now })); err != nil {
+	if err := l.open(tokens.Authenticate); err != nil {
 		t.Fatal(err)
 	}
 	return l
 }
 
-func in(t *testing.T, l *loginFlags, email, password string) magickmind.Session {
+func in(t *testing.T, l *logins, email, password string) magickmind.Session {
 	t.Helper()
 	s, err := l.Login(t.Context(), email, magickmind.NewSecret(password))
 	if err != nil {
@@ -172,9 +93,9 @@ func in(t *testing.T, l *loginFlags, email, password string) magickmind.Session 
 // changed token has none.
 func TestAccessTokens(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	l := newLogins(t, &now)
+	l := twoLogins(t, &now)
 	token := in(t, l, "ann@example.com", "one").AccessToken.Reveal()
-	p, err := l.verify(token)
+	p, err := l.verify(nil, token)
 	if err != nil || p.Tenant != "demo" || p.Environment != enduser.Testing || p.Actor != "crm" || p.Credential == "" {
 		t.Fatalf("%+v %v", p, err)
 	}
@@ -186,7 +107,7 @@ func TestAccessTokens(t *testing.T) {
 	other := strings.Split(in(t, l, "bob@example.com", "two").AccessToken.Reveal(), ".")
 	kid, secret, good := l.accounts[0].signer.kid, l.accounts[0].signer.secret, claims(t, token)
 	header := func(alg string) map[string]any { return map[string]any{"alg": alg, "typ": "JWT", "kid": kid} }
-	if _, err := l.verify(forge(t, header("HS256"), good, sha256.New, secret)); err != nil {
+	if _, err := l.verify(nil, forge(t, header("HS256"), good, sha256.New, secret)); err != nil {
 		t.Errorf("these forgeries prove nothing: %v", err)
 	}
 	for name, forged := range map[string]string{
@@ -204,17 +125,17 @@ func TestAccessTokens(t *testing.T) {
 		"without a kid":       forge(t, map[string]any{"alg": "HS256"}, good, sha256.New, secret),
 		"a kid of a number":   forge(t, map[string]any{"alg": "HS256", "kid": 1}, good, sha256.New, secret),
 	} {
-		if p, err := l.verify(forged); !errors.Is(err, httpapi.ErrUnauthorized) {
+		if p, err := l.verify(nil, forged); !errors.Is(err, httpapi.ErrUnauthorized) {
 			t.Errorf("%s: %+v %v", name, p, err)
 		}
 	}
 
 	now = now.Add(accessLife - time.Second)
-	if _, err := l.verify(token); err != nil {
+	if _, err := l.verify(nil, token); err != nil {
 		t.Errorf("before it ends: %v", err)
 	}
 	now = now.Add(time.Second)
-	if _, err := l.verify(token); !errors.Is(err, httpapi.ErrUnauthorized) {
+	if _, err := l.verify(nil, token); !errors.Is(err, httpapi.ErrUnauthorized) {
 		t.Errorf("when it has ended: %v", err)
 	}
 }
@@ -222,7 +143,7 @@ func TestAccessTokens(t *testing.T) {
 // TestRefreshTokens: a refresh token works once, until it expires.
 func TestRefreshTokens(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	l := newLogins(t, &now)
+	l := twoLogins(t, &now)
 	refresh := func(s magickmind.Session, want error) magickmind.Session {
 		t.Helper()
 		next, err := l.Refresh(t.Context(), s.RefreshToken)
@@ -247,7 +168,7 @@ func TestRefreshTokens(t *testing.T) {
 // other account loses any.
 func TestSessionsAreBounded(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	l := newLogins(t, &now)
+	l := twoLogins(t, &now)
 	other, first := in(t, l, "bob@example.com", "two"), in(t, l, "ann@example.com", "one")
 	now = now.Add(time.Second)
 	var last magickmind.Session

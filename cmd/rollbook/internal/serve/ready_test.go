@@ -1,83 +1,25 @@
-package main
+package serve
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/rollbook-go/rollbook/internal/testing/redistest"
 	"github.com/rollbook-go/rollbook/store"
 )
-
-// TestReadyz: a store that works is told from one that does not, without a key. What
-// lives is not dead for that.
-func TestReadyz(t *testing.T) {
-	memory := namedStore{"memory", func(*testing.T) string { return "memory:" }}
-	for _, s := range append(stores(), memory) {
-		t.Run(s.name, func(t *testing.T) {
-			server := start(t, keyFlag, "-store", s.make(t))
-			for _, method := range []string{"GET", "HEAD"} {
-				if a := mustSend(t, method, server.url+"/readyz", "", ""); a.status != http.StatusOK {
-					t.Errorf("%s: %d %s", method, a.status, a.body)
-				}
-			}
-		})
-	}
-}
-
-func TestReadyzWithoutItsStore(t *testing.T) {
-	redis := redistest.Server(t)
-	server := start(t, keyFlag, "-store", "redis://"+redis.Addr)
-	if a := mustSend(t, "GET", server.url+"/readyz", "", ""); a.status != http.StatusOK {
-		t.Fatalf("%d %s", a.status, a.body)
-	}
-	redis.Close()
-	// What was found while the store lived holds for a second.
-	a := eventually(t, server.url+"/readyz", http.StatusServiceUnavailable)
-	if !strings.Contains(a.body, `"reason":"the store`) || strings.Contains(a.body, "127.0.0.1") || a.header.Get("Retry-After") == "" {
-		t.Errorf("%v %s", a.header, a.body)
-	}
-	if a := mustSend(t, "GET", server.url+"/healthz", "", ""); a.status != http.StatusOK {
-		t.Errorf("healthz: %d %s", a.status, a.body)
-	}
-	eventually(t, server.url+"/readyz", http.StatusServiceUnavailable) // the first check is over
-	if log := server.log.String(); strings.Count(log, "not ready") != 1 {
-		t.Errorf("the log has to say it once:\n%s", log)
-	}
-}
-
-// eventually asks until the answer has a status.
-func eventually(t *testing.T, url string, status int) answer {
-	t.Helper()
-	client, last := newClient(t, 1), time.After(patience)
-	for next := time.Tick(20 * time.Millisecond); ; {
-		a, err := send(client, "GET", url, "", "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if a.status == status {
-			return a
-		}
-		select {
-		case <-next:
-		case <-last:
-			t.Fatalf("%d %s, want %d", a.status, a.body, status)
-		}
-	}
-}
 
 // TestReadyzAsksOnce: however many ask, a check begins once a second.
 func TestReadyzAsksOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		checks, fail := 0, error(nil)
-		r := &readiness{now: time.Now, log: newLog(new(logged)), check: func(context.Context) error {
+		r := &readiness{now: time.Now, log: slog.New(slog.DiscardHandler), check: func(context.Context) error {
 			<-time.After(time.Millisecond)
 			checks++
 			return fail
@@ -109,7 +51,7 @@ func TestReadyzAsksOnce(t *testing.T) {
 func TestReadyzIsQuick(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		checks, release := 0, make(chan struct{})
-		r := &readiness{now: time.Now, log: newLog(new(logged)), check: func(context.Context) error {
+		r := &readiness{now: time.Now, log: slog.New(slog.DiscardHandler), check: func(context.Context) error {
 			checks++
 			<-release // whatever its context says
 			return nil
@@ -144,7 +86,7 @@ func TestReadyzReasons(t *testing.T) {
 		{fmt.Errorf("%w: %w", store.ErrUnknown, secret), "whether a write was done is unknown"},
 		{fmt.Errorf("%w: %w: %w", store.ErrUnknown, context.DeadlineExceeded, secret), "the store did not answer within a second"},
 	} {
-		r := &readiness{now: time.Now, log: newLog(new(logged)), check: func(context.Context) error { return test.err }}
+		r := &readiness{now: time.Now, log: slog.New(slog.DiscardHandler), check: func(context.Context) error { return test.err }}
 		w := httptest.NewRecorder()
 		r.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
 		if want := `{"status":"unavailable","reason":"` + test.want + `"}`; w.Code != http.StatusServiceUnavailable || w.Body.String() != want {

@@ -25,13 +25,13 @@ func TestFirstStart(t *testing.T) {
 		t.Fatalf("SIGTERM: %v", err)
 	}
 
-	path := filepath.Join(dir, keyFile)
+	path := filepath.Join(dir, "rollbook.key")
 	info, err := os.Stat(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if info.Mode().Perm() != 0o600 {
-		t.Errorf("%s has mode %v", keyFile, info.Mode())
+		t.Errorf("it has mode %v", info.Mode())
 	}
 	before, err := os.ReadFile(path)
 	if err != nil {
@@ -48,20 +48,6 @@ func TestFirstStart(t *testing.T) {
 	after, err := os.ReadFile(path)
 	if err != nil || string(after) != string(before) {
 		t.Errorf("the key did not stay: %v", err)
-	}
-}
-
-// TestOwnKeyNeedsItsFile: a key file without a key is not replaced.
-func TestOwnKeyNeedsItsFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), keyFile)
-	if err := os.WriteFile(path, []byte(" \n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if key, err := ownKey(path); err == nil {
-		t.Errorf("made %q of an empty file", key)
-	}
-	if key, err := ownKey(filepath.Join(path, "x")); err == nil {
-		t.Errorf("made %q in a folder that is none", key)
 	}
 }
 
@@ -83,12 +69,12 @@ func same(t *testing.T, a, b answer) user {
 }
 
 // printed returns the command that the server prints.
-func printed(t *testing.T, s *started) command {
+func printed(t *testing.T, s *started) curl {
 	t.Helper()
 	line := s.line(t)
 	_, words, ok := strings.Cut(line, "try: ")
 	if !ok {
 		t.Fatalf("the second line is %q", line)
 	}
-	return readCommand(t, words)
+	return readCurl(t, words)
 }

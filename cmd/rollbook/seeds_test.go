@@ -70,7 +70,7 @@ func seed(t *testing.T, name, url string, change func(string) string) answer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := readCommand(t, strings.NewReplacer("<token>", testKey, "$API_KEY", testKey).Replace(string(text)))
+	c := readCurl(t, strings.NewReplacer("<token>", testKey, "$API_KEY", testKey).Replace(string(text)))
 	c.url = regexp.MustCompile(`^https://[^/]+`).ReplaceAllString(c.url, url)
 	if change != nil {
 		c.body = change(c.body)
@@ -78,20 +78,20 @@ func seed(t *testing.T, name, url string, change func(string) string) answer {
 	return c.send(t)
 }
 
-// command is the request of a curl command.
-type command struct {
+// curl is the request of a curl command.
+type curl struct {
 	method, url, body string
 	header            http.Header
 }
 
-// readCommand reads a curl command as a shell and curl do, as far as these tests need it.
-func readCommand(t *testing.T, text string) command {
+// readCurl reads a curl command as a shell and curl do, as far as these tests need it.
+func readCurl(t *testing.T, text string) curl {
 	t.Helper()
 	words := regexp.MustCompile(`'[^']*'|"[^"]*"|[^\s'"\\]+`).FindAllString(text, -1)
 	if len(words) == 0 || words[0] != "curl" {
 		t.Fatalf("no command: %q", text)
 	}
-	c := command{method: http.MethodPost, header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}}
+	c := curl{method: http.MethodPost, header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}}
 	for i := 1; i < len(words); i++ {
 		value := func() string { i++; return strings.Trim(words[i], words[i][:1]) } // without its quotes
 		switch words[i] {
@@ -111,7 +111,7 @@ func readCommand(t *testing.T, text string) command {
 	return c
 }
 
-func (c command) send(t *testing.T) answer {
+func (c curl) send(t *testing.T) answer {
 	t.Helper()
 	r, err := http.NewRequest(c.method, c.url, strings.NewReader(c.body))
 	if err != nil {

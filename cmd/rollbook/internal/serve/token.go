@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"crypto/hkdf"
@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -21,24 +20,24 @@ const accessLife = 5 * time.Minute
 // key's tenant, which clients of MagickMind read. It derives its signing key from that key,
 // so that every server with the key accepts the tokens, and none without it.
 type signer struct {
-	principal httpapi.Principal
-	kid       string // names the signing key and reveals nothing of it
-	secret    []byte
+	key    string
+	kid    string // names the signing key and reveals nothing of it
+	secret []byte
 }
 
-func newSigner(key string, p httpapi.Principal) (*signer, error) {
+func newSigner(key string) (*signer, error) {
 	const secretSize, kidSize = sha256.Size, 8
-	derived, err := hkdf.Key(sha256.New, []byte(key), nil, "rollbook examples/server access token", secretSize+kidSize)
+	derived, err := hkdf.Key(sha256.New, []byte(key), nil, "rollbook access token", secretSize+kidSize)
 	if err != nil {
 		return nil, err
 	}
-	return &signer{p, hex.EncodeToString(derived[secretSize:]), derived[:secretSize]}, nil
+	return &signer{key, hex.EncodeToString(derived[secretSize:]), derived[:secretSize]}, nil
 }
 
 // sign returns a token that is valid for accessLife.
-func (s *signer) sign(now time.Time) (string, error) {
+func (s *signer) sign(tenant string, now time.Time) (string, error) {
 	token := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.RegisteredClaims{
-		Subject:   s.principal.Tenant,
+		Subject:   tenant,
 		IssuedAt:  jwt.NewNumericDate(now),
 		ExpiresAt: jwt.NewNumericDate(now.Add(accessLife)),
 		ID:        rand.Text(),
@@ -47,9 +46,9 @@ func (s *signer) sign(now time.Time) (string, error) {
 	return token.SignedString(s.secret)
 }
 
-// verify returns the principal of an access token. It returns httpapi.ErrUnauthorized if the
-// token is invalid or has expired.
-func (l *loginFlags) verify(token string) (httpapi.Principal, error) {
+// verify returns what an access token stands for: its key, as the server has it now. It
+// returns httpapi.ErrUnauthorized if the token is invalid or has expired.
+func (l *logins) verify(r *http.Request, token string) (httpapi.Principal, error) {
 	var by *signer
 	_, err := jwt.NewParser(
 		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
@@ -65,23 +64,19 @@ func (l *loginFlags) verify(token string) (httpapi.Principal, error) {
 	if err != nil {
 		return httpapi.Principal{}, httpapi.ErrUnauthorized
 	}
-	return by.principal, nil
+	return l.authenticate(r, by.key)
 }
 
 // authenticator accepts the keys, and the access tokens of accounts that logged in.
-func (c *config) authenticator() (httpapi.Authenticator, error) {
-	tokens, err := httpapi.NewTokens(c.keys.principals)
-	if err != nil {
-		return nil, fmt.Errorf("-key: %w", err)
-	}
-	if err := c.logins.open(tokens, c.now); err != nil {
-		return nil, err
+func (l *logins) authenticator() httpapi.Authenticator {
+	if len(l.accounts) == 0 {
+		return l.authenticate
 	}
 	return func(r *http.Request, credential string) (httpapi.Principal, error) {
-		p, err := tokens.Authenticate(r, credential)
-		if errors.Is(err, httpapi.ErrUnauthorized) && len(c.logins.signers) > 0 {
-			return c.logins.verify(credential)
+		p, err := l.authenticate(r, credential)
+		if errors.Is(err, httpapi.ErrUnauthorized) {
+			return l.verify(r, credential)
 		}
 		return p, err
-	}, nil
+	}
 }

@@ -1,8 +1,7 @@
-package main
+package serve
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"log/slog"
 	"net"
@@ -13,36 +12,46 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/internal/testing/backends"
+	"github.com/rollbook-go/rollbook/internal/testing/pgtest"
+	"github.com/rollbook-go/rollbook/internal/testing/redistest"
+	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
+	"github.com/rollbook-go/rollbook/store/postgres"
 )
 
 // TestDrain: a server that ends answers the requests that it has begun, on every kind of
 // store. These are a request whose body is not complete yet, and a long poll.
 func TestDrain(t *testing.T) {
-	memory := namedStore{"memory", func(*testing.T) string { return "memory:" }}
-	for _, s := range append(stores(), memory) {
-		t.Run(s.name, func(t *testing.T) {
-			c := newConfig()
-			c.store = s.make(t)
-			st, closer, err := openStore(t.Context(), c, slog.New(slog.DiscardHandler))
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() {
-				if err := closer.Close(); err != nil {
-					t.Error(err)
-				}
-			})
-			testDrain(t, enduser.New(st, nil))
-		})
+	for name, open := range map[string]func(testing.TB) store.Store{
+		"memory": backends.Memory, "sqlite": backends.SQLite,
+		"redis":    func(t testing.TB) store.Store { return backends.Redis(t, redistest.Server(t).Addr) },
+		"postgres": postgresStore,
+	} {
+		t.Run(name, func(t *testing.T) { testDrain(t, enduser.New(open(t), nil)) })
 	}
+}
+
+func postgresStore(t testing.TB) store.Store {
+	st, err := postgres.Open(t.Context(), pgtest.Database(t), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return st
 }
 
 func testDrain(t *testing.T, users *enduser.Manager) {
 	server := &server{users: users, log: slog.New(slog.DiscardHandler), closing: make(chan struct{}), drain: drain}
-	c := newConfig()
-	c.rate, c.keys.principals = "on", map[string]httpapi.Principal{testKey: {Tenant: "demo"}}
-	h, err := handler(users, c, server.log, server.closing)
+	tokens, err := httpapi.NewTokens(map[string]httpapi.Principal{testKey: {Tenant: "demo"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := httpapi.New(users, tokens.Authenticate, &httpapi.Options{Closing: server.closing})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,15 +60,7 @@ func testDrain(t *testing.T, users *enduser.Manager) {
 		entered <- r.Method
 		h.ServeHTTP(w, r)
 	})
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	url := "http://" + listener.Addr().String()
-	ctx, end := context.WithCancel(t.Context())
-	defer end()
-	ended := make(chan error, 1)
-	go func() { ended <- server.serve(ctx, listener, seen) }()
+	r := run(t, server, seen)
 
 	type result struct {
 		answer
@@ -67,31 +68,24 @@ func testDrain(t *testing.T, users *enduser.Manager) {
 	}
 	post, poll := make(chan result, 1), make(chan result, 1)
 	body, rest := io.Pipe()
-	client := newClient(t, 2)
+	client := newClient(t)
 	go func() {
-		r, err := http.NewRequest(http.MethodPost, url+"/v1/end-users", body)
-		if err != nil {
-			post <- result{err: err}
-			return
-		}
-		r.Header.Set("Authorization", "Bearer "+testKey)
-		r.Header.Set("Content-Type", "application/json")
-		a, err := do(client, r)
+		a, err := send(client, "POST", r.url+"/v1/end-users", body)
 		post <- result{a, err}
 	}()
-	text := []byte(bodyOf("crm-7"))
+	text := []byte(`{"external_id":"crm-7"}`)
 	if _, err := rest.Write(text[:5]); err != nil {
 		t.Fatal(err)
 	}
 	go func() {
-		a, err := send(client, "GET", url+"/v1/changes?wait=30", testKey, "")
+		a, err := send(client, "GET", r.url+"/v1/changes?wait=30", nil)
 		poll <- result{a, err}
 	}()
 	for range 2 {
 		<-entered
 	}
 
-	end()
+	r.end()
 	if got := <-poll; got.err != nil || got.status != http.StatusOK || !strings.Contains(got.body, `"data":[]`) {
 		t.Errorf("the long poll: %d %q, %v", got.status, got.body, got.err)
 	}
@@ -104,10 +98,10 @@ func testDrain(t *testing.T, users *enduser.Manager) {
 	if got := <-post; got.err != nil || got.status != http.StatusCreated {
 		t.Errorf("the request: %d %q, %v", got.status, got.body, got.err)
 	}
-	if err := within(ended); err != nil {
+	if err := <-r.ended; err != nil {
 		t.Errorf("serve: %v", err)
 	}
-	if _, err := send(client, "GET", url+"/healthz", "", ""); err == nil {
+	if _, err := send(client, "GET", r.url+"/healthz", nil); err == nil {
 		t.Error("it still answers")
 	}
 	if _, err := users.Tenant("demo").Get(t.Context(), enduser.ByExternalID("crm-7")); err != nil {
@@ -120,7 +114,7 @@ func testDrain(t *testing.T, users *enduser.Manager) {
 func TestDrainEnds(t *testing.T) {
 	log := new(logged)
 	server := &server{
-		users: enduser.New(memory.New(nil), nil), log: newLog(log), closing: make(chan struct{}), drain: time.Millisecond,
+		users: enduser.New(memory.New(nil), nil), log: slog.New(slog.NewTextHandler(log, nil)), closing: make(chan struct{}), drain: time.Millisecond,
 	}
 	endless := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		for {
@@ -129,15 +123,8 @@ func TestDrainEnds(t *testing.T) {
 			}
 		}
 	})
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, end := context.WithCancel(t.Context())
-	defer end()
-	ended := make(chan error, 1)
-	go func() { ended <- server.serve(ctx, listener, endless) }()
-	conn, err := net.Dial("tcp", listener.Addr().String())
+	r := run(t, server, endless)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(r.url, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,8 +135,8 @@ func TestDrainEnds(t *testing.T) {
 	if _, err := conn.Read(make([]byte, 1)); err != nil { // it has begun
 		t.Fatal(err)
 	}
-	end()
-	if err := within(ended); err != nil {
+	r.end()
+	if err := <-r.ended; err != nil {
 		t.Error(err)
 	}
 	if !strings.Contains(log.String(), "cut off") {

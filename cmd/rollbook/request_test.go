@@ -57,7 +57,7 @@ func send(client *http.Client, method, url, key, body string) (answer, error) {
 // ask makes a request with a JSON body and one header.
 func ask(t *testing.T, method, url, body, name, value string) answer {
 	t.Helper()
-	return command{method, url, body, http.Header{"Content-Type": {"application/json"}, name: {value}}}.send(t)
+	return curl{method, url, body, http.Header{"Content-Type": {"application/json"}, name: {value}}}.send(t)
 }
 
 func do(client *http.Client, r *http.Request) (answer, error) {

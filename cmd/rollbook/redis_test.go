@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/cli"
 	"github.com/rollbook-go/rollbook/internal/testing/redistest"
 )
 
@@ -16,22 +17,21 @@ func TestUnsafeRedis(t *testing.T) {
 			redis := redistest.Server(t, "--maxmemory-policy", policy)
 			wrong := "redis://nobody:secret-of-nobody@" + redis.Addr
 			t.Chdir(t.TempDir())
-			var out, log strings.Builder
-			err := run(t.Context(), []string{"-addr", "127.0.0.1:0", "-store", "redis://" + redis.Addr}, &out, &log)
-			if err == nil {
+			args := []string{"serve", "-addr", "127.0.0.1:0", keyFlag, "-store"}
+			status, out, log := run(t, append(args, "redis://"+redis.Addr)...)
+			if status == cli.OK {
 				t.Fatal("it served")
 			}
 			for _, want := range []string{"maxmemory-policy", "noeviction", "-redis-unsafe"} {
-				if !strings.Contains(err.Error(), want) {
-					t.Errorf("%v: want %s", err, want)
+				if !strings.Contains(log, want) {
+					t.Errorf("%s: want %s", log, want)
 				}
 			}
-			if left := files(t); len(left) > 0 || out.Len() > 0 {
-				t.Errorf("the folder has %q; printed %q", left, &out)
+			if left := files(t); len(left) > 0 || out != "" {
+				t.Errorf("the folder has %q; printed %q", left, out)
 			}
-			if err := run(t.Context(), []string{"-addr", "127.0.0.1:0", "-store", wrong}, &out, &log); err == nil ||
-				strings.Contains(err.Error()+log.String(), "secret-of-nobody") {
-				t.Errorf("with a wrong password: %v\n%s", err, &log)
+			if status, _, log := run(t, append(args, wrong)...); status == cli.OK || strings.Contains(log, "secret-of-nobody") {
+				t.Errorf("with a wrong password: %d %s", status, log)
 			}
 
 			s := start(t, keyFlag, "-store", "redis://"+redis.Addr, "-redis-unsafe")

@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"context"
@@ -46,29 +46,53 @@ var (
 
 // ServeHTTP implements http.Handler.
 func (r *readiness) ServeHTTP(w http.ResponseWriter, q *http.Request) {
-	h := w.Header()
-	if q.Method != http.MethodGet && q.Method != http.MethodHead {
-		h.Set("Allow", "GET, HEAD")
-		r.limitWrite(w)
-		w.WriteHeader(http.StatusMethodNotAllowed)
+	if !reads(w, q, r.now) {
 		return
 	}
+	status, body := http.StatusOK, `{"status":"ready"}`
+	if err := r.ask(q.Context()); err != nil {
+		w.Header().Set("Retry-After", "1")
+		status, body = http.StatusServiceUnavailable, `{"status":"unavailable","reason":`+strconv.Quote(reason(err))+`}`
+	}
+	tell(w, status, body, r.now)
+}
+
+// liveness serves GET /livez: 200 as long as the process answers. It does not look at the store:
+// a server whose store is away must not be started anew for that.
+type liveness struct{ now func() time.Time }
+
+// ServeHTTP implements http.Handler.
+func (l liveness) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	if reads(w, q, l.now) {
+		tell(w, http.StatusOK, `{"status":"live"}`, l.now)
+	}
+}
+
+// reads answers requests of a method that does not read, and returns false.
+func reads(w http.ResponseWriter, q *http.Request, now func() time.Time) bool {
+	if q.Method == http.MethodGet || q.Method == http.MethodHead {
+		return true
+	}
+	w.Header().Set("Allow", "GET, HEAD")
+	limitWrite(w, now)
+	w.WriteHeader(http.StatusMethodNotAllowed)
+	return false
+}
+
+// tell answers with a JSON body.
+func tell(w http.ResponseWriter, status int, body string, now func() time.Time) {
+	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Type", "application/json")
 	h.Set("X-Content-Type-Options", "nosniff")
-	status, body := http.StatusOK, `{"status":"ready"}`
-	if err := r.ask(q.Context()); err != nil {
-		h.Set("Retry-After", "1")
-		status, body = http.StatusServiceUnavailable, `{"status":"unavailable","reason":`+strconv.Quote(reason(err))+`}`
-	}
-	r.limitWrite(w)
+	limitWrite(w, now)
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, body)
 }
 
 // limitWrite ends the connection of a client that does not read.
-func (r *readiness) limitWrite(w http.ResponseWriter) {
-	_ = http.NewResponseController(w).SetWriteDeadline(r.now().Add(readReady)) // a recorder has none
+func limitWrite(w http.ResponseWriter, now func() time.Time) {
+	_ = http.NewResponseController(w).SetWriteDeadline(now().Add(readReady)) // a recorder has none
 }
 
 // reason returns a fixed sentence for an error. The log has the error itself.

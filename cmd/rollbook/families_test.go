@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/cli"
 )
 
 // TestOneRegistry: a user that one family writes can be read through the others.
@@ -100,13 +102,12 @@ func TestExposedFolder(t *testing.T) {
 	if a := mustSend(t, "POST", s.url+"/v1/groups", testKey, `{"external_id":"g"}`); a.status != http.StatusNotImplemented {
 		t.Errorf("%d %s", a.status, a.body)
 	}
-	if _, err := os.Stat(filepath.Join(dir, keyringFile)); err == nil {
+	if _, err := os.Stat(filepath.Join(dir, "rollbook.keyring")); err == nil {
 		t.Error("a keyring was made")
 	}
-	var out, log strings.Builder
-	err := run(t.Context(), []string{"-addr", "127.0.0.1:0", "-keyring", filepath.Join(dir, "own"), "-store", "memory:", keyFlag}, &out, &log)
-	if err == nil || !strings.Contains(err.Error(), "-keyring") {
-		t.Errorf("a place that was chosen: %v", err)
+	status, _, log := run(t, "serve", "-addr", "127.0.0.1:0", "-keyring", filepath.Join(dir, "own"), "-store", "memory:", keyFlag)
+	if status != cli.Failed || !strings.Contains(log, "-keyring") {
+		t.Errorf("a place that was chosen: %d %s", status, log)
 	}
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -10,39 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/rollbook-go/rollbook/enduser"
-	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/cli"
 )
-
-func TestKeyFlag(t *testing.T) {
-	tests := []struct {
-		flag, key string
-		want      httpapi.Principal
-	}{
-		{"secret=acme", "secret", httpapi.Principal{Tenant: "acme"}},
-		{"secret=acme@crm", "secret", httpapi.Principal{Tenant: "acme", Actor: "crm"}},
-		{"secret=acme/Testing", "secret", httpapi.Principal{Tenant: "acme", Environment: enduser.Testing}},
-		{"secret=acme/Customer@crm", "secret", httpapi.Principal{Tenant: "acme", Environment: enduser.Customer, Actor: "crm"}},
-		{"secret==acme", "secret=", httpapi.Principal{Tenant: "acme"}},
-		{"a=b==acme", "a=b=", httpapi.Principal{Tenant: "acme"}},
-	}
-	for _, test := range tests {
-		t.Run(test.flag, func(t *testing.T) {
-			var k keyFlags
-			if err := k.Set(test.flag); err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(map[string]httpapi.Principal{test.key: test.want}, k.principals); diff != "" {
-				t.Error(diff)
-			}
-			if strings.Contains(k.String(), test.key) {
-				t.Error("the key is shown")
-			}
-		})
-	}
-}
 
 // TestRefusedFlags: invalid flags are refused at start, before a file is made. The error names
 // the flag and the path, and no secret.
@@ -94,21 +62,20 @@ func TestRefusedFlags(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
-			var out, log strings.Builder
-			err := run(t.Context(), append([]string{"-store", "memory:", "-addr", "127.0.0.1:0"}, test.args...), &out, &log)
-			if err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("%v, want an error with %q", err, test.want)
+			status, out, log := run(t, append([]string{"serve", "-store", "memory:", "-addr", "127.0.0.1:0"}, test.args...)...)
+			if status == cli.OK || !strings.Contains(log, test.want) {
+				t.Errorf("status %d: %s, want an error with %q", status, log, test.want)
 			}
-			if out.Len() > 0 {
-				t.Errorf("printed %q", &out)
+			if out != "" {
+				t.Errorf("printed %q", out)
 			}
 			_ = os.Remove("text.lock") // beside a -keyring that is there
 			if left := files(t); !slices.Equal(left, []string{"text"}) {
 				t.Errorf("the folder has %q", left)
 			}
 			for _, secret := range []string{"secret-of", "secret-without", "with a blank"} {
-				if err != nil && strings.Contains(err.Error()+log.String(), secret) {
-					t.Errorf("the key is shown: %v\n%s", err, &log)
+				if strings.Contains(log, secret) {
+					t.Errorf("the key is shown: %s", log)
 				}
 			}
 		})
@@ -130,12 +97,12 @@ func files(t *testing.T) (names []string) {
 
 func TestHelp(t *testing.T) {
 	t.Chdir(t.TempDir())
-	var out, log strings.Builder
-	if err := run(t.Context(), []string{"-help"}, &out, &log); !errors.Is(err, flag.ErrHelp) {
-		t.Error(err)
+	status, out, log := run(t, "serve", "-help")
+	if status != cli.OK || log != "" {
+		t.Errorf("status %d: %s", status, log)
 	}
 	for _, name := range []string{"-addr", "-store", "-sync", "-key", "-keyring", "-login", "-rate", "-redis-unsafe"} {
-		if !strings.Contains(strings.ReplaceAll(log.String(), "\n", " "), name+" ") {
+		if !strings.Contains(strings.NewReplacer("\n", " ", "=", " ").Replace(out), " "+name+" ") {
 			t.Errorf("%s is not explained", name)
 		}
 	}
@@ -145,7 +112,7 @@ func TestHelp(t *testing.T) {
 func TestKeys(t *testing.T) {
 	t.Chdir(t.TempDir())
 	s := start(t, "-store", "memory:", "-key", "a=key=of=acme=acme/Testing@crm", keyFlag)
-	if _, err := os.Stat(keyFile); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat("rollbook.key"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a key was made though one was given: %v", err)
 	}
 	url := s.url + "/v1/end-users"
@@ -193,23 +160,11 @@ func TestPortInUse(t *testing.T) {
 	t.Chdir(t.TempDir())
 	s := start(t, "-store", "memory:", keyFlag)
 	addr := strings.TrimPrefix(s.url, "http://")
-	var out, log strings.Builder
-	err := run(t.Context(), []string{"-addr", addr, "-store", "memory:", keyFlag}, &out, &log)
-	if err == nil || !strings.Contains(err.Error(), addr) {
-		t.Errorf("%v, want an error that names %s", err, addr)
+	status, out, log := run(t, "serve", "-addr", addr, "-store", "memory:", keyFlag)
+	if status != cli.Failed || !strings.Contains(log, addr) {
+		t.Errorf("status %d: %s, want an error that names %s", status, log, addr)
 	}
-	if out.Len() > 0 {
-		t.Errorf("printed %q", &out)
-	}
-}
-
-func TestOnLoopback(t *testing.T) {
-	for addr, want := range map[string]bool{
-		"127.0.0.1:8080": true, "localhost:0": true, "[::1]:80": true,
-		":8080": false, "0.0.0.0:80": false, "[::]:80": false, "192.0.2.1:80": false, "rollbook.example:80": false,
-	} {
-		if got := onLoopback(addr); got != want {
-			t.Errorf("%s: %v", addr, got)
-		}
+	if out != "" {
+		t.Errorf("printed %q", out)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"context"
@@ -20,13 +20,13 @@ const (
 	maxSessions = 10_000 // of one account
 )
 
-// loginFlags are the accounts of the -login flags, which may log in at the MagickMind routes,
-// and the keys whose rights they get. It implements magickmind.Login.
-type loginFlags struct {
-	accounts []*account
-	err      error              // of the first invalid flag
-	now      func() time.Time   // set by open, like signers
-	signers  map[string]*signer // by kid, one for each account's key
+// logins are the accounts of -login, which may log in at the MagickMind routes, and the keys
+// whose rights they get. It implements magickmind.Login.
+type logins struct {
+	accounts     []*account
+	now          func() time.Time
+	authenticate httpapi.Authenticator
+	signers      map[string]*signer // by kid, one for each account's key
 }
 
 // account may log in.
@@ -40,25 +40,21 @@ type account struct {
 	sessions map[[sha256.Size]byte]time.Time // when they end, by the hash of the refresh token
 }
 
-// String implements flag.Value. Passwords and keys are not shown.
-func (l *loginFlags) String() string { return "" }
-
-// Set implements flag.Value. It never returns an error: package flag would print the value,
-// which is secret.
-func (l *loginFlags) Set(value string) error {
-	rest, key, ok := cutLast(value, "=")
-	email, password, both := strings.Cut(rest, ":")
-	if !ok || !both || email == "" || password == "" || key == "" {
-		if l.err == nil {
-			l.err = errors.New("-login: must be EMAIL:PASSWORD=KEY")
+// newLogins reads the accounts. They can log in when open has been called. Its errors show none.
+func newLogins(flags []string, now func() time.Time) (*logins, error) {
+	l := &logins{now: now}
+	for _, value := range flags {
+		rest, key, ok := cutLast(value, "=")
+		email, password, both := strings.Cut(rest, ":")
+		if !ok || !both || email == "" || password == "" || key == "" {
+			return nil, errors.New("-login: must be EMAIL:PASSWORD=KEY")
 		}
-		return nil
+		l.accounts = append(l.accounts, &account{
+			email: email, password: sha256.Sum256([]byte(password)), key: key,
+			sessions: make(map[[sha256.Size]byte]time.Time),
+		})
 	}
-	l.accounts = append(l.accounts, &account{
-		email: email, password: sha256.Sum256([]byte(password)), key: key,
-		sessions: make(map[[sha256.Size]byte]time.Time),
-	})
-	return nil
+	return l, nil
 }
 
 func cutLast(s, sep string) (before, after string, found bool) {
@@ -70,15 +66,14 @@ func cutLast(s, sep string) (before, after string, found bool) {
 }
 
 // open makes the signers. It returns an error if the key of an account is not the server's.
-func (l *loginFlags) open(keys *httpapi.Tokens, now func() time.Time) error {
-	l.now = now
-	l.signers = make(map[string]*signer)
+func (l *logins) open(authenticate httpapi.Authenticator) error {
+	l.authenticate, l.signers = authenticate, make(map[string]*signer)
 	for i, a := range l.accounts {
-		p, err := keys.Authenticate(nil, a.key)
-		if err != nil {
-			return fmt.Errorf("-login: the key of account %d is not one of -key", i+1)
+		if _, err := authenticate(nil, a.key); err != nil {
+			return fmt.Errorf("-login: the key of account %d is not one of the server's", i+1)
 		}
-		if a.signer, err = newSigner(a.key, p); err != nil {
+		var err error
+		if a.signer, err = newSigner(a.key); err != nil {
 			return fmt.Errorf("-login: %w", err)
 		}
 		l.signers[a.signer.kid] = a.signer
@@ -88,7 +83,7 @@ func (l *loginFlags) open(keys *httpapi.Tokens, now func() time.Time) error {
 
 // Login implements magickmind.Login. It compares every account, so that its time does not
 // tell which one matched.
-func (l *loginFlags) Login(_ context.Context, email string, password magickmind.Secret) (magickmind.Session, error) {
+func (l *logins) Login(_ context.Context, email string, password magickmind.Secret) (magickmind.Session, error) {
 	sum := sha256.Sum256([]byte(password.Reveal()))
 	var found *account
 	for _, a := range l.accounts {
@@ -99,16 +94,16 @@ func (l *loginFlags) Login(_ context.Context, email string, password magickmind.
 	if found == nil {
 		return magickmind.Session{}, magickmind.ErrCredentials
 	}
-	return found.begin(l.now())
+	return l.begin(found)
 }
 
 // Refresh implements magickmind.Login. A refresh token works once: package magickmind calls
 // this once for all clients that send it at the same time.
-func (l *loginFlags) Refresh(_ context.Context, token magickmind.Secret) (magickmind.Session, error) {
+func (l *logins) Refresh(_ context.Context, token magickmind.Secret) (magickmind.Session, error) {
 	sum, now := sha256.Sum256([]byte(token.Reveal())), l.now()
 	for _, a := range l.accounts {
 		if a.end(sum, now) {
-			return a.begin(now)
+			return l.begin(a)
 		}
 	}
 	return magickmind.Session{}, magickmind.ErrCredentials
@@ -123,9 +118,15 @@ func (a *account) end(sum [sha256.Size]byte, now time.Time) bool {
 	return now.Before(ends)
 }
 
-// begin returns a new session.
-func (a *account) begin(now time.Time) (magickmind.Session, error) {
-	access, err := a.signer.sign(now)
+// begin returns a new session of an account. There is none if its key is not the server's any
+// more.
+func (l *logins) begin(a *account) (magickmind.Session, error) {
+	p, err := l.authenticate(nil, a.key)
+	if err != nil {
+		return magickmind.Session{}, magickmind.ErrCredentials
+	}
+	now := l.now()
+	access, err := a.signer.sign(p.Tenant, now)
 	if err != nil {
 		return magickmind.Session{}, err
 	}
