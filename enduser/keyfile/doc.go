@@ -94,8 +94,8 @@
 // calls fail with ErrExposed. Give it a folder of its own, with mode 0700, that the processes
 // can write to. Beside the file there is one with .lock at the end of its name: processes lock
 // it (flock), and it marks that a file was made. For a moment there is one with .tmp. Mount the
-// folder into a container, not the file alone. The folder must be on a local file system:
-// processes of several hosts need another Keyring, over a key management service for example.
+// folder into a container, not the file alone. The folder must be on a local file system. Hosts
+// that each have a copy of the file open it with [OpenShared]; it has no epoch keys.
 //
 // The file is text. The first line has the version, the last one a checksum against
 // truncation and accidents, and each line between them a key:

@@ -124,3 +124,32 @@ func ExampleKeyring_Promote() {
 	fmt.Println(len(keys), keys[0].ID == id, keys[0].Primary)
 	// Output: 1 true true
 }
+
+// A tool makes and changes the file; the hosts only read copies of it.
+func ExampleOpenShared() {
+	path, remove := folder()
+	defer remove()
+
+	ctx := context.Background()
+	tool, err := keyfile.Open(ctx, path, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	host, err := keyfile.OpenShared(path) // after it was copied there
+	if err != nil {
+		log.Fatal(err)
+	}
+	users := enduser.New(memory.New(nil), &enduser.Options{Keyring: host})
+	fmt.Println(users.HasKeyring(), len(host.Keys()))
+
+	if _, err := tool.Add(ctx); err != nil {
+		log.Fatal(err)
+	}
+	if err := host.Reload(); err != nil { // on a signal, for example
+		log.Fatal(err)
+	}
+	fmt.Println(len(host.Keys()))
+	// Output:
+	// true 1
+	// 2
+}

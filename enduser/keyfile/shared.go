@@ -55,7 +55,10 @@ func OpenShared(path string) (*Shared, error) {
 		return nil, fmt.Errorf("keyfile: %w", err)
 	}
 	s := &Shared{path: path}
-	return s, s.Reload()
+	if err := s.Reload(); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // Reload reads the file again. After an error the keys are those from before.
