@@ -54,10 +54,18 @@ func ReadPrivate(path string, v any) error {
 	return decode(path, text, v)
 }
 
+// Completer is a document that decodes a part of itself, a toml.Primitive, after the rest.
+type Completer interface {
+	Complete(md *toml.MetaData) error
+}
+
 func decode(path string, text []byte, v any) error {
 	md, err := toml.Decode(string(text), v)
 	if err == nil {
 		err = checkMaps(&md, v)
+	}
+	if c, ok := v.(Completer); ok && err == nil {
+		err = c.Complete(&md)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, explain(err))
@@ -97,14 +105,14 @@ var lastKey = regexp.MustCompile(`^toml: .*?\(last key "([^"]*)"\)`)
 
 // explain returns an error of package toml without what the file says.
 func explain(err error) error {
-	if wrong, ok := errors.AsType[wrongType](err); ok {
-		return wrong
-	}
 	if parse, ok := errors.AsType[toml.ParseError](err); ok {
 		return fmt.Errorf("line %d: not valid TOML", parse.Position.Line)
 	}
 	if key := lastKey.FindStringSubmatch(err.Error()); key != nil {
 		return wrongType(key[1])
 	}
-	return errors.New("not valid TOML")
+	if strings.HasPrefix(err.Error(), "toml:") {
+		return errors.New("not valid TOML")
+	}
+	return err // of ours
 }
