@@ -15,18 +15,19 @@ import (
 // API is the flags that name a vendor's API. Commands embed it. If it is not Given, the rows come
 // from files.
 type API struct {
-	APIURL      string `name:"api-url" placeholder:"URL" help:"The vendor's API, as in https://HANDLE.ada.support/api. By default the one address that the vendor has."`
-	APIToken    string `name:"api-token" placeholder:"TOKEN" help:"The token of the vendor's API. Others can read a program's arguments: set ROLLBOOK_API_TOKEN or ROLLBOOK_API_TOKEN_FILE."`
-	APILogin    string `name:"api-login" placeholder:"EMAIL" help:"The account that logs in to MagickMind, whose tokens live for minutes, instead of a token."`
-	APIPassword string `name:"api-password" placeholder:"PASSWORD" help:"Its password. Set ROLLBOOK_API_PASSWORD or ROLLBOOK_API_PASSWORD_FILE."`
+	API         bool   `name:"api" help:"Ask the vendor's API instead of reading files. Sensay's lists no users: FILE names them there, an ID on each line."`
+	APIURL      string `name:"api-url" placeholder:"URL" help:"Ask the API at this address, as in https://HANDLE.ada.support/api. By default the one address that the vendor has."`
+	APIToken    string `name:"api-token" setting:"" secret:"" placeholder:"TOKEN" help:"The token for the vendor's API. Others can read a program's arguments: set ROLLBOOK_API_TOKEN or ROLLBOOK_API_TOKEN_FILE."`
+	APILogin    string `name:"api-login" setting:"" placeholder:"EMAIL" help:"The account that logs in to MagickMind, whose tokens live for minutes, instead of a token."`
+	APIPassword string `name:"api-password" setting:"" secret:"" placeholder:"PASSWORD" help:"Its password. Set ROLLBOOK_API_PASSWORD or ROLLBOOK_API_PASSWORD_FILE."`
 	APIRate     string `name:"api-rate" placeholder:"RATE" help:"How often the API is asked at most: 10/s, 180/m, or off. By default as often as the vendor allows."`
 
 	Client *http.Client `kong:"-"` // nil: one with a time limit
 	Log    *slog.Logger `kong:"-"` // gets a line when the vendor has to be waited for; nil: none
 }
 
-// Given reports whether an API is named.
-func (a *API) Given() bool { return a.APIURL != "" || a.APIToken != "" || a.APILogin != "" }
+// Given reports whether an API is to be asked.
+func (a *API) Given() bool { return a.API || a.APIURL != "" }
 
 // vendor is what is known of a vendor's API.
 type vendor struct {
@@ -95,18 +96,18 @@ func (a *API) client(f Format, v *vendor) (*client, error) {
 	case base.Scheme != "https" && (base.Scheme != "http" || !isLoopback(base.Hostname())):
 		return nil, errors.New("-api-url: not https: the token would go over the network in clear")
 	}
-	c := &client{base: base, auth: v.auth, token: a.APIToken, log: a.Log}
+	c := &client{base: base, auth: v.auth, log: a.Log}
 	switch {
-	case a.APILogin != "" && f != MagickMind:
-		return nil, fmt.Errorf("-api-login: %s has no login; give a token", f)
-	case a.APILogin != "" && a.APIToken != "":
-		return nil, errors.New("-api-login and -api-token: give one of them")
-	case a.APILogin != "":
+	case f == MagickMind && a.APILogin != "":
 		c.login = &login{a.APILogin, a.APIPassword}
+	case f == MagickMind && a.APIToken == "":
+		return nil, errors.New("-api-token or -api-login: none given")
 	case a.APIToken == "":
 		return nil, errors.New("-api-token: none given")
 	case strings.ContainsFunc(a.APIToken, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return nil, errors.New("-api-token: has characters that no token has")
+	default:
+		c.token = a.APIToken
 	}
 	rates, err := a.rates(v.rates)
 	c.pace = newPace(rates)

@@ -42,7 +42,7 @@ func at(year int, month time.Month, day, hour, minute, second int) time.Time {
 	return time.Date(year, month, day, hour, minute, second, 0, time.UTC)
 }
 
-func metadata(t *testing.T, text string) enduser.Metadata {
+func metadata(t testing.TB, text string) enduser.Metadata {
 	t.Helper()
 	m, err := enduser.ParseMetadata(text)
 	if err != nil {
