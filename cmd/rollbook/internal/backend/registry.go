@@ -3,13 +3,16 @@ package backend
 import (
 	"context"
 	"errors"
+	"io"
+	"log/slog"
 
 	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/cli"
 	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/tenants"
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/store"
 )
 
-// Registry is the flags of commands that work on a store that exists, beside the servers on it.
+// Registry is the flags of commands that work on a store, beside the servers on it.
 type Registry struct {
 	Store   `embed:""`
 	Keyring `embed:""`
@@ -19,21 +22,41 @@ type Registry struct {
 // Use opens the store, calls fn with a Manager on it, and closes the store. With secrets the
 // Manager has the keyring; without, calls that need one return [enduser.ErrNoKeyring]. Warnings go
 // to the log. An error of fn gets the exit status of its kind, unless it has one.
-func (r *Registry) Use(ctx context.Context, env *cli.Env, secrets bool, fn func(*enduser.Manager) error) (err error) {
+func (r *Registry) Use(ctx context.Context, env *cli.Env, secrets bool, fn func(*enduser.Manager) error) error {
 	file, err := r.Tenants.Open()
 	if err != nil {
 		return err
 	}
+	opts := &enduser.Options{
+		Schema: file.Schema,
+		Policy: func(tenant string) (enduser.Policy, bool) { return file.Policy(tenant), true },
+	}
+	return r.use(ctx, env, r.OpenExisting, secrets, opts, fn)
+}
+
+// Fill is Use for commands that bring users in: it makes a store that does not exist, and the
+// Manager has the keyring and no policy. Policy returns the one that the settings give a tenant.
+func (r *Registry) Fill(ctx context.Context, env *cli.Env, fn func(users *enduser.Manager, policy func(tenant string) enduser.Policy) error) error {
+	file, err := r.Tenants.Open()
+	if err != nil {
+		return err
+	}
+	return r.use(ctx, env, r.OpenOrMake, true, &enduser.Options{Schema: file.Schema}, func(users *enduser.Manager) error {
+		return fn(users, file.Policy)
+	})
+}
+
+// opener is a method of Store.
+type opener func(context.Context, *slog.Logger) (store.Store, io.Closer, error)
+
+func (r *Registry) use(ctx context.Context, env *cli.Env, open opener, secrets bool, opts *enduser.Options, fn func(*enduser.Manager) error) (err error) {
 	log := env.Warnings()
-	st, closer, err := r.Store.OpenExisting(ctx, log)
+	st, closer, err := open(ctx, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closer.Close()) }()
-	opts := &enduser.Options{
-		Logger: log, Now: env.Now, Schema: file.Schema,
-		Policy: func(tenant string) (enduser.Policy, bool) { return file.Policy(tenant), true },
-	}
+	opts.Logger, opts.Now = log, env.Now
 	if secrets {
 		if opts.Keyring, err = r.Keyring.Open(ctx, &r.Store, log); err != nil {
 			return err

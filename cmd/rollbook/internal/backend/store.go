@@ -2,6 +2,7 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,9 @@ type Store struct {
 
 	// Observer gets reports of the backend.
 	Observer *store.Observer `kong:"-"`
+
+	// Flag is the flag that errors name. Empty: -store.
+	Flag string `kong:"-"`
 }
 
 type nothing struct{}
@@ -44,21 +48,28 @@ func (s *Store) File() (path string, isFile bool) { return strings.CutPrefix(s.S
 func (s *Store) Open(ctx context.Context, log *slog.Logger) (store.Store, io.Closer, error) {
 	st, closer, err := s.open(ctx, log)
 	if err != nil {
-		return nil, nil, fmt.Errorf("-store: %w", err)
+		return nil, nil, fmt.Errorf("%s: %w", s.flag(), err)
 	}
 	return st, closer, nil
 }
 
+func (s *Store) flag() string { return cmp.Or(s.Flag, "-store") }
+
 // OpenExisting opens a store for a command that works on what is there. It makes no SQLite file,
 // and refuses memory:, which no other process sees.
 func (s *Store) OpenExisting(ctx context.Context, log *slog.Logger) (store.Store, io.Closer, error) {
-	if s.Store == "memory:" {
-		return nil, nil, cli.Exit(cli.Usage, errors.New("-store: memory: is empty: only serve can use it"))
-	}
 	if path, isFile := s.File(); isFile {
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return nil, nil, cli.Exit(cli.NotFound, fmt.Errorf("-store: there is no file %s", path))
+			return nil, nil, cli.Exit(cli.NotFound, fmt.Errorf("%s: there is no file %s", s.flag(), path))
 		}
+	}
+	return s.OpenOrMake(ctx, log)
+}
+
+// OpenOrMake is Open for a command: it refuses memory:, which no other process sees.
+func (s *Store) OpenOrMake(ctx context.Context, log *slog.Logger) (store.Store, io.Closer, error) {
+	if s.Store == "memory:" {
+		return nil, nil, cli.Exit(cli.Usage, fmt.Errorf("%s: memory: ends with this command: only serve can use it", s.flag()))
 	}
 	return s.Open(ctx, log)
 }
