@@ -3,7 +3,6 @@ package logs
 
 import (
 	"log/slog"
-	"net/http"
 
 	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/cli"
 )
@@ -21,7 +20,3 @@ func (f *Flags) Logger(env *cli.Env) *slog.Logger {
 	}
 	return slog.New(slog.NewTextHandler(env.Stderr, nil))
 }
-
-// Access returns a handler that logs each request that next answers, unless -access-log is
-// off.
-func (f *Flags) Access(log *slog.Logger, next http.Handler) http.Handler { return next }
