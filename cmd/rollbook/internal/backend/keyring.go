@@ -19,7 +19,7 @@ import (
 // Keyring is the flag that names the keys that secrets are sealed under. Commands embed it
 // beside Store.
 type Keyring struct {
-	Keyring string `placeholder:"KEYRING" help:"The keys that secrets are sealed under: FILE for processes of one host, shared:FILE for several hosts that each have a copy, or none. By default a file beside the store."`
+	Keyring string `path:"" placeholder:"KEYRING" help:"The keys that secrets are sealed under: FILE for processes of one host, shared:FILE for several hosts that each have a copy, or none. By default a file beside the store."`
 }
 
 // defaultKeyring is the file of stores that are no file.

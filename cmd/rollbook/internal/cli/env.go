@@ -14,6 +14,7 @@ type Env struct {
 	Stdout, Stderr io.Writer
 	Terminal       bool // Stderr is a terminal
 	JSON           bool // the results go to Stdout as JSON, and progress and errors to Stderr
+	Config         string // the file with settings; empty: none
 	Now            func() time.Time
 
 	// OnHangup has a function called on each SIGHUP, which then does not end the program. It is

@@ -30,7 +30,8 @@ type serve struct {
 	Mode   string   `default:"slow" enum:"slow,fast"`
 	Keys   []string `name:"key" sep:"none" secret:""`
 	Unsafe bool
-	Limit  int `default:"7"`
+	Limit  int    `default:"7"`
+	Cert   string `placeholder:"FILE"`
 	ran    func(*serve, *cli.Env) error
 }
 
@@ -67,22 +68,22 @@ func TestOrder(t *testing.T) {
 		want serve
 	}{
 		{"default", nil, nil, serve{store: store{"here"}, Mode: "slow", Limit: 7}},
-		{"file", []string{"-config", file}, nil, serve{store{"file"}, "fast", []string{"a,b", "c"}, true, 9, nil}},
-		{"file of the environment", nil, []string{"ROLLBOOK_CONFIG=" + file}, serve{store{"file"}, "fast", []string{"a,b", "c"}, true, 9, nil}},
+		{"file", []string{"-config", file}, nil, serve{store{"file"}, "fast", []string{"a,b", "c"}, true, 9, "", nil}},
+		{"file of the environment", nil, []string{"ROLLBOOK_CONFIG=" + file}, serve{store{"file"}, "fast", []string{"a,b", "c"}, true, 9, "", nil}},
 		{
 			"environment", []string{"--config=" + file},
 			[]string{"ROLLBOOK_STORE=env", "ROLLBOOK_MODE=slow", "ROLLBOOK_KEY=d=e f,g \r\n\nh\n", "ROLLBOOK_UNSAFE=false", "ROLLBOOK_LIMIT=10"},
-			serve{store{"env"}, "slow", []string{"d=e f,g ", "h"}, false, 10, nil},
+			serve{store{"env"}, "slow", []string{"d=e f,g ", "h"}, false, 10, "", nil},
 		},
 		{
 			"files that the environment names", []string{"-config", file},
-			[]string{"ROLLBOOK_STORE_FILE=" + write(t, " there\n"), "ROLLBOOK_KEY_FILE=" + write(t, "x\ny\n")},
-			serve{store{"there"}, "fast", []string{"x", "y"}, true, 9, nil},
+			[]string{"ROLLBOOK_STORE_FILE=" + write(t, " there\n"), "ROLLBOOK_KEY_FILE=" + write(t, "x\ny\n"), "ROLLBOOK_CERT_FILE=cert.pem"},
+			serve{store{"there"}, "fast", []string{"x", "y"}, true, 9, "cert.pem", nil},
 		},
 		{
 			"arguments", []string{"-config", file, "-store=arg", "-mode", "slow", "-key", "1,2", "--key=3", "-unsafe=false", "-limit", "11"},
 			[]string{"ROLLBOOK_STORE=env", "ROLLBOOK_MODE=fast", "ROLLBOOK_KEY=d"},
-			serve{store{"arg"}, "slow", []string{"1,2", "3"}, false, 11, nil},
+			serve{store{"arg"}, "slow", []string{"1,2", "3"}, false, 11, "", nil},
 		},
 		{"an empty variable", nil, []string{"ROLLBOOK_STORE=", "ROLLBOOK_KEY_FILE=", "STORE=x"}, serve{store: store{"here"}, Mode: "slow", Limit: 7}},
 		{
@@ -141,6 +142,7 @@ func TestWrong(t *testing.T) {
 		{"flag of one call", []string{"fetch"}, []string{"ROLLBOOK_YES=true"}, "ROLLBOOK_YES in the environment: there is no such setting"},
 		{"variable and file", []string{"serve"}, []string{"ROLLBOOK_KEY=secret", "ROLLBOOK_KEY_FILE=" + valid}, "-key: ROLLBOOK_KEY and ROLLBOOK_KEY_FILE: only one can be given"},
 		{"missing file of a variable", []string{"serve"}, []string{"ROLLBOOK_KEY_FILE=" + valid + "x"}, "-key: ROLLBOOK_KEY_FILE: open FILEx: no such file or directory"},
+		{"another file", []string{"serve"}, []string{"ROLLBOOK_STORE_FILE=" + write(t, "-----BEGIN\nsecret")}, "-store: ROLLBOOK_STORE_FILE: FILE must have the value alone, on one line"},
 		{"missing file", []string{"serve", "-config", valid + "x"}, nil, "-config: open FILEx: no such file or directory"},
 		{"unknown key", []string{"serve", "-config", write(t, "modes = 'secret'")}, nil, "-config: FILE: modes: there is no such setting"},
 		{"unknown key for another command", []string{"fetch", "-config", write(t, "yes = true")}, nil, "-config: FILE: yes: there is no such setting"},
@@ -231,7 +233,7 @@ func TestSettings(t *testing.T) {
 	want := []string{
 		"config ROLLBOOK_CONFIG ", "json ROLLBOOK_JSON ",
 		"store ROLLBOOK_STORE serve,fetch", "mode ROLLBOOK_MODE serve", "key ROLLBOOK_KEY serve",
-		"unsafe ROLLBOOK_UNSAFE serve", "limit ROLLBOOK_LIMIT serve", "token ROLLBOOK_TOKEN fetch",
+		"unsafe ROLLBOOK_UNSAFE serve", "limit ROLLBOOK_LIMIT serve", "cert ROLLBOOK_CERT serve", "token ROLLBOOK_TOKEN fetch",
 	}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Error(diff)

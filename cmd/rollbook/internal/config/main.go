@@ -47,7 +47,7 @@ func run(ctx context.Context, program any, args, environ []string, env *cli.Env)
 	if err != nil || selected == nil {
 		return cli.Exit(cli.Usage, err)
 	}
-	env.JSON = selected.global.JSON
+	env.JSON, env.Config = selected.global.JSON, selected.global.Config
 	return selected.Run()
 }
 

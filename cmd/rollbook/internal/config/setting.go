@@ -10,7 +10,7 @@ import (
 // Setting is a setting, under the names that it has.
 type Setting struct {
 	Name        string   // of the flag, without dashes, and of the key in the file of -config
-	Variable    string   // in the environment; with _FILE behind it, it names a file with the value
+	Variable    string   // in the environment; with _FILE behind it, it names a file with the value, or is the value if Path
 	Default     string   //
 	Placeholder string   // what the value is
 	Help        string   //
@@ -18,6 +18,7 @@ type Setting struct {
 	List        bool     // it may have several values
 	Bool        bool     // it is true or false
 	Secret      bool     // its value is not to be shown
+	Path        bool     // its value is the path of a file
 	NoFile      bool     // it cannot be in the file of -config
 }
 
@@ -68,7 +69,7 @@ func setting(f *kong.Flag) Setting {
 		Name:     f.Name,
 		Variable: prefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_")),
 		Default:  f.Default, Placeholder: f.PlaceHolder, Help: f.Help,
-		List: f.IsSlice(), Bool: f.IsBool(), Secret: f.Tag.Has("secret"),
+		List: f.IsSlice(), Bool: f.IsBool(), Secret: f.Tag.Has("secret"), Path: f.PlaceHolder == "FILE" || f.Tag.Has("path"),
 	}
 	if f.Enum != "" {
 		s.Placeholder = strings.Join(f.EnumSlice(), "|")

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/alecthomas/kong"
 
@@ -95,14 +96,29 @@ func (s *sources) variable(set Setting) (text, from string, err error) {
 		return "", "", fmt.Errorf("%s and %s%s: only one can be given", set.Variable, set.Variable, fileSuffix)
 	case direct:
 		return text, set.Variable, nil
+	case inFile && set.Path: // whoever writes ROLLBOOK_TLS_KEY_FILE means the file of the key
+		return path, set.Variable + fileSuffix, nil
 	case inFile:
-		b, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+		text, err := readValue(path, set.List)
 		if err != nil {
 			return "", "", fmt.Errorf("%s%s: %w", set.Variable, fileSuffix, err)
 		}
-		return strings.TrimSpace(string(b)), set.Variable + fileSuffix, nil
+		return text, set.Variable + fileSuffix, nil
 	}
 	return "", "", nil
+}
+
+// readValue reads the value of a setting.
+func readValue(path string, list bool) (string, error) {
+	b, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return "", err
+	}
+	text := strings.TrimSpace(string(b))
+	if !list && strings.ContainsFunc(text, unicode.IsControl) { // another file, which an error must not show
+		return "", fmt.Errorf("%s must have the value alone, on one line", path)
+	}
+	return text, nil
 }
 
 // lines returns the values of a setting that may have several: one a line.
