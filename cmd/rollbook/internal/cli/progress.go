@@ -50,7 +50,7 @@ func (p *Progress) newBar() *mpb.Bar {
 		}
 		return fmt.Sprintf(" %d", s.Current)
 	})
-	return p.bars.New(p.total, mpb.BarStyle().Rbound("]"),
+	bar := p.bars.New(0, mpb.BarStyle(), // 0: it is complete only when End says so
 		mpb.BarFillerTrim(),
 		mpb.PrependDecorators(decor.Name(p.what+" ")),
 		mpb.AppendDecorators(
@@ -64,6 +64,8 @@ func (p *Progress) newBar() *mpb.Bar {
 			}),
 		),
 	)
+	bar.SetTotal(p.total, false)
+	return bar
 }
 
 // Set says how much is done.
