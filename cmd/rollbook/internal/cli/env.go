@@ -12,8 +12,8 @@ import (
 type Env struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
-	Terminal       bool // Stderr is a terminal
-	JSON           bool // the results go to Stdout as JSON, and progress and errors to Stderr
+	Terminal       bool   // Stderr is a terminal
+	JSON           bool   // the results go to Stdout as JSON, and progress and errors to Stderr
 	Config         string // the file with settings; empty: none
 	Now            func() time.Time
 
