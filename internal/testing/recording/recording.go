@@ -82,8 +82,8 @@ type Shell interface {
 // it would be right.
 func (p *Page) Run(sh Shell, replace map[string]string) (wrong []Mismatch, right string, err error) {
 	s := session{real: make(map[string]string), shown: make(map[string]string)}
-	for shown, real := range replace {
-		s.real[shown], s.shown[real] = real, shown
+	for shown, actual := range replace {
+		s.real[shown], s.shown[actual] = actual, shown
 	}
 	var b strings.Builder
 	next := 0
@@ -125,14 +125,14 @@ func (s *session) same(want, got string) bool {
 		return false
 	}
 	for i, shown := range wantIDs {
-		real := cmp.Or(s.real[gotIDs[i]], gotIDs[i])
-		if known, ok := s.real[shown]; ok && known != real {
+		actual := cmp.Or(s.real[gotIDs[i]], gotIDs[i])
+		if known, ok := s.real[shown]; ok && known != actual {
 			return false
 		}
-		if known, ok := s.shown[real]; ok && known != shown {
+		if known, ok := s.shown[actual]; ok && known != shown {
 			return false
 		}
-		s.real[shown], s.shown[real] = real, shown
+		s.real[shown], s.shown[actual] = actual, shown
 	}
 	return true
 }

@@ -27,21 +27,21 @@ func (e *Env) Result(v any, lines ...[2]string) error {
 
 // Table is a list that is written to Stdout: a line of columns for each row, or a JSON object.
 type Table struct {
-	out  *bufio.Writer
-	json *json.Encoder // nil: columns
-	w    *tabwriter.Writer
-	rows int
+	out    *bufio.Writer
+	json   *json.Encoder // nil: columns
+	w      *tabwriter.Writer
+	header []string
+	rows   int
 }
 
-// Table begins a list with the names of its columns.
+// Table begins a list with the names of its columns. Nothing is written of a list without rows.
 func (e *Env) Table(columns ...string) *Table {
-	t := &Table{out: bufio.NewWriter(e.Stdout)}
+	t := &Table{out: bufio.NewWriter(e.Stdout), header: columns}
 	if e.JSON {
 		t.json = encoder(t.out)
-		return t
+	} else {
+		t.w = aligned(t.out)
 	}
-	t.w = aligned(t.out)
-	t.columns(columns)
 	return t
 }
 
@@ -50,20 +50,22 @@ const atOnce = 500
 
 // Row adds a row: v with JSON, else the cells.
 func (t *Table) Row(v any, cells ...string) error {
-	t.rows++
 	if t.json != nil {
 		return t.json.Encode(v)
 	}
+	if t.rows == 0 {
+		t.columns(t.header)
+	}
 	t.columns(cells)
-	if t.rows%atOnce == 0 {
+	if t.rows++; t.rows%atOnce == 0 {
 		return t.w.Flush()
 	}
 	return nil
 }
 
-// End writes what is left. Nothing is written of a list without rows.
+// End writes what is left.
 func (t *Table) End() error {
-	if t.w != nil && t.rows > 0 {
+	if t.w != nil {
 		if err := t.w.Flush(); err != nil {
 			return err
 		}
