@@ -16,14 +16,14 @@ import (
 )
 
 const (
-	maxAnswer = 64 << 20         // bytes
-	timeLimit = 2 * time.Minute  // of a request
+	maxAnswer = 64 << 20        // bytes
+	timeLimit = 2 * time.Minute // of a request
 	firstWait = time.Second
 	longWait  = time.Minute
 
 	// For how long an answer is waited for between tries: of an API that has ever answered, and
 	// of one that may not be there at all.
-	patience     = 15 * time.Minute
+	patience       = 15 * time.Minute
 	littlePatience = 30 * time.Second
 )
 
@@ -179,7 +179,7 @@ func (c *client) try(ctx context.Context, method, path string, body []byte) ([]b
 		}
 		return nil, fmt.Errorf("the vendor's API: %w", err)
 	}
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }() // it was read
 	c.answered = true
 	if answer.StatusCode != http.StatusOK {
 		return nil, &statusError{answer.StatusCode, retryAfter(answer.Header.Get("Retry-After"))}

@@ -1,12 +1,14 @@
 package vendors_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/vendors"
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 )
 
 // result is what an import did.
@@ -67,7 +70,9 @@ func bring(ctx context.Context, t enduser.Tenant, f vendors.Format, s vendors.So
 			r.err = err
 			return r
 		}
-		answer(err)
+		if answer(err); ctx.Err() != nil { // answers that are on their way are lost
+			break
+		}
 	}
 	if r.err = ctx.Err(); r.err == nil {
 		r.err = s.Err()
@@ -79,8 +84,10 @@ func bring(ctx context.Context, t enduser.Tenant, f vendors.Format, s vendors.So
 // numbers of groups, and the headers.
 func show(t testing.TB, f vendors.Format, h http.Handler, id string) string {
 	t.Helper()
-	method, path, body := http.MethodGet, "/v1/users/"+id, ""
+	method, path, body := http.MethodGet, "", ""
 	switch f {
+	case vendors.Sensay:
+		path = "/v1/users/" + id
 	case vendors.Ada:
 		path = "/api/v2/end-users/" + id
 	case vendors.MagickMind:
@@ -134,7 +141,11 @@ func ids(t testing.TB, f vendors.Format, users *enduser.Manager) (all []string) 
 
 var formats = []vendors.Format{vendors.Ada, vendors.Explo, vendors.MagickMind, vendors.Sensay}
 
-const many = 5_000
+// many returns how many rows a vendor has.
+func many(tb testing.TB) int {
+	tb.Helper()
+	return size.Pick(tb, 1_500, 5_000, 5_000)
+}
 
 // A vendor that refuses, breaks off and has pages is emptied by an import that is interrupted
 // twice, and afterwards the same IDs show the same here.
@@ -144,12 +155,12 @@ func TestFromTheVendor(t *testing.T) {
 		t.Run(string(f), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				there, theirs := vendor(t, f, many)
+				there, theirs := vendor(t, f, many(t))
 				there.spoil = true
 				all := ids(t, f, theirs)
 				ours := newUsers(t)
 				position, answered := "", 0
-				for _, stop := range []int{many/4 + 17, many/3 + 5, 0} {
+				for _, stop := range []int{many(t)/4 + 17, many(t)/3 + 5, 0} {
 					s, err := there.api(f).Open(f, list(f, all), position)
 					if err != nil {
 						t.Fatal(err)
@@ -163,13 +174,81 @@ func TestFromTheVendor(t *testing.T) {
 					}
 					position, answered = done.position, answered+done.answered
 				}
-				if answered < many {
+				if answered < many(t) {
 					t.Errorf("%d rows were answered", answered)
 				}
 				compare(t, f, theirs, ours, all)
 			})
 		})
 	}
+}
+
+// Files of a vendor, as lists of its pages and as rows on lines, are brought in by an import that is
+// interrupted twice.
+func TestFromFiles(t *testing.T) {
+	t.Parallel()
+	for _, f := range formats {
+		t.Run(string(f), func(t *testing.T) {
+			t.Parallel()
+			there, theirs := vendor(t, f, many(t))
+			all := ids(t, f, theirs)
+			ours := newUsers(t)
+			position := ""
+			for _, stop := range []int{many(t)/4 + 17, many(t)/3 + 5, 0} {
+				s, err := vendors.File(f, strings.NewReader(saved(t, f, there, all)), position)
+				if err != nil {
+					t.Fatal(err)
+				}
+				done := bring(t.Context(), ours.Tenant("acme"), f, s, stop)
+				if stop > 0 && !errors.Is(done.err, context.Canceled) || stop == 0 && done.err != nil || len(done.rejected) > 0 {
+					t.Fatalf("interrupted after %d: %v, rejected %q", stop, done.err, done.rejected)
+				}
+				position = done.position
+			}
+			compare(t, f, theirs, ours, all)
+		})
+	}
+}
+
+// saved returns what a vendor answers, all pages or all users, each on a line.
+func saved(t testing.TB, f vendors.Format, there *player, all []string) string {
+	t.Helper()
+	var text strings.Builder
+	transport := roundTrip(func(r *http.Request) (*http.Response, error) {
+		answer, err := there.RoundTrip(r)
+		if err == nil {
+			var body bytes.Buffer
+			answer.Body = io.NopCloser(io.TeeReader(answer.Body, &body))
+			answer.Body = teeEnd{answer.Body, func() { text.WriteString(strings.TrimSpace(body.String()) + "\n") }}
+		}
+		return answer, err
+	})
+	api := there.api(f)
+	api.Client, api.APIRate = &http.Client{Transport: transport}, "off"
+	s, err := api.Open(f, list(f, all), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for row := range s.Rows(t.Context()) {
+		if row.Err != nil {
+			t.Fatal(row.At, row.Err)
+		}
+	}
+	if s.Err() != nil {
+		t.Fatal(s.Err())
+	}
+	return text.String()
+}
+
+// teeEnd calls a function when a body is closed.
+type teeEnd struct {
+	io.ReadCloser
+	end func()
+}
+
+func (b teeEnd) Close() error {
+	b.end()
+	return b.ReadCloser.Close()
 }
 
 // list returns the IDs as the file that names them; nil where the vendor lists them itself.
@@ -184,12 +263,75 @@ func list(f vendors.Format, all []string) io.Reader {
 func compare(t *testing.T, f vendors.Format, theirs, ours *enduser.Manager, all []string) {
 	t.Helper()
 	from, to := family(t, f, theirs), family(t, f, ours)
-	if len(all) != many || len(ids(t, f, ours)) != many {
+	if len(all) != many(t) || len(ids(t, f, ours)) != many(t) {
 		t.Fatalf("there are %d, here %d", len(all), len(ids(t, f, ours)))
 	}
 	for _, id := range all {
 		if diff := cmp.Diff(show(t, f, from, id), show(t, f, to, id)); diff != "" {
 			t.Fatalf("%s: -there +here:\n%s", id, diff)
+		}
+	}
+}
+
+var made = regexp.MustCompile(`[0-9a-f]{24}`) // IDs
+
+// A row that cannot be taken is named with its place and a reason, and the rest goes in.
+func TestRowsThatAreRejected(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		format vendors.Format
+		text   string
+		want   []string
+	}{
+		{vendors.Ada, `{"end_user_id":"a1","profile":{"email":"nobody"}}
+{"end_user_id":"a2","external_id":"crm-2"}
+{"end_user_id":"a3","external_id":"CRM-2"}
+{"end_user_id":"a4","external_id":"a-1234567890123456789012345678901234567890"}
+{"end_user_id":"a5","created_at":"2999-01-01T00:00:00+00:00"}
+{"end_user_id":"a6","external_id":"undefined"}
+{"end_user_id":"a 7"}
+{"end_user_id":7}`, []string{
+			"line 1 (a1): enduser: invalid: email: must be an e-mail address (RFC 5322 addr-spec)",
+			"line 3 (a3): enduser: conflict: external_id belongs to user a2",
+			"line 4 (a4): enduser: invalid: external_id: must have at most 36 characters",
+			"line 5 (a5): enduser: invalid: created_at: must lie between the year 1970 and now",
+			`line 7 (a 7): enduser: invalid: id: must be letters, digits, "-" and "_"`,
+			"line 8 (): end_user_id: at byte 15: another JSON type was expected",
+		}},
+		{vendors.MagickMind, `[{"id":"m1","name":"Roy"},
+{"id":"m2","external_id":"<b>"},
+{"id":"m3"}]`, []string{"line 2 (m2): enduser: invalid: external_id: must not contain < or >"}},
+		{vendors.Sensay, `{"id":"s1","email":"a@example.com"}
+{"id":"s2","email":"A@example.com"}
+{"id":"s3","linkedAccounts":[{"accountID":"1","accountType":"icq"}]}
+{"id":"s4","linkedAccounts":[{"accountID":"1","accountType":"embed"}]}
+{"id":"s5","linkedAccounts":[{"accountID":"1","accountType":"embed"}]}`, []string{
+			"line 2 (s2): enduser: conflict: email belongs to user ID",
+			"line 3 (s3): enduser: invalid: linked_accounts[0].type: must be one of discord, telegram, embed",
+			"line 5 (s5): enduser: conflict: linked_accounts belongs to user ID",
+		}},
+		{vendors.Explo, `{"provided_id":"e1","team_id":3}
+{"provided_id":"e2","team_id":3}
+{"provided_id":"e3","team_id":-3}
+{"provided_id":"e4"}`, []string{
+			"line 2 (e2): enduser: conflict: number belongs to group ID",
+			"line 3 (e3): enduser: invalid: number: must be 1 to 2147483647",
+		}},
+	} {
+		users := newUsers(t)
+		s, err := vendors.File(tt.format, strings.NewReader(tt.text), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := bring(t.Context(), users.Tenant("acme"), tt.format, s, 0)
+		for i, text := range done.rejected {
+			done.rejected[i] = made.ReplaceAllString(text, "ID")
+		}
+		if diff := cmp.Diff(tt.want, done.rejected); diff != "" || done.err != nil {
+			t.Errorf("%s: error %v; rejected, -want +got:\n%s", tt.format, done.err, diff)
+		}
+		if in := len(ids(t, tt.format, users)); in != done.answered-len(done.rejected) || in == 0 {
+			t.Errorf("%s: %d of %d rows are in", tt.format, in, done.answered)
 		}
 	}
 }

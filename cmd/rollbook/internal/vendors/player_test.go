@@ -75,8 +75,10 @@ func vendor(t testing.TB, f vendors.Format, n int) (*player, *enduser.Manager) {
 	acme := users.Tenant("acme").With(f.Policy()).As("a-client")
 	if f == vendors.Explo {
 		for i := range n {
-			spec := enduser.GroupSpec{ExternalID: fmt.Sprintf("customer_%04d", i), Name: fmt.Sprintf("Customer %d", i),
-				Metadata: enduser.Metadata{"filterValue": enduser.Int(int64(i))}}
+			spec := enduser.GroupSpec{
+				ExternalID: fmt.Sprintf("customer_%04d", i), Name: fmt.Sprintf("Customer %d", i),
+				Metadata: enduser.Metadata{"filterValue": enduser.Int(int64(i))},
+			}
 			if i%3 == 0 {
 				spec.SystemProperties = metadata(t, `{"mapping":{"40":"213"},"demo":true}`)
 			}
@@ -103,14 +105,15 @@ func vendor(t testing.TB, f vendors.Format, n int) (*player, *enduser.Manager) {
 
 // spec returns a user as clients of the vendor make them.
 func spec(t testing.TB, f vendors.Format, i int) enduser.Spec {
+	t.Helper()
 	s := enduser.Spec{ExternalID: fmt.Sprintf("CRM-%d", i), Name: fmt.Sprintf("User %d", i)}
-	switch f {
-	case vendors.Ada:
+	if f == vendors.Ada {
 		s.FirstName, s.LastName, s.Email, s.Language = "Ada", "Lovelace", fmt.Sprintf("ada%d@example.com", i), "pt-BR"
 		s.Avatar = "https://example.com/ada.png"
 		s.Metadata = metadata(t, fmt.Sprintf(`{"plan":"enterprise","seats":%d,"beta":true}`, i))
 		s.SystemProperties = metadata(t, `{"sunshine_user_id":"5f7e"}`)
-	case vendors.Sensay:
+	}
+	if f == vendors.Sensay {
 		s.Email = fmt.Sprintf("user%d@example.com", i)
 		s.Accounts = []enduser.Account{{Type: "discord", ID: strconv.Itoa(i)}}
 	}

@@ -59,31 +59,53 @@ func TestUsers(t *testing.T) {
 		text   string
 		want   enduser.Import
 	}{
-		{"Ada", vendors.Ada, `{"end_user_id":"5f7e0e2c1e7c7e000f0f9c3a","external_id":"crm-7","profile":{"first_name":"Ada",
+		{
+			"Ada", vendors.Ada, `{"end_user_id":"5f7e0e2c1e7c7e000f0f9c3a","external_id":"crm-7","profile":{"first_name":"Ada",
 			"last_name":"Lovelace","display_name":"Ada L.","avatar":"https://example.com/a.png","email":"ada@example.com",
 			"language":"en-US","metadata":{"a":"x","b":true,"c":123},"system_properties":{"sunshine_user_id":"5f"}},
 			"created_at":"2020-09-20T01:02:03+00:00","updated_at":"2023-12-08T19:06:04.890000","new":{"member":[1]}}`,
-			enduser.Import{ID: "5f7e0e2c1e7c7e000f0f9c3a", CreatedAt: at(2020, 9, 20, 1, 2, 3),
+			enduser.Import{
+				ID: "5f7e0e2c1e7c7e000f0f9c3a", CreatedAt: at(2020, 9, 20, 1, 2, 3),
 				UpdatedAt: at(2023, 12, 8, 19, 6, 4).Add(890 * time.Millisecond),
-				Spec: enduser.Spec{ExternalID: "crm-7", FirstName: "Ada", LastName: "Lovelace", Name: "Ada L.",
+				Spec: enduser.Spec{
+					ExternalID: "crm-7", FirstName: "Ada", LastName: "Lovelace", Name: "Ada L.",
 					Avatar: "https://example.com/a.png", Email: "ada@example.com", Language: "en-US",
-					Metadata: metadata(t, `{"a":"x","b":true,"c":123}`), SystemProperties: metadata(t, `{"sunshine_user_id":"5f"}`)}}},
-		{"Ada, nothing set", vendors.Ada, `{"end_user_id":"5f","external_id":null,"profile":{"first_name":null,"metadata":null},"created_at":null}`,
-			enduser.Import{ID: "5f"}},
-		{"Ada, what a client sent", vendors.Ada, `{"external_id":"crm-7","profile":null}`,
-			enduser.Import{Spec: enduser.Spec{ExternalID: "crm-7"}}},
-		{"MagickMind", vendors.MagickMind, `{"id":"6979e85f6c264301cea8ee2e","name":"Roy Bosco","external_id":"","tenant_id":"69",
+					Metadata: metadata(t, `{"a":"x","b":true,"c":123}`), SystemProperties: metadata(t, `{"sunshine_user_id":"5f"}`),
+				},
+			},
+		},
+		{
+			"Ada, nothing set", vendors.Ada, `{"end_user_id":"5f","external_id":null,"profile":{"first_name":null,"metadata":null},"created_at":null}`,
+			enduser.Import{ID: "5f"},
+		},
+		{
+			"Ada, what a client sent", vendors.Ada, `{"external_id":"crm-7","profile":null}`,
+			enduser.Import{Spec: enduser.Spec{ExternalID: "crm-7"}},
+		},
+		{
+			"MagickMind", vendors.MagickMind, `{"id":"6979e85f6c264301cea8ee2e","name":"Roy Bosco","external_id":"","tenant_id":"69",
 			"created_by":"692406db9b2e89397665b156","updated_by":"someone","created_at":"2026-01-28T10:43:43Z","updated_at":"2026-01-28T13:52:09Z"}`,
-			enduser.Import{ID: "6979e85f6c264301cea8ee2e", CreatedAt: at(2026, 1, 28, 10, 43, 43), CreatedBy: "692406db9b2e89397665b156",
-				UpdatedAt: at(2026, 1, 28, 13, 52, 9), UpdatedBy: "someone", Spec: enduser.Spec{Name: "Roy Bosco"}}},
-		{"MagickMind, actors null", vendors.MagickMind, `{"id":"eu-123","external_id":"ext-123","created_by":null}`,
-			enduser.Import{ID: "eu-123", Spec: enduser.Spec{ExternalID: "ext-123"}}},
-		{"Sensay", vendors.Sensay, `{"success":true,"name":"John Doe","email":"user@example.com","id":"johndoe",
+			enduser.Import{
+				ID: "6979e85f6c264301cea8ee2e", CreatedAt: at(2026, 1, 28, 10, 43, 43), CreatedBy: "692406db9b2e89397665b156",
+				UpdatedAt: at(2026, 1, 28, 13, 52, 9), UpdatedBy: "someone", Spec: enduser.Spec{Name: "Roy Bosco"},
+			},
+		},
+		{
+			"MagickMind, actors null", vendors.MagickMind, `{"id":"eu-123","external_id":"ext-123","created_by":null}`,
+			enduser.Import{ID: "eu-123", Spec: enduser.Spec{ExternalID: "ext-123"}},
+		},
+		{
+			"Sensay", vendors.Sensay, `{"success":true,"name":"John Doe","email":"user@example.com","id":"johndoe",
 			"linkedAccounts":[{"accountID":"8035","accountType":"discord"},{"accountType":"embed","accountID":"x"}]}`,
-			enduser.Import{Spec: enduser.Spec{ExternalID: "johndoe", Name: "John Doe", Email: "user@example.com",
-				Accounts: []enduser.Account{{Type: "discord", ID: "8035"}, {Type: "embed", ID: "x"}}}}},
-		{"Sensay, an ID alone", vendors.Sensay, `{"id":"12345678-1234-1234-1234-123456789abc","linkedAccounts":[]}`,
-			enduser.Import{Spec: enduser.Spec{ExternalID: "12345678-1234-1234-1234-123456789abc"}}},
+			enduser.Import{Spec: enduser.Spec{
+				ExternalID: "johndoe", Name: "John Doe", Email: "user@example.com",
+				Accounts: []enduser.Account{{Type: "discord", ID: "8035"}, {Type: "embed", ID: "x"}},
+			}},
+		},
+		{
+			"Sensay, an ID alone", vendors.Sensay, `{"id":"12345678-1234-1234-1234-123456789abc","linkedAccounts":[]}`,
+			enduser.Import{Spec: enduser.Spec{ExternalID: "12345678-1234-1234-1234-123456789abc"}},
+		},
 	} {
 		// Over many lines, as an array, and on one line.
 		for _, text := range []string{tt.text, "[" + tt.text + "]", strings.ReplaceAll(tt.text, "\n", "")} {
@@ -111,19 +133,29 @@ func TestGroups(t *testing.T) {
 		env        enduser.Environment
 		want       enduser.GroupImport
 	}{
-		{"a user group", `{"team_id":3,"token":"secret","name":"Example 1","provided_id":"example_1","is_demo_group":true,
+		{
+			"a user group", `{"team_id":3,"token":"secret","name":"Example 1","provided_id":"example_1","is_demo_group":true,
 			"api_environment_tag":"Testing","properties":{"filterValue":"value"},"mapping":{"40":"213","7":null}}`, enduser.Testing,
-			enduser.GroupImport{Number: 3, GroupSpec: enduser.GroupSpec{ExternalID: "example_1", Name: "Example 1",
+			enduser.GroupImport{Number: 3, GroupSpec: enduser.GroupSpec{
+				ExternalID: "example_1", Name: "Example 1",
 				Metadata:         metadata(t, `{"filterValue":"value"}`),
-				SystemProperties: metadata(t, `{"mapping":{"40":"213"},"demo":true}`)}}},
-		{"a customer", `{"token":"x","name":"Example 1","provided_id":"example_1","is_demo_group":false,
+				SystemProperties: metadata(t, `{"mapping":{"40":"213"},"demo":true}`),
+			}},
+		},
+		{
+			"a customer", `{"token":"x","name":"Example 1","provided_id":"example_1","is_demo_group":false,
 			"emails":["user@example.com"],"group_tags":["sales"],"properties":{"a":1},"computed_properties":{"b":2},"access_group":"Production",
 			"parent_schema_datasource_mapping":{"40":"213"},"computed_parent_schema_datasource_mapping":{"9":"9"},"hierarchy_level":"Customer"}`, "",
-			enduser.GroupImport{GroupSpec: enduser.GroupSpec{ExternalID: "example_1", Name: "Example 1", Metadata: metadata(t, `{"a":1}`),
+			enduser.GroupImport{GroupSpec: enduser.GroupSpec{
+				ExternalID: "example_1", Name: "Example 1", Metadata: metadata(t, `{"a":1}`),
 				SystemProperties: metadata(t, `{"mapping":{"40":"213"},"emails":["user@example.com"],"group_tags":["sales"],
-					"access_group":"Production","hierarchy_level":"Customer"}`)}}},
-		{"what a client sent", `{"user_group_id":"example_1","name":null,"emails":[],"api_environment_tag":null,"mapping":null}`, "",
-			enduser.GroupImport{GroupSpec: enduser.GroupSpec{ExternalID: "example_1"}}},
+					"access_group":"Production","hierarchy_level":"Customer"}`),
+			}},
+		},
+		{
+			"what a client sent", `{"user_group_id":"example_1","name":null,"emails":[],"api_environment_tag":null,"mapping":null}`, "",
+			enduser.GroupImport{GroupSpec: enduser.GroupSpec{ExternalID: "example_1"}},
+		},
 	} {
 		row := one(t, vendors.Explo, tt.text)
 		if row.Err != nil || row.Group == nil || row.User != nil || row.Environment != tt.env || row.ID != "example_1" {
@@ -171,6 +203,7 @@ func TestWrongRows(t *testing.T) {
 func TestEndOfTheContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	s, err := vendors.File(vendors.Sensay, strings.NewReader(`{"id":"a"}`+"\n"+`{"id":"b"}`), "")
 	if err != nil {
 		t.Fatal(err)
