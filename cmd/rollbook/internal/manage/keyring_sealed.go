@@ -166,7 +166,7 @@ func (c *KeyringReseal) Run(ctx context.Context, env *cli.Env) (err error) {
 	if err != nil {
 		return err
 	}
-	progress := env.Progress("secrets", 0)
+	progress := env.Progress("secrets looked at", 0)
 	users := enduser.New(st, &enduser.Options{Logger: log, Now: env.Now, Keyring: &watched{Keyring: ring, progress: progress}})
 	n, err := users.Reseal(ctx)
 	progress.End()
@@ -201,17 +201,19 @@ type KeyringRetire struct {
 // read.
 func (c *KeyringRetire) Run(ctx context.Context, env *cli.Env) error {
 	ring, err := open(ctx, &c.Registry)
-	if err != nil {
-		return err
+	if err == nil {
+		err = c.retirable(ctx, ring)
 	}
-	err = c.Use(ctx, env, false, func(users *enduser.Manager) error {
-		counts, err := users.CountSealed(ctx)
-		if err == nil && counts[c.ID] > 0 {
-			err = cli.Exit(cli.Refused, fmt.Errorf("%d secrets are sealed under the key: "+
-				"run rollbook keyring reseal; those with a deadline are deleted within %v", counts[c.ID], enduser.SensitiveTTL))
-		}
-		return err
-	})
+	if err == nil {
+		err = c.Use(ctx, env, false, func(users *enduser.Manager) error {
+			counts, err := users.CountSealed(ctx)
+			if err == nil && counts[c.ID] > 0 {
+				err = cli.Exit(cli.Refused, fmt.Errorf("%d secrets are sealed under the key: run rollbook keyring reseal; "+
+					"sensitive values expire within %.0f hours", counts[c.ID], enduser.SensitiveTTL.Hours()))
+			}
+			return err
+		})
+	}
 	if err == nil {
 		err = failed(ring.Retire(ctx, c.ID))
 	}
@@ -219,4 +221,22 @@ func (c *KeyringRetire) Run(ctx context.Context, env *cli.Env) error {
 		return err
 	}
 	return env.Result(key{c.ID}, [2]string{"retired", c.ID})
+}
+
+// retirable refuses a key that cannot be retired, before the secrets under it are counted.
+func (c *KeyringRetire) retirable(ctx context.Context, ring *keyfile.Keyring) error {
+	keys, err := ring.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(keys, func(k keyfile.KeyInfo) bool { return k.ID == c.ID })
+	switch {
+	case i < 0:
+		return failed(enduser.ErrNoKey)
+	case keys[i].Primary:
+		return failed(keyfile.ErrPrimary)
+	case keys[i].Epoch:
+		return failed(keyfile.ErrEpoch)
+	}
+	return nil
 }
