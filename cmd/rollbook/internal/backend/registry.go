@@ -36,12 +36,17 @@ func (r *Registry) Use(ctx context.Context, env *cli.Env, secrets bool, fn func(
 
 // Fill is Use for commands that bring users in: it makes a store that does not exist, and the
 // Manager has the keyring and no policy. Policy returns the one that the settings give a tenant.
-func (r *Registry) Fill(ctx context.Context, env *cli.Env, fn func(users *enduser.Manager, policy func(tenant string) enduser.Policy) error) error {
+// A dry run makes nothing and has no keyring.
+func (r *Registry) Fill(ctx context.Context, env *cli.Env, dry bool, fn func(users *enduser.Manager, policy func(tenant string) enduser.Policy) error) error {
 	file, err := r.Tenants.Open()
 	if err != nil {
 		return err
 	}
-	return r.use(ctx, env, r.OpenOrMake, true, &enduser.Options{Schema: file.Schema}, func(users *enduser.Manager) error {
+	open := r.OpenOrMake
+	if dry {
+		open = r.OpenExisting
+	}
+	return r.use(ctx, env, open, !dry, &enduser.Options{Schema: file.Schema}, func(users *enduser.Manager) error {
 		return fn(users, file.Policy)
 	})
 }

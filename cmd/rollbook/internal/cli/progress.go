@@ -25,8 +25,9 @@ type Progress struct {
 	done, total  int64
 	begun, shown time.Time
 
-	bars *mpb.Progress // nil: lines
-	bar  *mpb.Bar
+	bars  *mpb.Progress // nil: lines
+	bar   *mpb.Bar
+	ended bool
 }
 
 // Progress begins to show how far a piece of work is, such as "importing". Total is 0 if it is
@@ -93,24 +94,25 @@ func (p *Progress) SetOf(done, total int64) {
 	}
 }
 
-// Note writes a line between those of the progress, or v with [Env].JSON.
+// Note writes a line between those of the progress, or behind them, or v with [Env].JSON.
 func (p *Progress) Note(v any, line string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case p.env.JSON:
 		_ = encoder(p.env.Stderr).Encode(v)
-	case p.bars != nil:
+	case p.bars != nil && !p.ended:
 		_, _ = fmt.Fprintln(p.bars, printable(line))
 	default:
 		fmt.Fprintln(p.env.Stderr, printable(line))
 	}
 }
 
-// End shows the last state. Nothing may be shown afterwards.
+// End shows the last state. Only notes may follow.
 func (p *Progress) End() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.ended = true
 	if p.bar == nil {
 		p.line(p.env.Now())
 		return

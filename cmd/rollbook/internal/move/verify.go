@@ -3,16 +3,79 @@ package move
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strconv"
 
 	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/backend"
 	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/cli"
+	"github.com/rollbook-go/rollbook/store"
 )
 
 // Verify reads a whole store and reports what is damaged.
 type Verify struct {
-	backend.Store   `embed:""`
-	backend.Keyring `embed:""`
+	backend.Store `embed:""`
+
+	Mend bool `help:"Put right what follows from the records, such as index entries."`
 }
 
-// Run runs the command.
-func (c *Verify) Run(ctx context.Context, env *cli.Env) error { return errors.ErrUnsupported }
+// Run lists what is damaged. Others may use the store meanwhile.
+func (c *Verify) Run(ctx context.Context, env *cli.Env) (err error) {
+	st, closer, err := c.OpenExisting(ctx, env.Warnings())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closer.Close()) }()
+	verifier, ok := store.As[store.Verifier](st)
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	table := env.Table("DAMAGE", "TENANT", "RECORD", "CHANGE", "MENDED")
+	all, mended := 0, 0
+	for f, err := range verifier.Verify(ctx, store.VerifyOptions{Mend: c.Mend}) {
+		if err != nil {
+			return errors.Join(err, table.End())
+		}
+		all++
+		change, isMended := "", "no"
+		if f.Seq != 0 {
+			change = strconv.FormatInt(int64(f.Seq), 10)
+		}
+		if f.Mended {
+			mended++
+			isMended = "yes"
+		}
+		if err := table.Row(found(f), f.Damage.String(), f.Tenant, f.ID, change, isMended); err != nil {
+			return err
+		}
+	}
+	if err := table.End(); err != nil {
+		return err
+	}
+	if all > mended {
+		return cli.Exit(cli.Rejected, fmt.Errorf("%d things are damaged, and %d were mended", all-mended, mended))
+	}
+	return nil
+}
+
+// shown is a finding as it is shown.
+type shown struct {
+	Damage string         `json:"damage"`
+	Tenant string         `json:"tenant"`
+	ID     string         `json:"id,omitempty"`
+	Seq    store.Revision `json:"seq,omitempty"`
+	Mended bool           `json:"mended"`
+}
+
+func found(f store.Finding) shown {
+	return shown{f.Damage.String(), f.Tenant, f.ID, f.Seq, f.Mended}
+}
+
+func line(f store.Finding) string {
+	switch {
+	case f.ID != "":
+		return fmt.Sprintf("%v: tenant %s, record %s", f.Damage, f.Tenant, f.ID)
+	case f.Seq != 0:
+		return fmt.Sprintf("%v: tenant %s, change %d", f.Damage, f.Tenant, f.Seq)
+	}
+	return fmt.Sprintf("%v: tenant %s", f.Damage, f.Tenant)
+}

@@ -1,0 +1,37 @@
+package move
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/cli"
+)
+
+// newFile makes a file that only its owner can read, and lets fn write it. It has a temporary
+// name until it is complete, so that there is never anything at path but the whole of it.
+func newFile(path string, fn func(io.Writer) error) (err error) {
+	if _, err := os.Lstat(path); err == nil {
+		return inTheWay(path)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".rollbook-*")
+	if err != nil {
+		return cli.Exit(cli.Usage, fmt.Errorf("-o: %w", err))
+	}
+	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
+	if err := errors.Join(fn(f), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	err = os.Link(f.Name(), path) // unlike Rename it replaces nothing
+	if errors.Is(err, fs.ErrExist) {
+		return inTheWay(path)
+	}
+	return err
+}
+
+func inTheWay(path string) error {
+	return cli.Exit(cli.Refused, fmt.Errorf("there is a file %s", path))
+}
