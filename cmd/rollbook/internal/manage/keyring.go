@@ -35,7 +35,7 @@ func file(r *backend.Registry) (string, error) {
 
 // open opens a keyring that exists, to change it. One that several hosts share has the same
 // format: what is changed here is the copy that is given to the hosts.
-func open(ctx context.Context, r *backend.Registry) (*keyfile.Keyring, error) {
+func open(ctx context.Context, env *cli.Env, r *backend.Registry) (*keyfile.Keyring, error) {
 	path, err := file(r)
 	if err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ func open(ctx context.Context, r *backend.Registry) (*keyfile.Keyring, error) {
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) { // Open would put a lock beside it
 		return nil, cli.Exit(cli.NotFound, fmt.Errorf("-keyring: there is no file %s", path))
 	}
-	ring, err := keyfile.Open(ctx, path, &keyfile.Options{Existing: true})
+	ring, err := keyfile.Open(ctx, path, &keyfile.Options{Existing: true, Now: env.Now})
 	if err != nil {
 		return nil, fmt.Errorf("-keyring %s: %w", path, err)
 	}
@@ -78,7 +78,7 @@ func (c *KeyringNew) Run(ctx context.Context, env *cli.Env) error {
 		}
 		return err
 	}
-	ring, err := keyfile.Open(ctx, path, nil)
+	ring, err := keyfile.Open(ctx, path, &keyfile.Options{Now: env.Now})
 	if err != nil {
 		return fmt.Errorf("-keyring %s: %w", path, err)
 	}
@@ -105,7 +105,7 @@ type KeyringAdd struct {
 
 // Run makes the key.
 func (c *KeyringAdd) Run(ctx context.Context, env *cli.Env) error {
-	ring, err := open(ctx, &c.Registry)
+	ring, err := open(ctx, env, &c.Registry)
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ type KeyringPromote struct {
 
 // Run promotes the key.
 func (c *KeyringPromote) Run(ctx context.Context, env *cli.Env) error {
-	ring, err := open(ctx, &c.Registry)
+	ring, err := open(ctx, env, &c.Registry)
 	if err == nil {
 		err = failed(ring.Promote(ctx, c.ID))
 	}
@@ -144,7 +144,7 @@ type KeyringBackup struct {
 
 // Run writes the copy.
 func (c *KeyringBackup) Run(ctx context.Context, env *cli.Env) error {
-	ring, err := open(ctx, &c.Registry)
+	ring, err := open(ctx, env, &c.Registry)
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ type keyRow struct {
 // Run lists the keys in the order in which they were made, and then those that secrets need and
 // the keyring does not have.
 func (c *KeyringShow) Run(ctx context.Context, env *cli.Env) error {
-	keys, err := c.keys(ctx)
+	keys, err := c.keys(ctx, env)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (c *KeyringShow) Run(ctx context.Context, env *cli.Env) error {
 }
 
 // keys reads the keyring. One that is shared is only read.
-func (c *KeyringShow) keys(ctx context.Context) ([]keyfile.KeyInfo, error) {
+func (c *KeyringShow) keys(ctx context.Context, env *cli.Env) ([]keyfile.KeyInfo, error) {
 	if path, shared := c.Keyring.File(&c.Store); shared {
 		ring, err := keyfile.OpenShared(path)
 		if err != nil {
@@ -79,7 +79,7 @@ func (c *KeyringShow) keys(ctx context.Context) ([]keyfile.KeyInfo, error) {
 		}
 		return ring.Keys(), nil
 	}
-	ring, err := open(ctx, &c.Registry)
+	ring, err := open(ctx, env, &c.Registry)
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +200,7 @@ type KeyringRetire struct {
 // Run destroys the key, unless a secret in the store needs it, or may need it because it cannot be
 // read.
 func (c *KeyringRetire) Run(ctx context.Context, env *cli.Env) error {
-	ring, err := open(ctx, &c.Registry)
+	ring, err := open(ctx, env, &c.Registry)
 	if err == nil {
 		err = c.retirable(ctx, ring)
 	}
