@@ -3,6 +3,7 @@ package enduser
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/rollbook-go/rollbook/store"
@@ -23,6 +24,11 @@ type GroupImport struct {
 	// keyring, of the same tenant and environment, and of the group with the same ID. Nil: a new
 	// group gets a new token.
 	SealedToken []byte
+
+	// Token is the token that the group had in another product, instead of SealedToken: a string
+	// of 32 to 255 visible ASCII characters. The store has its SHA-256, so it must be as hard to
+	// guess as 128 random bits. A group that exists keeps the token that it has.
+	Token Secret
 
 	CreatedAt, UpdatedAt time.Time // as in [Import]
 	CreatedBy, UpdatedBy string
@@ -110,17 +116,11 @@ func (w *writer) newImportedGroup(ctx context.Context, in *GroupImport) (Group, 
 	if in.Number < 0 || in.Number > maxGroupNumber {
 		v.add(Field{Name: "number"}, CodeValue, "must be 1 to 2147483647")
 	}
+	in.checkToken(&v)
 	if err = v.with(err); err != nil {
 		return Group{}, 0, err
 	}
-	if in.SealedToken == nil {
-		g.token, _, err = w.newToken(ctx, &g)
-	} else {
-		var token string
-		token, err = w.m.open(ctx, in.SealedToken, tokenPlace(w.name, g.ID))
-		g.token = groupToken{hash: hashToken(token), sealed: in.SealedToken}
-	}
-	if err != nil {
+	if g.token, err = w.importedToken(ctx, in, &g); err != nil {
 		return Group{}, 0, err
 	}
 	for range maxAttempts {
@@ -144,3 +144,36 @@ func (w *writer) newImportedGroup(ctx context.Context, in *GroupImport) (Group, 
 }
 
 const maxGroupNumber = 1<<31 - 1
+
+// checkToken validates Token. What is wrong with it shows nothing of it.
+func (in *GroupImport) checkToken(v *violations) {
+	if in.Token.IsNull() {
+		return
+	}
+	field := Field{Name: "token"}
+	token, isString := in.Token.reveal().Str()
+	switch {
+	case in.SealedToken != nil:
+		v.add(field, CodeValue, "must not be given sealed, too")
+	case !isString || len(token) < 32 || len(token) > 255:
+		v.add(field, CodeLength, "must be a string of 32 to 255 characters")
+	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
+		v.add(field, CodeCharacter, "must have visible ASCII characters alone")
+	}
+}
+
+// importedToken returns the token of a new group: its own, or a new one.
+func (w *writer) importedToken(ctx context.Context, in *GroupImport, g *Group) (groupToken, error) {
+	at := tokenPlace(w.name, g.ID)
+	switch {
+	case in.SealedToken != nil:
+		token, err := w.m.open(ctx, in.SealedToken, at)
+		return groupToken{hash: hashToken(token), sealed: in.SealedToken}, err
+	case !in.Token.IsNull():
+		token, _ := in.Token.reveal().Str() // checkToken has seen that it is one
+		sealed, err := w.m.seal(ctx, token, at)
+		return groupToken{hash: hashToken(token), sealed: sealed}, err
+	}
+	token, _, err := w.newToken(ctx, g)
+	return token, err
+}

@@ -2,6 +2,8 @@ package enduser_test
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +11,8 @@ import (
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
+
+func secretText(s string) enduser.Secret { return enduser.NewSecret(enduser.String(s)) }
 
 // A group that is imported is what it was elsewhere, and keeps its token.
 func TestImportGroup(t *testing.T) {
@@ -65,6 +69,45 @@ func TestImportGroupAnew(t *testing.T) {
 	}
 }
 
+// A group keeps the token that it had in another product, here also where tokens are sealed anew
+// and rotated.
+func TestImportGroupWithItsToken(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		ctx, w := t.Context(), newWorld(st)
+		const token = "customer-token-of-another-product~1"
+		in := enduser.GroupImport{GroupSpec: enduser.GroupSpec{ExternalID: "Team"}, Token: enduser.NewSecret(enduser.String(token))}
+		made, outcome, err := w.acme.Groups().Import(ctx, in)
+		ok(t, err)
+		found, err := w.acme.Groups().Authenticate(ctx, token)
+		if err != nil || !found.Equal(made) || outcome != enduser.Created {
+			t.Errorf("%s; its token leads to %v, %v", outcome, found, err)
+		}
+		if shown, err := w.acme.Groups().Reveal(ctx, made); err != nil || shown != token {
+			t.Errorf("another token is shown: %v", err)
+		}
+		if strings.Contains(fmt.Sprintf("%+v %#v", in, in), token) {
+			t.Error("a print shows the token")
+		}
+		in.ExternalID = "Other"
+		if _, _, err := w.acme.Groups().Import(ctx, in); !errors.Is(err, enduser.ErrConflict) || strings.Contains(err.Error(), token) {
+			t.Errorf("a token that a group has: %v", err)
+		}
+		in.ExternalID = "Team"
+		rotated, second, err := w.acme.Groups().Rotate(ctx, enduser.GroupByToken(token), 0)
+		ok(t, err)
+		again, outcome, err := w.acme.Groups().Import(ctx, in)
+		if err != nil || outcome != enduser.Unchanged || !again.Equal(rotated) {
+			t.Errorf("again, after a rotation: %s, %v", outcome, err)
+		}
+		if found, err := w.acme.Groups().Authenticate(ctx, second); err != nil || found.ID != made.ID {
+			t.Errorf("the new token leads to %v, %v", found, err)
+		}
+		if _, err := w.acme.Groups().Authenticate(ctx, token); !errors.Is(err, enduser.ErrNotFound) {
+			t.Errorf("the old token: %v", err)
+		}
+	})
+}
+
 // An import takes nothing from anybody, and opens nothing that was sealed elsewhere.
 func TestImportGroupRefused(t *testing.T) {
 	w, ctx := newWorld(memory.New(nil)), t.Context()
@@ -78,13 +121,20 @@ func TestImportGroupRefused(t *testing.T) {
 		change func(*enduser.GroupImport)
 		want   error
 	}{
-		"an ID that is a user's":        {func(in *enduser.GroupImport) { in.ID = u.ID }, enduser.ErrConflict},
-		"an ID of another group":        {func(in *enduser.GroupImport) { in.ID = there.ID }, enduser.ErrConflict},
-		"another's external ID":         {func(in *enduser.GroupImport) { in.ExternalID = "there" }, enduser.ErrConflict},
-		"another's number":              {func(in *enduser.GroupImport) { in.Number = there.Number }, enduser.ErrConflict},
-		"another group's token":         {func(in *enduser.GroupImport) { in.SealedToken = there.SealedToken() }, enduser.ErrCorrupt},
-		"another tenant's token":        {func(in *enduser.GroupImport) { in.ID, in.SealedToken = other.ID, other.SealedToken() }, enduser.ErrCorrupt},
-		"a token that is none":          {func(in *enduser.GroupImport) { in.SealedToken = []byte{} }, enduser.ErrCorrupt},
+		"an ID that is a user's":      {func(in *enduser.GroupImport) { in.ID = u.ID }, enduser.ErrConflict},
+		"an ID of another group":      {func(in *enduser.GroupImport) { in.ID = there.ID }, enduser.ErrConflict},
+		"another's external ID":       {func(in *enduser.GroupImport) { in.ExternalID = "there" }, enduser.ErrConflict},
+		"another's number":            {func(in *enduser.GroupImport) { in.Number = there.Number }, enduser.ErrConflict},
+		"another group's token":       {func(in *enduser.GroupImport) { in.SealedToken = there.SealedToken() }, enduser.ErrCorrupt},
+		"another tenant's token":      {func(in *enduser.GroupImport) { in.ID, in.SealedToken = other.ID, other.SealedToken() }, enduser.ErrCorrupt},
+		"a token that is none":        {func(in *enduser.GroupImport) { in.SealedToken = []byte{} }, enduser.ErrCorrupt},
+		"a token that can be guessed": {func(in *enduser.GroupImport) { in.Token = secretText(strings.Repeat("x", 31)) }, enduser.ErrInvalid},
+		"a token that is too long":    {func(in *enduser.GroupImport) { in.Token = secretText(strings.Repeat("x", 256)) }, enduser.ErrInvalid},
+		"a token with spaces":         {func(in *enduser.GroupImport) { in.Token = secretText(strings.Repeat("x ", 20)) }, enduser.ErrInvalid},
+		"a token that is no string":   {func(in *enduser.GroupImport) { in.Token = enduser.NewSecret(enduser.Int(1)) }, enduser.ErrInvalid},
+		"two tokens": {func(in *enduser.GroupImport) {
+			in.SealedToken, in.Token = []byte{}, secretText(strings.Repeat("x", 40))
+		}, enduser.ErrInvalid},
 		"an ID that is none":            {func(in *enduser.GroupImport) { in.ID = "a/b" }, enduser.ErrInvalid},
 		"a number that is none":         {func(in *enduser.GroupImport) { in.Number = -1 }, enduser.ErrInvalid},
 		"a number that is too large":    {func(in *enduser.GroupImport) { in.Number = 1 << 31 }, enduser.ErrInvalid},

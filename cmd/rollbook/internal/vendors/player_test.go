@@ -141,7 +141,12 @@ func customers(users *enduser.Manager, next http.Handler) http.Handler {
 				return
 			}
 			if n++; n > (page-1)*size && n <= page*size {
-				items = append(items, customer(&g))
+				token, err := users.Tenant("acme").Groups().Reveal(r.Context(), g)
+				if err != nil {
+					w.WriteHeader(http.StatusInternalServerError)
+					return
+				}
+				items = append(items, customer(&g, token))
 			}
 		}
 		if len(items) == 0 && page > 1 {
@@ -157,15 +162,15 @@ func customers(users *enduser.Manager, next http.Handler) http.Handler {
 }
 
 // customer returns a group as the Customer API shows it.
-func customer(g *enduser.Group) string {
+func customer(g *enduser.Group, token string) string {
 	mapping := "{}"
 	if m, ok := g.SystemProperties["mapping"]; ok {
 		mapping = m.Text()
 	}
 	_, demo := g.SystemProperties["demo"]
-	return fmt.Sprintf(`{"token":"x","name":%q,"provided_id":%q,"is_demo_group":%t,"emails":[],"group_tags":[],"properties":%s,`+
+	return fmt.Sprintf(`{"token":%q,"name":%q,"provided_id":%q,"is_demo_group":%t,"emails":[],"group_tags":[],"properties":%s,`+
 		`"computed_properties":{},"access_group":"Production","parent_schema_datasource_mapping":%s,"hierarchy_level":"Customer"}`,
-		g.Name, g.ExternalID, demo, g.Metadata.AppendJSON(nil), mapping)
+		token, g.Name, g.ExternalID, demo, g.Metadata.AppendJSON(nil), mapping)
 }
 
 // RoundTrip answers a request as the vendor does.

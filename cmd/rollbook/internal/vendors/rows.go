@@ -104,11 +104,11 @@ func readSensay(text string) (*enduser.Import, error) {
 }
 
 // readExplo reads a user group of Explo or a customer, which has other names for some members.
-// What only Explo knows becomes the group's SystemProperties: mapping and is_demo_group as its
+// The group keeps its token, by which dashboards know it. What only Explo knows becomes the group's SystemProperties: mapping and is_demo_group as its
 // family of routes keeps them, and what that does not show.
 func readExplo(text string) (*enduser.GroupImport, enduser.Environment, error) {
 	in := enduser.GroupImport{GroupSpec: enduser.GroupSpec{SystemProperties: make(enduser.Metadata)}}
-	var groupID, environment string
+	var groupID, environment, token string
 	var demo bool
 	var mapping, parentMapping enduser.Metadata
 	keep := func(name string) func(p *jsontext.Scanner) error {
@@ -121,7 +121,7 @@ func readExplo(text string) (*enduser.GroupImport, enduser.Environment, error) {
 		}
 	}
 	err := members{
-		"provided_id": &in.ExternalID, "user_group_id": &groupID, "name": &in.Name, "team_id": &in.Number,
+		"provided_id": &in.ExternalID, "user_group_id": &groupID, "name": &in.Name, "team_id": &in.Number, "token": &token,
 		"api_environment_tag": &environment, "properties": &in.Metadata, "is_demo_group": &demo,
 		"mapping": &mapping, "parent_schema_datasource_mapping": &parentMapping,
 		"emails": keep("emails"), "group_tags": keep("group_tags"),
@@ -141,6 +141,9 @@ func readExplo(text string) (*enduser.GroupImport, enduser.Environment, error) {
 	maps.DeleteFunc(mapping, func(_ string, v enduser.Value) bool { return v.IsNull() })
 	if err == nil && len(mapping) > 0 {
 		in.SystemProperties["mapping"], err = enduser.JSON(string(mapping.AppendJSON(nil)))
+	}
+	if token != "" {
+		in.Token = enduser.NewSecret(enduser.String(token))
 	}
 	if demo {
 		in.SystemProperties["demo"] = enduser.Bool(true)
