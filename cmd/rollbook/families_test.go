@@ -57,6 +57,19 @@ func TestMounts(t *testing.T) {
 	}
 }
 
+// TestPages: the description of the API needs no key.
+func TestPages(t *testing.T) {
+	s := start(t, "-store", "memory:", keyFlag)
+	for path, want := range map[string]string{"/docs": "text/html", "/llms.txt": "text/", "/openapi.json": "application/json"} {
+		if a := mustSend(t, "GET", s.url+path, "", ""); a.status != http.StatusOK || !strings.HasPrefix(a.header.Get("Content-Type"), want) {
+			t.Errorf("%s: %d %v", path, a.status, a.header)
+		}
+	}
+	if a := mustSend(t, "GET", s.url+"/docs/other", testKey, ""); a.status != http.StatusNotFound {
+		t.Errorf("beside them: %d", a.status)
+	}
+}
+
 func TestNextPageKeepsTheMount(t *testing.T) {
 	s := start(t, "-store", "memory:", keyFlag)
 	for i := range 3 {

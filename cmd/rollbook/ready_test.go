@@ -37,8 +37,10 @@ func TestReadyzWithoutItsStore(t *testing.T) {
 	if !strings.Contains(a.body, `"reason":"the store`) || strings.Contains(a.body, "127.0.0.1") || a.header.Get("Retry-After") == "" {
 		t.Errorf("%v %s", a.header, a.body)
 	}
-	if a := mustSend(t, "GET", server.url+"/healthz", "", ""); a.status != http.StatusOK {
-		t.Errorf("healthz: %d %s", a.status, a.body)
+	for _, path := range []string{"/healthz", "/livez"} {
+		if a := mustSend(t, "GET", server.url+path, "", ""); a.status != http.StatusOK {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
 	}
 	eventually(t, server.url+"/readyz", http.StatusServiceUnavailable) // the first check is over
 	if log := server.log.String(); strings.Count(log, "not ready") != 1 {

@@ -34,20 +34,7 @@ func TestSignals(t *testing.T) {
 func TestSecondSignal(t *testing.T) {
 	s := startProcess(t, t.TempDir(), keyFlag, "-store", "memory:")
 	addr := strings.TrimPrefix(s.url, "http://")
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	// It answers 100 when it begins to read the body, which never comes.
-	const head = "POST /v1/end-users HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + testKey +
-		"\r\nContent-Type: application/json\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"
-	if _, err := io.WriteString(conn, head); err != nil {
-		t.Fatal(err)
-	}
-	if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.Contains(line, " 100 ") {
-		t.Fatalf("%q %v", line, err)
-	}
+	beginRequest(t, addr)
 	ended := make(chan error, 1)
 	go func() { ended <- s.wait() }()
 	for {
@@ -68,6 +55,29 @@ func TestSecondSignal(t *testing.T) {
 			_ = c.Close()
 		}
 	}
+}
+
+// beginRequest sends a request up to its body of nine bytes, for which the server then waits.
+func beginRequest(t *testing.T, addr string) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	// It answers 100 when it begins to read the body.
+	const head = "POST /v1/end-users HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + testKey +
+		"\r\nContent-Type: application/json\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"
+	if _, err := io.WriteString(conn, head); err != nil {
+		t.Fatal(err)
+	}
+	answers := bufio.NewReader(conn)
+	for _, want := range []string{" 100 ", "\r\n"} {
+		if line, err := answers.ReadString('\n'); err != nil || !strings.Contains(line, want) {
+			t.Fatalf("%q %v", line, err)
+		}
+	}
+	return conn, answers
 }
 
 // TestClosedLog: the server goes on though nobody reads its log any more.

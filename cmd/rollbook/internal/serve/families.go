@@ -13,6 +13,7 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/ada"
+	"github.com/rollbook-go/rollbook/httpapi/docs"
 	"github.com/rollbook-go/rollbook/httpapi/explo"
 	"github.com/rollbook-go/rollbook/httpapi/magickmind"
 	"github.com/rollbook-go/rollbook/httpapi/sensay"
@@ -37,6 +38,7 @@ type mounts struct {
 	families map[string]http.Handler
 	ready    http.Handler // at /readyz
 	live     http.Handler // at /livez
+	pages    http.Handler // at /docs and /llms.txt
 }
 
 // newMounts returns the server's routes: the native ones, and those of each other product below
@@ -66,11 +68,12 @@ func newMounts(users *enduser.Manager, s *settings) (mounts, error) {
 	if !s.rate {
 		mm.LoginRate.Requests = -1
 	}
-	var errs [4]error
+	var errs [5]error
 	m.native, errs[0] = httpapi.New(users, auth, &opts)
 	m.families["magickmind"], errs[1] = magickmind.New(users, auth, mm)
 	m.families["sensay"], errs[2] = sensay.New(users, auth, &sensay.Options{Options: opts})
 	m.families["ada"], errs[3] = ada.New(users, auth, &ada.Options{Options: adas})
+	m.pages, errs[4] = pages(s.now)
 	if err := errors.Join(errs[:]...); err != nil {
 		return mounts{}, err
 	}
@@ -84,6 +87,15 @@ func newMounts(users *enduser.Manager, s *settings) (mounts, error) {
 		m.families["explo"] = groups
 	}
 	return m, nil
+}
+
+// pages returns the description of the API. Clients that do not read it lose their connection.
+func pages(now func() time.Time) (http.Handler, error) {
+	h, err := docs.New(httpapi.OpenAPI())
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		limitWrite(w, now)
+		h.ServeHTTP(w, r)
+	}), err
 }
 
 // options returns what all families have in common.
@@ -117,6 +129,9 @@ func (m mounts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case "/livez":
 		m.live.ServeHTTP(w, r)
+		return
+	case "/docs", "/llms.txt":
+		m.pages.ServeHTTP(w, r)
 		return
 	}
 	name, _, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"io"
@@ -10,6 +11,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/cli"
+	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/config"
 )
 
 const testKey = "key-of-a-test"
@@ -95,3 +99,41 @@ func (l *logged) String() string {
 }
 
 func (l *logged) count(text string) int { return strings.Count(l.String(), text) }
+
+// served is the command serve, which runs in the test.
+type served struct {
+	url    string
+	log    *logged
+	hangup func() // nil if SIGHUP ends it
+}
+
+// startServe runs the command with arguments, on a free port.
+func startServe(t *testing.T, args ...string) *served {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	out, in := io.Pipe()
+	s := &served{log: new(logged)}
+	env := &cli.Env{Stdout: in, Stderr: s.log, Now: time.Now, OnHangup: func(f func()) { s.hangup = f }}
+	args = append([]string{"serve", "-addr=127.0.0.1:0", "-store=memory:", "-keyring=none", "-key=" + testKey + "=demo"}, args...)
+	ended := make(chan int, 1)
+	go func() {
+		status := config.Main(ctx, &struct {
+			Serve Serve `cmd:""`
+		}{}, args, nil, env)
+		_ = in.Close()
+		ended <- status
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if status := <-ended; status != cli.OK {
+			t.Errorf("it ended with status %d and logged\n%s", status, s.log)
+		}
+	})
+	line, _ := bufio.NewReader(out).ReadString('\n')
+	url, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
+	if !ok {
+		t.Fatalf("it printed %q and logged\n%s", line, s.log)
+	}
+	s.url = url
+	return s
+}

@@ -2,7 +2,6 @@ package serve
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 
 	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/access"
@@ -92,11 +91,14 @@ func (s *Serve) again(p *parts) (files []again) {
 
 // reload reads the files again. One that is wrong changes nothing.
 func reload(files []again, log *slog.Logger) {
+	if len(files) == 0 {
+		log.Info("no file that is read again; settings need another start")
+	}
 	for _, f := range files {
 		if err := f.read(); err != nil {
-			log.Error("a file could not be read again: nothing has changed", slog.Any("error", fmt.Errorf("%s: %w", f.flag, err)))
-			continue
+			log.Error("a file could not be read again; nothing has changed", slog.String("setting", f.flag), slog.Any("error", err))
+		} else {
+			log.Info("read again", slog.String("setting", f.flag))
 		}
-		log.Info("read again", slog.String("setting", f.flag))
 	}
 }

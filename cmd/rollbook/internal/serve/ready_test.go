@@ -107,3 +107,13 @@ func TestReadyzReasons(t *testing.T) {
 		t.Errorf("POST: %d", w.Code)
 	}
 }
+
+func TestLivez(t *testing.T) {
+	for method, want := range map[string]int{"GET": http.StatusOK, "HEAD": http.StatusOK, "POST": http.StatusMethodNotAllowed} {
+		w := httptest.NewRecorder()
+		liveness{time.Now}.ServeHTTP(w, httptest.NewRequest(method, "/livez", nil))
+		if w.Code != want || (want != http.StatusOK) != (w.Header().Get("Allow") != "") {
+			t.Errorf("%s: %d %v", method, w.Code, w.Header())
+		}
+	}
+}

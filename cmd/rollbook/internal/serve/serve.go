@@ -31,7 +31,8 @@ import (
 // SIGINT, SIGTERM and SIGHUP end it with status 0, after it has answered the requests that it
 // has begun, for at most 10 s. A second signal ends it at once. If it has files that it can
 // read again, SIGHUP makes it do that instead: those of -keys, -tenants, -tls-cert and
-// -keyring shared:FILE.
+// -keyring shared:FILE. The file of -config is not read again, but with one SIGHUP does not end
+// the server either.
 type Serve struct {
 	Addr           string   `default:"127.0.0.1:8080" help:"Address to listen on; port 0 takes a free one."`
 	MaxConnections int      `default:"10000" placeholder:"N" help:"Connections at once; more wait. 0: any number."`
@@ -89,15 +90,15 @@ func (s *Serve) Run(ctx context.Context, env *cli.Env) (err error) {
 		Retain:           enduser.Retention{Age: s.Retain.Duration(), Changes: s.RetainCount},
 		InsecureWebhooks: s.WebhookInsecure,
 	})
-	web := &server{users: users, log: log, tls: p.tls, limit: s.MaxConnections, closing: make(chan struct{}), drain: drain}
-	if s.Webhooks == "on" {
-		web.hooks = webhook.New(users, &webhook.Options{AllowHTTP: s.WebhookInsecure, AllowPrivate: s.WebhookInsecure})
+	web := &server{
+		users: users, hooks: s.deliverer(users), log: log, tls: p.tls, limit: s.MaxConnections,
+		closing: make(chan struct{}), drain: drain,
 	}
 	h, err := s.handler(users, p, log, web.closing, env) //nolint:contextcheck // requests bring their own contexts
 	if err != nil {
 		return err
 	}
-	if files := s.again(p); len(files) > 0 && env.OnHangup != nil {
+	if files := s.again(p); (len(files) > 0 || env.Config != "") && env.OnHangup != nil {
 		env.OnHangup(func() { reload(files, log) })
 	}
 	fmt.Fprintf(env.Stdout, "listening on %s://%s\n", p.scheme(), listener.Addr())
@@ -105,6 +106,14 @@ func (s *Serve) Run(ctx context.Context, env *cli.Env) (err error) {
 		fmt.Fprintf(env.Stdout, "try: %s\n", curl(p.scheme()+"://"+listener.Addr().String(), made))
 	}
 	return web.serve(ctx, listener, h)
+}
+
+// deliverer returns what sends webhooks, or nil if they are off.
+func (s *Serve) deliverer(users *enduser.Manager) *webhook.Deliverer {
+	if s.Webhooks == "off" {
+		return nil
+	}
+	return webhook.New(users, &webhook.Options{AllowHTTP: s.WebhookInsecure, AllowPrivate: s.WebhookInsecure})
 }
 
 // handler returns everything that answers a request.

@@ -37,7 +37,7 @@ func (p *piped) Addr() net.Addr { return &net.UnixAddr{Name: "piped", Net: "unix
 // answer, loses its connection within three minutes, whatever it asked for.
 func TestStalledClients(t *testing.T) {
 	for _, request := range []string{
-		"GET /readyz", "POST /readyz", "GET /livez", "POST /livez", "OPTIONS *", "OPTIONS /readyz", "GET /healthz", "GET /none", "POST /v1/end-users", "GET /none/readyz",
+		"GET /readyz", "POST /readyz", "GET /livez", "POST /livez", "GET /docs", "POST /docs", "GET /llms.txt", "OPTIONS *", "OPTIONS /readyz", "GET /healthz", "GET /none", "POST /v1/end-users", "GET /none/readyz",
 	} {
 		t.Run(request, func(t *testing.T) {
 			t.Run("body", func(t *testing.T) {
@@ -64,12 +64,18 @@ func stall(t *testing.T, text string, then func(net.Conn)) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		docs, err := pages(time.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
 		s := &server{users: users, log: slog.New(slog.DiscardHandler), closing: make(chan struct{}), drain: time.Second}
 		ready := &readiness{check: users.Ready, now: time.Now, log: s.log, closing: s.closing}
 		l := &piped{make(chan net.Conn), make(chan struct{})}
 		ctx, end := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		go func() { ended <- s.serve(ctx, l, mounts{native: native, ready: ready, live: liveness{time.Now}}) }()
+		go func() {
+			ended <- s.serve(ctx, l, mounts{native: native, ready: ready, live: liveness{time.Now}, pages: docs})
+		}()
 		defer func() {
 			end()
 			if err := <-ended; err != nil {

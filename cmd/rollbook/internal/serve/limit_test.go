@@ -1,0 +1,127 @@
+package serve
+
+import (
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/store/memory"
+)
+
+func limitedServer(limit int) *server {
+	return &server{
+		users: enduser.New(memory.New(nil), nil), log: slog.New(slog.DiscardHandler), limit: limit, closing: make(chan struct{}), drain: drain,
+	}
+}
+
+// TestIdleConnectionsMakeRoom: at the limit, a client that comes is answered, and the
+// connection that has been idle for longest ends.
+func TestIdleConnectionsMakeRoom(t *testing.T) {
+	r := run(t, limitedServer(2), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	var conns []net.Conn
+	for range 5 {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(r.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		exchange(t, conn)
+		conns = append(conns, conn)
+	}
+	for i, conn := range conns[:3] {
+		if _, err := conn.Read(make([]byte, 1)); err != io.EOF { //nolint:errorlint // as readers return it
+			t.Errorf("connection %d: %v, want its end", i, err)
+		}
+	}
+	for _, conn := range conns[3:] {
+		exchange(t, conn)
+	}
+}
+
+// exchange sends a request and reads the answer, which has no body.
+func exchange(t *testing.T, conn net.Conn) {
+	t.Helper()
+	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	for part := make([]byte, 512); !strings.HasSuffix(text.String(), "\r\n\r\n"); {
+		n, err := conn.Read(part)
+		if err != nil {
+			t.Fatalf("%q %v", text.String(), err)
+		}
+		text.Write(part[:n])
+	}
+}
+
+// TestBusyConnectionsStay: at the limit, with every connection in use, a client that comes waits
+// until one ends. It does not keep the server from ending.
+func TestBusyConnectionsStay(t *testing.T) {
+	const limit = 3
+	var now, most atomic.Int32
+	entered, release := make(chan struct{}), make(chan struct{})
+	r := run(t, limitedServer(limit), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		n := now.Add(1)
+		for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
+		}
+		entered <- struct{}{}
+		<-release
+		now.Add(-1)
+	}))
+	client := newClient(t)
+	answered := make(chan error, 3*limit)
+	for range cap(answered) {
+		go func() {
+			_, err := send(client, "GET", r.url, nil)
+			answered <- err
+		}()
+	}
+	for range limit {
+		<-entered
+	}
+	for range cap(answered) - limit { // each that goes lets one in
+		release <- struct{}{}
+		<-entered
+	}
+	close(release)
+	for range cap(answered) {
+		if err := <-answered; err != nil {
+			t.Error(err)
+		}
+	}
+	if most.Load() > limit {
+		t.Errorf("%d at once", most.Load())
+	}
+}
+
+// TestLimitEnds: a connection that waits does not keep the listener from closing.
+func TestLimitEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := limited(&piped{make(chan net.Conn, 1), make(chan struct{})}, 1)
+		client, conn := net.Pipe()
+		l.changed(nil, http.StateNew)
+		l.Listener.(*piped).conn <- conn
+		accepted := make(chan error, 1)
+		go func() {
+			_, err := l.Accept()
+			accepted <- err
+		}()
+		<-time.After(time.Second) // it waits
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-accepted; err == nil {
+			t.Error("it was accepted")
+		}
+		if _, err := client.Read(make([]byte, 1)); err != io.EOF { //nolint:errorlint // as readers return it
+			t.Errorf("the connection that waited: %v", err)
+		}
+	})
+}

@@ -1,0 +1,44 @@
+package serve
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/cli"
+	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/config"
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/store/memory"
+)
+
+// parse returns the command with arguments.
+func parse(t *testing.T, args ...string) *Serve {
+	t.Helper()
+	var program struct {
+		Serve Serve `cmd:""`
+	}
+	if err := config.Parse(&program, append([]string{"serve"}, args...), nil); err != nil {
+		t.Fatal(err)
+	}
+	return &program.Serve
+}
+
+func TestWebhooksOff(t *testing.T) {
+	users := enduser.New(memory.New(nil), nil)
+	if parse(t).deliverer(users) == nil || parse(t, "-webhooks", "on").deliverer(users) == nil {
+		t.Error("webhooks are off")
+	}
+	if parse(t, "-webhooks", "off").deliverer(users) != nil {
+		t.Error("webhooks are on")
+	}
+}
+
+// TestNegativeSettings: numbers below zero end the start with the name of the setting.
+func TestNegativeSettings(t *testing.T) {
+	for _, name := range []string{"-max-connections", "-retain-count"} {
+		var log strings.Builder
+		err := parse(t, name+"=-1", "-addr=127.0.0.1:0").Run(t.Context(), &cli.Env{Stdout: &log, Stderr: &log})
+		if cli.Status(err) != cli.Usage || !strings.Contains(err.Error(), name) || log.Len() > 0 {
+			t.Errorf("%s: %v; printed %s", name, err, &log)
+		}
+	}
+}
