@@ -101,3 +101,24 @@ func commandsWith(app *kong.Application, flag string) (names []string) {
 	}
 	return names
 }
+
+// Flag is a flag of a command, a setting or not.
+type Flag struct {
+	Name, Help string
+	Commands   []string // the one that has it
+	Split      bool     // it takes a value with commas for several
+}
+
+// Flags returns the flags of every command. It is for tests.
+func Flags(program any) (all []Flag, err error) {
+	parser, err := newParser(program)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range parser.Model.Leaves(false) {
+		for _, f := range flagsOf(c) {
+			all = append(all, Flag{f.Name, f.Help, []string{c.Path()}, f.IsSlice() && f.Tag.Sep != -1})
+		}
+	}
+	return all, nil
+}

@@ -52,7 +52,7 @@ func (a *access) write(r *http.Request, info *httpapi.RequestInfo, w *writer, to
 		slog.Int("status", w.status), // 0: cut off before it began
 		slog.String("code", info.Code),
 		slog.Int64("bytes", w.bytes),
-		slog.Duration("took", took),
+		slog.Float64("ms", float64(took.Microseconds())/1000),
 		slog.String("credential", info.Principal.Credential),
 	}
 	kept := attrs[:0]

@@ -75,12 +75,12 @@ func TestAccess(t *testing.T) {
 		}}))
 		h := (&logs.Flags{AccessLog: "on"}).Access(log, mux)
 		for _, tt := range []struct{ method, path, key, want string }{
-			{"GET", "/v1/end-users/" + id, "secret-of-acme", `method=GET family=native route=/v1/end-users/{id} status=200 bytes=` + "N" + ` took=0s credential=crm`},
-			{"GET", "/v1/end-users/by-external-id/ann@example.com?x=secret", "secret-of-acme", `method=GET family=native route=/v1/end-users/by-external-id/{external_id} status=200 bytes=N took=0s credential=crm`},
-			{"GET", "/v1/end-users/nobody", "secret-of-acme", `method=GET family=native route=/v1/end-users/{id} status=404 code=not-found bytes=N took=0s credential=crm`},
-			{"GET", "/v1/end-users/" + id, "secret-of-nobody", `method=GET family=native route=/v1/end-users/{id} status=401 code=unauthorized bytes=N took=0s`},
-			{"SECRET", "/ann@example.com", "", `method=_OTHER family=native status=404 code=not-found bytes=N took=0s`},
-			{"GET", "/readyz", "", `method=GET route=/readyz status=503 bytes=4 took=1.5s`},
+			{"GET", "/v1/end-users/" + id, "secret-of-acme", `method=GET family=native route=/v1/end-users/{id} status=200 bytes=` + "N" + ` ms=0 credential=crm`},
+			{"GET", "/v1/end-users/by-external-id/ann@example.com?x=secret", "secret-of-acme", `method=GET family=native route=/v1/end-users/by-external-id/{external_id} status=200 bytes=N ms=0 credential=crm`},
+			{"GET", "/v1/end-users/nobody", "secret-of-acme", `method=GET family=native route=/v1/end-users/{id} status=404 code=not-found bytes=N ms=0 credential=crm`},
+			{"GET", "/v1/end-users/" + id, "secret-of-nobody", `method=GET family=native route=/v1/end-users/{id} status=401 code=unauthorized bytes=N ms=0`},
+			{"SECRET", "/ann@example.com", "", `method=_OTHER family=native status=404 code=not-found bytes=N ms=0`},
+			{"GET", "/readyz", "", `method=GET route=/readyz status=503 bytes=4 ms=1500`},
 			{"GET", "/healthz", "", ""},
 		} {
 			out.Reset()
