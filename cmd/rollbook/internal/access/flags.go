@@ -7,7 +7,7 @@ import (
 
 // Flags are the flags that say who may do what. The command serve embeds them.
 type Flags struct {
-	Key  []string `sep:"none" secret:"" placeholder:"KEY=TENANT[/ENVIRONMENT][@ACTOR]" help:"A key and what it stands for; repeatable. Without any key, one for tenant demo is made and kept in rollbook.key."`
+	Key  []string `sep:"none" secret:"" placeholder:"KEY=TENANT[/ENVIRONMENT][@ACTOR]" help:"A key and what it stands for; repeatable. Everyone on a host can see the arguments of programs: -keys is better. Without any key, one for tenant demo is made and kept in rollbook.key."`
 	Keys string   `placeholder:"FILE" help:"TOML file with keys and what each may do, readable by its owner alone; read again on SIGHUP."`
 	Rate string   `default:"on" enum:"on,off" help:"Limit requests by key: on or off. Rates that a key has in the file of -keys always hold."`
 }

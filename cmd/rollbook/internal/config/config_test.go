@@ -204,6 +204,21 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// TestSecretsInFile: a file of -config that others can read must not have secrets.
+func TestSecretsInFile(t *testing.T) {
+	t.Parallel()
+	for text, refused := range map[string]bool{"key = ['secret']": true, "store = 'there'": false} {
+		path := write(t, text)
+		if err := os.Chmod(path, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		err := config.Parse(new(commands), []string{"serve", "-config", path}, nil)
+		if (err != nil) != refused || err != nil && !strings.HasPrefix(err.Error(), "-config: key is secret: "+path+" has mode 0644") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder

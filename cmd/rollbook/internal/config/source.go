@@ -3,8 +3,10 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -153,9 +155,15 @@ func (s *sources) readFile(ctx *kong.Context) (string, error) {
 	if err := tomlfile.Read(path, &s.file); err != nil {
 		return path, fileError{err}
 	}
-	for name := range s.file {
-		if set, ok := s.settings[name]; !ok || set.NoFile {
+	for _, name := range slices.Sorted(maps.Keys(s.file)) {
+		set, ok := s.settings[name]
+		if !ok || set.NoFile {
 			return path, fileError{fmt.Errorf("%s: %s: there is no such setting", path, name)}
+		}
+		if set.Secret {
+			if err := tomlfile.ReadPrivate(path, new(map[string]any)); err != nil {
+				return path, fileError{fmt.Errorf("%s is secret: %w", name, err)}
+			}
 		}
 	}
 	return path, nil
