@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
 
 	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/vendors"
+	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/vendors/vendortest"
 )
 
 // What is wrong with the flags is said before anything is asked, without the token.
@@ -20,22 +22,22 @@ func TestFlagsThatAreWrong(t *testing.T) {
 		after  string
 		want   string
 	}{
-		{vendors.Ada, vendors.API{APIToken: secret}, "", "-api-url: ada has an address for each customer; give yours"},
-		{vendors.Ada, vendors.API{APIURL: "acme.ada.support", APIToken: secret}, "", "-api-url: not an address such as https://api.example.com"},
-		{vendors.Ada, vendors.API{APIURL: "https://user:" + secret + "@x.example"}, "", "-api-url: not an address such as https://api.example.com"},
-		{vendors.Ada, vendors.API{APIURL: "https://x.example?token=" + secret}, "", "-api-url: not an address such as https://api.example.com"},
-		{vendors.Ada, vendors.API{APIURL: "http://x.example/api", APIToken: secret}, "", "-api-url: not https: the token would go over the network in clear"},
+		{vendors.Ada, vendors.API{APIToken: vendortest.Token}, "", "-api-url: ada has an address for each customer; give yours"},
+		{vendors.Ada, vendors.API{APIURL: "acme.ada.support", APIToken: vendortest.Token}, "", "-api-url: not an address such as https://api.example.com"},
+		{vendors.Ada, vendors.API{APIURL: "https://user:" + vendortest.Token + "@x.example"}, "", "-api-url: not an address such as https://api.example.com"},
+		{vendors.Ada, vendors.API{APIURL: "https://x.example?token=" + vendortest.Token}, "", "-api-url: not an address such as https://api.example.com"},
+		{vendors.Ada, vendors.API{APIURL: "http://x.example/api", APIToken: vendortest.Token}, "", "-api-url: not https: the token would go over the network in clear"},
 		{vendors.Explo, vendors.API{}, "", "-api-token: none given"},
 		{vendors.Explo, vendors.API{APILogin: "a@example.com"}, "", "-api-token: none given"},
 		{vendors.MagickMind, vendors.API{}, "", "-api-token or -api-login: none given"},
-		{vendors.Explo, vendors.API{APIToken: secret + "\n"}, "", "-api-token: has characters that no token has"},
-		{vendors.Explo, vendors.API{APIToken: secret, APIRate: "0/s"}, "", "-api-rate: not 10/s, 180/m, 1000/h or off"},
-		{vendors.Explo, vendors.API{APIToken: secret, APIRate: "10"}, "", "-api-rate: not 10/s, 180/m, 1000/h or off"},
-		{vendors.Explo, vendors.API{APIToken: secret, APIRate: "10/y"}, "", "-api-rate: not 10/s, 180/m, 1000/h or off"},
-		{vendors.Explo, vendors.API{APIToken: secret}, "ada:page:/v2/", "not a position of this source"},
-		{vendors.Explo, vendors.API{APIToken: secret}, "explo:page:@elsewhere.example/", "not a position of this source"},
-		{vendors.Explo, vendors.API{APIToken: secret}, "explo:row:7", "not a position of this source"},
-		{vendors.Sensay, vendors.API{APIToken: secret}, "", "the API of sensay lists no users: give the file that names them, one ID on each line"},
+		{vendors.Explo, vendors.API{APIToken: vendortest.Token + "\n"}, "", "-api-token: has characters that no token has"},
+		{vendors.Explo, vendors.API{APIToken: vendortest.Token, APIRate: "0/s"}, "", "-api-rate: not 10/s, 180/m, 1000/h or off"},
+		{vendors.Explo, vendors.API{APIToken: vendortest.Token, APIRate: "10"}, "", "-api-rate: not 10/s, 180/m, 1000/h or off"},
+		{vendors.Explo, vendors.API{APIToken: vendortest.Token, APIRate: "10/y"}, "", "-api-rate: not 10/s, 180/m, 1000/h or off"},
+		{vendors.Explo, vendors.API{APIToken: vendortest.Token}, "ada:page:/v2/", "not a position of this source"},
+		{vendors.Explo, vendors.API{APIToken: vendortest.Token}, "explo:page:@elsewhere.example/", "not a position of this source"},
+		{vendors.Explo, vendors.API{APIToken: vendortest.Token}, "explo:row:7", "not a position of this source"},
+		{vendors.Sensay, vendors.API{APIToken: vendortest.Token}, "", "the API of sensay lists no users: give the file that names them, one ID on each line"},
 	} {
 		_, err := tt.api.Open(tt.format, nil, tt.after)
 		if err == nil || err.Error() != tt.want {
@@ -43,12 +45,12 @@ func TestFlagsThatAreWrong(t *testing.T) {
 		}
 	}
 	for _, address := range []string{"http://localhost:8080", "http://127.0.0.1:8080/ada", "http://[::1]/"} {
-		api := vendors.API{APIURL: address, APIToken: secret}
+		api := vendors.API{APIURL: address, APIToken: vendortest.Token}
 		if _, err := api.Open(vendors.Ada, nil, ""); err != nil {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
-	if (&vendors.API{APIToken: secret}).Given() || !(&vendors.API{API: true}).Given() || !(&vendors.API{APIURL: "x"}).Given() {
+	if (&vendors.API{APIToken: vendortest.Token}).Given() || !(&vendors.API{API: true}).Given() || !(&vendors.API{APIURL: "x"}).Given() {
 		t.Error("a token alone asks for the API, or a flag does not")
 	}
 }
@@ -63,13 +65,13 @@ func TestPositionsInPages(t *testing.T) {
 			t.Run(fmt.Sprint(f, size), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					there, theirs := vendor(t, f, n)
-					there.routes = withSize(there.routes, size)
-					all := ids(t, f, theirs)
+					there := vendortest.New(t, f, n)
+					there.On = func(r *http.Request, _ int) { limit(r, size) }
+					all := vendortest.IDs(t, f, there.Users)
 					read := func(after string) (ids, positions []string) {
-						api := there.api(f)
+						api := there.API()
 						api.APIRate = "off"
-						s, err := api.Open(f, list(f, all), after)
+						s, err := api.Open(f, there.Names(t), after)
 						if err != nil {
 							t.Fatal(err)
 						}
@@ -97,25 +99,22 @@ func TestPositionsInPages(t *testing.T) {
 	}
 }
 
-// withSize gives a vendor pages of another size than it is asked for.
-func withSize(next http.Handler, size int) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		q := r.URL.Query()
-		for _, name := range []string{"limit", "page_size"} {
-			if q.Has(name) {
-				q.Set(name, fmt.Sprint(min(size, map[string]int{"limit": 100, "page_size": 1000}[name])))
-			}
+// limit makes a request ask for pages of at most that size.
+func limit(r *http.Request, size int) {
+	q := r.URL.Query()
+	for _, name := range []string{"limit", "page_size"} {
+		if asked, err := strconv.Atoi(q.Get(name)); err == nil {
+			q.Set(name, strconv.Itoa(min(size, asked)))
 		}
-		r.URL.RawQuery = q.Encode()
-		next.ServeHTTP(w, r)
-	})
+	}
+	r.URL.RawQuery = q.Encode()
 }
 
 // Sensay is asked for each ID; those that it does not have are named.
 func TestNamedUsers(t *testing.T) {
 	t.Parallel()
-	there, _ := vendor(t, vendors.Sensay, 3)
-	s, err := there.api(vendors.Sensay).Open(vendors.Sensay, strings.NewReader("\ufeffCRM-0\r\n\n  CRM-1 \nnobody\nme\n..\na/b?c\nCRM-2"), "")
+	there := vendortest.New(t, vendors.Sensay, 3)
+	s, err := there.API().Open(vendors.Sensay, strings.NewReader("\ufeffCRM-0\r\n\n  CRM-1 \nnobody\nme\n..\na/b?c\nCRM-2"), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +130,7 @@ func TestNamedUsers(t *testing.T) {
 	if s.Err() != nil || !slices.Equal(got, want) {
 		t.Errorf("error %v, rows:\n%s", s.Err(), strings.Join(got, "\n"))
 	}
-	if !slices.Contains(there.asked, "/v1/users/a%2Fb%3Fc") {
-		t.Errorf("asked: %q", there.asked)
+	if !slices.Contains(there.Asked(), "/v1/users/a%2Fb%3Fc") {
+		t.Errorf("asked: %q", there.Asked())
 	}
 }

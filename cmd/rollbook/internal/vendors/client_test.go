@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/vendors"
+	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/vendors/vendortest"
 )
 
 // served answers requests with a handler, and remembers them.
@@ -39,7 +40,7 @@ func walk(t *testing.T, f vendors.Format, api vendors.API, transport http.RoundT
 	t.Helper()
 	api.APIURL, api.Client = cmp.Or(api.APIURL, "https://vendor.example"), &http.Client{Transport: transport}
 	if api.APILogin == "" {
-		api.APIToken = secret
+		api.APIToken = vendortest.Token
 	}
 	s, err := api.Open(f, nil, "")
 	if err != nil {
@@ -51,7 +52,7 @@ func walk(t *testing.T, f vendors.Format, api vendors.API, transport http.RoundT
 		}
 		ids = append(ids, row.ID)
 	}
-	if s.Err() != nil && strings.Contains(s.Err().Error(), secret) {
+	if s.Err() != nil && strings.Contains(s.Err().Error(), vendortest.Token) {
 		t.Error("the error has the token")
 	}
 	return ids, s.Err()
@@ -112,7 +113,7 @@ func TestRetryAfter(t *testing.T) {
 				if err != nil || len(ids) != 1 || s.times[3].Sub(s.times[0]) != 2*time.Minute {
 					t.Errorf("rows %q, error %v, after %v", ids, err, s.times[3].Sub(s.times[0]))
 				}
-				if strings.Count(log.String(), "wait=40s") != 3 || strings.Contains(log.String(), secret) {
+				if strings.Count(log.String(), "wait=40s") != 3 || strings.Contains(log.String(), vendortest.Token) {
 					t.Errorf("log: %s", &log)
 				}
 			})
@@ -169,7 +170,7 @@ func TestInterruptedWhileWaiting(t *testing.T) {
 			w.Header().Set("Retry-After", "600")
 			w.WriteHeader(http.StatusTooManyRequests)
 		}}
-		api := vendors.API{API: true, APIToken: secret, Client: &http.Client{Transport: s}}
+		api := vendors.API{API: true, APIToken: vendortest.Token, Client: &http.Client{Transport: s}}
 		src, err := api.Open(vendors.Explo, nil, "")
 		if err != nil {
 			t.Fatal(err)
@@ -268,7 +269,7 @@ func TestLoginRefused(t *testing.T) {
 			w.WriteHeader(status)
 			write(w, answer)
 		}}
-		_, err := walk(t, vendors.MagickMind, vendors.API{APILogin: "ops@example.com", APIPassword: secret}, s)
+		_, err := walk(t, vendors.MagickMind, vendors.API{APILogin: "ops@example.com", APIPassword: vendortest.Token}, s)
 		if err == nil || len(s.asked) != 1 {
 			t.Errorf("%d: %d requests, error %v", status, len(s.asked), err)
 		}
@@ -290,7 +291,7 @@ func TestTheTokenStaysWithItsHost(t *testing.T) {
 		if got := s.asked[i].URL.String(); got != "https://acme.ada.support/api/v2/end-users/"+want {
 			t.Errorf("request %d went to %s", i, got)
 		}
-		if s.asked[i].Header.Get("Authorization") != "Bearer "+secret {
+		if s.asked[i].Header.Get("Authorization") != "Bearer "+vendortest.Token {
 			t.Errorf("request %d without the token", i)
 		}
 	}

@@ -1,13 +1,9 @@
 package vendors_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
@@ -16,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/vendors"
+	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/vendors/vendortest"
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/internal/testing/size"
 )
@@ -80,65 +77,6 @@ func bring(ctx context.Context, t enduser.Tenant, f vendors.Format, s vendors.So
 	return r
 }
 
-// show returns what a family shows of a user or group, without the headers and the
-// numbers of groups, which customers do not have.
-func show(t testing.TB, f vendors.Format, h http.Handler, id string) string {
-	t.Helper()
-	method, path, body := http.MethodGet, "", ""
-	switch f {
-	case vendors.Sensay:
-		path = "/v1/users/" + id
-	case vendors.Ada:
-		path = "/api/v2/end-users/" + id
-	case vendors.MagickMind:
-		path = "/v1/end-users/" + id
-	case vendors.Explo:
-		method, path, body = http.MethodPost, "/api/create_user_group/", fmt.Sprintf(`{"user_group_id":%q}`, id)
-	}
-	r := httptest.NewRequest(method, path, strings.NewReader(body))
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("Authorization", map[bool]string{true: "Token ", false: "Bearer "}[f == vendors.Explo]+secret)
-	r.Header.Set("X-Organization-Secret", secret)
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	if w.Code != http.StatusOK {
-		t.Fatalf("%s: %d %s", path, w.Code, w.Body)
-	}
-	text := w.Body.String()
-	if f == vendors.Explo {
-		_, text, _ = strings.Cut(text, `"token":`) // behind team_id
-		if strings.Contains(w.Body.String(), `"new_user_group":true`) {
-			t.Errorf("%s was not there", id)
-		}
-	}
-	return text
-}
-
-// ids returns the IDs by which a vendor's clients know all that it has.
-func ids(t testing.TB, f vendors.Format, users *enduser.Manager) (all []string) {
-	t.Helper()
-	if f == vendors.Explo {
-		for g, err := range users.Tenant("acme").Groups().All(t.Context()) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			all = append(all, g.ExternalID)
-		}
-		return all
-	}
-	for u, err := range users.Tenant("acme").All(t.Context(), enduser.Filter{}) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if f == vendors.Sensay {
-			all = append(all, u.ExternalID)
-		} else {
-			all = append(all, u.ID)
-		}
-	}
-	return all
-}
-
 var formats = []vendors.Format{vendors.Ada, vendors.Explo, vendors.MagickMind, vendors.Sensay}
 
 // many returns how many rows a vendor has.
@@ -155,13 +93,12 @@ func TestFromTheVendor(t *testing.T) {
 		t.Run(string(f), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				there, theirs := vendor(t, f, many(t))
-				there.spoil = true
-				all := ids(t, f, theirs)
-				ours := newUsers(t)
+				there := vendortest.New(t, f, many(t))
+				there.Spoil = true
+				ours := vendortest.Users(t)
 				position, answered := "", 0
 				for _, stop := range []int{many(t)/4 + 17, many(t)/3 + 5, 0} {
-					s, err := there.api(f).Open(f, list(f, all), position)
+					s, err := there.API().Open(f, there.Names(t), position)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -177,7 +114,7 @@ func TestFromTheVendor(t *testing.T) {
 				if answered < many(t) {
 					t.Errorf("%d rows were answered", answered)
 				}
-				compare(t, f, theirs, ours, all)
+				compare(t, there, ours)
 			})
 		})
 	}
@@ -190,12 +127,11 @@ func TestFromFiles(t *testing.T) {
 	for _, f := range formats {
 		t.Run(string(f), func(t *testing.T) {
 			t.Parallel()
-			there, theirs := vendor(t, f, many(t))
-			all := ids(t, f, theirs)
-			ours := newUsers(t)
+			there, ours := vendortest.New(t, f, many(t)), vendortest.Users(t)
+			saved := there.Saved(t)
 			position := ""
 			for _, stop := range []int{many(t)/4 + 17, many(t)/3 + 5, 0} {
-				s, err := vendors.File(f, strings.NewReader(saved(t, f, there, all)), position)
+				s, err := vendors.File(f, strings.NewReader(saved), position)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -205,69 +141,23 @@ func TestFromFiles(t *testing.T) {
 				}
 				position = done.position
 			}
-			compare(t, f, theirs, ours, all)
+			compare(t, there, ours)
 		})
 	}
 }
 
-// saved returns what a vendor answers, all pages or all users, each on a line.
-func saved(t testing.TB, f vendors.Format, there *player, all []string) string {
-	t.Helper()
-	var text strings.Builder
-	transport := roundTrip(func(r *http.Request) (*http.Response, error) {
-		answer, err := there.RoundTrip(r)
-		if err == nil {
-			var body bytes.Buffer
-			answer.Body = io.NopCloser(io.TeeReader(answer.Body, &body))
-			answer.Body = teeEnd{answer.Body, func() { text.WriteString(strings.TrimSpace(body.String()) + "\n") }}
-		}
-		return answer, err
-	})
-	api := there.api(f)
-	api.Client, api.APIRate = &http.Client{Transport: transport}, "off"
-	s, err := api.Open(f, list(f, all), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for row := range s.Rows(t.Context()) {
-		if row.Err != nil {
-			t.Fatal(row.At, row.Err)
-		}
-	}
-	if s.Err() != nil {
-		t.Fatal(s.Err())
-	}
-	return text.String()
-}
-
-// teeEnd calls a function when a body is closed.
-type teeEnd struct {
-	io.ReadCloser
-	end func()
-}
-
-func (b teeEnd) Close() error {
-	b.end()
-	return b.ReadCloser.Close()
-}
-
-// list returns the IDs as the file that names them; nil where the vendor lists them itself.
-func list(f vendors.Format, all []string) io.Reader {
-	if f != vendors.Sensay {
-		return nil
-	}
-	return strings.NewReader(strings.Join(all, "\n"))
-}
-
 // compare checks that both registries show the same under all IDs, and that ours has no more.
-func compare(t *testing.T, f vendors.Format, theirs, ours *enduser.Manager, all []string) {
+func compare(t *testing.T, there *vendortest.Vendor, ours *enduser.Manager) {
 	t.Helper()
-	from, to := family(t, f, theirs), family(t, f, ours)
-	if len(all) != many(t) || len(ids(t, f, ours)) != many(t) {
-		t.Fatalf("there are %d, here %d", len(all), len(ids(t, f, ours)))
+	f := there.Format
+	all := vendortest.IDs(t, f, there.Users)
+	if in := vendortest.IDs(t, f, ours); len(all) != many(t) || len(in) != many(t) {
+		t.Fatalf("there are %d, here %d", len(all), len(in))
 	}
+	from := vendortest.InProcess(vendortest.Family(t, f, there.Users))
+	to := vendortest.InProcess(vendortest.Family(t, f, ours))
 	for _, id := range all {
-		if diff := cmp.Diff(show(t, f, from, id), show(t, f, to, id)); diff != "" {
+		if diff := cmp.Diff(vendortest.Show(t, f, from, id), vendortest.Show(t, f, to, id)); diff != "" {
 			t.Fatalf("%s: -there +here:\n%s", id, diff)
 		}
 	}
@@ -320,7 +210,7 @@ func TestRowsThatAreRejected(t *testing.T) {
 			"line 5 (e5): enduser: invalid: token: must be a string of 32 to 255 characters",
 		}},
 	} {
-		users := newUsers(t)
+		users := vendortest.Users(t)
 		s, err := vendors.File(tt.format, strings.NewReader(tt.text), "")
 		if err != nil {
 			t.Fatal(err)
@@ -332,7 +222,7 @@ func TestRowsThatAreRejected(t *testing.T) {
 		if diff := cmp.Diff(tt.want, done.rejected); diff != "" || done.err != nil {
 			t.Errorf("%s: error %v; rejected, -want +got:\n%s", tt.format, done.err, diff)
 		}
-		if in := len(ids(t, tt.format, users)); in != done.answered-len(done.rejected) || in == 0 {
+		if in := len(vendortest.IDs(t, tt.format, users)); in != done.answered-len(done.rejected) || in == 0 {
 			t.Errorf("%s: %d of %d rows are in", tt.format, in, done.answered)
 		}
 	}

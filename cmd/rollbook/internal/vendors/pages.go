@@ -102,15 +102,19 @@ func (s *pages) read(ctx context.Context, p *page) ([]Row, error) {
 
 const pagePosition = ":page:"
 
-func positionOf(f Format, path string) string { return string(f) + pagePosition + path }
+// positionOf returns the position of a page, in characters that mean nothing to a shell.
+func positionOf(f Format, path string) string {
+	return string(f) + pagePosition + url.QueryEscape(path)
+}
 
 // afterPage returns the path of the page to begin with.
 func afterPage(f Format, first, after string) (string, error) {
 	if after == "" {
 		return first, nil
 	}
-	path, ok := strings.CutPrefix(after, string(f)+pagePosition)
-	if !ok || !strings.HasPrefix(path, "/") {
+	text, ok := strings.CutPrefix(after, string(f)+pagePosition)
+	path, err := url.QueryUnescape(text)
+	if !ok || err != nil || !strings.HasPrefix(path, "/") {
 		return "", errPosition
 	}
 	return path, nil
