@@ -77,12 +77,20 @@ type Shell interface {
 	Run(command string, lines int) (string, error)
 }
 
-// Run runs all commands in a shell. Replace has texts of the page, and what stands for each in this
-// run: a port for example. It returns the commands that print something else, and the page as
-// it would be right.
-func (p *Page) Run(sh Shell, replace map[string]string) (wrong []Mismatch, right string, err error) {
+// Options are the settings of a run. The zero value changes nothing.
+type Options struct {
+	// Replace has texts of the page, and what stands for each in this run: a port for example.
+	Replace map[string]string
+
+	// Clean takes away from an output what is there in some runs alone. Nil takes nothing away.
+	Clean func(output string) string
+}
+
+// Run runs all commands in a shell. It returns those that print something else than the page says,
+// and the page as it would be right.
+func (p *Page) Run(sh Shell, opts Options) (wrong []Mismatch, right string, err error) {
 	s := session{real: make(map[string]string), shown: make(map[string]string)}
-	for shown, actual := range replace {
+	for shown, actual := range opts.Replace {
 		s.real[shown], s.shown[actual] = actual, shown
 	}
 	var b strings.Builder
@@ -92,6 +100,9 @@ func (p *Page) Run(sh Shell, replace map[string]string) (wrong []Mismatch, right
 		got, err := sh.Run(swap(step.command, s.real), step.end-step.first)
 		if err != nil {
 			return nil, "", fmt.Errorf("line %d: $ %s: %w", step.line+1, step.command, err)
+		}
+		if opts.Clean != nil {
+			got = opts.Clean(got)
 		}
 		for _, line := range p.lines[next:step.first] {
 			b.WriteString(line + "\n")

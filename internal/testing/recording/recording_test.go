@@ -12,9 +12,9 @@ import (
 )
 
 // run runs a page in a shell of its own.
-func run(t *testing.T, page string, replace map[string]string) (wrong []recording.Mismatch, right string) {
+func run(t *testing.T, page string, opts recording.Options) (wrong []recording.Mismatch, right string) {
 	t.Helper()
-	wrong, right, err := recording.Parse(page).Run(recording.Start(t, t.TempDir(), t.TempDir(), "GREETING=hello"), replace)
+	wrong, right, err := recording.Parse(page).Run(recording.Start(t, t.TempDir(), t.TempDir(), "GREETING=hello"), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func TestRight(t *testing.T) {
 			"$ echo aaaaaaaaaaaaaaaaaaaaaaaa | tr 0-9 X", "XXXXXXXXXXabcdefXXXXXXXX"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			wrong, right := run(t, page, nil)
+			wrong, right := run(t, page, recording.Options{})
 			if len(wrong) > 0 || right != page {
 				t.Errorf("wrong: %v; right would be\n%s", wrong, right)
 			}
@@ -66,7 +66,7 @@ func TestWrong(t *testing.T) {
 		"the same ID": {session("$ echo "+one+" "+one, one+" "+other), session("$ echo "+one+" "+one, one+" "+one)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			wrong, right := run(t, test.page, nil)
+			wrong, right := run(t, test.page, recording.Options{})
 			if len(wrong) != 1 || wrong[0].Line != 4 {
 				t.Errorf("wrong: %v; want line 4", wrong)
 			}
@@ -79,15 +79,24 @@ func TestWrong(t *testing.T) {
 
 func TestReplace(t *testing.T) {
 	page := session("$ echo :8080", ":8080", "$ echo :8080 | tr 0-9 X; echo :8080x", ":XXXXX", ":8080y")
-	wrong, right := run(t, page, map[string]string{":8080": ":12345"})
+	wrong, right := run(t, page, recording.Options{Replace: map[string]string{":8080": ":12345"}})
 	if len(wrong) != 1 || right != strings.Replace(page, "8080y", "8080x", 1) {
 		t.Errorf("wrong: %v; the right page\n%s", wrong, right)
 	}
 }
 
+func TestClean(t *testing.T) {
+	wrong, _ := run(t, session("$ echo 10 %; echo 20 %; echo done", "done"), recording.Options{
+		Clean: func(output string) string { return output[strings.LastIndex(output, "%\n")+2:] },
+	})
+	if len(wrong) > 0 {
+		t.Errorf("wrong: %v", wrong)
+	}
+}
+
 // TestEnd: a shell that ends on the way is an error.
 func TestEnd(t *testing.T) {
-	_, _, err := recording.Parse(session("$ exit 3")).Run(recording.Start(t, t.TempDir(), t.TempDir()), nil)
+	_, _, err := recording.Parse(session("$ exit 3")).Run(recording.Start(t, t.TempDir(), t.TempDir()), recording.Options{})
 	if err == nil || !strings.Contains(err.Error(), "line 4: $ exit 3: the shell has ended") {
 		t.Errorf("error %v", err)
 	}

@@ -208,7 +208,7 @@ func (c *KeyringRetire) Run(ctx context.Context, env *cli.Env) error {
 		err = c.Use(ctx, env, false, func(users *enduser.Manager) error {
 			counts, err := users.CountSealed(ctx)
 			if err == nil && counts[c.ID] > 0 {
-				err = cli.Exit(cli.Refused, fmt.Errorf("%d secrets are sealed under the key: run rollbook keyring reseal; "+
+				err = cli.Exit(cli.Refused, fmt.Errorf("secrets sealed under the key: %d; run rollbook keyring reseal; "+
 					"sensitive values expire within %.0f hours", counts[c.ID], enduser.SensitiveTTL.Hours()))
 			}
 			return err

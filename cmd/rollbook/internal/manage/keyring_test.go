@@ -76,7 +76,7 @@ func TestRotate(t *testing.T) {
 	p.fails(t, cli.Refused, "is the primary", "keyring", "retire", old)
 	wantText(t, p.ok(t, "keyring", "promote", next), "promoted  "+next)
 	create("two")
-	p.fails(t, cli.Refused, "1 secrets are sealed under the key", "keyring", "retire", old)
+	p.fails(t, cli.Refused, "secrets sealed under the key: 1;", "keyring", "retire", old)
 	if kinds := p.kinds(t); kinds[old] != "durable" || kinds[next] != "primary" {
 		t.Errorf("after promote: %v", kinds)
 	}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/rollbook-go/rollbook/internal/testing/recording"
+	"github.com/rollbook-go/rollbook/internal/testing/redistest"
+)
+
+var update = flag.Bool("update", false, "rewrite documents with what the program prints")
+
+// TestCommands runs the sessions of docs/cli.md in an empty folder. The server there listens on a
+// free port, wherever the page says 8080.
+func TestCommands(t *testing.T) {
+	const path = "../../docs/cli.md"
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ports, err := redistest.FreePorts(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := fmt.Sprintf("127.0.0.1:%d", ports[0])
+	sh := recording.Start(t, t.TempDir(), installed(t), "ROLLBOOK_ADDR="+addr)
+	page := recording.Parse(string(text))
+	wrong, right, err := page.Run(sh, recording.Options{Replace: map[string]string{"127.0.0.1:8080": addr}, Clean: settled})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if page.Commands() == 0 {
+		t.Error("the page has no commands")
+	}
+	if *update {
+		if err := os.WriteFile(path, []byte(right), 0o644); err != nil { //nolint:gosec // a document
+			t.Fatal(err)
+		}
+		return
+	}
+	for _, w := range wrong {
+		t.Error(w)
+	}
+	if len(wrong) > 0 {
+		t.Log("go test ./cmd/rollbook -run TestCommands -update rewrites the page")
+	}
+}
+
+var progress = regexp.MustCompile(`^([a-z][a-z ]*): (\d+( of \d+)?)(, .*)?$`)
+
+// settled returns an output with the last line of each progress alone, and without rates: on a slow
+// machine there are more lines.
+func settled(output string) string {
+	var lines []string
+	shown := make(map[string]int) // the last line of a progress
+	for line := range strings.SplitSeq(output, "\n") {
+		found := progress.FindStringSubmatch(line)
+		if found == nil {
+			lines = append(lines, line)
+			continue
+		}
+		line = found[1] + ": " + found[2]
+		if i, again := shown[found[1]]; again {
+			lines[i] = line
+			continue
+		}
+		shown[found[1]] = len(lines)
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func TestSettled(t *testing.T) {
+	got := settled("importing: 1 of 3\nrejected: x line 2: y\nimporting: 2 of 3, 1/s, 3s left\nimporting: 3 of 3, 1/s\ncopying bytes: 5")
+	if want := "importing: 3 of 3\nrejected: x line 2: y\ncopying bytes: 5"; got != want {
+		t.Errorf("%q; want %q", got, want)
+	}
+}
