@@ -123,25 +123,3 @@ func TestExposedFolder(t *testing.T) {
 		t.Errorf("a place that was chosen: %d %s", status, log)
 	}
 }
-
-// TestRateOfAda: the vendor's limits hold unless -rate is off.
-func TestRateOfAda(t *testing.T) {
-	statuses := func(flags ...string) map[int]int {
-		s := start(t, append([]string{"-store", "memory:", keyFlag}, flags...)...)
-		client, got := newClient(t, 1), make(map[int]int)
-		for range 320 {
-			a, err := send(client, "GET", s.url+"/ada/api/v2/end-users/", testKey, "")
-			if err != nil {
-				t.Fatal(err)
-			}
-			got[a.status]++
-		}
-		return got
-	}
-	if got := statuses(); got[http.StatusTooManyRequests] == 0 {
-		t.Errorf("limited: %v", got)
-	}
-	if got := statuses("-rate", "off"); got[http.StatusOK] != 320 {
-		t.Errorf("not limited: %v", got)
-	}
-}

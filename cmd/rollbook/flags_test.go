@@ -138,24 +138,6 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-func TestRate(t *testing.T) {
-	limited := start(t, "-store", "memory:", keyFlag)
-	if a := mustSend(t, "GET", limited.url+"/v1/end-users", testKey, ""); a.header.Get("RateLimit") == "" {
-		t.Errorf("no RateLimit field: %v", a.header)
-	}
-	free := start(t, "-store", "memory:", "-rate", "off", keyFlag)
-	client := newClient(t, 1)
-	for range 1000 {
-		a, err := send(client, "GET", free.url+"/v1/end-users", testKey, "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if a.status != http.StatusOK || a.header.Get("RateLimit") != "" {
-			t.Fatalf("%d %v %s", a.status, a.header, a.body)
-		}
-	}
-}
-
 func TestPortInUse(t *testing.T) {
 	t.Chdir(t.TempDir())
 	s := start(t, "-store", "memory:", keyFlag)

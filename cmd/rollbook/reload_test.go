@@ -30,14 +30,6 @@ func TestHangup(t *testing.T) {
 	}
 	write(key("secret-of-ann") + key("secret-of-bob"))
 	s := startProcess(t, t.TempDir(), "-store", "memory:", "-keys", path)
-	hangup := func(line string) {
-		t.Helper()
-		before := strings.Count(s.log.String(), line)
-		if err := s.process.Signal(syscall.SIGHUP); err != nil {
-			t.Fatal(err)
-		}
-		redistest.Until(t, line, func() bool { return strings.Count(s.log.String(), line) > before })
-	}
 	want := func(statuses map[string]int) {
 		t.Helper()
 		for secret, want := range statuses {
@@ -48,22 +40,32 @@ func TestHangup(t *testing.T) {
 	}
 	want(map[string]int{"secret-of-ann": http.StatusOK, "secret-of-bob": http.StatusOK, "secret-of-cyd": http.StatusUnauthorized})
 	write(key("secret-of-ann") + key("secret-of-cyd"))
-	hangup("read again")
+	hangup(t, s, "read again")
 	after := map[string]int{"secret-of-ann": http.StatusOK, "secret-of-bob": http.StatusUnauthorized, "secret-of-cyd": http.StatusOK}
 	want(after)
 	for _, wrong := range []string{"[[key", key("secret-of-ann") + "other = 1\n", key("secret-of-dan") + key("secret-of-dan")} {
 		write(wrong)
-		hangup("nothing has changed")
+		hangup(t, s, "nothing has changed")
 		want(after)
 	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	hangup("nothing has changed")
+	hangup(t, s, "nothing has changed")
 	want(after)
 	if log := s.log.String(); strings.Contains(log, "secret-of") {
 		t.Errorf("the log shows a key:\n%s", log)
 	}
+}
+
+// hangup sends SIGHUP and waits until the log has a new line with a text.
+func hangup(t *testing.T, s *started, line string) {
+	t.Helper()
+	before := strings.Count(s.log.String(), line)
+	if err := s.process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	redistest.Until(t, line, func() bool { return strings.Count(s.log.String(), line) > before })
 }
 
 // TestHangupWhileItEnds: SIGHUP is no second signal for a server that reads files again.

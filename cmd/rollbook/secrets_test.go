@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"io/fs"
 	"net/http"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rollbook-go/rollbook/internal/testing/pgtest"
 	"github.com/rollbook-go/rollbook/internal/testing/redistest"
 )
 
@@ -30,6 +32,10 @@ func TestSecretsStaySecret(t *testing.T) {
 	t.Run("redis", func(t *testing.T) {
 		p := redistest.Server(t, "--appendonly", "yes", "--appendfsync", "always")
 		keepsSecrets(t, t.TempDir(), "redis://"+p.Addr+"/0", p.Dir)
+	})
+	t.Run("postgres", func(t *testing.T) {
+		p := pgtest.Own(t)
+		keepsSecrets(t, t.TempDir(), p.Database(t), p.Dir)
 	})
 }
 
@@ -86,11 +92,14 @@ func keepsSecrets(t *testing.T, dir, store, files string) {
 		t.Helper()
 		for _, root := range []string{dir, files} {
 			err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-				if err != nil || d.IsDir() {
+				if errors.Is(err, fs.ErrNotExist) { // a temporary file of PostgreSQL
+					return nil
+				}
+				if err != nil || !d.Type().IsRegular() {
 					return err
 				}
 				text, err := os.ReadFile(path)
-				if err != nil {
+				if err != nil && !errors.Is(err, fs.ErrNotExist) {
 					return err
 				}
 				found = found || bytes.Contains(text, []byte(control))

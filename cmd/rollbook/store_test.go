@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/rollbook-go/rollbook/internal/testing/pgtest"
 	"github.com/rollbook-go/rollbook/internal/testing/redistest"
 )
 
@@ -17,6 +18,7 @@ func stores() []namedStore {
 	return []namedStore{
 		{"sqlite", func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "users.db") }},
 		{"redis", func(t *testing.T) string { return "redis://" + redistest.Server(t).Addr + "/3" }},
+		{"postgres", func(t *testing.T) string { return pgtest.Database(t) }},
 		{"cluster", func(t *testing.T) string {
 			redistest.Require(t)
 			if err := startCluster(); err != nil {
