@@ -13,6 +13,7 @@ require (
 	github.com/rollbook-go/rollbook/store/postgres v0.0.0
 	github.com/vbauerster/mpb/v8 v8.16.2
 	golang.org/x/term v0.48.0
+	modernc.org/sqlite v1.60.1
 )
 
 require (
@@ -42,7 +43,6 @@ require (
 	modernc.org/libc v1.77.1 // indirect
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
-	modernc.org/sqlite v1.60.1 // indirect
 )
 
 replace (

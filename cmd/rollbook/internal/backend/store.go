@@ -58,7 +58,7 @@ func (s *Store) flag() string { return cmp.Or(s.Flag, "-store") }
 // OpenExisting opens a store for a command that works on what is there. It makes no SQLite file,
 // and refuses memory:, which no other process sees.
 func (s *Store) OpenExisting(ctx context.Context, log *slog.Logger) (store.Store, io.Closer, error) {
-	if path, isFile := s.File(); isFile {
+	if path, isFile := s.File(); isFile && path != "" {
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 			return nil, nil, cli.Exit(cli.NotFound, fmt.Errorf("%s: there is no file %s", s.flag(), path))
 		}

@@ -3,7 +3,6 @@ package move
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"strconv"
@@ -56,8 +55,8 @@ func (c *Backup) Run(ctx context.Context, env *cli.Env) (err error) {
 
 // onlySQLite refuses the stores whose databases have tools of their own.
 func onlySQLite(s *backend.Store) error {
-	if _, isFile := s.File(); !isFile {
-		return cli.Exit(cli.Usage, fmt.Errorf("-store: not sqlite:PATH; back up other stores with the tools of their database, see docs/operate.md"))
+	if path, isFile := s.File(); !isFile || path == "" {
+		return cli.Exit(cli.Usage, errors.New("-store: not sqlite:PATH; other stores have tools of their own, see docs/operate.md"))
 	}
 	return nil
 }
