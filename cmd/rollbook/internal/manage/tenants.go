@@ -13,10 +13,11 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 )
 
-// Tenants lists and deletes tenants.
+// Tenants lists, indexes and deletes tenants.
 type Tenants struct {
-	List   TenantsList   `cmd:"" help:"List the tenants of the store, with how many users they have."`
-	Delete TenantsDelete `cmd:"" help:"Delete a tenant for good, in all its environments."`
+	List    TenantsList    `cmd:"" help:"List the tenants of the store, with how many users they have."`
+	Reindex TenantsReindex `cmd:"" help:"Index the users of a tenant as the file of -tenants says now."`
+	Delete  TenantsDelete  `cmd:"" help:"Delete a tenant for good, in all its environments."`
 }
 
 // TenantsList lists tenants.
@@ -93,12 +94,10 @@ type TenantsDelete struct {
 // Run deletes the tenant. After an end on the way the same command deletes the rest.
 func (c *TenantsDelete) Run(ctx context.Context, env *cli.Env) error {
 	return c.Use(ctx, env, false, func(users *enduser.Manager) error {
-		has, total, err := c.what(ctx, users)
+		total, err := c.users(ctx, users)
 		switch {
 		case err != nil:
 			return err
-		case !has:
-			return cli.Exit(cli.NotFound, fmt.Errorf("the store has no tenant %q", c.Name))
 		case !c.Yes:
 			return cli.Exit(cli.Usage, fmt.Errorf("tenant %q has %s users: -yes deletes them, and all else of it, for good", c.Name, total))
 		}
@@ -121,21 +120,36 @@ func (c *TenantsDelete) Run(ctx context.Context, env *cli.Env) error {
 	})
 }
 
-// what reports whether the store has the tenant, and how many users that has in all.
-func (c *TenantsDelete) what(ctx context.Context, users *enduser.Manager) (has bool, total count, err error) {
+// users returns how many users the tenant has in all.
+func (c *TenantsDelete) users(ctx context.Context, users *enduser.Manager) (total count, err error) {
+	handles, err := environments(ctx, users, c.Name)
+	if err != nil {
+		return count{}, err
+	}
 	total.Exact = true
+	for _, h := range handles {
+		n, err := h.Count(ctx, enduser.Query{})
+		if err != nil {
+			return count{}, err
+		}
+		total.N, total.Exact = total.N+n.N, total.Exact && n.Exact
+	}
+	return total, nil
+}
+
+// environments returns the handles on all that the store has of a tenant. The error of a tenant that
+// does not exist has the status NotFound.
+func environments(ctx context.Context, users *enduser.Manager, name string) (handles []enduser.Tenant, err error) {
 	for info, err := range users.Tenants(ctx, nil) {
 		if err != nil {
-			return false, count{}, err
+			return nil, err
 		}
-		if info.Name != c.Name {
-			continue
+		if info.Name == name {
+			handles = append(handles, info.Handle)
 		}
-		n, err := info.Handle.Count(ctx, enduser.Query{})
-		if err != nil {
-			return false, count{}, err
-		}
-		has, total.N, total.Exact = true, total.N+n.N, total.Exact && n.Exact
 	}
-	return has, total, nil
+	if len(handles) == 0 {
+		return nil, cli.Exit(cli.NotFound, fmt.Errorf("the store has no tenant %q", name))
+	}
+	return handles, nil
 }

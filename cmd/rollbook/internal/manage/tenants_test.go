@@ -2,6 +2,7 @@ package manage_test
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -84,4 +85,34 @@ func TestTenantsDelete(t *testing.T) {
 	}
 	has("other")
 	p.fails(t, cli.NotFound, `no tenant "acme"`, "tenants", "delete", "acme", "-yes")
+}
+
+func TestTenantsReindex(t *testing.T) {
+	p := newPlace(t)
+	acme := p.users.Tenant("acme")
+	ids := []string{p.create(t, acme, ann).ID, p.create(t, acme, enduser.Spec{Name: "Bob"}).ID}
+	p.create(t, acme.In(enduser.Testing), ann)
+	p.create(t, p.users.Tenant("other"), ann)
+	file := p.path("tenants.toml")
+	if err := os.WriteFile(file, []byte("[default.schema]\nindexed_metadata = [\"plan\"]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wantText(t, p.ok(t, "tenants", "reindex", "acme"), "reindexed  0")
+	wantText(t, p.ok(t, "tenants", "reindex", "acme", "-tenants", file), "reindexed  2")
+	wantText(t, p.ok(t, "tenants", "reindex", "acme", "-tenants", file, "-json"), `{"tenant":"acme","reindexed":0}`)
+	indexed := enduser.New(p.store, &enduser.Options{Now: p.clock.Now, Schema: func(string) enduser.Schema {
+		return enduser.Schema{IndexedMetadata: []string{"plan"}}
+	}})
+	for tenant, want := range map[string]int{"acme": 1, "other": 0} {
+		n, err := indexed.Tenant(tenant).Count(t.Context(), enduser.Query{Filter: enduser.Filter{Metadata: ann.Metadata}})
+		if err != nil || n.N != want {
+			t.Errorf("of %s %d users are found by metadata, %v; want %d", tenant, n.N, err, want)
+		}
+	}
+	p.damage(t, "acme", ids[1])
+	a := p.run(t, "tenants", "reindex", "acme")
+	if a.status != cli.Rejected || a.stdout != "reindexed  2\n" || !strings.Contains(a.stderr, ids[1]) {
+		t.Errorf("ended with %d and printed %q, %q", a.status, a.stdout, a.stderr)
+	}
+	p.fails(t, cli.NotFound, "no tenant", "tenants", "reindex", "acm")
 }
