@@ -60,22 +60,12 @@ func stall(t *testing.T, text string, then func(net.Conn)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		users := enduser.New(memory.New(nil), nil)
-		native, err := httpapi.New(users, new(httpapi.Tokens).Authenticate, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		docs, err := pages(time.Now)
-		if err != nil {
-			t.Fatal(err)
-		}
 		s := &server{users: users, log: slog.New(slog.DiscardHandler), closing: make(chan struct{}), drain: time.Second}
-		ready := &readiness{check: users.Ready, now: time.Now, log: s.log, closing: s.closing}
+		routes := unauthorized(t, users, s.closing)
 		l := &piped{make(chan net.Conn), make(chan struct{})}
 		ctx, end := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		go func() {
-			ended <- s.serve(ctx, l, mounts{native: native, ready: ready, live: liveness{time.Now}, pages: docs})
-		}()
+		go func() { ended <- s.serve(ctx, l, routes) }()
 		defer func() {
 			end()
 			if err := <-ended; err != nil {
@@ -96,4 +86,21 @@ func stall(t *testing.T, text string, then func(net.Conn)) {
 			t.Errorf("the connection is still open: %v", err)
 		}
 	})
+}
+
+// unauthorized returns routes that accept no key.
+func unauthorized(t *testing.T, users *enduser.Manager, closing <-chan struct{}) mounts {
+	t.Helper()
+	native, err := httpapi.New(users, new(httpapi.Tokens).Authenticate, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs, err := pages(time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mounts{
+		native: native, pages: docs, live: liveness{time.Now},
+		ready: &readiness{check: users.Ready, now: time.Now, log: slog.New(slog.DiscardHandler), closing: closing},
+	}
 }
