@@ -3,7 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
+	"strconv"
 	"sync"
 	"time"
 
@@ -43,27 +43,12 @@ func (e *Env) Progress(what string, total int64) *Progress {
 }
 
 func (p *Progress) newBar() *mpb.Bar {
-	known := func(s decor.Statistics) bool { return s.Total > 0 }
-	left := decor.AverageETA(decor.ET_STYLE_GO)
-	counted := decor.Any(func(s decor.Statistics) string {
-		if known(s) {
-			return fmt.Sprintf(" %d of %d", s.Current, s.Total)
-		}
-		return fmt.Sprintf(" %d", s.Current)
-	})
 	bar := p.bars.New(0, mpb.BarStyle(), // 0: it is complete only when End says so
 		mpb.BarFillerTrim(),
 		mpb.PrependDecorators(decor.Name(p.what+" ")),
-		mpb.AppendDecorators(
-			counted,
-			decor.AverageSpeed(0, ", %.0f/s"),
-			decor.Any(func(s decor.Statistics) string {
-				if text, _ := left.Decor(s); known(s) && !s.Completed && !s.Aborted && s.Current > 0 {
-					return ", " + text + " left"
-				}
-				return ""
-			}),
-		),
+		mpb.AppendDecorators(decor.Any(func(s decor.Statistics) string {
+			return " " + p.measure(s.Current, s.Total, p.env.Now()).String()
+		})),
 	)
 	bar.SetTotal(p.total, false)
 	return bar
@@ -117,15 +102,15 @@ func (p *Progress) End() {
 		p.line(p.env.Now())
 		return
 	}
-	if p.total > 0 && p.done < p.total {
-		p.bar.Abort(false)
+	if p.total > 0 && p.done == p.total {
+		p.bar.SetTotal(p.total, true)
 	} else {
-		p.bar.SetTotal(-1, true)
+		p.bar.Abort(false)
 	}
 	p.bars.Wait()
 }
 
-// state is a line of progress in JSON.
+// state is how far a piece of work is.
 type state struct {
 	Progress string  `json:"progress"`
 	Done     int64   `json:"done"`
@@ -134,29 +119,37 @@ type state struct {
 	Left     float64 `json:"seconds_left,omitempty"`
 }
 
-// line writes a line. It says nothing of rates before there has been time to measure one.
+// measure says nothing of rates before there has been time to measure one.
+func (p *Progress) measure(done, total int64, now time.Time) state {
+	s := state{Progress: p.what, Done: done, Total: total}
+	if took := now.Sub(p.begun); took >= time.Second {
+		s.Rate = float64(done) / took.Seconds()
+	}
+	if s.Rate > 0 && total > done {
+		s.Left = float64(total-done) / s.Rate
+	}
+	return s
+}
+
+func (s state) String() string {
+	text := strconv.FormatInt(s.Done, 10)
+	if s.Total > 0 {
+		text += fmt.Sprintf(" of %d", s.Total)
+	}
+	if s.Rate > 0 {
+		text += fmt.Sprintf(", %.0f/s", s.Rate)
+	}
+	if s.Left > 0 {
+		text += fmt.Sprintf(", %s left", time.Duration(s.Left*float64(time.Second)).Round(time.Second))
+	}
+	return text
+}
+
 func (p *Progress) line(now time.Time) {
-	s := state{Progress: p.what, Done: p.done, Total: p.total}
-	if took := now.Sub(p.begun); took >= every {
-		s.Rate = float64(p.done) / took.Seconds()
-	}
-	if s.Rate > 0 && p.total > p.done {
-		s.Left = float64(p.total-p.done) / s.Rate
-	}
+	s := p.measure(p.done, p.total, now)
 	if p.env.JSON {
 		_ = json.NewEncoder(p.env.Stderr).Encode(s)
 		return
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %d", s.Progress, s.Done)
-	if s.Total > 0 {
-		fmt.Fprintf(&b, " of %d", s.Total)
-	}
-	if s.Rate > 0 {
-		fmt.Fprintf(&b, ", %.0f/s", s.Rate)
-	}
-	if s.Left > 0 {
-		fmt.Fprintf(&b, ", %s left", time.Duration(s.Left*float64(time.Second)).Round(time.Second))
-	}
-	fmt.Fprintln(p.env.Stderr, b.String())
+	fmt.Fprintf(p.env.Stderr, "%s: %s\n", s.Progress, s)
 }

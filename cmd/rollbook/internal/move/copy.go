@@ -96,7 +96,11 @@ func (c *Copy) copy(ctx context.Context, env *cli.Env, to, from store.Store) (st
 			return nil
 		}
 	}
-	return store.Copy(ctx, to, from, opts)
+	result, err := store.Copy(ctx, to, from, opts)
+	if err == nil { // a copy that was taken up had less to do
+		progress.SetOf(2*int64(result.Records), 2*int64(result.Records))
+	}
+	return result, err
 }
 
 // countable is how many tenants total looks at: the first ones of many would say little.

@@ -56,7 +56,7 @@ func (c *Import) Run(ctx context.Context, env *cli.Env) error {
 	if err != nil {
 		return cli.Exit(cli.Usage, err)
 	}
-	in, err := openInputs(env.Stdin, c.Files)
+	in, err := openInputs(ctx, env.Stdin, c.Files)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"regexp"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/cli"
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 )
 
 const table = "external_id,email\ncrm-7,ann@example.com\ncrm-8,nobody\ncrm-9,\"x\"y\ncrm-10,\n"
@@ -200,8 +202,8 @@ func TestImportUsage(t *testing.T) {
 }
 
 // manyRows returns a file of users, or groups of Explo, some of which are rejected.
-func manyRows(format string) (text string, good, bad int) {
-	rows := 6000 // some thousands are written at a time
+func manyRows(format string, ends int) (text string, good, bad int) {
+	rows := 2500 * ends // two thousand are written at a time
 	switch format {
 	case "csv":
 		text = "external_id,email\n"
@@ -237,13 +239,14 @@ func manyRows(format string) (text string, good, bad int) {
 // in afterwards, once, and each row that was rejected is in the file.
 func TestImportGoesOn(t *testing.T) {
 	for _, format := range []string{"csv", "ada", "explo", "rollbook"} {
-		text, good, bad := manyRows(format)
+		ends := size.Pick(t, 1, 2, 2)
+		text, good, bad := manyRows(format, ends)
 		for _, after := range []bool{true, false} {
 			t.Run(fmt.Sprint(format, " ", after), func(t *testing.T) {
 				in(t)
 				args := []string{"import", "-format", format, "-tenant", "acme", "-rejects", "bad"}
 				var more []string
-				for range 2 {
+				for range ends {
 					position := ended(t, text, append(args, more...)...)
 					if after {
 						more = []string{"-after", position}
@@ -283,6 +286,24 @@ func ended(t *testing.T, text string, args ...string) string {
 		t.Fatalf("status %d\n%s%s", r.status, r.stdout, r.stderr)
 	}
 	return found[1]
+}
+
+// TestEndedAtTerminal: an import that waits for somebody who types can be ended.
+func TestEndedAtTerminal(t *testing.T) {
+	for _, format := range []string{"csv", "ada", "rollbook"} {
+		in(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		typed, keyboard := io.Pipe()
+		go func() {
+			_, _ = io.WriteString(keyboard, "{") // it is read by now
+			cancel()
+		}()
+		r := call{ctx: ctx, stdin: typed}.run(t, "import", "-tenant", "acme", "-format", format)
+		if r.status != cli.Interrupted {
+			t.Errorf("%s: status %d\n%s", format, r.status, r.stderr)
+		}
+		_ = keyboard.Close()
+	}
 }
 
 // users returns how many users, or groups of Explo, the tenant has.

@@ -2,6 +2,7 @@ package move
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +15,8 @@ import (
 
 // input is something that is read: a file, or the standard input. It counts what was read.
 type input struct {
-	name  string // "" of the standard input
+	ctx   context.Context // of the command
+	name  string          // "" of the standard input
 	stdin io.Reader
 	size  int64 // of it and the files behind it; 0: not known
 
@@ -27,14 +29,14 @@ type input struct {
 type inputs []*input
 
 // openInputs finds the files, so that one that does not exist is known before anything is done.
-func openInputs(stdin io.Reader, paths []string) (inputs, error) {
+func openInputs(ctx context.Context, stdin io.Reader, paths []string) (inputs, error) {
 	if len(paths) == 0 {
 		paths = []string{"-"}
 	}
 	all := make(inputs, len(paths))
 	known, size := true, int64(0)
 	for n := len(paths) - 1; n >= 0; n-- {
-		all[n] = &input{stdin: stdin}
+		all[n] = &input{ctx: ctx, stdin: stdin}
 		if paths[n] == "-" {
 			known = false
 			continue
@@ -66,7 +68,7 @@ func (in inputs) joined() *input {
 	for n := range in {
 		readers[n] = in[n]
 	}
-	return &input{stdin: io.MultiReader(readers...), size: in[0].size}
+	return &input{r: io.MultiReader(readers...), size: in[0].size}
 }
 
 func (in inputs) close() {
@@ -86,13 +88,25 @@ func (in *input) open() (err error) {
 	switch {
 	case in.r != nil:
 	case in.name == "":
-		in.r = in.stdin
+		in.r = until(in.ctx, in.stdin)
 	default:
 		if in.file, err = os.Open(in.name); err == nil {
 			in.r = in.file
 		}
 	}
 	return err
+}
+
+// until returns a reader of r that fails when ctx ends, also while it waits for r: somebody may
+// still be typing.
+func until(ctx context.Context, r io.Reader) io.Reader {
+	out, in := io.Pipe()
+	context.AfterFunc(ctx, func() { _ = in.CloseWithError(ctx.Err()) })
+	go func() {
+		_, err := io.Copy(in, r)
+		_ = in.CloseWithError(err)
+	}()
+	return out
 }
 
 func (in *input) close() {
