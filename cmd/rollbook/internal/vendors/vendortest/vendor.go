@@ -27,10 +27,10 @@ type Vendor struct {
 	Format vendors.Format
 	Users  *enduser.Manager // of the vendor
 
-	// Spoil refuses or breaks three of five requests, each in another way.
-	Spoil bool
+	// Spoil is up to which request three of five are refused or broken, each in another way.
+	Spoil int
 
-	// On is called before a request is answered, with its number from 1.
+	// On is called before a request is answered, with its number from 1. It may change the query.
 	On func(r *http.Request, n int)
 
 	routes http.Handler
@@ -171,7 +171,7 @@ func (v *Vendor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if v.On != nil {
 		v.On(r, n)
 	}
-	if !v.Spoil {
+	if n > v.Spoil {
 		v.routes.ServeHTTP(w, r)
 		return
 	}
@@ -180,14 +180,14 @@ func (v *Vendor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Retry-After", "1")
 		w.WriteHeader(http.StatusTooManyRequests)
 	case 3: // a connection breaks before the answer
-		panic(http.ErrAbortHandler)
+		panic(http.ErrAbortHandler) //nolint:forbidigo // as net/http wants it
 	case 0: // or in the middle of it
 		whole := httptest.NewRecorder()
 		v.routes.ServeHTTP(whole, r)
 		w.WriteHeader(whole.Code)
 		_, _ = w.Write(whole.Body.Bytes()[:whole.Body.Len()/2])
 		_ = http.NewResponseController(w).Flush()
-		panic(http.ErrAbortHandler)
+		panic(http.ErrAbortHandler) //nolint:forbidigo // as net/http wants it
 	default:
 		v.routes.ServeHTTP(w, r)
 	}
