@@ -107,10 +107,21 @@ func (s *Store) openPostgres(ctx context.Context, log *slog.Logger) (store.Store
 		err = fmt.Errorf("%w; -postgres-unsafe starts nevertheless", err)
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, oneLine{err}
 	}
 	return st, st, nil
 }
+
+// oneLine is an error in one line, for logs. The driver has a line for each address that it has
+// called.
+type oneLine struct{ error }
+
+// Error implements error.
+func (e oneLine) Error() string {
+	return strings.NewReplacer(":\n\t", ": ", "\n\t", "; ", "\n", "; ").Replace(e.error.Error())
+}
+
+func (e oneLine) Unwrap() error { return e.error }
 
 func (s *Store) openRedis(ctx context.Context, log *slog.Logger) (store.Store, io.Closer, error) {
 	dial, opts, err := redisstore.ParseURL(s.Store)
