@@ -125,13 +125,13 @@ func (m mounts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.EscapedPath()
 	switch path {
 	case "/readyz":
-		m.ready.ServeHTTP(w, r)
+		serve(m.ready, path, w, r)
 		return
 	case "/livez":
-		m.live.ServeHTTP(w, r)
+		serve(m.live, path, w, r)
 		return
 	case "/docs", "/llms.txt":
-		m.pages.ServeHTTP(w, r)
+		serve(m.pages, path, w, r)
 		return
 	}
 	name, _, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
@@ -140,4 +140,10 @@ func (m mounts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	m.native.ServeHTTP(w, r)
+}
+
+// serve serves a path that is a route, and says so as a http.ServeMux does; metrics show it.
+func serve(h http.Handler, route string, w http.ResponseWriter, r *http.Request) {
+	r.Pattern = route
+	h.ServeHTTP(w, r)
 }

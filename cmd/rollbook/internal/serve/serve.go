@@ -15,6 +15,7 @@ import (
 	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/backend"
 	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/cli"
 	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/logs"
+	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/telemetry"
 	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/tenants"
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/enduser/keyfile"
@@ -43,6 +44,7 @@ type Serve struct {
 	Access  access.Flags    `embed:""`
 	Tenants tenants.Flags   `embed:""`
 	Logs    logs.Flags      `embed:""`
+	Metrics telemetry.Flags `embed:""`
 
 	Login []string `sep:"none" secret:"" placeholder:"EMAIL:PASSWORD=KEY" help:"An account that gets KEY from /magickmind/v1/auth/login; repeatable."`
 
@@ -71,6 +73,12 @@ func (s *Serve) Run(ctx context.Context, env *cli.Env) (err error) {
 	}
 	defer listener.Close() //nolint:errcheck // the server has closed it, or never served
 
+	metrics, err := s.Metrics.Open(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, metrics.Close()) }()
+	s.Store.Observer = metrics.Store(telemetry.System(s.Store.Store))
 	st, closer, err := s.Store.Open(ctx, log)
 	if err != nil {
 		return err
@@ -86,7 +94,7 @@ func (s *Serve) Run(ctx context.Context, env *cli.Env) (err error) {
 		return err
 	}
 	users := enduser.New(st, &enduser.Options{
-		Schema: p.tenants.Schema, Keyring: ring, Logger: log, Now: env.Now,
+		Schema: p.tenants.Schema, Keyring: ring, Logger: log, Now: env.Now, Observer: metrics.Users(),
 		Retain:           enduser.Retention{Age: s.Retain.Duration(), Changes: s.RetainCount},
 		InsecureWebhooks: s.WebhookInsecure,
 	})
@@ -94,7 +102,7 @@ func (s *Serve) Run(ctx context.Context, env *cli.Env) (err error) {
 		users: users, hooks: s.deliverer(users), log: log, tls: p.tls, limit: s.MaxConnections,
 		closing: make(chan struct{}), drain: drain,
 	}
-	h, err := s.handler(users, p, log, web.closing, env) //nolint:contextcheck // requests bring their own contexts
+	h, err := s.handler(users, p, metrics, log, web.closing, env) //nolint:contextcheck // requests bring their own contexts
 	if err != nil {
 		return err
 	}
@@ -117,7 +125,7 @@ func (s *Serve) deliverer(users *enduser.Manager) *webhook.Deliverer {
 }
 
 // handler returns everything that answers a request.
-func (s *Serve) handler(users *enduser.Manager, p *parts, log *slog.Logger, closing <-chan struct{}, env *cli.Env) (http.Handler, error) {
+func (s *Serve) handler(users *enduser.Manager, p *parts, metrics *telemetry.Metrics, log *slog.Logger, closing <-chan struct{}, env *cli.Env) (http.Handler, error) {
 	m, err := newMounts(users, &settings{
 		keys: p.keys, logins: p.logins, policy: p.tenants.Policy,
 		rate: s.Access.Rate == "on", loopback: onLoopback(s.Addr),
@@ -126,7 +134,7 @@ func (s *Serve) handler(users *enduser.Manager, p *parts, log *slog.Logger, clos
 	if err != nil {
 		return nil, err
 	}
-	return s.Logs.Access(log, m), nil
+	return s.Logs.Access(log, metrics.Handler(m)), nil
 }
 
 // curl returns a command that makes a user.
