@@ -195,8 +195,8 @@ func samples() map[string]sample {
 		"api-token":        {value: "secret-token", command: "import -tenant acme -format ada"},
 		"api-login":        {value: "ann@example.com", command: "import -tenant acme -format magickmind"},
 		"api-password":     {value: "secret-password", command: "import -tenant acme -format magickmind"},
-		"from":             {value: "sqlite:a.db", command: "copy -to memory:"},
-		"to":               {value: "sqlite:a.db", command: "copy -from memory:"},
+		"from":             {value: "sqlite:a.db", wrong: "mysql:secret", command: "copy -to memory:"},
+		"to":               {value: "sqlite:a.db", wrong: "mysql:secret", command: "copy -from memory:"},
 	}
 }
 
