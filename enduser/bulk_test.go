@@ -87,6 +87,7 @@ func wantPeople(t testing.TB, acme enduser.Tenant, specs []enduser.Spec) {
 // Any error that is not about one row is that of the first row without an answer, and the last;
 // beginning again from there gives what one call would have given.
 func TestBulkGoesOnAfterErrors(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, below store.Store) {
 		for name, fault := range map[string]error{"unavailable": store.ErrUnavailable, "unknown": store.ErrUnknown} {
 			var applies atomic.Int64

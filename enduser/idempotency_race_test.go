@@ -92,6 +92,7 @@ func always(f fault) func() fault { return func() fault { return f } }
 // another process. Whether the first write was done, was not, or arrives in the end, there is
 // one effect, and the answer is the one of the call that had it.
 func TestIdempotentCallsOfUnknownOutcome(t *testing.T) {
+	t.Parallel()
 	for name, call := range keyedCalls() {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(t *testing.T, st store.Store) {

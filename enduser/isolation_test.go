@@ -263,6 +263,7 @@ func pairs(tb testing.TB, users *enduser.Manager) map[string][2]enduser.Tenant {
 // The victim's data are reached by nothing that the other does, and the other gets
 // the same answers, to the letter, as if the victim did not exist.
 func TestIsolation(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, st store.Store) {
 		w := newWorld(st)
 		w.schema = enduser.Schema{IndexedMetadata: []string{"plan"}}

@@ -89,6 +89,7 @@ type history struct {
 // that of what is there, and every reader of the feed is either told that its position
 // is of another history, or reads all that is new.
 func TestLostHistory(t *testing.T) {
+	t.Parallel()
 	for _, b := range allBackends() {
 		t.Run(b.name, func(t *testing.T) {
 			histories := size.Pick(t, 20, 120, 1000)
@@ -102,6 +103,7 @@ func TestLostHistory(t *testing.T) {
 
 // TestLostHistoryOfRedis: the same where the data is lost under a store that is open.
 func TestLostHistoryOfRedis(t *testing.T) {
+	t.Parallel()
 	for name, server := range map[string]func(testing.TB) string{
 		"miniredis": miniredisServer,
 		"redis":     ownRedisServer,

@@ -167,6 +167,7 @@ func (s *stroll) run(steps int) {
 // Pages are what stands next to their cursor, in both directions, whatever is deleted and
 // created between them, and say truly whether there is more.
 func TestPagesWhileWriting(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, st store.Store) {
 		w := newWorld(st)
 		for limit := 1; limit <= 7; limit += size.Pick(t, 3, 1, 1) {
@@ -212,6 +213,7 @@ func TestPagesOfMuchWork(t *testing.T) {
 
 // Pages of large users end by their size, and the walk through them is whole.
 func TestPagesOfLargeUsers(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, st store.Store) {
 		w := newWorld(st)
 		large := enduser.Metadata{"x": enduser.String(strings.Repeat("x", 255<<10))}

@@ -71,6 +71,7 @@ func (c *counting) Due(ctx context.Context, q store.DueQuery) (store.DuePage, er
 // No call, however many users there are, asks the store for more than a page, and
 // calls about one user read one.
 func TestNoCallReadsMoreThanAPage(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, st store.Store) {
 		if path.Base(t.Name()) == "stingy" {
 			t.Skip("it takes many calls to get a page")

@@ -67,6 +67,7 @@ func TestSweepsDoNotCollide(t *testing.T) {
 
 // What the sweeper cannot read does not keep it from the rest, and is not lost.
 func TestSweepPassesByWhatItCannotRead(t *testing.T) {
+	t.Parallel()
 	each(t, func(t *testing.T, st store.Store) {
 		ctx := t.Context()
 		w := newWorld(st)

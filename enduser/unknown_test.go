@@ -186,6 +186,7 @@ func TestUnavailableStore(t *testing.T) {
 // TestTooFewReplicas: with WaitReplicas on a server that has none, no write is told to be
 // done, of whatever call, and nothing that a call which may write has only read.
 func TestTooFewReplicas(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	client := redisstore.NewClient(&goredis.UniversalOptions{Addrs: []string{redisServer(t)}})
 	defer func() { _ = client.Close() }()

@@ -4,12 +4,16 @@ import (
 	"testing"
 
 	"github.com/rollbook-go/rollbook/internal/testing/histories"
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 	"github.com/rollbook-go/rollbook/store"
 	redisstore "github.com/rollbook-go/rollbook/store/redis"
 	"github.com/rollbook-go/rollbook/store/storetest"
 )
 
 func TestConformance(t *testing.T) {
+	if size.At(t) == size.Quick { // in full it would hold up the elections of the tests beside it
+		t.Parallel()
+	}
 	everywhere(t, func(t *testing.T, b backend) { storetest.Run(t, b.place) })
 }
 

@@ -294,6 +294,7 @@ func TestMovesRightTakenAway(t *testing.T) {
 // A server is killed while tenants are imported and dropped. Then each is there as a whole,
 // or not at all, and both calls can be repeated.
 func TestFaultsMoveRestart(t *testing.T) {
+	t.Parallel() // it mostly waits
 	server := redistest.Server(t, "--appendonly", "yes", "--appendfsync", "always")
 	st := on(server).open(t, nil)
 	var part store.Part

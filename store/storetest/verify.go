@@ -269,18 +269,18 @@ func verifyBeside(s *subject) {
 
 func verifyMany(s *subject) {
 	s.verifying(func(c *client) {
+		c.createN(1100, func(i int) store.Record {
+			r := full(fmt.Sprint("r", i))
+			r.Due = day(50 + i)
+			return r
+		})
+		noted(c, 1100)
 		var want []store.Finding
 		for _, damage := range []store.Damage{store.MissingTerm, store.MissingKey, store.DamagedChange} {
-			c := s.tenant(damage.String())
-			c.createN(1100, func(i int) store.Record {
-				r := full(fmt.Sprint("r", i))
-				r.Due = day(50 + i)
-				return r
-			})
-			noted(c, 1100)
-			rev := c.apply(store.Create(full("z"), []byte("note")))
-			c.corrupt(damage, "z")
-			f := store.Finding{Damage: damage, Tenant: c.name, ID: "z"}
+			id := "z-" + damage.String()
+			rev := c.apply(store.Create(full(id), []byte("note")))
+			c.corrupt(damage, id)
+			f := store.Finding{Damage: damage, Tenant: c.name, ID: id}
 			if damage == store.DamagedChange {
 				f.ID, f.Seq = "", rev
 			}
