@@ -21,14 +21,19 @@ begin() {
 	until [ -s "$root/run/$service.pid" ]; do sleep 0.01; done
 }
 
+# listened counts the starts of the service.
+listened() { grep -c '^listening' "$root/run/rollbook.log" 2>/dev/null || true; }
+
 start() {
 	case $1 in
 	rollbook)
-		local unit=$root/etc/systemd/system/rollbook.service variables
+		local unit=$root/etc/systemd/system/rollbook.service variables before
+		before=$(listened)
 		mkdir -p -m 700 "$root/var/lib/$(sed -n 's/^StateDirectory=//p' "$unit")"
 		mapfile -t variables < <(sed -n 's/^Environment=//p' "$unit")
 		# shellcheck disable=SC2046 # the line has words
 		begin rollbook "$(sed -n 's/^WorkingDirectory=//p' "$unit")" env "${variables[@]}" $(sed -n 's/^ExecStart=//p' "$unit")
+		until [ "$(listened)" != "$before" ] || [ -e "$root/run/rollbook.status" ]; do sleep 0.02; done
 		;;
 	redis-server)
 		begin redis-server "$root" "$redis_server" "$root/etc/redis/redis.conf"
@@ -89,6 +94,7 @@ systemctl)
 	enable | start) start "$1" ;;
 	stop) stop "$1" ;;
 	restart) stop "$1" && start "$1" ;;
+	status) [ ! -e "$root/run/$1.status" ] ;;
 	reload) kill -HUP "$(cat "$root/run/$1.pid")" ;;
 	*) exit 5 ;;
 	esac
