@@ -157,7 +157,7 @@ func (c *KeyringReseal) Run(ctx context.Context, env *cli.Env) (err error) {
 		return err
 	}
 	log := env.Warnings()
-	st, closer, err := c.Store.OpenExisting(ctx, log)
+	st, closer, err := c.OpenExisting(ctx, log)
 	if err != nil {
 		return err
 	}

@@ -152,8 +152,13 @@ func TestKeyringNew(t *testing.T) {
 func TestKeyringRefuses(t *testing.T) {
 	p := newPlace(t)
 	for _, args := range [][]string{
-		{"show"}, {"show", "-count"},
-		{"add"}, {"promote", "k-1"}, {"retire", "k-1"}, {"reseal"}, {"backup", "-o", "@copy"},
+		{"show"},
+		{"show", "-count"},
+		{"add"},
+		{"promote", "k-1"},
+		{"retire", "k-1"},
+		{"reseal"},
+		{"backup", "-o", "@copy"},
 	} {
 		for _, ring := range []string{p.path("missing"), "shared:" + p.path("missing")} {
 			p.fails(t, cli.NotFound, "missing", append(append([]string{"keyring"}, args...), "-keyring", ring)...)
