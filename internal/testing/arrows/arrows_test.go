@@ -92,6 +92,7 @@ func allowed() []arrow {
 		{in("/internal/testing/observed"), []string{in("/store")}},
 		{in("/internal/testing/pgtest"), nil},
 		{in("/internal/testing/ratios"), nil},
+		{in("/internal/testing/recording"), nil},
 		{in("/internal/testing/redistest"), []string{in("/store"), redis, "github.com/alicebob/miniredis/v2/..."}},
 	}
 }
