@@ -45,9 +45,9 @@ func (t *Telemetry) serve(next http.Handler, w http.ResponseWriter, r *http.Requ
 	defer func() { // also of a handler that panics, which is not stopped
 		key := request{begun: now, family: info.Family, route: route(info, r), status: a.ended(aborted), code: info.Code}
 		if t.metrics != nil {
-			t.metrics.active.Add(ctx, -1, t.metrics.begun.of(now).add...)
 			t.metrics.report(ctx, key, time.Since(began))
 			t.metrics.reportTenant(ctx, t.tenants, info, key.status)
+			t.metrics.active.Add(ctx, -1, t.metrics.begun.of(now).add...) // when it is counted
 		}
 		if span != nil {
 			t.end(span, key, info)
