@@ -29,6 +29,13 @@ type API struct {
 // Given reports whether an API is to be asked.
 func (a *API) Given() bool { return a.API || a.APIURL != "" }
 
+// Check returns what is wrong with the flags, if the rows come from the API of a format.
+func (a *API) Check(f Format) error {
+	v := f.vendor()
+	_, err := a.client(f, &v)
+	return err
+}
+
 // vendor is what is known of a vendor's API.
 type vendor struct {
 	url   string // "" where every customer has another one

@@ -40,6 +40,9 @@ func TestFlagsThatAreWrong(t *testing.T) {
 		{vendors.Sensay, vendors.API{APIToken: vendortest.Token}, "", "the API of sensay lists no users: give the file that names them, one ID on each line"},
 	} {
 		_, err := tt.api.Open(tt.format, nil, tt.after)
+		if flag := strings.HasPrefix(tt.want, "-"); flag != (tt.api.Check(tt.format) != nil) {
+			t.Errorf("%s %q: Check returns %v", tt.format, tt.want, tt.api.Check(tt.format))
+		}
 		if err == nil || err.Error() != tt.want {
 			t.Errorf("%s %q: error %v, want %q", tt.format, tt.want, err, tt.want)
 		}

@@ -136,10 +136,10 @@ func (c *client) insist(ctx context.Context, method, path string, body []byte) (
 			limit = patience
 		}
 		if waited += pause; waited > limit {
-			return nil, fmt.Errorf("%w: waited for %v and no longer; go on later", err, limit)
+			return nil, fmt.Errorf("%w; given up after %v", err, limit)
 		}
 		if c.log != nil {
-			c.log.WarnContext(ctx, "the vendor's API is waited for", slog.Duration("wait", pause), slog.Any("error", err))
+			c.log.WarnContext(ctx, "the vendor's API is waited for", slog.Duration("wait", pause.Round(100*time.Millisecond)), slog.Any("error", err))
 		}
 		if err := sleep(ctx, pause); err != nil {
 			return nil, err
