@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"sync/atomic"
@@ -42,7 +43,8 @@ type program struct {
 }
 
 func main() {
-	ctx, end := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancelCause(context.Background())
+	end := func(by os.Signal) { cancel(ended(by)) }
 	onSignals(ctx, end)
 	env := &cli.Env{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
@@ -51,24 +53,31 @@ func main() {
 		OnHangup: hangups(ctx, end),
 	}
 	status := config.Main(ctx, new(program), os.Args[1:], os.Environ(), env)
-	end()
+	cancel(nil)
 	os.Exit(status)
 }
 
+// ended returns the cause of a context that a signal has ended, with the exit status that a shell
+// gives such a program. It is a context.Canceled: some packages return the cause instead.
+func ended(by os.Signal) error {
+	status := cli.Interrupted
+	if s, ok := by.(syscall.Signal); ok {
+		status = 128 + int(s)
+	}
+	return cli.Exit(status, fmt.Errorf("%v: %w", by, context.Canceled))
+}
+
 // onSignals calls end on SIGINT and SIGTERM. A second signal has its usual effect.
-func onSignals(ctx context.Context, end func()) {
+func onSignals(ctx context.Context, end func(by os.Signal)) {
 	came := make(chan os.Signal, 1)
 	notify(came, os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, func() { signal.Stop(came) })
-	go func() {
-		<-came
-		end()
-	}()
+	go func() { end(<-came) }()
 }
 
 // hangups calls end on SIGHUP, as onSignals does. It returns a function that has another
 // function called instead, each time.
-func hangups(ctx context.Context, end func()) func(func()) {
+func hangups(ctx context.Context, end func(by os.Signal)) func(func()) {
 	came := make(chan os.Signal, 1)
 	notify(came, syscall.SIGHUP)
 	var instead atomic.Pointer[func()]
@@ -82,7 +91,7 @@ func hangups(ctx context.Context, end func()) func(func()) {
 			if f := instead.Load(); f != nil {
 				(*f)()
 			} else {
-				end()
+				end(syscall.SIGHUP)
 			}
 		}
 	}()

@@ -10,7 +10,7 @@ const (
 	Rejected    = 3   // done, but some rows were rejected, or some records are damaged
 	NotFound    = 4   // what was asked for does not exist
 	Refused     = 5   // something is in the way, or changed meanwhile; nothing more was done
-	Interrupted = 130 // ended by a signal; the same command takes the work up again
+	Interrupted = 130 // ended by SIGINT (SIGTERM: 143); the same command takes the work up again
 )
 
 // exit is an error with an exit status.

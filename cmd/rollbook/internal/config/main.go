@@ -33,6 +33,9 @@ type global struct {
 func Main(ctx context.Context, program any, args, environ []string, env *cli.Env) int {
 	err := run(ctx, program, args, environ, env)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		if status := cli.Status(context.Cause(ctx)); status > 128 {
+			return status // of the signal
+		}
 		return cli.Interrupted
 	}
 	if err != nil {

@@ -103,27 +103,32 @@ func Open(r io.Reader, opts *Options) (*Source, error) {
 	return s, err
 }
 
-// separator returns what most often separates the cells of the first line.
+// separator returns what most often separates the cells of the first line. It waits for no more
+// than that line.
 func separator(text *bufio.Reader) rune {
-	head, _ := text.Peek(text.Size()) // what there is; an error comes again
-	counts, quoted := make(map[rune]int), false
-	for _, r := range string(head) {
-		if r == '\n' && !quoted {
-			break
+	counts, quoted, at := make(map[byte]int), false, 0
+	for ended := false; !ended; {
+		_, err := text.Peek(at + 1) // an error comes again
+		head, _ := text.Peek(text.Buffered())
+		for _, c := range head[at:] {
+			if ended = c == '\n' && !quoted; ended {
+				break
+			}
+			if c == '"' {
+				quoted = !quoted
+			} else if !quoted {
+				counts[c]++
+			}
 		}
-		if r == '"' {
-			quoted = !quoted
-		} else if !quoted {
-			counts[r]++
+		at, ended = len(head), ended || err != nil
+	}
+	most := byte(',')
+	for _, c := range []byte(";\t") {
+		if counts[c] > counts[most] {
+			most = c
 		}
 	}
-	most := ','
-	for _, r := range ";\t" {
-		if counts[r] > counts[most] {
-			most = r
-		}
-	}
-	return most
+	return rune(most)
 }
 
 // positions begin with this.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -169,6 +170,31 @@ func TestSeparators(t *testing.T) {
 			t.Errorf("%q: %+v %v", text, rows, err)
 		}
 	}
+}
+
+// TestTyped: a row comes as soon as its line does.
+func TestTyped(t *testing.T) {
+	typed, keyboard := io.Pipe()
+	rows := make(chan vendors.Row)
+	go func() {
+		defer close(rows)
+		source, err := csvfile.Open(typed, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		for row := range source.Rows(t.Context()) {
+			rows <- row
+		}
+	}()
+	for _, line := range []string{"external_id;name\ncrm-7;Ann\n", "crm-8;Bob\n"} {
+		_, _ = io.WriteString(keyboard, line) // it is read
+		if row := <-rows; row.User == nil || !strings.Contains(line, row.User.Name) {
+			t.Errorf("%+v", row)
+		}
+	}
+	_ = keyboard.Close()
+	<-rows
 }
 
 // TestRejected: a file of rejected rows can be read as the rows that it has, again and again.
