@@ -196,7 +196,7 @@ func samples() map[string]sample {
 		"api-login":        {value: "ann@example.com", command: "import -tenant acme -format magickmind"},
 		"api-password":     {value: "secret-password", command: "import -tenant acme -format magickmind"},
 		"from":             {value: "sqlite:a.db", wrong: "mysql:secret", command: "copy -to memory:"},
-		"to":               {value: "sqlite:a.db", wrong: "mysql:secret", command: "copy -from memory:"},
+		"to":               {value: "sqlite:a.db", command: "copy -from sqlite:a.db"},
 	}
 }
 

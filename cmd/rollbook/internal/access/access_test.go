@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	secret  = "secret-of-crm-key"
+	secret  = "secret-of-crm-key" //nolint:gosec // of the tests alone
 	billing = "secret-of-billing"
 )
 
@@ -133,7 +133,7 @@ actions = []
 func TestWrong(t *testing.T) {
 	t.Parallel()
 	const key = "[[key]]\nsecret = 'secret-of-crm'\ntenant = 'acme'\n"
-	for text, want := range map[string]string{
+	for text, want := range map[string]string{ //nolint:gosec // no secrets of anyone
 		"[[key]]\nsecret = 'secret-of-crm'":                "key 1: tenant is missing",
 		"[[key]]\ntenant = 'acme'":                         "key 1: it must have either secret or sha256",
 		key + "sha256 = '00'":                              "key 1: it must have either secret or sha256",
@@ -179,7 +179,7 @@ func TestWrong(t *testing.T) {
 	}
 	exposed := access.Flags{Keys: filepath.Join(t.TempDir(), "keys.toml")}
 	write(t, exposed.Keys, key)
-	if err := os.Chmod(exposed.Keys, 0o644); err != nil {
+	if err := os.Chmod(exposed.Keys, 0o644); err != nil { //nolint:gosec // that is the case
 		t.Fatal(err)
 	}
 	if _, err := exposed.Open(); err == nil || !strings.Contains(err.Error(), "-keys: "+exposed.Keys+" has mode 0644") {

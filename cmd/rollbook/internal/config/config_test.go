@@ -71,17 +71,20 @@ func TestOrder(t *testing.T) {
 		{"file", []string{"-config", file}, nil, serve{store{"file"}, "fast", []string{"a,b", "c"}, true, 9, "", nil}},
 		{"file of the environment", nil, []string{"ROLLBOOK_CONFIG=" + file}, serve{store{"file"}, "fast", []string{"a,b", "c"}, true, 9, "", nil}},
 		{
-			"environment", []string{"--config=" + file},
+			"environment",
+			[]string{"--config=" + file},
 			[]string{"ROLLBOOK_STORE=env", "ROLLBOOK_MODE=slow", "ROLLBOOK_KEY=d=e f,g \r\n\nh\n", "ROLLBOOK_UNSAFE=false", "ROLLBOOK_LIMIT=10"},
 			serve{store{"env"}, "slow", []string{"d=e f,g ", "h"}, false, 10, "", nil},
 		},
 		{
-			"files that the environment names", []string{"-config", file},
+			"files that the environment names",
+			[]string{"-config", file},
 			[]string{"ROLLBOOK_STORE_FILE=" + write(t, " there\n"), "ROLLBOOK_KEY_FILE=" + write(t, "x\ny\n"), "ROLLBOOK_CERT_FILE=cert.pem"},
 			serve{store{"there"}, "fast", []string{"x", "y"}, true, 9, "cert.pem", nil},
 		},
 		{
-			"arguments", []string{"-config", file, "-store=arg", "-mode", "slow", "-key", "1,2", "--key=3", "-unsafe=false", "-limit", "11"},
+			"arguments",
+			[]string{"-config", file, "-store=arg", "-mode", "slow", "-key", "1,2", "--key=3", "-unsafe=false", "-limit", "11"},
 			[]string{"ROLLBOOK_STORE=env", "ROLLBOOK_MODE=fast", "ROLLBOOK_KEY=d"},
 			serve{store{"arg"}, "slow", []string{"1,2", "3"}, false, 11, "", nil},
 		},
@@ -101,7 +104,7 @@ func TestOrder(t *testing.T) {
 			if err := config.Parse(&got, append([]string{"serve"}, tt.args...), tt.env); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, got.Serve, cmp.AllowUnexported(serve{}), cmp.Comparer(func(a, b func(*serve, *cli.Env) error) bool { return true })); diff != "" {
+			if diff := cmp.Diff(tt.want, got.Serve, cmp.AllowUnexported(serve{}), cmp.Comparer(func(_, _ func(*serve, *cli.Env) error) bool { return true })); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -209,7 +212,7 @@ func TestSecretsInFile(t *testing.T) {
 	t.Parallel()
 	for text, refused := range map[string]bool{"key = ['secret']": true, "store = 'there'": false} {
 		path := write(t, text)
-		if err := os.Chmod(path, 0o644); err != nil {
+		if err := os.Chmod(path, 0o644); err != nil { //nolint:gosec // that is the case
 			t.Fatal(err)
 		}
 		err := config.Parse(new(commands), []string{"serve", "-config", path}, nil)

@@ -112,7 +112,7 @@ func (s *sources) variable(set Setting) (text, from string, err error) {
 
 // readValue reads the value of a setting.
 func readValue(path string, list bool) (string, error) {
-	b, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return "", err
 	}

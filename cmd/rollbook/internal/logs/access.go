@@ -27,8 +27,9 @@ type access struct {
 func (a *access) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, info := httpapi.Observe(r.Context())
 	counted := &writer{ResponseWriter: w}
-	began := time.Now()                                             //nolint:forbidigo // it measures
-	defer func() { a.write(r, info, counted, time.Since(began)) }() //nolint:forbidigo // likewise; also after a panic, by which a handler ends a connection
+	began := time.Now()
+	// Also after a panic, by which a handler ends a connection.
+	defer func() { a.write(r, info, counted, time.Since(began)) }()
 	a.next.ServeHTTP(counted, r.WithContext(ctx))
 }
 

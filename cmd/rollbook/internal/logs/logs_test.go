@@ -2,6 +2,7 @@ package logs_test
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -116,16 +117,18 @@ func TestAborted(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
 	h := (&logs.Flags{AccessLog: "on"}).Access(slog.New(slog.NewTextHandler(&out, nil)),
-		http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+		http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+			panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's own way
+		}))
 	defer func() {
-		if got := recover(); got != http.ErrAbortHandler {
-			t.Errorf("recovered %v", got)
+		if err, _ := recover().(error); !errors.Is(err, http.ErrAbortHandler) {
+			t.Errorf("recovered %v", err)
 		}
 		if !strings.Contains(out.String(), " status=0 ") {
 			t.Error(out.String())
 		}
 	}()
-	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
 }
 
 // TestController: a handler can set deadlines and flush through the log.

@@ -17,7 +17,7 @@ import (
 // Read reads a file into v, a pointer to a struct or map. It fails if the file has a key that v
 // has no place for.
 func Read(path string, v any) error {
-	text, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func ReadPrivate(path string, v any) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.Open(path) //nolint:gosec // the operator names the file
+	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ func TestRead(t *testing.T) {
 // TestWrong: errors name the file, the line and keys, and show no value.
 func TestWrong(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]string{
+	for text, want := range map[string]string{ //nolint:gosec // no secrets of anyone
 		"name = secret":                        "line 1: not valid TOML",
 		"\nname = 'secret":                     "line 2: not valid TOML",
 		"name = 'a'\nname = 'secret'":          "line 2: not valid TOML",
