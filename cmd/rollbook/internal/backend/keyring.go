@@ -46,6 +46,18 @@ func (k *Keyring) File(s *Store) (path string, shared bool) {
 	return database + ".keyring", false
 }
 
+// Find opens the keyring of a store for a command that works on what is there. It makes no
+// file: what is sealed under a new key cannot be opened by the servers on the store. The error for
+// a file that does not exist has the status NotFound.
+func (k *Keyring) Find(ctx context.Context, s *Store, log *slog.Logger) (enduser.Keyring, error) {
+	if path, _ := k.File(s); path != "" {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return nil, cli.Exit(cli.NotFound, fmt.Errorf("-keyring: there is no file %s", path))
+		}
+	}
+	return k.Open(ctx, s, log)
+}
+
 // Open opens the keyring of a store, and makes its file if there never was one, unless it is
 // shared. The keyring is nil if there is to be none. It is also nil if the default file cannot be
 // kept private: then the log says so, and no secrets can be kept. A shared keyring is a
@@ -74,10 +86,14 @@ func (k *Keyring) Open(ctx context.Context, s *Store, log *slog.Logger) (enduser
 	case err != nil:
 		return nil, fmt.Errorf("-keyring %s: %w", path, err)
 	}
-	switch _, isFile := s.File(); {
+	_, isFile := s.File()
+	away := k.Keyring == "" && !isFile // in the working folder, wherever the store is
+	switch {
+	case made && away:
+		log.Warn("made a keyring in the working folder: everything that uses this store needs it", slog.String("file", path))
 	case made:
 		log.Info("made a keyring: keep a copy of it", slog.String("file", path))
-	case k.Keyring == "" && !isFile:
+	case away:
 		log.Info("keyring in the working folder", slog.String("file", path))
 	}
 	return ring, nil

@@ -20,7 +20,7 @@ type Registry struct {
 }
 
 // Use opens the store, calls fn with a Manager on it, and closes the store. With secrets the
-// Manager has the keyring; without, calls that need one return [enduser.ErrNoKeyring]. Warnings go
+// Manager has the keyring, which must exist; without, calls that need one return [enduser.ErrNoKeyring]. Warnings go
 // to the log. An error of fn gets the exit status of its kind, unless it has one.
 func (r *Registry) Use(ctx context.Context, env *cli.Env, secrets bool, fn func(*enduser.Manager) error) error {
 	file, err := r.Tenants.Open()
@@ -31,7 +31,11 @@ func (r *Registry) Use(ctx context.Context, env *cli.Env, secrets bool, fn func(
 		Schema: file.Schema,
 		Policy: func(tenant string) (enduser.Policy, bool) { return file.Policy(tenant), true },
 	}
-	return r.use(ctx, env, r.OpenExisting, secrets, opts, fn)
+	find := r.Find
+	if !secrets {
+		find = nil
+	}
+	return r.use(ctx, env, r.OpenExisting, find, opts, fn)
 }
 
 // Fill is Use for commands that bring users in: it makes a store that does not exist, and the
@@ -42,19 +46,25 @@ func (r *Registry) Fill(ctx context.Context, env *cli.Env, dry bool, fn func(use
 	if err != nil {
 		return err
 	}
-	open := r.OpenOrMake
+	open, keyring := r.OpenOrMake, r.Keyring.Open
 	if dry {
-		open = r.OpenExisting
+		open, keyring = r.OpenExisting, nil
 	}
-	return r.use(ctx, env, open, !dry, &enduser.Options{Schema: file.Schema}, func(users *enduser.Manager) error {
+	return r.use(ctx, env, open, keyring, &enduser.Options{Schema: file.Schema}, func(users *enduser.Manager) error {
 		return fn(users, file.Policy)
 	})
 }
 
-// opener is a method of Store.
-type opener func(context.Context, *slog.Logger) (store.Store, io.Closer, error)
+// The methods that open a store and a keyring.
+type (
+	opener        func(context.Context, *slog.Logger) (store.Store, io.Closer, error)
+	keyringOpener func(context.Context, *Store, *slog.Logger) (enduser.Keyring, error)
+)
 
-func (r *Registry) use(ctx context.Context, env *cli.Env, open opener, secrets bool, opts *enduser.Options, fn func(*enduser.Manager) error) (err error) {
+// use does what Use and Fill do, without a keyring if that is nil.
+func (r *Registry) use(
+	ctx context.Context, env *cli.Env, open opener, keyring keyringOpener, opts *enduser.Options, fn func(*enduser.Manager) error,
+) (err error) {
 	log := env.Warnings()
 	st, closer, err := open(ctx, log)
 	if err != nil {
@@ -62,8 +72,8 @@ func (r *Registry) use(ctx context.Context, env *cli.Env, open opener, secrets b
 	}
 	defer func() { err = errors.Join(err, closer.Close()) }()
 	opts.Logger, opts.Now = log, env.Now
-	if secrets {
-		if opts.Keyring, err = r.Keyring.Open(ctx, &r.Store, log); err != nil {
+	if keyring != nil {
+		if opts.Keyring, err = keyring(ctx, &r.Store, log); err != nil {
 			return err
 		}
 	}

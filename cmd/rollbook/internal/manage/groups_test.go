@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +79,13 @@ func TestGroups(t *testing.T) {
 	p.fails(t, cli.NotFound, "no tenant", "groups", "rotate", "-tenant", "umbrella", "crew")
 	p.fails(t, cli.Usage, "-limit", "groups", "list", "-tenant", "acme", "-limit=-1")
 	p.fails(t, cli.Failed, "no keyring", "groups", "rotate", "-tenant", "acme", "crew", "-keyring", "none")
+	// A new key would seal what no server can open.
+	for _, args := range [][]string{{"create", "b"}, {"rotate", "crew"}, {"get", "-token", "crew"}} {
+		p.fails(t, cli.NotFound, "no file", append(append([]string{"groups"}, args...), "-tenant", "acme", "-keyring", p.path("missing"))...)
+	}
+	if _, err := os.Stat(p.path("missing")); err == nil {
+		t.Error("a keyring was made")
+	}
 	authenticates(last.Token, made.ID)
 
 	p.ok(t, "groups", "create", "-tenant", "new", "-env", "Testing", "first") // the tenant need not exist

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -146,14 +144,7 @@ func (w *watched) SealingKey(ctx context.Context, deadline time.Time) (enduser.K
 // Run seals the secrets. It can be repeated, and passes over those that are under the primary key
 // already.
 func (c *KeyringReseal) Run(ctx context.Context, env *cli.Env) (err error) {
-	path, err := file(&c.Registry)
-	if err == nil {
-		_, err = os.Stat(path) // Open would make it
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		err = cli.Exit(cli.NotFound, fmt.Errorf("-keyring: there is no file %s", path))
-	}
-	if err != nil {
+	if _, err := file(&c.Registry); err != nil {
 		return err
 	}
 	log := env.Warnings()
@@ -162,7 +153,10 @@ func (c *KeyringReseal) Run(ctx context.Context, env *cli.Env) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closer.Close()) }()
-	ring, err := c.Keyring.Open(ctx, &c.Store, log)
+	ring, err := c.Find(ctx, &c.Store, log)
+	if err == nil && ring == nil {
+		err = enduser.ErrNoKeyring // the log says why
+	}
 	if err != nil {
 		return err
 	}
