@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"syscall"
@@ -30,15 +31,10 @@ func TestSecretsOfSettings(t *testing.T) {
 	}
 	write(keys, "[[key]]\nname = 'crm'\nsecret = 'hidden-in-keys'\ntenant = 'acme'\nactor = 'hidden-actor'\n")
 	write(filepath.Join(dir, "login"), "hidden-ann@example.com:hidden-password=hidden-in-keys\n")
-	write(filepath.Join(dir, "rollbook.toml"), "key = ['hidden-in-file=acme']\nkeys = '"+keys+"'\nlog = 'json'\naccess-log = 'on'\nstore = 'sqlite:users.db'\n")
+	write(filepath.Join(dir, "rollbook.toml"), "key = ['hidden-in-file=acme']\nkeys = '"+keys+"'\nlog = 'json'\naccess-log = 'on'\nmetrics-addr = '127.0.0.1:0'\nstore = 'sqlite:users.db'\n")
 
 	cmd := process(dir, "serve", "-addr", "127.0.0.1:0", "-config", "rollbook.toml")
 	cmd.Env = append(cmd.Env, "ROLLBOOK_LOGIN_FILE="+filepath.Join(dir, "login"))
-	for _, s := range settings(t) {
-		if s.Name == "metrics-addr" {
-			cmd.Env = append(cmd.Env, s.Variable+"=127.0.0.1:0")
-		}
-	}
 	log := new(logged)
 	cmd.Stderr = log
 	out, err := cmd.StdoutPipe()
@@ -66,6 +62,14 @@ func TestSecretsOfSettings(t *testing.T) {
 	}
 
 	shown := requestWithSecrets(t, urls[0])
+	metrics := regexp.MustCompile(`"url":"(http://[^"]*/metrics)"`).FindStringSubmatch(log.String())
+	if metrics == nil {
+		t.Fatalf("no metrics:\n%s", log)
+	}
+	redistest.Until(t, "the metrics count the login", func() bool {
+		shown["the metrics"] = mustSend(t, "GET", metrics[1], "", "").body
+		return strings.Contains(shown["the metrics"], "/v1/auth/login")
+	})
 	write(keys, "[[key]]\nname = 'crm'\nsecret = 'hidden-in-keys'\ntenant = 'acme'\nother = 'hidden-other'\n")
 	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)

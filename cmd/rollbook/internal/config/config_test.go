@@ -180,6 +180,11 @@ func TestWrong(t *testing.T) {
 // TestErrors: an error of a command is one line, or one JSON object.
 func TestErrors(t *testing.T) {
 	t.Parallel()
+	var log strings.Builder
+	_ = config.Main(t.Context(), new(commands), []string{"serve", "-mode", "x"}, []string{"ROLLBOOK_JSON=true"}, &cli.Env{Stderr: &log})
+	if !strings.HasPrefix(log.String(), "{") {
+		t.Error(log.String())
+	}
 	for args, want := range map[string]string{
 		"fetch":               "rollbook: one; two\n",
 		"fetch -json":         `{"error":"one; two","status":1}` + "\n",
@@ -225,7 +230,8 @@ func TestSecretsInFile(t *testing.T) {
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
-	if status := config.Main(t.Context(), new(commands), []string{"serve", "-help"}, nil, &cli.Env{Stdout: &out}); status != cli.OK {
+	wrong := []string{"ROLLBOOK_MODES=x", "ROLLBOOK_LIMIT=many"}
+	if status := config.Main(t.Context(), new(commands), []string{"serve", "-help"}, wrong, &cli.Env{Stdout: &out}); status != cli.OK {
 		t.Error(status)
 	}
 	for _, want := range []string{"-store=\"here\"", "-config=FILE", "-mode="} {

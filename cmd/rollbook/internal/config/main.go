@@ -45,7 +45,8 @@ func Main(ctx context.Context, program any, args, environ []string, env *cli.Env
 }
 
 func run(ctx context.Context, program any, args, environ []string, env *cli.Env) error {
-	env.JSON = slices.Contains(args, "-json") || slices.Contains(args, "--json") // also of errors before all is known
+	// Also for errors before all settings are known.
+	env.JSON = slices.Contains(args, "-json") || slices.Contains(args, "--json") || slices.Contains(environ, "ROLLBOOK_JSON=true")
 	selected, err := parse(program, args, environ, env.Stdout, kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(env))
 	if err != nil || selected == nil {
 		return cli.Exit(cli.Usage, err)
@@ -78,15 +79,14 @@ func parse(program any, args, environ []string, stdout io.Writer, options ...kon
 	if err != nil {
 		return nil, err
 	}
-	from, err := newSources(settings(parser.Model), environ)
-	if err != nil {
-		return nil, err
-	}
+	from, unknown := newSources(settings(parser.Model), environ)
 	from.bind(parser)
 	parsed, err := parser.Parse(doubled(args))
 	switch {
 	case helped:
 		return nil, nil //nolint:nilnil // nothing is to be run
+	case unknown != nil:
+		return nil, unknown
 	case err != nil:
 		return nil, from.explain(err)
 	}

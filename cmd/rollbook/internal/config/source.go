@@ -25,7 +25,8 @@ type sources struct {
 	used     map[string]string  // where the value of a setting came from, by its name
 }
 
-func newSources(settings []Setting, environ []string) (*sources, error) {
+// newSources returns an error if the environment has a variable that is no setting.
+func newSources(settings []Setting, environ []string) (_ *sources, unknown error) {
 	s := &sources{settings: make(map[string]Setting), environ: make(map[string]string), used: make(map[string]string)}
 	variables := make(map[string]bool)
 	for _, set := range settings {
@@ -39,10 +40,10 @@ func newSources(settings []Setting, environ []string) (*sources, error) {
 		case variables[name]:
 			s.environ[name] = value
 		case !others.MatchString(name):
-			return nil, fmt.Errorf("%s in the environment: there is no such setting", name)
+			unknown = fmt.Errorf("%s in the environment: there is no such setting", name)
 		}
 	}
-	return s, nil
+	return s, unknown
 }
 
 // others matches the variables with our prefix that others make: the tests of this repository,
