@@ -100,6 +100,10 @@ type VerifyOptions struct {
 	// Mend puts right what follows from the records: index entries, revisions, the list of
 	// tenants. Records and entries of the feed that cannot be read stay as they are.
 	Mend bool
+
+	// Progress is called from time to time with how many records have been checked; nil: nobody
+	// asks. A store may count a record twice, and need not call it. Verify waits for it.
+	Progress func(records int)
 }
 
 // Finding is something damaged that Verify has found.

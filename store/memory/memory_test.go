@@ -235,3 +235,20 @@ func TestWait(t *testing.T) {
 		}
 	})
 }
+
+func TestVerifyProgress(t *testing.T) {
+	s := memory.New(nil)
+	const records = 5000
+	for i := range records {
+		if _, err := s.Apply(t.Context(), fmt.Sprint("tenant-", i%2), store.Ops(store.Create(store.Record{Kind: "user", ID: fmt.Sprint(i)}, nil))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var seen []int
+	for f, err := range s.Verify(t.Context(), store.VerifyOptions{Progress: func(n int) { seen = append(seen, n) }}) {
+		t.Error(f, err)
+	}
+	if n := len(seen); n < 4 || seen[n-1] != records || !slices.IsSorted(seen) {
+		t.Errorf("%d", seen)
+	}
+}

@@ -13,7 +13,7 @@ import (
 func (s *Store) Verify(ctx context.Context, opts store.VerifyOptions) iter.Seq2[store.Finding, error] {
 	return func(yield func(store.Finding, error) bool) {
 		begun := s.begin()
-		v := &verifier{store: s, ctx: ctx, mend: opts.Mend, yield: yield}
+		v := &verifier{store: s, ctx: ctx, mend: opts.Mend, yield: yield, progress: opts.Progress}
 		err := v.run(opts)
 		s.end(begun, store.CallInfo{Method: "Verify", Err: err, Items: v.items})
 		if err != nil && !v.over {
@@ -31,6 +31,9 @@ type verifier struct {
 	yield func(store.Finding, error) bool
 	over  bool // the caller has broken off
 	items int
+
+	progress func(records int)
+	read     int // records
 
 	sh     *shard
 	t      *tenant
@@ -93,6 +96,9 @@ func (v *verifier) report() error {
 		}
 	}
 	v.found = v.found[:0]
+	if v.progress != nil {
+		v.progress(v.read)
+	}
 	return v.ctx.Err()
 }
 
@@ -120,6 +126,7 @@ func (v *verifier) finds(damage store.Damage, e *entry, mend func()) {
 func (v *verifier) records() bool {
 	for _, e := range v.t.records {
 		v.last = max(v.last, e.record.Revision)
+		v.read++
 		if e.damaged {
 			v.found = append(v.found, store.Finding{Damage: store.DamagedRecord, Tenant: v.t.name, ID: e.record.ID})
 		} else {

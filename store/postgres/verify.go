@@ -19,7 +19,7 @@ const verifyStep = 500
 func (s *Store) Verify(ctx context.Context, opts store.VerifyOptions) iter.Seq2[store.Finding, error] {
 	return func(yield func(store.Finding, error) bool) {
 		c := s.observer.BeginCall("Verify")
-		v := &verifier{store: s, mend: opts.Mend, yield: yield}
+		v := &verifier{store: s, mend: opts.Mend, yield: yield, progress: opts.Progress}
 		err := store.CheckVerify(opts)
 		switch {
 		case err != nil:
@@ -47,6 +47,9 @@ type verifier struct {
 	mend  bool
 	yield func(store.Finding, error) bool
 	found int
+
+	progress func(records int)
+	read     int // records
 }
 
 // check reads some rows of a tenant from a place on. With mend it has the tenant's lock.
@@ -100,7 +103,7 @@ func (v *verifier) all(ctx context.Context) error {
 // tenant checks all that a tenant has.
 func (v *verifier) tenant(ctx context.Context, name string) error {
 	low := false
-	for _, check := range [...]check{checkRecords, checkKeys, checkTerms, checkFeed} {
+	for i, check := range [...]check{checkRecords, checkKeys, checkTerms, checkFeed} {
 		more := true
 		for from := (place{}); more; {
 			p, err := v.stage(ctx, check, name, from)
@@ -118,10 +121,20 @@ func (v *verifier) tenant(ctx context.Context, name string) error {
 					return err
 				}
 			}
+			if i == 0 {
+				v.count(p.rows)
+			}
 			from, more = p.next, p.rows == verifyStep
 		}
 	}
 	return v.schedule(ctx, name)
+}
+
+// count counts records that were checked.
+func (v *verifier) count(n int) {
+	if v.read += n; v.progress != nil {
+		v.progress(v.read)
+	}
 }
 
 func (v *verifier) schedule(ctx context.Context, name string) error {

@@ -48,6 +48,7 @@ type verify struct {
 	opts  store.VerifyOptions
 	yield func(store.Finding, error) bool
 	seen  map[store.Finding]struct{} // a walk can come to one place several times
+	read  int                        // records
 }
 
 func (v *verify) run(ctx context.Context) error {

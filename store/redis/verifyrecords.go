@@ -119,6 +119,9 @@ func (v *verify) records(ctx context.Context, sp space, last *latest) error {
 		if err := v.recordsOf(ctx, sp, got.args[2:], last); err != nil {
 			return err
 		}
+		if v.read += len(got.args) - 2; v.opts.Progress != nil {
+			v.opts.Progress(v.read)
+		}
 	}
 	return nil
 }

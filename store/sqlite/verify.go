@@ -18,7 +18,7 @@ import (
 func (s *Store) Verify(ctx context.Context, opts store.VerifyOptions) iter.Seq2[store.Finding, error] {
 	return func(yield func(store.Finding, error) bool) {
 		c := s.observer.BeginCall("Verify")
-		v := &verifier{s: s, ctx: ctx, mend: opts.Mend, yield: yield}
+		v := &verifier{s: s, ctx: ctx, mend: opts.Mend, yield: yield, progress: opts.Progress}
 		err := store.CheckVerify(opts)
 		switch {
 		case err != nil:
@@ -47,6 +47,9 @@ type verifier struct {
 	mend  bool
 	yield func(store.Finding, error) bool
 	found int
+
+	progress func(records int)
+	read     int // records
 }
 
 // suspect is a finding, and what is needed to mend it.

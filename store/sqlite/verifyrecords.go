@@ -63,6 +63,9 @@ func (v *verifier) records(tenant string, low *suspect) error {
 		if err != nil {
 			return err
 		}
+		if v.read += n; v.progress != nil {
+			v.progress(v.read)
+		}
 		if err := v.report(tenant, found); err != nil || n < verifyRecords {
 			return err
 		}

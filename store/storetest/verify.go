@@ -229,6 +229,16 @@ func verifyClean(s *subject) {
 		if names := c.tenants(100); slices.Contains(names, "nobody") {
 			s.fail("Verify made a tenant")
 		}
+		last, called := 0, false
+		c.verify(store.VerifyOptions{Progress: func(records int) {
+			if called = true; records < last {
+				s.fail("Progress %d after %d", records, last)
+			}
+			last = records
+		}})
+		if called && last == 0 {
+			s.fail("Progress ended at no record")
+		}
 		c.next(t.last().Revision + 1)
 	})
 }
