@@ -25,7 +25,6 @@ type Copy struct {
 
 // copied is the result of a copy.
 type copied struct {
-	Tenants int `json:"tenants"`
 	Records int `json:"records"`
 	Changes int `json:"changes"`
 	Skipped int `json:"skipped"`
@@ -59,8 +58,7 @@ func (c *Copy) Run(ctx context.Context, env *cli.Env) (err error) {
 	case err != nil:
 		return err
 	}
-	err = env.Result(copied(result),
-		[2]string{"tenants", strconv.Itoa(result.Tenants)},
+	err = env.Result(copied{result.Records, result.Changes, result.Skipped},
 		[2]string{"records", strconv.Itoa(result.Records)},
 		[2]string{"changes", strconv.Itoa(result.Changes)},
 	)

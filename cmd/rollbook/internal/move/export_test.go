@@ -143,18 +143,19 @@ func TestVerify(t *testing.T) {
 	in(t)
 	fails(t, cli.NotFound, "rollbook.db", "verify")
 	fill(t, 3)
-	if got := ok(t, "verify"); got != "" {
+	const whole = "records  12\ndamaged  0\nmended   0\n"
+	if got := ok(t, "verify"); got != whole {
 		t.Error(got)
 	}
 	exec(t, "rollbook.db", `DELETE FROM rollbook_key WHERE rid = (SELECT min(rid) FROM rollbook_record WHERE kind = 'user')`)
 	r := run(t, "verify")
-	if r.status != cli.Rejected || !strings.HasPrefix(r.stdout, "DAMAGE       TENANT  RECORD ") || !strings.Contains(r.stdout, "missing key  acme    ") {
+	if r.status != cli.Rejected || !strings.HasPrefix(r.stdout, "DAMAGE       TENANT  RECORD ") || !strings.Contains(r.stdout, "missing key  acme    ") || !strings.HasSuffix(r.stdout, "\nrecords  12\ndamaged  1\nmended   0\n") {
 		t.Errorf("status %d\n%s%s", r.status, r.stdout, r.stderr)
 	}
-	if got := ok(t, "verify", "-mend", "-json"); !strings.Contains(got, `"mended":true`) {
+	if got := ok(t, "verify", "-mend", "-json"); !strings.Contains(got, `"mended":true}`+"\n"+`{"records":12,"damaged":1,"mended":1}`+"\n") {
 		t.Error(got)
 	}
-	if got := ok(t, "verify"); got != "" {
+	if got := ok(t, "verify"); got != whole {
 		t.Error(got)
 	}
 	use(t, func(users *enduser.Manager) {

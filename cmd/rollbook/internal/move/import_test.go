@@ -204,35 +204,29 @@ func TestImportUsage(t *testing.T) {
 // manyRows returns a file of users, or groups of Explo, some of which are rejected.
 func manyRows(format string, ends int) (text string, good, bad int) {
 	rows := 2500 * ends // two thousand are written at a time
-	switch format {
-	case "csv":
-		text = "external_id,email\n"
-	case "rollbook":
-		text = `{"type":"archive","version":1}` + "\n"
-	case "explo":
+	if format == "explo" {
 		rows = 400
 	}
+	lines := map[string]string{
+		"csv":      "crm-{n},{email}\n",
+		"ada":      `{"end_user_id":"u{n}","external_id":"crm-{n}","profile":{"email":"{email}"}}` + "\n",
+		"explo":    `{"provided_id":{id},"name":"Crew {n}"}` + "\n",
+		"rollbook": `{"type":"user","tenant":"acme","id":"u{n}","external_id":"crm-{n}","email":"{email}"}` + "\n",
+	}
+	begin := map[string]string{"csv": "external_id,email\n", "rollbook": `{"type":"archive","version":1}` + "\n"}
+	end := map[string]string{"rollbook": fmt.Sprintf(`{"type":"end","groups":0,"users":%d,"sensitive":0,"webhooks":0,"skipped":0}`+"\n", rows)}
+	var b strings.Builder
+	b.WriteString(begin[format])
 	for i := range rows {
 		email, id := "ann@example.com", fmt.Sprintf(`"crm-%d"`, i)
 		if i%100 == 50 {
 			email, id = "nobody", "7"
 			bad++
 		}
-		switch format {
-		case "csv":
-			text += fmt.Sprintf("crm-%d,%s\n", i, email)
-		case "ada":
-			text += fmt.Sprintf(`{"end_user_id":"u%d","external_id":"crm-%d","profile":{"email":%q}}`+"\n", i, i, email)
-		case "explo":
-			text += fmt.Sprintf(`{"provided_id":%s,"name":"Crew %d"}`+"\n", id, i)
-		case "rollbook":
-			text += fmt.Sprintf(`{"type":"user","tenant":"acme","id":"u%d","external_id":"crm-%d","email":%q}`+"\n", i, i, email)
-		}
+		b.WriteString(strings.NewReplacer("{n}", fmt.Sprint(i), "{email}", email, "{id}", id).Replace(lines[format]))
 	}
-	if format == "rollbook" {
-		text += fmt.Sprintf(`{"type":"end","groups":0,"users":%d,"sensitive":0,"webhooks":0,"skipped":0}`+"\n", rows)
-	}
-	return text, rows - bad, bad
+	b.WriteString(end[format])
+	return b.String(), rows - bad, bad
 }
 
 // TestImportGoesOn: an import that is ended says where to go on. With that or without it, all is

@@ -29,32 +29,46 @@ func (c *Verify) Run(ctx context.Context, env *cli.Env) (err error) {
 	if !ok {
 		return errors.ErrUnsupported
 	}
+	var done verified
+	progress := env.Progress("verifying", total(ctx, st))
+	defer progress.End()
 	table := env.Table("DAMAGE", "TENANT", "RECORD", "CHANGE", "MENDED")
-	all, mended := 0, 0
-	for f, err := range verifier.Verify(ctx, store.VerifyOptions{Mend: c.Mend}) {
+	for f, err := range verifier.Verify(ctx, store.VerifyOptions{Mend: c.Mend, Progress: func(records int) {
+		done.Records = records
+		progress.Set(int64(records))
+	}}) {
 		if err != nil {
 			return errors.Join(err, table.End())
 		}
-		all++
+		done.Damaged++
 		change, isMended := "", "no"
 		if f.Seq != 0 {
 			change = strconv.FormatInt(int64(f.Seq), 10)
 		}
 		if f.Mended {
-			mended++
+			done.Mended++
 			isMended = "yes"
 		}
 		if err := table.Row(found(f), f.Damage.String(), f.Tenant, f.ID, change, isMended); err != nil {
 			return err
 		}
 	}
-	if err := table.End(); err != nil {
-		return err
+	err = errors.Join(table.End(), env.Result(done,
+		[2]string{"records", strconv.Itoa(done.Records)},
+		[2]string{"damaged", strconv.Itoa(done.Damaged)},
+		[2]string{"mended", strconv.Itoa(done.Mended)},
+	))
+	if err == nil && done.Damaged > done.Mended {
+		return cli.Exit(cli.Rejected, fmt.Errorf("%d things stay damaged", done.Damaged-done.Mended))
 	}
-	if all > mended {
-		return cli.Exit(cli.Rejected, fmt.Errorf("%d things are damaged, and %d were mended", all-mended, mended))
-	}
-	return nil
+	return err
+}
+
+// verified is the result of a verification, behind the list of what is damaged.
+type verified struct {
+	Records int `json:"records"` // that were checked
+	Damaged int `json:"damaged"` // findings, those that were mended included
+	Mended  int `json:"mended"`
 }
 
 // shown is a finding as it is shown.
