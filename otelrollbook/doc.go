@@ -1,9 +1,10 @@
 // Package otelrollbook reports to OpenTelemetry what Rollbook does: as metrics what is asked of
-// it, what its store does, its sweeps and its deliveries to webhooks, and as spans the requests.
+// it, what its store does, its sweeps and its deliveries to webhooks, and as spans the requests
+// and their calls of the store.
 //
 //	telemetry, err := otelrollbook.New(&otelrollbook.Options{Meters: meters, Traces: traces})
 //	st, err := sqlite.Open(ctx, "users.db", &sqlite.Options{Observer: telemetry.Store("sqlite")})
-//	users := enduser.New(st, &enduser.Options{Observer: telemetry.Users()})
+//	users := enduser.New(telemetry.Spans(st, "sqlite"), &enduser.Options{Observer: telemetry.Users()})
 //	api, err := httpapi.New(users, auth, nil)
 //	err = http.ListenAndServe(addr, telemetry.Handler(api))
 //
@@ -53,7 +54,8 @@
 //
 // Each request is a span of kind server, named after its method and route, within the trace of
 // the caller. The semantic conventions of OpenTelemetry 1.43 hold, but for url.path and
-// client.address, which are left out: paths have IDs of users.
+// client.address, which are left out: paths have IDs of users. The calls of a store that
+// [Telemetry.Spans] returned are spans within it, "store.Get" and so on.
 //
 // # Privacy
 //
