@@ -121,7 +121,7 @@ func (m *machine) start(t *testing.T) {
 			}
 			m.env = append(m.env, strings.ReplaceAll(name, "-", "_")+"="+path)
 		}
-		m.write("etc/redis/redis.conf", fmt.Sprintf("bind 127.0.0.1\nport %d\ndir %s\nappendonly no\n", ports[2], filepath.Join(m.root, "var/lib/redis")))
+		m.write("etc/redis/redis.conf", fmt.Sprintf("bind 127.0.0.1\nport %d\ndir %s\nappendonly no\nrepl-diskless-sync-delay 0\n", ports[2], filepath.Join(m.root, "var/lib/redis")))
 	}
 	for _, folder := range []string{"/etc/", "/var/", "/usr/local/", "/tmp/", "/root/"} {
 		for _, before := range []string{" ", "\n", "\"", "'", "=", ":", ",", "("} {
