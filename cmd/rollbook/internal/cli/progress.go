@@ -93,13 +93,18 @@ func (p *Progress) Note(v any, line string) {
 	}
 }
 
-// End shows the last state. Only notes may follow.
+// End shows the last state, once. Only notes may follow.
 func (p *Progress) End() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.ended {
+		return
+	}
 	p.ended = true
 	if p.bar == nil {
-		p.line(p.env.Now())
+		if p.done > 0 || p.total > 0 {
+			p.line(p.env.Now())
+		}
 		return
 	}
 	if p.total > 0 && p.done == p.total {

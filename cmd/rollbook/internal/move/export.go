@@ -76,7 +76,7 @@ func (c *Export) Run(ctx context.Context, env *cli.Env) error {
 }
 
 func skipped(n int) error {
-	return cli.Exit(cli.Rejected, fmt.Errorf("%d records cannot be read and were left out", n))
+	return cli.Exit(cli.Rejected, fmt.Errorf("records that cannot be read and were left out: %d", n))
 }
 
 // exists returns an error if the store does not have the tenant.

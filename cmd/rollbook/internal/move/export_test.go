@@ -129,7 +129,7 @@ func TestDamaged(t *testing.T) {
 	if r.status != cli.Rejected || !strings.Contains(r.stdout, `"users":8,"sensitive":0,"webhooks":0,"skipped":1}`) || !strings.Contains(r.stderr, `{"tenant":"umbrella","environment":"Customer","error":`) {
 		t.Errorf("status %d\n%s%s", r.status, r.stdout, r.stderr)
 	}
-	fails(t, cli.Rejected, "1 records cannot be read", "export", "-all", "-skip-damaged")
+	fails(t, cli.Rejected, "records that cannot be read and were left out: 1", "export", "-all", "-skip-damaged")
 
 	fails(t, cli.Failed, "damaged", "copy", "-from", "sqlite:rollbook.db", "-to", "sqlite:a.db")
 	fails(t, cli.Rejected, "left out: damaged record: tenant e/umbrella, record ", "copy", "-from", "sqlite:rollbook.db", "-to", "sqlite:b.db", "-skip-damaged")

@@ -101,6 +101,12 @@ func (c *Import) check() error {
 			return errors.New(rule.text)
 		}
 	}
+	if f, _ := c.vendor(); c.Given() {
+		api := &c.API
+		if err := api.Check(f); err != nil {
+			return err
+		}
+	}
 	_, err := c.columns()
 	return err
 }

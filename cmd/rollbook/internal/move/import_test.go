@@ -30,7 +30,7 @@ func TestImportCSV(t *testing.T) {
 	}
 	for _, line := range []string{
 		"rejected: users.csv line 3: enduser: invalid: email: ", "rejected: users.csv line 4: extraneous",
-		"importing: 4 of 4\n", "rollbook: 2 rows were rejected\n",
+		"importing: 4 of 4\n", "rollbook: rejected rows: 2\n",
 	} {
 		if !strings.Contains(r.stderr, line) {
 			t.Errorf("no %q in\n%s", line, r.stderr)

@@ -68,16 +68,17 @@ func parsePosition(text string) (position, error) {
 // all imports all inputs, or what an API gives.
 func (i *importing) all(in inputs, after position) error {
 	if f, _ := i.vendor(); i.Given() {
-		i.API.Log = i.env.Warnings()
+		api := &i.API
+		api.Log = i.env.Warnings()
 		var ids *input
 		if f == vendors.Sensay {
 			ids = in.joined()
 		}
 		return i.source(1, ids, func() (vendors.Source, error) {
 			if ids == nil {
-				return i.API.Open(f, nil, after.place)
+				return api.Open(f, nil, after.place)
 			}
-			return i.API.Open(f, ids, after.place)
+			return api.Open(f, ids, after.place)
 		})
 	}
 	for n, file := range in {
@@ -201,7 +202,7 @@ func (i *importing) end(err error) error {
 		[2]string{"rejected", number(r.Rejected, true)},
 	)
 	if err == nil && r.Rejected > 0 {
-		return cli.Exit(cli.Rejected, fmt.Errorf("%d rows were rejected", r.Rejected))
+		return cli.Exit(cli.Rejected, fmt.Errorf("rejected rows: %d", r.Rejected))
 	}
 	return err
 }

@@ -96,7 +96,7 @@ func write(t *testing.T, name, text string) {
 
 func read(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(name) //nolint:gosec // of the test
+	text, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}

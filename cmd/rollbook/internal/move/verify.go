@@ -53,13 +53,14 @@ func (c *Verify) Run(ctx context.Context, env *cli.Env) (err error) {
 			return err
 		}
 	}
+	progress.End()
 	err = errors.Join(table.End(), env.Result(done,
 		[2]string{"records", strconv.Itoa(done.Records)},
 		[2]string{"damaged", strconv.Itoa(done.Damaged)},
 		[2]string{"mended", strconv.Itoa(done.Mended)},
 	))
 	if err == nil && done.Damaged > done.Mended {
-		return cli.Exit(cli.Rejected, fmt.Errorf("%d things stay damaged", done.Damaged-done.Mended))
+		return cli.Exit(cli.Rejected, fmt.Errorf("findings that were not mended: %d", done.Damaged-done.Mended))
 	}
 	return err
 }
