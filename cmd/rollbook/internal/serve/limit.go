@@ -84,10 +84,8 @@ func (c *connections) changed(conn net.Conn, state http.ConnState) {
 	case http.StateActive:
 		return
 	case http.StateIdle:
-		if !c.leaving[conn] {
-			c.next++
-			c.idle[conn] = c.next
-		}
+		c.next++
+		c.idle[conn] = c.next
 	case http.StateClosed, http.StateHijacked:
 		c.open--
 		delete(c.leaving, conn)

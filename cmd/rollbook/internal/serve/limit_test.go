@@ -101,6 +101,61 @@ func TestBusyConnectionsStay(t *testing.T) {
 	}
 }
 
+// TestOneMakesRoom: for each that comes, one idle connection ends, the first, and that one counts until
+// it has ended.
+func TestOneMakesRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		come := &piped{make(chan net.Conn, 1), make(chan struct{})}
+		l := limited(come, 3)
+		var clients, conns []net.Conn
+		for range 3 {
+			client, conn := net.Pipe()
+			l.changed(conn, http.StateNew)
+			l.changed(conn, http.StateActive)
+			clients, conns = append(clients, client), append(conns, conn)
+		}
+		for _, i := range []int{1, 0, 2} {
+			l.changed(conns[i], http.StateIdle)
+		}
+		l.changed(conns[1], http.StateActive)
+		l.changed(conns[1], http.StateIdle) // the last now
+		ended := make(chan int, len(clients))
+		for i, client := range clients {
+			go func() {
+				_, _ = client.Read(make([]byte, 1))
+				ended <- i
+			}()
+		}
+		_, more := net.Pipe()
+		come.conn <- more
+		accepted := make(chan net.Conn, 1)
+		go func() {
+			conn, err := l.Accept()
+			if err != nil {
+				t.Error(err)
+			}
+			accepted <- conn
+		}()
+		synctest.Wait()
+		if len(ended) != 1 || <-ended != 0 || len(accepted) != 0 {
+			t.Errorf("%d more have ended, and %d came before there was room", len(ended), len(accepted))
+		}
+		l.changed(conns[2], http.StateActive)
+		l.changed(conns[2], http.StateIdle)
+		synctest.Wait()
+		if len(ended) != 0 || len(accepted) != 0 {
+			t.Errorf("%d more have ended, and %d came before there was room", len(ended), len(accepted))
+		}
+		l.changed(conns[0], http.StateClosed)
+		if <-accepted != more {
+			t.Error("another one was accepted")
+		}
+		for _, conn := range conns {
+			_ = conn.Close()
+		}
+	})
+}
+
 // TestLimitEnds: a connection that waits does not keep the listener from closing.
 func TestLimitEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
