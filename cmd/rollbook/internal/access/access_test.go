@@ -34,10 +34,14 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
+// open returns the keys of a file, unless its text is "", and of -key.
 func open(t *testing.T, text string, keys ...string) (*access.Keys, string) {
 	t.Helper()
-	f := access.Flags{Key: keys, Keys: filepath.Join(t.TempDir(), "keys.toml")}
-	write(t, f.Keys, text)
+	f := access.Flags{Key: keys}
+	if text != "" {
+		f.Keys = filepath.Join(t.TempDir(), "keys.toml")
+		write(t, f.Keys, text)
+	}
 	k, err := f.Open()
 	if err != nil {
 		t.Fatal(err)
@@ -134,15 +138,17 @@ func TestWrong(t *testing.T) {
 	t.Parallel()
 	const key = "[[key]]\nsecret = 'secret-of-crm'\ntenant = 'acme'\n"
 	for text, want := range map[string]string{ //nolint:gosec // no secrets of anyone
-		"[[key]]\nsecret = 'secret-of-crm'":                "key 1: tenant is missing",
-		"[[key]]\ntenant = 'acme'":                         "key 1: it must have either secret or sha256",
-		key + "sha256 = '00'":                              "key 1: it must have either secret or sha256",
-		key + "[[key]]\ntenant = 'a'\nsha256 = 'secret'":   "key 2: sha256 must have 64 hexadecimal digits",
-		key + "environment = 'secret'":                     "key 1: environment must be Customer or Testing",
-		key + "rates = ['many/s']":                         `key 1: rates: "many/s" is not a number`,
-		key + "rates = ['0/s']":                            `key 1: rates: "0/s" is not`,
-		key + "rates = ['1/x']":                            `key 1: rates: "1/x" is not`,
-		key + "rates = ['1/1ms']":                          `key 1: rates: "1/1ms" is not`,
+		"[[key]]\nsecret = 'secret-of-crm'":              "key 1: tenant is missing",
+		"[[key]]\ntenant = 'acme'":                       "key 1: it must have either secret or sha256",
+		key + "sha256 = '00'":                            "key 1: it must have either secret or sha256",
+		key + "[[key]]\ntenant = 'a'\nsha256 = 'secret'": "key 2: sha256 must have 64 hexadecimal digits",
+		key + "environment = 'secret'":                   "key 1: environment must be Customer or Testing",
+		key + "rates = ['many/s']":                       `key 1: rates: "many/s" is not a number`,
+		key + "rates = ['0/s']":                          `key 1: rates: "0/s" is not`,
+		key + "rates = ['1/x']":                          `key 1: rates: "1/x" is not`,
+		key + "rates = ['1/1ms']":                        `key 1: rates: "1/1ms" is not`,
+		key + "rates = ['60/m', '60/1m']":                "key 1: rates: 60/1m is given twice",
+		key + "rates = ['1/s','2/s','3/s','4/s','5/s','6/s','7/s','8/s','9/s']": "key 1: rates: more than 8",
 		key + "rates = ['1']":                              `key 1: rates: "1" is not`,
 		key + "actions = ['getUser']":                      `key 1: actions: there is no "getUser"; there are associateEndUser, `,
 		key + "actor = '" + strings.Repeat("a", 257) + "'": "key 1: the actor must be at most 256 bytes of text",
@@ -175,6 +181,11 @@ func TestWrong(t *testing.T) {
 	}
 	twice := access.Flags{Key: []string{"secret-of-acme=acme", "secret-of-acme=umbrella"}}
 	if _, err := twice.Open(); err == nil || err.Error() != "-key: the same key is given twice" {
+		t.Error(err)
+	}
+	empty := access.Flags{Keys: filepath.Join(t.TempDir(), "keys.toml")}
+	write(t, empty.Keys, "# none yet\n")
+	if _, err := empty.Open(); err == nil || err.Error() != "-keys: "+empty.Keys+" has no key" {
 		t.Error(err)
 	}
 	exposed := access.Flags{Keys: filepath.Join(t.TempDir(), "keys.toml")}
@@ -210,7 +221,7 @@ func TestReload(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, wrong := range []string{"[[key", "[[key]]\nsecret = 'secret-3'", first + first, "[[key]]\nsecret = 'secret-0'\ntenant = 'umbrella'\n"} {
+	for _, wrong := range []string{"[[key", "", "[[key]]\nsecret = 'secret-3'", first + first, "[[key]]\nsecret = 'secret-0'\ntenant = 'umbrella'\n"} {
 		write(t, path, wrong)
 		if err := k.Reload(); err == nil || !strings.HasPrefix(err.Error(), "-keys: "+path) {
 			t.Errorf("%s: %v", wrong, err)

@@ -39,6 +39,9 @@ func readFile(path string) ([]*key, error) {
 	if err := tomlfile.ReadPrivate(path, &f); err != nil {
 		return nil, err
 	}
+	if len(f.Keys) == 0 { // somebody is writing it
+		return nil, fmt.Errorf("%s has no key", path)
+	}
 	keys := make([]*key, 0, len(f.Keys))
 	for i, k := range f.Keys {
 		parsed, err := k.parse()
@@ -103,6 +106,10 @@ func parseActions(names []string) (map[string]bool, error) {
 
 // parseRates reads rates such as 200/s, 6000/m and 50/10s.
 func parseRates(texts []string) ([]httpapi.Rate, error) {
+	const maxRates = 8 // of the 32 that a limiter counts for a key
+	if len(texts) > maxRates {
+		return nil, fmt.Errorf("rates: more than %d", maxRates)
+	}
 	rates := []httpapi.Rate{}
 	for _, text := range texts {
 		count, per, _ := strings.Cut(text, "/")
@@ -116,7 +123,11 @@ func parseRates(texts []string) ([]httpapi.Rate, error) {
 		if err != nil || requests < 1 || span < time.Second || span > 30*24*time.Hour {
 			return nil, fmt.Errorf("rates: %q is not a number of requests and a time, such as 200/s, 6000/m, 50/10s or 1000/d", text)
 		}
-		rates = append(rates, httpapi.Rate{Requests: requests, Per: span})
+		rate := httpapi.Rate{Requests: requests, Per: span}
+		if slices.Contains(rates, rate) { // a limiter would count each request twice
+			return nil, fmt.Errorf("rates: %s is given twice", text)
+		}
+		rates = append(rates, rate)
 	}
 	return rates, nil
 }

@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"encoding/hex"
 	"log/slog"
 	"net/http"
 	"time"
@@ -54,7 +55,7 @@ func (a *access) write(r *http.Request, info *httpapi.RequestInfo, w *writer, to
 		slog.String("code", info.Code),
 		slog.Int64("bytes", w.bytes),
 		slog.Float64("ms", float64(took.Microseconds())/1000),
-		slog.String("credential", info.Principal.Credential),
+		slog.String("credential", credential(info.Principal.Credential)),
 	}
 	kept := attrs[:0]
 	for _, at := range attrs {
@@ -63,6 +64,17 @@ func (a *access) write(r *http.Request, info *httpapi.RequestInfo, w *writer, to
 		}
 	}
 	a.log.LogAttrs(r.Context(), slog.LevelInfo, "request", kept...)
+}
+
+// credential returns a name of a key. One that has none is named by 64 bits of its hash, by
+// which somebody who reads the log could find a key that people can remember. The first 16 are
+// enough to tell keys apart.
+func credential(name string) string {
+	const unnamed, shown = 16, 4
+	if _, err := hex.DecodeString(name); err == nil && len(name) == unnamed {
+		return name[:shown]
+	}
+	return name
 }
 
 // method returns a method of a request, which a client can choose freely.

@@ -1,6 +1,8 @@
 package logs_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
@@ -36,6 +38,11 @@ func TestLogger(t *testing.T) {
 	}
 }
 
+func sha256Of(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
 // native returns the native routes, with a key for acme, and a tenant with a user.
 func native(t *testing.T) (h http.Handler, id string) {
 	t.Helper()
@@ -44,7 +51,9 @@ func native(t *testing.T) (h http.Handler, id string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tokens, err := httpapi.NewTokens(map[string]httpapi.Principal{"secret-of-acme": {Tenant: "acme", Actor: "Bob", Credential: "crm"}})
+	tokens, err := httpapi.NewTokens(map[string]httpapi.Principal{
+		"secret-of-acme": {Tenant: "acme", Actor: "Bob", Credential: "crm"}, "secret-unnamed": {Tenant: "acme"},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,6 +87,7 @@ func TestAccess(t *testing.T) {
 		for _, tt := range []struct{ method, path, key, want string }{
 			{"GET", "/v1/end-users/" + id, "secret-of-acme", `method=GET family=native route=/v1/end-users/{id} status=200 bytes=` + "N" + ` ms=0 credential=crm`},
 			{"GET", "/v1/end-users/by-external-id/ann@example.com?x=secret", "secret-of-acme", `method=GET family=native route=/v1/end-users/by-external-id/{external_id} status=200 bytes=N ms=0 credential=crm`},
+			{"GET", "/v1/end-users/" + id, "secret-unnamed", `method=GET family=native route=/v1/end-users/{id} status=200 bytes=N ms=0 credential=` + sha256Of("secret-unnamed")[:4]},
 			{"GET", "/v1/end-users/nobody", "secret-of-acme", `method=GET family=native route=/v1/end-users/{id} status=404 code=not-found bytes=N ms=0 credential=crm`},
 			{"GET", "/v1/end-users/" + id, "secret-of-nobody", `method=GET family=native route=/v1/end-users/{id} status=401 code=unauthorized bytes=N ms=0`},
 			{"SECRET", "/ann@example.com", "", `method=_OTHER family=native status=404 code=not-found bytes=N ms=0`},
