@@ -1,7 +1,9 @@
 package otelrollbook
 
 import (
+	"bufio"
 	"context"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -208,6 +210,15 @@ func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 func (a *answer) Flush() {
 	a.written()
 	_ = http.NewResponseController(a.ResponseWriter).Flush() // it may not be able to
+}
+
+// Hijack implements http.Hijacker, likewise.
+func (a *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(a.ResponseWriter).Hijack()
+	if err == nil && a.status == 0 {
+		a.status = http.StatusSwitchingProtocols
+	}
+	return conn, rw, err
 }
 
 // WriteHeader implements http.ResponseWriter.

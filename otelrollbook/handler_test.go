@@ -244,6 +244,36 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// TestHijack: handlers of the host's can take the connection over.
+func TestHijack(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, otelrollbook.Options{})
+	done := make(chan struct{})
+	h := r.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	}))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer close(done)
+		h.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	if a, err := server.Client().Post(server.URL, "", nil); err == nil { // a POST is not sent again
+		_ = a.Body.Close()
+		t.Errorf("answered with %d", a.StatusCode)
+	}
+	<-done
+	if n := only(r.read(t), "http.server.request.duration")["{http.request.method=POST,http.response.status_code=101,url.scheme=http}"]; n != 1 {
+		t.Errorf("reported %v times", n)
+	}
+}
+
 // TestManyTenants: however many there are, a hundred are named.
 func TestManyTenants(t *testing.T) {
 	t.Parallel()

@@ -51,10 +51,14 @@ func shown(t *testing.T) string {
 	return w.Body.String()
 }
 
-// TestDashboard: every metric and label that the dashboard names exists, and the dashboard shows
-// every metric of Rollbook's.
+// TestDashboard: every metric and label that the dashboard and the alerts of docs/operate.md name
+// exists, and the dashboard shows every metric of Rollbook's.
 func TestDashboard(t *testing.T) {
 	b, err := os.ReadFile("../../../../deploy/grafana/rollbook.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := os.ReadFile("../../../../docs/operate.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,14 +76,19 @@ func TestDashboard(t *testing.T) {
 	if err != nil || len(exprs) < 40 {
 		t.Fatalf("%d expressions, %v", len(exprs), err)
 	}
+	alerts := alerts(string(doc))
+	if len(alerts) < 8 {
+		t.Fatalf("%d alerts", len(alerts))
+	}
 	used := make(map[string]bool)
-	for _, expr := range exprs {
+	for i, expr := range append(exprs, alerts...) {
 		got, by := named(expr)
 		if len(got) == 0 {
 			t.Errorf("names no metric: %s", expr)
 		}
 		for _, name := range got {
-			if used[name] = true; !names[name] {
+			used[name] = used[name] || i < len(exprs)
+			if !names[name] {
 				t.Errorf("there is no metric %s", name)
 			}
 		}
@@ -136,6 +145,18 @@ func expressions(dashboard []byte) ([]string, error) {
 		all = append(all, q.Query)
 	}
 	return all, nil
+}
+
+// alerts returns the queries in the blocks of PromQL of a page.
+func alerts(page string) (all []string) {
+	for _, block := range regexp.MustCompile("(?s)```promql\n(.*?)```").FindAllStringSubmatch(page, -1) {
+		for line := range strings.Lines(block[1]) {
+			if !strings.HasPrefix(line, "#") {
+				all = append(all, line)
+			}
+		}
+	}
+	return all
 }
 
 // named returns the metrics and the labels that a query names.
