@@ -90,7 +90,7 @@ func dockerfileFaults(text string) []string {
 }
 
 // TestDockerBuild builds the program as the Dockerfile does, from what Docker is sent of the tree:
-// it is complete, and the program needs no library.
+// it is complete, and the program needs no library. The quick test asks Go whether it is complete.
 func TestDockerBuild(t *testing.T) {
 	stages, _ := parse(read(t, "docker/Dockerfile"))
 	build, env := "", os.Environ()
@@ -107,15 +107,19 @@ func TestDockerBuild(t *testing.T) {
 		}
 	}
 	tree, out := context(t), filepath.Join(t.TempDir(), "rollbook")
-	build = strings.ReplaceAll(build, "/out/rollbook", out)
-	if !size.Pick(t, false, true, true) {
-		// The same packages with what the tests have built already.
-		build = strings.ReplaceAll(build, "-trimpath", "")
+	whole := size.Pick(t, false, true, true)
+	if whole {
+		build = strings.ReplaceAll(build, "/out/rollbook", out)
+	} else {
+		build = "cd cmd/rollbook && go list -deps . >/dev/null"
 	}
 	shell := exec.CommandContext(t.Context(), "sh", "-ec", build)
 	shell.Dir, shell.Env = tree, env
 	if said, err := shell.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", build, err, said)
+	}
+	if !whole {
+		return
 	}
 	program, err := elf.Open(out)
 	must(t, err)
