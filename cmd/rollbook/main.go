@@ -48,13 +48,19 @@ func main() {
 	onSignals(ctx, end)
 	env := &cli.Env{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		Terminal: term.IsTerminal(int(os.Stderr.Fd())),
+		Terminal: isTerminal(os.Stderr),
 		Now:      time.Now,
 		OnHangup: hangups(ctx, end),
 	}
 	status := config.Main(ctx, new(program), os.Args[1:], os.Environ(), env)
 	cancel(nil)
 	os.Exit(status)
+}
+
+// isTerminal reports whether a file is a terminal on which a bar has room.
+func isTerminal(f *os.File) bool {
+	width, height, err := term.GetSize(int(f.Fd()))
+	return err == nil && width > 0 && height > 0
 }
 
 // ended returns the cause of a context that a signal has ended, with the exit status that a shell

@@ -13,7 +13,7 @@ import (
 
 // newFile makes a file that only its owner can read, and lets fn write it. It has a temporary
 // name until it is complete, so that there is never anything at path but the whole of it.
-func newFile(path string, fn func(io.Writer) error) (err error) {
+func newFile(path string, fn func(io.Writer) error) error {
 	if _, err := os.Lstat(path); err == nil {
 		return inTheWay(path)
 	}
@@ -21,15 +21,17 @@ func newFile(path string, fn func(io.Writer) error) (err error) {
 	if err != nil {
 		return cli.Exit(cli.Usage, fmt.Errorf("-o: %w", err))
 	}
-	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
+	defer func() { _ = os.Remove(f.Name()) }() // it may have its name
 	if err := errors.Join(fn(f), f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	err = os.Link(f.Name(), path) // unlike Rename it replaces nothing
-	if errors.Is(err, fs.ErrExist) {
+	switch err := os.Link(f.Name(), path); { // unlike Rename it replaces nothing
+	case errors.Is(err, fs.ErrExist):
 		return inTheWay(path)
+	case err != nil: // not every file system has links
+		return os.Rename(f.Name(), path)
 	}
-	return err
+	return nil
 }
 
 func inTheWay(path string) error {
