@@ -158,7 +158,10 @@ func TestWrong(t *testing.T) {
 		{"argument", []string{"serve", "secret"}, nil, "unexpected argument behind serve and its flags"},
 		{"command", []string{"serv"}, nil, `unexpected argument serv, did you mean "serve"?`},
 		{"no command", nil, nil, `expected one of "serve", "fetch"`},
-		{"no value", []string{"serve", "-key"}, nil, `-key: missing value, expecting "<arg>"`},
+		{"no value", []string{"serve", "-mode"}, nil, "-mode: its value is missing; one that begins with a dash is written -mode=VALUE"},
+		{"no value of a list", []string{"serve", "-key"}, nil, "-key: its value is missing; one that begins with a dash is written -key=VALUE"},
+		{"a dash", []string{"serve", "-key", "-secret"}, nil, "-key: its value is missing; one that begins with a dash is written -key=VALUE"},
+		{"a short dash", []string{"serve", "-limit", "-7"}, nil, "-limit: its value is missing; one that begins with a dash is written -limit=VALUE"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

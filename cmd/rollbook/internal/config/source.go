@@ -210,6 +210,10 @@ func scalar(v any) (string, error) {
 	return "", errors.New("it must be a string, a number, true or false")
 }
 
+// noValue matches kong's errors of a flag without a value, or with one that looks like a flag
+// and may be secret.
+var noValue = regexp.MustCompile(`^(-[a-z-]+): (?:missing value|expected \w+ value but got .*\((?:<EOL>|long flag|short flag)\))`)
+
 // explain returns an error of kong in our words: with flags of one dash, with where the value
 // came from, and without values that may be secret.
 func (s *sources) explain(err error) error {
@@ -221,6 +225,9 @@ func (s *sources) explain(err error) error {
 		if selected := parse.Context.Selected(); selected != nil && len(selected.Children) == 0 && strings.HasPrefix(text, "unexpected argument") {
 			return fmt.Errorf("unexpected argument behind %s and its flags", selected.Path())
 		}
+	}
+	if missing := noValue.FindStringSubmatch(text); missing != nil {
+		return fmt.Errorf("%s: its value is missing; one that begins with a dash is written %s=VALUE", missing[1], missing[1])
 	}
 	name, _, _ := strings.Cut(strings.TrimPrefix(text, "-"), " ")
 	name, _, _ = strings.Cut(strings.TrimSuffix(name, ":"), "=")
