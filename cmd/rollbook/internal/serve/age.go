@@ -25,7 +25,7 @@ func (a *age) UnmarshalText(text []byte) error {
 	if days, ok := strings.CutSuffix(string(text), "d"); ok {
 		var n uint64
 		n, err = strconv.ParseUint(days, 10, 16)
-		d = time.Duration(n) * day //nolint:gosec // at most 65,535
+		d = time.Duration(n) * day
 	}
 	if err != nil || d <= 0 {
 		return errors.New("must be a time such as 30d or 12h, or off")

@@ -25,21 +25,22 @@ import (
 func TestDrain(t *testing.T) {
 	for name, open := range map[string]func(testing.TB) store.Store{
 		"memory": backends.Memory, "sqlite": backends.SQLite,
-		"redis":    func(t testing.TB) store.Store { return backends.Redis(t, redistest.Server(t).Addr) },
+		"redis":    func(tb testing.TB) store.Store { tb.Helper(); return backends.Redis(tb, redistest.Server(tb).Addr) },
 		"postgres": postgresStore,
 	} {
 		t.Run(name, func(t *testing.T) { testDrain(t, enduser.New(open(t), nil)) })
 	}
 }
 
-func postgresStore(t testing.TB) store.Store {
-	st, err := postgres.Open(t.Context(), pgtest.Database(t), nil)
+func postgresStore(tb testing.TB) store.Store {
+	tb.Helper()
+	st, err := postgres.Open(tb.Context(), pgtest.Database(tb), nil)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := st.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return st

@@ -15,9 +15,9 @@ const keyFile = "rollbook.key"
 // ownKey returns the key in the file. If there is no file it makes one that only its owner
 // may read.
 func ownKey(path string) (string, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the path is ours
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		text, err := os.ReadFile(path) //nolint:gosec // likewise
+		text, err := os.ReadFile(path)
 		if err != nil {
 			return "", err
 		}

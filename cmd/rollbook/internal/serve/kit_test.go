@@ -25,7 +25,7 @@ const patience = 3 * time.Minute
 type running struct {
 	url   string
 	end   context.CancelFunc
-	ended chan error
+	ended chan error // has what serve returns, and is closed then
 }
 
 // run runs a server, on a free port.
@@ -43,7 +43,11 @@ func run(t *testing.T, s *server, h http.Handler) *running {
 	}()
 	t.Cleanup(func() {
 		end()
-		<-r.ended
+		for err := range r.ended { // nothing if the test has taken it
+			if err != nil {
+				t.Error(err)
+			}
+		}
 	})
 	return r
 }

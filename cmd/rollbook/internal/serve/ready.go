@@ -120,7 +120,7 @@ func (r *readiness) ask(ctx context.Context) error {
 	}
 	limit := time.NewTimer(answerReady)
 	defer limit.Stop()
-	c := r.current() //nolint:contextcheck // others wait for it too
+	c := r.current()
 	select {
 	case <-c.done:
 		return c.err

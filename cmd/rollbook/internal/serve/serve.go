@@ -3,6 +3,7 @@ package serve
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -102,17 +103,14 @@ func (s *Serve) Run(ctx context.Context, env *cli.Env) (err error) {
 		users: users, hooks: s.deliverer(users), log: log, tls: p.tls, limit: s.MaxConnections,
 		closing: make(chan struct{}), drain: drain,
 	}
-	h, err := s.handler(users, p, metrics, log, web.closing, env) //nolint:contextcheck // requests bring their own contexts
+	h, err := s.handler(users, p, metrics, log, web.closing, env)
 	if err != nil {
 		return err
 	}
 	if files := s.again(p); (len(files) > 0 || env.Config != "") && env.OnHangup != nil {
 		env.OnHangup(func() { reload(files, log) })
 	}
-	fmt.Fprintf(env.Stdout, "listening on %s://%s\n", p.scheme(), listener.Addr())
-	if made != "" {
-		fmt.Fprintf(env.Stdout, "try: %s\n", curl(p.scheme()+"://"+listener.Addr().String(), made))
-	}
+	announce(env, p.scheme()+"://"+listener.Addr().String(), made)
 	return web.serve(ctx, listener, h)
 }
 
@@ -135,6 +133,21 @@ func (s *Serve) handler(users *enduser.Manager, p *parts, metrics *telemetry.Met
 		return nil, err
 	}
 	return s.Logs.Access(log, metrics.Handler(m)), nil
+}
+
+// announce prints where the server listens and, if it made a key, a command that uses it.
+func announce(env *cli.Env, url, key string) {
+	if env.JSON {
+		_ = json.NewEncoder(env.Stdout).Encode(struct {
+			URL string `json:"url"`
+			Key string `json:"key,omitempty"`
+		}{url, key})
+		return
+	}
+	fmt.Fprintf(env.Stdout, "listening on %s\n", url)
+	if key != "" {
+		fmt.Fprintf(env.Stdout, "try: %s\n", curl(url, key))
+	}
 }
 
 // curl returns a command that makes a user.

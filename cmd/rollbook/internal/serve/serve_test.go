@@ -42,3 +42,22 @@ func TestNegativeSettings(t *testing.T) {
 		}
 	}
 }
+
+// TestAnnounce: with -json, one object is all that is printed.
+func TestAnnounce(t *testing.T) {
+	for _, test := range []struct {
+		json      bool
+		key, want string
+	}{
+		{true, "", `{"url":"http://127.0.0.1:80"}` + "\n"},
+		{true, "rbk_A", `{"url":"http://127.0.0.1:80","key":"rbk_A"}` + "\n"},
+		{false, "", "listening on http://127.0.0.1:80\n"},
+		{false, "rbk_A", "listening on http://127.0.0.1:80\ntry: " + curl("http://127.0.0.1:80", "rbk_A") + "\n"},
+	} {
+		var out strings.Builder
+		announce(&cli.Env{Stdout: &out, JSON: test.json}, "http://127.0.0.1:80", test.key)
+		if out.String() != test.want {
+			t.Errorf("%q, want %q", &out, test.want)
+		}
+	}
+}
