@@ -1,8 +1,8 @@
 // Command release shows what a program gets that requires modules of this tree, before
-// anything is tagged. It serves them as a module proxy does, so that replace lines count
-// for nothing, and builds and runs the programs of the README by the README's commands,
-// each in an empty folder. It fails if a program links, or its module graph has, what it did
-// not ask for.
+// anything is tagged. It serves them as a module proxy does, without replace lines. It gets
+// each of them, installs the program rollbook, and builds and runs the programs of the README
+// by the README's commands, each in an empty folder. It fails if a program links, or its module
+// graph has, what it did not ask for.
 //
 //	go run ./internal/release              in the root of the repository; needs PostgreSQL
 //	go run ./internal/release -proxy DIR   makes the proxy only, and prints how to use it
@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,7 +28,7 @@ const rootModule = "github.com/rollbook-go/rollbook"
 // trial is a program of the README.
 type trial struct {
 	name    string   // heading of its section
-	graph   string   // paths that its module graph must not have begin so; "" for none
+	graph   []string // paths that its module graph must not have begin so
 	links   []string // paths that it must not link
 	needsPG bool
 }
@@ -37,9 +38,13 @@ type trial struct {
 func trials() []trial {
 	const postgres, sqlite, redis = "github.com/jackc/", "modernc.org/", "github.com/redis/"
 	const signatures, guard = "github.com/standard-webhooks/", "code.dny.dev/"
+	program := []string{
+		"github.com/alecthomas/", "github.com/BurntSushi/", "github.com/vbauerster/", "github.com/golang-jwt/",
+		"go.opentelemetry.io/", "github.com/prometheus/",
+	}
 	return []trial{
-		{name: "On SQLite", graph: postgres, links: []string{postgres, redis, signatures, guard}},
-		{name: "On Postgres", links: []string{sqlite, redis, signatures, guard}, needsPG: true},
+		{name: "On SQLite", graph: append(program, postgres), links: []string{postgres, redis, signatures, guard}},
+		{name: "On Postgres", graph: program, links: []string{sqlite, redis, signatures, guard}, needsPG: true},
 	}
 }
 
@@ -69,12 +74,48 @@ func run(only string) error {
 	if err != nil {
 		return err
 	}
+	if err := getEach(filepath.Join(dir, "gets"), env); err != nil {
+		return err
+	}
+	if err := install(filepath.Join(dir, "install"), env); err != nil {
+		return err
+	}
 	for i, t := range trials() {
 		folder := filepath.Join(dir, fmt.Sprint("program", i))
 		if err := t.run(string(readme), folder, env); err != nil {
 			return fmt.Errorf("%s: %w", t.name, err)
 		}
 	}
+	return nil
+}
+
+// getEach gets each module into an empty module of its own, and builds all its packages.
+func getEach(folder string, env []string) error {
+	for i, sub := range append([]string{""}, nested()...) {
+		sh := shell{filepath.Join(folder, fmt.Sprint(i)), env}
+		if err := os.MkdirAll(sh.folder, 0o700); err != nil {
+			return err
+		}
+		module := path.Join(rootModule, sub)
+		if _, err := sh.run("go mod init host\ngo get " + module + "/...\ngo build " + module + "/..."); err != nil {
+			return err
+		}
+		fmt.Printf("go get %s: ok\n", module)
+	}
+	return nil
+}
+
+// install installs the program, and asks it for its version.
+func install(folder string, env []string) error {
+	sh := shell{folder, append(slices.Clone(env), "GOBIN="+folder)}
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	out, err := sh.run("go install " + rootModule + "/cmd/rollbook@latest\n./rollbook version")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("go install: %s\n", out)
 	return nil
 }
 
@@ -186,12 +227,12 @@ func (t trial) inspect(sh shell) error {
 func (t trial) check(graph, linked string) (known, links int, err error) {
 	all := make(map[string]bool)
 	for _, module := range strings.Fields(graph) {
-		path, _, versioned := strings.Cut(module, "@")
-		if t.graph != "" && strings.HasPrefix(path, t.graph) {
+		name, _, versioned := strings.Cut(module, "@")
+		if slices.ContainsFunc(t.graph, func(p string) bool { return strings.HasPrefix(name, p) }) {
 			return 0, 0, fmt.Errorf("the module graph has %s", module)
 		}
-		if versioned && path != "go" && path != "toolchain" {
-			all[path] = true
+		if versioned && name != "go" && name != "toolchain" {
+			all[name] = true
 		}
 	}
 	for line := range strings.Lines(linked) {

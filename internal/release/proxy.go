@@ -13,17 +13,19 @@ import (
 	"path/filepath"
 )
 
-// makeProxy writes the root module and those nested ones that are released, as they stand
-// in a tree, into a folder that GOPROXY can name. Their version is the one of root that
+// nested returns the folders of the modules that are released beside root.
+func nested() []string { return []string{"store/postgres", "otelrollbook", "cmd/rollbook"} }
+
+// makeProxy writes the root module and the nested ones, as they stand in a tree but without
+// replace lines, into a folder that GOPROXY can name. Their version is the one of root that
 // the nested modules require.
 func makeProxy(tree, dir string) error {
-	nested := "store/postgres"
-	version, err := required(filepath.Join(tree, nested))
+	version, err := required(filepath.Join(tree, nested()[0]))
 	if err != nil {
 		return err
 	}
-	for _, sub := range []string{"", nested} {
-		m := module{path.Join(rootModule, sub), version, filepath.Join(tree, sub)}
+	for _, sub := range append([]string{""}, nested()...) {
+		m := module{path.Join(rootModule, sub), version, filepath.Join(tree, filepath.FromSlash(sub))}
 		if err := m.publish(filepath.Join(dir, filepath.FromSlash(m.path), "@v")); err != nil {
 			return fmt.Errorf("%s: %w", m.path, err)
 		}
@@ -61,7 +63,7 @@ func (m module) publish(dir string) error {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return err
 	}
-	mod, err := os.ReadFile(filepath.Join(m.folder, "go.mod"))
+	mod, err := m.plain()
 	if err != nil {
 		return err
 	}
@@ -73,14 +75,38 @@ func (m module) publish(dir string) error {
 		os.WriteFile(filepath.Join(dir, "list"), []byte(m.version+"\n"), 0o600),
 		os.WriteFile(filepath.Join(dir, m.version+".info"), []byte(`{"Version":"`+m.version+`"}`), 0o600),
 		os.WriteFile(filepath.Join(dir, m.version+".mod"), mod, 0o600),
-		m.pack(archive),
+		m.pack(archive, mod),
 		archive.Close(),
 	)
 }
 
-// pack writes the files of a module as go.dev/ref/mod#zip-files has them: without the
-// modules nested in it. The go command checks names and sizes when it unpacks them.
-func (m module) pack(w io.Writer) error {
+// plain returns the go.mod of a module without replace lines: go install refuses a program
+// that has any.
+func (m module) plain() ([]byte, error) {
+	list := exec.Command("go", "mod", "edit", "-json")
+	list.Dir = m.folder
+	out, err := list.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s: go mod edit: %w", m.folder, err)
+	}
+	var mod struct {
+		Replace []struct{ Old struct{ Path string } }
+	}
+	if err := json.Unmarshal(out, &mod); err != nil {
+		return nil, err
+	}
+	args := []string{"mod", "edit", "-print"}
+	for _, r := range mod.Replace {
+		args = append(args, "-dropreplace="+r.Old.Path)
+	}
+	edit := exec.Command("go", args...)
+	edit.Dir = m.folder
+	return edit.Output()
+}
+
+// pack writes the files of a module, with this go.mod, as go.dev/ref/mod#zip-files has them:
+// without the modules nested in it. The go command checks names and sizes when it unpacks them.
+func (m module) pack(w io.Writer, mod []byte) error {
 	files := os.DirFS(m.folder)
 	z := zip.NewWriter(w)
 	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
@@ -88,7 +114,7 @@ func (m module) pack(w io.Writer) error {
 		case err != nil || name == ".":
 			return err
 		case d.IsDir():
-			if _, err := fs.Stat(files, name+"/go.mod"); err == nil || d.Name() == ".git" || d.Name() == "vendor" {
+			if _, err := fs.Stat(files, name+"/go.mod"); err == nil || d.Name() == ".git" {
 				return fs.SkipDir
 			}
 			return nil
@@ -98,6 +124,9 @@ func (m module) pack(w io.Writer) error {
 		content, err := fs.ReadFile(files, name)
 		if err != nil {
 			return err
+		}
+		if name == "go.mod" {
+			content = mod
 		}
 		f, err := z.Create(m.path + "@" + m.version + "/" + name)
 		if err == nil {

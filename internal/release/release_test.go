@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestProxy: the go command takes both modules from the proxy, and neither has the files of
-// another.
+// TestProxy: the go command takes all modules from the proxy, none has the files of another, and
+// none has replace lines.
 func TestProxy(t *testing.T) {
 	root := filepath.Join("..", "..")
 	version, err := required(filepath.Join(root, "store", "postgres"))
@@ -22,19 +22,29 @@ func TestProxy(t *testing.T) {
 		t.Fatal(err)
 	}
 	modules := t.TempDir()
-	cmd := exec.Command("go", "mod", "download", rootModule+"@latest", rootModule+"/store/postgres@latest")
+	args := []string{"mod", "download", rootModule + "@latest"}
+	for _, sub := range nested() {
+		args = append(args, rootModule+"/"+sub+"@latest")
+	}
+	cmd := exec.Command("go", args...)
 	cmd.Dir = t.TempDir()
 	cmd.Env = append(os.Environ(), "GOPROXY="+fileURL(dir), "GONOSUMDB="+rootModule, "GOMODCACHE="+modules, "GOFLAGS=-modcacherw", "GOWORK=off")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	base := filepath.Join(modules, filepath.FromSlash(rootModule))
-	for _, want := range []string{"@" + version + "/enduser/doc.go", "/store/postgres@" + version + "/doc.go"} {
+	for _, want := range []string{"@" + version + "/enduser/doc.go", "@" + version + "/httpapi/internal/vendor/vendor.go", "/store/postgres@" + version + "/doc.go", "/cmd/rollbook@" + version + "/main.go"} {
 		if _, err := os.Stat(base + filepath.FromSlash(want)); err != nil {
 			t.Error(err)
 		}
 	}
-	for _, nested := range []string{"/store/postgres", "/bench", "/tools", "/internal/contract"} {
+	for _, sub := range nested() {
+		mod, err := os.ReadFile(base + filepath.FromSlash("/"+sub+"@"+version+"/go.mod"))
+		if err != nil || strings.Contains(string(mod), "replace") || !strings.Contains(string(mod), "module "+rootModule+"/"+sub+"\n") {
+			t.Errorf("go.mod of %s: %v\n%s", sub, err, mod)
+		}
+	}
+	for _, nested := range []string{"/store/postgres", "/otelrollbook", "/cmd/rollbook", "/bench", "/tools", "/deploy", "/internal/contract"} {
 		if _, err := os.Stat(base + filepath.FromSlash("@"+version+nested)); err == nil {
 			t.Errorf("the root module has the folder of the module %s", nested)
 		}
@@ -52,6 +62,7 @@ func TestCheckNotices(t *testing.T) {
 	}
 	tests := map[string][2]string{
 		"another database is known":  {graph + rootModule + "@v0.0.0 github.com/jackc/pgx/v5@v5.12.0\n", linked},
+		"the program's are known":    {graph + rootModule + "@v0.0.0 github.com/alecthomas/kong@v1.17.0\n", linked},
 		"another database is linked": {graph, linked + "\tdep\tgithub.com/redis/go-redis/v9\tv9.23.0\n"},
 		"nothing is required":        {"", linked},
 		"nothing is linked":          {graph, ""},
