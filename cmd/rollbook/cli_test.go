@@ -1,7 +1,8 @@
+//go:build unix
+
 package main
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"regexp"
@@ -11,8 +12,6 @@ import (
 	"github.com/rollbook-go/rollbook/internal/testing/recording"
 	"github.com/rollbook-go/rollbook/internal/testing/redistest"
 )
-
-var update = flag.Bool("update", false, "rewrite documents with what the program prints")
 
 // TestCommands runs the sessions of docs/cli.md in an empty folder. The server there listens on a
 // free port, wherever the page says 8080.

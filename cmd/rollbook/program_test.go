@@ -1,10 +1,13 @@
 package main
 
 import (
+	"flag"
 	"os"
 	"path/filepath"
 	"testing"
 )
+
+var update = flag.Bool("update", false, "rewrite documents with what the program prints")
 
 // installed returns a folder for PATH, in which the program is as rollbook.
 func installed(t *testing.T) string {
