@@ -1,5 +1,6 @@
 # Everything a change has to pass. It needs Go, bash and git; race also needs a C
-# compiler, redis and faults redis-server on PATH, postgres and faults PostgreSQL and PgBouncer.
+# compiler, redis and faults redis-server on PATH, postgres and faults PostgreSQL and PgBouncer,
+# and program all of these, curl, openssl and systemd.
 
 GO       ?= go
 FUZZTIME ?= 30s
@@ -67,6 +68,16 @@ postgres: ## a real PostgreSQL and PgBouncer, in full; a skipped test is a failu
 	ROLLBOOK_TESTS=long ROLLBOOK_REQUIRE_POSTGRES=1 bash .ci/no-skips $(GO) test -v -count=1 -p 1 -timeout 20m $(POSTGRES)
 	cd store/postgres && ROLLBOOK_TESTS=long ROLLBOOK_REQUIRE_POSTGRES=1 bash $(ROOT)/.ci/no-skips $(GO) test -v -count=1 -p 1 -timeout 20m ./...
 
+.PHONY: program
+program: ## the program, its metrics and its deployments, in full; a skipped test is a failure
+	@set -e; for m in cmd/rollbook otelrollbook deploy; do (cd $$m && \
+		ROLLBOOK_TESTS=long ROLLBOOK_REQUIRE_REDIS=1 ROLLBOOK_REQUIRE_POSTGRES=1 ROLLBOOK_REQUIRE_SYSTEMD=1 \
+		bash $(ROOT)/.ci/no-skips $(GO) test -v -count=1 -p 1 -timeout 20m ./...); done
+
+.PHONY: readme
+readme: ## the README's first command in a copy of the tree with empty caches; a few minutes
+	bash .ci/readme
+
 .PHONY: faults
 faults: ## kill cycles, replaced files, lost replies and failovers, many times over; half an hour
 	ROLLBOOK_TESTS=soak bash .ci/no-skips $(GO) test -v -count=1 -timeout 30m -run '^Test(Kill|ReplaceSequences|GroupFaults|DiskFull|BackupUnderLoad|RestoreKilled)$$' ./store/sqlite
@@ -110,7 +121,7 @@ tidy-check: ## go.mod and go.sum of every module say what the code needs
 	$(GO) mod verify
 
 .PHONY: release-check
-release-check: ## what a program gets that requires a module of this tree, through a module proxy and without replace
+release-check: ## what a program gets that requires a module of this tree, or installs rollbook, through a module proxy and without replace
 	$(GO) run -buildvcs=false ./internal/release
 
 .PHONY: api
