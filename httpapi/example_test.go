@@ -156,7 +156,7 @@ func ExampleOptions_perTenant() {
 			}
 			return nil
 		},
-		PolicyOf: func(tenant string) enduser.Policy { return enduser.Policy{MaxName: 3} },
+		PolicyOf: func(string) enduser.Policy { return enduser.Policy{MaxName: 3} },
 	})
 	if err != nil {
 		log.Fatal(err)
