@@ -248,3 +248,28 @@ func kill(t *testing.T, c *exec.Cmd, input string) {
 	}
 	_ = c.Wait() // it was killed
 }
+
+// TestImportWithLogin: an account of MagickMind, here one of a server of ours, logs in for the
+// import. Its password is in a file.
+func TestImportWithLogin(t *testing.T) {
+	t.Parallel()
+	dir, there := t.TempDir(), t.TempDir()
+	from := startProcess(t, there, "-key", "a-key-of-the-vendor=acme", "-login", "ops@example.com:a-password=a-key-of-the-vendor")
+	write(t, there, "users.csv", strings.NewReader("external_id,name\ncrm-7,Ann\ncrm-8,Bob\n"))
+	status, _, log := imported(t, process(there, "import", "-tenant", "acme", "-format", "csv", "-json", "users.csv"), nil, nil)
+	if status != cli.OK {
+		t.Fatal(log)
+	}
+	for password, want := range map[string]int{"a-password": cli.OK, "another": cli.Failed} {
+		write(t, dir, "password", strings.NewReader(password+"\n"))
+		c := process(dir, "import", "-json", "-tenant", "acme", "-format", "magickmind", "-api-url", from.url+"/magickmind", "-api-login", "ops@example.com")
+		c.Env = append(c.Env, "ROLLBOOK_API_PASSWORD_FILE=password")
+		status, result, log := imported(t, c, nil, nil)
+		if status != want || want == cli.OK && result.Created != 2 || strings.Contains(log, password) {
+			t.Errorf("%s: status %d, %+v\n%s", password, status, result, log)
+		}
+	}
+	if err := from.end(); err != nil {
+		t.Error(err)
+	}
+}

@@ -7,7 +7,7 @@ import (
 )
 
 // envelopes are the members in which a vendor's answers have rows: a list of them, one of them, or
-// an object with another of these members.
+// an object with a list.
 func (f Format) envelopes() []string {
 	if f == Explo {
 		return []string{"results", "customers", "customer", "user_group"}
@@ -20,13 +20,17 @@ func (f Format) envelopes() []string {
 // does. What is not JSON is a row, whose error says so.
 func (f Format) unwrap(text []byte, offset int, yield func(row []byte, offset int) bool) bool {
 	inner, at := member(text, f.envelopes())
+	if inner != nil && inner[0] == '{' {
+		text, offset = inner, offset+at
+		inner, at = member(text, []string{"customers"}) // in the results of Explo
+	}
 	switch {
 	case inner == nil:
 		return yield(text, offset)
 	case inner[0] == 'n': // MagickMind may say null for no rows
 		return true
 	case inner[0] == '{':
-		return f.unwrap(inner, offset+at, yield)
+		return yield(inner, offset+at)
 	}
 	dec := json.NewDecoder(bytes.NewReader(inner))
 	_, _ = dec.Token() // the bracket: member has read the array
