@@ -293,20 +293,6 @@ func (m *machine) hasToken(group string, token any) {
 	}
 }
 
-// accepts waits until the service accepts a key: systemctl reload does not wait.
-func (m *machine) accepts(key string) {
-	m.t.Helper()
-	redistest.Until(m.t, "the service accepts the new key", func() bool {
-		request, err := http.NewRequestWithContext(m.t.Context(), http.MethodGet, m.url+"/v1/end-users", nil)
-		noError(m.t, err)
-		request.Header.Set("Authorization", "Bearer "+key)
-		response, err := http.DefaultClient.Do(request)
-		noError(m.t, err)
-		noError(m.t, response.Body.Close())
-		return response.StatusCode == http.StatusOK
-	})
-}
-
 func (m *machine) json(text string, value any) {
 	m.t.Helper()
 	if err := json.Unmarshal([]byte(text), value); err != nil {

@@ -58,6 +58,19 @@ stop() {
 	[ "$(cat "$root/run/$1.status")" = 0 ]
 }
 
+# reload NAME returns when the service has read its files again, which systemctl does not wait for.
+reload() {
+	local log=$root/run/$1.log last=-keys lines
+	! grep -q '^keyring = "shared:' "$root/etc/rollbook/rollbook.toml" || last=-keyring
+	lines=$(wc -l <"$log")
+	kill -HUP "$(cat "$root/run/$1.pid")"
+	for ((i = 0; i < 3000; i++)); do
+		! tail -n "+$((lines + 1))" "$log" | grep "\"setting\":\"$last\"" >/dev/null || return 0
+		sleep 0.01
+	done
+	return 1
+}
+
 case $name in
 sudo)
 	while [[ ${1-} == -* ]]; do
@@ -95,7 +108,7 @@ systemctl)
 	stop) stop "$1" ;;
 	restart) stop "$1" && start "$1" ;;
 	status) [ ! -e "$root/run/$1.status" ] ;;
-	reload) kill -HUP "$(cat "$root/run/$1.pid")" ;;
+	reload) reload "$1" ;;
 	*) exit 5 ;;
 	esac
 	;;
