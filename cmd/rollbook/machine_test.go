@@ -98,7 +98,7 @@ func (m *machine) start(t *testing.T) {
 	}
 	replaced := []string{
 		"127.0.0.1:8080", fmt.Sprintf("127.0.0.1:%d", ports[0]),
-		"127.0.0.1:9090", fmt.Sprintf("127.0.0.1:%d", ports[1]),
+		"127.0.0.1:9464", fmt.Sprintf("127.0.0.1:%d", ports[1]),
 		"127.0.0.1:6379", fmt.Sprintf("127.0.0.1:%d", ports[2]),
 	}
 	// The settings of the tests are none of the program.

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -86,30 +85,6 @@ func rotateShared(m *machine) {
 	m.hasToken("team", token)
 	later := m.post(key, "/v1/groups", `{"external_id":"later"}`)
 	m.hasToken("later", later["token"])
-}
-
-// TestOperateMetrics: the metrics that the page names are those of package otelrollbook, in the
-// form of Prometheus.
-func TestOperateMetrics(t *testing.T) {
-	documented, err := os.ReadFile("../../otelrollbook/doc.go")
-	noError(t, err)
-	known := map[string]bool{}
-	for _, row := range regexp.MustCompile(`(?m)^//\t((?:http|rollbook)\.[a-z._]+) +(?:histogram|counter|gauge|sum) `).FindAllSubmatch(documented, -1) {
-		known[strings.ReplaceAll(string(row[1]), ".", "_")] = true
-	}
-	text, err := os.ReadFile(page)
-	noError(t, err)
-	_, queries, _ := strings.Cut(string(text), "```promql")
-	queries, _, _ = strings.Cut(queries, "```")
-	used := regexp.MustCompile(`\b((?:http_server|rollbook)_[a-z_]+?)(?:_seconds)?(?:_total|_bucket|_count|_sum)?(?:\{| |\[)`).FindAllStringSubmatch(queries, -1)
-	for _, name := range used {
-		if !known[name[1]] {
-			t.Errorf("there is no metric %s", name[1])
-		}
-	}
-	if len(used) < 10 || len(known) < 15 {
-		t.Errorf("%d names are used, %d known: the pattern is wrong", len(used), len(known))
-	}
 }
 
 // TestUpgrade puts a store that the last version before the program wrote in the place of that of
