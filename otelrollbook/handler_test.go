@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel/codes"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/rollbook-go/rollbook/enduser"
@@ -133,6 +134,23 @@ func TestFamilies(t *testing.T) {
 	if diff := cmp.Diff(want, only(r.read(t), "rollbook.problems")); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
+	send(r.Handler(mux), "GET", "/native/v1/changes", "")
+	if diff := cmp.Diff(map[string]float64{
+		"{http.request.method=GET,http.response.status_code=200,http.route=/v1/changes,rollbook.family=native,url.scheme=http}": 1,
+		"{http.request.method=GET,http.response.status_code=404,rollbook.family=native,url.scheme=http}":                        1,
+	}, ofFamily(only(r.read(t), "http.server.request.duration"), "native")); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func ofFamily(points map[string]float64, family string) map[string]float64 {
+	found := make(map[string]float64)
+	for attrs, value := range points {
+		if strings.Contains(attrs, "rollbook.family="+family+",") {
+			found[attrs] = value
+		}
+	}
+	return found
 }
 
 func TestSpans(t *testing.T) {
@@ -184,6 +202,23 @@ func attributesOf(s tracetest.SpanStub) []string {
 	return attrs
 }
 
+// TestSpansAlone: a program may want spans and no metrics.
+func TestSpansAlone(t *testing.T) {
+	t.Parallel()
+	spans := tracetest.NewInMemoryExporter()
+	traces, err := otelrollbook.New(&otelrollbook.Options{Traces: sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if traces.Store("sqlite") != nil || traces.Users() != nil {
+		t.Error("something is counted")
+	}
+	send(traces.Handler(http.NewServeMux()), "GET", "/", "")
+	if got := spans.GetSpans(); len(got) != 1 || got[0].Name != "GET" {
+		t.Errorf("%v", got)
+	}
+}
+
 // TestPanic: a request of a handler that panics is reported, and the panic goes on.
 func TestPanic(t *testing.T) {
 	t.Parallel()
@@ -211,8 +246,8 @@ func TestPanic(t *testing.T) {
 // TestAnswers: the writer that handlers get is as good as the server's.
 func TestAnswers(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, otelrollbook.Options{})
-	server := httptest.NewServer(r.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	rig, flushed := newRig(t, otelrollbook.Options{}), make(chan struct{})
+	server := httptest.NewServer(rig.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := http.NewResponseController(w)
 		if err := errors.Join(c.SetWriteDeadline(time.Now().Add(time.Minute)), c.SetReadDeadline(time.Time{}), c.EnableFullDuplex()); err != nil {
 			t.Error(err)
@@ -226,12 +261,18 @@ func TestAnswers(t *testing.T) {
 			return
 		}
 		f.Flush()
+		select {
+		case <-flushed:
+		case <-r.Context().Done():
+		}
 	})))
 	defer server.Close()
+	server.Client().Timeout = time.Minute // if it is not flushed
 	a, err := server.Client().Get(server.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
+	close(flushed) // the answer came before the handler has returned
 	if err := a.Body.Close(); err != nil {
 		t.Error(err)
 	}
@@ -239,7 +280,7 @@ func TestAnswers(t *testing.T) {
 	if a.StatusCode != http.StatusAccepted {
 		t.Errorf("status %d", a.StatusCode)
 	}
-	if n := only(r.read(t), "http.server.request.duration")["{http.request.method=GET,http.response.status_code=202,url.scheme=http}"]; n != 1 {
+	if n := only(rig.read(t), "http.server.request.duration")["{http.request.method=GET,http.response.status_code=202,url.scheme=http}"]; n != 1 {
 		t.Errorf("reported %v times as 202", n)
 	}
 }

@@ -100,6 +100,9 @@ func TestEveryCall(t *testing.T) {
 	var names []string
 	for _, s := range r.spans.GetSpans() {
 		names = append(names, s.Name)
+		if len(s.Attributes) != 2 || s.Status.Code != codes.Unset {
+			t.Errorf("%s: %v %v", s.Name, attributesOf(s), s.Status)
+		}
 	}
 	if diff := cmp.Diff([]string{
 		"store.Apply", "store.Get", "store.List", "store.Due", "store.Changes", "store.Tenants", "store.Apply", "store.Trim",
