@@ -67,7 +67,7 @@ func TestLinksLead(t *testing.T) {
 	code := regexp.MustCompile("(?s)```.*?```")
 	link := regexp.MustCompile(`\]\(([^)#]+)[^)]*\)`)
 	links := 0
-	for _, document := range append(documents, more...) {
+	for _, document := range append(append(documents, "llms.txt"), more...) {
 		for _, match := range link.FindAllStringSubmatch(code.ReplaceAllString(read(t, document), ""), -1) {
 			if strings.Contains(match[1], "://") {
 				continue
