@@ -51,6 +51,26 @@ func TestProxy(t *testing.T) {
 	}
 }
 
+// TestWorkspace: go.work has the modules that are released and no other, since the versions of
+// each count for all.
+func TestWorkspace(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "go.work"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, uses, _ := strings.Cut(string(text), "use (\n")
+	uses, _, _ = strings.Cut(uses, ")")
+	got, want := strings.Fields(uses), []string{"."}
+	for _, sub := range nested() {
+		want = append(want, "./"+sub)
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("go.work has %q, want %q", got, want)
+	}
+}
+
 func TestCheckNotices(t *testing.T) {
 	const (
 		graph  = "shop " + rootModule + "@v0.0.0\n" + rootModule + "@v0.0.0 modernc.org/sqlite@v1.60.1\n"
