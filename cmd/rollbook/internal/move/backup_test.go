@@ -69,7 +69,7 @@ func TestBackupRefuses(t *testing.T) {
 // TestBackupEnded: a backup that is ended leaves no file.
 func TestBackupEnded(t *testing.T) {
 	in(t)
-	fill(t, 1000)
+	fill(t, 1000) // it is copied in steps
 	before := files(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	r := call{ctx: ctx, now: impatient(), stderr: &ender{"copying bytes: ", 1, cancel}}.run(t, "backup", "-o", "x")

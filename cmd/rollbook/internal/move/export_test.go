@@ -107,7 +107,7 @@ func TestExportRefuses(t *testing.T) {
 // TestExportEnded: an export that is ended leaves no file.
 func TestExportEnded(t *testing.T) {
 	in(t)
-	fill(t, 2000)
+	fill(t, 500)
 	before := files(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	r := call{ctx: ctx, now: impatient(), stderr: &ender{"exporting: ", 1, cancel}}.run(t, "export", "-all", "-o", "x")

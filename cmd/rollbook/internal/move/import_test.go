@@ -236,6 +236,9 @@ func TestImportGoesOn(t *testing.T) {
 		ends := size.Pick(t, 1, 2, 2)
 		text, good, bad := manyRows(format, ends)
 		for _, after := range []bool{true, false} {
+			if !after && format != "csv" && ends == 1 { // on quick runs one format is enough
+				continue
+			}
 			t.Run(fmt.Sprint(format, " ", after), func(t *testing.T) {
 				in(t)
 				args := []string{"import", "-format", format, "-tenant", "acme", "-rejects", "bad"}
