@@ -1,6 +1,8 @@
 package backend_test
 
 import (
+	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/backend"
 	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/cli"
+	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/enduser/keyfile"
 )
 
@@ -73,9 +76,14 @@ func TestKeyringOpen(t *testing.T) {
 func TestKeyringNone(t *testing.T) {
 	t.Chdir(t.TempDir())
 	log, text := logged()
-	ring, err := (&backend.Keyring{Keyring: "none"}).Open(t.Context(), newStore("memory:"), log)
-	if ring != nil || err != nil || text.Len() > 0 {
-		t.Errorf("%v, %v; the log is %q", ring, err, text)
+	none := &backend.Keyring{Keyring: "none"}
+	for name, open := range map[string]func(context.Context, *backend.Store, *slog.Logger) (enduser.Keyring, error){
+		"Open": none.Open, "Find": none.Find,
+	} {
+		ring, err := open(t.Context(), newStore("memory:"), log)
+		if ring != nil || err != nil || text.Len() > 0 {
+			t.Errorf("%s: %v, %v; the log is %q", name, ring, err, text)
+		}
 	}
 	if _, err := (&backend.Keyring{Keyring: "shared:"}).Open(t.Context(), newStore("memory:"), log); cli.Status(err) != cli.Usage {
 		t.Errorf("shared: without a path: %v", err)

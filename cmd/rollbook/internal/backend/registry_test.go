@@ -2,6 +2,7 @@ package backend_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,8 @@ import (
 	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/backend"
 	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/cli"
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/store"
+	"github.com/rollbook-go/rollbook/store/memory"
 )
 
 // newRegistry returns the flags of a command, and what it works with.
@@ -139,5 +142,32 @@ func TestEmptied(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// forgetful is a store that came from a copy without changes.
+type forgetful struct{ store.Store }
+
+func (forgetful) Changes(context.Context, string, store.ChangeQuery) (store.ChangePage, error) {
+	return store.ChangePage{}, nil
+}
+
+// TestWithoutChanges: a tenant without a feed exists if it has a user or a group.
+func TestWithoutChanges(t *testing.T) {
+	key, err := enduser.NewKey("k", [32]byte{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	users := enduser.New(forgetful{memory.New(nil)}, &enduser.Options{Keyring: enduser.NewKeyring(key)})
+	if _, err := users.Tenant("users").Create(t.Context(), enduser.Spec{Name: "Ann"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := users.Tenant("groups").Groups().Create(t.Context(), enduser.GroupSpec{ExternalID: "crew"}); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]int{"users": cli.OK, "groups": cli.OK, "neither": cli.NotFound} {
+		if _, err := (&backend.Tenant{Tenant: name}).Existing(t.Context(), users); cli.Status(err) != want {
+			t.Errorf("%s: status %d, %v", name, cli.Status(err), err)
+		}
 	}
 }
