@@ -54,6 +54,13 @@ func TestCopy(t *testing.T) {
 		}
 		from = to
 	}
+	write(t, "users.csv", table)
+	for _, to := range []string{redis, postgres} { // all commands take all stores
+		args := []string{"import", "-tenant", "late", "-format", "csv", "users.csv", "-store", to, "-keyring", "rollbook.keyring"}
+		if r := run(t, args...); !strings.HasPrefix(r.stdout, "created    2\n") || r.status != cli.Rejected {
+			t.Errorf("%s: status %d\n%s%s", to, r.status, r.stdout, r.stderr)
+		}
+	}
 }
 
 // TestCopyGoesOn: the same command takes up a copy that was ended, at any point.
