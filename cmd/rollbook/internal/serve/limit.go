@@ -82,6 +82,9 @@ func (c *connections) changed(conn net.Conn, state http.ConnState) {
 		c.open++
 		return
 	case http.StateActive:
+		if c.leaving[conn] { // its request came as it was closed
+			panic(http.ErrAbortHandler) // nothing is done for it, and the client can send it again
+		}
 		return
 	case http.StateIdle:
 		c.next++

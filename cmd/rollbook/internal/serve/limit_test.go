@@ -1,11 +1,15 @@
 package serve
 
 import (
+	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -21,12 +25,14 @@ func limitedServer(limit int) *server {
 	}
 }
 
-// TestIdleConnectionsMakeRoom: at the limit, a client that comes is answered, and the
-// connection that has been idle for longest ends.
+// TestIdleConnectionsMakeRoom: at the limit, each client that comes is answered, and one of the
+// idle connections ends.
 func TestIdleConnectionsMakeRoom(t *testing.T) {
-	r := run(t, limitedServer(2), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	const limit, clients = 2, 5
+	r := run(t, limitedServer(limit), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	ended, left := make(chan bool), make(map[net.Conn]bool)
 	var conns []net.Conn
-	for range 5 {
+	for range clients {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(r.url, "http://"))
 		if err != nil {
 			t.Fatal(err)
@@ -34,13 +40,41 @@ func TestIdleConnectionsMakeRoom(t *testing.T) {
 		defer conn.Close()
 		exchange(t, conn)
 		conns = append(conns, conn)
+		left[conn] = true
 	}
-	for i, conn := range conns[:3] {
-		if _, err := conn.Read(make([]byte, 1)); err != io.EOF { //nolint:errorlint // as readers return it
-			t.Errorf("connection %d: %v, want its end", i, err)
+	var mu sync.Mutex
+	for _, conn := range conns {
+		go func() {
+			_, err := conn.Read(make([]byte, 1))
+			if errors.Is(err, io.EOF) {
+				mu.Lock()
+				delete(left, conn)
+				mu.Unlock()
+			}
+			ended <- errors.Is(err, io.EOF)
+		}()
+	}
+	for range clients - limit {
+		if !<-ended {
+			t.Error("a connection did not end as it should")
 		}
 	}
-	for _, conn := range conns[3:] {
+	mu.Lock()
+	last := slices.Collect(maps.Keys(left))
+	mu.Unlock()
+	if len(last) != limit {
+		t.Errorf("%d connections are left, want %d", len(last), limit)
+	}
+	for _, conn := range last {
+		if err := conn.SetReadDeadline(time.Unix(1, 0)); err != nil {
+			t.Fatal(err)
+		}
+		if <-ended {
+			t.Error("one more has ended")
+		}
+		if err := conn.SetReadDeadline(time.Time{}); err != nil {
+			t.Fatal(err)
+		}
 		exchange(t, conn)
 	}
 }
@@ -143,6 +177,14 @@ func TestOneMakesRoom(t *testing.T) {
 		if len(ended) != 0 || len(accepted) != 0 {
 			t.Errorf("%d more have ended, and %d came before there was room", len(ended), len(accepted))
 		}
+		func() {
+			defer func() {
+				if recover() != http.ErrAbortHandler { //nolint:errorlint // as net/http compares it
+					t.Error("the request of a connection that was closed is served")
+				}
+			}()
+			l.changed(conns[0], http.StateActive)
+		}()
 		l.changed(conns[0], http.StateClosed)
 		if <-accepted != more {
 			t.Error("another one was accepted")

@@ -125,7 +125,7 @@ func readHTTP2(t *testing.T, c *tls.Conn) {
 			return
 		}
 		if ping, ok := frame.(*http2.PingFrame); ok && !ping.IsAck() {
-			go framer.WritePing(true, ping.Data) //nolint:errcheck // the connection may end
+			_ = framer.WritePing(true, ping.Data) // the connection may end
 		}
 	}
 }
