@@ -92,7 +92,9 @@ func TestPositionsInPages(t *testing.T) {
 					}
 					for i, position := range positions {
 						rest, _ := read(position)
-						if again := len(rest) - (n - 1 - i); again < 0 || again > min(size, n) || !slices.Equal(rest, all[n-len(rest):]) {
+						again := len(rest) - (n - 1 - i)
+						exact := f == vendors.Sensay || i < n-1 && (i+1)%min(size, 100) == 0 // at the end of a page
+						if again < 0 || again > min(size, n) || exact && again > 0 || !slices.Equal(rest, all[n-len(rest):]) {
 							t.Errorf("behind row %d of %d: %d rows", i, n, len(rest))
 						}
 					}

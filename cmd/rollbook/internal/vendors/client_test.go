@@ -297,6 +297,17 @@ func TestTheTokenStaysWithItsHost(t *testing.T) {
 	}
 }
 
+// MagickMind says by has_more whether there is a next page; its cursor alone does not.
+func TestNoMorePages(t *testing.T) {
+	t.Parallel()
+	s := &served{handler: func(w http.ResponseWriter, _ *http.Request, _ int) {
+		write(w, `{"data":[{"id":"a"}],"paging":{"cursors":{"after":"x"},"has_more":false}}`)
+	}}
+	if ids, err := walk(t, vendors.MagickMind, vendors.API{}, s); err != nil || len(ids) != 1 || len(s.asked) != 1 {
+		t.Errorf("%d requests, rows %q, error %v", len(s.asked), ids, err)
+	}
+}
+
 // Answers that a client could follow for ever, or that are no list, end the walk.
 func TestStrangeAnswers(t *testing.T) {
 	t.Parallel()
