@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/rollbook-go/rollbook/internal/testing/recording"
 	"github.com/rollbook-go/rollbook/internal/testing/redistest"
 )
@@ -77,5 +79,31 @@ func TestSettled(t *testing.T) {
 	got := settled("importing: 1 of 3\nrejected: x line 2: y\nimporting: 2 of 3, 1/s, 3s left\nimporting: 3 of 3, 1/s\ncopying bytes: 5")
 	if want := "importing: 3 of 3\nrejected: x line 2: y\ncopying bytes: 5"; got != want {
 		t.Errorf("%q; want %q", got, want)
+	}
+}
+
+// TestEveryCommandIsShown: the page has a recording of each command.
+func TestEveryCommandIsShown(t *testing.T) {
+	page, err := os.ReadFile("../../docs/cli.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parser, err := kong.New(new(program))
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaves := parser.Model.Leaves(true)
+	for _, leaf := range leaves {
+		words := []string{leaf.Name}
+		for n := leaf.Parent; n.Parent != nil; n = n.Parent {
+			words = append([]string{n.Name}, words...)
+		}
+		command := "rollbook " + strings.Join(words, " ")
+		if !regexp.MustCompile(`(?m)^\$ (.*\| )?` + command + `( |$)`).Match(page) {
+			t.Errorf("docs/cli.md does not show %s", command)
+		}
+	}
+	if len(leaves) < 20 {
+		t.Errorf("there are %d commands only", len(leaves))
 	}
 }
