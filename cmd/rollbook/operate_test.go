@@ -22,15 +22,16 @@ func storesOfPage() []string { return []string{"SQLite", "PostgreSQL", "Redis"} 
 // TestOperate does what docs/operate.md says, chapter by chapter, on every store, and leaves nothing
 // out.
 func TestOperate(t *testing.T) {
-	ran, whole := map[int]bool{}, true
+	ran, ended, want := map[int]bool{}, 0, 0
 	run := func(name string, f func(m *machine), m machine) {
-		whole = t.Run(name, func(t *testing.T) {
-			t.Cleanup(func() { whole = whole && !t.Skipped() })
+		want++
+		t.Run(name, func(t *testing.T) {
 			m.start(t)
 			f(&m)
 			m.sh("systemctl stop rollbook\n") // with status 0
 			maps.Copy(ran, m.ran)
-		}) && whole
+			ended++
+		})
 	}
 	for _, store := range storesOfPage() {
 		run(store, operate, machine{store: store})
@@ -38,9 +39,12 @@ func TestOperate(t *testing.T) {
 	for _, store := range storesOfPage()[1:] {
 		run(store+" for several hosts", rotateShared, machine{store: store, shared: true})
 	}
+	if ended < want {
+		return // a store failed, was skipped or not asked for
+	}
 	for _, chapter := range readPage(t, page) {
 		for _, b := range chapter.blocks {
-			if whole && !ran[b.number] {
+			if !ran[b.number] {
 				t.Errorf("%s:%d was not run", page, b.line)
 			}
 		}
