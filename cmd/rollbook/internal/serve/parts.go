@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 
@@ -71,6 +72,34 @@ func (p *parts) scheme() string {
 type again struct {
 	flag string
 	read func() error
+}
+
+// onHangup has SIGHUP read the files again, if there are any, also while the server starts, which
+// a store that does not answer can make long. They are read when started is called.
+func (s *Serve) onHangup(ctx context.Context, env *cli.Env, p *parts, log *slog.Logger) (started func()) {
+	if env.OnHangup == nil || !s.canReload(env) {
+		return func() {}
+	}
+	ready := make(chan struct{})
+	env.OnHangup(func() {
+		select {
+		case <-ready:
+		case <-ctx.Done(): // the server ends, or has never started
+			select {
+			case <-ready:
+			default:
+				return
+			}
+		}
+		reload(s.again(p), log)
+	})
+	return func() { close(ready) }
+}
+
+// canReload reports whether there is a file that can be read again, or one of -config.
+func (s *Serve) canReload(env *cli.Env) bool {
+	_, shared := s.Keyring.File(&s.Store)
+	return shared || s.Access.Keys != "" || s.Tenants.Tenants != "" || s.TLS.Cert != "" || env.Config != ""
 }
 
 func (s *Serve) again(p *parts) (files []again) {

@@ -59,8 +59,14 @@ type Serve struct {
 // Run serves until the context ends. It creates no file before it listens.
 func (s *Serve) Run(ctx context.Context, env *cli.Env) (err error) {
 	signal.Ignore(syscall.SIGPIPE) // a closed log is no reason to end
+	defer func() {
+		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+			err = nil // a signal ended the start
+		}
+	}()
 	log := s.Logs.Logger(env)
 	p := new(parts)
+	started := s.onHangup(ctx, env, p, log)
 	if err := s.read(p, env, log); err != nil {
 		return cli.Exit(cli.Usage, err)
 	}
@@ -107,9 +113,7 @@ func (s *Serve) Run(ctx context.Context, env *cli.Env) (err error) {
 	if err != nil {
 		return err
 	}
-	if files := s.again(p); (len(files) > 0 || env.Config != "") && env.OnHangup != nil {
-		env.OnHangup(func() { reload(files, log) })
-	}
+	started()
 	announce(env, p.scheme()+"://"+listener.Addr().String(), made)
 	return web.serve(ctx, listener, h)
 }
