@@ -136,7 +136,22 @@ func (a *api) awaitChanges(c *call, t enduser.Tenant, q feedQuery, page enduser.
 			return page, err
 		}
 	}
-	return page, nil
+	return page, a.mayStill(c)
+}
+
+// mayStill returns a problem if the credential has lost the right to see the feed while the
+// request waited.
+func (a *api) mayStill(c *call) error {
+	was := c.Principal
+	now, err := c.Authenticate()
+	switch {
+	case err != nil:
+		return err
+	case now.Tenant != was.Tenant || now.Environment != was.Environment:
+		return rest.Forbidden()
+	}
+	c.Principal = now
+	return a.Allow(c, "listChanges", false)
 }
 
 // readOn returns the next page, which is empty if nothing was selected.

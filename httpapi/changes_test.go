@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -348,6 +349,44 @@ func TestLongPoll(t *testing.T) {
 			}
 		})
 	})
+}
+
+// TestLongPollOfLostKey: a poll whose credential was taken away, has lost its right, or stands for
+// another tenant now, does not show what happened since.
+func TestLongPollOfLostKey(t *testing.T) {
+	t.Parallel()
+	for name, lose := range map[string]func(p *httpapi.Principal) (auth, right error){
+		"credential": func(*httpapi.Principal) (auth, right error) { return httpapi.ErrUnauthorized, nil },
+		"right":      func(*httpapi.Principal) (auth, right error) { return nil, httpapi.ErrForbidden },
+		"tenant": func(p *httpapi.Principal) (auth, right error) {
+			p.Tenant = "umbrella"
+			return nil, nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var unauthorized, forbidden error
+				p := httpapi.Principal{Tenant: "acme"}
+				s := newServerOf(t, nil, nil, func(*http.Request, string) (httpapi.Principal, error) { return p, unauthorized }, &httpapi.Options{
+					Authorize: func(context.Context, httpapi.Principal, httpapi.Action) error { return forbidden },
+				})
+				cursor := s.feed(t, "from=now").Cursor
+				done := make(chan answer, 1)
+				go func() { done <- s.do(t, "GET", "/v1/changes?wait=30&after="+cursor, "") }()
+				synctest.Wait()
+				unauthorized, forbidden = lose(&p)
+				if _, err := s.users.Tenant("acme").Create(t.Context(), enduser.Spec{ExternalID: "a"}); err != nil {
+					t.Fatal(err)
+				}
+				if a := <-done; unauthorized != nil {
+					a.wantCode(t, 401, "unauthorized")
+				} else {
+					a.wantCode(t, 403, "forbidden")
+				}
+			})
+		})
+	}
 }
 
 // A long poll for some changes does not end with another one, and gives the cursor behind

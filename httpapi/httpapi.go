@@ -41,6 +41,9 @@ var ErrUnauthorized = family.ErrUnauthorized
 // otherwise.
 //
 // ErrUnauthorized is answered with 401, any other error with 503.
+//
+// A request for /v1/changes that has waited is authenticated, and authorized, again before it
+// shows what has changed.
 type Authenticator func(r *http.Request, credential string) (Principal, error)
 
 // Action is what a request is about to do, for [Options].Authorize.

@@ -106,6 +106,10 @@ func (c *Call[P]) Idle() {
 	c.body, c.parts, c.in, c.out = "", nil, nil, nil
 }
 
+// Authenticate returns what the credential stands for now, which may have changed during a long
+// wait.
+func (c *Call[P]) Authenticate() (P, error) { return c.h.config.Authenticate(c.Request) }
+
 // Body returns the request's body, until something is answered.
 func (c *Call[P]) Body() string { return c.body }
 
