@@ -35,9 +35,9 @@ type program struct {
 	Restore move.Restore `cmd:"" help:"Put a backup in the place of an SQLite store."`
 	Verify  move.Verify  `cmd:"" help:"Read a whole store and report what is damaged."`
 
-	Tenants manage.Tenants `cmd:"" help:"List and delete tenants."`
+	Tenants manage.Tenants `cmd:"" help:"List, reindex and delete tenants."`
 	Users   manage.Users   `cmd:"" help:"Get, list and delete users."`
-	Groups  manage.Groups  `cmd:"" help:"Show groups, and rotate their tokens."`
+	Groups  manage.Groups  `cmd:"" help:"Create, get and list groups, and rotate their tokens."`
 	Keyring manage.Keyring `cmd:"" help:"Manage the keys that secrets are sealed under."`
 	Version manage.Version `cmd:"" help:"Print the version."`
 }

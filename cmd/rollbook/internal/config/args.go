@@ -29,8 +29,31 @@ func doubled(args []string) []string {
 	return out
 }
 
+// meant returns the arguments in place of those that people know from other programs:
+// "rollbook help export" and "rollbook -version".
+func meant(args []string) []string {
+	if len(args) == 0 {
+		return args
+	}
+	switch args[0] {
+	case "help":
+		return append(args[1:len(args):len(args)], "-help")
+	case "-version", "--version":
+		return append([]string{"version"}, args[1:]...)
+	}
+	return args
+}
+
 // undoubled writes the flags in a text of kong with one dash.
 func undoubled(text string) string { return double.ReplaceAllString(text, "$1-$2") }
+
+// described returns the help of a flag, with the default that its placeholder hides.
+func described(v *kong.Value) string {
+	if v.Flag != nil && v.Flag.PlaceHolder != "" && v.Default != "" {
+		return v.Help + " By default " + v.Default + "."
+	}
+	return v.Help
+}
 
 // help prints the help of kong, with the flags as they are documented.
 func help(options kong.HelpOptions, ctx *kong.Context) error {

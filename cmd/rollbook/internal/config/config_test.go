@@ -42,6 +42,7 @@ type fetch struct {
 
 	Token string `setting:"" secret:""`
 	Yes   bool
+	Age   string   `default:"30d" placeholder:"AGE" help:"How old."`
 	Files []string `arg:"" optional:""`
 }
 
@@ -120,7 +121,7 @@ func TestOtherCommands(t *testing.T) {
 	if err := config.Parse(&got, []string{"fetch", "-config", file, "-yes", "--", "a", "-b"}, []string{"ROLLBOOK_LIMIT=no number"}); err != nil {
 		t.Fatal(err)
 	}
-	want := fetch{store{"file"}, "secret", true, []string{"a", "-b"}}
+	want := fetch{store{"file"}, "secret", true, "30d", []string{"a", "-b"}}
 	if diff := cmp.Diff(want, got.Fetch, cmp.AllowUnexported(fetch{})); diff != "" {
 		t.Error(diff)
 	}
@@ -154,10 +155,10 @@ func TestWrong(t *testing.T) {
 		{"list for one", []string{"serve", "-config", write(t, "mode = ['fast']")}, nil, "-mode: it has one value, not a list (from FILE)"},
 		{"table", []string{"serve", "-config", write(t, "[key]\nname = 'secret'")}, nil, "-config: FILE: unknown: key.name"},
 		{"time", []string{"serve", "-config", write(t, "mode = 2026-11-26")}, nil, "-mode: it must be a string, a number, true or false (from FILE)"},
-		{"unknown flag", []string{"serve", "-modes=secret"}, nil, `unknown flag -modes, did you mean "-mode"?`},
+		{"unknown flag", []string{"serve", "-modes=secret"}, nil, `unknown flag -modes, did you mean "-mode"?; see rollbook serve -help`},
 		{"argument", []string{"serve", "secret"}, nil, "unexpected argument behind serve and its flags"},
-		{"command", []string{"serv"}, nil, `unexpected argument serv, did you mean "serve"?`},
-		{"no command", nil, nil, `expected one of "serve", "fetch"`},
+		{"command", []string{"serv"}, nil, `unexpected argument serv, did you mean "serve"?; see rollbook -help`},
+		{"no command", nil, nil, `expected one of "serve", "fetch"; see rollbook -help`},
 		{"no value", []string{"serve", "-mode"}, nil, "-mode: its value is missing; one that begins with a dash is written -mode=VALUE"},
 		{"no value of a list", []string{"serve", "-key"}, nil, "-key: its value is missing; one that begins with a dash is written -key=VALUE"},
 		{"a dash", []string{"serve", "-key", "-secret"}, nil, "-key: its value is missing; one that begins with a dash is written -key=VALUE"},
@@ -244,6 +245,33 @@ func TestHelp(t *testing.T) {
 	}
 	if strings.Contains(out.String(), "--") {
 		t.Errorf("two dashes:\n%s", &out)
+	}
+}
+
+// TestHelpShowsDefaults: also of a flag with a placeholder, which kong shows instead.
+func TestHelpShowsDefaults(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	_ = config.Main(t.Context(), new(commands), []string{"fetch", "-help"}, nil, &cli.Env{Stdout: &out})
+	if !strings.Contains(out.String(), "How old. By default 30d.\n") {
+		t.Error(&out)
+	}
+}
+
+// TestHabits: what people know from other programs works, too.
+func TestHabits(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]string{
+		"help":       "Usage: rollbook <command>",
+		"help serve": "Usage: rollbook serve",
+		"-version":   "unexpected argument version", // this program has no such command
+		"--version":  "unexpected argument version",
+	} {
+		var out strings.Builder
+		_ = config.Main(t.Context(), new(commands), strings.Fields(args), nil, &cli.Env{Stdout: &out, Stderr: &out})
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%s: %s", args, &out)
+		}
 	}
 }
 

@@ -23,7 +23,7 @@ import (
 
 // global is the flags that every command has.
 type global struct {
-	Config string `placeholder:"FILE" help:"TOML file with settings, named as their flags are."`
+	Config string `placeholder:"FILE" help:"TOML file with settings, named as their flags are. The environment can have them, too: ROLLBOOK_STORE is -store."`
 	JSON   bool   `name:"json" help:"Print results, progress and errors as JSON."`
 }
 
@@ -81,7 +81,7 @@ func parse(program any, args, environ []string, stdout io.Writer, options ...kon
 	}
 	from, unknown := newSources(settings(parser.Model), environ)
 	from.bind(parser)
-	parsed, err := parser.Parse(doubled(args))
+	parsed, err := parser.Parse(doubled(meant(args)))
 	switch {
 	case helped:
 		return nil, nil //nolint:nilnil // nothing is to be run
@@ -89,6 +89,9 @@ func parse(program any, args, environ []string, stdout io.Writer, options ...kon
 		return nil, unknown
 	case err != nil:
 		return nil, from.explain(err)
+	}
+	if err := from.checkEmpty(parsed); err != nil {
+		return nil, err
 	}
 	return &command{parsed, g}, nil
 }
@@ -98,6 +101,7 @@ func newParser(program any, options ...kong.Option) (*kong.Kong, error) {
 		kong.Name("rollbook"),
 		kong.Description("A registry of end users."),
 		kong.Help(help),
+		kong.ValueFormatter(described),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
 	)...)
 }
@@ -109,5 +113,5 @@ func report(env *cli.Env, err error) {
 		_ = json.NewEncoder(env.Stderr).Encode(map[string]any{"error": text, "status": cli.Status(err)})
 		return
 	}
-	fmt.Fprintln(env.Stderr, "rollbook:", text)
+	fmt.Fprintln(env.Stderr, "rollbook:", cli.Printable(text))
 }

@@ -214,6 +214,22 @@ func scalar(v any) (string, error) {
 // and may be secret.
 var noValue = regexp.MustCompile(`^(-[a-z-]+): (?:missing value|expected \w+ value but got .*\((?:<EOL>|long flag|short flag)\))`)
 
+// usage matches kong's errors of a call without a command, or with words that there are not.
+var usage = regexp.MustCompile(`^(?:expected one of|unexpected argument|unknown flag|missing flags)`)
+
+// seeHelp says where the words are that a call can have.
+func seeHelp(err error) string {
+	command := ""
+	if parse, ok := errors.AsType[*kong.ParseError](err); ok {
+		for _, p := range parse.Context.Path {
+			if p.Command != nil {
+				command = p.Command.Path() + " "
+			}
+		}
+	}
+	return fmt.Sprintf("; see rollbook %s-help", command)
+}
+
 // explain returns an error of kong in our words: with flags of one dash, with where the value
 // came from, and without values that may be secret.
 func (s *sources) explain(err error) error {
@@ -228,6 +244,9 @@ func (s *sources) explain(err error) error {
 	}
 	if missing := noValue.FindStringSubmatch(text); missing != nil {
 		return fmt.Errorf("%s: its value is missing; one that begins with a dash is written %s=VALUE", missing[1], missing[1])
+	}
+	if usage.MatchString(text) {
+		return errors.New(text + seeHelp(err))
 	}
 	name, _, _ := strings.Cut(strings.TrimPrefix(text, "-"), " ")
 	name, _, _ = strings.Cut(strings.TrimSuffix(name, ":"), "=")

@@ -99,7 +99,7 @@ func (c *TenantsDelete) Run(ctx context.Context, env *cli.Env) error {
 		case err != nil:
 			return err
 		case !c.Yes:
-			return cli.Exit(cli.Usage, fmt.Errorf("tenant %q has %s users: -yes deletes them, and all else of it, for good", c.Name, total))
+			return cli.Exit(cli.Refused, fmt.Errorf("tenant %q has %s users: -yes deletes them, and all else of it, for good", c.Name, total))
 		}
 		progress := env.Progress("deleting records", 0)
 		deleted, err := users.DeleteTenant(ctx, c.Name, &enduser.DeleteTenantOptions{

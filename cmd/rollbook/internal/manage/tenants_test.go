@@ -71,7 +71,7 @@ func TestTenantsDelete(t *testing.T) {
 			t.Errorf("the store has %v; want %q", got, want)
 		}
 	}
-	p.fails(t, cli.Usage, `tenant "acme" has 2 users: -yes deletes them`, "tenants", "delete", "acme")
+	p.fails(t, cli.Refused, `tenant "acme" has 2 users: -yes deletes them`, "tenants", "delete", "acme")
 	p.fails(t, cli.NotFound, `no tenant "acm"`, "tenants", "delete", "acm", "-yes")
 	has("acme", "exact", "other")
 	a := p.run(t, "tenants", "delete", "acme", "-yes")

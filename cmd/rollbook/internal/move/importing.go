@@ -151,6 +151,9 @@ func (i *importing) archive(n int, in *input, place string) error {
 	}
 	result, err := archive.Import(i.ctx, i.users, in, opts)
 	i.archived(n, result)
+	if errors.Is(err, archive.ErrFormat) {
+		err = fmt.Errorf("%w; -format names other forms", err)
+	}
 	return err
 }
 
@@ -181,7 +184,7 @@ func (i *importing) end(err error) error {
 	}
 	i.progress.End()
 	if err != nil {
-		if r.After != "" {
+		if r.After != "" && r.rows() > 0 {
 			i.progress.Note(r, fmt.Sprintf("ended after %d rows: the same command takes it up again; with -after %s it goes on from there", r.rows(), r.After))
 		}
 		return err
