@@ -83,7 +83,7 @@ func (c *connections) changed(conn net.Conn, state http.ConnState) {
 		return
 	case http.StateActive:
 		if c.leaving[conn] { // its request came as it was closed
-			panic(http.ErrAbortHandler) // nothing is done for it, and the client can send it again
+			panic(http.ErrAbortHandler) //nolint:forbidigo // net/http recovers it: nothing is done, and the client sends it again
 		}
 		return
 	case http.StateIdle:
