@@ -26,7 +26,7 @@ func (s *sink) Write(b []byte) (int, error) { return len(b), nil }
 func measured(tb testing.TB) *otelrollbook.Telemetry {
 	tb.Helper()
 	t, err := otelrollbook.New(&otelrollbook.Options{
-		Meters: sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader())), Tenants: true,
+		MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader())), Tenants: true,
 	})
 	if err != nil {
 		tb.Fatal(err)

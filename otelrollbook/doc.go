@@ -2,7 +2,7 @@
 // it, what its store does, its sweeps and its deliveries to webhooks, and as spans the requests
 // and their calls of the store.
 //
-//	telemetry, err := otelrollbook.New(&otelrollbook.Options{Meters: meters, Traces: traces})
+//	telemetry, err := otelrollbook.New(&otelrollbook.Options{MeterProvider: meters, TracerProvider: tracers})
 //	st, err := sqlite.Open(ctx, "users.db", &sqlite.Options{Observer: telemetry.Store("sqlite")})
 //	users := enduser.New(telemetry.Spans(st, "sqlite"), &enduser.Options{Observer: telemetry.Users()})
 //	api, err := httpapi.New(users, auth, nil)

@@ -20,7 +20,7 @@ import (
 func ExampleNew() {
 	reader := sdkmetric.NewManualReader()
 	telemetry, err := otelrollbook.New(&otelrollbook.Options{
-		Meters: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)),
+		MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)),
 	})
 	if err != nil {
 		log.Fatal(err)

@@ -206,7 +206,7 @@ func attributesOf(s tracetest.SpanStub) []string {
 func TestSpansAlone(t *testing.T) {
 	t.Parallel()
 	spans := tracetest.NewInMemoryExporter()
-	traces, err := otelrollbook.New(&otelrollbook.Options{Traces: sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))})
+	traces, err := otelrollbook.New(&otelrollbook.Options{TracerProvider: sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,8 +28,8 @@ type rig struct {
 func newRig(tb testing.TB, o otelrollbook.Options) *rig {
 	tb.Helper()
 	r := &rig{reader: sdkmetric.NewManualReader(), spans: tracetest.NewInMemoryExporter()}
-	o.Meters = sdkmetric.NewMeterProvider(sdkmetric.WithReader(r.reader))
-	o.Traces = sdktrace.NewTracerProvider(sdktrace.WithSyncer(r.spans))
+	o.MeterProvider = sdkmetric.NewMeterProvider(sdkmetric.WithReader(r.reader))
+	o.TracerProvider = sdktrace.NewTracerProvider(sdktrace.WithSyncer(r.spans))
 	var err error
 	if r.Telemetry, err = otelrollbook.New(&o); err != nil {
 		tb.Fatal(err)

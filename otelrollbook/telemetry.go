@@ -14,8 +14,8 @@ const scope = "github.com/rollbook-go/rollbook/otelrollbook"
 
 // Options are the settings of [New].
 type Options struct {
-	Meters metric.MeterProvider // nil: no metrics
-	Traces trace.TracerProvider // nil: no spans
+	MeterProvider  metric.MeterProvider // nil: no metrics
+	TracerProvider trace.TracerProvider // nil: no spans
 
 	// Propagator finds the trace of the caller in the headers of a request. Nil: W3C Trace
 	// Context.
@@ -42,15 +42,15 @@ func New(opts *Options) (*Telemetry, error) {
 		o = *opts
 	}
 	t := &Telemetry{propagator: o.Propagator}
-	if o.Meters != nil {
-		m, err := newMetrics(o.Meters.Meter(scope, metric.WithSchemaURL(semconv.SchemaURL)))
+	if o.MeterProvider != nil {
+		m, err := newMetrics(o.MeterProvider.Meter(scope, metric.WithSchemaURL(semconv.SchemaURL)))
 		if err != nil {
 			return nil, fmt.Errorf("otelrollbook: new: %w", err)
 		}
 		t.metrics = m
 	}
-	if o.Traces != nil {
-		t.tracer = o.Traces.Tracer(scope, trace.WithSchemaURL(semconv.SchemaURL))
+	if o.TracerProvider != nil {
+		t.tracer = o.TracerProvider.Tracer(scope, trace.WithSchemaURL(semconv.SchemaURL))
 	}
 	if t.propagator == nil {
 		t.propagator = propagation.TraceContext{}

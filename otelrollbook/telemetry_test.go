@@ -28,7 +28,7 @@ func (noGauges) Int64Gauge(string, ...metric.Int64GaugeOption) (metric.Int64Gaug
 
 func TestRefusedInstrument(t *testing.T) {
 	t.Parallel()
-	if made, err := otelrollbook.New(&otelrollbook.Options{Meters: refusing{}}); !errors.Is(err, errRefused) || made != nil {
+	if made, err := otelrollbook.New(&otelrollbook.Options{MeterProvider: refusing{}}); !errors.Is(err, errRefused) || made != nil {
 		t.Errorf("%v, %v", made, err)
 	}
 }

@@ -78,7 +78,7 @@ func (m *Metrics) page(opts *otelrollbook.Options, log *slog.Logger) (http.Handl
 			return nil, err
 		}
 	}
-	opts.Meters = sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter))
+	opts.MeterProvider = sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter))
 	m.Telemetry, err = otelrollbook.New(opts)
 	return promhttp.HandlerFor(all, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), MaxRequestsInFlight: 4,
