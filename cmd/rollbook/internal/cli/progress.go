@@ -87,9 +87,9 @@ func (p *Progress) Note(v any, line string) {
 	case p.env.JSON:
 		_ = encoder(p.env.Stderr).Encode(v)
 	case p.bars != nil && !p.ended:
-		_, _ = fmt.Fprintln(p.bars, printable(line))
+		_, _ = fmt.Fprintln(p.bars, Printable(line))
 	default:
-		fmt.Fprintln(p.env.Stderr, printable(line))
+		fmt.Fprintln(p.env.Stderr, Printable(line))
 	}
 }
 

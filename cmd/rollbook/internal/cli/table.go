@@ -19,7 +19,7 @@ func (e *Env) Result(v any, lines ...[2]string) error {
 	w := aligned(e.Stdout)
 	for _, line := range lines {
 		if line[1] != "" {
-			fmt.Fprintf(w, "%s\t%s\n", line[0], printable(line[1]))
+			fmt.Fprintf(w, "%s\t%s\n", line[0], Printable(line[1]))
 		}
 	}
 	return w.Flush()
@@ -76,7 +76,7 @@ func (t *Table) End() error {
 func (t *Table) columns(cells []string) {
 	shown := make([]string, len(cells))
 	for i, c := range cells {
-		if shown[i] = printable(c); c == "" {
+		if shown[i] = Printable(c); c == "" {
 			shown[i] = "-"
 		}
 	}
@@ -93,8 +93,9 @@ func encoder(w io.Writer) *json.Encoder {
 
 func aligned(w io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(w, 0, 8, 2, ' ', 0) }
 
-// printable returns a text without what could steer a terminal: users choose their names.
-func printable(s string) string {
+// Printable returns a text without what could steer a terminal: users choose their names, and
+// others those of files.
+func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsGraphic(r) || r == zeroWidthJoiner {
 			return r
