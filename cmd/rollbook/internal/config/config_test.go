@@ -18,6 +18,7 @@ import (
 type commands struct {
 	Serve serve `cmd:"" settings:""`
 	Fetch fetch `cmd:""`
+	Drop  drop  `cmd:""`
 }
 
 type store struct {
@@ -47,6 +48,12 @@ type fetch struct {
 }
 
 func (*fetch) Run(context.Context) error { return errors.Join(errors.New("one"), errors.New("two")) }
+
+type drop struct {
+	IDs []string `arg:"" name:"id"`
+}
+
+func (*drop) Run() error { return nil }
 
 func write(t *testing.T, text string) string {
 	t.Helper()
@@ -158,7 +165,8 @@ func TestWrong(t *testing.T) {
 		{"unknown flag", []string{"serve", "-modes=secret"}, nil, `unknown flag -modes, did you mean "-mode"?; see rollbook serve -help`},
 		{"argument", []string{"serve", "secret"}, nil, "unexpected argument behind serve and its flags"},
 		{"command", []string{"serv"}, nil, `unexpected argument serv, did you mean "serve"?; see rollbook -help`},
-		{"no command", nil, nil, `expected one of "serve", "fetch"; see rollbook -help`},
+		{"no command", nil, nil, `expected one of "serve", "fetch", "drop"; see rollbook -help`},
+		{"no argument", []string{"drop"}, nil, `expected "<id> ..."; see rollbook drop -help`},
 		{"no value", []string{"serve", "-mode"}, nil, "-mode: its value is missing; one that begins with a dash is written -mode=VALUE"},
 		{"no value of a list", []string{"serve", "-key"}, nil, "-key: its value is missing; one that begins with a dash is written -key=VALUE"},
 		{"a dash", []string{"serve", "-key", "-secret"}, nil, "-key: its value is missing; one that begins with a dash is written -key=VALUE"},

@@ -215,7 +215,7 @@ func scalar(v any) (string, error) {
 var noValue = regexp.MustCompile(`^(-[a-z-]+): (?:missing value|expected \w+ value but got .*\((?:<EOL>|long flag|short flag)\))`)
 
 // usage matches kong's errors of a call without a command, or with words that there are not.
-var usage = regexp.MustCompile(`^(?:expected one of|unexpected argument|unknown flag|missing flags)`)
+var usage = regexp.MustCompile(`^(?:expected |unexpected argument|unknown flag|missing flags)`)
 
 // seeHelp says where the words are that a call can have.
 func seeHelp(err error) string {
