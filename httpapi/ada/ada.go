@@ -10,8 +10,8 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
+	"github.com/rollbook-go/rollbook/httpapi/internal/foreign"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
-	"github.com/rollbook-go/rollbook/httpapi/internal/vendor"
 )
 
 // Policy returns the policy of this family: the limits that the vendor documents.
@@ -71,7 +71,7 @@ func New(users *enduser.Manager, auth httpapi.Authenticator, opts *Options) (htt
 	if o.MaxBody <= 0 {
 		o.MaxBody = maxBody
 	}
-	h, err := vendor.Host("ada", users, auth, o.Options, Policy())
+	h, err := foreign.Host("ada", users, auth, o.Options, Policy())
 	if err != nil {
 		return nil, err
 	}

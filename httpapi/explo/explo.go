@@ -9,8 +9,8 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
+	"github.com/rollbook-go/rollbook/httpapi/internal/foreign"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
-	"github.com/rollbook-go/rollbook/httpapi/internal/vendor"
 )
 
 // Options are the settings of a handler. The zero value is ready to use.
@@ -39,7 +39,7 @@ func New(users *enduser.Manager, auth httpapi.Authenticator, opts *Options) (htt
 	if opts != nil {
 		o = *opts
 	}
-	host, err := vendor.Host("explo", users, auth, o.Options, Policy())
+	host, err := foreign.Host("explo", users, auth, o.Options, Policy())
 	if err != nil {
 		return nil, err
 	}

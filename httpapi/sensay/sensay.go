@@ -7,8 +7,8 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
+	"github.com/rollbook-go/rollbook/httpapi/internal/foreign"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
-	"github.com/rollbook-go/rollbook/httpapi/internal/vendor"
 )
 
 // Policy returns the policy of this family: the limits that the vendor states, and external
@@ -39,7 +39,7 @@ func New(users *enduser.Manager, auth httpapi.Authenticator, opts *Options) (htt
 	if opts != nil {
 		o = *opts
 	}
-	h, err := vendor.Host("sensay", users, auth, o.Options, Policy())
+	h, err := foreign.Host("sensay", users, auth, o.Options, Policy())
 	if err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ func TestProxy(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	base := filepath.Join(modules, filepath.FromSlash(rootModule))
-	for _, want := range []string{"@" + version + "/enduser/doc.go", "@" + version + "/httpapi/internal/vendor/vendor.go", "/store/postgres@" + version + "/doc.go", "/cmd/rollbook@" + version + "/main.go"} {
+	for _, want := range []string{"@" + version + "/enduser/doc.go", "@" + version + "/httpapi/internal/foreign/foreign.go", "/store/postgres@" + version + "/doc.go", "/cmd/rollbook@" + version + "/main.go"} {
 		if _, err := os.Stat(base + filepath.FromSlash(want)); err != nil {
 			t.Error(err)
 		}

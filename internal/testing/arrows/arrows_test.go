@@ -27,7 +27,7 @@ func allowed() []arrow {
 	in := func(path string) string { return modulePath + path }
 	family := []string{
 		in("/enduser"), in("/httpapi"), in("/httpapi/internal/family"), in("/httpapi/internal/rest"),
-		in("/httpapi/internal/vendor"), in("/internal/jsontext"), in("/internal/redact"), in("/internal/userjson"),
+		in("/httpapi/internal/foreign"), in("/internal/jsontext"), in("/internal/redact"), in("/internal/userjson"),
 	}
 	return []arrow{
 		{in(""), nil},
@@ -52,7 +52,7 @@ func allowed() []arrow {
 			in("/enduser"), in("/httpapi/internal/family"), in("/httpapi/internal/rest"), in("/internal/jsontext"), in("/internal/ndjson"), in("/internal/userjson"),
 		}},
 		{in("/httpapi/internal/family"), []string{in("/enduser"), in("/httpapi/internal/rest")}},
-		{in("/httpapi/internal/vendor"), []string{
+		{in("/httpapi/internal/foreign"), []string{
 			in("/enduser"), in("/httpapi"), in("/httpapi/internal/family"), in("/httpapi/internal/rest"),
 		}},
 		{in("/httpapi/internal/rest"), []string{in("/internal/jsontext")}},

@@ -1,6 +1,6 @@
-// Package vendor turns the settings of package httpapi into those of the families that
+// Package foreign turns the settings of package httpapi into those of the families that
 // speak the wire formats of other products.
-package vendor
+package foreign
 
 import (
 	"errors"
