@@ -61,7 +61,10 @@ func OpenShared(path string) (*Shared, error) {
 	return s, nil
 }
 
-// Reload reads the file again. After an error the keys are those from before.
+// Reload reads the file again. After an error the keys are those from before. A file without the
+// primary key from before is refused with ErrPrimary: until now secrets were sealed under it here,
+// and those could not be opened any more. It was retired before all hosts had the file with
+// the next primary key.
 func (s *Shared) Reload() error {
 	info, records, err := readShared(s.path)
 	if err != nil {
@@ -84,6 +87,9 @@ func (s *Shared) Reload() error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(s.keys) > 0 && !slices.ContainsFunc(keys, func(k enduser.Key) bool { return k.ID() == s.keys[0].ID() }) {
+		return fmt.Errorf("%w: %s does not have the key that secrets are sealed under", ErrPrimary, s.path)
+	}
 	s.file, s.infos, s.keys = info, infos, keys
 	return nil
 }

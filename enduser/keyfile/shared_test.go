@@ -131,6 +131,36 @@ func TestSharedRefuses(t *testing.T) {
 	}
 }
 
+// TestSharedKeepsPrimary: a host that has missed a promotion refuses the file without the key that it
+// has sealed under, also when it looks for the new key. It takes both files in their order.
+func TestSharedKeepsPrimary(t *testing.T) {
+	t.Parallel()
+	k, path := newShared(t)
+	s := must(keyfile.OpenShared(path))(t)
+	before := s.Keys()
+	old := must(s.SealingKey(t.Context(), time.Time{}))(t)
+	id := must(k.Add(t.Context()))(t)
+	ok(t, k.Promote(t.Context(), id))
+	promoted := newPath(t)
+	share(t, k, promoted)
+	ok(t, k.Retire(t.Context(), old.ID()))
+	retired := newPath(t)
+	share(t, k, retired)
+
+	ok(t, os.Rename(retired, path))
+	wantErr(t, "reload", s.Reload(), keyfile.ErrPrimary)
+	wantErr(t, "the new key", second(s.OpeningKey(t.Context(), id)), keyfile.ErrPrimary)
+	if diff := cmp.Diff(before, s.Keys()); diff != "" {
+		t.Errorf("keys (-before +after):\n%s", diff)
+	}
+	must(s.OpeningKey(t.Context(), old.ID()))(t)
+	ok(t, os.Rename(promoted, path))
+	ok(t, s.Reload())
+	share(t, k, path)
+	ok(t, s.Reload())
+	wantErr(t, "the retired key", second(s.OpeningKey(t.Context(), old.ID())), enduser.ErrNoKey)
+}
+
 // TestSharedOfAnother: a file of another user than root, which could replace it, is refused.
 func TestSharedOfAnother(t *testing.T) {
 	t.Parallel()
