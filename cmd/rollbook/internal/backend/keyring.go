@@ -14,6 +14,7 @@ import (
 	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/cli"
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/enduser/keyfile"
+	"github.com/rollbook-go/rollbook/store"
 )
 
 // Keyring is the flag that names the keys that secrets are sealed under. Commands embed it
@@ -50,9 +51,35 @@ func (k *Keyring) File(s *Store) (path string, shared bool) {
 // file: what is sealed under a new key cannot be opened by the servers on the store. The error for
 // a file that does not exist has the status NotFound.
 func (k *Keyring) Find(ctx context.Context, s *Store, log *slog.Logger) (enduser.Keyring, error) {
+	if err := k.missing(s); err != nil {
+		return nil, err
+	}
+	return k.Open(ctx, s, log)
+}
+
+// missing returns an error if there is to be a file and is none.
+func (k *Keyring) missing(s *Store) error {
 	if path, _ := k.File(s); path != "" {
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return nil, cli.Exit(cli.NotFound, fmt.Errorf("-keyring: there is no file %s", path))
+			return cli.Exit(cli.NotFound, fmt.Errorf("-keyring: there is no file %s", path))
+		}
+	}
+	return nil
+}
+
+// fill opens the keyring for users that come in. It makes a file only for a store that is empty:
+// servers on one that is not have a keyring already, and cannot read what is sealed under another
+// one. The keyring is nil if theirs is not where it is by default.
+func (k *Keyring) fill(ctx context.Context, s *Store, st store.Store, log *slog.Logger) (enduser.Keyring, error) {
+	if err := k.missing(s); err != nil {
+		page, listErr := st.Tenants(ctx, store.TenantQuery{Limit: 1})
+		switch {
+		case listErr != nil:
+			return nil, listErr
+		case len(page.Names) > 0 && k.Keyring == "":
+			return nil, nil //nolint:nilnil // rows that need one are rejected
+		case len(page.Names) > 0:
+			return nil, err
 		}
 	}
 	return k.Open(ctx, s, log)

@@ -31,22 +31,32 @@ func (r *Registry) Use(ctx context.Context, env *cli.Env, secrets bool, fn func(
 		Schema: file.Schema,
 		Policy: func(tenant string) (enduser.Policy, bool) { return file.Policy(tenant), true },
 	}
-	find := r.Find
+	find := func(ctx context.Context, _ store.Store, log *slog.Logger) (enduser.Keyring, error) {
+		return r.Find(ctx, &r.Store, log)
+	}
 	if !secrets {
 		find = nil
 	}
 	return r.use(ctx, env, r.OpenExisting, find, opts, fn)
 }
 
-// Fill is Use for commands that bring users in: it makes a store that does not exist, and the
-// Manager has the keyring and no policy. Policy returns the one that the settings give a tenant.
+// Fill is Use for commands that bring users in: it makes a store that does not exist, and a keyring
+// for a store that is empty, and the Manager has no policy. Policy returns the one that the settings give a tenant.
 // A dry run makes nothing and has no keyring.
 func (r *Registry) Fill(ctx context.Context, env *cli.Env, dry bool, fn func(users *enduser.Manager, policy func(tenant string) enduser.Policy) error) error {
 	file, err := r.Tenants.Open()
 	if err != nil {
 		return err
 	}
-	open, keyring := r.OpenOrMake, r.Keyring.Open
+	if _, shared := r.Keyring.File(&r.Store); shared && !dry { // which is never made
+		if err := r.missing(&r.Store); err != nil {
+			return err
+		}
+	}
+	open := r.OpenOrMake
+	keyring := func(ctx context.Context, st store.Store, log *slog.Logger) (enduser.Keyring, error) {
+		return r.Keyring.fill(ctx, &r.Store, st, log)
+	}
 	if dry {
 		open, keyring = r.OpenExisting, nil
 	}
@@ -58,7 +68,7 @@ func (r *Registry) Fill(ctx context.Context, env *cli.Env, dry bool, fn func(use
 // The methods that open a store and a keyring.
 type (
 	opener        func(context.Context, *slog.Logger) (store.Store, io.Closer, error)
-	keyringOpener func(context.Context, *Store, *slog.Logger) (enduser.Keyring, error)
+	keyringOpener func(context.Context, store.Store, *slog.Logger) (enduser.Keyring, error)
 )
 
 // use does what Use and Fill do, without a keyring if that is nil.
@@ -73,7 +83,7 @@ func (r *Registry) use(
 	defer func() { err = errors.Join(err, closer.Close()) }()
 	opts.Logger, opts.Now = log, env.Now
 	if keyring != nil {
-		if opts.Keyring, err = keyring(ctx, &r.Store, log); err != nil {
+		if opts.Keyring, err = keyring(ctx, st, log); err != nil {
 			return err
 		}
 	}

@@ -63,6 +63,51 @@ func TestUse(t *testing.T) {
 	}
 }
 
+// TestFillKeyring: a keyring is made for an empty store alone. What is sealed under a new one the
+// servers on the store could not read.
+func TestFillKeyring(t *testing.T) {
+	for name, flag := range stores(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			r, env, _ := newRegistry(flag(t))
+			create := func() error {
+				return r.Fill(t.Context(), env, false, func(users *enduser.Manager, _ func(string) enduser.Policy) error {
+					_, err := users.Tenant("acme").Create(t.Context(), enduser.Spec{Name: "Ann"})
+					_, _, err2 := users.Tenant("acme").Groups().Create(t.Context(), enduser.GroupSpec{ExternalID: "crew"})
+					return errors.Join(err, err2)
+				})
+			}
+			r.Keyring.Keyring = "shared:none"
+			if err := create(); cli.Status(err) != cli.NotFound {
+				t.Errorf("shared: status %d, %v", cli.Status(err), err)
+			}
+			if path, isFile := r.Store.File(); isFile {
+				if _, err := os.Stat(path); err == nil {
+					t.Error("a store was made")
+				}
+			}
+			r.Keyring.Keyring = "none"
+			if err := create(); !errors.Is(err, enduser.ErrNoKeyring) {
+				t.Error(err)
+			}
+			r.Keyring.Keyring = "elsewhere"
+			if err := create(); cli.Status(err) != cli.NotFound {
+				t.Errorf("status %d, %v", cli.Status(err), err)
+			}
+			r.Keyring.Keyring = ""
+			if err := create(); !errors.Is(err, enduser.ErrNoKeyring) {
+				t.Error(err)
+			}
+			path, _ := r.Keyring.File(&r.Store)
+			for _, made := range []string{"none", "elsewhere", path} {
+				if _, err := os.Stat(made); err == nil {
+					t.Errorf("%s was made", made)
+				}
+			}
+		})
+	}
+}
+
 func TestWithStatus(t *testing.T) {
 	for _, test := range []struct {
 		err  error
