@@ -95,6 +95,8 @@ func Open(r io.Reader, opts *Options) (*Source, error) {
 	switch {
 	case errors.Is(err, io.EOF):
 		return nil, fmt.Errorf("line 1: the file is empty: %w", ErrColumn)
+	case strings.ContainsRune(strings.Join(header, ""), 0):
+		return nil, fmt.Errorf("line 1: the text is not UTF-8: save the file as \"CSV UTF-8\": %w", ErrColumn)
 	case err != nil:
 		return nil, lineError(err)
 	}

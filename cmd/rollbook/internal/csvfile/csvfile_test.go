@@ -141,6 +141,7 @@ func TestBadFiles(t *testing.T) {
 		"an open quote":       {"external_id,Mail\na,\n\"b,\nc,\nd,\n", "line 3"},
 		"an endless row":      {"external_id,Mail\na,\n\"" + strings.Repeat("b\n", 9<<20), "16 MiB"},
 		"a quote in the head": {"external_id,M\"ail\n", "line 1"},
+		"UTF-16":              {"\xff\xfei\x00d\x00,\x00M\x00\n\x00", "UTF-8"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			source, err := csvfile.Open(strings.NewReader(test.text), &csvfile.Options{Columns: columns})

@@ -3,6 +3,7 @@ package move
 import (
 	"context"
 	"errors"
+	"os"
 	"strconv"
 
 	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/backend"
@@ -37,7 +38,7 @@ func (c *Copy) Run(ctx context.Context, env *cli.Env) (err error) {
 		return cli.Exit(cli.Usage, errors.New("-from: must be given"))
 	case c.To == "":
 		return cli.Exit(cli.Usage, errors.New("-to: must be given"))
-	case c.From == c.To:
+	case c.same():
 		return cli.Exit(cli.Usage, errors.New("-to: is the same store as -from"))
 	}
 	log := env.Warnings()
@@ -66,6 +67,19 @@ func (c *Copy) Run(ctx context.Context, env *cli.Env) (err error) {
 		err = skipped(result.Skipped)
 	}
 	return err
+}
+
+// same reports whether both stores are one, as far as their names tell. As a copy of itself it would
+// seem complete.
+func (c *Copy) same() bool {
+	from, isFile := c.named("", c.From).File()
+	to, isFile2 := c.named("", c.To).File()
+	if !isFile || !isFile2 {
+		return c.From == c.To
+	}
+	one, err := os.Stat(from)
+	other, err2 := os.Stat(to)
+	return from == to || err == nil && err2 == nil && os.SameFile(one, other)
 }
 
 func (c *Copy) named(flag, name string) *backend.Store {

@@ -3,6 +3,7 @@ package move_test
 import (
 	"context"
 	"database/sql"
+	"os"
 	"strings"
 	"testing"
 
@@ -98,6 +99,12 @@ func TestCopyRefuses(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	fill(t, 3)
+	if err := os.Symlink("rollbook.db", "link.db"); err != nil {
+		t.Fatal(err)
+	}
+	for _, same := range []string{"sqlite:./rollbook.db", "sqlite:link.db"} {
+		fails(t, cli.Usage, "-to: is the same store", "copy", "-from", "sqlite:rollbook.db", "-to", same)
+	}
 	fails(t, cli.Usage, "-to: memory:", "copy", "-from", "sqlite:rollbook.db", "-to", "memory:")
 	for _, to := range []string{"redis://ann:secret@127.0.0.1:1/x", "postgres://ann:secret@127.0.0.1:1/x?y=z&connect_timeout=z"} {
 		r := run(t, "copy", "-from", "sqlite:rollbook.db", "-to", to)

@@ -65,7 +65,7 @@ func (c *Import) Run(ctx context.Context, env *cli.Env) error {
 		return cli.Exit(cli.Usage, fmt.Errorf("-after: there are only %d files", len(in)))
 	}
 	return c.Fill(ctx, env, c.DryRun, func(users *enduser.Manager, policy func(string) enduser.Policy) error {
-		rejects, err := openRejects(c.Rejects, c.After != "", in)
+		rejects, err := openRejects(c.Rejects, c.After != "", in, &c.Registry)
 		if err != nil {
 			return err
 		}
@@ -121,7 +121,7 @@ func (c *Import) columns() (map[string]string, error) {
 	columns := make(map[string]string)
 	for _, text := range c.Column {
 		at := strings.LastIndexByte(text, '=')
-		if at < 1 || at == len(text)-1 {
+		if at < 0 || at == len(text)-1 {
 			return nil, errors.New("-column: must be COLUMN=FIELD")
 		}
 		columns[text[:at]] = text[at+1:]

@@ -89,6 +89,9 @@ func TestImportColumns(t *testing.T) {
 			t.Errorf("%+v %v", u, err)
 		}
 	})
+	write(t, "users.csv", ",external_id,\n0,8,\n") // as programs write their numbers of rows
+	ok(t, "import", "-tenant", "acme", "-format", "csv", "-column", "=-", "users.csv")
+	write(t, "users.csv", "CRM|Mail\n")
 	fails(t, cli.Usage, `"CRM"`, "import", "-tenant", "acme", "-format", "csv", "-separator", "|", "users.csv")
 }
 
@@ -199,6 +202,50 @@ func TestImportUsage(t *testing.T) {
 		}
 	}
 	fails(t, cli.NotFound, "none.csv", "import", "-tenant", "acme", "-format", "csv", "none.csv")
+}
+
+// TestRejectsKept: the file of -rejects does not take the place of what is read or of the store.
+func TestRejectsKept(t *testing.T) {
+	in(t)
+	write(t, "users.csv", table)
+	stdin, err := os.Open("users.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stdin.Close()
+	args := []string{"import", "-tenant", "acme", "-format", "csv", "-rejects"}
+	r := call{stdin: stdin}.run(t, append(args, "users.csv")...)
+	if r.status != cli.Usage || !strings.Contains(r.stderr, "-rejects: is one") || read(t, "users.csv") != table {
+		t.Errorf("status %d\n%s", r.status, r.stderr)
+	}
+	for _, own := range []string{"rollbook.db", "rollbook.keyring"} {
+		before := read(t, own)
+		fails(t, cli.Usage, "-rejects: is a file of the store", append(args, own, "users.csv")...)
+		if len(read(t, own)) < len(before) {
+			t.Errorf("%s was emptied", own)
+		}
+	}
+}
+
+// TestHostileNames: names of files do not steer the terminal that shows them.
+func TestHostileNames(t *testing.T) {
+	in(t)
+	name := "users\x1b[31m\u202e\u009b.csv"
+	write(t, name, table)
+	for _, args := range [][]string{
+		{"import", "-tenant", "acme", "-format", "csv", name}, // has rows that are rejected
+		{"import", "-tenant", "acme", "-format", "csv", "no " + name},
+		{"import", "-tenant", "acme", "-format", "ada", name},
+		{"import", "-all", name},
+		{"export", "-all", "-o", name},
+		{"restore", name, "-yes"},
+		{"verify", "-store", "sqlite:" + name},
+	} {
+		r := run(t, args...)
+		if r.status == cli.OK || r.stderr == "" || strings.ContainsAny(r.stdout+r.stderr, "\x1b\u202e\u009b") {
+			t.Errorf("%q: status %d, %q, %q", args, r.status, r.stdout, r.stderr)
+		}
+	}
 }
 
 // manyRows returns a file of users, or groups of Explo, some of which are rejected.

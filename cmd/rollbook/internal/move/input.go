@@ -80,7 +80,10 @@ func (in inputs) close() {
 // is reports whether the input is a file.
 func (in *input) is(info os.FileInfo) bool {
 	own, err := os.Stat(in.name)
-	return err == nil && os.SameFile(own, info)
+	if f, isFile := in.stdin.(*os.File); in.name == "" && isFile {
+		own, err = f.Stat()
+	}
+	return err == nil && own.Mode().IsRegular() && os.SameFile(own, info)
 }
 
 // open opens the file. Read does it, too.

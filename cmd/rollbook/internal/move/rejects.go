@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/backend"
 	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/cli"
 )
 
@@ -20,14 +21,24 @@ type rejects struct {
 	named int
 }
 
-// openRejects opens the file, and empties it unless an import goes on.
-func openRejects(path string, goesOn bool, in inputs) (*rejects, error) {
+// openRejects opens the file, and empties it unless an import goes on. It must not be one of the
+// inputs, or of the files of the store.
+func openRejects(path string, goesOn bool, in inputs, of *backend.Registry) (*rejects, error) {
 	if path == "" {
 		return new(rejects), nil
 	}
-	for _, other := range in {
-		if info, err := os.Stat(path); err == nil && other.is(info) {
-			return nil, cli.Exit(cli.Usage, errors.New("-rejects: is one of the files to import"))
+	if info, err := os.Stat(path); err == nil {
+		for _, other := range in {
+			if other.is(info) {
+				return nil, cli.Exit(cli.Usage, errors.New("-rejects: is one of the files to import"))
+			}
+		}
+		database, _ := of.Store.File()
+		ring, _ := of.Keyring.File(&of.Store)
+		for _, name := range []string{database, ring} {
+			if own, err := os.Stat(name); err == nil && os.SameFile(own, info) {
+				return nil, cli.Exit(cli.Usage, errors.New("-rejects: is a file of the store"))
+			}
 		}
 	}
 	flag := os.O_WRONLY | os.O_CREATE | os.O_TRUNC
