@@ -174,6 +174,9 @@ func (c *GroupsRotate) Run(ctx context.Context, env *cli.Env) error {
 		if err != nil {
 			return err
 		}
+		if _, err := groups.Reveal(ctx, g); errors.Is(err, enduser.ErrNoKey) {
+			env.Warnings().Warn("the keyring has no key for the old token: servers with another keyring cannot read the new one")
+		}
 		// As long as the group is the one that was found: two operators rotate once.
 		rotated, token, err := groups.Rotate(ctx, enduser.GroupByID(g.ID), c.Overlap, enduser.IfVersion(g.Version))
 		return written(env, &rotated, token, err)

@@ -87,6 +87,14 @@ func TestGroups(t *testing.T) {
 		t.Error("a keyring was made")
 	}
 	authenticates(last.Token, made.ID)
+	// So does another key, but a keyring that was lost must be replaced.
+	p.ok(t, "keyring", "new", "-keyring", p.path("another"))
+	for _, warning := range []string{"cannot read the new one", ""} {
+		a := p.run(t, "groups", "rotate", "-tenant", "acme", "crew", "-keyring", p.path("another"))
+		if a.status != cli.OK || !strings.Contains(a.stderr, warning) || (warning == "") != (a.stderr == "") {
+			t.Errorf("status %d, %q; want %q", a.status, a.stderr, warning)
+		}
+	}
 
 	p.ok(t, "groups", "create", "-tenant", "new", "-env", "Testing", "first") // the tenant need not exist
 	if list := p.ok(t, "groups", "list", "-tenant", "new", "-env", "Testing"); !strings.Contains(list, "first") {

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/backend"
@@ -132,12 +132,17 @@ type KeyringReseal struct {
 type watched struct {
 	enduser.Keyring
 	progress *cli.Progress
-	sealed   atomic.Int64
+
+	mu     sync.Mutex // also while it is shown: the last one is the highest
+	sealed int64
 }
 
 // SealingKey implements [enduser.Keyring].
 func (w *watched) SealingKey(ctx context.Context, deadline time.Time) (enduser.Key, error) {
-	w.progress.Set(w.sealed.Add(1))
+	w.mu.Lock()
+	w.sealed++
+	w.progress.Set(w.sealed)
+	w.mu.Unlock()
 	return w.Keyring.SealingKey(ctx, deadline)
 }
 
