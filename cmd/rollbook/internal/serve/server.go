@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/logs"
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/enduser/webhook"
 )
@@ -38,7 +39,7 @@ func (s *server) serve(ctx context.Context, l net.Listener, h http.Handler) erro
 		MaxHeaderBytes:    16 << 10,
 
 		DisableGeneralOptionsHandler: true, // its answers have no deadline
-		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+		ErrorLog:                     logs.Web(s.log),
 
 		ConnState: conns.changed,
 		// A connection of HTTP/2 whose client is gone, or does not read.

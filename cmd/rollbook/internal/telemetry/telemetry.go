@@ -19,6 +19,7 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 
 	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/cli"
+	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/logs"
 	"github.com/rollbook-go/rollbook/otelrollbook"
 )
 
@@ -91,7 +92,7 @@ func (m *Metrics) serve(l net.Listener, page http.Handler, log *slog.Logger) {
 	mux.Handle("GET /metrics", page)
 	m.web = &http.Server{
 		Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		MaxHeaderBytes: 16 << 10, ErrorLog: logs.Web(log),
 	}
 	m.done = make(chan struct{})
 	go func() {
