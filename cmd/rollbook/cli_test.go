@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,28 +57,24 @@ var progress = regexp.MustCompile(`^([a-z][a-z ]*): (\d+( of \d+)?)(, .*)?$`)
 // settled returns an output with the last line of each progress alone, and without rates: on a slow
 // machine there are more lines.
 func settled(output string) string {
-	var lines []string
-	shown := make(map[string]int) // the last line of a progress
-	for line := range strings.SplitSeq(output, "\n") {
+	lines := strings.Split(output, "\n")
+	shown := make(map[string]bool)
+	for i, line := range slices.Backward(lines) {
 		found := progress.FindStringSubmatch(line)
-		if found == nil {
-			lines = append(lines, line)
-			continue
+		switch {
+		case found == nil:
+		case shown[found[1]]:
+			lines = slices.Delete(lines, i, i+1)
+		default:
+			shown[found[1]], lines[i] = true, found[1]+": "+found[2]
 		}
-		line = found[1] + ": " + found[2]
-		if i, again := shown[found[1]]; again {
-			lines[i] = line
-			continue
-		}
-		shown[found[1]] = len(lines)
-		lines = append(lines, line)
 	}
 	return strings.Join(lines, "\n")
 }
 
 func TestSettled(t *testing.T) {
 	got := settled("importing: 1 of 3\nrejected: x line 2: y\nimporting: 2 of 3, 1/s, 3s left\nimporting: 3 of 3, 1/s\ncopying bytes: 5")
-	if want := "importing: 3 of 3\nrejected: x line 2: y\ncopying bytes: 5"; got != want {
+	if want := "rejected: x line 2: y\nimporting: 3 of 3\ncopying bytes: 5"; got != want {
 		t.Errorf("%q; want %q", got, want)
 	}
 }

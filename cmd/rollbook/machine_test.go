@@ -103,7 +103,7 @@ func (m *machine) start(t *testing.T) {
 	}
 	// The settings of the tests are none of the program.
 	ours := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "ROLLBOOK_") })
-	m.env = append(ours, "root="+m.root, "redis_port="+strconv.Itoa(ports[2]), "program="+filepath.Join(installed(t), "rollbook"),
+	m.env = append(ours, "root="+m.root, "CURL_HOME="+m.root, "redis_port="+strconv.Itoa(ports[2]), "program="+filepath.Join(installed(t), "rollbook"),
 		"PATH="+filepath.Join(m.root, "bin")+":"+filepath.Join(m.root, "usr/local/bin")+":"+os.Getenv("PATH"))
 	m.redis = fmt.Sprintf("127.0.0.1:%d", ports[2])
 	m.url = fmt.Sprintf("http://127.0.0.1:%d", ports[0])
@@ -129,6 +129,8 @@ func (m *machine) start(t *testing.T) {
 		}
 	}
 	m.maps = strings.NewReplacer(replaced...)
+	// A slow disk may need more than the second after which a service is not ready.
+	m.write(".curlrc", "retry = 30\nretry-delay = 1\nnoproxy = \"*\"\n")
 	m.equip()
 }
 

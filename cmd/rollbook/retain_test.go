@@ -39,7 +39,7 @@ func TestRetain(t *testing.T) {
 				}
 			}
 			const laterKey = "key-of-later"
-			s := start(t, append([]string{keyFlag, "-key", laterKey + "=later", "-store", "sqlite:" + path}, test.args...)...)
+			s := start(t, append([]string{keyFlag, "-key", laterKey + "=later", "-rate", "off", "-rate", "off", "-store", "sqlite:" + path}, test.args...)...)
 			// Feeds are trimmed in the order of the tenants' names.
 			redistest.Until(t, "the other tenant's changes go", func() bool { return countChanges(t, s.url, laterKey) == 1 })
 			if n := countChanges(t, s.url, testKey); n != test.want {

@@ -62,10 +62,11 @@ func TestSecretsOfSettings(t *testing.T) {
 	}
 
 	shown := requestWithSecrets(t, urls[0])
-	metrics := regexp.MustCompile(`"url":"(http://[^"]*/metrics)"`).FindStringSubmatch(log.String())
-	if metrics == nil {
-		t.Fatalf("no metrics:\n%s", log)
-	}
+	var metrics []string
+	redistest.Until(t, "the log says where the metrics are", func() bool {
+		metrics = regexp.MustCompile(`"url":"(http://[^"]*/metrics)"`).FindStringSubmatch(log.String())
+		return metrics != nil
+	})
 	redistest.Until(t, "the metrics count the login", func() bool {
 		shown["the metrics"] = mustSend(t, "GET", metrics[1], "", "").body
 		return strings.Contains(shown["the metrics"], "/v1/auth/login")

@@ -162,7 +162,7 @@ func TestTLS(t *testing.T) {
 	}
 	for _, protocol := range []int{1, 2} {
 		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: protocol == 2, DisableKeepAlives: true}
-		answer, err := (&http.Client{Transport: transport}).Get(s.url + "/readyz")
+		answer, err := (&http.Client{Transport: transport}).Get(s.url + "/livez")
 		if err != nil {
 			t.Fatal(err)
 		}
