@@ -14,13 +14,13 @@ import (
 
 // The fields whose columns have more than a name.
 const (
-	fieldMetadata   = "metadata"
-	fieldSystem     = "system_properties"
-	fieldAccount    = "linked_account"
-	fieldAccounts   = "linked_accounts"
-	fieldGroups     = "groups"
-	fieldRejected   = "rejected"
-	fieldPassedOver = "-"
+	fieldMetadata = "metadata"
+	fieldSystem   = "system_properties"
+	fieldAccount  = "linked_account"
+	fieldAccounts = "linked_accounts"
+	fieldGroups   = "groups"
+	fieldRejected = "rejected"
+	fieldSkipped  = "-"
 )
 
 // column is what a column holds.
@@ -79,14 +79,14 @@ func columns(header []string, named map[string]string) ([]column, error) {
 		delete(missing, name)
 		var ok bool
 		if all[i], ok = parseColumn(field); !ok {
-			return nil, fmt.Errorf("column %d, %q: %w", i+1, name, ErrColumn)
+			return nil, fmt.Errorf("%w: column %d, %q: no such field; -column '%[3]s=FIELD' names one, '%[3]s=-' skips it", ErrColumn, i+1, name)
 		}
-		if slices.Contains(all[:i], all[i]) && all[i].field != fieldPassedOver && all[i].field != fieldRejected {
-			return nil, fmt.Errorf("column %d, %q, is there twice: %w", i+1, name, ErrColumn)
+		if slices.Contains(all[:i], all[i]) && all[i].field != fieldSkipped && all[i].field != fieldRejected {
+			return nil, fmt.Errorf("%w: column %d, %q, is there twice", ErrColumn, i+1, name)
 		}
 	}
 	for name := range missing {
-		return nil, fmt.Errorf("the file has no column %q: %w", name, ErrColumn)
+		return nil, fmt.Errorf("%w: there is no column %q", ErrColumn, name)
 	}
 	return all, nil
 }
@@ -95,7 +95,7 @@ func columns(header []string, named map[string]string) ([]column, error) {
 func parseColumn(name string) (column, bool) {
 	name = strings.TrimSpace(name)
 	field, key, keyed := strings.Cut(name, ".")
-	if name != fieldPassedOver {
+	if name != fieldSkipped {
 		field = strings.ToLower(strings.NewReplacer("-", "_", " ", "_").Replace(field))
 	}
 	c := column{field, key}
@@ -103,7 +103,7 @@ func parseColumn(name string) (column, bool) {
 		return c, key != "" && (field == fieldMetadata || field == fieldSystem || field == fieldAccount)
 	}
 	switch field {
-	case fieldMetadata, fieldSystem, fieldAccounts, fieldGroups, fieldRejected, fieldPassedOver:
+	case fieldMetadata, fieldSystem, fieldAccounts, fieldGroups, fieldRejected, fieldSkipped:
 		return c, true
 	}
 	_, ok := setters[field]
@@ -126,7 +126,7 @@ func (s *Source) user(cells []string) (*enduser.Import, error) {
 
 func (c column) set(in *enduser.Import, cell string) error {
 	switch c.field {
-	case fieldRejected, fieldPassedOver:
+	case fieldRejected, fieldSkipped:
 		return nil
 	case fieldMetadata:
 		return c.values(&in.Metadata, cell)

@@ -37,7 +37,7 @@ import (
 
 // Options are the settings of [Open].
 type Options struct {
-	// Columns are fields by the names of their columns. The field "-" passes a column over.
+	// Columns are fields by the names of their columns. The field "-" skips a column.
 	Columns map[string]string
 
 	// Separator is what separates cells. 0: the one of comma, semicolon and tab that the first
@@ -51,8 +51,9 @@ type Options struct {
 // maxRow is how many bytes of a row are read.
 const maxRow = 16 << 20
 
-// ErrColumn is the error of a first line that names something that is no field, or one twice.
-var ErrColumn = errors.New("not a column that can be imported")
+// ErrColumn is the error of a first line that cannot be used, such as one that names something
+// that is no field, or one twice.
+var ErrColumn = errors.New("line 1")
 
 // Source is the rows of a file: a [vendors.Source].
 type Source struct {
@@ -94,9 +95,9 @@ func Open(r io.Reader, opts *Options) (*Source, error) {
 	header, err := s.in.Read()
 	switch {
 	case errors.Is(err, io.EOF):
-		return nil, fmt.Errorf("line 1: the file is empty: %w", ErrColumn)
+		return nil, fmt.Errorf("%w: the file is empty", ErrColumn)
 	case strings.ContainsRune(strings.Join(header, ""), 0):
-		return nil, fmt.Errorf("line 1: the text is not UTF-8: save the file as \"CSV UTF-8\": %w", ErrColumn)
+		return nil, fmt.Errorf("%w: the text is not UTF-8: save the file as \"CSV UTF-8\"", ErrColumn)
 	case err != nil:
 		return nil, lineError(err)
 	}

@@ -131,8 +131,8 @@ func TestBadRows(t *testing.T) {
 func TestBadFiles(t *testing.T) {
 	columns := map[string]string{"Mail": "email"}
 	for name, test := range map[string]struct{ text, want string }{
-		"empty":               {"", "empty"},
-		"an unknown column":   {"external_id,shoe size\n", `"shoe size"`},
+		"empty":               {"", "line 1: the file is empty"},
+		"an unknown column":   {"external_id,shoe size\n", `line 1: column 2, "shoe size": no such field; -column 'shoe size=FIELD' names one, 'shoe size=-' skips it`},
 		"a column twice":      {"external_id,Mail,External ID\n", `"External ID"`},
 		"a key twice":         {"metadata.a,Mail,metadata.a\n", `"metadata.a"`},
 		"a key of no object":  {"name.first,Mail\n", `"name.first"`},
