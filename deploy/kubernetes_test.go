@@ -181,6 +181,7 @@ func podFaults(m manifest, all []manifest) []string {
 	must(slices.Equal(c.SecurityContext.Capabilities.Drop, []string{"ALL"}), "no capabilities")
 	must(c.Resources.Limits["memory"] != "" && c.Resources.Requests["cpu"] != "", "resources")
 	must(c.StartupProbe.HTTPGet.Path == "/livez" && c.LivenessProbe.HTTPGet.Path == "/livez", "liveness")
+	must(c.LivenessProbe.HTTPGet.Port == "metrics", "liveness whatever clients do")
 	must(c.ReadinessProbe.HTTPGet.Path == "/readyz", "readiness")
 
 	ports := map[string]int{}

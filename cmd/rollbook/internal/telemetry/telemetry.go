@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -25,7 +26,7 @@ import (
 
 // Flags are the flags of the metrics. The command serve embeds them.
 type Flags struct {
-	MetricsAddr    string `placeholder:"ADDR" help:"Address of /metrics, for Prometheus, such as 127.0.0.1:9464; it needs no key. By default there are no metrics."`
+	MetricsAddr    string `placeholder:"ADDR" help:"Address of /metrics, for Prometheus, and of another /livez, such as 127.0.0.1:9464; they need no key. By default there are no metrics."`
 	MetricsTenants string `default:"off" enum:"on,off" help:"Count requests by tenant, by name for the first 100 of them: on or off."`
 }
 
@@ -86,10 +87,16 @@ func (m *Metrics) page(opts *otelrollbook.Options, log *slog.Logger) (http.Handl
 	}), err
 }
 
-// serve serves the page.
+// serve serves the page, and /livez: clients that take every connection of the other address must
+// not make the process seem dead.
 func (m *Metrics) serve(l net.Listener, page http.Handler, log *slog.Logger) {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", page)
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"status":"live"}`)
+	})
 	m.web = &http.Server{
 		Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 16 << 10, ErrorLog: logs.Web(log),
