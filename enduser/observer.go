@@ -24,7 +24,7 @@ type Observer struct {
 type SweepInfo struct {
 	Took       time.Duration
 	Users      int           // deleted
-	Late       time.Duration // how long the record was due that was due longest; 0 if none was
+	Lag        time.Duration // how long the record that was due first had waited; 0 if none was due
 	Unreadable int           // records that it skipped
 	Err        error         // as Sweep returned it
 }
@@ -60,7 +60,7 @@ func (o *Observer) beginSweep() func(*sweeper, error) {
 	}
 	began := time.Now() //nolint:forbidigo // how long a sweep takes is not in any record
 	return func(s *sweeper, err error) {
-		o.Sweep(SweepInfo{Took: time.Since(began), Users: s.users, Late: s.late, Unreadable: s.lost.count, Err: err})
+		o.Sweep(SweepInfo{Took: time.Since(began), Users: s.users, Lag: s.late, Unreadable: s.lost.count, Err: err})
 	}
 }
 

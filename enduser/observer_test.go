@@ -49,7 +49,7 @@ func TestObserveSweep(t *testing.T) {
 		t.Errorf("sweep: %v", err)
 	}
 	for i, want := range []enduser.SweepInfo{
-		{Users: 2, Late: 119 * time.Minute},
+		{Users: 2, Lag: 119 * time.Minute},
 		{},
 		{Err: broken},
 	} {

@@ -79,8 +79,8 @@ func TestUsers(t *testing.T) {
 			t.Errorf("%s before anything happens: (-want +got)\n%s", name, diff)
 		}
 	}
-	o.Sweep(enduser.SweepInfo{Took: time.Second, Users: 3, Late: time.Minute})
-	o.Sweep(enduser.SweepInfo{Took: time.Second, Users: 2, Late: 90 * time.Second, Unreadable: 1, Err: enduser.ErrCorrupt})
+	o.Sweep(enduser.SweepInfo{Took: time.Second, Users: 3, Lag: time.Minute})
+	o.Sweep(enduser.SweepInfo{Took: time.Second, Users: 2, Lag: 90 * time.Second, Unreadable: 1, Err: enduser.ErrCorrupt})
 	o.Attempt(enduser.AttemptInfo{Number: 1, Took: time.Second, Lag: 2 * time.Second, Succeeded: true, Status: 204})
 	o.Attempt(enduser.AttemptInfo{Number: 1, Took: time.Second, Succeeded: true, Status: 200}) // a ping
 	o.Attempt(enduser.AttemptInfo{Number: 1, Took: time.Second, Lag: time.Hour, Redelivery: true, Succeeded: true, Status: 200})

@@ -30,7 +30,7 @@ func (t *Telemetry) Users() *enduser.Observer {
 				m.sweeps.Record(ctx, s.Took.Seconds())
 			}
 			m.swept.Add(ctx, int64(s.Users))
-			m.late.Record(ctx, s.Late.Seconds())
+			m.late.Record(ctx, s.Lag.Seconds())
 			m.unreadable.Record(ctx, int64(s.Unreadable))
 		},
 		Attempt: func(a enduser.AttemptInfo) {
