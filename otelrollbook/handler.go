@@ -3,6 +3,7 @@ package otelrollbook
 import (
 	"bufio"
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"strconv"
@@ -46,6 +47,9 @@ func (t *Telemetry) serve(next http.Handler, w http.ResponseWriter, r *http.Requ
 	aborted := true
 	defer func() { // also of a handler that panics, which is not stopped
 		key := request{begun: now, family: info.Family, route: route(info, r), status: a.ended(aborted), code: info.Code}
+		if key.failed() && errors.Is(ctx.Err(), context.Canceled) {
+			key.status, key.code = 0, "" // the client has left: nobody got the answer
+		}
 		if t.metrics != nil {
 			t.metrics.report(ctx, key, time.Since(began))
 			t.metrics.reportTenant(ctx, t.tenants, info, key.status)
@@ -120,7 +124,7 @@ type request struct {
 	begun
 
 	family, route string
-	status        int    // 0: the handler has panicked before it answered
+	status        int    // 0: the handler has panicked before it answered, or the client has left
 	code          string // of the problem
 }
 

@@ -1,6 +1,7 @@
 package otelrollbook_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -282,6 +283,26 @@ func TestAnswers(t *testing.T) {
 	}
 	if n := only(rig.read(t), "http.server.request.duration")["{http.request.method=GET,http.response.status_code=202,url.scheme=http}"]; n != 1 {
 		t.Errorf("reported %v times as 202", n)
+	}
+}
+
+// TestClientLeaves: a failure that is due to a client who has left is not counted as one of the
+// server's, which somebody would be called for.
+func TestClientLeaves(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, otelrollbook.Options{})
+	for _, status := range []int{http.StatusServiceUnavailable, http.StatusNoContent} {
+		ctx, leave := context.WithCancel(t.Context())
+		r.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			leave()
+			w.WriteHeader(status)
+		})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil))
+	}
+	if diff := cmp.Diff(map[string]float64{
+		"{error.type=aborted,http.request.method=GET,url.scheme=http}":            1,
+		"{http.request.method=GET,http.response.status_code=204,url.scheme=http}": 1,
+	}, only(r.read(t), "http.server.request.duration")); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
 

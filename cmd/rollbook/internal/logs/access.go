@@ -1,7 +1,9 @@
 package logs
 
 import (
+	"context"
 	"encoding/hex"
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -46,13 +48,17 @@ func (a *access) write(r *http.Request, info *httpapi.RequestInfo, w *writer, to
 	if probe && w.status < http.StatusBadRequest && w.status > 0 {
 		return
 	}
+	status, code := w.status, info.Code
+	if status >= http.StatusInternalServerError && errors.Is(r.Context().Err(), context.Canceled) {
+		status, code = 0, "" // the client has left: nobody got the answer, and the server has not failed
+	}
 	attrs := [...]slog.Attr{
 		slog.String("request_id", w.Header().Get("X-Request-Id")),
 		slog.String("method", method(r.Method)),
 		slog.String("family", info.Family),
 		slog.String("route", route),
-		slog.Int("status", w.status), // 0: cut off before it began
-		slog.String("code", info.Code),
+		slog.Int("status", status), // 0: cut off before it began
+		slog.String("code", code),
 		slog.Int64("bytes", w.bytes),
 		slog.Float64("ms", float64(took.Microseconds())/1000),
 		slog.String("credential", credential(info.Principal.Credential)),

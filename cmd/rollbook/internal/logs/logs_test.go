@@ -1,6 +1,7 @@
 package logs_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -139,6 +140,24 @@ func TestAborted(t *testing.T) {
 		}
 	}()
 	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
+}
+
+// TestClientLeaves: a failure that is due to a client who has left is not the server's, and nobody
+// got the answer. What had no failure is logged as it is.
+func TestClientLeaves(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]string{http.StatusServiceUnavailable: " status=0 ", http.StatusNoContent: " status=204 "} {
+		var out strings.Builder
+		ctx, leave := context.WithCancel(t.Context())
+		h := (&logs.Flags{AccessLog: "on"}).Access(slog.New(slog.NewTextHandler(&out, nil)), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			leave()
+			w.WriteHeader(status)
+		}))
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil))
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%d: %s", status, &out)
+		}
+	}
 }
 
 // TestController: a handler can set deadlines and flush through the log.
