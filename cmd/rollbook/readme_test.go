@@ -82,6 +82,7 @@ func TestReadmeStores(t *testing.T) {
 			command = regexp.MustCompile(`127\.0\.0\.1:\d+`).ReplaceAllString(command, "127.0.0.1:1")
 			var stdout, stderr bytes.Buffer
 			cmd := process(t.TempDir())
+			cmd.Env = append(cmd.Env, "ROLLBOOK_ADDR=127.0.0.1:0")
 			cmd.Args = []string{"sh", "-c", `exec "$0" serve ` + command, cmd.Path}
 			cmd.Path, cmd.Stdout, cmd.Stderr = "/bin/sh", &stdout, &stderr
 			if err := cmd.Run(); cmd.ProcessState.ExitCode() != 1 || !strings.Contains(stderr.String(), "refused") {
