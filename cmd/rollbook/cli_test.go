@@ -19,6 +19,7 @@ import (
 // TestCommands runs the sessions of docs/cli.md in an empty folder. The server there listens on a
 // free port, wherever the page says 8080.
 func TestCommands(t *testing.T) {
+	pages(t)
 	const path = "../../docs/cli.md"
 	text, err := os.ReadFile(path)
 	if err != nil {

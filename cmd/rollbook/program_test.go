@@ -5,9 +5,20 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/rollbook-go/rollbook/internal/testing/size"
 )
 
 var update = flag.Bool("update", false, "rewrite documents with what the program prints")
+
+// pages skips a test of a page under the race detector: it runs many commands, one after the other,
+// each of which other tests run too, and each takes long to start there.
+func pages(t *testing.T) {
+	t.Helper()
+	if size.Race {
+		t.Skip("the commands of a page, one after the other")
+	}
+}
 
 // installed returns a folder for PATH, in which the program is as rollbook.
 func installed(t *testing.T) string {
