@@ -32,6 +32,8 @@ var _ enduser.Keyring = (*Shared)(nil)
 type Shared struct {
 	path string
 
+	reading sync.Mutex // so that what was read last stays
+
 	mu    sync.RWMutex // of all below
 	file  fs.FileInfo  // of the file that was read
 	infos []KeyInfo
@@ -66,6 +68,8 @@ func OpenShared(path string) (*Shared, error) {
 // and those could not be opened any more. It was retired before all hosts had the file with
 // the next primary key.
 func (s *Shared) Reload() error {
+	s.reading.Lock()
+	defer s.reading.Unlock()
 	info, records, err := readShared(s.path)
 	if err != nil {
 		return err
