@@ -22,6 +22,7 @@ func storesOfPage() []string { return []string{"SQLite", "PostgreSQL", "Redis"} 
 // TestOperate does what docs/operate.md says, chapter by chapter, on every store, and leaves nothing
 // out.
 func TestOperate(t *testing.T) {
+	pages(t)
 	ran, ended, want := map[int]bool{}, 0, 0
 	run := func(name string, f func(m *machine), m machine) {
 		want++
@@ -94,6 +95,7 @@ func rotateShared(m *machine) {
 // TestUpgrade puts a store that the last version before the program wrote in the place of that of
 // the service, and upgrades it as docs/operate.md says.
 func TestUpgrade(t *testing.T) {
+	pages(t)
 	for _, store := range storesOfPage() {
 		t.Run(store, func(t *testing.T) {
 			m := &machine{store: store}
