@@ -12,8 +12,8 @@ import (
 // Web returns the log of a http.Server. Most of what that logs is caused by clients, as often as
 // they like, without a key: of these lines it shows each kind once a minute, with how many there
 // were meanwhile, and nothing that identifies a client or that it has sent.
-func Web(log *slog.Logger) *stdlog.Logger {
-	return stdlog.New(&web{log: log, told: make(map[string]*told)}, "", 0)
+func Web(log *slog.Logger) *stdlog.Logger { //nolint:forbidigo // package http wants one
+	return stdlog.New(&web{log: log, told: make(map[string]*told)}, "", 0) //nolint:forbidigo // likewise
 }
 
 type web struct {

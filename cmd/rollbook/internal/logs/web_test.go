@@ -23,21 +23,22 @@ func TestWeb(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var out strings.Builder
-		log := logs.Web(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		web := logs.Web(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 			if a.Key == slog.TimeKey {
 				return slog.Attr{}
 			}
 			return a
 		}})))
+		say := func(line string) { web.Print(line) } //nolint:forbidigo // as package http does
 		for range 3 {
-			log.Print("http: TLS handshake error from 192.0.2.1:4000: remote error: tls: expired certificate")
-			log.Print("http: TLS handshake error from [2001:db8::1]:4000: tls: client requested unsupported application protocols ([\"ann\\nbob\"])")
+			say("http: TLS handshake error from 192.0.2.1:4000: remote error: tls: expired certificate")
+			say("http: TLS handshake error from [2001:db8::1]:4000: tls: client requested unsupported application protocols ([\"ann\\nbob\"])")
 		}
-		log.Print("http2: server: error reading preface from client 192.0.2.1:4000: bogus greeting \"ann\"")
-		log.Print("http: panic serving 192.0.2.1:4000: index out of range\ngoroutine 7")
-		log.Print("http: Accept error: accept4: too many open files; retrying in 5ms")
+		say("http2: server: error reading preface from client 192.0.2.1:4000: bogus greeting \"ann\"")
+		say("http: panic serving 192.0.2.1:4000: index out of range\ngoroutine 7")
+		say("http: Accept error: accept4: too many open files; retrying in 5ms")
 		time.Sleep(time.Minute) //nolint:forbidigo // time of the bubble
-		log.Print("http: TLS handshake error from 192.0.2.1:4000: EOF")
+		say("http: TLS handshake error from 192.0.2.1:4000: EOF")
 		want := `level=WARN msg="a TLS handshake failed" reason="remote error: tls: expired certificate"
 level=WARN msg="a TLS handshake failed"
 level=WARN msg="a connection of HTTP/2 was refused"
@@ -65,7 +66,7 @@ func TestWebKnowsTheLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer plain.Close()
-	secure, err := tls.Dial("tcp", s.Listener.Addr().String(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}) //nolint:gosec,noctx // a test
+	secure, err := tls.Dial("tcp", s.Listener.Addr().String(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}) //nolint:gosec // a test
 	if err != nil {
 		t.Fatal(err)
 	}
