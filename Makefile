@@ -52,6 +52,7 @@ test: ## every test that needs no flags
 
 .PHONY: race
 race: ## the same under the race detector
+	CGO_ENABLED=1 $(GO) build -race -o /dev/null ./... # on all cores, which -p 1 does not use
 	CGO_ENABLED=1 $(GO) test -race -p 1 -timeout 20m ./...
 	@set -e; for m in $(CODE); do (cd $$m && CGO_ENABLED=1 $(GO) test -race -p 1 -timeout 20m ./...); done
 
