@@ -110,11 +110,12 @@ func (in *Import) size() int {
 	} {
 		n += len(s)
 	}
+	const text = 16 // that a text takes besides, also an empty one
 	for _, a := range in.Accounts {
-		n += len(a.Type) + len(a.ID)
+		n += 2*text + len(a.Type) + len(a.ID)
 	}
 	for _, s := range in.Groups {
-		n += len(s)
+		n += text + len(s)
 	}
 	for _, s := range in.Sensitive {
 		n += len(s.reveal().Text())

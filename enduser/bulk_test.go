@@ -184,6 +184,8 @@ func TestBulkHoldsSomeRowsOnly(t *testing.T) {
 		"a long name":      {enduser.Spec{Name: long}, 50, 40},
 		"a long account":   {enduser.Spec{Accounts: []enduser.Account{{Type: "x", ID: long}}}, 50, 40},
 		"many long groups": {enduser.Spec{Groups: []string{long, long}}, 50, 40},
+		"empty groups":     {enduser.Spec{Groups: make([]string, 1<<16)}, 50, 40},
+		"empty accounts":   {enduser.Spec{Accounts: make([]enduser.Account, 1<<15)}, 50, 40},
 	} {
 		t.Run(name, func(t *testing.T) {
 			st := &faultstore.Store{Store: memory.New(nil)}

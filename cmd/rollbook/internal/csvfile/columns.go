@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -71,6 +70,7 @@ func columns(header []string, named map[string]string) ([]column, error) {
 	for name := range named {
 		missing[name] = true
 	}
+	seen := make(map[column]bool)
 	for i, name := range header {
 		field, given := named[name]
 		if !given {
@@ -79,11 +79,16 @@ func columns(header []string, named map[string]string) ([]column, error) {
 		delete(missing, name)
 		var ok bool
 		if all[i], ok = parseColumn(field); !ok {
-			return nil, fmt.Errorf("%w: column %d, %q: no such field; -column '%[3]s=FIELD' names one, '%[3]s=-' skips it", ErrColumn, i+1, name)
+			shown := name
+			if strings.ContainsAny(name, "'\\\r\n") { // what the shell would run if it were pasted
+				shown = "COLUMN"
+			}
+			return nil, fmt.Errorf("%w: column %d, %q: no such field; -column '%[4]s=FIELD' names one, '%[4]s=-' skips it", ErrColumn, i+1, name, shown)
 		}
-		if slices.Contains(all[:i], all[i]) && all[i].field != fieldSkipped && all[i].field != fieldRejected {
+		if seen[all[i]] && all[i].field != fieldSkipped && all[i].field != fieldRejected {
 			return nil, fmt.Errorf("%w: column %d, %q, is there twice", ErrColumn, i+1, name)
 		}
+		seen[all[i]] = true
 	}
 	for name := range missing {
 		return nil, fmt.Errorf("%w: there is no column %q", ErrColumn, name)
@@ -157,7 +162,20 @@ func (c column) values(to *enduser.Metadata, cell string) error {
 	return err
 }
 
+// maxItems is how many values a cell may have. More would take much more memory than the cell.
+const maxItems = 10_000
+
+func tooMany(cell string) error {
+	if strings.Count(cell, ";")+strings.Count(cell, ",") > maxItems {
+		return fmt.Errorf("has more than %d values", maxItems)
+	}
+	return nil
+}
+
 func accounts(in *enduser.Import, cell string) error {
+	if err := tooMany(cell); err != nil {
+		return err
+	}
 	var all []struct{ Type, ID string }
 	if json.Unmarshal([]byte(cell), &all) != nil {
 		return errors.New(`must be a JSON array of objects with "type" and "id"`)
@@ -169,6 +187,9 @@ func accounts(in *enduser.Import, cell string) error {
 }
 
 func groups(in *enduser.Import, cell string) error {
+	if err := tooMany(cell); err != nil {
+		return err
+	}
 	if strings.HasPrefix(strings.TrimSpace(cell), "[") {
 		if json.Unmarshal([]byte(cell), &in.Groups) != nil {
 			return errors.New("must be a JSON array of texts")

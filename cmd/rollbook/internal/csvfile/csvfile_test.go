@@ -110,6 +110,7 @@ func TestBadRows(t *testing.T) {
 		"a time":          {`a,,secret,`, `"created_at"`},
 		"an impossible":   {`a,,2026-02-30,`, `"created_at"`},
 		"linked accounts": {`a,,,secret`, `"linked_accounts"`},
+		"many accounts":   {`a,,,"[` + strings.Repeat("{},", 20_000) + `{}]"`, "10000 values"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := strings.ReplaceAll(test.want, "3 cells", "1 cells")
@@ -131,17 +132,18 @@ func TestBadRows(t *testing.T) {
 func TestBadFiles(t *testing.T) {
 	columns := map[string]string{"Mail": "email"}
 	for name, test := range map[string]struct{ text, want string }{
-		"empty":               {"", "line 1: the file is empty"},
-		"an unknown column":   {"external_id,shoe size\n", `line 1: column 2, "shoe size": no such field; -column 'shoe size=FIELD' names one, 'shoe size=-' skips it`},
-		"a column twice":      {"external_id,Mail,External ID\n", `"External ID"`},
-		"a key twice":         {"metadata.a,Mail,metadata.a\n", `"metadata.a"`},
-		"a key of no object":  {"name.first,Mail\n", `"name.first"`},
-		"an empty key":        {"metadata.,Mail\n", `"metadata."`},
-		"no named column":     {"external_id\n", `"Mail"`},
-		"an open quote":       {"external_id,Mail\na,\n\"b,\nc,\nd,\n", "line 3"},
-		"an endless row":      {"external_id,Mail\na,\n\"" + strings.Repeat("b\n", 9<<20), "16 MiB"},
-		"a quote in the head": {"external_id,M\"ail\n", "line 1"},
-		"UTF-16":              {"\xff\xfei\x00d\x00,\x00M\x00\n\x00", "UTF-8"},
+		"empty":                {"", "line 1: the file is empty"},
+		"an unknown column":    {"external_id,shoe size\n", `line 1: column 2, "shoe size": no such field; -column 'shoe size=FIELD' names one, 'shoe size=-' skips it`},
+		"a column twice":       {"external_id,Mail,External ID\n", `"External ID"`},
+		"a key twice":          {"metadata.a,Mail,metadata.a\n", `"metadata.a"`},
+		"a key of no object":   {"name.first,Mail\n", `"name.first"`},
+		"an empty key":         {"metadata.,Mail\n", `"metadata."`},
+		"no named column":      {"external_id\n", `"Mail"`},
+		"an open quote":        {"external_id,Mail\na,\n\"b,\nc,\nd,\n", "line 3"},
+		"an endless row":       {"external_id,Mail\na,\n\"" + strings.Repeat("b\n", 9<<20), "16 MiB"},
+		"a quote in the head":  {"external_id,M\"ail\n", "line 1"},
+		"a quote to be pasted": {"x'; date; ',id\n", "-column 'COLUMN=FIELD'"},
+		"UTF-16":               {"\xff\xfei\x00d\x00,\x00M\x00\n\x00", "UTF-8"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			source, err := csvfile.Open(strings.NewReader(test.text), &csvfile.Options{Columns: columns})

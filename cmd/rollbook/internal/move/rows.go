@@ -56,7 +56,7 @@ func (r *rows) users() error {
 		for row := range r.Rows(r.ctx) {
 			r.taken++
 			flight = append(flight, row)
-			in := enduser.Import{Err: row.Err}
+			in := enduser.Import{Err: row.Err, Spec: enduser.Spec{Name: row.Text}} // what is in memory at a time is counted by fields
 			if row.User != nil {
 				in = *row.User
 			}
