@@ -25,7 +25,7 @@ type Registry struct {
 func (r *Registry) Use(ctx context.Context, env *cli.Env, secrets bool, fn func(*enduser.Manager) error) error {
 	file, err := r.Tenants.Open()
 	if err != nil {
-		return err
+		return cli.Exit(cli.Usage, err)
 	}
 	opts := &enduser.Options{
 		Schema: file.Schema,
@@ -46,7 +46,7 @@ func (r *Registry) Use(ctx context.Context, env *cli.Env, secrets bool, fn func(
 func (r *Registry) Fill(ctx context.Context, env *cli.Env, dry bool, fn func(users *enduser.Manager, policy func(tenant string) enduser.Policy) error) error {
 	file, err := r.Tenants.Open()
 	if err != nil {
-		return err
+		return cli.Exit(cli.Usage, err)
 	}
 	if _, shared := r.Keyring.File(&r.Store); shared && !dry { // which is never made
 		if err := r.missing(&r.Store); err != nil {
@@ -55,7 +55,7 @@ func (r *Registry) Fill(ctx context.Context, env *cli.Env, dry bool, fn func(use
 	}
 	open := r.OpenOrMake
 	keyring := func(ctx context.Context, st store.Store, log *slog.Logger) (enduser.Keyring, error) {
-		return r.Keyring.fill(ctx, &r.Store, st, log)
+		return r.fill(ctx, &r.Store, st, log)
 	}
 	if dry {
 		open, keyring = r.OpenExisting, nil

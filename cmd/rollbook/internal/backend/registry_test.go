@@ -63,6 +63,20 @@ func TestUse(t *testing.T) {
 	}
 }
 
+// TestWrongTenants: a wrong file of -tenants is a wrong setting, and nothing is made.
+func TestWrongTenants(t *testing.T) {
+	t.Chdir(t.TempDir())
+	r, env, _ := newRegistry("sqlite:users.db")
+	r.Tenants.Tenants = "none.toml"
+	err := r.Fill(t.Context(), env, false, nil)
+	if err2 := r.Use(t.Context(), env, false, nil); cli.Status(err) != cli.Usage || cli.Status(err2) != cli.Usage {
+		t.Errorf("%v, %v", err, err2)
+	}
+	if made, err := os.ReadDir("."); err != nil || len(made) > 0 {
+		t.Errorf("the folder has %v, %v", made, err)
+	}
+}
+
 // TestFillKeyring: a keyring is made for an empty store alone. What is sealed under a new one the
 // servers on the store could not read.
 func TestFillKeyring(t *testing.T) {
