@@ -260,7 +260,9 @@ type shell struct {
 func (s shell) run(script string) (string, error) {
 	cmd := exec.Command("sh", "-ec", script)
 	cmd.Dir = s.folder
-	cmd.Env = append(os.Environ(), s.env...)
+	// The installed program refuses variables that are no settings, such as those of tests.
+	inherited := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "ROLLBOOK_") })
+	cmd.Env = append(inherited, s.env...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
