@@ -137,7 +137,7 @@ func (h *Host) Config(credential func(http.Header) string, challenge string) res
 			p.Environment = cmp.Or(p.Environment, enduser.Customer)
 			return p, nil
 		},
-		Allow:       h.checkAccess,
+		Allow:       h.CheckAccess,
 		Explain:     Explain,
 		ShowHolder:  h.showHolder,
 		Names:       func(p Principal) (string, string) { return p.Tenant, p.key() },
@@ -148,13 +148,16 @@ func (h *Host) Config(credential func(http.Header) string, challenge string) res
 	}
 }
 
-// checkAccess counts a request and then checks its rights. A request without rights counts,
-// too.
-func (h *Host) checkAccess(header http.Header, r *http.Request, p Principal, access *rest.Access) error {
+// CheckAccess counts a request and then checks its rights. A request without rights counts,
+// too. A route without an action asks for rights itself.
+func (h *Host) CheckAccess(header http.Header, r *http.Request, p Principal, access *rest.Access) error {
 	if h.Limit != nil {
 		if err := h.limit(header, r, p); err != nil {
 			return err
 		}
+	}
+	if access.Action == "" {
+		return nil
 	}
 	return h.allow(r.Context(), p, Action{Name: access.Action, Write: access.Write})
 }

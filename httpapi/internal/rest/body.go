@@ -204,6 +204,12 @@ func bodyProblem(err error, limit int64) error {
 // checkContent refuses content other than JSON in UTF-8, and returns its coding. The refusal of
 // a PATCH says what is accepted (RFC 5789 section 2.2).
 func (c *Call[P]) checkContent(route *Route[P]) (coding string, err error) {
+	if route.Form {
+		if MediaType(c.Request.Header) != formType {
+			return "", UnsupportedForm()
+		}
+		return c.coding(false)
+	}
 	if err = c.checkMediaType(route.Rows); err == nil {
 		coding, err = c.coding(c.h.config.Gzip || route.Rows)
 	}
@@ -215,6 +221,8 @@ func (c *Call[P]) checkContent(route *Route[P]) (coding string, err error) {
 	}
 	return coding, err
 }
+
+const formType = "application/x-www-form-urlencoded"
 
 // MediaType returns the media type of a body, "" if it has none that is valid.
 func MediaType(h http.Header) string {

@@ -159,6 +159,13 @@ func (c *Call[P]) JSON(status int, body []byte) error {
 	return nil
 }
 
+// Send answers with a body of another media type than JSON.
+func (c *Call[P]) Send(status int, mediaType string, body []byte) error {
+	c.header["Content-Type"] = []string{mediaType}
+	c.send(status, body)
+	return nil
+}
+
 // Query returns the parameters of the request's URL. A query that cannot be parsed is a
 // problem: to ignore a filter would show more than the client asked for.
 func (c *Call[P]) Query() (url.Values, error) {
@@ -244,6 +251,10 @@ func (c *Call[P]) write(p *Problem) {
 		c.header.Set(name, value)
 	}
 	c.header.Set("Content-Type", c.h.config.ProblemType)
+	if c.h.config.Page != nil {
+		c.send(p.Status, c.h.config.Page(c, &said))
+		return
+	}
 	c.send(p.Status, c.h.config.Append(c.Buffer(), &said))
 }
 

@@ -156,6 +156,13 @@ func UnsupportedRows() *Problem {
 	return p
 }
 
+// UnsupportedForm is the problem of a body that has no fields of an HTML form.
+func UnsupportedForm() *Problem {
+	p := UnsupportedMedia()
+	p.Detail = "A body must be " + formType + ", without Content-Encoding."
+	return p
+}
+
 // PreconditionFailed is the problem of an If-Match or If-None-Match that fails.
 func PreconditionFailed() *Problem {
 	return &Problem{

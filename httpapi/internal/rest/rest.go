@@ -43,6 +43,9 @@ type Config[P any] struct {
 	// Append writes a problem in the family's form.
 	Append func(dst []byte, p *Problem) []byte
 
+	// Page writes a problem as a page for people, with what the call knows. Nil: Append writes it.
+	Page func(c *Call[P], p *Problem) []byte
+
 	// Names returns the names under which a tenant and a credential get their shares of
 	// BodyMemory. The credential's name has the tenant's in it.
 	Names func(P) (tenant, credential string)
@@ -86,6 +89,7 @@ type Route[P any] struct {
 	Access Access
 	Public bool // needs no credential
 	Body   bool // has a JSON body
+	Form   bool // with Body: it has the fields of an HTML form instead
 	Empty  bool // with Body: a request without a body counts as one with {}
 
 	// MaxBody lowers Config.MaxBody for this route; 0: it does not. With Rows, it is the limit.

@@ -1,0 +1,173 @@
+package console
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/httpapi/internal/family"
+	"github.com/rollbook-go/rollbook/httpapi/internal/foreign"
+	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
+)
+
+// Options are the settings of a console. The zero value is ready to use.
+type Options struct {
+	// Options are the settings of every family of routes. Those of bulk requests have no effect.
+	// Rates count each page as one request.
+	httpapi.Options
+
+	// Sessions keeps who is signed in. Nil: in this process, at most 10,000 at once. Hosts with
+	// several nodes share one, or send each browser to the same node.
+	Sessions Sessions
+
+	// SessionFor is how long somebody stays signed in. 0: 12 hours.
+	SessionFor time.Duration
+
+	// OverviewFor is how long the overview waits for its figures. What is not known by then is
+	// shown as "–", with the reason. 0: 800 ms.
+	OverviewFor time.Duration
+
+	// Store returns what the overview shows of the store. It must be fast and safe for
+	// concurrent use. Nil: the overview does not show it.
+	Store func() StoreInfo
+}
+
+// StoreInfo is what the overview shows of the store.
+type StoreInfo struct {
+	Backend string // for people, such as "SQLite"
+	Queued  int    // calls that wait for the writer
+}
+
+// console has the pages.
+type console struct {
+	*family.Host
+
+	pages      http.Handler
+	templates  map[string]*template.Template
+	assets     fs.FS
+	assetsHash string // of all assets: their address changes with it
+	protection *http.CrossOriginProtection
+
+	sessions    Sessions
+	sessionFor  time.Duration
+	overviewFor time.Duration
+	store       func() StoreInfo
+}
+
+//go:embed static templates
+var files embed.FS
+
+// New returns a handler of the console, which is safe for concurrent use. New fails without
+// users or auth: there is no access without a credential.
+func New(users *enduser.Manager, auth httpapi.Authenticator, opts *Options) (http.Handler, error) {
+	var o Options
+	if opts != nil {
+		o = *opts
+	}
+	host, err := foreign.Host("console", users, auth, o.Options, enduser.Policy{})
+	if err != nil {
+		return nil, err
+	}
+	c := &console{
+		Host: host, protection: http.NewCrossOriginProtection(),
+		sessions: o.Sessions, sessionFor: o.SessionFor, overviewFor: o.OverviewFor, store: o.Store,
+	}
+	if c.sessions == nil {
+		c.sessions = newMemorySessions(users.Now)
+	}
+	if c.sessionFor <= 0 {
+		c.sessionFor = 12 * time.Hour
+	}
+	if c.overviewFor <= 0 {
+		c.overviewFor = 800 * time.Millisecond
+	}
+	if err := c.load(); err != nil {
+		return nil, err
+	}
+	config := c.Config(nil, "")
+	config.Authenticate = c.authenticate
+	config.Page = c.problem
+	config.ProblemType = htmlType
+	c.pages = rest.New(config, c.routes()...)
+	return c, nil
+}
+
+// load parses the templates and names the assets.
+func (c *console) load() (err error) {
+	if c.templates, err = parseTemplates(files); err != nil {
+		return err
+	}
+	if c.assets, err = fs.Sub(files, "static"); err != nil {
+		return err
+	}
+	sum := sha256.New()
+	all, err := fs.Glob(c.assets, "*")
+	if err != nil {
+		return err
+	}
+	for _, name := range all {
+		text, err := fs.ReadFile(c.assets, name)
+		if err != nil {
+			return err
+		}
+		sum.Write(text)
+	}
+	c.assetsHash = base64.RawURLEncoding.EncodeToString(sum.Sum(nil)[:9])
+	return nil
+}
+
+// routes returns all routes. One whose Access has no action needs somebody who is signed in; its
+// handler asks for rights itself.
+func (c *console) routes() []family.Route {
+	get := func(path string, a rest.Access, h func(*family.Call) error) family.Route {
+		return family.Route{Method: http.MethodGet, Path: path, Access: a, Handle: h}
+	}
+	post := func(path string, a rest.Access, h func(*family.Call) error) family.Route {
+		return family.Route{Method: http.MethodPost, Path: path, Access: a, Body: true, Form: true, Handle: h}
+	}
+	public := func(r family.Route) family.Route {
+		r.Public, r.Before = true, c.sameOrigin
+		return r
+	}
+	none := rest.Access{}
+	return []family.Route{
+		public(get("/static/{file}", none, c.asset)),
+		public(get("/sign-in", none, c.showSignIn)),
+		public(post("/sign-in", none, c.signIn)),
+		public(post("/sign-out", none, c.signOut)),
+		public(post("/theme", none, c.setTheme)),
+
+		get("/{$}", none, c.overview),
+	}
+}
+
+// ServeHTTP implements http.Handler.
+func (c *console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "" { // the mount itself, of which the handler does not know the name
+		path := rest.Instance(r)
+		w.Header().Set("Location", path[strings.LastIndexByte(path, '/')+1:]+"/")
+		w.WriteHeader(http.StatusMovedPermanently)
+		return
+	}
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "+
+		"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	c.pages.ServeHTTP(w, r)
+}
+
+// may reports whether who is signed in has the right to an action. What cannot be checked may
+// not be done.
+func (c *console) may(call *family.Call, action string, write bool) bool {
+	return c.Allow(call, action, write) == nil
+}

@@ -1,0 +1,161 @@
+package console
+
+import (
+	"bytes"
+	"embed"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/rollbook-go/rollbook/httpapi/internal/family"
+	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
+)
+
+const htmlType = "text/html; charset=utf-8"
+
+// page is what every page has. The data of a screen begins with one:
+//
+//	type usersPage struct {
+//		page
+//		Users []userRow
+//	}
+type page struct {
+	Title   []string  // from the particular to the general: "ann@example.com", "Users"
+	Section string    // the entry of the navigation that is current, such as "users"
+	Crumbs  []link    // the pages above this one
+	Root    string    // leads from this page to the root of the console: "", "../", "../../"
+	Here    string    // leads from the root to this page, with its query
+	Theme   string    // "light", "dark", or "" for that of the system
+	Keys    bool      // single keys are shortcuts
+	Now     time.Time // when the page was made
+	Assets  string    // of the address of assets
+	Who     *who      // nil: nobody is signed in
+}
+
+// who is signed in.
+type who struct {
+	Tenant      string
+	Environment string
+	Actor       string
+	ReadOnly    bool
+	CanSignOut  bool     // signed in here, and not by the host
+	Sections    []string // of the navigation, those that the credential has a right to
+}
+
+// link leads to another page. Its address is relative to the root.
+type link struct {
+	Href string
+	Text string
+}
+
+// Time returns a time as templates show it.
+func (p *page) Time(at time.Time) moment { return moment{at, p.Now} }
+
+// page returns what a page of a call has.
+func (c *console) page(call *family.Call, section string, title ...string) page {
+	p := page{
+		Title: title, Section: section, Root: root(call.Request), Here: here(call.Request),
+		Theme: theme(call.Request), Keys: keys(call.Request), Now: c.Users.Now().UTC(), Assets: c.assetsHash,
+	}
+	if call.Principal.Tenant != "" {
+		p.Who = c.who(call)
+	}
+	return p
+}
+
+func (c *console) who(call *family.Call) *who {
+	p := call.Principal
+	w := &who{
+		Tenant: p.Tenant, Environment: string(p.Environment), Actor: p.Actor, ReadOnly: p.ReadOnly,
+		CanSignOut: hasSession(call.Request), Sections: []string{""},
+	}
+	for _, s := range []struct{ section, action string }{
+		{"users", "listEndUsers"}, {"groups", "listGroups"}, {"webhooks", "listWebhooks"}, {"feed", "listChanges"},
+	} {
+		if c.may(call, s.action, false) {
+			w.Sections = append(w.Sections, s.section)
+		}
+	}
+	return w
+}
+
+// show answers with a page.
+func (c *console) show(call *family.Call, status int, name string, data any) error {
+	b := bytes.NewBuffer(call.Buffer())
+	if err := c.templates[name].ExecuteTemplate(b, "layout", data); err != nil {
+		return err
+	}
+	return call.Send(status, htmlType, b.Bytes())
+}
+
+// redirect leads to another page of the console, whose address is relative to the root, after a
+// POST or from an address that stands for another.
+func (c *console) redirect(call *family.Call, to string) error {
+	call.Header().Set("Location", reference(root(call.Request)+to))
+	call.Empty(http.StatusSeeOther)
+	return nil
+}
+
+// reference makes a relative reference of one that could be empty or begin with a scheme.
+func reference(to string) string {
+	if strings.HasPrefix(to, "../") {
+		return to
+	}
+	return "./" + to
+}
+
+// root returns what leads from a request's path to the root of the console. The path is taken as
+// it was sent: an escaped slash does not end a segment.
+func root(r *http.Request) string {
+	return strings.Repeat("../", strings.Count(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/"))
+}
+
+// here returns what leads from the root to the page of a request.
+func here(r *http.Request) string {
+	to := strings.TrimPrefix(r.URL.EscapedPath(), "/")
+	if r.URL.RawQuery != "" {
+		to += "?" + r.URL.RawQuery
+	}
+	return to
+}
+
+// parseTemplates returns the template of each page by its name. layout.html and components.html
+// are part of each.
+func parseTemplates(files embed.FS) (map[string]*template.Template, error) {
+	base, err := template.New("").Funcs(functions()).ParseFS(files, "templates/layout.html", "templates/components.html")
+	if err != nil {
+		return nil, err
+	}
+	names, err := fs.Glob(files, "templates/*.html")
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string]*template.Template)
+	for _, name := range names {
+		t, err := base.Clone()
+		if err == nil {
+			t, err = t.ParseFS(files, name)
+		}
+		if err != nil {
+			return nil, err
+		}
+		all[strings.TrimSuffix(path.Base(name), ".html")] = t
+	}
+	return all, nil
+}
+
+// problem is the page of a problem.
+func (c *console) problem(call *family.Call, p *rest.Problem) []byte {
+	b := bytes.NewBuffer(call.Buffer())
+	data := struct {
+		page
+		Problem *rest.Problem
+	}{c.page(call, "", p.Title), p}
+	if err := c.templates["error"].ExecuteTemplate(b, "layout", &data); err != nil {
+		return []byte(template.HTMLEscapeString(p.Title))
+	}
+	return b.Bytes()
+}
