@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/internal/testing/clock"
 	"github.com/rollbook-go/rollbook/internal/testing/size"
@@ -251,5 +253,28 @@ func TestSameExternalIDOfTheZeroTenant(t *testing.T) {
 	t.Parallel()
 	if (enduser.Tenant{}).SameExternalID("a", "b") || !(enduser.Tenant{}).SameExternalID("a", strings.ToUpper("a")) {
 		t.Error("SameExternalID of the zero Tenant")
+	}
+}
+
+// A handle says by what users can be found. What is done to the answer changes nothing.
+func TestSchemaOfAHandle(t *testing.T) {
+	given := enduser.Schema{IndexedMetadata: []string{"b", "a", "b"}, NoNameIndex: true}
+	want := enduser.Schema{IndexedMetadata: []string{"a", "b"}, NoNameIndex: true}
+	acme := withSchema(memory.New(nil), "id", given).Tenant("acme")
+	for range 2 {
+		got := acme.Schema()
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+		got.IndexedMetadata[0] = "c"
+	}
+	if got := (enduser.Tenant{}).Schema(); len(got.IndexedMetadata) > 0 {
+		t.Errorf("a handle of no Manager has the schema %v", got)
+	}
+
+	sorted := enduser.Schema{IndexedMetadata: []string{"a", "b"}} // which needs no sorting, and is the host's own
+	withSchema(memory.New(nil), "id", sorted).Tenant("acme").Schema().IndexedMetadata[0] = "c"
+	if sorted.IndexedMetadata[0] != "a" {
+		t.Error("what is done to the answer changes the host's schema")
 	}
 }

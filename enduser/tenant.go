@@ -2,6 +2,7 @@ package enduser
 
 import (
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/rollbook-go/rollbook/store"
@@ -67,6 +68,17 @@ const (
 
 // ExactIDs reports whether the handle compares external IDs exactly; see [Schema].ExactIDs.
 func (t Tenant) ExactIDs() bool { return t.comparesExactly() }
+
+// Schema returns the schema that the host gives the tenant, with its metadata keys sorted: by
+// what its users can be found. It is a copy.
+func (t Tenant) Schema() Schema {
+	if t.m == nil {
+		return Schema{}
+	}
+	s := t.m.schema(t.name)
+	s.IndexedMetadata = slices.Clone(s.IndexedMetadata)
+	return s.withDefaults()
+}
 
 // WithExactIDs returns the handle on what was written under a value of [Schema].ExactIDs,
 // whatever the schema of the tenant says now.
