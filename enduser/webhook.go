@@ -29,6 +29,10 @@ type Webhook struct {
 	// values are never shown.
 	HeaderNames []string
 
+	// OldSecretUntil is the deadline of the secret that [Webhooks.Rotate] has rotated out: events
+	// are signed with two secrets before it, and with one from then on. Zero: there is one secret.
+	OldSecretUntil time.Time
+
 	// Disabled: nothing is sent. DisabledReason is empty if a person disabled the webhook,
 	// else why the Manager did: [DisabledGone] or [DisabledFailing]. Enabling it again goes on
 	// where it stopped.
@@ -45,7 +49,7 @@ type Webhook struct {
 	Revision int64
 
 	headers []webhookHeader // sorted by name
-	secrets []webhookSecret // the current one first
+	secrets []webhookSecret // the current one first; see setSecrets
 }
 
 // webhookHeader is a header as it is stored.

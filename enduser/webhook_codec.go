@@ -149,6 +149,7 @@ func (w *Webhook) scan(body string) (s stamp, err error) {
 		return err
 	})
 	err = v.end(&p, err)
+	w.setSecrets(w.secrets)
 	if err == nil && (w.URL == "" || len(w.secrets) == 0) {
 		err = errors.New("the webhook is incomplete")
 	}
@@ -200,8 +201,14 @@ func (w *Webhook) scanSecret(p *jsontext.Scanner) error {
 func (w *Webhook) forget(now time.Time) bool {
 	live := w.live(now)
 	dropped := len(live) < len(w.secrets)
-	w.secrets = live
+	w.setSecrets(live)
 	return dropped
+}
+
+// setSecrets gives a webhook its secrets, and shows when the second one ends.
+func (w *Webhook) setSecrets(all []webhookSecret) {
+	w.secrets = all
+	w.OldSecretUntil = w.due()
 }
 
 // live returns the secrets with which an event is signed now.

@@ -27,7 +27,8 @@ func fullWebhook() Webhook {
 	return Webhook{
 		ID: "0123", Tenant: "acme", Environment: Testing,
 		URL: "https://example.com/hook?a=1&b=\u00e9", Description: "The \"CRM\"", Events: []string{"end_user.*", "group.deleted"}, Format: FormatAda,
-		HeaderNames: []string{"Authorization", "X-Key"}, Disabled: true, DisabledReason: DisabledGone, DisabledAt: millis(1700000000500),
+		HeaderNames: []string{"Authorization", "X-Key"}, OldSecretUntil: millis(1700086400001),
+		Disabled: true, DisabledReason: DisabledGone, DisabledAt: millis(1700000000500),
 		CreatedBy: "key_1", UpdatedBy: "key_42", CreatedAt: millis(1700000000001), UpdatedAt: millis(1700000000999),
 		Version: Version{12, 0x0123456789ab}, Revision: 12,
 		headers: []webhookHeader{{"Authorization", []byte{1, 2}}, {"X-Key", []byte{3}}},

@@ -153,6 +153,9 @@ func TestWebhookMachine(t *testing.T) {
 					if len(m.keys) > 1 && !w.Now().Before(m.until) {
 						m.keys = m.keys[:1]
 					}
+					if until := h.OldSecretUntil; len(m.keys) > 1 && !until.Equal(m.until) || len(m.keys) == 1 && until.After(w.Now()) {
+						rt.Fatalf("the old secret of %s ends at %v, want %v", id, until, m.until)
+					}
 					headers, keys, err := second.Tenant("acme").Webhooks().Open(ctx, h)
 					if err != nil {
 						rt.Fatal(err)

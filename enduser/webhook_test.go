@@ -233,6 +233,13 @@ func TestRotateWebhook(t *testing.T) {
 			if got.Version == h.Version || got.Revision <= h.Revision || !got.UpdatedAt.Equal(w.Now()) {
 				t.Errorf("rotated: %+v", got)
 			}
+			want := time.Time{}
+			if overlap > 0 {
+				want = w.Now().Add(overlap)
+			}
+			if !got.OldSecretUntil.Equal(want) {
+				t.Errorf("the old secret ends at %v, want %v", got.OldSecretUntil, want)
+			}
 			h = got
 			diffHooks(t, "rotated", must(hooks.Get(ctx, h.ID))(t), h)
 			return key
@@ -249,7 +256,10 @@ func TestRotateWebhook(t *testing.T) {
 			t.Errorf("sealed after a sweep: %v", must(w.users.CountSealed(ctx))(t))
 		}
 		opens(t, "swept", w.acme, h.ID, nil, third)
-		h = must(hooks.Get(ctx, h.ID))(t)
+		if h = must(hooks.Get(ctx, h.ID))(t); !h.OldSecretUntil.IsZero() {
+			t.Errorf("the old secret ends at %v, and is none", h.OldSecretUntil)
+		}
+		rotate(time.Hour)
 		last := rotate(0)
 		opens(t, "without overlap", w.acme, h.ID, nil, last)
 		for _, overlap := range []time.Duration{-1, enduser.MaxOverlap + 1} {

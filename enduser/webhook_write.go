@@ -198,10 +198,11 @@ func (h Webhooks) Rotate(ctx context.Context, id string, overlap time.Duration, 
 	rotated, err := w.changeWebhook(ctx, id, conds, func(old, h *Webhook) (_ bool, err error) {
 		var secret webhookSecret
 		secret, text, err = w.newWebhookSecret(ctx, h.ID)
-		h.secrets = []webhookSecret{secret}
+		all := []webhookSecret{secret}
 		if overlap > 0 {
-			h.secrets = append(h.secrets, webhookSecret{old.secrets[0].sealed, wholeMillis(w.now.Add(overlap))})
+			all = append(all, webhookSecret{old.secrets[0].sealed, wholeMillis(w.now.Add(overlap))})
 		}
+		h.setSecrets(all)
 		return true, err
 	})
 	if err = w.confirm(ctx, err); err != nil && !errors.Is(err, ErrUnknown) {
