@@ -180,6 +180,18 @@ func (g *Group) due() time.Time {
 	return first
 }
 
+// OldTokensUntil returns until when tokens that were rotated out are accepted: the last of
+// their deadlines, which may have passed. It is zero if there are none.
+func (g Group) OldTokensUntil() time.Time {
+	var last time.Time
+	for _, p := range g.previous {
+		if p.until.After(last) {
+			last = p.until
+		}
+	}
+	return last
+}
+
 func groupIDKey(id string) store.Key {
 	return store.Key{Kind: keyGroupID, Value: norm.NFC.String(id)}
 }

@@ -103,6 +103,32 @@ func TestRotateToken(t *testing.T) {
 	})
 }
 
+// A group says until when one of its old tokens is accepted, also after it was read anew.
+func TestOldTokensUntil(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	w := newWorld(memory.New(nil))
+	groups := w.acme.Groups()
+	g := made(groups.Create(ctx, enduser.GroupSpec{ExternalID: "team"}))(t)
+	now := w.Now()
+	for i, tt := range []struct {
+		overlap time.Duration
+		want    time.Time
+	}{
+		{0, time.Time{}},
+		{time.Hour, now.Add(time.Hour)},
+		{time.Minute, now.Add(time.Hour)}, // the older one is accepted for longer
+		{2 * time.Hour, now.Add(2 * time.Hour)},
+		{0, time.Time{}},
+	} {
+		rotated := made(groups.Rotate(ctx, enduser.GroupByID(g.ID), tt.overlap))(t)
+		read := must(groups.Get(ctx, enduser.GroupByID(g.ID)))(t)
+		if got, again := rotated.OldTokensUntil(), read.OldTokensUntil(); !got.Equal(tt.want) || !again.Equal(tt.want) {
+			t.Errorf("rotation %d: until %v, and %v when it is read, want %v", i, got, again, tt.want)
+		}
+	}
+}
+
 func TestOverlapLimits(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

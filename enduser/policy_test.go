@@ -2,11 +2,13 @@ package enduser_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/store"
+	"github.com/rollbook-go/rollbook/store/memory"
 )
 
 // A policy goes with the handle, and one that the host has set wins.
@@ -23,6 +25,35 @@ func TestWhichPolicyHolds(t *testing.T) {
 		wantInvalid(t, "fixed and given", second(users.Tenant("fixed").With(enduser.Policy{}).Create(ctx, irc)), want)
 		must(users.Tenant("fixed").Create(ctx, enduser.Spec{Accounts: []enduser.Account{{Type: "slack", ID: "a"}}}))(t)
 	})
+}
+
+// A handle says which policy holds, with its defaults. What is done to the answer changes
+// nothing.
+func TestPolicyOfAHandle(t *testing.T) {
+	t.Parallel()
+	given := enduser.Policy{AccountTypes: []string{"slack"}, MaxGroups: 1000}
+	users := enduser.New(memory.New(nil), &enduser.Options{Policy: func(tenant string) (enduser.Policy, bool) {
+		return enduser.Policy{MaxName: 7}, tenant == "fixed"
+	}})
+	for what, tt := range map[string]struct {
+		tenant           enduser.Tenant
+		types            []string
+		name, groups, id int
+	}{
+		"given":           {users.Tenant("free").With(given), []string{"slack"}, 256, 128, 255},
+		"fixed and given": {users.Tenant("fixed").With(given), nil, 7, 64, 255},
+		"of no Manager":   {enduser.Tenant{}, nil, 256, 64, 255},
+	} {
+		for range 2 {
+			p := tt.tenant.Policy()
+			if !slices.Equal(p.AccountTypes, tt.types) || p.MaxName != tt.name || p.MaxGroups != tt.groups || p.MaxExternalID != tt.id {
+				t.Errorf("%s: %+v", what, p)
+			}
+			for i := range p.AccountTypes {
+				p.AccountTypes[i] = "irc"
+			}
+		}
+	}
 }
 
 func TestReindex(t *testing.T) {

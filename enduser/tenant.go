@@ -80,6 +80,19 @@ func (t Tenant) Schema() Schema {
 	return s.withDefaults()
 }
 
+// Policy returns the policy that writes through the handle obey, with its defaults: that of
+// [Tenant.With], or the one that the host has fixed for the tenant. It is a copy.
+func (t Tenant) Policy() Policy {
+	p := t.policy
+	if t.m != nil {
+		if fixed, ok := t.m.policy(t.name); ok {
+			p = fixed
+		}
+	}
+	p.AccountTypes = slices.Clone(p.AccountTypes)
+	return p.withDefaults()
+}
+
 // WithExactIDs returns the handle on what was written under a value of [Schema].ExactIDs,
 // whatever the schema of the tenant says now.
 func (t Tenant) WithExactIDs(exact bool) Tenant { return t.pin(exact) }
