@@ -46,9 +46,7 @@ func (t Tenant) AllSealed(ctx context.Context) iter.Seq2[SealedValues, error] {
 				return false, err
 			}
 			s.UserID = r.ID[len(sensitiveID("")):]
-			for _, value := range v.live(now) {
-				s.Values = append(s.Values, SealedValue{value.key, value.until, value.sealed})
-			}
+			s.Values = v.shown(now)
 			if len(s.Values) == 0 {
 				return false, nil
 			}
@@ -59,6 +57,34 @@ func (t Tenant) AllSealed(ctx context.Context) iter.Seq2[SealedValues, error] {
 			return true, err
 		}, yield)
 	}
+}
+
+// Sealed returns the live sensitive values of one user, sealed, as [Tenant.AllSealed] does those of
+// all users. It is also for people who may know that there are values, and until when, but not
+// what they are. It needs no Keyring. It returns ErrNotFound if there is no such user, and an
+// [UnreadableError] if the user or all values are unreadable.
+func (t Tenant) Sealed(ctx context.Context, ref Ref) (SealedValues, error) {
+	w, err := t.writer()
+	if err != nil {
+		return SealedValues{}, err
+	}
+	_, u, err := w.get(ctx, w.name, ref, w.now)
+	if err != nil {
+		return SealedValues{}, err
+	}
+	v, err := w.sensitive(ctx, &u, false)
+	if err != nil {
+		return SealedValues{}, err
+	}
+	return SealedValues{u.ID, v.shown(w.now)}, nil
+}
+
+// shown returns the values that have not expired.
+func (v *sensitiveRecord) shown(now time.Time) (values []SealedValue) {
+	for _, value := range v.live(now) {
+		values = append(values, SealedValue{value.key, value.until, value.sealed})
+	}
+	return values
 }
 
 // ImportSealed gives a user sensitive values that [Tenant.AllSealed] has returned, from a store of

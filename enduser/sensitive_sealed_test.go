@@ -84,6 +84,53 @@ func TestImportSealed(t *testing.T) {
 	})
 }
 
+// The sealed values of one user are those that are live, and nobody else's.
+func TestSealed(t *testing.T) {
+	each(t, func(t *testing.T, st store.Store) {
+		w, ctx := newWorld(st), t.Context()
+		ann, err := w.acme.Create(ctx, enduser.Spec{ExternalID: "Ann", Sensitive: map[string]enduser.Secret{"ssn": secret("123")}})
+		ok(t, err)
+		bob, err := w.acme.Create(ctx, enduser.Spec{ExternalID: "Bob", Sensitive: map[string]enduser.Secret{"card": secret("456")}})
+		ok(t, err)
+		_, err = w.acme.Create(ctx, enduser.Spec{ExternalID: "Cy"})
+		ok(t, err)
+		w.Advance(time.Hour)
+		_, err = w.acme.Update(ctx, enduser.ByID(ann.ID), func(e *enduser.Edit) error {
+			e.SetSensitive("pin", secret("7"))
+			return nil
+		})
+		ok(t, err)
+		all := sealedOf(t, w.acme)
+		withoutKeys := enduser.New(st, &enduser.Options{Now: w.Now}).Tenant("acme")
+		for ref, want := range map[enduser.Ref]enduser.SealedValues{
+			enduser.ByID(ann.ID): all[0], enduser.ByExternalID("BOB"): all[1], enduser.ByExternalID("Cy"): {},
+		} {
+			got, err := withoutKeys.Sealed(ctx, ref)
+			if want.UserID == "" {
+				want.UserID = got.UserID
+			}
+			if diff := cmp.Diff(want, got); err != nil || diff != "" {
+				t.Errorf("%v, %s", err, diff)
+			}
+		}
+		if got := all[0].Values; len(got) != 2 || got[0].Key != "pin" || !got[1].Until.Equal(epoch.Add(enduser.SensitiveTTL)) {
+			t.Errorf("all sealed: %v", got)
+		}
+		for _, none := range []enduser.Tenant{w.acme.In(enduser.Testing), w.users.Tenant("umbrella")} {
+			if got, err := none.Sealed(ctx, enduser.ByID(ann.ID)); !errors.Is(err, enduser.ErrNotFound) {
+				t.Errorf("of another tenant: %v, %v", got, err)
+			}
+		}
+		w.Advance(enduser.SensitiveTTL - time.Hour)
+		if got, err := w.acme.Sealed(ctx, enduser.ByID(ann.ID)); err != nil || len(got.Values) != 1 || got.Values[0].Key != "pin" {
+			t.Errorf("later: %v, %v", got, err)
+		}
+		if got, err := w.acme.Sealed(ctx, enduser.ByID(bob.ID)); err != nil || len(got.Values) > 0 {
+			t.Errorf("later: %v, %v", got, err)
+		}
+	})
+}
+
 // What was sealed elsewhere, has expired, or is nobody's is not written.
 func TestImportSealedRefused(t *testing.T) {
 	w, ctx := newWorld(memory.New(nil)), t.Context()
