@@ -70,7 +70,7 @@ func (c *console) who(call *family.Call) *who {
 	p := call.Principal
 	w := &who{
 		Tenant: p.Tenant, Environment: string(p.Environment), Actor: p.Actor, ReadOnly: p.ReadOnly,
-		CanSignOut: hasSession(call.Request), Sections: []string{""},
+		CanSignOut: visitOf(call.Request).session != "", Sections: []string{""},
 	}
 	for _, s := range []struct{ section, action string }{
 		{"users", "listEndUsers"}, {"groups", "listGroups"}, {"webhooks", "listWebhooks"}, {"feed", "listChanges"},

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"net/http"
 	"net/url"
@@ -29,76 +30,94 @@ func newTicket() (t ticket) {
 	return t
 }
 
-func parseTicket(text string) (t ticket, ok bool) {
-	b, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil || len(b) != len(t) {
-		return t, false
-	}
-	return ticket(b), true
-}
-
 func (t ticket) String() string { return base64.RawURLEncoding.EncodeToString(t[:]) }
 
-// derive returns the ID of the record and the cipher that it is sealed under. Neither leads to
-// the other.
-func (t ticket) derive(kind string) (id string, aead cipher.AEAD, err error) {
-	name, err := hkdf.Key(sha256.New, t[:], nil, "rollbook console id "+kind, 16)
-	if err != nil {
-		return "", nil, err
+// tickets returns those of the cookies of a name. A browser sends several if consoles are mounted
+// under each other, that with the longest path first. A jar may have any number of others.
+func tickets(r *http.Request, name string) (all []ticket) {
+	const most = 4
+	for _, cookie := range r.CookiesNamed(name) {
+		b, err := base64.RawURLEncoding.Strict().DecodeString(cookie.Value)
+		if err == nil && len(b) == len(ticket{}) && len(all) < most {
+			all = append(all, ticket(b))
+		}
 	}
-	key, err := hkdf.Key(sha256.New, t[:], nil, "rollbook console key "+kind, 32)
-	if err != nil {
-		return "", nil, err
-	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return "", nil, err
-	}
-	aead, err = cipher.NewGCMWithRandomNonce(block)
-	return base64.RawURLEncoding.EncodeToString(name), aead, err
+	return all
 }
 
-// keep seals a value under a new ticket.
-func (c *console) keep(ctx context.Context, kind, value, about string, until time.Time) (ticket, error) {
-	t := newTicket()
-	id, aead, err := t.derive(kind)
+// id returns the ID of the record of a kind.
+func (t ticket) id(kind string) string {
+	return base64.RawURLEncoding.EncodeToString(t.derive("rollbook console id "+kind, 16))
+}
+
+// seal returns the cipher of the record of a kind. Neither its key nor the ID leads to the
+// other.
+func (t ticket) seal(kind string) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(t.derive("rollbook console key "+kind, 32))
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCMWithRandomNonce(block)
+}
+
+func (t ticket) derive(info string, size int) []byte {
+	key, _ := hkdf.Key(sha256.New, t[:], nil, info, size) // fails for sizes over 255 hashes alone
+	return key
+}
+
+// keep seals a value under a new ticket, for so long. It is bound to what it is about.
+func (c *console) keep(ctx context.Context, owner family.Principal, kind, value, about string, long time.Duration) (ticket, error) {
+	t, until := newTicket(), c.Users.Now().Add(long)
+	aead, err := t.seal(kind)
 	if err != nil {
 		return t, err
 	}
-	return t, c.sessions.Put(ctx, id, aead.Seal(nil, nil, []byte(value), []byte(about)), until)
+	plain := append(binary.BigEndian.AppendUint64(nil, uint64(until.UnixMilli())), value...) //nolint:gosec // not before 1970
+	record := aead.Seal(nil, nil, plain, []byte(about))
+	if m, ok := c.sessions.(*memorySessions); ok {
+		m.putFor(owner.Key(), t.id(kind), record, until)
+		return t, nil
+	}
+	return t, c.sessions.Put(ctx, t.id(kind), record, until)
 }
 
-// kept returns the value of a ticket, and false if there is none.
+// kept returns the value of a ticket, and false if there is none. It does not rely on Sessions
+// to forget in time.
 func (c *console) kept(ctx context.Context, kind string, t ticket, about string) (value string, ok bool, err error) {
-	id, aead, err := t.derive(kind)
+	record, err := c.sessions.Get(ctx, t.id(kind))
+	if err != nil || record == nil {
+		return "", false, err
+	}
+	aead, err := t.seal(kind)
 	if err != nil {
 		return "", false, err
 	}
-	sealed, err := c.sessions.Get(ctx, id)
-	if err != nil || sealed == nil {
-		return "", false, err
+	plain, err := aead.Open(nil, nil, record, []byte(about))
+	if err != nil || len(plain) < 8 {
+		return "", false, nil //nolint:nilerr // somebody else's, or nothing of this package
 	}
-	plain, err := aead.Open(nil, nil, sealed, []byte(about))
-	return string(plain), err == nil, nil //nolint:nilerr // what does not open is no session
+	until := time.UnixMilli(int64(binary.BigEndian.Uint64(plain))) //nolint:gosec // from keep
+	return string(plain[8:]), c.Users.Now().Before(until), nil
 }
 
-// credential returns the credential of the session of a request, "" if it has none.
-func (c *console) credential(r *http.Request) (string, error) {
-	cookie, err := r.Cookie(sessionCookie)
-	if err != nil {
-		return "", nil //nolint:nilerr // no cookie
-	}
-	t, ok := parseTicket(cookie.Value)
-	if !ok {
-		return "", nil
-	}
-	key, _, err := c.kept(r.Context(), "session", t, "")
-	return key, err
+func (c *console) forget(ctx context.Context, kind string, t ticket) error {
+	return c.sessions.Delete(ctx, t.id(kind))
 }
 
-func hasSession(r *http.Request) bool {
-	_, err := r.Cookie(sessionCookie)
-	return err == nil
+// visit is what the console knows of a request before its route.
+type visit struct {
+	session string // the ID of the session that it was made in; "" for none
+}
+
+type visitKey struct{}
+
+// visitOf returns what is known of a request.
+func visitOf(r *http.Request) *visit {
+	v, ok := r.Context().Value(visitKey{}).(*visit)
+	if !ok { // never: ServeHTTP puts it there
+		v = new(visit)
+	}
+	return v
 }
 
 // authenticate returns who is signed in. Who is not is led to the page that asks for it.
@@ -106,21 +125,47 @@ func (c *console) authenticate(r *http.Request) (family.Principal, error) {
 	if err := c.protection.Check(r); err != nil {
 		return family.Principal{}, crossOrigin()
 	}
-	key, err := c.credential(r)
+	key, t, err := c.credential(r)
 	if err != nil {
 		return family.Principal{}, rest.Unavailable("unavailable", "The session could not be read.").Because(err)
 	}
+	p, err := c.check(r, key)
+	if errors.Is(err, family.ErrUnauthorized) {
+		if key != "" { // revoked: what is sealed is of no use any more
+			_ = c.forget(r.Context(), "session", t)
+		}
+		return p, signInFirst(r)
+	}
+	if err == nil && key != "" {
+		visitOf(r).session = t.id("session")
+	}
+	return p, err
+}
+
+// check returns what a credential stands for. It returns family.ErrUnauthorized for one that is
+// not valid.
+func (c *console) check(r *http.Request, key string) (family.Principal, error) {
 	p, err := c.Authenticate(r, key)
 	switch {
 	case errors.Is(err, family.ErrUnauthorized), err == nil && p.Tenant == "":
-		return family.Principal{}, signInFirst(r)
+		return family.Principal{}, family.ErrUnauthorized
 	case err != nil:
-		return p, rest.Unavailable("unavailable", "The credential could not be checked.").Because(err)
+		return family.Principal{}, rest.Unavailable("unavailable", "The credential could not be checked.").Because(err)
 	}
 	if p.Environment == "" {
 		p.Environment = enduser.Customer
 	}
 	return p, nil
+}
+
+// credential returns the credential of the session of a request, "" if it has none.
+func (c *console) credential(r *http.Request) (key string, t ticket, err error) {
+	for _, t := range tickets(r, sessionCookie) {
+		if key, ok, err := c.kept(r.Context(), "session", t, ""); ok || err != nil {
+			return key, t, err
+		}
+	}
+	return "", ticket{}, nil
 }
 
 // sameOrigin refuses what another site sends.
@@ -149,6 +194,14 @@ func signInFirst(r *http.Request) *rest.Problem {
 		Status: http.StatusSeeOther, Code: "unauthorized", Title: "Sign in first",
 		Header: map[string]string{"Location": reference(to)},
 	}
+}
+
+// setCookie sets a cookie without a Path, for which the browser takes the folder of the page as
+// it sees it: also under a prefix that a proxy adds or removes.
+func setCookie(call *family.Call, cookie *http.Cookie) {
+	cookie.HttpOnly = true
+	cookie.Secure = secure(call.Request)
+	call.Header().Add("Set-Cookie", cookie.String())
 }
 
 // secure reports whether the browser reached the console over TLS, perhaps through a proxy.

@@ -27,37 +27,35 @@ func (c *console) signIn(call *family.Call) error {
 		return rest.BadRequest("malformed-body", "The form could not be read.")
 	}
 	key, to := form.Get("key"), next(form.Get("next"))
-	p, err := c.Authenticate(call.Request, key)
-	switch {
-	case key == "", errors.Is(err, family.ErrUnauthorized), err == nil && p.Tenant == "":
-		return c.show(call, http.StatusUnauthorized, "sign-in", &signInPage{page: c.page(call, "", "Sign in"), Next: to, Wrong: true})
-	case err != nil:
-		return rest.Unavailable("unavailable", "The credential could not be checked.").Because(err)
+	if key == "" {
+		return c.wrongKey(call, to)
 	}
-	until := c.Users.Now().Add(c.sessionFor)
-	t, err := c.keep(call.Request.Context(), "session", key, "", until)
+	p, err := c.check(call.Request, key)
+	switch {
+	case errors.Is(err, family.ErrUnauthorized):
+		return c.wrongKey(call, to)
+	case err != nil:
+		return err
+	}
+	t, err := c.keep(call.Request.Context(), p, "session", key, "", c.sessionFor)
 	if err != nil {
 		return rest.Unavailable("unavailable", "The session could not be kept.").Because(err)
 	}
-	// Without a Path the browser takes the folder of this page, which is the mount as it sees it.
-	http.SetCookie(headerOnly{call.Header()}, &http.Cookie{
-		Name: sessionCookie, Value: t.String(), MaxAge: int(c.sessionFor.Seconds()),
-		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: secure(call.Request),
-	})
+	setCookie(call, &http.Cookie{Name: sessionCookie, Value: t.String(), MaxAge: int(c.sessionFor.Seconds()), SameSite: http.SameSiteLaxMode})
 	return c.redirect(call, to)
 }
 
+func (c *console) wrongKey(call *family.Call, to string) error {
+	return c.show(call, http.StatusUnauthorized, "sign-in", &signInPage{page: c.page(call, "", "Sign in"), Next: to, Wrong: true})
+}
+
 func (c *console) signOut(call *family.Call) error {
-	if cookie, err := call.Request.Cookie(sessionCookie); err == nil {
-		if t, ok := parseTicket(cookie.Value); ok {
-			if id, _, err := t.derive("session"); err == nil {
-				if err := c.sessions.Delete(call.Request.Context(), id); err != nil {
-					return rest.Unavailable("unavailable", "The session could not be ended.").Because(err)
-				}
-			}
+	for _, t := range tickets(call.Request, sessionCookie) {
+		if err := c.forget(call.Request.Context(), "session", t); err != nil {
+			return rest.Unavailable("unavailable", "The session could not be ended.").Because(err)
 		}
 	}
-	http.SetCookie(headerOnly{call.Header()}, &http.Cookie{Name: sessionCookie, MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	setCookie(call, &http.Cookie{Name: sessionCookie, MaxAge: -1, SameSite: http.SameSiteLaxMode})
 	return c.redirect(call, "sign-in")
 }
 
@@ -70,10 +68,3 @@ func next(to string) string {
 	}
 	return to
 }
-
-// headerOnly is a ResponseWriter for http.SetCookie, which takes nothing else.
-type headerOnly struct{ h http.Header }
-
-func (w headerOnly) Header() http.Header     { return w.h }
-func (headerOnly) Write([]byte) (int, error) { return 0, nil }
-func (headerOnly) WriteHeader(int)           {}

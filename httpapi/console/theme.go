@@ -29,9 +29,6 @@ func keys(r *http.Request) bool {
 
 func (c *console) setTheme(call *family.Call) error {
 	form, _ := url.ParseQuery(call.Body())
-	http.SetCookie(headerOnly{call.Header()}, &http.Cookie{
-		Name: themeCookie, Value: form.Get("theme"), MaxAge: 365 * 24 * 3600,
-		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: secure(call.Request),
-	})
+	setCookie(call, &http.Cookie{Name: themeCookie, Value: form.Get("theme"), MaxAge: 365 * 24 * 3600, SameSite: http.SameSiteLaxMode})
 	return c.redirect(call, next(form.Get("back")))
 }

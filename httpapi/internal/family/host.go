@@ -30,8 +30,8 @@ type Principal struct {
 	Credential  string
 }
 
-// key returns a name of the credential that no other credential has.
-func (p *Principal) key() string {
+// Key returns a name of the credential that no other credential has.
+func (p *Principal) Key() string {
 	return p.Tenant + "\x00" + string(p.Environment) + "\x00" + p.Credential
 }
 
@@ -140,7 +140,7 @@ func (h *Host) Config(credential func(http.Header) string, challenge string) res
 		Allow:       h.CheckAccess,
 		Explain:     Explain,
 		ShowHolder:  h.showHolder,
-		Names:       func(p Principal) (string, string) { return p.Tenant, p.key() },
+		Names:       func(p Principal) (string, string) { return p.Tenant, p.Key() },
 		MaxBody:     h.MaxBody,
 		BodyTimeout: h.BodyTimeout,
 		BodyMemory:  h.BodyMemory,
@@ -271,7 +271,7 @@ type Decision struct {
 // limit counts a request and sets the RateLimit fields
 // (draft-ietf-httpapi-ratelimit-headers).
 func (h *Host) limit(header http.Header, r *http.Request, p Principal) error {
-	d, limited, err := h.Limit(r.Context(), p, p.key())
+	d, limited, err := h.Limit(r.Context(), p, p.Key())
 	switch {
 	case err != nil:
 		return rest.Unavailable("unavailable", "The rate limit could not be checked.").Because(err)
@@ -291,7 +291,7 @@ func (h *Host) AllowRows(c *Call, n int) error {
 	if h.LimitRows == nil || n == 0 {
 		return nil
 	}
-	d, err := h.LimitRows(c.Request.Context(), c.Principal.key()+"\x00rows", n)
+	d, err := h.LimitRows(c.Request.Context(), c.Principal.Key()+"\x00rows", n)
 	if err != nil {
 		return rest.Unavailable("unavailable", "The rate limit could not be checked.").Because(err)
 	}
