@@ -49,7 +49,7 @@ type Webhook struct {
 	Revision int64
 
 	headers []webhookHeader // sorted by name
-	secrets []webhookSecret // the current one first; see setSecrets
+	secrets []webhookSecret // the current one first
 }
 
 // webhookHeader is a header as it is stored.

@@ -198,11 +198,10 @@ func (h Webhooks) Rotate(ctx context.Context, id string, overlap time.Duration, 
 	rotated, err := w.changeWebhook(ctx, id, conds, func(old, h *Webhook) (_ bool, err error) {
 		var secret webhookSecret
 		secret, text, err = w.newWebhookSecret(ctx, h.ID)
-		all := []webhookSecret{secret}
+		h.secrets = []webhookSecret{secret}
 		if overlap > 0 {
-			all = append(all, webhookSecret{old.secrets[0].sealed, wholeMillis(w.now.Add(overlap))})
+			h.secrets = append(h.secrets, webhookSecret{old.secrets[0].sealed, wholeMillis(w.now.Add(overlap))})
 		}
-		h.setSecrets(all)
 		return true, err
 	})
 	if err = w.confirm(ctx, err); err != nil && !errors.Is(err, ErrUnknown) {
@@ -237,7 +236,7 @@ func (w *writer) changeWebhook(
 // returns the store's ErrStale if a record has changed.
 func (w *writer) replaceWebhook(ctx context.Context, r *store.Record, old, h *Webhook) error {
 	h.UpdatedBy, h.UpdatedAt = w.actor, later(w.now, old.UpdatedAt)
-	h.forget(w.now)
+	h.forget(w.now) // which also shows when an old secret ends
 	h.Version, h.Revision = Version{}, 0
 	next, err := w.rewriteWebhook(*r, h)
 	if err != nil {
