@@ -11,7 +11,7 @@ import (
 // and the metrics of middleware around it; see [Observe]. It is complete when the handler has
 // returned.
 type RequestInfo struct {
-	// Family is the family of routes that got the request: "native", "ada", "explo",
+	// Family is the family of routes that got the request: "native", "ada", "console", "explo",
 	// "magickmind" or "sensay". "" if no handler of this module did.
 	Family string
 

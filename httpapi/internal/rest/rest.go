@@ -11,6 +11,7 @@
 package rest
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -125,7 +126,7 @@ func New[P any](config Config[P], routes ...Route[P]) *Handler[P] {
 	h := &Handler[P]{config: config, large: newLarge(config.BodyMemory, config.MaxBody, longest)}
 	h.calls.New = func() any { return &Call[P]{h: h} }
 	for _, route := range routes {
-		path := strings.TrimSuffix(route.Path, "/{$}")
+		path := cmp.Or(strings.TrimSuffix(route.Path, "/{$}"), "/")
 		h.mux.HandleFunc(route.Method+" "+route.Path, func(w http.ResponseWriter, r *http.Request) {
 			c, ok := w.(*unmatched[P])
 			if !ok {

@@ -41,6 +41,9 @@ func allowed() []arrow {
 		{in("/store/postgres"), []string{in("/store"), in("/store/internal/backend"), in("/internal/fair"), pgx}},
 		{in("/store/postgres/examples/..."), []string{in("/enduser"), in("/store/postgres"), pgx}},
 		{in("/httpapi/docs"), nil},
+		{in("/httpapi/console"), []string{
+			in("/enduser"), in("/httpapi"), in("/httpapi/internal/family"), in("/httpapi/internal/rest"), in("/httpapi/internal/foreign"),
+		}},
 		{in("/httpapi/redislimit"), []string{in("/httpapi"), redis, "github.com/go-redis/redis_rate/v10"}},
 
 		{in("/enduser"), []string{in("/store"), in("/internal/fair"), in("/internal/fold"), in("/internal/jsontext"), in("/internal/redact"), "golang.org/x/text/...", "golang.org/x/net/idna"}},

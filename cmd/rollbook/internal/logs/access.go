@@ -42,7 +42,7 @@ func (a *access) write(r *http.Request, info *httpapi.RequestInfo, w *writer, to
 	switch r.URL.Path {
 	case "/livez", "/readyz", "/healthz":
 		route, probe = r.URL.Path, true
-	case "/docs", "/llms.txt":
+	case "/", "/docs", "/llms.txt":
 		route = r.URL.Path
 	}
 	if probe && w.status < http.StatusBadRequest && w.status > 0 {

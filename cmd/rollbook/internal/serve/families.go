@@ -13,6 +13,7 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/ada"
+	"github.com/rollbook-go/rollbook/httpapi/console"
 	"github.com/rollbook-go/rollbook/httpapi/docs"
 	"github.com/rollbook-go/rollbook/httpapi/explo"
 	"github.com/rollbook-go/rollbook/httpapi/magickmind"
@@ -26,6 +27,8 @@ type settings struct {
 	policy   func(tenant string) enduser.Policy
 	rate     bool // limit requests
 	loopback bool // all clients are on this host
+	console  bool // serve it
+	store    func() console.StoreInfo
 	now      func() time.Time
 	log      *slog.Logger
 	closing  <-chan struct{}
@@ -39,6 +42,7 @@ type mounts struct {
 	ready    http.Handler // at /readyz
 	live     http.Handler // at /livez
 	pages    http.Handler // at /docs and /llms.txt
+	entry    entry        // at /, for browsers
 }
 
 // newMounts returns the server's routes: the native ones, and those of each other product below
@@ -48,6 +52,7 @@ func newMounts(users *enduser.Manager, s *settings) (mounts, error) {
 		families: make(map[string]http.Handler),
 		ready:    &readiness{check: users.Ready, now: s.now, log: s.log, closing: s.closing},
 		live:     liveness{s.now},
+		entry:    entry{"docs", s.now},
 	}
 	auth, opts := s.logins.authenticator(), s.options()
 	adas := opts
@@ -76,6 +81,13 @@ func newMounts(users *enduser.Manager, s *settings) (mounts, error) {
 	m.pages, errs[4] = pages(s.now)
 	if err := errors.Join(errs[:]...); err != nil {
 		return mounts{}, err
+	}
+	if s.console {
+		website, err := s.website(users, auth, opts)
+		if err != nil {
+			return mounts{}, err
+		}
+		m.families["console"], m.entry.to = website, "console/"
 	}
 	groups, err := explo.New(users, auth, &explo.Options{Options: opts})
 	switch {
@@ -124,6 +136,13 @@ func (m mounts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// The path as it was sent: an escaped name is not a family's.
 	path := r.URL.EscapedPath()
 	switch path {
+	case "/":
+		if m.entry.leads(r) {
+			serve(m.entry, path, w, r)
+			return
+		}
+	case "/console": // leads to its pages; that of a family without a slash is none
+		path += "/"
 	case "/readyz":
 		serve(m.ready, path, w, r)
 		return

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
+	"io"
 	"net"
 	"net/http"
 	"os/signal"
@@ -24,8 +24,9 @@ import (
 )
 
 // Serve serves the native REST API of Rollbook at /, and the APIs of four other products at
-// /magickmind, /explo, /sensay and /ada, over the same users. By default it keeps them in an
-// SQLite file in the current folder, and makes its own keys.
+// /magickmind, /explo, /sensay and /ada, over the same users, and the console, a website for
+// those who look after them, at /console/. By default it keeps them in an SQLite file in the
+// current folder, and makes its own keys.
 //
 // Its first line on standard output is "listening on http://ADDR". GET /livez and /healthz
 // report that it runs, GET /readyz that its store reads and writes; none needs a key.
@@ -46,6 +47,8 @@ type Serve struct {
 	Tenants tenants.Flags   `embed:""`
 	Logs    logs.Flags      `embed:""`
 	Metrics telemetry.Flags `embed:""`
+
+	Console string `default:"on" enum:"on,off" help:"Serve the console, a website for those who look after users, at /console/: on or off."`
 
 	Login []string `sep:"none" secret:"" placeholder:"EMAIL:PASSWORD=KEY" help:"An account that gets KEY from /magickmind/v1/auth/login; repeatable."`
 
@@ -85,7 +88,8 @@ func (s *Serve) Run(ctx context.Context, env *cli.Env) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, metrics.Close()) }()
-	s.Store.Observer = metrics.Store(telemetry.System(s.Store.Store))
+	waiting := &queue{now: env.Now}
+	s.Store.Observer = waiting.observe(metrics.Store(telemetry.System(s.Store.Store)))
 	st, closer, err := s.Store.Open(ctx, log)
 	if err != nil {
 		return err
@@ -109,12 +113,14 @@ func (s *Serve) Run(ctx context.Context, env *cli.Env) (err error) {
 		users: users, hooks: s.deliverer(users), log: log, tls: p.tls, limit: s.MaxConnections,
 		closing: make(chan struct{}), drain: drain,
 	}
-	h, err := s.handler(users, p, metrics, log, web.closing, env)
+	h, err := s.handler(users, p, &settings{
+		now: env.Now, log: log, closing: web.closing, store: storeInfo(s.Store.Store, waiting),
+	}, metrics)
 	if err != nil {
 		return err
 	}
 	started()
-	announce(env, p.scheme()+"://"+listener.Addr().String(), made)
+	s.announce(env, p.scheme()+"://"+listener.Addr().String(), made)
 	return web.serve(ctx, listener, h)
 }
 
@@ -127,31 +133,43 @@ func (s *Serve) deliverer(users *enduser.Manager) *webhook.Deliverer {
 }
 
 // handler returns everything that answers a request.
-func (s *Serve) handler(users *enduser.Manager, p *parts, metrics *telemetry.Metrics, log *slog.Logger, closing <-chan struct{}, env *cli.Env) (http.Handler, error) {
-	m, err := newMounts(users, &settings{
-		keys: p.keys, logins: p.logins, policy: p.tenants.Policy,
-		rate: s.Access.Rate == "on", loopback: onLoopback(s.Addr),
-		now: env.Now, log: log, closing: closing,
-	})
+func (s *Serve) handler(users *enduser.Manager, p *parts, set *settings, metrics *telemetry.Metrics) (http.Handler, error) {
+	set.keys, set.logins, set.policy = p.keys, p.logins, p.tenants.Policy
+	set.rate, set.loopback, set.console = s.Access.Rate == "on", onLoopback(s.Addr), s.Console == "on"
+	m, err := newMounts(users, set)
 	if err != nil {
 		return nil, err
 	}
-	return s.Logs.Access(log, metrics.Handler(m)), nil
+	return s.Logs.Access(set.log, metrics.Handler(m)), nil
 }
 
-// announce prints where the server listens and, if it made a key, a command that uses it.
-func announce(env *cli.Env, url, key string) {
+// announce prints where the server listens and, if it made a key, a command that uses it; then
+// where the console is, unless it is off. All comes in one write: who waits for the first line
+// need not read on.
+func (s *Serve) announce(env *cli.Env, url, key string) {
+	console := ""
+	if s.Console == "on" {
+		console = url + "/console/"
+	}
 	if env.JSON {
 		_ = json.NewEncoder(env.Stdout).Encode(struct {
-			URL string `json:"url"`
-			Key string `json:"key,omitempty"`
-		}{url, key})
+			URL     string `json:"url"`
+			Key     string `json:"key,omitempty"`
+			Console string `json:"console,omitempty"`
+		}{url, key, console})
 		return
 	}
-	fmt.Fprintf(env.Stdout, "listening on %s\n", url)
+	text := fmt.Sprintf("listening on %s\n", url)
 	if key != "" {
-		fmt.Fprintf(env.Stdout, "try: %s\n", curl(url, key))
+		text += fmt.Sprintf("try: %s\n", curl(url, key))
 	}
+	switch {
+	case console != "" && key != "":
+		text += fmt.Sprintf("console: %s (its key is in %s)\n", console, keyFile)
+	case console != "":
+		text += fmt.Sprintf("console: %s\n", console)
+	}
+	_, _ = io.WriteString(env.Stdout, text)
 }
 
 // curl returns a command that makes a user.

@@ -43,21 +43,39 @@ func TestNegativeSettings(t *testing.T) {
 	}
 }
 
-// TestAnnounce: with -json, one object is all that is printed.
+// TestAnnounce: with -json, one object is all that is printed. All comes in one write.
 func TestAnnounce(t *testing.T) {
+	const url = "http://127.0.0.1:80"
 	for _, test := range []struct {
-		json      bool
-		key, want string
+		json               bool
+		key, console, want string
 	}{
-		{true, "", `{"url":"http://127.0.0.1:80"}` + "\n"},
-		{true, "rbk_A", `{"url":"http://127.0.0.1:80","key":"rbk_A"}` + "\n"},
-		{false, "", "listening on http://127.0.0.1:80\n"},
-		{false, "rbk_A", "listening on http://127.0.0.1:80\ntry: " + curl("http://127.0.0.1:80", "rbk_A") + "\n"},
+		{true, "", "off", `{"url":"http://127.0.0.1:80"}` + "\n"},
+		{true, "rbk_A", "on", `{"url":"http://127.0.0.1:80","key":"rbk_A","console":"http://127.0.0.1:80/console/"}` + "\n"},
+		{false, "", "off", "listening on http://127.0.0.1:80\n"},
+		{false, "", "on", "listening on http://127.0.0.1:80\nconsole: http://127.0.0.1:80/console/\n"},
+		{false, "rbk_A", "off", "listening on http://127.0.0.1:80\ntry: " + curl(url, "rbk_A") + "\n"},
+		{
+			false, "rbk_A", "on", "listening on http://127.0.0.1:80\ntry: " + curl(url, "rbk_A") +
+				"\nconsole: http://127.0.0.1:80/console/ (its key is in rollbook.key)\n",
+		},
 	} {
-		var out strings.Builder
-		announce(&cli.Env{Stdout: &out, JSON: test.json}, "http://127.0.0.1:80", test.key)
-		if out.String() != test.want {
-			t.Errorf("%q, want %q", &out, test.want)
+		var out once
+		(&Serve{Console: test.console}).announce(&cli.Env{Stdout: &out, JSON: test.json}, url, test.key)
+		if out.text != test.want || out.writes != 1 {
+			t.Errorf("%q in %d writes, want %q", out.text, out.writes, test.want)
 		}
 	}
+}
+
+// once counts writes.
+type once struct {
+	text   string
+	writes int
+}
+
+func (o *once) Write(b []byte) (int, error) {
+	o.text += string(b)
+	o.writes++
+	return len(b), nil
 }
