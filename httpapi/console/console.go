@@ -146,6 +146,19 @@ func (c *console) routes() []family.Route {
 		public(post("/theme", none, c.setTheme)),
 
 		get("/{$}", none, c.overview),
+
+		get("/users/{id}/edit", rest.Write("updateEndUser"), c.showEdit),
+		post("/users/{id}/edit", rest.Write("updateEndUser"), c.saveEdit),
+		get("/users/{id}/delete", rest.Write("deleteEndUser"), c.showDelete),
+		post("/users/{id}/delete", rest.Write("deleteEndUser"), c.deleteUser),
+		get("/users/{id}/associate", rest.Write("associateEndUser"), c.showAssociate),
+		post("/users/{id}/associate", rest.Write("associateEndUser"), c.associate),
+
+		get("/groups", rest.Read("listGroups"), c.groups),
+		get("/groups/{id}", rest.Read("getGroup"), c.group),
+		get("/groups/{id}/rotate", rest.Write("rotateGroupToken"), c.showRotate),
+		post("/groups/{id}/rotate", rest.Write("rotateGroupToken"), c.rotate),
+		get("/groups/{id}/token", rest.Write("rotateGroupToken"), c.showToken),
 	}
 }
 
@@ -164,7 +177,10 @@ func (c *console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	c.pages.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), visitKey{}, new(visit))))
+	v := new(visit)
+	r = r.WithContext(context.WithValue(r.Context(), visitKey{}, v))
+	v.done = cutDone(r)
+	c.pages.ServeHTTP(w, r)
 }
 
 // may reports whether who is signed in has the right to an action. What cannot be checked may

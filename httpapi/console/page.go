@@ -31,6 +31,7 @@ type page struct {
 	Theme   string    // "light", "dark", or "" for that of the system
 	Keys    bool      // single keys are shortcuts
 	Now     time.Time // when the page was made
+	Done    string    // what the POST before this page has done
 	Assets  string    // of the address of assets
 	Who     *who      // nil: nobody is signed in
 }
@@ -59,6 +60,7 @@ func (c *console) page(call *family.Call, section string, title ...string) page 
 	p := page{
 		Title: title, Section: section, Root: root(call.Request), Here: here(call.Request),
 		Theme: theme(call.Request), Keys: keys(call.Request), Now: c.Users.Now().UTC(), Assets: c.assetsHash,
+		Done: visitOf(call.Request).done,
 	}
 	if call.Principal.Tenant != "" {
 		p.Who = c.who(call)

@@ -107,6 +107,7 @@ func (c *console) forget(ctx context.Context, kind string, t ticket) error {
 // visit is what the console knows of a request before its route.
 type visit struct {
 	session string // the ID of the session that it was made in; "" for none
+	done    string // what the POST before it has done; see cutDone
 }
 
 type visitKey struct{}

@@ -1,0 +1,216 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi/internal/family"
+	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
+)
+
+// groupsPage is the list of groups.
+type groupsPage struct {
+	page
+	Groups     []groupRow
+	Unreadable []string
+	Members    bool   // the credential may see who belongs to a group
+	NotCounted string // why members were not counted
+	Pager      pager
+}
+
+// groupRow is a group as lists show it.
+type groupRow struct {
+	ID         string
+	Href       string // its page, relative to the root
+	Name       string
+	ExternalID string
+	Members    string // "–" if they were not counted in time
+	MembersOf  string // the list of its members, relative to the root
+	Created    moment
+	Tokens     chip
+	Until      moment // until when old tokens are accepted
+}
+
+func (c *console) groups(call *family.Call) error {
+	values, err := call.Query()
+	if err != nil {
+		return err
+	}
+	q := rest.Query{Values: values}
+	gq := enduser.GroupQuery{Limit: groupsShown}
+	after, before := q.Text("after"), q.Text("before")
+	if after != "" && before != "" {
+		q.Fault("before", enduser.CodeValue, "must not be given with after")
+	}
+	if err := q.Strict(); err != nil {
+		return err
+	}
+	if gq.After, err = enduser.ParseCursor(after); err == nil {
+		gq.Before, err = enduser.ParseCursor(before)
+	}
+	if err != nil {
+		return err
+	}
+	r := c.Read(call)
+	defer r.End()
+	found, err := c.Tenant(call).Groups().List(r.Context, gq)
+	if err != nil {
+		return r.Explain(err, "")
+	}
+	family.LogUnreadable(call, found.Unreadable)
+	p := &groupsPage{page: c.page(call, "groups", "Groups"), Unreadable: found.Unreadable, Members: c.may(call, "listEndUsers", false)}
+	for i := range found.Groups {
+		p.Groups = append(p.Groups, c.groupRow(&p.page, &found.Groups[i]))
+	}
+	if p.Members {
+		p.NotCounted = c.countMembers(call, found.Groups, p.Groups)
+	}
+	p.Pager = groupsPager(&p.page, &found)
+	return c.show(call, http.StatusOK, "groups", p)
+}
+
+const groupsShown = 25
+
+func groupsPager(p *page, found *enduser.GroupPage) pager {
+	pg := pager{Shown: strconv.Itoa(len(found.Groups)) + " shown"}
+	if !found.Previous.IsZero() {
+		pg.Newer = "./" + p.Root + "groups?before=" + url.QueryEscape(found.Previous.String())
+	}
+	if !found.Next.IsZero() {
+		pg.Older = "./" + p.Root + "groups?after=" + url.QueryEscape(found.Next.String())
+	}
+	return pg
+}
+
+func (c *console) groupRow(p *page, g *enduser.Group) groupRow {
+	row := groupRow{
+		ID: g.ID, Href: groupPath(g.ID), Name: g.Name, ExternalID: g.ExternalID, Members: unknown,
+		MembersOf: "users?group=" + url.QueryEscape(g.ExternalID), Created: p.Time(g.CreatedAt), Tokens: chip{"ok", "one token"},
+	}
+	if until := g.OldTokensUntil(); until.After(p.Now) {
+		row.Tokens, row.Until = chip{"warn", "old tokens accepted"}, p.Time(until)
+	}
+	return row
+}
+
+// groupPath returns the address of a group's page, relative to the root.
+func groupPath(id string) string { return "groups/" + url.PathEscape(id) }
+
+// unknown stands for a number that is not known.
+const unknown = "–"
+
+// countMembers counts the members of the groups of a page, a few groups at a time, and waits no
+// longer than for the figures of the overview. It returns why some are not counted, "" if all
+// are.
+func (c *console) countMembers(call *family.Call, groups []enduser.Group, rows []groupRow) string {
+	ctx, end := context.WithTimeout(call.Request.Context(), c.overviewFor)
+	defer end()
+	const atOnce = 4
+	t, next, failed := c.Tenant(call), make(chan int), make([]error, len(groups))
+	var workers sync.WaitGroup
+	for range min(atOnce, len(groups)) {
+		workers.Go(func() {
+			for i := range next {
+				var count enduser.Count
+				count, failed[i] = t.Count(ctx, enduser.Query{Filter: enduser.Filter{Group: groups[i].ExternalID}})
+				if failed[i] == nil {
+					rows[i].Members = countText(count)
+				}
+			}
+		})
+	}
+	for i := range groups {
+		next <- i
+	}
+	close(next)
+	workers.Wait()
+	for _, err := range failed {
+		if err != nil && ctx.Err() != nil {
+			return "Members are not counted where this takes too long."
+		}
+		if err != nil {
+			return "Members are not counted: the store cannot be used now."
+		}
+	}
+	return ""
+}
+
+// countText returns a number for people.
+func countText(n enduser.Count) string {
+	if !n.Exact {
+		return strconv.Itoa(n.N) + " or more"
+	}
+	return strconv.Itoa(n.N)
+}
+
+// groupPage is one group.
+type groupPage struct {
+	page
+	groupRow
+
+	Group       *enduser.Group
+	Metadata    string
+	Properties  string
+	MayRotate   bool
+	MayMembers  bool
+	Users       []memberRow
+	NotRead     string // why there are no members
+	MoreMembers bool
+	Updated     moment
+}
+
+// memberRow is a user of a group.
+type memberRow struct {
+	Href, Name, ExternalID, Email string
+}
+
+func (c *console) group(call *family.Call) error {
+	g, err := c.Tenant(call).Groups().Get(call.Request.Context(), groupRef(call))
+	if err != nil {
+		return err
+	}
+	p := &groupPage{page: c.page(call, "groups", groupTitle(&g), "Groups"), Group: &g}
+	p.Crumbs = []link{{"groups", "Groups"}}
+	p.groupRow, p.Updated = c.groupRow(&p.page, &g), p.Time(g.UpdatedAt)
+	p.Metadata, p.Properties = metadataText(g.Metadata), metadataText(g.SystemProperties)
+	p.MayRotate, p.MayMembers = c.may(call, "rotateGroupToken", true), c.may(call, "listEndUsers", false)
+	if p.MayMembers {
+		c.readMembers(call, p)
+	}
+	return c.show(call, http.StatusOK, "group", p)
+}
+
+func groupRef(call *family.Call) enduser.GroupRef { return enduser.GroupByID(call.PathValue("id")) }
+
+// groupTitle names a group for people.
+func groupTitle(g *enduser.Group) string {
+	if g.Name != "" {
+		return visible(g.Name)
+	}
+	return visible(g.ExternalID)
+}
+
+const membersShown = 10
+
+// readMembers reads the number of members and the newest of them.
+func (c *console) readMembers(call *family.Call, p *groupPage) {
+	rows := []groupRow{p.groupRow}
+	p.NotRead = c.countMembers(call, []enduser.Group{*p.Group}, rows)
+	p.groupRow = rows[0]
+	ctx, end := context.WithTimeout(call.Request.Context(), c.overviewFor)
+	defer end()
+	found, err := c.Tenant(call).List(ctx, enduser.Query{Filter: enduser.Filter{Group: p.Group.ExternalID}, Desc: true, Limit: membersShown})
+	if err != nil {
+		p.NotRead = "The members could not be read in time."
+		return
+	}
+	for i := range found.Users {
+		u := &found.Users[i]
+		p.Users = append(p.Users, memberRow{userPath(u.ID), userTitle(u), u.ExternalID, u.Email})
+	}
+	p.MoreMembers = !found.Next.IsZero()
+}
