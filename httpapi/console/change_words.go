@@ -100,9 +100,11 @@ func cut(text string, most int) string {
 // or hide. A key of metadata may have any.
 func visible(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+		if hides(r) {
 			return unicode.ReplacementChar
 		}
 		return r
 	}, text)
 }
+
+func hides(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }

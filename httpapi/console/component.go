@@ -9,10 +9,11 @@ import (
 // functions are what templates can call beside the methods of their data.
 func functions() template.FuncMap {
 	return template.FuncMap{
-		"chip":   func(state, word string) chip { return chip{state, word} },
-		"banner": func(state, text string) banner { return banner{state, text} },
-		"empty":  func(title, why, next string) empty { return empty{Title: title, Why: why, Next: next} },
-		"side":   func(text string, mono bool) side { return side{text, mono} },
+		"visible": visible,
+		"chip":    func(state, word string) chip { return chip{state, word} },
+		"banner":  func(state, text string) banner { return banner{state, text} },
+		"empty":   func(title, why, next string) empty { return empty{Title: title, Why: why, Next: next} },
+		"side":    func(text string, mono bool) side { return side{text, mono} },
 		"figure": func(value, label, href, reason string) figure {
 			return figure{value, label, href, reason}
 		},
@@ -52,6 +53,7 @@ type pager struct {
 	Shown string // such as "50 shown"
 	Newer string // an address relative to the page, with an encoded query; "" for none
 	Older string
+	Word  string // for what Older leads to; "" for "Older"
 }
 
 // field is one value of a form, with its label.

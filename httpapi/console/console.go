@@ -31,8 +31,8 @@ type Options struct {
 	// SessionFor is how long somebody stays signed in. 0: 12 hours.
 	SessionFor time.Duration
 
-	// OverviewFor is how long the overview waits for its figures. What is not known by then is
-	// shown as "–", with the reason. 0: 800 ms.
+	// OverviewFor is how long the overview waits for its figures, and the page of a user for its
+	// history. What is not known by then is shown as "–", with the reason. 0: 800 ms.
 	OverviewFor time.Duration
 
 	// Store returns what the overview shows of the store. It must be fast and safe for
@@ -146,6 +146,9 @@ func (c *console) routes() []family.Route {
 		public(post("/theme", none, c.setTheme)),
 
 		get("/{$}", none, c.overview),
+
+		get("/users", rest.Read("listEndUsers"), c.users),
+		get("/users/{id}", rest.Read("getEndUser"), c.user),
 
 		get("/users/{id}/edit", rest.Write("updateEndUser"), c.showEdit),
 		post("/users/{id}/edit", rest.Write("updateEndUser"), c.saveEdit),

@@ -1,0 +1,314 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi/internal/family"
+	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
+)
+
+const usersPerPage = 50
+
+// totalFor is how long a page waits for the number of all users of its list. It is not worth
+// more: who needs it reads on.
+const totalFor = 100 * time.Millisecond
+
+// usersPage is the list of users: of all, or of those that a search has found.
+type usersPage struct {
+	page
+	*userQuery
+
+	MetadataKeys []string  // by which users can be found
+	Taken        reading   // what the text was taken for
+	Tried        []reading // in which nobody was found
+	Others       []link    // searches for the same text, taken for something else
+	Chips        []usersChip
+	Rows         []userRow
+	Unreadable   []string
+	MayOpen      bool
+	Pager        pager
+	GoOn         string // leads on from where there was no time left to search
+}
+
+// NoUsers stands in place of the first user.
+func (p *usersPage) NoUsers() empty {
+	return empty{
+		"No users yet", "Users come here as soon as a program sends them to the API.", "This creates the first one:",
+		`curl https://rollbook.example.com/v1/end-users -H "Authorization: Bearer $KEY" ` +
+			`-H 'Content-Type: application/json' -d '{"external_id":"crm-7","name":"Ann"}'`,
+	}
+}
+
+// Problems are the faults of what has no field.
+func (p *usersPage) Problems() (all []string) {
+	for _, of := range []link{{"created", "Created since: "}, {"expiring", "Expiring before: "}, {"after", ""}} {
+		if fault := p.Faults[of.Href]; fault != "" {
+			all = append(all, of.Text+fault)
+		}
+	}
+	return all
+}
+
+// MoreFilters reports whether the filters beside the text are in use.
+func (p *usersPage) MoreFilters() bool {
+	return p.Group+p.Key+p.Value+p.From+p.To != ""
+}
+
+// Fields are the filters beside the text.
+func (p *usersPage) Fields() []field {
+	fields := []field{{Name: "group", Label: "Group", Value: p.Group, Hint: "its external ID"}}
+	if len(p.MetadataKeys) > 0 || p.Key+p.Value != "" {
+		fields = append(fields,
+			field{Name: "key", Label: "Metadata", Type: "select", Options: p.keys(), Hint: "key"},
+			field{Name: "value", Label: "Metadata value", Value: p.Value, Hint: "as text"})
+	}
+	fields = append(fields,
+		field{Name: "from", Label: "Created from", Type: "date", Value: p.From, Hint: "day in UTC, included"},
+		field{Name: "to", Label: "Created until", Type: "date", Value: p.To, Hint: "day in UTC, included"})
+	for i := range fields {
+		f := &fields[i]
+		if f.Error = p.Faults[f.Name]; f.Error != "" && f.Type == "date" {
+			f.Type = "" // a field for days would drop what is none
+		}
+	}
+	return fields
+}
+
+// keys are the metadata keys to choose from. One by which users cannot be found is still shown.
+func (p *usersPage) keys() []option {
+	keys := p.MetadataKeys
+	if p.Key != "" && !slices.Contains(keys, p.Key) {
+		keys = append(slices.Clone(keys), p.Key)
+	}
+	options := []option{{Text: "any"}}
+	for _, key := range keys {
+		options = append(options, option{key, visible(key), key == p.Key})
+	}
+	return options
+}
+
+// FromBeginning returns the address of the first page of the list.
+func (p *usersPage) FromBeginning() string { return p.Root + p.without(func(*userQuery) {}) }
+
+// Caption says what the table has.
+func (p *usersPage) Caption() string {
+	if p.Expiring != "" {
+		return "Users that expire, the next one first"
+	}
+	return "Users, the newest first"
+}
+
+// NobodyWords says why nobody was found.
+func (p *usersPage) NobodyWords() string {
+	if p.Text == "" {
+		return "No user matches all of the filters above."
+	}
+	words := make([]string, len(p.Tried))
+	for i, as := range p.Tried {
+		words[i] = as.Words()
+	}
+	who := "Nobody"
+	if len(p.Chips) > 1 {
+		who = "Nobody who matches the other filters"
+	}
+	return who + " has this " + listed(words, "or") + "."
+}
+
+// listed joins words: "a, b or c".
+func listed(words []string, last string) string {
+	if n := len(words) - 1; n > 0 {
+		return strings.Join(words[:n], ", ") + " " + last + " " + words[n]
+	}
+	return strings.Join(words, "")
+}
+
+// usersChip is a filter that can be removed.
+type usersChip struct {
+	Label, Value string
+	Without      string // the address of the list without it
+}
+
+// userRow is a user in a list.
+type userRow struct {
+	ID         string
+	Name       string
+	ExternalID string
+	Email      string
+	Groups     []string // the first ones
+	More       int      // groups
+	Created    time.Time
+	State      chip
+}
+
+// users answers a list of users.
+func (c *console) users(call *family.Call) error {
+	q, err := readUserQuery(call, c.Tenant(call).Schema())
+	if err != nil {
+		return err
+	}
+	asked := *q
+	r := c.Read(call)
+	defer r.End()
+	found, err := c.find(r.Context, call, q)
+	status, goOn := http.StatusOK, ""
+	if p := rest.AsProblem(r.Explain(err, q.reached(&found.Page))); p != nil && p.Code == "read-timeout" {
+		status, goOn, err = p.Status, p.Cursor, nil
+	}
+	switch {
+	case err != nil:
+		return err
+	case len(q.Faults) > 0:
+		status, found = http.StatusBadRequest, finding{}
+	case found.One != "":
+		return c.redirect(call, "users/"+found.One)
+	}
+	family.LogUnreadable(call, found.Page.Unreadable)
+	data := usersPage{
+		page: c.page(call, "users", "Users"), userQuery: &asked,
+		Taken: found.As, Tried: found.Tried, Unreadable: found.Page.Unreadable,
+		MayOpen: c.may(call, "getEndUser", false),
+	}
+	asked.Faults, data.MetadataKeys = q.Faults, q.schema.IndexedMetadata
+	data.Chips = asked.chips()
+	for i := range found.Page.Users {
+		data.Rows = append(data.Rows, rowOf(&found.Page.Users[i], data.Now))
+	}
+	if status == http.StatusOK {
+		data.Others = asked.others(found.As)
+		data.Pager = q.pager(&found, data.Root)
+		data.Pager.Shown = c.shown(r.Context, call, &found)
+	} else if goOn != "" {
+		next := q.pinned(&found)
+		if next.After = goOn; q.Before != "" {
+			next.After, next.Before = "", goOn
+		}
+		data.GoOn = next.address()
+	}
+	return c.show(call, status, "users", &data)
+}
+
+// reached returns the cursor from which to continue a search that took too long.
+func (q *userQuery) reached(p *enduser.Page) string {
+	if q.Before != "" {
+		return p.Previous.String()
+	}
+	return p.Next.String()
+}
+
+// pinned returns the query without what depends on when it was asked: its cursors belong to a
+// text that was taken for one thing, and to fixed times.
+func (q userQuery) pinned(f *finding) userQuery {
+	q.After, q.Before = "", ""
+	if q.As == "" {
+		q.As = f.As
+	}
+	return q
+}
+
+// pager leads to the pages beside one.
+func (q *userQuery) pager(f *finding, root string) (p pager) {
+	to := q.pinned(f)
+	if !f.Page.Previous.IsZero() {
+		to.Before = f.Page.Previous.String()
+		p.Newer = root + to.address()
+	}
+	if to.Before = ""; !f.Page.Next.IsZero() {
+		to.After = f.Page.Next.String()
+		p.Older = root + to.address()
+	}
+	if q.Expiring != "" {
+		p.Word = "Later"
+	}
+	return p
+}
+
+// others returns the searches for the same text that take it for something else.
+func (q userQuery) others(taken reading) (links []link) {
+	if q.Text == "" {
+		return nil
+	}
+	for _, as := range readingsOf(q.Text) {
+		if as != taken {
+			links = append(links, link{q.without(func(q *userQuery) { q.As = as }), as.Words()})
+		}
+	}
+	return links
+}
+
+// chips returns the filters of a query.
+func (q *userQuery) chips() (chips []usersChip) {
+	add := func(label, value string, remove func(*userQuery)) {
+		if value != "" {
+			chips = append(chips, usersChip{label, value, q.without(remove)})
+		}
+	}
+	add("Search", q.Text, func(q *userQuery) { q.Text, q.As = "", "" })
+	add("Group", q.Group, func(q *userQuery) { q.Group = "" })
+	if q.Key != "" || q.Value != "" {
+		add("Metadata", q.Key+" = "+q.Value, func(q *userQuery) { q.Key, q.Value = "", "" })
+	}
+	add("Created from", q.From, func(q *userQuery) { q.From = "" })
+	add("Created until", q.To, func(q *userQuery) { q.To = "" })
+	add("Created since", spanWords(q.Created, " ago"), func(q *userQuery) { q.Created = "" })
+	add("Expiring before", spanWords(q.Expiring, " from now"), func(q *userQuery) { q.Expiring = "" })
+	return chips
+}
+
+// spanWords says a time, or how far one is away.
+func spanWords(value, away string) string {
+	if at, err := time.Parse(time.RFC3339Nano, value); err == nil {
+		return at.UTC().Format("2006-01-02 15:04 UTC")
+	}
+	if d, err := time.ParseDuration(value); err == nil && d >= time.Hour && d%time.Hour == 0 {
+		return strconv.Itoa(int(d.Hours())) + " hours" + away
+	}
+	return value
+}
+
+// shown says how many users the page shows, and of how many, if that is known soon.
+func (c *console) shown(ctx context.Context, call *family.Call, f *finding) string {
+	here := thousands(len(f.Page.Users)) + " shown"
+	if f.Page.Next.IsZero() && f.Page.Previous.IsZero() {
+		return here
+	}
+	ctx, end := context.WithTimeout(ctx, totalFor)
+	defer end()
+	q := f.Query
+	q.After, q.Before = enduser.Cursor{}, enduser.Cursor{}
+	switch all, err := c.Tenant(call).Count(ctx, q); {
+	case err != nil:
+		return here
+	case all.Exact:
+		return here + " of " + thousands(all.N)
+	default:
+		return here + " of more than " + thousands(all.N)
+	}
+}
+
+// thousands writes a number with commas.
+func thousands(n int) string {
+	b := []byte(strconv.Itoa(n))
+	for i := len(b) - 3; i > 0; i -= 3 {
+		b = slices.Insert(b, i, ',')
+	}
+	return string(b)
+}
+
+const groupsInRow = 2
+
+func rowOf(u *enduser.User, now time.Time) userRow {
+	row := userRow{
+		ID: u.ID, Name: nameOf(u), ExternalID: u.ExternalID, Email: u.Email,
+		Groups: u.Groups, Created: u.CreatedAt, State: stateOf(u, now),
+	}
+	if row.More = len(u.Groups) - groupsInRow; row.More > 0 {
+		row.Groups = u.Groups[:groupsInRow]
+	}
+	return row
+}
