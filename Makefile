@@ -12,7 +12,7 @@ SEED     ?= 1
 
 # Nested modules: `./...` skips them silently, so each is named here, and
 # internal/testing/arrows fails if one is missing.
-NESTED := tools bench deploy internal/contract store/postgres otelrollbook cmd/rollbook
+NESTED := tools bench deploy internal/contract store/postgres otelrollbook cmd/rollbook httpapi/console/browser
 CODE   := $(filter-out tools,$(NESTED)) # tools has a go.mod and nothing else
 
 # A workspace forbids -modfile, hides modules that it does not list, and changes

@@ -1,0 +1,82 @@
+package browser
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// chromium is the one browser of this process. The first test that needs it starts it, and it
+// ends with the process.
+var chromium struct {
+	once sync.Once
+	ctx  context.Context
+	stop context.CancelFunc
+	err  error
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	printTotals()
+	if chromium.stop != nil {
+		chromium.stop()
+	}
+	os.Exit(code)
+}
+
+// program returns the path of the browser, "" if there is none.
+func program() string {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+// startBrowser returns the context of the browser. Without one the test is skipped, or fails if the
+// environment has ROLLBOOK_REQUIRE_BROWSER=1.
+func startBrowser(tb testing.TB) context.Context {
+	tb.Helper()
+	path := program()
+	if path == "" {
+		const message = "no chromium on PATH: not tested in a browser"
+		if os.Getenv("ROLLBOOK_REQUIRE_BROWSER") == "1" {
+			tb.Fatal(message)
+		}
+		tb.Skip(message)
+	}
+	chromium.once.Do(func() {
+		allocator, stopAllocator := chromedp.NewExecAllocator(context.Background(),
+			chromedp.ExecPath(path),
+			chromedp.Headless, chromedp.NoSandbox, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
+			chromedp.Flag("disable-gpu", true),
+			chromedp.Flag("disable-quic", true),
+			chromedp.Flag("disable-background-networking", true),
+			chromedp.Flag("disable-component-update", true),
+			chromedp.Flag("disable-sync", true),
+			chromedp.Flag("disable-extensions", true),
+			chromedp.Flag("disable-dev-shm-usage", true),
+			chromedp.Flag("disable-renderer-backgrounding", true),
+			chromedp.Flag("disable-background-timer-throttling", true),
+			chromedp.Flag("disable-backgrounding-occluded-windows", true),
+			chromedp.Flag("disable-ipc-flooding-protection", true),
+			chromedp.Flag("hide-scrollbars", true),
+			chromedp.Flag("force-color-profile", "srgb"),
+			chromedp.Flag("no-proxy-server", true), // servers of tests are not asked through a proxy
+			chromedp.Flag("password-store", "basic"),
+		)
+		ctx, stop := chromedp.NewContext(allocator)
+		chromium.ctx = ctx
+		chromium.stop = func() { stop(); stopAllocator() }
+		chromium.err = chromedp.Do(ctx)
+	})
+	if chromium.err != nil {
+		tb.Fatal(chromium.err)
+	}
+	return chromium.ctx
+}
