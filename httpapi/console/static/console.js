@@ -129,7 +129,4 @@
     if (document.activeElement && document.activeElement !== document.body) return;
     (find("#errors") ?? find("#results") ?? find("#heading"))?.focus();
   });
-
-  // A form that came back with errors begins with them.
-  find("#errors")?.focus();
 })();
