@@ -134,7 +134,7 @@ func (c *console) routes() []family.Route {
 		return family.Route{Method: http.MethodPost, Path: path, Access: a, Body: true, Form: true, Handle: h}
 	}
 	public := func(r family.Route) family.Route {
-		r.Public, r.Before = true, c.sameOrigin
+		r.Public, r.Before, r.MaxBody = true, c.sameOrigin, 16<<10
 		return r
 	}
 	none := rest.Access{}
@@ -144,6 +144,8 @@ func (c *console) routes() []family.Route {
 		public(post("/sign-in", none, c.signIn)),
 		public(post("/sign-out", none, c.signOut)),
 		public(post("/theme", none, c.setTheme)),
+		public(post("/keys", none, c.setKeys)),
+		get("/{path...}", none, c.notFound),
 
 		get("/{$}", none, c.overview),
 
@@ -167,12 +169,6 @@ func (c *console) routes() []family.Route {
 
 // ServeHTTP implements http.Handler.
 func (c *console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == "" { // the mount itself, of which the handler does not know the name
-		path := rest.Instance(r)
-		w.Header().Set("Location", path[strings.LastIndexByte(path, '/')+1:]+"/")
-		w.WriteHeader(http.StatusMovedPermanently)
-		return
-	}
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "+
@@ -181,7 +177,15 @@ func (c *console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	v := new(visit)
+	at := r.URL
 	r = r.WithContext(context.WithValue(r.Context(), visitKey{}, v))
+	if at.Path == "" { // the mount itself, of which the handler does not know the name
+		path := rest.Instance(r)
+		v.bare = path[strings.LastIndexByte(path, '/')+1:]
+		root := *at
+		root.Path, root.RawPath = "/", ""
+		r.URL = &root
+	}
 	v.done = cutDone(r)
 	c.pages.ServeHTTP(w, r)
 }

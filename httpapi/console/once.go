@@ -35,7 +35,7 @@ func (c *console) takeOnce(call *family.Call, what, subject string) (secret stri
 		secret, ok, err = c.kept(ctx, "once", t, about)
 		if ok && call.Request.Method != http.MethodHead { // which shows nothing
 			err = c.forget(ctx, "once", t)
-			setCookie(call, &http.Cookie{Name: onceCookie, MaxAge: -1, SameSite: http.SameSiteStrictMode})
+			dropCookie(call, onceCookie)
 		}
 		if err != nil {
 			return "", false, rest.Unavailable("unavailable", "What is shown once could not be read.").Because(err)

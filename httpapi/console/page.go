@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
-	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
 
 const htmlType = "text/html; charset=utf-8"
@@ -26,7 +25,7 @@ type page struct {
 	Title   []string  // from the particular to the general: "ann@example.com", "Users"
 	Section string    // the entry of the navigation that is current, such as "users"
 	Crumbs  []link    // the pages above this one
-	Root    string    // leads from this page to the root of the console: "", "../", "../../"
+	Root    string    // leads from this page to the root of the console: "./", "../", "../../"
 	Here    string    // leads from the root to this page, with its query
 	Theme   string    // "light", "dark", or "" for that of the system
 	Keys    bool      // single keys are shortcuts
@@ -55,20 +54,24 @@ type link struct {
 // Time returns a time as templates show it.
 func (p *page) Time(at time.Time) moment { return moment{at, p.Now} }
 
-// page returns what a page of a call has.
+// page returns what a page of somebody who is signed in has.
 func (c *console) page(call *family.Call, section string, title ...string) page {
-	p := page{
-		Title: title, Section: section, Root: root(call.Request), Here: here(call.Request),
-		Theme: theme(call.Request), Keys: keys(call.Request), Now: c.Users.Now().UTC(), Assets: c.assetsHash,
-		Done: visitOf(call.Request).done,
-	}
-	if call.Principal.Tenant != "" {
-		p.Who = c.who(call)
-	}
+	p := c.frame(call, title...)
+	p.Section, p.Who, p.Done = section, c.who(call, true), visitOf(call.Request).done
 	return p
 }
 
-func (c *console) who(call *family.Call) *who {
+// frame returns what every page has.
+func (c *console) frame(call *family.Call, title ...string) page {
+	return page{
+		Title: title, Root: root(call.Request), Here: here(call.Request),
+		Theme: theme(call.Request), Keys: keys(call.Request), Now: c.Users.Now().UTC(), Assets: c.assetsHash,
+	}
+}
+
+// who returns who is signed in, with the sections that the credential has a right to. Without
+// rights, which may not be to be had, it has the overview alone.
+func (c *console) who(call *family.Call, rights bool) *who {
 	p := call.Principal
 	w := &who{
 		Tenant: p.Tenant, Environment: string(p.Environment), Actor: p.Actor, ReadOnly: p.ReadOnly,
@@ -77,7 +80,7 @@ func (c *console) who(call *family.Call) *who {
 	for _, s := range []struct{ section, action string }{
 		{"users", "listEndUsers"}, {"groups", "listGroups"}, {"webhooks", "listWebhooks"}, {"feed", "listChanges"},
 	} {
-		if c.may(call, s.action, false) {
+		if rights && c.may(call, s.action, false) {
 			w.Sections = append(w.Sections, s.section)
 		}
 	}
@@ -96,23 +99,20 @@ func (c *console) show(call *family.Call, status int, name string, data any) err
 // redirect leads to another page of the console, whose address is relative to the root, after a
 // POST or from an address that stands for another.
 func (c *console) redirect(call *family.Call, to string) error {
-	call.Header().Set("Location", reference(root(call.Request)+to))
+	call.Header().Set("Location", root(call.Request)+to)
 	call.Empty(http.StatusSeeOther)
 	return nil
 }
 
-// reference makes a relative reference of one that could be empty or begin with a scheme.
-func reference(to string) string {
-	if strings.HasPrefix(to, "../") {
-		return to
-	}
-	return "./" + to
-}
-
 // root returns what leads from a request's path to the root of the console. The path is taken as
-// it was sent: an escaped slash does not end a segment.
+// it was sent: an escaped slash does not end a segment. It is never empty, so that no path behind
+// it is taken for a scheme or a host.
 func root(r *http.Request) string {
-	return strings.Repeat("../", strings.Count(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/"))
+	depth := strings.Count(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
+	if depth == 0 {
+		return "./"
+	}
+	return strings.Repeat("../", depth)
 }
 
 // here returns what leads from the root to the page of a request.
@@ -147,17 +147,4 @@ func parseTemplates(files embed.FS) (map[string]*template.Template, error) {
 		all[strings.TrimSuffix(path.Base(name), ".html")] = t
 	}
 	return all, nil
-}
-
-// problem is the page of a problem.
-func (c *console) problem(call *family.Call, p *rest.Problem) []byte {
-	b := bytes.NewBuffer(call.Buffer())
-	data := struct {
-		page
-		Problem *rest.Problem
-	}{c.page(call, "", p.Title), p}
-	if err := c.templates["error"].ExecuteTemplate(b, "layout", &data); err != nil {
-		return []byte(template.HTMLEscapeString(p.Title))
-	}
-	return b.Bytes()
 }

@@ -106,6 +106,7 @@ func (c *console) forget(ctx context.Context, kind string, t ticket) error {
 
 // visit is what the console knows of a request before its route.
 type visit struct {
+	bare    string // its last segment, if it is for the mount without a slash at its end
 	session string // the ID of the session that it was made in; "" for none
 	done    string // what the POST before it has done; see cutDone
 }
@@ -125,6 +126,11 @@ func visitOf(r *http.Request) *visit {
 func (c *console) authenticate(r *http.Request) (family.Principal, error) {
 	if err := c.protection.Check(r); err != nil {
 		return family.Principal{}, crossOrigin()
+	}
+	if bare := visitOf(r).bare; bare != "" {
+		return family.Principal{}, &rest.Problem{
+			Status: http.StatusTemporaryRedirect, Header: map[string]string{"Location": "./" + bare + "/"},
+		}
 	}
 	key, t, err := c.credential(r)
 	if err != nil {
@@ -185,22 +191,35 @@ func crossOrigin() *rest.Problem {
 
 // signInFirst leads to the sign-in page, and back to the page that was wanted.
 func signInFirst(r *http.Request) *rest.Problem {
+	p := rest.Unauthorized("")
+	if fromScript(r) { // which would follow a redirect itself: the page that it is on is led, when it loads again
+		p.Header = map[string]string{"HX-Refresh": "true"}
+		return p
+	}
 	to := root(r) + "sign-in"
-	if r.Method == http.MethodGet {
-		if page := here(r); page != "" {
-			to += "?next=" + url.QueryEscape(page)
-		}
+	if page := here(r); r.Method == http.MethodGet && next(page) != "" {
+		to += "?next=" + url.QueryEscape(page)
 	}
-	return &rest.Problem{
-		Status: http.StatusSeeOther, Code: "unauthorized", Title: "Sign in first",
-		Header: map[string]string{"Location": reference(to)},
-	}
+	p.Status, p.Header = http.StatusSeeOther, map[string]string{"Location": to}
+	return p
+}
+
+// fromScript reports whether a script of a page asks, and not the browser itself.
+func fromScript(r *http.Request) bool { return r.Header.Get("HX-Request") == "true" }
+
+func hasCookie(r *http.Request, name string) bool { return len(r.CookiesNamed(name)) > 0 }
+
+func dropCookie(call *family.Call, name string) {
+	setCookie(call, &http.Cookie{Name: name, MaxAge: -1})
 }
 
 // setCookie sets a cookie without a Path, for which the browser takes the folder of the page as
 // it sees it: also under a prefix that a proxy adds or removes.
 func setCookie(call *family.Call, cookie *http.Cookie) {
 	cookie.HttpOnly = true
+	if cookie.SameSite == 0 {
+		cookie.SameSite = http.SameSiteLaxMode
+	}
 	cookie.Secure = secure(call.Request)
 	call.Header().Add("Set-Cookie", cookie.String())
 }

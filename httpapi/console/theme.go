@@ -5,8 +5,10 @@ import (
 	"net/url"
 
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
+	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
 
+// The settings of a browser are cookies that have nothing of anybody.
 const (
 	themeCookie = "rollbook_theme"
 	keysCookie  = "rollbook_keys"
@@ -28,7 +30,31 @@ func keys(r *http.Request) bool {
 }
 
 func (c *console) setTheme(call *family.Call) error {
-	form, _ := url.ParseQuery(call.Body())
-	setCookie(call, &http.Cookie{Name: themeCookie, Value: form.Get("theme"), MaxAge: 365 * 24 * 3600, SameSite: http.SameSiteLaxMode})
-	return c.redirect(call, next(form.Get("back")))
+	return c.setSetting(call, "theme", themeCookie, "system", "light", "dark")
+}
+
+func (c *console) setKeys(call *family.Call) error {
+	return c.setSetting(call, "keys", keysCookie, "on", "off")
+}
+
+// setSetting keeps a field of a form in a cookie, unless it has its usual value, and goes back
+// to the page that the form was on.
+func (c *console) setSetting(call *family.Call, field, cookie, usual string, others ...string) error {
+	form, err := url.ParseQuery(call.Body())
+	if err != nil {
+		return rest.BadRequest("malformed-form", "The form could not be read.")
+	}
+	q := rest.Query{Values: form}
+	value := q.OneOf(field, append([]string{usual}, others...)...)
+	back := q.Text("back")
+	if err := q.Strict(); err != nil {
+		return err
+	}
+	const year = 365 * 24 * 3600
+	if value == usual {
+		dropCookie(call, cookie)
+	} else {
+		setCookie(call, &http.Cookie{Name: cookie, Value: value, MaxAge: year})
+	}
+	return c.redirect(call, next(back))
 }

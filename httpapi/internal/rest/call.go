@@ -211,12 +211,19 @@ func (c *Call[P]) Empty(status int) {
 	c.send(status, nil)
 }
 
-// Fail answers with the problem for an error: the error itself if it is one, otherwise the
-// one that the family's Explain returns, or else Internal.
+// Fail answers with the problem for an error.
 func (c *Call[P]) Fail(err error) {
 	if c.wrote { // the client has left in the middle of a long answer
 		return
 	}
+	c.write(c.Problem(err))
+}
+
+// Problem returns the problem for an error: the error itself if it is one, otherwise the one
+// that the family's Explain returns, or else Internal. It logs failures of the server, and sets
+// the problem's headers. It is for routes that have an answer of their own to a problem: others
+// return the error.
+func (c *Call[P]) Problem(err error) *Problem {
 	p := AsProblem(err)
 	why := err
 	if p == nil {
@@ -236,20 +243,26 @@ func (c *Call[P]) Fail(err error) {
 		}
 		c.Log(slog.LevelError, "request failed", slog.Int("status", p.Status), slog.Any("error", why))
 	}
-	c.write(p)
+	c.say(p)
+	return p
+}
+
+// say records the code of a problem, and sets its headers.
+func (c *Call[P]) say(p *Problem) {
+	c.code = p.Code
+	for name, value := range p.Header {
+		c.header.Set(name, value)
+	}
 }
 
 // write answers with a problem.
 func (c *Call[P]) write(p *Problem) {
 	c.version, c.parent = c.version[:0], ""
-	c.code = p.Code
+	c.say(p)
 	said := *p
 	said.RequestID = c.RequestID()
 	said.Route = c.Request.Pattern
 	said.Instance = Instance(c.Request)
-	for name, value := range said.Header {
-		c.header.Set(name, value)
-	}
 	c.header.Set("Content-Type", c.h.config.ProblemType)
 	if c.h.config.Page != nil {
 		c.send(p.Status, c.h.config.Page(c, &said))

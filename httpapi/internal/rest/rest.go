@@ -45,6 +45,8 @@ type Config[P any] struct {
 	Append func(dst []byte, p *Problem) []byte
 
 	// Page writes a problem as a page for people, with what the call knows. Nil: Append writes it.
+	// A family with pages has relative addresses alone: it never redirects to a path that is
+	// cleaned, which a proxy may have changed.
 	Page func(c *Call[P], p *Problem) []byte
 
 	// Names returns the names under which a tenant and a credential get their shares of
@@ -254,7 +256,7 @@ func (u *unmatched[P]) answer() {
 			c.header["Accept-Patch"] = c.acceptPatch()
 		}
 		c.Fail(MethodNotAllowed())
-	case location != "" && c.Request.RequestURI == c.Request.URL.RequestURI():
+	case location != "" && c.h.config.Page == nil && c.Request.RequestURI == c.Request.URL.RequestURI():
 		c.header.Set("Location", location)
 		c.Empty(u.status)
 	default: // not found, or a redirect that would lose the prefix of the mount

@@ -1,0 +1,79 @@
+package console
+
+import (
+	"bytes"
+	"html/template"
+	"net/http"
+	"strings"
+
+	"github.com/rollbook-go/rollbook/httpapi/internal/family"
+	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
+)
+
+type problemPage struct {
+	page
+	Detail  string
+	Faults  []rest.Field
+	Still   string // what works nevertheless
+	Wait    string // seconds after which it may work; "" if waiting does not help
+	Request string // the ID in the log
+}
+
+// problem is the page of a problem. It is made without the store and without the host's
+// Authorize where one of them may be what fails. A redirect has no page.
+func (c *console) problem(call *family.Call, p *rest.Problem) []byte {
+	if p.Status < http.StatusBadRequest {
+		return nil
+	}
+	title, detail := inWords(p)
+	data := problemPage{
+		page: c.frame(call, title), Detail: detail, Faults: p.Errors,
+		Wait: p.Header["Retry-After"], Request: p.RequestID,
+	}
+	data.Section, _, _ = strings.Cut(data.Here, "/")
+	if call.Principal.Tenant != "" {
+		data.Who = c.who(call, p.Status < http.StatusInternalServerError)
+		data.Still = still(p)
+	}
+	b := bytes.NewBuffer(call.Buffer())
+	if err := c.templates["error"].ExecuteTemplate(b, "layout", &data); err != nil {
+		return []byte("<!doctype html><title>Rollbook</title><h1>" + template.HTMLEscapeString(title) + "</h1>")
+	}
+	return b.Bytes()
+}
+
+// inWords returns the title and the detail of a problem for people, who send no headers and no
+// bodies.
+func inWords(p *rest.Problem) (title, detail string) {
+	switch {
+	case p.Code == "not-found":
+		return "Not found", "There is nothing here for this key. It may have been deleted, or be in another tenant or environment."
+	case p.Code == "forbidden":
+		return "Not allowed", "This key has no right to this. Whoever runs this server can give it one."
+	case p.Code == "cross-origin":
+		return "Refused", "The request comes from another site. If it does not, the proxy before the console changes the Host header."
+	case p.Code == "method-not-allowed":
+		return "Not allowed here", "This address is for a button of a page, and shows nothing itself."
+	case p.Code == "rate-limited":
+		return "Too many requests", "This key has sent too many requests."
+	case p.Code == "invalid" && len(p.Errors) > 0 && p.Errors[0].Query:
+		return "This address is not valid", "Something in it is not what the page takes:"
+	}
+	return p.Title, p.Detail
+}
+
+// still says what works in spite of a failure of the server.
+func still(p *rest.Problem) string {
+	switch {
+	case p.Code == "unavailable":
+		return "The overview answers without the store, and shows what of it can be read."
+	case p.Code == "read-timeout":
+		return "One user is still found at once, by ID, external ID or e-mail address, and a search in less takes less time."
+	case p.Status >= http.StatusInternalServerError:
+		return "Everything else can still be read."
+	}
+	return ""
+}
+
+// notFound answers for every address that has no page, so that it has the frame of one.
+func (c *console) notFound(*family.Call) error { return rest.NotFound() }
