@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"net/http"
 	"slices"
 	"time"
@@ -45,7 +44,7 @@ func (a *api) changes(c *call) error {
 		return r.Explain(err, page.Position.String())
 	}
 	if len(page.Changes) == 0 && q.wait > 0 {
-		if page, err = a.awaitChanges(c, t, q, page); err != nil {
+		if page, err = a.AwaitChanges(c, q.ChangeQuery, page, q.wait); err != nil {
 			return err
 		}
 	}
@@ -102,64 +101,6 @@ func readFeedQuery(c *call) (f feedQuery, err error) {
 		f.Before, err = enduser.ParsePosition(before)
 	}
 	return f, err
-}
-
-// awaitChanges waits for a change behind an empty page, and returns the page that has it. If
-// the wait is over or the server closes, it returns the last empty page. It returns an error
-// if the request itself ends.
-func (a *api) awaitChanges(c *call, t enduser.Tenant, q feedQuery, page enduser.ChangePage) (enduser.ChangePage, error) {
-	c.Idle()
-	request := c.Request.Context()
-	ctx, cancel := context.WithTimeout(request, q.wait)
-	defer cancel()
-	if a.Closing != nil {
-		stop := make(chan struct{})
-		defer close(stop)
-		go func() {
-			select {
-			case <-a.Closing:
-				cancel()
-			case <-stop:
-			}
-		}()
-	}
-	for len(page.Changes) == 0 {
-		q.After = page.Position
-		err := t.WaitChanges(ctx, q.After)
-		if ctx.Err() != nil {
-			return page, request.Err()
-		}
-		if err != nil {
-			return page, err
-		}
-		if page, err = a.readOn(c, t, &q); err != nil {
-			return page, err
-		}
-	}
-	return page, a.mayStill(c)
-}
-
-// mayStill returns a problem if the credential has lost the right to see the feed while the
-// request waited.
-func (a *api) mayStill(c *call) error {
-	was := c.Principal
-	now, err := c.Authenticate()
-	switch {
-	case err != nil:
-		return err
-	case now.Tenant != was.Tenant || now.Environment != was.Environment:
-		return rest.Forbidden()
-	}
-	c.Principal = now
-	return a.Allow(c, "listChanges", false)
-}
-
-// readOn returns the next page, which is empty if nothing was selected.
-func (a *api) readOn(c *call, t enduser.Tenant, q *feedQuery) (enduser.ChangePage, error) {
-	r := a.Read(c)
-	defer r.End()
-	page, err := t.Changes(r.Context, q.ChangeQuery)
-	return page, r.Explain(err, page.Position.String())
 }
 
 func appendChanges(b []byte, page *enduser.ChangePage) []byte {

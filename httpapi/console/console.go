@@ -60,6 +60,7 @@ type console struct {
 	sessionFor  time.Duration
 	overviewFor time.Duration
 	store       func() StoreInfo
+	tails       tails
 }
 
 //go:embed static templates
@@ -164,6 +165,17 @@ func (c *console) routes() []family.Route {
 		get("/groups/{id}/rotate", rest.Write("rotateGroupToken"), c.showRotate),
 		post("/groups/{id}/rotate", rest.Write("rotateGroupToken"), c.rotate),
 		get("/groups/{id}/token", rest.Write("rotateGroupToken"), c.showToken),
+
+		get("/webhooks", rest.Read("listWebhooks"), c.webhooks),
+		get("/webhooks/{id}", rest.Read("getWebhook"), c.webhook),
+		post("/webhooks/{id}/ping", rest.Write("testWebhook"), c.ping),
+		post("/webhooks/{id}/redeliver", rest.Write("redeliverEvent"), c.redeliver),
+		get("/webhooks/{id}/redeliver-since", rest.Read("countRedelivery"), c.showRedeliver),
+		post("/webhooks/{id}/redeliver-since", rest.Write("startRedelivery"), c.startRedelivery),
+		post("/webhooks/{id}/stop", rest.Write("stopRedelivery"), c.stopRedelivery),
+
+		get("/feed", rest.Read("listChanges"), c.feed),
+		get("/feed/new", rest.Read("listChanges"), c.feedTail),
 	}
 }
 
