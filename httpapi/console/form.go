@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
@@ -24,7 +25,7 @@ func readForm(call *family.Call) *form {
 // text returns a field. Browsers send line breaks as CR and LF; it has LF alone.
 func (f *form) text(name string) string {
 	values := f.values[name]
-	if len(values) != 1 {
+	if len(values) != 1 || !utf8.ValidString(values[0]) { // browsers send UTF-8, as the pages are
 		f.wrong = true
 		return ""
 	}
