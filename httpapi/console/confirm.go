@@ -70,8 +70,8 @@ func (c *console) deletePage(call *family.Call, u *enduser.User, unreadable bool
 
 // confirmPage returns a page that asks whether something is to be done to a user.
 func (c *console) confirmPage(call *family.Call, verb string, u *enduser.User) *confirmPage {
-	p := &confirmPage{page: c.page(call, "users", verb, userTitle(u), "Users"), Verb: verb, About: userTitle(u), Back: userPath(u.ID)}
-	p.Crumbs = []link{{"users", "Users"}, {userPath(u.ID), userTitle(u)}}
+	p := &confirmPage{page: c.page(call, "users", verb, nameOf(u), "Users"), Verb: verb, About: nameOf(u), Back: userPath(u.ID)}
+	p.Crumbs = []link{{"users", "Users"}, {userPath(u.ID), nameOf(u)}}
 	for _, f := range []fact{{"External ID", u.ExternalID}, {"E-mail", u.Email}, {"ID", u.ID}} {
 		if f.Text != "" {
 			p.Facts = append(p.Facts, f)

@@ -26,6 +26,7 @@ type desk struct {
 	users  *enduser.Manager
 	acme   enduser.Tenant
 	schema enduser.Schema
+	policy *enduser.Policy // nil: the host has fixed none
 	pages  http.Handler
 
 	who    httpapi.Principal
@@ -48,6 +49,12 @@ func newDesk(tb testing.TB, st store.Store, opts *console.Options) *desk {
 	d := &desk{Clock: clock.At(epoch), who: httpapi.Principal{Tenant: "acme", Actor: "ann"}}
 	d.users = enduser.New(st, &enduser.Options{
 		Now: d.Now, Keyring: enduser.NewKeyring(key), Schema: func(string) enduser.Schema { return d.schema },
+		Policy: func(string) (enduser.Policy, bool) {
+			if d.policy == nil {
+				return enduser.Policy{}, false
+			}
+			return *d.policy, true
+		},
 	})
 	d.acme = d.users.Tenant("acme").As("crm")
 	o.Authorize = func(_ context.Context, _ httpapi.Principal, a httpapi.Action) error {

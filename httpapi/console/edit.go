@@ -1,7 +1,6 @@
 package console
 
 import (
-	"cmp"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -64,21 +63,13 @@ func (c *console) userToChange(call *family.Call) (enduser.User, error) {
 
 func userRef(call *family.Call) enduser.Ref { return enduser.ByID(call.PathValue("id")) }
 
-// userTitle names a user for people, never by its ID alone.
-func userTitle(u *enduser.User) string {
-	if name := cmp.Or(u.DisplayName(), u.Email, u.ExternalID); name != "" {
-		return visible(name)
-	}
-	return "User " + u.ID
-}
-
 // userPath returns the address of a user's page, relative to the root.
 func userPath(id string) string { return "users/" + url.PathEscape(id) }
 
 // editPage returns the form of a user with a draft.
 func (c *console) editPage(call *family.Call, u *enduser.User, d *draft) *editPage {
-	p := &editPage{page: c.page(call, "users", "Edit", userTitle(u), "Users"), ID: u.ID, Version: d.version.String()}
-	p.Crumbs = []link{{"users", "Users"}, {userPath(u.ID), userTitle(u)}}
+	p := &editPage{page: c.page(call, "users", "Edit", nameOf(u), "Users"), ID: u.ID, Version: d.version.String()}
+	p.Crumbs = []link{{"users", "Users"}, {userPath(u.ID), nameOf(u)}}
 	p.Fields = c.editFields(call, d)
 	return p
 }

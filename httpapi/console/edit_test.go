@@ -43,7 +43,7 @@ func awkward(tb testing.TB) enduser.Spec {
 // A form that is sent as it is writes nothing, whatever the user has.
 func TestEditNothing(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, memory.New(nil), nil, nil)
+	d := visit(t, memory.New(nil))
 	for what, spec := range map[string]enduser.Spec{
 		"awkward": awkward(t), "empty": {ExternalID: "e"}, "provisional": {ExternalID: "p", ExpiresIn: enduser.ProvisionalTTL},
 		"system": {ExternalID: "s", SystemProperties: metadataOf(t, `{"x":1}`)},
@@ -61,7 +61,7 @@ func TestEditNothing(t *testing.T) {
 // What was changed is written, and nothing else.
 func TestEditOneField(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, memory.New(nil), nil, nil)
+	d := visit(t, memory.New(nil))
 	u := must(d.acme.Create(t.Context(), awkward(t)))(t)
 	for _, tt := range []struct{ field, value, changed string }{
 		{"external_id", "other", "external_id"},
@@ -101,7 +101,7 @@ func TestEditOneField(t *testing.T) {
 }
 
 // cleared returns the form of a user with all fields empty.
-func cleared(d *desk, id string) url.Values {
+func cleared(d *visitor, id string) url.Values {
 	page := d.get("/users/" + id + "/edit")
 	form := page.form()
 	for name := range form {
@@ -115,9 +115,8 @@ func cleared(d *desk, id string) url.Values {
 // What is not valid is said at its field, all of it at once, and nothing that was typed is lost.
 func TestEditInvalid(t *testing.T) {
 	t.Parallel()
-	policy := enduser.Policy{MaxName: 10, MaxGroups: 2, AccountTypes: []string{"slack", "irc"}}
-	manager := &enduser.Options{Policy: func(string) (enduser.Policy, bool) { return policy, true }}
-	d := newDesk(t, memory.New(nil), manager, nil)
+	d := visit(t, memory.New(nil))
+	d.policy = &enduser.Policy{MaxName: 10, MaxGroups: 2, AccountTypes: []string{"slack", "irc"}}
 	u := must(d.acme.Create(t.Context(), enduser.Spec{ExternalID: "a", Metadata: enduser.Metadata{"k": enduser.Int(1)}}))(t)
 	page := d.get("/users/" + u.ID + "/edit")
 	d.want("hints", page, http.StatusOK, "At most 10 characters.", "At most 2 groups.", "Types: slack, irc.")
@@ -157,8 +156,8 @@ func TestEditInvalid(t *testing.T) {
 // What somebody else has is said at its field, with the way to them if they may be seen.
 func TestEditTaken(t *testing.T) {
 	t.Parallel()
-	policy := &enduser.Options{Policy: func(string) (enduser.Policy, bool) { return enduser.Policy{UniqueEmail: true}, true }}
-	d := newDesk(t, memory.New(nil), policy, nil)
+	d := visit(t, memory.New(nil))
+	d.policy = &enduser.Policy{UniqueEmail: true}
 	holder := must(d.acme.Create(t.Context(), enduser.Spec{ExternalID: "taken", Email: "a@example.com", Accounts: []enduser.Account{{Type: "irc", ID: "a"}}}))(t)
 	u := must(d.acme.Create(t.Context(), enduser.Spec{ExternalID: "mine"}))(t)
 	for field, value := range map[string]string{
@@ -184,7 +183,7 @@ func TestEditUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	for _, happens := range []bool{true, false} {
 		f := &faultstore.Store{Store: memory.New(nil)}
-		d := newDesk(t, f, nil, nil)
+		d := visit(t, f)
 		u := must(d.acme.Create(t.Context(), enduser.Spec{ExternalID: "a", Groups: []string{"x"}}))(t)
 		page := d.get("/users/" + u.ID + "/edit")
 		form := page.form()
@@ -214,7 +213,7 @@ func TestEditUnknownOutcome(t *testing.T) {
 func TestEditUnavailable(t *testing.T) {
 	t.Parallel()
 	f := &faultstore.Store{Store: memory.New(nil)}
-	d := newDesk(t, f, nil, nil)
+	d := visit(t, f)
 	u := must(d.acme.Create(t.Context(), enduser.Spec{ExternalID: "a"}))(t)
 	page := d.get("/users/" + u.ID + "/edit")
 	form := page.form()
@@ -233,7 +232,7 @@ func TestEditUnavailable(t *testing.T) {
 // A form that is not one of the console's writes nothing.
 func TestEditMalformed(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, memory.New(nil), nil, nil)
+	d := visit(t, memory.New(nil))
 	u := must(d.acme.Create(t.Context(), enduser.Spec{ExternalID: "a", Name: "Ann"}))(t)
 	page := d.get("/users/" + u.ID + "/edit")
 	whole := page.form()

@@ -210,7 +210,7 @@ func (c *console) readMembers(call *family.Call, p *groupPage) {
 	}
 	for i := range found.Users {
 		u := &found.Users[i]
-		p.Users = append(p.Users, memberRow{userPath(u.ID), userTitle(u), u.ExternalID, u.Email})
+		p.Users = append(p.Users, memberRow{userPath(u.ID), nameOf(u), u.ExternalID, u.Email})
 	}
 	p.MoreMembers = !found.Next.IsZero()
 }

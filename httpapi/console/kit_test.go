@@ -9,31 +9,18 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rollbook-go/rollbook/enduser"
-	"github.com/rollbook-go/rollbook/httpapi"
-	"github.com/rollbook-go/rollbook/httpapi/console"
 	"github.com/rollbook-go/rollbook/store"
 )
 
-// desk is a console whose host says who is signed in: ann of the tenant acme.
-type desk struct {
+// visitor is somebody at a desk who fills in forms.
+type visitor struct {
 	testing.TB
-
-	acme  enduser.Tenant // as somebody else writes to it
-	users *enduser.Manager
-	pages http.Handler
+	*desk
 }
 
-func newDesk(tb testing.TB, st store.Store, manager *enduser.Options, options *console.Options) *desk {
+func visit(tb testing.TB, st store.Store) *visitor {
 	tb.Helper()
-	users := enduser.New(st, manager)
-	pages, err := console.New(users, func(*http.Request, string) (httpapi.Principal, error) {
-		return httpapi.Principal{Tenant: "acme", Actor: "ann", Credential: "desk"}, nil
-	}, options)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return &desk{tb, users.Tenant("acme").As("crm"), users, pages}
+	return &visitor{tb, newDesk(tb, st, nil)}
 }
 
 // screen is an answer of the console.
@@ -44,7 +31,7 @@ type screen struct {
 	cookies []*http.Cookie
 }
 
-func (d *desk) send(method, path, body string, cookies ...*http.Cookie) screen {
+func (d *visitor) send(method, path, body string, cookies ...*http.Cookie) screen {
 	d.Helper()
 	r := httptest.NewRequestWithContext(d.Context(), method, path, strings.NewReader(body))
 	if method == http.MethodPost {
@@ -58,18 +45,18 @@ func (d *desk) send(method, path, body string, cookies ...*http.Cookie) screen {
 	return screen{w.Code, w.Header().Get("Location"), w.Body.String(), w.Result().Cookies()}
 }
 
-func (d *desk) get(path string, cookies ...*http.Cookie) screen {
+func (d *visitor) get(path string, cookies ...*http.Cookie) screen {
 	d.Helper()
 	return d.send(http.MethodGet, path, "", cookies...)
 }
 
-func (d *desk) post(path string, form url.Values, cookies ...*http.Cookie) screen {
+func (d *visitor) post(path string, form url.Values, cookies ...*http.Cookie) screen {
 	d.Helper()
 	return d.send(http.MethodPost, path, form.Encode(), cookies...)
 }
 
 // want checks the status of an answer, and texts that its page has.
-func (d *desk) want(what string, s screen, status int, texts ...string) {
+func (d *visitor) want(what string, s screen, status int, texts ...string) {
 	d.Helper()
 	if s.status != status {
 		d.Errorf("%s: status %d, want %d", what, s.status, status)
@@ -82,7 +69,7 @@ func (d *desk) want(what string, s screen, status int, texts ...string) {
 }
 
 // wantTo checks that an answer leads to a page.
-func (d *desk) wantTo(what string, s screen, to string) {
+func (d *visitor) wantTo(what string, s screen, to string) {
 	d.Helper()
 	if s.status != http.StatusSeeOther || s.to != to {
 		d.Errorf("%s: status %d to %q, want 303 to %q", what, s.status, s.to, to)
