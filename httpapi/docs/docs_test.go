@@ -82,7 +82,7 @@ func TestPageSaysEverything(t *testing.T) {
 }
 
 // TestPageHolds: elements are closed in their order, IDs are given once, links within the page
-// lead somewhere, and nothing is loaded or run.
+// lead somewhere, each term of a list is explained, and nothing is loaded or run.
 func TestPageHolds(t *testing.T) {
 	answer := get(t, native(t), "/docs")
 	_, ids, links := read(t, answer.Body.String())
@@ -105,6 +105,10 @@ func TestPageHolds(t *testing.T) {
 	}
 	if targets < 200 {
 		t.Errorf("only %d links were found", targets)
+	}
+	terms := strings.Count(answer.Body.String(), "</dt>")
+	if explained := regexp.MustCompile(`</dt>\s*<dd>`).FindAllString(answer.Body.String(), -1); len(explained) != terms {
+		t.Errorf("of %d terms %d are explained", terms, len(explained))
 	}
 
 	style := regexp.MustCompile(`(?s)<style>(.*)</style>`).FindStringSubmatch(answer.Body.String())
