@@ -19,6 +19,7 @@ const modulePath = "github.com/rollbook-go/rollbook"
 type listed struct {
 	ImportPath string
 	Imports    []string // without those of its tests
+	Deps       []string // what it links
 	Standard   bool
 	Module     *struct{ Path string }
 }
@@ -39,7 +40,7 @@ func released() []string { return []string{".", "store/postgres"} }
 // operating system. Modules that are not in the module cache (-e) are missing in it.
 func list(t *testing.T, module, goos string, args ...string) []listed {
 	t.Helper()
-	args = append([]string{"list", "-e", "-json=ImportPath,Imports,Standard,Module"}, args...)
+	args = append([]string{"list", "-e", "-json=ImportPath,Imports,Deps,Standard,Module"}, args...)
 	out := run(t, filepath.Join(root(t), module), []string{"GOOS=" + goos, "CGO_ENABLED=0", "GOPROXY=off", "GOWORK=off"}, args...)
 	var all []listed
 	for dec := json.NewDecoder(bytes.NewReader(out)); ; {

@@ -38,6 +38,36 @@ func TestLightPackagesStayLight(t *testing.T) {
 	}
 }
 
+// TestConsoleIsLinkedByItsImporters: a program that does not import the console links nothing of
+// it, nor html/template, with which the linker keeps every exported method of a program.
+func TestConsoleIsLinkedByItsImporters(t *testing.T) {
+	const console, docs = modulePath + "/httpapi/console", modulePath + "/httpapi/docs"
+	const example, program, serve = modulePath + "/examples/console", modulePath + "/cmd/rollbook", modulePath + "/cmd/rollbook/internal/serve"
+	for _, goos := range platforms() {
+		for _, test := range []struct {
+			module, dep string
+			linkedBy    []string
+		}{
+			{".", console, []string{example}},
+			{".", "html/template", []string{example, console, docs}},
+			{"cmd/rollbook", console, []string{program, serve}},
+		} {
+			t.Run(goos+" "+test.module+" "+test.dep, func(t *testing.T) {
+				t.Parallel()
+				var by []string
+				for _, p := range list(t, test.module, goos, "./...") {
+					if slices.Contains(p.Deps, test.dep) {
+						by = append(by, p.ImportPath)
+					}
+				}
+				if slices.Sort(by); !slices.Equal(by, test.linkedBy) {
+					t.Errorf("%s is linked by %q, want %q", test.dep, by, test.linkedBy)
+				}
+			})
+		}
+	}
+}
+
 // TestScratchModule builds what a user builds who wants the memory store alone,
 // in a module of its own, and looks at what was linked.
 func TestScratchModule(t *testing.T) {
