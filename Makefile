@@ -1,6 +1,6 @@
 # Everything a change has to pass. It needs Go, bash and git; race also needs a C
 # compiler, redis and faults redis-server on PATH, postgres and faults PostgreSQL and PgBouncer,
-# and program all of these, curl, openssl and systemd.
+# program all of these, curl, openssl and systemd, and console chromium.
 
 GO       ?= go
 FUZZTIME ?= 30s
@@ -74,6 +74,10 @@ program: ## the program, its metrics and its deployments, in full; a skipped tes
 	@set -e; for m in cmd/rollbook otelrollbook deploy; do (cd $$m && \
 		ROLLBOOK_TESTS=long ROLLBOOK_REQUIRE_REDIS=1 ROLLBOOK_REQUIRE_POSTGRES=1 ROLLBOOK_REQUIRE_SYSTEMD=1 \
 		bash $(ROOT)/.ci/no-skips $(GO) test -v -count=1 -p 1 -timeout 20m ./...); done
+
+.PHONY: console
+console: ## the console in a real browser, behind routers and proxies, in full; needs chromium; a skipped test is a failure
+	cd httpapi/console/browser && ROLLBOOK_TESTS=long ROLLBOOK_REQUIRE_BROWSER=1 bash $(ROOT)/.ci/no-skips $(GO) test -v -count=1 -timeout 20m ./...
 
 .PHONY: readme
 readme: ## the README's first command in a copy of the tree with empty caches; a few minutes
