@@ -1,6 +1,6 @@
 # Everything a change has to pass. It needs Go, bash and git; race also needs a C
 # compiler, redis and faults redis-server on PATH, postgres and faults PostgreSQL and PgBouncer,
-# program all of these, curl, openssl and systemd, and console chromium.
+# program all of these, curl, openssl and systemd, console chromium, redis-server and PostgreSQL.
 
 GO       ?= go
 FUZZTIME ?= 30s
@@ -76,8 +76,9 @@ program: ## the program, its metrics and its deployments, in full; a skipped tes
 		bash $(ROOT)/.ci/no-skips $(GO) test -v -count=1 -p 1 -timeout 20m ./...); done
 
 .PHONY: console
-console: ## the console in a real browser, behind routers and proxies, in full; needs chromium; a skipped test is a failure
-	cd httpapi/console/browser && ROLLBOOK_TESTS=long ROLLBOOK_REQUIRE_BROWSER=1 bash $(ROOT)/.ci/no-skips $(GO) test -v -count=1 -timeout 20m ./...
+console: ## the console in a real browser, behind routers and proxies, on every store; needs chromium; a skipped test is a failure
+	cd httpapi/console/browser && ROLLBOOK_TESTS=long ROLLBOOK_REQUIRE_BROWSER=1 ROLLBOOK_REQUIRE_REDIS=1 ROLLBOOK_REQUIRE_POSTGRES=1 \
+		bash $(ROOT)/.ci/no-skips $(GO) test -v -count=1 -timeout 20m ./...
 
 .PHONY: readme
 readme: ## the README's first command in a copy of the tree with empty caches; a few minutes
