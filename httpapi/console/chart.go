@@ -14,6 +14,7 @@ type chart struct {
 type bar struct {
 	Label   string // "26 Nov"
 	Value   int
+	More    bool   // there are more than Value: "10,000+"
 	Unknown bool   // shown as "–"
 	Href    string // what was counted, relative to the page; "" for none
 }
@@ -34,9 +35,12 @@ type rect struct {
 // Text is the number of a bar.
 func (b bar) Text() string {
 	if b.Unknown {
-		return "–"
+		return notKnown
 	}
-	return strconv.Itoa(b.Value)
+	if b.More {
+		return thousands(b.Value) + "+"
+	}
+	return thousands(b.Value)
 }
 
 // Max returns the highest number.
@@ -48,6 +52,9 @@ func (c chart) Max() (most int) {
 	}
 	return most
 }
+
+// Top is the label of the highest bar.
+func (c chart) Top() string { return thousands(c.Max()) }
 
 // First and Last return the labels of the ends of the picture.
 func (c chart) First() string { return c.label(0) }
@@ -79,24 +86,26 @@ func (c chart) Rects() []rect {
 
 // Text says in a sentence what the picture shows.
 func (c chart) Text() string {
-	sum, unknown := 0, 0
+	sum, unknown, more := 0, 0, ""
 	peak := bar{}
 	for _, b := range c.Bars {
 		if b.Unknown {
 			unknown++
 			continue
 		}
-		sum += b.Value
+		if sum += b.Value; b.More {
+			more = "+"
+		}
 		if b.Value > peak.Value {
 			peak = b
 		}
 	}
-	text := strconv.Itoa(sum) + " in all"
+	text := thousands(sum) + more + " in all"
 	if len(c.Bars) > 0 {
 		text += " from " + c.First() + " to " + c.Last()
 	}
 	if peak.Value > 0 {
-		text += "; most, " + strconv.Itoa(peak.Value) + ", on " + peak.Label
+		text += "; most, " + peak.Text() + ", on " + peak.Label
 	}
 	if unknown > 0 {
 		text += "; not known for " + strconv.Itoa(unknown)

@@ -61,6 +61,8 @@ type console struct {
 	overviewFor time.Duration
 	store       func() StoreInfo
 	tails       tails
+	turns       turns
+	days        dayCounts
 }
 
 //go:embed static templates

@@ -1,0 +1,431 @@
+package console_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi/console"
+	"github.com/rollbook-go/rollbook/internal/testing/faultstore"
+	"github.com/rollbook-go/rollbook/store"
+	"github.com/rollbook-go/rollbook/store/memory"
+)
+
+// figures is the text of the four figures.
+func figures(users, created, expiring, hooks string) string {
+	return "Users " + users + " Created in the last 24 h " + created + " Expiring in the next 24 h " + expiring +
+		" Endpoints failing or gapped " + hooks
+}
+
+func TestOverviewFigures(t *testing.T) {
+	t.Parallel()
+	hour := func(h int) time.Duration { return time.Duration(h) * time.Hour }
+	for _, test := range []struct {
+		name string
+		fill func(t *testing.T, d *desk)
+		want []string
+	}{
+		{"an empty tenant", func(*testing.T, *desk) {}, []string{figures("0", "0", "0", "0"), "No users yet", "none in the feed", "There are no webhooks."}},
+		{"one user", func(t *testing.T, d *desk) {
+			d.add(t, enduser.Spec{Name: "Ann"})
+		}, []string{figures("1", "1", "0", "0"), "1 in all from 5 Apr to 4 May; most, 1, on 4 May."}},
+		{"users of many days", func(t *testing.T, d *desk) {
+			d.Advance(-hour(24 * 31))
+			d.add(t, enduser.Spec{Name: "too early for the chart"})
+			d.Advance(hour(24 * 2))
+			d.add(t, enduser.Spec{Name: "on its first day"})
+			d.Advance(hour(24 * 28))
+			d.add(t, enduser.Spec{Name: "yesterday, 24 h ago to the millisecond"})
+			d.Set(epoch.Truncate(hour(24)).Add(-time.Millisecond))
+			d.add(t, enduser.Spec{Name: "yesterday, at its end"})
+			d.Set(epoch.Truncate(hour(24)))
+			d.add(t, enduser.Spec{Name: "today, at its beginning"})
+			d.Set(epoch)
+		}, []string{figures("5", "3", "0", "0"), "4 in all from 5 Apr to 4 May; most, 2, on 3 May.", "5 Apr 1 6 Apr 0", "3 May 2 4 May 1"}},
+		{"users who expire", func(t *testing.T, d *desk) {
+			d.add(t, enduser.Spec{ExpiresIn: hour(1)})
+			d.Advance(hour(2)) // its time is over, whether it was swept or not
+			d.add(t, enduser.Spec{ExpiresIn: hour(23)})
+			d.add(t, enduser.Spec{ExpiresIn: hour(25)})
+			d.add(t, enduser.Spec{Name: "permanent"})
+		}, []string{figures("3", "3", "1", "0")}},
+		{"those of others", func(t *testing.T, d *desk) {
+			others := []enduser.Tenant{d.users.Tenant("acme").In(enduser.Testing), d.users.Tenant("acme2"), d.users.Tenant("acm")}
+			for i, other := range others {
+				for j := range 5 + i {
+					_, err := other.Create(t.Context(), enduser.Spec{ExternalID: fmt.Sprint(j), ExpiresIn: hour(1)})
+					ok(t, err)
+				}
+				_, _, err := other.Webhooks().Create(t.Context(), enduser.WebhookSpec{URL: "https://other.example/"})
+				ok(t, err)
+			}
+			d.add(t, enduser.Spec{Name: "its own"})
+		}, []string{figures("1", "1", "0", "0"), "There are no webhooks."}},
+		{"more than are counted", func(t *testing.T, d *desk) {
+			d.many(t, 10_001)
+		}, []string{figures("10,000+", "10,000+", "0", "0"), "10,000+ in all", "4 May 10,000+"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t, memory.New(nil), nil)
+			test.fill(t, d)
+			page := d.get(t, "")
+			page.want(t, http.StatusOK, test.want...)
+
+			d.who.Environment, d.who.Tenant = enduser.Testing, "nobody"
+			page = d.get(t, "")
+			page.want(t, http.StatusOK, figures("0", "0", "0", "0"))
+		})
+	}
+}
+
+// many makes users, many at once.
+func (d *desk) many(tb testing.TB, n int) {
+	tb.Helper()
+	specs := func(yield func(enduser.Spec) bool) {
+		for i := range n {
+			if !yield(enduser.Spec{ExternalID: fmt.Sprint("many-", i)}) {
+				return
+			}
+		}
+	}
+	for _, err := range d.acme.UpsertAll(tb.Context(), specs, nil) {
+		ok(tb, err)
+	}
+}
+
+// The environments of a tenant have an overview each.
+func TestOverviewOfTheTestingEnvironment(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, memory.New(nil), nil)
+	d.add(t, enduser.Spec{Name: "a customer"})
+	for range 2 {
+		_, err := d.acme.In(enduser.Testing).Create(t.Context(), enduser.Spec{Name: "a test"})
+		ok(t, err)
+	}
+	for range 2 { // also when days are remembered
+		for env, want := range map[enduser.Environment]string{enduser.Customer: figures("1", "1", "0", "0"), enduser.Testing: figures("2", "2", "0", "0")} {
+			d.who.Environment = env
+			page := d.get(t, "")
+			page.want(t, http.StatusOK, want)
+		}
+	}
+}
+
+// Days that are over are counted once an hour; today always.
+func TestOverviewRemembersDays(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, memory.New(nil), nil)
+	d.Advance(-24 * time.Hour)
+	gone := d.add(t, enduser.Spec{Name: "gone"})
+	d.Advance(24 * time.Hour)
+	page := d.get(t, "")
+	page.want(t, http.StatusOK, "3 May 1 4 May 0")
+	ok(t, d.acme.Delete(t.Context(), enduser.ByID(gone.ID)))
+	d.add(t, enduser.Spec{Name: "new"})
+	page = d.get(t, "")
+	page.want(t, http.StatusOK, "3 May 1 4 May 1", figures("1", "1", "0", "0"))
+	d.Advance(time.Hour)
+	page = d.get(t, "")
+	page.want(t, http.StatusOK, "3 May 0 4 May 1")
+}
+
+// What a credential has no right to is not on the page, and not asked for.
+func TestOverviewRights(t *testing.T) {
+	t.Parallel()
+	const users, feed, hooks, curl = "Expiring in", "Last write of", "Webhook lag", "curl http"
+	for action, without := range map[string][]string{
+		"listEndUsers":    {users, "Users created", curl, "No users yet"},
+		"createEndUser":   {curl},
+		"listChanges":     {feed},
+		"listWebhooks":    {hooks, "Endpoints"},
+		"getWebhookState": {hooks, "Endpoints"},
+	} {
+		d := newDesk(t, memory.New(nil), &console.Options{Store: func() console.StoreInfo { return console.StoreInfo{Backend: "A store", Queued: 7} }})
+		d.denied = map[string]bool{action: true}
+		page := d.get(t, "")
+		page.want(t, http.StatusOK, "Backend A store", "writer 7")
+		for _, part := range []string{users, feed, hooks, curl, "Users created", "No users yet", "Endpoints"} {
+			if hidden := strings.Contains(strings.Join(without, "\n"), part); strings.Contains(page.text(), part) == hidden && part != "Users created" {
+				t.Errorf("without %s: %q is on the page: %v\n%s", action, part, !hidden, page.text())
+			}
+		}
+	}
+
+	st := &faultstore.Store{Store: memory.New(nil)}
+	d := newDesk(t, st, nil)
+	d.denied = map[string]bool{"listEndUsers": true, "listChanges": true, "listWebhooks": true}
+	st.Fail(errors.New("nothing may be asked"))
+	page := d.get(t, "")
+	page.want(t, http.StatusOK, "This key has no right to the figures")
+	if text := page.text(); strings.Contains(text, "–") || strings.Contains(text, "Store") {
+		t.Error(text)
+	}
+
+	d = newDesk(t, memory.New(nil), nil)
+	_, _, err := d.acme.Webhooks().Create(t.Context(), enduser.WebhookSpec{URL: "https://hooks.example/"})
+	ok(t, err)
+	page = d.get(t, "")
+	if !strings.Contains(page.HTML, `href="webhooks/`) {
+		t.Error("no link to the webhook")
+	}
+	d.denied = map[string]bool{"getWebhook": true}
+	page = d.get(t, "")
+	page.want(t, http.StatusOK, "hooks.example")
+	if strings.Contains(page.HTML, `href="webhooks/`) {
+		t.Error("a link to a webhook that may not be opened")
+	}
+}
+
+// What the URL and the description of a webhook hold stays text, and what may be a secret in the
+// URL is not shown.
+func TestOverviewHostileWebhooks(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, memory.New(nil), nil)
+	_, _, err := d.acme.Webhooks().Create(t.Context(), enduser.WebhookSpec{
+		URL:         "https://xn--e1afmkfd.example/%3Cb%3Ea%3C%2Fb%3E/T0K3N-of-some-thirty-characters?key=s3cr3t",
+		Description: "<script>alert(1)</script> {{.Who}} \u202eright to left" + strings.Repeat(" long", 30),
+	})
+	ok(t, err)
+	page := d.get(t, "")
+	page.want(t, http.StatusOK, "<script>alert(1)</script> {{.Who}} \ufffdright", "xn--e1afmkfd.example")
+	for _, no := range []string{"<script>alert", "<b>a", "s3cr3t", "T0K3N-of-some-thirty-characters", "\u202e"} {
+		if strings.Contains(page.HTML, no) {
+			t.Errorf("the page has %q", no)
+		}
+	}
+}
+
+// At most ten webhooks are shown, those first that are behind or in trouble.
+func TestOverviewOrderOfWebhooks(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, memory.New(nil), nil)
+	for i := range 12 {
+		_, _, err := d.acme.Webhooks().Create(t.Context(), enduser.WebhookSpec{URL: fmt.Sprintf("https://h%d.example/", i)})
+		ok(t, err)
+	}
+	page := d.get(t, "")
+	page.want(t, http.StatusOK, "h0.example", "2 more")
+	if strings.Contains(page.text(), "h11.example") {
+		t.Error("all are shown")
+	}
+}
+
+// The command of a first start has the host of the request, if that is plain, and no key.
+func TestOverviewFirstCommand(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, memory.New(nil), nil)
+	for host, want := range map[string]string{
+		"users.example.com:8080": "curl http://users.example.com:8080/v1/end-users",
+		"[::1]:8080":             "curl http://[::1]:8080/v1/end-users",
+		"a;rm -rf x":             "curl http://example.com/v1/end-users",
+		"$(id).example":          "curl http://example.com/v1/end-users",
+		"`id`":                   "curl http://example.com/v1/end-users",
+		`"><b>`:                  "curl http://example.com/v1/end-users",
+		"":                       "curl http://example.com/v1/end-users",
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Host = host
+		w := httptest.NewRecorder()
+		d.pages.ServeHTTP(w, r)
+		page := answer{Status: w.Code, HTML: w.Body.String()}
+		page.want(t, http.StatusOK, want+` -H "Authorization: Bearer $KEY"`)
+	}
+}
+
+// A store that fails, or panics, leaves the page with the reason.
+func TestOverviewOfAStoreThatFails(t *testing.T) {
+	t.Parallel()
+	const why = "– It could not be read; the log says why."
+	for name, fail := range map[string]func(*faultstore.Store){
+		"fails":  func(st *faultstore.Store) { st.Fail(errors.New("no disk")) },
+		"panics": func(st *faultstore.Store) { st.Panics.Store(true) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			st := &faultstore.Store{Store: memory.New(nil)}
+			d := newDesk(t, hidden{st}, nil)
+			fail(st)
+			page := d.get(t, "")
+			page.want(t, http.StatusOK, figures(why, why, why, why), "Last write of this tenant "+why, "Days are missing.")
+			if strings.Contains(page.HTML, "no disk") || strings.Contains(page.HTML, "goroutine") {
+				t.Error("the page tells what the log is for")
+			}
+		})
+	}
+}
+
+// hidden is a store without the optional methods of the one below.
+type hidden struct{ store.Store }
+
+// slowStore takes a time for every read, however short the reader wants to wait.
+type slowStore struct {
+	store.Store
+	takes       atomic.Int64
+	deaf        bool // to the end of contexts, too
+	reads, most atomic.Int64
+}
+
+func (s *slowStore) wait(ctx context.Context) error {
+	now := s.reads.Add(1)
+	defer s.reads.Add(-1)
+	for {
+		most := s.most.Load()
+		if now <= most || s.most.CompareAndSwap(most, now) {
+			break
+		}
+	}
+	takes := time.Duration(s.takes.Load())
+	if s.deaf {
+		time.Sleep(takes)
+		return nil
+	}
+	select {
+	case <-time.After(takes):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *slowStore) Get(ctx context.Context, tenant string, key store.Key) (store.Record, error) {
+	if err := s.wait(ctx); err != nil {
+		return store.Record{}, err
+	}
+	return s.Store.Get(ctx, tenant, key)
+}
+
+func (s *slowStore) List(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
+	if err := s.wait(ctx); err != nil {
+		return store.Page{}, err
+	}
+	return s.Store.List(ctx, tenant, q)
+}
+
+func (s *slowStore) Changes(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
+	if err := s.wait(ctx); err != nil {
+		return store.ChangePage{}, err
+	}
+	return s.Store.Changes(ctx, tenant, q)
+}
+
+func (s *slowStore) Due(ctx context.Context, q store.DueQuery) (store.DuePage, error) {
+	if err := s.wait(ctx); err != nil {
+		return store.DuePage{}, err
+	}
+	return s.Store.Due(ctx, q)
+}
+
+// The overview waits for a slow store as long as it is told, and shows the rest.
+func TestOverviewNeverWaits(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name  string
+		limit time.Duration // 0: the default
+		takes time.Duration // each call of the store
+		deaf  bool
+		after time.Duration
+		want  string
+	}{
+		{"a slow store", 0, 2 * time.Second, false, 800 * time.Millisecond, "– The store did not answer in 0.8 s."},
+		{"one that does not listen", 0, 2 * time.Second, true, 800 * time.Millisecond, "– The store did not answer in 0.8 s."},
+		{"another limit", 1500 * time.Millisecond, 2 * time.Second, true, 1500 * time.Millisecond, "– The store did not answer in 1.5 s."},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				st := &slowStore{Store: memory.New(nil), deaf: test.deaf}
+				d := newDesk(t, st, &console.Options{OverviewFor: test.limit})
+				d.add(t, enduser.Spec{Name: "Ann"})
+				st.takes.Store(int64(test.takes))
+				begin := time.Now()
+				page := d.get(t, "")
+				if took := time.Since(begin); took != test.after {
+					t.Errorf("the page took %v, want %v", took, test.after)
+				}
+				page.want(t, http.StatusOK, figures(test.want, test.want, test.want, test.want),
+					"Last write of this tenant "+test.want, "Days are missing. "+test.want[len("– "):], "Webhook lag "+test.want)
+				time.Sleep(time.Minute) // the store lets go of what nobody waits for
+
+				st.takes.Store(0)
+				page = d.get(t, "")
+				page.want(t, http.StatusOK, figures("1", "1", "0", "0"), "Last write of this tenant just now")
+			})
+		})
+	}
+}
+
+// A store that is slow in parts costs the figures that need these, and no others.
+func TestOverviewKnowsWhatCameInTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st := &slowStore{Store: memory.New(nil)}
+		d := newDesk(t, st, nil)
+		d.add(t, enduser.Spec{Name: "Ann"})
+		st.takes.Store(int64(30 * time.Millisecond)) // of which a day takes some
+		page := d.get(t, "")
+		page.want(t, http.StatusOK, "Users 1 ", "Expiring in the next 24 h 0 ", "Days are missing.", "4 May 1 ")
+		loads := 1
+		for ; strings.Contains(page.text(), "Days are missing."); loads++ {
+			if page = d.get(t, ""); loads == daysOfChart {
+				t.Fatal("what was counted is not remembered")
+			}
+		}
+		page.want(t, http.StatusOK, figures("1", "1", "0", "0"), "5 Apr 0 ")
+	})
+}
+
+const daysOfChart = 30
+
+// People who load the page of a slow store again and again do not pile up work in it, and those
+// of other tenants do not wait for them.
+func TestOverviewsDoNotPileUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st := &slowStore{Store: memory.New(nil), deaf: true}
+		d := newDesk(t, st, nil)
+		st.takes.Store(int64(time.Second))
+		d.get(t, "")
+		each := st.most.Load() // reads at once of one overview
+		time.Sleep(time.Minute)
+
+		st.takes.Store(int64(time.Hour))
+		var group sync.WaitGroup
+		for range 50 {
+			group.Go(func() {
+				page := d.get(t, "")
+				page.want(t, http.StatusOK, "Users – ")
+			})
+		}
+		group.Wait()
+		for range 50 {
+			begin := time.Now()
+			page := d.get(t, "")
+			page.want(t, http.StatusOK, "Users – Other overviews still wait for the store.")
+			if took := time.Since(begin); took != 800*time.Millisecond {
+				t.Errorf("the page took %v", took)
+			}
+		}
+		if most := st.most.Load(); most > 2*each {
+			t.Errorf("%d reads at once, of overviews that make %d", most, each)
+		}
+
+		st.takes.Store(0)
+		d.who.Tenant = "globex"
+		page := d.get(t, "")
+		page.want(t, http.StatusOK, figures("0", "0", "0", "0"))
+		time.Sleep(2 * time.Hour)
+		d.who.Tenant = "acme"
+		page = d.get(t, "")
+		page.want(t, http.StatusOK, figures("0", "0", "0", "0"))
+	})
+}
