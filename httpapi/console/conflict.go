@@ -162,3 +162,11 @@ type side struct {
 	Text string
 	Mono bool
 }
+
+func sideOf(text string, mono bool) side {
+	all := strings.Split(text, "\n")
+	for i := range all {
+		all[i] = visible(all[i])
+	}
+	return side{strings.Join(all, "\n"), mono}
+}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,10 +21,12 @@ type editPage struct {
 	Version  string
 	Fields   []editField
 	Choices  []choice // of a conflict
+	By       string   // who has changed the user meanwhile
+	At       moment
 	Gone     bool     // the user does not exist any more: what was typed is shown
 	Other    []string // faults of what is no field of the form
 	Failed   string   // why nothing was saved, or that it is not known
-	Conflict bool     // Choices were not made yet
+	Conflict bool     // somebody has changed the user meanwhile: Choices are to be made
 }
 
 // editField is a field of the form. In a conflict it is hidden if Choices has it.
@@ -33,6 +36,23 @@ type editField struct {
 	Was    string
 	Hidden bool
 	Holder string // the page of the user who has what is typed, relative to the root
+}
+
+// editSection is a part of the form with a title.
+type editSection struct {
+	Title  string
+	Fields []editField
+}
+
+// Shown reports whether somebody sees a field of the section.
+func (s editSection) Shown() bool {
+	return slices.ContainsFunc(s.Fields, func(f editField) bool { return !f.Hidden })
+}
+
+// Sections returns the fields as the form shows them.
+func (p *editPage) Sections() []editSection {
+	const profile = 7 // see draftFields
+	return []editSection{{"Profile", p.Fields[:profile]}, {"Accounts, groups, metadata", p.Fields[profile:]}}
 }
 
 // Plain returns the fields without what only the form has, for the list of what is wrong.
@@ -131,7 +151,7 @@ func (c *console) showConflict(call *family.Call, u *enduser.User, d *draft, now
 		}
 	}
 	p := c.editPage(call, u, d)
-	p.Choices, p.Conflict = choices, true
+	p.Choices, p.Conflict, p.By, p.At = choices, true, visible(u.UpdatedBy), p.Time(u.UpdatedAt)
 	for i := range p.Fields {
 		f := &p.Fields[i]
 		f.Hidden = f.Value != now[f.Name]

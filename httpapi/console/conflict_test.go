@@ -1,0 +1,201 @@
+package console_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/faultstore"
+	"github.com/rollbook-go/rollbook/store"
+	"github.com/rollbook-go/rollbook/store/memory"
+)
+
+// editMeanwhile changes a user as somebody else.
+func (d *visitor) editMeanwhile(id string, fn func(*enduser.Edit)) enduser.User {
+	d.Helper()
+	return must(d.acme.Update(d.Context(), enduser.ByID(id), func(e *enduser.Edit) error { fn(e); return nil }))(d)
+}
+
+// picked returns which sides a page of a conflict has picked, by part.
+func picked(s *screen) map[string]string {
+	all := make(map[string]string)
+	for name, values := range s.form() {
+		if part, ok := strings.CutPrefix(name, "keep."); ok {
+			all[part] = values[0]
+		}
+	}
+	return all
+}
+
+// Two people edit a user. Who saves last sees what the other has done, part by part, and what
+// is picked is written.
+func TestConflict(t *testing.T) {
+	t.Parallel()
+	d := visit(t, memory.New(nil))
+	u := d.add(t, enduser.Spec{
+		ExternalID: "a", Name: "Ann", FirstName: "A", LastName: "B", Language: "en", Groups: []string{"x", "y"},
+		Accounts: []enduser.Account{{Type: "irc", ID: "1"}}, Metadata: metadataOf(t, `{"both":1,"mine":1,"theirs":1,"gone":1,"id":9007199254740993}`),
+	})
+	path := "/users/" + u.ID + "/edit"
+	page := d.get(path)
+	form := page.form()
+	form.Set("name", "Anna") // both
+	form.Set("first_name", "C")
+	form.Set("groups", "x\r\nmine") // both
+	form.Set("metadata", `{"both":2,"mine":2,"theirs":1,"gone":1,"id":9007199254740993}`)
+	d.editMeanwhile(u.ID, func(e *enduser.Edit) {
+		e.Name, e.LastName, e.Language, e.Groups = "Annika <b>", "D", "de", []string{"theirs", "x", "y"}
+		e.Metadata["both"], e.Metadata["theirs"] = enduser.Int(3), enduser.String("<i>")
+		delete(e.Metadata, "gone")
+	})
+	s := d.post(path, form)
+	d.want("conflict", s, http.StatusConflict, "Somebody else has changed this user meanwhile", "crm", "changed by both",
+		"Annika <b>", "Anna", "theirs\nx\ny", "x\nmine", "theirs\nx\nmine", `"<i>"`)
+	want := map[string]string{
+		"name": "mine", "first_name": "mine", "last_name": "theirs", "language": "theirs", "groups": "both",
+		"metadata.both": "mine", "metadata.mine": "mine", "metadata.theirs": "theirs", "metadata.gone": "theirs",
+	}
+	if diff := cmp.Diff(want, picked(&s)); diff != "" {
+		t.Errorf("picked:\n%s", diff)
+	}
+
+	form = s.form()
+	form.Set("keep.language", "mine") // which is what it was
+	form.Set("keep.metadata.gone", "mine")
+	d.editMeanwhile(u.ID, func(e *enduser.Edit) { e.Email = "a@example.com" }) // and again
+	s = d.post(path, form)
+	d.want("another conflict", s, http.StatusConflict)
+	want["language"], want["metadata.gone"], want["email"] = "mine", "mine", "theirs"
+	if diff := cmp.Diff(want, picked(&s)); diff != "" {
+		t.Errorf("picked, the second time:\n%s", diff)
+	}
+
+	d.wantTo("all picked", d.post(path, s.form()), "../../users/"+u.ID+"?done=saved")
+	got := must(d.acme.Get(t.Context(), enduser.ByID(u.ID)))(t)
+	u.Name, u.FirstName, u.LastName, u.Language, u.Email, u.Groups = "Anna", "C", "D", "en", "a@example.com", []string{"theirs", "x", "mine"}
+	u.Metadata = metadataOf(t, `{"both":2,"mine":2,"theirs":"<i>","gone":1,"id":9007199254740993}`)
+	u.Version, u.Revision, u.UpdatedBy, u.UpdatedAt = got.Version, got.Revision, "ann", got.UpdatedAt
+	if !got.Equal(u) {
+		t.Errorf("the user:\n%s", cmp.Diff(u, got))
+	}
+}
+
+// All can be theirs: then nothing is written.
+func TestConflictAllTheirs(t *testing.T) {
+	t.Parallel()
+	d := visit(t, memory.New(nil))
+	u := d.add(t, enduser.Spec{ExternalID: "a", Name: "Ann", Metadata: metadataOf(t, `{"k":1}`)})
+	path := "/users/" + u.ID + "/edit"
+	page := d.get(path)
+	form := page.form()
+	form.Set("name", "Anna")
+	form.Set("metadata", "{}")
+	now := d.editMeanwhile(u.ID, func(e *enduser.Edit) { e.Name, e.Metadata["k"] = "Annika", enduser.Int(2) })
+	s := d.post(path, form)
+	form = s.form()
+	for part := range picked(&s) {
+		form.Set("keep."+part, "theirs")
+	}
+	d.wantTo("all theirs", d.post(path, form), "../../users/"+u.ID+"?done=unchanged")
+	if got := must(d.acme.Get(t.Context(), enduser.ByID(u.ID)))(t); got.Version != now.Version {
+		t.Error("something was written")
+	}
+}
+
+// What somebody else has changed is no conflict if the form does not show it, or if both have
+// made the same change. The same again is a conflict if it is something else by then.
+func TestNoConflict(t *testing.T) {
+	t.Parallel()
+	for what, change := range map[string]func(*enduser.Edit){
+		"what is not in the form": func(e *enduser.Edit) { e.SystemProperties["x"] = enduser.Int(1) },
+		"the same":                func(e *enduser.Edit) { e.Name, e.Groups = "Anna", []string{"x"} },
+	} {
+		d := visit(t, memory.New(nil))
+		u := d.add(t, enduser.Spec{ExternalID: "a", Name: "Ann"})
+		path := "/users/" + u.ID + "/edit"
+		page := d.get(path)
+		form := page.form()
+		form.Set("name", "Anna")
+		form.Set("groups", "x")
+		form.Set("language", "de")
+		d.editMeanwhile(u.ID, change)
+		d.wantTo(what, d.post(path, form), "../../users/"+u.ID+"?done=saved")
+		got := must(d.acme.Get(t.Context(), enduser.ByID(u.ID)))(t)
+		feed := must(d.acme.Changes(t.Context(), enduser.ChangeQuery{Desc: true, Limit: 1}))(t).Changes[0]
+		if got.Name != "Anna" || got.Language != "de" || len(got.Groups) != 1 || what == "the same" && len(feed.Fields) != 1 {
+			t.Errorf("%s: %q, %q, %q; changed %q", what, got.Name, got.Language, got.Groups, feed.Fields)
+		}
+	}
+}
+
+// Metadata that is not valid is chosen as a whole. If it is kept, the form says what is wrong.
+func TestConflictOfInvalidMetadata(t *testing.T) {
+	t.Parallel()
+	d := visit(t, memory.New(nil))
+	u := d.add(t, enduser.Spec{ExternalID: "a", Metadata: metadataOf(t, `{"k":1}`)})
+	path := "/users/" + u.ID + "/edit"
+	page := d.get(path)
+	form := page.form()
+	form.Set("metadata", `{"k": 2`)
+	d.editMeanwhile(u.ID, func(e *enduser.Edit) { e.Metadata["k"] = enduser.Int(3) })
+	s := d.post(path, form)
+	d.want("conflict", s, http.StatusConflict, `{"k": 2`, `"k": 3`)
+	s = d.post(path, s.form())
+	d.want("kept", s, http.StatusBadRequest, `{"k": 2`, "is not acceptable JSON")
+	form = s.form()
+	form.Set("metadata", `{"k": 2}`)
+	d.wantTo("mended", d.post(path, form), "../../users/"+u.ID+"?done=saved")
+	if got := must(d.acme.Get(t.Context(), enduser.ByID(u.ID)))(t); got.Metadata["k"] != enduser.Int(2) {
+		t.Errorf("metadata %v", got.Metadata)
+	}
+}
+
+// Somebody changes the user while the form is being written.
+func TestConflictWithAWrite(t *testing.T) {
+	t.Parallel()
+	f := &faultstore.Store{Store: memory.New(nil)}
+	d := visit(t, f)
+	u := d.add(t, enduser.Spec{ExternalID: "a", Name: "Ann"})
+	path := "/users/" + u.ID + "/edit"
+	page := d.get(path)
+	form := page.form()
+	form.Set("language", "de")
+	first := true
+	f.OnApply = func(int64, []store.Op) error {
+		if first {
+			first = false
+			d.editMeanwhile(u.ID, func(e *enduser.Edit) { e.Name = "Annika" })
+		}
+		return nil
+	}
+	s := d.post(path, form)
+	d.want("conflict", s, http.StatusConflict, "Annika")
+	if diff := cmp.Diff(map[string]string{"name": "theirs", "language": "mine"}, picked(&s)); diff != "" {
+		t.Error(diff)
+	}
+	d.wantTo("picked", d.post(path, s.form()), "../../users/"+u.ID+"?done=saved")
+	if got := must(d.acme.Get(t.Context(), enduser.ByID(u.ID)))(t); got.Name != "Annika" || got.Language != "de" {
+		t.Errorf("name %q, language %q", got.Name, got.Language)
+	}
+}
+
+// If the user was deleted meanwhile the page says so, and shows what was typed.
+func TestEditDeleted(t *testing.T) {
+	t.Parallel()
+	d := visit(t, memory.New(nil))
+	u := d.add(t, enduser.Spec{ExternalID: "a", Name: "Ann"})
+	path := "/users/" + u.ID + "/edit"
+	page := d.get(path)
+	form := page.form()
+	form.Set("last_name", "<b>typed before")
+	form.Set("groups", "x\r\ny")
+	ok(t, d.acme.Delete(t.Context(), enduser.ByID(u.ID)))
+	s := d.post(path, form)
+	d.want("deleted", s, http.StatusNotFound, "This user does not exist any more", "Nothing was saved", "<b>typed before", "x\ny")
+	if len(s.form()) > 0 {
+		t.Error("the page has a form")
+	}
+}
