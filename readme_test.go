@@ -9,7 +9,7 @@ import (
 )
 
 // TestReadmeShowsTheExample: the first program in the README is example_test.go, and all
-// other Go in it, and in docs/moving.md, stands in examples, which are compiled and tested.
+// other Go in it, in docs/moving.md and in docs/console.md, stands in examples, which are compiled and tested.
 func TestReadmeShowsTheExample(t *testing.T) {
 	program := exampleAsProgram(t)
 	var examples strings.Builder
@@ -27,11 +27,15 @@ func TestReadmeShowsTheExample(t *testing.T) {
 	if len(blocks) == 0 || blocks[0][1] != program+"```" {
 		t.Errorf("the README does not begin with the program\n%s", program)
 	}
-	moving := code.FindAllStringSubmatch(read(t, "docs/moving.md"), -1)
-	if len(moving) == 0 {
-		t.Error("docs/moving.md shows no code")
+	blocks = blocks[min(1, len(blocks)):]
+	for _, page := range []string{"docs/moving.md", "docs/console.md"} {
+		more := code.FindAllStringSubmatch(read(t, page), -1)
+		if len(more) == 0 {
+			t.Errorf("%s shows no code", page)
+		}
+		blocks = append(blocks, more...)
 	}
-	for _, block := range append(blocks[min(1, len(blocks)):], moving...) {
+	for _, block := range blocks {
 		text := block[1]
 		if !strings.HasPrefix(text, "package ") { // that is a file up to its end
 			text = strings.TrimSuffix(text, "```")

@@ -98,6 +98,9 @@ func TestStaff(t *testing.T) {
 		t.Errorf("bob: %d at %s\n%s", status, path, text)
 	}
 	at := "/support/users/" + ann.ID
+	if status, _, text := bob.get(t, at); status != http.StatusOK || !strings.Contains(text, "/edit") || strings.Contains(text, "/delete") {
+		t.Errorf("a user: %d\n%s", status, text)
+	}
 	if status, _, _ := bob.post(t, at+"/delete", nil); status != http.StatusForbidden {
 		t.Errorf("deleting: %d", status)
 	}

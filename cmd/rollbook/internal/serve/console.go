@@ -7,23 +7,9 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/cmd/rollbook/internal/telemetry"
-	"github.com/rollbook-go/rollbook/enduser"
-	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/console"
 	"github.com/rollbook-go/rollbook/store"
 )
-
-// website returns the console. Its routes limit how long an answer may take; the redirect from
-// its name does not.
-func (s *settings) website(users *enduser.Manager, auth httpapi.Authenticator, opts httpapi.Options) (http.Handler, error) {
-	h, err := console.New(users, auth, &console.Options{Options: opts, Store: s.store})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "" {
-			limitWrite(w, s.now)
-		}
-		h.ServeHTTP(w, r)
-	}), err
-}
 
 // entry leads browsers from / to what they can show.
 type entry struct {

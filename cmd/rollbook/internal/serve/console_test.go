@@ -54,7 +54,7 @@ func TestEntry(t *testing.T) {
 		{"on", "/", html, http.StatusSeeOther, "console/"},
 		{"on", "/", "application/json", http.StatusNotFound, ""},
 		{"on", "/", "*/*", http.StatusNotFound, ""},
-		{"on", "/console", html, http.StatusMovedPermanently, "console/"},
+		{"on", "/console", html, http.StatusTemporaryRedirect, "./console/"},
 		{"on", "/console/", html, http.StatusSeeOther, "./sign-in"},
 		{"on", "/console/sign-in", html, http.StatusOK, ""},
 		{"on", "/%63onsole/", html, http.StatusNotFound, ""},

@@ -83,7 +83,7 @@ func newMounts(users *enduser.Manager, s *settings) (mounts, error) {
 		return mounts{}, err
 	}
 	if s.console {
-		website, err := s.website(users, auth, opts)
+		website, err := console.New(users, auth, &console.Options{Options: opts, Store: s.store})
 		if err != nil {
 			return mounts{}, err
 		}
