@@ -101,7 +101,7 @@ func next(to string) string {
 		switch {
 		case err != nil, name == ".", name == "..", name == "" && path != "":
 			return ""
-		case i == 0 && (name == "sign-in" || name == "sign-out" || name == "theme" || name == "keys"):
+		case i == 0 && (strings.Contains(name, ":") || name == "sign-in" || name == "sign-out" || name == "theme" || name == "keys"):
 			return ""
 		}
 	}
