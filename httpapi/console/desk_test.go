@@ -125,3 +125,14 @@ func (d *desk) add(tb testing.TB, s enduser.Spec) enduser.User {
 	ok(tb, err)
 	return u
 }
+
+// rewrite puts something else in the place of a record of acme.
+func rewrite(tb testing.TB, st store.Store, id, data string) {
+	tb.Helper()
+	old, err := st.Get(tb.Context(), "acme", store.ID(id))
+	ok(tb, err)
+	next := old
+	next.Data = []byte(data)
+	_, err = st.Apply(tb.Context(), "acme", store.Ops(store.Replace(old, next, nil)))
+	ok(tb, err)
+}

@@ -125,9 +125,10 @@ type finding struct {
 // has all the readings that it can have until one finds somebody.
 func (c *console) find(ctx context.Context, call *family.Call, q *userQuery) (f finding, err error) {
 	t := c.Tenant(call)
-	f.Query = q.query(c.Users.Now()) // with faults, too, to find those that only the list finds
+	query := q.query(c.Users.Now()) // with faults, too, to find those that only the list finds
 	if q.Text == "" {
-		f.Page, err = t.List(ctx, f.Query)
+		f.Query = query
+		f.Page, err = t.List(ctx, query)
 		return f, q.blame(err, "")
 	}
 	readings := readingsOf(q.Text)
@@ -143,9 +144,9 @@ func (c *console) find(ctx context.Context, call *family.Call, q *userQuery) (f 
 			}
 			continue
 		}
-		found, err := findAs(ctx, t, f.Query, as, q.Text)
-		if one, ok := errors.AsType[*enduser.UnreadableError](err); ok && one.Kind == "user" && mayOpen {
-			return finding{One: one.ID}, nil
+		found, err := findAs(ctx, t, query, as, q.Text)
+		if one, ok := errors.AsType[*enduser.UnreadableError](err); ok && isUnreadable(err) {
+			found.Page.Unreadable, err = []string{one.ID}, nil
 		}
 		if q.As == "" && textAtFault(err) {
 			continue
@@ -154,8 +155,8 @@ func (c *console) find(ctx context.Context, call *family.Call, q *userQuery) (f 
 			return found, err
 		}
 		found.Tried = slices.Clone(tried)
-		if exact := as != asName && q.First(); exact && mayOpen && found.isOne() {
-			found.One = found.Page.Users[0].ID
+		if as != asName && q.First() && mayOpen {
+			found.One = only(&found.Page)
 		}
 		if len(found.Page.Users)+len(found.Page.Unreadable) > 0 || !found.Page.Next.IsZero() {
 			return found, nil
@@ -169,10 +170,16 @@ func (c *console) find(ctx context.Context, call *family.Call, q *userQuery) (f 
 	return f, nil
 }
 
-// isOne reports whether a finding is a single user.
-func (f *finding) isOne() bool {
-	p := &f.Page
-	return len(p.Users) == 1 && len(p.Unreadable) == 0 && p.Next.IsZero()
+// only returns the ID of the user of a list that has one, "" of any other.
+func only(p *enduser.Page) string {
+	switch {
+	case !p.Next.IsZero() || len(p.Users)+len(p.Unreadable) != 1:
+		return ""
+	case len(p.Users) == 1:
+		return p.Users[0].ID
+	default:
+		return p.Unreadable[0]
+	}
 }
 
 // findAs looks for the users whose ID, external ID, address, account or name a text is. An ID
@@ -185,7 +192,9 @@ func findAs(ctx context.Context, t enduser.Tenant, q enduser.Query, as reading, 
 		if errors.Is(err, enduser.ErrNotFound) {
 			return f, nil
 		}
-		f.Page.Users = []enduser.User{u}
+		if err == nil {
+			f.Page.Users = []enduser.User{u}
+		}
 		return f, err
 	case asExternalID:
 		q.ExternalID = text

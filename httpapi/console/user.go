@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -32,6 +31,7 @@ type userPage struct {
 	MayEdit, MayAssociate, MayDelete, MayList bool
 
 	Groups          []userGroup
+	NoGroups        []string // that the user names, although there are none
 	Metadata        metadataTable
 	Properties      metadataTable
 	Sensitive       []sensitiveRow
@@ -42,8 +42,7 @@ type userPage struct {
 // userGroup is a group that a user belongs to.
 type userGroup struct {
 	ExternalID string
-	ID         string // of the group; "" if there is none, or it is not known
-	Missing    bool   // there is none
+	ID         string // of the group; "" if it is not known
 }
 
 // sensitiveRow says that there is a sensitive value, and never what it is.
@@ -76,10 +75,9 @@ func (c *console) user(call *family.Call) error {
 	r := c.Read(call)
 	defer r.End()
 	u, err := c.Tenant(call).Get(r.Context, enduser.ByID(id))
-	if unreadable, ok := errors.AsType[*enduser.UnreadableError](err); ok && unreadable.Kind == "user" {
-		return c.unreadableUser(call, id, err)
-	}
 	switch {
+	case isUnreadable(err):
+		return c.unreadableUser(call, id, err)
 	case errors.Is(err, enduser.ErrInvalid): // what no ID can be
 		return rest.NotFound()
 	case err != nil:
@@ -100,8 +98,14 @@ func (c *console) user(call *family.Call) error {
 	defer end()
 	data.Sensitive, data.SensitiveReason = c.sensitive(ctx, call, id)
 	data.History = c.historyOf(ctx, call, id)
-	data.Groups = c.groupsOf(ctx, call, &u)
+	data.Groups, data.NoGroups = c.groupsOf(ctx, call, &u)
 	return c.show(call, http.StatusOK, "user", &data)
+}
+
+// isUnreadable reports whether a user cannot be read. Nobody knows what a damaged record was.
+func isUnreadable(err error) bool {
+	unreadable, ok := errors.AsType[*enduser.UnreadableError](err)
+	return ok && (unreadable.Kind == "user" || unreadable.Kind == "")
 }
 
 func (c *console) unreadableUser(call *family.Call, id string, err error) error {
@@ -129,22 +133,7 @@ func stateOf(u *enduser.User, now time.Time) chip {
 	if u.ExpiresAt.IsZero() {
 		return chip{"ok", "permanent"}
 	}
-	return chip{"warn", "expires in " + spanOf(u.ExpiresAt.Sub(now))}
-}
-
-// spanOf says how long a time is, in its largest unit.
-func spanOf(d time.Duration) string {
-	const day = 24 * time.Hour
-	switch {
-	case d < time.Minute:
-		return "less than 1 min"
-	case d < time.Hour:
-		return strconv.Itoa(int(d/time.Minute)) + " min"
-	case d < 2*day:
-		return strconv.Itoa(int(d/time.Hour)) + " h"
-	default:
-		return strconv.Itoa(int(d/day)) + " d"
-	}
+	return chip{"warn", "expires " + moment{u.ExpiresAt, now}.Words()}
 }
 
 // sensitive returns the names of a user's sensitive values, and when they were written.
@@ -165,27 +154,26 @@ func (c *console) sensitive(ctx context.Context, call *family.Call, id string) (
 	return rows, ""
 }
 
-// groupsOf returns the groups of a user. Those that could not be looked up in time have no link.
-func (c *console) groupsOf(ctx context.Context, call *family.Call, u *enduser.User) []userGroup {
-	groups := make([]userGroup, len(u.Groups))
+// groupsOf returns the groups of a user, and those that it names although there are none. The IDs
+// of groups that could not be looked up in time are missing.
+func (c *console) groupsOf(ctx context.Context, call *family.Call, u *enduser.User) (groups []userGroup, none []string) {
 	mayOpen := c.may(call, "getGroup", false)
-	for i, name := range u.Groups {
-		groups[i].ExternalID = name
-		if !mayOpen || ctx.Err() != nil {
-			continue
+	for _, name := range u.Groups {
+		var g enduser.Group
+		var err error
+		if mayOpen && ctx.Err() == nil {
+			g, err = c.Tenant(call).Groups().Get(ctx, enduser.GroupByExternalID(name))
 		}
-		g, err := c.Tenant(call).Groups().Get(ctx, enduser.GroupByExternalID(name))
 		if unreadable, ok := errors.AsType[*enduser.UnreadableError](err); ok {
-			g.ID, err = unreadable.ID, nil
+			g.ID = unreadable.ID
 		}
-		switch {
-		case err == nil:
-			groups[i].ID = g.ID
-		case errors.Is(err, enduser.ErrNotFound), errors.Is(err, enduser.ErrInvalid):
-			groups[i].Missing = true
+		if errors.Is(err, enduser.ErrNotFound) {
+			none = append(none, name)
+		} else {
+			groups = append(groups, userGroup{name, g.ID})
 		}
 	}
-	return groups
+	return groups, none
 }
 
 // metadataTable is metadata as people read it, and as JSON.

@@ -128,16 +128,13 @@ func (q *userQuery) query(now time.Time) enduser.Query {
 	if eq.ExpiringBefore = q.moment("expiring", q.Expiring, now, 1); !eq.ExpiringBefore.IsZero() {
 		q.Expiring = eq.ExpiringBefore.Format(time.RFC3339Nano)
 		eq.Desc = false
-		if q.Before != "" {
-			q.fault("after", "This list is read from its beginning.")
-		}
 	}
-	var err error
-	if eq.After, err = enduser.ParseCursor(q.After); err == nil {
-		eq.Before, err = enduser.ParseCursor(q.Before)
-	}
-	if err != nil || q.After != "" && q.Before != "" {
+	after, err := enduser.ParseCursor(q.After)
+	before, failed := enduser.ParseCursor(q.Before)
+	if err != nil || failed != nil || q.After != "" && q.Before != "" || q.Before != "" && q.Expiring != "" {
 		q.fault("after", noSuchPlace)
+	} else {
+		eq.After, eq.Before = after, before
 	}
 	return eq
 }

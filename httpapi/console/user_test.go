@@ -1,0 +1,224 @@
+package console_test
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/internal/testing/faultstore"
+	"github.com/rollbook-go/rollbook/store/memory"
+)
+
+// The page of a user has all that is known, and of sensitive values names and age alone.
+func TestUser(t *testing.T) {
+	d := newDesk(t, memory.New(nil), nil)
+	g, _, err := d.acme.Groups().Create(t.Context(), enduser.GroupSpec{ExternalID: "team"})
+	ok(t, err)
+	object, err := enduser.JSON(`{"b":[1,2],"a":"<i>\u202e"}`)
+	ok(t, err)
+	list, err := enduser.JSON(`["one"]`)
+	ok(t, err)
+	u := d.add(t, enduser.Spec{
+		ExternalID: "crm-7", Name: "Ann Lee", FirstName: "Ann", LastName: "Lee", Email: "ann@example.com",
+		Avatar: "https://example.com/a.png", Language: "de-AT",
+		Accounts: []enduser.Account{{Type: "discord", ID: "8035"}},
+		Groups:   []string{"team", "gone", "lost"},
+		Metadata: enduser.Metadata{
+			"plan": enduser.String("pro"), "seats": enduser.Int(12), "beta": enduser.Bool(true), "object": object, "list": list,
+			"url": enduser.String("javascript:alert(1)"),
+		},
+		SystemProperties: enduser.Metadata{"source": enduser.String("import")},
+		Sensitive:        map[string]enduser.Secret{"ssn": enduser.NewSecret(enduser.String("canary-1")), "pin": enduser.NewSecret(enduser.Int(90125))},
+		ExpiresIn:        30 * time.Hour,
+	})
+	d.Advance(3 * time.Hour)
+	_, err = d.acme.As("bob").Update(t.Context(), enduser.ByID(u.ID), func(e *enduser.Edit) error {
+		e.SetSensitive("card", enduser.NewSecret(enduser.String("canary-2")))
+		return nil
+	})
+	ok(t, err)
+	d.Advance(time.Hour)
+	a := d.get(t, "users/"+u.ID)
+	a.want(t, 200,
+		"acme Users", "Ann Lee crm-7", "expires in 26 h", "Edit Associate Delete",
+		"Name Ann Lee First name Ann Last name Lee E-mail ann@example.com Language de-AT", "https://example.com/a.png",
+		"discord 8035", "team", "names 2 more, but there are no such groups: gone , lost",
+		"beta boolean true", "list list 1 item", "object object 2 members", "plan text pro", "seats number 12", "url text javascript:alert(1)",
+		`"seats": 12,`, "source text import",
+		"card 1 h ago", "pin 4 h ago", "ssn 4 h ago", "in 23 h", "in 20 h",
+		"Created 4 h ago 2026-05-04 03:02:01 UTC by crm", "Updated 1 h ago 2026-05-04 06:02:01 UTC by bob", "Expires in 26 h",
+		"ID "+u.ID, "sensitive value card changed by bob , 1 h ago", "created by crm , 4 h ago",
+		"This is all since the user was created.")
+	for _, never := range []string{"canary", "90125", "<img", `src="https`, "<i>", `href="javascript`, "\u202e"} {
+		if strings.Contains(a.HTML, never) {
+			t.Errorf("the page has %q", never)
+		}
+	}
+	for _, has := range []string{
+		"<title>Ann Lee · Users · Rollbook</title>", `href="../groups/` + g.ID + `"`, `href="../users/` + u.ID + `/edit"`,
+		`<a href="https://example.com/a.png" rel="noreferrer`, `\u202e`,
+	} {
+		if !strings.Contains(a.HTML, has) {
+			t.Errorf("the page has no %q", has)
+		}
+	}
+	d.Advance(21 * time.Hour)
+	a = d.get(t, "users/"+u.ID)
+	if text := a.text(); strings.Contains(text, "ssn") || !strings.Contains(text, "card") {
+		t.Errorf("a day later: %s", text)
+	}
+	d.Advance(6 * time.Hour)
+	a = d.get(t, "users/"+u.ID)
+	a.want(t, 404)
+}
+
+// A user of whom nothing is known has a page, too.
+func TestBareUser(t *testing.T) {
+	d := newDesk(t, memory.New(nil), nil)
+	d.acme = d.acme.As("")
+	u := d.add(t, enduser.Spec{Language: "en"})
+	a := d.get(t, "users/"+u.ID)
+	a.want(t, 200, "User without a name", "no external ID permanent", "No account is linked.", "In no group.", "Metadata None.",
+		"Sensitive values None.", "Expires never", "created by an unknown actor, just now")
+	if strings.Contains(a.text(), "System properties") || strings.Contains(a.text(), "Associate") {
+		t.Error(a.text())
+	}
+}
+
+// Somebody else's ID, an external ID and what is no ID are not found, all alike.
+func TestUnknownUser(t *testing.T) {
+	d := newDesk(t, memory.New(nil), nil)
+	d.add(t, enduser.Spec{ExternalID: "crm-7"})
+	g, _, err := d.acme.Groups().Create(t.Context(), enduser.GroupSpec{ExternalID: "team"})
+	ok(t, err)
+	others := map[string]string{"a group": g.ID, "an external ID": "crm-7", "nobody": "nobody", "a long ID": strings.Repeat("x", 300), "control": "a%00b", "a slash": "a%2Fb"}
+	for name, tenant := range map[string]enduser.Tenant{"another tenant": d.users.Tenant("other"), "testing": d.acme.In(enduser.Testing)} {
+		u, err := tenant.Create(t.Context(), enduser.Spec{Name: "Secret"})
+		ok(t, err)
+		others[name] = u.ID
+	}
+	want := ""
+	for name, id := range others {
+		a := d.get(t, "users/"+id)
+		a.want(t, 404)
+		text := regexp.MustCompile(`[0-9a-f]{32}|[A-Z2-7]{26}`).ReplaceAllString(a.text(), "")
+		text, _, _ = strings.Cut(text, " Request ") // its ID
+		if want == "" {
+			want = text
+		}
+		if text != want || text == "" || strings.Contains(a.HTML, "Secret") {
+			t.Errorf("%s: %s, want %s", name, text, want)
+		}
+	}
+}
+
+// What a credential may not do is not on the page.
+func TestUserRights(t *testing.T) {
+	d := newDesk(t, memory.New(nil), nil)
+	g, _, err := d.acme.Groups().Create(t.Context(), enduser.GroupSpec{ExternalID: "team"})
+	ok(t, err)
+	u := d.add(t, enduser.Spec{ExternalID: "crm-7", Groups: []string{"team", "gone"}, ExpiresIn: time.Hour})
+	for action, gone := range map[string]string{
+		"updateEndUser": "users/" + u.ID + "/edit", "associateEndUser": "users/" + u.ID + "/associate",
+		"deleteEndUser": "users/" + u.ID + "/delete", "getGroup": "groups/" + g.ID, "listChanges": `class="history"`,
+	} {
+		d.denied = nil
+		a := d.get(t, "users/"+u.ID)
+		if !strings.Contains(a.HTML, gone) {
+			t.Errorf("the page has no %s", gone)
+		}
+		d.denied = map[string]bool{action: true}
+		a = d.get(t, "users/"+u.ID)
+		a.want(t, 200, "team", "gone")
+		if strings.Contains(a.HTML, gone) {
+			t.Errorf("without %s the page has %s", action, gone)
+		}
+	}
+	d.denied = map[string]bool{"listChanges": true, "getGroup": true}
+	a := d.get(t, "users/"+u.ID)
+	a.want(t, 200, "This key may not read the feed of changes.")
+	if strings.Contains(a.text(), "no such groups") {
+		t.Error("who may not see groups is told which do not exist")
+	}
+	d.denied, d.who = nil, httpapi.Principal{Tenant: "other"}
+	a = d.get(t, "users/"+u.ID)
+	a.want(t, 404)
+}
+
+// A user that cannot be read can be deleted.
+func TestUnreadableUser(t *testing.T) {
+	st := memory.New(nil)
+	d := newDesk(t, st, nil)
+	for data, want := range map[string]string{
+		`{`: "is damaged", `{"r":9,"w":9}`: "A newer version of the program has written this user",
+	} {
+		u := d.add(t, enduser.Spec{Name: "Ann"})
+		rewrite(t, st, u.ID, data)
+		a := d.get(t, "users/"+u.ID)
+		a.want(t, 200, want, "Unreadable user", u.ID)
+		if !strings.Contains(a.HTML, "users/"+u.ID+"/delete") {
+			t.Error("the page has no Delete")
+		}
+		d.denied = map[string]bool{"deleteEndUser": true}
+		a = d.get(t, "users/"+u.ID)
+		if strings.Contains(a.HTML, "users/"+u.ID+"/delete") {
+			t.Error("who may not delete is offered it")
+		}
+		d.denied = nil
+	}
+	u := d.add(t, enduser.Spec{Name: "Ann", Sensitive: map[string]enduser.Secret{"ssn": enduser.NewSecret(enduser.String("canary"))}})
+	rewrite(t, st, "sensitive/"+u.ID, "{")
+	a := d.get(t, "users/"+u.ID)
+	a.want(t, 200, "Sensitive values – They cannot be read.")
+}
+
+func TestUserFails(t *testing.T) {
+	st := &faultstore.Store{Store: memory.New(nil)}
+	d := newDesk(t, st, nil)
+	u := d.add(t, enduser.Spec{Name: "Ann"})
+	st.Fail(errors.New("secret detail"))
+	a := d.get(t, "users/"+u.ID)
+	a.want(t, 503)
+	if strings.Contains(a.HTML, "secret detail") {
+		t.Error("the page has the error of the store")
+	}
+}
+
+// Nothing of a user can add to the page, or change the order of what is around it.
+func TestHostileUser(t *testing.T) {
+	d := newDesk(t, memory.New(nil), nil)
+	const evil = "<script>alert(1)</script>{{.User}}\"' \u202e\u2066\u200e&amp;"
+	metadata := enduser.Metadata{}
+	for i := range 256 {
+		metadata[fmt.Sprintf("<b>%d\u202e", i)] = enduser.String(evil)
+	}
+	var accounts []enduser.Account
+	for i := range 16 {
+		accounts = append(accounts, enduser.Account{Type: "<b>", ID: fmt.Sprint(`"><img src=x>`, i)})
+	}
+	d.acme = d.acme.As("<b>ann\u202e").With(enduser.Policy{MaxMetadataBytes: 100_000})
+	u := d.add(t, enduser.Spec{
+		Name: evil + strings.Repeat("W", 256-len([]rune(evil))), FirstName: evil, LastName: evil,
+		Email: `"<b>"@example.com`, Metadata: metadata, SystemProperties: metadata, Accounts: accounts, Groups: []string{`"onload="x`},
+	})
+	for _, address := range []string{"users", "users/" + u.ID, "users?q=%3Cscript%3E%E2%80%AE&group=%22%3E%3Cb%3E"} {
+		a := d.get(t, address)
+		_, main, _ := strings.Cut(a.HTML, "<main")
+		main, _, _ = strings.Cut(main, "</main>")
+		title, _, _ := strings.Cut(a.HTML, "</title>")
+		for _, never := range []string{"<script", "<b>", "<img", `"onload`, "ZgotmplZ"} {
+			if strings.Contains(main, never) {
+				t.Errorf("%s: the page has %q", address, never)
+			}
+		}
+		text, _, _ := strings.Cut(main, `name="q"`)
+		if strings.ContainsAny(text+title, "\u202e\u2066\x00") {
+			t.Errorf("%s: the page has characters that change the order of others", address)
+		}
+	}
+}
