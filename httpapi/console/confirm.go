@@ -1,9 +1,11 @@
 package console
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
@@ -34,7 +36,29 @@ type fact struct {
 }
 
 // newKey returns an idempotency key for a form: whoever sends that twice does it once.
-func newKey() string { return "console-" + rand.Text() }
+func newKey() string { return rand.Text() }
+
+// answer is what a page that asks sends.
+type answer struct {
+	version enduser.Version // of what it was asked about
+	key     string
+}
+
+func readAnswer(f *form) (a answer, err error) {
+	a.key = f.text("key")
+	if strings.Trim(a.key, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") != "" || len(a.key) != len(newKey()) {
+		f.wrong = true
+	}
+	if a.version, err = enduser.ParseVersion(f.text("version")); err != nil {
+		f.wrong = true
+	}
+	return a, f.err()
+}
+
+// once returns the context of a write that an answer has done once, however often it is sent.
+func (a *answer) once(call *family.Call) context.Context {
+	return enduser.Idempotent(call.Request.Context(), a.key)
+}
 
 // showDelete asks whether a user is to be deleted.
 func (c *console) showDelete(call *family.Call) error {
@@ -82,25 +106,20 @@ func (c *console) confirmPage(call *family.Call, verb string, u *enduser.User) *
 
 // deleteUser deletes a user. If it is not the user that was asked about any more, it asks again.
 func (c *console) deleteUser(call *family.Call) error {
-	f := readForm(call)
-	key := f.text("key")
-	version, err := enduser.ParseVersion(f.text("version"))
-	if err != nil || key == "" {
-		f.wrong = true
-	}
-	if err := f.err(); err != nil {
+	a, err := readAnswer(readForm(call))
+	if err != nil {
 		return err
 	}
 	if err := c.Allow(call, "getEndUser", false); err != nil {
 		return err
 	}
-	conds := []enduser.Condition{enduser.IfVersion(version)}
-	if version.IsZero() { // it was asked about one that has no version, since it cannot be read
+	conds := []enduser.Condition{enduser.IfVersion(a.version)}
+	if a.version.IsZero() { // it was asked about one that has no version, since it cannot be read
 		if _, unreadable, _ := c.userToDelete(call); unreadable {
 			conds = nil
 		}
 	}
-	err = c.Tenant(call).Delete(enduser.Idempotent(call.Request.Context(), key), userRef(call), conds...)
+	err = c.Tenant(call).Delete(a.once(call), userRef(call), conds...)
 	if err == nil {
 		return c.redirect(call, "users?done=deleted")
 	}
@@ -113,7 +132,7 @@ func (c *console) deleteUser(call *family.Call) error {
 		p.Changed = "The user was changed after you were asked. It was not deleted. Look at it again before you delete it."
 		return c.show(call, http.StatusConflict, "confirm", p)
 	}
-	return c.askAgain(call, p, err, version, key)
+	return c.askAgain(call, p, err, a)
 }
 
 // cannotAsk returns the error of a write if the page that would show it cannot be made.
@@ -126,13 +145,13 @@ func cannotAsk(err, failed error) error {
 
 // askAgain shows a page that asks with the error of the first answer. The form has the same key,
 // so that nothing is done twice if the outcome is not known.
-func (c *console) askAgain(call *family.Call, p *confirmPage, err error, version enduser.Version, key string) error {
+func (c *console) askAgain(call *family.Call, p *confirmPage, err error, a answer) error {
 	status, why := c.failure(call, err)
 	p.Failed = why
 	if errors.Is(err, enduser.ErrUnknown) {
 		p.Failed = "It is not known whether this was done: the store did not answer. Send it again. It is not done twice."
 	}
-	p.Version, p.Key = version.String(), key
+	p.Version, p.Key = a.version.String(), a.key
 	return c.show(call, status, "confirm", p)
 }
 
@@ -160,15 +179,14 @@ func (c *console) associatePage(call *family.Call, u *enduser.User) *confirmPage
 
 // associate makes a user permanent, whatever else has changed about it meanwhile.
 func (c *console) associate(call *family.Call) error {
-	f := readForm(call)
-	key := f.text("key")
-	if err := f.err(); err != nil {
+	a, err := readAnswer(readForm(call))
+	if err != nil {
 		return err
 	}
 	if err := c.Allow(call, "getEndUser", false); err != nil {
 		return err
 	}
-	_, err := c.Tenant(call).Associate(enduser.Idempotent(call.Request.Context(), key), userRef(call))
+	_, err = c.Tenant(call).Associate(a.once(call), userRef(call))
 	if err == nil {
 		return c.redirect(call, userPath(call.PathValue("id"))+"?done=permanent")
 	}
@@ -176,5 +194,5 @@ func (c *console) associate(call *family.Call) error {
 	if failed != nil {
 		return cannotAsk(err, failed)
 	}
-	return c.askAgain(call, c.associatePage(call, &u), err, u.Version, key)
+	return c.askAgain(call, c.associatePage(call, &u), err, a)
 }

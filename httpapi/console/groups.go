@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -78,10 +79,10 @@ const groupsShown = 25
 func groupsPager(p *page, found *enduser.GroupPage) pager {
 	pg := pager{Shown: strconv.Itoa(len(found.Groups)) + " shown"}
 	if !found.Previous.IsZero() {
-		pg.Newer = "./" + p.Root + "groups?before=" + url.QueryEscape(found.Previous.String())
+		pg.Newer = p.Root + "groups?before=" + url.QueryEscape(found.Previous.String())
 	}
 	if !found.Next.IsZero() {
-		pg.Older = "./" + p.Root + "groups?after=" + url.QueryEscape(found.Next.String())
+		pg.Older = p.Root + "groups?after=" + url.QueryEscape(found.Next.String())
 	}
 	return pg
 }
@@ -95,6 +96,15 @@ func (c *console) groupRow(p *page, g *enduser.Group) groupRow {
 		row.Tokens, row.Until = chip{"warn", "old tokens accepted"}, p.Time(until)
 	}
 	return row
+}
+
+// MembersLabel says what the number of members is, for those who do not see the table.
+func (r groupRow) MembersLabel() string {
+	of := "members of " + cut(cmp.Or(visible(r.Name), visible(r.ExternalID)), 64)
+	if r.Members == unknown {
+		return "not counted: " + of
+	}
+	return r.Members + " " + of
 }
 
 // groupPath returns the address of a group's page, relative to the root.

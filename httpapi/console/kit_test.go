@@ -34,6 +34,7 @@ type screen struct {
 func (d *visitor) send(method, path, body string, cookies ...*http.Cookie) screen {
 	d.Helper()
 	r := httptest.NewRequestWithContext(d.Context(), method, path, strings.NewReader(body))
+	r.Header.Set("X-Request-Id", "the-same-in-all-answers")
 	if method == http.MethodPost {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}

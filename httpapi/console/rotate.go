@@ -59,20 +59,16 @@ func (c *console) rotatePage(call *family.Call, g *enduser.Group, overlap string
 // sent again leads to the same token.
 func (c *console) rotate(call *family.Call) error {
 	f := readForm(call)
-	key, overlap := f.text("key"), f.oneOf("overlap", overlapValues()...)
-	version, err := enduser.ParseVersion(f.text("version"))
-	if err != nil || version.IsZero() || key == "" {
-		f.wrong = true
-	}
-	if err := f.err(); err != nil {
+	overlap := f.oneOf("overlap", overlapValues()...)
+	a, err := readAnswer(f)
+	if err != nil {
 		return err
 	}
 	if err := c.Allow(call, "getGroup", false); err != nil {
 		return err
 	}
 	seconds, _ := strconv.Atoi(overlap) // one of overlapValues
-	ctx := enduser.Idempotent(call.Request.Context(), key)
-	_, token, err := c.Tenant(call).Groups().Rotate(ctx, groupRef(call), time.Duration(seconds)*time.Second, enduser.IfVersion(version))
+	_, token, err := c.Tenant(call).Groups().Rotate(a.once(call), groupRef(call), time.Duration(seconds)*time.Second, enduser.IfVersion(a.version))
 	if err == nil {
 		if err = c.showOnce(call, "token", call.PathValue("id"), token); err == nil {
 			return c.redirect(call, groupPath(call.PathValue("id"))+"/token")
@@ -93,7 +89,7 @@ func (c *console) rotate(call *family.Call) error {
 			break
 		}
 	}
-	return c.askAgain(call, p, err, version, key)
+	return c.askAgain(call, p, err, a)
 }
 
 func overlapValues() []string {
