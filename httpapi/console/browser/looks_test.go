@@ -1,0 +1,86 @@
+package browser
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	cdppage "github.com/chromedp/cdproto/page"
+
+	"github.com/rollbook-go/rollbook/internal/testing/backends"
+)
+
+// Pictures of the screens are not compared: fonts differ between machines. To look at them:
+//
+//	go test -run TestLooks -args -out DIR
+//
+// With -update the two pictures of the documentation are taken anew.
+var (
+	out    = flag.String("out", "", "folder for pictures of all screens")
+	update = flag.Bool("update", false, "take the pictures of the documentation anew")
+)
+
+const docs = "../../../docs"
+
+// The screens render in both themes and on both sizes, and the documentation has its pictures.
+func TestLooks(t *testing.T) {
+	w := newWorld(t, backends.Memory(t))
+	w.seed(190)
+	a := newTab(t, w.serve(), tabOptions{scripts: true})
+	signIn(a, fullKey)
+	for _, s := range append(screens(w.user(annID), w.groupOf("brightwater"), w.webhook("Newsletter")), errorScreens(w.user(annID))...) {
+		s.show(t, w, a)
+		for _, width := range []int64{1280, 390} {
+			for _, theme := range []string{"light", "dark"} {
+				a.look(width, map[int64]int64{1280: 800, 390: 844}[width], theme)
+				picture := a.picture(*out != "" || *update)
+				if len(picture) < 5_000 {
+					t.Errorf("%s at %d px, %s: a picture of %d bytes has nothing on it", s.name, width, theme, len(picture))
+				}
+				write(t, *out, fmt.Sprintf("%s-%s-%d.png", s.name, theme, width), picture)
+			}
+		}
+	}
+	a.look(1280, 800, "light")
+	for _, theme := range []string{"light", "dark"} {
+		name := "console-" + theme + ".png"
+		if *update {
+			a.look(1280, 800, theme)
+			a.open("")
+			write(t, docs, name, a.shot(false))
+		}
+		if _, err := os.Stat(filepath.Join(docs, name)); err != nil {
+			t.Errorf("%v: make it with -args -update", err)
+		}
+	}
+}
+
+// picture returns a picture of the page: the whole of it, or only what the window shows.
+func (t *tab) picture(whole bool) []byte {
+	t.tb.Helper()
+	evaluate[bool](t, `document.activeElement.blur(), scrollTo(0, 0), true`)
+	return t.shot(whole)
+}
+
+func (t *tab) shot(whole bool) []byte {
+	t.tb.Helper()
+	// Two frames: what changed with the size is painted.
+	evaluate[bool](t, `new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))`)
+	return call(t, cdppage.CaptureScreenshot, cdppage.CaptureScreenshotParams{CaptureBeyondViewport: &whole}).Data
+}
+
+func write(t *testing.T, folder, name string, content []byte) {
+	t.Helper()
+	if folder == "" {
+		return
+	}
+	err := os.MkdirAll(folder, 0o755)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(folder, name), content, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
