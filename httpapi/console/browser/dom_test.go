@@ -93,7 +93,8 @@ func read(b *strings.Builder, n *html.Node) {
 		if _, hidden := lookup(n, "hidden"); hidden || slices.Contains([]string{"head", "script", "style", "template"}, n.Data) {
 			return
 		}
-		if label := attr(n, "aria-label"); label != "" {
+		named := slices.Contains([]string{"a", "button", "svg", "img"}, n.Data)
+		if label := attr(n, "aria-label"); label != "" && named {
 			b.WriteString(" " + label + " ")
 			return
 		}

@@ -64,7 +64,7 @@ func (w *world) seed(n int) {
 		days := 30 * (1 - float64(i+1)/float64(n+1))
 		return now.Add(-time.Duration(days*24*float64(time.Hour)) - time.Duration(i*i%7)*time.Hour)
 	}
-	for i := range n - 1 {
+	for i := range n - 2 {
 		w.reach(created(i))
 		c := companies()[i*i%len(companies())]
 		first, last := givenNames()[(i+1)%len(givenNames())], familyNames()[(i*3+1)%len(familyNames())]

@@ -24,7 +24,7 @@ import (
 )
 
 // patience bounds every wait. Machines under load are slow.
-const patience = time.Minute
+const patience = 15 * time.Second
 
 // tab is an agent with a tab of the browser, which shares nothing with other tabs.
 type tab struct {
@@ -60,7 +60,6 @@ func newTab(tb testing.TB, s *site, o tabOptions) *tab {
 	t.must(chromedp.Do(ctx))
 	t.must(chromedp.Listen(ctx, t.hear))
 	call(t, audits.Enable, cdp.Empty{})
-	call(t, accessibility.Enable, cdp.Empty{})
 	call(t, runtime.AddBinding, runtime.AddBindingParams{Name: "changed", ExecutionContextName: "watch"})
 	call(t, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{WorldName: "watch", Source: `
 		new MutationObserver(() => changed("")).observe(document,
