@@ -193,12 +193,17 @@ func (c *console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v := new(visit)
 	at := r.URL
 	r = r.WithContext(context.WithValue(r.Context(), visitKey{}, v))
-	if at.Path == "" { // the mount itself, of which the handler does not know the name
-		path := rest.Instance(r)
-		v.bare = path[strings.LastIndexByte(path, '/')+1:]
-		root := *at
-		root.Path, root.RawPath = "/", ""
-		r.URL = &root
+	if !strings.HasPrefix(at.Path, "/") { // the mount itself, or stripped with its slash
+		if at.Path == "" {
+			path := rest.Instance(r)
+			v.bare = path[strings.LastIndexByte(path, '/')+1:]
+		}
+		rooted := *at
+		rooted.Path = "/" + at.Path
+		if at.RawPath != "" {
+			rooted.RawPath = "/" + at.RawPath
+		}
+		r.URL = &rooted
 	}
 	v.done = cutDone(r)
 	c.pages.ServeHTTP(w, r)

@@ -1,0 +1,460 @@
+package console_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/httpapi/console"
+	"github.com/rollbook-go/rollbook/internal/testing/apitest"
+)
+
+const (
+	sessionCookie = "rollbook_console"
+	anywhere      = "https://desk.example/a/b/"
+)
+
+// Somebody who wants a page signs in with a key, and gets it.
+func TestSignIn(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, nil)
+	g := invite(t, mounted("/a/b", d.pages), anywhere)
+	s := g.get("users?q=ann%40example.com&as=email")
+	g.wantAt("without a key", s, 200, "sign-in?next="+url.QueryEscape("users?q=ann%40example.com&as=email"))
+	next := elements(t, s.body, func(n *html.Node) bool { return attr(n, "name") == "next" })[0]
+	form := url.Values{"key": {" " + apitest.Acme + "\n"}, "next": {attr(next, "value")}}
+	g.wantAt("with a key", g.post("sign-in", form), 200, "users?q=ann%40example.com&as=email")
+	g.wantAt("again", g.get(""), 200, "")
+	g.wantAt("the sign-in page", g.get("sign-in?next=groups"), 200, "groups")
+	g.wantAt("elsewhere", g.get("sign-in?next=//evil.example"), 200, "")
+	g.wantAt("sign-out", g.post("sign-out", nil), 200, "sign-in")
+	g.wantAt("afterwards", g.get("users/x"), 200, "sign-in?next=users%2Fx")
+}
+
+// Whatever is wrong with a key, the page says the same: beside the field, which takes the focus.
+func TestWrongKey(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, nil)
+	d.revoked.Store(apitest.Reader)
+	g := invite(t, d.pages, "https://desk.example/")
+	pages := make(map[string]bool)
+	for _, key := range []string{
+		"no-such-key", "", " ", apitest.Reader, apitest.Acme + "\nx", apitest.Acme + "\x00", "schlüssel-für-alle", "\xff\xfe-not-utf-8",
+		"</input><script>", strings.Repeat("k", 4096), strings.Repeat("k", 4097), strings.Repeat("k", 12<<10),
+	} {
+		s := g.post("sign-in", url.Values{"key": {key}, "next": {"users?q=x"}})
+		g.wantAt("a wrong key", s, 401, "sign-in")
+		if pages[s.body] = true; len(strings.TrimSpace(key)) > 1 && strings.Contains(s.body, key) {
+			t.Errorf("the page has the key %.20q", key)
+		}
+		if len(g.cookies("")) > 0 {
+			t.Errorf("a wrong key %.20q sets cookies", key)
+		}
+	}
+	if len(pages) != 1 {
+		t.Errorf("there are %d pages of wrong keys", len(pages))
+	}
+	for page := range pages {
+		field := elements(t, page, func(n *html.Node) bool { return attr(n, "id") == "key" })[0]
+		described := strings.Fields(attr(field, "aria-describedby"))
+		fault := elements(t, page, func(n *html.Node) bool { return attr(n, "id") == described[0] })
+		_, focused := has(field, "autofocus")
+		if attr(field, "aria-invalid") != "true" || attr(field, "type") != "password" || attr(field, "autocomplete") != "off" || !focused || len(fault) != 1 || attr(fault[0], "class") != "error" {
+			t.Errorf("the field is not tied to what is wrong:\n%s", page)
+		}
+		if next := elements(t, page, func(n *html.Node) bool { return attr(n, "name") == "next" })[0]; attr(next, "value") != "users?q=x" {
+			t.Error("the page that was wanted is lost")
+		}
+	}
+}
+
+func has(n *html.Node, name string) (string, bool) {
+	for _, a := range n.Attr {
+		if a.Key == name {
+			return a.Val, true
+		}
+	}
+	return "", false
+}
+
+// TestSignInBodies: what is no form of fields is refused before anybody is asked for a key.
+func TestSignInBodies(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, nil)
+	g := invite(t, d.pages, "https://desk.example/")
+	g.wantAt("too long", g.post("sign-in", url.Values{"key": {strings.Repeat("k", 16<<10)}}), 413, "sign-in")
+	g.wantAt("JSON", g.post("sign-in", nil, header("Content-Type", "application/json")), 415, "sign-in")
+	g.wantAt("compressed", g.post("sign-in", nil, header("Content-Encoding", "gzip")), 415, "sign-in")
+	g.wantAt("malformed", g.do(must(http.NewRequestWithContext(t.Context(), http.MethodPost, "https://desk.example/sign-in", nil))(t)), 415, "sign-in")
+	g.wantAt("a semicolon", g.do(g.request(http.MethodPost, "sign-in", nil, func(r *http.Request) {
+		body := "key=" + apitest.Acme + ";x"
+		r.Body, r.ContentLength = http.NoBody, int64(len(body))
+		r.Body = readCloser{strings.NewReader(body)}
+	})), 400, "sign-in")
+}
+
+type readCloser struct{ *strings.Reader }
+
+func (readCloser) Close() error { return nil }
+
+// A key that is revoked ends at the next request: the session is forgotten, and its cookie
+// dropped.
+func TestRevokedKey(t *testing.T) {
+	t.Parallel()
+	kept := &mapSessions{}
+	d := newDoor(t, &console.Options{Sessions: kept})
+	g := invite(t, d.pages, "https://desk.example/")
+	g.wantAt("signed in", g.signIn(apitest.Acme), 200, "")
+	d.revoked.Store(apitest.Acme)
+	s := g.get("users")
+	g.wantAt("revoked", s, 200, "sign-in?next=users")
+	if !strings.Contains(s.body, "You were signed out") {
+		t.Error("the page does not say what happened")
+	}
+	if len(g.cookies("")) > 0 || len(kept.values) > 0 {
+		t.Errorf("cookies %v and %d sessions are left", g.cookies(""), len(kept.values))
+	}
+	d.revoked.Store("")
+	g.wantAt("valid again", g.get("users"), 200, "sign-in?next=users")
+}
+
+// TestSessionEnds: a session ends after its time, also if Sessions never forgets.
+func TestSessionEnds(t *testing.T) {
+	t.Parallel()
+	for name, o := range map[string]*console.Options{
+		"by default": nil, "as set": {SessionFor: time.Hour}, "kept too long": {Sessions: &mapSessions{}},
+	} {
+		long := 12 * time.Hour
+		if o != nil && o.SessionFor > 0 {
+			long = o.SessionFor
+		}
+		d := newDoor(t, o)
+		g := invite(t, d.pages, "https://desk.example/")
+		g.signIn(apitest.Acme)
+		d.Clock.Advance(long - time.Millisecond)
+		g.wantAt(name, g.get("users"), 200, "users")
+		d.Clock.Advance(time.Millisecond)
+		g.wantAt(name, g.get("users"), 200, "sign-in?next=users")
+	}
+}
+
+// TestSignOut: nobody gets in again with the cookies of a session that was ended, or replaced.
+func TestSignOut(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, nil)
+	g := invite(t, d.pages, "https://desk.example/")
+	for what, end := range map[string]func(){
+		"signed out":       func() { g.post("sign-out", nil) },
+		"signed in anew":   func() { g.signIn(apitest.Other) },
+		"with a wrong key": func() { g.signIn("no-such-key"); g.post("sign-out", nil) },
+	} {
+		g.signIn(apitest.Acme)
+		stolen := g.cookies("")
+		end()
+		thief := invite(t, d.pages, "https://desk.example/")
+		thief.jar.SetCookies(thief.mount, stolen)
+		if s := thief.get("users"); s.at != "sign-in?next=users" || len(stolen) != 1 {
+			t.Errorf("%s: the old cookie %v leads to %s", what, stolen, s.at)
+		}
+	}
+}
+
+// TestFixation: a cookie that the browser had before signing in never becomes a session's, though
+// it is one of somebody else.
+func TestFixation(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, nil)
+	eve := invite(t, d.pages, "https://desk.example/")
+	eve.signIn(apitest.Other)
+	planted := eve.cookies("")
+	ann := invite(t, d.pages, "https://desk.example/")
+	ann.jar.SetCookies(ann.mount, planted)
+	ann.signIn(apitest.Acme)
+	if got := ann.cookies(""); len(got) != 1 || got[0].Value == planted[0].Value {
+		t.Errorf("the planted cookie is kept: %v", got)
+	}
+	if s := eve.get("users"); s.at != "sign-in?next=users" {
+		t.Errorf("the planted session leads to %s", s.at)
+	}
+	if s := ann.get(""); !strings.Contains(s.body, "acme") {
+		t.Error("ann is somebody else")
+	}
+}
+
+// TestCookie: what the cookie of a session has, and for whom.
+func TestCookie(t *testing.T) {
+	t.Parallel()
+	kept := &mapSessions{}
+	d := newDoor(t, &console.Options{Sessions: kept})
+	for _, tt := range []struct {
+		mount  string
+		secure bool
+		change func(*http.Request)
+	}{
+		{"http://desk.example/", false, nil},
+		{"https://desk.example/", true, nil},
+		{"http://desk.example/", true, func(r *http.Request) { // TLS ends at a proxy
+			r.Header.Set("Origin", "https://desk.example")
+		}},
+	} {
+		w := record(d.pages, invite(t, nil, tt.mount).request(http.MethodPost, "sign-in", url.Values{"key": {apitest.Acme}}, func(r *http.Request) {
+			if tt.change != nil {
+				tt.change(r)
+			}
+		}))
+		cookies := w.Cookies()
+		if len(cookies) != 1 {
+			t.Fatalf("%d cookies", len(cookies))
+		}
+		c := cookies[0]
+		if c.Name != sessionCookie || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Secure != tt.secure || c.Path != "" || c.Domain != "" || c.MaxAge != 12*3600 || len(c.Value) != 43 {
+			t.Errorf("%s: %+v", tt.mount, c)
+		}
+		for id, value := range kept.values {
+			if strings.Contains(c.Value, apitest.Acme) || strings.Contains(string(value), apitest.Acme) || strings.Contains(c.Value, id) || len(id) != 22 {
+				t.Errorf("a cookie %s and a session %s with %q", c.Value, id, value)
+			}
+		}
+	}
+}
+
+// TestHostileCookies: cookies that no console made do nothing, however many there are, and do not
+// hide the right one.
+func TestHostileCookies(t *testing.T) {
+	t.Parallel()
+	kept := &mapSessions{}
+	d := newDoor(t, &console.Options{Sessions: kept})
+	g := invite(t, d.pages, "https://desk.example/")
+	g.signIn(apitest.Acme)
+	valid := g.cookies("")[0].Value
+	none := strings.Repeat("A", 43)
+	lookups := func(cookie string) (status, gets int) {
+		kept.gets = 0
+		r := g.request(http.MethodGet, "users", nil, header("Cookie", cookie))
+		return record(d.pages, r).StatusCode, kept.gets
+	}
+	for _, value := range []string{
+		"", "x", valid[:42], valid + "A", valid + "=", strings.ToLower(valid) + "!", `"` + valid, valid[:42] + "\x00", "../" + valid, none,
+		apitest.Acme, strings.Repeat("A", 100_000), valid[:42] + other(valid[42]),
+	} {
+		if status, gets := lookups(sessionCookie + "=" + value); status != http.StatusSeeOther || gets > 1 {
+			t.Errorf("%.50q: status %d, %d lookups", value, status, gets)
+		}
+	}
+	for _, before := range []string{"", "x; ", "y=; ", sessionCookie + "=; ", sessionCookie + "=x; ", sessionCookie + "=" + none + "; "} {
+		if status, _ := lookups(before + sessionCookie + "=" + valid); status != http.StatusOK {
+			t.Errorf("behind %q: status %d", before, status)
+		}
+	}
+	if status, gets := lookups(strings.Repeat(sessionCookie+"="+none+"; ", 10_000) + "x=y"); status != http.StatusSeeOther || gets > 4 {
+		t.Errorf("10,000 cookies: status %d, %d lookups", status, gets)
+	}
+}
+
+// other returns a character that differs from one in bits that base64 of 32 bytes has, and
+// does not have.
+func other(last byte) string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	return string(alphabet[(strings.IndexByte(alphabet, last)+1)%64])
+}
+
+// TestTwoConsoles: consoles on one host, beside and under each other, do not share who is signed
+// in.
+func TestTwoConsoles(t *testing.T) {
+	t.Parallel()
+	mux := http.NewServeMux()
+	var guests []*guest
+	for _, mount := range []string{"/", "/a/", "/b/"} {
+		d := newDoor(t, nil)
+		mux.Handle(mount, http.StripPrefix(strings.TrimSuffix(mount, "/"), d.pages))
+		guests = append(guests, invite(t, mux, "https://desk.example"+mount))
+	}
+	for _, g := range guests[1:] { // one browser
+		g.jar, g.client.Jar = guests[0].jar, guests[0].jar
+	}
+	keys := []string{apitest.Acme, apitest.Other, apitest.Reader}
+	tenants := []string{">acme<", ">other<", ">acme<"}
+	for i, g := range guests {
+		g.wantAt("at first", g.get("users"), 200, "sign-in?next=users")
+		g.wantAt("signed in", g.signIn(keys[i]), 200, "")
+	}
+	for i, g := range guests {
+		if s := g.get("users"); s.at != "users" || !strings.Contains(s.body, tenants[i]) {
+			t.Errorf("console %d is of somebody else, or at %s", i, s.at)
+		}
+	}
+	guests[1].post("sign-out", nil)
+	guests[0].wantAt("still", guests[0].get("users"), 200, "users")
+	guests[1].wantAt("signed out", guests[1].get("users"), 200, "sign-in?next=users")
+	guests[2].wantAt("still", guests[2].get("users"), 200, "users")
+}
+
+// A host with a login of its own asks for no key, and has no sign-out of the console.
+func TestOwnLogin(t *testing.T) {
+	t.Parallel()
+	w := newDoor(t, nil)
+	in := true
+	h := must(console.New(w.Users, func(_ *http.Request, key string) (httpapi.Principal, error) {
+		if key != "" || !in {
+			return httpapi.Principal{}, httpapi.ErrUnauthorized
+		}
+		return httpapi.Principal{Tenant: "acme", Actor: "ann"}, nil
+	}, nil))(t)
+	g := invite(t, h, "https://desk.example/")
+	g.jar.SetCookies(g.mount, []*http.Cookie{{Name: sessionCookie, Value: strings.Repeat("A", 43)}})
+	s := g.get("users")
+	g.wantAt("a page", s, 200, "users")
+	if strings.Contains(s.body, "sign-out") {
+		t.Error("there is a sign-out")
+	}
+	g.wantAt("the sign-in page", g.get("sign-in?next=groups"), 200, "groups")
+	g.wantAt("without a key", g.signIn(""), 401, "sign-in")
+	in = false
+	g.wantAt("logged out of the host", g.get("users"), 200, "sign-in?next=users")
+}
+
+// A script whose session is over hears so: it would follow a redirect out of the page's sight.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, nil)
+	g := invite(t, d.pages, "https://desk.example/")
+	g.wantAt("a script", g.get("users?q=x", header("HX-Request", "true")), 401, "users?q=x")
+	if g.reply.Get("HX-Refresh") != "true" {
+		t.Error("the page is not loaded again")
+	}
+	g.wantAt("a script that writes", g.post("users/x/delete", nil, header("HX-Request", "true")), 401, "users/x/delete")
+	g.signIn(apitest.Acme)
+	g.wantAt("signed in", g.get("users?q=x", header("HX-Request", "true")), 200, "users?q=x")
+}
+
+// TestSignInCounts: signing in is a request of the key.
+func TestSignInCounts(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, &console.Options{Options: httpapi.Options{Rates: []httpapi.Rate{{Requests: 3, Per: time.Hour}}}})
+	g := invite(t, d.pages, "https://desk.example/")
+	g.wantAt("one, and the page", g.signIn(apitest.Acme), 200, "")
+	g.wantAt("three", g.post("sign-in", url.Values{"key": {apitest.Acme}, "next": {"users"}}), 429, "users")
+	s := g.signIn(apitest.Acme)
+	g.wantAt("four", s, 429, "sign-in")
+	if wait := g.reply.Get("Retry-After"); wait == "" || !strings.Contains(s.body, "Try again in "+wait+" s") {
+		t.Error("the page does not say when to try again")
+	}
+	g.wantAt("another key", g.signIn(apitest.Other), 200, "")
+}
+
+// TestSessionsFail: if sessions cannot be kept or read, nobody gets in, and nobody is signed out.
+func TestSessionsFail(t *testing.T) {
+	t.Parallel()
+	kept := &mapSessions{}
+	d := newDoor(t, &console.Options{Sessions: kept})
+	g := invite(t, d.pages, "https://desk.example/")
+	g.signIn(apitest.Acme)
+	kept.err = errors.New("a secret cause")
+	for what, s := range map[string]sight{
+		"a page": g.get("users"), "the sign-in page": g.get("sign-in"), "signing in": g.signIn(apitest.Acme), "signing out": g.post("sign-out", nil),
+	} {
+		if s.status != http.StatusServiceUnavailable || strings.Contains(s.body, "secret cause") || strings.Contains(s.body, `class="rail"`) {
+			t.Errorf("%s: status %d: %s", what, s.status, s.body)
+		}
+	}
+	kept.err = nil
+	g.wantAt("later", g.get("users"), 200, "users")
+}
+
+// TestAuthenticatorFails: a failure to check a key is no wrong key.
+func TestAuthenticatorFails(t *testing.T) {
+	t.Parallel()
+	w := newDoor(t, nil)
+	failing := true
+	h := must(console.New(w.Users, func(r *http.Request, key string) (httpapi.Principal, error) {
+		if failing {
+			return httpapi.Principal{}, errors.New("a secret cause")
+		}
+		return w.Auth(r, key)
+	}, nil))(t)
+	g := invite(t, h, "https://desk.example/")
+	if s := g.signIn(apitest.Acme); s.status != http.StatusServiceUnavailable || strings.Contains(s.body, "secret cause") {
+		t.Errorf("signing in: status %d: %s", s.status, s.body)
+	}
+	failing = false
+	g.wantAt("later", g.signIn(apitest.Acme), 200, "")
+	failing = true
+	g.wantAt("a page", g.get("users"), 503, "users")
+	failing = false
+	g.wantAt("still signed in", g.get("users"), 200, "users")
+}
+
+// TestSettings: the theme and single keys are kept, values that there are not refused.
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, nil)
+	g := invite(t, mounted("/a/b", d.pages), anywhere)
+	g.signIn(apitest.Acme)
+	for _, tt := range []struct{ path, value, wants, wantsNot string }{
+		{"theme", "dark", `data-theme="dark"`, ""},
+		{"theme", "light", `data-theme="light"`, ""},
+		{"theme", "system", "", "data-theme"},
+		{"keys", "off", "", "<body data-keys"},
+		{"keys", "on", "<body data-keys", ""},
+	} {
+		s := g.post(tt.path, url.Values{tt.path: {tt.value}, "back": {"users?q=x"}})
+		g.wantAt(tt.value, s, 200, "users?q=x")
+		if !strings.Contains(s.body, tt.wants) || tt.wantsNot != "" && strings.Contains(s.body, tt.wantsNot) {
+			t.Errorf("%s is not %s", tt.path, tt.value)
+		}
+	}
+	for _, form := range []url.Values{
+		{"theme": {"blue"}}, {"theme": {`dark" onload="`}}, {"theme": {"dark", "light"}}, {"theme": {"dark"}, "x": {"y"}}, {"theme": {"dark\r\nSet-Cookie: a=b"}},
+	} {
+		g.wantAt("no theme", g.post("theme", form), 400, "theme")
+	}
+	g.wantAt("elsewhere", g.post("theme", url.Values{"theme": {"dark"}, "back": {"//evil.example"}}), 200, "")
+	g.jar.SetCookies(must(g.mount.Parse("theme"))(t), []*http.Cookie{{Name: "rollbook_theme", Value: "x'><script>"}})
+	if s := g.get("users"); strings.Contains(s.body, "data-theme") {
+		t.Error("a theme that there is not is shown")
+	}
+}
+
+// mapSessions are Sessions that never forget in time, and can fail.
+type mapSessions struct {
+	mu     sync.Mutex
+	values map[string][]byte
+	gets   int
+	err    error
+}
+
+func (m *mapSessions) Put(_ context.Context, id string, value []byte, _ time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.values == nil {
+		m.values = make(map[string][]byte)
+	}
+	if m.err == nil {
+		m.values[id] = value
+	}
+	return m.err
+}
+
+func (m *mapSessions) Get(_ context.Context, id string) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.gets++
+	return m.values[id], m.err
+}
+
+func (m *mapSessions) Delete(_ context.Context, id string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.err == nil {
+		delete(m.values, id)
+	}
+	return m.err
+}
