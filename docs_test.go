@@ -18,6 +18,7 @@ func TestDesignNamesFiles(t *testing.T) {
 	for line := range strings.Lines(read(t, "docs/design.md")) {
 		if match := table.FindStringSubmatch(strings.TrimSpace(line)); match != nil {
 			folder = match[1]
+			continue
 		} else if !strings.HasPrefix(line, "|") {
 			folder = ""
 		}
