@@ -45,11 +45,25 @@ func (p *usersPage) NoUsers() empty {
 	}
 }
 
-// Problems are the faults of what has no field.
-func (p *usersPage) Problems() (all []string) {
-	for _, of := range []link{{"created", "Created since: "}, {"expiring", "Expiring before: "}, {"after", ""}} {
-		if fault := p.Faults[of.Href]; fault != "" {
-			all = append(all, of.Text+fault)
+// Problems are the faults of all parameters. Those that have no field on the page have no name.
+func (p *usersPage) Problems() (all []field) {
+	if len(p.Faults) == 0 {
+		return nil
+	}
+	fields := append([]field{{Name: "q", Label: "Find a user"}}, p.Fields()...)
+	for _, f := range append(fields, field{Label: "Created since"}, field{Label: "Expiring before"}, field{Label: "Page"}) {
+		switch f.Label {
+		case "Created since":
+			f.Error = p.Faults["created"]
+		case "Expiring before":
+			f.Error = p.Faults["expiring"]
+		case "Page":
+			f.Error = p.Faults["after"]
+		default:
+			f.Error = p.Faults[f.Name]
+		}
+		if f.Error != "" {
+			all = append(all, f)
 		}
 	}
 	return all

@@ -3,7 +3,6 @@ package console_test
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -35,122 +34,6 @@ func (a *answer) link(text string) string {
 		return ""
 	}
 	return strings.ReplaceAll(m[1], "&amp;", "&")
-}
-
-// find returns the answer to a search.
-func (d *desk) find(tb testing.TB, parameters ...string) answer {
-	tb.Helper()
-	values := make(url.Values)
-	for i := 0; i < len(parameters); i += 2 {
-		values.Add(parameters[i], parameters[i+1])
-	}
-	return d.get(tb, "users?"+values.Encode())
-}
-
-// What names one user leads to that user; everything else is a list that says what the text was
-// taken for.
-func TestSearch(t *testing.T) {
-	d := newDesk(t, memory.New(nil), nil)
-	d.add(t, enduser.Spec{ExternalID: "lee", Name: "Bob"})
-	ann := d.add(t, enduser.Spec{
-		ExternalID: "crm-7", Name: "Ann Lee", Email: "ann@example.com", Accounts: []enduser.Account{{Type: "discord", ID: "8035"}},
-	})
-	d.add(t, enduser.Spec{ExternalID: "x1", Email: "two@example.com"})
-	d.add(t, enduser.Spec{ExternalID: "x2", Email: "TWO@example.com"})
-	mail := d.add(t, enduser.Spec{ExternalID: "Cy@example.com", Name: "Cy 300"})
-	colon := d.add(t, enduser.Spec{ExternalID: "crm:8"})
-	shy := d.add(t, enduser.Spec{ExternalID: "shy"})
-	for _, test := range []struct {
-		text, as string
-		to       string   // the user that the search leads to
-		rows     []string // of a list
-		text2    string   // that the page has
-	}{
-		{text: ann.ID, to: ann.ID},
-		{text: " " + ann.ID + " ", to: ann.ID},
-		{text: "CRM-7", to: ann.ID},
-		{text: "ANN@Example.com", to: ann.ID},
-		{text: "discord:8035", to: ann.ID},
-		{text: "cy@EXAMPLE.com", to: mail.ID}, // nobody has the address, one the external ID
-		{text: "crm:8", to: colon.ID},         // nobody has the account
-		{text: "shy", to: shy.ID},             // nobody has the name
-		{text: "two@example.com", rows: []string{"x2", "x1"}, text2: "“ two@example.com ” was taken for an e-mail address. Search as external ID · name"},
-		{text: "lee", rows: []string{"crm-7"}, text2: "“ lee ” was taken for a name. Search as ID · external ID"},
-		{text: "LEE ann", rows: []string{"crm-7"}, text2: "was taken for a name"},
-		{text: "300", rows: []string{"Cy@example.com"}, text2: "was taken for a name."},
-		{text: "nobody-9", text2: "Nobody has this ID, external ID or name."},
-		{text: "nobody@example.com", text2: "Nobody has this e-mail address, external ID or name."},
-		{text: "lee", as: "external_id", to: ""},
-		{text: "crm-7", as: "name", text2: "Nobody has this name."},
-		{text: "crm-7", as: "email", text2: "An e-mail address is needed"},
-		{text: "crm-7", as: "account", text2: "An account is a type and an ID"},
-		{text: "***", as: "name", text2: "A name needs 1 to 8 words"},
-		{text: "<>", as: "external_id", text2: "This cannot be an external ID"},
-		{text: strings.Repeat("x", 37), as: "id", text2: "has this ID"},
-		{text: strings.Repeat("x", 300), as: "id", text2: "An ID has at most"},
-		{text: "crm-7", as: "e-mail", text2: "There is no such way to search."},
-		{text: "<>", text2: "This is no ID, e-mail address, account or name."},
-		{text: "a\x00b", text2: "This is no ID"},
-		{text: "\xff", text2: "This is no ID"},
-	} {
-		t.Run(test.text+" "+test.as, func(t *testing.T) {
-			a := d.find(t, "q", test.text, "as", test.as)
-			if test.as == "external_id" && test.text2 == "" {
-				u, err := d.acme.Get(t.Context(), enduser.ByExternalID(test.text))
-				ok(t, err)
-				test.to = u.ID
-			}
-			if test.to != "" {
-				if a.Status != http.StatusSeeOther || a.Location != "./users/"+test.to {
-					t.Errorf("%d %s, want users/%s", a.Status, a.Location, test.to)
-				}
-				return
-			}
-			if !strings.Contains(a.text(), test.text2) || a.Location != "" {
-				t.Errorf("%d %s, without %q: %s", a.Status, a.Location, test.text2, a.text())
-			}
-			if diff := cmp.Diff(test.rows, a.rows()); diff != "" {
-				t.Error(diff)
-			}
-		})
-	}
-}
-
-// A search for the same text as something else begins at the link that offers it.
-func TestSearchAs(t *testing.T) {
-	d := newDesk(t, memory.New(nil), nil)
-	u := d.add(t, enduser.Spec{ExternalID: "lee", Groups: []string{"g"}})
-	d.add(t, enduser.Spec{ExternalID: "crm-7", Name: "Lee", Groups: []string{"g"}})
-	a := d.find(t, "q", "lee", "group", "g")
-	if a = d.get(t, a.link("external ID")); a.Location != "./users/"+u.ID {
-		t.Errorf("as external ID: %v", a)
-	}
-	a = d.find(t, "q", "lee", "as", "external_id", "group", "none")
-	a.want(t, 200, "Nobody who matches the other filters has this external ID.", "Search as name · ID")
-	if a = d.get(t, a.link("name")); a.Status != 200 || len(a.rows()) > 0 {
-		t.Errorf("as name: %v", a.rows())
-	}
-}
-
-// Without the right to open users nobody is led to one.
-func TestSearchWithoutGet(t *testing.T) {
-	d := newDesk(t, memory.New(nil), nil)
-	u := d.add(t, enduser.Spec{ExternalID: "crm-7"})
-	d.denied = map[string]bool{"getEndUser": true}
-	a := d.find(t, "q", "crm-7")
-	a.want(t, 200, "was taken for an external ID")
-	if strings.Contains(a.HTML, u.ID) || len(a.rows()) != 1 {
-		t.Errorf("%v, or the page has the ID", a.rows())
-	}
-	a = d.find(t, "q", u.ID)
-	a.want(t, 200, "Nobody has this external ID or name.")
-	a = d.find(t, "q", u.ID, "as", "id")
-	a.want(t, 400, "This key may not open users")
-	a = d.get(t, "users/"+u.ID)
-	a.want(t, 403)
-	d.denied = map[string]bool{"listEndUsers": true}
-	a = d.find(t, "q", "crm-7")
-	a.want(t, 403)
 }
 
 // Pages lead to each other in both directions, on a store that answers as little at a time as it
