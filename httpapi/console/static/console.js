@@ -122,6 +122,9 @@
   });
   document.addEventListener("htmx:error", () => say("The page could not be loaded."));
 
+  // htmx reports a swap to the element that asked for it, which the swap takes away.
+  document.addEventListener("htmx:before:swap", (event) => { event.detail.ctx.sourceElement = find("#main"); });
+
   // After a swap the focus goes to what is new, unless it stays in a field.
   document.addEventListener("htmx:after:swap", () => {
     const shown = find("#shown");
