@@ -19,7 +19,9 @@ type confirmPage struct {
 	Back    string // where "Cancel" leads, relative to the root
 	Verb    string // of the button, with its object: "Delete user"
 	Danger  bool
-	About   string   // what it is done to
+	Before  string // the question: what it is done to stands between Before and After
+	About   string
+	After   string
 	Facts   []fact   // by which it is recognized
 	Effects []string // what will happen
 	Changed string   // it is not what it was when it was asked for
@@ -80,6 +82,7 @@ func (c *console) userToDelete(call *family.Call) (u enduser.User, unreadable bo
 
 func (c *console) deletePage(call *family.Call, u *enduser.User, unreadable bool) *confirmPage {
 	p := c.confirmPage(call, "Delete user", u)
+	p.Before = "Delete user"
 	p.Action, p.Danger, p.Version, p.Key = userPath(u.ID)+"/delete", true, u.Version.String(), newKey()
 	p.Effects = []string{
 		"The user is deleted for good, with its metadata and sensitive values.",
@@ -169,6 +172,7 @@ func (c *console) showAssociate(call *family.Call) error {
 
 func (c *console) associatePage(call *family.Call, u *enduser.User) *confirmPage {
 	p := c.confirmPage(call, "Make user permanent", u)
+	p.Before, p.After = "Make user", " permanent"
 	p.Action, p.Version, p.Key = userPath(u.ID)+"/associate", u.Version.String(), newKey()
 	p.Effects = []string{"The user stays until somebody deletes it. It cannot be made provisional again."}
 	if !u.ExpiresAt.IsZero() {

@@ -66,14 +66,14 @@ func (d *draft) behind(theirs map[string]string) bool {
 
 // choice is a part of which there are two versions.
 type choice struct {
-	Name   string // of its radio buttons
-	Label  string
-	Theirs string // as it is now
-	Mine   string
-	Both   string // of a list that both have changed: with both changes
-	Picked string // "theirs", "mine" or "both"
-	Clash  bool   // both have changed it
-	Mono   bool
+	Name    string // of its radio buttons
+	Label   string
+	Theirs  string // as it is now
+	Mine    string
+	Both    string // of a list that both have changed: with both changes
+	Picked  string // "theirs", "mine" or "both"
+	Changed chip   // who has changed it
+	Mono    bool
 }
 
 // choices returns the parts in which the draft is not the user as it is now. Picked is what was
@@ -86,12 +86,12 @@ func (d *draft) choices(theirs map[string]string) []choice {
 		}
 		c := choice{
 			Name: pickPrefix + p.name, Label: fieldLabel(p.field), Theirs: p.theirs, Mine: p.mine,
-			Picked: d.picked[p.name], Clash: p.theirsChanged() && p.mineChanged(), Mono: isMono(p.field),
+			Picked: d.picked[p.name], Changed: p.changed(), Mono: isMono(p.field),
 		}
 		if p.key != "" {
 			c.Label += " " + cut(visible(p.key), 64)
 		}
-		if c.Clash && isList(p.field) {
+		if p.theirsChanged() && p.mineChanged() && isList(p.field) {
 			c.Both = p.merged()
 		}
 		if c.Picked == "" || c.Picked == "both" && c.Both == "" {
@@ -100,6 +100,17 @@ func (d *draft) choices(theirs map[string]string) []choice {
 		all = append(all, c)
 	}
 	return all
+}
+
+// changed says who has changed a part.
+func (p *part) changed() chip {
+	switch {
+	case !p.theirsChanged():
+		return chip{"", "changed by you"}
+	case !p.mineChanged():
+		return chip{"", "changed by them"}
+	}
+	return chip{"warn", "changed by both"}
 }
 
 func (c *choice) standard(mineChanged bool) string {

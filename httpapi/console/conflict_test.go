@@ -54,6 +54,9 @@ func TestConflict(t *testing.T) {
 	s := d.post(path, form)
 	d.want("conflict", s, http.StatusConflict, "Somebody else has changed this user meanwhile", "crm", "changed by both",
 		"Annika <b>", "Anna", "theirs\nx\ny", "x\nmine", "theirs\nx\nmine", `"<i>"`)
+	if strings.Contains(s.body, "Refresh") {
+		t.Error("the page offers to load it again, which loses what was typed")
+	}
 	want := map[string]string{
 		"name": "mine", "first_name": "mine", "last_name": "theirs", "language": "theirs", "groups": "both",
 		"metadata.both": "mine", "metadata.mine": "mine", "metadata.theirs": "theirs", "metadata.gone": "theirs",

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -36,23 +35,6 @@ type editField struct {
 	Was    string
 	Hidden bool
 	Holder string // the page of the user who has what is typed, relative to the root
-}
-
-// editSection is a part of the form with a title.
-type editSection struct {
-	Title  string
-	Fields []editField
-}
-
-// Shown reports whether somebody sees a field of the section.
-func (s editSection) Shown() bool {
-	return slices.ContainsFunc(s.Fields, func(f editField) bool { return !f.Hidden })
-}
-
-// Sections returns the fields as the form shows them.
-func (p *editPage) Sections() []editSection {
-	const profile = 7 // see draftFields
-	return []editSection{{"Profile", p.Fields[:profile]}, {"Accounts, groups, metadata", p.Fields[profile:]}}
 }
 
 // Plain returns the fields without what only the form has, for the list of what is wrong.
@@ -90,7 +72,7 @@ func userPath(id string) string { return "users/" + url.PathEscape(id) }
 func (c *console) editPage(call *family.Call, u *enduser.User, d *draft) *editPage {
 	p := &editPage{page: c.page(call, "users", "Edit", nameOf(u), "Users"), ID: u.ID, Version: d.version.String()}
 	p.Crumbs = []link{{"users", "Users"}, {userPath(u.ID), nameOf(u)}}
-	p.Fields = c.editFields(call, d)
+	p.Fields, p.Typed = c.editFields(call, d), true
 	return p
 }
 

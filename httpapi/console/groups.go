@@ -163,8 +163,8 @@ type groupPage struct {
 	groupRow
 
 	Group       *enduser.Group
-	Metadata    string
-	Properties  string
+	Metadata    metadataTable
+	Properties  metadataTable
 	MayRotate   bool
 	MayMembers  bool
 	Users       []memberRow
@@ -186,7 +186,7 @@ func (c *console) group(call *family.Call) error {
 	p := &groupPage{page: c.page(call, "groups", groupTitle(&g), "Groups"), Group: &g}
 	p.Crumbs = []link{{"groups", "Groups"}}
 	p.groupRow, p.Updated = c.groupRow(&p.page, &g), p.Time(g.UpdatedAt)
-	p.Metadata, p.Properties = metadataText(g.Metadata), metadataText(g.SystemProperties)
+	p.Metadata, p.Properties = tableOf("metadata-json", g.Metadata), tableOf("properties-json", g.SystemProperties)
 	p.MayRotate, p.MayMembers = c.may(call, "rotateGroupToken", true), c.may(call, "listEndUsers", false)
 	if p.MayMembers {
 		c.readMembers(call, p)

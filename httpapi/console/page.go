@@ -30,6 +30,7 @@ type page struct {
 	Theme   string    // "light", "dark", or "" for that of the system
 	Keys    bool      // single keys are shortcuts
 	Now     time.Time // when the page was made
+	Typed   bool      // it has what a second load would lose: something typed, or shown once
 	Done    string    // what the POST before this page has done
 	Assets  string    // of the address of assets
 	Who     *who      // nil: nobody is signed in

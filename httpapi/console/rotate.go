@@ -40,7 +40,7 @@ func (c *console) groupToRotate(call *family.Call) (enduser.Group, error) {
 func (c *console) rotatePage(call *family.Call, g *enduser.Group, overlap string) *confirmPage {
 	const verb = "Rotate token"
 	p := &confirmPage{
-		page: c.page(call, "groups", verb, groupTitle(g), "Groups"), Verb: verb, About: groupTitle(g), Danger: true,
+		page: c.page(call, "groups", verb, groupTitle(g), "Groups"), Verb: verb, Before: "Rotate the token of", About: groupTitle(g), Danger: true,
 		Action: groupPath(g.ID) + "/rotate", Back: groupPath(g.ID), Version: g.Version.String(), Key: newKey(),
 		Facts:   []fact{{"External ID", g.ExternalID}, {"ID", g.ID}},
 		Effects: []string{"The group gets a new token, which is shown once.", "This cannot be undone."},
@@ -123,6 +123,6 @@ func (c *console) showToken(call *family.Call) error {
 	if !ok {
 		return c.show(call, http.StatusGone, "token", p)
 	}
-	p.Token = token
+	p.Token, p.Typed = token, true
 	return c.show(call, http.StatusOK, "token", p)
 }

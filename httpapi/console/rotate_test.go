@@ -58,6 +58,9 @@ func TestRotate(t *testing.T) {
 		once := d.get(path+"/token", s.cookies...)
 		token := tokenOf(&once)
 		d.want("shows", once, http.StatusOK, "<b>Team", "I have stored it", "shown this once")
+		if strings.Contains(once.body, "Refresh") {
+			t.Error("the page offers to load it again, which loses the token")
+		}
 		if token == "" || token == old || strings.Count(once.body, token) != 1 || !d.accepted(token) {
 			t.Errorf("a token of %d characters, %d times", len(token), strings.Count(once.body, token))
 		}
