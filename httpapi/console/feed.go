@@ -105,16 +105,16 @@ func (c *console) feed(call *family.Call) error {
 	if err != nil {
 		return r.Explain(err, "")
 	}
-	found, err := t.Changes(r.Context, q.query())
+	found, err := c.readChanges(call, q.query())
 	switch {
 	case errors.Is(err, enduser.ErrTrimmed):
 		p.Lost = true
 		return c.show(call, http.StatusGone, "feed", p)
-	case errors.Is(err, context.DeadlineExceeded) && call.Request.Context().Err() == nil && !found.Position.IsZero():
+	case err != nil:
+		return err
+	case len(found.Changes) == 0 && found.More:
 		p.GoOn = q.beside(&p.page, found.Position)
 		return c.show(call, http.StatusServiceUnavailable, "feed", p)
-	case err != nil:
-		return r.Explain(err, "")
 	}
 	newest := q.before.IsZero() && (q.after.IsZero() || !found.More)
 	if !q.after.IsZero() {

@@ -3,7 +3,6 @@ package console
 import (
 	"errors"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
@@ -109,18 +108,16 @@ func (c *console) startRedelivery(call *family.Call) error {
 	if err := c.Allow(call, "getWebhook", false); err != nil {
 		return err
 	}
-	form, err := url.ParseQuery(call.Body())
+	form := readForm(call)
+	text := form.text("from")
+	if err := form.err(); err != nil {
+		return err
+	}
+	from, err := enduser.ParsePosition(text)
 	if err != nil {
-		return rest.BadRequest("malformed-body", "The form could not be read.")
+		return err
 	}
-	from, err := enduser.ParsePosition(form.Get("from"))
-	if err == nil {
-		err = c.Tenant(call).Webhooks().RedeliverSince(call.Request.Context(), call.PathValue("id"), from)
-	}
-	if invalid, ok := errors.AsType[*enduser.InvalidError](err); ok {
-		return invalid
-	}
-	if err != nil {
+	if err = c.Tenant(call).Webhooks().RedeliverSince(call.Request.Context(), call.PathValue("id"), from); err != nil {
 		return c.notSent(call, err)
 	}
 	return c.redirect(call, webhookPath(call))

@@ -82,15 +82,9 @@ func (c *console) feedTail(call *family.Call) error {
 
 // newChanges returns the changes that a query selects, as soon as there are any.
 func (c *console) newChanges(call *family.Call, q enduser.ChangeQuery) (enduser.ChangePage, error) {
-	r := c.Read(call)
-	defer r.End()
-	page, err := c.Tenant(call).Changes(r.Context, q)
-	if errors.Is(err, context.DeadlineExceeded) && call.Request.Context().Err() == nil && !page.Position.IsZero() {
-		page.More = true // the next request goes on from there
-		return page, nil
-	}
-	if err != nil || len(page.Changes) > 0 {
-		return page, r.Explain(err, "")
+	page, err := c.readChanges(call, q)
+	if err != nil || len(page.Changes) > 0 || page.More {
+		return page, err
 	}
 	leave, ok := c.tails.enter(call.Principal.Key())
 	if !ok {
@@ -98,6 +92,18 @@ func (c *console) newChanges(call *family.Call, q enduser.ChangeQuery) (enduser.
 	}
 	defer leave()
 	return c.AwaitChanges(call, q, page, tailFor)
+}
+
+// readChanges returns changes that are there. If there was no time to come to one, there is more
+// to read from the position of the page.
+func (c *console) readChanges(call *family.Call, q enduser.ChangeQuery) (enduser.ChangePage, error) {
+	r := c.Read(call)
+	defer r.End()
+	page, err := c.Tenant(call).Changes(r.Context, q)
+	if errors.Is(err, context.DeadlineExceeded) && call.Request.Context().Err() == nil && !page.Position.IsZero() {
+		page.More, err = true, nil
+	}
+	return page, err
 }
 
 func tooManyTails() *rest.Problem {

@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
 	"errors"
 	"net/http"
 	"net/url"
@@ -114,6 +115,9 @@ func readWebhookQuery(call *family.Call) (w webhookQuery, err error) {
 	w.all = q.OneOf("attempts", "newest", "all") == "all"
 	after, before := q.Text("after"), q.Text("before")
 	w.event, w.asked, w.seen = q.Text("event"), q.Time("asked"), q.Time("seen")
+	if w.event != "" && !isEventID(w.event) { // the page shows it: it must not be anybody's words
+		q.Fault("event", enduser.CodeFormat, "must be the ID of an event")
+	}
 	if err := q.Strict(); err != nil {
 		return w, err
 	}
@@ -121,6 +125,12 @@ func readWebhookQuery(call *family.Call) (w webhookQuery, err error) {
 		w.before, err = enduser.ParseCursor(before)
 	}
 	return w, err
+}
+
+func isEventID(text string) bool {
+	rest, ok := strings.CutPrefix(text, "msg_")
+	b, err := base64.RawURLEncoding.DecodeString(rest)
+	return ok && err == nil && len(b) == 16
 }
 
 func (c *console) webhook(call *family.Call) error {
@@ -306,11 +316,11 @@ func (c *console) redeliver(call *family.Call) error {
 	if err := c.Allow(call, "getWebhook", false); err != nil {
 		return err
 	}
-	form, err := url.ParseQuery(call.Body())
-	if err != nil {
-		return rest.BadRequest("malformed-body", "The form could not be read.")
+	form := readForm(call)
+	hooks, id, event := c.Tenant(call).Webhooks(), call.PathValue("id"), form.text("event")
+	if err := form.err(); err != nil {
+		return err
 	}
-	hooks, id, event := c.Tenant(call).Webhooks(), call.PathValue("id"), form.Get("event")
 	asked, seen := c.Users.Now(), time.Time{}
 	attempts, err := hooks.Attempts(call.Request.Context(), id)
 	if err != nil && !errors.Is(err, enduser.ErrCorrupt) && !errors.Is(err, enduser.ErrNewer) {

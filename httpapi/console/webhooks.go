@@ -50,9 +50,9 @@ func addressOf(raw string) address {
 	if err != nil {
 		return address{Host: "URL", Cut: true}
 	}
-	a := address{Host: u.Host}
+	a := address{Host: visible(u.Host)}
 	if u.Scheme != "https" {
-		a.Host = u.Scheme + "://" + u.Host
+		a.Host = u.Scheme + "://" + a.Host
 	}
 	parts := strings.Split(u.Path, "/")
 	for i, part := range parts {
