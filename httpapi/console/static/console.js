@@ -5,9 +5,11 @@
   const find = (selector, within = document) => within.querySelector(selector);
   const dialog = () => find("#dialog");
 
-  // say tells something to those who do not see it. What is the same again is told again.
-  function say(text) {
+  // say tells something to those who do not see it, and what failed at once. What is the same again
+  // is told again.
+  function say(text, failed = false) {
     const said = find("#said");
+    said.setAttribute("aria-live", failed ? "assertive" : "polite");
     said.textContent = "";
     setTimeout(() => { said.textContent = text; }, 50);
   }
@@ -17,7 +19,7 @@
     try {
       await navigator.clipboard.writeText(copy ?? document.getElementById(copyOf).textContent);
     } catch {
-      say("Not copied. Select the text to copy it.");
+      say("Not copied. Select the text to copy it.", true);
       return;
     }
     say("Copied.");
@@ -39,10 +41,12 @@
     input.focus();
   }
 
-  // open shows nodes in the dialog. Its heading has the id that names it.
+  // open shows nodes in the dialog. Its heading has the id that names it. Enter alone does nothing
+  // that cannot be undone.
   function open(...nodes) {
     dialog().replaceChildren(...nodes);
     dialog().showModal();
+    find("[data-close]", dialog())?.focus();
   }
 
   // confirm shows the form of another page in the dialog, or goes there if it has none.
@@ -113,6 +117,13 @@
     event.preventDefault();
   });
 
+  // What is not filled in is not part of an address.
+  document.addEventListener("htmx:config:request", (event) => {
+    const { method, body } = event.detail.ctx.request;
+    if (method !== "GET" || !(body instanceof FormData)) return;
+    for (const [name, value] of [...body]) if (value === "") body.delete(name);
+  });
+
   // Only a good answer replaces a part of the page; any other is a page of its own.
   document.addEventListener("htmx:before:response", (event) => {
     const { response, request } = event.detail.ctx;
@@ -120,7 +131,7 @@
     event.preventDefault();
     location.assign(response.raw.redirected ? response.raw.url : request.action);
   });
-  document.addEventListener("htmx:error", () => say("The page could not be loaded."));
+  document.addEventListener("htmx:error", () => say("The page could not be loaded.", true));
 
   // htmx reports a swap to the element that asked for it, which the swap takes away.
   document.addEventListener("htmx:before:swap", (event) => { event.detail.ctx.sourceElement = find("#main"); });
