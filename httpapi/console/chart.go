@@ -35,7 +35,7 @@ type rect struct {
 // Text is the number of a bar.
 func (b bar) Text() string {
 	if b.Unknown {
-		return notKnown
+		return unknown
 	}
 	if b.More {
 		return thousands(b.Value) + "+"

@@ -62,7 +62,7 @@ type console struct {
 	store       func() StoreInfo
 	tails       tails
 	turns       turns
-	days        dayCounts
+	counts      counts
 }
 
 //go:embed static templates

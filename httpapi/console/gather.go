@@ -11,10 +11,10 @@ import (
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 )
 
-// gathering is the work of one overview: questions that are asked at once, and what was found by
-// the time at which the page has to be shown. Answers that come later are dropped.
+// gathering is the work of a page with numbers: questions that are asked at once, and what was
+// found by the time at which the page has to be shown. Answers that come later are dropped.
 type gathering struct {
-	ctx   context.Context //nolint:containedctx // of this overview alone
+	ctx   context.Context //nolint:containedctx // of this page alone
 	call  *family.Call
 	late  string // why something is not known, unless it failed
 	leave func()
@@ -24,14 +24,14 @@ type gathering struct {
 	closed bool
 }
 
-// gather begins an overview. It waits for its turn if others of the tenant are at work; if none
+// gather begins such a page. It waits for its turn if others of the tenant are at work; if none
 // comes in time, no question is asked.
 func (c *console) gather(call *family.Call) (g *gathering, end context.CancelFunc) {
 	seconds := strconv.FormatFloat(c.overviewFor.Seconds(), 'g', 3, 64)
 	g = &gathering{call: call, late: "The store did not answer in " + seconds + " s."}
 	g.ctx, end = context.WithTimeout(call.Request.Context(), c.overviewFor)
 	if g.leave = c.turns.take(g.ctx, call.Principal.Tenant); g.leave == nil {
-		g.late = "Other overviews still wait for the store."
+		g.late = "Other pages still wait for the store."
 	}
 	return g, end
 }
@@ -50,7 +50,7 @@ func (g *gathering) ask(question func(context.Context) error, reasons ...*string
 		g.put(func() {
 			reason := ""
 			if err != nil && g.ctx.Err() == nil {
-				g.call.Log(slog.LevelError, "the overview lacks something", slog.Any("error", err))
+				g.call.Log(slog.LevelError, "a page lacks something", slog.Any("error", err))
 				reason = "It could not be read; the log says why."
 			} else if err != nil {
 				reason = g.late
@@ -74,7 +74,7 @@ func (g *gathering) put(change func()) {
 }
 
 // wait returns when all questions are answered, or their time is over. After that put does
-// nothing. The overview's turn lasts until the store has let go of all of them.
+// nothing. The page's turn lasts until the store has let go of all of them.
 func (g *gathering) wait() {
 	if g.leave == nil {
 		return
@@ -104,11 +104,11 @@ func safely(ctx context.Context, question func(context.Context) error) (err erro
 	return question(ctx)
 }
 
-// turnsAtOnce is how many overviews of a tenant are at work. More would be no faster: stores
-// count for one caller of a tenant at a time.
+// turnsAtOnce is how many such pages of a tenant are at work. More would be no faster: stores count
+// for one caller of a tenant at a time.
 const turnsAtOnce = 2
 
-// turns bounds the overviews at work, those included that nobody waits for any more: people who
+// turns bounds the pages at work, those included that nobody waits for any more: people who
 // load the page again and again must not pile up work in a slow store.
 type turns struct {
 	mu  sync.Mutex
@@ -140,9 +140,15 @@ func (t *turns) take(ctx context.Context, tenant string) (leave func()) {
 			delete(t.all, tenant)
 		}
 	}
+	leave = func() { <-one.free; drop() }
 	select {
 	case one.free <- struct{}{}:
-		return func() { <-one.free; drop() }
+		return leave
+	default:
+	}
+	select {
+	case one.free <- struct{}{}:
+		return leave
 	case <-ctx.Done():
 		drop()
 		return nil

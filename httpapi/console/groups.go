@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"sync"
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
@@ -117,44 +116,37 @@ const unknown = "–"
 // longer than for the figures of the overview. It returns why some are not counted, "" if all
 // are.
 func (c *console) countMembers(call *family.Call, groups []enduser.Group, rows []groupRow) string {
-	ctx, end := context.WithTimeout(call.Request.Context(), c.overviewFor)
-	defer end()
 	const atOnce = 4
-	t, next, failed := c.Tenant(call), make(chan int), make([]error, len(groups))
-	var workers sync.WaitGroup
-	for range min(atOnce, len(groups)) {
-		workers.Go(func() {
-			for i := range next {
-				var count enduser.Count
-				count, failed[i] = t.Count(ctx, enduser.Query{Filter: enduser.Filter{Group: groups[i].ExternalID}})
-				if failed[i] == nil {
-					rows[i].Members = countText(count)
+	t, now := c.Tenant(call), c.Users.Now()
+	g, end := c.gather(call)
+	defer end()
+	var reasons [atOnce]string
+	for first := range min(atOnce, len(groups)) {
+		g.ask(func(ctx context.Context) error {
+			for i := first; i < len(groups); i += atOnce {
+				q := enduser.Query{Filter: enduser.Filter{Group: groups[i].ExternalID}}
+				n, err := c.counts.count(ctx, t, "group "+groups[i].ExternalID, q, now, 0)
+				if err != nil {
+					return err
 				}
+				g.put(func() { rows[i].Members = countText(n) })
 			}
-		})
+			return nil
+		}, &reasons[first])
 	}
-	for i := range groups {
-		next <- i
-	}
-	close(next)
-	workers.Wait()
-	for _, err := range failed {
-		if err != nil && ctx.Err() != nil {
-			return "Members are not counted where this takes too long."
-		}
-		if err != nil {
-			return "Members are not counted: the store cannot be used now."
-		}
+	g.wait()
+	if why := cmp.Or(reasons[:]...); why != "" {
+		return "Members are not counted. " + why
 	}
 	return ""
 }
 
-// countText returns a number for people.
+// countText returns a number for people: "10,000+" if there may be more.
 func countText(n enduser.Count) string {
 	if !n.Exact {
-		return strconv.Itoa(n.N) + " or more"
+		return thousands(n.N) + "+"
 	}
-	return strconv.Itoa(n.N)
+	return thousands(n.N)
 }
 
 // groupPage is one group.

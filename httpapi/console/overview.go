@@ -50,9 +50,6 @@ type endpointRow struct {
 	trouble     bool
 }
 
-// notKnown stands for what could not be had.
-const notKnown = "–"
-
 // overview shows how a tenant is. What takes too long, or fails, is left out, and the page says
 // why. What the credential has no right to is not on the page.
 func (c *console) overview(call *family.Call) error {
@@ -75,16 +72,14 @@ func (c *console) overview(call *family.Call) error {
 
 // figure adds a figure that is not known yet.
 func (o *overviewPage) figure(label, href string) *figure {
-	f := &figure{Value: notKnown, Label: label, Href: href}
+	f := &figure{Value: unknown, Label: label, Href: href}
 	o.Figures = append(o.Figures, f)
 	return f
 }
 
 // know gives a figure its number.
 func (f *figure) know(n enduser.Count) {
-	if f.Value, f.Reason = thousands(n.N), ""; !n.Exact {
-		f.Value += "+"
-	}
+	f.Value, f.Reason = countText(n), ""
 }
 
 // askUsers returns the figure of all users; nil if the credential has no right to it.
@@ -95,7 +90,7 @@ func (c *console) askUsers(g *gathering, t enduser.Tenant, data *overviewPage) (
 	count := func(label, href string, q enduser.Query) *figure {
 		f := data.figure(label, href)
 		g.ask(func(ctx context.Context) error {
-			n, err := t.Count(ctx, q)
+			n, err := c.counts.count(ctx, t, href, q, data.Now, 0)
 			if err == nil {
 				g.put(func() { f.know(n) })
 			}
@@ -166,13 +161,13 @@ func (c *console) endpoints(ctx context.Context, t enduser.Tenant) (rows []endpo
 		if err == nil {
 			s, err = t.Webhooks().State(ctx, h.ID)
 		}
-		unreadable, damaged := errors.AsType[*enduser.UnreadableError](err)
+		damage, damaged := errors.AsType[*enduser.UnreadableError](err)
 		switch {
 		case damaged && h.ID == "":
-			row = endpointRow{ID: unreadable.ID, Address: address{Host: unreadable.ID}}
+			row = endpointRow{ID: damage.ID, Address: address{Host: damage.ID}}
 			fallthrough
 		case damaged:
-			row.States, row.Lag, row.trouble = []hookState{{Chip: chip{"danger", "cannot be read"}}}, lag{Text: notKnown}, true
+			row.States, row.Lag, row.trouble = []hookState{{Chip: chip{"danger", "cannot be read"}}}, lag{Text: unknown}, true
 		case errors.Is(err, enduser.ErrNotFound): // deleted since it was listed
 			continue
 		case err != nil:

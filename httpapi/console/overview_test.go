@@ -121,6 +121,24 @@ func TestOverviewOfTheTestingEnvironment(t *testing.T) {
 	}
 }
 
+// A number that is not exact is remembered for a minute, and an exact one is not.
+func TestOverviewRemembersWhatIsNotExact(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, memory.New(nil), nil)
+	d.many(t, 10_000)
+	page := d.get(t, "")
+	page.want(t, http.StatusOK, "Users 10,000 ")
+	last := d.add(t, enduser.Spec{Name: "one more"})
+	page = d.get(t, "")
+	page.want(t, http.StatusOK, "Users 10,000+ ")
+	ok(t, d.acme.Delete(t.Context(), enduser.ByID(last.ID)))
+	page = d.get(t, "")
+	page.want(t, http.StatusOK, "Users 10,000+ ")
+	d.Advance(time.Minute)
+	page = d.get(t, "")
+	page.want(t, http.StatusOK, "Users 10,000 ")
+}
+
 // Days that are over are counted once an hour; today always.
 func TestOverviewRemembersDays(t *testing.T) {
 	t.Parallel()
@@ -410,7 +428,7 @@ func TestOverviewsDoNotPileUp(t *testing.T) {
 		for range 50 {
 			begin := time.Now()
 			page := d.get(t, "")
-			page.want(t, http.StatusOK, "Users – Other overviews still wait for the store.")
+			page.want(t, http.StatusOK, "Users – Other pages still wait for the store.")
 			if took := time.Since(begin); took != 800*time.Millisecond {
 				t.Errorf("the page took %v", took)
 			}
