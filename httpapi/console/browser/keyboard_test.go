@@ -147,15 +147,14 @@ func (k *keyboard) pick(label, option string, near ...string) {
 func TestKeyboard(t *testing.T) {
 	w := memoryWorld(t)
 	k := newKeyboard(t, w.serve())
-	signIn(k, fullKey)
-	for _, s := range append(screens(w.user(annID), w.groupOf("brightwater"), w.webhook("Newsletter")), errorScreens(w.user(annID))...) {
+	all := append(screens(w.user(annID), w.groupOf("brightwater"), w.webhook("Newsletter")), errorScreens(w.user(annID))...)
+	visit(t, w, k, all, func(s screen) {
 		for _, width := range []int64{1280, 390} {
-			k.look(1280, 800, "light")
-			s.show(t, w, k)
 			k.look(width, 800, "light")
 			k.walk(s.name)
 		}
-	}
+		k.look(0, 0, "")
+	})
 }
 
 // walk presses Tab through the whole page.

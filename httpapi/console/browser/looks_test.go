@@ -29,20 +29,20 @@ func TestLooks(t *testing.T) {
 	w := newWorld(t, backends.Memory(t))
 	w.seed(190)
 	a := newTab(t, w.serve(), tabOptions{scripts: true})
-	signIn(a, fullKey)
-	for _, s := range append(screens(w.user(annID), w.groupOf("brightwater"), w.webhook("Newsletter")), errorScreens(w.user(annID))...) {
-		s.show(t, w, a)
+	all := append(screens(w.user(annID), w.groupOf("brightwater"), w.webhook("Newsletter")), errorScreens(w.user(annID))...)
+	visit(t, w, a, all, func(s screen) {
 		for _, width := range []int64{1280, 390} {
 			for _, theme := range []string{"light", "dark"} {
 				a.look(width, map[int64]int64{1280: 800, 390: 844}[width], theme)
-				picture := a.picture(*out != "" || *update)
+				picture := a.picture(*out != "")
 				if len(picture) < 5_000 {
 					t.Errorf("%s at %d px, %s: a picture of %d bytes has nothing on it", s.name, width, theme, len(picture))
 				}
 				write(t, *out, fmt.Sprintf("%s-%s-%d.png", s.name, theme, width), picture)
 			}
 		}
-	}
+		a.look(0, 0, "")
+	})
 	a.look(1280, 800, "light")
 	for _, theme := range []string{"light", "dark"} {
 		name := "console-" + theme + ".png"

@@ -10,7 +10,7 @@ import (
 // screen is a page in a state.
 type screen struct {
 	name string
-	show func(testing.TB, *world, agent) // by somebody who is signed in
+	show func(testing.TB, *world, agent) // to somebody who is signed in
 }
 
 // at is a screen at an address.
@@ -18,10 +18,30 @@ func at(name, path string) screen {
 	return screen{name, func(_ testing.TB, _ *world, a agent) { a.open(path) }}
 }
 
+// visit shows screens one after the other, those first that are shown to nobody else than who is
+// signed out.
+func visit(tb testing.TB, w *world, a agent, all []screen, look func(screen)) {
+	tb.Helper()
+	for _, s := range []screen{at("sign-in", "sign-in"), {"wrong-key", func(_ testing.TB, _ *world, a agent) {
+		a.open("sign-in")
+		a.fill("API key", "rbk_live_wrong")
+		a.press("Sign in")
+		a.until("the key is refused", func(p *page) bool { return p.status == 401 })
+	}}} {
+		s.show(tb, w, a)
+		look(s)
+	}
+	signIn(a, fullKey)
+	for _, s := range all {
+		s.show(tb, w, a)
+		look(s)
+	}
+}
+
 // listScreens are the screens that need nobody.
 func listScreens() []screen {
 	return []screen{
-		at("sign-in", "sign-in"), at("overview", ""), at("users", "users"),
+		at("overview", ""), at("users", "users"),
 		at("groups", "groups"), at("webhooks", "webhooks"), at("feed", "feed"),
 	}
 }
@@ -37,7 +57,7 @@ func screens(u enduser.User, g enduser.Group, h enduser.Webhook) []screen {
 			a.until("the token is shown", func(p *page) bool { return p.shows("shown this once") })
 			w.shownOnce(w.token(g.ExternalID), "the new token of a group")
 		}},
-		at("webhook", "webhooks/"+h.ID), at("redeliver-since", "webhooks/"+h.ID+"/redeliver-since?since=2026-11-23"),
+		at("webhook", "webhooks/"+h.ID), at("redeliver-since", "webhooks/"+h.ID+"/redeliver-since?since=2026-11-23T00:00"),
 	)
 }
 
@@ -47,11 +67,6 @@ func errorScreens(u enduser.User) []screen {
 		at("not-found", "users/no-such-user"),
 		at("nothing-found", "users?q="+url.QueryEscape("nobody of that name")),
 		at("invalid-filter", "users?from=yesterday"),
-		{"wrong-key", func(_ testing.TB, _ *world, a agent) {
-			a.open("sign-in")
-			a.fill("API key", "rbk_live_wrong")
-			a.press("Sign in")
-		}},
 		{"invalid-edit", func(_ testing.TB, _ *world, a agent) {
 			a.open("users/" + u.ID + "/edit")
 			a.fill("E-mail", "not an address")

@@ -1,0 +1,135 @@
+package browser
+
+import (
+	_ "embed"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/backends"
+	"github.com/rollbook-go/rollbook/internal/testing/size"
+)
+
+// axe is axe-core 4.14.1 by Deque Systems, under the Mozilla Public License 2.0: see testdata/axe-LICENSE.
+//
+//go:embed testdata/axe.min.js
+var axe string
+
+// found is what axe says of a page.
+type found struct {
+	Passes     int
+	Violations []struct {
+		ID    string
+		Help  string
+		Nodes []string
+	}
+}
+
+const runAxe = `axe.run(document, {
+	runOnly: {type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]},
+	rules: {"target-size": {enabled: true}},
+	preload: false,
+}).then(r => ({
+	Passes: r.passes.length,
+	Violations: r.violations.map(v => ({ID: v.id, Help: v.help, Nodes: v.nodes.map(n => n.html + " (" + n.failureSummary + ")")})),
+}))`
+
+// No screen breaks a rule of axe (WCAG 2.2 AA and best practices), in both themes and on both
+// sizes, with nobody, one user or many, and with what is wrong.
+func TestAxe(t *testing.T) {
+	for _, state := range []struct {
+		name string
+		seed func(*world) []screen
+	}{
+		{"empty", func(*world) []screen { return listScreens() }},
+		{"one", func(w *world) []screen {
+			ctx, crm := w.tb.Context(), w.acme.As("crm")
+			w.group(companies()[0])
+			h := w.hook(enduser.WebhookSpec{URL: "https://crm.harbour.example/events"})
+			u, err := crm.Create(ctx, enduser.Spec{ExternalID: "crm-1"}) // without a name, or anything else
+			if err != nil {
+				w.tb.Fatal(err)
+			}
+			w.settle()
+			return screens(u, w.groupOf("brightwater"), h)
+		}},
+		{"full", func(w *world) []screen {
+			w.seed(people)
+			all := screens(w.user(annID), w.groupOf("brightwater"), w.webhook("Newsletter"))
+			for _, h := range []string{"Customer records", "Former shop", "Staging", "Audit log"} {
+				all = append(all, at("webhook "+h, "webhooks/"+w.webhook(h).ID))
+			}
+			return append(all, errorScreens(w.user(annID))...)
+		}},
+		{"extreme", func(w *world) []screen { return w.extremeScreens() }},
+	} {
+		t.Run(state.name, func(t *testing.T) {
+			w := newWorld(t, backends.Memory(t))
+			all := state.seed(w)
+			a := newTab(t, w.serve(), tabOptions{scripts: true})
+			visit(t, w, a, all, func(s screen) {
+				a.axe(s.name, size.Pick(t, 1, 2, 2))
+			})
+		})
+	}
+}
+
+// axe looks at a screen in n widths of each theme.
+func (t *tab) axe(screen string, n int) {
+	t.tb.Helper()
+	evaluate[bool](t, axe+";\ntrue")
+	for i, theme := range []string{"light", "dark"} {
+		for j := range n {
+			width := []int64{1280, 390}[(i+j)%2]
+			t.look(width, 800, theme)
+			f := evaluate[found](t, runAxe)
+			for _, v := range f.Violations {
+				t.tb.Errorf("%s at %d px, %s: %s (%s)\n\t%s", screen, width, theme, v.ID, v.Help, strings.Join(v.Nodes, "\n\t"))
+			}
+			if f.Passes < 10 {
+				t.tb.Errorf("%s: axe has looked at nothing: %d rules passed", screen, f.Passes)
+			}
+			totals.screens.Add(1)
+			totals.rules.Add(int64(f.Passes + len(f.Violations)))
+		}
+	}
+	t.look(0, 0, "")
+}
+
+// No screen has to be scrolled sideways, on a narrow window or with text of twice the size, whatever
+// names, identifiers and values are like.
+func TestLayout(t *testing.T) {
+	w := newWorld(t, backends.Memory(t))
+	w.seed(people)
+	all := append(screens(w.user(annID), w.groupOf("brightwater"), w.webhook("Newsletter")), errorScreens(w.user(annID))...)
+	all = append(all, w.extremeScreens()...)
+	a := newTab(t, w.serve(), tabOptions{scripts: true})
+	visit(t, w, a, all, func(s screen) {
+		for _, width := range []int64{320, 390, 768, 1280} {
+			a.look(width, 800, "light")
+			a.fits(s.name, fmt.Sprintf("at %d px", width))
+		}
+		for _, width := range []int64{768, 1280} {
+			a.look(width, 800, "light")
+			evaluate[bool](a, `document.documentElement.style.fontSize = "200%", true`)
+			a.fits(s.name, fmt.Sprintf("at %d px with text of twice the size", width))
+			evaluate[bool](a, `document.documentElement.style.fontSize = "", true`)
+		}
+		a.look(0, 0, "")
+	})
+}
+
+// fits asserts that a page is not wider than the window.
+func (t *tab) fits(screen, how string) {
+	t.tb.Helper()
+	wide := evaluate[[]string](t, `(() => {
+		const root = document.documentElement;
+		if (root.scrollWidth <= root.clientWidth) return [];
+		const out = [...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > root.clientWidth + 1);
+		return [root.scrollWidth + " > " + root.clientWidth, ...out.slice(-3).map(e => e.outerHTML.slice(0, 160))];
+	})()`)
+	if len(wide) > 0 {
+		t.tb.Errorf("%s %s has to be scrolled sideways: %s", screen, how, strings.Join(wide, "\n\t"))
+	}
+}
