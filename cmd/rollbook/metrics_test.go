@@ -104,6 +104,7 @@ func TestMetrics(t *testing.T) {
 		{"GET", "/ada/v2/nothing", "a-key-of-acme", "", 404, 1},
 		{"GET", "/livez", "", "", 200, 2},
 		{"GET", "/docs", "", "", 200, 1},
+		{"GET", "/console/users?q=ann-1", "", "", 200, 1}, // leads to the page that asks for a key
 	} {
 		for i := range test.times {
 			body := test.body
@@ -131,6 +132,8 @@ func TestMetrics(t *testing.T) {
 		got + `http_response_status_code="404",rollbook_family="ada",` + end:                                            1,
 		got + `http_response_status_code="200",http_route="/livez",` + end:                                              2,
 		got + `http_response_status_code="200",http_route="/docs",` + end:                                               1,
+		got + `http_response_status_code="303",http_route="/users",rollbook_family="console",` + end:                    1,
+		got + `http_response_status_code="200",http_route="/sign-in",rollbook_family="console",` + end:                  1,
 		`rollbook_problems_total{rollbook_family="native",rollbook_problem_code="invalid"}`:                             1,
 		`rollbook_problems_total{rollbook_family="native",rollbook_problem_code="not-found"}`:                           2,
 		`rollbook_problems_total{rollbook_family="native",rollbook_problem_code="unauthorized"}`:                        4,

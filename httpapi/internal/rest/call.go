@@ -249,7 +249,9 @@ func (c *Call[P]) Problem(err error) *Problem {
 
 // say records the code of a problem, and sets its headers.
 func (c *Call[P]) say(p *Problem) {
-	c.code = p.Code
+	if c.code = p.Code; p.Status < http.StatusBadRequest { // it leads elsewhere, and nothing has failed
+		c.code = ""
+	}
 	for name, value := range p.Header {
 		c.header.Set(name, value)
 	}
