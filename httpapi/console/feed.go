@@ -98,14 +98,13 @@ func (c *console) feed(call *family.Call) error {
 	}
 	r := c.Read(call)
 	defer r.End()
-	t := c.Tenant(call)
 	p := &feedPage{page: c.page(call, "feed", "Feed"), feedQuery: q}
 	p.FieldBox = field{Name: "field", Label: "Field", Hint: "such as email or metadata.plan", Value: q.Field, Mono: true}
-	latest, err := t.Latest(r.Context)
+	latest, err := c.Tenant(call).Latest(r.Context)
 	if err != nil {
 		return r.Explain(err, "")
 	}
-	found, err := c.readChanges(call, q.query())
+	found, err := c.readChanges(r.Context, call, q.query())
 	switch {
 	case errors.Is(err, enduser.ErrTrimmed):
 		p.Lost = true

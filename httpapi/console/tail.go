@@ -70,7 +70,7 @@ func (c *console) feedTail(call *family.Call) error {
 	r := c.Read(call)
 	defer r.End()
 	p := &tailPage{page: c.page(call, "feed", "Feed"), After: found.Position, More: found.More}
-	p.Root = "" // that of the page that gets the rows
+	p.Root = "./" // that of the page that gets the rows
 	slices.Reverse(found.Changes)
 	p.Rows = c.changeRows(r.Context, call, found.Changes, p.Root)
 	b := bytes.NewBuffer(call.Buffer())
@@ -82,7 +82,7 @@ func (c *console) feedTail(call *family.Call) error {
 
 // newChanges returns the changes that a query selects, as soon as there are any.
 func (c *console) newChanges(call *family.Call, q enduser.ChangeQuery) (enduser.ChangePage, error) {
-	page, err := c.readChanges(call, q)
+	page, err := c.changesNow(call, q)
 	if err != nil || len(page.Changes) > 0 || page.More {
 		return page, err
 	}
@@ -94,12 +94,16 @@ func (c *console) newChanges(call *family.Call, q enduser.ChangeQuery) (enduser.
 	return c.AwaitChanges(call, q, page, tailFor)
 }
 
-// readChanges returns changes that are there. If there was no time to come to one, there is more
-// to read from the position of the page.
-func (c *console) readChanges(call *family.Call, q enduser.ChangeQuery) (enduser.ChangePage, error) {
+func (c *console) changesNow(call *family.Call, q enduser.ChangeQuery) (enduser.ChangePage, error) {
 	r := c.Read(call)
 	defer r.End()
-	page, err := c.Tenant(call).Changes(r.Context, q)
+	return c.readChanges(r.Context, call, q)
+}
+
+// readChanges returns changes that are there. If there was no time to come to one, there is more
+// to read from the position of the page.
+func (c *console) readChanges(ctx context.Context, call *family.Call, q enduser.ChangeQuery) (enduser.ChangePage, error) {
+	page, err := c.Tenant(call).Changes(ctx, q)
 	if errors.Is(err, context.DeadlineExceeded) && call.Request.Context().Err() == nil && !page.Position.IsZero() {
 		page.More, err = true, nil
 	}

@@ -1,0 +1,252 @@
+package console_test
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/httpapi/console"
+	"github.com/rollbook-go/rollbook/store"
+	"github.com/rollbook-go/rollbook/store/memory"
+)
+
+// The feed says what was changed, whose it is and by whom, the newest first.
+func TestFeed(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, memory.New(nil), nil)
+	d.schema.NoteExternalIDs = true
+	a := d.get(t, "feed")
+	a.want(t, 200, "No changes", "0 shown")
+	u := d.add(t, enduser.Spec{ExternalID: "crm-7", Name: "Ann <b>Lee", ExpiresIn: time.Hour})
+	_, err := d.acme.As("<i>bob\u202e").Update(t.Context(), enduser.ByID(u.ID), func(e *enduser.Edit) error {
+		e.Email = "ann@example.com"
+		e.Metadata["<script>x\u202e"] = enduser.Int(1)
+		return nil
+	})
+	ok(t, err)
+	_, err = d.acme.Associate(t.Context(), enduser.ByID(u.ID))
+	ok(t, err)
+	g, _, err := d.acme.Groups().Create(t.Context(), enduser.GroupSpec{ExternalID: "sales", Name: "Sales"})
+	ok(t, err)
+	gone := d.add(t, enduser.Spec{ExternalID: "crm-8"})
+	ok(t, d.acme.As("").Delete(t.Context(), enduser.ByID(gone.ID)))
+	d.Advance(time.Minute)
+
+	a = d.get(t, "feed")
+	var rows []string
+	for _, row := range strings.Split(a.text(), "1 min ago 2026-05-04 03:02:01 UTC ")[1:] {
+		row, _, _ = strings.Cut(row, " 6 shown")
+		rows = append(rows, strings.TrimSpace(row))
+	}
+	want := []string{
+		"user deleted crm-8 no longer there –",
+		"user created " + gone.ID + " no longer there crm",
+		"group created Sales crm",
+		"user made permanent Ann <b>Lee crm",
+		"user e-mail and metadata <script>x\ufffd changed Ann <b>Lee <i>bob\ufffd",
+		"user created Ann <b>Lee crm",
+	}
+	if got := strings.Join(rows, "\n"); got != strings.Join(want, "\n") {
+		t.Errorf("rows:\n%s\nwant\n%s", got, strings.Join(want, "\n"))
+	}
+	if !strings.Contains(a.HTML, `href="./users/`+u.ID+`"`) || !strings.Contains(a.HTML, `href="./groups/`+g.ID+`"`) || strings.Contains(a.HTML, "users/"+gone.ID) {
+		t.Error("the links are not those to what exists")
+	}
+	if strings.Contains(a.HTML, "<script>x") || strings.Contains(a.HTML, "Ann <b>") || strings.Contains(a.HTML, "<i>bob") {
+		t.Error("a text is markup")
+	}
+
+	d.denied = map[string]bool{"getEndUser": true}
+	a = d.get(t, "feed")
+	a.want(t, 200, "user created "+u.ID+" crm")
+	if strings.Contains(a.HTML, "Ann") || strings.Contains(a.HTML, "users/"+u.ID) {
+		t.Error("a user is shown to somebody who may not get one")
+	}
+	d.denied = map[string]bool{"listChanges": true}
+	for _, address := range []string{"feed", "feed/new?after=x"} {
+		a = d.get(t, address)
+		a.want(t, 403)
+	}
+	d.denied, d.who.Tenant = nil, "umbrella"
+	a = d.get(t, "feed")
+	a.want(t, 200, "No changes")
+	d.who.Tenant, d.who.Environment = "acme", enduser.Testing
+	a = d.get(t, "feed")
+	a.want(t, 200, "No changes")
+}
+
+// beside returns the address of the page that a link leads to, "" if there is no such link.
+func (a *answer) beside(rel string) string {
+	m := regexp.MustCompile(`rel="` + rel + `" href="(?:\./)?([^"]*)"`).FindStringSubmatch(a.HTML)
+	if m == nil {
+		return ""
+	}
+	return strings.ReplaceAll(m[1], "&amp;", "&")
+}
+
+// numbers returns those of the users that a page of the feed shows, in its order.
+func (a *answer) numbers() (all []string) {
+	for _, m := range regexp.MustCompile(`<bdi>n(\d+)</bdi>`).FindAllStringSubmatch(a.HTML, -1) {
+		all = append(all, m[1])
+	}
+	return all
+}
+
+// Older and newer lead through the whole feed, with the filters that were chosen.
+func TestFeedPages(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, memory.New(nil), nil)
+	for i := range 250 {
+		u := d.add(t, enduser.Spec{Name: fmt.Sprintf("n%d", i)})
+		_, err := d.acme.Update(t.Context(), enduser.ByID(u.ID), func(e *enduser.Edit) error {
+			e.Metadata["plan"] = enduser.Int(1)
+			return nil
+		})
+		ok(t, err)
+	}
+	for _, tt := range []struct {
+		query string
+		pages []int
+	}{
+		{"", []int{100, 100, 100, 100, 100}},
+		{"?kind=user&field=metadata", []int{100, 100, 100, 100, 100}},
+		{"?kind=group", []int{0}},
+	} {
+		a := d.get(t, "feed"+tt.query)
+		if strings.Contains(a.HTML, "data-tail") != true || a.beside("prev") != "" {
+			t.Errorf("%q: the newest page", tt.query)
+		}
+		var there, back [][]string
+		for i, want := range tt.pages {
+			a.want(t, 200)
+			if got := a.numbers(); len(got) != want {
+				t.Errorf("%q: page %d has %d rows", tt.query, i, len(got))
+			}
+			there = append(there, a.numbers())
+			older := a.beside("next")
+			if (older == "") != (i == len(tt.pages)-1) {
+				t.Fatalf("%q: after page %d: %q", tt.query, i, older)
+			}
+			if strings.Contains(a.HTML, "data-tail") != (i == 0) {
+				t.Errorf("%q: page %d can be live", tt.query, i)
+			}
+			if older != "" {
+				a = d.get(t, older)
+			}
+		}
+		for {
+			back = append([][]string{a.numbers()}, back...)
+			newer := a.beside("prev")
+			if newer == "" {
+				break
+			}
+			a = d.get(t, newer)
+		}
+		if fmt.Sprint(there) != fmt.Sprint(back) {
+			t.Errorf("%q: there\n%v\nand back\n%v", tt.query, there, back)
+		}
+		if !strings.Contains(a.HTML, "data-tail") {
+			t.Errorf("%q: back at the newest page, it cannot be live", tt.query)
+		}
+	}
+	a := d.get(t, "feed?kind=user&field=email")
+	a.want(t, 200, "100 shown") // those who were created have changed altogether
+	a = d.get(t, "feed?kind=webhook")
+	a.want(t, 200, "No changes No change that is kept is of this kind and field.")
+	for _, query := range []string{"kind=tenant", "x=1", "after=x", "before=x", "kind=user&kind=user", "after=x&before=x"} {
+		a = d.get(t, "feed?"+query)
+		a.want(t, 400)
+	}
+	other, err := d.users.Tenant("umbrella").Latest(t.Context())
+	ok(t, err)
+	a = d.get(t, "feed?after="+other.String())
+	a.want(t, 400)
+}
+
+// What is no longer kept is said, with a way on.
+func TestFeedTrimmed(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, memory.New(nil), nil)
+	d.add(t, enduser.Spec{})
+	first, err := d.acme.Latest(t.Context())
+	ok(t, err)
+	d.add(t, enduser.Spec{})
+	latest, err := d.acme.Latest(t.Context())
+	ok(t, err)
+	d.add(t, enduser.Spec{})
+	ok(t, d.acme.TrimChanges(t.Context(), latest))
+	a := d.get(t, "feed")
+	a.want(t, 200, "Older changes are no longer kept.", "2 shown")
+	a = d.get(t, "feed?after="+first.String())
+	a.want(t, 410, "The changes from there on are no longer kept", "Show the newest changes")
+	a = d.get(t, "feed/new?after="+first.String())
+	a.want(t, 410)
+}
+
+// slow is a store whose reads of changes take a second each.
+type slow struct{ store.Store }
+
+func (s slow) Changes(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
+	select {
+	case <-time.After(time.Second):
+		return s.Store.Changes(ctx, tenant, q)
+	case <-ctx.Done():
+		return store.ChangePage{}, ctx.Err()
+	}
+}
+
+// A filter that passes little may take longer than a page may: the page says so and leads on.
+func TestFeedOutOfTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st := memory.New(nil)
+		d := newDesk(t, slow{st}, &console.Options{Options: httpapi.Options{ReadFor: 3500 * time.Millisecond}})
+		fast := newDesk(t, st, nil)
+		first := fast.add(t, enduser.Spec{})
+		u := fast.add(t, enduser.Spec{})
+		for i := range 5000 {
+			_, err := fast.acme.Update(t.Context(), enduser.ByID(u.ID), func(e *enduser.Edit) error {
+				e.Name = fmt.Sprint(i)
+				return nil
+			})
+			ok(t, err)
+		}
+		a := d.get(t, "feed?field=email")
+		for range 10 {
+			if a.Status == 200 {
+				break
+			}
+			a.want(t, 503, "Nothing was found in the changes that could be read in time.", "Look further")
+			m := regexp.MustCompile(`href="(?:\./)?(feed\?[^"]*before[^"]*)"`).FindStringSubmatch(a.HTML)
+			if m == nil {
+				t.Fatal("nothing leads on")
+			}
+			a = d.get(t, strings.ReplaceAll(m[1], "&amp;", "&"))
+		}
+		a.want(t, 200, "2 shown", first.ID)
+		begin, err := fast.acme.Changes(t.Context(), enduser.ChangeQuery{Limit: 2})
+		ok(t, err)
+		// The tail goes on from where it came to.
+		q := url.Values{"field": {"email"}, "after": {begin.Position.String()}}
+		a = d.get(t, "feed/new?"+q.Encode())
+		if after := a.attribute("after"); a.Status != 200 || after == q.Get("after") || a.attribute("more") != "true" {
+			t.Errorf("status %d, at %q, more %q", a.Status, after, a.attribute("more"))
+		}
+	})
+}
+
+// attribute returns a data attribute of the first element that has it.
+func (a *answer) attribute(name string) string {
+	m := regexp.MustCompile(`data-` + name + `="([^"]*)"`).FindStringSubmatch(a.HTML)
+	if m == nil {
+		return ""
+	}
+	return strings.ReplaceAll(m[1], "&amp;", "&")
+}

@@ -1,0 +1,193 @@
+package console_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/httpapi/console"
+	"github.com/rollbook-go/rollbook/store/memory"
+)
+
+// tailing is a request for new changes that is under way.
+type tailing struct {
+	answer chan answer
+	leave  func()
+}
+
+// tail asks for what follows the page of the feed, in a bubble of synctest.
+func (d *desk) tail(tb testing.TB, address string) tailing {
+	tb.Helper()
+	ctx, leave := context.WithCancel(tb.Context())
+	t := tailing{make(chan answer, 1), leave}
+	go func() {
+		w := httptest.NewRecorder()
+		d.pages.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/"+address, nil))
+		t.answer <- answer{w.Code, w.Header().Get("Location"), w.Body.String()}
+	}()
+	synctest.Wait()
+	return t
+}
+
+// waits reports whether the request is not answered yet.
+func (t *tailing) waits() bool { return len(t.answer) == 0 }
+
+// tailOf returns where the changes that follow a page of the feed come from.
+func (d *desk) tailOf(tb testing.TB, page string) string {
+	tb.Helper()
+	a := d.get(tb, page)
+	address := strings.TrimPrefix(a.attribute("tail"), "./")
+	if a.Status != 200 || address == "" {
+		tb.Fatalf("%s: status %d, tail %q", page, a.Status, address)
+	}
+	return address
+}
+
+// A request for new changes ends with a change of the tenant that it selects, and says from where
+// to go on.
+func TestTail(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, memory.New(nil), nil)
+		d.add(t, enduser.Spec{Name: "n1"})
+		tail := d.tail(t, d.tailOf(t, "feed?kind=user&field=email"))
+		if _, err := d.users.Tenant("umbrella").Create(t.Context(), enduser.Spec{}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := d.acme.In(enduser.Testing).Create(t.Context(), enduser.Spec{})
+		ok(t, err)
+		_, _, err = d.acme.Groups().Create(t.Context(), enduser.GroupSpec{ExternalID: "g"})
+		ok(t, err)
+		time.Sleep(time.Second) //nolint:forbidigo // time of the bubble
+		synctest.Wait()
+		if !tail.waits() {
+			a := <-tail.answer
+			t.Fatalf("a change that is not selected: %d %s", a.Status, a.HTML)
+		}
+		d.add(t, enduser.Spec{Name: "n2"})
+		a := <-tail.answer
+		if got := a.numbers(); a.Status != 200 || len(got) != 1 || got[0] != "2" || a.attribute("more") != "false" {
+			t.Errorf("status %d, %s", a.Status, a.HTML)
+		}
+		if strings.Contains(a.HTML, "<html") || !strings.Contains(a.HTML, `href="./users/`) {
+			t.Errorf("not a part of the page of the feed: %s", a.HTML)
+		}
+		// From there on: two at once, the newest first.
+		d.add(t, enduser.Spec{Name: "n3"})
+		d.add(t, enduser.Spec{Name: "n4"})
+		a = d.get(t, "feed/new?kind=user&after="+a.attribute("after"))
+		if got := strings.Join(a.numbers(), " "); got != "4 3" {
+			t.Errorf("got %s", got)
+		}
+		// A page with nothing on it has a tail, too.
+		d.who.Tenant = "empty"
+		tail = d.tail(t, d.tailOf(t, "feed"))
+		_, err = d.users.Tenant("empty").Create(t.Context(), enduser.Spec{Name: "n5"})
+		ok(t, err)
+		if a = <-tail.answer; strings.Join(a.numbers(), "") != "5" {
+			t.Errorf("status %d, %s", a.Status, a.HTML)
+		}
+		a = d.get(t, "feed/new")
+		a.want(t, 400)
+	})
+}
+
+// A request for new changes does not wait for ever, nor for somebody who has left, nor for a
+// server that closes.
+func TestTailEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		closing := make(chan struct{})
+		d := newDesk(t, memory.New(nil), &console.Options{Options: httpapi.Options{Closing: closing}})
+		address := d.tailOf(t, "feed")
+		began := time.Now()
+		tail := d.tail(t, address)
+		a := <-tail.answer
+		if took := time.Since(began); a.Status != 200 || len(a.numbers()) != 0 || took != 25*time.Second || !strings.Contains(address, a.attribute("after")) {
+			t.Errorf("after %v status %d, %s", took, a.Status, a.HTML)
+		}
+		began = time.Now()
+		tail = d.tail(t, address)
+		tail.leave()
+		<-tail.answer
+		tail = d.tail(t, address)
+		close(closing)
+		if a = <-tail.answer; a.Status != 200 || time.Since(began) != 0 {
+			t.Errorf("closing: after %v status %d", time.Since(began), a.Status)
+		}
+	})
+}
+
+// At most four requests of one credential wait at once. Others are not held back by them.
+func TestTailsAreBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, memory.New(nil), nil)
+		d.who.Credential = "key 1"
+		address := d.tailOf(t, "feed")
+		var tails []tailing
+		for range 4 {
+			tails = append(tails, d.tail(t, address))
+		}
+		fifth := d.tail(t, address)
+		if fifth.waits() {
+			t.Fatal("a fifth request waits")
+		}
+		a := <-fifth.answer
+		a.want(t, 429, "Too many live feeds")
+		d.who.Credential = "key 2"
+		other := d.tail(t, address)
+		if !other.waits() {
+			t.Error("another credential does not wait")
+		}
+		other.leave()
+		<-other.answer
+		d.who.Credential = "key 1"
+		tails[0].leave()
+		<-tails[0].answer
+		again := d.tail(t, address)
+		if !again.waits() {
+			t.Error("the place of one that has left is not free")
+		}
+		d.add(t, enduser.Spec{})
+		for _, tail := range append(tails[1:], again) {
+			if a := <-tail.answer; a.Status != 200 {
+				t.Errorf("status %d", a.Status)
+			}
+		}
+	})
+}
+
+// Somebody whose credential was taken away, or has lost its right or its tenant, does not get what
+// happened since.
+func TestTailOfLostKey(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		lose   func(d *desk)
+		status int
+	}{
+		"credential": {func(d *desk) { d.who = httpapi.Principal{} }, 303},
+		"right":      {func(d *desk) { d.denied = map[string]bool{"listChanges": true} }, 403},
+		"tenant":     {func(d *desk) { d.who.Tenant = "umbrella" }, 403},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				d := newDesk(t, memory.New(nil), nil)
+				tail := d.tail(t, d.tailOf(t, "feed"))
+				tt.lose(d)
+				d.add(t, enduser.Spec{Name: "canary"})
+				a := <-tail.answer
+				if a.Status != tt.status || strings.Contains(a.HTML, "canary") {
+					t.Errorf("status %d, want %d: %s", a.Status, tt.status, a.HTML)
+				}
+			})
+		})
+	}
+}
