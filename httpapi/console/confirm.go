@@ -123,6 +123,9 @@ func (c *console) deleteUser(call *family.Call) error {
 		}
 	}
 	err = c.Tenant(call).Delete(a.once(call), userRef(call), conds...)
+	if err == nil && !c.may(call, "listEndUsers", false) {
+		return c.redirect(call, "?done=deleted")
+	}
 	if err == nil {
 		return c.redirect(call, "users?done=deleted")
 	}

@@ -31,6 +31,12 @@ func TestDelete(t *testing.T) {
 	d.want("says so", d.get("/users?done=deleted"), http.StatusOK, "The user was deleted.")
 	s := d.get(path)
 	d.want("a user that is gone", s, http.StatusNotFound)
+
+	u = d.add(t, enduser.Spec{ExternalID: "crm-8"})
+	d.denied = map[string]bool{"listEndUsers": true}
+	page = d.get("/users/" + u.ID + "/delete")
+	d.wantTo("who may not list users", d.post("/users/"+u.ID+"/delete", page.form()), "../../?done=deleted")
+	d.want("says so", d.get("/?done=deleted"), http.StatusOK, "The user was deleted.")
 }
 
 // Who was changed after the page had asked is asked about again.

@@ -33,7 +33,11 @@ func (d *draft) parts(theirs map[string]string) []part {
 	return all
 }
 
-// byKey divides metadata into its keys. It returns false if a text is not valid metadata.
+// maxParts is how many keys of metadata are chosen one by one.
+const maxParts = 1000
+
+// byKey divides metadata into its keys. It returns false if a text is not valid metadata, or
+// there are too many.
 func (p *part) byKey() ([]part, bool) {
 	was, err := enduser.ParseMetadata(p.was)
 	theirs, err2 := enduser.ParseMetadata(p.theirs)
@@ -44,6 +48,9 @@ func (p *part) byKey() ([]part, bool) {
 	keys := maps.Clone(was)
 	maps.Copy(keys, theirs)
 	maps.Copy(keys, mine)
+	if len(keys) > maxParts {
+		return nil, false
+	}
 	var all []part
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		all = append(all, part{p.name + "." + key, p.field, key, valueText(was, key), valueText(theirs, key), valueText(mine, key)})
@@ -125,16 +132,23 @@ func (c *choice) standard(mineChanged bool) string {
 
 // merged returns a list with the changes of both sides.
 func (p *part) merged() string {
-	was, mine := lines(p.was), lines(p.mine)
-	merged := slices.DeleteFunc(lines(p.theirs), func(line string) bool {
-		return slices.Contains(was, line) && !slices.Contains(mine, line)
-	})
-	for _, line := range mine {
-		if !slices.Contains(was, line) && !slices.Contains(merged, line) {
+	was, mine := setOf(p.was), setOf(p.mine)
+	merged := slices.DeleteFunc(lines(p.theirs), func(line string) bool { return was[line] && !mine[line] })
+	theirs := setOf(p.theirs)
+	for _, line := range lines(p.mine) {
+		if !was[line] && !theirs[line] {
 			merged = append(merged, line)
 		}
 	}
 	return strings.Join(merged, "\n")
+}
+
+func setOf(text string) map[string]bool {
+	set := make(map[string]bool)
+	for _, line := range lines(text) {
+		set[line] = true
+	}
+	return set
 }
 
 // settle makes the draft one of the user as it is now: each part is what was picked, or else

@@ -2,6 +2,8 @@ package console_test
 
 import (
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -182,6 +184,54 @@ func TestConflictWithAWrite(t *testing.T) {
 	d.wantTo("picked", d.post(path, s.form()), "../../users/"+u.ID+"?done=saved")
 	if got := must(d.acme.Get(t.Context(), enduser.ByID(u.ID)))(t); got.Name != "Annika" || got.Language != "de" {
 		t.Errorf("name %q, language %q", got.Name, got.Language)
+	}
+}
+
+// A form as large as a body may be does not lead to a page that is many times as large, nor to
+// work that grows with its square.
+func TestHugeConflict(t *testing.T) {
+	t.Parallel()
+	d := visit(t, memory.New(nil))
+	u := d.add(t, enduser.Spec{ExternalID: "a", Groups: []string{"x"}})
+	path := "/users/" + u.ID + "/edit"
+	page := d.get(path)
+	d.editMeanwhile(u.ID, func(e *enduser.Edit) { e.Groups, e.Metadata["k"] = []string{"y"}, enduser.Int(1) })
+	many := func(n int, name string) string {
+		var b strings.Builder
+		for i := range n {
+			b.WriteString(name + strconv.Itoa(i) + "\n")
+		}
+		return b.String()
+	}
+	object := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			b.WriteString(`,"` + strconv.Itoa(i) + `":1`)
+		}
+		return "{" + strings.TrimPrefix(b.String(), ",") + "}"
+	}
+	for what, set := range map[string]func(form url.Values){
+		"lists": func(form url.Values) {
+			form.Set("groups", many(30_000, "a"))
+			form.Set("was.groups", many(30_000, "b"))
+		},
+		"metadata": func(form url.Values) { form.Set("metadata", object(40_000)) },
+		"deep": func(form url.Values) {
+			form.Set("metadata", `{"k":`+strings.Repeat("[", 30)+strings.Repeat("1,", 200_000)+"1"+strings.Repeat("]", 30)+"}")
+		},
+		"no keys": func(form url.Values) { form.Set("metadata", strings.ReplaceAll(object(40_000), `"1`, `"\u0000`)) },
+	} {
+		form := page.form()
+		set(form)
+		s := d.post(path, form)
+		d.want(what, s, http.StatusConflict)
+		if len(s.body) > 4<<20 {
+			t.Errorf("%s: a page of %d bytes", what, len(s.body))
+		}
+		s = d.post(path, s.form())
+		if s.status != http.StatusBadRequest && s.status != http.StatusRequestEntityTooLarge || len(s.body) > 4<<20 {
+			t.Errorf("%s: kept: status %d, a page of %d bytes", what, s.status, len(s.body))
+		}
 	}
 }
 

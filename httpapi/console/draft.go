@@ -21,7 +21,7 @@ type draft struct {
 // draftFields returns the names of the fields of a draft, in the order of the form.
 func draftFields() []string {
 	return []string{
-		"external_id", "name", "first_name", "last_name", "email", "avatar", "language",
+		"external_id", "email", "name", "language", "first_name", "last_name", "avatar",
 		"linked_accounts", "groups", "metadata",
 	}
 }
@@ -72,10 +72,15 @@ func parseAccount(line string) enduser.Account {
 }
 
 // metadataText returns metadata as JSON for people. Values are spelled as they are stored: an
-// integer keeps its digits.
+// integer keeps its digits. Large metadata is not indented, which could make it many times as
+// large.
 func metadataText(m enduser.Metadata) string {
+	text := m.AppendJSON(nil)
+	if len(text) > maxMetadataText {
+		return string(text)
+	}
 	var b bytes.Buffer
-	_ = json.Indent(&b, m.AppendJSON(nil), "", "  ") // never fails: it is JSON
+	_ = json.Indent(&b, text, "", "  ") // never fails: it is JSON
 	return b.String()
 }
 
@@ -109,6 +114,9 @@ const pickPrefix = "keep."
 func readDraft(f *form) (*draft, error) {
 	d := &draft{was: make(map[string]string), value: make(map[string]string), picked: make(map[string]string)}
 	for _, name := range draftFields() {
+		if name == "metadata" && !f.values.Has(name) && !f.values.Has("was."+name) {
+			continue // see maxMetadataText
+		}
 		d.was[name] = canonical(name, f.text("was."+name))
 		d.value[name] = canonical(name, f.text(name))
 	}
@@ -122,6 +130,17 @@ func readDraft(f *form) (*draft, error) {
 		f.wrong = true
 	}
 	return d, f.err()
+}
+
+// maxMetadataText is up to how many bytes of metadata are part of a form. More would not fit the
+// body of a request together with what it was.
+const maxMetadataText = 64 << 10
+
+// complete adds to a draft what is not part of the form.
+func (d *draft) complete(now map[string]string) {
+	if _, ok := d.value["metadata"]; !ok {
+		d.was["metadata"], d.value["metadata"] = now["metadata"], now["metadata"]
+	}
 }
 
 // write writes what was changed into a user.

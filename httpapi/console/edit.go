@@ -16,16 +16,17 @@ import (
 // editPage is a user as a form.
 type editPage struct {
 	page
-	ID       string
-	Version  string
-	Fields   []editField
-	Choices  []choice // of a conflict
-	By       string   // who has changed the user meanwhile
-	At       moment
-	Gone     bool     // the user does not exist any more: what was typed is shown
-	Other    []string // faults of what is no field of the form
-	Failed   string   // why nothing was saved, or that it is not known
-	Conflict bool     // somebody has changed the user meanwhile: Choices are to be made
+	ID         string
+	Version    string
+	Fields     []editField
+	Choices    []choice // of a conflict
+	By         string   // who has changed the user meanwhile
+	At         moment
+	Gone       bool     // the user does not exist any more: what was typed is shown
+	Other      []string // faults of what is no field of the form
+	NoMetadata bool     // the metadata is too large for the form
+	Failed     string   // why nothing was saved, or that it is not known
+	Conflict   bool     // somebody has changed the user meanwhile: Choices are to be made
 }
 
 // editField is a field of the form. In a conflict it is hidden if Choices has it.
@@ -73,6 +74,7 @@ func (c *console) editPage(call *family.Call, u *enduser.User, d *draft) *editPa
 	p := &editPage{page: c.page(call, "users", "Edit", nameOf(u), "Users"), ID: u.ID, Version: d.version.String()}
 	p.Crumbs = []link{{"users", "Users"}, {userPath(u.ID), nameOf(u)}}
 	p.Fields, p.Typed = c.editFields(call, d), true
+	p.NoMetadata = len(p.Fields) < len(draftFields())
 	return p
 }
 
@@ -81,7 +83,11 @@ func (c *console) editFields(call *family.Call, d *draft) []editField {
 	policy, exact := t.Policy(), t.ExactIDs()
 	all := make([]editField, 0, len(draftFields()))
 	for _, name := range draftFields() {
-		f := editField{Was: d.was[name]}
+		was, ok := d.was[name]
+		if !ok || name == "metadata" && len(was) > maxMetadataText {
+			continue
+		}
+		f := editField{Was: was}
 		f.field = field{Name: name, Label: fieldLabel(name), Hint: fieldHint(name, &policy, exact), Value: d.value[name], Mono: isMono(name)}
 		if isList(name) || name == "metadata" {
 			f.Type = "textarea"
@@ -105,6 +111,7 @@ func (c *console) saveEdit(call *family.Call) error {
 			return c.notSaved(call, &enduser.User{ID: call.PathValue("id")}, d, err)
 		}
 		now := draftTexts(&u)
+		d.complete(now)
 		if u.Version != d.version && d.behind(now) {
 			return c.showConflict(call, &u, d, now)
 		}
@@ -193,10 +200,15 @@ func (c *console) failure(call *family.Call, err error) (status int, why string)
 func (p *editPage) fault(name, text string) *editField {
 	for i := range p.Fields {
 		if f := &p.Fields[i]; f.Name == name {
-			if f.Error != "" {
-				f.Error += "; "
+			const most, more = 500, "; and more" // bytes: metadata can have many faults
+			switch {
+			case f.Error == "":
+				f.Error = text
+			case len(f.Error)+len(text) < most:
+				f.Error += "; " + text
+			case !strings.HasSuffix(f.Error, more):
+				f.Error += more
 			}
-			f.Error += text
 			return f
 		}
 	}

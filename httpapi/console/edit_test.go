@@ -229,6 +229,38 @@ func TestEditUnavailable(t *testing.T) {
 	d.wantTo("later", d.post("/users/"+u.ID+"/edit", s.form()), "../../users/"+u.ID+"?done=saved")
 }
 
+// Metadata that is too large for a form is not part of it, and stays.
+func TestEditLargeMetadata(t *testing.T) {
+	t.Parallel()
+	f := &faultstore.Store{Store: memory.New(nil)}
+	d := visit(t, f)
+	d.policy = &enduser.Policy{MaxMetadataBytes: 256 << 10}
+	large := enduser.Metadata{"a": enduser.String(strings.Repeat(`"<`, 64<<10)), "k": enduser.Int(1)}
+	u := d.add(t, enduser.Spec{ExternalID: "a", Metadata: large})
+	path := "/users/" + u.ID + "/edit"
+	page := d.get(path)
+	d.want("form", page, http.StatusOK, "The metadata is too large for a form.")
+	if len(page.body) > 100<<10 {
+		t.Errorf("a page of %d bytes", len(page.body))
+	}
+	form := page.form()
+	form.Set("language", "!")
+	page = d.post(path, form)
+	d.want("invalid", page, http.StatusBadRequest, "The metadata is too large for a form.")
+	f.Fail(store.ErrUnavailable)
+	page = d.post(path, page.form())
+	d.want("unavailable", page, http.StatusServiceUnavailable, "The metadata is too large for a form.")
+	f.Fail(nil)
+	form = page.form()
+	form.Set("language", "de")
+	d.editMeanwhile(u.ID, func(e *enduser.Edit) { e.Metadata["k"] = enduser.Int(2) })
+	d.wantTo("saved", d.post(path, form), "../../users/"+u.ID+"?done=saved")
+	got := must(d.acme.Get(t.Context(), enduser.ByID(u.ID)))(t)
+	if got.Language != "de" || got.Metadata["a"] != large["a"] || got.Metadata["k"] != enduser.Int(2) {
+		t.Errorf("language %q, metadata k %v", got.Language, got.Metadata["k"])
+	}
+}
+
 // A form that is not one of the console's writes nothing.
 func TestEditMalformed(t *testing.T) {
 	t.Parallel()

@@ -17,6 +17,7 @@ type groupsPage struct {
 	page
 	Groups     []groupRow
 	Unreadable []string
+	MayOpen    bool   // the credential may see one group
 	Members    bool   // the credential may see who belongs to a group
 	NotCounted string // why members were not counted
 	Pager      pager
@@ -62,7 +63,7 @@ func (c *console) groups(call *family.Call) error {
 		return r.Explain(err, "")
 	}
 	family.LogUnreadable(call, found.Unreadable)
-	p := &groupsPage{page: c.page(call, "groups", "Groups"), Unreadable: found.Unreadable, Members: c.may(call, "listEndUsers", false)}
+	p := &groupsPage{page: c.page(call, "groups", "Groups"), Unreadable: found.Unreadable, Members: c.may(call, "listEndUsers", false), MayOpen: c.may(call, "getGroup", false)}
 	for i := range found.Groups {
 		p.Groups = append(p.Groups, c.groupRow(&p.page, &found.Groups[i]))
 	}
@@ -159,6 +160,7 @@ type groupPage struct {
 	Properties  metadataTable
 	MayRotate   bool
 	MayMembers  bool
+	MayUser     bool // it may see one member
 	Users       []memberRow
 	NotRead     string // why there are no members
 	MoreMembers bool
@@ -180,6 +182,7 @@ func (c *console) group(call *family.Call) error {
 	p.groupRow, p.Updated = c.groupRow(&p.page, &g), p.Time(g.UpdatedAt)
 	p.Metadata, p.Properties = tableOf("metadata-json", g.Metadata), tableOf("properties-json", g.SystemProperties)
 	p.MayRotate, p.MayMembers = c.may(call, "rotateGroupToken", true), c.may(call, "listEndUsers", false)
+	p.MayUser = c.may(call, "getEndUser", false)
 	if p.MayMembers {
 		c.readMembers(call, p)
 	}

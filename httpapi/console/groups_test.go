@@ -123,7 +123,14 @@ func TestGroup(t *testing.T) {
 	if page = d.get(path); strings.Contains(page.body, "/rotate") {
 		t.Error("offers a rotation that the credential may not do")
 	}
+	d.denied = map[string]bool{"getEndUser": true}
+	if page = d.get(path); strings.Contains(page.body, `href="../users/`) || !strings.Contains(page.body, ">u11<") {
+		t.Error("a link to a member that the credential may not see")
+	}
 	d.denied = map[string]bool{"getGroup": true}
+	if page = d.get("/groups"); strings.Contains(page.body, g.ID) {
+		t.Error("a link to a group that the credential may not see")
+	}
 	d.want("no right", d.get(path), http.StatusForbidden)
 	d.denied = map[string]bool{"listGroups": true}
 	d.want("no right", d.get("/groups"), http.StatusForbidden)
