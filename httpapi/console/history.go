@@ -3,11 +3,9 @@ package console
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
-	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 )
 
 // A history is read from the newest entries of the feed, which has no index by user.
@@ -49,21 +47,18 @@ type historyEntry struct {
 }
 
 // historyOf returns the history of a user, as far as the context leaves time for it.
-func (c *console) historyOf(ctx context.Context, call *family.Call, id string) (h history) {
-	if !c.may(call, "listChanges", false) {
-		return history{Hidden: true}
-	}
+func historyOf(ctx context.Context, t enduser.Tenant, id string) (h history, err error) {
 	looked := 0
 	q := enduser.ChangeQuery{Desc: true, Limit: historyPage}
 	for h.End == "" {
-		page, err := c.Tenant(call).Changes(ctx, q)
+		page, err := t.Changes(ctx, q)
 		switch {
 		case errors.Is(err, enduser.ErrTrimmed): // up to the place that was reached, meanwhile
 			h.End = endTrimmed
 		case err != nil && ctx.Err() != nil && looked > 0:
 			h.End = endTime
 		case err != nil:
-			return history{Reason: noHistory(call, err)}
+			return h, err
 		}
 		for i := range page.Changes {
 			ch := &page.Changes[i]
@@ -89,16 +84,7 @@ func (c *console) historyOf(ctx context.Context, call *family.Call, id string) (
 		q.Before, q.Limit = page.Position, min(historyPage, historyEntries-looked)
 	}
 	h.Looked = plural(looked, "change")
-	return h
-}
-
-// noHistory says why there is no history.
-func noHistory(call *family.Call, err error) string {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return "The feed could not be read in time."
-	}
-	call.Log(slog.LevelWarn, "the feed cannot be read", slog.Any("error", err))
-	return "The feed cannot be read now."
+	return h, nil
 }
 
 func entryOf(ch *enduser.Change) historyEntry {

@@ -151,11 +151,11 @@ func TestHistoryIsBounded(t *testing.T) {
 		failed error
 		want   string
 	}{
-		"nothing in time":    {waits: 0, want: "– The feed could not be read in time."},
+		"nothing in time":    {waits: 0, want: "– This could not be read in time."},
 		"a part":             {waits: 2500 * time.Millisecond, edits: 2500, want: "Looked through 2,000 changes of the feed, back to 2026-05-04 03:02:01 UTC. There was no time to look further back."},
 		"all":                {waits: time.Minute, want: "created by crm"},
-		"a store that fails": {waits: time.Minute, failed: fmt.Errorf("secret: %w", store.ErrUnavailable), want: "– The feed cannot be read now."},
-		"a damaged feed":     {waits: time.Minute, failed: errors.New("secret"), want: "– The feed cannot be read now."},
+		"a store that fails": {waits: time.Minute, failed: fmt.Errorf("secret: %w", store.ErrUnavailable), want: "– This cannot be read now."},
+		"a damaged feed":     {waits: time.Minute, failed: errors.New("secret"), want: "– This cannot be read now."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/rollbook-go/rollbook/enduser"
-	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 )
 
 // reading is what the text of a search can stand for.
@@ -123,9 +123,8 @@ type finding struct {
 
 // find looks for the users of a query. Unless the query says what its text stands for, the text
 // has all the readings that it can have until one finds somebody.
-func (c *console) find(ctx context.Context, call *family.Call, q *userQuery) (f finding, err error) {
-	t := c.Tenant(call)
-	query := q.query(c.Users.Now()) // with faults, too, to find those that only the list finds
+func find(ctx context.Context, t enduser.Tenant, q *userQuery, now time.Time, mayOpen bool) (f finding, err error) {
+	query := q.query(now) // with faults, too, to find those that only the list finds
 	if q.Text == "" {
 		f.Query = query
 		f.Page, err = t.List(ctx, query)
@@ -135,7 +134,6 @@ func (c *console) find(ctx context.Context, call *family.Call, q *userQuery) (f 
 	if q.As != "" {
 		readings = []reading{q.As}
 	}
-	mayOpen := c.may(call, "getEndUser", false)
 	var tried []reading
 	for _, as := range readings {
 		if as == asID && !mayOpen { // lists have no filter for it

@@ -1,15 +1,11 @@
 package console
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -24,11 +20,10 @@ type userPage struct {
 	page
 
 	User   enduser.User
-	Name   string
 	State  chip
 	Avatar string // an address that can be a link
 
-	MayEdit, MayAssociate, MayDelete, MayList bool
+	MayEdit, MayAssociate, MayDelete bool
 
 	Groups          []userGroup
 	NoGroups        []string // that the user names, although there are none
@@ -55,8 +50,11 @@ type sensitiveRow struct {
 func (p *userPage) Profile() []field {
 	u := &p.User
 	return []field{
-		{Label: "Name", Value: u.Name}, {Label: "First name", Value: u.FirstName}, {Label: "Last name", Value: u.LastName},
-		{Label: "E-mail", Value: u.Email}, {Label: "Language", Value: u.Language},
+		{Label: "Name", Value: u.Name},
+		{Label: "First name", Value: u.FirstName},
+		{Label: "Last name", Value: u.LastName},
+		{Label: "E-mail", Value: u.Email},
+		{Label: "Language", Value: u.Language},
 	}
 }
 
@@ -83,23 +81,51 @@ func (c *console) user(call *family.Call) error {
 	case err != nil:
 		return r.Explain(err, "")
 	}
-	data := userPage{page: c.page(call, "users", nameOf(&u), "Users"), User: u, Name: nameOf(&u)}
+	data := userPage{page: c.page(call, "users", nameOf(&u), "Users"), User: u}
 	data.Crumbs = []link{{"users", "Users"}}
 	data.State = stateOf(&u, data.Now)
 	data.MayEdit = c.may(call, "updateEndUser", true)
 	data.MayAssociate = !u.ExpiresAt.IsZero() && c.may(call, "associateEndUser", true)
 	data.MayDelete = c.may(call, "deleteEndUser", true)
-	data.MayList = c.may(call, "listEndUsers", false)
 	if a, err := url.Parse(u.Avatar); err == nil && (a.Scheme == "http" || a.Scheme == "https") {
 		data.Avatar = u.Avatar
 	}
 	data.Metadata, data.Properties = tableOf("metadata-json", u.Metadata), tableOf("properties-json", u.SystemProperties)
+	c.more(r, call, &data)
+	return c.show(call, http.StatusOK, "user", &data)
+}
+
+// more adds what takes further reads to the page of a user, and waits no longer for it than for
+// the figures of the overview. The page says what it could not get.
+func (c *console) more(r family.Reading, call *family.Call, p *userPage) {
 	ctx, end := context.WithTimeout(r.Context, c.overviewFor)
 	defer end()
-	data.Sensitive, data.SensitiveReason = c.sensitive(ctx, call, id)
-	data.History = c.historyOf(ctx, call, id)
-	data.Groups, data.NoGroups = c.groupsOf(ctx, call, &u)
-	return c.show(call, http.StatusOK, "user", &data)
+	t, u := c.Tenant(call), &p.User
+	sealed, err := t.Sealed(ctx, enduser.ByID(u.ID))
+	p.SensitiveReason = notRead(call, err)
+	for _, v := range sealed.Values {
+		p.Sensitive = append(p.Sensitive, sensitiveRow{v.Key, v.Until.Add(-enduser.SensitiveTTL), v.Until})
+	}
+	if c.may(call, "listChanges", false) {
+		p.History, err = historyOf(ctx, t, u.ID)
+		p.History.Reason = notRead(call, err)
+	} else {
+		p.History.Hidden = true
+	}
+	p.Groups, p.NoGroups = groupsOf(ctx, t, u.Groups, c.may(call, "getGroup", false))
+}
+
+// notRead says why a part of a page is missing, "" if it is not.
+func notRead(call *family.Call, err error) string {
+	switch {
+	case err == nil, errors.Is(err, enduser.ErrNotFound): // the user was deleted meanwhile
+		return ""
+	case errors.Is(err, context.DeadlineExceeded):
+		return "This could not be read in time."
+	default:
+		call.Log(slog.LevelWarn, "a part of a page cannot be read", slog.Any("error", err))
+		return "This cannot be read now."
+	}
 }
 
 // isUnreadable reports whether a user cannot be read. Nobody knows what a damaged record was.
@@ -136,33 +162,14 @@ func stateOf(u *enduser.User, now time.Time) chip {
 	return chip{"warn", "expires " + moment{u.ExpiresAt, now}.Words()}
 }
 
-// sensitive returns the names of a user's sensitive values, and when they were written.
-func (c *console) sensitive(ctx context.Context, call *family.Call, id string) (rows []sensitiveRow, reason string) {
-	sealed, err := c.Tenant(call).Sealed(ctx, enduser.ByID(id))
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		return nil, "They could not be read in time."
-	case errors.Is(err, enduser.ErrNotFound): // deleted meanwhile
-		return nil, ""
-	case err != nil:
-		call.Log(slog.LevelWarn, "sensitive values cannot be read", slog.Any("error", err))
-		return nil, "They cannot be read."
-	}
-	for _, v := range sealed.Values {
-		rows = append(rows, sensitiveRow{v.Key, v.Until.Add(-enduser.SensitiveTTL), v.Until})
-	}
-	return rows, ""
-}
-
 // groupsOf returns the groups of a user, and those that it names although there are none. The IDs
 // of groups that could not be looked up in time are missing.
-func (c *console) groupsOf(ctx context.Context, call *family.Call, u *enduser.User) (groups []userGroup, none []string) {
-	mayOpen := c.may(call, "getGroup", false)
-	for _, name := range u.Groups {
+func groupsOf(ctx context.Context, t enduser.Tenant, names []string, mayOpen bool) (groups []userGroup, none []string) {
+	for _, name := range names {
 		var g enduser.Group
 		var err error
 		if mayOpen && ctx.Err() == nil {
-			g, err = c.Tenant(call).Groups().Get(ctx, enduser.GroupByExternalID(name))
+			g, err = t.Groups().Get(ctx, enduser.GroupByExternalID(name))
 		}
 		if unreadable, ok := errors.AsType[*enduser.UnreadableError](err); ok {
 			g.ID = unreadable.ID
@@ -174,82 +181,4 @@ func (c *console) groupsOf(ctx context.Context, call *family.Call, u *enduser.Us
 		}
 	}
 	return groups, none
-}
-
-// metadataTable is metadata as people read it, and as JSON.
-type metadataTable struct {
-	ID   string // of the JSON in the page
-	Rows []metadataRow
-	JSON string
-}
-
-// metadataRow is a value of metadata. An object or a list has its JSON, and Value says what it is.
-type metadataRow struct {
-	Key, Type, Value string
-	JSON             string
-}
-
-func tableOf(id string, m enduser.Metadata) (t metadataTable) {
-	t.ID = id
-	if len(m) == 0 {
-		return t
-	}
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	for _, key := range keys {
-		t.Rows = append(t.Rows, metadataRowOf(key, m[key]))
-	}
-	t.JSON = indented(string(m.AppendJSON(nil)))
-	return t
-}
-
-func metadataRowOf(key string, v enduser.Value) metadataRow {
-	row := metadataRow{Key: key, Value: v.String()}
-	switch v.Text()[0] {
-	case '"':
-		row.Type = "text"
-	case '{':
-		var object map[string]json.RawMessage
-		_ = v.Decode(&object) // it is one
-		row.Type, row.Value, row.JSON = "object", plural(len(object), "member"), indented(v.Text())
-	case '[':
-		var list []json.RawMessage
-		_ = v.Decode(&list) // it is one
-		row.Type, row.Value, row.JSON = "list", plural(len(list), "item"), indented(v.Text())
-	case 't', 'f':
-		row.Type = "boolean"
-	case 'n':
-		row.Type = "null"
-	default:
-		row.Type = "number"
-	}
-	return row
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return thousands(n) + " " + what + "s"
-}
-
-// indented returns a JSON text for people. The characters that visible replaces are escaped, so
-// that it is the same JSON.
-func indented(text string) string {
-	var b strings.Builder
-	for _, r := range text {
-		if hides(r) {
-			fmt.Fprintf(&b, `\u%04x`, r)
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	var out bytes.Buffer
-	if err := json.Indent(&out, []byte(b.String()), "", "  "); err != nil {
-		return text
-	}
-	return out.String()
 }

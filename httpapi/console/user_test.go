@@ -174,7 +174,7 @@ func TestUnreadableUser(t *testing.T) {
 	u := d.add(t, enduser.Spec{Name: "Ann", Sensitive: map[string]enduser.Secret{"ssn": enduser.NewSecret(enduser.String("canary"))}})
 	rewrite(t, st, "sensitive/"+u.ID, "{")
 	a := d.get(t, "users/"+u.ID)
-	a.want(t, 200, "Sensitive values – They cannot be read.")
+	a.want(t, 200, "Sensitive values – This cannot be read now.")
 }
 
 func TestUserFails(t *testing.T) {

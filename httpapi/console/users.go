@@ -162,14 +162,15 @@ type userRow struct {
 
 // users answers a list of users.
 func (c *console) users(call *family.Call) error {
-	q, err := readUserQuery(call, c.Tenant(call).Schema())
+	t := c.Tenant(call)
+	q, err := readUserQuery(call, t.Schema())
 	if err != nil {
 		return err
 	}
-	asked := *q
+	asked, mayOpen := *q, c.may(call, "getEndUser", false)
 	r := c.Read(call)
 	defer r.End()
-	found, err := c.find(r.Context, call, q)
+	found, err := find(r.Context, t, q, c.Users.Now(), mayOpen)
 	status, goOn := http.StatusOK, ""
 	if p := rest.AsProblem(r.Explain(err, q.reached(&found.Page))); p != nil && p.Code == "read-timeout" {
 		status, goOn, err = p.Status, p.Cursor, nil
@@ -186,7 +187,7 @@ func (c *console) users(call *family.Call) error {
 	data := usersPage{
 		page: c.page(call, "users", "Users"), userQuery: &asked,
 		Taken: found.As, Tried: found.Tried, Unreadable: found.Page.Unreadable,
-		MayOpen: c.may(call, "getEndUser", false),
+		MayOpen: mayOpen,
 	}
 	asked.Faults, data.MetadataKeys = q.Faults, q.schema.IndexedMetadata
 	data.Chips = asked.chips()
@@ -196,7 +197,7 @@ func (c *console) users(call *family.Call) error {
 	if status == http.StatusOK {
 		data.Others = asked.others(&found)
 		data.Pager = q.pager(&found, data.Root)
-		data.Pager.Shown = c.shown(r.Context, call, q, &found)
+		data.Pager.Shown = shown(r.Context, t, q, &found)
 	} else if goOn != "" {
 		next := q.pinned(&found)
 		if next.After = goOn; q.Before != "" {
@@ -288,14 +289,14 @@ func spanWords(value, away string) string {
 
 // shown says how many users the page shows. The first page of a search also says of how many, if
 // that can be counted soon.
-func (c *console) shown(ctx context.Context, call *family.Call, q *userQuery, f *finding) string {
+func shown(ctx context.Context, t enduser.Tenant, q *userQuery, f *finding) string {
 	here := thousands(len(f.Page.Users)) + " shown"
 	if f.Page.Next.IsZero() || !q.First() || !q.Filtered() {
 		return here
 	}
 	ctx, end := context.WithTimeout(ctx, totalFor)
 	defer end()
-	switch all, err := c.Tenant(call).Count(ctx, f.Query); {
+	switch all, err := t.Count(ctx, f.Query); {
 	case err != nil:
 		return here
 	case all.Exact:
