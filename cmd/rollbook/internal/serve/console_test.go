@@ -1,6 +1,8 @@
 package serve
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -86,16 +88,41 @@ func TestConsole(t *testing.T) {
 	if to := signed.Header.Get("Location"); signed.StatusCode != http.StatusSeeOther || to != "./" {
 		t.Fatalf("signing in: %d to %q", signed.StatusCode, to)
 	}
-	if status, _, body := visit(t, c, s.url+"/console/?nobody=ann", "text/html"); status != http.StatusOK || !strings.Contains(body, "demo") {
-		t.Errorf("the overview: %d %s", status, body)
+	for path, want := range map[string]string{"/console/": "memory", "/console/users?q=ann": "Nobody found"} {
+		if status, _, body := visit(t, c, s.url+path, "text/html"); status != http.StatusOK || !strings.Contains(body, want) {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
 	}
-	for _, want := range []string{`family=console route=/sign-in status=303`, `family=console route=/ status=200`} {
+	for _, want := range []string{`family=console route=/sign-in status=303`, `family=console route=/ status=200`, `family=console route=/users status=200`} {
 		if s.log.count(want) != 1 {
 			t.Errorf("the log lacks %s:\n%s", want, s.log)
 		}
 	}
 	if s.log.count(testKey) > 0 || s.log.count("ann") > 0 {
 		t.Error(s.log)
+	}
+}
+
+// TestConsoleOverTLS: browsers send the cookie over TLS alone, unless the server has none.
+func TestConsoleOverTLS(t *testing.T) {
+	p := pairIn(t.TempDir())
+	roots := x509.NewCertPool()
+	roots.AddCert(p.write(t, 1, time.Now().Add(time.Hour)))
+	for _, test := range []struct {
+		args   []string
+		secure bool
+	}{{nil, false}, {[]string{"-tls-cert", p.cert, "-tls-key", p.key}, true}} {
+		s, c := startServe(t, test.args...), browser(t)
+		c.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true} //nolint:gosec // as of Go's default
+		signed, err := c.PostForm(s.url+"/console/sign-in", url.Values{"key": {testKey}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = signed.Body.Close()
+		cookies := signed.Cookies()
+		if len(cookies) != 1 || cookies[0].Secure != test.secure || !cookies[0].HttpOnly {
+			t.Errorf("%v: %v", test.args, cookies)
+		}
 	}
 }
 
