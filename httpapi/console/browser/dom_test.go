@@ -241,7 +241,7 @@ func (p *page) find(r role, called string, near ...string) []*html.Node {
 		size int
 	}
 	var hits []hit
-	for _, n := range nodes(root, func(d *html.Node) bool { return r.is(d) && name(p.root, d) == called }) {
+	for _, n := range nodes(root, func(d *html.Node) bool { return r.is(d) && name(p.root, d) == called && !hidden(d) }) {
 		if len(near) == 0 {
 			hits = append(hits, hit{n, 0})
 			continue
@@ -263,6 +263,14 @@ func (p *page) find(r role, called string, near ...string) []*html.Node {
 		all = append(all, h.node)
 	}
 	return all
+}
+
+// hidden reports whether an element is, for everybody.
+func hidden(n *html.Node) bool {
+	return slices.ContainsFunc(append(ancestors(n), n), func(d *html.Node) bool {
+		_, is := lookup(d, "hidden")
+		return is || d.Data == "template"
+	})
 }
 
 // has reports whether the page has a control.

@@ -27,6 +27,10 @@ func flows() []flow {
 		{"delete", deleting},
 		{"associate", associating},
 		{"rotate", rotating},
+		{"ping", pinging},
+		{"redeliver", redelivering},
+		{"redeliver since", redeliveringSince},
+		{"feed", feeding},
 		{"theme", choosingTheme},
 	}
 }
@@ -262,21 +266,5 @@ func choosingTheme(t *testing.T, _ *world, a agent) {
 		if got := attr(tags(p.root, "html")[0], "data-theme"); got != want || p.path != "users?q=ann" {
 			t.Errorf("the theme is %q at %q", got, p.path)
 		}
-	}
-}
-
-// Everything that people do works with every kind of agent.
-func TestFlows(t *testing.T) {
-	for _, kind := range agents() {
-		t.Run(kind.name, func(t *testing.T) {
-			t.Parallel()
-			for _, f := range flows() {
-				t.Run(f.name, func(t *testing.T) {
-					w := memoryWorld(t)
-					f.run(t, w, kind.make(t, w.serve()))
-					totals.flows.Add(1)
-				})
-			}
-		})
 	}
 }
