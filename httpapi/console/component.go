@@ -13,7 +13,7 @@ func functions() template.FuncMap {
 		"chip":    func(state, word string) chip { return chip{state, word} },
 		"banner":  func(state, text string) banner { return banner{state, text} },
 		"empty":   func(title, why, next string) empty { return empty{Title: title, Why: why, Next: next} },
-		"side":    func(text string, mono bool) side { return side{text, mono} },
+		"side":    sideOf,
 		"figure": func(value, label, href, reason string) figure {
 			return figure{value, label, href, reason}
 		},

@@ -49,13 +49,16 @@ func TestConflict(t *testing.T) {
 	form.Set("groups", "x\r\nmine") // both
 	form.Set("metadata", `{"both":2,"mine":2,"theirs":1,"gone":1,"id":9007199254740993}`)
 	d.editMeanwhile(u.ID, func(e *enduser.Edit) {
-		e.Name, e.LastName, e.Language, e.Groups = "Annika <b>", "D", "de", []string{"theirs", "x", "y"}
+		e.Name, e.LastName, e.Language, e.Groups = "Annika <b>", "D\u202ee", "de", []string{"theirs", "x", "y"}
 		e.Metadata["both"], e.Metadata["theirs"] = enduser.Int(3), enduser.String("<i>")
 		delete(e.Metadata, "gone")
 	})
 	s := d.post(path, form)
 	d.want("conflict", s, http.StatusConflict, "Somebody else has changed this user meanwhile", "crm", "changed by both",
 		"Annika <b>", "Anna", "theirs\nx\ny", "x\nmine", "theirs\nx\nmine", `"<i>"`)
+	if strings.Contains(s.body, "\u202e") {
+		t.Error("a text can change the order of what is around it")
+	}
 	if strings.Contains(s.body, "Refresh") {
 		t.Error("the page offers to load it again, which loses what was typed")
 	}
@@ -80,7 +83,7 @@ func TestConflict(t *testing.T) {
 
 	d.wantTo("all picked", d.post(path, s.form()), "../../users/"+u.ID+"?done=saved")
 	got := must(d.acme.Get(t.Context(), enduser.ByID(u.ID)))(t)
-	u.Name, u.FirstName, u.LastName, u.Language, u.Email, u.Groups = "Anna", "C", "D", "en", "a@example.com", []string{"theirs", "x", "mine"}
+	u.Name, u.FirstName, u.LastName, u.Language, u.Email, u.Groups = "Anna", "C", "D\u202ee", "en", "a@example.com", []string{"theirs", "x", "mine"}
 	u.Metadata = metadataOf(t, `{"both":2,"mine":2,"theirs":"<i>","gone":1,"id":9007199254740993}`)
 	u.Version, u.Revision, u.UpdatedBy, u.UpdatedAt = got.Version, got.Revision, "ann", got.UpdatedAt
 	if !got.Equal(u) {

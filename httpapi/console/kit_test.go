@@ -51,9 +51,9 @@ func (d *visitor) get(path string, cookies ...*http.Cookie) screen {
 	return d.send(http.MethodGet, path, "", cookies...)
 }
 
-func (d *visitor) post(path string, form url.Values, cookies ...*http.Cookie) screen {
+func (d *visitor) post(path string, form url.Values) screen {
 	d.Helper()
-	return d.send(http.MethodPost, path, form.Encode(), cookies...)
+	return d.send(http.MethodPost, path, form.Encode())
 }
 
 // want checks the status of an answer, and texts that its page has.
