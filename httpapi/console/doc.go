@@ -9,7 +9,9 @@
 // htmx (https://htmx.org, version 4.0.1, in this package) replaces parts of a page. Nothing is
 // loaded from elsewhere, and every link is relative, so that the console works under any prefix,
 // also behind a proxy that changes it. As with package httpapi, every router has to strip the
-// prefix of the mount.
+// prefix of the mount. A proxy that removes a prefix has to redirect the name without a slash at
+// its end by itself, as most do, and must pass on the Host header: over plain HTTP that is how the
+// console's own POSTs are told from those of other sites.
 //
 // # Signing in
 //
@@ -18,7 +20,9 @@
 // so that a credential that is revoked ends at the next one. The credential itself is kept in
 // [Options].Sessions, sealed (AES-256-GCM) under a key that only the browser's cookie leads to;
 // the cookie never holds it. If the Authenticator accepts a request without a credential, because
-// the host has a login of its own, nobody is asked to sign in.
+// the host has a login of its own, nobody is asked to sign in, and signing out is left to the host.
+// Signing in counts as one request of the credential, wrong credentials as none: they should be
+// long and random, as for the API.
 //
 // Another site cannot send requests in somebody's name: every POST is checked by
 // [http.CrossOriginProtection], and the cookie is HttpOnly, SameSite=Lax and, over TLS, Secure.

@@ -2,7 +2,6 @@ package console
 
 import (
 	"errors"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -179,19 +178,9 @@ func (c *console) notSaved(call *family.Call, u *enduser.User, d *draft, err err
 	return c.show(call, status, "edit", p)
 }
 
-// failure returns the status and the words of an error that a form shows, and logs it as an
-// answer to it would be.
+// failure returns the status and the words of an error that a form shows.
 func (c *console) failure(call *family.Call, err error) (status int, why string) {
-	p := family.Explain(err)
-	if p == nil {
-		p = rest.Internal()
-	}
-	if p.Status >= http.StatusInternalServerError && call.Request.Context().Err() == nil {
-		call.Log(slog.LevelError, "request failed", slog.Int("status", p.Status), slog.Any("error", err))
-	}
-	for name, value := range p.Header {
-		call.Header().Set(name, value)
-	}
+	p := call.Problem(err)
 	return p.Status, p.Title + ". " + p.Detail
 }
 

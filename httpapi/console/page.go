@@ -88,8 +88,21 @@ func (c *console) who(call *family.Call, rights bool) *who {
 	return w
 }
 
-// show answers with a page.
+// show answers with a page. One that shows a problem has the code for observers that the native
+// routes give it.
 func (c *console) show(call *family.Call, status int, name string, data any) error {
+	switch status {
+	case http.StatusBadRequest:
+		call.Code("invalid")
+	case http.StatusNotFound:
+		call.Code("not-found")
+	case http.StatusConflict:
+		call.Code("conflict")
+	case http.StatusGone:
+		call.Code("trimmed")
+	case http.StatusServiceUnavailable:
+		call.Code("read-timeout")
+	}
 	b := bytes.NewBuffer(call.Buffer())
 	if err := c.templates[name].ExecuteTemplate(b, "layout", data); err != nil {
 		return err

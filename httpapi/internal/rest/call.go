@@ -247,6 +247,13 @@ func (c *Call[P]) Problem(err error) *Problem {
 	return p
 }
 
+// Code records the code of a problem that a route answers itself, unless Problem did.
+func (c *Call[P]) Code(code string) {
+	if c.code == "" {
+		c.code = code
+	}
+}
+
 // say records the code of a problem, and sets its headers.
 func (c *Call[P]) say(p *Problem) {
 	if c.code = p.Code; p.Status < http.StatusBadRequest { // it leads elsewhere, and nothing has failed
