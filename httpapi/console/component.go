@@ -122,6 +122,9 @@ func (m moment) Words() string {
 	before, after := "", " ago"
 	if d < 0 {
 		d, before, after = -d, "in ", ""
+		if d > time.Hour { // what was given three hours a second ago still has three
+			d = d.Round(time.Minute)
+		}
 	}
 	n, unit := int64(d/time.Second), " s"
 	switch {
