@@ -42,7 +42,12 @@
         this.region.scrollIntoView();
       });
       const {signal} = this.life;
-      for (const event of ["pointerleave", "focusout"]) this.list.addEventListener(event, () => setTimeout(() => this.look()));
+      this.list.addEventListener("pointerenter", (event) => { this.pointed = event.pointerType === "mouse"; });
+      this.list.addEventListener("pointerleave", () => {
+        this.pointed = false;
+        this.look();
+      });
+      this.list.addEventListener("focusout", () => setTimeout(() => this.look()));
       for (const event of ["selectionchange", "scroll"]) document.addEventListener(event, () => this.look(), {signal});
       document.addEventListener("visibilitychange", () => this.resume?.(), {signal});
     }
@@ -163,7 +168,7 @@
 
     reason() {
       if (this.list.contains(document.activeElement)) return "while the list has the focus";
-      if (matchMedia("(hover: hover)").matches && this.list.matches(":hover")) return "while you point at the list";
+      if (this.pointed) return "while you point at the list";
       const selection = getSelection();
       if (!selection.isCollapsed && selection.containsNode(this.list, true)) return "while text is selected";
       if (this.list.getBoundingClientRect().top < 0) return "while you read further down";
