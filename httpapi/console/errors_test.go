@@ -41,18 +41,18 @@ func TestUnknown(t *testing.T) {
 			continue
 		}
 		nobody := record(d.pages, signed(g, g.request(r.Method, pageOf(r.Path, unknown), nil, named)))
-		want := bodyOf(t, nobody)
-		if r.Method == http.MethodGet && nobody.StatusCode != http.StatusNotFound {
-			t.Errorf("%s: status %d", r.Path, nobody.StatusCode)
+		want := nobody.Body.String()
+		if r.Method == http.MethodGet && nobody.Code != http.StatusNotFound {
+			t.Errorf("%s: status %d", r.Path, nobody.Code)
 		}
 		for whose, ids := range others {
 			theirs := record(d.pages, signed(g, g.request(r.Method, pageOf(r.Path, ids), nil, named)))
 			folder, _, _ := strings.Cut(r.Path[1:], "/")
-			got := strings.ReplaceAll(bodyOf(t, theirs), ids[folder], id)
-			if diff := cmp.Diff(want, got); diff != "" || nobody.StatusCode != theirs.StatusCode {
-				t.Errorf("%s %s of %s: status %d, and of nobody %d:\n%s", r.Method, r.Path, whose, theirs.StatusCode, nobody.StatusCode, diff)
+			got := strings.ReplaceAll(theirs.Body.String(), ids[folder], id)
+			if diff := cmp.Diff(want, got); diff != "" || nobody.Code != theirs.Code {
+				t.Errorf("%s %s of %s: status %d, and of nobody %d:\n%s", r.Method, r.Path, whose, theirs.Code, nobody.Code, diff)
 			}
-			if diff := cmp.Diff(nobody.Header, theirs.Header); diff != "" {
+			if diff := cmp.Diff(nobody.Header(), theirs.Header()); diff != "" {
 				t.Errorf("%s %s of %s:\n%s", r.Method, r.Path, whose, diff)
 			}
 		}
@@ -65,13 +65,6 @@ func signed(g *guest, r *http.Request) *http.Request {
 		r.AddCookie(cookie)
 	}
 	return r
-}
-
-func bodyOf(tb testing.TB, resp *http.Response) string {
-	tb.Helper()
-	var b bytes.Buffer
-	_ = must(b.ReadFrom(resp.Body))(tb)
-	return b.String()
 }
 
 // TestHeaders: every answer, of whatever route and status, keeps out of caches, frames and other
@@ -90,17 +83,17 @@ func TestHeaders(t *testing.T) {
 	check := func(r *http.Request) {
 		r.Header.Set("X-Request-Id", "request-1")
 		resp := record(s.pages, r)
-		statuses[resp.StatusCode] = true
+		statuses[resp.Code] = true
 		for name := range want {
-			if diff := cmp.Diff(want[name], resp.Header[name]); diff != "" {
-				t.Errorf("%s %s: %d: %s differs:\n%s", r.Method, r.URL, resp.StatusCode, name, diff)
+			if diff := cmp.Diff(want[name], resp.Header()[name]); diff != "" {
+				t.Errorf("%s %s: %d: %s differs:\n%s", r.Method, r.URL, resp.Code, name, diff)
 			}
 		}
-		if resp.StatusCode != http.StatusSeeOther && !strings.HasPrefix(r.URL.Path, "/static/") && resp.Header.Get("Content-Type") != "text/html; charset=utf-8" {
-			t.Errorf("%s %s: %d has content type %q", r.Method, r.URL, resp.StatusCode, resp.Header.Get("Content-Type"))
+		if resp.Code != http.StatusSeeOther && !strings.HasPrefix(r.URL.Path, "/static/") && resp.Header().Get("Content-Type") != "text/html; charset=utf-8" {
+			t.Errorf("%s %s: %d has content type %q", r.Method, r.URL, resp.Code, resp.Header().Get("Content-Type"))
 		}
-		if len(resp.Header["Etag"]) > 0 || len(resp.Header["Access-Control-Allow-Origin"]) > 0 {
-			t.Errorf("%s %s: %v", r.Method, r.URL, resp.Header)
+		if len(resp.Header()["Etag"]) > 0 || len(resp.Header()["Access-Control-Allow-Origin"]) > 0 {
+			t.Errorf("%s %s: %v", r.Method, r.URL, resp.Header())
 		}
 	}
 	for _, r := range console.Routes() {

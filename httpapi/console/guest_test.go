@@ -64,6 +64,13 @@ func invite(tb testing.TB, h http.Handler, mount string) *guest {
 type direct struct{ http.Handler }
 
 func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp := record(d.Handler, r).Result()
+	resp.Request = r
+	return resp, nil
+}
+
+// record returns what a handler answers to a request of a client.
+func record(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
 	body := r.Body
 	if body == nil {
 		body = http.NoBody
@@ -74,10 +81,8 @@ func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
 		in.TLS = new(tls.ConnectionState)
 	}
 	w := httptest.NewRecorder()
-	d.ServeHTTP(w, in)
-	resp := w.Result()
-	resp.Request = r
-	return resp, nil
+	h.ServeHTTP(w, in)
+	return w
 }
 
 // sight is what a guest came to see.

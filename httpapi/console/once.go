@@ -23,7 +23,7 @@ func (c *console) showOnce(call *family.Call, what, subject, secret string) erro
 		return rest.Unavailable("unavailable", "What is new could not be kept for the next page.").Because(err)
 	}
 	// Strict: a link on another site must not use up what can be seen once.
-	setCookie(call, &http.Cookie{Name: onceCookie, Value: t.String(), MaxAge: int(onceFor.Seconds()), SameSite: http.SameSiteStrictMode})
+	setCookie(call, onceCookie, t.String(), onceFor, http.SameSiteStrictMode)
 	return nil
 }
 

@@ -45,11 +45,11 @@ func TestOnce(t *testing.T) {
 		in := signed(g, g.request(http.MethodPost, path+"/rotate", form))
 		resp := record(g.client.Transport.(direct).Handler, in)
 		var once *http.Cookie
-		for _, cookie := range resp.Cookies() {
+		for _, cookie := range resp.Result().Cookies() {
 			once = cookie
 		}
-		if resp.StatusCode != http.StatusSeeOther || once == nil || once.Path != "" || !once.HttpOnly || !once.Secure || once.SameSite != http.SameSiteStrictMode || once.MaxAge != 600 {
-			t.Fatalf("%s: status %d with cookie %+v", name, resp.StatusCode, once)
+		if resp.Code != http.StatusSeeOther || once == nil || once.Path != "" || !once.HttpOnly || !once.Secure || once.SameSite != http.SameSiteStrictMode || once.MaxAge != 600 {
+			t.Fatalf("%s: status %d with cookie %+v", name, resp.Code, once)
 		}
 		g.jar.SetCookies(in.URL, []*http.Cookie{once})
 		if len(g.cookies("users")) != 1 || len(g.cookies(path+"x")) != 1 {

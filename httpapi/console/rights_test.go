@@ -122,7 +122,7 @@ func TestRights(t *testing.T) {
 			for _, cookie := range g.cookies(to) {
 				in.AddCookie(cookie)
 			}
-			return record(s.pages, in).StatusCode
+			return record(s.pages, in).Code
 		}
 		before := apitest.StateOf(t, s.acme)
 		for _, lacks := range actions {
@@ -224,6 +224,11 @@ func TestCrossOrigin(t *testing.T) {
 	}
 	if diff := cmp.Diff(before, apitest.StateOf(t, s.acme)); diff != "" {
 		t.Errorf("something was written:\n%s", diff)
+	}
+	for _, g := range []*guest{in, out} { // else the Origin of a form's POST is null, also of the console's own
+		if !strings.Contains(g.get("").body, `<meta name="referrer" content="same-origin">`) {
+			t.Error("a page keeps its origin from the console")
+		}
 	}
 	if in.get("users").at != "users" || in.cookies("")[0].Value != session || len(out.cookies("")) > 0 {
 		t.Error("another site changed who is signed in")

@@ -72,8 +72,8 @@ func (c *console) keep(ctx context.Context, owner family.Principal, kind, value,
 	if err != nil {
 		return t, err
 	}
-	plain := append(binary.BigEndian.AppendUint64(nil, uint64(until.UnixMilli())), value...) //nolint:gosec // not before 1970
-	record := aead.Seal(nil, nil, plain, []byte(about))
+	plain := append(binary.BigEndian.AppendUint64(nil, uint64(until.UnixMilli())), value...)
+	record := aead.Seal(nil, nil, plain, []byte(about)) //nolint:gosec // it takes no nonce: it makes one
 	if m, ok := c.sessions.(*memorySessions); ok {
 		m.putFor(owner.Key(), t.id(kind), record, until)
 		return t, nil
@@ -210,17 +210,17 @@ func fromScript(r *http.Request) bool { return r.Header.Get("HX-Request") == "tr
 func hasCookie(r *http.Request, name string) bool { return len(r.CookiesNamed(name)) > 0 }
 
 func dropCookie(call *family.Call, name string) {
-	setCookie(call, &http.Cookie{Name: name, MaxAge: -1})
+	setCookie(call, name, "", -time.Second, http.SameSiteLaxMode)
 }
 
-// setCookie sets a cookie without a Path, for which the browser takes the folder of the page as
-// it sees it: also under a prefix that a proxy adds or removes.
-func setCookie(call *family.Call, cookie *http.Cookie) {
-	cookie.HttpOnly = true
-	if cookie.SameSite == 0 {
-		cookie.SameSite = http.SameSiteLaxMode
+// setCookie sets a cookie for so long, or drops it if that is negative. The cookie has no Path:
+// the browser takes the folder of the page as it sees it, also under a prefix that a proxy adds
+// or removes.
+func setCookie(call *family.Call, name, value string, long time.Duration, site http.SameSite) {
+	cookie := http.Cookie{
+		Name: name, Value: value, MaxAge: int(long.Seconds()),
+		HttpOnly: true, SameSite: site, Secure: secure(call.Request),
 	}
-	cookie.Secure = secure(call.Request)
 	call.Header().Add("Set-Cookie", cookie.String())
 }
 

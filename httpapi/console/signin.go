@@ -62,7 +62,7 @@ func (c *console) signIn(call *family.Call) error {
 	if err != nil {
 		return rest.Unavailable("unavailable", "The session could not be kept.").Because(err)
 	}
-	setCookie(call, &http.Cookie{Name: sessionCookie, Value: t.String(), MaxAge: int(c.sessionFor.Seconds())})
+	setCookie(call, sessionCookie, t.String(), c.sessionFor, http.SameSiteLaxMode)
 	return c.redirect(call, to)
 }
 

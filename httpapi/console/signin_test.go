@@ -210,7 +210,7 @@ func TestCookie(t *testing.T) {
 				tt.change(r)
 			}
 		}))
-		cookies := w.Cookies()
+		cookies := w.Result().Cookies()
 		if len(cookies) != 1 {
 			t.Fatalf("%d cookies", len(cookies))
 		}
@@ -239,7 +239,7 @@ func TestHostileCookies(t *testing.T) {
 	lookups := func(cookie string) (status, gets int) {
 		kept.gets = 0
 		r := g.request(http.MethodGet, "users", nil, header("Cookie", cookie))
-		return record(d.pages, r).StatusCode, kept.gets
+		return record(d.pages, r).Code, kept.gets
 	}
 	for _, value := range []string{
 		"", "x", valid[:42], valid + "A", valid + "=", strings.ToLower(valid) + "!", `"` + valid, valid[:42] + "\x00", "../" + valid, none,

@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
@@ -50,11 +51,11 @@ func (c *console) setSetting(call *family.Call, field, cookie, usual string, oth
 	if err := q.Strict(); err != nil {
 		return err
 	}
-	const year = 365 * 24 * 3600
+	const year = 365 * 24 * time.Hour
 	if value == usual {
 		dropCookie(call, cookie)
 	} else {
-		setCookie(call, &http.Cookie{Name: cookie, Value: value, MaxAge: year})
+		setCookie(call, cookie, value, year, http.SameSiteLaxMode)
 	}
 	return c.redirect(call, next(back))
 }
