@@ -113,7 +113,7 @@ func TestConsoleOverTLS(t *testing.T) {
 		secure bool
 	}{{nil, false}, {[]string{"-tls-cert", p.cert, "-tls-key", p.key}, true}} {
 		s, c := startServe(t, test.args...), browser(t)
-		c.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true} //nolint:gosec // as of Go's default
+		c.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, DisableKeepAlives: true}
 		signed, err := c.PostForm(s.url+"/console/sign-in", url.Values{"key": {testKey}})
 		if err != nil {
 			t.Fatal(err)
