@@ -32,6 +32,11 @@
 // Each page and each button needs the right to the action of the native route that does the same;
 // see Options.Authorize of package httpapi. What a credential may not do is not on the page, and
 // refused if it is sent nevertheless. A new token is shown once. Sensitive values are never shown.
+// Of a webhook's URL, the query and long parts of the path are cut, since services put secrets
+// there. Only its own page shows it whole, and only to those who have the right to updateWebhook.
+//
+// The live feed is a request that waits for 25 s at most. Of one credential four of them wait at
+// once; they end when [Options].Closing does.
 //
 // The console reads through package enduser alone, within limits: a page waits for the store at
 // most [Options].ReadFor, the overview at most [Options].OverviewFor. What a figure or a history

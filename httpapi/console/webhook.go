@@ -231,8 +231,13 @@ func (c *console) readAttempts(ctx context.Context, call *family.Call, p *webhoo
 		p.Reasons["attempts"] = reasonOf(err)
 		return
 	}
+	later := make(map[string]bool) // events that were attempted again
 	for i := range attempts {
 		a := &attempts[i]
+		if later[a.EventID] {
+			a.Next = time.Time{}
+		}
+		later[a.EventID] = true
 		p.Attempts = append(p.Attempts, attemptRow{Attempt: *a, Answer: answerOf(a.Status, a.Fault), Again: p.again(a.EventID, a.Event, a.Kind)})
 	}
 	if q.event != "" {

@@ -21,6 +21,7 @@ type webhooksPage struct {
 	Unreadable []string
 	HasState   bool // the credential may see how far deliveries are
 	MayOpen    bool
+	Cut        bool // a part of an address
 }
 
 type webhookRow struct {
@@ -150,6 +151,7 @@ func (c *console) webhooks(call *family.Call) error {
 			ID: h.ID, Address: addressOf(h.URL), Description: visible(h.Description), Events: eventsText(h.Events, 2), States: statesOf(&h, nil),
 			Lag: lag{Text: "–"},
 		}
+		data.Cut = data.Cut || row.Address.Cut
 		if data.HasState {
 			if s, err := t.Webhooks().State(r.Context, h.ID); err == nil {
 				row.States, row.Lag, row.LastSuccess = statesOf(&h, &s), c.lagOf(r.Context, t, &s), s.LastSuccess

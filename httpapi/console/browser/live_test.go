@@ -91,7 +91,9 @@ func TestLiveFeed(t *testing.T) {
 		{"while you point at the list", func() { f.point("#changes tr:first-child") }, func() { f.point(".rail a") }},
 		{"while the list has the focus", func() { evaluate[any](f.tab, `document.querySelector("#changes a").focus()`) },
 			func() { evaluate[any](f.tab, `document.activeElement.blur()`) }},
-		{"while text is selected", func() { evaluate[any](f.tab, `getSelection().selectAllChildren(document.querySelector("#changes tr"))`) },
+		{"while text is selected", func() {
+			evaluate[any](f.tab, `getSelection().selectAllChildren(document.querySelector("#changes tr"))`)
+		},
 			func() { evaluate[any](f.tab, `getSelection().removeAllRanges()`) }},
 		{"while you read further down", func() { evaluate[any](f.tab, `scrollTo({top: 600, behavior: "instant"})`) },
 			func() { evaluate[any](f.tab, `scrollTo({top: 0, behavior: "instant"})`) }},
