@@ -32,7 +32,8 @@ type Options struct {
 	SessionFor time.Duration
 
 	// OverviewFor is how long the overview waits for its figures, and the page of a user for its
-	// history. What is not known by then is shown as "–", with the reason. 0: 800 ms.
+	// history. What is not known by then is shown as "–", with the reason. The overview is shown
+	// after a tenth of it, and asks for what is missing when it is there. 0: 800 ms.
 	OverviewFor time.Duration
 
 	// Store returns what the overview shows of the store. It must be fast and safe for

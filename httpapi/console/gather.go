@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
 )
@@ -24,12 +25,12 @@ type gathering struct {
 	closed bool
 }
 
-// gather begins such a page. It waits for its turn if others of the tenant are at work; if none
-// comes in time, no question is asked.
-func (c *console) gather(call *family.Call) (g *gathering, end context.CancelFunc) {
-	seconds := strconv.FormatFloat(c.overviewFor.Seconds(), 'g', 3, 64)
+// gather begins such a page, which is shown within a limit. It waits for its turn if others of the
+// tenant are at work; if none comes in time, no question is asked.
+func (c *console) gather(call *family.Call, limit time.Duration) (g *gathering, end context.CancelFunc) {
+	seconds := strconv.FormatFloat(limit.Seconds(), 'g', 3, 64)
 	g = &gathering{call: call, late: "The store did not answer in " + seconds + " s."}
-	g.ctx, end = context.WithTimeout(call.Request.Context(), c.overviewFor)
+	g.ctx, end = context.WithTimeout(call.Request.Context(), limit)
 	if g.leave = c.turns.take(g.ctx, call.Principal.Tenant); g.leave == nil {
 		g.late = "Other pages still wait for the store."
 	}
@@ -73,11 +74,12 @@ func (g *gathering) put(change func()) {
 	}
 }
 
-// wait returns when all questions are answered, or their time is over. After that put does
-// nothing. The page's turn lasts until the store has let go of all of them.
-func (g *gathering) wait() {
+// wait returns when all questions are answered, or their time is over, and reports whether that
+// was so. After that put does nothing. The page's turn lasts until the store has let go of all of
+// them.
+func (g *gathering) wait() (late bool) {
 	if g.leave == nil {
-		return
+		return true
 	}
 	done := make(chan struct{})
 	go func() {
@@ -90,8 +92,9 @@ func (g *gathering) wait() {
 	case <-g.ctx.Done():
 	}
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	g.closed = true
-	g.mu.Unlock()
+	return g.ctx.Err() != nil
 }
 
 // safely makes an error of a panic: nobody recovers those of other goroutines.

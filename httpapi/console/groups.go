@@ -119,7 +119,7 @@ const unknown = "–"
 func (c *console) countMembers(call *family.Call, groups []enduser.Group, rows []groupRow) string {
 	const atOnce = 4
 	t, now := c.Tenant(call), c.Users.Now()
-	g, end := c.gather(call)
+	g, end := c.gather(call, c.overviewFor)
 	defer end()
 	var reasons [atOnce]string
 	for first := range min(atOnce, len(groups)) {

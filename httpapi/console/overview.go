@@ -12,6 +12,7 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
+	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
 
 type overviewPage struct {
@@ -22,6 +23,7 @@ type overviewPage struct {
 	Store    *storePanel    // nil: there is nothing to show
 	Hooks    *endpointPanel // nil: the credential has no right to it
 	First    *empty         // of a tenant without users
+	Late     bool           // a second request may know more
 }
 
 // storePanel is what the overview shows of the store.
@@ -52,18 +54,30 @@ type endpointRow struct {
 
 // overview shows how a tenant is. What takes too long, or fails, is left out, and the page says
 // why. What the credential has no right to is not on the page.
+//
+// The page is shown at once with what is known then. With wait=yes it takes longer; scripts ask for
+// that by themselves.
 func (c *console) overview(call *family.Call) error {
-	if err := noParameters(call); err != nil {
+	values, err := call.Query()
+	if err != nil {
+		return err
+	}
+	parameters, limit := rest.Query{Values: values}, c.overviewFor
+	waits := parameters.OneOf("wait", "no", "yes") == "yes"
+	if !waits {
+		limit /= 10
+	}
+	if err := parameters.Strict(); err != nil {
 		return err
 	}
 	data := &overviewPage{page: c.page(call, "", "Overview")}
 	t := c.Tenant(call)
-	g, end := c.gather(call)
+	g, end := c.gather(call, limit)
 	defer end()
 	all := c.askUsers(g, t, data)
 	c.askStore(g, t, data)
 	c.askWebhooks(g, t, data)
-	g.wait()
+	data.Late = g.wait() && !waits
 	if all != nil && all.Value == "0" {
 		data.First = c.first(call)
 	}

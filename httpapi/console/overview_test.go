@@ -348,15 +348,17 @@ func TestOverviewNeverWaits(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name  string
-		limit time.Duration // 0: the default
+		page  string
+		limit time.Duration
 		takes time.Duration // each call of the store
 		deaf  bool
 		after time.Duration
 		want  string
 	}{
-		{"a slow store", 0, 2 * time.Second, false, 800 * time.Millisecond, "– The store did not answer in 0.8 s."},
-		{"one that does not listen", 0, 2 * time.Second, true, 800 * time.Millisecond, "– The store did not answer in 0.8 s."},
-		{"another limit", 1500 * time.Millisecond, 2 * time.Second, true, 1500 * time.Millisecond, "– The store did not answer in 1.5 s."},
+		{"a slow store, at first", "", 800 * time.Millisecond, 2 * time.Second, true, 80 * time.Millisecond, "– The store did not answer in 0.08 s."},
+		{"a slow store", "?wait=yes", 800 * time.Millisecond, 2 * time.Second, false, 800 * time.Millisecond, "– The store did not answer in 0.8 s."},
+		{"one that does not listen", "?wait=yes", 800 * time.Millisecond, 2 * time.Second, true, 800 * time.Millisecond, "– The store did not answer in 0.8 s."},
+		{"another limit", "?wait=yes", 1500 * time.Millisecond, 2 * time.Second, true, 1500 * time.Millisecond, "– The store did not answer in 1.5 s."},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -366,9 +368,12 @@ func TestOverviewNeverWaits(t *testing.T) {
 				d.add(t, enduser.Spec{Name: "Ann"})
 				st.takes.Store(int64(test.takes))
 				begin := time.Now()
-				page := d.get(t, "")
+				page := d.get(t, test.page)
 				if took := time.Since(begin); took != test.after {
 					t.Errorf("the page took %v, want %v", took, test.after)
+				}
+				if late := strings.Contains(page.HTML, `hx-get="./?wait=yes"`); late != (test.page == "") {
+					t.Errorf("the page asks for what is missing: %v", late)
 				}
 				page.want(t, http.StatusOK, figures(test.want, test.want, test.want, test.want),
 					"Last write of this tenant "+test.want, "Days are missing. "+test.want[len("– "):], "Webhook lag "+test.want)
@@ -387,14 +392,14 @@ func TestOverviewKnowsWhatCameInTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		st := &slowStore{Store: memory.New(nil)}
-		d := newDesk(t, st, nil)
+		d := newDesk(t, st, &console.Options{OverviewFor: 800 * time.Millisecond})
 		d.add(t, enduser.Spec{Name: "Ann"})
 		st.takes.Store(int64(30 * time.Millisecond)) // of which a day takes some
-		page := d.get(t, "")
+		page := d.get(t, "?wait=yes")
 		page.want(t, http.StatusOK, "Users 1 ", "Expiring in the next 24 h 0 ", "Days are missing.", "4 May 1 ")
 		loads := 1
 		for ; strings.Contains(page.text(), "Days are missing."); loads++ {
-			if page = d.get(t, ""); loads == daysOfChart {
+			if page = d.get(t, "?wait=yes"); loads == daysOfChart {
 				t.Fatal("what was counted is not remembered")
 			}
 		}
@@ -410,9 +415,9 @@ func TestOverviewsDoNotPileUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		st := &slowStore{Store: memory.New(nil), deaf: true}
-		d := newDesk(t, st, nil)
+		d := newDesk(t, st, &console.Options{OverviewFor: 800 * time.Millisecond})
 		st.takes.Store(int64(time.Second))
-		d.get(t, "")
+		d.get(t, "?wait=yes")
 		each := st.most.Load() // reads at once of one overview
 		time.Sleep(time.Minute)
 
@@ -420,14 +425,14 @@ func TestOverviewsDoNotPileUp(t *testing.T) {
 		var group sync.WaitGroup
 		for range 50 {
 			group.Go(func() {
-				page := d.get(t, "")
+				page := d.get(t, "?wait=yes")
 				page.want(t, http.StatusOK, "Users – ")
 			})
 		}
 		group.Wait()
 		for range 50 {
 			begin := time.Now()
-			page := d.get(t, "")
+			page := d.get(t, "?wait=yes")
 			page.want(t, http.StatusOK, "Users – Other pages still wait for the store.")
 			if took := time.Since(begin); took != 800*time.Millisecond {
 				t.Errorf("the page took %v", took)
@@ -439,11 +444,11 @@ func TestOverviewsDoNotPileUp(t *testing.T) {
 
 		st.takes.Store(0)
 		d.who.Tenant = "globex"
-		page := d.get(t, "")
+		page := d.get(t, "?wait=yes")
 		page.want(t, http.StatusOK, figures("0", "0", "0", "0"))
 		time.Sleep(2 * time.Hour)
 		d.who.Tenant = "acme"
-		page = d.get(t, "")
+		page = d.get(t, "?wait=yes")
 		page.want(t, http.StatusOK, figures("0", "0", "0", "0"))
 	})
 }

@@ -129,15 +129,21 @@
     const { response, request } = event.detail.ctx;
     if (response.raw.ok && !response.raw.redirected) return;
     event.preventDefault();
+    if (event.detail.ctx.sourceElement?.hasAttribute("data-quiet")) return;
     location.assign(response.raw.redirected ? response.raw.url : request.action);
   });
   document.addEventListener("htmx:error", () => say("The page could not be loaded.", true));
 
   // htmx reports a swap to the element that asked for it, which the swap takes away.
-  document.addEventListener("htmx:before:swap", (event) => { event.detail.ctx.sourceElement = find("#main"); });
+  let quiet = false; // nobody asked for the swap
+  document.addEventListener("htmx:before:swap", (event) => {
+    quiet = event.detail.ctx.sourceElement?.hasAttribute("data-quiet");
+    event.detail.ctx.sourceElement = find("#main");
+  });
 
   // After a swap the focus goes to what is new, unless it stays in a field.
   document.addEventListener("htmx:after:swap", () => {
+    if (quiet) return;
     const shown = find("#shown");
     if (shown) say(shown.textContent);
     if (document.activeElement && document.activeElement !== document.body) return;
