@@ -1,14 +1,20 @@
 package console_test
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi"
+	"github.com/rollbook-go/rollbook/httpapi/console"
+	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
@@ -126,4 +132,51 @@ func TestSearchWithoutGet(t *testing.T) {
 	d.denied = map[string]bool{"listEndUsers": true}
 	a = d.find(t, "q", "crm-7")
 	a.want(t, 403)
+}
+
+// slowList is a store that needs a second for each part of a list, and whose parts are empty but
+// for the last.
+type slowList struct {
+	store.Store
+
+	parts int
+}
+
+func (s slowList) List(ctx context.Context, tenant string, q store.Query) (store.Page, error) {
+	select {
+	case <-time.After(time.Second):
+	case <-ctx.Done():
+		return store.Page{}, ctx.Err()
+	}
+	at := store.Revision(s.parts)
+	if q.Before > 0 {
+		at = q.Before - 1
+	}
+	if at > 1 {
+		return store.Page{Next: at}, nil
+	}
+	q.Before = 0
+	return s.Store.List(ctx, tenant, q)
+}
+
+// A search that takes too long says so, and goes on from where it was.
+func TestSearchGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, slowList{memory.New(nil), 10}, &console.Options{Options: httpapi.Options{ReadFor: 3500 * time.Millisecond}})
+		d.add(t, enduser.Spec{ExternalID: "crm-7", Name: "Ann"})
+		a := d.get(t, "users?q=ann")
+		for range 3 {
+			a.want(t, 503, "There was no time to search further.", "Search: ann")
+			if len(a.rows()) > 0 || strings.Contains(a.text(), "Nobody") {
+				t.Error(a.text())
+			}
+			if a = d.get(t, a.link("Search on from here")); a.Status == 200 {
+				break
+			}
+		}
+		a.want(t, 200)
+		if diff := cmp.Diff([]string{"crm-7"}, a.rows()); diff != "" {
+			t.Error(diff)
+		}
+	})
 }
