@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"html/template"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
@@ -30,10 +31,13 @@ func (c *console) problem(call *family.Call, p *rest.Problem) []byte {
 		page: c.frame(call, title), Detail: detail, Faults: p.Errors,
 		Wait: p.Header["Retry-After"], Request: p.RequestID,
 	}
-	data.Section, _, _ = strings.Cut(data.Here, "/")
 	if call.Principal.Tenant != "" {
 		data.Who = c.who(call, p.Status < http.StatusInternalServerError)
 		data.Still = still(p)
+		section, _, _ := strings.Cut(strings.TrimPrefix(call.Request.URL.Path, "/"), "/")
+		if slices.Contains(data.Who.Sections, section) {
+			data.Section = section
+		}
 	}
 	b := bytes.NewBuffer(call.Buffer())
 	if err := c.templates["error"].ExecuteTemplate(b, "layout", &data); err != nil {
@@ -47,15 +51,15 @@ func (c *console) problem(call *family.Call, p *rest.Problem) []byte {
 func inWords(p *rest.Problem) (title, detail string) {
 	switch {
 	case p.Code == "not-found":
-		return "Not found", "There is nothing here for this key. It may have been deleted, or be in another tenant or environment."
+		return "Not found", "There is nothing here. It may have been deleted, or be in another tenant or environment."
 	case p.Code == "forbidden":
-		return "Not allowed", "This key has no right to this. Whoever runs this server can give it one."
+		return "Not allowed", "You have no right to this. Whoever runs this server can give it to you."
 	case p.Code == "cross-origin":
 		return "Refused", "The request comes from another site. If it does not, the proxy before the console changes the Host header."
 	case p.Code == "method-not-allowed":
 		return "Not allowed here", "This address is for a button of a page, and shows nothing itself."
 	case p.Code == "rate-limited":
-		return "Too many requests", "This key has sent too many requests."
+		return "Too many requests", "Too many requests were sent with this key or login."
 	case p.Code == "invalid" && len(p.Errors) > 0 && p.Errors[0].Query:
 		return "This address is not valid", "Something in it is not what the page takes:"
 	}

@@ -216,10 +216,10 @@ func TestProblemPages(t *testing.T) {
 		status     int
 		says       []string
 	}{
-		{"GET", "no/such/page", 404, []string{"<title>Not found · Rollbook</title>", "There is nothing here for this key.", `href="../../"`, `aria-label="Main"`}},
+		{"GET", "no/such/page", 404, []string{"<title>Not found · Rollbook</title>", "There is nothing here.", `href="../../"`, `aria-label="Main"`}},
 		{"GET", "sign-out", 404, []string{"Not found"}},
 		{"PUT", "users", 405, []string{"This address is for a button of a page"}},
-		{"GET", "feed?from=yesterday&x=%3Cb%3E", 400, []string{"This address is not valid", "<code>x</code> is not a parameter"}},
+		{"GET", "feed?from=yesterday&x=%3Cb%3E", 400, []string{"This address is not valid", `<a href="./feed">Feed</a>`, "<code>x</code> is not a parameter"}},
 		{"GET", "groups?x=1&limit=2", 400, []string{"<code>limit</code>", "<code>x</code>"}},
 		{"GET", "groups?a=%zz", 400, []string{"The query is not valid."}},
 		{"GET", "groups", 503, []string{"One user is still found at once"}},
@@ -239,7 +239,7 @@ func TestProblemPages(t *testing.T) {
 		}
 	}
 	s.may = func(httpapi.Principal, httpapi.Action) bool { return false }
-	if got := g.get("users"); got.status != 403 || !strings.Contains(got.body, "This key has no right to this.") {
+	if got := g.get("users"); got.status != 403 || !strings.Contains(got.body, "You have no right to this.") {
 		t.Errorf("without rights: %d %s", got.status, got.body)
 	}
 }

@@ -217,7 +217,7 @@ func dropCookie(call *family.Call, name string) {
 // the browser takes the folder of the page as it sees it, also under a prefix that a proxy adds
 // or removes.
 func setCookie(call *family.Call, name, value string, long time.Duration, site http.SameSite) {
-	cookie := http.Cookie{
+	cookie := http.Cookie{ //nolint:gosec // Secure is set wherever the browser would send it back
 		Name: name, Value: value, MaxAge: int(long.Seconds()),
 		HttpOnly: true, SameSite: site, Secure: secure(call.Request),
 	}
