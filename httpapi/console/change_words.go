@@ -36,6 +36,7 @@ func changeChip(ch *enduser.Change) chip {
 		state = "warn"
 	case enduser.ChangeDeleted, enduser.ChangeDisabled:
 		state = "danger"
+	case enduser.ChangeUpdated:
 	}
 	return chip{state, cmp.Or(visible(ch.Kind), "unknown")}
 }

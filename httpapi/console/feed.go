@@ -1,7 +1,6 @@
 package console
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -119,7 +118,7 @@ func (c *console) feed(call *family.Call) error {
 	if !q.after.IsZero() {
 		slices.Reverse(found.Changes)
 	}
-	p.Rows = c.changeRows(r.Context, call, found.Changes, p.Root)
+	p.Rows = c.changeRows(r, call, found.Changes, p.Root)
 	p.turn(&q, &found, latest, newest)
 	return c.show(call, http.StatusOK, "feed", p)
 }
@@ -159,12 +158,12 @@ func (p *feedPage) turn(q *feedQuery, found *enduser.ChangePage, latest enduser.
 }
 
 // changeRows returns changes as rows of a page.
-func (c *console) changeRows(ctx context.Context, call *family.Call, changes []enduser.Change, root string) []changeRow {
+func (c *console) changeRows(r family.Reading, call *family.Call, changes []enduser.Change, root string) []changeRow {
 	var all []about
 	for i := range changes {
 		all = append(all, about{changes[i].Kind, changes[i].ID})
 	}
-	found := c.subjects(ctx, call, all)
+	found := c.subjects(r, call, all)
 	rows := make([]changeRow, len(changes))
 	for i := range changes {
 		ch := &changes[i]

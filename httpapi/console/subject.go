@@ -2,7 +2,6 @@ package console
 
 import (
 	"cmp"
-	"context"
 	"errors"
 
 	"github.com/rollbook-go/rollbook/enduser"
@@ -23,7 +22,7 @@ type subject struct {
 
 // subjects finds out what changes or events are about. What the credential has no right to get
 // stays an ID, and so does what cannot be read now.
-func (c *console) subjects(ctx context.Context, call *family.Call, all []about) map[about]subject {
+func (c *console) subjects(r family.Reading, call *family.Call, all []about) map[about]subject {
 	t := c.Tenant(call)
 	may := map[string]bool{
 		"user": c.may(call, "getEndUser", false), "group": c.may(call, "getGroup", false), "webhook": c.may(call, "getWebhook", false),
@@ -40,10 +39,10 @@ func (c *console) subjects(ctx context.Context, call *family.Call, all []about) 
 		case "user":
 			users, refs = append(users, a), append(refs, enduser.ByID(a.ID))
 		case "group":
-			g, err := t.Groups().Get(ctx, enduser.GroupByID(a.ID))
+			g, err := t.Groups().Get(r.Context, enduser.GroupByID(a.ID))
 			s.know(cmp.Or(g.Name, g.ExternalID), err)
 		case "webhook":
-			h, err := t.Webhooks().Get(ctx, a.ID)
+			h, err := t.Webhooks().Get(r.Context, a.ID)
 			s.know(addressOf(h.URL).Host, err)
 		}
 		found[a] = s
@@ -51,7 +50,7 @@ func (c *console) subjects(ctx context.Context, call *family.Call, all []about) 
 	if len(refs) == 0 {
 		return found
 	}
-	answers, err := t.GetAll(ctx, refs)
+	answers, err := t.GetAll(r.Context, refs)
 	if err != nil {
 		return found
 	}

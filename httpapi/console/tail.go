@@ -72,7 +72,7 @@ func (c *console) feedTail(call *family.Call) error {
 	p := &tailPage{page: c.page(call, "feed", "Feed"), After: found.Position, More: found.More}
 	p.Root = "./" // that of the page that gets the rows
 	slices.Reverse(found.Changes)
-	p.Rows = c.changeRows(r.Context, call, found.Changes, p.Root)
+	p.Rows = c.changeRows(r, call, found.Changes, p.Root)
 	b := bytes.NewBuffer(call.Buffer())
 	if err := c.templates["feed"].ExecuteTemplate(b, "tail", p); err != nil {
 		return err

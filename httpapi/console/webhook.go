@@ -165,16 +165,16 @@ func (c *console) showWebhook(call *family.Call, status int, q webhookQuery, fai
 		p.MayRedeliver = c.may(call, "redeliverEvent", true)
 		p.MayRedeliverAll = c.may(call, "countRedelivery", false) && c.may(call, "startRedelivery", true)
 	}
-	c.readState(r.Context, call, p)
-	if err := c.readDead(r.Context, call, p, &q); err != nil {
+	c.readState(r, call, p)
+	if err := c.readDead(r, call, p, &q); err != nil {
 		return err
 	}
-	c.readAttempts(r.Context, call, p, &q)
+	c.readAttempts(r, call, p, &q)
 	if p.Sent != nil && p.Sent.Waiting && call.Request.Header.Get("HX-Request") != "" {
 		call.Empty(http.StatusNoContent) // nothing is new
 		return nil
 	}
-	p.name(c.subjects(r.Context, call, p.abouts()))
+	p.name(c.subjects(r, call, p.abouts()))
 	return c.show(call, status, "webhook", p)
 }
 
@@ -201,32 +201,32 @@ func (p *webhookPage) name(found map[about]subject) {
 }
 
 // readState reads how far deliveries are.
-func (c *console) readState(ctx context.Context, call *family.Call, p *webhookPage) {
+func (c *console) readState(r family.Reading, call *family.Call, p *webhookPage) {
 	if !c.may(call, "getWebhookState", false) {
 		return
 	}
 	t := c.Tenant(call)
-	s, err := t.Webhooks().State(ctx, p.Hook.ID)
+	s, err := t.Webhooks().State(r.Context, p.Hook.ID)
 	if err != nil {
 		p.Reasons["state"] = reasonOf(err)
 		return
 	}
-	p.State, p.States, p.Lag = &s, statesOf(&p.Hook, &s), c.lagOf(ctx, t, &s)
+	p.State, p.States, p.Lag = &s, statesOf(&p.Hook, &s), c.lagOf(r.Context, t, &s)
 	if s.Redelivery == nil {
 		return
 	}
 	p.MayStop = c.may(call, "stopRedelivery", true)
-	if next, err := t.Changes(ctx, enduser.ChangeQuery{After: s.Redelivery.Position, Limit: 1}); err == nil && len(next.Changes) > 0 {
+	if next, err := t.Changes(r.Context, enduser.ChangeQuery{After: s.Redelivery.Position, Limit: 1}); err == nil && len(next.Changes) > 0 {
 		p.Reached = next.Changes[0].At
 	}
 }
 
 // readAttempts reads the last attempts, and finds that of the event that was asked for.
-func (c *console) readAttempts(ctx context.Context, call *family.Call, p *webhookPage, q *webhookQuery) {
+func (c *console) readAttempts(r family.Reading, call *family.Call, p *webhookPage, q *webhookQuery) {
 	if p.MayAttempts = c.may(call, "listWebhookAttempts", false); !p.MayAttempts {
 		return
 	}
-	attempts, err := c.Tenant(call).Webhooks().Attempts(ctx, p.Hook.ID)
+	attempts, err := c.Tenant(call).Webhooks().Attempts(r.Context, p.Hook.ID)
 	if err != nil {
 		p.Reasons["attempts"] = reasonOf(err)
 		return
@@ -262,11 +262,11 @@ func sentOf(attempts []attemptRow, q *webhookQuery, now time.Time) *sentEvent {
 	return s
 }
 
-func (c *console) readDead(ctx context.Context, call *family.Call, p *webhookPage, q *webhookQuery) error {
+func (c *console) readDead(r family.Reading, call *family.Call, p *webhookPage, q *webhookQuery) error {
 	if p.MayDead = c.may(call, "listDeadLetters", false); !p.MayDead {
 		return nil
 	}
-	page, err := c.Tenant(call).Webhooks().DeadLetters(ctx, p.Hook.ID, enduser.DeadLetterQuery{
+	page, err := c.Tenant(call).Webhooks().DeadLetters(r.Context, p.Hook.ID, enduser.DeadLetterQuery{
 		Desc: true, Limit: 50, After: q.after, Before: q.before,
 	})
 	switch {
