@@ -157,7 +157,7 @@ func (c *console) askAgain(call *family.Call, p *confirmPage, err error, a answe
 	if errors.Is(err, enduser.ErrUnknown) {
 		p.Failed = "It is not known whether this was done: the store did not answer. Send it again. It is not done twice."
 	}
-	p.Version, p.Key = a.version.String(), a.key
+	p.Key = a.key
 	return c.show(call, status, "confirm", p)
 }
 

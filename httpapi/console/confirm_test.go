@@ -29,6 +29,8 @@ func TestDelete(t *testing.T) {
 		t.Error("the user exists")
 	}
 	d.want("says so", d.get("/users?done=deleted"), http.StatusOK, "The user was deleted.")
+	d.want("another parameter", d.get("/users?undone=deleted"), http.StatusBadRequest)
+	d.want("another word", d.get("/users?done=destroyed"), http.StatusBadRequest)
 	s := d.get(path)
 	d.want("a user that is gone", s, http.StatusNotFound)
 

@@ -169,7 +169,7 @@ func (d *draft) settle(version enduser.Version, theirs map[string]string) {
 	if byKey {
 		d.value["metadata"] = metadataText(metadata)
 	}
-	d.version, d.was, d.picked = version, theirs, nil
+	d.version, d.was = version, theirs
 }
 
 func (p *part) chosen(picked string) string {

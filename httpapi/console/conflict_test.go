@@ -38,7 +38,7 @@ func TestConflict(t *testing.T) {
 	t.Parallel()
 	d := visit(t, memory.New(nil))
 	u := d.add(t, enduser.Spec{
-		ExternalID: "a", Name: "Ann", FirstName: "A", LastName: "B", Language: "en", Groups: []string{"x", "y"},
+		ExternalID: "a", Name: "Ann", FirstName: "A", LastName: "B", Language: "en", Groups: []string{"x", "y", "z"},
 		Accounts: []enduser.Account{{Type: "irc", ID: "1"}}, Metadata: metadataOf(t, `{"both":1,"mine":1,"theirs":1,"gone":1,"id":9007199254740993}`),
 	})
 	path := "/users/" + u.ID + "/edit"
@@ -46,7 +46,7 @@ func TestConflict(t *testing.T) {
 	form := page.form()
 	form.Set("name", "Anna") // both
 	form.Set("first_name", "C")
-	form.Set("groups", "x\r\nmine") // both
+	form.Set("groups", "x\r\nz\r\nmine") // both
 	form.Set("metadata", `{"both":2,"mine":2,"theirs":1,"gone":1,"id":9007199254740993}`)
 	d.editMeanwhile(u.ID, func(e *enduser.Edit) {
 		e.Name, e.LastName, e.Language, e.Groups = "Annika <b>", "D\u202ee", "de", []string{"theirs", "x", "y"}
@@ -55,7 +55,7 @@ func TestConflict(t *testing.T) {
 	})
 	s := d.post(path, form)
 	d.want("conflict", s, http.StatusConflict, "Somebody else has changed this user meanwhile", "crm", "changed by both",
-		"Annika <b>", "Anna", "theirs\nx\ny", "x\nmine", "theirs\nx\nmine", `"<i>"`)
+		"Annika <b>", "Anna", "theirs\nx\ny", "x\nz\nmine", "theirs\nx\nmine", `"<i>"`)
 	if strings.Contains(s.body, "\u202e") {
 		t.Error("a text can change the order of what is around it")
 	}
@@ -91,6 +91,29 @@ func TestConflict(t *testing.T) {
 	}
 }
 
+// Where nothing is picked, what was changed by whoever saves is kept, and all else is as it is now.
+func TestConflictNothingPicked(t *testing.T) {
+	t.Parallel()
+	d := visit(t, memory.New(nil))
+	u := d.add(t, enduser.Spec{ExternalID: "a", Name: "Ann", Language: "en", Metadata: metadataOf(t, `{"k":1,"l":1}`)})
+	path := "/users/" + u.ID + "/edit"
+	page := d.get(path)
+	form := page.form()
+	form.Set("name", "Anna")
+	form.Set("metadata", `{"k":2,"l":1}`)
+	d.editMeanwhile(u.ID, func(e *enduser.Edit) { e.Name, e.Language, e.Metadata["l"] = "Annika", "de", enduser.Int(3) })
+	s := d.post(path, form)
+	form = s.form()
+	for part := range picked(&s) {
+		form.Del("keep." + part)
+	}
+	d.wantTo("nothing picked", d.post(path, form), "../../users/"+u.ID+"?done=saved")
+	got := must(d.acme.Get(t.Context(), enduser.ByID(u.ID)))(t)
+	if diff := cmp.Diff(metadataOf(t, `{"k":2,"l":3}`), got.Metadata); got.Name != "Anna" || got.Language != "de" || diff != "" {
+		t.Errorf("name %q, language %q\n%s", got.Name, got.Language, diff)
+	}
+}
+
 // All can be theirs: then nothing is written.
 func TestConflictAllTheirs(t *testing.T) {
 	t.Parallel()
@@ -119,21 +142,22 @@ func TestNoConflict(t *testing.T) {
 	t.Parallel()
 	for what, change := range map[string]func(*enduser.Edit){
 		"what is not in the form": func(e *enduser.Edit) { e.SystemProperties["x"] = enduser.Int(1) },
-		"the same":                func(e *enduser.Edit) { e.Name, e.Groups = "Anna", []string{"x"} },
+		"the same":                func(e *enduser.Edit) { e.Name, e.Groups = "Anna", []string{"x"}; delete(e.Metadata, "k") },
 	} {
 		d := visit(t, memory.New(nil))
-		u := d.add(t, enduser.Spec{ExternalID: "a", Name: "Ann"})
+		u := d.add(t, enduser.Spec{ExternalID: "a", Name: "Ann", Metadata: metadataOf(t, `{"k":1,"l":1}`)})
 		path := "/users/" + u.ID + "/edit"
 		page := d.get(path)
 		form := page.form()
 		form.Set("name", "Anna")
 		form.Set("groups", "x")
 		form.Set("language", "de")
+		form.Set("metadata", `{"k":null,"l":1}`)
 		d.editMeanwhile(u.ID, change)
 		d.wantTo(what, d.post(path, form), "../../users/"+u.ID+"?done=saved")
 		got := must(d.acme.Get(t.Context(), enduser.ByID(u.ID)))(t)
 		feed := must(d.acme.Changes(t.Context(), enduser.ChangeQuery{Desc: true, Limit: 1}))(t).Changes[0]
-		if got.Name != "Anna" || got.Language != "de" || len(got.Groups) != 1 || what == "the same" && len(feed.Fields) != 1 {
+		if got.Name != "Anna" || got.Language != "de" || len(got.Groups) != 1 || len(got.Metadata) != 1 || what == "the same" && len(feed.Fields) != 1 {
 			t.Errorf("%s: %q, %q, %q; changed %q", what, got.Name, got.Language, got.Groups, feed.Fields)
 		}
 	}

@@ -165,7 +165,7 @@ func (c *console) notSaved(call *family.Call, u *enduser.User, d *draft, err err
 	}
 	if conflict, ok := errors.AsType[*enduser.ConflictError](err); ok {
 		f := p.fault(conflict.Field, "belongs to another "+conflict.Kind)
-		if f != nil && conflict.Kind == "user" && c.ShowsHolder(call, conflict.Kind) {
+		if f != nil && conflict.Kind == "user" { // whom the credential may see, as it sees this one
 			f.Holder = userPath(conflict.HolderID)
 		}
 		return c.show(call, http.StatusConflict, "edit", p)
