@@ -160,7 +160,7 @@ func TestOverviewRemembersDays(t *testing.T) {
 // What a credential has no right to is not on the page, and not asked for.
 func TestOverviewRights(t *testing.T) {
 	t.Parallel()
-	const users, feed, hooks, curl = "Expiring in", "Last write of", "Webhook lag", "curl http"
+	const users, feed, hooks, curl = "Expiring in", "Last write", "Webhook lag", "curl http"
 	for action, without := range map[string][]string{
 		"listEndUsers":    {users, "Users created", curl, "No users yet"},
 		"createEndUser":   {curl},
@@ -171,7 +171,7 @@ func TestOverviewRights(t *testing.T) {
 		d := newDesk(t, memory.New(nil), &console.Options{Store: func() console.StoreInfo { return console.StoreInfo{Backend: "A store", Queued: 7} }})
 		d.denied = map[string]bool{action: true}
 		page := d.get(t, "")
-		page.want(t, http.StatusOK, "Backend A store", "writer 7")
+		page.want(t, http.StatusOK, "Backend A store", "Queue 7 calls")
 		for _, part := range []string{users, feed, hooks, curl, "Users created", "No users yet", "Endpoints"} {
 			if hidden := strings.Contains(strings.Join(without, "\n"), part); strings.Contains(page.text(), part) == hidden && part != "Users created" {
 				t.Errorf("without %s: %q is on the page: %v\n%s", action, part, !hidden, page.text())
@@ -274,7 +274,7 @@ func TestOverviewOfAStoreThatFails(t *testing.T) {
 			d := newDesk(t, hidden{st}, nil)
 			fail(st)
 			page := d.get(t, "")
-			page.want(t, http.StatusOK, figures(why, why, why, why), "Last write of this tenant "+why, "Days are missing.")
+			page.want(t, http.StatusOK, figures(why, why, why, why), "Last write "+why, "Days are missing.")
 			if strings.Contains(page.HTML, "no disk") || strings.Contains(page.HTML, "goroutine") {
 				t.Error("the page tells what the log is for")
 			}
@@ -376,12 +376,12 @@ func TestOverviewNeverWaits(t *testing.T) {
 					t.Errorf("the page asks for what is missing: %v", late)
 				}
 				page.want(t, http.StatusOK, figures(test.want, test.want, test.want, test.want),
-					"Last write of this tenant "+test.want, "Days are missing. "+test.want[len("– "):], "Webhook lag "+test.want)
+					"Last write "+test.want, "Days are missing. "+test.want[len("– "):], "Webhook lag "+test.want)
 				time.Sleep(time.Minute) // the store lets go of what nobody waits for
 
 				st.takes.Store(0)
 				page = d.get(t, "")
-				page.want(t, http.StatusOK, figures("1", "1", "0", "0"), "Last write of this tenant just now")
+				page.want(t, http.StatusOK, figures("1", "1", "0", "0"), "Last write just now")
 			})
 		})
 	}

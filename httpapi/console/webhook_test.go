@@ -242,7 +242,7 @@ func TestRedeliverSince(t *testing.T) {
 		from := url.Values{"from": {a.hidden("from")}}
 		sent := d.post(t, page, from)
 		a = d.follow(t, sent)
-		a.want(t, 200, "Redelivery Asked for just now", "0 events sent so far; it has come to the changes of just now", "Stop the redelivery")
+		a.want(t, 200, "Redelivery Requested just now", "0 events sent so far; it has come to the changes of just now", "Stop the redelivery")
 		a = d.get(t, page+"?since=2026-05-04T00:00")
 		a.want(t, 200, "A redelivery is under way. This one takes its place.")
 		sent = d.post(t, "webhooks/"+id+"/stop", nil)
