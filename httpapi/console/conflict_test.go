@@ -114,6 +114,26 @@ func TestConflictNothingPicked(t *testing.T) {
 	}
 }
 
+// What both have changed in the same way can be changed back beside the choices.
+func TestConflictChangedBack(t *testing.T) {
+	t.Parallel()
+	d := visit(t, memory.New(nil))
+	u := d.add(t, enduser.Spec{ExternalID: "a", Name: "Ann", Language: "en"})
+	path := "/users/" + u.ID + "/edit"
+	page := d.get(path)
+	form := page.form()
+	form.Set("name", "Anna")
+	d.editMeanwhile(u.ID, func(e *enduser.Edit) { e.Name, e.Language = "Anna", "de" })
+	s := d.post(path, form)
+	d.want("conflict", s, http.StatusConflict)
+	form = s.form()
+	form.Set("name", "Ann")
+	d.wantTo("changed back", d.post(path, form), "../../users/"+u.ID+"?done=saved")
+	if got := must(d.acme.Get(t.Context(), enduser.ByID(u.ID)))(t); got.Name != "Ann" || got.Language != "de" {
+		t.Errorf("name %q, language %q", got.Name, got.Language)
+	}
+}
+
 // All can be theirs: then nothing is written.
 func TestConflictAllTheirs(t *testing.T) {
 	t.Parallel()
