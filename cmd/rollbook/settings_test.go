@@ -187,6 +187,7 @@ func samples() map[string]sample {
 		"access-log":       {value: "on", wrong: "maybe"},
 		"metrics-addr":     {value: "127.0.0.1:0", wrong: "nowhere"},
 		"metrics-tenants":  {value: "on", wrong: "maybe"},
+		"console":          {value: "off", wrong: "maybe"},
 		"login":            {value: "ann@example.com:secret-of-ann=secret-of-acme", wrong: "ann@example.com:secret-of-ann"},
 		"webhooks":         {value: "off", wrong: "maybe"},
 		"webhook-insecure": {value: "true", wrong: "maybe"},
