@@ -304,7 +304,7 @@ func (s *slowStore) wait(ctx context.Context) error {
 	}
 	takes := time.Duration(s.takes.Load())
 	if s.deaf {
-		time.Sleep(takes)
+		time.Sleep(takes) //nolint:forbidigo // time of the bubble
 		return nil
 	}
 	select {
@@ -377,7 +377,7 @@ func TestOverviewNeverWaits(t *testing.T) {
 				}
 				page.want(t, http.StatusOK, figures(test.want, test.want, test.want, test.want),
 					"Last write "+test.want, "Days are missing. "+test.want[len("– "):], "Webhook lag "+test.want)
-				time.Sleep(time.Minute) // the store lets go of what nobody waits for
+				time.Sleep(time.Minute) //nolint:forbidigo // time of the bubble: the store lets go of what nobody waits for
 
 				st.takes.Store(0)
 				page = d.get(t, "")
@@ -419,7 +419,7 @@ func TestOverviewsDoNotPileUp(t *testing.T) {
 		st.takes.Store(int64(time.Second))
 		d.get(t, "?wait=yes")
 		each := st.most.Load() // reads at once of one overview
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) //nolint:forbidigo // time of the bubble
 
 		st.takes.Store(int64(time.Hour))
 		var group sync.WaitGroup
