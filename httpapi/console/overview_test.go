@@ -418,7 +418,7 @@ func TestOverviewsDoNotPileUp(t *testing.T) {
 		d := newDesk(t, st, &console.Options{OverviewFor: 800 * time.Millisecond})
 		st.takes.Store(int64(time.Second))
 		d.get(t, "?wait=yes")
-		each := st.most.Load() // reads at once of one overview
+		each := st.most.Load()  // reads at once of one overview
 		time.Sleep(time.Minute) //nolint:forbidigo // time of the bubble
 
 		st.takes.Store(int64(time.Hour))
@@ -446,7 +446,7 @@ func TestOverviewsDoNotPileUp(t *testing.T) {
 		d.who.Tenant = "globex"
 		page := d.get(t, "?wait=yes")
 		page.want(t, http.StatusOK, figures("0", "0", "0", "0"))
-		time.Sleep(2 * time.Hour)
+		time.Sleep(2 * time.Hour) //nolint:forbidigo // time of the bubble
 		d.who.Tenant = "acme"
 		page = d.get(t, "?wait=yes")
 		page.want(t, http.StatusOK, figures("0", "0", "0", "0"))

@@ -92,7 +92,9 @@ func redeliveringSince(t *testing.T, w *world, a agent) {
 	name := "Redeliver " + itoa(count.N) + " events"
 	a.until("it says how many", func(p *page) bool { return p.has(button, name) })
 	a.press(name)
-	a.until("the webhook is shown", func(p *page) bool { return strings.HasPrefix(p.path, "webhooks/"+h.ID) && p.has(link, "Redeliver all since …") })
+	a.until("the webhook is shown", func(p *page) bool {
+		return strings.HasPrefix(p.path, "webhooks/"+h.ID) && p.has(link, "Redeliver all since …")
+	})
 	until(t, "all are delivered again", func() bool {
 		all, err := w.acme.Webhooks().Attempts(t.Context(), h.ID)
 		if err != nil {
