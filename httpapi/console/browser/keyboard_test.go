@@ -161,9 +161,11 @@ func TestKeyboard(t *testing.T) {
 func (k *keyboard) walk(screen string) {
 	k.tb.Helper()
 	all := evaluate[[]string](k.tab, `(() => {
-		document.activeElement.blur();
 		scrollTo(0, 0);
-		window.getSelection().removeAllRanges();
+		const begin = document.createElement("span"); // from where the next Tab goes on
+		begin.tabIndex = -1;
+		document.body.prepend(begin);
+		begin.focus();
 		const groups = new Set();
 		window.controls = [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']")].filter(e => {
 			if (!e.checkVisibility({visibilityProperty: true}) || e.disabled || e.type === "hidden") return false;

@@ -60,6 +60,8 @@ func newTab(tb testing.TB, s *site, o tabOptions) *tab {
 	t.must(chromedp.Do(ctx))
 	t.must(chromedp.Listen(ctx, t.hear))
 	call(t, audits.Enable, cdp.Empty{})
+	// As if its window were in front: without it, no element has the focus while another tab works.
+	call(t, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 	call(t, runtime.AddBinding, runtime.AddBindingParams{Name: "changed", ExecutionContextName: "watch"})
 	call(t, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{WorldName: "watch", Source: `
 		new MutationObserver(() => changed("")).observe(document,
