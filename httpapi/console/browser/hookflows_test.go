@@ -17,7 +17,7 @@ func settled(t *testing.T, a agent, what string, done func() bool, shows func(*p
 	case *keyboard:
 	case *tab:
 		if !a.scripts {
-			a.open(a.page().path)
+			a.open(a.until("the page is there", func(*page) bool { return true }).path)
 		}
 	case *plain:
 		a.open(a.page.path)

@@ -118,7 +118,7 @@ func TestLiveFeed(t *testing.T) {
 	evaluate[any](f.tab, `scrollTo({top: 600, behavior: "instant"})`)
 	w.named("At once")
 	f.counts(1)
-	f.click(`document.querySelector("#live-new")`)
+	evaluate[any](f.tab, `document.querySelector("#live-new").click()`) // a mouse would scroll, which ends the pause
 	f.shows("At once")
 	if id := evaluate[string](f.tab, `document.activeElement.id`); id != "live" {
 		t.Errorf("the focus is at %q", id)
