@@ -44,10 +44,11 @@ func (w *world) hooks() {
 	w.never(secret, "the secret of a webhook")
 }
 
-// settle waits until the webhooks that are well have got everything, and the one that answers 410
+// settle has webhooks delivered from now on. It waits until the webhooks that are well have got everything, and the one that answers 410
 // is disabled.
 func (w *world) settle() {
 	w.tb.Helper()
+	w.sends.Do(w.deliver)
 	until(w.tb, "everything is delivered", func() bool {
 		latest, err := w.acme.Latest(w.tb.Context())
 		if err != nil {
