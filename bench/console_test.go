@@ -169,11 +169,13 @@ func (o *office) deliver(b *testing.B, users *enduser.Manager) {
 		if s, err = o.Webhooks().State(ctx, o.hook); s.Position == latest {
 			break
 		}
-		time.Sleep(50 * time.Millisecond)
+		<-time.After(50 * time.Millisecond)
 	}
 	check(b, err)
 	end()
-	<-done
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		b.Error(err)
+	}
 }
 
 // accepting is a Sender to endpoints that accept everything.
