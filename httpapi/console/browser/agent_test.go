@@ -51,9 +51,17 @@ func agents() []struct {
 		name string
 		make func(testing.TB, *site) agent
 	}{
-		{"plain", func(tb testing.TB, s *site) agent { return newPlain(tb, s) }},
-		{"without scripts", func(tb testing.TB, s *site) agent { return newTab(tb, s, tabOptions{}) }},
-		{"with scripts", func(tb testing.TB, s *site) agent { return newTab(tb, s, tabOptions{scripts: true}) }},
-		{"keyboard", func(tb testing.TB, s *site) agent { return newKeyboard(tb, s) }},
+		{"plain", func(tb testing.TB, s *site) agent { //nolint:thelper // makes one
+			return newPlain(tb, s)
+		}},
+		{"without scripts", func(tb testing.TB, s *site) agent { //nolint:thelper // makes one
+			return newTab(tb, s, tabOptions{})
+		}},
+		{"with scripts", func(tb testing.TB, s *site) agent { //nolint:thelper // makes one
+			return newTab(tb, s, tabOptions{scripts: true})
+		}},
+		{"keyboard", func(tb testing.TB, s *site) agent { //nolint:thelper // makes one
+			return newKeyboard(tb, s)
+		}},
 	}
 }

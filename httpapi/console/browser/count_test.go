@@ -18,6 +18,7 @@ func searched(pages, secrets int) {
 }
 
 func printTotals() {
+	//nolint:forbidigo // what was done, at the end of the tests
 	fmt.Printf("console: %d flows, %d requests of browsers, %d pages searched for %d secrets, %d screens checked by %d rules of axe, %d stops of the keyboard\n",
 		totals.flows.Load(), totals.requests.Load(), totals.pages.Load(), totals.secrets.Load(), totals.screens.Load(), totals.rules.Load(), totals.stops.Load())
 }

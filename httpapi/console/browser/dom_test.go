@@ -274,8 +274,8 @@ func hidden(n *html.Node) bool {
 }
 
 // has reports whether the page has a control.
-func (p *page) has(r role, called string, near ...string) bool {
-	return len(p.find(r, called, near...)) > 0
+func (p *page) has(r role, called string) bool {
+	return len(p.find(r, called)) > 0
 }
 
 // names lists the controls of the page, for messages.

@@ -89,14 +89,20 @@ func TestLiveFeed(t *testing.T) {
 		begin, end func()
 	}{
 		{"while you point at the list", func() { f.point("#changes tr:first-child") }, func() { f.point(".rail a") }},
-		{"while the list has the focus", func() { evaluate[any](f.tab, `document.querySelector("#changes a").focus()`) },
-			func() { evaluate[any](f.tab, `document.activeElement.blur()`) }},
-		{"while text is selected", func() {
-			evaluate[any](f.tab, `getSelection().selectAllChildren(document.querySelector("#changes tr"))`)
+		{
+			"while the list has the focus", func() { evaluate[any](f.tab, `document.querySelector("#changes a").focus()`) },
+			func() { evaluate[any](f.tab, `document.activeElement.blur()`) },
 		},
-			func() { evaluate[any](f.tab, `getSelection().removeAllRanges()`) }},
-		{"while you read further down", func() { evaluate[any](f.tab, `scrollTo({top: 600, behavior: "instant"})`) },
-			func() { evaluate[any](f.tab, `scrollTo({top: 0, behavior: "instant"})`) }},
+		{
+			"while text is selected", func() {
+				evaluate[any](f.tab, `getSelection().selectAllChildren(document.querySelector("#changes tr"))`)
+			},
+			func() { evaluate[any](f.tab, `getSelection().removeAllRanges()`) },
+		},
+		{
+			"while you read further down", func() { evaluate[any](f.tab, `scrollTo({top: 600, behavior: "instant"})`) },
+			func() { evaluate[any](f.tab, `scrollTo({top: 0, behavior: "instant"})`) },
+		},
 	} {
 		before, rows := f.first()
 		pause.begin()
@@ -138,7 +144,7 @@ func TestLiveFeed(t *testing.T) {
 	}
 	f.press("Live") // off
 	w.named("Not seen")
-	f.tab.follow("Older")
+	f.follow("Older")
 	f.until("the older ones", func(p *page) bool { return strings.Contains(p.path, "before=") })
 	f.shows("Many 99")
 }
@@ -151,7 +157,7 @@ func TestLiveFeedStops(t *testing.T) {
 	w.revoke("rbk_live_ends")
 	w.named("Live One")
 	f.says("You are signed out.")
-	f.tab.follow("Sign in")
+	f.follow("Sign in")
 	sees(f, "Sign in")
 
 	w.give("rbk_live_loses", httpapi.Principal{Tenant: tenant, Actor: "guest", Credential: "guest"}, func(string) bool { return true })

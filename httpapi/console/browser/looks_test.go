@@ -76,7 +76,7 @@ func write(t *testing.T, folder, name string, content []byte) {
 	if folder == "" {
 		return
 	}
-	err := os.MkdirAll(folder, 0o755)
+	err := os.MkdirAll(folder, 0o750)
 	if err == nil {
 		err = os.WriteFile(filepath.Join(folder, name), content, 0o600)
 	}

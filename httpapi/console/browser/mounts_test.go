@@ -110,6 +110,7 @@ func TestMounts(t *testing.T) {
 
 // Everything works with every kind of agent, and on every store.
 func TestFlows(t *testing.T) {
+	//nolint:thelper // makes one
 	redis := func(tb testing.TB) store.Store { return backends.Redis(tb, redistest.Server(tb).Addr) }
 	for _, b := range []struct {
 		name   string

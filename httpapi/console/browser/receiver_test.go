@@ -73,7 +73,7 @@ func (r *receiver) await(ctx context.Context, id string, n int) error {
 }
 
 // before returns a sender that asks the receiver first.
-func (r *receiver) before(real enduser.Sender) enduser.Sender { return scripted{r, real} }
+func (r *receiver) before(sends enduser.Sender) enduser.Sender { return scripted{r, sends} }
 
 type scripted struct {
 	*receiver

@@ -74,7 +74,7 @@ func errorScreens(u enduser.User) []screen {
 			a.press("Save changes")
 			a.until("the form has come back", func(p *page) bool { return p.status == 400 })
 		}},
-		{"conflict", func(tb testing.TB, w *world, a agent) {
+		{"conflict", func(tb testing.TB, w *world, a agent) { //nolint:thelper // a step of a table
 			a.open("users/" + u.ID + "/edit")
 			a.fill("Name", "Ann of the form")
 			w.rename(tb, u.ID, "Ann of somebody else")

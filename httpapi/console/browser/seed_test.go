@@ -159,7 +159,7 @@ func (w *world) ann() {
 func mustJSON(text string) enduser.Value {
 	v, err := enduser.JSON(text)
 	if err != nil {
-		panic(err) // a constant of this package
+		panic(err) //nolint:forbidigo // a constant of this package
 	}
 	return v
 }

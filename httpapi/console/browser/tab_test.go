@@ -14,7 +14,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
-	"github.com/chromedp/cdproto/log"
+	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
@@ -138,11 +138,9 @@ func (t *tab) hear(event any) {
 		t.messages = append(t.messages, fmt.Sprintf("%s: %s", e.Type, arguments(e.Args)))
 	case *runtime.EventExceptionThrown:
 		t.messages = append(t.messages, "exception: "+e.ExceptionDetails.Text)
-	case *log.EventEntryAdded:
-		// Every answer of 400 and above is written to the log, also those of pages that say
-		// what was wrong.
-		if e.Entry.Source != "network" || !strings.Contains(e.Entry.Text, "the server responded with a status of 4") {
-			t.messages = append(t.messages, fmt.Sprintf("%s %s: %s %s", e.Entry.Source, e.Entry.Level, e.Entry.Text, e.Entry.URL))
+	case *cdplog.EventEntryAdded: //nolint:forbidigo // an event of the protocol
+		if text := logged(e); text != "" {
+			t.messages = append(t.messages, text)
 		}
 	case *audits.EventIssueAdded:
 		text, _ := json.Marshal(e.Issue)
@@ -299,6 +297,17 @@ func expression(n *html.Node) string {
 	return "document.documentElement" + path
 }
 
+// logged returns a message of the browser's log. Every answer of 400 and above is written to it,
+// also those of pages that say what was wrong: these are none.
+//
+//nolint:forbidigo // an entry of the protocol
+func logged(e *cdplog.EventEntryAdded) string {
+	if e.Entry.Source == "network" && strings.Contains(e.Entry.Text, "the server responded with a status of 4") {
+		return ""
+	}
+	return fmt.Sprintf("%s %s: %s %s", e.Entry.Source, e.Entry.Level, e.Entry.Text, e.Entry.URL)
+}
+
 // named asserts that assistive technology calls an element what this test does.
 func (t *tab) named(path, want string) {
 	t.tb.Helper()
@@ -307,17 +316,18 @@ func (t *tab) named(path, want string) {
 	tree := call(t, accessibility.GetPartialAXTree, accessibility.GetPartialAXTreeParams{
 		ObjectID: object.ObjectID, FetchRelatives: &relatives,
 	})
-	for _, n := range tree.Nodes {
-		var got string
-		if n.Name != nil {
-			_ = json.Unmarshal(n.Name.Value, &got)
-		}
-		if got = strings.Join(strings.Fields(got), " "); got != want {
-			t.tb.Errorf("the browser calls %q %q (ignored: %t)", want, got, n.Ignored)
-		}
+	if len(tree.Nodes) == 0 {
+		t.tb.Errorf("%q is unknown to assistive technology", want)
 		return
 	}
-	t.tb.Errorf("%q is unknown to assistive technology", want)
+	var got string
+	n := tree.Nodes[0]
+	if n.Name != nil {
+		_ = json.Unmarshal(n.Name.Value, &got)
+	}
+	if got = strings.Join(strings.Fields(got), " "); got != want {
+		t.tb.Errorf("the browser calls %q %q (ignored: %t)", want, got, n.Ignored)
+	}
 }
 
 // click clicks on an element with the mouse.
@@ -413,19 +423,12 @@ func (t *tab) pick(label, option string, near ...string) {
 // key presses a key. Text is what it writes.
 func (t *tab) key(name string, code int64, text string) {
 	t.tb.Helper()
-	t.keyWith(name, code, text, 0)
-}
-
-const shift = 8
-
-func (t *tab) keyWith(name string, code int64, text string, modifiers int64) {
-	t.tb.Helper()
 	down := input.DispatchKeyEventTypeRawKeyDown
 	if text != "" {
 		down = input.DispatchKeyEventTypeKeyDown
 	}
 	for _, kind := range []input.DispatchKeyEventType{down, input.DispatchKeyEventTypeKeyUp} {
-		p := input.DispatchKeyEventParams{Type: kind, Key: name, Code: name, WindowsVirtualKeyCode: code, Modifiers: modifiers}
+		p := input.DispatchKeyEventParams{Type: kind, Key: name, Code: name, WindowsVirtualKeyCode: code}
 		if kind == down {
 			p.Text = text
 		}
@@ -437,7 +440,7 @@ func (t *tab) keyWith(name string, code int64, text string, modifiers int64) {
 func quote(text string) string {
 	b, err := json.Marshal(text)
 	if err != nil {
-		panic(err) // a string always is JSON
+		panic(err) //nolint:forbidigo // a string always is JSON
 	}
 	return string(b)
 }

@@ -31,7 +31,7 @@ const (
 )
 
 const (
-	tenant = "harbour"
+	tenant = "harbour" //nolint:misspell // a name
 	actor  = "maya@harbour.example"
 )
 
@@ -146,11 +146,11 @@ func (w *world) authorize(_ context.Context, p httpapi.Principal, a httpapi.Acti
 func (w *world) deliver() {
 	w.tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	real := webhook.New(w.users, &webhook.Options{AllowPrivate: true, AllowHTTP: true}).Sender()
+	sends := webhook.New(w.users, &webhook.Options{AllowPrivate: true, AllowHTTP: true}).Sender()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = w.users.Deliver(ctx, w.receiver.before(real), &enduser.DeliverOptions{Poll: 20 * time.Millisecond}) // the context's error
+		_ = w.users.Deliver(ctx, w.receiver.before(sends), &enduser.DeliverOptions{Poll: 20 * time.Millisecond}) // the context's error
 	}()
 	w.tb.Cleanup(func() {
 		cancel()
