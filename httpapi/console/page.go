@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,6 +55,12 @@ type link struct {
 
 // Time returns a time as templates show it.
 func (p *page) Time(at time.Time) moment { return moment{at, p.Now} }
+
+// Reaches reports whether the credential has the right to a page above this one. A page below a
+// list needs no other right than this one did.
+func (p *page) Reaches(href string) bool {
+	return strings.Contains(href, "/") || slices.Contains(p.Who.Sections, href)
+}
 
 // page returns what a page of somebody who is signed in has.
 func (c *console) page(call *family.Call, section string, title ...string) page {

@@ -1,7 +1,6 @@
 package browser
 
 import (
-	"net/http"
 	"testing"
 	"time"
 
@@ -27,7 +26,7 @@ func (w *world) hooks() {
 	const header = "Bearer header-canary-5c1f0e"
 	w.never(header, "a header of a webhook")
 	w.hook(enduser.WebhookSpec{URL: "https://crm.harbour.example/rollbook/events", Description: "Customer records", Events: []string{"end_user.*"}})
-	w.hook(enduser.WebhookSpec{URL: w.receiver.url + "/billing", Description: "Billing"})
+	w.hook(enduser.WebhookSpec{URL: w.billing, Description: "Billing"})
 	rotated := w.hook(enduser.WebhookSpec{
 		URL: "https://audit.harbour.example/v2/ingest", Description: "Audit log",
 		Headers: map[string]enduser.Secret{"Authorization": enduser.NewSecret(enduser.String(header))},
@@ -35,8 +34,6 @@ func (w *world) hooks() {
 	w.hook(enduser.WebhookSpec{URL: "https://mail.harbour.example/hooks/users", Description: "Newsletter", Events: []string{"end_user.created", "end_user.deleted"}})
 	w.hook(enduser.WebhookSpec{URL: "https://old.harbour.example/callback", Description: "Former shop"})
 	w.hook(enduser.WebhookSpec{URL: "https://staging.harbour.example/hook", Description: "Staging", Disabled: true})
-	w.receiver.answers("mail.harbour.example", http.StatusServiceUnavailable)
-	w.receiver.answers("old.harbour.example", http.StatusGone)
 	_, secret, err := w.acme.Webhooks().Rotate(w.tb.Context(), rotated.ID, 30*24*time.Hour)
 	if err != nil {
 		w.tb.Fatal(err)
@@ -62,20 +59,36 @@ func (w *world) settle() {
 			if err != nil {
 				w.tb.Fatal(err)
 			}
-			switch h.Description {
-			case "Newsletter", "Staging":
-				continue
-			case "Former shop":
-				if h.Disabled {
-					continue
-				}
-			}
-			if s.Position != latest {
+			if !h.Disabled && s.Position != latest {
 				return false
 			}
 		}
 		return true
 	})
+}
+
+// tried waits until every attempt of the endpoint that fails is made that is due, and returns when
+// the next one is: zero if none is.
+func (w *world) tried() (next time.Time) {
+	w.tb.Helper()
+	w.settle()
+	h := w.webhook("Newsletter")
+	until(w.tb, "what is due is tried", func() bool {
+		all, err := w.acme.Webhooks().Attempts(w.tb.Context(), h.ID)
+		if err != nil {
+			w.tb.Fatal(err)
+		}
+		next = time.Time{}
+		seen := make(map[string]bool) // the newest attempt of each event comes first
+		for _, a := range all {
+			if !seen[a.EventID] && !a.Next.IsZero() && (next.IsZero() || a.Next.Before(next)) {
+				next = a.Next
+			}
+			seen[a.EventID] = true
+		}
+		return next.IsZero() || next.After(w.clock.Now())
+	})
+	return next
 }
 
 // webhook returns the webhook with a description.

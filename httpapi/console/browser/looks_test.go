@@ -27,6 +27,7 @@ const docs = "../../../docs"
 // The screens render in both themes and on both sizes, and the documentation has its pictures.
 func TestLooks(t *testing.T) {
 	w := newWorld(t, backends.Memory(t))
+	w.billing = "https://billing.harbour.example/rollbook"
 	w.seed(190)
 	a := newTab(t, w.serve(), tabOptions{scripts: true})
 	all := append(screens(w.user(annID), w.groupOf("brightwater"), w.webhook("Newsletter")), errorScreens(w.user(annID))...)
@@ -43,11 +44,10 @@ func TestLooks(t *testing.T) {
 		}
 		a.look(0, 0, "")
 	})
-	a.look(1280, 800, "light")
 	for _, theme := range []string{"light", "dark"} {
 		name := "console-" + theme + ".png"
 		if *update {
-			a.look(1280, 800, theme)
+			a.look(1280, 900, theme)
 			a.open("")
 			write(t, docs, name, a.shot(false))
 		}

@@ -19,6 +19,7 @@ type plain struct {
 	site   *site
 	client *http.Client
 	page   *page
+	body   string // of the page
 	at     *url.URL
 }
 
@@ -68,11 +69,11 @@ func (a *plain) do(req *http.Request) {
 	if err != nil {
 		a.tb.Fatal(err)
 	}
-	a.at = resp.Request.URL
+	a.at, a.body = resp.Request.URL, string(body)
 	if a.at.Fragment == "" {
 		a.at.Fragment = req.URL.Fragment
 	}
-	a.page = &page{status: resp.StatusCode, path: a.site.relative(a.tb, a.at.String()), root: parse(a.tb, string(body), false)}
+	a.page = &page{status: resp.StatusCode, path: a.site.relative(a.tb, a.at.String()), root: parse(a.tb, a.body, false)}
 }
 
 // control returns a control of the page.

@@ -2,6 +2,7 @@ package browser
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -60,12 +61,33 @@ func (w *world) seed(n int) {
 	}
 	w.hooks()
 	crm := w.acme.As("crm")
-	created := func(i int) time.Time { // more on some days than on others, fewer at the beginning
-		days := 30 * (1 - float64(i+1)/float64(n+1))
-		return now.Add(-time.Duration(days*24*float64(time.Hour)) - time.Duration(i*i%7)*time.Hour)
+	// More come on working days than on weekends, and a few more each week.
+	var weights [30]int
+	sum := 0
+	for day := range weights {
+		at := now.Add(-time.Duration(30-day) * 24 * time.Hour)
+		weights[day] = 4 + day/7 + day*day%5
+		if at.Weekday() == time.Saturday || at.Weekday() == time.Sunday {
+			weights[day] = 1 + day%2
+		}
+		sum += weights[day]
+	}
+	created := func(i int) time.Time {
+		at, day := i*sum/(n-2), 0
+		for ; at >= weights[day]; day++ {
+			at -= weights[day]
+		}
+		return now.Add(-time.Duration(30-day)*24*time.Hour + time.Duration(at+1)*19*time.Hour/time.Duration(weights[day]+1))
 	}
 	for i := range n - 2 {
+		if n > people && i > n-30 { // those of a page say when they were delivered
+			w.settle()
+		}
 		w.reach(created(i))
+		if i == n*4/5 {
+			w.settle()
+			w.receiver.answers("old.harbour.example", http.StatusGone)
+		}
 		c := companies()[i*i%len(companies())]
 		first, last := givenNames()[(i+1)%len(givenNames())], familyNames()[(i*3+1)%len(familyNames())]
 		s := enduser.Spec{
@@ -81,15 +103,26 @@ func (w *world) seed(n int) {
 			w.tb.Fatal(err)
 		}
 	}
+	w.settle()
+	w.receiver.answers("mail.harbour.example", http.StatusServiceUnavailable)
 	w.ann()
 	w.reach(now)
 	w.settle()
 }
 
-// reach moves the clock on to a time, never back.
+// reach moves the clock on to a time, never back. In the last hours the endpoint that fails is
+// tried again when it is due.
 func (w *world) reach(at time.Time) {
-	if at.After(w.clock.Now()) {
-		w.clock.Set(at)
+	w.tb.Helper()
+	for next := w.clock.Now(); next.Before(at); {
+		next = at
+		if w.clock.Now().After(now.Add(-4 * time.Hour)) {
+			next = w.tried()
+			if next.IsZero() || next.After(at) {
+				next = at
+			}
+		}
+		w.clock.Set(next)
 	}
 }
 

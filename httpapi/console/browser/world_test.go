@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -47,6 +48,7 @@ type world struct {
 	users    *enduser.Manager
 	acme     enduser.Tenant // the tenant's users
 	receiver *receiver
+	billing  string // where a webhook leads to, on this machine
 	options  console.Options
 
 	mu      sync.Mutex
@@ -73,6 +75,7 @@ func newWorld(tb testing.TB, st store.Store) *world {
 		secrets: make(map[string]string),
 		once:    make(map[string]string),
 	}
+	w.billing = w.receiver.url + "/billing"
 	for key := range w.keys {
 		w.secrets[key] = "a key"
 	}
@@ -191,7 +194,9 @@ func (w *world) serveAt(path string, h http.Handler) *site {
 // serveTLS serves a console over TLS, with a certificate that nobody trusts.
 func (w *world) serveTLS() *site {
 	w.tb.Helper()
-	server := httptest.NewTLSServer(w.pages())
+	server := httptest.NewUnstartedServer(w.pages())
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // a browser tries the certificate first
+	server.StartTLS()
 	w.tb.Cleanup(server.Close)
 	return &site{world: w, origin: server.URL, url: server.URL + "/", server: server, secure: true}
 }
