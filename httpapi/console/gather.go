@@ -30,11 +30,18 @@ type gathering struct {
 func (c *console) gather(call *family.Call, limit time.Duration) (g *gathering, end context.CancelFunc) {
 	seconds := strconv.FormatFloat(limit.Seconds(), 'g', 3, 64)
 	g = &gathering{call: call, late: "The store did not answer in " + seconds + " s."}
-	g.ctx, end = context.WithTimeout(call.Request.Context(), limit)
-	if g.leave = c.turns.take(g.ctx, call.Principal.Tenant); g.leave == nil {
+	ctx, cancel := context.WithTimeout(call.Request.Context(), limit)
+	g.ctx = ctx
+	leave := c.turns.take(ctx, call.Principal.Tenant)
+	if leave == nil {
 		g.late = "Other pages still wait for the store."
+		return g, cancel
 	}
-	return g, end
+	g.leave = sync.OnceFunc(leave)
+	return g, func() { // also if a panic ends the page before it waits: its turn must not be lost
+		cancel()
+		g.wait()
+	}
 }
 
 // ask asks a question, which finds something by put. The reasons say why what it finds is not
