@@ -18,7 +18,7 @@ func TestOverviewAfterPanics(t *testing.T) {
 		broken := true
 		d := newDesk(t, memory.New(nil), &console.Options{OverviewFor: time.Second, Store: func() console.StoreInfo {
 			if broken {
-				panic("the host's own")
+				panic("the host's own") //nolint:forbidigo // what the test asks for
 			}
 			return console.StoreInfo{Backend: "memory"}
 		}})
