@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -23,31 +24,46 @@ import (
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
-// TestUnknown: what another tenant or environment has looks like what nobody has, byte for byte.
+// TestUnknown: what another tenant or environment has looks like what nobody has, byte for byte,
+// whether somebody asks for it or sends the form of a page of their own. No list has it.
 func TestUnknown(t *testing.T) {
 	t.Parallel()
-	d := newDoor(t, nil)
-	g := invite(t, d.pages, "https://desk.example/")
+	s := newStaff(t, console.Options{})
+	g := invite(t, s.pages, "https://desk.example/")
 	g.signIn(apitest.Acme)
 	const id = "00000000000000000000dead"
-	unknown := map[string]string{"users": id, "groups": id, "webhooks": id}
+	nobodys := map[string]string{"users": id, "groups": id, "webhooks": id}
 	others := map[string]map[string]string{
-		"another tenant":      oneOfAll(t, d.Users.Tenant("other")),
-		"another environment": oneOfAll(t, d.Users.Tenant("acme").In(enduser.Testing)),
+		"another tenant":      oneOfAll(t, s.Users.Tenant("other")),
+		"another environment": oneOfAll(t, s.acme.In(enduser.Testing)),
 	}
-	named := header("X-Request-Id", "request-1")
+	latest := must(s.acme.Latest(t.Context()))(t)
 	for _, r := range console.Routes() {
+		folder, _, _ := strings.Cut(r.Path[1:], "/")
 		if !strings.Contains(r.Path, "{id}") {
+			for whose, ids := range others {
+				if r.Method == http.MethodGet && ids[folder] != "" && strings.Contains(g.get(folder).body, ids[folder]) {
+					t.Errorf("%s lists those of %s", r.Path, whose)
+				}
+			}
 			continue
 		}
-		nobody := record(d.pages, signed(g, g.request(r.Method, pageOf(r.Path, unknown), nil, named)))
+		var form url.Values
+		if r.Method == http.MethodPost {
+			form = formOf(g.get(pageOf(r.Path, s.ids)).body)
+			form.Set("event", "msg_AAAAAAAAAAAAAAAAAAAAAA")
+			form.Set("from", latest.String())
+		}
+		ask := func(ids map[string]string) *httptest.ResponseRecorder {
+			return record(s.pages, signed(g, g.request(r.Method, pageOf(r.Path, ids), form, header("X-Request-Id", "request-1"))))
+		}
+		nobody := ask(nobodys)
 		want := nobody.Body.String()
-		if r.Method == http.MethodGet && nobody.Code != http.StatusNotFound {
-			t.Errorf("%s: status %d", r.Path, nobody.Code)
+		if nobody.Code != http.StatusNotFound {
+			t.Errorf("%s %s: status %d", r.Method, r.Path, nobody.Code)
 		}
 		for whose, ids := range others {
-			theirs := record(d.pages, signed(g, g.request(r.Method, pageOf(r.Path, ids), nil, named)))
-			folder, _, _ := strings.Cut(r.Path[1:], "/")
+			theirs := ask(ids)
 			got := strings.ReplaceAll(theirs.Body.String(), ids[folder], id)
 			if diff := cmp.Diff(want, got); diff != "" || nobody.Code != theirs.Code {
 				t.Errorf("%s %s of %s: status %d, and of nobody %d:\n%s", r.Method, r.Path, whose, theirs.Code, nobody.Code, diff)

@@ -19,28 +19,28 @@ import (
 )
 
 // find returns the answer to a search.
-func (d *desk) find(tb testing.TB, parameters ...string) answer {
-	tb.Helper()
+func (d *desk) find(parameters ...string) *answer {
+	d.Helper()
 	values := make(url.Values)
 	for i := 0; i < len(parameters); i += 2 {
 		values.Add(parameters[i], parameters[i+1])
 	}
-	return d.get(tb, "users?"+values.Encode())
+	return d.get("users?" + values.Encode())
 }
 
 // What names one user leads to that user; everything else is a list that says what the text was
 // taken for.
 func TestSearch(t *testing.T) {
 	d := newDesk(t, memory.New(nil), nil)
-	d.add(t, enduser.Spec{ExternalID: "lee", Name: "Bob"})
-	ann := d.add(t, enduser.Spec{
+	d.add(enduser.Spec{ExternalID: "lee", Name: "Bob"})
+	ann := d.add(enduser.Spec{
 		ExternalID: "crm-7", Name: "Ann Lee", Email: "ann@example.com", Accounts: []enduser.Account{{Type: "discord", ID: "8035"}},
 	})
-	d.add(t, enduser.Spec{ExternalID: "x1", Email: "two@example.com"})
-	d.add(t, enduser.Spec{ExternalID: "x2", Email: "TWO@example.com"})
-	mail := d.add(t, enduser.Spec{ExternalID: "Cy@example.com", Name: "Cy 300"})
-	colon := d.add(t, enduser.Spec{ExternalID: "crm:8"})
-	shy := d.add(t, enduser.Spec{ExternalID: "shy"})
+	d.add(enduser.Spec{ExternalID: "x1", Email: "two@example.com"})
+	d.add(enduser.Spec{ExternalID: "x2", Email: "TWO@example.com"})
+	mail := d.add(enduser.Spec{ExternalID: "Cy@example.com", Name: "Cy 300"})
+	colon := d.add(enduser.Spec{ExternalID: "crm:8"})
+	shy := d.add(enduser.Spec{ExternalID: "shy"})
 	for _, test := range []struct {
 		text, as string
 		to       string   // the user that the search leads to
@@ -75,7 +75,7 @@ func TestSearch(t *testing.T) {
 		{text: "\xff", text2: "This is no ID"},
 	} {
 		t.Run(test.text+" "+test.as, func(t *testing.T) {
-			a := d.find(t, "q", test.text, "as", test.as)
+			a := d.find("q", test.text, "as", test.as)
 			if test.as == "external_id" && test.text2 == "" {
 				u, err := d.acme.Get(t.Context(), enduser.ByExternalID(test.text))
 				ok(t, err)
@@ -100,15 +100,14 @@ func TestSearch(t *testing.T) {
 // A search for the same text as something else begins at the link that offers it.
 func TestSearchAs(t *testing.T) {
 	d := newDesk(t, memory.New(nil), nil)
-	u := d.add(t, enduser.Spec{ExternalID: "lee", Groups: []string{"g"}})
-	d.add(t, enduser.Spec{ExternalID: "crm-7", Name: "Lee", Groups: []string{"g"}})
-	a := d.find(t, "q", "lee", "group", "g")
-	if a = d.get(t, a.link("external ID")); a.Location != "./users/"+u.ID {
+	u := d.add(enduser.Spec{ExternalID: "lee", Groups: []string{"g"}})
+	d.add(enduser.Spec{ExternalID: "crm-7", Name: "Lee", Groups: []string{"g"}})
+	a := d.find("q", "lee", "group", "g")
+	if a = d.get(a.link("external ID")); a.Location != "./users/"+u.ID {
 		t.Errorf("as external ID: %v", a)
 	}
-	a = d.find(t, "q", "lee", "as", "external_id", "group", "none")
-	a.want(t, 200, "Nobody who matches the other filters has this external ID.", "Search as name · ID")
-	if a = d.get(t, a.link("name")); a.Status != 200 || len(a.rows()) > 0 {
+	a = d.find("q", "lee", "as", "external_id", "group", "none").want(200, "Nobody who matches the other filters has this external ID.", "Search as name · ID")
+	if a = d.get(a.link("name")); a.Status != 200 || len(a.rows()) > 0 {
 		t.Errorf("as name: %v", a.rows())
 	}
 }
@@ -116,22 +115,17 @@ func TestSearchAs(t *testing.T) {
 // Without the right to open users nobody is led to one.
 func TestSearchWithoutGet(t *testing.T) {
 	d := newDesk(t, memory.New(nil), nil)
-	u := d.add(t, enduser.Spec{ExternalID: "crm-7"})
+	u := d.add(enduser.Spec{ExternalID: "crm-7"})
 	d.denied = map[string]bool{"getEndUser": true}
-	a := d.find(t, "q", "crm-7")
-	a.want(t, 200, "was taken for an external ID")
+	a := d.find("q", "crm-7").want(200, "was taken for an external ID")
 	if strings.Contains(a.HTML, u.ID) || len(a.rows()) != 1 {
 		t.Errorf("%v, or the page has the ID", a.rows())
 	}
-	a = d.find(t, "q", u.ID)
-	a.want(t, 200, "Nobody has this external ID or name.")
-	a = d.find(t, "q", u.ID, "as", "id")
-	a.want(t, 400, "This key may not open users")
-	a = d.get(t, "users/"+u.ID)
-	a.want(t, 403)
+	d.find("q", u.ID).want(200, "Nobody has this external ID or name.")
+	d.find("q", u.ID, "as", "id").want(400, "This key may not open users")
+	d.get("users/" + u.ID).want(403)
 	d.denied = map[string]bool{"listEndUsers": true}
-	a = d.find(t, "q", "crm-7")
-	a.want(t, 403)
+	a = d.find("q", "crm-7").want(403)
 }
 
 // slowList is a store that needs a second for each part of a list, and whose parts are empty but
@@ -163,18 +157,18 @@ func (s slowList) List(ctx context.Context, tenant string, q store.Query) (store
 func TestSearchGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, slowList{memory.New(nil), 10}, &console.Options{Options: httpapi.Options{ReadFor: 3500 * time.Millisecond}})
-		d.add(t, enduser.Spec{ExternalID: "crm-7", Name: "Ann"})
-		a := d.get(t, "users?q=ann")
+		d.add(enduser.Spec{ExternalID: "crm-7", Name: "Ann"})
+		a := d.get("users?q=ann")
 		for range 3 {
-			a.want(t, 503, "There was no time to search further.", "Search: ann")
+			a.want(503, "There was no time to search further.", "Search: ann")
 			if len(a.rows()) > 0 || strings.Contains(a.text(), "Nobody") {
 				t.Error(a.text())
 			}
-			if a = d.get(t, a.link("Search on from here")); a.Status == 200 {
+			if a = d.get(a.link("Search on from here")); a.Status == 200 {
 				break
 			}
 		}
-		a.want(t, 200)
+		a.want(200)
 		if diff := cmp.Diff([]string{"crm-7"}, a.rows()); diff != "" {
 			t.Error(diff)
 		}

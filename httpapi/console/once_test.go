@@ -39,8 +39,7 @@ func TestOnce(t *testing.T) {
 		g := invite(t, mounted("/a/b", s.pages), anywhere)
 		g.signIn(apitest.Acme)
 		path := "groups/" + s.ids["groups"]
-		asks := screen{body: g.get(path + "/rotate").body}
-		form := asks.form()
+		form := formOf(g.get(path + "/rotate").body)
 		form.Set("overlap", "0")
 		in := signed(g, g.request(http.MethodPost, path+"/rotate", form))
 		resp := record(g.client.Transport.(direct).Handler, in)

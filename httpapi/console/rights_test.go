@@ -114,8 +114,7 @@ func TestRights(t *testing.T) {
 		}
 		to, form := pageOf(r.Path, s.ids), url.Values{"theme": {"dark"}}
 		if r.Method == http.MethodPost && len(actions) > 0 { // what the page that asks would send
-			asks := screen{body: g.get(to).body}
-			form = asks.form()
+			form = formOf(g.get(to).body)
 		}
 		send := func() int {
 			in := g.request(r.Method, to, form)

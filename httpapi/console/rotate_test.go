@@ -18,8 +18,8 @@ import (
 )
 
 // tokenOf returns the token that a page shows, "" if it shows none.
-func tokenOf(s *screen) string {
-	found := regexp.MustCompile(`<code id="secret">([0-9a-f]{64})</code>`).FindStringSubmatch(s.body)
+func tokenOf(s *answer) string {
+	found := regexp.MustCompile(`<code id="secret">([0-9a-f]{64})</code>`).FindStringSubmatch(s.HTML)
 	if found == nil {
 		return ""
 	}
@@ -27,7 +27,7 @@ func tokenOf(s *screen) string {
 }
 
 // accepted reports whether a token is accepted.
-func (d *visitor) accepted(token string) bool {
+func (d *desk) accepted(token string) bool {
 	d.Helper()
 	_, err := d.acme.Groups().Authenticate(d.Context(), token)
 	if err != nil && !errors.Is(err, enduser.ErrNotFound) {
@@ -41,33 +41,29 @@ func (d *visitor) accepted(token string) bool {
 func TestRotate(t *testing.T) {
 	t.Parallel()
 	for overlap, lasts := range map[string]time.Duration{"0": 0, "3600": time.Hour, "86400": 24 * time.Hour, "604800": 7 * 24 * time.Hour} {
-		d := visit(t, memory.New(nil))
+		d := newDesk(t, memory.New(nil), nil)
 		g, old := d.addGroup(enduser.GroupSpec{ExternalID: "team", Name: "<b>Team"})
-		path := "/groups/" + g.ID
-		page := d.get(path + "/rotate")
-		d.want("asks", page, http.StatusOK, "Rotate token", "<b>Team", "How long is the old token accepted?", "This cannot be undone.")
+		path := "groups/" + g.ID
+		page := d.get(path+"/rotate").want(http.StatusOK, "Rotate token", "<b>Team", "How long is the old token accepted?", "This cannot be undone.")
 		form := page.form()
 		form.Set("overlap", overlap)
 		s := d.post(path+"/rotate", form)
-		d.wantTo("rotates", s, "../../groups/"+g.ID+"/token")
-		for what, shown := range map[string]screen{"to another browser": d.get(path + "/token"), "to HEAD": d.send(http.MethodHead, path+"/token", "", s.cookies...)} {
-			if tokenOf(&shown) != "" {
+		s.wantTo("../../groups/" + g.ID + "/token")
+		for what, shown := range map[string]*answer{"to another browser": d.get(path + "/token"), "to HEAD": d.send(http.MethodHead, path+"/token", "", s.Cookies...)} {
+			if tokenOf(shown) != "" {
 				t.Error("shown " + what)
 			}
 		}
-		once := d.get(path+"/token", s.cookies...)
-		token := tokenOf(&once)
-		d.want("shows", once, http.StatusOK, "<b>Team", "I have stored it", "shown this once")
-		if strings.Contains(once.body, "Refresh") {
-			t.Error("the page offers to load it again, which loses the token")
+		once := d.get(path+"/token", s.Cookies...)
+		token := tokenOf(once)
+		once.want(http.StatusOK, "<b>Team", "I have stored it", "shown this once")
+		once.lacks("Refresh")
+		if token == "" || token == old || strings.Count(once.HTML, token) != 1 || !d.accepted(token) {
+			t.Errorf("a token of %d characters, %d times", len(token), strings.Count(once.HTML, token))
 		}
-		if token == "" || token == old || strings.Count(once.body, token) != 1 || !d.accepted(token) {
-			t.Errorf("a token of %d characters, %d times", len(token), strings.Count(once.body, token))
-		}
-		again := d.get(path+"/token", s.cookies...)
-		d.want("shown before", again, http.StatusGone, "was shown already")
-		for what, page := range map[string]screen{"again": again, "group": d.get(path), "list": d.get("/groups"), "asks": d.get(path + "/rotate")} {
-			if strings.Contains(page.body, token) || strings.Contains(page.body, old) {
+		again := d.get(path+"/token", s.Cookies...).want(http.StatusGone, "was shown already")
+		for what, page := range map[string]*answer{"again": again, "group": d.get(path), "list": d.get("groups"), "asks": d.get(path + "/rotate")} {
+			if strings.Contains(page.HTML, token) || strings.Contains(page.HTML, old) {
 				t.Errorf("%s: has a token", what)
 			}
 		}
@@ -87,15 +83,15 @@ func TestRotate(t *testing.T) {
 // Sending the form twice rotates once, and shows the same token.
 func TestRotateTwice(t *testing.T) {
 	t.Parallel()
-	d := visit(t, memory.New(nil))
+	d := newDesk(t, memory.New(nil), nil)
 	g, _ := d.addGroup(enduser.GroupSpec{ExternalID: "team"})
-	path := "/groups/" + g.ID
+	path := "groups/" + g.ID
 	page := d.get(path + "/rotate")
 	var tokens [2]string
 	for i := range tokens {
 		s := d.post(path+"/rotate", page.form())
-		shown := d.get(path+"/token", s.cookies...)
-		tokens[i] = tokenOf(&shown)
+		shown := d.get(path+"/token", s.Cookies...)
+		tokens[i] = tokenOf(shown)
 	}
 	if tokens[0] == "" || tokens[0] != tokens[1] {
 		t.Error("two tokens")
@@ -106,21 +102,20 @@ func TestRotateTwice(t *testing.T) {
 // A group that was changed after the page had asked is asked about again.
 func TestRotateChanged(t *testing.T) {
 	t.Parallel()
-	d := visit(t, memory.New(nil))
+	d := newDesk(t, memory.New(nil), nil)
 	g, _ := d.addGroup(enduser.GroupSpec{ExternalID: "team"})
-	path := "/groups/" + g.ID
+	path := "groups/" + g.ID
 	page := d.get(path + "/rotate")
 	_, theirs, err := d.acme.Groups().Rotate(t.Context(), enduser.GroupByID(g.ID), 0)
 	ok(t, err)
 	form := page.form()
 	form.Set("overlap", "604800")
-	s := d.post(path+"/rotate", form)
-	d.want("changed", s, http.StatusConflict, "was changed after you were asked")
+	s := d.post(path+"/rotate", form).want(http.StatusConflict, "was changed after you were asked")
 	again := s.form()
 	if got := again.Get("overlap"); got != "604800" || !d.accepted(theirs) {
 		t.Errorf("overlap %q; the token of the other rotation is accepted: %v", got, d.accepted(theirs))
 	}
-	d.wantTo("confirmed", d.post(path+"/rotate", s.form()), "../../groups/"+g.ID+"/token")
+	d.post(path+"/rotate", s.form()).wantTo("../../groups/" + g.ID + "/token")
 }
 
 // forgetful sessions cannot keep anything while failing is set.
@@ -149,23 +144,23 @@ func TestRotateUnknownOutcome(t *testing.T) {
 		"not rotated": func() { f.OnApply = func(int64, []store.Op) error { return store.ErrUnknown } },
 		"not kept":    func() { sessions.failing = true },
 	} {
-		d := &visitor{t, newDesk(t, f, &console.Options{Sessions: sessions})}
+		d := newDesk(t, f, &console.Options{Sessions: sessions})
 		g, _ := d.addGroup(enduser.GroupSpec{ExternalID: what})
-		path := "/groups/" + g.ID
+		path := "groups/" + g.ID
 		page := d.get(path + "/rotate")
 		form := page.form()
 		form.Set("overlap", "3600")
 		fail()
 		s := d.post(path+"/rotate", form)
 		f.OnApply, sessions.failing = nil, false
-		d.want(what, s, http.StatusServiceUnavailable)
-		if strings.Contains(s.body, `value="0"`) || tokenOf(&s) != "" {
+		s.want(http.StatusServiceUnavailable)
+		if strings.Contains(s.HTML, `value="0"`) || tokenOf(s) != "" {
 			t.Errorf("%s: offers another overlap, which would be another request, or shows the token", what)
 		}
 		s = d.post(path+"/rotate", s.form())
-		d.wantTo(what, s, "../../groups/"+g.ID+"/token")
-		shown := d.get(path+"/token", s.cookies...)
-		if token := tokenOf(&shown); token == "" || !d.accepted(token) {
+		s.wantTo("../../groups/" + g.ID + "/token")
+		shown := d.get(path+"/token", s.Cookies...)
+		if token := tokenOf(shown); token == "" || !d.accepted(token) {
 			t.Errorf("%s: no token, or one that is not accepted", what)
 		}
 		feed := must(d.acme.Changes(t.Context(), enduser.ChangeQuery{Desc: true, Limit: 2}))(t).Changes
@@ -179,11 +174,11 @@ func TestRotateUnknownOutcome(t *testing.T) {
 func TestRotateWithoutKeyring(t *testing.T) {
 	t.Parallel()
 	st := memory.New(nil)
-	d := visit(t, st)
+	d := newDesk(t, st, nil)
 	g, _ := d.addGroup(enduser.GroupSpec{ExternalID: "team"})
 	pages, err := console.New(enduser.New(st, nil), func(*http.Request, string) (httpapi.Principal, error) { return d.who, nil }, nil)
 	ok(t, err)
 	d.pages = pages
-	page := d.get("/groups/" + g.ID + "/rotate")
-	d.want("no keyring", d.post("/groups/"+g.ID+"/rotate", page.form()), http.StatusNotImplemented, "The server has no keyring, which this needs. Nothing was written.")
+	page := d.get("groups/" + g.ID + "/rotate")
+	d.post("groups/"+g.ID+"/rotate", page.form()).want(http.StatusNotImplemented, "The server has no keyring, which this needs. Nothing was written.")
 }

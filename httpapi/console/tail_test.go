@@ -17,19 +17,17 @@ import (
 
 // tailing is a request for new changes that is under way.
 type tailing struct {
-	answer chan answer
+	answer chan *answer
 	leave  func()
 }
 
 // tail asks for what follows the page of the feed, in a bubble of synctest.
-func (d *desk) tail(tb testing.TB, address string) tailing {
-	tb.Helper()
-	ctx, leave := context.WithCancel(tb.Context())
-	t := tailing{make(chan answer, 1), leave}
+func (d *desk) tail(address string) tailing {
+	d.Helper()
+	ctx, leave := context.WithCancel(d.Context())
+	t := tailing{make(chan *answer, 1), leave}
 	go func() {
-		w := httptest.NewRecorder()
-		d.pages.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/"+address, nil))
-		t.answer <- answer{w.Code, w.Header().Get("Location"), w.Body.String()}
+		t.answer <- d.serve(httptest.NewRequestWithContext(ctx, http.MethodGet, "/"+address, nil))
 	}()
 	synctest.Wait()
 	return t
@@ -39,12 +37,12 @@ func (d *desk) tail(tb testing.TB, address string) tailing {
 func (t *tailing) waits() bool { return len(t.answer) == 0 }
 
 // tailOf returns where the changes that follow a page of the feed come from.
-func (d *desk) tailOf(tb testing.TB, page string) string {
-	tb.Helper()
-	a := d.get(tb, page)
+func (d *desk) tailOf(page string) string {
+	d.Helper()
+	a := d.get(page)
 	address := strings.TrimPrefix(a.attribute("tail"), "./")
 	if a.Status != 200 || address == "" {
-		tb.Fatalf("%s: status %d, tail %q", page, a.Status, address)
+		d.Fatalf("%s: status %d, tail %q", page, a.Status, address)
 	}
 	return address
 }
@@ -55,8 +53,8 @@ func TestTail(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, memory.New(nil), nil)
-		d.add(t, enduser.Spec{Name: "n1"})
-		tail := d.tail(t, d.tailOf(t, "feed?kind=user&field=email"))
+		d.add(enduser.Spec{Name: "n1"})
+		tail := d.tail(d.tailOf("feed?kind=user&field=email"))
 		if _, err := d.users.Tenant("umbrella").Create(t.Context(), enduser.Spec{}); err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +68,7 @@ func TestTail(t *testing.T) {
 			a := <-tail.answer
 			t.Fatalf("a change that is not selected: %d %s", a.Status, a.HTML)
 		}
-		d.add(t, enduser.Spec{Name: "n2"})
+		d.add(enduser.Spec{Name: "n2"})
 		a := <-tail.answer
 		if got := a.numbers(); a.Status != 200 || len(got) != 1 || got[0] != "2" || a.attribute("more") != "false" {
 			t.Errorf("status %d, %s", a.Status, a.HTML)
@@ -79,22 +77,21 @@ func TestTail(t *testing.T) {
 			t.Errorf("not a part of the page of the feed: %s", a.HTML)
 		}
 		// From there on: two at once, the newest first.
-		d.add(t, enduser.Spec{Name: "n3"})
-		d.add(t, enduser.Spec{Name: "n4"})
-		a = d.get(t, "feed/new?kind=user&after="+a.attribute("after"))
+		d.add(enduser.Spec{Name: "n3"})
+		d.add(enduser.Spec{Name: "n4"})
+		a = d.get("feed/new?kind=user&after=" + a.attribute("after"))
 		if got := strings.Join(a.numbers(), " "); got != "4 3" {
 			t.Errorf("got %s", got)
 		}
 		// A page with nothing on it has a tail, too.
 		d.who.Tenant = "empty"
-		tail = d.tail(t, d.tailOf(t, "feed"))
+		tail = d.tail(d.tailOf("feed"))
 		_, err = d.users.Tenant("empty").Create(t.Context(), enduser.Spec{Name: "n5"})
 		ok(t, err)
 		if a = <-tail.answer; strings.Join(a.numbers(), "") != "5" {
 			t.Errorf("status %d, %s", a.Status, a.HTML)
 		}
-		a = d.get(t, "feed/new")
-		a.want(t, 400)
+		a = d.get("feed/new").want(400)
 	})
 }
 
@@ -105,18 +102,18 @@ func TestTailEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		closing := make(chan struct{})
 		d := newDesk(t, memory.New(nil), &console.Options{Options: httpapi.Options{Closing: closing}})
-		address := d.tailOf(t, "feed")
+		address := d.tailOf("feed")
 		began := time.Now()
-		tail := d.tail(t, address)
+		tail := d.tail(address)
 		a := <-tail.answer
 		if took := time.Since(began); a.Status != 200 || len(a.numbers()) != 0 || took != 25*time.Second || !strings.Contains(address, a.attribute("after")) {
 			t.Errorf("after %v status %d, %s", took, a.Status, a.HTML)
 		}
 		began = time.Now()
-		tail = d.tail(t, address)
+		tail = d.tail(address)
 		tail.leave()
 		<-tail.answer
-		tail = d.tail(t, address)
+		tail = d.tail(address)
 		close(closing)
 		if a = <-tail.answer; a.Status != 200 || time.Since(began) != 0 {
 			t.Errorf("closing: after %v status %d", time.Since(began), a.Status)
@@ -130,19 +127,19 @@ func TestTailsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, memory.New(nil), nil)
 		d.who.Credential = "key 1"
-		address := d.tailOf(t, "feed")
+		address := d.tailOf("feed")
 		var tails []tailing
 		for range 4 {
-			tails = append(tails, d.tail(t, address))
+			tails = append(tails, d.tail(address))
 		}
-		fifth := d.tail(t, address)
+		fifth := d.tail(address)
 		if fifth.waits() {
 			t.Fatal("a fifth request waits")
 		}
 		a := <-fifth.answer
-		a.want(t, 429, "Too many live feeds")
+		a.want(429, "Too many live feeds")
 		d.who.Credential = "key 2"
-		other := d.tail(t, address)
+		other := d.tail(address)
 		if !other.waits() {
 			t.Error("another credential does not wait")
 		}
@@ -151,11 +148,11 @@ func TestTailsAreBounded(t *testing.T) {
 		d.who.Credential = "key 1"
 		tails[0].leave()
 		<-tails[0].answer
-		again := d.tail(t, address)
+		again := d.tail(address)
 		if !again.waits() {
 			t.Error("the place of one that has left is not free")
 		}
-		d.add(t, enduser.Spec{})
+		d.add(enduser.Spec{})
 		for _, tail := range append(tails[1:], again) {
 			if a := <-tail.answer; a.Status != 200 {
 				t.Errorf("status %d", a.Status)
@@ -180,9 +177,9 @@ func TestTailOfLostKey(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				d := newDesk(t, memory.New(nil), nil)
-				tail := d.tail(t, d.tailOf(t, "feed"))
+				tail := d.tail(d.tailOf("feed"))
 				tt.lose(d)
-				d.add(t, enduser.Spec{Name: "canary"})
+				d.add(enduser.Spec{Name: "canary"})
 				a := <-tail.answer
 				if a.Status != tt.status || strings.Contains(a.HTML, "canary") {
 					t.Errorf("status %d, want %d: %s", a.Status, tt.status, a.HTML)

@@ -32,19 +32,13 @@ func TestPing(t *testing.T) {
 			{enduser.Result{Status: 500, Took: time.Second}, "webhook.ping was not delivered: 500 after 1000 ms."},
 			{enduser.Result{Fault: "timeout", Took: 10 * time.Second}, "webhook.ping was not delivered: no answer: timeout after 10000 ms."},
 		} {
-			sent := d.post(t, page+"/ping", nil)
-			a := d.follow(t, sent)
-			a.want(t, 200, "Waiting for the answer to msg_", "Queued 1")
-			if !strings.Contains(a.HTML, `hx-trigger="every 1s"`) {
-				t.Error("nothing asks again")
-			}
-			d.deliver(t, always(tt.result))
-			a = d.follow(t, sent)
-			a.want(t, 200, tt.want)
-			a.lacks(t, "every 1s", "Waiting")
+			sent := d.post(page+"/ping", nil)
+			d.follow(sent).want(200, "Waiting for the answer to msg_", "Queued 1").has(`hx-trigger="every 1s"`)
+			d.deliver(always(tt.result))
+			d.follow(sent).want(200, tt.want).lacks("every 1s", "Waiting")
 		}
 
-		sent := d.post(t, page+"/ping", nil)
+		sent := d.post(page+"/ping", nil)
 		address := strings.TrimPrefix(sent.Location, "../../")
 		poll := func() int {
 			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/"+address, nil)
@@ -61,14 +55,10 @@ func TestPing(t *testing.T) {
 		if got := poll(); got != http.StatusOK {
 			t.Errorf("the last poll: %d", got)
 		}
-		a := d.follow(t, sent)
-		a.want(t, 200, "There is no answer to msg_", "nothing is sent unless a program of this service runs Deliver")
-		a.lacks(t, "every 1s")
+		d.follow(sent).want(200, "There is no answer to msg_", "nothing is sent unless a program of this service runs Deliver").lacks("every 1s")
 
 		// Nobody else's words are shown as an event.
-		a = d.get(t, page+"?event=msg_call+0900-canary")
-		a.want(t, 400)
-		if strings.Contains(a.text(), "canary") {
+		if a := d.get(page + "?event=msg_call+0900-canary").want(400); strings.Contains(a.text(), "canary") {
 			t.Errorf("the page says %s", a.text())
 		}
 	})
@@ -81,25 +71,18 @@ func TestNothingSent(t *testing.T) {
 	id := hook(t, d.acme, enduser.WebhookSpec{})
 	page := "webhooks/" + id
 	for range 20 {
-		d.follow(t, d.post(t, page+"/ping", nil))
+		d.follow(d.post(page+"/ping", nil))
 	}
-	a := d.post(t, page+"/ping", nil)
-	a.want(t, 409, "Nothing was sent: 20 test pings and redeliveries wait already.", "Deliveries")
-	a = d.post(t, page+"/redeliver", url.Values{"event": {"msg_AAAAAAAAAAAAAAAAAAAAAA"}})
-	a.want(t, 404, "Nothing was sent: the event is no longer among the attempts and dead letters.")
-	a = d.post(t, page+"/redeliver", nil)
-	a.want(t, 400)
-	a = d.post(t, page+"/redeliver-since", url.Values{"from": {"x"}})
-	a.want(t, 400)
+	d.post(page+"/ping", nil).want(409, "Nothing was sent: 20 test pings and redeliveries wait already.", "Deliveries")
+	d.post(page+"/redeliver", url.Values{"event": {"msg_AAAAAAAAAAAAAAAAAAAAAA"}}).want(404, "Nothing was sent: the event is no longer among the attempts and dead letters.")
+	d.post(page+"/redeliver", nil).want(400)
+	d.post(page+"/redeliver-since", url.Values{"from": {"x"}}).want(400)
 	latest, err := d.acme.Latest(t.Context())
 	ok(t, err)
 	_, err = d.acme.Webhooks().Update(t.Context(), id, func(e *enduser.WebhookEdit) error { e.Disabled = true; return nil })
 	ok(t, err)
-	a = d.post(t, page+"/ping", nil)
-	a.want(t, 409, "Nothing was sent: the webhook is disabled.")
-	a.lacks(t, "Send a test ping", "Redeliver all")
-	a = d.post(t, page+"/redeliver-since", url.Values{"from": {latest.String()}})
-	a.want(t, 409, "Nothing was sent: the webhook is disabled.")
+	d.post(page+"/ping", nil).want(409, "Nothing was sent: the webhook is disabled.").lacks("Send a test ping", "Redeliver all")
+	d.post(page+"/redeliver-since", url.Values{"from": {latest.String()}}).want(409, "Nothing was sent: the webhook is disabled.")
 }
 
 // hidden returns the value of a hidden field, "" if the page has none with that name.
@@ -117,36 +100,31 @@ func TestRedeliver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, memory.New(nil), nil)
 		page := "webhooks/" + hook(t, d.acme, enduser.WebhookSpec{})
-		u := d.add(t, enduser.Spec{Name: "Ann <b>Lee"})
-		d.deliver(t, always(enduser.Result{Status: 503}))
-		a := d.get(t, page)
-		a.want(t, 200, "end_user.created", "Ann <b>Lee 1 503 0 ms just now 2026-05-04 03:02:01 UTC in ", "Dead letters None.")
-		if !strings.Contains(a.HTML, "users/"+u.ID) {
-			t.Error("no link to the user")
-		}
+		u := d.add(enduser.Spec{Name: "Ann <b>Lee"})
+		d.deliver(always(enduser.Result{Status: 503}))
+		a := d.get(page).want(200, "end_user.created", "Ann <b>Lee 1 503 0 ms just now 2026-05-04 03:02:01 UTC in ", "Dead letters None.").has("users/" + u.ID)
 		event := a.hidden("event")
-		sent := d.post(t, page+"/redeliver", url.Values{"event": {event}})
-		a = d.follow(t, sent)
-		a.want(t, 200, "Waiting for the answer to "+event) // the attempt that is there does not count
+		sent := d.post(page+"/redeliver", url.Values{"event": {event}})
+		a = d.follow(sent)
+		a.want(200, "Waiting for the answer to "+event) // the attempt that is there does not count
 		d.Advance(time.Second)
-		d.deliver(t, always(enduser.Result{Status: 500}))
-		a = d.follow(t, sent)
-		a.want(t, 200, "end_user.created was not delivered: 500", "Ann <b>Lee 1 503 0 ms 1 s ago 2026-05-04 03:02:01 UTC – ") // it was tried again
+		d.deliver(always(enduser.Result{Status: 500}))
+		a = d.follow(sent)
+		a.want(200, "end_user.created was not delivered: 500", "Ann <b>Lee 1 503 0 ms 1 s ago 2026-05-04 03:02:01 UTC – ") // it was tried again
 
 		for range 12 {
 			d.Advance(24 * time.Hour)
-			d.deliver(t, always(enduser.Result{Fault: "timeout"}))
+			d.deliver(always(enduser.Result{Fault: "timeout"}))
 		}
-		a = d.get(t, page)
+		a = d.get(page)
 		_, dead, _ := strings.Cut(a.text(), "Dead letters Events whose attempts have all failed.")
 		if !strings.Contains(dead, "end_user.created "+event+" Ann <b>Lee 8 no answer: timeout") {
 			t.Errorf("dead letters: %s", dead)
 		}
-		sent = d.post(t, page+"/redeliver", url.Values{"event": {event}})
+		sent = d.post(page+"/redeliver", url.Values{"event": {event}})
 		d.Advance(time.Second)
-		d.deliver(t, always(enduser.Result{Status: 200}))
-		a = d.follow(t, sent)
-		a.want(t, 200, "end_user.created was delivered: 200", "Dead letters None.")
+		d.deliver(always(enduser.Result{Status: 200}))
+		d.follow(sent).want(200, "end_user.created was delivered: 200", "Dead letters None.")
 	})
 }
 
@@ -158,10 +136,10 @@ func TestManyAttempts(t *testing.T) {
 		d := newDesk(t, st, nil)
 		id := hook(t, d.acme, enduser.WebhookSpec{})
 		page := "webhooks/" + id
-		d.add(t, enduser.Spec{})
+		d.add(enduser.Spec{})
 		for range 10 {
 			d.Advance(24 * time.Hour)
-			d.deliver(t, always(enduser.Result{Status: 500}))
+			d.deliver(always(enduser.Result{Status: 500}))
 		}
 		dead, err := d.acme.Webhooks().DeadLetters(t.Context(), id, enduser.DeadLetterQuery{})
 		if err != nil || len(dead.DeadLetters) != 1 {
@@ -178,13 +156,12 @@ func TestManyAttempts(t *testing.T) {
 			ok(t, err)
 		}
 		for range 20 {
-			d.post(t, page+"/ping", nil)
+			d.post(page+"/ping", nil)
 		}
-		d.deliver(t, always(enduser.Result{Status: 204}))
+		d.deliver(always(enduser.Result{Status: 204}))
 
-		count := func(a answer) int { return strings.Count(a.HTML, `<th scope="row"`) }
-		a := d.get(t, page)
-		a.want(t, 200, "Show all 28 attempts")
+		count := func(a *answer) int { return strings.Count(a.HTML, `<th scope="row"`) }
+		a := d.get(page).want(200, "Show all 28 attempts")
 		if got := count(a); got != 20+50 {
 			t.Errorf("%d rows", got)
 		}
@@ -192,18 +169,16 @@ func TestManyAttempts(t *testing.T) {
 		if older == nil {
 			t.Fatal("no older dead letters")
 		}
-		a = d.get(t, older[1])
+		a = d.get(older[1])
 		if got := count(a); got != 20+10 || !strings.Contains(a.HTML, `rel="prev"`) {
 			t.Errorf("the second page has %d rows", got)
 		}
-		a = d.get(t, page+"?attempts=all")
-		a.lacks(t, "Show all")
+		a = d.get(page + "?attempts=all").lacks("Show all")
 		if got := count(a); got != 28+50 {
 			t.Errorf("%d rows of all", got)
 		}
 		for _, query := range []string{"after=x", "before=x", "attempts=some", "x=1", "asked=now"} {
-			a = d.get(t, page+"?"+query)
-			a.want(t, 400)
+			d.get(page + "?" + query).want(400)
 		}
 	})
 }
@@ -215,57 +190,40 @@ func TestRedeliverSince(t *testing.T) {
 		d := newDesk(t, memory.New(nil), nil)
 		id := hook(t, d.acme, enduser.WebhookSpec{})
 		page := "webhooks/" + id + "/redeliver-since"
-		a := d.get(t, page)
-		a.want(t, 200, "(UTC)")
-		if !strings.Contains(a.HTML, `type="datetime-local" value="2026-05-04T02:02"`) {
-			t.Errorf("an hour ago is not proposed: %s", a.HTML)
-		}
-		a = d.get(t, page+"?since=2026-05-04T00:00")
-		a.want(t, 200, "No events")
-		d.add(t, enduser.Spec{})
-		d.deliver(t, always(enduser.Result{Status: 204}))
-		a = d.get(t, page+"?since=2026-05-04T00:00:30")
-		a.want(t, 200, "1 event of changes since 2026-05-04 00:00:30 UTC will be sent again.", "Redeliver 1 event")
+		d.get(page).want(200, "(UTC)").has(`type="datetime-local" value="2026-05-04T02:02"`)
+		d.get(page+"?since=2026-05-04T00:00").want(200, "No events")
+		d.add(enduser.Spec{})
+		d.deliver(always(enduser.Result{Status: 204}))
+		d.get(page+"?since=2026-05-04T00:00:30").want(200, "1 event of changes since 2026-05-04 00:00:30 UTC will be sent again.", "Redeliver 1 event")
 		for range 999 {
-			d.add(t, enduser.Spec{})
+			d.add(enduser.Spec{})
 		}
-		d.deliver(t, always(enduser.Result{Status: 204}))
-		a = d.get(t, page+"?since=2026-05-04T00:00")
-		a.want(t, 200, "1,000 events of changes", "Redeliver 1,000 events")
-		a.lacks(t, "takes its place", "There are more")
+		d.deliver(always(enduser.Result{Status: 204}))
+		a := d.get(page+"?since=2026-05-04T00:00").want(200, "1,000 events of changes", "Redeliver 1,000 events").lacks("takes its place", "There are more")
 		d.denied = map[string]bool{"startRedelivery": true}
-		refused := d.get(t, page+"?since=2026-05-04T00:00")
-		refused.want(t, 200, "1,000 events")
-		refused.lacks(t, "Redeliver 1,000 events", `name="from"`)
+		d.get(page+"?since=2026-05-04T00:00").want(200, "1,000 events").lacks("Redeliver 1,000 events", `name="from"`)
 		d.denied = nil
 
 		from := url.Values{"from": {a.hidden("from")}}
-		sent := d.post(t, page, from)
-		a = d.follow(t, sent)
-		a.want(t, 200, "Redelivery Requested just now", "0 events sent so far; it has come to the changes of just now", "Stop the redelivery")
-		a = d.get(t, page+"?since=2026-05-04T00:00")
-		a.want(t, 200, "A redelivery is under way. This one takes its place.")
-		sent = d.post(t, "webhooks/"+id+"/stop", nil)
-		a = d.follow(t, sent)
-		a.lacks(t, "Stop the redelivery")
+		sent := d.post(page, from)
+		d.follow(sent).want(200, "Redelivery Requested just now", "0 events sent so far; it has come to the changes of just now", "Stop the redelivery")
+		d.get(page+"?since=2026-05-04T00:00").want(200, "A redelivery is under way. This one takes its place.")
+		sent = d.post("webhooks/"+id+"/stop", nil)
+		a = d.follow(sent).lacks("Stop the redelivery")
 
 		for _, wrong := range []string{"yesterday", "2026-13-01T00:00", "0001-01-01T00:00"} {
-			a = d.get(t, page+"?since="+wrong)
-			a.want(t, 400, "must be a date and time, such as 2026-05-04T03:02")
+			a = d.get(page+"?since="+wrong).want(400, "must be a date and time, such as 2026-05-04T03:02")
 		}
-		a = d.get(t, page+"?since=2026-05-04T00:00&since=2026-05-04T00:00")
-		a.want(t, 400)
+		d.get(page + "?since=2026-05-04T00:00&since=2026-05-04T00:00").want(400)
 		latest, err := d.acme.Latest(t.Context())
 		ok(t, err)
-		d.add(t, enduser.Spec{})
-		d.add(t, enduser.Spec{})
+		d.add(enduser.Spec{})
+		d.add(enduser.Spec{})
 		newest, err := d.acme.Latest(t.Context())
 		ok(t, err)
 		ok(t, d.acme.TrimChanges(t.Context(), newest))
-		a = d.get(t, page+"?since=2026-05-04T00:00")
-		a.want(t, 410, "Changes of that time are no longer kept. Choose a later time.")
-		a = d.post(t, page, url.Values{"from": {latest.String()}})
-		a.want(t, 410, "Nothing was sent: the changes from there on are no longer kept.")
+		d.get(page+"?since=2026-05-04T00:00").want(410, "Changes of that time are no longer kept. Choose a later time.")
+		d.post(page, url.Values{"from": {latest.String()}}).want(410, "Nothing was sent: the changes from there on are no longer kept.")
 	})
 }
 
@@ -279,12 +237,11 @@ func TestRedeliverMany(t *testing.T) {
 		d := newDesk(t, memory.New(nil), nil)
 		page := "webhooks/" + hook(t, d.acme, enduser.WebhookSpec{}) + "/redeliver-since"
 		for range 10_001 {
-			d.add(t, enduser.Spec{})
+			d.add(enduser.Spec{})
 		}
 		for range 4 {
-			d.deliver(t, always(enduser.Result{Status: 204}))
+			d.deliver(always(enduser.Result{Status: 204}))
 		}
-		a := d.get(t, page+"?since=2026-05-04T00:00")
-		a.want(t, 200, "10,000+ events of changes", "There are more: at most 10,000 changes are counted.", "Redeliver 10,000+ events")
+		d.get(page+"?since=2026-05-04T00:00").want(200, "10,000+ events of changes", "There are more: at most 10,000 changes are counted.", "Redeliver 10,000+ events")
 	})
 }
