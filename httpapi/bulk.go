@@ -27,11 +27,10 @@ func refusePreconditions(c *call) error {
 
 // bulk writes the users of many rows. All rows are read and counted before the first is written.
 func (a *api) bulk(c *call) error {
-	values, err := c.Query()
+	q, err := c.Query()
 	if err != nil {
 		return err
 	}
-	q := rest.Query{Values: values}
 	is := func(name string) bool { return q.OneOf(name, "false", "true") == "true" }
 	importing := is("import")
 	opts := &enduser.BulkOptions{DryRun: is("dry_run"), Atomic: is("atomic")}

@@ -52,11 +52,10 @@ func (a *api) changes(c *call) error {
 }
 
 func readFeedQuery(c *call) (f feedQuery, err error) {
-	values, err := c.Query()
+	q, err := c.Query()
 	if err != nil {
 		return f, err
 	}
-	q := rest.Query{Values: values}
 	after, before := q.Text("after"), q.Text("before")
 	if from := q.Text("from"); from != "" {
 		if f.now = from == "now"; !f.now {
@@ -79,7 +78,7 @@ func readFeedQuery(c *call) (f feedQuery, err error) {
 	begin := ""
 	for _, name := range []string{"after", "from", "since"} {
 		switch {
-		case values.Get(name) == "":
+		case q.Values.Get(name) == "":
 		case f.Desc:
 			q.Fault(name, enduser.CodeValue, "must not be given with order=desc")
 		case begin != "":

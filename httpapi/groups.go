@@ -47,11 +47,10 @@ func showToken(c *call, status int, g *enduser.Group, token string) error {
 
 // listGroups answers a page of groups, or the one with an external ID.
 func (a *api) listGroups(c *call) error {
-	values, err := c.Query()
+	q, err := c.Query()
 	if err != nil {
 		return err
 	}
-	q := rest.Query{Values: values}
 	gq := enduser.GroupQuery{
 		Limit: q.Number("limit", 50, 1, 200),
 		Desc:  q.OneOf("order", "asc", "desc") == "desc",

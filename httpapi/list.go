@@ -16,11 +16,10 @@ const metadataParameter = "metadata."
 
 // list answers a page of users.
 func (a *api) list(c *call) error {
-	values, err := c.Query()
+	q, err := c.Query()
 	if err != nil {
 		return err
 	}
-	q := rest.Query{Values: values}
 	eq := enduser.Query{
 		Filter: enduser.Filter{
 			ExternalID: q.Text("external_id"),

@@ -101,11 +101,10 @@ func asPath(err error) error {
 
 // create creates a user. If the user exists, on_conflict says what happens.
 func (a *api) create(c *call) error {
-	values, err := c.Query()
+	q, err := c.Query()
 	if err != nil {
 		return err
 	}
-	q := rest.Query{Values: values}
 	onConflict := q.OneOf("on_conflict", "return", "merge", "fail")
 	if err := q.Strict(); err != nil {
 		return err

@@ -7,21 +7,10 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
-	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
 
 // webhooks returns the handle that a call's webhooks are reached through.
 func (a *api) webhooks(c *call) enduser.Webhooks { return a.Tenant(c).Webhooks() }
-
-// noParameters refuses a request with query parameters.
-func noParameters(c *call) error {
-	values, err := c.Query()
-	if err != nil {
-		return err
-	}
-	q := rest.Query{Values: values}
-	return q.Strict()
-}
 
 func (a *api) createWebhook(c *call) error {
 	in, err := readWebhook(c.Body(), false)
@@ -51,7 +40,7 @@ func showSecret(c *call, status int, w *enduser.Webhook, secret string) error {
 
 // listWebhooks answers all webhooks: there are few.
 func (a *api) listWebhooks(c *call) error {
-	if err := noParameters(c); err != nil {
+	if err := c.NoQuery(); err != nil {
 		return err
 	}
 	r := a.Read(c)
@@ -116,7 +105,7 @@ func (a *api) rotateWebhookSecret(c *call) error {
 }
 
 func (a *api) webhookState(c *call) error {
-	if err := noParameters(c); err != nil {
+	if err := c.NoQuery(); err != nil {
 		return err
 	}
 	return a.showState(c, http.StatusOK)
@@ -132,7 +121,7 @@ func (a *api) showState(c *call, status int) error {
 }
 
 func (a *api) webhookAttempts(c *call) error {
-	if err := noParameters(c); err != nil {
+	if err := c.NoQuery(); err != nil {
 		return err
 	}
 	attempts, err := a.webhooks(c).Attempts(c.Request.Context(), c.PathValue("id"))
@@ -143,11 +132,10 @@ func (a *api) webhookAttempts(c *call) error {
 }
 
 func (a *api) deadLetters(c *call) error {
-	values, err := c.Query()
+	q, err := c.Query()
 	if err != nil {
 		return err
 	}
-	q := rest.Query{Values: values}
 	dq := enduser.DeadLetterQuery{
 		Limit: q.Number("limit", 50, 1, 200),
 		Desc:  q.OneOf("order", "asc", "desc") == "desc",
@@ -192,13 +180,12 @@ func (a *api) redeliverEvent(c *call) error {
 // countRedelivery answers how many events would be sent again from a time on, and the cursor
 // with which that is begun.
 func (a *api) countRedelivery(c *call) error {
-	values, err := c.Query()
+	q, err := c.Query()
 	if err != nil {
 		return err
 	}
-	q := rest.Query{Values: values}
 	since := q.Time("since")
-	if since.IsZero() && len(values["since"]) == 0 {
+	if since.IsZero() && len(q.Values["since"]) == 0 {
 		q.Fault("since", enduser.CodeRequired, "must be given")
 	}
 	if err := q.Strict(); err != nil {

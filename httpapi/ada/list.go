@@ -21,13 +21,12 @@ const (
 
 // list shows a page of users, or the user that has an external ID.
 func (a *api) list(c *call) error {
-	values, err := c.Query()
+	q, err := c.Query()
 	if err != nil {
 		return err
 	}
-	q := rest.Query{Values: values}
 	limit, cursor := q.Number("limit", 0, 1, maxPage), q.Text("cursor")
-	if values.Has("external_id") {
+	if q.Values.Has("external_id") {
 		return a.find(c, &q, limit != 0 || cursor != "")
 	}
 	eq := enduser.Query{Limit: cmp.Or(limit, defaultPage)}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
-	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
 
 const changesPerPage = 100
@@ -43,17 +42,13 @@ type feedQuery struct {
 }
 
 func readFeedQuery(call *family.Call) (f feedQuery, err error) {
-	values, err := call.Query()
+	q, err := call.Query()
 	if err != nil {
 		return f, err
 	}
-	q := rest.Query{Values: values}
 	f.Kind = q.OneOf("kind", "", "user", "group", "webhook")
 	f.Field = q.Text("field")
 	after, before := q.Text("after"), q.Text("before")
-	if after != "" && before != "" {
-		q.Fault("before", enduser.CodeValue, "must not be given with after")
-	}
 	if err := q.Strict(); err != nil {
 		return f, err
 	}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
-	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
 
 // groupsPage is the list of groups.
@@ -37,11 +36,10 @@ type groupRow struct {
 }
 
 func (c *console) groups(call *family.Call) error {
-	values, err := call.Query()
+	q, err := call.Query()
 	if err != nil {
 		return err
 	}
-	q := rest.Query{Values: values}
 	gq := enduser.GroupQuery{Limit: groupsShown}
 	after, before := q.Text("after"), q.Text("before")
 	if after != "" && before != "" {

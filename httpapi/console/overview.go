@@ -12,7 +12,6 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
-	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
 
 type overviewPage struct {
@@ -58,17 +57,17 @@ type endpointRow struct {
 // The page is shown at once with what is known then. With wait=yes it takes longer; scripts ask for
 // that by themselves.
 func (c *console) overview(call *family.Call) error {
-	values, err := call.Query()
+	q, err := call.Query()
 	if err != nil {
 		return err
 	}
-	parameters, limit := rest.Query{Values: values}, c.overviewFor
-	waits := parameters.OneOf("wait", "no", "yes") == "yes"
+	waits := q.OneOf("wait", "no", "yes") == "yes"
+	if err := q.Strict(); err != nil {
+		return err
+	}
+	limit := c.overviewFor
 	if !waits {
 		limit /= 10
-	}
-	if err := parameters.Strict(); err != nil {
-		return err
 	}
 	data := &overviewPage{page: c.page(call, "", "Overview")}
 	t := c.Tenant(call)

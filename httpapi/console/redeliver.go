@@ -7,7 +7,6 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
-	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
 
 // redeliverPage asks from when on events are to be sent again, and then whether so many are.
@@ -29,11 +28,10 @@ const sinceLayout = "2006-01-02T15:04"
 
 // showRedeliver asks from when on, and with a time counts what would be sent.
 func (c *console) showRedeliver(call *family.Call) error {
-	values, err := call.Query()
+	q, err := call.Query()
 	if err != nil {
 		return err
 	}
-	q := rest.Query{Values: values}
 	since := q.Text("since")
 	if err := q.Strict(); err != nil {
 		return err

@@ -2,11 +2,9 @@ package console
 
 import (
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
-	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
 
 // The settings of a browser are cookies that have nothing of anybody.
@@ -38,21 +36,16 @@ func (c *console) setKeys(call *family.Call) error {
 	return c.setSetting(call, "keys", keysCookie, "on", "off")
 }
 
-// setSetting keeps a field of a form in a cookie, unless it has its usual value, and goes back
-// to the page that the form was on.
-func (c *console) setSetting(call *family.Call, field, cookie, usual string, others ...string) error {
-	form, err := url.ParseQuery(call.Body())
-	if err != nil {
-		return rest.BadRequest("malformed-form", "The form could not be read.")
-	}
-	q := rest.Query{Values: form}
-	value := q.OneOf(field, append([]string{usual}, others...)...)
-	back := q.Text("back")
-	if err := q.Strict(); err != nil {
+// setSetting keeps a field of a form in a cookie, unless it has the first of its values, the usual
+// one, and goes back to the page that the form was on.
+func (c *console) setSetting(call *family.Call, field, cookie string, values ...string) error {
+	form := readForm(call)
+	value, back := form.oneOf(field, values...), form.text("back")
+	if err := form.err(); err != nil {
 		return err
 	}
 	const year = 365 * 24 * time.Hour
-	if value == usual {
+	if value == values[0] {
 		dropCookie(call, cookie)
 	} else {
 		setCookie(call, cookie, value, year, http.SameSiteLaxMode)

@@ -10,7 +10,6 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
-	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
 
 // userQuery is what the address of a list of users asks for. Its fields are the parameters, as
@@ -38,11 +37,10 @@ type userQuery struct {
 // readUserQuery reads the address of a list. Parameters that are unknown or given twice are an
 // error; a value that is not valid is one of the faults, and can be mended on the page.
 func readUserQuery(call *family.Call, schema enduser.Schema) (*userQuery, error) {
-	values, err := call.Query()
+	p, err := call.Query()
 	if err != nil {
 		return nil, err
 	}
-	p := rest.Query{Values: values}
 	q := &userQuery{
 		Text: strings.TrimSpace(p.Text("q")), As: reading(p.Text("as")),
 		Group: p.Text("group"), Key: p.Text("key"), Value: p.Text("value"),

@@ -13,7 +13,6 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
-	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
 
 // webhookPage is all about one webhook and what was sent to it.
@@ -107,11 +106,10 @@ type webhookQuery struct {
 }
 
 func readWebhookQuery(call *family.Call) (w webhookQuery, err error) {
-	values, err := call.Query()
+	q, err := call.Query()
 	if err != nil {
 		return w, err
 	}
-	q := rest.Query{Values: values}
 	w.all = q.OneOf("attempts", "newest", "all") == "all"
 	after, before := q.Text("after"), q.Text("before")
 	w.event, w.asked, w.seen = q.Text("event"), q.Time("asked"), q.Time("seen")

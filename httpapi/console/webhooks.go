@@ -11,7 +11,6 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
-	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
 
 // webhooksPage is the list of webhooks, of which there are at most 50.
@@ -130,7 +129,7 @@ func (c *console) lagOf(ctx context.Context, t enduser.Tenant, s *enduser.Webhoo
 
 // webhooks answers all webhooks.
 func (c *console) webhooks(call *family.Call) error {
-	if err := noParameters(call); err != nil {
+	if err := call.NoQuery(); err != nil {
 		return err
 	}
 	r := c.Read(call)
@@ -172,14 +171,4 @@ func eventsText(events []string, most int) string {
 		return strings.Join(events[:most], ", ") + " and " + strconv.Itoa(len(events)-most) + " more"
 	}
 	return strings.Join(events, ", ")
-}
-
-// noParameters refuses a request with query parameters.
-func noParameters(call *family.Call) error {
-	values, err := call.Query()
-	if err != nil {
-		return err
-	}
-	q := rest.Query{Values: values}
-	return q.Strict()
 }

@@ -18,11 +18,10 @@ const (
 
 // list answers with a page of users.
 func (a *api) list(c *call) error {
-	values, err := c.Query()
+	q, err := c.Query()
 	if err != nil {
 		return err
 	}
-	q := rest.Query{Values: values}
 	eq := enduser.Query{
 		Filter: enduser.Filter{Name: q.Text("name"), ExternalID: q.Text("external_id")},
 		Limit:  pageSize(&q),

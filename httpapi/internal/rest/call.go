@@ -168,15 +168,23 @@ func (c *Call[P]) Send(status int, mediaType string, body []byte) error {
 
 // Query returns the parameters of the request's URL. A query that cannot be parsed is a
 // problem: to ignore a filter would show more than the client asked for.
-func (c *Call[P]) Query() (url.Values, error) {
+func (c *Call[P]) Query() (q Query, err error) {
 	if c.Request.URL.RawQuery == "" {
-		return nil, nil //nolint:nilnil // no parameters
+		return q, nil
 	}
-	values, err := url.ParseQuery(c.Request.URL.RawQuery)
+	if q.Values, err = url.ParseQuery(c.Request.URL.RawQuery); err != nil {
+		return q, BadRequest("malformed-query", "The query is not valid.")
+	}
+	return q, nil
+}
+
+// NoQuery refuses a request with parameters.
+func (c *Call[P]) NoQuery() error {
+	q, err := c.Query()
 	if err != nil {
-		return nil, BadRequest("malformed-query", "The query is not valid.")
+		return err
 	}
-	return values, nil
+	return q.Strict()
 }
 
 // Versioned answers with a body and with the version of what it shows, as a strong entity

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Query reads the parameters of a request and collects their faults. A parameter that is
+// Query is the parameters of a request, and collects their faults. A parameter that is
 // given twice is one; an empty one counts as absent.
 type Query struct {
 	Values url.Values

@@ -105,11 +105,10 @@ func routes() []route {
 			return rest.NotFound()
 		}},
 		{Method: "GET", Path: "/query", Access: rest.Read("read"), Handle: func(c *call) error {
-			values, err := c.Query()
+			q, err := c.Query()
 			if err != nil {
 				return err
 			}
-			q := rest.Query{Values: values}
 			q.Text("text")
 			q.OneOf("order", "asc", "desc")
 			q.Number("limit", 20, 1, 200)
