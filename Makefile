@@ -83,7 +83,7 @@ program: ## the program, its metrics and its deployments, in full; a skipped tes
 .PHONY: console
 console: ## the console in a real browser, behind routers and proxies, on every store; needs chromium; a skipped test is a failure
 	cd httpapi/console/browser && ROLLBOOK_TESTS=long ROLLBOOK_REQUIRE_BROWSER=1 ROLLBOOK_REQUIRE_REDIS=1 ROLLBOOK_REQUIRE_POSTGRES=1 \
-		bash $(ROOT)/.ci/no-skips $(GO) test -v -count=1 -timeout 20m ./...
+		bash $(ROOT)/.ci/no-skips $(GO) test -v -count=1 -parallel 4 -timeout 20m ./...
 
 .PHONY: readme
 readme: ## the README's first command in a copy of the tree with empty caches; a few minutes

@@ -30,6 +30,7 @@ const runAxe = `axe.run(document, {
 	runOnly: {type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]},
 	rules: {"target-size": {enabled: true}},
 	preload: false,
+	resultTypes: ["violations"], // of the others only how many there are
 }).then(r => ({
 	Passes: r.passes.length,
 	Violations: r.violations.map(v => ({ID: v.id, Help: v.help, Nodes: v.nodes.map(n => n.html + " (" + n.failureSummary + ")")})),
@@ -38,6 +39,7 @@ const runAxe = `axe.run(document, {
 // No screen breaks a rule of axe (WCAG 2.2 AA and best practices), in both themes and on both
 // sizes, with nobody, one user or many, and with what is wrong.
 func TestAxe(t *testing.T) {
+	t.Parallel()
 	for _, state := range []struct {
 		name string
 		seed func(*world) []screen
@@ -65,6 +67,7 @@ func TestAxe(t *testing.T) {
 		{"extreme", func(w *world) []screen { return w.extremeScreens() }},
 	} {
 		t.Run(state.name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, backends.Memory(t))
 			all := state.seed(w)
 			a := newTab(t, w.serve(), tabOptions{scripts: true})
@@ -100,6 +103,7 @@ func (t *tab) axe(screen string, n int) {
 // No screen has to be scrolled sideways, on a narrow window or with text of twice the size, whatever
 // names, identifiers and values are like.
 func TestLayout(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, backends.Memory(t))
 	w.seed(people)
 	all := append(screens(w.user(annID), w.groupOf("brightwater"), w.webhook("Newsletter")), errorScreens(w.user(annID))...)

@@ -60,6 +60,9 @@ func startBrowser(tb testing.TB) context.Context {
 			chromedp.Flag("disable-component-update", true),
 			chromedp.Flag("disable-sync", true),
 			chromedp.Flag("disable-extensions", true),
+			chromedp.Flag("disable-software-rasterizer", true),
+			// Each window of its own would load the pages of its address bar, and keep a process in reserve.
+			chromedp.Flag("disable-features", "WebUIOmniboxPopup,WebUIOmniboxAimPopup,SpareRendererForSitePerProcess"),
 			chromedp.Flag("disable-dev-shm-usage", true),
 			chromedp.Flag("disable-renderer-backgrounding", true),
 			chromedp.Flag("disable-background-timer-throttling", true),

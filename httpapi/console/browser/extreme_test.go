@@ -108,6 +108,7 @@ func (w *world) strange(text func(string) string) (paths []string) {
 // Texts that try to be more are shown as text: their pages have the elements of harmless ones, and a
 // browser asks for nothing else.
 func TestHostile(t *testing.T) {
+	t.Parallel()
 	w, twin := newWorld(t, backends.Memory(t)), newWorld(t, backends.Memory(t))
 	paths := w.strange(func(s string) string { return s })
 	if diff := cmp.Diff(paths[:11], twin.strange(func(string) string { return "Harmless" })[:11]); diff != "" {

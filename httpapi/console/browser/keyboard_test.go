@@ -145,6 +145,7 @@ func (k *keyboard) pick(label, option string, near ...string) {
 
 // Tab reaches every control of every screen, in the order of the document, and each can be seen.
 func TestKeyboard(t *testing.T) {
+	t.Parallel()
 	w := memoryWorld(t)
 	k := newKeyboard(t, w.serve())
 	all := append(screens(w.user(annID), w.groupOf("brightwater"), w.webhook("Newsletter")), errorScreens(w.user(annID))...)

@@ -76,6 +76,7 @@ func (w *world) named(name string) {
 // The live feed shows what is new, but while somebody points at the list, has the focus in it, has
 // selected text or reads further down. Then it counts.
 func TestLiveFeed(t *testing.T) {
+	t.Parallel()
 	w := memoryWorld(t)
 	f := follow(t, w, fullKey, false)
 	w.named("Live One")
@@ -151,6 +152,7 @@ func TestLiveFeed(t *testing.T) {
 
 // When the session ends, or the right to see the feed, the feed stops and says so.
 func TestLiveFeedStops(t *testing.T) {
+	t.Parallel()
 	w := memoryWorld(t)
 	w.give("rbk_live_ends", httpapi.Principal{Tenant: tenant, Actor: "guest", Credential: "guest"}, nil)
 	f := follow(t, w, "rbk_live_ends", false)

@@ -26,6 +26,7 @@ const docs = "../../../docs"
 
 // The screens render in both themes and on both sizes, and the documentation has its pictures.
 func TestLooks(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, backends.Memory(t))
 	w.billing = "https://billing.harbour.example/rollbook"
 	w.seed(190)

@@ -42,6 +42,7 @@ func offers() map[string]*regexp.Regexp {
 // A page offers nothing that the key may not: none of its links is refused, and no form leads to
 // where it would be. The key that may everything is offered everything.
 func TestOffers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, backends.Memory(t))
 	w.seed(3)
 	s := w.serve()
@@ -122,6 +123,7 @@ func (w *world) crawl(t *testing.T, s *site, key string) (all []string) {
 
 // Another tenant's users, groups and webhooks look like those that do not exist, byte by byte.
 func TestOtherTenant(t *testing.T) {
+	t.Parallel()
 	w := memoryWorld(t)
 	a := newPlain(t, w.serve())
 	signIn(a, otherKey)

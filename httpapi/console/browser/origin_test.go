@@ -16,6 +16,7 @@ import (
 // Another origin cannot send a form in somebody's name, not even from another port of the same
 // machine, to which a browser sends the cookies.
 func TestCrossOriginForm(t *testing.T) {
+	t.Parallel()
 	w := memoryWorld(t)
 	s := w.serve()
 	ann := w.user(annID)
@@ -47,6 +48,7 @@ func TestCrossOriginForm(t *testing.T) {
 
 // Cookies are as safe as a browser makes them.
 func TestCookies(t *testing.T) {
+	t.Parallel()
 	w := memoryWorld(t)
 	plainSite := w.serveAt("/a/b/", mounts()[1].handler(t, w.pages()))
 	for _, s := range []*site{plainSite, w.serveTLS()} {

@@ -24,7 +24,7 @@ import (
 )
 
 // patience bounds every wait. Machines under load are slow.
-const patience = 15 * time.Second
+const patience = time.Minute
 
 // tab is an agent with a tab of the browser, which shares nothing with other tabs.
 type tab struct {
@@ -239,7 +239,7 @@ type snapshot struct {
 	Width            int
 }
 
-const takeSnapshot = `({URL: location.href, State: document.readyState, HTML: document.documentElement.outerHTML})`
+const takeSnapshot = `({URL: location.href, State: document.readyState, HTML: document.readyState === "complete" ? document.documentElement.outerHTML : ""})`
 
 // page returns the page as it is now; nil while it changes to another.
 func (t *tab) page() *page {
@@ -298,11 +298,13 @@ func expression(n *html.Node) string {
 }
 
 // logged returns a message of the browser's log. Every answer of 400 and above is written to it,
-// also those of pages that say what was wrong: these are none.
+// also those of pages that say what was wrong, and that a field was used before the browser
+// could put the focus into the first one: these are none.
 //
 //nolint:forbidigo // an entry of the protocol
 func logged(e *cdplog.EventEntryAdded) string {
-	if e.Entry.Source == "network" && strings.Contains(e.Entry.Text, "the server responded with a status of 4") {
+	if e.Entry.Source == "network" && strings.Contains(e.Entry.Text, "the server responded with a status of 4") ||
+		e.Entry.Source == "rendering" && strings.HasPrefix(e.Entry.Text, "Autofocus processing was blocked because a document already has a focused element") {
 		return ""
 	}
 	return fmt.Sprintf("%s %s: %s %s", e.Entry.Source, e.Entry.Level, e.Entry.Text, e.Entry.URL)
