@@ -149,8 +149,9 @@ func (c *console) askWebhooks(g *gathering, t enduser.Tenant, data *overviewPage
 	f := data.figure("Endpoints failing or gapped", "webhooks")
 	p := &endpointPanel{MayOpen: c.may(g.call, "getWebhook", false)}
 	data.Hooks = p
+	mayFeed := c.may(g.call, "listChanges", false)
 	g.ask(func(ctx context.Context) error {
-		rows, troubled, err := c.endpoints(ctx, t)
+		rows, troubled, err := endpoints(ctx, t, mayFeed)
 		g.put(func() {
 			p.Rows, p.Known = rows, err == nil
 			if len(rows) > maxEndpoints {
@@ -166,7 +167,7 @@ func (c *console) askWebhooks(g *gathering, t enduser.Tenant, data *overviewPage
 
 // endpoints returns the webhooks, first those that are furthest behind, and how many are in
 // trouble. With an error it returns those that it has read.
-func (c *console) endpoints(ctx context.Context, t enduser.Tenant) (rows []endpointRow, troubled int, err error) {
+func endpoints(ctx context.Context, t enduser.Tenant, mayFeed bool) (rows []endpointRow, troubled int, err error) {
 	defer func() { slices.SortStableFunc(rows, endpointRow.compare) }()
 	for h, err := range t.Webhooks().All(ctx) {
 		row := endpointRow{ID: h.ID, Address: addressOf(h.URL), Description: cut(visible(h.Description), 60)}
@@ -186,7 +187,7 @@ func (c *console) endpoints(ctx context.Context, t enduser.Tenant) (rows []endpo
 		case err != nil:
 			return rows, troubled, err
 		default:
-			row.States, row.Lag = statesOf(&h, &s), c.lagOf(ctx, t, &s)
+			row.States, row.Lag = statesOf(&h, &s), lagOf(ctx, t, &s, mayFeed)
 			row.trouble = s.Failures > 0 || h.DisabledReason != "" || !s.GappedAt.IsZero()
 		}
 		if row.trouble {

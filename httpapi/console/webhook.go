@@ -209,11 +209,15 @@ func (c *console) readState(r family.Reading, call *family.Call, p *webhookPage)
 		p.Reasons["state"] = reasonOf(err)
 		return
 	}
-	p.State, p.States, p.Lag = &s, statesOf(&p.Hook, &s), c.lagOf(r.Context, t, &s)
+	mayFeed := c.may(call, "listChanges", false)
+	p.State, p.States, p.Lag = &s, statesOf(&p.Hook, &s), lagOf(r.Context, t, &s, mayFeed)
 	if s.Redelivery == nil {
 		return
 	}
 	p.MayStop = c.may(call, "stopRedelivery", true)
+	if !mayFeed {
+		return
+	}
 	if next, err := t.Changes(r.Context, enduser.ChangeQuery{After: s.Redelivery.Position, Limit: 1}); err == nil && len(next.Changes) > 0 {
 		p.Reached = next.Changes[0].At
 	}
@@ -325,14 +329,16 @@ func (c *console) redeliver(call *family.Call) error {
 		return err
 	}
 	asked, seen := c.Users.Now(), time.Time{}
-	attempts, err := hooks.Attempts(call.Request.Context(), id)
-	if err != nil && !errors.Is(err, enduser.ErrCorrupt) && !errors.Is(err, enduser.ErrNewer) {
-		return err
-	}
-	for i := range attempts {
-		if attempts[i].EventID == event {
-			seen = attempts[i].At
-			break
+	if c.may(call, "listWebhookAttempts", false) { // else the page waits for no attempt
+		attempts, err := hooks.Attempts(call.Request.Context(), id)
+		if err != nil && !errors.Is(err, enduser.ErrCorrupt) && !errors.Is(err, enduser.ErrNewer) {
+			return err
+		}
+		for i := range attempts {
+			if attempts[i].EventID == event {
+				seen = attempts[i].At
+				break
+			}
 		}
 	}
 	if err := hooks.Redeliver(call.Request.Context(), id, event); err != nil {

@@ -105,9 +105,10 @@ type lag struct {
 
 const maxLag = 100 // changes that are counted
 
-func (c *console) lagOf(ctx context.Context, t enduser.Tenant, s *enduser.WebhookState) lag {
-	if s.Position.IsZero() { // imported, and never enabled
-		return lag{Text: "–"}
+// lagOf reads the feed, to which the credential may have no right.
+func lagOf(ctx context.Context, t enduser.Tenant, s *enduser.WebhookState, mayFeed bool) lag {
+	if !mayFeed || s.Position.IsZero() { // imported, and never enabled
+		return lag{Text: unknown}
 	}
 	page, err := t.Changes(ctx, enduser.ChangeQuery{After: s.Position, Limit: maxLag})
 	n := strconv.Itoa(len(page.Changes))
@@ -137,7 +138,7 @@ func (c *console) webhooks(call *family.Call) error {
 	data := &webhooksPage{
 		page: c.page(call, "webhooks", "Webhooks"), HasState: c.may(call, "getWebhookState", false), MayOpen: c.may(call, "getWebhook", false),
 	}
-	t := c.Tenant(call)
+	t, mayFeed := c.Tenant(call), c.may(call, "listChanges", false)
 	for h, err := range t.Webhooks().All(r.Context) {
 		if unreadable, one := errors.AsType[*enduser.UnreadableError](err); one {
 			data.Unreadable = append(data.Unreadable, unreadable.ID)
@@ -148,12 +149,12 @@ func (c *console) webhooks(call *family.Call) error {
 		}
 		row := webhookRow{
 			ID: h.ID, Address: addressOf(h.URL), Description: visible(h.Description), Events: eventsText(h.Events, 2), States: statesOf(&h, nil),
-			Lag: lag{Text: "–"},
+			Lag: lag{Text: unknown},
 		}
 		data.Cut = data.Cut || row.Address.Cut
 		if data.HasState {
 			if s, err := t.Webhooks().State(r.Context, h.ID); err == nil {
-				row.States, row.Lag, row.LastSuccess = statesOf(&h, &s), c.lagOf(r.Context, t, &s), s.LastSuccess
+				row.States, row.Lag, row.LastSuccess = statesOf(&h, &s), lagOf(r.Context, t, &s, mayFeed), s.LastSuccess
 			}
 		}
 		data.Rows = append(data.Rows, row)

@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -141,6 +142,32 @@ func TestWebhookRights(t *testing.T) {
 		ok(t, err)
 		if s.Queued != 0 || s.Redelivery != nil {
 			t.Errorf("something is sent: %+v", s)
+		}
+	})
+}
+
+// A page says nothing that only the feed or the attempts tell to a key without a right to them.
+func TestWebhookStateAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, memory.New(nil), nil)
+		id := hook(t, d.acme, enduser.WebhookSpec{})
+		page := "webhooks/" + id
+		d.add(enduser.Spec{})
+		d.deliver(always(enduser.Result{Status: 500}))
+		event := d.get(page).hidden("event")
+		d.add(enduser.Spec{})
+		from := d.get(page + "/redeliver-since?since=2026-05-04T00:00").hidden("from")
+		d.post(page+"/redeliver-since", url.Values{"from": {from}}).wantTo("../../" + page)
+		for _, address := range []string{"", "webhooks", page} {
+			d.denied = nil
+			d.get(address).want(200, "1 change")
+			d.denied = map[string]bool{"listChanges": true}
+			d.get(address).want(200).lacks("1 change", "it has come to")
+		}
+		d.denied = map[string]bool{"listWebhookAttempts": true}
+		if a := d.post(page+"/redeliver", url.Values{"event": {event}}); a.Status != 303 || strings.Contains(a.Location, "seen") {
+			t.Errorf("status %d, to %s", a.Status, a.Location)
 		}
 	})
 }
