@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"html/template"
 	"strconv"
 	"time"
@@ -14,6 +15,9 @@ func functions() template.FuncMap {
 		"banner":  func(state, text string) banner { return banner{state, text} },
 		"empty":   func(title, why, next string) empty { return empty{Title: title, Why: why, Next: next} },
 		"side":    sideOf,
+		"drawn":   drawn,
+		"copy":    func(text string) template.HTML { return drawn(copied(text)) },
+		"id":      func(text string) template.HTML { return drawn(identifier(text)) },
 		"figure": func(value, label, href, reason string) figure {
 			return figure{value, label, href, reason}
 		},
@@ -24,6 +28,52 @@ func functions() template.FuncMap {
 type chip struct {
 	State string // its color: "ok", "warn", "danger", "accent" or "" for none
 	Word  string
+}
+
+// draw implements component.
+func (c chip) draw(m *markup) {
+	if c.State == "" {
+		m.fill(`<span class="chip">%</span>`, c.Word)
+	} else {
+		m.fill(`<span class="chip %">%</span>`, c.State, c.Word)
+	}
+}
+
+// icon draws one of the sprite.
+type icon string
+
+// draw implements component.
+func (i icon) draw(m *markup) {
+	m.fill(`<svg class="icon" aria-hidden="true" focusable="false"><use href="#icon-%"/></svg>`, string(i))
+}
+
+// copied is a text beside which there is a button that copies it.
+type copied string
+
+// draw implements component.
+func (c copied) draw(m *markup) {
+	m.fill(`<button type="button" class="copy" data-copy="%" aria-label="Copy %">`, string(c), string(c))
+	icon("copy").draw(m)
+	m.fill(`</button>`)
+}
+
+// identifier is a text for programs, with a button that copies it.
+type identifier string
+
+// draw implements component.
+func (i identifier) draw(m *markup) {
+	m.fill(`<span class="id"><bdi class="mono">%</bdi>`, string(i))
+	copied(i).draw(m)
+	m.fill(`</span>`)
+}
+
+// named draws a name, which leads to a page unless path is "".
+func (m *markup) named(root, path, name string) {
+	if path != "" {
+		m.fill(`<a class="cut" href="%%" title="%"><bdi>%</bdi></a>`, root, path, name, name)
+	} else {
+		m.fill(`<bdi class="cut" title="%">%</bdi>`, name, name)
+	}
 }
 
 // banner says what is true of the whole page.
@@ -93,10 +143,79 @@ func (f field) Describedby() string {
 	return ids
 }
 
+// draw implements component.
+func (f field) draw(m *markup) {
+	if f.Type == "checkbox" {
+		m.fill(`<div class="field check"><input`)
+		f.drawAttributes(m)
+		m.fill(` type="checkbox" value="true"`)
+		m.flag(f.Value != "", ` checked`)
+		m.fill(">\n")
+	} else {
+		m.fill(`<div class="field">`)
+	}
+	m.fill(`<label for="%">%`, f.ID(), f.Label)
+	m.flag(f.Required, ` <span class="muted">(required)</span>`)
+	m.fill(`</label>`)
+	if f.Hint != "" {
+		m.fill(`<p class="hint" id="%-hint">%</p>`, f.ID(), f.Hint)
+	}
+	switch f.Type {
+	case "checkbox":
+	case "select":
+		m.fill(`<select`)
+		f.drawAttributes(m)
+		m.fill(`>`)
+		for _, o := range f.Options {
+			m.fill(`<option value="%"`, o.Value)
+			m.flag(o.Selected, ` selected`)
+			m.fill(`>%</option>`, o.Text)
+		}
+		m.fill(`</select>`)
+	case "textarea":
+		m.fill(`<textarea`)
+		f.drawAttributes(m)
+		m.fill(` rows="6"`)
+		m.flag(f.Mono, ` class="mono"`)
+		m.fill(">\n%</textarea>", f.Value)
+	default:
+		m.fill(`<input`)
+		f.drawAttributes(m)
+		m.fill(` type="%" value="%"`, cmp.Or(f.Type, "text"), f.Value)
+		m.flag(f.Mono, ` class="mono"`)
+		m.fill(`>`)
+	}
+	if f.Error != "" {
+		m.fill(`<p class="error" id="%-error">`, f.ID())
+		icon("warning").draw(m)
+		m.fill(`%</p>`, f.Error)
+	}
+	m.fill(`</div>`)
+}
+
+// drawAttributes draws those that all controls have.
+func (f field) drawAttributes(m *markup) {
+	m.fill(` id="%" name="%" autocomplete="%"`, f.ID(), f.Name, cmp.Or(f.Autocomplete, "off"))
+	m.flag(f.Required, ` required`)
+	m.flag(f.Error != "", ` aria-invalid="true"`)
+	if by := f.Describedby(); by != "" {
+		m.fill(` aria-describedby="%"`, by)
+	}
+}
+
 // moment is a time on a page: relative to when the page was made, and absolute in UTC.
 type moment struct {
 	At  time.Time
 	now time.Time
+}
+
+// draw implements component.
+func (m moment) draw(to *markup) {
+	if m.At.IsZero() {
+		to.fill("–")
+		return
+	}
+	to.fill(`<time datetime="%"><span class="relative">%</span> <span class="absolute">%</span></time>`, m.Machine(), m.Words(), m.UTC())
 }
 
 // UTC returns the time to the second, "" if there is none.

@@ -18,7 +18,7 @@ type feedPage struct {
 	page
 	feedQuery
 	FieldBox field
-	Rows     []changeRow
+	Rows     changeRows
 	Pager    pager
 	Trimmed  bool   // what is older is not kept
 	Lost     bool   // the position is of changes that are not kept
@@ -29,10 +29,38 @@ type feedPage struct {
 // changeRow is a change in a list.
 type changeRow struct {
 	enduser.Change
+	When  moment
 	Chip  chip
 	Words string
 	About subject
 	By    string
+}
+
+// changeRows are the rows of a list.
+type changeRows []changeRow
+
+// draw implements component.
+func (rows changeRows) draw(m *markup) {
+	for i := range rows {
+		rows[i].draw(m)
+	}
+}
+
+// draw implements component.
+func (r *changeRow) draw(m *markup) {
+	m.fill(`<tr data-at="%"><td data-label="When">`, r.Position.String())
+	r.When.draw(m)
+	m.fill(`</td><td data-label="Kind">`)
+	r.Chip.draw(m)
+	m.fill(`</td><th scope="row">%</th><td class="first rest" data-label="Whose">`, r.Words)
+	r.About.draw(m)
+	m.fill(`</td><td class="told" data-label="By">`)
+	if r.By != "" {
+		m.fill(`<bdi class="cut" title="%">%</bdi>`, r.By, r.By)
+	} else {
+		m.fill(`–`)
+	}
+	m.fill("</td></tr>\n")
 }
 
 // feedQuery is what is asked of the feed.
@@ -113,7 +141,7 @@ func (c *console) feed(call *family.Call) error {
 	if !q.after.IsZero() {
 		slices.Reverse(found.Changes)
 	}
-	p.Rows = c.changeRows(r, call, found.Changes, p.Root)
+	p.Rows = c.changeRows(r, call, found.Changes, &p.page)
 	p.turn(&q, &found, latest, newest)
 	return c.show(call, http.StatusOK, "feed", p)
 }
@@ -153,18 +181,18 @@ func (p *feedPage) turn(q *feedQuery, found *enduser.ChangePage, latest enduser.
 }
 
 // changeRows returns changes as rows of a page.
-func (c *console) changeRows(r family.Reading, call *family.Call, changes []enduser.Change, root string) []changeRow {
+func (c *console) changeRows(r family.Reading, call *family.Call, changes []enduser.Change, p *page) changeRows {
 	var all []about
 	for i := range changes {
 		all = append(all, about{changes[i].Kind, changes[i].ID})
 	}
 	found := c.subjects(r, call, all)
-	rows := make([]changeRow, len(changes))
+	rows := make(changeRows, len(changes))
 	for i := range changes {
 		ch := &changes[i]
 		rows[i] = changeRow{
-			Change: *ch, Chip: changeChip(ch), Words: changeWords(ch), By: visible(ch.Actor),
-			About: about{ch.Kind, ch.ID}.of(found, root),
+			Change: *ch, When: p.Time(ch.At), Chip: changeChip(ch), Words: changeWords(ch), By: visible(ch.Actor),
+			About: about{ch.Kind, ch.ID}.of(found, p.Root),
 		}
 		if rows[i].About.Name == "" {
 			rows[i].About.Name = visible(ch.ExternalID)

@@ -20,6 +20,24 @@ type subject struct {
 	Note string // why there is no page
 }
 
+// draw implements component.
+func (s subject) draw(m *markup) {
+	if s.Href != "" {
+		m.fill(`<a href="%%">`, s.Root, s.Href)
+	}
+	if s.Name != "" {
+		m.fill(`<bdi>%</bdi>`, s.Name)
+	} else {
+		m.fill(`<bdi class="mono">%</bdi>`, s.ID)
+	}
+	if s.Href != "" {
+		m.fill(`</a>`)
+	}
+	if s.Note != "" {
+		m.fill(` <span class="muted">%</span>`, s.Note)
+	}
+}
+
 // subjects finds out what changes or events are about. What the credential has no right to get
 // stays an ID, and so does what cannot be read now.
 func (c *console) subjects(r family.Reading, call *family.Call, all []about) map[about]subject {

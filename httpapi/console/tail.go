@@ -49,7 +49,7 @@ func (t *tails) enter(credential string) (leave func(), ok bool) {
 // tailPage is a part of a page of the feed: the rows that are to be put above the others.
 type tailPage struct {
 	page
-	Rows  []changeRow
+	Rows  changeRows
 	After enduser.Position // of the next request
 	More  bool             // there may be more now
 }
@@ -72,7 +72,7 @@ func (c *console) feedTail(call *family.Call) error {
 	p := &tailPage{page: c.page(call, "feed", "Feed"), After: found.Position, More: found.More}
 	p.Root = "./" // that of the page that gets the rows
 	slices.Reverse(found.Changes)
-	p.Rows = c.changeRows(r, call, found.Changes, p.Root)
+	p.Rows = c.changeRows(r, call, found.Changes, &p.page)
 	b := bytes.NewBuffer(call.Buffer())
 	if err := c.templates["feed"].ExecuteTemplate(b, "tail", p); err != nil {
 		return err

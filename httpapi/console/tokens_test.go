@@ -133,8 +133,8 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-// The classes of the sheet are those of the templates and scripts; no element has a style or a
-// handler of its own.
+// The classes of the sheet are those of the templates, of what Go draws and of the scripts; no element
+// has a style or a handler of its own.
 func TestClasses(t *testing.T) {
 	t.Parallel()
 	_, _, rules := sheet(t)
@@ -158,6 +158,7 @@ func TestClasses(t *testing.T) {
 			markup += string(text)
 		}
 	}
+	markup += strings.ReplaceAll(strings.Join(formsOf(t), "\n"), "%", " ")
 	markup = regexp.MustCompile(`(?s)\{\{- /\*.*?\*/ -\}\}`).ReplaceAllString(markup, "")
 	inUse := map[string]bool{"ok": true, "warn": true, "danger": true, "accent": true} // the states of chips
 	markup = regexp.MustCompile(`\{\{.*?\}\}`).ReplaceAllString(markup, " ")

@@ -29,7 +29,7 @@ type usersPage struct {
 	Tried        []reading // in which nobody was found
 	Others       []link    // searches for the same text, taken for something else
 	Chips        []usersChip
-	Rows         []userRow
+	Rows         userRows
 	Unreadable   []string
 	MayOpen      bool
 	Pager        pager
@@ -150,14 +150,64 @@ type usersChip struct {
 
 // userRow is a user in a list.
 type userRow struct {
-	ID         string
+	Root, Path string // of its page; Path is "" if the credential may not see it
 	Name       string
 	ExternalID string
 	Email      string
-	Groups     []string // the first ones
-	More       int      // groups
-	Created    time.Time
+	Groups     []string
+	Created    moment
 	State      chip
+}
+
+// userRows are the rows of a list.
+type userRows []userRow
+
+const groupsInRow = 2
+
+// draw implements component.
+func (rows userRows) draw(m *markup) {
+	for i := range rows {
+		rows[i].draw(m)
+	}
+}
+
+// draw implements component.
+func (r *userRow) draw(m *markup) {
+	m.fill(`<tr><th scope="row">`)
+	m.named(r.Root, r.Path, r.Name)
+	if r.ExternalID != "" {
+		m.fill(` <bdi class="sub cut mono" title="%">%</bdi>`, r.ExternalID, r.ExternalID)
+	}
+	m.fill(`</th><td class="full" data-label="E-mail">`)
+	if email := visible(r.Email); email != "" {
+		m.fill(`<bdi class="cut" title="%">%</bdi>`, email, email)
+	} else {
+		m.fill(`<span class="muted">none</span>`)
+	}
+	m.fill(`</td><td class="grow" data-label="Groups">`)
+	r.drawGroups(m)
+	m.fill(`</td><td class="told" data-label="Created">`)
+	r.Created.draw(m)
+	m.fill(`</td><td class="first" data-label="State">`)
+	r.State.draw(m)
+	m.fill("</td></tr>\n")
+}
+
+// drawGroups draws the first groups, and how many more there are.
+func (r *userRow) drawGroups(m *markup) {
+	if len(r.Groups) == 0 {
+		m.fill(`<span class="muted">none</span>`)
+		return
+	}
+	m.fill(`<span class="cut">`)
+	for i, group := range r.Groups[:min(len(r.Groups), groupsInRow)] {
+		m.flag(i > 0, `, `)
+		m.fill(`<bdi>%</bdi>`, group)
+	}
+	m.fill(`</span>`)
+	if more := len(r.Groups) - groupsInRow; more > 0 {
+		m.fill(`<span class="sub">+%</span>`, strconv.Itoa(more))
+	}
 }
 
 // users answers a list of users.
@@ -192,7 +242,7 @@ func (c *console) users(call *family.Call) error {
 	asked.Faults, data.MetadataKeys = q.Faults, q.schema.IndexedMetadata
 	data.Chips = asked.chips()
 	for i := range found.Page.Users {
-		data.Rows = append(data.Rows, rowOf(&found.Page.Users[i], data.Now))
+		data.Rows = append(data.Rows, data.rowOf(&found.Page.Users[i]))
 	}
 	if status == http.StatusOK {
 		data.Others = asked.others(&found)
@@ -315,15 +365,13 @@ func thousands(n int) string {
 	return string(b)
 }
 
-const groupsInRow = 2
-
-func rowOf(u *enduser.User, now time.Time) userRow {
+func (p *usersPage) rowOf(u *enduser.User) userRow {
 	row := userRow{
-		ID: u.ID, Name: nameOf(u), ExternalID: u.ExternalID, Email: u.Email,
-		Groups: u.Groups, Created: u.CreatedAt, State: stateOf(u, now),
+		Root: p.Root, Name: nameOf(u), ExternalID: u.ExternalID, Email: u.Email,
+		Groups: u.Groups, Created: p.Time(u.CreatedAt), State: stateOf(u, p.Now),
 	}
-	if row.More = len(u.Groups) - groupsInRow; row.More > 0 {
-		row.Groups = u.Groups[:groupsInRow]
+	if p.MayOpen {
+		row.Path = userPath(u.ID)
 	}
 	return row
 }
