@@ -27,6 +27,9 @@ func (c *console) problem(call *family.Call, p *rest.Problem) []byte {
 		return nil
 	}
 	title, detail := inWords(p)
+	if p.Code == "not-found" && call.Principal.Tenant == "" {
+		detail = "The console has no such page. If it should begin here, mount it behind http.StripPrefix."
+	}
 	data := problemPage{
 		page: c.frame(call, title), Detail: detail, Faults: p.Errors,
 		Wait: p.Header["Retry-After"], Request: p.RequestID,

@@ -115,6 +115,21 @@ func (g *guest) crawl(what string) int {
 	return len(seen)
 }
 
+// TestNotStripped: a console whose prefix nobody strips says so.
+func TestNotStripped(t *testing.T) {
+	t.Parallel()
+	mux := http.NewServeMux()
+	mux.Handle("/a/", newDoor(t, nil).pages)
+	g := invite(t, mux, "http://desk.example/")
+	for _, path := range []string{"a/", "a/users", "a/sign-in"} {
+		s := g.get(path)
+		g.wantAt("not stripped", s, 404, path)
+		if !strings.Contains(s.body, "mount it behind http.StripPrefix") {
+			t.Errorf("%s: %s", path, s.body)
+		}
+	}
+}
+
 // TestBareMount: the mount without a slash leads to the one with it, whatever it is called.
 func TestBareMount(t *testing.T) {
 	t.Parallel()

@@ -191,6 +191,9 @@ func crossOrigin() *rest.Problem {
 
 // signInFirst leads to the sign-in page, and back to the page that was wanted.
 func signInFirst(r *http.Request) *rest.Problem {
+	if r.Pattern == "GET /{path...}" { // no page; to lead on would hide a mount that strips no prefix
+		return rest.NotFound()
+	}
 	p := rest.Unauthorized("")
 	if fromScript(r) { // which would follow a redirect itself: the page that it is on is led, when it loads again
 		p.Header = map[string]string{"HX-Refresh": "true"}
