@@ -111,8 +111,7 @@ func TestAssociate(t *testing.T) {
 // changes are the pages that change something.
 func changes(d *desk) []string {
 	u := d.add(enduser.Spec{ExternalID: "a", ExpiresIn: enduser.ProvisionalTTL})
-	g, _, err := d.acme.Groups().Create(d.Context(), enduser.GroupSpec{ExternalID: "g"})
-	ok(d, err)
+	g, _ := d.addGroup(enduser.GroupSpec{ExternalID: "g"})
 	return []string{
 		"users/" + u.ID + "/edit", "users/" + u.ID + "/delete", "users/" + u.ID + "/associate", "groups/" + g.ID + "/rotate",
 	}

@@ -1,7 +1,6 @@
 package console_test
 
 import (
-	"context"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -13,7 +12,6 @@ import (
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/console"
-	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
 
@@ -30,10 +28,8 @@ func TestFeed(t *testing.T) {
 		return nil
 	})
 	ok(t, err)
-	_, err = d.acme.Associate(t.Context(), enduser.ByID(u.ID))
-	ok(t, err)
-	g, _, err := d.acme.Groups().Create(t.Context(), enduser.GroupSpec{ExternalID: "sales", Name: "Sales"})
-	ok(t, err)
+	must(d.acme.Associate(t.Context(), enduser.ByID(u.ID)))(t)
+	g, _ := d.addGroup(enduser.GroupSpec{ExternalID: "sales", Name: "Sales"})
 	gone := d.add(enduser.Spec{ExternalID: "crm-8"})
 	ok(t, d.acme.As("").Delete(t.Context(), enduser.ByID(gone.ID)))
 	d.Advance(time.Minute)
@@ -77,15 +73,6 @@ func TestFeed(t *testing.T) {
 	a = d.get("feed").want(200, "No changes")
 }
 
-// beside returns the address of the page that a link leads to, "" if there is no such link.
-func (a *answer) beside(rel string) string {
-	m := regexp.MustCompile(`rel="` + rel + `" href="(?:\./)?([^"]*)"`).FindStringSubmatch(a.HTML)
-	if m == nil {
-		return ""
-	}
-	return strings.ReplaceAll(m[1], "&amp;", "&")
-}
-
 // numbers returns those of the users that a page of the feed shows, in its order.
 func (a *answer) numbers() (all []string) {
 	for _, m := range regexp.MustCompile(`<bdi>n(\d+)</bdi>`).FindAllStringSubmatch(a.HTML, -1) {
@@ -113,7 +100,7 @@ func TestFeedPages(t *testing.T) {
 		{"?kind=group", []int{0}},
 	} {
 		a := d.get("feed" + tt.query)
-		if strings.Contains(a.HTML, "data-tail") != true || a.beside("prev") != "" {
+		if strings.Contains(a.HTML, "data-tail") != true || a.link("Newer") != "" {
 			t.Errorf("%q: the newest page", tt.query)
 		}
 		var there, back [][]string
@@ -123,7 +110,7 @@ func TestFeedPages(t *testing.T) {
 				t.Errorf("%q: page %d has %d rows", tt.query, i, len(got))
 			}
 			there = append(there, a.numbers())
-			older := a.beside("next")
+			older := a.link("Older")
 			if (older == "") != (i == len(tt.pages)-1) {
 				t.Fatalf("%q: after page %d: %q", tt.query, i, older)
 			}
@@ -136,7 +123,7 @@ func TestFeedPages(t *testing.T) {
 		}
 		for {
 			back = append([][]string{a.numbers()}, back...)
-			newer := a.beside("prev")
+			newer := a.link("Newer")
 			if newer == "" {
 				break
 			}
@@ -153,8 +140,7 @@ func TestFeedPages(t *testing.T) {
 	for _, query := range []string{"kind=tenant", "x=1", "after=x", "before=x", "kind=user&kind=user", "after=x&before=x"} {
 		a = d.get("feed?" + query).want(400)
 	}
-	other, err := d.users.Tenant("umbrella").Latest(t.Context())
-	ok(t, err)
+	other := must(d.users.Tenant("umbrella").Latest(t.Context()))(t)
 	a = d.get("feed?after=" + other.String()).want(400)
 }
 
@@ -163,11 +149,9 @@ func TestFeedTrimmed(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, memory.New(nil), nil)
 	d.add(enduser.Spec{})
-	first, err := d.acme.Latest(t.Context())
-	ok(t, err)
+	first := must(d.acme.Latest(t.Context()))(t)
 	d.add(enduser.Spec{})
-	latest, err := d.acme.Latest(t.Context())
-	ok(t, err)
+	latest := must(d.acme.Latest(t.Context()))(t)
 	d.add(enduser.Spec{})
 	ok(t, d.acme.TrimChanges(t.Context(), latest))
 	d.get("feed").want(200, "Older changes are no longer kept.", "2 shown")
@@ -175,24 +159,12 @@ func TestFeedTrimmed(t *testing.T) {
 	d.get("feed/new?after=" + first.String()).want(410)
 }
 
-// slow is a store whose reads of changes take a second each.
-type slow struct{ store.Store }
-
-func (s slow) Changes(ctx context.Context, tenant string, q store.ChangeQuery) (store.ChangePage, error) {
-	select {
-	case <-time.After(time.Second):
-		return s.Store.Changes(ctx, tenant, q)
-	case <-ctx.Done():
-		return store.ChangePage{}, ctx.Err()
-	}
-}
-
 // A filter that passes little may take longer than a page may: the page says so and leads on.
 func TestFeedOutOfTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		st := memory.New(nil)
-		d := newDesk(t, slow{st}, &console.Options{Options: httpapi.Options{ReadFor: 3500 * time.Millisecond}})
+		d := newDesk(t, slowFeed{st, nil}, &console.Options{Options: httpapi.Options{ReadFor: 3500 * time.Millisecond}})
 		fast := newDesk(t, st, nil)
 		first := fast.add(enduser.Spec{})
 		u := fast.add(enduser.Spec{})
@@ -209,15 +181,10 @@ func TestFeedOutOfTime(t *testing.T) {
 				break
 			}
 			a.want(503, "Nothing was found in the changes that could be read in time.", "Look further")
-			m := regexp.MustCompile(`href="(?:\./)?(feed\?[^"]*before[^"]*)"`).FindStringSubmatch(a.HTML)
-			if m == nil {
-				t.Fatal("nothing leads on")
-			}
-			a = d.get(strings.ReplaceAll(m[1], "&amp;", "&"))
+			a = d.get(a.link("Look further"))
 		}
 		a.want(200, "2 shown", first.ID)
-		begin, err := fast.acme.Changes(t.Context(), enduser.ChangeQuery{Limit: 2})
-		ok(t, err)
+		begin := must(fast.acme.Changes(t.Context(), enduser.ChangeQuery{Limit: 2}))(t)
 		// The tail goes on from where it came to.
 		q := url.Values{"field": {"email"}, "after": {begin.Position.String()}}
 		a = d.get("feed/new?" + q.Encode())

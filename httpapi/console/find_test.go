@@ -77,8 +77,7 @@ func TestSearch(t *testing.T) {
 		t.Run(test.text+" "+test.as, func(t *testing.T) {
 			a := d.find("q", test.text, "as", test.as)
 			if test.as == "external_id" && test.text2 == "" {
-				u, err := d.acme.Get(t.Context(), enduser.ByExternalID(test.text))
-				ok(t, err)
+				u := must(d.acme.Get(t.Context(), enduser.ByExternalID(test.text)))(t)
 				test.to = u.ID
 			}
 			if test.to != "" {

@@ -34,28 +34,22 @@ func (d *desk) rename(id string, times int) {
 
 func TestHistory(t *testing.T) {
 	d := newDesk(t, memory.New(nil), nil)
-	ctx := t.Context()
 	u := d.add(enduser.Spec{ExternalID: "crm-7", ExpiresIn: time.Hour})
 	other := d.add(enduser.Spec{ExternalID: "crm-8"})
 	d.Advance(time.Minute)
-	_, err := d.acme.As("ann").Associate(ctx, enduser.ByID(u.ID))
-	ok(t, err)
+	must(d.acme.As("ann").Associate(t.Context(), enduser.ByID(u.ID)))(t)
 	d.Advance(time.Minute)
-	_, err = d.acme.As("").Update(ctx, enduser.ByID(u.ID), func(e *enduser.Edit) error {
+	must(d.acme.As("").Update(t.Context(), enduser.ByID(u.ID), func(e *enduser.Edit) error {
 		e.Name, e.Email = "Ann", "ann@example.com"
 		return nil
-	})
-	ok(t, err)
+	}))(t)
 	d.rename(other.ID, 3)
-	_, _, err = d.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "team"})
-	ok(t, err)
+	d.addGroup(enduser.GroupSpec{ExternalID: "team"})
 	d.Advance(time.Minute)
-	_, err = d.acme.Update(ctx, enduser.ByID(u.ID), func(e *enduser.Edit) error {
+	d.edit(u.ID, func(e *enduser.Edit) {
 		e.Name, e.Email, e.Language, e.Groups = "Bob", "bob@example.com", "en", []string{"team"}
 		e.Metadata["plan"] = enduser.String("pro")
-		return nil
 	})
-	ok(t, err)
 	want := "name, e-mail, language and 2 more changed by crm, just now 2026-05-04 03:05:01 UTC " +
 		"All 5 fields name, e-mail, language, metadata plan, groups " +
 		"name and e-mail changed by an unknown actor, 1 min ago 2026-05-04 03:04:01 UTC " +
@@ -109,8 +103,7 @@ func TestHistoryOfTrimmedFeed(t *testing.T) {
 	u := d.add(enduser.Spec{ExternalID: "crm-7"})
 	d.Advance(time.Minute)
 	d.rename(u.ID, 1)
-	p, err := d.acme.Latest(t.Context())
-	ok(t, err)
+	p := must(d.acme.Latest(t.Context()))(t)
 	ok(t, d.acme.TrimChanges(t.Context(), p))
 	if got := d.history(u.ID); !strings.HasSuffix(got, "Looked through 1 change of the feed, back to 2026-05-04 03:03:01 UTC. Older changes are no longer kept.") {
 		t.Error(got)

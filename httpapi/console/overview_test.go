@@ -62,11 +62,9 @@ func TestOverviewFigures(t *testing.T) {
 			others := []enduser.Tenant{d.users.Tenant("acme").In(enduser.Testing), d.users.Tenant("acme2"), d.users.Tenant("acm")}
 			for i, other := range others {
 				for j := range 5 + i {
-					_, err := other.Create(t.Context(), enduser.Spec{ExternalID: fmt.Sprint(j), ExpiresIn: hour(1)})
-					ok(t, err)
+					must(other.Create(t.Context(), enduser.Spec{ExternalID: fmt.Sprint(j), ExpiresIn: hour(1)}))(t)
 				}
-				_, _, err := other.Webhooks().Create(t.Context(), enduser.WebhookSpec{URL: "https://other.example/"})
-				ok(t, err)
+				hook(t, other, enduser.WebhookSpec{URL: "https://other.example/"})
 			}
 			d.add(enduser.Spec{Name: "its own"})
 		}, []string{figures("1", "1", "0", "0"), "There are no webhooks."}},
@@ -107,8 +105,7 @@ func TestOverviewOfTheTestingEnvironment(t *testing.T) {
 	d := newDesk(t, memory.New(nil), nil)
 	d.add(enduser.Spec{Name: "a customer"})
 	for range 2 {
-		_, err := d.acme.In(enduser.Testing).Create(t.Context(), enduser.Spec{Name: "a test"})
-		ok(t, err)
+		must(d.acme.In(enduser.Testing).Create(t.Context(), enduser.Spec{Name: "a test"}))(t)
 	}
 	for range 2 { // also when days are remembered
 		for env, want := range map[enduser.Environment]string{enduser.Customer: figures("1", "1", "0", "0"), enduser.Testing: figures("2", "2", "0", "0")} {
@@ -175,8 +172,7 @@ func TestOverviewRights(t *testing.T) {
 	d.get("").want(http.StatusOK, "This key has no right to the figures").lacks("–", "Store")
 
 	d = newDesk(t, memory.New(nil), nil)
-	_, _, err := d.acme.Webhooks().Create(t.Context(), enduser.WebhookSpec{URL: "https://hooks.example/"})
-	ok(t, err)
+	hook(t, d.acme, enduser.WebhookSpec{URL: "https://hooks.example/"})
 	d.get("").has(`href="webhooks/`)
 	d.denied = map[string]bool{"getWebhook": true}
 	d.get("").want(http.StatusOK, "hooks.example").lacks(`href="webhooks/`)
@@ -200,8 +196,7 @@ func TestOverviewOrderOfWebhooks(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, memory.New(nil), nil)
 	for i := range 12 {
-		_, _, err := d.acme.Webhooks().Create(t.Context(), enduser.WebhookSpec{URL: fmt.Sprintf("https://h%d.example/", i)})
-		ok(t, err)
+		hook(t, d.acme, enduser.WebhookSpec{URL: fmt.Sprintf("https://h%d.example/", i)})
 	}
 	d.get("").want(http.StatusOK, "h0.example", "2 more").lacks("h11.example")
 }

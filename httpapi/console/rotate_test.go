@@ -1,7 +1,6 @@
 package console_test
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"regexp"
@@ -118,31 +117,15 @@ func TestRotateChanged(t *testing.T) {
 	d.post(path+"/rotate", s.form()).wantTo("../../groups/" + g.ID + "/token")
 }
 
-// forgetful sessions cannot keep anything while failing is set.
-type forgetful struct {
-	failing bool
-	all     map[string][]byte
-}
-
-func (f *forgetful) Put(_ context.Context, id string, value []byte, _ time.Time) error {
-	if f.failing {
-		return errors.New("no room")
-	}
-	f.all[id] = value
-	return nil
-}
-func (f *forgetful) Get(_ context.Context, id string) ([]byte, error) { return f.all[id], nil }
-func (f *forgetful) Delete(_ context.Context, id string) error        { delete(f.all, id); return nil }
-
 // If the outcome is not known, or the new token could not be kept, sending the form again shows
 // the token of the one rotation.
 func TestRotateUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	f := &faultstore.Store{Store: memory.New(nil)}
-	sessions := &forgetful{all: make(map[string][]byte)}
+	sessions := &mapSessions{}
 	for what, fail := range map[string]func(){
 		"not rotated": func() { f.OnApply = func(int64, []store.Op) error { return store.ErrUnknown } },
-		"not kept":    func() { sessions.failing = true },
+		"not kept":    func() { sessions.err = errors.New("no room") },
 	} {
 		d := newDesk(t, f, &console.Options{Sessions: sessions})
 		g, _ := d.addGroup(enduser.GroupSpec{ExternalID: what})
@@ -152,7 +135,7 @@ func TestRotateUnknownOutcome(t *testing.T) {
 		form.Set("overlap", "3600")
 		fail()
 		s := d.post(path+"/rotate", form)
-		f.OnApply, sessions.failing = nil, false
+		f.OnApply, sessions.err = nil, nil
 		s.want(http.StatusServiceUnavailable)
 		if strings.Contains(s.HTML, `value="0"`) || tokenOf(s) != "" {
 			t.Errorf("%s: offers another overlap, which would be another request, or shows the token", what)
@@ -176,8 +159,7 @@ func TestRotateWithoutKeyring(t *testing.T) {
 	st := memory.New(nil)
 	d := newDesk(t, st, nil)
 	g, _ := d.addGroup(enduser.GroupSpec{ExternalID: "team"})
-	pages, err := console.New(enduser.New(st, nil), func(*http.Request, string) (httpapi.Principal, error) { return d.who, nil }, nil)
-	ok(t, err)
+	pages := must(console.New(enduser.New(st, nil), func(*http.Request, string) (httpapi.Principal, error) { return d.who, nil }, nil))(t)
 	d.pages = pages
 	page := d.get("groups/" + g.ID + "/rotate")
 	d.post("groups/"+g.ID+"/rotate", page.form()).want(http.StatusNotImplemented, "The server has no keyring, which this needs. Nothing was written.")

@@ -55,13 +55,9 @@ func TestTail(t *testing.T) {
 		d := newDesk(t, memory.New(nil), nil)
 		d.add(enduser.Spec{Name: "n1"})
 		tail := d.tail(d.tailOf("feed?kind=user&field=email"))
-		if _, err := d.users.Tenant("umbrella").Create(t.Context(), enduser.Spec{}); err != nil {
-			t.Fatal(err)
-		}
-		_, err := d.acme.In(enduser.Testing).Create(t.Context(), enduser.Spec{})
-		ok(t, err)
-		_, _, err = d.acme.Groups().Create(t.Context(), enduser.GroupSpec{ExternalID: "g"})
-		ok(t, err)
+		must(d.users.Tenant("umbrella").Create(t.Context(), enduser.Spec{}))(t)
+		must(d.acme.In(enduser.Testing).Create(t.Context(), enduser.Spec{}))(t)
+		d.addGroup(enduser.GroupSpec{ExternalID: "g"})
 		time.Sleep(time.Second) //nolint:forbidigo // time of the bubble
 		synctest.Wait()
 		if !tail.waits() {
@@ -86,8 +82,7 @@ func TestTail(t *testing.T) {
 		// A page with nothing on it has a tail, too.
 		d.who.Tenant = "empty"
 		tail = d.tail(d.tailOf("feed"))
-		_, err = d.users.Tenant("empty").Create(t.Context(), enduser.Spec{Name: "n5"})
-		ok(t, err)
+		must(d.users.Tenant("empty").Create(t.Context(), enduser.Spec{Name: "n5"}))(t)
 		if a = <-tail.answer; strings.Join(a.numbers(), "") != "5" {
 			t.Errorf("status %d, %s", a.Status, a.HTML)
 		}

@@ -183,8 +183,7 @@ func TestFilterFaults(t *testing.T) {
 		d.add(enduser.Spec{Name: "Bob"})
 	}
 	other := d.get("users?q=bob")
-	values, err := url.ParseQuery(strings.TrimPrefix(other.link("Older"), "users?"))
-	ok(t, err)
+	values := must(url.ParseQuery(strings.TrimPrefix(other.link("Older"), "users?")))(t)
 	cursor := "after=" + values.Get("after")
 	for address, want := range map[string][]string{
 		"users?from=31.01.2026&q=ann&group=%3C":                 {"A day is needed", "This cannot be the external ID of a group."},

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -43,9 +42,7 @@ func TestPing(t *testing.T) {
 		poll := func() int {
 			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/"+address, nil)
 			r.Header.Set("HX-Request", "true")
-			w := httptest.NewRecorder()
-			d.pages.ServeHTTP(w, r)
-			return w.Code
+			return d.serve(r).Status
 		}
 		d.Advance(14 * time.Second)
 		if got := poll(); got != http.StatusNoContent {
@@ -77,21 +74,10 @@ func TestNothingSent(t *testing.T) {
 	d.post(page+"/redeliver", url.Values{"event": {"msg_AAAAAAAAAAAAAAAAAAAAAA"}}).want(404, "Nothing was sent: the event is no longer among the attempts and dead letters.")
 	d.post(page+"/redeliver", nil).want(400)
 	d.post(page+"/redeliver-since", url.Values{"from": {"x"}}).want(400)
-	latest, err := d.acme.Latest(t.Context())
-	ok(t, err)
-	_, err = d.acme.Webhooks().Update(t.Context(), id, func(e *enduser.WebhookEdit) error { e.Disabled = true; return nil })
-	ok(t, err)
+	latest := must(d.acme.Latest(t.Context()))(t)
+	must(d.acme.Webhooks().Update(t.Context(), id, func(e *enduser.WebhookEdit) error { e.Disabled = true; return nil }))(t)
 	d.post(page+"/ping", nil).want(409, "Nothing was sent: the webhook is disabled.").lacks("Send a test ping", "Redeliver all")
 	d.post(page+"/redeliver-since", url.Values{"from": {latest.String()}}).want(409, "Nothing was sent: the webhook is disabled.")
-}
-
-// hidden returns the value of a hidden field, "" if the page has none with that name.
-func (a *answer) hidden(name string) string {
-	m := regexp.MustCompile(`name="` + name + `" value="([^"]*)"`).FindStringSubmatch(a.HTML)
-	if m == nil {
-		return ""
-	}
-	return m[1]
 }
 
 // An event is sent again from the list of attempts, and from that of dead letters.
@@ -103,7 +89,7 @@ func TestRedeliver(t *testing.T) {
 		u := d.add(enduser.Spec{Name: "Ann <b>Lee"})
 		d.deliver(always(enduser.Result{Status: 503}))
 		a := d.get(page).want(200, "end_user.created", "Ann <b>Lee 1 503 0 ms just now 2026-05-04 03:02:01 UTC in ", "Dead letters None.").has("users/" + u.ID)
-		event := a.hidden("event")
+		event := a.form().Get("event")
 		sent := d.post(page+"/redeliver", url.Values{"event": {event}})
 		a = d.follow(sent)
 		a.want(200, "Waiting for the answer to "+event) // the attempt that is there does not count
@@ -146,14 +132,12 @@ func TestManyAttempts(t *testing.T) {
 			t.Fatalf("%d dead letters, %v", len(dead.DeadLetters), err)
 		}
 		event := dead.DeadLetters[0].EventID
-		r, err := st.Get(t.Context(), "acme", store.ID(id+"/dead/"+event))
-		ok(t, err)
+		r := must(st.Get(t.Context(), "acme", store.ID(id+"/dead/"+event)))(t)
 		for i := range 59 { // the schedule of attempts takes long to make so many
 			another := r
 			name := fmt.Sprintf("msg_%022d", i)
 			another.ID, another.Data = id+"/dead/"+name, bytes.Replace(r.Data, []byte(event), []byte(name), 1)
-			_, err := st.Apply(t.Context(), "acme", store.Ops(store.Create(another, nil)))
-			ok(t, err)
+			must(st.Apply(t.Context(), "acme", store.Ops(store.Create(another, nil))))(t)
 		}
 		for range 20 {
 			d.post(page+"/ping", nil)
@@ -165,11 +149,8 @@ func TestManyAttempts(t *testing.T) {
 		if got := count(a); got != 20+50 {
 			t.Errorf("%d rows", got)
 		}
-		older := regexp.MustCompile(`rel="next" href="../(webhooks/[^"#]*)`).FindStringSubmatch(a.HTML)
-		if older == nil {
-			t.Fatal("no older dead letters")
-		}
-		a = d.get(older[1])
+		older, _, _ := strings.Cut(a.link("Older"), "#")
+		a = d.get(older)
 		if got := count(a); got != 20+10 || !strings.Contains(a.HTML, `rel="prev"`) {
 			t.Errorf("the second page has %d rows", got)
 		}
@@ -204,9 +185,12 @@ func TestRedeliverSince(t *testing.T) {
 		d.get(page+"?since=2026-05-04T00:00").want(200, "1,000 events").lacks("Redeliver 1,000 events", `name="from"`)
 		d.denied = nil
 
-		from := url.Values{"from": {a.hidden("from")}}
+		from := url.Values{"from": {a.form().Get("from")}}
 		sent := d.post(page, from)
 		d.follow(sent).want(200, "Redelivery Requested just now", "0 events sent so far; it has come to the changes of just now", "Stop the redelivery")
+		d.denied = map[string]bool{"stopRedelivery": true}
+		d.follow(sent).lacks("Stop the redelivery")
+		d.denied = nil
 		d.get(page+"?since=2026-05-04T00:00").want(200, "A redelivery is under way. This one takes its place.")
 		sent = d.post("webhooks/"+id+"/stop", nil)
 		a = d.follow(sent).lacks("Stop the redelivery")
@@ -215,12 +199,10 @@ func TestRedeliverSince(t *testing.T) {
 			a = d.get(page+"?since="+wrong).want(400, "must be a date and time, such as 2026-05-04T03:02")
 		}
 		d.get(page + "?since=2026-05-04T00:00&since=2026-05-04T00:00").want(400)
-		latest, err := d.acme.Latest(t.Context())
-		ok(t, err)
+		latest := must(d.acme.Latest(t.Context()))(t)
 		d.add(enduser.Spec{})
 		d.add(enduser.Spec{})
-		newest, err := d.acme.Latest(t.Context())
-		ok(t, err)
+		newest := must(d.acme.Latest(t.Context()))(t)
 		ok(t, d.acme.TrimChanges(t.Context(), newest))
 		d.get(page+"?since=2026-05-04T00:00").want(410, "Changes of that time are no longer kept. Choose a later time.")
 		d.post(page, url.Values{"from": {latest.String()}}).want(410, "Nothing was sent: the changes from there on are no longer kept.")

@@ -18,9 +18,7 @@ func TestWebhookStates(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, memory.New(nil), nil)
-		if a := d.get("webhooks"); true {
-			a.want(200, "No webhooks")
-		}
+		d.get("webhooks").want(200, "No webhooks")
 		hook(t, d.acme, enduser.WebhookSpec{URL: "https://crm.example.com/in", Events: []string{"end_user.*"}})
 		list := func(parts ...string) {
 			t.Helper()
@@ -58,8 +56,7 @@ func TestWebhookStates(t *testing.T) {
 		lost := hook(t, d.acme, enduser.WebhookSpec{URL: "https://lost.example.com"})
 		d.add(enduser.Spec{})
 		d.add(enduser.Spec{})
-		latest, err := d.acme.Latest(t.Context())
-		ok(t, err)
+		latest := must(d.acme.Latest(t.Context()))(t)
 		ok(t, d.acme.TrimChanges(t.Context(), latest))
 		list("lost.example.com all nothing sent yet changes are lost")
 		d.deliver(always(enduser.Result{Status: 204}))
@@ -91,8 +88,7 @@ func TestWebhookSecrets(t *testing.T) {
 	d.get("webhooks/"+h.ID).want(200, "Secrets one").lacks("Two secrets")
 }
 
-// Each part and each button needs its own right. Without it they are not there, and what is sent
-// nevertheless is refused.
+// Each part and each button needs its own right.
 func TestWebhookRights(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -101,48 +97,25 @@ func TestWebhookRights(t *testing.T) {
 		u := d.add(enduser.Spec{Name: "Ann"})
 		d.deliver(always(enduser.Result{Status: 500}))
 		page := "webhooks/" + id
-		for action, tt := range map[string]struct{ page, gone, post string }{
-			"listWebhooks":        {"webhooks", "example.com", ""},
-			"getWebhook":          {"webhooks", "webhooks/" + id, ""},
-			"getWebhookState":     {page, "Last success", ""},
-			"listWebhookAttempts": {page, "Attempts", ""},
-			"listDeadLetters":     {page, `id="dead"`, ""},
-			"getEndUser":          {page, "Ann", ""},
-			"testWebhook":         {page, "Send a test ping", "/ping"},
-			"redeliverEvent":      {page, ">Redeliver<", "/redeliver"},
-			"countRedelivery":     {page, "Redeliver all", ""},
-			"startRedelivery":     {page, "Redeliver all", "/redeliver-since"},
-			"stopRedelivery":      {page, "Stop the redelivery", "/stop"},
+		for action, tt := range map[string]struct{ page, gone string }{
+			"getWebhook":          {"webhooks", "webhooks/" + id},
+			"getWebhookState":     {page, "Last success"},
+			"listWebhookAttempts": {page, "Attempts"},
+			"listDeadLetters":     {page, `id="dead"`},
+			"getEndUser":          {page, "Ann"},
+			"testWebhook":         {page, "Send a test ping"},
+			"redeliverEvent":      {page, ">Redeliver<"},
+			"countRedelivery":     {page, "Redeliver all"},
+			"startRedelivery":     {page, "Redeliver all"},
 		} {
 			d.denied = nil
-			a := d.get(tt.page)
-			if action != "stopRedelivery" && !strings.Contains(a.HTML, tt.gone) {
-				t.Errorf("with %s the page has no %q", action, tt.gone)
-			}
+			d.get(tt.page).has(tt.gone)
 			d.denied = map[string]bool{action: true}
-			a = d.get(tt.page).lacks(tt.gone)
-			if tt.post != "" {
-				a = d.post(page+tt.post, nil).want(403)
-			}
-		}
-		for action, address := range map[string]string{"listWebhooks": "webhooks", "getWebhook": page, "countRedelivery": page + "/redeliver-since"} {
-			d.denied = map[string]bool{action: true}
-			d.get(address).want(403)
-		}
-		// Who may not see the page must not have anything sent by a form of it.
-		d.denied = map[string]bool{"getWebhook": true}
-		for _, form := range []string{"/ping", "/redeliver", "/redeliver-since"} {
-			d.post(page+form, nil).want(403)
+			d.get(tt.page).want(200).lacks(tt.gone)
 		}
 		// Without the right to see users, an attempt shows whom it is about by ID, and no more.
 		d.denied = map[string]bool{"getEndUser": true}
 		d.get(page).want(200, u.ID).lacks(`href="../users/`)
-		d.who.ReadOnly, d.denied = true, nil
-		s, err := d.acme.Webhooks().State(t.Context(), id)
-		ok(t, err)
-		if s.Queued != 0 || s.Redelivery != nil {
-			t.Errorf("something is sent: %+v", s)
-		}
 	})
 }
 
@@ -155,9 +128,9 @@ func TestWebhookStateAlone(t *testing.T) {
 		page := "webhooks/" + id
 		d.add(enduser.Spec{})
 		d.deliver(always(enduser.Result{Status: 500}))
-		event := d.get(page).hidden("event")
+		event := d.get(page).form().Get("event")
 		d.add(enduser.Spec{})
-		from := d.get(page + "/redeliver-since?since=2026-05-04T00:00").hidden("from")
+		from := d.get(page + "/redeliver-since?since=2026-05-04T00:00").form().Get("from")
 		d.post(page+"/redeliver-since", url.Values{"from": {from}}).wantTo("../../" + page)
 		for _, address := range []string{"", "webhooks", page} {
 			d.denied = nil
