@@ -30,13 +30,11 @@ func changeWords(ch *enduser.Change) string {
 func changeChip(ch *enduser.Change) chip {
 	state := ""
 	switch ch.Type {
-	case enduser.ChangeCreated, enduser.ChangeAssociated:
-		state = "ok"
 	case enduser.ChangeExpired, enduser.ChangeUnreadable:
 		state = "warn"
 	case enduser.ChangeDeleted, enduser.ChangeDisabled:
 		state = "danger"
-	case enduser.ChangeUpdated:
+	case enduser.ChangeCreated, enduser.ChangeAssociated, enduser.ChangeUpdated:
 	}
 	return chip{state, cmp.Or(visible(ch.Kind), "unknown")}
 }

@@ -88,7 +88,7 @@ func groupsPager(p *page, found *enduser.GroupPage) pager {
 func (c *console) groupRow(p *page, g *enduser.Group) groupRow {
 	row := groupRow{
 		ID: g.ID, Href: groupPath(g.ID), Name: g.Name, ExternalID: g.ExternalID, Members: unknown,
-		MembersOf: "users?group=" + url.QueryEscape(g.ExternalID), Created: p.Time(g.CreatedAt), Tokens: chip{"ok", "one token"},
+		MembersOf: "users?group=" + url.QueryEscape(g.ExternalID), Created: p.Time(g.CreatedAt), Tokens: chip{"", "one token"},
 	}
 	if until := g.OldTokensUntil(); until.After(p.Now) {
 		row.Tokens, row.Until = chip{"warn", "old tokens accepted"}, p.Time(until)

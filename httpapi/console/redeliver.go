@@ -54,7 +54,7 @@ func (c *console) showRedeliver(call *family.Call) error {
 	p.Crumbs = []link{{"webhooks", "Webhooks"}, {webhookPath(call), a.Host}}
 	p.Since = field{
 		Name: "since", Label: "Redeliver all events of changes since (UTC)", Type: "datetime-local", Required: true,
-		Hint: "Date and time in UTC. The next page says how many events that are.", Value: since,
+		Hint: "The next page says how many events that are.", Value: since,
 	}
 	if since == "" {
 		p.Since.Value = p.Now.Add(-time.Hour).Format(sinceLayout)

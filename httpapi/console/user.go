@@ -157,7 +157,7 @@ func nameOf(u *enduser.User) string {
 // stateOf is the chip of a user: permanent, or when it expires.
 func stateOf(u *enduser.User, now time.Time) chip {
 	if u.ExpiresAt.IsZero() {
-		return chip{"ok", "permanent"}
+		return chip{"", "permanent"}
 	}
 	return chip{"warn", "expires " + moment{u.ExpiresAt, now}.Words()}
 }

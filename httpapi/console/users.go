@@ -182,7 +182,7 @@ func (r *userRow) draw(m *markup) {
 	if email := visible(r.Email); email != "" {
 		m.fill(`<bdi class="cut" title="%">%</bdi>`, email, email)
 	} else {
-		m.fill(`<span class="muted">none</span>`)
+		m.fill(`<span class="muted">no e-mail</span>`)
 	}
 	m.fill(`</td><td class="grow" data-label="Groups">`)
 	r.drawGroups(m)
@@ -196,7 +196,7 @@ func (r *userRow) draw(m *markup) {
 // drawGroups draws the first groups, and how many more there are.
 func (r *userRow) drawGroups(m *markup) {
 	if len(r.Groups) == 0 {
-		m.fill(`<span class="muted">none</span>`)
+		m.fill(`<span class="muted">no group</span>`)
 		return
 	}
 	m.fill(`<span class="cut">`)

@@ -251,7 +251,7 @@ func TestUserRow(t *testing.T) {
 	d.add(enduser.Spec{FirstName: "Ann", LastName: "Lee"})
 	d.add(enduser.Spec{Avatar: "https://example.com/a.png"})
 	d.add(enduser.Spec{ExternalID: "crm-7", Name: "\u200b\u200b"})
-	d.get("users").want(200, "only@example.com only@example.com a , b +2", "expires in 3 h", "Ann Lee none none", "User without a name", "crm-7 crm-7", "permanent")
+	d.get("users").want(200, "only@example.com only@example.com a , b +2", "expires in 3 h", "Ann Lee no e-mail no group", "User without a name", "crm-7 crm-7", "permanent")
 }
 
 // Users that cannot be read are named, and do not hide the others.

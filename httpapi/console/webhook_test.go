@@ -175,12 +175,12 @@ func TestRedeliverSince(t *testing.T) {
 		d.get(page+"?since=2026-05-04T00:00").want(200, "No events")
 		d.add(enduser.Spec{})
 		d.deliver(always(enduser.Result{Status: 204}))
-		d.get(page+"?since=2026-05-04T00:00:30").want(200, "1 event of changes since 2026-05-04 00:00:30 UTC will be sent again.", "Redeliver 1 event")
+		d.get(page+"?since=2026-05-04T00:00:30").want(200, "1 event will be sent again Changes since 2026-05-04 00:00:30 UTC.", "Redeliver 1 event")
 		for range 999 {
 			d.add(enduser.Spec{})
 		}
 		d.deliver(always(enduser.Result{Status: 204}))
-		a := d.get(page+"?since=2026-05-04T00:00").want(200, "1,000 events of changes", "Redeliver 1,000 events").lacks("takes its place", "There are more")
+		a := d.get(page+"?since=2026-05-04T00:00").want(200, "1,000 events will be sent again", "Redeliver 1,000 events").lacks("takes its place", "There are more")
 		d.denied = map[string]bool{"startRedelivery": true}
 		d.get(page+"?since=2026-05-04T00:00").want(200, "1,000 events").lacks("Redeliver 1,000 events", `name="from"`)
 		d.denied = nil
@@ -224,6 +224,6 @@ func TestRedeliverMany(t *testing.T) {
 		for range 4 {
 			d.deliver(always(enduser.Result{Status: 204}))
 		}
-		d.get(page+"?since=2026-05-04T00:00").want(200, "10,000+ events of changes", "There are more: at most 10,000 changes are counted.", "Redeliver 10,000+ events")
+		d.get(page+"?since=2026-05-04T00:00").want(200, "10,000+ events will be sent again", "There are more: at most 10,000 changes are counted.", "Redeliver 10,000+ events")
 	})
 }

@@ -69,6 +69,7 @@ func addressOf(raw string) address {
 // hookState is a state of a webhook, and since when it has it.
 type hookState struct {
 	Chip  chip
+	Event string // what happened then, "" if the chip says it
 	Since time.Time
 }
 
@@ -77,22 +78,22 @@ type hookState struct {
 func statesOf(h *enduser.Webhook, s *enduser.WebhookState) (states []hookState) {
 	switch {
 	case h.Disabled && h.DisabledReason == enduser.DisabledGone:
-		states = append(states, hookState{chip{"danger", "disabled: gone"}, h.DisabledAt})
+		states = append(states, hookState{chip{"danger", "disabled: gone"}, "", h.DisabledAt})
 	case h.Disabled && h.DisabledReason == enduser.DisabledFailing:
-		states = append(states, hookState{chip{"danger", "disabled: failing"}, h.DisabledAt})
+		states = append(states, hookState{chip{"danger", "disabled: failing"}, "", h.DisabledAt})
 	case h.Disabled:
-		states = append(states, hookState{chip{"", "disabled"}, h.DisabledAt})
+		states = append(states, hookState{chip{"", "disabled"}, "", h.DisabledAt})
 	case s == nil:
-		return []hookState{{chip{"", "enabled"}, time.Time{}}}
+		return []hookState{{chip{"", "enabled"}, "", time.Time{}}}
 	case s.Failures > 0:
-		states = append(states, hookState{chip{"warn", "retrying"}, s.FailingSince})
+		states = append(states, hookState{chip{"warn", "retrying"}, "first failed", s.FailingSince})
 	case s.LastSuccess.IsZero():
-		states = append(states, hookState{chip{"", "nothing sent yet"}, time.Time{}})
+		states = append(states, hookState{chip{"", "nothing sent yet"}, "", time.Time{}})
 	default:
-		states = append(states, hookState{chip{"ok", "delivering"}, time.Time{}})
+		states = append(states, hookState{chip{"ok", "delivering"}, "", time.Time{}})
 	}
 	if s != nil && !s.GappedAt.IsZero() {
-		states = append(states, hookState{chip{"warn", "lost events"}, s.GappedAt})
+		states = append(states, hookState{chip{"warn", "lost events"}, "", s.GappedAt})
 	}
 	return states
 }

@@ -28,19 +28,19 @@ func TestWebhookStates(t *testing.T) {
 		d.add(enduser.Spec{})
 		d.Advance(2 * time.Minute)
 		d.add(enduser.Spec{})
-		list("nothing sent yet 2 changes since 2 min ago")
+		list("nothing sent yet 2 changes oldest 2 min ago")
 		d.deliver(always(enduser.Result{Status: 204}))
 		list("delivering none just now")
 		d.add(enduser.Spec{})
 		d.deliver(always(enduser.Result{Status: 500}))
 		d.Advance(time.Hour)
-		list("retrying since 1 h ago")
+		list("retrying first failed 1 h ago")
 		for range 20 {
 			d.Advance(12 * time.Hour)
 			d.add(enduser.Spec{})
 			d.deliver(always(enduser.Result{Status: 500}))
 		}
-		list("disabled: failing since")
+		list("disabled: failing 3 days ago")
 
 		gone := hook(t, d.acme, enduser.WebhookSpec{URL: "https://gone.example.com", Events: []string{"end_user.created", "group.*", "end_user.deleted"}})
 		for range 101 {
@@ -52,7 +52,7 @@ func TestWebhookStates(t *testing.T) {
 		d.get("webhooks/"+gone).want(200, "The endpoint answered 410.", "This webhook is disabled")
 
 		hook(t, d.acme, enduser.WebhookSpec{URL: "https://off.example.com", Disabled: true})
-		list("off.example.com all disabled since")
+		list("off.example.com all disabled just now")
 		lost := hook(t, d.acme, enduser.WebhookSpec{URL: "https://lost.example.com"})
 		d.add(enduser.Spec{})
 		d.add(enduser.Spec{})
@@ -60,8 +60,8 @@ func TestWebhookStates(t *testing.T) {
 		ok(t, d.acme.TrimChanges(t.Context(), latest))
 		list("lost.example.com all nothing sent yet changes are lost")
 		d.deliver(always(enduser.Result{Status: 204}))
-		list("lost events since just now")
-		d.get("webhooks/"+lost).want(200, "lost events since just now")
+		list("lost events just now")
+		d.get("webhooks/"+lost).want(200, "lost events just now")
 	})
 }
 
