@@ -24,8 +24,9 @@ type Options struct {
 	// Rates count each page as one request.
 	httpapi.Options
 
-	// Sessions keeps who is signed in. Nil: in this process, at most 10,000 at once. Hosts with
-	// several nodes share one, or send each browser to the same node.
+	// Sessions keeps who is signed in. Nil: in this process, at most 10,000 at once, of which one
+	// credential has at most a tenth. Hosts with several nodes share one, or send each browser to
+	// the same node.
 	Sessions Sessions
 
 	// SessionFor is how long somebody stays signed in. 0: 12 hours.
@@ -69,8 +70,8 @@ type console struct {
 //go:embed static templates
 var files embed.FS
 
-// New returns a handler of the console, which is safe for concurrent use. New fails without
-// users or auth: there is no access without a credential.
+// New returns a handler of the console, which is safe for concurrent use. It returns an error
+// without users or auth: there is no access without an Authenticator.
 func New(users *enduser.Manager, auth httpapi.Authenticator, opts *Options) (http.Handler, error) {
 	var o Options
 	if opts != nil {

@@ -8,10 +8,10 @@
 // Pages are rendered on the server and work without JavaScript, but for the live feed. With it,
 // htmx (https://htmx.org, version 4.0.1, in this package) replaces parts of a page. Nothing is
 // loaded from elsewhere, and every link is relative, so that the console works under any prefix,
-// also behind a proxy that changes it. As with package httpapi, every router has to strip the
-// prefix of the mount. A proxy that removes a prefix has to redirect the name without a slash at
-// its end by itself, as most do, and must pass on the Host header: over plain HTTP that is how the
-// console's own POSTs are told from those of other sites.
+// also behind a proxy that changes it. The prefix has to be stripped, whatever the router;
+// otherwise each page answers 404. A proxy that removes the prefix has to redirect /console to
+// /console/ itself, as most do, and must pass on the Host header: over plain HTTP, the console
+// tells its own POSTs from those of other sites by it.
 //
 // # Signing in
 //
@@ -21,8 +21,8 @@
 // [Options].Sessions, sealed (AES-256-GCM) under a key that only the browser's cookie leads to;
 // the cookie never holds it. If the Authenticator accepts a request without a credential, because
 // the host has a login of its own, nobody is asked to sign in, and signing out is left to the host.
-// Signing in counts as one request of the credential, wrong credentials as none: they should be
-// long and random, as for the API.
+// Signing in counts as one request of the credential. Wrong credentials are not counted: let them
+// be long and random, as for the API.
 //
 // Another site cannot send requests in somebody's name: every POST is checked by
 // [http.CrossOriginProtection], and the cookie is HttpOnly, SameSite=Lax and, over TLS, Secure.
@@ -35,10 +35,10 @@
 // Of a webhook's URL, the query and long parts of the path are cut, since services put secrets
 // there. Only its own page shows it whole, and only to those who have the right to updateWebhook.
 //
-// The live feed is a request that waits for 25 s at most. Of one credential four of them wait at
-// once; they end when [Options].Closing does.
+// The live feed is a request that waits for 25 s at most, or until [Options].Closing is closed. At
+// most four of one credential wait at once; another is answered with 429.
 //
 // The console reads through package enduser alone, within limits: a page waits for the store at
-// most [Options].ReadFor, the overview at most [Options].OverviewFor. What a figure or a history
-// could not get in this time, the page says.
+// most [Options].ReadFor, the overview at most [Options].OverviewFor. A page says which of its
+// figures, or how much of a history, could not be read in this time.
 package console
