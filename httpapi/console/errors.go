@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"html/template"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
@@ -18,6 +17,8 @@ type problemPage struct {
 	Still   string // what works nevertheless
 	Wait    string // seconds after which it may work; "" if waiting does not help
 	Request string // the ID in the log
+
+	SectionWord string // what Section is called
 }
 
 // problem is the page of a problem. It is made without the store and without the host's
@@ -37,9 +38,11 @@ func (c *console) problem(call *family.Call, p *rest.Problem) []byte {
 	if call.Principal.Tenant != "" {
 		data.Who = c.who(call, p.Status < http.StatusInternalServerError)
 		data.Still = still(p)
-		section, _, _ := strings.Cut(strings.TrimPrefix(call.Request.URL.Path, "/"), "/")
-		if slices.Contains(data.Who.Sections, section) {
-			data.Section = section
+		first, _, _ := strings.Cut(strings.TrimPrefix(call.Request.URL.Path, "/"), "/")
+		for _, s := range data.Who.Sections {
+			if s.Path == first {
+				data.Section, data.SectionWord = s.Path, s.Word
+			}
 		}
 	}
 	b := bytes.NewBuffer(call.Buffer())
