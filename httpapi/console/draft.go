@@ -1,8 +1,6 @@
 package console
 
 import (
-	"bytes"
-	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -72,17 +70,8 @@ func parseAccount(line string) enduser.Account {
 }
 
 // metadataText returns metadata as JSON for people. Values are spelled as they are stored: an
-// integer keeps its digits. Large metadata is not indented, which could make it many times as
-// large.
-func metadataText(m enduser.Metadata) string {
-	text := m.AppendJSON(nil)
-	if len(text) > maxMetadataText {
-		return string(text)
-	}
-	var b bytes.Buffer
-	_ = json.Indent(&b, text, "", "  ") // never fails: it is JSON
-	return b.String()
-}
+// integer keeps its digits.
+func metadataText(m enduser.Metadata) string { return indented(string(m.AppendJSON(nil))) }
 
 // lines returns the lines of a text that are not empty.
 func lines(text string) []string {

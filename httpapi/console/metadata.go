@@ -36,7 +36,13 @@ func tableOf(id string, m enduser.Metadata) (t metadataTable) {
 	for _, key := range keys {
 		t.Rows = append(t.Rows, metadataRowOf(key, m[key]))
 	}
-	t.JSON = indented(string(m.AppendJSON(nil)))
+	t.JSON = escaped(string(m.AppendJSON(nil)))
+	if whole := indented(t.JSON); whole != t.JSON { // each value for itself is shorter
+		t.JSON = whole
+		for i := range t.Rows {
+			t.Rows[i].JSON = indented(t.Rows[i].JSON)
+		}
+	}
 	return t
 }
 
@@ -48,11 +54,11 @@ func metadataRowOf(key string, v enduser.Value) metadataRow {
 	case '{':
 		var object map[string]json.RawMessage
 		_ = v.Decode(&object) // it is one
-		row.Type, row.Value, row.JSON = "object", plural(len(object), "member"), indented(v.Text())
+		row.Type, row.Value, row.JSON = "object", plural(len(object), "member"), escaped(v.Text())
 	case '[':
 		var list []json.RawMessage
 		_ = v.Decode(&list) // it is one
-		row.Type, row.Value, row.JSON = "list", plural(len(list), "item"), indented(v.Text())
+		row.Type, row.Value, row.JSON = "list", plural(len(list), "item"), escaped(v.Text())
 	case 't', 'f':
 		row.Type = "boolean"
 	case 'n':
@@ -70,9 +76,9 @@ func plural(n int, what string) string {
 	return thousands(n) + " " + what + "s"
 }
 
-// indented returns a JSON text for people. The characters that visible replaces are escaped, so
-// that it is the same JSON.
-func indented(text string) string {
+// escaped returns a JSON text in which the characters that visible replaces are escaped, so that it
+// is the same JSON.
+func escaped(text string) string {
 	var b strings.Builder
 	for _, r := range text {
 		if hides(r) {
@@ -81,9 +87,15 @@ func indented(text string) string {
 			b.WriteRune(r)
 		}
 	}
-	var out bytes.Buffer
-	if err := json.Indent(&out, []byte(b.String()), "", "  "); err != nil {
+	return b.String()
+}
+
+// indented returns a JSON text with line breaks, unless that is longer than maxMetadataText: short
+// values that are deep inside others become thirty times as long.
+func indented(text string) string {
+	var b bytes.Buffer
+	if len(text) > maxMetadataText || json.Indent(&b, []byte(text), "", "  ") != nil || b.Len() > maxMetadataText {
 		return text
 	}
-	return out.String()
+	return b.String()
 }
