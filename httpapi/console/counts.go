@@ -36,7 +36,7 @@ const (
 	// keepCapped is for counts that ended at their cap. They cost the most, and change the least.
 	keepCapped = time.Minute
 
-	maxCounts = 30_000 // 4 MB
+	maxCounts = 30_000 // 5 MB, and the external IDs of the groups that are counted
 )
 
 // count counts users, or returns what is remembered of the same count. It remembers what it counts
@@ -57,8 +57,14 @@ func (c *counts) count(
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.all == nil || len(c.all) >= maxCounts {
-		c.all = make(map[countKey]remembered) // simple, and no worse than a new process
+	if c.all == nil {
+		c.all = make(map[countKey]remembered)
+	}
+	if len(c.all) >= maxCounts { // any one makes room: most often one of the tenant that has most
+		for any := range c.all {
+			delete(c.all, any)
+			break
+		}
 	}
 	c.all[key] = remembered{n, now.Add(keep)}
 	return n, nil
