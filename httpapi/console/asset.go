@@ -2,7 +2,6 @@ package console
 
 import (
 	"io/fs"
-	"mime"
 	"net/http"
 	"path"
 
@@ -21,5 +20,17 @@ func (c *console) asset(call *family.Call) error {
 	if call.Request.URL.Query().Get("v") == c.assetsHash {
 		call.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
-	return call.Send(http.StatusOK, mime.TypeByExtension(path.Ext(name)), append(call.Buffer(), text...))
+	return call.Send(http.StatusOK, assetType(name), append(call.Buffer(), text...))
+}
+
+// assetType returns the content type of an asset. The table of package mime is the system's, which
+// may call a script something else, so that browsers do not run it.
+func assetType(name string) string {
+	switch path.Ext(name) {
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".js":
+		return "text/javascript; charset=utf-8"
+	}
+	return "image/svg+xml"
 }
