@@ -16,32 +16,32 @@ import (
 
 const (
 	tailFor  = 25 * time.Second // how long a request for new changes waits for one
-	maxTails = 4                // such requests of one credential that wait at once
+	maxTails = 4                // such requests of one credential and actor that wait at once
 )
 
 // tails counts the requests that wait for new changes. A browser may have many tabs, and each of
 // them keeps a connection.
 type tails struct {
 	mu      sync.Mutex
-	waiting map[string]int // by credential
+	waiting map[string]int // by credential and actor
 }
 
 // enter counts a request, and returns what ends it. It returns false if too many wait.
-func (t *tails) enter(credential string) (leave func(), ok bool) {
+func (t *tails) enter(who string) (leave func(), ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.waiting[credential] >= maxTails {
+	if t.waiting[who] >= maxTails {
 		return nil, false
 	}
 	if t.waiting == nil {
 		t.waiting = make(map[string]int)
 	}
-	t.waiting[credential]++
+	t.waiting[who]++
 	return func() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		if t.waiting[credential]--; t.waiting[credential] == 0 {
-			delete(t.waiting, credential)
+		if t.waiting[who]--; t.waiting[who] == 0 {
+			delete(t.waiting, who)
 		}
 	}, true
 }
@@ -86,7 +86,8 @@ func (c *console) newChanges(call *family.Call, q enduser.ChangeQuery) (enduser.
 	if err != nil || len(page.Changes) > 0 || page.More {
 		return page, err
 	}
-	leave, ok := c.tails.enter(call.Principal.Key())
+	// A host with a login of its own may name no credential, but those who are logged in.
+	leave, ok := c.tails.enter(call.Principal.Key() + "\x00" + call.Principal.Actor)
 	if !ok {
 		return page, tooManyTails()
 	}

@@ -140,7 +140,14 @@ func TestTailsAreBounded(t *testing.T) {
 		}
 		other.leave()
 		<-other.answer
-		d.who.Credential = "key 1"
+		d.who.Credential, d.who.Actor = "key 1", "bob" // a host with a login of its own need not name a credential
+		other = d.tail(address)
+		if !other.waits() {
+			t.Error("another actor does not wait")
+		}
+		other.leave()
+		<-other.answer
+		d.who.Actor = "ann"
 		tails[0].leave()
 		<-tails[0].answer
 		again := d.tail(address)
