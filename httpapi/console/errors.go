@@ -35,6 +35,7 @@ func (c *console) problem(call *family.Call, p *rest.Problem) []byte {
 		page: c.frame(call, title), Detail: detail, Faults: p.Errors,
 		Wait: p.Header["Retry-After"], Request: p.RequestID,
 	}
+	data.Typed = call.Request.Method == http.MethodPost // a link to the address would not send the form again
 	if call.Principal.Tenant != "" {
 		data.Who = c.who(call, p.Status < http.StatusInternalServerError)
 		data.Still = still(p)
@@ -58,6 +59,8 @@ func inWords(p *rest.Problem) (title, detail string) {
 	switch {
 	case p.Code == "not-found":
 		return "Not found", "There is nothing here. It may have been deleted, or be in another tenant or environment."
+	case p.Code == "unauthorized":
+		return "You are signed out", "Nothing was done. Sign in in another tab, then reload this page: the browser sends the form again, with all that was typed."
 	case p.Code == "forbidden":
 		return "Not allowed", "You have no right to this. Whoever runs this server can give it to you."
 	case p.Code == "cross-origin":

@@ -231,7 +231,7 @@ var plainHost = regexp.MustCompile(`^[A-Za-z0-9.\-]+(:[0-9]+)?$|^\[[0-9A-Fa-f:.]
 // console is, and the key from the shell: this page does not have it.
 func createFirst(r *http.Request) string {
 	scheme, host := "http", r.Host
-	if secure(r) || r.Header.Get("X-Forwarded-Proto") == "https" {
+	if secure(r) {
 		scheme = "https"
 	}
 	if !plainHost.MatchString(host) {

@@ -189,7 +189,8 @@ func crossOrigin() *rest.Problem {
 	return p
 }
 
-// signInFirst leads to the sign-in page, and back to the page that was wanted.
+// signInFirst leads to the sign-in page, and back to the page that was wanted. A form stays where
+// it is: see inWords.
 func signInFirst(r *http.Request) *rest.Problem {
 	if r.Pattern == "GET /{path...}" { // no page; to lead on would hide a mount that strips no prefix
 		return rest.NotFound()
@@ -197,6 +198,9 @@ func signInFirst(r *http.Request) *rest.Problem {
 	p := rest.Unauthorized("")
 	if fromScript(r) { // which would follow a redirect itself: the page that it is on is led, when it loads again
 		p.Header = map[string]string{"HX-Refresh": "true"}
+		return p
+	}
+	if r.Method == http.MethodPost { // a redirect would lose what was typed; so the browser keeps it, and can send it again
 		return p
 	}
 	to := root(r) + "sign-in"
@@ -227,7 +231,8 @@ func setCookie(call *family.Call, name, value string, long time.Duration, site h
 	call.Header().Add("Set-Cookie", cookie.String())
 }
 
-// secure reports whether the browser reached the console over TLS, perhaps through a proxy.
+// secure reports whether the browser reached the console over TLS, perhaps through a proxy. Whoever
+// says so without reason gets a cookie that is sent less often.
 func secure(r *http.Request) bool {
-	return r.TLS != nil || strings.HasPrefix(r.Header.Get("Origin"), "https://")
+	return r.TLS != nil || strings.HasPrefix(r.Header.Get("Origin"), "https://") || r.Header.Get("X-Forwarded-Proto") == "https"
 }

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/console"
 	"github.com/rollbook-go/rollbook/internal/testing/apitest"
@@ -146,6 +147,32 @@ func TestSessionEnds(t *testing.T) {
 	}
 }
 
+// A form that is sent when the session is over is not lost: it was not followed by a redirect, so that
+// the browser can send it again once somebody is signed in.
+func TestFormOutlivesSession(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, nil)
+	acme := d.Users.Tenant("acme")
+	u := must(acme.Create(t.Context(), enduser.Spec{Name: "Ann"}))(t)
+	g := invite(t, mounted("/a/b", d.pages), anywhere)
+	g.signIn(apitest.Acme)
+	edit := "users/" + u.ID + "/edit"
+	form := formOf(g.get(edit).body)
+	form.Set("name", "Ann Lee")
+	d.Clock.Advance(12 * time.Hour)
+	s := g.post(edit, form)
+	g.wantAt("signed out", s, 401, edit)
+	if !strings.Contains(s.body, "reload this page") || !strings.Contains(s.body, `href="../../sign-in" target="_blank"`) || strings.Contains(s.body, "Refresh") {
+		t.Errorf("the page does not say what to do: %s", s.body)
+	}
+	g.wantAt("in another tab", g.get("sign-in"), 200, "sign-in")
+	g.signIn(apitest.Acme)
+	g.wantAt("reloaded", g.post(edit, form), 200, "users/"+u.ID+"?done=saved")
+	if got := must(acme.Get(t.Context(), enduser.ByID(u.ID)))(t); got.Name != "Ann Lee" {
+		t.Errorf("the name is %q", got.Name)
+	}
+}
+
 // TestSignOut: nobody gets in again with the cookies of a session that was ended, or replaced.
 func TestSignOut(t *testing.T) {
 	t.Parallel()
@@ -201,8 +228,11 @@ func TestCookie(t *testing.T) {
 	}{
 		{"http://desk.example/", false, nil},
 		{"https://desk.example/", true, nil},
-		{"http://desk.example/", true, func(r *http.Request) { // TLS ends at a proxy
-			r.Header.Set("Origin", "https://desk.example")
+		{"http://desk.example/", true, header("Origin", "https://desk.example")}, // TLS ends at a proxy
+		{"http://desk.example/", true, func(r *http.Request) { // and the browser does not say from where
+			r.Header.Set("Origin", "null")
+			r.Header.Set("Sec-Fetch-Site", "same-origin")
+			r.Header.Set("X-Forwarded-Proto", "https")
 		}},
 	} {
 		w := record(d.pages, invite(t, nil, tt.mount).request(http.MethodPost, "sign-in", url.Values{"key": {apitest.Acme}}, func(r *http.Request) {
