@@ -53,8 +53,13 @@ func fieldWords(fields []string, without string) string {
 	if more := len(words) - maxFieldWords; more > 1 {
 		words = append(words[:maxFieldWords], strconv.Itoa(more)+" more")
 	}
+	return listed(words, "and")
+}
+
+// listed joins words: "a, b or c".
+func listed(words []string, last string) string {
 	if n := len(words) - 1; n > 0 {
-		return strings.Join(words[:n], ", ") + " and " + words[n]
+		return strings.Join(words[:n], ", ") + " " + last + " " + words[n]
 	}
 	return strings.Join(words, "")
 }

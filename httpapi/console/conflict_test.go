@@ -36,8 +36,7 @@ func TestConflict(t *testing.T) {
 		Accounts: []enduser.Account{{Type: "irc", ID: "1"}}, Metadata: metadataOf(t, `{"both":1,"mine":1,"theirs":1,"gone":1,"id":9007199254740993}`),
 	})
 	path := "users/" + u.ID + "/edit"
-	page := d.get(path)
-	form := page.form()
+	form := d.get(path).form()
 	form.Set("name", "Anna") // both
 	form.Set("first_name", "C")
 	form.Set("groups", "x\r\nz\r\nmine") // both
@@ -84,8 +83,7 @@ func TestConflictNothingPicked(t *testing.T) {
 	d := newDesk(t, memory.New(nil), nil)
 	u := d.add(enduser.Spec{ExternalID: "a", Name: "Ann", Language: "en", Metadata: metadataOf(t, `{"k":1,"l":1}`)})
 	path := "users/" + u.ID + "/edit"
-	page := d.get(path)
-	form := page.form()
+	form := d.get(path).form()
 	form.Set("name", "Anna")
 	form.Set("metadata", `{"k":2,"l":1}`)
 	d.edit(u.ID, func(e *enduser.Edit) { e.Name, e.Language, e.Metadata["l"] = "Annika", "de", enduser.Int(3) })
@@ -107,8 +105,7 @@ func TestConflictChangedBack(t *testing.T) {
 	d := newDesk(t, memory.New(nil), nil)
 	u := d.add(enduser.Spec{ExternalID: "a", Name: "Ann", Language: "en"})
 	path := "users/" + u.ID + "/edit"
-	page := d.get(path)
-	form := page.form()
+	form := d.get(path).form()
 	form.Set("name", "Anna")
 	d.edit(u.ID, func(e *enduser.Edit) { e.Name, e.Language = "Anna", "de" })
 	s := d.post(path, form).want(http.StatusConflict)
@@ -126,8 +123,7 @@ func TestConflictAllTheirs(t *testing.T) {
 	d := newDesk(t, memory.New(nil), nil)
 	u := d.add(enduser.Spec{ExternalID: "a", Name: "Ann", Metadata: metadataOf(t, `{"k":1}`)})
 	path := "users/" + u.ID + "/edit"
-	page := d.get(path)
-	form := page.form()
+	form := d.get(path).form()
 	form.Set("name", "Anna")
 	form.Set("metadata", "{}")
 	now := d.edit(u.ID, func(e *enduser.Edit) { e.Name, e.Metadata["k"] = "Annika", enduser.Int(2) })
@@ -153,8 +149,7 @@ func TestNoConflict(t *testing.T) {
 		d := newDesk(t, memory.New(nil), nil)
 		u := d.add(enduser.Spec{ExternalID: "a", Name: "Ann", Metadata: metadataOf(t, `{"k":1,"l":1}`)})
 		path := "users/" + u.ID + "/edit"
-		page := d.get(path)
-		form := page.form()
+		form := d.get(path).form()
 		form.Set("name", "Anna")
 		form.Set("groups", "x")
 		form.Set("language", "de")
@@ -175,8 +170,7 @@ func TestConflictOfInvalidMetadata(t *testing.T) {
 	d := newDesk(t, memory.New(nil), nil)
 	u := d.add(enduser.Spec{ExternalID: "a", Metadata: metadataOf(t, `{"k":1}`)})
 	path := "users/" + u.ID + "/edit"
-	page := d.get(path)
-	form := page.form()
+	form := d.get(path).form()
 	form.Set("metadata", `{"k": 2`)
 	d.edit(u.ID, func(e *enduser.Edit) { e.Metadata["k"] = enduser.Int(3) })
 	s := d.post(path, form).want(http.StatusConflict, `{"k": 2`, `"k": 3`)
@@ -270,8 +264,7 @@ func TestEditDeleted(t *testing.T) {
 	d := newDesk(t, memory.New(nil), nil)
 	u := d.add(enduser.Spec{ExternalID: "a", Name: "Ann"})
 	path := "users/" + u.ID + "/edit"
-	page := d.get(path)
-	form := page.form()
+	form := d.get(path).form()
 	form.Set("last_name", "<b>typed before")
 	form.Set("groups", "x\r\ny")
 	ok(t, d.acme.Delete(t.Context(), enduser.ByID(u.ID)))

@@ -76,8 +76,7 @@ func TestEditOneField(t *testing.T) {
 		{"metadata", `{"id":9223372036854775806,"n":1.0,"e":1e2,"z":-0,"o":{"z":null,"a":[1,{"b":2.50}]},"k.\"=& <":true}`, "metadata.id"},
 		{"metadata", `{"id":9223372036854775806,"n":1.00,"e":1e2,"z":-0,"o":{"z":null,"a":[1,{"b":2.50}]},"k.\"=& <":true}`, "metadata.n"},
 	} {
-		page := d.get("users/" + u.ID + "/edit")
-		form := page.form()
+		form := d.get("users/" + u.ID + "/edit").form()
 		form.Set(tt.field, tt.value)
 		d.post("users/"+u.ID+"/edit", form).wantTo("../../users/" + u.ID + "?done=saved")
 		feed := must(d.acme.Changes(t.Context(), enduser.ChangeQuery{Desc: true, Limit: 1}))(t).Changes[0]
@@ -101,8 +100,7 @@ func TestEditOneField(t *testing.T) {
 
 // cleared returns the form of a user with all fields empty.
 func cleared(d *desk, id string) url.Values {
-	page := d.get("users/" + id + "/edit")
-	form := page.form()
+	form := d.get("users/" + id + "/edit").form()
 	for name := range form {
 		if name != "version" && !strings.HasPrefix(name, "was.") {
 			form.Set(name, "")
@@ -117,8 +115,7 @@ func TestEditInvalid(t *testing.T) {
 	d := newDesk(t, memory.New(nil), nil)
 	d.policy = &enduser.Policy{MaxName: 10, MaxGroups: 2, AccountTypes: []string{"slack", "irc"}}
 	u := d.add(enduser.Spec{ExternalID: "a", Metadata: enduser.Metadata{"k": enduser.Int(1)}})
-	page := d.get("users/"+u.ID+"/edit").want(http.StatusOK, "At most 10 characters.", "At most 2 groups.", "Types: slack, irc.")
-	form := page.form()
+	form := d.get("users/"+u.ID+"/edit").want(http.StatusOK, "At most 10 characters.", "At most 2 groups.", "Types: slack, irc.").form()
 	for field, value := range map[string]string{
 		"external_id": "un\x00defined", "name": "much too long a name", "first_name": "<i>\x7f", "last_name": "a\tb",
 		"email": "<b>@", "avatar": "javascript:alert(1)", "language": "!", "linked_accounts": "slack:1\r\ndiscord\r\nirc:",
@@ -160,8 +157,7 @@ func TestEditTaken(t *testing.T) {
 	for field, value := range map[string]string{
 		"external_id": "TAKEN", "email": "A@example.com", "linked_accounts": "irc:a",
 	} {
-		page := d.get("users/" + u.ID + "/edit")
-		form := page.form()
+		form := d.get("users/" + u.ID + "/edit").form()
 		form.Set(field, value)
 		form.Set("name", "typed before")
 		s := d.post("users/"+u.ID+"/edit", form).want(http.StatusConflict, "belongs to another user").holds("typed before")
@@ -181,8 +177,7 @@ func TestEditUnknownOutcome(t *testing.T) {
 		f := &faultstore.Store{Store: memory.New(nil)}
 		d := newDesk(t, f, nil)
 		u := d.add(enduser.Spec{ExternalID: "a", Groups: []string{"x"}})
-		page := d.get("users/" + u.ID + "/edit")
-		form := page.form()
+		form := d.get("users/" + u.ID + "/edit").form()
 		form.Set("name", "Ann")
 		form.Set("groups", "x\r\ny")
 		if happens {
@@ -210,8 +205,7 @@ func TestEditUnavailable(t *testing.T) {
 	f := &faultstore.Store{Store: memory.New(nil)}
 	d := newDesk(t, f, nil)
 	u := d.add(enduser.Spec{ExternalID: "a"})
-	page := d.get("users/" + u.ID + "/edit")
-	form := page.form()
+	form := d.get("users/" + u.ID + "/edit").form()
 	form.Set("name", "typed before")
 	f.OnApply = func(int64, []store.Op) error { return store.ErrUnavailable }
 	d.post("users/"+u.ID+"/edit", form).want(http.StatusServiceUnavailable, "The store cannot be used now. Nothing was written.").holds("typed before")

@@ -190,12 +190,7 @@ func (c *console) group(call *family.Call) error {
 func groupRef(call *family.Call) enduser.GroupRef { return enduser.GroupByID(call.PathValue("id")) }
 
 // groupTitle names a group for people.
-func groupTitle(g *enduser.Group) string {
-	if g.Name != "" {
-		return visible(g.Name)
-	}
-	return visible(g.ExternalID)
-}
+func groupTitle(g *enduser.Group) string { return visible(cmp.Or(g.Name, g.ExternalID)) }
 
 const membersShown = 10
 

@@ -214,7 +214,7 @@ func (r endpointRow) compare(other endpointRow) int {
 	return cmp.Or(cmp.Compare(since, otherSince), cmp.Compare(calm, otherCalm))
 }
 
-// first is what stands in place of the chart as long as there are no users.
+// first is what stands in place of users as long as there are none.
 func (c *console) first(call *family.Call) *empty {
 	e := &empty{Title: "No users yet", Why: "This tenant has no users in this environment."}
 	if c.may(call, "createEndUser", true) {

@@ -70,7 +70,7 @@ func (c *console) rotate(call *family.Call) error {
 	seconds, _ := strconv.Atoi(overlap) // one of overlapValues
 	_, token, err := c.Tenant(call).Groups().Rotate(a.once(call), groupRef(call), time.Duration(seconds)*time.Second, enduser.IfVersion(a.version))
 	if err == nil {
-		if err = c.showOnce(call, "token", call.PathValue("id"), token); err == nil {
+		if err = c.showOnce(call, call.PathValue("id"), token); err == nil {
 			return c.redirect(call, groupPath(call.PathValue("id"))+"/token")
 		}
 	}
@@ -114,7 +114,7 @@ func (c *console) showToken(call *family.Call) error {
 	if err != nil {
 		return err
 	}
-	token, ok, err := c.takeOnce(call, "token", g.ID)
+	token, ok, err := c.takeOnce(call, g.ID)
 	if err != nil {
 		return err
 	}

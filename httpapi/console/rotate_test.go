@@ -130,8 +130,7 @@ func TestRotateUnknownOutcome(t *testing.T) {
 		d := newDesk(t, f, &console.Options{Sessions: sessions})
 		g, _ := d.addGroup(enduser.GroupSpec{ExternalID: what})
 		path := "groups/" + g.ID
-		page := d.get(path + "/rotate")
-		form := page.form()
+		form := d.get(path + "/rotate").form()
 		form.Set("overlap", "3600")
 		fail()
 		s := d.post(path+"/rotate", form)

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
@@ -32,38 +31,21 @@ type usersPage struct {
 	Rows         userRows
 	Unreadable   []string
 	MayOpen      bool
+	NoUsers      *empty // in place of the first user
 	Pager        pager
 	GoOn         string // leads on from where there was no time left to search
 }
 
-// NoUsers stands in place of the first user.
-func (p *usersPage) NoUsers() empty {
-	return empty{
-		"No users yet", "Users come here as soon as a program sends them to the API.", "This creates the first one:",
-		`curl https://rollbook.example.com/v1/end-users -H "Authorization: Bearer $KEY" ` +
-			`-H 'Content-Type: application/json' -d '{"external_id":"crm-7","name":"Ann"}'`,
-	}
-}
-
 // Problems are the faults of all parameters. Those that have no field on the page have no name.
 func (p *usersPage) Problems() (all []field) {
-	if len(p.Faults) == 0 {
-		return nil
-	}
-	fields := append([]field{{Name: "q", Label: "Find a user"}}, p.Fields()...)
-	for _, f := range append(fields, field{Label: "Created since"}, field{Label: "Expiring before"}, field{Label: "Page"}) {
-		switch f.Label {
-		case "Created since":
-			f.Error = p.Faults["created"]
-		case "Expiring before":
-			f.Error = p.Faults["expiring"]
-		case "Page":
-			f.Error = p.Faults["after"]
-		default:
-			f.Error = p.Faults[f.Name]
-		}
-		if f.Error != "" {
+	for _, f := range append([]field{{Name: "q", Label: "Find a user"}}, p.Fields()...) {
+		if f.Error = p.Faults[f.Name]; f.Error != "" {
 			all = append(all, f)
+		}
+	}
+	for _, hidden := range [][2]string{{"created", "Created since"}, {"expiring", "Expiring before"}, {"after", "Page"}} {
+		if fault := p.Faults[hidden[0]]; fault != "" {
+			all = append(all, field{Label: hidden[1], Error: fault})
 		}
 	}
 	return all
@@ -132,14 +114,6 @@ func (p *usersPage) NobodyWords() string {
 		who = "Nobody who matches the other filters"
 	}
 	return who + " has this " + listed(words, "or") + "."
-}
-
-// listed joins words: "a, b or c".
-func listed(words []string, last string) string {
-	if n := len(words) - 1; n > 0 {
-		return strings.Join(words[:n], ", ") + " " + last + " " + words[n]
-	}
-	return strings.Join(words, "")
 }
 
 // usersChip is a filter that can be removed.
@@ -240,6 +214,9 @@ func (c *console) users(call *family.Call) error {
 		MayOpen: mayOpen,
 	}
 	asked.Faults, data.MetadataKeys = q.Faults, q.schema.IndexedMetadata
+	if len(found.Page.Users) == 0 && q.First() && !q.Filtered() {
+		data.NoUsers = c.first(call)
+	}
 	data.Chips = asked.chips()
 	for i := range found.Page.Users {
 		data.Rows = append(data.Rows, data.rowOf(&found.Page.Users[i]))
