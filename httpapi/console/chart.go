@@ -84,6 +84,46 @@ func (c chart) Rects() []rect {
 	return all
 }
 
+// Picture is the bars, drawn.
+func (c chart) Picture() component { return picture(c.Rects()) }
+
+// Table is the bars as rows.
+func (c chart) Table() component { return barTable(c.Bars) }
+
+type picture []rect
+
+// draw implements component.
+func (p picture) draw(m *markup) {
+	for _, r := range p {
+		x := strconv.Itoa(r.X)
+		m.fill(`<g><title>%: %</title>`, r.Label, r.Text())
+		if r.Unknown {
+			m.fill(`<rect class="ground unknown" x="%" y="0" width="8" height="100"/>`, x)
+		} else {
+			m.fill(`<rect class="ground" x="%" y="0" width="8" height="100"/>`, x)
+		}
+		if r.Height > 0 {
+			m.fill(`<rect class="bar" x="%" y="%" width="8" height="%"/>`, x, strconv.Itoa(r.Y), strconv.Itoa(r.Height))
+		}
+		m.fill("</g>\n")
+	}
+}
+
+type barTable []bar
+
+// draw implements component.
+func (t barTable) draw(m *markup) {
+	for _, b := range t {
+		m.fill(`<tr><th scope="row">`)
+		if b.Href != "" {
+			m.fill(`<a href="./%">%</a>`, b.Href, b.Label)
+		} else {
+			m.fill(`%`, b.Label)
+		}
+		m.fill("</th><td class=\"num\">%</td></tr>\n", b.Text())
+	}
+}
+
 // Text says in a sentence what the picture shows.
 func (c chart) Text() string {
 	sum, unknown, more := 0, 0, ""

@@ -69,7 +69,7 @@ func TestChart(t *testing.T) {
 		`<title id="created-title">Created &lt;per&gt; day</title>`,
 		`<desc id="created-text">3 in all from 1 &lt;May&gt; to 3 May; most, 3, on 1 &lt;May&gt;; not known for 1.</desc>`,
 		`<summary>Show as table</summary>`,
-		`<th scope="row"><a href="users?from=2026-05-01&amp;to=2026-05-01">1 &lt;May&gt;</a></th><td class="num">3</td>`,
+		`<th scope="row"><a href="./users?from=2026-05-01&amp;to=2026-05-01">1 &lt;May&gt;</a></th><td class="num">3</td>`,
 		`<th scope="row">2 May</th><td class="num">–</td>`,
 		`<th scope="row">3 May</th><td class="num">0</td>`,
 	} {

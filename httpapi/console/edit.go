@@ -37,6 +37,16 @@ type editField struct {
 	Holder string // the page of the user who has what is typed, relative to the root
 }
 
+// draw implements component.
+func (f editField) draw(m *markup) {
+	m.fill("<input type=\"hidden\" name=\"was.%\" value=\"%\">\n", f.Name, f.Was)
+	if f.Hidden {
+		m.fill("<input type=\"hidden\" name=\"%\" value=\"%\">\n", f.Name, f.Value)
+	} else {
+		f.field.draw(m)
+	}
+}
+
 // Plain returns the fields without what only the form has, for the list of what is wrong.
 func (p *editPage) Plain() []field {
 	all := make([]field, len(p.Fields))

@@ -22,6 +22,36 @@ type groupsPage struct {
 	Pager      pager
 }
 
+// Rows are the rows of the list.
+func (p *groupsPage) Rows() component { return groupRows{p} }
+
+type groupRows struct{ *groupsPage }
+
+// draw implements component.
+func (p groupRows) draw(m *markup) {
+	for i := range p.Groups {
+		g := &p.Groups[i]
+		name := visible(cmp.Or(g.Name, g.ExternalID))
+		m.fill(`<tr><th scope="row">`)
+		if p.MayOpen {
+			m.fill(`<a href="%%"><bdi>%</bdi></a>`, p.Root, g.Href, name)
+		} else {
+			m.fill(`<bdi>%</bdi>`, name)
+		}
+		m.fill(`</th><td class="full" data-label="External ID">`)
+		identifier(g.ExternalID).draw(m)
+		m.fill(`</td>`)
+		if p.Members {
+			m.fill(`<td class="num told" data-label="Members"><a href="%%" aria-label="%">%</a></td>`, p.Root, g.MembersOf, g.MembersLabel(), g.Members)
+		}
+		m.fill(`<td class="told" data-label="Created">`)
+		g.Created.draw(m)
+		m.fill(`</td><td class="first" data-label="Token">`)
+		g.Tokens.draw(m)
+		m.fill("</td></tr>\n")
+	}
+}
+
 // groupRow is a group as lists show it.
 type groupRow struct {
 	ID         string

@@ -121,7 +121,7 @@ func checkForm(t *testing.T, call *ast.CallExpr) {
 			texts[i] = "../"
 		case i > 0 && texts[i-1] == "../" && parts[i] == "": // behind the root, where there is no scheme
 			texts[i] = "users?x=y&z"
-		case strings.Contains(asTemplate, "#"):
+		case strings.ContainsAny(asTemplate[strings.LastIndexByte(asTemplate, '"'):], "?#"): // fill does not escape for a query
 			texts[i] = "x"
 		default:
 			texts[i] = "javascript:x"

@@ -34,3 +34,13 @@ func (n navigation) draw(m *markup) {
 		m.fill("%</a></li>\n", s.Word)
 	}
 }
+
+// shortcuts are the keys of the sections.
+type shortcuts []section
+
+// draw implements component.
+func (all shortcuts) draw(m *markup) {
+	for _, s := range all {
+		m.fill("<div><dt><kbd>g</kbd> <kbd>%</kbd></dt><dd>%</dd></div>\n", s.Key, s.Word)
+	}
+}

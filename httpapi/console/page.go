@@ -45,7 +45,7 @@ type who struct {
 	Actor       string
 	ReadOnly    bool
 	CanSignOut  bool      // signed in here, and not by the host
-	Sections    []section // those that the credential has a right to
+	Sections    shortcuts // those that the credential has a right to
 }
 
 // link leads to another page. Its address is relative to the root.
@@ -68,7 +68,20 @@ func (p *page) Reaches(href string) bool {
 func (p *page) Frame() *page { return p }
 
 // Navigation is in the frame of whoever is signed in.
-func (p *page) Navigation() navigation { return navigation{p} }
+func (p *page) Navigation() component { return navigation{p} }
+
+// Linked are the assets of every page.
+func (p *page) Linked() component { return linked{p.Root, p.Assets} }
+
+type linked struct{ Root, assets string }
+
+// draw implements component.
+func (l linked) draw(m *markup) {
+	m.fill("<link rel=\"icon\" href=\"%static/icon.svg?v=%\" type=\"image/svg+xml\">\n", l.Root, l.assets)
+	m.fill("<link rel=\"stylesheet\" href=\"%static/console.css?v=%\">\n", l.Root, l.assets)
+	m.fill("<script src=\"%static/htmx.min.js?v=%\" defer></script>\n", l.Root, l.assets)
+	m.fill(`<script src="%static/console.js?v=%" defer></script>`, l.Root, l.assets)
+}
 
 // page returns what a page of somebody who is signed in has.
 func (c *console) page(call *family.Call, section string, title ...string) page {

@@ -44,30 +44,6 @@ type webhookPage struct {
 	MayPing, MayRedeliver, MayRedeliverAll, MayStop bool
 }
 
-type attemptRow struct {
-	enduser.Attempt
-	About  subject
-	Answer chip
-	Again  *again
-}
-
-type deadRow struct {
-	enduser.DeadLetter
-	About  subject
-	Answer chip
-	Again  *again
-}
-
-// again is an event that can be sent again.
-type again struct{ Root, Webhook, EventID, Event string }
-
-func (p *webhookPage) again(eventID, event, kind string) *again {
-	if !p.MayRedeliver || kind == "" { // a ping is sent once
-		return nil
-	}
-	return &again{p.Root, p.Hook.ID, eventID, event}
-}
-
 // sentEvent is an event that somebody has asked for on this page.
 type sentEvent struct {
 	EventID string
@@ -85,9 +61,6 @@ func answerOf(status int, fault string) chip {
 	}
 	return chip{"danger", strconv.Itoa(status)}
 }
-
-// TookText says how long the answer took.
-func (r *attemptRow) TookText() string { return strconv.FormatInt(r.Took.Milliseconds(), 10) + " ms" }
 
 // sentFor is how long an answer to an event is waited for.
 const sentFor = 15 * time.Second
@@ -240,7 +213,7 @@ func (c *console) readAttempts(r family.Reading, call *family.Call, p *webhookPa
 			a.Next = time.Time{}
 		}
 		later[a.EventID] = true
-		p.Attempts = append(p.Attempts, attemptRow{Attempt: *a, Answer: answerOf(a.Status, a.Fault), Again: p.again(a.EventID, a.Event, a.Kind)})
+		p.Attempts = append(p.Attempts, attemptRow{Attempt: *a, When: p.Time(a.At), Later: p.Time(a.Next), Answer: answerOf(a.Status, a.Fault), Again: p.again(a.EventID, a.Event, a.Kind)})
 	}
 	if q.event != "" {
 		p.Sent = sentOf(p.Attempts, q, p.Now)
@@ -281,7 +254,7 @@ func (c *console) readDead(r family.Reading, call *family.Call, p *webhookPage, 
 	family.LogUnreadable(call, page.Unreadable)
 	for i := range page.DeadLetters {
 		d := &page.DeadLetters[i]
-		p.Dead = append(p.Dead, deadRow{DeadLetter: *d, Answer: answerOf(d.Status, d.Fault), Again: p.again(d.EventID, d.Event, d.Kind)})
+		p.Dead = append(p.Dead, deadRow{DeadLetter: *d, When: p.Time(d.At), Answer: answerOf(d.Status, d.Fault), Again: p.again(d.EventID, d.Event, d.Kind)})
 	}
 	if !page.Previous.IsZero() {
 		p.Pager.Newer = "?before=" + page.Previous.String() + "#dead"
