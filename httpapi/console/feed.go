@@ -121,7 +121,7 @@ func (c *console) feed(call *family.Call) error {
 	r := c.Read(call)
 	defer r.End()
 	p := &feedPage{page: c.page(call, "feed", "Feed"), feedQuery: q}
-	p.FieldBox = field{Name: "field", Label: "Field", Hint: "such as email or metadata.plan", Value: q.Field, Mono: true}
+	p.FieldBox = field{Name: "field", Label: "Field", Hint: "such as metadata.plan", Value: q.Field, Mono: true}
 	latest, err := c.Tenant(call).Latest(r.Context)
 	if err != nil {
 		return r.Explain(err, "")
