@@ -37,8 +37,9 @@ const runAxe = `axe.run(document, {
 }))`
 
 // No screen breaks a rule of axe (WCAG 2.2 AA and best practices), in both themes and on both
-// sizes, with nobody, one user or many, and with what is wrong.
-func TestAxe(t *testing.T) {
+// sizes, with nobody, one user or many, and with what is wrong. None has to be scrolled sideways, on
+// a narrow window or with text of twice the size, whatever names, identifiers and values are like.
+func TestScreens(t *testing.T) {
 	t.Parallel()
 	for _, state := range []struct {
 		name string
@@ -73,6 +74,7 @@ func TestAxe(t *testing.T) {
 			a := newTab(t, w.serve(), tabOptions{scripts: true})
 			visit(t, w, a, all, func(s screen) {
 				a.axe(s.name, size.Pick(t, 1, 2, 2))
+				a.layout(s.name)
 			})
 		})
 	}
@@ -100,28 +102,20 @@ func (t *tab) axe(screen string, n int) {
 	t.look(0, 0, "")
 }
 
-// No screen has to be scrolled sideways, on a narrow window or with text of twice the size, whatever
-// names, identifiers and values are like.
-func TestLayout(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, backends.Memory(t))
-	w.seed(people)
-	all := append(screens(w.user(annID), w.groupOf("brightwater"), w.webhook("Newsletter")), errorScreens(w.user(annID))...)
-	all = append(all, w.extremeScreens()...)
-	a := newTab(t, w.serve(), tabOptions{scripts: true})
-	visit(t, w, a, all, func(s screen) {
-		for _, width := range []int64{320, 390, 768, 1280} {
-			a.look(width, 800, "light")
-			a.fits(s.name, fmt.Sprintf("at %d px", width))
-		}
-		for _, width := range []int64{768, 1280} {
-			a.look(width, 800, "light")
-			evaluate[bool](a, `document.documentElement.style.fontSize = "200%", true`)
-			a.fits(s.name, fmt.Sprintf("at %d px with text of twice the size", width))
-			evaluate[bool](a, `document.documentElement.style.fontSize = "", true`)
-		}
-		a.look(0, 0, "")
-	})
+// layout looks at a screen on windows of all widths, and with text of twice the size.
+func (t *tab) layout(screen string) {
+	t.tb.Helper()
+	for _, width := range []int64{320, 390, 768, 1280} {
+		t.look(width, 800, "light")
+		t.fits(screen, fmt.Sprintf("at %d px", width))
+	}
+	for _, width := range []int64{768, 1280} {
+		t.look(width, 800, "light")
+		evaluate[bool](t, `document.documentElement.style.fontSize = "200%", true`)
+		t.fits(screen, fmt.Sprintf("at %d px with text of twice the size", width))
+		evaluate[bool](t, `document.documentElement.style.fontSize = "", true`)
+	}
+	t.look(0, 0, "")
 }
 
 // fits asserts that a page is not wider than the window.

@@ -7,16 +7,20 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/chromedp"
 )
 
-// chromium is the one browser of this process. The first test that needs it starts it, and it
-// ends with the process.
+// chromium is the one browser of this process, and its tabs, which tests use one after the other.
+// The first test that needs it starts it, and it ends with the process.
 var chromium struct {
 	once sync.Once
 	ctx  context.Context
 	stop context.CancelFunc
 	err  error
+
+	mu   sync.Mutex
+	tabs []*tab // that no test uses
 }
 
 func TestMain(m *testing.M) {
@@ -82,4 +86,37 @@ func startBrowser(tb testing.TB) context.Context {
 		tb.Fatal(chromium.err)
 	}
 	return chromium.ctx
+}
+
+func (t *tab) must(err error) {
+	t.tb.Helper()
+	if err != nil {
+		t.tb.Fatal(err)
+	}
+}
+
+// call sends a command of the protocol.
+func call[P, R any](t *tab, command cdp.Command[P, R], params P) R {
+	t.tb.Helper()
+	ctx, cancel := context.WithTimeout(t.ctx, patience)
+	defer cancel()
+	result, err := chromedp.Call(ctx, command, params)
+	if err != nil {
+		t.tb.Fatalf("%s: %v", command.Method, err)
+	}
+	return result
+}
+
+// evaluate returns the value of an expression, also where the scripts of pages are off.
+func evaluate[T any](t *tab, expression string) T {
+	t.tb.Helper()
+	value, err := try[T](t, expression)
+	t.must(err)
+	return value
+}
+
+func try[T any](t *tab, expression string) (T, error) {
+	ctx, cancel := context.WithTimeout(t.ctx, patience)
+	defer cancel()
+	return chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 }

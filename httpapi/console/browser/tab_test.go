@@ -11,15 +11,12 @@ import (
 
 	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/audits"
-	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
-	"github.com/chromedp/cdproto/security"
-	"github.com/chromedp/chromedp"
 	"golang.org/x/net/html"
 )
 
@@ -31,6 +28,7 @@ type tab struct {
 	tb      testing.TB
 	site    *site
 	ctx     context.Context
+	stop    context.CancelFunc
 	scripts bool
 	woken   chan struct{} // gets a value when something has happened
 
@@ -41,42 +39,6 @@ type tab struct {
 	status   int // of the last document
 	requests []string
 	messages []string // on the console, and violations of the policy
-}
-
-type tabOptions struct {
-	scripts       bool
-	width, height int64  // 0: 1280, 800
-	theme         string // of the system: "light", "dark"
-	tolerant      bool   // of messages on the console
-}
-
-// newTab opens a tab. At the end of the test it must not have sent a request to another origin, and
-// its console must be empty.
-func newTab(tb testing.TB, s *site, o tabOptions) *tab {
-	tb.Helper()
-	ctx, stop := chromedp.NewContext(startBrowser(tb), chromedp.WithNewBrowserContext())
-	tb.Cleanup(stop)
-	t := &tab{tb: tb, site: s, ctx: ctx, scripts: o.scripts, woken: make(chan struct{}, 1)}
-	t.must(chromedp.Do(ctx))
-	t.must(chromedp.Listen(ctx, t.hear))
-	call(t, audits.Enable, cdp.Empty{})
-	// As if its window were in front: without it, no element has the focus while another tab works.
-	call(t, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
-	call(t, runtime.AddBinding, runtime.AddBindingParams{Name: "changed", ExecutionContextName: "watch"})
-	call(t, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{WorldName: "watch", Source: `
-		new MutationObserver(() => changed("")).observe(document,
-			{subtree: true, childList: true, attributes: true, characterData: true})`})
-	if s.secure {
-		call(t, security.SetIgnoreCertificateErrors, security.SetIgnoreCertificateErrorsParams{Ignore: true})
-	}
-	if !o.scripts {
-		call(t, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
-	}
-	t.look(o.width, o.height, o.theme)
-	if !o.tolerant {
-		tb.Cleanup(t.quiet)
-	}
-	return t
 }
 
 // look sets the size of the window and the theme of the system.
@@ -162,39 +124,6 @@ func arguments(all []*runtime.RemoteObject) string {
 		fmt.Fprintf(&b, "%s %s", a.Value, a.Description)
 	}
 	return b.String()
-}
-
-func (t *tab) must(err error) {
-	t.tb.Helper()
-	if err != nil {
-		t.tb.Fatal(err)
-	}
-}
-
-// call sends a command of the protocol.
-func call[P, R any](t *tab, command cdp.Command[P, R], params P) R {
-	t.tb.Helper()
-	ctx, cancel := context.WithTimeout(t.ctx, patience)
-	defer cancel()
-	result, err := chromedp.Call(ctx, command, params)
-	if err != nil {
-		t.tb.Fatalf("%s: %v", command.Method, err)
-	}
-	return result
-}
-
-// evaluate returns the value of an expression, also where the scripts of pages are off.
-func evaluate[T any](t *tab, expression string) T {
-	t.tb.Helper()
-	value, err := try[T](t, expression)
-	t.must(err)
-	return value
-}
-
-func try[T any](t *tab, expression string) (T, error) {
-	ctx, cancel := context.WithTimeout(t.ctx, patience)
-	defer cancel()
-	return chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 }
 
 // wait waits until a condition holds, which is looked at whenever something has happened.
