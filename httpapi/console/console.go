@@ -183,6 +183,10 @@ func (c *console) routes() []family.Route {
 	}
 }
 
+// maxAddress is how many bytes an address may have. A page repeats its own in links, escaped, so that
+// it can become twenty times as long.
+const maxAddress = 16 << 10
+
 // ServeHTTP implements http.Handler.
 func (c *console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
@@ -192,8 +196,12 @@ func (c *console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	v := new(visit)
 	at := r.URL
+	if len(at.Path)+len(at.RawQuery) > maxAddress { // as net/http refuses headers that are too long
+		http.Error(w, "The address is too long.", http.StatusRequestURITooLong)
+		return
+	}
+	v := new(visit)
 	r = r.WithContext(context.WithValue(r.Context(), visitKey{}, v))
 	if !strings.HasPrefix(at.Path, "/") { // the mount itself, or stripped with its slash
 		if at.Path == "" {

@@ -36,6 +36,26 @@ func proxied(h http.Handler, path func(string) string) http.Handler {
 	}
 }
 
+// TestLongAddress: an address that is too long does not make a page that is much longer.
+func TestLongAddress(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, nil)
+	g := invite(t, d.pages, "https://desk.example/")
+	g.signIn(apitest.Acme)
+	for _, address := range []string{
+		"users?q=" + strings.Repeat("'", 1<<20), "feed?" + strings.Repeat("&", 1<<20), strings.Repeat("a/", 1<<19), strings.Repeat("%00", 1<<18),
+	} {
+		if s := g.get(address); s.status != http.StatusRequestURITooLong || len(s.body) > 100 || g.reply.Get("Content-Security-Policy") == "" {
+			t.Errorf("%.10s: status %d, %d bytes", address, s.status, len(s.body))
+		}
+	}
+	for _, address := range []string{"users?q=" + strings.Repeat("'", 16<<10-8), strings.Repeat("a/", 8<<10-1)} {
+		if s := g.get(address); s.status == http.StatusRequestURITooLong || len(s.body) > 2<<20 {
+			t.Errorf("%.10s: status %d, %d bytes", address, s.status, len(s.body))
+		}
+	}
+}
+
 // TestPrefixes: under any prefix, also one that a proxy adds or removes, every address that a
 // page has is one of the console, and every page that is linked is there.
 func TestPrefixes(t *testing.T) {
