@@ -1,7 +1,6 @@
 package console
 
 import (
-	"bytes"
 	"html/template"
 	"net/http"
 	"strings"
@@ -46,7 +45,7 @@ func (c *console) problem(call *family.Call, p *rest.Problem) []byte {
 			}
 		}
 	}
-	b := bytes.NewBuffer(call.Buffer())
+	b := bufferOf(call)
 	if err := c.templates["error"].ExecuteTemplate(b, "layout", &data); err != nil {
 		return []byte("<!doctype html><title>Rollbook</title><h1>" + template.HTMLEscapeString(title) + "</h1>")
 	}

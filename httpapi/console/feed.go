@@ -41,6 +41,7 @@ type changeRows []changeRow
 
 // draw implements component.
 func (rows changeRows) draw(m *markup) {
+	m.grow(len(rows))
 	for i := range rows {
 		rows[i].draw(m)
 	}
@@ -182,9 +183,9 @@ func (p *feedPage) turn(q *feedQuery, found *enduser.ChangePage, latest enduser.
 
 // changeRows returns changes as rows of a page.
 func (c *console) changeRows(r family.Reading, call *family.Call, changes []enduser.Change, p *page) changeRows {
-	var all []about
+	all := make([]about, len(changes))
 	for i := range changes {
-		all = append(all, about{changes[i].Kind, changes[i].ID})
+		all[i] = about{changes[i].Kind, changes[i].ID}
 	}
 	found := c.subjects(r, call, all)
 	rows := make(changeRows, len(changes))

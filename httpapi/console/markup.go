@@ -33,6 +33,9 @@ func (m *markup) flag(holds bool, form constant) {
 	}
 }
 
+// grow makes room for so many rows of a list.
+func (m *markup) grow(rows int) { m.text.Grow(rows * 700) }
+
 // component is a part of pages that markup and templates share.
 type component interface{ draw(m *markup) }
 

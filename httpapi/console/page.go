@@ -129,11 +129,22 @@ func (c *console) show(call *family.Call, status int, name string, data any) err
 	case http.StatusServiceUnavailable:
 		call.Code("read-timeout")
 	}
-	b := bytes.NewBuffer(call.Buffer())
-	if err := c.templates[name].ExecuteTemplate(b, "layout", data); err != nil {
+	return c.send(call, status, name, "layout", data)
+}
+
+// send answers with a part of the template of a page.
+func (c *console) send(call *family.Call, status int, name, part string, data any) error {
+	b := bufferOf(call)
+	if err := c.templates[name].ExecuteTemplate(b, part, data); err != nil {
 		return err
 	}
 	return call.Send(status, htmlType, b.Bytes())
+}
+
+// bufferOf returns an empty buffer for a page. It is as large as those that calls keep, which is enough
+// for most pages: one that had to grow would not be kept.
+func bufferOf(call *family.Call) *bytes.Buffer {
+	return bytes.NewBuffer(slices.Grow(call.Buffer(), 64<<10))
 }
 
 // redirect leads to another page of the console, whose address is relative to the root, after a

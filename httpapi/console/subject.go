@@ -45,7 +45,7 @@ func (c *console) subjects(r family.Reading, call *family.Call, all []about) map
 	may := map[string]bool{
 		"user": c.may(call, "getEndUser", false), "group": c.may(call, "getGroup", false), "webhook": c.may(call, "getWebhook", false),
 	}
-	found := make(map[about]subject)
+	found := make(map[about]subject, len(all))
 	var users []about
 	var refs []enduser.Ref
 	for _, a := range all {

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -73,11 +72,7 @@ func (c *console) feedTail(call *family.Call) error {
 	p.Root = "./" // that of the page that gets the rows
 	slices.Reverse(found.Changes)
 	p.Rows = c.changeRows(r, call, found.Changes, &p.page)
-	b := bytes.NewBuffer(call.Buffer())
-	if err := c.templates["feed"].ExecuteTemplate(b, "tail", p); err != nil {
-		return err
-	}
-	return call.Send(http.StatusOK, htmlType, b.Bytes())
+	return c.send(call, http.StatusOK, "feed", "tail", p)
 }
 
 // newChanges returns the changes that a query selects, as soon as there are any.

@@ -140,6 +140,7 @@ const groupsInRow = 2
 
 // draw implements component.
 func (rows userRows) draw(m *markup) {
+	m.grow(len(rows))
 	for i := range rows {
 		rows[i].draw(m)
 	}

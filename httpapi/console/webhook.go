@@ -206,7 +206,13 @@ func (c *console) readAttempts(r family.Reading, call *family.Call, p *webhookPa
 		p.Reasons["attempts"] = reasonOf(err)
 		return
 	}
-	later := make(map[string]bool) // events that were attempted again
+	if q.event != "" {
+		p.Sent = sentOf(attempts, q, p.Now)
+	}
+	if p.AllAttempts = len(attempts); !q.all {
+		attempts = attempts[:min(len(attempts), shownAttempts)]
+	}
+	later := make(map[string]bool, len(attempts)) // events that were attempted again
 	for i := range attempts {
 		a := &attempts[i]
 		if later[a.EventID] {
@@ -215,20 +221,14 @@ func (c *console) readAttempts(r family.Reading, call *family.Call, p *webhookPa
 		later[a.EventID] = true
 		p.Attempts = append(p.Attempts, attemptRow{Attempt: *a, When: p.Time(a.At), Later: p.Time(a.Next), Answer: answerOf(a.Status, a.Fault), Again: p.again(a.EventID, a.Event, a.Kind)})
 	}
-	if q.event != "" {
-		p.Sent = sentOf(p.Attempts, q, p.Now)
-	}
-	if p.AllAttempts = len(attempts); !q.all {
-		p.Attempts = p.Attempts[:min(len(attempts), shownAttempts)]
-	}
 }
 
 // sentOf returns what became of the event that was asked for.
-func sentOf(attempts []attemptRow, q *webhookQuery, now time.Time) *sentEvent {
+func sentOf(attempts []enduser.Attempt, q *webhookQuery, now time.Time) *sentEvent {
 	s := &sentEvent{EventID: q.event}
 	for i := range attempts {
 		if a := &attempts[i]; a.EventID == q.event && a.At.After(q.seen) {
-			s.Attempt = a
+			s.Attempt = &attemptRow{Attempt: *a, Answer: answerOf(a.Status, a.Fault)}
 			return s
 		}
 	}
