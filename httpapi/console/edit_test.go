@@ -129,13 +129,9 @@ func TestEditInvalid(t *testing.T) {
 		"line 2 must be type:id", "line 3: id must not be empty", "must be at most 2", "is not acceptable JSON").
 		holds("much too long a name", "slack:1\ndiscord\nirc:", "a\nb\nc", `{"k": 1,, "<b>": 2}`, "javascript:alert(1)")
 	for _, field := range []string{"external_id", "name", "first_name", "last_name", "email", "avatar", "language", "linked_accounts", "groups", "metadata"} {
-		if !strings.Contains(s.HTML, `<a href="#field-`+field+`">`) || !strings.Contains(s.HTML, `<p class="error" id="field-`+field+`-error">`) {
-			t.Errorf("%s: is not listed with a link, or has no error beside it", field)
-		}
+		s.has(`<a href="#field-`+field+`">`, `<p class="error" id="field-`+field+`-error">`)
 	}
-	if strings.Contains(s.HTML, "<i>") || strings.Contains(s.HTML, "<b>") {
-		t.Error("what was typed is markup")
-	}
+	s.lacks("<i>", "<b>")
 	again := s.form()
 	for field := range form {
 		if got, want := again.Get(field), strings.ReplaceAll(form.Get(field), "\x00", "\ufffd"); got != want {
@@ -161,9 +157,7 @@ func TestEditTaken(t *testing.T) {
 		form.Set(field, value)
 		form.Set("name", "typed before")
 		s := d.post("users/"+u.ID+"/edit", form).want(http.StatusConflict, "belongs to another user").holds("typed before")
-		if !strings.Contains(s.HTML, `id="field-`+field+`-error"`) || !strings.Contains(s.HTML, `href="../../users/`+holder.ID+`"`) {
-			t.Errorf("%s: no error at the field, or no way to the holder", field)
-		}
+		s.has(`id="field-`+field+`-error"`, `href="../../users/`+holder.ID+`"`)
 	}
 	if got := d.user(u.ID); got.Version != u.Version {
 		t.Error("something was written")

@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"context"
 	"crypto/tls"
 	"io"
 	"net/http"
@@ -8,8 +9,10 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/net/html"
 
@@ -169,4 +172,40 @@ func attr(n *html.Node, name string) string {
 		}
 	}
 	return ""
+}
+
+// mapSessions are Sessions that never forget in time, and can fail.
+type mapSessions struct {
+	mu     sync.Mutex
+	values map[string][]byte
+	gets   int
+	err    error
+}
+
+func (m *mapSessions) Put(_ context.Context, id string, value []byte, _ time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.values == nil {
+		m.values = make(map[string][]byte)
+	}
+	if m.err == nil {
+		m.values[id] = value
+	}
+	return m.err
+}
+
+func (m *mapSessions) Get(_ context.Context, id string) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.gets++
+	return m.values[id], m.err
+}
+
+func (m *mapSessions) Delete(_ context.Context, id string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.err == nil {
+		delete(m.values, id)
+	}
+	return m.err
 }

@@ -26,14 +26,14 @@ func TestOverviewFigures(t *testing.T) {
 	hour := func(h int) time.Duration { return time.Duration(h) * time.Hour }
 	for _, test := range []struct {
 		name string
-		fill func(t *testing.T, d *desk)
+		fill func(d *desk)
 		want []string
 	}{
-		{"an empty tenant", func(*testing.T, *desk) {}, []string{figures("0", "0", "0", "0"), "No users yet", "none in the feed", "There are no webhooks."}},
-		{"one user", func(t *testing.T, d *desk) {
+		{"an empty tenant", func(*desk) {}, []string{figures("0", "0", "0", "0"), "No users yet", "none in the feed", "There are no webhooks."}},
+		{"one user", func(d *desk) {
 			d.add(enduser.Spec{Name: "Ann"})
 		}, []string{figures("1", "1", "0", "0"), "1 in all from 5 Apr to 4 May; most, 1, on 4 May."}},
-		{"users of many days", func(t *testing.T, d *desk) {
+		{"users of many days", func(d *desk) {
 			d.Advance(-hour(24 * 31))
 			d.add(enduser.Spec{Name: "too early for the chart"})
 			d.Advance(hour(24 * 2))
@@ -46,14 +46,14 @@ func TestOverviewFigures(t *testing.T) {
 			d.add(enduser.Spec{Name: "today, at its beginning"})
 			d.Set(epoch)
 		}, []string{figures("5", "3", "0", "0"), "4 in all from 5 Apr to 4 May; most, 2, on 3 May.", "5 Apr 1 6 Apr 0", "3 May 2 4 May 1"}},
-		{"users who expire", func(t *testing.T, d *desk) {
+		{"users who expire", func(d *desk) {
 			d.add(enduser.Spec{ExpiresIn: hour(1)})
 			d.Advance(hour(2)) // its time is over, whether it was swept or not
 			d.add(enduser.Spec{ExpiresIn: hour(23)})
 			d.add(enduser.Spec{ExpiresIn: hour(25)})
 			d.add(enduser.Spec{Name: "permanent"})
 		}, []string{figures("3", "3", "1", "0")}},
-		{"those of others", func(t *testing.T, d *desk) {
+		{"those of others", func(d *desk) {
 			others := []enduser.Tenant{d.users.Tenant("acme").In(enduser.Testing), d.users.Tenant("acme2"), d.users.Tenant("acm")}
 			for i, other := range others {
 				for j := range 5 + i {
@@ -63,14 +63,14 @@ func TestOverviewFigures(t *testing.T) {
 			}
 			d.add(enduser.Spec{Name: "its own"})
 		}, []string{figures("1", "1", "0", "0"), "There are no webhooks."}},
-		{"more than are counted", func(t *testing.T, d *desk) {
+		{"more than are counted", func(d *desk) {
 			d.many(10_001)
 		}, []string{figures("10,000+", "10,000+", "0", "0"), "10,000+ in all", "4 May 10,000+"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			d := newDesk(t, memory.New(nil), nil)
-			test.fill(t, d)
+			test.fill(d)
 			d.get("").want(http.StatusOK, test.want...)
 
 			d.who.Environment, d.who.Tenant = enduser.Testing, "nobody"

@@ -1,12 +1,10 @@
 package console_test
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -420,71 +418,4 @@ func TestAuthenticatorFails(t *testing.T) {
 	g.wantAt("a page", g.get("users"), 503, "users")
 	failing = false
 	g.wantAt("still signed in", g.get("users"), 200, "users")
-}
-
-// TestSettings: the theme and single keys are kept, values that there are not refused.
-func TestSettings(t *testing.T) {
-	t.Parallel()
-	d := newDoor(t, nil)
-	g := invite(t, mounted("/a/b", d.pages), anywhere)
-	g.signIn(apitest.Acme)
-	for _, tt := range []struct{ path, value, wants, wantsNot string }{
-		{"theme", "dark", `data-theme="dark"`, ""},
-		{"theme", "light", `data-theme="light"`, ""},
-		{"theme", "system", "", "data-theme"},
-		{"keys", "off", "", "<body data-keys"},
-		{"keys", "on", "<body data-keys", ""},
-	} {
-		s := g.post(tt.path, url.Values{tt.path: {tt.value}, "back": {"users?q=x"}})
-		g.wantAt(tt.value, s, 200, "users?q=x")
-		if !strings.Contains(s.body, tt.wants) || tt.wantsNot != "" && strings.Contains(s.body, tt.wantsNot) {
-			t.Errorf("%s is not %s", tt.path, tt.value)
-		}
-	}
-	for _, form := range []url.Values{
-		{"theme": {"blue"}}, {"theme": {`dark" onload="`}}, {"theme": {"dark", "light"}}, {"theme": {"dark\r\nSet-Cookie: a=b"}},
-	} {
-		g.wantAt("no theme", g.post("theme", form), 400, "theme")
-	}
-	g.wantAt("elsewhere", g.post("theme", url.Values{"theme": {"dark"}, "back": {"//evil.example"}}), 200, "")
-	g.jar.SetCookies(must(g.mount.Parse("theme"))(t), []*http.Cookie{{Name: "rollbook_theme", Value: "x'><script>"}}) //nolint:gosec // G124: of a browser
-	if s := g.get("users"); strings.Contains(s.body, "data-theme") {
-		t.Error("a theme that there is not is shown")
-	}
-}
-
-// mapSessions are Sessions that never forget in time, and can fail.
-type mapSessions struct {
-	mu     sync.Mutex
-	values map[string][]byte
-	gets   int
-	err    error
-}
-
-func (m *mapSessions) Put(_ context.Context, id string, value []byte, _ time.Time) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.values == nil {
-		m.values = make(map[string][]byte)
-	}
-	if m.err == nil {
-		m.values[id] = value
-	}
-	return m.err
-}
-
-func (m *mapSessions) Get(_ context.Context, id string) ([]byte, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.gets++
-	return m.values[id], m.err
-}
-
-func (m *mapSessions) Delete(_ context.Context, id string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.err == nil {
-		delete(m.values, id)
-	}
-	return m.err
 }

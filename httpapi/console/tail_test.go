@@ -69,9 +69,7 @@ func TestTail(t *testing.T) {
 		if got := a.numbers(); a.Status != 200 || len(got) != 1 || got[0] != "2" || a.attribute("more") != "false" {
 			t.Errorf("status %d, %s", a.Status, a.HTML)
 		}
-		if strings.Contains(a.HTML, "<html") || !strings.Contains(a.HTML, `href="./users/`) {
-			t.Errorf("not a part of the page of the feed: %s", a.HTML)
-		}
+		a.has(`href="./users/`).lacks("<html")
 		// From there on: two at once, the newest first.
 		d.add(enduser.Spec{Name: "n3"})
 		d.add(enduser.Spec{Name: "n4"})

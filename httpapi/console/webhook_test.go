@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/internal/testing/faultstore"
 	"github.com/rollbook-go/rollbook/store"
 	"github.com/rollbook-go/rollbook/store/memory"
 )
@@ -64,9 +65,13 @@ func TestPing(t *testing.T) {
 // What cannot be sent is said on the page of the webhook.
 func TestNothingSent(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, memory.New(nil), nil)
+	st := &faultstore.Store{Store: memory.New(nil)}
+	d := newDesk(t, st, nil)
 	id := hook(t, d.acme, enduser.WebhookSpec{})
 	page := "webhooks/" + id
+	st.OnApply = func(int64, []store.Op) error { return store.ErrUnavailable }
+	d.post(page+"/ping", nil).want(503)
+	st.OnApply = nil
 	for range 20 {
 		d.follow(d.post(page+"/ping", nil))
 	}

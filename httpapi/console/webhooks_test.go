@@ -161,9 +161,7 @@ func TestUnreadableWebhooks(t *testing.T) {
 		tamper(t, st, u.ID, damaged)
 		d.get("webhooks").want(200, "Some webhooks cannot be read", bad, "good.example.com").lacks("bad.example.com")
 		a := d.get("webhooks/"+good).want(200, u.ID+" cannot be read", gone.ID+" no longer there")
-		if strings.Contains(a.HTML, "users/"+gone.ID) || !strings.Contains(a.HTML, "users/"+u.ID) {
-			t.Error("the links are not those to users that exist")
-		}
+		a.has("users/" + u.ID).lacks("users/" + gone.ID)
 		tamper(t, st, good+"/log", damaged)
 		tamper(t, st, good+"/turn", damaged)
 		d.get("webhooks/"+good).want(200, "Attempts This is damaged, and cannot be read.", "Deliveries This is damaged, and cannot be read.")
