@@ -12,6 +12,7 @@ import (
 const (
 	historyEntries = 5_000
 	historyPage    = 1_000
+	historyShown   = 200 // changes of the user
 )
 
 // history is what the feed says of one user, the newest first.
@@ -33,7 +34,7 @@ const (
 	endCreated historyEnd = "created" // it begins with the user
 	endWhole   historyEnd = "whole"   // it is the whole feed
 	endTrimmed historyEnd = "trimmed" // what is older is not kept
-	endLimit   historyEnd = "limit"   // it has as many entries as are read
+	endLimit   historyEnd = "limit"   // as many changes were read, or found, as there may be
 	endTime    historyEnd = "time"    // there was no time left
 )
 
@@ -60,9 +61,10 @@ func historyOf(ctx context.Context, t enduser.Tenant, id string) (h history, err
 		case err != nil:
 			return h, err
 		}
-		for i := range page.Changes {
+		for i := 0; i < len(page.Changes) && len(h.Entries) < historyShown; i++ {
 			ch := &page.Changes[i]
 			h.Back = ch.At
+			looked++
 			if ch.ID != id || ch.Kind != "user" {
 				continue
 			}
@@ -71,9 +73,10 @@ func historyOf(ctx context.Context, t enduser.Tenant, id string) (h history, err
 				h.End = endCreated
 			}
 		}
-		looked += len(page.Changes)
 		switch {
 		case h.End != "":
+		case len(h.Entries) == historyShown:
+			h.End = endLimit
 		case page.Trimmed:
 			h.End = endTrimmed
 		case !page.More:

@@ -97,6 +97,19 @@ func TestHistoryIsLimited(t *testing.T) {
 	}
 }
 
+// A history shows the newest 200 changes of the user: a program that changes much at a time must not
+// make the page too long to read.
+func TestHistoryOfBusyUser(t *testing.T) {
+	d := newDesk(t, memory.New(nil), nil)
+	u := d.add(enduser.Spec{ExternalID: "crm-7"})
+	d.rename(u.ID, 210)
+	d.rename(d.add(enduser.Spec{}).ID, 1)
+	got := d.history(u.ID)
+	if n := strings.Count(got, "name changed by crm"); n != 200 || !strings.Contains(got, "Looked through 202 changes of the feed") {
+		t.Errorf("%d changes: %s", n, got)
+	}
+}
+
 // A feed that does not begin with the user is looked through as far as it goes.
 func TestHistoryOfTrimmedFeed(t *testing.T) {
 	d := newDesk(t, memory.New(nil), nil)
