@@ -108,15 +108,14 @@ type pager struct {
 
 // field is one value of a form, with its label.
 type field struct {
-	Name, Label  string
-	Hint         string // what is allowed
-	Error        string // what is wrong with Value
-	Value        string
-	Type         string   // of the input; "textarea", "select" or "checkbox"; "" for "text"
-	Options      []option // of a select
-	Autocomplete string   // "" for "off"
-	Required     bool
-	Mono         bool // the value is an identifier or JSON
+	Name, Label string
+	Hint        string // what is allowed
+	Error       string // what is wrong with Value
+	Value       string
+	Type        string   // of the input; "textarea" or "select"; "" for "text"
+	Options     []option // of a select
+	Required    bool
+	Mono        bool // the value is an identifier or JSON
 }
 
 // option is one of a select, or one of which to choose.
@@ -145,23 +144,13 @@ func (f field) Describedby() string {
 
 // draw implements component.
 func (f field) draw(m *markup) {
-	if f.Type == "checkbox" {
-		m.fill(`<div class="field check"><input`)
-		f.drawAttributes(m)
-		m.fill(` type="checkbox" value="true"`)
-		m.flag(f.Value != "", ` checked`)
-		m.fill(">\n")
-	} else {
-		m.fill(`<div class="field">`)
-	}
-	m.fill(`<label for="%">%`, f.ID(), f.Label)
+	m.fill(`<div class="field"><label for="%">%`, f.ID(), f.Label)
 	m.flag(f.Required, ` <span class="muted">(required)</span>`)
 	m.fill(`</label>`)
 	if f.Hint != "" {
 		m.fill(`<p class="hint" id="%-hint">%</p>`, f.ID(), f.Hint)
 	}
 	switch f.Type {
-	case "checkbox":
 	case "select":
 		m.fill(`<select`)
 		f.drawAttributes(m)
@@ -195,7 +184,7 @@ func (f field) draw(m *markup) {
 
 // drawAttributes draws those that all controls have.
 func (f field) drawAttributes(m *markup) {
-	m.fill(` id="%" name="%" autocomplete="%"`, f.ID(), f.Name, cmp.Or(f.Autocomplete, "off"))
+	m.fill(` id="%" name="%" autocomplete="off"`, f.ID(), f.Name)
 	m.flag(f.Required, ` required`)
 	m.flag(f.Error != "", ` aria-invalid="true"`)
 	if by := f.Describedby(); by != "" {

@@ -83,13 +83,7 @@ func (c *console) showRedeliver(call *family.Call) error {
 }
 
 // Number says how many events would be sent.
-func (p *redeliverPage) Number() string {
-	n := thousands(p.Count.N)
-	if !p.Count.Exact {
-		n += "+"
-	}
-	return n
-}
+func (p *redeliverPage) Number() string { return countText(p.Count) }
 
 // parseSince reads a time as browsers send it, with seconds or without, or as links have it.
 func parseSince(text string) (time.Time, bool) {
