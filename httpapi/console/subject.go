@@ -88,7 +88,7 @@ func (s *subject) know(name string, err error) {
 	case errors.Is(err, enduser.ErrCorrupt), errors.Is(err, enduser.ErrNewer):
 		s.Note = "cannot be read"
 	case err == nil:
-		s.Name = name
+		s.Name = visible(name)
 	}
 }
 

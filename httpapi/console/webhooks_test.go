@@ -88,6 +88,24 @@ func TestWebhookSecrets(t *testing.T) {
 	d.get("webhooks/"+h.ID).want(200, "Secrets one").lacks("Two secrets")
 }
 
+// Characters that change the order of a text, or hide it, are made visible wherever a name stands.
+func TestHiddenCharacters(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, memory.New(nil), nil)
+	const evil = "a\u202eb\u2066c\u200f"
+	d.acme = d.acme.As("crm\u202e")
+	u := d.add(enduser.Spec{Name: evil})
+	g, _, err := d.acme.Groups().Create(t.Context(), enduser.GroupSpec{ExternalID: "g", Name: evil})
+	ok(t, err)
+	id := hook(t, d.acme, enduser.WebhookSpec{URL: "https://example.com/?\u202e", Description: evil})
+	for _, page := range []string{
+		"", "users", "users/" + u.ID, "users/" + u.ID + "/delete", "groups", "groups/" + g.ID, "groups/" + g.ID + "/rotate",
+		"webhooks", "webhooks/" + id, "webhooks/" + id + "/redeliver-since", "feed",
+	} {
+		d.get(page).want(200).lacks("\u202e", "\u2066", "\u200f")
+	}
+}
+
 // Each part and each button needs its own right.
 func TestWebhookRights(t *testing.T) {
 	t.Parallel()
