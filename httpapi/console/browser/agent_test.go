@@ -42,15 +42,15 @@ func signIn(a agent, key string) {
 	sees(a, "Overview")
 }
 
-// agents are the kinds of agents, by their names.
-func agents() []struct {
+// kind is a kind of agents.
+type kind struct {
 	name string
 	make func(testing.TB, *site) agent
-} {
-	return []struct {
-		name string
-		make func(testing.TB, *site) agent
-	}{
+}
+
+// agents are all kinds of agents.
+func agents() []kind {
+	return []kind{
 		{"plain", func(tb testing.TB, s *site) agent { //nolint:thelper // makes one
 			return newPlain(tb, s)
 		}},

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/internal/testing/backends"
 	"github.com/rollbook-go/rollbook/internal/testing/size"
 )
@@ -37,42 +36,17 @@ const runAxe = `axe.run(document, {
 }))`
 
 // No screen breaks a rule of axe (WCAG 2.2 AA and best practices), in both themes and on both
-// sizes, with nobody, one user or many, and with what is wrong. None has to be scrolled sideways, on
+// sizes, with nobody, one user or many, and with what is wrong or comes too late. None has to be scrolled sideways, on
 // a narrow window or with text of twice the size, whatever names, identifiers and values are like.
 func TestScreens(t *testing.T) {
 	t.Parallel()
-	for _, state := range []struct {
-		name string
-		seed func(*world) []screen
-	}{
-		{"empty", func(*world) []screen { return listScreens() }},
-		{"one", func(w *world) []screen {
-			ctx, crm := w.tb.Context(), w.acme.As("crm")
-			w.group(companies()[0])
-			h := w.hook(enduser.WebhookSpec{URL: "https://crm.harbour.example/events"})
-			u, err := crm.Create(ctx, enduser.Spec{ExternalID: "crm-1"}) // without a name, or anything else
-			if err != nil {
-				w.tb.Fatal(err)
-			}
-			w.settle()
-			return screens(u, w.groupOf("brightwater"), h)
-		}},
-		{"full", func(w *world) []screen {
-			w.seed(people)
-			all := screens(w.user(annID), w.groupOf("brightwater"), w.webhook("Newsletter"))
-			for _, h := range []string{"Customer records", "Former shop", "Staging", "Audit log"} {
-				all = append(all, at("webhook "+h, "webhooks/"+w.webhook(h).ID))
-			}
-			return append(all, errorScreens(w.user(annID))...)
-		}},
-		{"extreme", func(w *world) []screen { return w.extremeScreens() }},
-	} {
+	for _, state := range states() {
 		t.Run(state.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, backends.Memory(t))
 			all := state.seed(w)
 			a := newTab(t, w.serve(), tabOptions{scripts: true})
-			visit(t, w, a, all, func(s screen) {
+			visit(t, w, a, state.key, all, func(s screen) {
 				a.axe(s.name, size.Pick(t, 1, 2, 2))
 				a.layout(s.name)
 			})

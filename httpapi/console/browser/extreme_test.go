@@ -6,11 +6,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/html"
 
 	"github.com/rollbook-go/rollbook/enduser"
+	"github.com/rollbook-go/rollbook/httpapi/console"
 	"github.com/rollbook-go/rollbook/internal/testing/backends"
 )
 
@@ -64,6 +66,8 @@ func hostile() []string {
 		`<a href="https://evil.example">click</a>`, `<!-- <b>`, `]]><b>`, `<base href="https://evil.example/">`, `&lt;b&gt; &amp;`,
 		`<meta http-equiv=refresh content="0;url=https://evil.example/">`, `<link rel=stylesheet href=https://evil.example/a.css>`,
 		`" hx-get="https://evil.example/" hx-trigger="load`, `</script><script>alert(1)//`,
+		"\u202egnp.exe\u202c \u2066left\u2069 \u2067right\u2069 \u2068first\u2069 \u200e\u200f\u061cend", // turn what follows around
+		"inv\u200bisi\u2060ble \u200c\u200d\ufeff soft\u00adhyphen",                                      // take no room
 	}
 }
 
@@ -110,6 +114,9 @@ func (w *world) strange(text func(string) string) (paths []string) {
 func TestHostile(t *testing.T) {
 	t.Parallel()
 	w, twin := newWorld(t, backends.Memory(t)), newWorld(t, backends.Memory(t))
+	for _, o := range []*console.Options{&w.options, &twin.options} {
+		o.ReadFor, o.OverviewFor = patience, patience // a page that lacks what came too late differs
+	}
 	paths := w.strange(func(s string) string { return s })
 	if diff := cmp.Diff(paths[:11], twin.strange(func(string) string { return "Harmless" })[:11]); diff != "" {
 		t.Fatal(diff)
@@ -132,7 +139,10 @@ func TestHostile(t *testing.T) {
 			t.Errorf("%s has other elements than its harmless twin: %s", path, diff)
 		}
 		for _, h := range hostile() {
-			shown[h] = shown[h] || a.page.heading() == strings.Join(strings.Fields(h), " ")
+			shown[h] = shown[h] || a.page.heading() == strings.Join(strings.Fields(strings.Map(marked, h)), " ")
+		}
+		if at := turned(a.page.root); len(at) > 0 {
+			t.Errorf("%s has controls that turn text around, and the text after it: %q", path, at)
 		}
 	}
 	for _, h := range hostile() {
@@ -149,6 +159,30 @@ func TestHostile(t *testing.T) {
 			t.Errorf("%s has %d elements in the browser, and %d as it was sent", path, got, want)
 		}
 	}
+}
+
+// turned returns texts with such controls, but those that stand by themselves: what turns them
+// ends with the element.
+func turned(root *html.Node) (all []string) {
+	for n := range root.Descendants() {
+		if n.Type == html.TextNode && strings.ContainsFunc(n.Data, turns) && !slices.ContainsFunc(ancestors(n), func(d *html.Node) bool {
+			return slices.Contains([]string{"bdi", "textarea"}, d.Data)
+		}) {
+			all = append(all, n.Data)
+		}
+	}
+	return all
+}
+
+// turns reports whether a character is none that can be seen, but turns the text after it around.
+func turns(r rune) bool { return unicode.Is(unicode.Bidi_Control, r) }
+
+// marked returns what is shown of a character.
+func marked(r rune) rune {
+	if turns(r) {
+		return unicode.ReplacementChar
+	}
+	return r
 }
 
 // foreign returns what no page of the console has.

@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"net/http"
 	"testing"
 	"time"
 
@@ -41,11 +42,59 @@ func (w *world) hooks() {
 	w.never(secret, "the secret of a webhook")
 }
 
-// settle has webhooks delivered from now on. It waits until the webhooks that are well have got everything, and the one that answers 410
-// is disabled.
+// troubles makes a webhook that has lost events, and one with an event whose attempts have all failed,
+// which takes more than a day.
+func (w *world) troubles() {
+	w.tb.Helper()
+	ctx := w.tb.Context()
+	leaves := func() {
+		u, err := w.acme.Create(ctx, enduser.Spec{Name: "Somebody who left"})
+		if err == nil {
+			err = w.acme.Delete(ctx, enduser.ByID(u.ID))
+		}
+		if err != nil {
+			w.tb.Fatal(err)
+		}
+	}
+	w.hook(enduser.WebhookSpec{URL: "https://lake.harbour.example/in", Description: "Data lake", Events: []string{"end_user.deleted"}})
+	leaves()
+	latest, err := w.acme.Latest(ctx)
+	if err == nil {
+		err = w.acme.TrimChanges(ctx, latest) // before the webhook has got them
+	}
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	h := w.hook(enduser.WebhookSpec{URL: "https://warehouse.harbour.example/events", Description: "Warehouse", Events: []string{"end_user.deleted"}})
+	w.receiver.answers("warehouse.harbour.example", 0)
+	leaves()
+	stop := w.deliver()
+	defer stop()
+	until(w.tb, "all attempts have failed", func() bool {
+		if next := w.next(h); next.After(w.clock.Now()) {
+			w.clock.Set(next)
+		}
+		return w.state(h).DeadLetters > 0
+	})
+	w.receiver.answers("warehouse.harbour.example", http.StatusNoContent)
+	leaves()
+	until(w.tb, "it is well again", func() bool { return w.state(h).Failures == 0 })
+}
+
+func (w *world) state(h enduser.Webhook) enduser.WebhookState {
+	w.tb.Helper()
+	s, err := w.acme.Webhooks().State(w.tb.Context(), h.ID)
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	return s
+}
+
+// settle has webhooks delivered from now on. It waits until the webhooks that are well have got
+// everything, and the one that answers 410 is disabled.
 func (w *world) settle() {
 	w.tb.Helper()
-	w.sends.Do(w.deliver)
+	w.sends.Do(func() { w.tb.Cleanup(w.deliver()) })
 	until(w.tb, "everything is delivered", func() bool {
 		latest, err := w.acme.Latest(w.tb.Context())
 		if err != nil {
@@ -55,11 +104,7 @@ func (w *world) settle() {
 			if err != nil {
 				w.tb.Fatal(err)
 			}
-			s, err := w.acme.Webhooks().State(w.tb.Context(), h.ID)
-			if err != nil {
-				w.tb.Fatal(err)
-			}
-			if !h.Disabled && s.Position != latest {
+			if !h.Disabled && w.state(h).Position != latest {
 				return false
 			}
 		}
@@ -74,20 +119,26 @@ func (w *world) tried() (next time.Time) {
 	w.settle()
 	h := w.webhook("Newsletter")
 	until(w.tb, "what is due is tried", func() bool {
-		all, err := w.acme.Webhooks().Attempts(w.tb.Context(), h.ID)
-		if err != nil {
-			w.tb.Fatal(err)
-		}
-		next = time.Time{}
-		seen := make(map[string]bool) // the newest attempt of each event comes first
-		for _, a := range all {
-			if !seen[a.EventID] && !a.Next.IsZero() && (next.IsZero() || a.Next.Before(next)) {
-				next = a.Next
-			}
-			seen[a.EventID] = true
-		}
+		next = w.next(h)
 		return next.IsZero() || next.After(w.clock.Now())
 	})
+	return next
+}
+
+// next returns when the first of the next attempts of a webhook is due: zero if none is.
+func (w *world) next(h enduser.Webhook) (next time.Time) {
+	w.tb.Helper()
+	all, err := w.acme.Webhooks().Attempts(w.tb.Context(), h.ID)
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	seen := make(map[string]bool) // the newest attempt of each event comes first
+	for _, a := range all {
+		if !seen[a.EventID] && !a.Next.IsZero() && (next.IsZero() || a.Next.Before(next)) {
+			next = a.Next
+		}
+		seen[a.EventID] = true
+	}
 	return next
 }
 

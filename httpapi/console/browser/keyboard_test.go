@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/rollbook-go/rollbook/internal/testing/backends"
 )
 
 // keyboard is a tab that is used without a mouse: Tab leads to every control, and each stop on the
@@ -146,10 +148,11 @@ func (k *keyboard) pick(label, option string, near ...string) {
 // Tab reaches every control of every screen, in the order of the document, and each can be seen.
 func TestKeyboard(t *testing.T) {
 	t.Parallel()
-	w := memoryWorld(t)
+	w := newWorld(t, backends.Memory(t))
+	w.seed(people, w.troubles)
 	k := newKeyboard(t, w.serve())
-	all := append(screens(w.user(annID), w.groupOf("brightwater"), w.webhook("Newsletter")), errorScreens(w.user(annID))...)
-	visit(t, w, k, all, func(s screen) {
+	all := append(screens(w.user(annID), w.groupOf("brightwater"), w.webhook("Warehouse")), errorScreens(w.user(annID))...)
+	visit(t, w, k, fullKey, all, func(s screen) {
 		for _, width := range []int64{1280, 390} {
 			k.look(width, 800, "light")
 			k.walk(s.name)

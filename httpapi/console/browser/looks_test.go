@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	cdppage "github.com/chromedp/cdproto/page"
@@ -22,21 +23,25 @@ var (
 	update = flag.Bool("update", false, "take the pictures of the documentation anew")
 )
 
-const docs = "../../../docs"
+const (
+	docs   = "../../../docs"
+	nobody = "https://billing.harbour.example/rollbook" // where no webhook leads to
+)
 
 // The documentation has its pictures, and -out writes those of all screens in both themes and on both
 // sizes.
 func TestLooks(t *testing.T) {
 	t.Parallel()
+	if *out != "" {
+		for _, state := range states() {
+			pictures(t, state.name, state.key, state.seed)
+		}
+	}
 	w := newWorld(t, backends.Memory(t))
-	w.billing = "https://billing.harbour.example/rollbook"
+	w.billing = nobody
 	w.seed(190)
 	a := newTab(t, w.serve(), tabOptions{scripts: true})
-	if *out != "" {
-		a.pictures(w)
-	} else {
-		signIn(a, fullKey)
-	}
+	signIn(a, fullKey)
 	for _, theme := range []string{"light", "dark"} {
 		name := "console-" + theme + ".png"
 		a.look(1280, 900, theme)
@@ -54,19 +59,22 @@ func TestLooks(t *testing.T) {
 	}
 }
 
-// pictures writes pictures of all screens.
-func (t *tab) pictures(w *world) {
-	t.tb.Helper()
-	all := append(screens(w.user(annID), w.groupOf("brightwater"), w.webhook("Newsletter")), errorScreens(w.user(annID))...)
-	visit(t.tb, w, t, all, func(s screen) {
+// pictures writes pictures of all screens of a state.
+func pictures(t *testing.T, state, key string, seed func(*world) []screen) {
+	t.Helper()
+	w := newWorld(t, backends.Memory(t))
+	w.billing = nobody
+	all := seed(w)
+	a := newTab(t, w.serve(), tabOptions{scripts: true})
+	visit(t, w, a, key, all, func(s screen) {
 		for _, width := range []int64{1280, 390} {
 			for _, theme := range []string{"light", "dark"} {
-				t.look(width, map[int64]int64{1280: 800, 390: 844}[width], theme)
-				evaluate[bool](t, `document.activeElement.blur(), scrollTo(0, 0), true`)
-				write(t.tb, *out, fmt.Sprintf("%s-%s-%d.png", s.name, theme, width), t.shot(true))
+				a.look(width, map[int64]int64{1280: 800, 390: 844}[width], theme)
+				evaluate[bool](a, `document.activeElement.blur(), scrollTo(0, 0), true`)
+				write(t, *out, fmt.Sprintf("%s-%s-%s-%d.png", state, strings.ReplaceAll(s.name, " ", "-"), theme, width), a.shot(true))
 			}
 		}
-		t.look(0, 0, "")
+		a.look(0, 0, "")
 	})
 }
 

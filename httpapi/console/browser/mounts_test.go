@@ -109,33 +109,34 @@ func TestMounts(t *testing.T) {
 
 // Everything works with every kind of agent in memory, and on every store: on SQLite with all but the
 // keyboard, from which a store is too far away to make a difference, and on Redis and PostgreSQL
-// with a plain client.
+// with the browser alone.
 func TestFlows(t *testing.T) {
 	t.Parallel()
 	//nolint:thelper // makes one
 	redis := func(tb testing.TB) store.Store { return backends.Redis(tb, redistest.Server(tb).Addr) }
+	all := agents()
 	for _, b := range []struct {
-		name   string
-		from   size.Level
-		agents int // how many kinds of agents, the fastest first
-		open   func(testing.TB) store.Store
+		name  string
+		from  size.Level
+		kinds []kind
+		open  func(testing.TB) store.Store
 	}{
-		{"memory", size.Quick, 4, backends.Memory},
-		{"sqlite", size.Long, 3, backends.SQLite},
-		{"redis", size.Long, 1, redis},
-		{"postgres", size.Long, 1, openPostgres},
+		{"memory", size.Quick, all, backends.Memory},
+		{"sqlite", size.Long, all[:3], backends.SQLite},
+		{"redis", size.Long, all[2:3], redis},
+		{"postgres", size.Long, all[2:3], openPostgres},
 	} {
 		t.Run(b.name, func(t *testing.T) {
 			size.Need(t, b.from)
 			t.Parallel()
-			for _, kind := range agents()[:b.agents] {
-				t.Run(kind.name, func(t *testing.T) {
+			for _, k := range b.kinds {
+				t.Run(k.name, func(t *testing.T) {
 					t.Parallel()
 					for _, f := range flows() {
 						t.Run(f.name, func(t *testing.T) {
 							w := newWorld(t, b.open(t))
 							w.seed(people)
-							run(t, f, w, kind.make(t, w.serve()))
+							run(t, f, w, k.make(t, w.serve()))
 						})
 					}
 				})

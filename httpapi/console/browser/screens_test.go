@@ -18,9 +18,63 @@ func at(name, path string) screen {
 	return screen{name, func(_ testing.TB, _ *world, a agent) { a.open(path) }}
 }
 
-// visit shows screens one after the other, those first that are shown to nobody else than who is
+// states are worlds and their screens, as somebody with a key sees them.
+func states() []struct {
+	name, key string
+	seed      func(*world) []screen
+} {
+	return []struct {
+		name, key string
+		seed      func(*world) []screen
+	}{
+		{"empty", fullKey, func(*world) []screen { return listScreens() }},
+		{"one", fullKey, func(w *world) []screen {
+			ctx, crm := w.tb.Context(), w.acme.As("crm")
+			w.group(companies()[0])
+			h := w.hook(enduser.WebhookSpec{URL: "https://crm.harbour.example/events"})
+			u, err := crm.Create(ctx, enduser.Spec{ExternalID: "crm-1"}) // without a name, or anything else
+			if err != nil {
+				w.tb.Fatal(err)
+			}
+			w.settle()
+			return screens(u, w.groupOf("brightwater"), h)
+		}},
+		{"full", fullKey, func(w *world) []screen {
+			w.seed(people, w.troubles)
+			all := screens(w.user(annID), w.groupOf("brightwater"), w.webhook("Newsletter"))
+			return append(append(all, hookScreens(w)...), errorScreens(w.user(annID))...)
+		}},
+		{"extreme", fullKey, func(w *world) []screen { return w.extremeScreens() }},
+		{"reader", readerKey, func(w *world) []screen {
+			w.seed(people)
+			return append(
+				listScreens()[:1], at("user", "users/"+w.user(annID).ID), at("group", "groups/"+w.groupOf("brightwater").ID),
+				at("webhook", "webhooks/"+w.webhook("Newsletter").ID), at("edit", "users/"+w.user(annID).ID+"/edit"),
+			)
+		}},
+		{"late", fullKey, func(w *world) []screen { // nothing is read in time
+			w.seed(people)
+			w.options.ReadFor, w.options.OverviewFor = 1, 1
+			return append(listScreens(), at("user", "users/"+w.user(annID).ID), at("group", "groups/"+w.groupOf("brightwater").ID), at("webhook", "webhooks/"+w.webhook("Newsletter").ID))
+		}},
+	}
+}
+
+// hookScreens are webhooks in the other states, and the answer to a test ping.
+func hookScreens(w *world) (all []screen) {
+	for _, h := range []string{"Customer records", "Former shop", "Staging", "Audit log", "Data lake", "Warehouse"} {
+		all = append(all, at("webhook "+h, "webhooks/"+w.webhook(h).ID))
+	}
+	return append(all, screen{"ping", func(_ testing.TB, w *world, a agent) {
+		a.open("webhooks/" + w.webhook("Warehouse").ID)
+		a.press("Send a test ping")
+		a.until("the answer is there", func(p *page) bool { return p.shows("webhook.ping was delivered: 204") })
+	}})
+}
+
+// visit shows screens to somebody with a key, those first that are shown to nobody else than who is
 // signed out.
-func visit(tb testing.TB, w *world, a agent, all []screen, look func(screen)) {
+func visit(tb testing.TB, w *world, a agent, key string, all []screen, look func(screen)) {
 	tb.Helper()
 	for _, s := range []screen{at("sign-in", "sign-in"), {"wrong-key", func(_ testing.TB, _ *world, a agent) {
 		a.open("sign-in")
@@ -31,7 +85,7 @@ func visit(tb testing.TB, w *world, a agent, all []screen, look func(screen)) {
 		s.show(tb, w, a)
 		look(s)
 	}
-	signIn(a, fullKey)
+	signIn(a, key)
 	for _, s := range all {
 		s.show(tb, w, a)
 		look(s)

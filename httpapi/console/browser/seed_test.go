@@ -52,14 +52,18 @@ func ascii(name string) string {
 	return strings.ToLower(strings.NewReplacer("á", "a", "é", "e").Replace(name))
 }
 
-// seed fills the world with the people of a month, groups and webhooks in every state.
-func (w *world) seed(n int) {
+// seed fills the world with the people of a month, groups and webhooks in most states. What is given
+// is done when the month begins.
+func (w *world) seed(n int, first ...func()) {
 	w.tb.Helper()
 	w.clock.Set(now.Add(-30 * 24 * time.Hour))
 	for _, c := range companies() {
 		w.group(c)
 	}
 	w.hooks()
+	for _, do := range first {
+		do()
+	}
 	crm := w.acme.As("crm")
 	// More come on working days than on weekends, and a few more each week.
 	var weights [30]int

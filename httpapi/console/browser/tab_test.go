@@ -232,7 +232,7 @@ func expression(n *html.Node) string {
 //
 //nolint:forbidigo // an entry of the protocol
 func logged(e *cdplog.EventEntryAdded) string {
-	if e.Entry.Source == "network" && strings.Contains(e.Entry.Text, "the server responded with a status of 4") ||
+	if e.Entry.Source == "network" && (strings.Contains(e.Entry.Text, "the server responded with a status of 4") || strings.Contains(e.Entry.Text, "the server responded with a status of 503")) ||
 		e.Entry.Source == "rendering" && strings.HasPrefix(e.Entry.Text, "Autofocus processing was blocked because a document already has a focused element") {
 		return ""
 	}

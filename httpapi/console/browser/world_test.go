@@ -97,6 +97,7 @@ func newWorld(tb testing.TB, st store.Store) *world {
 	})
 	w.acme = w.users.Tenant(tenant).As(actor)
 	w.options.Authorize = w.authorize
+	w.options.ReadFor = patience
 	w.options.Store = func() console.StoreInfo { return console.StoreInfo{Backend: "SQLite"} }
 	tb.Cleanup(w.search)
 	return w
@@ -144,9 +145,9 @@ func (w *world) authorize(_ context.Context, p httpapi.Principal, a httpapi.Acti
 	return nil
 }
 
-// deliver delivers to webhooks until the test ends. Hosts of examples answer as they are told, see
-// receiver; requests to this machine are really sent.
-func (w *world) deliver() {
+// deliver delivers to webhooks until the function that it returns is called. Hosts of examples answer
+// as they are told, see receiver; requests to this machine are really sent.
+func (w *world) deliver() (stop func()) {
 	w.tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	sends := webhook.New(w.users, &webhook.Options{AllowPrivate: true, AllowHTTP: true}).Sender()
@@ -155,10 +156,10 @@ func (w *world) deliver() {
 		defer close(done)
 		_ = w.users.Deliver(ctx, w.receiver.before(sends), &enduser.DeliverOptions{Poll: 20 * time.Millisecond}) // the context's error
 	}()
-	w.tb.Cleanup(func() {
+	return func() {
 		cancel()
 		<-done
-	})
+	}
 }
 
 // site is a console at an address.
