@@ -9,7 +9,6 @@ import (
 
 	"github.com/rollbook-go/rollbook/enduser"
 	"github.com/rollbook-go/rollbook/httpapi/internal/family"
-	"github.com/rollbook-go/rollbook/httpapi/internal/rest"
 )
 
 // confirmPage asks before something is done that cannot be undone.
@@ -143,8 +142,8 @@ func (c *console) deleteUser(call *family.Call) error {
 
 // cannotAsk returns the error of a write if the page that would show it cannot be made.
 func cannotAsk(err, failed error) error {
-	if errors.Is(failed, enduser.ErrNotFound) || errors.Is(err, enduser.ErrNotFound) {
-		return rest.NotFound()
+	if errors.Is(failed, enduser.ErrNotFound) {
+		return failed
 	}
 	return err
 }

@@ -121,8 +121,7 @@ func (c *console) showToken(call *family.Call) error {
 	p := &tokenPage{page: c.page(call, "groups", "New token", groupTitle(&g), "Groups"), Name: groupTitle(&g), Back: groupPath(g.ID)}
 	p.Crumbs = []link{{"groups", "Groups"}, {groupPath(g.ID), groupTitle(&g)}}
 	if !ok {
-		call.Code("not-found")
-		return c.show(call, http.StatusGone, "token", p)
+		return c.show(call, http.StatusNotFound, "token", p)
 	}
 	p.Token, p.Typed = token, true
 	return c.show(call, http.StatusOK, "token", p)

@@ -60,7 +60,7 @@ func TestRotate(t *testing.T) {
 		if token == "" || token == old || strings.Count(once.HTML, token) != 1 || !d.accepted(token) {
 			t.Errorf("a token of %d characters, %d times", len(token), strings.Count(once.HTML, token))
 		}
-		again := d.get(path+"/token", s.Cookies...).want(http.StatusGone, "was shown already")
+		again := d.get(path+"/token", s.Cookies...).want(http.StatusNotFound, "was shown already")
 		for _, page := range []*answer{again, d.get(path), d.get("groups"), d.get(path + "/rotate")} {
 			page.lacks(token, old)
 		}

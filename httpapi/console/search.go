@@ -143,7 +143,7 @@ func find(ctx context.Context, t enduser.Tenant, q *userQuery, now time.Time, ma
 			continue
 		}
 		found, err := findAs(ctx, t, query, as, q.Text)
-		if one, ok := errors.AsType[*enduser.UnreadableError](err); ok && isUnreadable(err) {
+		if one, ok := errors.AsType[*enduser.UnreadableError](err); ok {
 			found.Page.Unreadable, err = []string{one.ID}, nil
 		}
 		if q.As == "" && textAtFault(err) {

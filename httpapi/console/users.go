@@ -272,11 +272,8 @@ func (q *userQuery) pager(f *finding, root string) (p pager) {
 }
 
 // others returns the searches for the same text that take it for something else, but for those
-// that have found nobody.
+// that have found nobody. Without a text the page does not show them.
 func (q userQuery) others(f *finding) (links []link) {
-	if q.Text == "" {
-		return nil
-	}
 	for _, as := range readingsOf(q.Text) {
 		if as != f.As && !slices.Contains(f.Tried, as) {
 			links = append(links, link{q.without(func(q *userQuery) { q.As = as }), as.Words()})
