@@ -61,8 +61,8 @@ func (c *counts) count(
 		c.all = make(map[countKey]remembered)
 	}
 	if len(c.all) >= maxCounts { // any one makes room: most often one of the tenant that has most
-		for any := range c.all {
-			delete(c.all, any)
+		for other := range c.all {
+			delete(c.all, other)
 			break
 		}
 	}

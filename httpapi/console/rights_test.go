@@ -15,6 +15,7 @@ import (
 	"github.com/rollbook-go/rollbook/httpapi"
 	"github.com/rollbook-go/rollbook/httpapi/console"
 	"github.com/rollbook-go/rollbook/internal/testing/apitest"
+	"github.com/rollbook-go/rollbook/internal/testing/atonce"
 )
 
 // needs are the actions that each route is refused without, for somebody who may do all else. A
@@ -232,6 +233,39 @@ func TestCrossOrigin(t *testing.T) {
 	if in.get("users").at != "users" || in.cookies("")[0].Value != session || len(out.cookies("")) > 0 {
 		t.Error("another site changed who is signed in")
 	}
+}
+
+// TestTenantsAtOnce: of many who load pages at once, everybody gets whole pages of the own tenant, with
+// nothing of another.
+func TestTenantsAtOnce(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, nil)
+	keys, tenants, ids := []string{apitest.Acme, apitest.Other}, []string{"acme", "other"}, make([]map[string]string, 2)
+	for i, name := range tenants {
+		tenant := d.Users.Tenant(name)
+		ids[i] = oneOfAll(t, tenant)
+		must(tenant.Create(t.Context(), enduser.Spec{Name: "of " + name}))(t)
+	}
+	atonce.Do(16, func(i int) {
+		mine, theirs := i%2, 1-i%2
+		g := invite(t, d.pages, "https://desk.example/")
+		g.signIn(keys[mine])
+		for _, r := range console.Routes() {
+			if r.Public || r.Method != http.MethodGet {
+				continue
+			}
+			to := pageOf(r.Path, ids[mine])
+			s := g.get(to)
+			if !strings.Contains(s.body, "<bdi>"+tenants[mine]+"</bdi>") || !strings.HasSuffix(s.body, "</html>\n") {
+				t.Errorf("%s is not a page of %s: %s", to, tenants[mine], s.body)
+			}
+			for _, canary := range []string{"of " + tenants[theirs], "<bdi>" + tenants[theirs] + "<", ids[theirs]["users"], ids[theirs]["groups"], ids[theirs]["webhooks"]} {
+				if strings.Contains(s.body, canary) {
+					t.Errorf("%s of %s has %q", to, tenants[mine], canary)
+				}
+			}
+		}
+	})
 }
 
 // TestGetWritesNothing: no page that is only looked at writes.
