@@ -173,3 +173,20 @@ func TestSearchGoesOn(t *testing.T) {
 		}
 	})
 }
+
+// A list of which nothing could be read in time is not said to be empty.
+func TestListTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, slowList{memory.New(nil), 10}, &console.Options{Options: httpapi.Options{ReadFor: 500 * time.Millisecond}})
+		for _, address := range []string{"users", "users?q=ann"} {
+			a := d.get(address)
+			a.want(503, "There was no time to search further.")
+			if strings.Contains(a.text(), "No users") || strings.Contains(a.text(), "Nobody") {
+				t.Error(a.text())
+			}
+			if again := a.link("Search on from here"); !strings.HasPrefix(again, address) {
+				t.Errorf("%s: %s", address, again)
+			}
+		}
+	})
+}

@@ -226,10 +226,13 @@ func (c *console) users(call *family.Call) error {
 		data.Others = asked.others(&found)
 		data.Pager = q.pager(&found, data.Root)
 		data.Pager.Shown = shown(r.Context, t, q, &found)
-	} else if goOn != "" {
-		next := q.pinned(&found)
-		if next.After = goOn; q.Before != "" {
-			next.After, next.Before = "", goOn
+	} else if len(q.Faults) == 0 {
+		next := asked // again, if there was no time for a single user
+		if goOn != "" {
+			next = q.pinned(&found)
+			if next.After = goOn; q.Before != "" {
+				next.After, next.Before = "", goOn
+			}
 		}
 		data.GoOn = next.address()
 	}
