@@ -36,7 +36,7 @@
 // there. Only its own page shows it whole, and only to those who have the right to updateWebhook.
 //
 // The live feed is a request that waits for 25 s at most, or until [Options].Closing is closed. At
-// most four of one credential wait at once; another is answered with 429.
+// most four of one credential and actor wait at once; another is answered with 429.
 //
 // The console reads through package enduser alone, within limits: a page waits for the store at
 // most [Options].ReadFor, the overview at most [Options].OverviewFor. A page says which of its

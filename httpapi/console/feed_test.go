@@ -126,10 +126,10 @@ func TestFeedPages(t *testing.T) {
 	a.want(200, "100 shown") // those who were created have changed altogether
 	d.get("feed?kind=webhook").want(200, "No changes No change that is kept is of this kind and field.")
 	for _, query := range []string{"kind=tenant", "x=1", "after=x", "before=x", "kind=user&kind=user", "after=x&before=x"} {
-		a = d.get("feed?" + query).want(400)
+		d.get("feed?" + query).want(400)
 	}
 	other := must(d.users.Tenant("umbrella").Latest(t.Context()))(t)
-	a = d.get("feed?after=" + other.String()).want(400)
+	d.get("feed?after=" + other.String()).want(400)
 }
 
 // What is no longer kept is said, with a way on.

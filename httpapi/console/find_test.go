@@ -124,7 +124,7 @@ func TestSearchWithoutGet(t *testing.T) {
 	d.find("q", u.ID, "as", "id").want(400, "This key may not open users")
 	d.get("users/" + u.ID).want(403)
 	d.denied = map[string]bool{"listEndUsers": true}
-	a = d.find("q", "crm-7").want(403)
+	d.find("q", "crm-7").want(403)
 }
 
 // slowList is a store that needs a second for each part of a list, and whose parts are empty but

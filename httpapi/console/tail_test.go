@@ -84,7 +84,7 @@ func TestTail(t *testing.T) {
 		if a = <-tail.answer; strings.Join(a.numbers(), "") != "5" {
 			t.Errorf("status %d, %s", a.Status, a.HTML)
 		}
-		a = d.get("feed/new").want(400)
+		d.get("feed/new").want(400)
 	})
 }
 

@@ -61,7 +61,7 @@ func TestUser(t *testing.T) {
 		t.Errorf("a day later: %s", text)
 	}
 	d.Advance(6 * time.Hour)
-	a = d.get("users/" + u.ID).want(404)
+	d.get("users/" + u.ID).want(404)
 }
 
 // A user of whom nothing is known has a page, too.

@@ -217,7 +217,7 @@ func TestFilterFaults(t *testing.T) {
 	d.get(a.link("Show this list from its beginning")).want(200, "50 shown")
 	d.schema.NoNameIndex = true
 	d.get("users?q=ann&as=name").want(400, "Names are not indexed here.")
-	a = d.get("users?q=ann").want(200, "Nobody has this ID or external ID.")
+	d.get("users?q=ann").want(200, "Nobody has this ID or external ID.")
 	for _, address := range []string{"users?foo=1", "users?q=a&q=b", "users?limit=5", "users?%zz"} {
 		d.get(address).want(400).lacks(`id="results"`)
 	}
@@ -261,9 +261,9 @@ func TestUnreadableInList(t *testing.T) {
 	d.add(enduser.Spec{ExternalID: "good"})
 	bad := d.add(enduser.Spec{ExternalID: "bad", Email: "bad@example.com"})
 	tamper(t, st, bad.ID, damaged)
-	a := d.get("users").want(200, "1 of this page cannot be read", bad.ID, "good")
+	d.get("users").want(200, "1 of this page cannot be read", bad.ID, "good")
 	for _, text := range []string{"bad", "bad@example.com", bad.ID} {
-		a = d.find("q", text, "as", map[string]string{"bad": "external_id"}[text])
+		a := d.find("q", text, "as", map[string]string{"bad": "external_id"}[text])
 		if a.Location != "./users/"+bad.ID && !strings.Contains(a.text(), "1 of this page cannot be read") {
 			t.Errorf("%s: %v", text, a)
 		}

@@ -198,10 +198,10 @@ func TestRedeliverSince(t *testing.T) {
 		d.denied = nil
 		d.get(page+"?since=2026-05-04T00:00").want(200, "A redelivery is under way. This one takes its place.")
 		sent = d.post("webhooks/"+id+"/stop", nil)
-		a = d.follow(sent).lacks("Stop the redelivery")
+		d.follow(sent).lacks("Stop the redelivery")
 
 		for _, wrong := range []string{"yesterday", "2026-13-01T00:00", "0001-01-01T00:00"} {
-			a = d.get(page+"?since="+wrong).want(400, "must be a date and time, such as 2026-05-04T03:02")
+			d.get(page+"?since="+wrong).want(400, "must be a date and time, such as 2026-05-04T03:02")
 		}
 		d.get(page + "?since=2026-05-04T00:00&since=2026-05-04T00:00").want(400)
 		latest := must(d.acme.Latest(t.Context()))(t)
