@@ -29,6 +29,7 @@ func newKeyboard(tb testing.TB, s *site) *keyboard {
 type stop struct {
 	Name   string
 	At     bool   // at the control that was looked for
+	Index  int    // among the controls of a walk; below 0: at none
 	Top    bool   // nowhere, as before the first control
 	Hidden string // why it cannot be seen
 }
@@ -39,7 +40,7 @@ const where = `((wanted) => {
 	if (!e || e === document.body || e === document.documentElement) return {Top: true};
 	const style = getComputedStyle(e);
 	const label = e.labels?.[0]?.textContent ?? e.getAttribute("aria-label") ?? e.textContent;
-	const stop = {Name: label.trim().replace(/\s+/g, " ").slice(0, 60), At: e === wanted};
+	const stop = {Name: label.trim().replace(/\s+/g, " ").slice(0, 60), At: e === wanted, Index: window.controls?.indexOf(e) ?? -1};
 	const marked = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
 	const rects = [...e.getClientRects()];
 	const shown = rects.some(r => {
@@ -152,13 +153,15 @@ func TestKeyboard(t *testing.T) {
 	w.seed(people, w.troubles)
 	k := newKeyboard(t, w.serve())
 	all := append(screens(w.user(annID), w.groupOf("brightwater"), w.webhook("Warehouse")), errorScreens(w.user(annID))...)
-	visit(t, w, k, fullKey, all, func(s screen) {
+	walk := func(s screen) {
 		for _, width := range []int64{1280, 390} {
 			k.look(width, 800, "light")
 			k.walk(s.name)
 		}
 		k.look(0, 0, "")
-	})
+	}
+	visit(t, w, k, "", signInScreens(), walk)
+	visit(t, w, k, fullKey, all, walk)
 }
 
 // walk presses Tab through the whole page.
@@ -192,7 +195,7 @@ func (k *keyboard) walk(screen string) {
 			continue
 		}
 		k.log = append(k.log, s.Name)
-		i := evaluate[int](k.tab, "controls.indexOf(document.activeElement)")
+		i := s.Index
 		if i >= 0 && i < last {
 			if reached[i] {
 				break

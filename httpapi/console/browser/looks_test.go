@@ -71,7 +71,7 @@ func pictures(t *testing.T, state, key string, seed func(*world) []screen) {
 			for _, theme := range []string{"light", "dark"} {
 				a.look(width, map[int64]int64{1280: 800, 390: 844}[width], theme)
 				evaluate[bool](a, `document.activeElement.blur(), scrollTo(0, 0), true`)
-				write(t, *out, fmt.Sprintf("%s-%s-%s-%d.png", state, strings.ReplaceAll(s.name, " ", "-"), theme, width), a.shot(true))
+				write(t, *out, strings.ReplaceAll(fmt.Sprintf("%s-%s-%s-%d.png", state, s.name, theme, width), " ", "-"), a.shot(true))
 			}
 		}
 		a.look(0, 0, "")

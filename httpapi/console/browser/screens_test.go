@@ -27,6 +27,7 @@ func states() []struct {
 		name, key string
 		seed      func(*world) []screen
 	}{
+		{"signed out", "", func(*world) []screen { return signInScreens() }},
 		{"empty", fullKey, func(*world) []screen { return listScreens() }},
 		{"one", fullKey, func(w *world) []screen {
 			ctx, crm := w.tb.Context(), w.acme.As("crm")
@@ -72,24 +73,26 @@ func hookScreens(w *world) (all []screen) {
 	}})
 }
 
-// visit shows screens to somebody with a key, those first that are shown to nobody else than who is
-// signed out.
+// visit shows screens one after the other, to somebody who has signed in with a key unless there is none.
 func visit(tb testing.TB, w *world, a agent, key string, all []screen, look func(screen)) {
 	tb.Helper()
-	for _, s := range []screen{at("sign-in", "sign-in"), {"wrong-key", func(_ testing.TB, _ *world, a agent) {
-		a.open("sign-in")
-		a.fill("API key", "rbk_live_wrong")
-		a.press("Sign in")
-		a.until("the key is refused", func(p *page) bool { return p.status == 401 })
-	}}} {
-		s.show(tb, w, a)
-		look(s)
+	if key != "" {
+		signIn(a, key)
 	}
-	signIn(a, key)
 	for _, s := range all {
 		s.show(tb, w, a)
 		look(s)
 	}
+}
+
+// signInScreens are shown to who is signed out.
+func signInScreens() []screen {
+	return []screen{at("sign-in", "sign-in"), {"wrong-key", func(_ testing.TB, _ *world, a agent) {
+		a.open("sign-in")
+		a.fill("API key", "rbk_live_wrong")
+		a.press("Sign in")
+		a.until("the key is refused", func(p *page) bool { return p.status == 401 })
+	}}}
 }
 
 // listScreens are the screens that need nobody.
