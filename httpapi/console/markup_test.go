@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"go/types"
 	"html/template"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -66,13 +67,17 @@ func textOf(t *testing.T, literal *ast.BasicLit) string {
 // callsOf returns all calls of the package.
 func callsOf(t *testing.T) (calls []*ast.CallExpr) {
 	t.Helper()
-	packages, err := parser.ParseDir(token.NewFileSet(), ".", nil, 0) //nolint:staticcheck // build tags do not matter
+	names, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, file := range packages["console"].Files {
+	for _, name := range names {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
 		}
 		ast.Inspect(file, func(n ast.Node) bool {
 			if call, ok := n.(*ast.CallExpr); ok {
