@@ -32,6 +32,10 @@ func (r attemptRow) draw(m *markup) {
 	r.Answer.draw(m)
 	m.fill(` <span class="sub">%</span></td><td data-label="When">`, r.TookText())
 	r.When.draw(m)
+	if r.Next.IsZero() {
+		m.fill(`</td><td></td>`)
+		return
+	}
 	m.fill(`</td><td class="told" data-label="Next">`)
 	r.Later.draw(m)
 	m.fill(`</td>`)

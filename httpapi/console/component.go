@@ -19,7 +19,7 @@ func functions() template.FuncMap {
 		"copy":    func(text string) template.HTML { return drawn(copied(text)) },
 		"id":      func(text string) template.HTML { return drawn(identifier(text)) },
 		"figure": func(value, label, href, reason string) figure {
-			return figure{value, label, href, reason}
+			return figure{Value: value, Label: label, Href: href, Reason: reason}
 		},
 	}
 }
@@ -96,6 +96,7 @@ type figure struct {
 	Label  string
 	Href   string // the list behind it, relative to the page; "" for none
 	Reason string // why Value is not known
+	Bad    bool   // somebody should look
 }
 
 // pager leads to the neighbors of a page of a list.

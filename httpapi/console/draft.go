@@ -19,7 +19,7 @@ type draft struct {
 // draftFields returns the names of the fields of a draft, in the order of the form.
 func draftFields() []string {
 	return []string{
-		"external_id", "email", "name", "language", "first_name", "last_name", "avatar",
+		"external_id", "name", "first_name", "last_name", "email", "language", "avatar",
 		"linked_accounts", "groups", "metadata",
 	}
 }

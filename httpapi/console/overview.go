@@ -159,6 +159,7 @@ func (c *console) askWebhooks(g *gathering, t enduser.Tenant, data *overviewPage
 			}
 			if p.Known {
 				f.know(enduser.Count{N: troubled, Exact: true})
+				f.Bad = troubled > 0
 			}
 		})
 		return err

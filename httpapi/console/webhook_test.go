@@ -101,7 +101,7 @@ func TestRedeliver(t *testing.T) {
 		d.Advance(time.Second)
 		d.deliver(always(enduser.Result{Status: 500}))
 		a = d.follow(sent)
-		a.want(200, "end_user.created was not delivered: 500", "Ann <b>Lee 1 503 0 ms 1 s ago 2026-05-04 03:02:01 UTC – ") // it was tried again
+		a.want(200, "end_user.created was not delivered: 500", "Ann <b>Lee 1 503 0 ms 1 s ago 2026-05-04 03:02:01 UTC Redeliver") // it was tried again
 
 		for range 12 {
 			d.Advance(24 * time.Hour)

@@ -31,6 +31,7 @@ type webhookRow struct {
 	States      []hookState
 	Lag         lag
 	LastSuccess time.Time
+	Never       bool // there was no success, and not only none that is known
 }
 
 // address is the URL of a webhook without what could be a secret: its query, and long parts of
@@ -155,7 +156,8 @@ func (c *console) webhooks(call *family.Call) error {
 		data.Cut = data.Cut || row.Address.Cut
 		if data.HasState {
 			if s, err := t.Webhooks().State(r.Context, h.ID); err == nil {
-				row.States, row.Lag, row.LastSuccess = statesOf(&h, &s), lagOf(r.Context, t, &s, mayFeed), s.LastSuccess
+				row.States, row.Lag = statesOf(&h, &s), lagOf(r.Context, t, &s, mayFeed)
+				row.LastSuccess, row.Never = s.LastSuccess, s.LastSuccess.IsZero()
 			}
 		}
 		data.Rows = append(data.Rows, row)

@@ -24,7 +24,7 @@ func TestWebhookStates(t *testing.T) {
 			t.Helper()
 			d.get("webhooks").want(200, parts...)
 		}
-		list("crm.example.com /in end_user.* nothing sent yet none –")
+		list("crm.example.com /in end_user.* nothing sent yet none never")
 		d.add(enduser.Spec{})
 		d.Advance(2 * time.Minute)
 		d.add(enduser.Spec{})
