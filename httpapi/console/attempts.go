@@ -15,8 +15,10 @@ type attemptRow struct {
 	Again       *again
 }
 
-// TookText says how long the answer took.
-func (r *attemptRow) TookText() string { return strconv.FormatInt(r.Took.Milliseconds(), 10) + " ms" }
+// TookText says how long the answer took, in one line.
+func (r *attemptRow) TookText() string {
+	return strconv.FormatInt(r.Took.Milliseconds(), 10) + "\u00a0ms"
+}
 
 // draw implements component.
 func (r attemptRow) draw(m *markup) {
@@ -30,7 +32,11 @@ func (r attemptRow) draw(m *markup) {
 	m.flag(r.Redelivery, ` <span class="sub">redelivery</span>`)
 	m.fill(`</td><td class="first" data-label="Answer">`)
 	r.Answer.draw(m)
-	m.fill(` <span class="sub">%</span></td><td data-label="When">`, r.TookText())
+	m.fill(` <span class="sub">`)
+	if r.Fault != "" {
+		m.fill(`%, `, visible(r.Fault))
+	}
+	m.fill(`%</span></td><td data-label="When">`, r.TookText())
 	r.When.draw(m)
 	if r.Next.IsZero() {
 		m.fill(`</td><td></td>`)
@@ -56,6 +62,9 @@ func (r deadRow) draw(m *markup) {
 	r.About.draw(m)
 	m.fill(`</td><td class="told" data-label="Attempts">%</td><td class="first" data-label="Last answer">`, strconv.Itoa(r.Attempts))
 	r.Answer.draw(m)
+	if r.Fault != "" {
+		m.fill(` <span class="sub">%</span>`, visible(r.Fault))
+	}
 	m.fill(`</td><td data-label="When">`)
 	r.When.draw(m)
 	m.fill(`</td>`)

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -52,10 +51,10 @@ type sentEvent struct {
 }
 
 // answerOf says what an endpoint answered.
-func answerOf(status int, fault string) chip {
+func answerOf(status int) chip {
 	switch {
 	case status == 0:
-		return chip{"danger", "no answer: " + cmp.Or(visible(fault), "unknown")}
+		return chip{"danger", "no answer"}
 	case status >= 200 && status < 300:
 		return chip{"ok", strconv.Itoa(status)}
 	}
@@ -219,7 +218,7 @@ func (c *console) readAttempts(r family.Reading, call *family.Call, p *webhookPa
 			a.Next = time.Time{}
 		}
 		later[a.EventID] = true
-		p.Attempts = append(p.Attempts, attemptRow{Attempt: *a, When: p.Time(a.At), Later: p.Time(a.Next), Answer: answerOf(a.Status, a.Fault), Again: p.again(a.EventID, a.Event, a.Kind)})
+		p.Attempts = append(p.Attempts, attemptRow{Attempt: *a, When: p.Time(a.At), Later: p.Time(a.Next), Answer: answerOf(a.Status), Again: p.again(a.EventID, a.Event, a.Kind)})
 	}
 }
 
@@ -228,7 +227,7 @@ func sentOf(attempts []enduser.Attempt, q *webhookQuery, now time.Time) *sentEve
 	s := &sentEvent{EventID: q.event}
 	for i := range attempts {
 		if a := &attempts[i]; a.EventID == q.event && a.At.After(q.seen) {
-			s.Attempt = &attemptRow{Attempt: *a, Answer: answerOf(a.Status, a.Fault)}
+			s.Attempt = &attemptRow{Attempt: *a, Answer: answerOf(a.Status)}
 			return s
 		}
 	}
@@ -254,7 +253,7 @@ func (c *console) readDead(r family.Reading, call *family.Call, p *webhookPage, 
 	family.LogUnreadable(call, page.Unreadable)
 	for i := range page.DeadLetters {
 		d := &page.DeadLetters[i]
-		p.Dead = append(p.Dead, deadRow{DeadLetter: *d, When: p.Time(d.At), Answer: answerOf(d.Status, d.Fault), Again: p.again(d.EventID, d.Event, d.Kind)})
+		p.Dead = append(p.Dead, deadRow{DeadLetter: *d, When: p.Time(d.At), Answer: answerOf(d.Status), Again: p.again(d.EventID, d.Event, d.Kind)})
 	}
 	if !page.Previous.IsZero() {
 		p.Pager.Newer = "?before=" + page.Previous.String() + "#dead"

@@ -30,7 +30,7 @@ func TestPing(t *testing.T) {
 		}{
 			{enduser.Result{Status: 204, Took: 85 * time.Millisecond}, "webhook.ping was delivered: 204 after 85 ms."},
 			{enduser.Result{Status: 500, Took: time.Second}, "webhook.ping was not delivered: 500 after 1000 ms."},
-			{enduser.Result{Fault: "timeout", Took: 10 * time.Second}, "webhook.ping was not delivered: no answer: timeout after 10000 ms."},
+			{enduser.Result{Fault: "timeout", Took: 10 * time.Second}, "webhook.ping was not delivered: no answer after 10000 ms (timeout)."},
 		} {
 			sent := d.post(page+"/ping", nil)
 			d.follow(sent).want(200, "Waiting for the answer to msg_", "Queued 1").has(`hx-trigger="every 1s"`)
@@ -109,7 +109,7 @@ func TestRedeliver(t *testing.T) {
 		}
 		a = d.get(page)
 		_, dead, _ := strings.Cut(a.text(), "Dead letters Events whose attempts have all failed.")
-		if !strings.Contains(dead, "end_user.created "+event+" Ann <b>Lee 8 no answer: timeout") {
+		if !strings.Contains(dead, "end_user.created "+event+" Ann <b>Lee 8 no answer timeout") {
 			t.Errorf("dead letters: %s", dead)
 		}
 		sent = d.post(page+"/redeliver", url.Values{"event": {event}})
