@@ -18,7 +18,7 @@ func TestDeliver(t *testing.T) {
 		d := newDeliveries(memory.New(nil))
 		d.user(t)
 		all, few := d.hook(t), d.hook(t, "end_user.deleted", "group.*")
-		d.run(t, nil)
+		stop := d.run(t, nil)
 		sleep(time.Minute)
 		if got := d.texts(); len(got) > 0 {
 			t.Errorf("before any change: %v", got)
@@ -40,11 +40,13 @@ func TestDeliver(t *testing.T) {
 			t.Errorf("the delivery %+v", got[0].Delivery)
 		}
 
+		stop() // or the first of these might be sent before the last is made
 		d.change(t, u)
 		g := made(d.acme.Groups().Create(ctx, enduser.GroupSpec{ExternalID: "g"}))(t)
 		if err := d.acme.Delete(ctx, enduser.ByID(u)); err != nil {
 			t.Fatal(err)
 		}
+		d.run(t, nil)
 		sleep(time.Second)
 		var ofFew, ofAll []string
 		for _, a := range d.all() {
