@@ -11,16 +11,13 @@ import (
 func functions() template.FuncMap {
 	return template.FuncMap{
 		"visible": visible,
-		"chip":    func(state, word string) chip { return chip{state, word} },
-		"banner":  func(state, text string) banner { return banner{state, text} },
-		"empty":   func(title, why, next string) empty { return empty{Title: title, Why: why, Next: next} },
-		"side":    sideOf,
-		"drawn":   drawn,
+		"draw":    drawn,
+		"icon":    func(name string) template.HTML { return drawn(icon(name)) },
 		"copy":    func(text string) template.HTML { return drawn(copied(text)) },
 		"id":      func(text string) template.HTML { return drawn(identifier(text)) },
-		"figure": func(value, label, href, reason string) figure {
-			return figure{Value: value, Label: label, Href: href, Reason: reason}
-		},
+		"banner":  func(state, text string) template.HTML { return drawn(banner{state, text}) },
+		"empty":   func(title, why, next string) empty { return empty{Title: title, Why: why, Next: next} },
+		"side":    sideOf,
 	}
 }
 
@@ -80,6 +77,17 @@ func (m *markup) named(root, path, name string) {
 type banner struct {
 	State string // as that of a chip
 	Text  string
+}
+
+// draw implements component.
+func (b banner) draw(m *markup) {
+	sign := icon("info")
+	if b.State == "warn" || b.State == "danger" {
+		sign = icon("warning")
+	}
+	m.fill(`<p class="banner %">`, b.State)
+	sign.draw(m)
+	m.fill(`<span>%</span></p>`, b.Text)
 }
 
 // empty is what stands in place of a list without entries.

@@ -58,10 +58,10 @@ func TestTime(t *testing.T) {
 	now := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 	elsewhere := time.FixedZone("", 3600)
 	want := `<time datetime="2026-11-26T11:58:00Z"><span class="relative">2 min ago</span> <span class="absolute">2026-11-26 11:58:00 UTC</span></time>`
-	if got := render(t, "time", moment{now.Add(-2 * time.Minute).In(elsewhere), now}); got != want {
+	if got := string(drawn(moment{now.Add(-2 * time.Minute).In(elsewhere), now})); got != want {
 		t.Error(cmp.Diff(want, got))
 	}
-	if got := render(t, "time", moment{now: now}); got != "–" {
+	if got := string(drawn(moment{now: now})); got != "–" {
 		t.Errorf("no time is shown as %q", got)
 	}
 }
@@ -98,7 +98,7 @@ func TestField(t *testing.T) {
 			[]string{"<input"},
 		},
 	} {
-		got := render(t, "field", test.field)
+		got := string(drawn(test.field))
 		for _, part := range test.has {
 			if !strings.Contains(got, part) {
 				t.Errorf("%s lacks %q:\n%s", name, part, got)

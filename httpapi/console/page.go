@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -178,11 +177,9 @@ func here(r *http.Request) string {
 // parseTemplates returns the template of each page by its name. layout.html and components.html
 // are part of each.
 func parseTemplates(files embed.FS) (map[string]*template.Template, error) {
-	base := template.New("").Funcs(functions())
-	for _, name := range []string{"templates/layout.html", "templates/components.html"} {
-		if err := parse(base, files, name); err != nil {
-			return nil, err
-		}
+	base, err := template.New("").Funcs(functions()).ParseFS(files, "templates/layout.html", "templates/components.html")
+	if err != nil {
+		return nil, err
 	}
 	names, err := fs.Glob(files, "templates/*.html")
 	if err != nil {
@@ -192,7 +189,7 @@ func parseTemplates(files embed.FS) (map[string]*template.Template, error) {
 	for _, name := range names {
 		t, err := base.Clone()
 		if err == nil {
-			err = parse(t, files, name)
+			t, err = t.ParseFS(files, name)
 		}
 		if err != nil {
 			return nil, err
@@ -200,17 +197,4 @@ func parseTemplates(files embed.FS) (map[string]*template.Template, error) {
 		all[strings.TrimSuffix(path.Base(name), ".html")] = t
 	}
 	return all, nil
-}
-
-// parse adds what a file defines. It writes icons in place: to call a template takes longer.
-func parse(t *template.Template, files embed.FS, name string) error {
-	text, err := fs.ReadFile(files, name)
-	if err != nil {
-		return err
-	}
-	call := regexp.MustCompile(`{{template "icon" "([a-z]+)"}}`)
-	_, err = t.Parse(call.ReplaceAllStringFunc(string(text), func(found string) string {
-		return string(drawn(icon(call.FindStringSubmatch(found)[1])))
-	}))
-	return err
 }

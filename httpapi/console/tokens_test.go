@@ -2,6 +2,8 @@ package console
 
 import (
 	"fmt"
+	"go/ast"
+	"go/types"
 	"io/fs"
 	"maps"
 	"math"
@@ -179,7 +181,7 @@ func TestClasses(t *testing.T) {
 	}
 }
 
-// Each icon that a template asks for is in the sprite, and the sprite has no other.
+// Each icon that a page asks for is in the sprite, and the sprite has no other.
 func TestIcons(t *testing.T) {
 	t.Parallel()
 	used := []string{"overview", "users", "groups", "webhooks", "feed"} // by the name of the section
@@ -197,9 +199,16 @@ func TestIcons(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		used = append(used, names(`\{\{template "icon" "([a-z]+)"\}\}`, string(text))...)
+		used = append(used, names(`\{\{icon "([a-z]+)"\}\}`, string(text))...)
 		used = append(used, names(`"#icon-([a-z]+)"`, string(text))...)
 		sprite += fmt.Sprint(names(`<symbol id="icon-([a-z]+)"`, string(text)))
+	}
+	for _, call := range callsOf(t) {
+		if types.ExprString(call.Fun) == "icon" {
+			if literal, ok := call.Args[0].(*ast.BasicLit); ok {
+				used = append(used, textOf(t, literal))
+			}
+		}
 	}
 	have := strings.Fields(strings.NewReplacer("[", " ", "]", " ").Replace(sprite))
 	if d := difference(used, have); d != nil {
