@@ -29,12 +29,12 @@ type Options struct {
 	// the same node.
 	Sessions Sessions
 
-	// SessionFor is how long somebody stays signed in. 0: 12 hours.
+	// SessionFor is how long somebody stays signed in. 0 or less: 12 hours.
 	SessionFor time.Duration
 
 	// OverviewFor is how long the overview waits for its figures, and the page of a user for its
 	// history. What is not known by then is shown as "–", with the reason. The overview is shown
-	// after a tenth of it, and asks for what is missing when it is there. 0: 800 ms.
+	// after a tenth of it, and asks for what is missing when it is there. 0 or less: 800 ms.
 	OverviewFor time.Duration
 
 	// Store returns what the overview shows of the store. It must be fast and safe for
