@@ -1,6 +1,7 @@
 package enduser_test
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -177,8 +178,8 @@ func TestTwoManagers(t *testing.T) {
 			return [2]store.Store{backends.OpenRedis(t, addr, redisstore.DefaultPrefix), backends.OpenRedis(t, addr, redisstore.DefaultPrefix)}
 		},
 		"redis": func(t *testing.T) [2]store.Store {
-			addr := redisServer(t)
-			return [2]store.Store{backends.OpenRedis(t, addr, "two:"), backends.OpenRedis(t, addr, "two:")}
+			addr, prefix := redisServer(t), "two-"+rand.Text()+":"
+			return [2]store.Store{backends.OpenRedis(t, addr, prefix), backends.OpenRedis(t, addr, prefix)}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
